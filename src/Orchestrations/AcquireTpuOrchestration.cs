@@ -1,0 +1,165 @@
+using Microsoft.DurableTask;
+
+namespace Workflows.Orchestrations;
+
+/// <summary>
+/// Zone fallback: tries one place after the other until a node is ready and its worker has connected. A refusal rules
+/// out as much as it says (zone, region, project); what cannot be understood rules out the zone for this round.
+/// </summary>
+public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
+{
+    /// <inheritdoc />
+    public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
+    {
+        var spec = input.Spec;
+        var cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
+        var giveUpAt = context.CurrentUtcDateTime.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
+        var ruledOut = new HashSet<Candidate>();
+        var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
+        var attempt = input.FirstAttempt;
+        Refusal? last = null;
+
+        while (true)
+        {
+            // The zone that just took a TPU away comes last: its capacity went to somebody else a moment ago.
+            var round = input.Plan.Candidates
+                .Where(place => !ruledOut.Contains(place))
+                .OrderBy(place => place.Zone == input.Avoid ? 1 : 0);
+
+            foreach (var candidate in round.ToList())
+            {
+                if (cancel.IsCompleted)
+                {
+                    return new AcquireResult(null, attempt, null, Cancelled: true);
+                }
+
+                if (ruledOut.Contains(candidate))
+                {
+                    continue;
+                }
+
+                var (lease, refusal) = await TryAsync(context, spec, candidate, attempt++, cancel);
+                if (lease is not null)
+                {
+                    return new AcquireResult(lease, attempt, null, Cancelled: false);
+                }
+
+                last = refusal;
+                if (refusal?.Scope is RefusalScope.Project or RefusalScope.Request)
+                {
+                    return Failed(attempt, new RunFailure(refusal.Code, refusal.Reason, refusal.Fix));
+                }
+
+                ruledOut.UnionWith(RuledOutBy(input.Plan, candidate, refusal));
+            }
+
+            if (ruledOut.IsSupersetOf(input.Plan.Candidates))
+            {
+                return Failed(attempt, NothingLeft(input.Plan, last));
+            }
+
+            if (context.CurrentUtcDateTime + pause > giveUpAt)
+            {
+                return Failed(attempt, TimedOut(spec, last));
+            }
+
+            await PauseAsync(context, pause, cancel);
+            pause = TimeSpan.FromSeconds(Math.Min(pause.TotalSeconds * 2, spec.Pace.RoundPauseSeconds * 10));
+        }
+    }
+
+    /// <summary>One attempt, from the request to a usable node or to a refusal; leaves nothing behind when refused.</summary>
+    private static async Task<(TpuLease? Lease, Refusal? Refusal)> TryAsync(
+        TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, Task<string> cancel)
+    {
+        var startedAt = context.CurrentUtcDateTime;
+        var created = await context.CreateNodeAsync(new CreateNodeInput(spec, candidate, attempt));
+        var lease = new TpuLease(created.NodeName, candidate, attempt);
+        if (created.Refusal is not null)
+        {
+            await EndAsync("refused", created.Refusal);
+            return (null, created.Refusal);
+        }
+
+        var readyBy = startedAt.AddSeconds(spec.Pace.BootSeconds);
+        var outcome = "timeout";
+        Refusal? refusal = null;
+        while (context.CurrentUtcDateTime < readyBy)
+        {
+            await PauseAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
+            if (cancel.IsCompleted)
+            {
+                outcome = "cancelled";
+                break;
+            }
+
+            // The node's own state decides, not the create operation, which can stay open long after READY.
+            var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, created.Operation));
+            if (node.IsUsable)
+            {
+                await EndAsync("ready", null);
+                return (lease, null);
+            }
+
+            if (node.Refusal is not null)
+            {
+                (outcome, refusal) = ("failed", node.Refusal);
+                break;
+            }
+        }
+
+        refusal ??= outcome == "timeout" ? BootTimeout(spec, lease) : null;
+        await EndAsync(outcome, refusal);
+        await context.ReleaseNodeAsync(spec, lease.NodeName);
+        return (null, refusal);
+
+        Task EndAsync(string ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
+            spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
+    }
+
+    /// <summary>Places with a lasting fault leave the plan; a short-lived one is tried again in the next round.</summary>
+    private static IEnumerable<Candidate> RuledOutBy(RunPlan plan, Candidate candidate, Refusal? refusal)
+    {
+        const double LastingSeconds = 3600;
+        if (refusal is null || refusal.RememberSeconds < LastingSeconds)
+        {
+            return [];
+        }
+
+        // Quotas and offers differ by accelerator type, so a refusal never reaches further than its own type.
+        return plan.Candidates.Where(place =>
+            place.AcceleratorType == candidate.AcceleratorType
+            && (refusal.Scope == RefusalScope.Region
+                ? place.Region == candidate.Region
+                : place.Zone == candidate.Zone));
+    }
+
+    private static async Task PauseAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
+    {
+        // A timer that is left open would keep the orchestration from completing: cancel the loser.
+        using var stop = new CancellationTokenSource();
+        var timer = context.CreateTimer(pause, stop.Token);
+        if (await Task.WhenAny(timer, cancel) == cancel)
+        {
+            await stop.CancelAsync();
+        }
+    }
+
+    private static AcquireResult Failed(int attempt, RunFailure failure) =>
+        new(null, attempt, failure, Cancelled: false);
+
+    private static Refusal BootTimeout(RunSpec spec, TpuLease lease) => new(
+        "BOOT_TIMEOUT", RefusalScope.Zone, 600,
+        $"'{lease.NodeName}' was not ready with its worker connected within {spec.Pace.BootSeconds:0} s.",
+        "Look at the node's serial log: the start-up script must reach the gateway's address.");
+
+    private static RunFailure NothingLeft(RunPlan plan, Refusal? last) => new(
+        "NO_ZONE_LEFT",
+        $"All {plan.Candidates.Count} places were refused for a lasting reason; the last one said: {last?.Reason}",
+        "See the attempts: each names its fix. Add zones or accelerator types to the request, or ask for quota.");
+
+    private static RunFailure TimedOut(RunSpec spec, Refusal? last) => new(
+        "NO_CAPACITY",
+        $"No TPU was to be had within {spec.Tpu.AcquireTimeoutSeconds:0} s; the last answer was: {last?.Reason}",
+        "Allow more zones, other accelerator types, on-demand provisioning, or a longer tpu.acquireTimeoutSeconds.");
+}

@@ -1,0 +1,123 @@
+using Microsoft.DurableTask;
+
+namespace Workflows.Orchestrations;
+
+/// <summary>
+/// The whole run: plan, prepare the data, train, evaluate, give everything back, report. Whatever happens on the way,
+/// the last two stages run.
+/// </summary>
+public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome>
+{
+    /// <inheritdoc />
+    public override async Task<RunOutcome> RunAsync(TaskOrchestrationContext context, RunSpec input)
+    {
+        var story = new Story(context, input);
+        var (status, failure) = await story.TellAsync();
+
+        // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every way that the
+        // story can end comes back here as a value instead.
+        await context.EnterStageAsync(input.RunId, "teardown", "giving back every node of the run");
+        await context.CallSubOrchestratorAsync(
+            nameof(TeardownOrchestration), input, new SubOrchestrationOptions(instanceId: $"{input.RunId}:teardown"));
+
+        await context.EnterStageAsync(input.RunId, "report", "writing the report");
+        var outcome = await context.ReportAsync(new ReportInput(input, story.Plan, story.Data, status, failure));
+        context.SetCustomStatus(new RunStage("done", outcome.Status));
+        return outcome;
+    }
+
+    /// <summary>The part of a run that may fail or be cancelled at any point.</summary>
+    private sealed class Story(TaskOrchestrationContext context, RunSpec spec)
+    {
+        private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
+        private TpuLease? _lease;
+        private int _nextAttempt = 1;
+
+        public RunPlan? Plan { get; private set; }
+
+        public PreparedData? Data { get; private set; }
+
+        public async Task<(string Status, RunFailure? Failure)> TellAsync()
+        {
+            try
+            {
+                await context.EnterStageAsync(spec.RunId, "plan", "choosing zones and estimating the cost");
+                Plan = await context.PlanAsync(spec);
+
+                // Before anything is rented: bad data must not cost money.
+                await context.EnterStageAsync(spec.RunId, "prepare", "cleaning and splitting the corpus");
+                Data = await context.PrepareDataAsync(spec);
+
+                await context.EnterStageAsync(spec.RunId, "train", "getting a TPU and fine-tuning on it");
+                if (await WorkOnTpuAsync(JobKind.Train) is { } trainEnd)
+                {
+                    return trainEnd;
+                }
+
+                await context.EnterStageAsync(spec.RunId, "evaluate", "translating the test set with both models");
+                if (await WorkOnTpuAsync(JobKind.Translate) is { } translateEnd)
+                {
+                    return translateEnd;
+                }
+
+                await ReleaseEarlyAsync();
+                await context.ScoreAsync(spec, Data);
+                return ("succeeded", null);
+            }
+            catch (TaskFailedException exception)
+            {
+                return ("failed", RunFaultException.Read(Innermost(exception.FailureDetails)));
+            }
+        }
+
+        /// <summary>Runs one piece of TPU work; null means: go on.</summary>
+        private async Task<(string Status, RunFailure? Failure)?> WorkOnTpuAsync(JobKind kind)
+        {
+            if (_cancel.IsCompleted)
+            {
+                return ("cancelled", null);
+            }
+
+            var child = $"{spec.RunId}:{(kind == JobKind.Train ? "train" : "evaluate")}";
+            var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
+                nameof(TpuWorkOrchestration),
+                new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt),
+                new SubOrchestrationOptions(instanceId: child));
+
+            if (await Task.WhenAny(work, _cancel) == _cancel)
+            {
+                // The child stops its worker and ends by itself; waiting for it keeps the two from racing in teardown.
+                context.SendEvent(child, RunEvents.Cancel, await _cancel);
+            }
+
+            var result = await work;
+            (_lease, _nextAttempt) = (result.Lease, result.NextAttempt);
+            return result switch
+            {
+                { Cancelled: true } => ("cancelled", null),
+                { Failure: not null } => ("failed", result.Failure),
+                _ => null,
+            };
+        }
+
+        /// <summary>Scoring needs no TPU: stop paying before it.</summary>
+        private async Task ReleaseEarlyAsync()
+        {
+            if (_lease is not null)
+            {
+                await context.ReleaseNodeAsync(spec, _lease.NodeName);
+            }
+        }
+
+        private static TaskFailureDetails Innermost(TaskFailureDetails details)
+        {
+            while (details.InnerFailure is { } inner
+                && details.ErrorType != typeof(RunFaultException).FullName)
+            {
+                details = inner;
+            }
+
+            return details;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+namespace Workflows.Orchestrations;
+
+/// <summary>One fine-tuning run as asked for: validated, with every default filled in.</summary>
+public sealed record RunSpec
+{
+    /// <summary>The run's id, also the orchestration's instance id. Lower-case letters, digits and dashes.</summary>
+    public required string RunId { get; init; }
+
+    /// <summary>A name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The Google Cloud project that pays; in rehearsal a made-up one of this run alone.</summary>
+    public required string Project { get; init; }
+
+    /// <summary><c>ko-en</c> or <c>en-ko</c>.</summary>
+    public required string Direction { get; init; }
+
+    /// <summary>The checkpoint to start from: a Hugging Face folder, as a path or a file:// URI.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The corpus.</summary>
+    public required DataSpec Data { get; init; }
+
+    /// <summary>What to rent and where.</summary>
+    public required TpuSpec Tpu { get; init; }
+
+    /// <summary>How to train.</summary>
+    public TrainingSpec Training { get; init; } = new();
+
+    /// <summary>How to evaluate.</summary>
+    public EvaluationSpec Evaluation { get; init; } = new();
+
+    /// <summary>What the run may cost at most, in US dollars, teardown included.</summary>
+    public double BudgetUsd { get; init; } = 10;
+
+    /// <summary>Whether Google Cloud is the emulator.</summary>
+    public bool IsRehearsal { get; init; }
+
+    /// <summary>How often to look and how long to wait.</summary>
+    public PaceSpec Pace { get; init; } = new();
+}
+
+/// <summary>Where the sentence pairs come from.</summary>
+public sealed record DataSpec
+{
+    /// <summary>Training pairs: a .tsv or .jsonl file, or two aligned files separated by a comma (Korean, English).</summary>
+    public required string Train { get; init; }
+
+    /// <summary>Test pairs in the same forms; null: a fixed part of the training file is held out.</summary>
+    public string? Test { get; init; }
+
+    /// <summary>Share held out for the test when there is no test file, 0 to 0.5.</summary>
+    public double TestFraction { get; init; } = 0.1;
+
+    /// <summary>At most so many test pairs are translated, a fixed choice of them.</summary>
+    public int MaxTestPairs { get; init; } = 500;
+}
+
+/// <summary>What to rent and where.</summary>
+public sealed record TpuSpec
+{
+    /// <summary>Accelerator types in order of preference, such as <c>v5litepod-8</c>.</summary>
+    public required IReadOnlyList<string> AcceleratorTypes { get; init; }
+
+    /// <summary>Zones in the order to try; empty: every zone of the price catalog that has the type, cheapest first.</summary>
+    public IReadOnlyList<string> Zones { get; init; } = [];
+
+    /// <summary><c>spot</c> or <c>on-demand</c>.</summary>
+    public string Provisioning { get; init; } = "spot";
+
+    /// <summary>The TPU VM's image; null: the one that fits the generation.</summary>
+    public string? RuntimeVersion { get; init; }
+
+    /// <summary>Give up when no TPU was to be had for so long, in seconds.</summary>
+    public double AcquireTimeoutSeconds { get; init; } = 6 * 3600;
+
+    /// <summary>VPC network; null: the project's default.</summary>
+    public string? Network { get; init; }
+
+    /// <summary>Service account of the TPU VM; null: the project's default.</summary>
+    public string? ServiceAccount { get; init; }
+}
+
+/// <summary>How to train. Sources of the defaults: docs/training.md.</summary>
+public sealed record TrainingSpec
+{
+    /// <summary>Optimizer steps.</summary>
+    public int Steps { get; init; } = 400;
+
+    /// <summary>Pairs in a step.</summary>
+    public int BatchSize { get; init; } = 16;
+
+    /// <summary>The highest learning rate, after warm-up.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>Steps of linear warm-up; cosine decay follows.</summary>
+    public int WarmupSteps { get; init; } = 20;
+
+    /// <summary>Decoupled weight decay of AdamW, on matrices.</summary>
+    public double WeightDecay { get; init; } = 0.01;
+
+    /// <summary>Longest example in tokens, prompt and answer together; longer ones are left out and counted.</summary>
+    public int MaxLength { get; init; } = 128;
+
+    /// <summary>A checkpoint every so many steps.</summary>
+    public int CheckpointEverySteps { get; init; } = 50;
+
+    /// <summary>Seed of the data order.</summary>
+    public int Seed { get; init; } = 42;
+}
+
+/// <summary>How to evaluate.</summary>
+public sealed record EvaluationSpec
+{
+    /// <summary>The longest translation in tokens.</summary>
+    public int MaxNewTokens { get; init; } = 96;
+
+    /// <summary>Sentences decoded at once.</summary>
+    public int BatchSize { get; init; } = 16;
+
+    /// <summary>Samples of the paired bootstrap.</summary>
+    public int BootstrapSamples { get; init; } = 1000;
+
+    /// <summary>Seed of the paired bootstrap, sacreBLEU's default.</summary>
+    public int Seed { get; init; } = 12345;
+}
+
+/// <summary>How often to look and how long to wait; short in rehearsal, calm in the cloud.</summary>
+public sealed record PaceSpec
+{
+    /// <summary>Between two looks at a node or a job, in seconds.</summary>
+    public double PollSeconds { get; init; } = 15;
+
+    /// <summary>A worker that says nothing for so long is lost, in seconds.</summary>
+    public double SilenceSeconds { get; init; } = 120;
+
+    /// <summary>A node that is not ready, with its worker connected, after so long is given up, in seconds.</summary>
+    public double BootSeconds { get; init; } = 900;
+
+    /// <summary>Pause before all zones are tried again, in seconds; doubles up to ten times this.</summary>
+    public double RoundPauseSeconds { get; init; } = 60;
+}

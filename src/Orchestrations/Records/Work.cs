@@ -1,0 +1,132 @@
+namespace Workflows.Orchestrations;
+
+/// <summary>The cleaned corpus, ready for the worker.</summary>
+/// <param name="TrainUri">Training pairs, JSON lines.</param>
+/// <param name="TestUri">Test pairs, JSON lines.</param>
+/// <param name="TrainPairs">Pairs to train on.</param>
+/// <param name="TestPairs">Pairs to translate.</param>
+/// <param name="Dropped">Pairs left out, by reason.</param>
+public sealed record PreparedData(
+    string TrainUri, string TestUri, int TrainPairs, int TestPairs, IReadOnlyDictionary<string, int> Dropped);
+
+/// <summary>What the worker on the TPU VM can be asked to do.</summary>
+public enum JobKind
+{
+    /// <summary>Fine-tune; resumes from the newest whole checkpoint.</summary>
+    Train,
+
+    /// <summary>Translate the test set with the base and with the tuned model.</summary>
+    Translate,
+}
+
+/// <summary>A piece of work for the TPU, to be done whatever happens to any one VM.</summary>
+/// <param name="Kind">What to do.</param>
+/// <param name="Spec">The run.</param>
+/// <param name="Plan">Where TPUs may be had.</param>
+/// <param name="Data">The corpus.</param>
+/// <param name="Lease">A TPU that the run holds already; null: get one.</param>
+/// <param name="NextAttempt">Number for the next attempt to get a TPU.</param>
+public sealed record TpuWorkInput(
+    JobKind Kind, RunSpec Spec, RunPlan Plan, PreparedData Data, TpuLease? Lease, int NextAttempt)
+{
+    /// <summary>TPUs lost so far in this piece of work; survives continue-as-new.</summary>
+    public int Losses { get; init; }
+
+    /// <summary>Zone of the TPU lost last.</summary>
+    public string? Avoid { get; init; }
+
+    /// <summary>A recovery under way, closed when the work goes on.</summary>
+    public OpenRecovery? Recovery { get; init; }
+}
+
+/// <summary>A loss that is being recovered from.</summary>
+/// <param name="Number">From 1 in this piece of work.</param>
+/// <param name="Zone">Where the TPU was.</param>
+/// <param name="Cause">PREEMPTED, silence, ...</param>
+/// <param name="LostSteps">Steps to be done again.</param>
+/// <param name="DetectedAt">When it was noticed.</param>
+public sealed record OpenRecovery(int Number, string Zone, string Cause, int LostSteps, DateTimeOffset DetectedAt);
+
+/// <summary>How a piece of work ended.</summary>
+/// <param name="Lease">The TPU that the run still holds.</param>
+/// <param name="NextAttempt">Number for the next attempt.</param>
+/// <param name="Failure">Set when it failed.</param>
+/// <param name="Cancelled">The run was cancelled.</param>
+public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled);
+
+/// <summary>Gives a job to the worker of a node.</summary>
+/// <param name="Kind">What to do.</param>
+/// <param name="Spec">The run.</param>
+/// <param name="Data">The corpus.</param>
+/// <param name="Lease">The node whose worker does it.</param>
+/// <param name="ReplyTo">Instance that is told of the end, by the event <see cref="RunEvents.JobEnded"/>.</param>
+/// <param name="Recovery">Loss that this dispatch recovers from.</param>
+public sealed record DispatchInput(
+    JobKind Kind, RunSpec Spec, PreparedData Data, TpuLease Lease, string ReplyTo, OpenRecovery? Recovery);
+
+/// <summary>Looks at a job.</summary>
+/// <param name="Kind">Which job.</param>
+/// <param name="Spec">The run.</param>
+/// <param name="Lease">The node whose worker does it.</param>
+public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease);
+
+/// <summary>How a job stands.</summary>
+/// <param name="NodeState">The cloud's state of the node, or NOT_FOUND.</param>
+/// <param name="IsLost">The node or its worker is gone.</param>
+/// <param name="LossCause">Why, in the cloud's or our words.</param>
+/// <param name="LostSteps">Steps after the newest checkpoint.</param>
+/// <param name="End">Set when the job has ended.</param>
+/// <param name="Step">The last step reported.</param>
+/// <param name="Steps">Steps in all.</param>
+/// <param name="Loss">Training loss of that step.</param>
+/// <param name="AccruedUsd">Cost of the run so far.</param>
+public sealed record JobObservation(
+    string NodeState, bool IsLost, string? LossCause, int LostSteps, JobEnd? End, int Step, int Steps, double? Loss,
+    double AccruedUsd);
+
+/// <summary>How a job ended on the worker.</summary>
+/// <param name="Succeeded">Whether it did what was asked.</param>
+/// <param name="Code">Error code otherwise.</param>
+/// <param name="Message">Error message otherwise.</param>
+public sealed record JobEnd(bool Succeeded, string? Code, string? Message);
+
+/// <summary>Why a run did not succeed.</summary>
+/// <param name="Code">Stable code, listed in docs/errors.md.</param>
+/// <param name="Message">What happened.</param>
+/// <param name="Fix">What a person can do.</param>
+public sealed record RunFailure(string Code, string Message, string Fix);
+
+/// <summary>One node's teardown.</summary>
+/// <param name="NodeName">Full resource name.</param>
+/// <param name="State">The cloud's state; NOT_FOUND is the proof.</param>
+/// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
+public sealed record NodeRelease(string NodeName, string State, bool ConfirmedNotFound);
+
+/// <summary>Everything that the last stage needs.</summary>
+/// <param name="Spec">The run.</param>
+/// <param name="Plan">The plan; null when planning failed.</param>
+/// <param name="Data">The corpus; null when it was not prepared.</param>
+/// <param name="Status">succeeded, failed or cancelled.</param>
+/// <param name="Failure">Why not succeeded.</param>
+public sealed record ReportInput(RunSpec Spec, RunPlan? Plan, PreparedData? Data, string Status, RunFailure? Failure);
+
+/// <summary>How a run ended.</summary>
+/// <param name="Status">succeeded, failed or cancelled.</param>
+/// <param name="ReportUri">The JSON report.</param>
+/// <param name="Failure">Why not succeeded.</param>
+public sealed record RunOutcome(string Status, string ReportUri, RunFailure? Failure);
+
+/// <summary>What the orchestration shows while it runs.</summary>
+/// <param name="Stage">plan, prepare, train, evaluate, teardown, report or done.</param>
+/// <param name="Detail">One line for people.</param>
+public sealed record RunStage(string Stage, string Detail);
+
+/// <summary>Names of the events that a run listens to.</summary>
+public static class RunEvents
+{
+    /// <summary>Stop cleanly: payload is the reason, a string.</summary>
+    public const string Cancel = "cancel";
+
+    /// <summary>A job ended on the worker: payload is the job's key, a string.</summary>
+    public const string JobEnded = "job-ended";
+}

@@ -1,0 +1,48 @@
+using Microsoft.DurableTask;
+
+namespace Workflows.Orchestrations;
+
+/// <summary>A fault that no retry can mend: bad data, a wrong checkpoint, a broken request.</summary>
+public sealed class RunFaultException : Exception
+{
+    private const string FixMark = "\nFix: ";
+
+    /// <summary>Creates the fault.</summary>
+    /// <param name="code">Stable code, listed in docs/errors.md.</param>
+    /// <param name="message">What happened, naming the field, file or line.</param>
+    /// <param name="fix">What a person can do.</param>
+    public RunFaultException(string code, string message, string fix)
+        : base($"{code}: {message}{FixMark}{fix}") => Failure = new RunFailure(code, message, fix);
+
+    /// <summary>The fault as data.</summary>
+    public RunFailure Failure { get; }
+
+    /// <summary>Reads a fault back from what an activity's failure carries.</summary>
+    /// <param name="details">The failure as recorded in the history.</param>
+    /// <returns>The fault, or a general one for any other exception.</returns>
+    public static RunFailure Read(TaskFailureDetails details)
+    {
+        // Failure details carry type name and message alone, so the message is the wire format.
+        var message = details.ErrorMessage;
+        if (details.ErrorType == typeof(RunFaultException).FullName)
+        {
+            var colon = message.IndexOf(": ", StringComparison.Ordinal);
+            var fix = message.LastIndexOf(FixMark, StringComparison.Ordinal);
+            if (colon > 0 && fix > colon)
+            {
+                return new RunFailure(
+                    message[..colon], message[(colon + 2)..fix], message[(fix + FixMark.Length)..]);
+            }
+        }
+
+        return new RunFailure(
+            "INTERNAL", $"{details.ErrorType}: {message}",
+            "Look at the service's log around this time; the run can be started again.");
+    }
+
+    /// <summary>Whether another try can help.</summary>
+    /// <param name="details">The failure as recorded in the history.</param>
+    /// <returns>false for faults of this type.</returns>
+    public static bool IsWorthRetrying(TaskFailureDetails details) =>
+        details.ErrorType != typeof(RunFaultException).FullName;
+}

@@ -1,0 +1,103 @@
+using Microsoft.DurableTask;
+
+namespace Workflows.Orchestrations;
+
+/// <summary>
+/// The activities as typed calls, each with its own retry policy. An activity's failure after these retries is a fault
+/// of ours or of the machine, never a refusal of the cloud: refusals are ordinary results.
+/// </summary>
+public static class Stages
+{
+    /// <summary>Activity names.</summary>
+    public const string Plan = "Plan", PrepareData = "PrepareData", CreateNode = "CreateNode",
+        ObserveNode = "ObserveNode", EndAttempt = "EndAttempt", DispatchJob = "DispatchJob", ObserveJob = "ObserveJob",
+        StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
+        RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage";
+
+    /// <summary>Local work: a few quick tries.</summary>
+    private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
+
+    /// <summary>Calls to the cloud's API: its short outages are waited out.</summary>
+    private static readonly TaskOptions Cloud = Retry(8, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(1));
+
+    /// <summary>Giving back what costs money: given up only after hours.</summary>
+    private static readonly TaskOptions Teardown = Retry(100, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(5));
+
+    internal static Task<RunPlan> PlanAsync(this TaskOrchestrationContext context, RunSpec spec) =>
+        context.CallActivityAsync<RunPlan>(Plan, spec, Local);
+
+    internal static Task<PreparedData> PrepareDataAsync(this TaskOrchestrationContext context, RunSpec spec) =>
+        context.CallActivityAsync<PreparedData>(PrepareData, spec, Local);
+
+    internal static Task<CreateNodeResult> CreateNodeAsync(
+        this TaskOrchestrationContext context, CreateNodeInput input) =>
+        context.CallActivityAsync<CreateNodeResult>(CreateNode, input, Cloud);
+
+    internal static Task<NodeObservation> ObserveNodeAsync(
+        this TaskOrchestrationContext context, ObserveNodeInput input) =>
+        context.CallActivityAsync<NodeObservation>(ObserveNode, input, Cloud);
+
+    internal static Task EndAttemptAsync(this TaskOrchestrationContext context, AttemptEnd end) =>
+        context.CallActivityAsync(EndAttempt, end, Local);
+
+    internal static Task DispatchJobAsync(this TaskOrchestrationContext context, DispatchInput input) =>
+        context.CallActivityAsync(DispatchJob, input, Local);
+
+    internal static Task<JobObservation> ObserveJobAsync(
+        this TaskOrchestrationContext context, ObserveJobInput input) =>
+        context.CallActivityAsync<JobObservation>(ObserveJob, input, Cloud);
+
+    internal static Task StopJobAsync(this TaskOrchestrationContext context, ObserveJobInput input) =>
+        context.CallActivityAsync(StopJob, input, Local);
+
+    internal static Task RecordLossAsync(this TaskOrchestrationContext context, string runId, OpenRecovery loss) =>
+        context.CallActivityAsync(RecordLoss, new LossInput(runId, loss), Local);
+
+    internal static Task ScoreAsync(this TaskOrchestrationContext context, RunSpec spec, PreparedData data) =>
+        context.CallActivityAsync(Score, new ScoreInput(spec, data), Local);
+
+    internal static Task<NodeRelease> ReleaseNodeAsync(
+        this TaskOrchestrationContext context, RunSpec spec, string nodeName) =>
+        context.CallActivityAsync<NodeRelease>(ReleaseNode, new ReleaseInput(spec, nodeName), Teardown);
+
+    internal static Task<IReadOnlyList<NodeRelease>> ReleaseAllAsync(
+        this TaskOrchestrationContext context, RunSpec spec) =>
+        context.CallActivityAsync<IReadOnlyList<NodeRelease>>(ReleaseAll, spec, Teardown);
+
+    internal static Task<RunOutcome> ReportAsync(this TaskOrchestrationContext context, ReportInput input) =>
+        context.CallActivityAsync<RunOutcome>(Report, input, Local);
+
+    internal static async Task EnterStageAsync(
+        this TaskOrchestrationContext context, string runId, string stage, string detail)
+    {
+        context.SetCustomStatus(new RunStage(stage, detail));
+        await context.CallActivityAsync(EnterStage, new StageInput(runId, stage, detail), Local);
+    }
+
+    private static TaskOptions Retry(int attempts, TimeSpan first, double factor, TimeSpan longest) =>
+        TaskOptions.FromRetryPolicy(new RetryPolicy(attempts, first, factor, longest)
+        {
+            HandleFailure = RunFaultException.IsWorthRetrying,
+        });
+}
+
+/// <summary>A loss for the ledger.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Loss">What was lost.</param>
+public sealed record LossInput(string RunId, OpenRecovery Loss);
+
+/// <summary>What to score.</summary>
+/// <param name="Spec">The run.</param>
+/// <param name="Data">The corpus.</param>
+public sealed record ScoreInput(RunSpec Spec, PreparedData Data);
+
+/// <summary>What to give back.</summary>
+/// <param name="Spec">The run.</param>
+/// <param name="NodeName">Full resource name.</param>
+public sealed record ReleaseInput(RunSpec Spec, string NodeName);
+
+/// <summary>A stage's beginning, for the ledger.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Stage">plan, prepare, train, evaluate, teardown or report.</param>
+/// <param name="Detail">One line for people.</param>
+public sealed record StageInput(string RunId, string Stage, string Detail);

@@ -1,0 +1,142 @@
+using Microsoft.DurableTask;
+
+namespace Workflows.Orchestrations;
+
+/// <summary>
+/// One piece of work on a TPU, whatever happens to any one TPU: dispatch it, watch it, and when the TPU is lost get
+/// another one elsewhere and go on from the newest checkpoint.
+/// </summary>
+public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWorkResult>
+{
+    /// <summary>Looks before the history is begun anew, so that a run of days replays as fast as one of minutes.</summary>
+    private const int LooksPerGeneration = 60;
+
+    /// <summary>A run that loses so many TPUs will not get done.</summary>
+    private const int MaxLosses = 50;
+
+    /// <inheritdoc />
+    public override async Task<TpuWorkResult> RunAsync(TaskOrchestrationContext context, TpuWorkInput input)
+    {
+        var spec = input.Spec;
+        var cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
+
+        if (input.Lease is null)
+        {
+            var acquired = await AcquireAsync(context, input, cancel);
+            if (acquired.Lease is null)
+            {
+                return new TpuWorkResult(null, acquired.NextAttempt, acquired.Failure, acquired.Cancelled);
+            }
+
+            input = input with { Lease = acquired.Lease, NextAttempt = acquired.NextAttempt };
+        }
+
+        var job = new ObserveJobInput(input.Kind, spec, input.Lease);
+        await context.DispatchJobAsync(new DispatchInput(
+            input.Kind, spec, input.Data, input.Lease, context.InstanceId, input.Recovery));
+        input = input with { Recovery = null };
+
+        for (var look = 0; look < LooksPerGeneration; look++)
+        {
+            await WaitAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
+            if (cancel.IsCompleted)
+            {
+                await context.StopJobAsync(job);
+                return new TpuWorkResult(input.Lease, input.NextAttempt, null, Cancelled: true);
+            }
+
+            var seen = await context.ObserveJobAsync(job);
+            if (seen.End is { Succeeded: true })
+            {
+                return new TpuWorkResult(input.Lease, input.NextAttempt, null, Cancelled: false);
+            }
+
+            if (seen.End is { } end)
+            {
+                return Failed(input, new RunFailure(
+                    end.Code ?? "WORKER_FAILED", end.Message ?? "The worker failed.", "See docs/errors.md for the code."));
+            }
+
+            if (seen.AccruedUsd >= spec.BudgetUsd)
+            {
+                await context.StopJobAsync(job);
+                return Failed(input, new RunFailure(
+                    "BUDGET_EXHAUSTED",
+                    $"The run has cost {seen.AccruedUsd:0.00} USD of its budget of {spec.BudgetUsd:0.00} USD.",
+                    "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator."));
+            }
+
+            if (seen.IsLost)
+            {
+                var next = await LoseAsync(context, input, seen);
+                if (next.Losses > MaxLosses)
+                {
+                    return Failed(next, new RunFailure(
+                        "TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning."));
+                }
+
+                // A new generation with an empty history goes on: it acquires another TPU first.
+                return GoOn(context, next, cancel);
+            }
+        }
+
+        return GoOn(context, input, cancel);
+    }
+
+    /// <summary>Begins a new generation, unless a cancel has come: one that was taken already would be lost there.</summary>
+    private static TpuWorkResult GoOn(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
+    {
+        if (!cancel.IsCompleted)
+        {
+            context.ContinueAsNew(next);
+        }
+
+        return new TpuWorkResult(next.Lease, next.NextAttempt, null, Cancelled: cancel.IsCompleted);
+    }
+
+    private static async Task<AcquireResult> AcquireAsync(
+        TaskOrchestrationContext context, TpuWorkInput input, Task<string> cancel)
+    {
+        var child = $"{context.InstanceId}:acquire-{input.NextAttempt}";
+        var acquire = context.CallSubOrchestratorAsync<AcquireResult>(
+            nameof(AcquireTpuOrchestration),
+            new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid),
+            new SubOrchestrationOptions(instanceId: child));
+        if (await Task.WhenAny(acquire, cancel) == cancel)
+        {
+            context.SendEvent(child, RunEvents.Cancel, await cancel);
+        }
+
+        var acquired = await acquire;
+        return cancel.IsCompleted ? acquired with { Lease = null, Cancelled = true } : acquired;
+    }
+
+    /// <summary>Notes the loss and gives the dead node back: a preempted node keeps its name, and its quota.</summary>
+    private static async Task<TpuWorkInput> LoseAsync(
+        TaskOrchestrationContext context, TpuWorkInput input, JobObservation seen)
+    {
+        var zone = input.Lease!.Candidate.Zone;
+        var loss = new OpenRecovery(
+            input.Losses + 1, zone, seen.LossCause ?? seen.NodeState, seen.LostSteps, context.CurrentUtcDateTime);
+        await context.RecordLossAsync(input.Spec.RunId, loss);
+        await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName);
+        return input with { Lease = null, Losses = loss.Number, Avoid = zone, Recovery = loss };
+    }
+
+    /// <summary>Waits for the next look, for the worker's word that it is done, or for a cancel.</summary>
+    private static async Task WaitAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
+    {
+        using var stop = new CancellationTokenSource();
+        using var deaf = new CancellationTokenSource();
+        var timer = context.CreateTimer(pause, stop.Token);
+        var ended = context.WaitForExternalEvent<string>(RunEvents.JobEnded, deaf.Token);
+        await Task.WhenAny(timer, ended, cancel);
+
+        // The event only wakes: the look that follows reads how the job stands, so a lost or late event does no harm.
+        await stop.CancelAsync();
+        await deaf.CancelAsync();
+    }
+
+    private static TpuWorkResult Failed(TpuWorkInput input, RunFailure failure) =>
+        new(input.Lease, input.NextAttempt, failure, Cancelled: false);
+}
