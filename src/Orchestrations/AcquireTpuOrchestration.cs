@@ -73,7 +73,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, Task<string> cancel)
     {
         var startedAt = context.CurrentUtcDateTime;
-        var created = await context.CreateNodeAsync(new CreateNodeInput(spec, candidate, attempt));
+        var created = await CreateAsync(context, new CreateNodeInput(spec, candidate, attempt));
         var lease = new TpuLease(created.NodeName, candidate, attempt);
         if (created.Refusal is not null)
         {
@@ -115,6 +115,24 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
         Task EndAsync(string ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
+    }
+
+    /// <summary>Creates a node; an API that stays out of reach rules out this zone for a while, not the run.</summary>
+    private static async Task<CreateNodeResult> CreateAsync(TaskOrchestrationContext context, CreateNodeInput input)
+    {
+        try
+        {
+            return await context.CreateNodeAsync(input);
+        }
+        catch (TaskFailedException exception)
+        {
+            var fault = RunFaultException.Read(exception.FailureDetails);
+            var scope = RunFaultException.IsWorthRetrying(exception.FailureDetails)
+                ? RefusalScope.Zone
+                : RefusalScope.Project;
+            var code = scope == RefusalScope.Zone ? "CLOUD_UNREACHABLE" : fault.Code;
+            return new CreateNodeResult("", null, new Refusal(code, scope, 60, fault.Message, fault.Fix));
+        }
     }
 
     /// <summary>Places with a lasting fault leave the plan; a short-lived one is tried again in the next round.</summary>

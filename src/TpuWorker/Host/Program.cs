@@ -1,1 +1,28 @@
-return 0;
+using System.Runtime.InteropServices;
+using Workflows.TpuWorker.Host;
+
+// What runs on the TPU VM: read who we are from the metadata server, dial the gateway, do jobs until told to stop.
+using var stop = new CancellationTokenSource();
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+{
+    // A spot VM gets a notice of some seconds: enough to save a checkpoint and to say goodbye.
+    context.Cancel = true;
+    stop.Cancel();
+});
+
+try
+{
+    using var metadata = new MetadataServer(Environment.GetEnvironmentVariable("GCE_METADATA_HOST"));
+    var identity = await metadata.ReadIdentityAsync(stop.Token);
+    using var worker = new Worker(identity, metadata, TimeProvider.System, Console.Error);
+    return await worker.RunAsync(stop.Token);
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    return ExitCodes.Stopped;
+}
+catch (WorkerStartException exception)
+{
+    await Console.Error.WriteLineAsync(exception.Message);
+    return ExitCodes.NotConfigured;
+}

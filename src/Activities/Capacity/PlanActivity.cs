@@ -1,0 +1,77 @@
+using Microsoft.DurableTask;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Capacity;
+
+/// <summary>Decides where to look for a TPU, in which order, and says what the run should cost.</summary>
+public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger) : TaskActivity<RunSpec, RunPlan>
+{
+    /// <summary>From the request of a node until its worker computes, besides training; chosen.</summary>
+    private const double CloudBootSeconds = 180, RehearsalBootSeconds = 8;
+
+    /// <summary>Share of the slice's peak that a fine-tuning of short pairs reaches; a careful guess.</summary>
+    private const double AssumedUtilisation = 0.25;
+
+    /// <summary>What this machine's processor does in rehearsal, in TFLOP/s: the order of a two-core machine.</summary>
+    private const double RehearsalTflops = 0.1;
+
+    /// <inheritdoc />
+    public override Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
+    {
+        var plan = Plan(input, ParameterCount(input.Model));
+        ledger.Append(input.RunId, LedgerKinds.Plan, "plan", plan);
+        return Task.FromResult(plan);
+    }
+
+    /// <summary>Makes the plan.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="parameters">Parameters of the model.</param>
+    /// <returns>The plan.</returns>
+    /// <exception cref="RunFaultException">An accelerator type is unknown, or no zone offers it.</exception>
+    internal RunPlan Plan(RunSpec spec, double parameters)
+    {
+        var candidates = new List<Candidate>();
+        foreach (var type in spec.Tpu.AcceleratorTypes)
+        {
+            if (!catalog.AcceleratorTypes.Contains(type))
+            {
+                throw new RunFaultException(
+                    "UNKNOWN_ACCELERATOR", $"tpu.acceleratorTypes names '{type}', which is not in the price catalog.",
+                    $"Use one of: {string.Join(", ", catalog.AcceleratorTypes)}.");
+            }
+
+            candidates.AddRange(spec.Tpu.Zones.Count == 0
+                ? catalog.Offers(type, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)
+                : spec.Tpu.Zones.Select(zone =>
+                    catalog.At(type, zone, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)));
+        }
+
+        var first = candidates[0];
+        var seconds = EstimateSeconds(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
+        return new RunPlan(candidates, seconds / 3600 * first.UsdPerHour, seconds);
+    }
+
+    /// <summary>
+    /// Training costs 6 floating-point operations for each parameter and token, decoding 2 (Kaplan et al. 2020,
+    /// section 2.1); two models translate the test set.
+    /// </summary>
+    private static double EstimateSeconds(RunSpec spec, double parameters, double peakTflops)
+    {
+        const double TokensPerPair = 40;
+        var trained = (double)spec.Training.Steps * spec.Training.BatchSize * TokensPerPair;
+        var translated = 2.0 * spec.Data.MaxTestPairs * TokensPerPair;
+        var flops = parameters * (6 * trained + 2 * translated);
+        return spec.IsRehearsal
+            ? RehearsalBootSeconds + flops / (RehearsalTflops * 1e12)
+            : CloudBootSeconds + flops / (peakTflops * AssumedUtilisation * 1e12);
+    }
+
+    private static double ParameterCount(string model)
+    {
+        // Stored parameters take two or four bytes; counting the larger errs towards the smaller model by a factor of
+        // two, which is within what an estimate made before the corpus is read can promise.
+        var bytes = Directory.EnumerateFiles(model, "*.safetensors").Sum(file => new FileInfo(file).Length);
+        return bytes / 2.0;
+    }
+}

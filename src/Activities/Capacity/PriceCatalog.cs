@@ -1,0 +1,94 @@
+using System.Reflection;
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Capacity;
+
+/// <summary>
+/// Which accelerator is offered where, and for how much: the catalog built into the product, or a file of the same form
+/// in its place. Prices drift, spot prices most: the file is meant to be replaced.
+/// </summary>
+public sealed class PriceCatalog
+{
+    private readonly Document _document;
+
+    private PriceCatalog(Document document) => _document = document;
+
+    /// <summary>Loads a catalog.</summary>
+    /// <param name="path">A JSON file; null: the built-in one.</param>
+    /// <returns>The catalog.</returns>
+    /// <exception cref="InvalidDataException">The file does not fit the form.</exception>
+    public static PriceCatalog Load(string? path)
+    {
+        using Stream stream = path is null
+            ? Assembly.GetExecutingAssembly().GetManifestResourceStream("Workflows.Activities.catalog.json")!
+            : File.OpenRead(path);
+        try
+        {
+            var document = JsonSerializer.Deserialize<Document>(stream, RunLedger.Json);
+            return document is { Generations.Count: > 0 }
+                ? new PriceCatalog(document)
+                : throw new InvalidDataException($"Price catalog '{path}' names no generations.");
+        }
+        catch (JsonException exception)
+        {
+            throw new InvalidDataException($"Price catalog '{path}': {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Gets every accelerator type that the catalog knows.</summary>
+    public IEnumerable<string> AcceleratorTypes => _document.Generations.SelectMany(generation => generation.Types.Keys);
+
+    /// <summary>Peak bf16 rate of a whole slice.</summary>
+    /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
+    /// <returns>TFLOP/s; 0 for an unknown type.</returns>
+    public double PeakTflops(string acceleratorType) =>
+        Find(acceleratorType) is { } generation ? generation.Types[acceleratorType] * generation.TflopsPerChip : 0;
+
+    /// <summary>The places that offer a type, cheapest first.</summary>
+    /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
+    /// <param name="provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+    /// <param name="runtimeVersion">Image; null: the generation's own.</param>
+    /// <returns>Empty for an unknown type.</returns>
+    public IReadOnlyList<Candidate> Offers(string acceleratorType, string provisioning, string? runtimeVersion) =>
+        Find(acceleratorType) is not { } generation
+            ? []
+            : [.. generation.Zones.Keys
+                .Select(zone => Offer(generation, acceleratorType, zone, provisioning, runtimeVersion))
+                .OrderBy(candidate => candidate.UsdPerHour).ThenBy(candidate => candidate.Zone, StringComparer.Ordinal)];
+
+    /// <summary>
+    /// The place asked for, whether the catalog knows the zone or not: the cloud has the last word on that, and a zone
+    /// without a price is counted at the generation's dearest.
+    /// </summary>
+    /// <param name="acceleratorType">A known type.</param>
+    /// <param name="zone">Any zone.</param>
+    /// <param name="provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+    /// <param name="runtimeVersion">Image; null: the generation's own.</param>
+    /// <returns>The candidate.</returns>
+    public Candidate At(string acceleratorType, string zone, string provisioning, string? runtimeVersion) =>
+        Offer(Find(acceleratorType)!, acceleratorType, zone, provisioning, runtimeVersion);
+
+    private static Candidate Offer(
+        Generation generation, string type, string zone, string provisioning, string? runtimeVersion)
+    {
+        var price = generation.Zones.TryGetValue(zone, out var known)
+            ? known
+            : generation.Zones.Values.MaxBy(each => each[0])!;
+        var perChipHour = provisioning == "spot" ? price[1] : price[0];
+        var chips = generation.Types[type];
+        return new Candidate(
+            zone, type, provisioning, runtimeVersion ?? generation.RuntimeVersion, chips, perChipHour * chips);
+    }
+
+    private Generation? Find(string acceleratorType) =>
+        _document.Generations.FirstOrDefault(generation => generation.Types.ContainsKey(acceleratorType));
+
+    private sealed record Document(string Note, IReadOnlyList<Generation> Generations);
+
+    /// <summary>Types map to chips; zones to [on-demand, spot] in US dollars per chip-hour.</summary>
+    private sealed record Generation(
+        string Name, string RuntimeVersion, double TflopsPerChip,
+        IReadOnlyDictionary<string, int> Types, IReadOnlyDictionary<string, double[]> Zones);
+}

@@ -1,0 +1,106 @@
+using Google.Cloud.Tpu.V2;
+using Grpc.Core;
+using Microsoft.DurableTask;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Provisioning;
+
+/// <summary>What every node of this service carries.</summary>
+public static class NodeLabels
+{
+    /// <summary>Label with the run's id.</summary>
+    public const string Run = "workflows-run";
+
+    /// <summary>Metadata keys that the worker reads.</summary>
+    public const string Gateway = "workflows-gateway", Secret = "workflows-secret", NodeName = "workflows-node";
+}
+
+/// <summary>How a TPU VM reaches this service.</summary>
+/// <param name="GatewayAddress">Address of the worker gateway as the VM sees it.</param>
+/// <param name="StartupScript">Script that the VM runs when it boots.</param>
+public sealed record WorkerBootstrap(Uri GatewayAddress, string StartupScript);
+
+/// <summary>
+/// Asks the cloud for one node. The intent is on disk before the call, so that teardown knows the node even when the
+/// answer never comes; a repeated call adopts the node that the first one made.
+/// </summary>
+public sealed class CreateNodeActivity(
+    ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, NodeSecrets secrets, WorkerBootstrap bootstrap,
+    TimeProvider clock)
+    : TaskActivity<CreateNodeInput, CreateNodeResult>
+{
+    /// <inheritdoc />
+    public override async Task<CreateNodeResult> RunAsync(TaskActivityContext context, CreateNodeInput input)
+    {
+        var (spec, place) = (input.Spec, input.Candidate);
+        var parent = $"projects/{spec.Project}/locations/{place.Zone}";
+        var nodeId = $"wf-{spec.RunId}-{input.Attempt}";
+        var name = $"{parent}/nodes/{nodeId}";
+        var lease = new TpuLease(name, place, input.Attempt);
+
+        if (memory.Find(spec.Project, place) is { } remembered)
+        {
+            return new CreateNodeResult(name, null, new Refusal(
+                remembered.Code, RefusalScope.Zone, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
+                $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
+                "Wait, or delete capacity-memory.json in the service's folder to try at once."));
+        }
+
+        var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
+        ledger.Append(spec.RunId, LedgerKinds.Intent, name, lease);
+        try
+        {
+            var operation = await connection.Tpu.CreateNodeAsync(
+                new CreateNodeRequest { Parent = parent, NodeId = nodeId, Node = NodeOf(spec, place, name) },
+                TpuConnection.Routed("parent", parent, CancellationToken.None));
+            return new CreateNodeResult(name, operation.Name, null);
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.AlreadyExists)
+        {
+            var node = await connection.Tpu.GetNodeAsync(
+                new GetNodeRequest { Name = name }, TpuConnection.Routed("name", name, CancellationToken.None));
+            if (node.Labels.TryGetValue(NodeLabels.Run, out var owner) && owner == spec.RunId)
+            {
+                return new CreateNodeResult(name, null, null);
+            }
+
+            return new CreateNodeResult(name, null, new Refusal(
+                "NAME_TAKEN", RefusalScope.Zone, 0, $"'{name}' exists and is not this run's.", "Delete that node."));
+        }
+        catch (RpcException exception) when (!RefusalClassifier.IsTransient(exception))
+        {
+            var refusal = RefusalClassifier.Classify(exception);
+            memory.Remember(spec.Project, place, refusal);
+            return new CreateNodeResult(name, null, refusal);
+        }
+    }
+
+    private Node NodeOf(RunSpec spec, Candidate place, string name)
+    {
+        var node = new Node
+        {
+            AcceleratorType = place.AcceleratorType,
+            RuntimeVersion = place.RuntimeVersion,
+            Description = $"Workflows run {spec.RunId}",
+            SchedulingConfig = new SchedulingConfig { Spot = place.Provisioning == "spot" },
+            NetworkConfig = new NetworkConfig { Network = spec.Tpu.Network ?? "", EnableExternalIps = true },
+            Labels = { [NodeLabels.Run] = spec.RunId, ["managed-by"] = "workflows" },
+            Metadata =
+            {
+                [NodeLabels.Run] = spec.RunId,
+                [NodeLabels.NodeName] = name,
+                [NodeLabels.Gateway] = bootstrap.GatewayAddress.ToString(),
+                [NodeLabels.Secret] = secrets.For(spec.RunId, name),
+                ["startup-script"] = bootstrap.StartupScript,
+            },
+        };
+        if (spec.Tpu.ServiceAccount is { } email)
+        {
+            node.ServiceAccount = new ServiceAccount { Email = email };
+        }
+
+        return node;
+    }
+}

@@ -1,0 +1,61 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Workflows.Activities.Provisioning;
+
+/// <summary>
+/// One secret for each node, by which its worker proves to be that node's. Derived from the service's key, so that a
+/// create call that is repeated after a crash hands out the same one; void as soon as the node is given back.
+/// </summary>
+public sealed class NodeSecrets
+{
+    private readonly byte[] _key;
+
+    /// <summary>Opens the service's key, making it on first use.</summary>
+    /// <param name="stateDirectory">The service's folder.</param>
+    public NodeSecrets(string stateDirectory)
+    {
+        Directory.CreateDirectory(stateDirectory);
+        var path = Path.Combine(stateDirectory, "service.key");
+        if (!File.Exists(path))
+        {
+            var aside = path + ".new";
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            using (var file = new FileStream(aside, options))
+            {
+                file.Write(RandomNumberGenerator.GetBytes(32));
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(aside, path);
+        }
+
+        _key = File.ReadAllBytes(path);
+        if (_key.Length != 32)
+        {
+            throw new InvalidDataException(
+                $"'{path}' has {_key.Length} bytes, expected 32. Delete it when no run is under way: workers that run now "
+                + "lose their access.");
+        }
+    }
+
+    /// <summary>The secret of a node.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="nodeName">Full resource name.</param>
+    /// <returns>64 hexadecimal digits.</returns>
+    public string For(string runId, string nodeName) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{runId}\n{nodeName}")));
+
+    /// <summary>Compares in constant time.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="nodeName">Full resource name.</param>
+    /// <param name="secret">What the caller sent.</param>
+    /// <returns>Whether it is that node's.</returns>
+    public bool IsRight(string runId, string nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
+        Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
+}

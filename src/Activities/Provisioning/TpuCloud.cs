@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using Google.Cloud.Tpu.V2;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Provisioning;
+
+/// <summary>The Cloud TPU API of each kind of run: Google's, or the emulator's in rehearsal.</summary>
+public interface ITpuCloud
+{
+    /// <summary>The connection for a run.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="cancellationToken">Stops connecting.</param>
+    /// <returns>A shared connection; not to be disposed.</returns>
+    Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken);
+}
+
+/// <summary>Connects on first use and keeps the connection.</summary>
+/// <param name="emulator">Address of the emulator's gRPC endpoint; null: there is none.</param>
+public sealed class TpuCloud(Uri? emulator) : ITpuCloud, IDisposable
+{
+    private readonly ConcurrentDictionary<string, Lazy<Task<TpuConnection>>> _connections = new(StringComparer.Ordinal);
+
+    /// <inheritdoc />
+    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken)
+    {
+        var key = spec.IsRehearsal ? "emulator" : spec.Project;
+        var connection = _connections.GetOrAdd(key, _ => new Lazy<Task<TpuConnection>>(() => spec.IsRehearsal
+            ? Task.FromResult(TpuConnection.ToEmulator(
+                emulator ?? throw new InvalidOperationException("This service has no TPU emulator.")))
+            : ConnectToGoogleAsync(spec.Project)));
+        if (connection.Value.IsFaulted)
+        {
+            // The next call may find credentials.
+            _connections.TryRemove(new KeyValuePair<string, Lazy<Task<TpuConnection>>>(key, connection));
+        }
+
+        return connection.Value;
+    }
+
+    private static async Task<TpuConnection> ConnectToGoogleAsync(string project)
+    {
+        try
+        {
+            return await TpuConnection.ConnectAsync(project, CancellationToken.None);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new RunFaultException(
+                "CREDENTIALS_MISSING", exception.Message,
+                "Run 'gcloud auth application-default login', or set GOOGLE_APPLICATION_CREDENTIALS to a key file.");
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        foreach (var connection in _connections.Values)
+        {
+            if (connection is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+            {
+                connection.Value.Result.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+using Microsoft.DurableTask;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>Notes the beginning of a stage.</summary>
+public sealed class EnterStageActivity(RunLedger ledger) : TaskActivity<StageInput, bool>
+{
+    /// <inheritdoc />
+    public override Task<bool> RunAsync(TaskActivityContext context, StageInput input) =>
+        Task.FromResult(ledger.Append(input.RunId, LedgerKinds.Stage, input.Stage, input));
+}

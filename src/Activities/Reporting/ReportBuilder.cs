@@ -1,0 +1,117 @@
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>Makes the report from the ledger: the ledger is the truth, whatever way the run ended.</summary>
+public static class ReportBuilder
+{
+    /// <summary>The attempts of a run so far.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    /// <returns>In order.</returns>
+    public static IReadOnlyList<AttemptRow> Attempts(RunLedger ledger, string runId) =>
+        [.. ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt).Select(fact => Row(fact.Data))];
+
+    /// <summary>Makes the report.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="input">How the run ended.</param>
+    /// <param name="now">The end of the last stage.</param>
+    /// <returns>The report.</returns>
+    internal static RunReport Build(RunLedger ledger, ReportInput input, DateTimeOffset now)
+    {
+        var (spec, id) = (input.Spec, input.Spec.RunId);
+        var directory = ledger.DirectoryOf(id);
+        var cost = RunCosts.Of(ledger, id, now);
+        var verdict = ledger.Read<VerdictSection>(id, LedgerKinds.Scores).Select(fact => fact.Data).FirstOrDefault();
+        var tuned = Path.Combine(directory, "tuned");
+        return new RunReport
+        {
+            RunId = id,
+            Name = spec.Name,
+            Status = input.Status,
+            IsRehearsal = spec.IsRehearsal,
+            Failure = input.Failure,
+            Verdict = verdict is null ? null : verdict with
+            {
+                UsdPerBleuPoint = verdict.BleuDelta > 0 ? cost.ActualUsd / verdict.BleuDelta : null,
+            },
+            Attempts = Attempts(ledger, id),
+            Recoveries = Recoveries(ledger, id),
+            Data = input.Data,
+            Training = Training(ledger, id, directory),
+            Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage),
+            Teardown = Teardown(ledger, id),
+            Stages = Stages(ledger, id, now),
+            Artifacts = new ArtifactSection(
+                File.Exists(Path.Combine(tuned, "config.json")) ? tuned : null,
+                Path.Combine(directory, "report.json"), Path.Combine(directory, "report.html")),
+        };
+    }
+
+    private static AttemptRow Row(AttemptEnd end)
+    {
+        var place = end.Lease.Candidate;
+        return new AttemptRow(
+            end.Lease.Attempt, place.Zone, place.AcceleratorType, place.Provisioning, end.Outcome, end.Refusal?.Code,
+            end.Refusal?.Reason, end.Refusal?.Scope, end.Refusal?.Fix, end.Seconds);
+    }
+
+    private static IReadOnlyList<RecoveryRow> Recoveries(RunLedger ledger, string id)
+    {
+        var ends = ledger.Read(id).Where(entry => entry.Kind == LedgerKinds.Recovered)
+            .ToDictionary(entry => entry.Key, StringComparer.Ordinal);
+        return [.. ledger.Read(id).Where(entry => entry.Kind == LedgerKinds.Loss).Select(entry =>
+        {
+            var loss = System.Text.Json.JsonSerializer.Deserialize<OpenRecovery>(entry.Data, RunLedger.Json)!;
+            var end = ends.TryGetValue(entry.Key, out var found)
+                ? System.Text.Json.JsonSerializer.Deserialize<RecoveryEnd>(found.Data, RunLedger.Json)
+                : null;
+            return new RecoveryRow(loss.Zone, loss.Cause, loss.LostSteps, end?.Seconds);
+        })];
+    }
+
+    private static TrainingSection? Training(RunLedger ledger, string id, string directory)
+    {
+        var end = ledger.Read<EndFact>(id, "job-ended").Select(fact => fact.Data.Train)
+            .LastOrDefault(train => train is not null);
+        var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
+        if (end is null && curve.Count == 0)
+        {
+            return null;
+        }
+
+        var seconds = curve.Count > 1 ? (curve[^1].At - curve[0].At).TotalSeconds : end?.Seconds ?? 0;
+        return end is not null
+            ? new TrainingSection(
+                end.Steps, end.Tokens, end.TokensPerSecond,
+                curve.Count > 0 && curve[0].Step == 1 ? curve[0].Loss : end.FirstLoss, end.FinalLoss, seconds)
+            : new TrainingSection(
+                curve[^1].Step, curve[^1].Tokens, curve[^1].TokensPerSecond, curve[0].Loss, curve[^1].Loss, seconds);
+    }
+
+    private static IReadOnlyList<TeardownRow> Teardown(RunLedger ledger, string id)
+    {
+        var gone = ledger.Read<NodeMoment>(id, LedgerKinds.Released)
+            .ToDictionary(fact => fact.Data.NodeName, fact => fact.At, StringComparer.Ordinal);
+
+        // Refused attempts made no node, but their names were looked up too: that is part of the proof.
+        return [.. ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data)
+            .Where(lease => WasAccepted(ledger, id, lease))
+            .Select(lease => new TeardownRow(
+                lease.NodeName, lease.Candidate.Zone,
+                gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName)))];
+    }
+
+    private static bool WasAccepted(RunLedger ledger, string id, TpuLease lease) =>
+        !ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
+            .Any(fact => fact.Data.Lease.Attempt == lease.Attempt && fact.Data.Outcome == "refused");
+
+    private static IReadOnlyList<StageRow> Stages(RunLedger ledger, string id, DateTimeOffset now)
+    {
+        var facts = ledger.Read<StageInput>(id, LedgerKinds.Stage);
+        return [.. facts.Select((fact, index) => new StageRow(
+            fact.Data.Stage, fact.At,
+            ((index + 1 < facts.Count ? facts[index + 1].At : now) - fact.At).TotalSeconds))];
+    }
+}

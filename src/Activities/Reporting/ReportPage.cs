@@ -1,0 +1,286 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Workflows.Activities.Training;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>The report as one self-contained page: no script, no font, no picture from elsewhere.</summary>
+internal static class ReportPage
+{
+    public static string Render(RunReport report, IReadOnlyList<MetricPoint> curve)
+    {
+        var page = new StringBuilder();
+        page.Append($$"""
+            <!doctype html>
+            <html lang="en"><head><meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>{{Text(report.Name)}} - {{report.Status}}</title><style>{{Style}}</style></head><body><main>
+            <header><p class="kind">Fine-tuning run {{Text(report.RunId)}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
+            <h1>{{Text(report.Name)}}</h1><p class="status {{report.Status}}">{{Headline(report)}}</p></header>
+            """);
+        Failure(page, report);
+        Numbers(page, report);
+        Scores(page, report);
+        Curve(page, curve, report);
+        Timeline(page, report);
+        Attempts(page, report);
+        Money(page, report);
+        Corpus(page, report);
+        Examples(page, report);
+        page.Append("</main></body></html>\n");
+        return page.ToString();
+    }
+
+    private static string Headline(RunReport report) => report switch
+    {
+        { Status: "cancelled" } => "Cancelled; everything was given back.",
+        { Status: "failed" } => "Failed; everything was given back.",
+        { Verdict: { Finer: true } verdict } =>
+            $"The tuned translation is finer: {Signed(verdict.BleuDelta)} BLEU, p = {verdict.PValue:0.0000}.",
+        { Verdict: { } verdict } =>
+            $"No significant gain: {Signed(verdict.BleuDelta)} BLEU, p = {verdict.PValue:0.0000}.",
+        _ => Text(report.Status),
+    };
+
+    private static void Failure(StringBuilder page, RunReport report)
+    {
+        if (report.Failure is { } failure)
+        {
+            page.Append($"""
+                <section class="failure"><h2>Why</h2><p><code>{Text(failure.Code)}</code> {Text(failure.Message)}</p>
+                <p><b>What to do:</b> {Text(failure.Fix)}</p></section>
+                """);
+        }
+    }
+
+    private static void Numbers(StringBuilder page, RunReport report)
+    {
+        page.Append("<section class=\"numbers\">");
+        Number(page, "cost", $"${report.Cost.Actual:0.00}",
+            $"estimated ${report.Cost.Estimated ?? 0:0.00}, budget ${report.Cost.Budget:0.00}");
+        if (report.Training is { } training)
+        {
+            Number(page, "trained", $"{training.Steps} steps",
+                $"{training.Tokens.ToString("N0", CultureInfo.InvariantCulture)} tokens at "
+                + $"{training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)}/s");
+        }
+
+        Number(page, "attempts", $"{report.Attempts.Count}",
+            $"{report.Attempts.Count(row => row.Outcome == "refused")} refused, {report.Recoveries.Count} TPU lost");
+        Number(page, "left running", $"{report.Teardown.Count(row => !row.ConfirmedNotFound)}",
+            $"{report.Teardown.Count(row => row.ConfirmedNotFound)} nodes proved gone");
+        page.Append("</section>");
+    }
+
+    private static void Number(StringBuilder page, string label, string value, string detail) => page.Append(
+        $"<div><span>{label}</span><strong>{value}</strong><small>{detail}</small></div>");
+
+    private static void Scores(StringBuilder page, RunReport report)
+    {
+        if (report.Verdict is not { } verdict)
+        {
+            return;
+        }
+
+        page.Append($"""
+            <section><h2>Scores</h2><p>{verdict.TestPairs} test sentences, {Text(verdict.Direction)}, the same for both models.</p>
+            <table><tr><th></th><th class="n">BLEU</th><th class="n">chrF++</th><th>degenerate outputs</th></tr>
+            """);
+        foreach (var (name, score) in new[] { ("base", verdict.Base), ("tuned", verdict.Tuned) })
+        {
+            var warnings = string.Join(", ", score.Warnings.Where(each => each.Value > 0)
+                .Select(each => $"{each.Value} {each.Key}"));
+            page.Append($"""
+                <tr><td>{name}</td><td class="n">{score.Bleu:0.00}</td><td class="n">{score.Chrf:0.00}</td>
+                <td>{(warnings.Length == 0 ? "none" : Text(warnings))}</td></tr>
+                """);
+        }
+
+        page.Append($"""
+            </table><p class="fine">{Text(verdict.Tuned.BleuSignature)}<br>{Text(verdict.Tuned.ChrfSignature)}<br>
+            Paired bootstrap, p = {verdict.PValue:0.0000}.{(verdict.UsdPerBleuPoint is { } usd
+                ? $" One BLEU point cost ${usd:0.0000}." : "")}</p></section>
+            """);
+    }
+
+    private static void Curve(StringBuilder page, IReadOnlyList<MetricPoint> curve, RunReport report)
+    {
+        if (curve.Count < 2)
+        {
+            return;
+        }
+
+        const double Width = 900, Height = 260, Left = 46, Bottom = 30, Top = 12;
+        var most = curve.Max(point => point.Loss);
+        var least = Math.Min(0, curve.Min(point => point.Loss));
+        double X(double step) => Left + (Width - Left - 10) * step / curve[^1].Steps;
+        double Y(double loss) => Top + (Height - Top - Bottom) * (most - loss) / Math.Max(1e-9, most - least);
+        var line = string.Join(" ", curve.Select(point => Pair(X(point.Step), Y(point.Loss))));
+        page.Append($"""
+            <section><h2>Loss</h2><svg viewBox="0 0 {Width} {Height}" role="img" aria-label="training loss by step">
+            """);
+        for (var tick = 0; tick <= 4; tick++)
+        {
+            var loss = least + (most - least) * tick / 4;
+            page.Append(
+                $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - 10}\" y1=\"{Num(Y(loss))}\" y2=\"{Num(Y(loss))}\"/>"
+                + $"<text x=\"{Left - 6}\" y=\"{Num(Y(loss) + 4)}\" text-anchor=\"end\">{loss:0.0}</text>"
+                + $"<text x=\"{Num(X(curve[^1].Steps * tick / 4.0))}\" y=\"{Height - 8}\" text-anchor=\"middle\">"
+                + $"{curve[^1].Steps * tick / 4}</text>");
+        }
+
+        page.Append($"<polyline points=\"{line}\"/>");
+        foreach (var index in Enumerable.Range(1, curve.Count - 1)
+            .Where(index => curve[index].Tokens < curve[index - 1].Tokens))
+        {
+            // The token count starts anew on each TPU: that is where the work went on elsewhere.
+            var x = Num(X(curve[index].Step));
+            page.Append(
+                $"<line class=\"loss\" x1=\"{x}\" x2=\"{x}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>"
+                + $"<text x=\"{x}\" y=\"{Top + 10}\" dx=\"5\">resumed on another TPU</text>");
+        }
+
+        page.Append($"</svg><p class=\"fine\">Cross-entropy in nats by optimizer step, from {curve[0].Loss:0.000}"
+            + $" to {report.Training?.FinalLoss ?? curve[^1].Loss:0.000}.</p></section>");
+    }
+
+    private static void Timeline(StringBuilder page, RunReport report)
+    {
+        var total = Math.Max(1e-9, report.Stages.Sum(stage => stage.Seconds));
+        page.Append("<section><h2>Stages</h2><div class=\"timeline\">");
+        foreach (var stage in report.Stages)
+        {
+            page.Append($"<div class=\"{stage.Stage}\" style=\"flex-grow:{Num(Math.Max(stage.Seconds / total, 0.005))}\""
+                + $" title=\"{stage.Stage}: {stage.Seconds:0.0} s\"></div>");
+        }
+
+        page.Append("</div><table><tr><th>stage</th><th>began (UTC)</th><th class=\"n\">seconds</th>"
+            + "<th class=\"n\">cost</th></tr>");
+        foreach (var stage in report.Stages)
+        {
+            page.Append($"""
+                <tr><td><i class="dot {stage.Stage}"></i>{stage.Stage}</td><td>{stage.At:HH:mm:ss}</td>
+                <td class="n">{stage.Seconds:0.0}</td>
+                <td class="n">${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}</td></tr>
+                """);
+        }
+
+        page.Append("</table></section>");
+    }
+
+    private static void Attempts(StringBuilder page, RunReport report)
+    {
+        if (report.Attempts.Count == 0)
+        {
+            return;
+        }
+
+        page.Append("<section><h2>Zones</h2><table><tr><th>#</th><th>zone</th><th>accelerator</th><th>outcome</th>"
+            + "<th>the cloud's words, and what to do</th></tr>");
+        foreach (var row in report.Attempts)
+        {
+            page.Append($"""
+                <tr><td>{row.Attempt}</td><td>{Text(row.Zone)}</td>
+                <td>{Text(row.AcceleratorType)}<br><small>{Text(row.Provisioning)}</small></td>
+                <td><span class="badge {row.Outcome}">{row.Outcome}</span><br><small>{row.Seconds:0.0} s</small></td>
+                <td>{(row.Code is null ? "" : $"<code>{Text(row.Code)}</code> ({row.Scope?.ToString().ToLowerInvariant()})<br>{Text(row.Reason ?? "")}<br><small>{Text(row.Fix ?? "")}</small>")}</td></tr>
+                """);
+        }
+
+        page.Append("</table>");
+        foreach (var row in report.Recoveries)
+        {
+            page.Append($"<p>Lost the TPU in <b>{Text(row.Zone)}</b> ({Text(row.Cause)}): {row.LostSteps} steps were done "
+                + $"again, {(row.Seconds is { } seconds ? $"back at work after {seconds:0.0} s" : "not recovered")}.</p>");
+        }
+
+        page.Append("</section>");
+    }
+
+    private static void Money(StringBuilder page, RunReport report)
+    {
+        page.Append("<section><h2>Given back</h2>");
+        if (report.Teardown.Count == 0)
+        {
+            page.Append("<p>No node was ever made.</p></section>");
+            return;
+        }
+
+        page.Append("<table><tr><th>node</th><th>zone</th><th>NOT_FOUND at (UTC)</th></tr>");
+        foreach (var row in report.Teardown)
+        {
+            page.Append($"<tr><td>{Text(row.Node[(row.Node.LastIndexOf('/') + 1)..])}</td><td>{Text(row.Zone)}</td>"
+                + $"<td>{(row.DeletedAt is { } at ? at.ToString("HH:mm:ss", CultureInfo.InvariantCulture) : "not proved")}"
+                + "</td></tr>");
+        }
+
+        page.Append("</table></section>");
+    }
+
+    private static void Corpus(StringBuilder page, RunReport report)
+    {
+        if (report.Data is not { } data)
+        {
+            return;
+        }
+
+        var dropped = string.Join(", ", data.Dropped.Where(each => each.Value > 0)
+            .Select(each => $"{each.Value} {each.Key}"));
+        page.Append($"<section><h2>Corpus</h2><p>{data.TrainPairs} pairs to train on, {data.TestPairs} to test. "
+            + $"Left out: {(dropped.Length == 0 ? "none" : Text(dropped))}.</p></section>");
+    }
+
+    private static void Examples(StringBuilder page, RunReport report)
+    {
+        if (report.Verdict is not { Examples.Count: > 0 } verdict)
+        {
+            return;
+        }
+
+        page.Append("<section><h2>Sentence by sentence</h2>");
+        foreach (var row in verdict.Examples)
+        {
+            page.Append($"""
+                <dl><dt>source</dt><dd>{Text(row.Source)}</dd><dt>reference</dt><dd>{Text(row.Reference)}</dd>
+                <dt>base</dt><dd>{Text(row.Base)}</dd><dt>tuned</dt><dd class="tuned">{Text(row.Tuned)}</dd></dl>
+                """);
+        }
+
+        page.Append("</section>");
+    }
+
+    private static string Text(string text) => WebUtility.HtmlEncode(text);
+
+    private static string Signed(double value) => value.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture);
+
+    private static string Num(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
+
+    private static string Pair(double x, double y) => $"{Num(x)},{Num(y)}";
+
+    private const string Style = """
+        :root{--ink:#1b2733;--soft:#5b6b7b;--line:#dde4ea;--good:#0a7d4f;--bad:#b3261e;--warm:#b26a00;--blue:#1f5fbf}
+        *{box-sizing:border-box}body{margin:0;background:#f4f6f8;color:var(--ink);
+        font:15px/1.5 system-ui,"Segoe UI","Noto Sans KR","NanumGothic","Apple SD Gothic Neo",sans-serif}
+        main{max-width:960px;margin:0 auto;padding:28px 20px 60px}h1{margin:0;font-size:28px}
+        h2{margin:0 0 10px;font-size:17px}.kind{margin:0;color:var(--soft)}
+        .status{font-size:19px;font-weight:600;margin:6px 0 18px}.succeeded{color:var(--good)}.failed{color:var(--bad)}
+        .cancelled{color:var(--warm)}section{background:#fff;border:1px solid var(--line);border-radius:10px;
+        padding:18px 20px;margin:0 0 16px}.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));
+        gap:14px}.numbers div{display:flex;flex-direction:column}.numbers span{color:var(--soft);font-size:13px}
+        .numbers strong{font-size:25px;font-variant-numeric:tabular-nums}small,.fine{color:var(--soft);font-size:13px}
+        table{width:100%;border-collapse:collapse}th,td{text-align:left;padding:7px 8px;border-top:1px solid var(--line);
+        vertical-align:top}th{border-top:0;color:var(--soft);font-weight:500;font-size:13px}.n{text-align:right;
+        font-variant-numeric:tabular-nums}code{background:#eef2f5;border-radius:4px;padding:1px 5px;font-size:13px}
+        .badge{border-radius:10px;padding:1px 9px;font-size:13px;background:#fbe9e7;color:var(--bad)}
+        .badge.ready{background:#e3f4ec;color:var(--good)}.badge.cancelled{background:#fff3e0;color:var(--warm)}
+        svg{width:100%;height:auto}svg text{font-size:12px;fill:var(--soft)}polyline{fill:none;stroke:var(--blue);
+        stroke-width:2}.grid{stroke:var(--line)}line.loss{stroke:var(--bad);stroke-dasharray:4 4}
+        .timeline{display:flex;height:18px;border-radius:5px;overflow:hidden;margin-bottom:10px}
+        .dot{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:7px}.plan{background:#90a4ae}
+        .prepare{background:#26a69a}.train{background:var(--blue)}.evaluate{background:#7e57c2}
+        .teardown{background:#ef6c00}.report{background:#9e9d24}dl{display:grid;grid-template-columns:90px 1fr;gap:2px 10px;
+        margin:0 0 14px;padding-top:12px;border-top:1px solid var(--line)}dt{color:var(--soft);font-size:13px}dd{margin:0}
+        .tuned{font-weight:600}.failure{border-color:var(--bad)}
+        """;
+}

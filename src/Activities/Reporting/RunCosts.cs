@@ -1,0 +1,72 @@
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>Money of a run, in US dollars.</summary>
+/// <param name="ActualUsd">Cost until now or until the last node stopped costing.</param>
+/// <param name="ByStage">The same by stage; the values add up to the whole.</param>
+/// <param name="BilledSeconds">Seconds for which some node cost money.</param>
+public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<string, double> ByStage, double BilledSeconds);
+
+/// <summary>
+/// Computes what a run has cost from its ledger: each node from the moment it was seen READY until it was seen stopped,
+/// preempted or gone, at its slice's price. Source of the rule: Cloud TPU bills while a node is READY.
+/// </summary>
+public static class RunCosts
+{
+    /// <summary>Adds up a run.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="now">End for nodes that still cost.</param>
+    /// <returns>The sums.</returns>
+    public static RunCost Of(RunLedger ledger, string runId, DateTimeOffset now)
+    {
+        var entries = ledger.Read(runId);
+        var leases = ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
+            .GroupBy(fact => fact.Data.NodeName)
+            .ToDictionary(group => group.Key, group => group.First().Data, StringComparer.Ordinal);
+        var stops = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
+            .Concat(ledger.Read<NodeMoment>(runId, LedgerKinds.Released))
+            .GroupBy(fact => fact.Data.NodeName)
+            .ToDictionary(group => group.Key, group => group.Min(fact => fact.At), StringComparer.Ordinal);
+        var stages = ledger.Read<StageInput>(runId, LedgerKinds.Stage)
+            .Select(fact => (fact.At, fact.Data.Stage)).ToList();
+        if (entries.Any(entry => entry.Kind == LedgerKinds.End))
+        {
+            now = entries.Last(entry => entry.Kind == LedgerKinds.End).At;
+        }
+
+        var byStage = new Dictionary<string, double>(StringComparer.Ordinal);
+        double total = 0, seconds = 0;
+        foreach (var (readyAt, moment) in ledger.Read<NodeMoment>(runId, LedgerKinds.Ready))
+        {
+            if (!leases.TryGetValue(moment.NodeName, out var lease))
+            {
+                continue;
+            }
+
+            var stoppedAt = stops.GetValueOrDefault(moment.NodeName, now);
+            total += Usd(stoppedAt - readyAt, lease);
+            seconds += Math.Max(0, (stoppedAt - readyAt).TotalSeconds);
+            for (var index = 0; index < stages.Count; index++)
+            {
+                var from = Later(stages[index].At, readyAt);
+                var to = index + 1 < stages.Count ? Earlier(stages[index + 1].At, stoppedAt) : stoppedAt;
+                if (to > from)
+                {
+                    var stage = stages[index].Stage;
+                    byStage[stage] = byStage.GetValueOrDefault(stage) + Usd(to - from, lease);
+                }
+            }
+        }
+
+        return new RunCost(total, byStage, seconds);
+    }
+
+    private static double Usd(TimeSpan time, TpuLease lease) =>
+        Math.Max(0, time.TotalHours) * lease.Candidate.UsdPerHour;
+
+    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
+
+    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
+}

@@ -1,0 +1,195 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>One fact about a run, never changed once written.</summary>
+/// <param name="At">When it was written.</param>
+/// <param name="Kind">What kind of fact; see <see cref="LedgerKinds"/>.</param>
+/// <param name="Key">Names the fact within its kind: a repeated write of the same key is dropped.</param>
+/// <param name="Data">The fact.</param>
+public sealed record LedgerEntry(DateTimeOffset At, string Kind, string Key, JsonElement Data);
+
+/// <summary>Kinds of ledger entries.</summary>
+public static class LedgerKinds
+{
+    /// <summary>A stage began: <see cref="Orchestrations.StageInput"/>.</summary>
+    public const string Stage = "stage";
+
+    /// <summary>The plan: <see cref="Orchestrations.RunPlan"/>.</summary>
+    public const string Plan = "plan";
+
+    /// <summary>The corpus: <see cref="Orchestrations.PreparedData"/>.</summary>
+    public const string Data = "data";
+
+    /// <summary>A node is about to be asked for: <see cref="Orchestrations.TpuLease"/>.</summary>
+    public const string Intent = "intent";
+
+    /// <summary>An attempt ended: <see cref="Orchestrations.AttemptEnd"/>.</summary>
+    public const string Attempt = "attempt";
+
+    /// <summary>A node was seen READY for the first time, and costs from here: <see cref="NodeMoment"/>.</summary>
+    public const string Ready = "ready";
+
+    /// <summary>A node stopped costing: <see cref="NodeMoment"/>.</summary>
+    public const string Stopped = "stopped";
+
+    /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
+    public const string Released = "released";
+
+    /// <summary>A TPU was lost: <see cref="Orchestrations.OpenRecovery"/>.</summary>
+    public const string Loss = "loss";
+
+    /// <summary>A loss was recovered from: <see cref="RecoveryEnd"/>.</summary>
+    public const string Recovered = "recovered";
+
+    /// <summary>The scores.</summary>
+    public const string Scores = "scores";
+
+    /// <summary>The run ended: <see cref="Orchestrations.RunOutcome"/>.</summary>
+    public const string End = "end";
+}
+
+/// <summary>A moment in a node's life.</summary>
+/// <param name="NodeName">Full resource name.</param>
+/// <param name="State">The cloud's state, or why.</param>
+public sealed record NodeMoment(string NodeName, string State);
+
+/// <summary>The end of a recovery.</summary>
+/// <param name="Number">The loss.</param>
+/// <param name="Kind">The piece of work.</param>
+/// <param name="Seconds">From the detection of the loss until the work went on.</param>
+public sealed record RecoveryEnd(int Number, Orchestrations.JobKind Kind, double Seconds);
+
+/// <summary>
+/// The facts of each run, one JSON line each, on disk before the call returns. <b>Invariant:</b> append-only; a key is
+/// written once within its kind, so that an activity that runs twice leaves one fact.
+/// </summary>
+public sealed class RunLedger(string stateDirectory, TimeProvider clock)
+{
+    private readonly ConcurrentDictionary<string, Book> _books = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the JSON form of everything in a run's folder.</summary>
+    public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
+    {
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    /// <summary>The folder of a run, created when it is missing.</summary>
+    /// <param name="runId">The run.</param>
+    /// <returns>An absolute path.</returns>
+    public string DirectoryOf(string runId)
+    {
+        var path = Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId);
+        Directory.CreateDirectory(path);
+        return path;
+    }
+
+    /// <summary>Whether the ledger knows the run.</summary>
+    /// <param name="runId">The run.</param>
+    /// <returns>true when something was written.</returns>
+    public bool Knows(string runId) => File.Exists(PathOf(runId));
+
+    /// <summary>Writes a fact, unless its key is there already.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
+    /// <param name="key">Its name within the kind.</param>
+    /// <param name="data">The fact, serialisable.</param>
+    /// <returns>Whether it was new.</returns>
+    public bool Append(string runId, string kind, string key, object data)
+    {
+        DirectoryOf(runId);
+        var entry = new LedgerEntry(clock.GetUtcNow(), kind, key, JsonSerializer.SerializeToElement(data, Json));
+        return BookOf(runId).Append(entry);
+    }
+
+    /// <summary>Reads the facts in the order they were written.</summary>
+    /// <param name="runId">The run.</param>
+    /// <returns>A snapshot; empty for an unknown run.</returns>
+    public IReadOnlyList<LedgerEntry> Read(string runId) => Knows(runId) ? BookOf(runId).Snapshot() : [];
+
+    /// <summary>Reads the facts of one kind.</summary>
+    /// <typeparam name="T">Its type.</typeparam>
+    /// <param name="runId">The run.</param>
+    /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
+    /// <returns>The facts with the time of each.</returns>
+    public IReadOnlyList<(DateTimeOffset At, T Data)> Read<T>(string runId, string kind) =>
+        [.. Read(runId).Where(entry => entry.Kind == kind)
+            .Select(entry => (entry.At, entry.Data.Deserialize<T>(Json)!))];
+
+    private string PathOf(string runId) =>
+        Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId, "ledger.jsonl");
+
+    private Book BookOf(string runId) => _books.GetOrAdd(runId, id => new Book(PathOf(id)));
+
+    private sealed class Book
+    {
+        private readonly Lock _lock = new();
+        private readonly string _path;
+        private readonly List<LedgerEntry> _entries = [];
+        private readonly HashSet<(string Kind, string Key)> _keys = [];
+
+        public Book(string path)
+        {
+            _path = path;
+            if (!File.Exists(path))
+            {
+                return;
+            }
+
+            var text = File.ReadAllText(path);
+            var whole = text.LastIndexOf('\n') + 1;
+            if (whole < text.Length)
+            {
+                // A crash tore the last line; its writer was never told that it was written, and writes it again.
+                using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
+                file.SetLength(System.Text.Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
+            }
+
+            foreach (var line in text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                Remember(JsonSerializer.Deserialize<LedgerEntry>(line, Json)!);
+            }
+        }
+
+        public bool Append(LedgerEntry entry)
+        {
+            lock (_lock)
+            {
+                if (_keys.Contains((entry.Kind, entry.Key)))
+                {
+                    return false;
+                }
+
+                using (var file = new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read))
+                {
+                    file.Write(JsonSerializer.SerializeToUtf8Bytes(entry, Json));
+                    file.WriteByte((byte)'\n');
+                    file.Flush(flushToDisk: true);
+                }
+
+                Remember(entry);
+                return true;
+            }
+        }
+
+        public IReadOnlyList<LedgerEntry> Snapshot()
+        {
+            lock (_lock)
+            {
+                return [.. _entries];
+            }
+        }
+
+        private void Remember(LedgerEntry entry)
+        {
+            if (_keys.Add((entry.Kind, entry.Key)))
+            {
+                _entries.Add(entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>The one answer to the one request. Times in seconds, money in US dollars, losses in nats.</summary>
+public sealed record RunReport
+{
+    /// <summary>Gets the run's id.</summary>
+    public required string RunId { get; init; }
+
+    /// <summary>Gets its name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Gets succeeded, failed or cancelled.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Gets a value indicating whether the cloud was the emulator: its money is what the same time would cost.</summary>
+    public bool IsRehearsal { get; init; }
+
+    /// <summary>Gets why the run did not succeed.</summary>
+    public RunFailure? Failure { get; init; }
+
+    /// <summary>Gets whether the tuned model is finer; null when it was not evaluated.</summary>
+    public VerdictSection? Verdict { get; init; }
+
+    /// <summary>Gets every attempt to get a TPU.</summary>
+    public required IReadOnlyList<AttemptRow> Attempts { get; init; }
+
+    /// <summary>Gets every loss of a TPU.</summary>
+    public required IReadOnlyList<RecoveryRow> Recoveries { get; init; }
+
+    /// <summary>Gets the corpus; null when it was not prepared.</summary>
+    public PreparedData? Data { get; init; }
+
+    /// <summary>Gets the training; null when there was none.</summary>
+    public TrainingSection? Training { get; init; }
+
+    /// <summary>Gets the money.</summary>
+    public required CostSection Cost { get; init; }
+
+    /// <summary>Gets the proof that nothing is left running.</summary>
+    public required IReadOnlyList<TeardownRow> Teardown { get; init; }
+
+    /// <summary>Gets the stages with their beginning and length.</summary>
+    public required IReadOnlyList<StageRow> Stages { get; init; }
+
+    /// <summary>Gets where things are.</summary>
+    public required ArtifactSection Artifacts { get; init; }
+}
+
+/// <summary>The verdict.</summary>
+/// <param name="Direction">ko-en or en-ko.</param>
+/// <param name="Finer">The tuned model is better, and not by chance: BLEU is higher and p &lt; 0.05.</param>
+/// <param name="BleuDelta">Tuned minus base, in BLEU points.</param>
+/// <param name="PValue">Paired bootstrap, BLEU.</param>
+/// <param name="UsdPerBleuPoint">Cost of a point; null without a gain.</param>
+/// <param name="TestPairs">Sentences translated.</param>
+/// <param name="Base">The model before.</param>
+/// <param name="Tuned">The model after.</param>
+/// <param name="Examples">Sentences side by side.</param>
+public sealed record VerdictSection(
+    string Direction, bool Finer, double BleuDelta, double PValue, double? UsdPerBleuPoint, int TestPairs,
+    SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples);
+
+/// <summary>The scores of one model.</summary>
+/// <param name="Bleu">BLEU, 0 to 100.</param>
+/// <param name="BleuSignature">sacreBLEU's signature.</param>
+/// <param name="Chrf">chrF++, 0 to 100.</param>
+/// <param name="ChrfSignature">sacreBLEU's signature.</param>
+/// <param name="Hypotheses">File with one translation a line.</param>
+/// <param name="Warnings">Degenerate outputs by kind: empty, copied, repeated, wrong script, never ending.</param>
+public sealed record SystemScore(
+    double Bleu, string BleuSignature, double Chrf, string ChrfSignature, string Hypotheses,
+    IReadOnlyDictionary<string, int> Warnings);
+
+/// <summary>A test sentence.</summary>
+/// <param name="Source">The source.</param>
+/// <param name="Reference">The reference.</param>
+/// <param name="Base">The base model's translation.</param>
+/// <param name="Tuned">The tuned model's.</param>
+public sealed record ExampleRow(string Source, string Reference, string Base, string Tuned);
+
+/// <summary>An attempt to get a TPU.</summary>
+/// <param name="Attempt">From 1.</param>
+/// <param name="Zone">Where.</param>
+/// <param name="AcceleratorType">What.</param>
+/// <param name="Provisioning">spot or on-demand.</param>
+/// <param name="Outcome">ready, refused, failed, timeout or cancelled.</param>
+/// <param name="Code">Stable code of the refusal.</param>
+/// <param name="Reason">The cloud's words.</param>
+/// <param name="Scope">zone, region, project or request.</param>
+/// <param name="Fix">What a person can do.</param>
+/// <param name="Seconds">How long it took.</param>
+public sealed record AttemptRow(
+    int Attempt, string Zone, string AcceleratorType, string Provisioning, string Outcome, string? Code, string? Reason,
+    RefusalScope? Scope, string? Fix, double Seconds);
+
+/// <summary>A loss of a TPU.</summary>
+/// <param name="Zone">Where.</param>
+/// <param name="Cause">PREEMPTED, WORKER_SILENT, ...</param>
+/// <param name="LostSteps">Steps done again.</param>
+/// <param name="Seconds">Until the work went on elsewhere; null: it did not.</param>
+public sealed record RecoveryRow(string Zone, string Cause, int LostSteps, double? Seconds);
+
+/// <summary>The training.</summary>
+/// <param name="Steps">Optimizer steps.</param>
+/// <param name="Tokens">Tokens trained on, prompts included, each step once.</param>
+/// <param name="TokensPerSecond">Over the time that TPUs were training.</param>
+/// <param name="FirstLoss">Of the first step.</param>
+/// <param name="FinalLoss">Mean of the last steps.</param>
+/// <param name="Seconds">From the first step to the last, recoveries included.</param>
+public sealed record TrainingSection(
+    int Steps, long Tokens, double TokensPerSecond, double FirstLoss, double FinalLoss, double Seconds);
+
+/// <summary>The money.</summary>
+/// <param name="Currency">USD.</param>
+/// <param name="Estimated">What the plan said; null when there was none.</param>
+/// <param name="Actual">Chips times time at list price.</param>
+/// <param name="Budget">The most that was allowed.</param>
+/// <param name="ByStage">Parts of the whole.</param>
+public sealed record CostSection(
+    string Currency, double? Estimated, double Actual, double Budget, IReadOnlyDictionary<string, double> ByStage);
+
+/// <summary>One node's end.</summary>
+/// <param name="Node">Full resource name.</param>
+/// <param name="Zone">Where.</param>
+/// <param name="DeletedAt">When it was proved gone.</param>
+/// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
+public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? DeletedAt, bool ConfirmedNotFound);
+
+/// <summary>A stage.</summary>
+/// <param name="Stage">Its name.</param>
+/// <param name="At">When it began.</param>
+/// <param name="Seconds">How long it took.</param>
+public sealed record StageRow(string Stage, DateTimeOffset At, double Seconds);
+
+/// <summary>Where things are.</summary>
+/// <param name="Checkpoint">The tuned model, a Hugging Face folder; null when there is none.</param>
+/// <param name="Report">The JSON report.</param>
+/// <param name="Page">The report as a page.</param>
+public sealed record ArtifactSection(string? Checkpoint, string Report, string Page);

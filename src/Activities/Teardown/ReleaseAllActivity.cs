@@ -1,0 +1,60 @@
+using Google.Cloud.Tpu.V2;
+using Microsoft.DurableTask;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Teardown;
+
+/// <summary>
+/// Gives back every node that the run ever meant to create, whether or not the cloud admitted it, and every other node
+/// in any zone that carries the run's label.
+/// </summary>
+public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs)
+    : TaskActivity<RunSpec, IReadOnlyList<NodeRelease>>
+{
+    /// <inheritdoc />
+    public override async Task<IReadOnlyList<NodeRelease>> RunAsync(TaskActivityContext context, RunSpec input)
+    {
+        var names = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent)
+            .Select(fact => fact.Data.NodeName)
+            .ToHashSet(StringComparer.Ordinal);
+        if (names.Count == 0)
+        {
+            // Nothing was ever asked for: a run that failed on its data needs no credentials to end.
+            return [];
+        }
+
+        var connection = await cloud.ConnectAsync(input, CancellationToken.None);
+        names.UnionWith(await LabelledAsync(connection, input));
+
+        var releases = new List<NodeRelease>();
+        foreach (var name in names.Order(StringComparer.Ordinal))
+        {
+            releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input.RunId, name));
+        }
+
+        return releases;
+    }
+
+    private static async Task<IEnumerable<string>> LabelledAsync(TpuConnection connection, RunSpec spec)
+    {
+        var found = new List<string>();
+        var parent = $"projects/{spec.Project}/locations/-";
+        var page = "";
+        do
+        {
+            var answer = await connection.Tpu.ListNodesAsync(
+                new ListNodesRequest { Parent = parent, PageSize = 100, PageToken = page },
+                TpuConnection.Routed("parent", parent, CancellationToken.None));
+            found.AddRange(answer.Nodes
+                .Where(node => node.Labels.TryGetValue(NodeLabels.Run, out var run) && run == spec.RunId)
+                .Select(node => node.Name));
+            page = answer.NextPageToken;
+        }
+        while (page.Length > 0);
+
+        return found;
+    }
+}

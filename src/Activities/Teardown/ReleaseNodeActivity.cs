@@ -1,0 +1,46 @@
+using Google.Cloud.Tpu.V2;
+using Grpc.Core;
+using Microsoft.DurableTask;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Teardown;
+
+/// <summary>Starts the deletion of a node, or finds that it is gone; never waits.</summary>
+public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs)
+    : TaskActivity<ReleaseInput, NodeRelease>
+{
+    /// <inheritdoc />
+    public override async Task<NodeRelease> RunAsync(TaskActivityContext context, ReleaseInput input) =>
+        await ReleaseAsync(
+            await cloud.ConnectAsync(input.Spec, CancellationToken.None), ledger, jobs, input.Spec.RunId, input.NodeName);
+
+    internal static async Task<NodeRelease> ReleaseAsync(
+        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, string runId, string name)
+    {
+        jobs.Revoke(runId, name);
+        var state = await ObserveNodeActivity.StateOfAsync(connection, name);
+        if (state == "NOT_FOUND")
+        {
+            ledger.Append(runId, LedgerKinds.Released, name, new NodeMoment(name, state));
+            return new NodeRelease(name, state, ConfirmedNotFound: true);
+        }
+
+        if (state != nameof(Node.Types.State.Deleting))
+        {
+            try
+            {
+                await connection.Tpu.DeleteNodeAsync(
+                    new DeleteNodeRequest { Name = name }, TpuConnection.Routed("name", name, CancellationToken.None));
+            }
+            catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
+            {
+                // Gone between the two calls; the next look proves it.
+            }
+        }
+
+        return new NodeRelease(name, state, ConfirmedNotFound: false);
+    }
+}

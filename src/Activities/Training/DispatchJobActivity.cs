@@ -1,0 +1,23 @@
+using Microsoft.DurableTask;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Training;
+
+/// <summary>Gives a job to the worker of a node, and closes the recovery that led there.</summary>
+public sealed class DispatchJobActivity(ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
+    : TaskActivity<DispatchInput, bool>
+{
+    /// <inheritdoc />
+    public override Task<bool> RunAsync(TaskActivityContext context, DispatchInput input)
+    {
+        jobs.Dispatch(input);
+        if (input.Recovery is { } loss)
+        {
+            ledger.Append(input.Spec.RunId, LedgerKinds.Recovered, $"{loss.DetectedAt:O}", new RecoveryEnd(
+                loss.Number, input.Kind, (clock.GetUtcNow() - loss.DetectedAt).TotalSeconds));
+        }
+
+        return Task.FromResult(true);
+    }
+}

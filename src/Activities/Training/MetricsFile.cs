@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+
+namespace Workflows.Activities.Training;
+
+/// <summary>Reads a run's loss curve.</summary>
+public static class MetricsFile
+{
+    /// <summary>Reads the points in the order of their steps; of a step done twice, the later one.</summary>
+    /// <param name="path">A file of JSON lines; a missing file has no points.</param>
+    /// <returns>The points.</returns>
+    public static IReadOnlyList<MetricPoint> Read(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return [];
+        }
+
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream);
+        var byStep = new SortedDictionary<int, MetricPoint>();
+        while (reader.ReadLine() is { } line)
+        {
+            if (Parse(line) is { } point)
+            {
+                byStep[point.Step] = point;
+            }
+        }
+
+        return [.. byStep.Values];
+    }
+
+    private static MetricPoint? Parse(string line)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<MetricPoint>(line, RunLedger.Json);
+        }
+        catch (JsonException)
+        {
+            // A crash can tear the last line; one point of a curve is no loss.
+            return null;
+        }
+    }
+}

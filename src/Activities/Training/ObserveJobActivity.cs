@@ -1,0 +1,55 @@
+using Google.Cloud.Tpu.V2;
+using Grpc.Core;
+using Microsoft.DurableTask;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Training;
+
+/// <summary>
+/// Looks at a job from both sides: what its worker said last, and what the cloud says of the node. A node that is not
+/// READY is lost, and so is a worker that is silent for too long on a node that is.
+/// </summary>
+public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
+    : TaskActivity<ObserveJobInput, JobObservation>
+{
+    /// <inheritdoc />
+    public override async Task<JobObservation> RunAsync(TaskActivityContext context, ObserveJobInput input)
+    {
+        var (spec, name) = (input.Spec, input.Lease.NodeName);
+        var state = await StateAsync(spec, name);
+
+        // Read after the node's state: a job that ended just before its VM went away has ended.
+        var job = jobs.Look(input.Kind, spec.RunId, name);
+        var isGone = state is not (nameof(Node.Types.State.Ready) or "UNREACHABLE");
+        var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
+        if (isGone)
+        {
+            ledger.Append(spec.RunId, LedgerKinds.Stopped, name, new NodeMoment(name, state));
+        }
+
+        var isLost = job.End is null && (isGone || isSilent);
+        var cause = isGone ? state.ToUpperInvariant() : isSilent ? "WORKER_SILENT" : null;
+        return new JobObservation(
+            state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), job.End, job.Step, job.Steps, job.Loss,
+            RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd);
+    }
+
+    /// <summary>
+    /// The API being down says nothing about the node: then the worker's own word decides, and the run goes on.
+    /// </summary>
+    private async Task<string> StateAsync(RunSpec spec, string name)
+    {
+        try
+        {
+            var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
+            return await ObserveNodeActivity.StateOfAsync(connection, name);
+        }
+        catch (RpcException exception) when (RefusalClassifier.IsTransient(exception))
+        {
+            return "UNREACHABLE";
+        }
+    }
+}

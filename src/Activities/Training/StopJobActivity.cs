@@ -1,0 +1,15 @@
+using Microsoft.DurableTask;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Training;
+
+/// <summary>Tells the worker to stop; the node is given back afterwards in any case.</summary>
+public sealed class StopJobActivity(ITpuJobs jobs) : TaskActivity<ObserveJobInput, bool>
+{
+    /// <inheritdoc />
+    public override Task<bool> RunAsync(TaskActivityContext context, ObserveJobInput input)
+    {
+        jobs.Stop(input.Kind, input.Spec.RunId, input.Lease.NodeName);
+        return Task.FromResult(true);
+    }
+}

@@ -1,0 +1,21 @@
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Training;
+
+/// <summary>A job's end, as the ledger keeps it.</summary>
+/// <param name="End">How it ended.</param>
+/// <param name="Train">What training came to; null for other jobs.</param>
+public sealed record EndFact(JobEnd End, TrainFact? Train);
+
+/// <summary>What training came to.</summary>
+/// <param name="Steps">Optimizer steps in all.</param>
+/// <param name="ResumedFromStep">Step of the checkpoint that the last worker began from.</param>
+/// <param name="Tokens">Tokens trained on, over all workers.</param>
+/// <param name="TokensPerSecond">Rate on the last worker.</param>
+/// <param name="FirstLoss">Loss of the first step.</param>
+/// <param name="FinalLoss">Mean loss of the last steps.</param>
+/// <param name="Seconds">Time of the last worker.</param>
+/// <param name="TooLong">Examples left out for their length.</param>
+public sealed record TrainFact(
+    int Steps, int ResumedFromStep, long Tokens, double TokensPerSecond, double FirstLoss, double FinalLoss,
+    double Seconds, int TooLong);

@@ -1,0 +1,75 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace Workflows.Service.Hosting;
+
+/// <summary>The ports of one service.</summary>
+/// <param name="Http">HTTP API.</param>
+/// <param name="Grpc">gRPC: workers, sidecar, emulator.</param>
+/// <param name="EmulatorRest">REST side of the emulator.</param>
+public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
+{
+    /// <summary>Decides the ports; free ones are chosen when the HTTP port is 0, and kept for the next start, because
+    /// workers on running VMs know the address.</summary>
+    /// <param name="settings">The service's settings.</param>
+    /// <param name="urls">What <c>--urls</c> or <c>ASPNETCORE_URLS</c> says, or null.</param>
+    /// <returns>The ports.</returns>
+    internal static ServicePorts Decide(ServiceSettings settings, string? urls)
+    {
+        var http = settings.HttpPort ?? (urls is null ? 8080 : new Uri(urls.Split(';')[0].Replace("*", "localhost",
+            StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal)).Port);
+        if (http != 0)
+        {
+            return new ServicePorts(http, settings.GrpcPort ?? http + 1, settings.EmulatorRestPort ?? http + 2);
+        }
+
+        Directory.CreateDirectory(settings.StateDirectory);
+        var path = Path.Combine(settings.StateDirectory, "ports.json");
+        var kept = Read(path);
+        var ports = kept is not null && IsFree(kept.Http) && IsFree(kept.Grpc) && IsFree(kept.EmulatorRest)
+            ? kept
+            : new ServicePorts(0, 0, 0).ChooseFree();
+        File.WriteAllText(path, JsonSerializer.Serialize(ports));
+        return ports;
+    }
+
+    private static ServicePorts? Read(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? JsonSerializer.Deserialize<ServicePorts>(File.ReadAllText(path)) : null;
+        }
+        catch (JsonException)
+        {
+            // Torn by a crash; new ports do, and a worker that knew the old ones is replaced.
+            return null;
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var probe = new TcpListener(IPAddress.Loopback, port);
+            probe.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private ServicePorts ChooseFree()
+    {
+        using TcpListener a = new(IPAddress.Loopback, Http), b = new(IPAddress.Loopback, Grpc),
+            c = new(IPAddress.Loopback, EmulatorRest);
+        a.Start();
+        b.Start();
+        c.Start();
+        return new ServicePorts(PortOf(a), PortOf(b), PortOf(c));
+
+        static int PortOf(TcpListener listener) => ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

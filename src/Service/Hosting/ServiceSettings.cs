@@ -1,0 +1,72 @@
+namespace Workflows.Service.Hosting;
+
+/// <summary>Settings of the service; every one can be given in appsettings.json, as an environment variable with
+/// <c>__</c> for <c>:</c>, or on the command line.</summary>
+public sealed class ServiceSettings
+{
+    /// <summary>Gets or sets the folder of everything that must survive: runs, history, keys.</summary>
+    /// <value>Default <c>.workflows</c> below the current folder.</value>
+    public string StateDirectory { get; set; } = ".workflows";
+
+    /// <summary>Gets or sets the port of the HTTP API.</summary>
+    /// <value>Null: from <c>--urls</c> or <c>ASPNETCORE_URLS</c>, else 8080. 0: any free one, kept for the next start.</value>
+    public int? HttpPort { get; set; }
+
+    /// <summary>Gets or sets the port for gRPC: workers, the Durable Task sidecar, the emulator.</summary>
+    /// <value>Null: the HTTP port plus one.</value>
+    public int? GrpcPort { get; set; }
+
+    /// <summary>Gets or sets the emulator's REST port.</summary>
+    /// <value>Null: the HTTP port plus two.</value>
+    public int? EmulatorRestPort { get; set; }
+
+    /// <summary>Gets or sets the address at which TPU VMs reach the worker gateway.</summary>
+    /// <value>Null: this machine's gRPC port, which only the emulator's workers can reach.</value>
+    public Uri? GatewayAddress { get; set; }
+
+    /// <summary>Gets or sets the address of another Durable Task backend.</summary>
+    /// <value>Null: the embedded sidecar.</value>
+    public Uri? DurableTaskAddress { get; set; }
+
+    /// <summary>Gets or sets a price catalog in place of the built-in one.</summary>
+    /// <value>A path, or null.</value>
+    public string? PriceCatalog { get; set; }
+
+    /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>
+    /// <value>A path, or null: a script that starts the worker's container image.</value>
+    public string? StartupScript { get; set; }
+
+    /// <summary>Gets or sets where runs come from by message.</summary>
+    public PubSubSettings PubSub { get; set; } = new();
+
+    /// <summary>Gets or sets the Dapr component to which a run's end is published.</summary>
+    public DaprSettings Dapr { get; set; } = new();
+}
+
+/// <summary>The Pub/Sub subscription that starts runs.</summary>
+public sealed class PubSubSettings
+{
+    /// <summary>Gets or sets the subscription.</summary>
+    /// <value><c>projects/P/subscriptions/S</c>; null: no subscription.</value>
+    public string? Subscription { get; set; }
+
+    /// <summary>Gets or sets the topic for messages that cannot start a run.</summary>
+    /// <value><c>projects/P/topics/T</c>; null: they are logged and dropped.</value>
+    public string? DeadLetterTopic { get; set; }
+
+    /// <summary>Gets or sets the emulator's address.</summary>
+    /// <value><c>host:port</c>; null: the environment variable PUBSUB_EMULATOR_HOST, else Google.</value>
+    public string? EmulatorHost { get; set; }
+}
+
+/// <summary>Where a run's end is published through Dapr.</summary>
+public sealed class DaprSettings
+{
+    /// <summary>Gets or sets the pub/sub component.</summary>
+    /// <value>Null: nothing is published.</value>
+    public string? PubSubName { get; set; }
+
+    /// <summary>Gets or sets the topic.</summary>
+    /// <value>Default <c>workflow-runs</c>.</value>
+    public string Topic { get; set; } = "workflow-runs";
+}

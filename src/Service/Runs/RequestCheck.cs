@@ -1,0 +1,81 @@
+namespace Workflows.Service.Runs;
+
+/// <summary>Collects everything that is wrong with a request.</summary>
+internal sealed class RequestCheck
+{
+    private readonly List<FieldError> _errors = [];
+
+    public void That(bool isRight, string field, string message, string fix)
+    {
+        if (!isRight)
+        {
+            _errors.Add(new FieldError(field, message, fix));
+        }
+    }
+
+    public T InRange<T>(T value, string field, T least, T most)
+        where T : IComparable<T>
+    {
+        That(value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0, field, $"{value} is out of range.",
+            $"Use {least} to {most}.");
+        return value;
+    }
+
+    /// <summary>A folder that must hold some files; file:// URIs are folders of this machine.</summary>
+    public string Folder(string? given, string field, params string[] files)
+    {
+        if (string.IsNullOrWhiteSpace(given))
+        {
+            That(false, field, "No folder is named.", "Give the path of a Hugging Face checkpoint folder.");
+            return "";
+        }
+
+        if (LocalPath(given) is not { } path)
+        {
+            That(false, field, $"'{given}' is not on this machine.", "Give a path or a file:// URI.");
+            return given;
+        }
+
+        That(Directory.Exists(path), field, $"There is no folder '{path}'.", "Give the path of a checkpoint folder.");
+        foreach (var file in files.Where(_ => Directory.Exists(path)))
+        {
+            That(File.Exists(Path.Combine(path, file)), field, $"'{path}' has no {file}.",
+                "Give a Hugging Face folder: config.json, tokenizer.json and *.safetensors.");
+        }
+
+        return path;
+    }
+
+    /// <summary>A file of pairs, or two aligned ones.</summary>
+    public string? Pairs(string? given, string field, bool isNeeded)
+    {
+        if (string.IsNullOrWhiteSpace(given))
+        {
+            That(!isNeeded, field, "No file is named.", "Give a .tsv or .jsonl file, or two aligned files \"a.ko,a.en\".");
+            return null;
+        }
+
+        var paths = given.Split(',').Select(part => (Given: part, Path: LocalPath(part.Trim()))).ToList();
+        foreach (var (part, path) in paths)
+        {
+            That(path is not null, field, $"'{part}' is not on this machine.", "Give a path or a file:// URI.");
+            That(path is null || File.Exists(path), field, $"There is no file '{path}'.", "Give the path of a file.");
+        }
+
+        That(paths.Count <= 2, field, $"{paths.Count} files are named.", "Give one file, or two aligned ones.");
+        return string.Join(",", paths.Select(each => each.Path));
+    }
+
+    public void ThrowIfAny()
+    {
+        if (_errors.Count > 0)
+        {
+            throw new RunRequestException(_errors);
+        }
+    }
+
+    private static string? LocalPath(string given) =>
+        !given.Contains("://", StringComparison.Ordinal) ? Path.GetFullPath(given)
+        : Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile ? uri.LocalPath
+        : null;
+}

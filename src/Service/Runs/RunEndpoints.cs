@@ -1,0 +1,111 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+using Workflows.Service.Workers;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>The HTTP API.</summary>
+internal static class RunEndpoints
+{
+    public static void MapRuns(this IEndpointRouteBuilder routes)
+    {
+        var runs = routes.MapGroup("/runs");
+        runs.MapPost("/", StartAsync);
+        runs.MapGet("/", ListAsync);
+        runs.MapGet("/{id}", ShowAsync);
+        runs.MapPost("/{id}/cancel", CancelAsync);
+        runs.MapGet("/{id}/attempts", Attempts);
+        runs.MapGet("/{id}/metrics", Metrics);
+        runs.MapGet("/{id}/events", Events);
+        runs.MapGet("/{id}/report", Report);
+        runs.MapGet("/{id}/report.html", ReportPage);
+        routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok" }));
+    }
+
+    private static async Task<IResult> StartAsync(
+        HttpRequest http, RunService service, CancellationToken cancellation)
+    {
+        using var reader = new StreamReader(http.Body);
+        var request = RunRequestReader.Parse(await reader.ReadToEndAsync(cancellation));
+        var key = http.Headers["Idempotency-Key"].FirstOrDefault();
+        var (id, wasThere) = await service.StartAsync(request, key, cancellation);
+        http.HttpContext.Response.Headers.RetryAfter = "5";
+        return TypedResults.Accepted($"/runs/{id}", new
+        {
+            id,
+            wasThere,
+            statusUri = $"/runs/{id}",
+            cancelUri = $"/runs/{id}/cancel",
+            reportUri = $"/runs/{id}/report",
+        });
+    }
+
+    private static async Task<Ok<IReadOnlyList<RunView>>> ListAsync(
+        RunService service, CancellationToken cancellation) =>
+        TypedResults.Ok(await service.ListAsync(cancellation));
+
+    private static async Task<IResult> ShowAsync(
+        string id, HttpResponse response, RunService service, CancellationToken cancellation)
+    {
+        if (await service.FindAsync(id, cancellation) is not { } run)
+        {
+            return Unknown(id);
+        }
+
+        if (run.HasEnded)
+        {
+            return TypedResults.Ok(run);
+        }
+
+        response.Headers.RetryAfter = "5";
+        return TypedResults.Accepted($"/runs/{id}", run);
+    }
+
+    private static async Task<IResult> CancelAsync(
+        string id, string? reason, RunService service, CancellationToken cancellation) =>
+        await service.CancelAsync(id, reason ?? "asked for by the API", cancellation) switch
+        {
+            null => Unknown(id),
+            false => Problems.Of(StatusCodes.Status410Gone, "RUN_ENDED", $"Run '{id}' has ended."),
+            true => TypedResults.Accepted($"/runs/{id}", new { id, status = "cancelling" }),
+        };
+
+    private static IResult Attempts(string id, RunLedger ledger) => ledger.Knows(id)
+        ? TypedResults.Ok(ReportBuilder.Attempts(ledger, id))
+        : Unknown(id);
+
+    private static IResult Metrics(string id, RunLedger ledger, MetricsLog metrics) => ledger.Knows(id)
+        ? TypedResults.Ok(metrics.Read(id))
+        : Unknown(id);
+
+    /// <summary>The ledger from one line on: what a watcher reads to miss nothing.</summary>
+    private static IResult Events(string id, int? after, RunLedger ledger) => ledger.Knows(id)
+        ? TypedResults.Ok(ledger.Read(id)
+            .Select((entry, index) => new { Sequence = index + 1, entry.At, entry.Kind, entry.Key, entry.Data })
+            .Skip(after ?? 0))
+        : Unknown(id);
+
+    private static IResult Report(string id, RunLedger ledger) => File(id, ledger, "report.json", "application/json");
+
+    private static IResult ReportPage(string id, RunLedger ledger) =>
+        File(id, ledger, "report.html", "text/html; charset=utf-8");
+
+    private static IResult File(string id, RunLedger ledger, string name, string type)
+    {
+        if (!ledger.Knows(id))
+        {
+            return Unknown(id);
+        }
+
+        var path = Path.Combine(ledger.DirectoryOf(id), name);
+        return System.IO.File.Exists(path)
+            ? TypedResults.PhysicalFile(path, type)
+            : Problems.Of(
+                StatusCodes.Status404NotFound, "REPORT_NOT_READY", $"Run '{id}' has not ended, so it has no report yet.");
+    }
+
+    private static IResult Unknown(string id) =>
+        Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{id}'.");
+}

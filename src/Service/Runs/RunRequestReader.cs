@@ -1,0 +1,146 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>Reads, checks and completes requests.</summary>
+public static partial class RunRequestReader
+{
+    /// <summary>Looks and pauses for the emulator, where everything takes seconds.</summary>
+    private static readonly PaceSpec RehearsalPace = new()
+    {
+        PollSeconds = 0.5, SilenceSeconds = 30, BootSeconds = 60, RoundPauseSeconds = 2,
+    };
+
+    /// <summary>Parses JSON into a request.</summary>
+    /// <param name="json">The text.</param>
+    /// <returns>The request.</returns>
+    /// <exception cref="RunRequestException">Not JSON, an unknown field, or a value of the wrong kind.</exception>
+    public static RunRequest Parse(string json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<RunRequest>(json, RunLedger.Json)
+                ?? throw new RunRequestException([new("$", "The request is null.", "Send a JSON object.")]);
+        }
+        catch (JsonException exception)
+        {
+            var field = exception.Path is null or "$" ? "$" : exception.Path.Replace("$.", "", StringComparison.Ordinal);
+            var isUnknown = exception.Message.Contains("could not be mapped", StringComparison.Ordinal);
+            throw new RunRequestException([isUnknown
+                ? new(field, "There is no such field.", "See docs/requests.md for the fields; names are case-insensitive.")
+                : new(field, $"Line {exception.LineNumber + 1}: {Plain(exception.Message)}", "Correct the JSON.")]);
+        }
+    }
+
+    /// <summary>Checks a request and fills in the defaults.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="runId">Id to use when the request names none.</param>
+    /// <returns>The run.</returns>
+    /// <exception cref="RunRequestException">Something is wrong; every fault is listed.</exception>
+    public static RunSpec Complete(RunRequest request, string runId)
+    {
+        var check = new RequestCheck();
+        var id = request.Id ?? runId;
+        check.That(RunId().IsMatch(id), "id", $"'{id}' is not a run id.",
+            "Use up to 40 lower-case letters, digits and dashes, beginning with a letter.");
+        var isRehearsal = request.Rehearsal is not null;
+        check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",
+            "No project is named, and the run is not a rehearsal.",
+            "Name the Google Cloud project that pays, or add \"rehearsal\": {}.");
+        check.That(request.Direction is null or "ko-en" or "en-ko", "direction",
+            $"'{request.Direction}' is not a direction.", "Use \"ko-en\" or \"en-ko\".");
+        var model = check.Folder(request.Model, "model", "config.json", "tokenizer.json");
+        check.That(request.Data is not null, "data", "There is no corpus.", "Add \"data\": {\"train\": \"pairs.tsv\"}.");
+        var train = check.Pairs(request.Data?.Train, "data.train", isNeeded: request.Data is not null);
+        var test = check.Pairs(request.Data?.Test, "data.test", isNeeded: false);
+        var fraction = check.InRange(request.Data?.TestFraction ?? 0.1, "data.testFraction", 0.001, 0.5);
+        var maxTest = check.InRange(request.Data?.MaxTestPairs ?? 500, "data.maxTestPairs", 1, 100_000);
+        var types = request.Tpu?.AcceleratorTypes ?? [];
+        check.That(types.Count > 0, "tpu.acceleratorTypes", "No accelerator type is named.",
+            "Add \"tpu\": {\"acceleratorTypes\": [\"v5litepod-8\"]}.");
+        var provisioning = request.Tpu?.Provisioning ?? "spot";
+        check.That(provisioning is "spot" or "on-demand", "tpu.provisioning",
+            $"'{provisioning}' is not a way of provisioning.", "Use \"spot\" or \"on-demand\".");
+        foreach (var zone in request.Tpu?.Zones ?? [])
+        {
+            check.That(Zone().IsMatch(zone), "tpu.zones", $"'{zone}' is not a zone.", "Use names such as us-west4-a.");
+        }
+
+        var budget = check.InRange(request.BudgetUsd ?? 10, "budgetUsd", 0.01, 1_000_000);
+        var scenario = request.Rehearsal?.Scenario;
+        check.That(scenario is null || File.Exists(scenario), "rehearsal.scenario",
+            $"There is no file '{scenario}'.", "Give the path of a scenario file, or leave it out.");
+        var training = Training(request.Training, check);
+        var evaluation = Evaluation(request.Evaluation, check);
+        check.ThrowIfAny();
+
+        return new RunSpec
+        {
+            RunId = id,
+            Name = request.Name ?? id,
+            Project = isRehearsal ? $"rehearsal-{id}" : request.Project!,
+            Direction = request.Direction ?? "ko-en",
+            Model = model,
+            Data = new DataSpec { Train = train!, Test = test, TestFraction = fraction, MaxTestPairs = maxTest },
+            Tpu = new TpuSpec
+            {
+                AcceleratorTypes = types,
+                Zones = request.Tpu?.Zones ?? [],
+                Provisioning = provisioning,
+                RuntimeVersion = request.Tpu?.RuntimeVersion,
+                AcquireTimeoutSeconds = request.Tpu?.AcquireTimeoutSeconds ?? (isRehearsal ? 300 : 6 * 3600),
+                Network = request.Tpu?.Network,
+                ServiceAccount = request.Tpu?.ServiceAccount,
+            },
+            Training = training,
+            Evaluation = evaluation,
+            BudgetUsd = budget,
+            IsRehearsal = isRehearsal,
+            Pace = isRehearsal ? RehearsalPace : new PaceSpec(),
+        };
+    }
+
+    private static TrainingSpec Training(TrainingRequest? asked, RequestCheck check)
+    {
+        var given = new TrainingSpec();
+        var steps = check.InRange(asked?.Steps ?? given.Steps, "training.steps", 1, 10_000_000);
+        return new TrainingSpec
+        {
+            Steps = steps,
+            BatchSize = check.InRange(asked?.BatchSize ?? given.BatchSize, "training.batchSize", 1, 4096),
+            LearningRate = check.InRange(asked?.LearningRate ?? given.LearningRate, "training.learningRate", 1e-8, 1),
+            WarmupSteps = check.InRange(
+                asked?.WarmupSteps ?? Math.Min(given.WarmupSteps, steps - 1), "training.warmupSteps", 0, steps),
+            WeightDecay = check.InRange(asked?.WeightDecay ?? given.WeightDecay, "training.weightDecay", 0, 1),
+            MaxLength = check.InRange(asked?.MaxLength ?? given.MaxLength, "training.maxLength", 8, 131_072),
+            CheckpointEverySteps = check.InRange(
+                asked?.CheckpointEverySteps ?? given.CheckpointEverySteps, "training.checkpointEverySteps", 1, 1_000_000),
+            Seed = asked?.Seed ?? given.Seed,
+        };
+    }
+
+    private static EvaluationSpec Evaluation(EvaluationRequest? asked, RequestCheck check)
+    {
+        var given = new EvaluationSpec();
+        return new EvaluationSpec
+        {
+            MaxNewTokens = check.InRange(asked?.MaxNewTokens ?? given.MaxNewTokens, "evaluation.maxNewTokens", 1, 8192),
+            BatchSize = check.InRange(asked?.BatchSize ?? given.BatchSize, "evaluation.batchSize", 1, 1024),
+            BootstrapSamples = check.InRange(
+                asked?.BootstrapSamples ?? given.BootstrapSamples, "evaluation.bootstrapSamples", 100, 1_000_000),
+            Seed = asked?.Seed ?? given.Seed,
+        };
+    }
+
+    private static string Plain(string message) =>
+        message.Split(" Path:", 2)[0].Replace("System.Nullable`1", "", StringComparison.Ordinal);
+
+    [GeneratedRegex("^[a-z][a-z0-9-]{0,39}$", RegexOptions.CultureInvariant)]
+    private static partial Regex RunId();
+
+    [GeneratedRegex("^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$", RegexOptions.CultureInvariant)]
+    private static partial Regex Zone();
+}

@@ -1,0 +1,175 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using DurableTask.Core.Exceptions;
+using Microsoft.DurableTask.Client;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
+using Workflows.Service.Workers;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>Starts, shows and cancels runs: what the HTTP API, the messages and the command line have in common.</summary>
+internal sealed class RunService(
+    DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
+    TimeProvider clock)
+{
+    /// <summary>A run in none of these states has ended.</summary>
+    private static readonly OrchestrationRuntimeStatus[] Every =
+        Enum.GetValues<OrchestrationRuntimeStatus>();
+
+    /// <summary>Starts a run, durably: when this returns, it goes on whatever happens to the service.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="key">Names the request: the same key starts the same run once. Null: a new run.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>The run's id, and whether it was there before.</returns>
+    /// <exception cref="RunRequestException">The request is wrong, or its id belongs to another request.</exception>
+    public async Task<(string RunId, bool WasThere)> StartAsync(
+        RunRequest request, string? key, CancellationToken cancellation)
+    {
+        var id = request.Id ?? (key is null ? NewId() : IdOf(key));
+        var spec = RunRequestReader.Complete(request, id);
+        if (spec.IsRehearsal)
+        {
+            await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);
+        }
+
+        try
+        {
+            var options = new StartOrchestrationOptions { InstanceId = id }.WithDedupeStatuses(Every);
+            await client.ScheduleNewOrchestrationInstanceAsync(
+                nameof(FineTuneOrchestration), spec, options, cancellation);
+            return (id, false);
+        }
+        catch (OrchestrationAlreadyExistsException)
+        {
+            var existing = await client.GetInstanceAsync(id, getInputsAndOutputs: true, cancellation);
+            if (existing?.SerializedInput is { } input && IsSame(input, spec))
+            {
+                return (id, true);
+            }
+
+            throw new RunRequestException([new FieldError(
+                "id", $"Run '{id}' exists, and was asked for differently.", "Choose another id, or leave it out.")]);
+        }
+    }
+
+    /// <summary>Shows a run.</summary>
+    /// <returns>null for an unknown one.</returns>
+    public async Task<RunView?> FindAsync(string runId, CancellationToken cancellation)
+    {
+        var instance = await client.GetInstanceAsync(runId, getInputsAndOutputs: true, cancellation);
+        return instance is null || instance.Name != nameof(FineTuneOrchestration) ? null : ViewOf(instance);
+    }
+
+    /// <summary>Lists runs, newest first.</summary>
+    public async Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellation)
+    {
+        var runs = new List<RunView>();
+        var query = new OrchestrationQuery { FetchInputsAndOutputs = true };
+        await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
+        {
+            if (instance.Name == nameof(FineTuneOrchestration))
+            {
+                runs.Add(ViewOf(instance));
+            }
+        }
+
+        return [.. runs.OrderByDescending(run => run.CreatedAt)];
+    }
+
+    /// <summary>Asks a run to stop cleanly.</summary>
+    /// <returns>null for an unknown run, false for one that has ended.</returns>
+    public async Task<bool?> CancelAsync(string runId, string reason, CancellationToken cancellation)
+    {
+        if (await FindAsync(runId, cancellation) is not { } run)
+        {
+            return null;
+        }
+
+        if (run.HasEnded)
+        {
+            return false;
+        }
+
+        await client.RaiseEventAsync(runId, RunEvents.Cancel, reason, cancellation);
+        return true;
+    }
+
+    private RunView ViewOf(OrchestrationMetadata instance)
+    {
+        var id = instance.InstanceId;
+        var spec = instance.ReadInputAs<RunSpec>()!;
+        var outcome = instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
+            ? instance.ReadOutputAs<RunOutcome>()
+            : null;
+        var stage = instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
+        var progress = jobs.Latest(id);
+        var curve = outcome is null ? metrics.Read(id) : [];
+        var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).FirstOrDefault();
+        var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
+        return new RunView
+        {
+            Id = id,
+            Name = spec.Name,
+            Status = outcome?.Status ?? instance.RuntimeStatus switch
+            {
+                OrchestrationRuntimeStatus.Pending => "pending",
+                OrchestrationRuntimeStatus.Suspended => "suspended",
+                OrchestrationRuntimeStatus.Running => "running",
+                OrchestrationRuntimeStatus.Terminated => "terminated",
+                _ => "failed",
+            },
+            Stage = stage?.Stage ?? "pending",
+            Detail = stage?.Detail ?? "",
+            CreatedAt = instance.CreatedAt,
+            LastUpdatedAt = instance.LastUpdatedAt,
+            Progress = progress is null || outcome is not null ? null : new ProgressView(
+                progress.Detail, progress.Step, progress.Steps,
+                progress.Loss > 0 ? progress.Loss : null, progress.TokensPerSecond, progress.CheckpointStep,
+                SecondsLeft(curve, progress)),
+            AccruedUsd = cost.ActualUsd,
+            EstimatedUsd = plan?.EstimatedUsd,
+            BudgetUsd = spec.BudgetUsd,
+            Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Count,
+            Recoveries = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss).Count,
+            Failure = outcome?.Failure ?? Crash(instance),
+            Report = outcome?.ReportUri,
+            HasEnded = instance.IsCompleted,
+        };
+    }
+
+    /// <summary>An orchestration that broke instead of ending with a verdict: a fault of ours, told as such.</summary>
+    private static RunFailure? Crash(OrchestrationMetadata instance) => instance.FailureDetails is { } details
+        ? new RunFailure("INTERNAL", $"{details.ErrorType}: {details.ErrorMessage}", "Look at the service's log.")
+        : null;
+
+    private static double? SecondsLeft(
+        IReadOnlyList<MetricPoint> curve, TpuWorker.Protocol.Progress progress)
+    {
+        // Rate over the last points alone: a loss of the TPU in between must not slow the estimate down.
+        var recent = curve.TakeLast(20).ToList();
+        if (progress.Loss <= 0 || recent.Count < 2)
+        {
+            return null;
+        }
+
+        var steps = recent[^1].Step - recent[0].Step;
+        var seconds = (recent[^1].At - recent[0].At).TotalSeconds;
+        return steps > 0 && seconds > 0 ? (progress.Steps - progress.Step) * seconds / steps : null;
+    }
+
+    private static bool IsSame(string input, RunSpec spec)
+    {
+        using var before = JsonDocument.Parse(input);
+        using var now = JsonDocument.Parse(JsonSerializer.Serialize(spec));
+        return JsonElement.DeepEquals(before.RootElement, now.RootElement);
+    }
+
+    private static string NewId() => $"run-{Guid.NewGuid().ToString("N")[..10]}";
+
+    private static string IdOf(string key) =>
+        $"run-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..20]}";
+}

@@ -1,0 +1,66 @@
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>A run as the API shows it.</summary>
+public sealed record RunView
+{
+    /// <summary>Gets the run's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Gets its name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Gets pending, running, suspended, succeeded, failed, cancelled or terminated.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Gets plan, prepare, train, evaluate, teardown, report or done.</summary>
+    public required string Stage { get; init; }
+
+    /// <summary>Gets one line about the stage.</summary>
+    public required string Detail { get; init; }
+
+    /// <summary>Gets when it was started.</summary>
+    public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Gets when it last went on.</summary>
+    public DateTimeOffset LastUpdatedAt { get; init; }
+
+    /// <summary>Gets what the TPU does now; null when it does nothing.</summary>
+    public ProgressView? Progress { get; init; }
+
+    /// <summary>Gets the cost so far in US dollars.</summary>
+    public double AccruedUsd { get; init; }
+
+    /// <summary>Gets the expected cost in US dollars; null before the plan is made.</summary>
+    public double? EstimatedUsd { get; init; }
+
+    /// <summary>Gets the budget in US dollars.</summary>
+    public double BudgetUsd { get; init; }
+
+    /// <summary>Gets how often a TPU was asked for.</summary>
+    public int Attempts { get; init; }
+
+    /// <summary>Gets how often a TPU was lost.</summary>
+    public int Recoveries { get; init; }
+
+    /// <summary>Gets why it did not succeed.</summary>
+    public RunFailure? Failure { get; init; }
+
+    /// <summary>Gets where the report is, once there is one.</summary>
+    public string? Report { get; init; }
+
+    /// <summary>Gets a value indicating whether it has ended.</summary>
+    public bool HasEnded { get; init; }
+}
+
+/// <summary>What the TPU does now.</summary>
+/// <param name="Detail">For people.</param>
+/// <param name="Step">Steps done, or sentences when translating.</param>
+/// <param name="Steps">In all.</param>
+/// <param name="Loss">Training loss of the last step.</param>
+/// <param name="TokensPerSecond">Rate; sentences a second when translating.</param>
+/// <param name="CheckpointStep">Newest whole checkpoint.</param>
+/// <param name="SecondsLeft">Until the steps are done, at the rate of the last ones.</param>
+public sealed record ProgressView(
+    string Detail, int Step, int Steps, double? Loss, double TokensPerSecond, int CheckpointStep, double? SecondsLeft);

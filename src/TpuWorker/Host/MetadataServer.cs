@@ -1,0 +1,91 @@
+using System.Net;
+
+namespace Workflows.TpuWorker.Host;
+
+/// <summary>Who this worker is.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="NodeName">Full resource name of this node.</param>
+/// <param name="Gateway">Where to dial.</param>
+/// <param name="Secret">The node's one-time secret.</param>
+internal sealed record WorkerIdentity(string RunId, string NodeName, Uri Gateway, string Secret);
+
+/// <summary>The VM's metadata server, as Compute Engine has it.</summary>
+/// <param name="host">Host and port; null: Google's own name.</param>
+internal sealed class MetadataServer(string? host) : IDisposable
+{
+    private const string AttributeFolder = "instance/attributes/";
+
+    private readonly HttpClient _http = new()
+    {
+        BaseAddress = new Uri($"http://{host ?? "metadata.google.internal"}/computeMetadata/v1/"),
+        DefaultRequestHeaders = { { "Metadata-Flavor", "Google" } },
+        Timeout = TimeSpan.FromSeconds(10),
+    };
+
+    /// <summary>Reads what the service wrote into the node's metadata.</summary>
+    public async Task<WorkerIdentity> ReadIdentityAsync(CancellationToken cancellation)
+    {
+        var gateway = await AttributeAsync("workflows-gateway", cancellation);
+        if (!Uri.TryCreate(gateway, UriKind.Absolute, out var address))
+        {
+            throw new WorkerStartException($"Metadata 'workflows-gateway' is '{gateway}', which is not an address.");
+        }
+
+        return new WorkerIdentity(
+            await AttributeAsync("workflows-run", cancellation),
+            await AttributeAsync("workflows-node", cancellation),
+            address,
+            await AttributeAsync("workflows-secret", cancellation));
+    }
+
+    /// <summary>Publishes a guest attribute, readable through the TPU API; best effort.</summary>
+    /// <returns>Whether the metadata server took it.</returns>
+    public async Task<bool> TryPublishAsync(string key, string value)
+    {
+        try
+        {
+            using var content = new StringContent(value);
+            using var answer = await _http.PutAsync(
+                new Uri($"instance/guest-attributes/workflows/{key}", UriKind.Relative), content);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
+        {
+            // Guest attributes are switched off on many projects; the gateway knows the progress in any case.
+            return false;
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<string> AttributeAsync(string name, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                using var answer = await _http.GetAsync(
+                    new Uri(AttributeFolder + name, UriKind.Relative), cancellation);
+                if (answer.StatusCode == HttpStatusCode.NotFound)
+                {
+                    throw new WorkerStartException(
+                        $"This VM's metadata has no '{name}': it was not made by the workflow service.");
+                }
+
+                answer.EnsureSuccessStatusCode();
+                return await answer.Content.ReadAsStringAsync(cancellation);
+            }
+            catch (HttpRequestException exception) when (attempt < 10)
+            {
+                // The metadata server of a booting VM answers 503 for a moment.
+                _ = exception;
+                await Task.Delay(TimeSpan.FromSeconds(0.2 * attempt), cancellation);
+            }
+            catch (HttpRequestException exception)
+            {
+                throw new WorkerStartException(
+                    $"The metadata server at '{_http.BaseAddress}' does not answer: {exception.Message}", exception);
+            }
+        }
+    }
+}

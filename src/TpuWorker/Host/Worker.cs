@@ -1,0 +1,258 @@
+using System.Reflection;
+using System.Threading.Channels;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.TpuWorker.Host;
+
+/// <summary>
+/// Keeps one stream to the gateway open and does the jobs that come over it. A broken stream does not stop a job: the
+/// work goes on, and its end is told, and told again, until the gateway has acknowledged it.
+/// </summary>
+internal sealed class Worker : IDisposable
+{
+    /// <summary>Without the service for so long the worker stops, so that the VM's own timer can end the cost.</summary>
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromMinutes(15);
+
+    private readonly WorkerIdentity _identity;
+    private readonly MetadataServer _metadata;
+    private readonly TimeProvider _clock;
+    private readonly TextWriter _log;
+    private readonly GrpcChannel _channel;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, JobEnded> _unacknowledged = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _finished = new(StringComparer.Ordinal);
+    private Channel<WorkerMessage> _outgoing = Channel.CreateUnbounded<WorkerMessage>();
+    private string _currentJob = "";
+    private CancellationTokenSource? _jobStop;
+    private Task _job = Task.CompletedTask;
+
+    public Worker(WorkerIdentity identity, MetadataServer metadata, TimeProvider clock, TextWriter log)
+    {
+        (_identity, _metadata, _clock, _log) = (identity, metadata, clock, log);
+        _channel = GrpcChannel.ForAddress(identity.Gateway, new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                ConnectTimeout = TimeSpan.FromSeconds(10),
+                KeepAlivePingDelay = TimeSpan.FromSeconds(20),
+                KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
+            },
+        });
+    }
+
+    /// <summary>Works until told to stop, refused, or abandoned.</summary>
+    /// <returns>The process's exit code.</returns>
+    public async Task<int> RunAsync(CancellationToken cancellation)
+    {
+        var client = new WorkerGateway.WorkerGatewayClient(_channel);
+        var lastContact = _clock.GetTimestamp();
+        var pause = TimeSpan.FromMilliseconds(200);
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                if (await ConverseAsync(client, cancellation))
+                {
+                    lastContact = _clock.GetTimestamp();
+                    pause = TimeSpan.FromMilliseconds(200);
+                }
+            }
+            catch (RpcException exception) when (exception.StatusCode == StatusCode.Unauthenticated)
+            {
+                await _log.WriteLineAsync($"The gateway refused this node: {exception.Status.Detail}");
+                await StopJobAsync();
+                return ExitCodes.Refused;
+            }
+            catch (Exception exception) when (exception is RpcException or IOException
+                or OperationCanceledException && !cancellation.IsCancellationRequested)
+            {
+                await _log.WriteLineAsync($"Not connected to {_identity.Gateway}: {exception.Message}");
+            }
+
+            if (_clock.GetElapsedTime(lastContact) > AbandonedAfter)
+            {
+                await _log.WriteLineAsync($"The service was out of reach for {AbandonedAfter}; stopping.");
+                await StopJobAsync();
+                return ExitCodes.Abandoned;
+            }
+
+            await Task.Delay(pause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = TimeSpan.FromSeconds(Math.Min(5, pause.TotalSeconds * 1.5));
+        }
+
+        await StopJobAsync();
+        return ExitCodes.Stopped;
+    }
+
+    public void Dispose()
+    {
+        _jobStop?.Dispose();
+        _channel.Dispose();
+    }
+
+    /// <summary>One stream, from Hello until it ends.</summary>
+    /// <returns>Whether the gateway said anything.</returns>
+    private async Task<bool> ConverseAsync(WorkerGateway.WorkerGatewayClient client, CancellationToken cancellation)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var call = client.Connect(cancellationToken: ended.Token);
+        var outgoing = Channel.CreateUnbounded<WorkerMessage>();
+        await call.RequestStream.WriteAsync(Hello(), ended.Token);
+        lock (_lock)
+        {
+            _outgoing = outgoing;
+            foreach (var end in _unacknowledged.Values)
+            {
+                outgoing.Writer.TryWrite(new WorkerMessage { JobEnded = end });
+            }
+        }
+
+        var heard = false;
+        var speaking = SpeakAsync(call.RequestStream, outgoing.Reader, ended.Token);
+        try
+        {
+            await foreach (var message in call.ResponseStream.ReadAllAsync(ended.Token))
+            {
+                heard = true;
+                Obey(message);
+            }
+        }
+        catch (RpcException exception) when (heard && exception.StatusCode != StatusCode.Unauthenticated)
+        {
+            await _log.WriteLineAsync($"The stream broke: {exception.Status.Detail}");
+        }
+        finally
+        {
+            outgoing.Writer.TryComplete();
+            await ended.CancelAsync();
+            await speaking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return heard;
+    }
+
+    private WorkerMessage Hello() => new()
+    {
+        Hello = new Hello
+        {
+            RunId = _identity.RunId,
+            NodeName = _identity.NodeName,
+            Secret = _identity.Secret,
+            WorkerVersion = Assembly.GetExecutingAssembly().GetName().Version?.ToString() ?? "",
+            Device = "onnxruntime cpu",
+            JobId = _currentJob,
+        },
+    };
+
+    /// <summary>Sends what there is to say, and a heartbeat when there is nothing.</summary>
+    private async Task SpeakAsync(
+        IClientStreamWriter<WorkerMessage> stream, ChannelReader<WorkerMessage> messages, CancellationToken cancellation)
+    {
+        using var heartbeat = new PeriodicTimer(TimeSpan.FromSeconds(2), _clock);
+        var beating = BeatAsync(heartbeat, cancellation);
+        await foreach (var message in messages.ReadAllAsync(cancellation))
+        {
+            await stream.WriteAsync(message, cancellation);
+        }
+
+        await beating;
+    }
+
+    private async Task BeatAsync(PeriodicTimer timer, CancellationToken cancellation)
+    {
+        while (await timer.WaitForNextTickAsync(cancellation))
+        {
+            Say(new WorkerMessage { Heartbeat = new Heartbeat { JobId = _currentJob } });
+        }
+    }
+
+    private void Say(WorkerMessage message)
+    {
+        lock (_lock)
+        {
+            // After the stream broke this goes nowhere, which is right for progress; ends are kept apart.
+            _outgoing.Writer.TryWrite(message);
+        }
+    }
+
+    private void Obey(GatewayMessage message)
+    {
+        switch (message.KindCase)
+        {
+            case GatewayMessage.KindOneofCase.Job:
+                Begin(message.Job);
+                break;
+            case GatewayMessage.KindOneofCase.StopJob when message.StopJob.JobId == _currentJob:
+                _jobStop?.Cancel();
+                break;
+            case GatewayMessage.KindOneofCase.JobEndedAck:
+                lock (_lock)
+                {
+                    _unacknowledged.Remove(message.JobEndedAck.JobId);
+                }
+
+                break;
+        }
+    }
+
+    private void Begin(Job job)
+    {
+        lock (_lock)
+        {
+            if (job.JobId == _currentJob || _finished.Contains(job.JobId))
+            {
+                return;
+            }
+
+            var previous = _job;
+            _currentJob = job.JobId;
+            _jobStop?.Dispose();
+            _jobStop = new CancellationTokenSource();
+            var stop = _jobStop.Token;
+            _job = Task.Run(async () =>
+            {
+                await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await DoAsync(job, stop);
+            });
+        }
+    }
+
+    private async Task DoAsync(Job job, CancellationToken stop)
+    {
+        await _log.WriteLineAsync($"{job.JobId}: begins");
+        var runner = new JobRunner(job.JobId, _clock, progress =>
+        {
+            Say(new WorkerMessage { Progress = progress });
+            _ = _metadata.TryPublishAsync("step", $"{progress.Step}");
+        });
+        var end = await runner.RunAsync(job, stop);
+        await _log.WriteLineAsync(
+            $"{job.JobId}: {(end.Succeeded ? "done" : $"{end.ErrorCode}: {end.ErrorMessage}")}");
+        lock (_lock)
+        {
+            _finished.Add(job.JobId);
+            if (_currentJob == job.JobId)
+            {
+                _currentJob = "";
+            }
+
+            _unacknowledged[job.JobId] = end;
+            _outgoing.Writer.TryWrite(new WorkerMessage { JobEnded = end });
+        }
+    }
+
+    private async Task StopJobAsync()
+    {
+        Task job;
+        lock (_lock)
+        {
+            _jobStop?.Cancel();
+            job = _job;
+        }
+
+        Say(new WorkerMessage { Draining = new Draining { NoticeSeconds = 25 } });
+        await Task.WhenAny(job, Task.Delay(TimeSpan.FromSeconds(25)));
+    }
+}
