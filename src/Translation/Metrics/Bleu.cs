@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Workflows.Translation.Metrics;
 
@@ -131,48 +132,46 @@ public sealed class Bleu : TranslationMetric
     {
         private readonly NgramCounter _ngrams = new();
         private readonly SymbolReader _symbols = new();
-        private readonly List<int> _line = [];
+        private readonly List<int> _output = [];
+        private readonly List<int> _reference = [];
 
         public override void Count(string hypothesis, string[] references, Span<double> statistics)
         {
             _ngrams.Clear();
-            Read(hypothesis);
-            var length = _line.Count;
+            Read(hypothesis, _output);
+            var length = _output.Count;
             var closest = -1;
             foreach (var reference in references)
             {
-                Read(reference);
-                _ngrams.AddReference(Line, options.MaxOrder);
-                var (distance, best) = (Math.Abs(_line.Count - length), Math.Abs(closest - length));
-                if (closest < 0 || distance < best || (distance == best && _line.Count < closest))
+                Read(reference, _reference);
+                _ngrams.AddReference(CollectionsMarshal.AsSpan(_reference), options.MaxOrder);
+                var (distance, best) = (Math.Abs(_reference.Count - length), Math.Abs(closest - length));
+                if (closest < 0 || distance < best || (distance == best && _reference.Count < closest))
                 {
-                    closest = _line.Count;
+                    closest = _reference.Count;
                 }
             }
 
-            Read(hypothesis);
             statistics[0] = length;
             statistics[1] = closest;
-            _ngrams.Match(Line, options.MaxOrder, statistics[2..], 1);
+            _ngrams.Match(CollectionsMarshal.AsSpan(_output), options.MaxOrder, statistics[2..], 1);
             for (var n = 0; n < options.MaxOrder; n++)
             {
                 statistics[2 + options.MaxOrder + n] = Math.Max(0, length - n);
             }
         }
 
-        private ReadOnlySpan<int> Line => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_line);
-
-        private void Read(string text)
+        private void Read(string text, List<int> line)
         {
             text = PythonText.TrimEnd(options.Lowercase ? text.ToLowerInvariant() : text);
-            _line.Clear();
+            line.Clear();
             if (options.Tokenizer == BleuTokenizer.Character)
             {
-                SymbolReader.Characters(text, _line, keepSpaces: false);
+                SymbolReader.Characters(text, line, keepSpaces: false);
             }
             else
             {
-                _symbols.Words(BleuTokenization.Tokenize(options.Tokenizer, text), _line);
+                _symbols.Words(BleuTokenization.Tokenize(options.Tokenizer, text), line);
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -41,56 +42,103 @@ internal static class BleuTokenization
         return Western(" " + line + " ");
     }
 
+    // Four passes as in mteval, each a regular expression there: what one match took is not looked at again by it.
     private static string Western(string line)
     {
-        var apart = new StringBuilder(line.Length * 2);
-        foreach (var value in line)
+        // Every pass at most triples a character, and the later ones only near marks that the first left alone.
+        var source = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
+        var target = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
+        var length = Apart(line, source);
+        if (source.AsSpan(0, length).ContainsAny('.', ',', '-'))
         {
-            if (IsAlwaysApart(value))
+            length = MarkAfterOther(source.AsSpan(0, length), target);
+            length = MarkBeforeOther(target.AsSpan(0, length), source);
+            length = DashAfterDigit(source.AsSpan(0, length), target);
+            (source, target) = (target, source);
+        }
+
+        var result = PythonText.Collapse(source.AsSpan(0, length));
+        ArrayPool<char>.Shared.Return(source);
+        ArrayPool<char>.Shared.Return(target);
+        return result;
+    }
+
+    private static int Apart(ReadOnlySpan<char> source, Span<char> target)
+    {
+        var length = 0;
+        foreach (var value in source)
+        {
+            if (value != ' ' && IsAlwaysApart(value))
             {
-                apart.Append(' ').Append(value).Append(' ');
+                target[length++] = ' ';
+                target[length++] = value;
+                target[length++] = ' ';
             }
             else
             {
-                apart.Append(value);
+                target[length++] = value;
             }
         }
 
-        // Each pass is one regular expression of mteval, so what one match took is not looked at again by the next.
-        var first = Pairs(apart, (left, right) => !char.IsAsciiDigit(left) && right is '.' or ',', "\0 \u0001 ");
-        var second = Pairs(first, (left, right) => left is '.' or ',' && !char.IsAsciiDigit(right), " \0 \u0001");
-        return PythonText.Collapse(Pairs(second, (left, right) => char.IsAsciiDigit(left) && right == '-', "\0 \u0001 "));
+        return length;
+    }
+
+    private static int MarkAfterOther(ReadOnlySpan<char> source, Span<char> target)
+    {
+        var length = 0;
+        for (var i = 0; i < source.Length; i++)
+        {
+            target[length++] = source[i];
+            if (i + 1 < source.Length && source[i + 1] is '.' or ',' && !char.IsAsciiDigit(source[i]))
+            {
+                target[length++] = ' ';
+                target[length++] = source[++i];
+                target[length++] = ' ';
+            }
+        }
+
+        return length;
+    }
+
+    private static int MarkBeforeOther(ReadOnlySpan<char> source, Span<char> target)
+    {
+        var length = 0;
+        for (var i = 0; i < source.Length; i++)
+        {
+            if (i + 1 < source.Length && source[i] is '.' or ',' && !char.IsAsciiDigit(source[i + 1]))
+            {
+                target[length++] = ' ';
+                target[length++] = source[i++];
+                target[length++] = ' ';
+            }
+
+            target[length++] = source[i];
+        }
+
+        return length;
+    }
+
+    private static int DashAfterDigit(ReadOnlySpan<char> source, Span<char> target)
+    {
+        var length = 0;
+        for (var i = 0; i < source.Length; i++)
+        {
+            target[length++] = source[i];
+            if (i + 1 < source.Length && source[i + 1] == '-' && char.IsAsciiDigit(source[i]))
+            {
+                target[length++] = ' ';
+                target[length++] = source[++i];
+                target[length++] = ' ';
+            }
+        }
+
+        return length;
     }
 
     // Ranges as the original writes them: "{-~", "[-`", " -&", "(-+", ":-@" and "/".
     private static bool IsAlwaysApart(char value) =>
         value is >= '{' and <= '~' or >= '[' and <= '`' or >= ' ' and <= '&' or >= '(' and <= '+'
             or >= ':' and <= '@' or '/';
-
-    // Replaces each pair that qualifies by the form, in which NUL is its first character and U+0001 its second.
-    private static StringBuilder Pairs(StringBuilder text, Func<char, char, bool> qualifies, string form)
-    {
-        var source = text.ToString();
-        var result = new StringBuilder(source.Length * 2);
-        var i = 0;
-        while (i < source.Length)
-        {
-            if (i + 1 == source.Length || !qualifies(source[i], source[i + 1]))
-            {
-                result.Append(source[i++]);
-                continue;
-            }
-
-            foreach (var part in form)
-            {
-                result.Append(part switch { '\0' => source[i], '\u0001' => source[i + 1], _ => part });
-            }
-
-            i += 2;
-        }
-
-        return result;
-    }
 
     private static string Characters(string line)
     {
@@ -155,7 +203,7 @@ internal static class BleuTokenization
             }
         }
 
-        return PythonText.Collapse(result);
+        return PythonText.Collapse(result.ToString());
     }
 
     private static bool IsNumber(Rune rune) => Rune.GetUnicodeCategory(rune)

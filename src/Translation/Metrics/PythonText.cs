@@ -1,5 +1,5 @@
+using System.Buffers;
 using System.Globalization;
-using System.Text;
 
 namespace Workflows.Translation.Metrics;
 
@@ -7,7 +7,7 @@ namespace Workflows.Translation.Metrics;
 internal static class PythonText
 {
     /// <summary>White space as <c>str.split</c> sees it: .NET's, and the four separators U+001C to U+001F.</summary>
-    public static bool IsSpace(char value) => value is >= '\x1c' and <= '\x1f' || char.IsWhiteSpace(value);
+    public static bool IsSpace(char value) => value is ' ' or >= '\x1c' and <= '\x1f' || (value is < '!' or > '~' && char.IsWhiteSpace(value));
 
     public static string TrimEnd(string text)
     {
@@ -32,31 +32,31 @@ internal static class PythonText
     }
 
     /// <summary>Words joined by one space, as <c>' '.join(text.split())</c>.</summary>
-    public static string Collapse(StringBuilder text)
+    public static string Collapse(ReadOnlySpan<char> text)
     {
-        var result = new StringBuilder(text.Length);
+        var result = ArrayPool<char>.Shared.Rent(text.Length);
+        var length = 0;
         var isPending = false;
-        foreach (var chunk in text.GetChunks())
+        foreach (var value in text)
         {
-            foreach (var value in chunk.Span)
+            if (IsSpace(value))
             {
-                if (IsSpace(value))
-                {
-                    isPending = result.Length > 0;
-                    continue;
-                }
-
-                if (isPending)
-                {
-                    result.Append(' ');
-                    isPending = false;
-                }
-
-                result.Append(value);
+                isPending = length > 0;
+                continue;
             }
+
+            if (isPending)
+            {
+                result[length++] = ' ';
+                isPending = false;
+            }
+
+            result[length++] = value;
         }
 
-        return result.ToString();
+        var collapsed = new string(result, 0, length);
+        ArrayPool<char>.Shared.Return(result);
+        return collapsed;
     }
 
     /// <summary>
