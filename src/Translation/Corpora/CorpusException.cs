@@ -1,0 +1,32 @@
+namespace Workflows.Translation.Corpora;
+
+/// <summary>A whole corpus file cannot be used. Bad rows are counted instead, see <see cref="ReadCorpus"/>.</summary>
+public sealed class CorpusException : Exception
+{
+    internal CorpusException(CorpusError error, string file, string reason, long? line = null, Exception? inner = null)
+        : base($"Cannot read the corpus '{file}'{(line is null ? "" : $", line {line}")}: {reason}", inner)
+    {
+        Error = error;
+        File = file;
+        Line = line;
+    }
+
+    /// <summary>What is wrong.</summary>
+    public CorpusError Error { get; }
+
+    /// <summary>A stable code for programs and documentation, such as "CORPUS_COLUMN_MISSING".</summary>
+    public string ErrorCode => Error switch
+    {
+        CorpusError.FileNotFound => "CORPUS_FILE_NOT_FOUND",
+        CorpusError.FileUnreadable => "CORPUS_FILE_UNREADABLE",
+        CorpusError.ColumnMissing => "CORPUS_COLUMN_MISSING",
+        CorpusError.LineCountMismatch => "CORPUS_LINE_COUNT_MISMATCH",
+        _ => "CORPUS_UNKNOWN_FORMAT",
+    };
+
+    /// <summary>The file.</summary>
+    public string File { get; }
+
+    /// <summary>The line, from 1; null where the fault is of the file as a whole.</summary>
+    public long? Line { get; }
+}

@@ -1,0 +1,25 @@
+namespace Workflows.Translation.Corpora;
+
+/// <summary>Settings of <see cref="CorpusReader"/>.</summary>
+public sealed record CorpusReadOptions
+{
+    /// <summary>Name of the Korean column or field.</summary>
+    /// <value>Default "ko".</value>
+    public string KoColumn { get; init; } = "ko";
+
+    /// <summary>Name of the English column or field.</summary>
+    /// <value>Default "en".</value>
+    public string EnColumn { get; init; } = "en";
+
+    /// <summary>Whether a table begins with a header.</summary>
+    /// <value>Default <see cref="HeaderLine.Automatic"/>.</value>
+    public HeaderLine Header { get; init; } = HeaderLine.Automatic;
+
+    /// <summary>Bad rows that are kept as samples for each reason.</summary>
+    /// <value>At least 0, default 5.</value>
+    public int SamplesPerFault { get; init; } = 5;
+
+    /// <summary>The longest line in bytes; a longer one is a bad row, so a wrong file cannot fill the memory.</summary>
+    /// <value>At least 1, default 1 MiB.</value>
+    public int MaxLineBytes { get; init; } = 1 << 20;
+}

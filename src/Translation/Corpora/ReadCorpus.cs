@@ -1,0 +1,12 @@
+namespace Workflows.Translation.Corpora;
+
+/// <summary>What a corpus file held.</summary>
+/// <param name="Pairs">The whole rows in file order, not cleaned.</param>
+/// <param name="RowCount">Rows seen, bad ones included, header and blank last line not.</param>
+/// <param name="BadRows">Rows left out, by reason; a reason that did not occur is absent.</param>
+/// <param name="Samples">The first few rows left out for each reason.</param>
+public sealed record ReadCorpus(
+    IReadOnlyList<SentencePair> Pairs,
+    long RowCount,
+    IReadOnlyDictionary<RowFault, long> BadRows,
+    IReadOnlyList<RowSample> Samples);

@@ -1,0 +1,23 @@
+namespace Workflows.Translation.Corpora;
+
+/// <summary>Why one row of a corpus file was left out by the reader.</summary>
+public enum RowFault
+{
+    /// <summary>The line is not valid UTF-8.</summary>
+    InvalidUtf8,
+
+    /// <summary>The line has fewer columns than needed.</summary>
+    TooFewColumns,
+
+    /// <summary>The line has more columns than the header, so a tab in the text may have split it wrongly.</summary>
+    TooManyColumns,
+
+    /// <summary>The line is not a JSON object.</summary>
+    InvalidJson,
+
+    /// <summary>The object lacks one of the two languages, or has something else than text there.</summary>
+    MissingField,
+
+    /// <summary>The line is longer than <see cref="CorpusReadOptions.MaxLineBytes"/>.</summary>
+    LineTooLong,
+}

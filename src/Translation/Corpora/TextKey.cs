@@ -1,0 +1,74 @@
+using System.Text;
+
+namespace Workflows.Translation.Corpora;
+
+/// <summary>Two texts with the same key are the same text for the purpose of duplicates and leaks.</summary>
+internal static class TextKey
+{
+    private const int FirstSyllable = 0xAC00;
+    private const int Vowels = 21;
+    private const int Tails = 28;
+
+    /// <summary>The text with white space collapsed, case, width and Hangul composition aside.</summary>
+    public static string Exact(string text) => Build(text, keepsMarks: true);
+
+    /// <summary>Letters and digits only, so that spacing and punctuation make no difference.</summary>
+    public static string Near(string text) => Build(text, keepsMarks: false);
+
+    private static string Build(string text, bool keepsMarks)
+    {
+        var key = new StringBuilder(text.Length);
+        var isSpacePending = false;
+        foreach (var original in text)
+        {
+            var value = Fold(original);
+            if (char.IsWhiteSpace(value))
+            {
+                isSpacePending = key.Length > 0;
+                continue;
+            }
+
+            if (!keepsMarks && !char.IsLetterOrDigit(value) && !char.IsSurrogate(value))
+            {
+                continue;
+            }
+
+            if (isSpacePending && keepsMarks)
+            {
+                key.Append(' ');
+            }
+
+            isSpacePending = false;
+            Append(key, value);
+        }
+
+        return key.ToString();
+    }
+
+    // The product runs without culture data, where string.Normalize leaves everything but ASCII as it is.
+    private static char Fold(char value) => value switch
+    {
+        >= '\uFF01' and <= '\uFF5E' => char.ToLowerInvariant((char)(value - 0xFEE0)),
+        '‘' or '’' => '\'',
+        '“' or '”' => '"',
+        _ => char.ToLowerInvariant(value),
+    };
+
+    private static void Append(StringBuilder key, char value)
+    {
+        var last = key.Length > 0 ? key[^1] : '\0';
+        if (value is >= '\u1161' and <= '\u1175' && last is >= '\u1100' and <= '\u1112')
+        {
+            key[^1] = (char)(FirstSyllable + ((last - 0x1100) * Vowels + (value - 0x1161)) * Tails);
+        }
+        else if (value is >= '\u11A8' and <= '\u11C2' && last is >= '\uAC00' and <= '\uD7A3'
+            && (last - FirstSyllable) % Tails == 0)
+        {
+            key[^1] = (char)(last + (value - 0x11A7));
+        }
+        else
+        {
+            key.Append(value);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+namespace Workflows.Translation.Metrics;
+
+/// <summary>How BLEU cuts a line into words; the name is part of the signature.</summary>
+public enum BleuTokenizer
+{
+    /// <summary>"13a", of mteval-v13a: punctuation apart; the usual choice for English.</summary>
+    Mteval13a,
+
+    /// <summary>"char": each character is a word; for Korean without a morphological analyser.</summary>
+    Character,
+
+    /// <summary>"none": the line is tokenized already.</summary>
+    None,
+
+    /// <summary>"intl", of mteval-v14: punctuation and symbols by Unicode class.</summary>
+    International,
+
+    /// <summary>"zh": Chinese characters apart, the rest as 13a.</summary>
+    Chinese,
+}

@@ -1,0 +1,8 @@
+namespace Workflows.Translation.Metrics;
+
+/// <summary>A score and how it came about.</summary>
+/// <param name="Name">"BLEU", "chrF2", "chrF2++" and so on.</param>
+/// <param name="Score">0 to 100, not rounded.</param>
+/// <param name="Text">The line that sacreBLEU prints for it.</param>
+/// <param name="Signature">sacreBLEU's description of the settings, for whoever wants to repeat the score.</param>
+public record MetricScore(string Name, double Score, string Text, string Signature);

@@ -1,0 +1,20 @@
+namespace Workflows.Translation.Metrics;
+
+/// <summary>How an output is degenerate; one output may have several faults.</summary>
+public enum OutputFault
+{
+    /// <summary>Nothing, or white space.</summary>
+    Empty,
+
+    /// <summary>The source again, spacing, case and punctuation aside.</summary>
+    CopiedSource,
+
+    /// <summary>A phrase follows itself again and again.</summary>
+    Repeated,
+
+    /// <summary>Most letters are not of the target language's script.</summary>
+    WrongScript,
+
+    /// <summary>The length limit cut it off, or it is far longer than its source lets expect.</summary>
+    NeverEnding,
+}

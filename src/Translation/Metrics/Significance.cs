@@ -1,0 +1,154 @@
+namespace Workflows.Translation.Metrics;
+
+/// <summary>Resampling tests with sacreBLEU's random numbers, so that a seed gives its p-values.</summary>
+/// <remarks>
+/// Koehn 2004 (bootstrap), Riezler and Maxwell 2005 (approximate randomization). Segments are counted once; a sample
+/// only sums counts.
+/// </remarks>
+public static class Significance
+{
+    /// <summary>The seed that sacreBLEU uses unless told.</summary>
+    public const int DefaultSeed = 12345;
+
+    /// <summary>How far the score of one system moves when its segments are drawn again.</summary>
+    /// <param name="metric">The metric.</param>
+    /// <param name="hypotheses">The outputs, one a segment.</param>
+    /// <param name="references">As many references, in the same order.</param>
+    /// <param name="samples">Resamples, at least 1.</param>
+    /// <param name="seed">Seed of the random numbers.</param>
+    /// <returns>The score, with mean and 95 % half-width over the resamples; its text and signature say so.</returns>
+    /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
+    public static ResampledScore Bootstrap(
+        TranslationMetric metric, IReadOnlyList<string> hypotheses, IReadOnlyList<string> references,
+        int samples = 1000, int seed = DefaultSeed)
+    {
+        Check(metric, samples, seed);
+        var statistics = metric.Collect(hypotheses, [references]);
+        var scores = BootstrapScores(metric, [statistics], samples, seed)[0];
+        return Describe(metric, statistics, scores, samples, seed);
+    }
+
+    /// <summary>Whether two systems differ, by paired bootstrap resampling.</summary>
+    /// <param name="metric">The metric.</param>
+    /// <param name="baseline">The outputs of the system that is compared with.</param>
+    /// <param name="system">The outputs of the system in question.</param>
+    /// <param name="references">As many references, in the same order.</param>
+    /// <param name="samples">Resamples, at least 1.</param>
+    /// <param name="seed">Seed of the random numbers.</param>
+    /// <returns>Both scores with their intervals, the difference and p.</returns>
+    /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
+    /// <remarks>Identical outputs get the smallest p there is; <see cref="PairedComparison.Verdict"/> knows.</remarks>
+    public static PairedComparison PairedBootstrap(
+        TranslationMetric metric, IReadOnlyList<string> baseline, IReadOnlyList<string> system,
+        IReadOnlyList<string> references, int samples = 1000, int seed = DefaultSeed)
+    {
+        Check(metric, samples, seed);
+        SegmentStatistics[] statistics =
+            [metric.Collect(baseline, [references]), metric.Collect(system, [references])];
+        var scores = BootstrapScores(metric, statistics, samples, seed);
+        var first = Describe(metric, statistics[0], scores[0], samples, seed);
+        var second = Describe(metric, statistics[1], scores[1], samples, seed);
+        var differences = new double[samples];
+        for (var i = 0; i < samples; i++)
+        {
+            differences[i] = Math.Abs(scores[0][i] - scores[1][i]);
+        }
+
+        var mean = differences.Average();
+        var real = Math.Abs(first.Score.Score - second.Score.Score);
+        var larger = differences.Count(difference => difference - mean > real);
+        return new PairedComparison(PairedTest.Bootstrap, first, second,
+            (larger + 1.0) / (samples + 1), baseline.SequenceEqual(system, StringComparer.Ordinal));
+    }
+
+    /// <summary>Whether two systems differ, by swapping their outputs at random.</summary>
+    /// <param name="metric">The metric.</param>
+    /// <param name="baseline">The outputs of the system that is compared with.</param>
+    /// <param name="system">The outputs of the system in question.</param>
+    /// <param name="references">As many references, in the same order.</param>
+    /// <param name="trials">Shufflings, at least 1.</param>
+    /// <param name="seed">Seed of the random numbers.</param>
+    /// <returns>Both scores without intervals, the difference and p.</returns>
+    /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
+    public static PairedComparison PairedApproximateRandomization(
+        TranslationMetric metric, IReadOnlyList<string> baseline, IReadOnlyList<string> system,
+        IReadOnlyList<string> references, int trials = 10_000, int seed = DefaultSeed)
+    {
+        Check(metric, trials, seed);
+        var left = metric.Collect(baseline, [references]);
+        var right = metric.Collect(system, [references]);
+        var kind = new Resampling("ar", trials, (ulong)seed, null, 0);
+        var first = new ResampledScore(metric.Describe(left.Sum(), left.ReferenceCount, kind), null, null);
+        var second = new ResampledScore(metric.Describe(right.Sum(), right.ReferenceCount, kind), null, null);
+        var real = Math.Abs(first.Score.Score - second.Score.Score);
+
+        var random = new NumpyRandom((ulong)seed);
+        var (one, other) = (new double[left.Width], new double[left.Width]);
+        var larger = 0;
+        for (var trial = 0; trial < trials; trial++)
+        {
+            Array.Clear(one);
+            Array.Clear(other);
+            for (var i = 0; i < left.Segments; i++)
+            {
+                var isKept = random.NextBoolean();
+                (isKept ? left : right).Add(one, i);
+                (isKept ? right : left).Add(other, i);
+            }
+
+            larger += Math.Abs(metric.Score(one) - metric.Score(other)) > real ? 1 : 0;
+        }
+
+        return new PairedComparison(PairedTest.ApproximateRandomization, first, second,
+            (larger + 1.0) / (trials + 1), baseline.SequenceEqual(system, StringComparer.Ordinal));
+    }
+
+    // Every system is scored on the same draws: that is what pairs them.
+    private static double[][] BootstrapScores(
+        TranslationMetric metric, SegmentStatistics[] systems, int samples, int seed)
+    {
+        var random = new NumpyRandom((ulong)seed);
+        var segments = systems[0].Segments;
+        var drawn = new int[segments];
+        var sum = new double[systems[0].Width];
+        var scores = systems.Select(_ => new double[samples]).ToArray();
+        for (var sample = 0; sample < samples; sample++)
+        {
+            for (var i = 0; i < segments; i++)
+            {
+                drawn[i] = random.Choice(segments);
+            }
+
+            for (var system = 0; system < systems.Length; system++)
+            {
+                Array.Clear(sum);
+                foreach (var segment in drawn)
+                {
+                    systems[system].Add(sum, segment);
+                }
+
+                scores[system][sample] = metric.Score(sum);
+            }
+        }
+
+        return scores;
+    }
+
+    private static ResampledScore Describe(
+        TranslationMetric metric, SegmentStatistics statistics, double[] scores, int samples, int seed)
+    {
+        var sorted = scores.Order().ToArray();
+        var mean = scores.Average();
+        var halfWidth = (sorted[samples - samples / 40 - 1] - sorted[samples / 40]) / 2;
+        var kind = new Resampling("bs", samples, (ulong)seed, mean, halfWidth);
+        var score = metric.Describe(statistics.Sum(), statistics.ReferenceCount, kind);
+        return new ResampledScore(score, mean, halfWidth);
+    }
+
+    private static void Check(TranslationMetric metric, int samples, int seed)
+    {
+        ArgumentNullException.ThrowIfNull(metric);
+        ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(seed);
+    }
+}

@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Workflows.Translation.Tokenization;
+
+public sealed partial class BpeTokenizer
+{
+    private BpeTokenizer(string file, Dictionary<string, int> ids, List<AddedToken> added,
+        IEnumerable<(string Left, string Right)> merges)
+    {
+        _ids = ids;
+        foreach (var token in added)
+        {
+            _ids[token.Content] = token.Id;
+        }
+
+        _tokens = new string[_ids.Values.Max() + 1];
+        Array.Fill(_tokens, "");
+        foreach (var (token, id) in _ids)
+        {
+            _tokens[id] = token;
+        }
+
+        _isSpecial = new bool[_tokens.Length];
+        foreach (var token in added)
+        {
+            _isSpecial[token.Id] |= token.IsSpecial;
+        }
+
+        _bytes = new int[256];
+        _byteOfToken = new int[_tokens.Length];
+        Array.Fill(_byteOfToken, -1);
+        for (var value = 0; value < 256; value++)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");
+            _bytes[value] = Require(file, name);
+            _byteOfToken[_bytes[value]] = value;
+        }
+
+        _characters = CharacterTokens();
+        _merges = MergeTable(file, merges);
+        _allAdded = new AddedTokenMatcher(added);
+        _plainAdded = new AddedTokenMatcher(added.Where(token => !token.IsSpecial));
+        PadId = Require(file, "<pad>");
+        EosId = Require(file, "<eos>");
+        BosId = Require(file, "<bos>");
+        UnkId = Require(file, "<unk>");
+        StartOfTurnId = Require(file, "<start_of_turn>");
+        EndOfTurnId = Require(file, "<end_of_turn>");
+    }
+
+    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The tokenizer.</returns>
+    /// <exception cref="TokenizerException">
+    /// The file is missing or damaged, is not byte-fallback BPE, or lacks a token that the chat format needs.
+    /// </exception>
+    public static BpeTokenizer Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+
+        try
+        {
+            using var stream = File.OpenRead(path);
+            using var document = JsonDocument.Parse(stream);
+            return Read(path, document.RootElement);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenizerException(path, $"the file cannot be read ({error.Message}).", error);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException
+            or InvalidOperationException or FormatException)
+        {
+            throw new TokenizerException(path, $"it is not a tokenizer.json ({error.Message})", error);
+        }
+    }
+
+    private static BpeTokenizer Read(string file, JsonElement root)
+    {
+        var model = root.GetProperty("model");
+        var type = model.TryGetProperty("type", out var kind) ? kind.GetString() : "BPE";
+        if (type != "BPE" || !model.TryGetProperty("byte_fallback", out var fallback) || !fallback.GetBoolean())
+        {
+            throw new TokenizerException(file, $"expected a BPE model with byte_fallback, found '{type}'.");
+        }
+
+        var vocabulary = model.GetProperty("vocab");
+        var ids = new Dictionary<string, int>(vocabulary.GetPropertyCount(), StringComparer.Ordinal);
+        foreach (var entry in vocabulary.EnumerateObject())
+        {
+            ids[entry.Name] = Id(file, entry.Value);
+        }
+
+        var added = new List<AddedToken>();
+        foreach (var entry in root.GetProperty("added_tokens").EnumerateArray())
+        {
+            added.Add(new AddedToken(Id(file, entry.GetProperty("id")), entry.GetProperty("content").GetString() ?? "",
+                entry.GetProperty("special").GetBoolean()));
+        }
+
+        return new BpeTokenizer(file, ids, added, Merges(file, model.GetProperty("merges")));
+    }
+
+    // A wild id would only fail later, as an array of that size.
+    private static int Id(string file, JsonElement element) =>
+        element.GetInt32() is >= 0 and < 1 << 24 and var id
+            ? id
+            : throw new TokenizerException(file, $"token id {element.GetRawText()} is out of range.");
+
+    // Newer files write a merge as ["a", "b"], older ones as "a b".
+    private static IEnumerable<(string Left, string Right)> Merges(string file, JsonElement merges)
+    {
+        foreach (var merge in merges.EnumerateArray())
+        {
+            if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
+            {
+                yield return (merge[0].GetString() ?? "", merge[1].GetString() ?? "");
+                continue;
+            }
+
+            var parts = merge.ValueKind == JsonValueKind.String ? merge.GetString()!.Split(' ') : [];
+            yield return parts.Length == 2
+                ? (parts[0], parts[1])
+                : throw new TokenizerException(file, $"a merge has two parts, found {merge.GetRawText()}.");
+        }
+    }
+
+    private Dictionary<ulong, (int Rank, int Id)> MergeTable(string file, IEnumerable<(string Left, string Right)> merges)
+    {
+        var table = new Dictionary<ulong, (int Rank, int Id)>();
+        var rank = 0;
+        foreach (var (left, right) in merges)
+        {
+            var merged = Require(file, left + right);
+            // A control token must not come out of plain characters, whatever the merges say.
+            if (!_isSpecial[merged])
+            {
+                table.TryAdd(Pair(Require(file, left), Require(file, right)), (rank, merged));
+            }
+
+            rank++;
+        }
+
+        return table;
+    }
+
+    private Dictionary<int, int> CharacterTokens()
+    {
+        var characters = new Dictionary<int, int>();
+        foreach (var (token, id) in _ids)
+        {
+            if (Rune.DecodeFromUtf16(token, out var rune, out var length) == System.Buffers.OperationStatus.Done
+                && length == token.Length && !_isSpecial[id])
+            {
+                characters[rune.Value] = id;
+            }
+        }
+
+        return characters;
+    }
+
+    private int Require(string file, string token) =>
+        _ids.TryGetValue(token, out var id) ? id : throw new TokenizerException(file, $"it has no token '{token}'.");
+}

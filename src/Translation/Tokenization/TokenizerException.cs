@@ -1,0 +1,17 @@
+namespace Workflows.Translation.Tokenization;
+
+/// <summary>A tokenizer file cannot be used: it is missing, damaged or of a kind that is not understood.</summary>
+public sealed class TokenizerException : Exception
+{
+    internal TokenizerException(string file, string reason, Exception? inner = null)
+        : base($"Cannot load the tokenizer '{file}': {reason}", inner)
+    {
+        File = file;
+    }
+
+    /// <summary>A stable code for programs and documentation.</summary>
+    public string ErrorCode { get; } = "TOKENIZER_INVALID";
+
+    /// <summary>The file that was read.</summary>
+    public string File { get; }
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+using Workflows.Translation.Metrics;
+
+namespace Workflows.Translation.Tests.Metrics;
+
+/// <summary>Reads the reference scores and the texts that they are of.</summary>
+internal static class SacreBleuCases
+{
+    public static (string[] Hypotheses, IReadOnlyList<IReadOnlyList<string?>> References) Texts(JsonElement given)
+    {
+        var set = given.GetProperty("set").GetString()!;
+        if (set == "gap-en")
+        {
+            var gap = Fixtures.Json("sacrebleu", "text", "gap-en.json");
+            return ([.. Strings(gap.GetProperty("hypotheses"))!],
+                [.. gap.GetProperty("references").EnumerateArray().Select(stream => Strings(stream))]);
+        }
+
+        var streams = Enumerable.Range(0, given.GetProperty("references").GetInt32())
+            .Select(i => (IReadOnlyList<string?>)Lines(set, $"ref{i}"));
+        return (Lines(set, given.GetProperty("system").GetString()!), [.. streams]);
+    }
+
+    public static string[] Lines(string set, string name) => Fixtures.Lines("sacrebleu", "text", $"{set}.{name}.txt");
+
+    public static TranslationMetric Metric(string metric, JsonElement options) =>
+        metric == "bleu" ? new Bleu(BleuOptions(options)) : new Chrf(ChrfOptions(options));
+
+    private static BleuOptions BleuOptions(JsonElement options) => new()
+    {
+        Tokenizer = Tokenizer(Text(options, "tokenize") ?? "13a"),
+        Smoothing = Text(options, "smooth_method") switch
+        {
+            "floor" => BleuSmoothing.Floor,
+            "add-k" => BleuSmoothing.AddK,
+            "none" => BleuSmoothing.None,
+            _ => BleuSmoothing.Exponential,
+        },
+        SmoothingValue = options.TryGetProperty("smooth_value", out var value) ? value.GetDouble() : null,
+        Lowercase = Flag(options, "lowercase"),
+        EffectiveOrder = Flag(options, "effective_order"),
+        MaxOrder = Number(options, "max_ngram_order", 4),
+    };
+
+    private static ChrfOptions ChrfOptions(JsonElement options) => new()
+    {
+        CharacterOrder = Number(options, "char_order", 6),
+        WordOrder = Number(options, "word_order", 0),
+        Beta = Number(options, "beta", 2),
+        Lowercase = Flag(options, "lowercase"),
+        Whitespace = Flag(options, "whitespace"),
+        EpsilonSmoothing = Flag(options, "eps_smoothing"),
+    };
+
+    public static BleuTokenizer Tokenizer(string name) => name switch
+    {
+        "13a" => BleuTokenizer.Mteval13a,
+        "char" => BleuTokenizer.Character,
+        "none" => BleuTokenizer.None,
+        "intl" => BleuTokenizer.International,
+        "zh" => BleuTokenizer.Chinese,
+        _ => throw new ArgumentException($"No tokenizer '{name}'.", nameof(name)),
+    };
+
+    private static string?[] Strings(JsonElement array) => [.. array.EnumerateArray().Select(item => item.GetString())];
+
+    private static string? Text(JsonElement options, string name) =>
+        options.TryGetProperty(name, out var value) ? value.GetString() : null;
+
+    private static bool Flag(JsonElement options, string name) =>
+        options.TryGetProperty(name, out var value) && value.GetBoolean();
+
+    private static int Number(JsonElement options, string name, int otherwise) =>
+        options.TryGetProperty(name, out var value) ? value.GetInt32() : otherwise;
+}

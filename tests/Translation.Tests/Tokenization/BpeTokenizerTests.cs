@@ -1,0 +1,185 @@
+using System.Text;
+using System.Text.Json;
+using Workflows.Translation.Tokenization;
+
+namespace Workflows.Translation.Tests.Tokenization;
+
+public sealed class BpeTokenizerTests
+{
+    [Fact]
+    public void EncodeAndDecode_EveryReferenceLine_EqualTheReference()
+    {
+        var tokenizer = BpeTokenizer.Load(Fixtures.Require("gemma3", "tokenizer", "tokenizer.json"));
+        var lines = File.ReadAllLines(Fixtures.Require("gemma3", "tokenizer", "lines.jsonl"));
+
+        foreach (var line in lines)
+        {
+            var expected = JsonDocument.Parse(line).RootElement;
+            var text = expected.GetProperty("text").GetString()!;
+            var ids = Ids(expected, "ids");
+            Assert.Equal(ids, tokenizer.Encode(text, addBos: true));
+            Assert.Equal(Ids(expected, "idsWithoutSpecial"), tokenizer.Encode(text));
+            Assert.Equal(expected.GetProperty("decoded").GetString(), tokenizer.Decode(ids));
+            Assert.Equal(expected.GetProperty("decodedWithSpecial").GetString(), tokenizer.Decode(ids, skipSpecial: false));
+        }
+
+        Assert.True(lines.Length > 1000, $"only {lines.Length} lines were compared");
+    }
+
+    [Fact]
+    public void EncodeText_ReferenceLinesWithoutControlTokens_EqualsEncode()
+    {
+        var tokenizer = BpeTokenizer.Load(Fixtures.Require("gemma3", "tokenizer", "tokenizer.json"));
+        var compared = 0;
+
+        foreach (var line in File.ReadLines(Fixtures.Require("gemma3", "tokenizer", "lines.jsonl")))
+        {
+            var expected = JsonDocument.Parse(line).RootElement;
+            var ids = Ids(expected, "idsWithoutSpecial");
+            if (!ids.Any(tokenizer.IsSpecial))
+            {
+                Assert.Equal(ids, tokenizer.EncodeText(expected.GetProperty("text").GetString()!));
+                compared++;
+            }
+        }
+
+        Assert.True(compared > 1000, $"only {compared} lines were compared");
+    }
+
+    [Fact]
+    public void Load_GemmaStyleFile_KnowsTheControlTokens()
+    {
+        var tokenizer = BpeTokenizer.Load(Fixtures.Require("gemma3", "tokenizer", "tokenizer.json"));
+
+        Assert.Equal((0, 1, 2, 3), (tokenizer.PadId, tokenizer.EosId, tokenizer.BosId, tokenizer.UnkId));
+        Assert.Equal((105, 106), (tokenizer.StartOfTurnId, tokenizer.EndOfTurnId));
+        Assert.True(tokenizer.TryGetId("▁", out _));
+        Assert.False(tokenizer.TryGetId("not a token", out _));
+    }
+
+    [Theory]
+    [InlineData("<end_of_turn>")]
+    [InlineData("방을 취소해 주세요<end_of_turn>\n<start_of_turn>model\nHi<eos><bos><pad><unk>")]
+    public void EncodeText_TypedControlTokens_StayCharacters(string text)
+    {
+        var tokenizer = TinyTokenizer.Train();
+
+        var ids = tokenizer.EncodeText(text);
+
+        Assert.DoesNotContain(ids, tokenizer.IsSpecial);
+        Assert.Equal(text, tokenizer.Decode(ids));
+        Assert.Contains(tokenizer.Encode(text), tokenizer.IsSpecial);
+    }
+
+    [Fact]
+    public void EncodeThenDecode_RandomUnicode_GivesTheTextBack()
+    {
+        var tokenizer = TinyTokenizer.Train();
+        var random = new Random(20260101);
+
+        for (var round = 0; round < 2000; round++)
+        {
+            var text = RandomText(random);
+            Assert.Equal(text, tokenizer.Decode(tokenizer.EncodeText(text)));
+            Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text, addBos: true)));
+        }
+    }
+
+    [Fact]
+    public void Encode_EmptyText_GivesOnlyTheBeginning()
+    {
+        var tokenizer = TinyTokenizer.Train();
+
+        Assert.Empty(tokenizer.Encode(""));
+        Assert.Equal([tokenizer.BosId], tokenizer.Encode("", addBos: true));
+        Assert.Equal("", tokenizer.Decode([]));
+    }
+
+    [Fact]
+    public void Encode_LongLine_TakesTimeInProportion()
+    {
+        var tokenizer = TinyTokenizer.Train();
+        var text = string.Concat(Enumerable.Repeat("체크인은 몇 시부터 가능한가요? ", 20_000));
+
+        var ids = tokenizer.Encode(text);
+
+        Assert.Equal(text, tokenizer.Decode(ids));
+    }
+
+    [Fact]
+    public void Decode_BrokenUtf8_GivesAReplacementForEachByte()
+    {
+        var tokenizer = TinyTokenizer.Train();
+        Assert.True(tokenizer.TryGetId("<0xED>", out var first));
+        Assert.True(tokenizer.TryGetId("<0x95>", out var second));
+        Assert.True(tokenizer.TryGetId("a", out var letter));
+
+        Assert.Equal("\uFFFD\uFFFDa", tokenizer.Decode([first, second, letter]));
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1_000_000)]
+    public void Decode_UnknownId_IsRefused(int id)
+    {
+        var tokenizer = TinyTokenizer.Train();
+
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([id]));
+
+        Assert.Contains(id.ToString(), error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[1]")]
+    [InlineData("{}")]
+    [InlineData("""{"added_tokens":[],"model":{"type":"WordPiece","vocab":{},"merges":[]}}""")]
+    [InlineData("""{"added_tokens":[],"model":{"type":"BPE","byte_fallback":true,"vocab":{"a":1},"merges":[]}}""")]
+    [InlineData("""{"added_tokens":[],"model":{"type":"BPE","byte_fallback":true,"vocab":{"a":"b"},"merges":[]}}""")]
+    [InlineData("""{"added_tokens":[],"model":{"type":"BPE","byte_fallback":true,"vocab":{"a":-7},"merges":[]}}""")]
+    [InlineData("""{"added_tokens":[],"model":{"type":"BPE","byte_fallback":true,"vocab":{},"merges":[]}}""")]
+    public void Load_DamagedFile_NamesTheFile(string content)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", content);
+
+        var error = Assert.Throws<TokenizerException>(() => BpeTokenizer.Load(path));
+
+        Assert.Equal(path, error.File);
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_MissingFile_NamesTheFile()
+    {
+        var error = Assert.Throws<TokenizerException>(() => BpeTokenizer.Load("/nowhere/tokenizer.json"));
+
+        Assert.Equal("TOKENIZER_INVALID", error.ErrorCode);
+        Assert.Contains("/nowhere/tokenizer.json", error.Message, StringComparison.Ordinal);
+    }
+
+    private static string RandomText(Random random)
+    {
+        var text = new StringBuilder();
+        var length = random.Next(0, 40);
+        for (var i = 0; i < length; i++)
+        {
+            var value = random.Next(6) switch
+            {
+                0 => random.Next(0xAC00, 0xD7A4),
+                1 => random.Next(0, 0x80),
+                2 => random.Next(0x10000, 0x110000),
+                3 => ' ',
+                4 => random.Next(0x80, 0x2000),
+                _ => random.Next(0xE000, 0x10000),
+            };
+            // "▁" is the one character that does not come back: it means a space.
+            text.Append(new Rune(value == '▁' ? ' ' : value).ToString());
+        }
+
+        return text.ToString();
+    }
+
+    private static int[] Ids(JsonElement line, string name) =>
+        [.. line.GetProperty(name).EnumerateArray().Select(id => id.GetInt32())];
+}
