@@ -1,0 +1,37 @@
+using Microsoft.DurableTask;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Data;
+using Workflows.Activities.Evaluation;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities;
+
+/// <summary>Registers the activities under the names that the orchestrations call.</summary>
+public static class ActivityRegistration
+{
+    /// <summary>Adds every activity of this assembly.</summary>
+    /// <param name="registry">The worker's registry.</param>
+    /// <returns>The same registry.</returns>
+    public static DurableTaskRegistry AddRunActivities(this DurableTaskRegistry registry)
+    {
+        registry.AddActivity<PlanActivity>(Stages.Plan);
+        registry.AddActivity<PrepareDataActivity>(Stages.PrepareData);
+        registry.AddActivity<CreateNodeActivity>(Stages.CreateNode);
+        registry.AddActivity<ObserveNodeActivity>(Stages.ObserveNode);
+        registry.AddActivity<EndAttemptActivity>(Stages.EndAttempt);
+        registry.AddActivity<DispatchJobActivity>(Stages.DispatchJob);
+        registry.AddActivity<ObserveJobActivity>(Stages.ObserveJob);
+        registry.AddActivity<StopJobActivity>(Stages.StopJob);
+        registry.AddActivity<ScoreActivity>(Stages.Score);
+        registry.AddActivity<ReleaseNodeActivity>(Stages.ReleaseNode);
+        registry.AddActivity<ReleaseAllActivity>(Stages.ReleaseAll);
+        registry.AddActivity<RecordLossActivity>(Stages.RecordLoss);
+        registry.AddActivity<ReportActivity>(Stages.Report);
+        registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
+        return registry;
+    }
+}
