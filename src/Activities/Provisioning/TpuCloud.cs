@@ -11,7 +11,7 @@ public interface ITpuCloud
     /// <param name="spec">The run.</param>
     /// <param name="cancellationToken">Stops connecting.</param>
     /// <returns>A shared connection; not to be disposed.</returns>
-    Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken);
+    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken);
 }
 
 /// <summary>Connects on first use and keeps the connection.</summary>

@@ -9,14 +9,15 @@ namespace Workflows.Activities.Reporting;
 /// <summary>Writes the report, as JSON and as a page.</summary>
 public sealed class ReportActivity(RunLedger ledger, TimeProvider clock) : TaskActivity<ReportInput, RunOutcome>
 {
+    private static readonly JsonSerializerOptions Indented = new(RunLedger.Json) { WriteIndented = true };
+
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskActivityContext context, ReportInput input)
     {
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow());
         var directory = ledger.DirectoryOf(input.Spec.RunId);
         var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
-        var json = new JsonSerializerOptions(RunLedger.Json) { WriteIndented = true };
-        await WriteAsync(report.Artifacts.Report, JsonSerializer.Serialize(report, json) + "\n");
+        await WriteAsync(report.Artifacts.Report, JsonSerializer.Serialize(report, Indented) + "\n");
         await WriteAsync(report.Artifacts.Page, ReportPage.Render(report, curve));
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);

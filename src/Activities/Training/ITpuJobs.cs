@@ -12,29 +12,29 @@ public interface ITpuJobs
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>
     /// <returns>true while its stream is open.</returns>
-    bool IsConnected(string runId, string nodeName);
+    public bool IsConnected(string runId, string nodeName);
 
     /// <summary>Gives a job to a node; does nothing when that node has it already.</summary>
     /// <param name="input">The job.</param>
-    void Dispatch(DispatchInput input);
+    public void Dispatch(DispatchInput input);
 
     /// <summary>How the job of a node stands.</summary>
     /// <param name="kind">The job.</param>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>
     /// <returns>The standing.</returns>
-    JobStanding Look(JobKind kind, string runId, string nodeName);
+    public JobStanding Look(JobKind kind, string runId, string nodeName);
 
     /// <summary>Tells the worker to stop, when it is connected.</summary>
     /// <param name="kind">The job.</param>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>
-    void Stop(JobKind kind, string runId, string nodeName);
+    public void Stop(JobKind kind, string runId, string nodeName);
 
     /// <summary>Shuts a node out: its secret is void from now on.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>
-    void Revoke(string runId, string nodeName);
+    public void Revoke(string runId, string nodeName);
 }
 
 /// <summary>How a job stands, as its worker says.</summary>

@@ -9,5 +9,5 @@ internal interface IRehearsalCloud
     /// <param name="cancellation">Gives up.</param>
     /// <returns>A task that completes when the project is on disk.</returns>
     /// <exception cref="Runs.RunRequestException">The scenario is wrong.</exception>
-    Task PrepareAsync(string project, string? scenarioPath, CancellationToken cancellation);
+    public Task PrepareAsync(string project, string? scenarioPath, CancellationToken cancellation);
 }
