@@ -1,0 +1,51 @@
+using System.CommandLine;
+
+namespace Workflows.Cli.Commands;
+
+/// <summary>What every command understands, and the one place where failures become messages.</summary>
+internal static class CommonOptions
+{
+    public static Option<string> State { get; } = new("--state")
+    {
+        Description = "Folder of runs and history when no service is named (default .workflows).",
+        DefaultValueFactory = _ => ".workflows",
+    };
+
+    public static Option<Uri?> Service { get; } = new("--service")
+    {
+        Description = "Address of a running service, such as http://127.0.0.1:8080; also WORKFLOWS_SERVICE.",
+    };
+
+    public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON, alone, on standard output." };
+
+    /// <summary>Adds the options and the action.</summary>
+    public static Command With(this Command command, Func<ParseResult, ServiceLink, CancellationToken, Task<int>> action)
+    {
+        command.Options.Add(State);
+        command.Options.Add(Service);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            try
+            {
+                await using var link = await ServiceLink.OpenAsync(
+                    parsed.GetValue(Service), parsed.GetValue(State)!, cancellation);
+                return await action(parsed, link, cancellation);
+            }
+            catch (CommandException exception)
+            {
+                await Console.Error.WriteLineAsync(exception.Message);
+                return exception.ExitCode;
+            }
+            catch (HttpRequestException exception)
+            {
+                await Console.Error.WriteLineAsync($"The service does not answer: {exception.Message}");
+                return ExitCodes.Failed;
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                return ExitCodes.Detached;
+            }
+        });
+        return command;
+    }
+}

@@ -1,0 +1,53 @@
+using System.CommandLine;
+using Workflows.Cli.Watching;
+
+namespace Workflows.Cli.Commands;
+
+/// <summary>workflows run REQUEST: starts a run and watches it to its end.</summary>
+internal static class RunCommand
+{
+    private static readonly Argument<string> Request = new("request")
+    {
+        Description = "A request file, such as samples/ko-en.json.",
+    };
+
+    private static readonly Option<string?> DataTrain = new("--data-train")
+    {
+        Description = "Training pairs in place of the request's: .tsv, .jsonl, or two aligned files a.ko,a.en.",
+    };
+
+    private static readonly Option<string?> DataTest = new("--data-test")
+    {
+        Description = "Test pairs in place of the request's.",
+    };
+
+    private static readonly Option<bool> NoWait = new("--no-wait")
+    {
+        Description = "Start the run, print its id and return; needs a running service.",
+    };
+
+    public static Command Create() => new Command(
+        "run", "Start a run and watch it: workflows run samples/ko-en.json")
+    {
+        Request, DataTrain, DataTest, NoWait, CommonOptions.Json,
+    }.With(async (parsed, link, cancellation) =>
+    {
+        var json = RequestFile.Read(
+            parsed.GetValue(Request)!, parsed.GetValue(DataTrain), parsed.GetValue(DataTest));
+        if (parsed.GetValue(NoWait) && link.IsInProcess)
+        {
+            throw new CommandException(
+                "--no-wait needs a service that goes on: start one (dotnet run --project src/Service) and name it "
+                + "with --service.", ExitCodes.Invalid);
+        }
+
+        var id = await link.StartAsync(json, cancellation);
+        if (parsed.GetValue(NoWait))
+        {
+            Console.WriteLine(id);
+            return ExitCodes.Done;
+        }
+
+        return await Watcher.WatchAsync(link, id, parsed.GetValue(CommonOptions.Json), cancellation);
+    });
+}

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+
+namespace Workflows.Cli.Commands;
+
+/// <summary>workflows status ID: one look.</summary>
+internal static class StatusCommand
+{
+    public static Command Create() => new Command("status", "Show a run once: workflows status run-1a2b3c4d5e")
+    {
+        WatchCommand.Id, CommonOptions.Json,
+    }.With(async (parsed, link, cancellation) =>
+    {
+        var run = await link.ShowAsync(parsed.GetValue(WatchCommand.Id)!, cancellation);
+        if (parsed.GetValue(CommonOptions.Json))
+        {
+            Console.WriteLine(JsonSerializer.Serialize(run, RunLedger.Json));
+            return ExitCodes.Done;
+        }
+
+        Console.WriteLine($"{run.Id}  {run.Status}  {run.Stage}: {run.Detail}");
+        Console.WriteLine(
+            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, {run.Attempts} attempts, {run.Recoveries} TPU lost");
+        if (run.Progress is { } progress)
+        {
+            Console.WriteLine($"  {progress.Detail}: {progress.Step}/{progress.Steps}");
+        }
+
+        if (run.Failure is { } failure)
+        {
+            Console.WriteLine($"  {failure.Code}: {failure.Message}\n  {failure.Fix}");
+        }
+
+        return ExitCodes.Done;
+    });
+}

@@ -1,0 +1,20 @@
+namespace Workflows.Cli;
+
+/// <summary>How the command ends; the table is in the README.</summary>
+internal static class ExitCodes
+{
+    /// <summary>The run succeeded, or the question was answered.</summary>
+    public const int Done = 0;
+
+    /// <summary>The run failed, or the service could not be used.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The request or the command line is wrong; nothing was started.</summary>
+    public const int Invalid = 2;
+
+    /// <summary>The run was cancelled.</summary>
+    public const int Cancelled = 3;
+
+    /// <summary>Detached by Ctrl-C; the run is kept.</summary>
+    public const int Detached = 130;
+}

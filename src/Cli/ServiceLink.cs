@@ -1,0 +1,195 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Workflows.Activities.Reporting;
+using Workflows.Service.Hosting;
+using Workflows.Service.Runs;
+
+namespace Workflows.Cli;
+
+/// <summary>
+/// The service that the command talks to: the one named, the one that has the state folder open already, or one started
+/// inside this process. All three are spoken to over HTTP, so there is one way for everything.
+/// </summary>
+internal sealed class ServiceLink : IAsyncDisposable
+{
+    private readonly HttpClient _http;
+    private readonly WebApplication? _own;
+
+    private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory)
+    {
+        (_http, _own, StateDirectory) = (http, own, stateDirectory);
+    }
+
+    /// <summary>Gets the folder given by --state.</summary>
+    public string StateDirectory { get; }
+
+    /// <summary>Gets a value indicating whether runs stand still when this process ends.</summary>
+    public bool IsInProcess => _own is not null;
+
+    /// <summary>Gets the service's address.</summary>
+    public Uri Address => _http.BaseAddress!;
+
+    public static async Task<ServiceLink> OpenAsync(Uri? named, string state, CancellationToken cancellation)
+    {
+        named ??= Environment.GetEnvironmentVariable("WORKFLOWS_SERVICE") is { Length: > 0 } text ? new Uri(text) : null;
+        if (named is not null)
+        {
+            return new ServiceLink(new HttpClient { BaseAddress = named }, null, state);
+        }
+
+        if (await FindRunningAsync(state, cancellation) is { } running)
+        {
+            return new ServiceLink(running, null, state);
+        }
+
+        try
+        {
+            var (application, ports) = WorkflowsService.Build([], new ServiceSettings
+            {
+                StateDirectory = state,
+                HttpPort = 0,
+            }, isEmbedded: true);
+            await application.StartAsync(cancellation);
+            return new ServiceLink(
+                new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application, state);
+        }
+        catch (ServiceStartException exception)
+        {
+            throw new CommandException(exception.Message, ExitCodes.Failed);
+        }
+    }
+
+    /// <summary>Starts a run.</summary>
+    /// <returns>Its id.</returns>
+    /// <exception cref="CommandException">The service refused the request.</exception>
+    public async Task<string> StartAsync(string requestJson, CancellationToken cancellation)
+    {
+        using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(new Uri("/runs", UriKind.Relative), content, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
+        return body.RootElement.GetProperty("id").GetString()!;
+    }
+
+    public async Task<RunView> ShowAsync(string id, CancellationToken cancellation) =>
+        (await GetAsync<RunView>($"/runs/{Uri.EscapeDataString(id)}", cancellation))!;
+
+    public async Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellation) =>
+        (await GetAsync<IReadOnlyList<RunView>>("/runs", cancellation))!;
+
+    /// <summary>The ledger's entries after a number; none when the run has not begun.</summary>
+    public async Task<IReadOnlyList<RunEvent>> EventsAsync(string id, int after, CancellationToken cancellation)
+    {
+        using var answer = await _http.GetAsync(
+            new Uri($"/runs/{Uri.EscapeDataString(id)}/events?after={after}", UriKind.Relative), cancellation);
+        return answer.StatusCode == HttpStatusCode.NotFound
+            ? []
+            : (await answer.Content.ReadFromJsonAsync<IReadOnlyList<RunEvent>>(RunLedger.Json, cancellation))!;
+    }
+
+    public async Task<string> ReportAsync(string id, CancellationToken cancellation)
+    {
+        using var answer = await _http.GetAsync(
+            new Uri($"/runs/{Uri.EscapeDataString(id)}/report", UriKind.Relative), cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return await answer.Content.ReadAsStringAsync(cancellation);
+    }
+
+    public async Task CancelAsync(string id, string reason, CancellationToken cancellation)
+    {
+        using var answer = await _http.PostAsync(
+            new Uri($"/runs/{Uri.EscapeDataString(id)}/cancel?reason={Uri.EscapeDataString(reason)}", UriKind.Relative),
+            null, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        if (_own is not null)
+        {
+            await _own.StopAsync();
+            await _own.DisposeAsync();
+        }
+    }
+
+    private async Task<T?> GetAsync<T>(string path, CancellationToken cancellation)
+    {
+        using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative), cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return await answer.Content.ReadFromJsonAsync<T>(RunLedger.Json, cancellation);
+    }
+
+    /// <summary>Another process has the folder open: its ports are written there, and it answers.</summary>
+    private static async Task<HttpClient?> FindRunningAsync(string state, CancellationToken cancellation)
+    {
+        if (ServicePorts.Kept(state) is not { } ports)
+        {
+            return null;
+        }
+
+        var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };
+        try
+        {
+            var health = await http.GetFromJsonAsync<Health>(new Uri("/healthz", UriKind.Relative), cancellation);
+            if (health?.StateDirectory == Path.GetFullPath(state))
+            {
+                return http;
+            }
+        }
+        catch (Exception exception) when (exception is HttpRequestException or JsonException)
+        {
+            // Nobody there, or somebody else: start our own.
+        }
+
+        http.Dispose();
+        return null;
+    }
+
+    private static async Task ThrowIfRefusedAsync(HttpResponseMessage answer, CancellationToken cancellation)
+    {
+        if (answer.IsSuccessStatusCode)
+        {
+            return;
+        }
+
+        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        var lines = new List<string>();
+        try
+        {
+            using var problem = JsonDocument.Parse(text);
+            if (problem.RootElement.TryGetProperty("errors", out var errors))
+            {
+                lines.AddRange(errors.EnumerateArray().Select(error =>
+                    $"  {error.GetProperty("field").GetString()}: {error.GetProperty("message").GetString()} "
+                    + error.GetProperty("fix").GetString()));
+                lines.Insert(0, "The request cannot be run; nothing was started.");
+            }
+            else
+            {
+                lines.Add(problem.RootElement.GetProperty("detail").GetString()!);
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException)
+        {
+            lines.Add($"The service answered {(int)answer.StatusCode}: {text}");
+        }
+
+        throw new CommandException(
+            string.Join(Environment.NewLine, lines),
+            answer.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.Invalid : ExitCodes.Failed);
+    }
+
+    private sealed record Health(string Status, string StateDirectory);
+}
+
+/// <summary>One fact of a run.</summary>
+/// <param name="Sequence">From 1.</param>
+/// <param name="At">When.</param>
+/// <param name="Kind">What kind of fact.</param>
+/// <param name="Key">Its name.</param>
+/// <param name="Data">The fact.</param>
+internal sealed record RunEvent(int Sequence, DateTimeOffset At, string Kind, string Key, JsonElement Data);

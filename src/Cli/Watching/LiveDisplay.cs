@@ -1,0 +1,46 @@
+using Spectre.Console;
+using Workflows.Service.Runs;
+
+namespace Workflows.Cli.Watching;
+
+/// <summary>Facts scroll by above a bar for what the TPU does now: for terminals.</summary>
+internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
+{
+    public Task RunAsync(Func<Action<RunView, IReadOnlyList<RunEvent>>, Task> work) => console.Progress()
+        .AutoClear(true)
+        .HideCompleted(false)
+        .Columns(
+            new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
+            new PercentageColumn())
+        .StartAsync(async context =>
+        {
+            var bar = context.AddTask("starting", maxValue: 1);
+            bar.IsIndeterminate = true;
+            await work((run, events) => Update(bar, run, events));
+        });
+
+    private void Update(ProgressTask bar, RunView run, IReadOnlyList<RunEvent> events)
+    {
+        foreach (var fact in events)
+        {
+            if (EventText.Of(fact) is { } line)
+            {
+                console.MarkupLine(
+                    $"[grey]{fact.At:HH:mm:ss}[/]  [{EventText.ColorOf(fact)}]{Markup.Escape(line)}[/]");
+            }
+        }
+
+        if (run.Stage is "train" or "evaluate" && run.Progress is { Steps: > 0 } progress)
+        {
+            bar.IsIndeterminate = false;
+            bar.MaxValue = progress.Steps;
+            bar.Value = progress.Step;
+            bar.Description = Markup.Escape($"{progress.Detail}  {ProgressText.Figures(run, progress)}");
+        }
+        else
+        {
+            bar.IsIndeterminate = true;
+            bar.Description = Markup.Escape($"{run.Stage}  {run.AccruedUsd:0.0000} USD");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Workflows.Service.Runs;
+
+namespace Workflows.Cli.Watching;
+
+/// <summary>One line for each fact, and progress every few seconds: for pipes and logs.</summary>
+internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
+{
+    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3);
+    private long _lastProgress;
+    private int _lastStep = -1;
+    private bool _hasBegun;
+
+    public async Task RunAsync(Func<Action<RunView, IReadOnlyList<RunEvent>>, Task> work) => await work(Update);
+
+    private void Update(RunView run, IReadOnlyList<RunEvent> events)
+    {
+        if (!_hasBegun)
+        {
+            _hasBegun = true;
+            output.WriteLine($"Run {run.Id} ({run.Name})");
+        }
+
+        foreach (var fact in events)
+        {
+            if (EventText.Of(fact) is { } line)
+            {
+                output.WriteLine($"{fact.At:HH:mm:ss}  {line}");
+            }
+        }
+
+        var isDue = _lastProgress == 0 || TimeProvider.System.GetElapsedTime(_lastProgress) >= ProgressEvery;
+        if (run.Progress is { } progress && progress.Step != _lastStep && isDue)
+        {
+            _lastProgress = TimeProvider.System.GetTimestamp();
+            _lastStep = progress.Step;
+            output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {ProgressText.Of(run, progress)}");
+        }
+
+        output.Flush();
+    }
+}

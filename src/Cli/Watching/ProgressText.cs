@@ -1,0 +1,32 @@
+using Workflows.Service.Runs;
+
+namespace Workflows.Cli.Watching;
+
+/// <summary>Progress as text.</summary>
+internal static class ProgressText
+{
+    public static string Of(RunView run, ProgressView progress) =>
+        $"{progress.Detail}  {progress.Step}/{progress.Steps}  {Figures(run, progress)}";
+
+    public static string Figures(RunView run, ProgressView progress)
+    {
+        var parts = new List<string>();
+        if (progress.Loss is { } loss)
+        {
+            parts.Add($"loss {loss:0.000}");
+            parts.Add($"{progress.TokensPerSecond:0} tokens/s");
+        }
+        else
+        {
+            parts.Add($"{progress.TokensPerSecond:0.0} sentences/s");
+        }
+
+        parts.Add($"{run.AccruedUsd:0.0000} USD");
+        if (progress.SecondsLeft is { } left)
+        {
+            parts.Add($"{left:0} s left");
+        }
+
+        return string.Join("  ", parts);
+    }
+}

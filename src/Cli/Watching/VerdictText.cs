@@ -1,0 +1,66 @@
+using Workflows.Activities.Reporting;
+
+namespace Workflows.Cli.Watching;
+
+/// <summary>The end of a run, for people.</summary>
+internal static class VerdictText
+{
+    public static void Write(RunReport report, TextWriter output)
+    {
+        output.WriteLine();
+        if (report.Verdict is { } verdict)
+        {
+            output.WriteLine($"             BLEU    chrF++   ({verdict.Direction}, {verdict.TestPairs} test sentences)");
+            output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
+            output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
+            output.WriteLine($"  {verdict.Tuned.BleuSignature}");
+            foreach (var example in verdict.Examples.Take(3))
+            {
+                output.WriteLine();
+                output.WriteLine($"  source     {example.Source}");
+                output.WriteLine($"  reference  {example.Reference}");
+                output.WriteLine($"  base       {example.Base}");
+                output.WriteLine($"  tuned      {example.Tuned}");
+            }
+
+            output.WriteLine();
+        }
+
+        if (report.Training is { } training)
+        {
+            output.WriteLine(
+                $"  trained    {training.Steps} steps, {training.Tokens} tokens at {training.TokensPerSecond:0}/s, "
+                + $"loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}");
+        }
+
+        var refused = report.Attempts.Count(row => row.Outcome == "refused");
+        output.WriteLine(
+            $"  zones      {report.Attempts.Count} attempts, {refused} refused, {report.Recoveries.Count} TPU lost on the way");
+        output.WriteLine(
+            $"  cost       {report.Cost.Actual:0.00} USD (estimated {report.Cost.Estimated ?? 0:0.00}, budget "
+            + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}");
+        output.WriteLine(
+            $"  left over  {report.Teardown.Count(row => !row.ConfirmedNotFound)} nodes; "
+            + $"{report.Teardown.Count(row => row.ConfirmedNotFound)} proved gone");
+        output.WriteLine($"  report     {report.Artifacts.Page}");
+        if (report.Artifacts.Checkpoint is { } checkpoint)
+        {
+            output.WriteLine($"  model      {checkpoint}");
+        }
+
+        output.WriteLine();
+        output.WriteLine(LastLine(report));
+        output.Flush();
+    }
+
+    private static string LastLine(RunReport report) => report switch
+    {
+        { Status: "succeeded", Verdict: { Finer: true } verdict } =>
+            $"Finer: {verdict.BleuDelta:+0.00} BLEU, p = {verdict.PValue:0.0000}, for {report.Cost.Actual:0.00} USD.",
+        { Status: "succeeded", Verdict: { } verdict } =>
+            $"Not significantly finer: {verdict.BleuDelta:+0.00;-0.00;0.00} BLEU, p = {verdict.PValue:0.0000}, "
+            + $"for {report.Cost.Actual:0.00} USD.",
+        { Failure: { } failure } => $"Failed: {failure.Code}: {failure.Message}\n{failure.Fix}",
+        _ => $"Run {report.RunId} is {report.Status}; everything was given back.",
+    };
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using Spectre.Console;
+using Workflows.Activities.Reporting;
+using Workflows.Service.Runs;
+
+namespace Workflows.Cli.Watching;
+
+/// <summary>Shows a run until it ends: bars on a terminal, plain lines in a pipe, the report alone with --json.</summary>
+internal static class Watcher
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
+
+    public static async Task<int> WatchAsync(ServiceLink link, string id, bool json, CancellationToken cancellation)
+    {
+        IRunDisplay display = json || Console.IsOutputRedirected
+            ? new PlainDisplay(json ? Console.Error : Console.Out)
+            : new LiveDisplay(AnsiConsole.Console);
+        try
+        {
+            RunView? run = null;
+            await display.RunAsync(async update => run = await FollowAsync(link, id, update, cancellation));
+            var report = await link.ReportAsync(id, cancellation);
+            if (json)
+            {
+                Console.Out.Write(report);
+            }
+            else
+            {
+                VerdictText.Write(
+                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, Console.Out);
+            }
+
+            return run!.Status switch
+            {
+                "succeeded" => ExitCodes.Done,
+                "cancelled" => ExitCodes.Cancelled,
+                _ => ExitCodes.Failed,
+            };
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync(Detached(link, id));
+            return ExitCodes.Detached;
+        }
+    }
+
+    /// <summary>Feeds the display with each new fact and the newest state, until the run has ended.</summary>
+    private static async Task<RunView> FollowAsync(
+        ServiceLink link, string id, Action<RunView, IReadOnlyList<RunEvent>> update, CancellationToken cancellation)
+    {
+        var seen = 0;
+        while (true)
+        {
+            // The state first: when it says ended, the facts read after it are all there are.
+            var run = await link.ShowAsync(id, cancellation);
+            var events = await link.EventsAsync(id, seen, cancellation);
+            seen = events.Count > 0 ? events[^1].Sequence : seen;
+            update(run, events);
+            if (run.HasEnded)
+            {
+                return run;
+            }
+
+            await Task.Delay(LookEvery, cancellation);
+        }
+    }
+
+    private static string Detached(ServiceLink link, string id)
+    {
+        var state = link.StateDirectory == ".workflows" ? "" : $" --state {link.StateDirectory}";
+        var where = link.IsInProcess
+            ? $"The run is kept in {link.StateDirectory} and goes on with the next command; a TPU that it holds goes on too."
+            : $"The run goes on in the service at {link.Address}.";
+        return $"""
+
+            Detached from {id}. {where}
+              watch again:  workflows watch {id}{state}
+              stop it:      workflows cancel {id}{state}
+            """;
+    }
+}

@@ -1,0 +1,37 @@
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Api;
+
+/// <summary>The metadata server of each VM, below a key that only this VM knows.</summary>
+internal static class MetadataApi
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var server = routes.MapGroup("/metadata/{key}/computeMetadata/v1").AddEndpointFilter(async (call, next) =>
+        {
+            // Compute Engine refuses calls without this header, so that a browser cannot be tricked into them.
+            var response = call.HttpContext.Response;
+            response.Headers["Metadata-Flavor"] = "Google";
+            return call.HttpContext.Request.Headers["Metadata-Flavor"] == "Google"
+                ? await next(call)
+                : TypedResults.Forbid();
+        });
+        server.MapGet("/instance/attributes/{name}", (string key, string name, EmulatedCloud cloud) =>
+            cloud.ByMetadataKey(key) is { } node && node.Metadata.TryGetValue(name, out var value)
+                ? Results.Text(value)
+                : Results.NotFound());
+        server.MapGet("/instance/preempted", (string key, EmulatedCloud cloud) => Results.Text(
+            cloud.ByMetadataKey(key)?.State == Google.Cloud.Tpu.V2.Node.Types.State.Preempted ? "TRUE" : "FALSE"));
+        server.MapGet("/instance/zone", (string key, EmulatedCloud cloud) =>
+            cloud.ByMetadataKey(key) is { } node
+                ? Results.Text($"projects/123456789012/zones/{node.Name.Split('/')[3]}")
+                : Results.NotFound());
+        server.MapPut("/instance/guest-attributes/{space}/{name}", async (
+            string key, string space, string name, HttpRequest request, EmulatedCloud cloud) =>
+        {
+            using var reader = new StreamReader(request.Body);
+            cloud.SetGuestAttribute(key, $"{space}/{name}", await reader.ReadToEndAsync());
+            return Results.Ok();
+        });
+    }
+}

@@ -1,0 +1,161 @@
+using Google.Cloud.Location;
+using Google.Cloud.Tpu.V2;
+using Google.LongRunning;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Api;
+
+/// <summary>google.cloud.tpu.v2.Tpu over the emulated cloud.</summary>
+internal sealed class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
+{
+    public override Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (project, zone) = Paths.Parent(request.Parent);
+        var (page, next) = Paging.Of(cloud.List(project, zone), request.PageSize, request.PageToken);
+        return new ListNodesResponse { Nodes = { page }, NextPageToken = next };
+    });
+
+    public override Task<Node> GetNode(GetNodeRequest request, ServerCallContext context) =>
+        Try(() => cloud.Get(request.Name));
+
+    public override Task<Operation> CreateNode(CreateNodeRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (project, zone) = Paths.Parent(request.Parent);
+        return cloud.Create(project, zone, request.NodeId, request.Node ?? new Node());
+    });
+
+    public override Task<Operation> DeleteNode(DeleteNodeRequest request, ServerCallContext context) =>
+        Try(() => cloud.Delete(request.Name));
+
+    public override Task<Operation> StopNode(StopNodeRequest request, ServerCallContext context) =>
+        Try(() => cloud.Stop(request.Name));
+
+    public override Task<Operation> StartNode(StartNodeRequest request, ServerCallContext context) =>
+        Try(() => cloud.Start(request.Name));
+
+    public override Task<Operation> UpdateNode(UpdateNodeRequest request, ServerCallContext context) =>
+        Try(() => cloud.Update(request.Node, request.UpdateMask ?? new FieldMask()));
+
+    public override Task<ListAcceleratorTypesResponse> ListAcceleratorTypes(
+        ListAcceleratorTypesRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (project, zone) = Paths.Parent(request.Parent);
+        var types = cloud.Offered(project, zone).Select(each => TypeOf(request.Parent, each)).ToList();
+        var (page, next) = Paging.Of(types, request.PageSize, request.PageToken);
+        return new ListAcceleratorTypesResponse { AcceleratorTypes = { page }, NextPageToken = next };
+    });
+
+    public override Task<AcceleratorType> GetAcceleratorType(
+        GetAcceleratorTypeRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (parent, type) = Paths.Child(request.Name);
+        var (project, zone) = Paths.Parent(parent);
+        return cloud.Offered(project, zone).FirstOrDefault(each => each.Name == type) is { } found
+            ? TypeOf(parent, found)
+            : throw new CloudException(Refusals.NotFound(request.Name));
+    });
+
+    public override Task<ListRuntimeVersionsResponse> ListRuntimeVersions(
+        ListRuntimeVersionsRequest request, ServerCallContext context) => Try(() => new ListRuntimeVersionsResponse
+    {
+        RuntimeVersions = { Accelerators.Runtimes.Select(runtime => RuntimeOf(request.Parent, runtime)) },
+    });
+
+    public override Task<RuntimeVersion> GetRuntimeVersion(
+        GetRuntimeVersionRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (parent, version) = Paths.Child(request.Name);
+        return Accelerators.Runtimes.Contains(version)
+            ? RuntimeOf(parent, version)
+            : throw new CloudException(Refusals.NotFound(request.Name));
+    });
+
+    public override Task<GenerateServiceIdentityResponse> GenerateServiceIdentity(
+        GenerateServiceIdentityRequest request, ServerCallContext context) => Try(() =>
+        new GenerateServiceIdentityResponse
+        {
+            Identity = new ServiceIdentity { Email = "service-123456789012@cloud-tpu.iam.gserviceaccount.com" },
+        });
+
+    public override Task<GetGuestAttributesResponse> GetGuestAttributes(
+        GetGuestAttributesRequest request, ServerCallContext context) => Try(() =>
+    {
+        var value = new GuestAttributesValue();
+        foreach (var (name, text) in cloud.GuestAttributes(request.Name))
+        {
+            var slash = name.IndexOf('/', StringComparison.Ordinal);
+            value.Items.Add(new GuestAttributesEntry
+            {
+                Namespace = name[..slash], Key = name[(slash + 1)..], Value = text,
+            });
+        }
+
+        return new GetGuestAttributesResponse
+        {
+            GuestAttributes = { new GuestAttributes { QueryPath = request.QueryPath, QueryValue = value } },
+        };
+    });
+
+    internal static Task<T> Try<T>(Func<T> call)
+    {
+        try
+        {
+            return Task.FromResult(call());
+        }
+        catch (CloudException exception)
+        {
+            throw exception.Status.ToRpcException();
+        }
+    }
+
+    private static AcceleratorType TypeOf(string parent, Accelerator accelerator) => new()
+    {
+        Name = $"{parent}/acceleratorTypes/{accelerator.Name}",
+        Type = accelerator.Name,
+        AcceleratorConfigs =
+        {
+            new AcceleratorConfig { Type = accelerator.Type, Topology = accelerator.Topology },
+        },
+    };
+
+    private static RuntimeVersion RuntimeOf(string parent, string version) =>
+        new() { Name = $"{parent}/runtimeVersions/{version}", Version = version };
+}
+
+/// <summary>google.longrunning.Operations over the emulated cloud.</summary>
+internal sealed class OperationsApi(EmulatedCloud cloud) : Operations.OperationsBase
+{
+    public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context) =>
+        TpuApi.Try(() => cloud.GetOperation(request.Name));
+
+    public override Task<ListOperationsResponse> ListOperations(
+        ListOperationsRequest request, ServerCallContext context) => TpuApi.Try(() =>
+    {
+        var (page, next) = Paging.Of(cloud.ListOperations(request.Name), request.PageSize, request.PageToken);
+        return new ListOperationsResponse { Operations = { page }, NextPageToken = next };
+    });
+}
+
+/// <summary>google.cloud.location.Locations over the zones of a scenario and those that every project has.</summary>
+internal sealed class LocationsApi : Locations.LocationsBase
+{
+    private static readonly string[] Zones =
+    [
+        "europe-west4-a", "us-central1-a", "us-central1-b", "us-central1-c", "us-central2-b", "us-east1-d",
+        "us-east5-a", "us-east5-b", "us-south1-a", "us-west1-c", "us-west4-a",
+    ];
+
+    public override Task<ListLocationsResponse> ListLocations(ListLocationsRequest request, ServerCallContext context) =>
+        Task.FromResult(new ListLocationsResponse
+        {
+            Locations = { Zones.Select(zone => LocationOf($"{request.Name}/locations/{zone}")) },
+        });
+
+    public override Task<Location> GetLocation(GetLocationRequest request, ServerCallContext context) =>
+        Task.FromResult(LocationOf(request.Name));
+
+    private static Location LocationOf(string name) =>
+        new() { Name = name, LocationId = name[(name.LastIndexOf('/') + 1)..] };
+}

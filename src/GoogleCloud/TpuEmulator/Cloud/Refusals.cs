@@ -1,0 +1,108 @@
+using System.Security.Cryptography;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+/// <summary>The errors, in the cloud's own words.</summary>
+internal static class Refusals
+{
+    public static Status ApiDisabled(string number) => new()
+    {
+        Code = (int)Code.PermissionDenied,
+        Message = $"Cloud TPU API has not been used in project {number} before or it is disabled. Enable it by visiting "
+            + "https://console.developers.google.com/apis/api/tpu.googleapis.com/overview?project="
+            + $"{number} then retry. If you enabled this API recently, wait a few minutes for the action to propagate to "
+            + "our systems and retry.",
+        Details =
+        {
+            Any.Pack(new ErrorInfo
+            {
+                Reason = "SERVICE_DISABLED", Domain = "googleapis.com",
+                Metadata = { ["consumer"] = $"projects/{number}", ["service"] = "tpu.googleapis.com" },
+            }),
+        },
+    };
+
+    public static Status LocationPolicy(string project, string zone)
+    {
+        var message = $"Permission denied on 'locations/{zone}' (or it may not exist).";
+        return new Status
+        {
+            Code = (int)Code.PermissionDenied,
+            Message = message,
+            Details =
+            {
+                Any.Pack(new LocalizedMessage { Locale = "en-US", Message = message }),
+                Any.Pack(new ErrorInfo
+                {
+                    Reason = "LOCATION_POLICY_VIOLATED", Domain = "googleapis.com",
+                    Metadata =
+                    {
+                        ["consumer"] = $"projects/{project}", ["location"] = zone, ["service"] = "tpu.googleapis.com",
+                    },
+                }),
+            },
+        };
+    }
+
+    public static Status ZoneNotSupported(string zone) => Bad(
+        $"Cloud TPU received a bad request. The requested zone \"{zone}\" is not supported. [EID: {Eid()}]");
+
+    public static Status AcceleratorNotInZone(string type, string zone) => Bad(
+        "Cloud TPU received a bad request. The requested accelerator configuration for accelerator type, "
+        + $"\"{type}\", could not be found in the zonal accelerator configurations for \"{zone}\".; the accelerator "
+        + $"{type} was not found in zone {zone} [EID: {Eid()}]");
+
+    public static Status Quota(string number, string quota, int limit, string zone)
+    {
+        var message = $"Quota '{quota}' exhausted. Limit {limit} in zone {zone}";
+        return new Status
+        {
+            Code = (int)Code.ResourceExhausted,
+            Message = message,
+            Details =
+            {
+                Any.Pack(new QuotaFailure
+                {
+                    Violations =
+                    {
+                        new QuotaFailure.Types.Violation { Subject = $"project:{number}", Description = message },
+                    },
+                }),
+            },
+        };
+    }
+
+    public static Status NoCapacity(string zone) => new()
+    {
+        Code = (int)Code.ResourceExhausted,
+        Message = $"There is no more capacity in the zone \"{zone}\"; you can try in another zone where Cloud TPU Nodes "
+            + $"are offered (see https://cloud.google.com/tpu/docs/regions) [EID: {Eid()}]",
+    };
+
+    public static Status Unavailable() => new()
+    {
+        Code = (int)Code.Unavailable, Message = "Internal error. Please try again",
+    };
+
+    public static Status NotFound(string name) => new()
+    {
+        Code = (int)Code.NotFound, Message = $"Resource '{name}' was not found",
+    };
+
+    public static Status Exists(string name) => new()
+    {
+        Code = (int)Code.AlreadyExists, Message = $"Resource '{name}' already exists",
+    };
+
+    public static Status PreemptedWhileCreating() => Bad(
+        $"Cloud TPU received a bad request. update is not supported while in state PREEMPTED [EID: {Eid()}]");
+
+    public static Status Bad(string message) => new() { Code = (int)Code.InvalidArgument, Message = message };
+
+    public static Status Precondition(string message) =>
+        new() { Code = (int)Code.FailedPrecondition, Message = message };
+
+    private static string Eid() => $"0x{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
+}

@@ -1,0 +1,21 @@
+namespace Workflows.GoogleCloud.TpuEmulator;
+
+/// <summary>Settings of the emulator.</summary>
+public sealed class EmulatorOptions
+{
+    /// <summary>Gets or sets the folder of the emulator's state and of its VMs' logs.</summary>
+    /// <value>Default <c>.tpu-emulator</c>. A node outlives the emulator's process, as a real one would.</value>
+    public string StateDirectory { get; set; } = ".tpu-emulator";
+
+    /// <summary>Gets or sets the command that a VM runs when it boots.</summary>
+    /// <value>Program and arguments; empty: VMs run nothing.</value>
+    public IReadOnlyList<string> WorkerCommand { get; set; } = [];
+
+    /// <summary>Gets or sets the REST address of this emulator as a VM sees it: its metadata server is below it.</summary>
+    /// <value><c>host:port</c>.</value>
+    public string RestHost { get; set; } = "127.0.0.1:8082";
+
+    /// <summary>Gets or sets the scenario of projects that have none of their own.</summary>
+    /// <value>JSON text; default: no faults.</value>
+    public string DefaultScenario { get; set; } = "{}";
+}

@@ -1,0 +1,85 @@
+using Google.Cloud.Location;
+using Google.Cloud.Tpu.V2;
+using Google.LongRunning;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Workflows.GoogleCloud.TpuEmulator.Api;
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+namespace Workflows.GoogleCloud.TpuEmulator;
+
+/// <summary>Hosts the emulator in any ASP.NET Core application.</summary>
+public static class TpuEmulatorHosting
+{
+    /// <summary>Registers the emulator, with gRPC and its REST transcoding.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Sets the options.</param>
+    /// <returns>The same services.</returns>
+    public static IServiceCollection AddTpuEmulator(
+        this IServiceCollection services, Action<EmulatorOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        var options = new EmulatorOptions();
+        configure(options);
+        services.AddSingleton(options);
+        services.AddSingleton(provider => new EmulatedCloud(
+            options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        services.AddSingleton<ITpuEmulator, TpuEmulator>();
+        services.AddHostedService<CloudClock>();
+        services.AddGrpc().AddJsonTranscoding(json =>
+        {
+            json.TypeRegistry = TypeRegistry.FromFiles(
+                CloudTpuReflection.Descriptor, OperationsReflection.Descriptor, LocationsReflection.Descriptor,
+                ErrorDetailsReflection.Descriptor, EmptyReflection.Descriptor);
+            json.JsonSettings.WriteInt64sAsStrings = true;
+            json.JsonSettings.IgnoreDefaultValues = true;
+        });
+        return services;
+    }
+
+    /// <summary>Maps the API and the VMs' metadata servers.</summary>
+    /// <param name="application">The application; call this before other endpoints are mapped.</param>
+    /// <param name="hosts">Restricts REST to these hosts, such as <c>*:8082</c>; none: all.</param>
+    public static void MapTpuEmulator(this WebApplication application, params string[] hosts)
+    {
+        ArgumentNullException.ThrowIfNull(application);
+        application.Use(ErrorEnvelope.WrapAsync);
+        application.MapGrpcService<TpuApi>().RequireHost(hosts);
+        application.MapGrpcService<OperationsApi>().RequireHost(hosts);
+        application.MapGrpcService<LocationsApi>().RequireHost(hosts);
+        MetadataApi.Map(application);
+    }
+}
+
+/// <summary>What the application around the emulator may do with it.</summary>
+public interface ITpuEmulator
+{
+    /// <summary>Gives a project its scenario; does nothing when it has one.</summary>
+    /// <param name="project">The project's id.</param>
+    /// <param name="scenarioJson">The scenario.</param>
+    /// <exception cref="ScenarioException">The scenario is wrong.</exception>
+    public void Prepare(string project, string scenarioJson);
+}
+
+/// <inheritdoc />
+internal sealed class TpuEmulator(EmulatedCloud cloud) : ITpuEmulator
+{
+    public void Prepare(string project, string scenarioJson) => cloud.Prepare(project, scenarioJson);
+}
+
+/// <summary>Lets the emulated cloud's time pass.</summary>
+internal sealed class CloudClock(EmulatedCloud cloud) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await cloud.RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The application stops; the VMs go on.
+        }
+    }
+}

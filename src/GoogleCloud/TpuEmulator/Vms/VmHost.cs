@@ -1,0 +1,97 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Vms;
+
+/// <summary>
+/// Runs the worker of each READY node as a process of its own, in a session of its own, so that it survives this
+/// process and its terminal, and dies only with its node.
+/// </summary>
+internal sealed class VmHost(EmulatorOptions options)
+{
+    private const string SetSid = "/usr/bin/setsid";
+
+    /// <summary>Boots a node's VM: the process finds its metadata through GCE_METADATA_HOST, as on Compute Engine.</summary>
+    public void Boot(NodeRecord record)
+    {
+        if (options.WorkerCommand.Count == 0)
+        {
+            return;
+        }
+
+        var logs = Path.Combine(options.StateDirectory, "vms");
+        Directory.CreateDirectory(logs);
+        var log = Path.Combine(logs, $"{record.Node.Name[(record.Node.Name.LastIndexOf('/') + 1)..]}.log");
+
+        // The shell only opens the log file and becomes the worker; a pipe would break when this process dies.
+        var start = new ProcessStartInfo(File.Exists(SetSid) ? SetSid : "/bin/sh") { UseShellExecute = false };
+        if (File.Exists(SetSid))
+        {
+            start.ArgumentList.Add("/bin/sh");
+        }
+
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add("log=$1; shift; exec \"$@\" </dev/null >>\"$log\" 2>&1");
+        start.ArgumentList.Add("vm");
+        start.ArgumentList.Add(log);
+        foreach (var word in options.WorkerCommand)
+        {
+            start.ArgumentList.Add(word);
+        }
+
+        start.Environment["GCE_METADATA_HOST"] = $"{options.RestHost}/metadata/{record.MetadataKey}";
+        using var process = Process.Start(start)
+            ?? throw new InvalidOperationException($"Could not start the VM's command '{options.WorkerCommand[0]}'.");
+        record.WorkerPid = process.Id;
+        record.WorkerStartedAt = new DateTimeOffset(process.StartTime);
+    }
+
+    /// <summary>Takes the VM away without warning.</summary>
+    public static void Kill(NodeRecord record)
+    {
+        if (record.WorkerPid != 0 && Find(record) is { } process)
+        {
+            using (process)
+            {
+                try
+                {
+                    process.Kill(entireProcessTree: true);
+                }
+                catch (Exception exception) when (exception is InvalidOperationException or Win32Exception)
+                {
+                    // It ended by itself between the two calls.
+                }
+            }
+        }
+
+        record.WorkerPid = 0;
+    }
+
+    /// <summary>Whether the VM still runs; a process id that was given to somebody else does not count.</summary>
+    public static bool IsRunning(NodeRecord record)
+    {
+        using var process = record.WorkerPid == 0 ? null : Find(record);
+        return process is not null;
+    }
+
+    private static Process? Find(NodeRecord record)
+    {
+        try
+        {
+            var process = Process.GetProcessById(record.WorkerPid);
+            if (!process.HasExited
+                && (new DateTimeOffset(process.StartTime) - record.WorkerStartedAt).Duration() < TimeSpan.FromSeconds(2))
+            {
+                return process;
+            }
+
+            process.Dispose();
+            return null;
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or Win32Exception)
+        {
+            return null;
+        }
+    }
+}
