@@ -17,6 +17,9 @@ public record TaskFailureDetails(
 {
     private Type? _type;
 
+    // Recorded on the wire, not part of the public record.
+    internal bool IsNonRetriable { get; init; }
+
     /// <summary>Records an exception with its causes.</summary>
     /// <param name="exception">The exception.</param>
     /// <returns>The details.</returns>

@@ -1,0 +1,16 @@
+namespace Microsoft.DurableTask.Client;
+
+/// <summary>Additions to <see cref="StartOrchestrationOptions"/>.</summary>
+public static class StartOrchestrationOptionsExtensions
+{
+    /// <summary>The same options, refusing the start while an orchestration of the id has one of some statuses.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="dedupeStatuses">The statuses that refuse.</param>
+    /// <returns>New options.</returns>
+    public static StartOrchestrationOptions WithDedupeStatuses(
+        this StartOrchestrationOptions options, params OrchestrationRuntimeStatus[] dedupeStatuses)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options with { DedupeStatuses = [.. dedupeStatuses.Select(status => status.ToString())] };
+    }
+}
