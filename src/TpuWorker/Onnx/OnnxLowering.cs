@@ -203,12 +203,18 @@ internal static class OnnxLowering
 
     private static string Gather(LoweringCall c) => c.Writer.Emit("Gather", c.Operands, Integer("axis", 0));
 
+    /// <summary>
+    /// ScatterElements, although its index tensor is as large as the updates: the runtime's ScatterND spreads updates
+    /// over threads without guarding rows that occur twice, so sums come out in a changing order or lose updates.
+    /// </summary>
     private static string ScatterAdd(LoweringCall c)
     {
-        const int Int64Type = 7;
         var writer = c.Writer;
-        var column = writer.Emit("Reshape", [c[1], writer.Longs(c.ShapeOf(1).Count, 1)]);
-        var rows = writer.Emit("Cast", [column], Integer("to", Int64Type));
-        return writer.Emit("ScatterND", [c[0], rows, c[2]], Text("reduction", "add"));
+        var updates = c.Node.Operands[2].Shape;
+        var sizes = updates.Dimensions.ToArray();
+        sizes.AsSpan(1).Fill(1);
+        var column = writer.Emit("Reshape", [c[1], writer.ShapeOf(new Shape(sizes))]);
+        var rows = writer.Emit("Expand", [column, writer.ShapeOf(updates)]);
+        return writer.Emit("ScatterElements", [c[0], rows, c[2]], Integer("axis", 0), Text("reduction", "add"));
     }
 }

@@ -18,7 +18,8 @@ public sealed class AutodiffTests
         var (graph, result, inputs) = op.Compile();
         graph.Output("result", result);
         var seed = graph.Input("seed", result.Shape);
-        var numbers = inputs.Where(input => input.DType == DType.Float32).ToArray();
+        var numbers = inputs.Where(input => input.DType == DType.Float32)
+            .Take(op.Op == OpCode.Rope ? 1 : int.MaxValue).ToArray(); // its tables are data
         var gradients = Autodiff.Gradients(result, seed, numbers);
         for (var i = 0; i < numbers.Length; i++)
         {
