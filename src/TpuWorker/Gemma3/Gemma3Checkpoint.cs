@@ -45,8 +45,8 @@ public sealed class Gemma3Checkpoint
             var root = (float)Math.Sqrt(Config.HiddenSize);
             return Precision switch
             {
-                WeightPrecision.BFloat16 => BrainFloat.Round(root),
-                WeightPrecision.Float16 => (float)(Half)root,
+                WeightPrecision.BF16 => BrainFloat.Round(root),
+                WeightPrecision.F16 => (float)(Half)root,
                 _ => root,
             };
         }
@@ -69,7 +69,7 @@ public sealed class Gemma3Checkpoint
     /// <param name="precision">How it will be stored.</param>
     /// <returns>The model.</returns>
     public static Gemma3Checkpoint CreateRandom(
-        Gemma3Config config, ulong seed, WeightPrecision precision = WeightPrecision.Float32)
+        Gemma3Config config, ulong seed, WeightPrecision precision = WeightPrecision.F32)
     {
         var random = new SeededRandom(seed);
         var tensors = new Dictionary<string, HostTensor>(StringComparer.Ordinal);

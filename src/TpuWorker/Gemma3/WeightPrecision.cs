@@ -4,11 +4,11 @@ namespace Workflows.TpuWorker.Gemma3;
 public enum WeightPrecision
 {
     /// <summary>IEEE single precision.</summary>
-    Float32,
+    F32,
 
     /// <summary>The upper half of single precision, rounded to nearest even.</summary>
-    BFloat16,
+    BF16,
 
     /// <summary>IEEE half precision.</summary>
-    Float16,
+    F16,
 }

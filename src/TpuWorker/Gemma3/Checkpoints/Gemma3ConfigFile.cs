@@ -211,8 +211,8 @@ internal static class Gemma3ConfigFile
 
     private static string PrecisionName(WeightPrecision precision) => precision switch
     {
-        WeightPrecision.BFloat16 => "bfloat16",
-        WeightPrecision.Float16 => "float16",
+        WeightPrecision.BF16 => "bfloat16",
+        WeightPrecision.F16 => "float16",
         _ => "float32",
     };
 

@@ -127,8 +127,8 @@ internal static class Gemma3Weights
 
     private static WeightPrecision PrecisionOf(string type) => type switch
     {
-        "BF16" => WeightPrecision.BFloat16,
-        "F16" => WeightPrecision.Float16,
-        _ => WeightPrecision.Float32,
+        "BF16" => WeightPrecision.BF16,
+        "F16" => WeightPrecision.F16,
+        _ => WeightPrecision.F32,
     };
 }

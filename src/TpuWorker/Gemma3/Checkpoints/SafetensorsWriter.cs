@@ -74,8 +74,8 @@ internal static class SafetensorsWriter
     private static string TypeName(HostTensor tensor, WeightPrecision precision) => (tensor.DType, precision) switch
     {
         (DType.Int32, _) => "I32",
-        (_, WeightPrecision.BFloat16) => "BF16",
-        (_, WeightPrecision.Float16) => "F16",
+        (_, WeightPrecision.BF16) => "BF16",
+        (_, WeightPrecision.F16) => "F16",
         _ => "F32",
     };
 
@@ -87,7 +87,7 @@ internal static class SafetensorsWriter
             return;
         }
 
-        if (precision == WeightPrecision.Float32)
+        if (precision == WeightPrecision.F32)
         {
             stream.Write(MemoryMarshal.AsBytes<float>(tensor.Floats));
             return;
@@ -99,7 +99,7 @@ internal static class SafetensorsWriter
             var values = tensor.Floats.AsSpan(start, Math.Min(ChunkElements, tensor.Floats.Length - start));
             for (var i = 0; i < values.Length; i++)
             {
-                chunk[i] = precision == WeightPrecision.BFloat16
+                chunk[i] = precision == WeightPrecision.BF16
                     ? BrainFloat.Narrow(values[i])
                     : BitConverter.HalfToUInt16Bits((Half)values[i]);
             }

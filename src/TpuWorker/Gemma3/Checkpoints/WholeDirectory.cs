@@ -4,8 +4,8 @@ namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 
 /// <summary>
 /// Writes a directory whole or not at all: its content is made beside it under another name, brought to the disk file
-/// by file, and renamed into place. A crash leaves the old directory, or the new one, and at worst a leftover that the
-/// next write removes.
+/// by file, and renamed into place. A crash leaves nothing or the whole new directory; where one is replaced, the old
+/// one stands aside under its name with ".replaced" until the new one is in place.
 /// </summary>
 internal static partial class WholeDirectory
 {
