@@ -1,0 +1,20 @@
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>
+/// A checkpoint directory holds the work of another training: other options, examples or base model. Going on from it
+/// would be neither the one nor the other.
+/// </summary>
+/// <param name="path">The checkpoint.</param>
+/// <param name="got">Fingerprint of the training that wrote it.</param>
+/// <param name="wanted">Fingerprint of this training.</param>
+public sealed class CheckpointMismatchException(string path, string got, string wanted)
+    : TpuWorkerException(
+        "training.checkpoint-mismatch",
+        $"{path} belongs to another training ({got[..12]}, this is {wanted[..12]}): other options, examples or base "
+            + "model. Use another directory, or delete this one to begin anew.")
+{
+    /// <summary>The checkpoint.</summary>
+    public string Path { get; } = path;
+}

@@ -1,0 +1,95 @@
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>How to fine-tune. Everything but <see cref="Threads"/> and the checkpoint settings decides the result.</summary>
+public sealed class FineTuneOptions
+{
+    /// <summary>Number of optimizer steps.</summary>
+    /// <value>1 or more; default 100.</value>
+    public int Steps { get; set; } = 100;
+
+    /// <summary>Examples run at once.</summary>
+    /// <value>1 or more; default 16.</value>
+    public int BatchSize { get; set; } = 16;
+
+    /// <summary>Batches whose gradients make up one step, weighted by their answer tokens.</summary>
+    /// <value>1 or more; default 1.</value>
+    public int AccumulationSteps { get; set; } = 1;
+
+    /// <summary>Peak of the learning rate.</summary>
+    /// <value>Above 0; default 1e-4.</value>
+    public double LearningRate { get; set; } = 1e-4;
+
+    /// <summary>Steps over which the rate rises from 0; step n runs at (n - 1) / this of the peak. Then a cosine to 0.</summary>
+    /// <value>0 or more; default 0.</value>
+    public int WarmupSteps { get; set; }
+
+    /// <summary>Share of a weight taken away each step, times the learning rate (decoupled, as AdamW has it).</summary>
+    /// <value>0 or more; default 0.</value>
+    public double WeightDecay { get; set; }
+
+    /// <summary>Which weights decay.</summary>
+    /// <value>Default <see cref="WeightDecayScope.Matrices"/>.</value>
+    public WeightDecayScope WeightDecayScope { get; set; } = WeightDecayScope.Matrices;
+
+    /// <summary>The gradient is scaled down to this global norm where it is longer.</summary>
+    /// <value>Above 0; infinity for never; default 1.</value>
+    public double MaxGradientNorm { get; set; } = 1;
+
+    /// <summary>Decay of the running mean of gradients.</summary>
+    /// <value>0 to below 1; default 0.9.</value>
+    public double Beta1 { get; set; } = 0.9;
+
+    /// <summary>Decay of the running mean of squared gradients.</summary>
+    /// <value>0 to below 1; default 0.999.</value>
+    public double Beta2 { get; set; } = 0.999;
+
+    /// <summary>Added to the root of the mean square.</summary>
+    /// <value>Above 0; default 1e-8.</value>
+    public double Epsilon { get; set; } = 1e-8;
+
+    /// <summary>Longest example in tokens; longer ones are left out and counted.</summary>
+    /// <value>2 or more; default 512.</value>
+    public int MaxLength { get; set; } = 512;
+
+    /// <summary>Decides the order of the data.</summary>
+    /// <value>Default 0.</value>
+    public ulong Seed { get; set; }
+
+    /// <summary>A checkpoint is written every this many steps, and after the last.</summary>
+    /// <value>1 or more, or 0 for after the last only; default 100.</value>
+    public int CheckpointEverySteps { get; set; } = 100;
+
+    /// <summary>How many of the newest checkpoints are kept.</summary>
+    /// <value>1 or more; default 2.</value>
+    public int KeepCheckpoints { get; set; } = 2;
+
+    /// <summary>Threads of the numeric loops.</summary>
+    /// <value>1 or more; default 2.</value>
+    public int Threads { get; set; } = 2;
+
+    internal void Validate()
+    {
+        Require(Steps >= 1, nameof(Steps), Steps, "1 or more");
+        Require(BatchSize >= 1, nameof(BatchSize), BatchSize, "1 or more");
+        Require(AccumulationSteps >= 1, nameof(AccumulationSteps), AccumulationSteps, "1 or more");
+        Require(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "above 0");
+        Require(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "0 or more");
+        Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "0 or more");
+        Require(MaxGradientNorm > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
+        Require(Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "0 to below 1");
+        Require(Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "0 to below 1");
+        Require(Epsilon > 0, nameof(Epsilon), Epsilon, "above 0");
+        Require(MaxLength >= 2, nameof(MaxLength), MaxLength, "2 or more");
+        Require(CheckpointEverySteps >= 0, nameof(CheckpointEverySteps), CheckpointEverySteps, "0 or more");
+        Require(KeepCheckpoints >= 1, nameof(KeepCheckpoints), KeepCheckpoints, "1 or more");
+        Require(Threads >= 1, nameof(Threads), Threads, "1 or more");
+    }
+
+    private static void Require(bool holds, string name, double got, string wanted)
+    {
+        if (!holds)
+        {
+            throw new TrainingInputException(name, $"is {got}, wanted {wanted}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Workflows.TpuWorker.Gemma3.Model;
+using Workflows.TpuWorker.Onnx;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>
+/// The compiled loss and gradients of one batch shape. Logits are computed only for the positions that predict an
+/// answer token, picked by row number, since they are the largest tensors of a pass by far.
+/// </summary>
+internal sealed class GradientProgram : IDisposable
+{
+    private const string Losses = "losses";
+    private readonly BoundPass _pass;
+    private readonly HostTensor _losses;
+
+    public GradientProgram(
+        Gemma3Config config, float normalizer, BatchShape shape, int threads,
+        IReadOnlyDictionary<string, HostTensor> parameters, IReadOnlyDictionary<string, HostTensor> gradients)
+    {
+        var size = new GraphSize(shape.Batch, shape.Length, 0, HasRowMasks: false);
+        var rows = new Shape(shape.Rows);
+        _pass = new BoundPass(
+            new OnnxProgram(Build(config, normalizer, size, rows), threads), size, config, parameters);
+        (Rows, Labels) = (HostTensor.Zeros(DType.Int32, rows), HostTensor.Zeros(DType.Int32, rows));
+        (Weights, _losses) = (HostTensor.Zeros(DType.Float32, rows), HostTensor.Zeros(DType.Float32, rows));
+        _pass.Program.BindInput(GraphInputs.Rows, Rows);
+        _pass.Program.BindInput(GraphInputs.Labels, Labels);
+        _pass.Program.BindInput(GraphInputs.Weights, Weights);
+        _pass.Program.BindOutput(Losses, _losses);
+        foreach (var (name, gradient) in gradients)
+        {
+            _pass.Program.BindOutput(GraphInputs.GradientOf(name), gradient);
+        }
+    }
+
+    private HostTensor Rows { get; }
+
+    private HostTensor Labels { get; }
+
+    private HostTensor Weights { get; }
+
+    /// <summary>
+    /// Runs the examples, leaving in the gradients the sum over their answer tokens, and returns the summed loss.
+    /// </summary>
+    public (double LossSum, int AnswerTokens) Run(IReadOnlyList<TrainingExample> examples)
+    {
+        var length = _pass.Size.Length;
+        Array.Clear(_pass.Tokens);
+        Array.Clear(Rows.Ints);
+        Array.Clear(Labels.Ints);
+        Array.Clear(Weights.Floats);
+        var used = 0;
+        for (var row = 0; row < examples.Count; row++)
+        {
+            // The last token predicts nothing.
+            var (tokens, prompt) = (examples[row].Tokens, examples[row].PromptLength);
+            tokens.AsSpan(0, tokens.Length - 1).CopyTo(_pass.Tokens.AsSpan(row * length, length));
+            for (var position = prompt - 1; position < tokens.Length - 1; position++, used++)
+            {
+                Rows.Ints[used] = (row * length) + position;
+                Labels.Ints[used] = tokens[position + 1];
+                Weights.Floats[used] = 1;
+            }
+        }
+
+        _pass.Program.Run();
+        var sum = 0.0;
+        for (var i = 0; i < used; i++)
+        {
+            sum += _losses.Floats[i];
+        }
+
+        return (sum, used);
+    }
+
+    public void Dispose() => _pass.Dispose();
+
+    private static Graph Build(Gemma3Config config, float normalizer, GraphSize size, Shape rows)
+    {
+        var model = new Gemma3Graph(config, size);
+        var graph = model.Graph;
+        var picked = graph.Gather(
+            model.HiddenStates(normalizer)[^1], graph.Input(GraphInputs.Rows, rows, DType.Int32));
+        var losses = graph.CrossEntropy(
+            model.Logits(picked), graph.Input(GraphInputs.Labels, rows, DType.Int32));
+        graph.Output(Losses, losses);
+        var names = model.Parameters.Keys.ToArray();
+        var gradients = Autodiff.Gradients(
+            losses, graph.Input(GraphInputs.Weights, rows), [.. names.Select(name => model.Parameters[name])]);
+        for (var i = 0; i < names.Length; i++)
+        {
+            graph.Output(GraphInputs.GradientOf(names[i]), gradients[i]);
+        }
+
+        return graph;
+    }
+}

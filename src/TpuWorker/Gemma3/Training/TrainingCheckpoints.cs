@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Workflows.TpuWorker.Gemma3.Checkpoints;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>
+/// The checkpoints of one training, each a directory step-NNNNNNNN with weights, both moments and a manifest. One
+/// counts only if every file has the hash that its manifest gives.
+/// </summary>
+internal sealed class TrainingCheckpoints(string directory, int keep)
+{
+    private const string Prefix = "step-";
+    private const string Weights = "weights.safetensors";
+    private const string First = "first-moments.safetensors";
+    private const string Second = "second-moments.safetensors";
+
+    /// <summary>Writes a checkpoint whole or not at all, then removes the oldest beyond those to keep.</summary>
+    /// <returns>Its directory.</returns>
+    public string Write(TrainingManifest manifest, IReadOnlyDictionary<string, HostTensor> weights, AdamW optimizer)
+    {
+        var path = Path.Combine(directory, $"{Prefix}{manifest.Step:D8}");
+        WholeDirectory.Write(path, target =>
+        {
+            var files = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var (name, tensors) in Parts(weights, optimizer))
+            {
+                var file = Path.Combine(target, name);
+                SafetensorsWriter.Write(file, tensors, WeightPrecision.F32);
+                files.Add(name, HashOf(file));
+            }
+
+            File.WriteAllBytes(
+                Path.Combine(target, TrainingManifest.FileName), (manifest with { Files = files }).ToJson());
+        });
+        foreach (var old in Existing().Where(existing => existing != path).Skip(keep - 1))
+        {
+            Directory.Delete(old, recursive: true);
+        }
+
+        return path;
+    }
+
+    /// <summary>
+    /// Loads the newest whole checkpoint into the given tensors, and adds to <paramref name="damaged"/> what it passed
+    /// over and why.
+    /// </summary>
+    /// <returns>Its manifest, or null where there is none.</returns>
+    /// <exception cref="CheckpointMismatchException">The newest whole checkpoint is of another training.</exception>
+    public (TrainingManifest Manifest, string Path)? LoadNewest(
+        string fingerprint, IReadOnlyDictionary<string, HostTensor> weights, AdamW optimizer, List<string> damaged)
+    {
+        foreach (var path in Existing())
+        {
+            try
+            {
+                var manifest = ReadVerified(path);
+                if (manifest.Fingerprint != fingerprint)
+                {
+                    throw new CheckpointMismatchException(path, manifest.Fingerprint, fingerprint);
+                }
+
+                Load(path, Parts(weights, optimizer));
+                return (manifest, path);
+            }
+            catch (CheckpointFormatException fault)
+            {
+                damaged.Add(fault.Message);
+            }
+        }
+
+        return null;
+    }
+
+    private static (string File, IReadOnlyDictionary<string, HostTensor> Tensors)[] Parts(
+        IReadOnlyDictionary<string, HostTensor> weights, AdamW optimizer) =>
+        [(Weights, weights), (First, optimizer.FirstMoments), (Second, optimizer.SecondMoments)];
+
+    /// <summary>Newest first.</summary>
+    private List<string> Existing() => !Directory.Exists(directory)
+        ? []
+        : [.. Directory.EnumerateDirectories(directory, $"{Prefix}*")
+            .Where(path => StepOf(path) is not null).OrderByDescending(StepOf)];
+
+    private static int? StepOf(string path) =>
+        int.TryParse(
+            Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+            ? step
+            : null;
+
+    private static TrainingManifest ReadVerified(string path)
+    {
+        var file = Path.Combine(path, TrainingManifest.FileName);
+        try
+        {
+            var manifest = TrainingManifest.FromJson(File.ReadAllBytes(file));
+            if (manifest is not { Format: TrainingManifest.CurrentFormat })
+            {
+                throw new CheckpointFormatException(
+                    file, $"format {manifest?.Format}, wanted {TrainingManifest.CurrentFormat}");
+            }
+
+            foreach (var name in (string[])[Weights, First, Second])
+            {
+                file = Path.Combine(path, name);
+                if (HashOf(file) != manifest.Files.GetValueOrDefault(name))
+                {
+                    throw new CheckpointFormatException(file, "does not have the hash that the manifest gives");
+                }
+            }
+
+            return manifest;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new CheckpointFormatException(file, $"cannot be read: {fault.Message}", fault);
+        }
+    }
+
+    private static void Load(string path, (string File, IReadOnlyDictionary<string, HostTensor> Tensors)[] parts)
+    {
+        // Everything is read before anything is overwritten: a fault must not leave half of it in place.
+        var loaded = new List<(float[] From, float[] To)>();
+        foreach (var (name, tensors) in parts)
+        {
+            using var file = SafetensorsFile.Open(Path.Combine(path, name));
+            foreach (var (tensorName, tensor) in tensors)
+            {
+                var read = file.ReadFloats(tensorName);
+                if (!read.Shape.Equals(tensor.Shape))
+                {
+                    throw new CheckpointFormatException(
+                        file.Path, $"tensor '{tensorName}' is {read.Shape}, wanted {tensor.Shape}");
+                }
+
+                loaded.Add((read.Floats, tensor.Floats));
+            }
+        }
+
+        foreach (var (from, to) in loaded)
+        {
+            from.CopyTo(to, 0);
+        }
+    }
+
+    private static string HashOf(string file)
+    {
+        using var stream = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}

@@ -1,0 +1,45 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Workflows.TpuWorker.Gemma3.Checkpoints;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>Hash of everything that decides the result of a training, to refuse going on from a different one.</summary>
+internal static class TrainingFingerprint
+{
+    // Enough of each weight to tell models apart without hashing gigabytes.
+    private const int SampledElements = 256;
+
+    public static string Of(Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, Gemma3ConfigFile.Write(model.Config, model.Precision));
+        Append(hash, FormattableString.Invariant(
+            $"{options.Steps} {options.BatchSize} {options.AccumulationSteps} {options.LearningRate:R} "));
+        Append(hash, FormattableString.Invariant(
+            $"{options.WarmupSteps} {options.WeightDecay:R} {options.WeightDecayScope} {options.MaxGradientNorm:R} "));
+        Append(hash, FormattableString.Invariant(
+            $"{options.Beta1:R} {options.Beta2:R} {options.Epsilon:R} {options.MaxLength} {options.Seed}"));
+        foreach (var (name, tensor) in model.Parameters.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            Append(hash, name);
+            var count = Math.Min(SampledElements, tensor.Floats.Length);
+            hash.AppendData(MemoryMarshal.AsBytes(tensor.Floats.AsSpan(0, count)));
+        }
+
+        Span<byte> lengths = stackalloc byte[2 * sizeof(int)];
+        foreach (var example in examples)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(lengths, example.Tokens.Length);
+            BinaryPrimitives.WriteInt32LittleEndian(lengths[sizeof(int)..], example.PromptLength);
+            hash.AppendData(lengths);
+            hash.AppendData(MemoryMarshal.AsBytes(example.Tokens.AsSpan()));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static void Append(IncrementalHash hash, string text) => hash.AppendData(Encoding.UTF8.GetBytes(text + "\n"));
+}

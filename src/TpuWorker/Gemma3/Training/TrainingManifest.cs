@@ -1,0 +1,47 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>What a training checkpoint says of itself; written last, as manifest.json.</summary>
+internal sealed record TrainingManifest
+{
+    public const string FileName = "manifest.json";
+    public const int CurrentFormat = 1;
+
+    public required int Format { get; init; }
+
+    /// <summary>Steps done.</summary>
+    public required int Step { get; init; }
+
+    /// <summary>Hash of what decides the result: options, examples, base model.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>Where the data stands. All of the order follows from seed and epoch, so this is all its state.</summary>
+    public required DataCursor Cursor { get; init; }
+
+    public required long Tokens { get; init; }
+
+    public required double FirstLoss { get; init; }
+
+    public required double LastLoss { get; init; }
+
+    /// <summary>SHA-256, in lower-case hexadecimal, of every other file.</summary>
+    public required Dictionary<string, string> Files { get; init; }
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, TrainingManifestJson.Default.TrainingManifest);
+
+    public static TrainingManifest? FromJson(byte[] json) =>
+        JsonSerializer.Deserialize(json, TrainingManifestJson.Default.TrainingManifest);
+}
+
+/// <param name="Seed">Seed of the order.</param>
+/// <param name="Epoch">Passes over the data done.</param>
+/// <param name="Batch">Batches done in this one.</param>
+internal sealed record DataCursor(ulong Seed, long Epoch, long Batch);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(TrainingManifest))]
+internal sealed partial class TrainingManifestJson : JsonSerializerContext;

@@ -1,0 +1,22 @@
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>The outcome of a training that reached its last step.</summary>
+/// <param name="Steps">Steps in all.</param>
+/// <param name="ResumedFromStep">The step of the checkpoint that this run went on from; 0 if it began anew.</param>
+/// <param name="Tokens">Tokens, padding not counted, of all steps.</param>
+/// <param name="FirstLoss">Loss of the very first step.</param>
+/// <param name="FinalLoss">Loss of the last step.</param>
+/// <param name="Duration">Wall-clock time of this run alone.</param>
+/// <param name="SkippedExamples">Examples left out because they are longer than the options allow.</param>
+/// <param name="DamagedCheckpoints">Checkpoints that were passed over because they were damaged, with the reason.</param>
+/// <param name="CheckpointPath">The last checkpoint.</param>
+public sealed record TrainingResult(
+    int Steps,
+    int ResumedFromStep,
+    long Tokens,
+    double FirstLoss,
+    double FinalLoss,
+    TimeSpan Duration,
+    int SkippedExamples,
+    IReadOnlyList<string> DamagedCheckpoints,
+    string CheckpointPath);

@@ -1,0 +1,14 @@
+namespace Workflows.TpuWorker.Gemma3;
+
+/// <summary>How weights are stored in a file. In memory they are always single precision.</summary>
+public enum WeightPrecision
+{
+    /// <summary>IEEE single precision.</summary>
+    F32,
+
+    /// <summary>The upper half of single precision, rounded to nearest even.</summary>
+    BF16,
+
+    /// <summary>IEEE half precision.</summary>
+    F16,
+}

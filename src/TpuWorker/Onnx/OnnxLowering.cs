@@ -1,0 +1,220 @@
+using Workflows.TpuWorker.Tensors;
+using static Workflows.TpuWorker.Onnx.OnnxWriter;
+
+namespace Workflows.TpuWorker.Onnx;
+
+/// <summary>A node to lower: the names of its operands' values and where to write.</summary>
+internal readonly record struct LoweringCall(Node Node, IReadOnlyList<string> Operands, OnnxWriter Writer)
+{
+    public string this[int operand] => Operands[operand];
+
+    public OpAttributes Attributes => Node.Attributes;
+
+    public Shape ShapeOf(int operand) => Node.Operands[operand].Shape;
+}
+
+/// <summary>
+/// One row per operation: how it is spelled in ONNX. Choices follow what the runtime's CPU kernels are fast at:
+/// transposed products in one node, whole softmax, norm and GELU nodes, sums over rows as products with ones, and
+/// neither Einsum nor Where anywhere.
+/// </summary>
+internal static class OnnxLowering
+{
+    private static readonly Dictionary<OpCode, Func<LoweringCall, string>> Table = new()
+    {
+        [OpCode.Input] = Input,
+        [OpCode.Constant] = Constant,
+        [OpCode.Splat] = Splat,
+        [OpCode.Add] = Add,
+        [OpCode.Subtract] = Subtract,
+        [OpCode.Multiply] = Multiply,
+        [OpCode.Divide] = Divide,
+        [OpCode.Negate] = Negate,
+        [OpCode.Exp] = Exp,
+        [OpCode.Log] = Log,
+        [OpCode.Sqrt] = Sqrt,
+        [OpCode.Tanh] = Tanh,
+        [OpCode.Scale] = Scale,
+        [OpCode.MatMul] = MatMul,
+        [OpCode.Reshape] = Reshape,
+        [OpCode.Transpose] = Transpose,
+        [OpCode.Slice] = Slice,
+        [OpCode.Pad] = Pad,
+        [OpCode.Concat] = Concat,
+        [OpCode.ReduceSum] = ReduceSum,
+        [OpCode.BroadcastTo] = BroadcastTo,
+        [OpCode.Gather] = Gather,
+        [OpCode.ScatterAdd] = ScatterAdd,
+        [OpCode.Softmax] = OnnxFusedLowering.Softmax,
+        [OpCode.SoftmaxGradient] = OnnxFusedLowering.SoftmaxGradient,
+        [OpCode.RmsNorm] = OnnxFusedLowering.RmsNorm,
+        [OpCode.RmsNormGradient] = OnnxFusedLowering.RmsNormGradient,
+        [OpCode.RmsNormScaleGradient] = OnnxFusedLowering.RmsNormScaleGradient,
+        [OpCode.GeluTanh] = OnnxFusedLowering.GeluTanh,
+        [OpCode.GeluTanhGradient] = OnnxFusedLowering.GeluTanhGradient,
+        [OpCode.Rope] = OnnxFusedLowering.Rope,
+        [OpCode.CrossEntropy] = OnnxFusedLowering.CrossEntropy,
+        [OpCode.CrossEntropyGradient] = OnnxFusedLowering.CrossEntropyGradient,
+    };
+
+    public static IReadOnlyCollection<OpCode> Ops => Table.Keys;
+
+    /// <summary>Writes the part of the graph that its outputs need.</summary>
+    public static byte[] ToModel(Graph graph)
+    {
+        var writer = new OnnxWriter();
+        var live = Live(graph);
+        var names = new string[graph.Nodes.Count];
+        foreach (var node in graph.Nodes.Where(node => live[node.Index]))
+        {
+            var operands = node.Operands.Select(operand => names[operand.Index]).ToArray();
+            names[node.Index] = Table[node.Op](new LoweringCall(node, operands, writer));
+        }
+
+        foreach (var (name, node) in graph.Outputs)
+        {
+            writer.Output(name, names[node.Index], node.DType, node.Shape);
+        }
+
+        return writer.ToModel();
+    }
+
+    /// <summary>Which nodes an output depends on, by index.</summary>
+    public static bool[] Live(Graph graph)
+    {
+        var live = new bool[graph.Nodes.Count];
+        foreach (var (_, node) in graph.Outputs)
+        {
+            live[node.Index] = true;
+        }
+
+        for (var index = live.Length - 1; index >= 0; index--)
+        {
+            foreach (var operand in graph.Nodes[index].Operands)
+            {
+                live[operand.Index] |= live[index];
+            }
+        }
+
+        return live;
+    }
+
+    private static string Input(LoweringCall c)
+    {
+        c.Writer.Input(c.Attributes.Name!, c.Node.DType, c.Node.Shape);
+        return c.Attributes.Name!;
+    }
+
+    private static string Constant(LoweringCall c) => c.Writer.Initializer(c.Attributes.Value!);
+
+    private static string Splat(LoweringCall c) => c.Writer.Filled(c.Node.Shape, c.Attributes.Scalar);
+
+    private static string Add(LoweringCall c) => c.Writer.Emit("Add", c.Operands);
+
+    private static string Subtract(LoweringCall c) => c.Writer.Emit("Sub", c.Operands);
+
+    private static string Multiply(LoweringCall c) => c.Writer.Emit("Mul", c.Operands);
+
+    private static string Divide(LoweringCall c) => c.Writer.Emit("Div", c.Operands);
+
+    private static string Negate(LoweringCall c) => c.Writer.Emit("Neg", c.Operands);
+
+    private static string Exp(LoweringCall c) => c.Writer.Emit("Exp", c.Operands);
+
+    private static string Log(LoweringCall c) => c.Writer.Emit("Log", c.Operands);
+
+    private static string Sqrt(LoweringCall c) => c.Writer.Emit("Sqrt", c.Operands);
+
+    private static string Tanh(LoweringCall c) => c.Writer.Emit("Tanh", c.Operands);
+
+    private static string Scale(LoweringCall c) =>
+        c.Writer.Emit("Mul", [c[0], c.Writer.Scalar(c.Attributes.Scalar)]);
+
+    private static string MatMul(LoweringCall c)
+    {
+        var at = c.Attributes;
+        if (!at.TransposeLeft && !at.TransposeRight && at.Scalar == 1)
+        {
+            return c.Writer.Emit("MatMul", c.Operands);
+        }
+
+        return c.Writer.EmitIn(
+            MicrosoftDomain, "FusedMatMul", c.Operands,
+            Integer("transA", at.TransposeLeft ? 1 : 0),
+            Integer("transB", at.TransposeRight ? 1 : 0),
+            Number("alpha", at.Scalar));
+    }
+
+    // "allowzero" makes a size of 0 mean 0 and not "as before".
+    private static string Reshape(LoweringCall c) =>
+        c.Writer.Emit("Reshape", [c[0], c.Writer.ShapeOf(c.Node.Shape)], Integer("allowzero", 1));
+
+    private static string Transpose(LoweringCall c) =>
+        c.Writer.Emit("Transpose", c.Operands, Integers("perm", c.Attributes.Axes));
+
+    private static string Slice(LoweringCall c)
+    {
+        var (writer, at) = (c.Writer, c.Attributes);
+        return writer.Emit(
+            "Slice", [c[0], writer.Longs(at.Start), writer.Longs(at.Start + at.Length), writer.Longs(at.Axis)]);
+    }
+
+    private static string Pad(LoweringCall c)
+    {
+        var (writer, at) = (c.Writer, c.Attributes);
+        var behind = at.Length - at.Start - c.ShapeOf(0)[at.Axis];
+        return writer.Emit(
+            "Pad", [c[0], writer.Longs(at.Start, behind), writer.Scalar(0), writer.Longs(at.Axis)]);
+    }
+
+    private static string Concat(LoweringCall c) =>
+        c.Writer.Emit("Concat", c.Operands, Integer("axis", c.Attributes.Axis));
+
+    private static string ReduceSum(LoweringCall c)
+    {
+        var shape = c.ShapeOf(0);
+        var axes = c.Attributes.Axes;
+        if (axes.Count == 0)
+        {
+            return c.Writer.Emit("Identity", [c[0]]);
+        }
+
+        var isOverLeadingAxes = axes.Count < shape.Rank && axes[^1] == axes.Count - 1;
+        if (!isOverLeadingAxes)
+        {
+            return c.Writer.Emit(
+                "ReduceSum", [c[0], c.Writer.Longs([.. axes.Select(axis => (long)axis)])], Integer("keepdims", 1));
+        }
+
+        var rows = new Shape(shape.Dimensions[..axes.Count]).Count;
+        var summed = SumRows(c.Writer, c[0], rows, new Shape(shape.Dimensions[axes.Count..]).Count);
+        return c.Writer.Emit("Reshape", [summed, c.Writer.ShapeOf(c.Node.Shape)]);
+    }
+
+    /// <summary>Sums [rows, columns] over the rows to [1, columns]; a product with ones is the faster kernel.</summary>
+    public static string SumRows(OnnxWriter writer, string value, int rows, int columns)
+    {
+        var matrix = writer.Emit("Reshape", [value, writer.Longs(rows, columns)]);
+        return writer.Emit("MatMul", [writer.Filled(new Shape(1, rows), 1), matrix]);
+    }
+
+    private static string BroadcastTo(LoweringCall c) =>
+        c.Writer.Emit("Expand", [c[0], c.Writer.ShapeOf(c.Node.Shape)]);
+
+    private static string Gather(LoweringCall c) => c.Writer.Emit("Gather", c.Operands, Integer("axis", 0));
+
+    /// <summary>
+    /// ScatterElements, although its index tensor is as large as the updates: the runtime's ScatterND spreads updates
+    /// over threads without guarding rows that occur twice, so sums come out in a changing order or lose updates.
+    /// </summary>
+    private static string ScatterAdd(LoweringCall c)
+    {
+        var writer = c.Writer;
+        var updates = c.Node.Operands[2].Shape;
+        var sizes = updates.Dimensions.ToArray();
+        sizes.AsSpan(1).Fill(1);
+        var column = writer.Emit("Reshape", [c[1], writer.ShapeOf(new Shape(sizes))]);
+        var rows = writer.Emit("Expand", [column, writer.ShapeOf(updates)]);
+        return writer.Emit("ScatterElements", [c[0], rows, c[2]], Integer("axis", 0), Text("reduction", "add"));
+    }
+}

@@ -1,0 +1,122 @@
+using Microsoft.ML.OnnxRuntime;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Onnx;
+
+/// <summary>
+/// A graph compiled for ONNX Runtime's CPU target, with every input and output bound to managed memory: bind once,
+/// then fill the inputs, <see cref="Run"/> and read the outputs, with no allocation in between. Not thread-safe.
+/// </summary>
+internal sealed class OnnxProgram : IDisposable
+{
+    private readonly SessionOptions _options;
+    private readonly RunOptions _runOptions = new();
+    private readonly InferenceSession _session;
+    private readonly OrtIoBinding _binding;
+    private readonly Dictionary<string, Node> _inputs;
+    private readonly Dictionary<string, Node> _outputs;
+    private readonly Dictionary<string, OrtValue> _bound = new(StringComparer.Ordinal);
+
+    public OnnxProgram(Graph graph, int threads)
+    {
+        var live = OnnxLowering.Live(graph);
+        _inputs = graph.Inputs.Where(node => live[node.Index])
+            .ToDictionary(node => node.Attributes.Name!, StringComparer.Ordinal);
+        _outputs = graph.Outputs.ToDictionary(output => output.Key, output => output.Value, StringComparer.Ordinal);
+        _options = new SessionOptions
+        {
+            IntraOpNumThreads = threads,
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+
+        // The optimizer's loops run between two runs and want the cores that idle workers would spin on.
+        _options.AddSessionConfigEntry("session.force_spinning_stop", "1");
+        _session = new InferenceSession(OnnxLowering.ToModel(graph), _options);
+        _binding = _session.CreateIoBinding();
+    }
+
+    /// <summary>Whether any output depends on the input; one that does not need not be bound.</summary>
+    public bool Uses(string input) => _inputs.ContainsKey(input);
+
+    /// <summary>Binds memory that is read at each run; ignored where no output depends on the input.</summary>
+    public void BindInput(string name, HostTensor tensor)
+    {
+        if (_inputs.TryGetValue(name, out var node))
+        {
+            _binding.BindInput(name, Remember($"in:{name}", node, tensor));
+        }
+    }
+
+    /// <summary>Binds memory that each run overwrites; it must not be bound to an input as well.</summary>
+    public void BindOutput(string name, HostTensor tensor)
+    {
+        if (!_outputs.TryGetValue(name, out var node))
+        {
+            throw new TensorShapeException("BindOutput", "name", $"'{name}'", "an output of the program");
+        }
+
+        _binding.BindOutput(name, Remember($"out:{name}", node, tensor));
+    }
+
+    /// <summary>Binds new memory for every output and returns it by name.</summary>
+    public Dictionary<string, HostTensor> AllocateOutputs()
+    {
+        var tensors = _outputs.ToDictionary(
+            output => output.Key, output => HostTensor.Zeros(output.Value.DType, output.Value.Shape),
+            StringComparer.Ordinal);
+        foreach (var (name, tensor) in tensors)
+        {
+            BindOutput(name, tensor);
+        }
+
+        return tensors;
+    }
+
+    public void Run()
+    {
+        if (_bound.Count != _inputs.Count + _outputs.Count)
+        {
+            var missing = _inputs.Keys.Where(name => !_bound.ContainsKey($"in:{name}"))
+                .Concat(_outputs.Keys.Where(name => !_bound.ContainsKey($"out:{name}")));
+            throw new TensorShapeException("Run", "bindings", $"none for {string.Join(", ", missing)}", "all bound");
+        }
+
+        _session.RunWithBinding(_runOptions, _binding);
+    }
+
+    public void Dispose()
+    {
+        _binding.Dispose();
+        foreach (var value in _bound.Values)
+        {
+            value.Dispose();
+        }
+
+        _session.Dispose();
+        _runOptions.Dispose();
+        _options.Dispose();
+    }
+
+    private OrtValue Remember(string key, Node node, HostTensor tensor)
+    {
+        if (node.DType != tensor.DType || !node.Shape.Equals(tensor.Shape))
+        {
+            throw new TensorShapeException(
+                "Bind", key, $"{tensor.DType}{tensor.Shape}", $"{node.DType}{node.Shape}");
+        }
+
+        var sizes = OnnxWriter.Sizes(tensor.Shape);
+        var value = tensor.DType == DType.Float32
+            ? OrtValue.CreateTensorValueFromMemory(tensor.Floats, sizes)
+            : OrtValue.CreateTensorValueFromMemory(tensor.Ints, sizes);
+        if (_bound.Remove(key, out var old))
+        {
+            old.Dispose();
+        }
+
+        _bound.Add(key, value);
+        return value;
+    }
+}

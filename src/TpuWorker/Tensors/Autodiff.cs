@@ -1,0 +1,86 @@
+namespace Workflows.TpuWorker.Tensors;
+
+/// <summary>
+/// Reverse-mode differentiation: walks a graph from a result back to chosen nodes and appends the gradient program
+/// to the same graph. Only nodes that depend on a chosen node are visited.
+/// </summary>
+internal static class Autodiff
+{
+    /// <summary>Gradients of sum(seed * result) by each of <paramref name="targets"/>.</summary>
+    /// <param name="result">The node to differentiate, of any shape.</param>
+    /// <param name="seed">Weight of each element of the result, of its shape: ones for a plain sum.</param>
+    /// <param name="targets">The nodes to differentiate by.</param>
+    /// <returns>One node per target, of its shape; zeros where the result does not depend on it.</returns>
+    public static Node[] Gradients(Node result, Node seed, IReadOnlyList<Node> targets)
+    {
+        var graph = result.Graph;
+        if (!seed.Shape.Equals(result.Shape))
+        {
+            throw new TensorShapeException("Gradients", "seed", $"{seed.Shape}", $"{result.Shape}");
+        }
+
+        var depends = DependsOn(graph, result.Index, targets);
+        var gradients = new Node?[graph.Nodes.Count];
+        gradients[result.Index] = seed;
+        for (var index = result.Index; index >= 0; index--)
+        {
+            var node = graph.Nodes[index];
+            if (gradients[index] is not { } upstream || !depends[index] || node.Operands.Count == 0)
+            {
+                continue;
+            }
+
+            var rule = OpTable.Row(node.Op).GradientRule ?? throw new GradientUndefinedException($"{node.Op}");
+            var byOperand = rule(new GradientCall(node, upstream));
+            for (var i = 0; i < byOperand.Count; i++)
+            {
+                var operand = node.Operands[i].Index;
+                if (depends[operand] && byOperand[i] is { } gradient)
+                {
+                    gradients[operand] = Accumulate(gradients[operand], gradient);
+                }
+            }
+        }
+
+        return [.. targets.Select(target => gradients[target.Index] ?? graph.Splat(target.Shape, 0))];
+    }
+
+    private static bool[] DependsOn(Graph graph, int last, IReadOnlyList<Node> targets)
+    {
+        var depends = new bool[graph.Nodes.Count];
+        foreach (var target in targets)
+        {
+            depends[target.Index] = true;
+        }
+
+        for (var index = 0; index <= last; index++)
+        {
+            foreach (var operand in graph.Nodes[index].Operands)
+            {
+                depends[index] |= depends[operand.Index];
+            }
+        }
+
+        return depends;
+    }
+
+    /// <summary>
+    /// Sums two gradients of one node. A scatter into zeros scatters into the other gradient instead, which saves a
+    /// table-sized buffer and a pass over it: the embedding of a tied model gets both its uses this way.
+    /// </summary>
+    private static Node Accumulate(Node? sum, Node gradient)
+    {
+        if (sum is null)
+        {
+            return gradient;
+        }
+
+        return IsScatterIntoZeros(gradient)
+            ? gradient.Graph.ScatterAdd(sum, gradient.Operands[1], gradient.Operands[2])
+            : gradient.Graph.Add(sum, gradient);
+    }
+
+    private static bool IsScatterIntoZeros(Node node) =>
+        node.Op == OpCode.ScatterAdd
+        && node.Operands[0] is { Op: OpCode.Splat, Attributes.Scalar: 0 };
+}

@@ -1,0 +1,12 @@
+namespace Workflows.TpuWorker.Tensors;
+
+/// <summary>Base of every failure that the compute side of the worker raises on purpose.</summary>
+/// <param name="errorCode">Stable identifier, listed in <c>docs/errors.md</c>; never reworded once published.</param>
+/// <param name="message">What went wrong, with the values needed to act on it.</param>
+/// <param name="innerException">The cause, where another exception started it.</param>
+public abstract class TpuWorkerException(string errorCode, string message, Exception? innerException = null)
+    : Exception(message, innerException)
+{
+    /// <summary>Stable identifier of the failure, for callers that decide by kind and for documentation.</summary>
+    public string ErrorCode { get; } = errorCode;
+}

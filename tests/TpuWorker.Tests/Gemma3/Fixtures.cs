@@ -1,0 +1,56 @@
+using Workflows.TpuWorker.Gemma3.Checkpoints;
+using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Tests.Gemma3;
+
+/// <summary>Reference results made with transformers; tests that need them skip where the folder is absent.</summary>
+internal static class Fixtures
+{
+    public const int IgnoredLabel = -100;
+
+    public static string Folder(string name)
+    {
+        var root = Environment.GetEnvironmentVariable("WORKFLOWS_FIXTURES") is { Length: > 0 } given ? given : Find();
+        var folder = root is null ? null : Path.Combine(root, "gemma3", name);
+        Assert.SkipUnless(
+            folder is not null && Directory.Exists(folder),
+            "Gemma 3 reference results not found: set WORKFLOWS_FIXTURES to the folder that holds gemma3/.");
+        return folder!;
+    }
+
+    public static Dictionary<string, HostTensor> Read(string folder, string file)
+    {
+        using var tensors = SafetensorsFile.Open(Path.Combine(folder, file));
+        return tensors.Tensors.ToDictionary(
+            entry => entry.Key,
+            entry => entry.Value.Type == "I32" ? tensors.ReadInts(entry.Key) : tensors.ReadFloats(entry.Key));
+    }
+
+    /// <summary>The reference batch as examples: padding cut off, the loss where labels are given.</summary>
+    public static TrainingExample[] Examples(string folder)
+    {
+        var batch = Read(folder, "batch.safetensors");
+        var (rows, length) = (batch["input_ids"].Shape[0], batch["input_ids"].Shape[1]);
+        return [.. Enumerable.Range(0, rows).Select(row =>
+        {
+            var range = (row * length)..((row + 1) * length);
+            var tokens = batch["input_ids"].Ints[range][..batch["attention_mask"].Ints[range].Sum()];
+            return new TrainingExample(tokens, Array.FindIndex(batch["labels"].Ints[range], l => l != IgnoredLabel));
+        })];
+    }
+
+    private static string? Find()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var candidate = Path.Combine(folder.FullName, "shared", "fixtures");
+            if (Directory.Exists(candidate))
+            {
+                return candidate;
+            }
+        }
+
+        return null;
+    }
+}
