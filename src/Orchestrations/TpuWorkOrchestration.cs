@@ -117,7 +117,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     {
         var zone = input.Lease!.Candidate.Zone;
         var loss = new OpenRecovery(
-            input.Losses + 1, zone, seen.LossCause ?? seen.NodeState, seen.LostSteps, context.CurrentUtcDateTime);
+            input.Losses + 1, zone, seen.LossCause ?? seen.NodeState, seen.LostSteps, seen.Step - seen.LostSteps,
+            context.CurrentUtcDateTime);
         await context.RecordLossAsync(input.Spec.RunId, loss);
         await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName);
         return input with { Lease = null, Losses = loss.Number, Avoid = zone, Recovery = loss };

@@ -1,1 +1,15 @@
-return 0;
+using Workflows.Service.Hosting;
+
+try
+{
+    var (application, ports) = WorkflowsService.Build(args);
+    await Console.Out.WriteLineAsync(
+        $"Runs: http://127.0.0.1:{ports.Http}/runs   gRPC for workers and engine: {ports.Grpc}   emulator: {ports.EmulatorRest}");
+    await application.RunAsync();
+    return 0;
+}
+catch (ServiceStartException exception)
+{
+    await Console.Error.WriteLineAsync(exception.Message);
+    return 2;
+}

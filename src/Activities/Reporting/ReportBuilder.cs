@@ -67,7 +67,7 @@ public static class ReportBuilder
             var end = ends.TryGetValue(entry.Key, out var found)
                 ? System.Text.Json.JsonSerializer.Deserialize<RecoveryEnd>(found.Data, RunLedger.Json)
                 : null;
-            return new RecoveryRow(loss.Zone, loss.Cause, loss.LostSteps, end?.Seconds);
+            return new RecoveryRow(loss.Zone, loss.Cause, loss.LostSteps, loss.FromStep, end?.Seconds);
         })];
     }
 

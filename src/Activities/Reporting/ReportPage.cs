@@ -131,11 +131,9 @@ internal static class ReportPage
         }
 
         page.Append($"<polyline points=\"{line}\"/>");
-        foreach (var index in Enumerable.Range(1, curve.Count - 1)
-            .Where(index => curve[index].Tokens < curve[index - 1].Tokens))
+        foreach (var loss in report.Recoveries.Where(loss => loss.FromStep > 0))
         {
-            // The token count starts anew on each TPU: that is where the work went on elsewhere.
-            var x = Num(X(curve[index].Step));
+            var x = Num(X(loss.FromStep));
             page.Append(
                 $"<line class=\"loss\" x1=\"{x}\" x2=\"{x}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>"
                 + $"<text x=\"{x}\" y=\"{Top + 10}\" dx=\"5\">resumed on another TPU</text>");

@@ -99,8 +99,9 @@ public sealed record AttemptRow(
 /// <param name="Zone">Where.</param>
 /// <param name="Cause">PREEMPTED, WORKER_SILENT, ...</param>
 /// <param name="LostSteps">Steps done again.</param>
+/// <param name="FromStep">Step of the checkpoint that the work went on from.</param>
 /// <param name="Seconds">Until the work went on elsewhere; null: it did not.</param>
-public sealed record RecoveryRow(string Zone, string Cause, int LostSteps, double? Seconds);
+public sealed record RecoveryRow(string Zone, string Cause, int LostSteps, int FromStep, double? Seconds);
 
 /// <summary>The training.</summary>
 /// <param name="Steps">Optimizer steps.</param>

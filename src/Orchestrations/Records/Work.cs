@@ -44,8 +44,10 @@ public sealed record TpuWorkInput(
 /// <param name="Zone">Where the TPU was.</param>
 /// <param name="Cause">PREEMPTED, silence, ...</param>
 /// <param name="LostSteps">Steps to be done again.</param>
+/// <param name="FromStep">Step of the checkpoint that the work goes on from.</param>
 /// <param name="DetectedAt">When it was noticed.</param>
-public sealed record OpenRecovery(int Number, string Zone, string Cause, int LostSteps, DateTimeOffset DetectedAt);
+public sealed record OpenRecovery(
+    int Number, string Zone, string Cause, int LostSteps, int FromStep, DateTimeOffset DetectedAt);
 
 /// <summary>How a piece of work ended.</summary>
 /// <param name="Lease">The TPU that the run still holds.</param>

@@ -17,15 +17,17 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
     /// <returns>The ports.</returns>
     internal static ServicePorts Decide(ServiceSettings settings, string? urls)
     {
+        Directory.CreateDirectory(settings.StateDirectory);
         var http = settings.HttpPort ?? (urls is null ? 8080 : new Uri(urls.Split(';')[0].Replace("*", "localhost",
             StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal)).Port);
         if (http != 0)
         {
-            return new ServicePorts(http, settings.GrpcPort ?? http + 1, settings.EmulatorRestPort ?? http + 2);
+            var given = new ServicePorts(http, settings.GrpcPort ?? http + 1, settings.EmulatorRestPort ?? http + 2);
+            File.WriteAllText(PathOf(settings.StateDirectory), JsonSerializer.Serialize(given));
+            return given;
         }
 
-        Directory.CreateDirectory(settings.StateDirectory);
-        var path = Path.Combine(settings.StateDirectory, "ports.json");
+        var path = PathOf(settings.StateDirectory);
         var kept = Read(path);
         var ports = kept is not null && IsFree(kept.Http) && IsFree(kept.Grpc) && IsFree(kept.EmulatorRest)
             ? kept
@@ -33,6 +35,13 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
         File.WriteAllText(path, JsonSerializer.Serialize(ports));
         return ports;
     }
+
+    /// <summary>The ports that a service with this state folder used last.</summary>
+    /// <param name="stateDirectory">The folder.</param>
+    /// <returns>null when there was none.</returns>
+    public static ServicePorts? Kept(string stateDirectory) => Read(PathOf(stateDirectory));
+
+    private static string PathOf(string stateDirectory) => Path.Combine(stateDirectory, "ports.json");
 
     private static ServicePorts? Read(string path)
     {

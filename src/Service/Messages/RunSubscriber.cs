@@ -100,26 +100,14 @@ internal sealed partial class RunSubscriber(
             Log.Refused(logger, message.MessageId, exception.Message);
             if (settings.PubSub.DeadLetterTopic is { } topic)
             {
+                var letter = message.Clone();
+                letter.MessageId = "";
+                letter.PublishTime = null;
+                letter.Attributes["workflows-code"] = "REQUEST_INVALID";
+                letter.Attributes["workflows-reason"] = exception.Message[..Math.Min(1000, exception.Message.Length)];
+                letter.Attributes["workflows-message-id"] = message.MessageId;
                 await connection.Publisher.PublishAsync(
-                    new PublishRequest
-                    {
-                        Topic = topic,
-                        Messages =
-                        {
-                            new PubsubMessage
-                            {
-                                Data = message.Data,
-                                Attributes =
-                                {
-                                    message.Attributes,
-                                    ["workflows-code"] = "REQUEST_INVALID",
-                                    ["workflows-reason"] = exception.Message[..Math.Min(1000, exception.Message.Length)],
-                                    ["workflows-message-id"] = message.MessageId,
-                                },
-                            },
-                        },
-                    },
-                    cancellationToken: cancellation);
+                    new PublishRequest { Topic = topic, Messages = { letter } }, cancellationToken: cancellation);
             }
 
             return true;

@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Reporting;
-using Workflows.Activities.Training;
-using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -9,7 +8,7 @@ namespace Workflows.Service.Runs;
 /// <summary>The HTTP API.</summary>
 internal static class RunEndpoints
 {
-    public static void MapRuns(this IEndpointRouteBuilder routes)
+    public static void MapRuns(this IEndpointRouteBuilder routes, ServiceSettings settings)
     {
         var runs = routes.MapGroup("/runs");
         runs.MapPost("/", StartAsync);
@@ -21,7 +20,7 @@ internal static class RunEndpoints
         runs.MapGet("/{id}/events", Events);
         runs.MapGet("/{id}/report", Report);
         runs.MapGet("/{id}/report.html", ReportPage);
-        routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok" }));
+        routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok", settings.StateDirectory }));
     }
 
     private static async Task<IResult> StartAsync(

@@ -149,7 +149,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     /// <summary>After a restart the metrics on disk know how far a silent worker was.</summary>
     private JobStanding Remembered(JobKind kind, string runId, TimeSpan silentFor, JobEnd? end)
     {
-        var last = kind == JobKind.Train ? metrics.Read(runId).LastOrDefault() : null;
+        var curve = kind == JobKind.Train ? metrics.Read(runId) : [];
+        var last = curve.Count > 0 ? curve[^1] : null;
         return new JobStanding(
             silentFor, last?.Step ?? 0, last?.Steps ?? 0, last?.CheckpointStep ?? 0, last?.Loss, end);
     }

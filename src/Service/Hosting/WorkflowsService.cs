@@ -1,0 +1,160 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.DurableTask.Client;
+using Microsoft.DurableTask.Worker;
+using Workflows.Activities;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.DurableTask.Sidecar;
+using Workflows.GoogleCloud.TpuEmulator;
+using Workflows.Orchestrations;
+using Workflows.Service.Messages;
+using Workflows.Service.Runs;
+using Workflows.Service.Workers;
+
+namespace Workflows.Service.Hosting;
+
+/// <summary>Puts the service together: API, engine, worker of the engine, gateway, emulator, messages.</summary>
+public static class WorkflowsService
+{
+    private const int MaxMessageBytes = 64 << 20;
+
+    /// <summary>Builds the service.</summary>
+    /// <param name="args">Command line, which wins over files and environment.</param>
+    /// <param name="settings">Settings; null: from the configuration's section <c>Workflows</c>.</param>
+    /// <param name="isEmbedded">Inside another program: logs go to a file in the state folder.</param>
+    /// <returns>The application, not started, and its ports.</returns>
+    /// <exception cref="ServiceStartException">The settings or the state folder cannot be used.</exception>
+    public static (WebApplication Application, ServicePorts Ports) Build(
+        string[] args, ServiceSettings? settings = null, bool isEmbedded = false)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args, ContentRootPath = AppContext.BaseDirectory,
+        });
+        settings ??= builder.Configuration.GetSection("Workflows").Get<ServiceSettings>() ?? new ServiceSettings();
+        settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);
+        var ports = Prepare(settings, builder.Configuration["urls"]);
+
+        if (isEmbedded)
+        {
+            builder.Logging.ClearProviders();
+            builder.Logging.AddProvider(new FileLoggerProvider(Path.Combine(settings.StateDirectory, "service.log")));
+        }
+
+        ConfigureKestrel(builder, ports, builder.Configuration["urls"]);
+        AddRooms(builder.Services, settings, ports);
+
+        var application = builder.Build();
+        application.UseExceptionHandler(errors => errors.Run(Problems.HandleAsync));
+        application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
+        application.MapTaskHubSidecar();
+        application.MapGrpcService<WorkerGatewayService>();
+        application.MapRuns(settings);
+        return (application, ports);
+    }
+
+    private static ServicePorts Prepare(ServiceSettings settings, string? urls)
+    {
+        try
+        {
+            Directory.CreateDirectory(settings.StateDirectory);
+            return ServicePorts.Decide(settings, urls);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or UriFormatException)
+        {
+            throw new ServiceStartException(
+                $"The state folder '{settings.StateDirectory}' or the address '{urls}' cannot be used: "
+                + exception.Message, exception);
+        }
+    }
+
+    /// <summary>Without TLS a port speaks either HTTP/1.1 or HTTP/2, so API, gRPC and emulator have one each.</summary>
+    private static void ConfigureKestrel(WebApplicationBuilder builder, ServicePorts ports, string? urls)
+    {
+        var isOpen = urls?.Contains("://0.0.0.0", StringComparison.Ordinal) == true
+            || urls?.Contains("://*", StringComparison.Ordinal) == true
+            || urls?.Contains("://+", StringComparison.Ordinal) == true
+            || urls?.Contains("://[::]", StringComparison.Ordinal) == true;
+
+        // The endpoints below are those of the urls setting, and two more beside each; Kestrel would warn of both.
+        builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "");
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+            Listen(ports.Http, HttpProtocols.Http1);
+            Listen(ports.Grpc, HttpProtocols.Http2);
+            Listen(ports.EmulatorRest, HttpProtocols.Http1);
+
+            void Listen(int port, HttpProtocols protocols)
+            {
+                if (isOpen)
+                {
+                    kestrel.ListenAnyIP(port, endpoint => endpoint.Protocols = protocols);
+                }
+                else
+                {
+                    kestrel.Listen(System.Net.IPAddress.Loopback, port, endpoint => endpoint.Protocols = protocols);
+                }
+            }
+        });
+    }
+
+    private static void AddRooms(IServiceCollection services, ServiceSettings settings, ServicePorts ports)
+    {
+        var grpc = new Uri($"http://127.0.0.1:{ports.Grpc}");
+        services.AddSingleton(settings);
+        services.AddSingleton(TimeProvider.System);
+        services.AddProblemDetails();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            foreach (var converter in RunLedger.Json.Converters)
+            {
+                json.SerializerOptions.Converters.Add(converter);
+            }
+
+            json.SerializerOptions.Encoder = RunLedger.Json.Encoder;
+        });
+
+        services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes);
+        services.AddTaskHubSidecar(options => options.DataDirectory = Path.Combine(settings.StateDirectory, "engine"));
+        services.AddTpuEmulator(options =>
+        {
+            options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
+            options.RestHost = $"127.0.0.1:{ports.EmulatorRest}";
+            options.WorkerCommand = WorkerCommand();
+        });
+
+        var engine = (settings.DurableTaskAddress ?? grpc).ToString();
+        services.AddDurableTaskClient(builder => builder.UseGrpc(engine));
+        services.AddDurableTaskWorker(builder => builder
+            .AddTasks(registry => registry.AddRunOrchestrations().AddRunActivities())
+            .UseGrpc(engine));
+
+        services.AddSingleton(provider => new RunLedger(
+            settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new CapacityMemory(
+            settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
+        services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
+        services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
+        services.AddSingleton(new WorkerBootstrap(
+            settings.GatewayAddress ?? grpc,
+            settings.StartupScript is null ? StartupScripts.Default : File.ReadAllText(settings.StartupScript)));
+        services.AddSingleton<MetricsLog>();
+        services.AddSingleton<JobBook>();
+        services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
+        services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
+        services.AddSingleton<RunService>();
+        services.AddHostedService<RunSubscriber>();
+    }
+
+    /// <summary>The worker lies beside this assembly; it is started as a process of its own.</summary>
+    private static IReadOnlyList<string> WorkerCommand()
+    {
+        var host = Path.Combine(AppContext.BaseDirectory, "Workflows.TpuWorker.Host.dll");
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? Environment.ProcessPath;
+        return [dotnet is not null && Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet", host];
+    }
+}
