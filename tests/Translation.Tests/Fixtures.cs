@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Workflows.Translation.Tests;
 
-/// <summary>Reference data that lies outside the repository; tests that need it are skipped where it is absent.</summary>
+/// <summary>
+/// Reference data that lies outside the repository; tests that need it are skipped where it is absent.
+/// </summary>
 internal static class Fixtures
 {
     public static string Require(params string[] parts)

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Where the two languages are in a table; no count where there is no header, so two columns or more do.</summary>
+/// <summary>Where the two languages are in a table; without a header any number of columns from two will do.</summary>
 internal sealed record TsvColumns(int Ko, int En, int? Count)
 {
     /// <summary>The columns by name; null where the line is not a header after all.</summary>

@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 namespace Workflows.Translation.Metrics;
 
 /// <summary>BLEU, equal to sacreBLEU's to the last printed digit.</summary>
-/// <remarks>Papineni et al. 2002; smoothing as in Chen and Cherry 2014; signature and text of sacreBLEU 2.6.0.</remarks>
+/// <remarks>
+/// Papineni et al. 2002; smoothing as in Chen and Cherry 2014; signature and text of sacreBLEU 2.6.0.
+/// </remarks>
 public sealed class Bleu : TranslationMetric
 {
     private readonly BleuOptions _options;

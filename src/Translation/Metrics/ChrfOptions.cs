@@ -23,7 +23,9 @@ public sealed record ChrfOptions
     /// <value>Default false.</value>
     public bool Whitespace { get; init; }
 
-    /// <summary>Whether F-scores are averaged over all orders with a tiny constant, as chrF++.py and Moses do.</summary>
+    /// <summary>
+    /// Whether F-scores are averaged over all orders with a tiny constant, as chrF++.py and Moses do.
+    /// </summary>
     /// <value>Default false: precision and recall are averaged over the orders that exist.</value>
     public bool EpsilonSmoothing { get; init; }
 }

@@ -43,7 +43,9 @@ internal sealed class NgramCounter
         }
     }
 
-    /// <summary>Adds to <paramref name="matches"/>, by order, the n-grams of the output that the reference has too.</summary>
+    /// <summary>
+    /// Adds to <paramref name="matches"/>, by order, the n-grams of the output that the reference has too.
+    /// </summary>
     public void Match(ReadOnlySpan<int> symbols, int maxOrder, Span<double> matches, int stride)
     {
         _pass++;

@@ -1,7 +1,9 @@
 namespace Workflows.Translation.Metrics;
 
 /// <summary>numpy's <c>default_rng(seed)</c>: PCG64 (XSL-RR 128/64) seeded by SeedSequence.</summary>
-/// <remarks>O'Neill 2014, and numpy's SeedSequence, so that p-values equal those of sacreBLEU for the same seed.</remarks>
+/// <remarks>
+/// O'Neill 2014, and numpy's SeedSequence, so that p-values equal those of sacreBLEU for the same seed.
+/// </remarks>
 internal sealed class NumpyRandom
 {
     private static readonly UInt128 Multiplier = new(0x2360ed051fc65da4, 0x4385df649fccf645);
@@ -35,7 +37,9 @@ internal sealed class NumpyRandom
         return ulong.RotateRight(high ^ low, (int)(high >> 58));
     }
 
-    /// <summary>A number below <paramref name="limit"/>, as <c>choice</c> draws it (Lemire's method on 32 bits).</summary>
+    /// <summary>
+    /// A number below <paramref name="limit"/>, as <c>choice</c> draws it (Lemire's method on 32 bits).
+    /// </summary>
     public int Choice(int limit)
     {
         var product = (ulong)NextUInt32() * (uint)limit;

@@ -7,7 +7,8 @@ namespace Workflows.Translation.Metrics;
 internal static class PythonText
 {
     /// <summary>White space as <c>str.split</c> sees it: .NET's, and the four separators U+001C to U+001F.</summary>
-    public static bool IsSpace(char value) => value is ' ' or >= '\x1c' and <= '\x1f' || (value is < '!' or > '~' && char.IsWhiteSpace(value));
+    public static bool IsSpace(char value) =>
+        value is ' ' or (>= '\x1c' and <= '\x1f') || (value is < '!' or > '~' && char.IsWhiteSpace(value));
 
     public static string TrimEnd(string text)
     {

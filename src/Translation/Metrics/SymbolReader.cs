@@ -29,7 +29,9 @@ internal sealed class SymbolReader
         }
     }
 
-    /// <summary>As <see cref="Words"/>, with one ASCII punctuation mark at a word's end, or else start, apart.</summary>
+    /// <summary>
+    /// As <see cref="Words"/>, with one ASCII punctuation mark at a word's end, or else start, apart.
+    /// </summary>
     public void PunctuatedWords(ReadOnlySpan<char> text, List<int> symbols)
     {
         while (TryNext(ref text, out var word))

@@ -127,7 +127,8 @@ public sealed partial class BpeTokenizer
         }
     }
 
-    private Dictionary<ulong, (int Rank, int Id)> MergeTable(string file, IEnumerable<(string Left, string Right)> merges)
+    private Dictionary<ulong, (int Rank, int Id)> MergeTable(
+        string file, IEnumerable<(string Left, string Right)> merges)
     {
         var table = new Dictionary<ulong, (int Rank, int Id)>();
         var rank = 0;

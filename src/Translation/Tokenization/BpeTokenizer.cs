@@ -68,7 +68,9 @@ public sealed partial class BpeTokenizer
     /// Encodes text that somebody else wrote: no control token can come out, whatever is typed in it.
     /// </summary>
     /// <param name="text">Text of any length; an unpaired surrogate counts as U+FFFD.</param>
-    /// <returns>The token ids, equal to those of <see cref="Encode(string, bool)"/> where the text names no control token.</returns>
+    /// <returns>
+    /// The token ids, equal to those of <see cref="Encode(string, bool)"/> where the text names no control token.
+    /// </returns>
     public int[] EncodeText(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -113,7 +113,8 @@ public sealed class SignificanceTests
     {
         "BLEU" or "BLEU-CHAR" => new Bleu(new BleuOptions
         {
-            Tokenizer = set.EndsWith("ko", StringComparison.Ordinal) ? BleuTokenizer.Character : BleuTokenizer.Mteval13a,
+            Tokenizer = set.EndsWith("ko", StringComparison.Ordinal)
+                ? BleuTokenizer.Character : BleuTokenizer.Mteval13a,
         }),
         "CHRF2++" or "CHRF++" => Chrf.PlusPlus(),
         _ => new Chrf(),
@@ -131,6 +132,7 @@ public sealed class SignificanceTests
     private static void AssertClose(double expected, double? actual)
     {
         Assert.NotNull(actual);
-        Assert.True(Math.Abs(expected - actual.Value) <= 1e-4 * Math.Abs(expected), $"expected {expected}, got {actual}");
+        Assert.True(
+            Math.Abs(expected - actual.Value) <= 1e-4 * Math.Abs(expected), $"expected {expected}, got {actual}");
     }
 }

@@ -39,6 +39,20 @@ public sealed class SpeedTests
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(limitSeconds), $"{what} took {clock.Elapsed}");
     }
 
+    [Fact]
+    public void Encode_TenThousandSentences_TakesSeconds()
+    {
+        var tokenizer = Tokenization.TinyTokenizer.Train();
+        var sentences = Texts(3).Concat(Tokenization.TinyTokenizer.Sentences).ToArray();
+        tokenizer.Encode(sentences[0]);
+
+        var clock = Stopwatch.StartNew();
+        var tokens = sentences.Sum(sentence => (long)tokenizer.Encode(sentence).Length);
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{tokens / clock.Elapsed.TotalSeconds:N0} tokens a second");
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"{tokens} tokens took {clock.Elapsed}");
+    }
+
     private static string[] Texts(int seed)
     {
         var random = new Random(seed);

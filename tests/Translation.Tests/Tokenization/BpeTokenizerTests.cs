@@ -20,7 +20,8 @@ public sealed class BpeTokenizerTests
             Assert.Equal(ids, tokenizer.Encode(text, addBos: true));
             Assert.Equal(Ids(expected, "idsWithoutSpecial"), tokenizer.Encode(text));
             Assert.Equal(expected.GetProperty("decoded").GetString(), tokenizer.Decode(ids));
-            Assert.Equal(expected.GetProperty("decodedWithSpecial").GetString(), tokenizer.Decode(ids, skipSpecial: false));
+            Assert.Equal(
+                expected.GetProperty("decodedWithSpecial").GetString(), tokenizer.Decode(ids, skipSpecial: false));
         }
 
         Assert.True(lines.Length > 1000, $"only {lines.Length} lines were compared");

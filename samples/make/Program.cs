@@ -1,0 +1,21 @@
+using Workflows.Samples;
+
+return args switch
+{
+    ["corpus", ..] => CorpusCommand.Run(SampleFolder.Find()),
+    ["tokenizer", ..] => TokenizerCommand.Run(SampleFolder.Find()),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("""
+        Makes the samples of this repository again, always the same.
+
+          corpus      writes ko-en.train.tsv, ko-en.test.tsv and general.tsv from the grammar
+          tokenizer   trains tiny-gemma3/tokenizer.json on them
+
+        Example: dotnet run -c Release --project samples/make -- corpus
+        """);
+    return 2;
+}
