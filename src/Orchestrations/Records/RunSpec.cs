@@ -18,6 +18,10 @@ public sealed record RunSpec
     /// <summary>The checkpoint to start from: a Hugging Face folder, as a path or a file:// URI.</summary>
     public required string Model { get; init; }
 
+    /// <summary>How a translation is asked for: <c>translategemma</c>, the wording of that model's card, or
+    /// <c>brief</c>, one short line for small models.</summary>
+    public string Prompt { get; init; } = "translategemma";
+
     /// <summary>The corpus.</summary>
     public required DataSpec Data { get; init; }
 

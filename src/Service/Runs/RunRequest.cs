@@ -21,6 +21,9 @@ public sealed record RunRequest
     /// <summary>Folder of the checkpoint to start from.</summary>
     public string? Model { get; init; }
 
+    /// <summary><c>translategemma</c> or <c>brief</c>.</summary>
+    public string? Prompt { get; init; }
+
     /// <summary>The corpus.</summary>
     public DataRequest? Data { get; init; }
 

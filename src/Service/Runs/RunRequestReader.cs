@@ -52,6 +52,8 @@ public static partial class RunRequestReader
             "Name the Google Cloud project that pays, or add \"rehearsal\": {}.");
         check.That(request.Direction is null or "ko-en" or "en-ko", "direction",
             $"'{request.Direction}' is not a direction.", "Use \"ko-en\" or \"en-ko\".");
+        check.That(request.Prompt is null or "translategemma" or "brief", "prompt",
+            $"'{request.Prompt}' is not a prompt.", "Use \"translategemma\" or \"brief\".");
         var model = check.Folder(request.Model, "model", "config.json", "tokenizer.json");
         check.That(request.Data is not null, "data", "There is no corpus.", "Add \"data\": {\"train\": \"pairs.tsv\"}.");
         var train = check.Pairs(request.Data?.Train, "data.train", isNeeded: request.Data is not null);
@@ -84,6 +86,7 @@ public static partial class RunRequestReader
             Project = isRehearsal ? $"rehearsal-{id}" : request.Project!,
             Direction = request.Direction ?? "ko-en",
             Model = model,
+            Prompt = request.Prompt ?? "translategemma",
             Data = new DataSpec { Train = train!, Test = test, TestFraction = fraction, MaxTestPairs = maxTest },
             Tpu = new TpuSpec
             {

@@ -177,6 +177,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
                 MaxLength = training.MaxLength,
                 CheckpointEverySteps = training.CheckpointEverySteps,
                 Seed = training.Seed,
+                PromptStyle = spec.Prompt,
             };
         }
         else
@@ -187,6 +188,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
                 Direction = spec.Direction,
                 MaxNewTokens = spec.Evaluation.MaxNewTokens,
                 BatchSize = spec.Evaluation.BatchSize,
+                PromptStyle = spec.Prompt,
                 Models =
                 {
                     new TranslateJob.Types.Model

@@ -3,6 +3,9 @@ using System.Text.Json;
 using Workflows.Translation;
 using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Tensors;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
@@ -11,6 +14,7 @@ namespace Workflows.TpuWorker.Host;
 internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progress> report)
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
+    private static readonly int Threads = Math.Max(1, Environment.ProcessorCount);
     private long _lastReport;
 
     public async Task<JobEnded> RunAsync(Job job, CancellationToken stop)
@@ -47,21 +51,7 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
     private TrainResult Train(TrainJob job, CancellationToken stop)
     {
         var tokenizer = BpeTokenizer.Load(Path.Combine(job.ModelDirectory, "tokenizer.json"));
-        var examples = new List<TrainingExample>();
-        var tooLong = 0;
-        foreach (var pair in ReadPairs(job.PairsFile))
-        {
-            var example = Prompts.Example(tokenizer, pair, job.Direction);
-            if (example.Tokens.Length > job.MaxLength)
-            {
-                tooLong++;
-            }
-            else
-            {
-                examples.Add(example);
-            }
-        }
-
+        var prompts = new Prompts(tokenizer, job.Direction, job.PromptStyle);
         var options = new FineTuneOptions
         {
             Steps = job.Steps,
@@ -71,15 +61,19 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
             WeightDecay = job.WeightDecay,
             MaxLength = job.MaxLength,
             CheckpointEverySteps = job.CheckpointEverySteps,
-            Seed = job.Seed,
+            Threads = Threads,
+            Seed = (ulong)(uint)job.Seed,
         };
         var begun = clock.GetTimestamp();
         var checkpointStep = 0;
-        using var tuner = new FineTuner(Gemma3Checkpoint.Load(job.ModelDirectory), options, examples);
+        var meter = new TrainingMeter(clock);
+        using var tuner = new FineTuner(
+            Gemma3Checkpoint.Load(job.ModelDirectory), options, [.. ReadPairs(job.PairsFile).Select(prompts.Example)]);
         var result = tuner.Run(
             job.CheckpointDirectory,
             step =>
             {
+                meter.Count(step);
                 checkpointStep = step.CheckpointPath is null ? checkpointStep : step.Step;
                 var isDue = step.Step == 1 || step.Step == step.Steps || step.CheckpointPath is not null;
                 Report(isDue, new Progress
@@ -91,24 +85,24 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
                     LearningRate = step.LearningRate,
                     GradientNorm = step.GradientNorm,
                     Tokens = step.Tokens,
-                    TokensPerSecond = step.TokensPerSecond,
+                    TokensPerSecond = meter.TokensPerSecond,
                     CheckpointStep = checkpointStep,
                     Detail = "training",
                 });
             },
             stop);
 
-        tuner.Model.Save(job.OutputDirectory);
+        tuner.CreateCheckpoint().Save(job.OutputDirectory);
         return new TrainResult
         {
             Steps = result.Steps,
             ResumedFromStep = result.ResumedFromStep,
             Tokens = result.Tokens,
-            TokensPerSecond = result.TokensPerSecond,
+            TokensPerSecond = meter.TokensPerSecond,
             FirstLoss = result.FirstLoss,
-            FinalLoss = result.FinalLoss,
+            FinalLoss = meter.RecentLoss ?? result.FinalLoss,
             Seconds = clock.GetElapsedTime(begun).TotalSeconds,
-            TooLong = tooLong,
+            TooLong = result.SkippedExamples,
         };
     }
 
@@ -129,15 +123,16 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
             }
 
             var tokenizer = BpeTokenizer.Load(Path.Combine(model.Directory, "tokenizer.json"));
-            using var decoder = new GreedyDecoder(Gemma3Checkpoint.Load(model.Directory));
+            var prompts = new Prompts(tokenizer, job.Direction, job.PromptStyle);
+            using var decoder = new GreedyDecoder(Gemma3Checkpoint.Load(model.Directory), Threads);
             var before = done;
             var outputs = decoder.Generate(
-                [.. pairs.Select(pair => Prompts.Prompt(tokenizer, pair, job.Direction))],
+                [.. pairs.Select(prompts.Prompt)],
                 new DecodeOptions
                 {
                     MaxNewTokens = job.MaxNewTokens,
                     BatchSize = job.BatchSize,
-                    StopTokens = Prompts.StopTokens(tokenizer),
+                    StopTokens = prompts.StopTokens,
                 },
                 finished =>
                 {
@@ -155,7 +150,7 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
                 stop);
             done = before + pairs.Count;
             tokens += outputs.Sum(output => output.Length);
-            WriteWhole(model.OutputFile, outputs.Select(output => Prompts.Answer(tokenizer, output)));
+            WriteWhole(model.OutputFile, outputs.Select(prompts.Answer));
         }
 
         return new JobEnded { JobId = jobId, Succeeded = true };
