@@ -1,0 +1,19 @@
+using Workflows.DurableTask.Protocol;
+
+namespace Workflows.DurableTask.Sidecar.Core;
+
+/// <summary>What an episode wants done to other orchestrations, in the same transaction.</summary>
+internal abstract record Command
+{
+    /// <summary>Start a child; if that is impossible, the parent gets a failure for the task.</summary>
+    public sealed record StartChild(int TaskId, string InstanceId, ExecutionStartedEvent Started) : Command;
+
+    /// <summary>Put a message into the inbox of an orchestration; an unknown or ended one drops it.</summary>
+    public sealed record Deliver(string InstanceId, HistoryEvent Message) : Command;
+
+    /// <summary>Tell the parent how its child ended, if it still waits.</summary>
+    public sealed record TellParent(ParentInstanceInfo Parent, HistoryEvent Message) : Command;
+
+    /// <summary>Terminate a child and, with it, its children.</summary>
+    public sealed record TerminateChild(string InstanceId, string? Reason) : Command;
+}

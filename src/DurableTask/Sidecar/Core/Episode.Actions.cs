@@ -1,0 +1,150 @@
+using Workflows.DurableTask.Protocol;
+using ActionCase = Workflows.DurableTask.Protocol.OrchestratorAction.OrchestratorActionTypeOneofCase;
+
+namespace Workflows.DurableTask.Sidecar.Core;
+
+internal sealed partial class Episode
+{
+    private void Add(OrchestratorAction action, OrchestrationStatus? end)
+    {
+        switch (action.OrchestratorActionTypeCase)
+        {
+            // An ending instance starts no new work; nobody would hear of it.
+            case ActionCase.ScheduleTask when end is null:
+                AddActivity(action);
+                break;
+            case ActionCase.CreateTimer when end is null:
+                Record(action.Id, new HistoryEvent { TimerCreated = new() { FireAt = action.CreateTimer.FireAt ?? _now } });
+                break;
+            case ActionCase.CreateSubOrchestration:
+                AddChild(action, end);
+                break;
+            case ActionCase.SendEvent:
+                AddEvent(action);
+                break;
+            case ActionCase.TerminateOrchestration:
+                TerminateOrchestrationAction terminate = action.TerminateOrchestration;
+                _commands.Add(new Command.Deliver(
+                    terminate.InstanceId, Messages.Terminated(terminate.Reason, terminate.Recurse, _now)));
+                break;
+        }
+    }
+
+    private void AddActivity(OrchestratorAction action)
+    {
+        ScheduleTaskAction task = action.ScheduleTask;
+        var scheduled = new TaskScheduledEvent
+        {
+            Name = task.Name,
+            Version = task.Version,
+            Input = task.Input,
+            ParentTraceContext = task.ParentTraceContext,
+        };
+        scheduled.Tags.Add(task.Tags);
+        Record(action.Id, new HistoryEvent { TaskScheduled = scheduled });
+    }
+
+    private void AddChild(OrchestratorAction action, OrchestrationStatus? end)
+    {
+        CreateSubOrchestrationAction child = action.CreateSubOrchestration;
+        bool isWanted = end is null or OrchestrationStatus.Completed or OrchestrationStatus.ContinuedAsNew
+            || Messages.IsFireAndForget(child.Tags);
+        if (!isWanted)
+        {
+            return;
+        }
+
+        string id = child.InstanceId.Length > 0 ? child.InstanceId : $"{_state.Id}:{_state.ExecutionId}:{action.Id}";
+        var created = new SubOrchestrationInstanceCreatedEvent
+        {
+            InstanceId = id,
+            Name = child.Name,
+            Version = child.Version,
+            Input = child.Input,
+            ParentTraceContext = child.ParentTraceContext,
+        };
+        created.Tags.Add(child.Tags);
+        Record(action.Id, new HistoryEvent { SubOrchestrationInstanceCreated = created });
+
+        var started = new ExecutionStartedEvent
+        {
+            Name = child.Name,
+            Version = child.Version,
+            Input = child.Input,
+            ParentTraceContext = child.ParentTraceContext,
+            ParentInstance = new()
+            {
+                TaskScheduledId = action.Id,
+                Name = _state.Started.Name,
+                Version = _state.Started.Version,
+                OrchestrationInstance = new() { InstanceId = _state.Id, ExecutionId = _state.ExecutionId },
+            },
+        };
+        started.Tags.Add(_state.Started.Tags);
+        foreach ((string key, string value) in child.Tags)
+        {
+            started.Tags[key] = value;
+        }
+
+        // A mark of the parent itself, not of its descendants.
+        if (!Messages.IsFireAndForget(child.Tags))
+        {
+            started.Tags.Remove("FireAndForget");
+        }
+
+        _commands.Add(new Command.StartChild(action.Id, id, started));
+    }
+
+    private void AddEvent(OrchestratorAction action)
+    {
+        SendEventAction send = action.SendEvent;
+        string target = send.Instance?.InstanceId ?? string.Empty;
+        Record(action.Id, new HistoryEvent
+        {
+            EventSent = new() { InstanceId = target, Name = send.Name, Input = send.Data },
+        });
+        HistoryEvent message = Messages.Raised(send.Name, send.Data, _now);
+        if (target == _state.Id)
+        {
+            _toSelf.Add(message);
+        }
+        else
+        {
+            _commands.Add(new Command.Deliver(target, message));
+        }
+    }
+
+    private void Record(int id, HistoryEvent item)
+    {
+        item.EventId = id;
+        item.Timestamp = _now;
+        _events.Add(item);
+    }
+
+    // Dropping a message to an entity would leave its sender waiting for ever, so the sender fails at once.
+    private OrchestratorAction? UnsupportedAction()
+    {
+        foreach (OrchestratorAction action in _report.Actions)
+        {
+            bool isEntity = action.OrchestratorActionTypeCase == ActionCase.SendEntityMessage
+                || action.SendEvent?.Instance?.InstanceId.StartsWith('@') == true;
+            if (isEntity || action.OrchestratorActionTypeCase == ActionCase.RewindOrchestration)
+            {
+                string what = isEntity ? "durable entities" : "rewinding from within an orchestration";
+                string message = $"Orchestration '{_state.Id}' uses {what}, which this engine does not support.";
+                return new OrchestratorAction
+                {
+                    Id = action.Id,
+                    CompleteOrchestration = new()
+                    {
+                        OrchestrationStatus = OrchestrationStatus.Failed,
+                        Result = message,
+                        FailureDetails = Messages.Failure("System.NotSupportedException", message),
+                    },
+                };
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,35 @@
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>An instance in memory: its durable state, and what dies with the process.</summary>
+internal sealed class InstanceSlot(long key, InstanceState state, long nextSequence)
+{
+    public long Key { get; } = key;
+
+    public InstanceState State { get; } = state;
+
+    /// <summary>The sequence number of the next log record.</summary>
+    public long NextSequence { get; set; } = nextSequence;
+
+    /// <summary>The episode that a worker has.</summary>
+    public Work? Episode { get; set; }
+
+    /// <summary>The activities that workers have, by task id.</summary>
+    public Dictionary<int, Work> Activities { get; } = [];
+
+    /// <summary>Whether an episode waits for a worker.</summary>
+    public bool IsQueued { get; set; }
+
+    /// <summary>Whether the instance was removed, or replaced by another of its id.</summary>
+    public bool IsGone { get; set; }
+
+    /// <summary>How often in a row an episode was handed out without a result.</summary>
+    public int FailedEpisodes { get; set; }
+
+    public List<Waiter> Waiters { get; } = [];
+}
+
+/// <summary>A client's wait for a status.</summary>
+internal sealed record Waiter(
+    bool ForCompletion, bool WithData, TaskCompletionSource<Workflows.DurableTask.Protocol.GetInstanceResponse> Result);

@@ -1,0 +1,146 @@
+using Grpc.Core;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>Takes results from workers. An unknown token is answered NotFound: workers then forget the item at once.</summary>
+internal sealed partial class TaskHubEngine
+{
+    public Task<CompleteTaskResponse> CompleteEpisodeAsync(string hub, OrchestratorResponse response) =>
+        AskAsync<CompleteTaskResponse>(answer =>
+        {
+            Work work = Find(hub, response.CompletionToken, () =>
+                _live.GetValueOrDefault((hub, response.InstanceId))?.Episode);
+            if (response.IsPartial)
+            {
+                work.Parts.Add(response);
+                answer.TrySetResult(new());
+                return;
+            }
+
+            End(work);
+            EpisodeOutcome outcome;
+            try
+            {
+                outcome = Episode.Decide(work.Slot.State, Report(work, response), Guid.NewGuid().ToString("N"), Now());
+            }
+            catch (Exception error) when (error is not RpcException)
+            {
+                // Nothing is changed yet. A report that cannot be applied is refused; the episode is offered again.
+                Log.ResultRefused(_logger, error, work.Slot.State.Id);
+                TakeBackLater(work);
+                throw Refuse(StatusCode.FailedPrecondition, $"The result cannot be applied: {error.Message}");
+            }
+
+            Apply(work.Slot, outcome);
+            Answer(answer, new());
+        });
+
+    public Task<CompleteTaskResponse> CompleteActivityAsync(string hub, ActivityResponse response) =>
+        AskAsync<CompleteTaskResponse>(answer =>
+        {
+            Work work = Find(hub, response.CompletionToken, () =>
+                _live.GetValueOrDefault((hub, response.InstanceId))?.Activities.GetValueOrDefault(response.TaskId));
+            End(work);
+            int taskId = work.TaskId ?? throw Refuse(
+                StatusCode.InvalidArgument, "The token is that of an episode, not of an activity.");
+            HistoryEvent message;
+            if (response.FailureDetails is { } failure)
+            {
+                message = Messages.ActivityFailed(taskId, failure, Now());
+            }
+            else
+            {
+                message = new HistoryEvent
+                {
+                    EventId = -1,
+                    Timestamp = Now(),
+                    TaskCompleted = new() { TaskScheduledId = taskId, Result = response.Result },
+                };
+            }
+
+            if (message.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024)
+            {
+                FailActivity(work.Slot, taskId, $"its result is larger than {_options.MaxPayloadBytes} bytes");
+            }
+            else
+            {
+                Deliver(work.Slot.State.Hub, work.Slot.State.Id, message);
+            }
+
+            Answer(answer, new());
+        });
+
+    /// <summary>Hands an item back. An unknown token is fine: the item is already back.</summary>
+    public Task<bool> AbandonAsync(string hub, string token) => AskAsync<bool>(answer =>
+    {
+        bool isKnown = _handedOut.TryGetValue(token, out Work? work) && work.Slot.State.Hub == hub;
+        if (isKnown)
+        {
+            // An abandoned item was refused for a reason, so another worker, or a later time, is needed.
+            TakeBackLater(work!);
+        }
+
+        answer.TrySetResult(isKnown);
+    });
+
+    private Work Find(string hub, string token, Func<Work?> byInstance)
+    {
+        // Some workers know no tokens; theirs are matched by instance and task.
+        Work? work = token.Length == 0 ? byInstance() : _handedOut.GetValueOrDefault(token);
+        if (work is null || work.Slot.State.Hub != hub)
+        {
+            throw Refuse(StatusCode.NotFound, "The work item is unknown: it was completed, taken back or replaced.");
+        }
+
+        if (work.IsStale)
+        {
+            End(work);
+            throw Refuse(StatusCode.NotFound, "The result is not wanted: the orchestration has moved on.");
+        }
+
+        return work;
+    }
+
+    private static EpisodeReport Report(Work work, OrchestratorResponse last)
+    {
+        List<OrchestratorAction> actions =
+            [.. work.Parts.OrderBy(part => part.ChunkIndex ?? 0).SelectMany(part => part.Actions), .. last.Actions];
+        return new EpisodeReport(
+            work.Consumed,
+            work.StartedAt,
+            actions,
+            last.CustomStatus,
+            work.Parts.Count > 0 ? work.Parts[0].OrchestrationTraceContext : last.OrchestrationTraceContext);
+    }
+
+    private void TakeBackLater(Work work)
+    {
+        if (_handedOut.ContainsKey(work.Token))
+        {
+            bool isStale = work.IsStale;
+            End(work);
+            if (isStale)
+            {
+                return;
+            }
+        }
+
+        TimeSpan delay = TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * Math.Pow(2, Math.Min(work.Attempt, 16))));
+        if (work.Attempt > QuickAttempts)
+        {
+            Log.ItemReturned(_logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
+        }
+
+        At(_time.GetUtcNow() + delay, () => Requeue(work));
+    }
+
+    private void FailActivity(InstanceSlot slot, int taskId, string reason) => Deliver(
+        slot.State.Hub,
+        slot.State.Id,
+        Messages.ActivityFailed(
+            taskId, Messages.Failure("PayloadTooLarge", $"The activity cannot be carried: {reason}."), Now()));
+
+    private static RpcException Refuse(StatusCode code, string message) => new(new Status(code, message));
+}

@@ -1,0 +1,296 @@
+using System.Security.Cryptography;
+using Google.Protobuf.WellKnownTypes;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>Hands work items to workers: by route, in turn over the connections that take it and have room.</summary>
+internal sealed partial class TaskHubEngine
+{
+    private const int InboxBytesInEpisode = 1024 * 1024;
+    private const int QuickAttempts = 3;
+
+    private readonly Dictionary<(string Hub, bool IsActivity, string Name, string Version), Route> _routes = [];
+    private readonly Queue<Route> _active = new();
+    private readonly List<WorkerSession> _sessions = [];
+    private readonly Dictionary<string, Work> _handedOut = [];
+    private int _nextSession;
+    private int _sessionCount;
+
+    /// <summary>Connects a worker. Its items end when the engine stops.</summary>
+    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) => AskAsync<WorkerSession>(answer =>
+    {
+        var session = new WorkerSession(hub, request, _options.DefaultConcurrency);
+        _sessions.Add(session);
+        Log.WorkerConnected(_logger, ++_sessionCount, hub);
+        answer.TrySetResult(session);
+    });
+
+    /// <summary>Takes back at once what a worker had when its connection ended.</summary>
+    public void Disconnect(WorkerSession session) => Post(() =>
+    {
+        if (!_sessions.Remove(session))
+        {
+            return;
+        }
+
+        session.Items.Writer.TryComplete();
+        Log.WorkerGone(_logger, _sessionCount, session.Outstanding.Count);
+        foreach (Work work in session.Outstanding.ToList())
+        {
+            TakeBack(work);
+        }
+    });
+
+    private void QueueEpisode(InstanceSlot slot, int attempt)
+    {
+        InstanceState state = slot.State;
+        if (slot.IsQueued || slot.IsGone || slot.Episode is not null || state.IsTerminal || state.Inbox.Count == 0)
+        {
+            return;
+        }
+
+        if (state.IsPending && state.StartAt is { } startAt && startAt > Now())
+        {
+            ArmStart(slot, startAt);
+            return;
+        }
+
+        slot.IsQueued = true;
+        Enqueue(
+            state.Hub, false, state.Started.Name, state.Started.Version,
+            new ReadyItem(slot, state.ExecutionId, null, attempt));
+    }
+
+    private void QueueActivity(InstanceSlot slot, int taskId, int attempt)
+    {
+        if (slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
+        {
+            Enqueue(
+                slot.State.Hub, true, scheduled.TaskScheduled.Name, scheduled.TaskScheduled.Version,
+                new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt));
+        }
+    }
+
+    private void Enqueue(string hub, bool isActivity, string name, string? version, ReadyItem item)
+    {
+        var key = (hub, isActivity, name, version ?? string.Empty);
+        if (!_routes.TryGetValue(key, out Route? route))
+        {
+            _routes[key] = route = new Route(hub, isActivity, name, version ?? string.Empty);
+        }
+
+        route.Items.Enqueue(item);
+        if (!route.IsActive)
+        {
+            route.IsActive = true;
+            _active.Enqueue(route);
+        }
+    }
+
+    /// <summary>Hands out what can be handed out. Routes and connections take turns.</summary>
+    private void Pump()
+    {
+        int idle = 0;
+        while (!_isStopping && idle < _active.Count)
+        {
+            Route route = _active.Dequeue();
+            if (NextSession(route) is not { } session)
+            {
+                _active.Enqueue(route);
+                idle++;
+                continue;
+            }
+
+            idle = 0;
+            HandOut(route.Items.Dequeue(), session);
+            route.IsActive = route.Items.Count > 0;
+            if (route.IsActive)
+            {
+                _active.Enqueue(route);
+            }
+        }
+    }
+
+    private WorkerSession? NextSession(Route route)
+    {
+        for (int count = 0; count < _sessions.Count; count++)
+        {
+            WorkerSession session = _sessions[_nextSession++ % _sessions.Count];
+            if (session.CanTake(route))
+            {
+                return session;
+            }
+        }
+
+        return null;
+    }
+
+    private void HandOut(ReadyItem item, WorkerSession session)
+    {
+        InstanceSlot slot = item.Slot;
+        if (item.TaskId is { } taskId)
+        {
+            if (!slot.IsGone && slot.State.ExecutionId == item.ExecutionId && !slot.Activities.ContainsKey(taskId)
+                && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
+            {
+                HandOutActivity(item, scheduled, session);
+            }
+
+            return;
+        }
+
+        slot.IsQueued = false;
+        if (!slot.IsGone && slot.Episode is null && !slot.State.IsTerminal && slot.State.Inbox.Count > 0)
+        {
+            HandOutEpisode(item, session);
+        }
+    }
+
+    private void HandOutActivity(ReadyItem item, HistoryEvent scheduled, WorkerSession session)
+    {
+        InstanceSlot slot = item.Slot;
+        TaskScheduledEvent task = scheduled.TaskScheduled;
+        if (scheduled.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024)
+        {
+            FailActivity(slot, scheduled.EventId, $"its input is larger than {_options.MaxPayloadBytes} bytes");
+            return;
+        }
+
+        var request = new ActivityRequest
+        {
+            Name = task.Name,
+            Version = task.Version,
+            Input = task.Input,
+            TaskId = scheduled.EventId,
+            ParentTraceContext = task.ParentTraceContext,
+            OrchestrationInstance = new() { InstanceId = slot.State.Id, ExecutionId = slot.State.ExecutionId },
+        };
+        request.Tags.Add(task.Tags);
+        var work = new Work(NewToken(), slot, scheduled.EventId, session, item.Attempt + 1);
+        slot.Activities[scheduled.EventId] = work;
+        session.FreeActivities--;
+        Send(work, new WorkItem { ActivityRequest = request });
+    }
+
+    private void HandOutEpisode(ReadyItem item, WorkerSession session)
+    {
+        InstanceSlot slot = item.Slot;
+        InstanceState state = slot.State;
+        Timestamp now = Now();
+        Timestamp startedAt = state.Updated > now ? state.Updated : now;
+        var request = new OrchestratorRequest
+        {
+            InstanceId = state.Id,
+            ExecutionId = state.ExecutionId,
+            OrchestrationTraceContext = state.Trace,
+        };
+        if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
+        {
+            request.RequiresHistoryStreaming = true;
+        }
+        else
+        {
+            request.PastEvents.AddRange(state.History);
+        }
+
+        request.NewEvents.Add(new HistoryEvent { EventId = -1, Timestamp = startedAt, OrchestratorStarted = new() });
+        long bytes = 0;
+        int consumed = 0;
+        foreach (HistoryEvent message in state.Inbox)
+        {
+            bytes += message.CalculateSize();
+            if (consumed > 0 && bytes > InboxBytesInEpisode)
+            {
+                break;
+            }
+
+            request.NewEvents.Add(message);
+            consumed++;
+        }
+
+        slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
+        {
+            Consumed = consumed,
+            StartedAt = startedAt,
+            HandedOutAt = _time.GetUtcNow(),
+        };
+        session.FreeEpisodes--;
+        Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
+    }
+
+    private void Send(Work work, WorkItem item)
+    {
+        item.CompletionToken = work.Token;
+        _handedOut.Add(work.Token, work);
+        work.Session.Outstanding.Add(work);
+        work.Session.Items.Writer.TryWrite(item);
+        ArmLeases();
+    }
+
+    // Random, so that no token of an earlier process, or of another instance, can be valid by chance or by guess.
+    private static string NewToken() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    /// <summary>Ends a hand-out: its token is no longer valid and its place is free.</summary>
+    private void End(Work work)
+    {
+        _handedOut.Remove(work.Token);
+        work.Session.Outstanding.Remove(work);
+        if (work.TaskId is { } taskId)
+        {
+            work.Session.FreeActivities++;
+            if (!work.IsStale)
+            {
+                work.Slot.Activities.Remove(taskId);
+            }
+        }
+        else
+        {
+            work.Session.FreeEpisodes++;
+            if (!work.IsStale)
+            {
+                work.Slot.Episode = null;
+            }
+        }
+    }
+
+    /// <summary>Puts an item back without a result: at first at once, then with growing delay.</summary>
+    private void TakeBack(Work work)
+    {
+        bool isWanted = !work.IsStale;
+        End(work);
+        if (!isWanted)
+        {
+            return;
+        }
+
+        if (work.Attempt <= QuickAttempts)
+        {
+            Requeue(work);
+            return;
+        }
+
+        TimeSpan delay = TimeSpan.FromMilliseconds(
+            Math.Min(30_000, 100 * Math.Pow(2, Math.Min(work.Attempt - QuickAttempts, 16))));
+        Log.ItemReturned(_logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
+        At(_time.GetUtcNow() + delay, () => Requeue(work));
+    }
+
+    private void Requeue(Work work)
+    {
+        if (work.ExecutionId != work.Slot.State.ExecutionId)
+        {
+            return;
+        }
+
+        if (work.TaskId is { } taskId)
+        {
+            QueueActivity(work.Slot, taskId, work.Attempt);
+        }
+        else
+        {
+            QueueEpisode(work.Slot, work.Attempt);
+        }
+    }
+}

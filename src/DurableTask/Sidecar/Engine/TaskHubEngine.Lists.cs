@@ -1,0 +1,194 @@
+using Grpc.Core;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Storage;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>What clients ask for many instances. Pages are read beside the engine and corrected by what it has in memory.</summary>
+internal sealed partial class TaskHubEngine
+{
+    private const int MostInPage = 1000;
+    private const int DefaultPage = 100;
+
+    public async Task<QueryInstancesResponse> QueryAsync(string hub, InstanceQuery query)
+    {
+        var response = new QueryInstancesResponse();
+        if (query.TaskHubNames.Count > 0 && !query.TaskHubNames.Contains(hub))
+        {
+            return response;
+        }
+
+        int count = PageSize(query.MaxInstanceCount);
+        IReadOnlyList<StoredInstance> rows = _store.Query(new InstanceFilter(
+            hub,
+            query.RuntimeStatus,
+            query.CreatedTimeFrom?.ToDateTimeOffset().UtcTicks,
+            query.CreatedTimeTo?.ToDateTimeOffset().UtcTicks,
+            null,
+            null,
+            NullIfEmpty(query.InstanceIdPrefix),
+            NullIfEmpty(query.ContinuationToken),
+            count + 1));
+        List<StoredInstance> page = [.. rows.Take(count)];
+        IReadOnlyDictionary<string, OrchestrationState> live = await SnapshotsAsync(
+            hub, page.ConvertAll(row => row.Id), query.FetchInputsAndOutputs);
+        foreach (StoredInstance row in page)
+        {
+            OrchestrationState state = live.TryGetValue(row.Id, out OrchestrationState? current)
+                ? current
+                : Visible(row.Summary, query.FetchInputsAndOutputs);
+            if (query.RuntimeStatus.Count == 0 || query.RuntimeStatus.Contains(state.OrchestrationStatus))
+            {
+                response.OrchestrationState.Add(state);
+            }
+        }
+
+        // Never an empty text: clients would ask for the first page again, for ever.
+        response.ContinuationToken = rows.Count > count ? page[^1].Id : null;
+        return response;
+    }
+
+    public ListInstanceIdsResponse ListIds(string hub, ListInstanceIdsRequest request)
+    {
+        int count = PageSize(request.PageSize);
+        IReadOnlyList<StoredInstance> rows = _store.Query(new InstanceFilter(
+            hub,
+            request.RuntimeStatus,
+            null,
+            null,
+            request.CompletedTimeFrom?.ToDateTimeOffset().UtcTicks,
+            request.CompletedTimeTo?.ToDateTimeOffset().UtcTicks,
+            null,
+            NullIfEmpty(request.LastInstanceKey),
+            count + 1));
+        var response = new ListInstanceIdsResponse();
+        response.InstanceIds.AddRange(rows.Take(count).Select(row => row.Id));
+        response.LastInstanceKey = rows.Count > count ? response.InstanceIds[^1] : null;
+        return response;
+    }
+
+    public async Task<PurgeInstancesResponse> PurgeAsync(string hub, PurgeInstancesRequest request)
+    {
+        switch (request.RequestCase)
+        {
+            case PurgeInstancesRequest.RequestOneofCase.InstanceId:
+                return Purged(await PurgeAsync(hub, [request.InstanceId], request.Recursive, mustBeTerminal: true));
+            case PurgeInstancesRequest.RequestOneofCase.InstanceBatch when request.InstanceBatch.InstanceIds.Count > 500:
+                throw Refuse(StatusCode.InvalidArgument, "A batch may name 500 instances at most.");
+            case PurgeInstancesRequest.RequestOneofCase.InstanceBatch:
+                return Purged(await PurgeAsync(
+                    hub, request.InstanceBatch.InstanceIds, request.Recursive, mustBeTerminal: false));
+            case PurgeInstancesRequest.RequestOneofCase.PurgeInstanceFilter:
+                return await PurgeAsync(hub, request.PurgeInstanceFilter, request.Recursive);
+            default:
+                throw Refuse(StatusCode.InvalidArgument, "The request does not say what to purge.");
+        }
+    }
+
+    /// <summary>The history of an ended instance; null when there is none.</summary>
+    public IReadOnlyList<HistoryEvent>? StoredHistory(string hub, string id) =>
+        _store.Find(hub, id) is { } row ? _store.LoadState(row)?.History : null;
+
+    private static PurgeInstancesResponse Purged(int count, bool isComplete = true) =>
+        new() { DeletedInstanceCount = count, IsComplete = isComplete };
+
+    private async Task<PurgeInstancesResponse> PurgeAsync(string hub, PurgeInstanceFilter filter, bool recursive)
+    {
+        long started = _time.GetTimestamp();
+        TimeSpan? limit = filter.Timeout?.ToTimeSpan();
+        OrchestrationStatus[] terminal =
+        [
+            OrchestrationStatus.Completed, OrchestrationStatus.Failed,
+            OrchestrationStatus.Terminated, OrchestrationStatus.Canceled,
+        ];
+        OrchestrationStatus[] statuses = filter.RuntimeStatus.Count == 0
+            ? terminal
+            : [.. filter.RuntimeStatus.Intersect(terminal)];
+        if (statuses.Length == 0)
+        {
+            return Purged(0);
+        }
+
+        int purged = 0;
+        string? after = null;
+        while (true)
+        {
+            IReadOnlyList<StoredInstance> rows = _store.Query(new InstanceFilter(
+                hub,
+                statuses,
+                filter.CreatedTimeFrom?.ToDateTimeOffset().UtcTicks,
+                filter.CreatedTimeTo?.ToDateTimeOffset().UtcTicks,
+                null,
+                null,
+                null,
+                after,
+                500));
+            if (rows.Count == 0)
+            {
+                return Purged(purged);
+            }
+
+            purged += await PurgeAsync(hub, [.. rows.Select(row => row.Id)], recursive, mustBeTerminal: false);
+            after = rows[^1].Id;
+            if (limit is not null && limit > TimeSpan.Zero && _time.GetElapsedTime(started) > limit)
+            {
+                return Purged(purged, isComplete: false);
+            }
+        }
+    }
+
+    private Task<int> PurgeAsync(string hub, ICollection<string> ids, bool recursive, bool mustBeTerminal) =>
+        AskAsync<int>(answer =>
+        {
+            if (mustBeTerminal && FindRunning(hub, ids.First()) is not null)
+            {
+                throw Refuse(
+                    StatusCode.FailedPrecondition, $"Orchestration '{ids.First()}' has not ended; only ended ones can be purged.");
+            }
+
+            int count = 0;
+            var seen = new HashSet<string>();
+            var next = new Queue<string>(ids);
+            while (next.TryDequeue(out string? id))
+            {
+                if (!seen.Add(id) || FindRunning(hub, id) is not null
+                    || Stored(hub, new() { InstanceId = id }) is null)
+                {
+                    continue;
+                }
+
+                if (recursive)
+                {
+                    foreach (StoredInstance child in _store.Children(hub, id))
+                    {
+                        next.Enqueue(child.Id);
+                    }
+                }
+
+                Remove(hub, id);
+                count++;
+            }
+
+            Answer(answer, count);
+        });
+
+    private Task<IReadOnlyDictionary<string, OrchestrationState>> SnapshotsAsync(
+        string hub, List<string> ids, bool withData) =>
+        AskAsync<IReadOnlyDictionary<string, OrchestrationState>>(answer =>
+        {
+            var found = new Dictionary<string, OrchestrationState>();
+            foreach (string id in ids)
+            {
+                if (_live.TryGetValue((hub, id), out InstanceSlot? slot))
+                {
+                    found[id] = slot.State.Snapshot(withData);
+                }
+            }
+
+            Answer(answer, found);
+        });
+
+    private static int PageSize(int asked) => asked <= 0 ? DefaultPage : Math.Min(asked, MostInPage);
+
+    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
+}

@@ -1,0 +1,33 @@
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+internal sealed partial class TaskHubEngine
+{
+    private static partial class Log
+    {
+        [LoggerMessage(1000, LogLevel.Information, "The engine has taken up {Count} unfinished orchestrations.")]
+        public static partial void Recovered(ILogger logger, int count);
+
+        [LoggerMessage(1001, LogLevel.Critical, "The engine failed and stops; the store is consistent.")]
+        public static partial void EngineFailed(ILogger logger, Exception error);
+
+        [LoggerMessage(1002, LogLevel.Information, "Worker {Session} connected to task hub '{Hub}'.")]
+        public static partial void WorkerConnected(ILogger logger, int session, string hub);
+
+        [LoggerMessage(1003, LogLevel.Information,
+            "Worker {Session} is gone; {Count} work items go to other workers.")]
+        public static partial void WorkerGone(ILogger logger, int session, int count);
+
+        [LoggerMessage(1004, LogLevel.Warning,
+            "A work item of '{InstanceId}' was handed out {Attempt} times without a result; next in {DelayMs} ms.")]
+        public static partial void ItemReturned(ILogger logger, string instanceId, int attempt, long delayMs);
+
+        [LoggerMessage(1005, LogLevel.Information, "'{InstanceId}' ({Orchestration}) ended as {Status}.")]
+        public static partial void Ended(ILogger logger, string instanceId, string orchestration, string status);
+
+        [LoggerMessage(1006, LogLevel.Debug, "'{InstanceId}' ({Orchestration}) was created.")]
+        public static partial void Created(ILogger logger, string instanceId, string orchestration);
+
+        [LoggerMessage(1007, LogLevel.Error, "A result for '{InstanceId}' could not be applied; it is refused.")]
+        public static partial void ResultRefused(ILogger logger, Exception error, string instanceId);
+    }
+}

@@ -1,0 +1,35 @@
+using Google.Protobuf.WellKnownTypes;
+using Workflows.DurableTask.Protocol;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>A work item that a worker has. Its token is valid in this process and for this hand-out only.</summary>
+internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerSession session, int attempt)
+{
+    public string Token { get; } = token;
+
+    public InstanceSlot Slot { get; } = slot;
+
+    /// <summary>The activity's task id; null for an episode.</summary>
+    public int? TaskId { get; } = taskId;
+
+    public WorkerSession Session { get; } = session;
+
+    /// <summary>How often this item was handed out in a row.</summary>
+    public int Attempt { get; } = attempt;
+
+    public string ExecutionId { get; } = slot.State.ExecutionId;
+
+    public DateTimeOffset HandedOutAt { get; init; }
+
+    /// <summary>How many inbox messages the episode holds.</summary>
+    public int Consumed { get; init; }
+
+    public Timestamp StartedAt { get; init; } = new();
+
+    /// <summary>Parts of a result that is sent in several messages.</summary>
+    public List<OrchestratorResponse> Parts { get; } = [];
+
+    /// <summary>The instance moved on: the result is not wanted, but the worker is still busy with it.</summary>
+    public bool IsStale { get; set; }
+}

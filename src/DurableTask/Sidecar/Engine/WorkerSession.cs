@@ -1,0 +1,62 @@
+using System.Threading.Channels;
+using Workflows.DurableTask.Protocol;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>One worker connection: what it takes, how much of it, and what it has.</summary>
+internal sealed class WorkerSession
+{
+    private readonly Dictionary<Route, bool> _accepts = [];
+    private readonly WorkItemFilters _filters;
+    private readonly bool _takesEverything;
+
+    public WorkerSession(string hub, GetWorkItemsRequest request, int defaultConcurrency)
+    {
+        Hub = hub;
+        _filters = request.WorkItemFilters ?? new WorkItemFilters();
+        _takesEverything = _filters.Orchestrations.Count + _filters.Activities.Count + _filters.Entities.Count == 0;
+        FreeEpisodes = Limit(request.MaxConcurrentOrchestrationWorkItems);
+        FreeActivities = Limit(request.MaxConcurrentActivityWorkItems);
+        StreamsHistory = request.Capabilities.Contains(WorkerCapability.HistoryStreaming);
+
+        int Limit(int announced) => announced > 0 ? announced : defaultConcurrency;
+    }
+
+    public string Hub { get; }
+
+    public bool StreamsHistory { get; }
+
+    public Channel<WorkItem> Items { get; } = Channel.CreateUnbounded<WorkItem>(
+        new UnboundedChannelOptions { SingleReader = true });
+
+    public HashSet<Work> Outstanding { get; } = [];
+
+    public int FreeEpisodes { get; set; }
+
+    public int FreeActivities { get; set; }
+
+    public bool CanTake(Route route) =>
+        route.Hub == Hub && (route.IsActivity ? FreeActivities : FreeEpisodes) > 0 && Accepts(route);
+
+    private bool Accepts(Route route)
+    {
+        if (_takesEverything)
+        {
+            return true;
+        }
+
+        if (!_accepts.TryGetValue(route, out bool accepts))
+        {
+            accepts = route.IsActivity
+                ? _filters.Activities.Any(filter => Matches(route, filter.Name, filter.Versions))
+                : _filters.Orchestrations.Any(filter => Matches(route, filter.Name, filter.Versions));
+            _accepts[route] = accepts;
+        }
+
+        return accepts;
+    }
+
+    private static bool Matches(Route route, string name, Google.Protobuf.Collections.RepeatedField<string> versions) =>
+        string.Equals(route.Name, name, StringComparison.OrdinalIgnoreCase)
+        && (versions.Count == 0 || versions.Contains(route.Version, StringComparer.OrdinalIgnoreCase));
+}

@@ -1,0 +1,111 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Engine;
+
+namespace Workflows.DurableTask.Sidecar.Rpc;
+
+internal sealed partial class TaskHubService
+{
+    private const int HistoryChunkBytes = 256 * 1024;
+
+    public override async Task GetWorkItems(
+        GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
+    {
+        TaskHubEngine engine = host.Engine;
+        WorkerSession session = await engine.ConnectAsync(Hub(context), request);
+        try
+        {
+            // Headers now, not with the first item: clients give up on a call without headers.
+            await context.WriteResponseHeadersAsync([]);
+            await using ITimer ping = host.Time.CreateTimer(
+                _ => session.Items.Writer.TryWrite(new WorkItem { HealthPing = new() }),
+                null,
+                host.Options.HealthPingInterval,
+                host.Options.HealthPingInterval);
+            await SendAsync(session.Items.Reader, responseStream, context.CancellationToken);
+        }
+        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
+        {
+            // The worker hung up.
+        }
+        catch (IOException) when (context.CancellationToken.IsCancellationRequested)
+        {
+            // The worker's connection broke.
+        }
+        finally
+        {
+            engine.Disconnect(session);
+        }
+    }
+
+    public override Task<CompleteTaskResponse> CompleteOrchestratorTask(
+        OrchestratorResponse request, ServerCallContext context) =>
+        host.Engine.CompleteEpisodeAsync(Hub(context), request);
+
+    public override Task<CompleteTaskResponse> CompleteActivityTask(
+        ActivityResponse request, ServerCallContext context) =>
+        host.Engine.CompleteActivityAsync(Hub(context), request);
+
+    public override async Task<AbandonActivityTaskResponse> AbandonTaskActivityWorkItem(
+        AbandonActivityTaskRequest request, ServerCallContext context)
+    {
+        await host.Engine.AbandonAsync(Hub(context), request.CompletionToken);
+        return new();
+    }
+
+    public override async Task<AbandonOrchestrationTaskResponse> AbandonTaskOrchestratorWorkItem(
+        AbandonOrchestrationTaskRequest request, ServerCallContext context)
+    {
+        await host.Engine.AbandonAsync(Hub(context), request.CompletionToken);
+        return new();
+    }
+
+    public override async Task StreamInstanceHistory(
+        StreamInstanceHistoryRequest request,
+        IServerStreamWriter<HistoryChunk> responseStream,
+        ServerCallContext context)
+    {
+        string hub = Hub(context);
+        TaskHubEngine engine = host.Engine;
+        IReadOnlyList<HistoryEvent> events = request.ForWorkItemProcessing
+            ? await engine.WorkItemHistoryAsync(hub, request)
+            : await engine.LiveHistoryAsync(hub, request.InstanceId)
+                ?? engine.StoredHistory(hub, request.InstanceId)
+                ?? throw new RpcException(new Status(
+                    StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'."));
+        var chunk = new HistoryChunk();
+        int size = 0;
+        foreach (HistoryEvent item in events)
+        {
+            chunk.Events.Add(item);
+            size += item.CalculateSize();
+            if (size >= HistoryChunkBytes)
+            {
+                await responseStream.WriteAsync(chunk, context.CancellationToken);
+                chunk = new HistoryChunk();
+                size = 0;
+            }
+        }
+
+        if (chunk.Events.Count > 0)
+        {
+            await responseStream.WriteAsync(chunk, context.CancellationToken);
+        }
+    }
+
+    private static async Task SendAsync(
+        ChannelReader<WorkItem> items, IServerStreamWriter<WorkItem> stream, CancellationToken cancellation)
+    {
+        var buffered = new WriteOptions(WriteFlags.BufferHint);
+        while (await items.WaitToReadAsync(cancellation))
+        {
+            while (items.TryRead(out WorkItem? item))
+            {
+                // While more is waiting, items share a flush.
+                stream.WriteOptions = items.TryPeek(out _) ? buffered : null;
+                await stream.WriteAsync(item, cancellation);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Workflows.DurableTask.Protocol;
+
+namespace Workflows.DurableTask.Sidecar.Rpc;
+
+/// <summary>The protocol's service: turns calls into requests to the engine.</summary>
+internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarService.TaskHubSidecarServiceBase
+{
+    private const string DefaultHub = "default";
+
+    public override Task<Empty> Hello(Empty request, ServerCallContext context)
+    {
+        _ = host.Engine;
+        return Task.FromResult(new Empty());
+    }
+
+    public override async Task<CreateInstanceResponse> StartInstance(
+        CreateInstanceRequest request, ServerCallContext context) =>
+        new() { InstanceId = await host.Engine.StartAsync(Hub(context), request) };
+
+    public override Task<GetInstanceResponse> GetInstance(GetInstanceRequest request, ServerCallContext context) =>
+        host.Engine.GetAsync(Hub(context), request);
+
+    public override Task<GetInstanceResponse> WaitForInstanceStart(
+        GetInstanceRequest request, ServerCallContext context) =>
+        host.Engine.WaitAsync(Hub(context), request, forCompletion: false, context.CancellationToken);
+
+    public override Task<GetInstanceResponse> WaitForInstanceCompletion(
+        GetInstanceRequest request, ServerCallContext context) =>
+        host.Engine.WaitAsync(Hub(context), request, forCompletion: true, context.CancellationToken);
+
+    public override async Task<RaiseEventResponse> RaiseEvent(RaiseEventRequest request, ServerCallContext context)
+    {
+        await host.Engine.RaiseAsync(Hub(context), request);
+        return new();
+    }
+
+    public override async Task<TerminateResponse> TerminateInstance(TerminateRequest request, ServerCallContext context)
+    {
+        await host.Engine.TerminateAsync(Hub(context), request);
+        return new();
+    }
+
+    public override async Task<SuspendResponse> SuspendInstance(SuspendRequest request, ServerCallContext context)
+    {
+        await host.Engine.SuspendAsync(Hub(context), request);
+        return new();
+    }
+
+    public override async Task<ResumeResponse> ResumeInstance(ResumeRequest request, ServerCallContext context)
+    {
+        await host.Engine.ResumeAsync(Hub(context), request);
+        return new();
+    }
+
+    public override async Task<RestartInstanceResponse> RestartInstance(
+        RestartInstanceRequest request, ServerCallContext context) =>
+        new() { InstanceId = await host.Engine.RestartAsync(Hub(context), request) };
+
+    public override Task<QueryInstancesResponse> QueryInstances(
+        QueryInstancesRequest request, ServerCallContext context) =>
+        host.Engine.QueryAsync(Hub(context), request.Query ?? new());
+
+    public override Task<ListInstanceIdsResponse> ListInstanceIds(
+        ListInstanceIdsRequest request, ServerCallContext context) =>
+        Task.FromResult(host.Engine.ListIds(Hub(context), request));
+
+    public override Task<PurgeInstancesResponse> PurgeInstances(
+        PurgeInstancesRequest request, ServerCallContext context) =>
+        host.Engine.PurgeAsync(Hub(context), request);
+
+    public override Task<CreateTaskHubResponse> CreateTaskHub(CreateTaskHubRequest request, ServerCallContext context) =>
+        request.RecreateIfExists
+            ? throw Unsupported("recreating a task hub")
+            : Task.FromResult(new CreateTaskHubResponse());
+
+    public override Task<DeleteTaskHubResponse> DeleteTaskHub(DeleteTaskHubRequest request, ServerCallContext context) =>
+        throw Unsupported("deleting a task hub");
+
+    public override Task<RewindInstanceResponse> RewindInstance(
+        RewindInstanceRequest request, ServerCallContext context) => throw Unsupported("rewinding");
+
+    public override Task<SkipGracefulOrchestrationTerminationsResponse> SkipGracefulOrchestrationTerminations(
+        SkipGracefulOrchestrationTerminationsRequest request, ServerCallContext context) =>
+        throw Unsupported("skipping graceful termination");
+
+    public override Task<SignalEntityResponse> SignalEntity(SignalEntityRequest request, ServerCallContext context) =>
+        throw Unsupported("durable entities");
+
+    public override Task<GetEntityResponse> GetEntity(GetEntityRequest request, ServerCallContext context) =>
+        throw Unsupported("durable entities");
+
+    public override Task<QueryEntitiesResponse> QueryEntities(QueryEntitiesRequest request, ServerCallContext context) =>
+        throw Unsupported("durable entities");
+
+    public override Task<CleanEntityStorageResponse> CleanEntityStorage(
+        CleanEntityStorageRequest request, ServerCallContext context) => throw Unsupported("durable entities");
+
+    public override Task<CompleteTaskResponse> CompleteEntityTask(EntityBatchResult request, ServerCallContext context) =>
+        throw Unsupported("durable entities");
+
+    public override Task<AbandonEntityTaskResponse> AbandonTaskEntityWorkItem(
+        AbandonEntityTaskRequest request, ServerCallContext context) => throw Unsupported("durable entities");
+
+    /// <summary>The task hub that a call is for: a name space within the file.</summary>
+    private static string Hub(ServerCallContext context)
+    {
+        string? name = context.RequestHeaders.GetValue("taskhub");
+        return string.IsNullOrEmpty(name) ? DefaultHub : name;
+    }
+
+    private static RpcException Unsupported(string what) =>
+        new(new Status(StatusCode.Unimplemented, $"This engine does not support {what}."));
+}

@@ -1,0 +1,14 @@
+namespace Workflows.DurableTask.Sidecar.Storage;
+
+internal sealed partial class TaskHubStore
+{
+    private static partial class Log
+    {
+        [LoggerMessage(2000, LogLevel.Information, "Task hub '{Path}' is open.")]
+        public static partial void Opened(ILogger logger, string path);
+
+        [LoggerMessage(2001, LogLevel.Critical,
+            "A commit to task hub '{Path}' failed. The engine stops; what was acknowledged before is on disk.")]
+        public static partial void CommitFailed(ILogger logger, Exception error, string path);
+    }
+}

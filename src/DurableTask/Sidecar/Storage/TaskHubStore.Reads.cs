@@ -1,0 +1,132 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.Data.Sqlite;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Storage;
+
+/// <summary>Reads see what is committed, each on a connection of its own, beside the writer.</summary>
+internal sealed partial class TaskHubStore
+{
+    private const string Columns = "SELECT key, hub, id, status, summary FROM instances ";
+
+    private readonly ConcurrentBag<SqliteConnection> _readers = [];
+
+    public long LastKey() => Read(connection => Scalar(connection, "SELECT coalesce(max(key), 0) FROM instances"));
+
+    /// <exception cref="TaskHubStoreException">A page or record is damaged.</exception>
+    public IReadOnlyList<RecoveredInstance> LoadUnfinished() => Read(connection =>
+    {
+        List<StoredInstance> rows = List(connection, Columns + "WHERE completed IS NULL ORDER BY key");
+        return rows.ConvertAll(row =>
+        {
+            (InstanceState state, long next) = Fold(connection, row);
+            return new RecoveredInstance(row.Key, state, next);
+        });
+    });
+
+    public StoredInstance? Find(string hub, string id) => Read(connection =>
+        List(connection, Columns + "WHERE hub = $hub AND id = $id", ("$hub", hub), ("$id", id)).SingleOrDefault());
+
+    public IReadOnlyList<StoredInstance> Children(string hub, string parentId) => Read(connection =>
+        List(connection, Columns + "WHERE hub = $hub AND parent = $id", ("$hub", hub), ("$id", parentId)));
+
+    /// <summary>The whole state of a finished instance; null when it is gone meanwhile.</summary>
+    public InstanceState? LoadState(StoredInstance row) => Read(connection =>
+    {
+        (InstanceState state, long next) = Fold(connection, row);
+        return next == 0 ? null : state;
+    });
+
+    public IReadOnlyList<StoredInstance> Query(InstanceFilter filter) => Read(connection =>
+    {
+        var sql = new StringBuilder(Columns).Append("WHERE hub = $hub");
+        var values = new List<(string, object)> { ("$hub", filter.Hub) };
+        Add(filter.AfterId, " AND id > $after", "$after");
+        Add(filter.Prefix, " AND id >= $prefix AND substr(id, 1, length($prefix)) = $prefix", "$prefix");
+        Add(filter.CreatedFrom, " AND created >= $from", "$from");
+        Add(filter.CreatedTo, " AND created <= $to", "$to");
+        Add(filter.CompletedFrom, " AND completed >= $endFrom", "$endFrom");
+        Add(filter.CompletedTo, " AND completed <= $endTo", "$endTo");
+        if (filter.Statuses.Count > 0)
+        {
+            sql.Append(" AND status IN (").AppendJoin(',', filter.Statuses.Select(status => (int)status)).Append(')');
+        }
+
+        sql.Append(" ORDER BY id LIMIT ").Append(filter.Count);
+        return List(connection, sql.ToString(), [.. values]);
+
+        void Add(object? value, string condition, string name)
+        {
+            if (value is not null)
+            {
+                sql.Append(condition);
+                values.Add((name, value));
+            }
+        }
+    });
+
+    private static (InstanceState State, long NextSequence) Fold(SqliteConnection connection, StoredInstance row)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = "SELECT sequence, record FROM log WHERE instance = $key ORDER BY sequence";
+        command.Parameters.AddWithValue("$key", row.Key);
+        using SqliteDataReader reader = command.ExecuteReader();
+        var state = new InstanceState(row.Hub, row.Id);
+        long next = 0;
+        while (reader.Read())
+        {
+            state.Apply(LogRecord.Parser.ParseFrom(reader.GetFieldValue<byte[]>(1)));
+            next = reader.GetInt64(0) + 1;
+        }
+
+        return (state, next);
+    }
+
+    private static List<StoredInstance> List(
+        SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object Value)> values)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // Values are parameters; the text is put together from constants.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        foreach ((string name, object value) in values)
+        {
+            command.Parameters.AddWithValue(name, value);
+        }
+
+        using SqliteDataReader reader = command.ExecuteReader();
+        var rows = new List<StoredInstance>();
+        while (reader.Read())
+        {
+            rows.Add(new StoredInstance(
+                reader.GetInt64(0),
+                reader.GetString(1),
+                reader.GetString(2),
+                (OrchestrationStatus)reader.GetInt32(3),
+                OrchestrationState.Parser.ParseFrom(reader.GetFieldValue<byte[]>(4))));
+        }
+
+        return rows;
+    }
+
+    private T Read<T>(Func<SqliteConnection, T> read)
+    {
+        try
+        {
+            if (!_readers.TryTake(out SqliteConnection? connection))
+            {
+                connection = Connect(_path, SqliteOpenMode.ReadWrite);
+            }
+
+            T result = read(connection);
+            _readers.Add(connection);
+            return result;
+        }
+        catch (Exception error) when (error is SqliteException or Google.Protobuf.InvalidProtocolBufferException)
+        {
+            throw Translate(error, _path);
+        }
+    }
+}

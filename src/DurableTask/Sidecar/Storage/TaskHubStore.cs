@@ -1,0 +1,210 @@
+using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
+
+namespace Workflows.DurableTask.Sidecar.Storage;
+
+/// <summary>
+/// One SQLite file, one writer thread. Batches that wait while a commit runs share the next commit. Opening checks the file
+/// before anything is written; a lock file keeps other processes out, also after a crash (the lock dies with its holder).
+/// </summary>
+internal sealed partial class TaskHubStore : IDisposable
+{
+    private const int ApplicationId = 0x57465448;
+    private const int SchemaVersion = 1;
+    private const int MostBatchesInCommit = 512;
+
+    private static readonly string Schema = $"""
+        CREATE TABLE instances (
+            key INTEGER PRIMARY KEY,
+            hub TEXT NOT NULL,
+            id TEXT NOT NULL,
+            status INTEGER NOT NULL,
+            created INTEGER NOT NULL,
+            completed INTEGER,
+            parent TEXT,
+            summary BLOB NOT NULL,
+            UNIQUE (hub, id));
+        CREATE INDEX instances_unfinished ON instances (key) WHERE completed IS NULL;
+        CREATE INDEX instances_children ON instances (hub, parent) WHERE parent IS NOT NULL;
+        CREATE TABLE log (
+            instance INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            record BLOB NOT NULL,
+            PRIMARY KEY (instance, sequence)) WITHOUT ROWID;
+        PRAGMA application_id = {ApplicationId};
+        PRAGMA user_version = {SchemaVersion};
+        """;
+
+    private readonly string _path;
+    private readonly FileStream _lock;
+    private readonly SqliteConnection _writer;
+    private readonly ILogger _logger;
+    private readonly Channel<StoreBatch> _batches = Channel.CreateUnbounded<StoreBatch>(
+        new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
+
+    private readonly Thread _thread;
+    private Exception? _fault;
+
+    private TaskHubStore(string path, FileStream fileLock, SqliteConnection writer, ILogger logger)
+    {
+        _path = path;
+        _lock = fileLock;
+        _writer = writer;
+        _logger = logger;
+        _thread = new Thread(WriteLoop) { IsBackground = true, Name = "task hub writer" };
+    }
+
+    /// <summary>Raised once, on the writer's thread, when a commit fails; nothing is written after that.</summary>
+    public event Action<Exception>? Faulted;
+
+    /// <exception cref="TaskHubStoreException">The file cannot be used; it is unchanged.</exception>
+    public static TaskHubStore Open(string path, ILogger logger)
+    {
+        FileStream fileLock = Lock(path);
+        SqliteConnection? connection = null;
+        try
+        {
+            connection = Connect(path, SqliteOpenMode.ReadWriteCreate);
+            Prepare(connection, path);
+            var store = new TaskHubStore(path, fileLock, connection, logger);
+            store._thread.Start();
+            Log.Opened(logger, path);
+            return store;
+        }
+        catch (Exception error)
+        {
+            connection?.Dispose();
+            fileLock.Dispose();
+            throw error as TaskHubStoreException ?? Translate(error, path);
+        }
+    }
+
+    /// <summary>Queues a batch. Batches are committed in the order of calls.</summary>
+    public void Enqueue(StoreBatch batch)
+    {
+        if (!_batches.Writer.TryWrite(batch))
+        {
+            var closed = new ObjectDisposedException(nameof(TaskHubStore));
+            batch.Failed.ForEach(failed => failed(closed));
+        }
+    }
+
+    /// <summary>Commits what is queued, then closes the file.</summary>
+    public void Dispose()
+    {
+        _batches.Writer.TryComplete();
+        _thread.Join();
+        while (_readers.TryTake(out SqliteConnection? reader))
+        {
+            reader.Dispose();
+        }
+
+        _writer.Dispose();
+        _lock.Dispose();
+    }
+
+    private static FileStream Lock(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+            return new FileStream(
+                path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
+        }
+        catch (IOException error) when (error is not (DirectoryNotFoundException or FileNotFoundException))
+        {
+            throw new TaskHubStoreException(
+                TaskHubStoreError.InUse, path, "another process has it open. Stop that process or use another folder.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new TaskHubStoreException(TaskHubStoreError.Io, path, error.Message, error);
+        }
+    }
+
+    private static SqliteConnection Connect(string path, SqliteOpenMode mode)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = 5,
+        }.ToString());
+        connection.Open();
+        return connection;
+    }
+
+    private static void Prepare(SqliteConnection connection, string path)
+    {
+        long version = Scalar(connection, "PRAGMA user_version");
+        long application = Scalar(connection, "PRAGMA application_id");
+        long tables = Scalar(connection, "SELECT count(*) FROM sqlite_master");
+        if (tables > 0 && application != ApplicationId)
+        {
+            throw new TaskHubStoreException(TaskHubStoreError.Corrupt, path, "it is a database of another program.");
+        }
+
+        if (version > SchemaVersion)
+        {
+            throw new TaskHubStoreException(
+                TaskHubStoreError.NewerSchema,
+                path,
+                $"its format is version {version}, and this program knows versions up to {SchemaVersion}. "
+                + "Use the newer program.");
+        }
+
+        if (tables > 0)
+        {
+            Check(connection, path);
+        }
+
+        Execute(connection, "PRAGMA journal_mode = WAL");
+        Execute(connection, "PRAGMA synchronous = FULL");
+        Execute(connection, "PRAGMA wal_autocheckpoint = 4000");
+        Execute(connection, "PRAGMA cache_size = -65536");
+        Execute(connection, "PRAGMA temp_store = MEMORY");
+        if (tables == 0)
+        {
+            Execute(connection, $"BEGIN IMMEDIATE; {Schema} COMMIT;");
+        }
+    }
+
+    // The page structure of the tables is walked at recovery anyway; this finds a damaged schema or index root early.
+    private static void Check(SqliteConnection connection, string path)
+    {
+        foreach (string table in (string[])["instances", "log"])
+        {
+            if (Scalar(connection, $"SELECT count(*) FROM sqlite_master WHERE name = '{table}'") != 1)
+            {
+                throw new TaskHubStoreException(TaskHubStoreError.Corrupt, path, $"table '{table}' is missing.");
+            }
+        }
+    }
+
+    private static long Scalar(SqliteConnection connection, string sql)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // Constant texts only.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        return Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private static void Execute(SqliteConnection connection, string sql)
+    {
+        using SqliteCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // Constant texts only.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        command.ExecuteNonQuery();
+    }
+
+    private static TaskHubStoreException Translate(Exception error, string path) => error switch
+    {
+        SqliteException { SqliteErrorCode: 11 or 26 } => new(TaskHubStoreError.Corrupt, path, error.Message, error),
+        SqliteException { SqliteErrorCode: 5 or 6 } => new(TaskHubStoreError.InUse, path, error.Message, error),
+        Google.Protobuf.InvalidProtocolBufferException => new(TaskHubStoreError.Corrupt, path, error.Message, error),
+        _ => new(TaskHubStoreError.Io, path, error.Message, error),
+    };
+}

@@ -1,0 +1,53 @@
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using Workflows.DurableTask.Sidecar.Engine;
+using Workflows.DurableTask.Sidecar.Storage;
+
+namespace Workflows.DurableTask.Sidecar;
+
+/// <summary>Opens the store and runs the engine with the host; a failed commit stops the host.</summary>
+internal sealed class TaskHubHost(
+    IOptions<TaskHubSidecarOptions> options,
+    IHostApplicationLifetime lifetime,
+    ILoggerFactory loggers,
+    TimeProvider? time = null) : IHostedService
+{
+    private TaskHubEngine? _engine;
+
+    public TaskHubSidecarOptions Options { get; } = options.Value;
+
+    public TimeProvider Time { get; } = time ?? TimeProvider.System;
+
+    /// <exception cref="RpcException">The engine is not running.</exception>
+    public TaskHubEngine Engine => _engine
+        ?? throw new RpcException(new Status(StatusCode.Unavailable, "The engine is not running."));
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        string path = Path.Combine(Path.GetFullPath(Options.DataDirectory), "taskhub.db");
+        TaskHubStore store = TaskHubStore.Open(path, loggers.CreateLogger("Workflows.DurableTask.Storage"));
+        try
+        {
+            _engine = new TaskHubEngine(
+                store, Options, Time, loggers.CreateLogger("Workflows.DurableTask.Engine"));
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+
+        _engine.Faulted += lifetime.StopApplication;
+        // Streams end before the web server waits for its calls to end.
+        lifetime.ApplicationStopping.Register(_engine.BeginStop);
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _engine, null) is { } engine)
+        {
+            await engine.StopAsync();
+        }
+    }
+}
