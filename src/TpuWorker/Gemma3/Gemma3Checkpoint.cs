@@ -24,9 +24,7 @@ public sealed class Gemma3Checkpoint
     /// <summary>Sizes and constants of the model.</summary>
     public Gemma3Config Config { get; }
 
-    /// <summary>
-    /// How the weights are stored, which the embedding's normaliser depends on: it is rounded to this precision.
-    /// </summary>
+    /// <summary>How the weights were stored, and are when saved.</summary>
     public WeightPrecision Precision { get; }
 
     /// <summary>The folder that the model came from, whose tokenizer files a save carries along; null if none.</summary>
@@ -37,20 +35,11 @@ public sealed class Gemma3Checkpoint
 
     internal IReadOnlyDictionary<string, HostTensor> Parameters { get; }
 
-    /// <summary>Factor of the embeddings: sqrt(hidden size), rounded to the stored precision as the reference does.</summary>
-    internal float EmbeddingNormalizer
-    {
-        get
-        {
-            var root = (float)Math.Sqrt(Config.HiddenSize);
-            return Precision switch
-            {
-                WeightPrecision.BF16 => BrainFloat.Round(root),
-                WeightPrecision.F16 => (float)(Half)root,
-                _ => root,
-            };
-        }
-    }
+    /// <summary>
+    /// Factor of the embeddings: sqrt(hidden size) in the precision that is computed with, which is single here
+    /// whatever the file stores, as in the reference when it loads a checkpoint in single precision.
+    /// </summary>
+    internal float EmbeddingNormalizer => (float)Math.Sqrt(Config.HiddenSize);
 
     /// <summary>Loads config.json and the safetensors weights, whole or sharded, text-only or inside a multimodal model.</summary>
     /// <param name="directory">A Hugging Face model folder.</param>

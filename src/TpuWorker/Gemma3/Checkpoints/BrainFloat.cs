@@ -25,6 +25,4 @@ internal static class BrainFloat
         var roundUp = 0x7FFF + ((bits >> DroppedBits) & 1);
         return (ushort)((bits + roundUp) >> DroppedBits);
     }
-
-    public static float Round(float value) => BitConverter.UInt32BitsToSingle((uint)Narrow(value) << DroppedBits);
 }

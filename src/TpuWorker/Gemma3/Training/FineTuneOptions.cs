@@ -89,7 +89,7 @@ public sealed class FineTuneOptions
     {
         if (!holds)
         {
-            throw new TrainingInputException(name, $"is {got}, wanted {wanted}");
+            throw new ModelInputException(name, $"is {got}, wanted {wanted}");
         }
     }
 }

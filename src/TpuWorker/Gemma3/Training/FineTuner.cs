@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
+using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
@@ -23,14 +24,13 @@ public sealed class FineTuner : IDisposable
     private readonly Dictionary<string, HostTensor> _gradients;
     private readonly Dictionary<string, float[]>? _sums;
     private readonly AdamW _optimizer;
-    private readonly Dictionary<BatchShape, GradientProgram> _programs = [];
-    private readonly List<BatchShape> _recent = [];
+    private readonly ProgramCache<BatchShape, GradientProgram> _programs = new(MaxPrograms);
 
     /// <summary>Prepares a training; nothing is compiled or written yet.</summary>
     /// <param name="model">The base model; it is copied, not changed.</param>
     /// <param name="options">How to train; read once, here.</param>
     /// <param name="examples">What to learn from; not copied, must not change.</param>
-    /// <exception cref="TrainingInputException">An option or example is out of range, or no example is short enough.</exception>
+    /// <exception cref="ModelInputException">An option or example is out of range, or no example is short enough.</exception>
     public FineTuner(Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples)
     {
         options.Validate();
@@ -39,7 +39,7 @@ public sealed class FineTuner : IDisposable
         _examples = [.. examples.Where(example => example.Tokens.Length <= options.MaxLength)];
         if (_examples.Count == 0)
         {
-            throw new TrainingInputException("examples", $"are {examples.Count}, none within {options.MaxLength} tokens");
+            throw new ModelInputException("examples", $"are {examples.Count}, none within {options.MaxLength} tokens");
         }
 
         SkippedExamples = examples.Count - _examples.Count;
@@ -104,15 +104,7 @@ public sealed class FineTuner : IDisposable
         _base.Config, _base.Precision, Copy(_weights, tensor => (float[])tensor.Floats.Clone()), _base.SourceDirectory);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var program in _programs.Values)
-        {
-            program.Dispose();
-        }
-
-        _programs.Clear();
-    }
+    public void Dispose() => _programs.Dispose();
 
     private TrainingManifest Beginning() => new()
     {
@@ -178,28 +170,10 @@ public sealed class FineTuner : IDisposable
         return (loss, answerTokens, tokens);
     }
 
-    private GradientProgram ProgramFor(TrainingExample[] examples)
-    {
-        var shape = BatchShape.Of(examples, _options.BatchSize);
-        _recent.Remove(shape);
-        _recent.Add(shape);
-        if (_programs.TryGetValue(shape, out var known))
-        {
-            return known;
-        }
-
-        if (_programs.Count == MaxPrograms)
-        {
-            _programs.Remove(_recent[0], out var oldest);
-            oldest!.Dispose();
-            _recent.RemoveAt(0);
-        }
-
-        var program = new GradientProgram(
-            _base.Config, _base.EmbeddingNormalizer, shape, _options.Threads, _weights, _gradients);
-        _programs.Add(shape, program);
-        return program;
-    }
+    private GradientProgram ProgramFor(TrainingExample[] examples) => _programs.Get(
+        BatchShape.Of(examples, _options.BatchSize),
+        shape => new GradientProgram(
+            _base.Config, _base.EmbeddingNormalizer, shape, _options.Threads, _weights, _gradients));
 
     private static Dictionary<string, HostTensor> Copy(
         IReadOnlyDictionary<string, HostTensor> tensors, Func<HostTensor, float[]> values) => tensors.ToDictionary(
@@ -216,14 +190,14 @@ public sealed class FineTuner : IDisposable
             var (tokens, prompt) = (examples[i].Tokens, examples[i].PromptLength);
             if (prompt < 1 || prompt >= tokens.Length)
             {
-                throw new TrainingInputException(
+                throw new ModelInputException(
                     $"example {i}", $"has {tokens.Length} tokens of which {prompt} are prompt, wanted 1 or more of each part");
             }
 
-            if (Array.Find(tokens, token => token < 0 || token >= config.VocabularySize) is var bad and not 0)
+            if (Array.FindIndex(tokens, token => token < 0 || token >= config.VocabularySize) is var at and >= 0)
             {
-                throw new TrainingInputException(
-                    $"example {i}", $"has token {bad}, wanted 0 to {config.VocabularySize - 1}");
+                throw new ModelInputException(
+                    $"example {i}", $"has token {tokens[at]}, wanted 0 to {config.VocabularySize - 1}");
             }
         }
     }

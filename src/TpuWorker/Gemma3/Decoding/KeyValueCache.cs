@@ -1,0 +1,41 @@
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Decoding;
+
+/// <summary>Copies between caches [B, K, P, D]: slot p of a row holds the key or value of its position p.</summary>
+internal static class KeyValueCache
+{
+    /// <summary>Copies the first slots of every row, as many as both have.</summary>
+    public static void CopyFront(HostTensor from, HostTensor to)
+    {
+        for (var row = 0; row < Math.Min(from.Shape[0], to.Shape[0]); row++)
+        {
+            CopyRow(from, row, to, row);
+        }
+    }
+
+    /// <summary>Copies the first slots of one row to a row of another cache.</summary>
+    public static void CopyRow(HostTensor from, int fromRow, HostTensor to, int toRow)
+    {
+        var (heads, width) = (from.Shape[1], from.Shape[3]);
+        var count = Math.Min(from.Shape[2], to.Shape[2]) * width;
+        for (var head = 0; head < heads; head++)
+        {
+            var source = ((fromRow * heads) + head) * from.Shape[2] * width;
+            var target = ((toRow * heads) + head) * to.Shape[2] * width;
+            from.Floats.AsSpan(source, count).CopyTo(to.Floats.AsSpan(target, count));
+        }
+    }
+
+    /// <summary>Stores one new position [B, K, 1, D] of one row.</summary>
+    public static void Store(HostTensor added, HostTensor cache, int row, int position)
+    {
+        var (heads, width) = (cache.Shape[1], cache.Shape[3]);
+        for (var head = 0; head < heads; head++)
+        {
+            var source = ((row * heads) + head) * width;
+            var target = ((((row * heads) + head) * cache.Shape[2]) + position) * width;
+            added.Floats.AsSpan(source, width).CopyTo(cache.Floats.AsSpan(target, width));
+        }
+    }
+}

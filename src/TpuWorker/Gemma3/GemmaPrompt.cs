@@ -1,0 +1,48 @@
+namespace Workflows.TpuWorker.Gemma3;
+
+/// <summary>
+/// Gemma's chat template around a request to translate, as text to be tokenized. Prompt and answer make one text:
+/// <c>BuildPrompt(...) + answer + AnswerSuffix</c>, of which only what follows the prompt is learned.
+/// </summary>
+/// <remarks>
+/// The control tokens stand in the text by name. A source text that spells one out would become that token, so it
+/// must be escaped or refused before it gets here.
+/// </remarks>
+public static class GemmaPrompt
+{
+    /// <summary>Begins every text.</summary>
+    public const string BeginOfText = "<bos>";
+
+    /// <summary>Begins a turn of the conversation.</summary>
+    public const string StartOfTurn = "<start_of_turn>";
+
+    /// <summary>Ends a turn, and with it a generated answer.</summary>
+    public const string EndOfTurn = "<end_of_turn>";
+
+    /// <summary>What follows an answer in training. Decoding stops at this token.</summary>
+    public const string AnswerSuffix = EndOfTurn;
+
+    /// <summary>The text up to where the answer begins.</summary>
+    /// <param name="style">Wording of the request.</param>
+    /// <param name="direction">Languages.</param>
+    /// <param name="source">The text to translate.</param>
+    /// <returns>The prompt, with <see cref="BeginOfText"/> in front.</returns>
+    public static string BuildPrompt(PromptStyle style, TranslationDirection direction, string source) =>
+        $"{BeginOfText}{StartOfTurn}user\n{BuildRequest(style, direction, source)}{EndOfTurn}\n{StartOfTurn}model\n";
+
+    /// <summary>The request alone, without the chat template.</summary>
+    /// <param name="style">Wording of the request.</param>
+    /// <param name="direction">Languages.</param>
+    /// <param name="source">The text to translate.</param>
+    /// <returns>What the user's turn says.</returns>
+    public static string BuildRequest(PromptStyle style, TranslationDirection direction, string source)
+    {
+        var (from, fromCode, to, toCode) = direction;
+        return style == PromptStyle.Brief
+            ? $"Translate {from} to {to}: {source}"
+            : $"You are a professional {from} ({fromCode}) to {to} ({toCode}) translator. Your goal is to accurately "
+                + $"convey the meaning and nuances of the original {from} text while adhering to {to} grammar, "
+                + $"vocabulary, and cultural sensitivities.\nProduce only the {to} translation, without any additional "
+                + $"explanations or commentary. Please translate the following {from} text into {to}:\n\n\n{source}";
+    }
+}

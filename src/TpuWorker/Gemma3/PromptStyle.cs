@@ -1,0 +1,11 @@
+namespace Workflows.TpuWorker.Gemma3;
+
+/// <summary>How a translation is asked for.</summary>
+public enum PromptStyle
+{
+    /// <summary>The wording of TranslateGemma's model card: long, and comparable with that model.</summary>
+    TranslateGemma,
+
+    /// <summary>One short line, for small models that need not learn a paragraph of instructions.</summary>
+    Brief,
+}
