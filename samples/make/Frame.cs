@@ -22,9 +22,6 @@ internal sealed partial class Frame
         _names = [.. Placeholder().Matches(_ko + _en).Select(match => match.Groups["slot"].Value).Distinct()];
     }
 
-    /// <summary>How many choices of entries there are, sensible or not.</summary>
-    public long Combinations => _names.Aggregate(1L, (product, name) => product * _slots[name].Entries.Count);
-
     /// <summary>One choice of entries; null where the choice makes no sense.</summary>
     public SentencePair? Fill(Func<int, int> choose)
     {

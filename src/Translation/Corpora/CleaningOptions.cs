@@ -9,7 +9,7 @@ public sealed record CleaningOptions
 
     /// <summary>How many times longer a side may be than the other one lets expect.</summary>
     /// <value>
-    /// Above 1, default 3. English is taken to have 2.1 characters for each Korean one, and eight characters are
+    /// Above 1, default 3. English is taken to have 1.9 characters for each Korean one, and eight characters are
     /// granted to both sides, so that short answers are not judged.
     /// </value>
     public double MaxLengthRatio { get; init; } = 3;

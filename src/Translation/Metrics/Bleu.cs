@@ -167,14 +167,7 @@ public sealed class Bleu : TranslationMetric
         {
             text = PythonText.TrimEnd(options.Lowercase ? text.ToLowerInvariant() : text);
             line.Clear();
-            if (options.Tokenizer == BleuTokenizer.Character)
-            {
-                SymbolReader.Characters(text, line, keepSpaces: false);
-            }
-            else
-            {
-                _symbols.Words(BleuTokenization.Tokenize(options.Tokenizer, text), line);
-            }
+            BleuTokenization.Read(options.Tokenizer, text, _symbols, line);
         }
     }
 }

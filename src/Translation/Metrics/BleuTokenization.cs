@@ -7,6 +7,10 @@ namespace Workflows.Translation.Metrics;
 /// <summary>BLEU's tokenizers, line in and space-separated words out.</summary>
 internal static class BleuTokenization
 {
+    // Ranges as the original writes them: "{-~", "[-`", " -&", "(-+", ":-@" and "/".
+    private static readonly SearchValues<char> AlwaysApart =
+        SearchValues.Create("{|}~[\\]^_` !\"#$%&()*+:;<=>?@/");
+
     public static string Name(BleuTokenizer tokenizer) => tokenizer switch
     {
         BleuTokenizer.Mteval13a => "13a",
@@ -26,7 +30,30 @@ internal static class BleuTokenization
         _ => line,
     };
 
-    private static string Mteval13a(string line)
+    /// <summary>Tokenizes a line and appends a number for each word, without making the tokenized line.</summary>
+    public static void Read(BleuTokenizer tokenizer, string line, SymbolReader reader, List<int> symbols)
+    {
+        switch (tokenizer)
+        {
+            case BleuTokenizer.Character:
+                SymbolReader.Characters(line, symbols, keepSpaces: false);
+                break;
+            case BleuTokenizer.Mteval13a:
+                Western(Unescaped13a(line), words =>
+                {
+                    reader.Words(words, symbols);
+                    return "";
+                });
+                break;
+            default:
+                reader.Words(Tokenize(tokenizer, line), symbols);
+                break;
+        }
+    }
+
+    private static string Mteval13a(string line) => Western(Unescaped13a(line), PythonText.Collapse);
+
+    private static string Unescaped13a(string line)
     {
         line = line.Replace("<skipped>", "", StringComparison.Ordinal)
             .Replace("-\n", "", StringComparison.Ordinal)
@@ -39,25 +66,29 @@ internal static class BleuTokenization
                 .Replace("&gt;", ">", StringComparison.Ordinal);
         }
 
-        return Western(" " + line + " ");
+        return " " + line + " ";
     }
 
     // Four passes as in mteval, each a regular expression there: what one match took is not looked at again by it.
-    private static string Western(string line)
+    private static string Western(string line, Func<ReadOnlySpan<char>, string> use)
     {
         // Every pass at most triples a character, and the later ones only near marks that the first left alone.
         var source = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
         var target = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
         var length = Apart(line, source);
-        if (source.AsSpan(0, length).ContainsAny('.', ',', '-'))
+        if (source.AsSpan(0, length).ContainsAny('.', ','))
         {
             length = MarkAfterOther(source.AsSpan(0, length), target);
             length = MarkBeforeOther(target.AsSpan(0, length), source);
+        }
+
+        if (source.AsSpan(0, length).Contains('-'))
+        {
             length = DashAfterDigit(source.AsSpan(0, length), target);
             (source, target) = (target, source);
         }
 
-        var result = PythonText.Collapse(source.AsSpan(0, length));
+        var result = use(source.AsSpan(0, length));
         ArrayPool<char>.Shared.Return(source);
         ArrayPool<char>.Shared.Return(target);
         return result;
@@ -66,18 +97,20 @@ internal static class BleuTokenization
     private static int Apart(ReadOnlySpan<char> source, Span<char> target)
     {
         var length = 0;
-        foreach (var value in source)
+        while (!source.IsEmpty)
         {
-            if (value != ' ' && IsAlwaysApart(value))
+            var plain = source.IndexOfAny(AlwaysApart);
+            plain = plain < 0 ? source.Length : plain;
+            source[..plain].CopyTo(target[length..]);
+            length += plain;
+            if (plain < source.Length)
             {
                 target[length++] = ' ';
-                target[length++] = value;
+                target[length++] = source[plain++];
                 target[length++] = ' ';
             }
-            else
-            {
-                target[length++] = value;
-            }
+
+            source = source[plain..];
         }
 
         return length;
@@ -135,11 +168,6 @@ internal static class BleuTokenization
         return length;
     }
 
-    // Ranges as the original writes them: "{-~", "[-`", " -&", "(-+", ":-@" and "/".
-    private static bool IsAlwaysApart(char value) =>
-        value is >= '{' and <= '~' or >= '[' and <= '`' or >= ' ' and <= '&' or >= '(' and <= '+'
-            or >= ':' and <= '@' or '/';
-
     private static string Characters(string line)
     {
         var result = new StringBuilder(line.Length * 2);
@@ -172,7 +200,7 @@ internal static class BleuTokenization
             }
         }
 
-        return Western(result.ToString());
+        return Western(result.ToString(), PythonText.Collapse);
     }
 
     // The original means the ranges 20000-2A6D6 and 2F800-2FA1D, but compares strings whose escapes take four digits,

@@ -7,7 +7,7 @@ public static class OutputQuality
 {
     private const int LongestPhraseWords = 12;
     private const int LongestPhraseCharacters = 24;
-    private const double EnglishPerKorean = 2.1;
+    private const double EnglishPerKorean = 1.9;
     private const double GrantedCharacters = 10;
 
     /// <summary>Inspects the outputs of one direction.</summary>
