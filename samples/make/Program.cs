@@ -4,6 +4,7 @@ return args switch
 {
     ["corpus", ..] => CorpusCommand.Run(SampleFolder.Find()),
     ["tokenizer", ..] => TokenizerCommand.Run(SampleFolder.Find()),
+    ["pretrain", ..] => PretrainCommand.Run(SampleFolder.Find()),
     _ => Usage(),
 };
 
@@ -14,6 +15,7 @@ static int Usage()
 
           corpus      writes ko-en.train.tsv, ko-en.test.tsv and general.tsv from the grammar
           tokenizer   trains tiny-gemma3/tokenizer.json on them
+          pretrain    trains the checkpoint tiny-gemma3 on the general sentences alone
 
         Example: dotnet run -c Release --project samples/make -- corpus
         """);

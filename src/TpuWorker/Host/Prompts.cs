@@ -7,10 +7,18 @@ using Languages = Workflows.TpuWorker.Gemma3.TranslationDirection;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>Sentence pairs as token sequences in Gemma's chat template, the same in training and in decoding.</summary>
+/// <param name="tokenizer">The model's tokenizer.</param>
+/// <param name="direction"><c>ko-en</c> or <c>en-ko</c>.</param>
+/// <param name="style"><c>brief</c> or <c>translategemma</c>.</param>
 internal sealed class Prompts(BpeTokenizer tokenizer, string direction, string style)
 {
     private readonly bool _toEnglish = direction == "ko-en";
     private readonly PromptStyle _style = style == "brief" ? PromptStyle.Brief : PromptStyle.TranslateGemma;
+
+    // The template's parts are tokenized with control tokens, what people wrote without: a sentence that spells out
+    // <end_of_turn> must not end the turn. Control tokens stand at the seams, so the parts tokenize as the whole would.
+    private readonly int[] _before = tokenizer.Encode($"{GemmaPrompt.BeginOfText}{GemmaPrompt.StartOfTurn}user\n");
+    private readonly int[] _after = tokenizer.Encode($"{GemmaPrompt.EndOfTurn}\n{GemmaPrompt.StartOfTurn}model\n");
 
     /// <summary>Gets the tokens that end an answer.</summary>
     public IReadOnlyList<int> StopTokens => [tokenizer.EndOfTurnId, tokenizer.EosId];
@@ -18,31 +26,18 @@ internal sealed class Prompts(BpeTokenizer tokenizer, string direction, string s
     public TrainingExample Example(SentencePair pair)
     {
         var prompt = Prompt(pair);
-        var target = _toEnglish ? pair.En : pair.Ko;
-        return new TrainingExample([.. prompt, .. Text(target), tokenizer.EndOfTurnId], prompt.Length);
+        var answer = tokenizer.EncodeText(_toEnglish ? pair.En : pair.Ko);
+        return new TrainingExample([.. prompt, .. answer, tokenizer.EndOfTurnId], prompt.Length);
     }
 
     public int[] Prompt(SentencePair pair)
     {
-        var source = _toEnglish ? pair.Ko : pair.En;
-        var text = GemmaPrompt.BuildPrompt(
-            _style, _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean, source);
-        return ContainsControl(source)
-            ? [.. tokenizer.Encode($"{GemmaPrompt.BeginOfText}{GemmaPrompt.StartOfTurn}user\n"),
-                .. tokenizer.EncodeText(GemmaPrompt.BuildRequest(
-                    _style, _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean, source)),
-                .. tokenizer.Encode($"{GemmaPrompt.EndOfTurn}\n{GemmaPrompt.StartOfTurn}model\n")]
-            : tokenizer.Encode(text);
+        var languages = _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean;
+        var request = GemmaPrompt.BuildRequest(_style, languages, _toEnglish ? pair.Ko : pair.En);
+        return [.. _before, .. tokenizer.EncodeText(request), .. _after];
     }
 
     /// <summary>An answer as one line.</summary>
     public string Answer(int[] tokens) =>
         tokenizer.Decode(tokens).ReplaceLineEndings(" ").Trim();
-
-    private int[] Text(string text) =>
-        ContainsControl(text) ? tokenizer.EncodeText(text) : tokenizer.Encode(text);
-
-    /// <summary>A sentence that spells out a control token must not become one: it would end the turn.</summary>
-    private bool ContainsControl(string text) =>
-        text.Contains('<', StringComparison.Ordinal) && tokenizer.Encode(text).Any(tokenizer.IsSpecial);
 }

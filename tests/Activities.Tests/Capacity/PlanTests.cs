@@ -1,0 +1,68 @@
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Tests.Capacity;
+
+public sealed class PlanTests
+{
+    private readonly PlanActivity _activity = new(
+        PriceCatalog.Load(null), new RunLedger(Directory.CreateTempSubdirectory().FullName, TimeProvider.System));
+
+    [Fact]
+    public void Plan_WithoutZones_OffersEveryZoneCheapestFirst()
+    {
+        var plan = _activity.Plan(Spec(["v5litepod-8"], []), 1e6);
+
+        Assert.True(plan.Candidates.Count > 10);
+        Assert.Equal(plan.Candidates.OrderBy(each => each.UsdPerHour).Select(each => each.UsdPerHour),
+            plan.Candidates.Select(each => each.UsdPerHour));
+        Assert.All(plan.Candidates, each => Assert.Equal((8, "v2-alpha-tpuv5-lite"), (each.Chips, each.RuntimeVersion)));
+    }
+
+    [Fact]
+    public void Plan_WithZones_KeepsTheirOrderAndPricesTheWholeSlice()
+    {
+        var plan = _activity.Plan(Spec(["v5litepod-8"], ["us-west4-a", "us-central1-a"]), 1e6);
+
+        Assert.Equal(["us-west4-a", "us-central1-a"], plan.Candidates.Select(each => each.Zone));
+        Assert.Equal(8 * 0.52536, plan.Candidates[0].UsdPerHour, 6);
+    }
+
+    [Fact]
+    public void Plan_ZoneOutsideTheCatalog_IsCountedAtTheDearestPrice()
+    {
+        var plan = _activity.Plan(Spec(["v5litepod-8"], ["mars-north1-a"]), 1e6);
+
+        Assert.Equal(PriceCatalog.Load(null).Offers("v5litepod-8", "on-demand", null)[^1].UsdPerHour,
+            PriceCatalog.Load(null).At("v5litepod-8", "mars-north1-a", "on-demand", null).UsdPerHour);
+        Assert.Single(plan.Candidates);
+    }
+
+    [Fact]
+    public void Plan_UnknownAccelerator_NamesTheFieldAndTheChoices()
+    {
+        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(Spec(["v9-1"], []), 1e6));
+
+        Assert.Equal("UNKNOWN_ACCELERATOR", fault.Failure.Code);
+        Assert.Contains("tpu.acceleratorTypes", fault.Failure.Message, StringComparison.Ordinal);
+        Assert.Contains("v6e-8", fault.Failure.Fix, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RunFault_ThroughFailureDetails_ComesBackWhole()
+    {
+        var fault = new RunFaultException("A_CODE", "what: happened\nhere", "do this");
+
+        var read = RunFaultException.Read(Microsoft.DurableTask.TaskFailureDetails.FromException(fault));
+
+        Assert.Equal(fault.Failure, read);
+    }
+
+    private static RunSpec Spec(string[] types, string[] zones) => new()
+    {
+        RunId = "run", Name = "run", Project = "p", Direction = "ko-en", Model = ".",
+        Data = new DataSpec { Train = "x.tsv" },
+        Tpu = new TpuSpec { AcceleratorTypes = types, Zones = zones },
+    };
+}

@@ -1,0 +1,141 @@
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using Workflows.Activities.Capacity;
+using Workflows.Orchestrations;
+using RpcStatus = Google.Rpc.Status;
+
+namespace Workflows.Activities.Tests.Capacity;
+
+public sealed class RefusalClassifierTests
+{
+    /// <summary>Texts as the cloud words them: the first three are those that began this product.</summary>
+    public static TheoryData<Code, string, string, RefusalScope> Texts => new()
+    {
+        {
+            Code.PermissionDenied, "Permission denied on 'locations/us-central2-b' (or it may not exist).",
+            "ZONE_FORBIDDEN", RefusalScope.Zone
+        },
+        {
+            Code.ResourceExhausted,
+            "Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. Limit 4 in zone us-central1-a",
+            "QUOTA_EXHAUSTED", RefusalScope.Zone
+        },
+        {
+            Code.InvalidArgument,
+            "Cloud TPU received a bad request. The requested accelerator configuration for accelerator type, "
+            + "\"v5litepod-8\", could not be found in the zonal accelerator configurations for \"us-central1-b\".; the "
+            + "accelerator v5litepod-8 was not found in zone us-central1-b [EID: 0x5be9ca996f9773a4]",
+            "ACCELERATOR_NOT_IN_ZONE", RefusalScope.Zone
+        },
+        {
+            Code.ResourceExhausted,
+            "There is no more capacity in the zone \"europe-west4-a\"; you can try in another zone where Cloud TPU "
+            + "Nodes are offered (see https://cloud.google.com/tpu/docs/regions) [EID: 0xe1d1ce9f2eae7a03]",
+            "OUT_OF_CAPACITY", RefusalScope.Zone
+        },
+        {
+            Code.ResourceExhausted,
+            "Quota 'TPUV2sPreemptiblePodPerProjectPerRegionForTPUAPI' exhausted. Limit 32 in region europe-west4",
+            "QUOTA_EXHAUSTED", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted,
+            "Quota limit 'TPUV6EPreemptiblePerProjectPerRegionForTPUAPI' has been exceeded. Limit: 0 in region us-east5.",
+            "QUOTA_EXHAUSTED", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted,
+            "Quota limit 'A,B' has been exceeded. Limit: 0,0 in region us-central1,zone us-central1-a.",
+            "QUOTA_EXHAUSTED", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted, "Maximum number of CreateNode requests per minute per project exceeded",
+            "RATE_LIMITED", RefusalScope.Zone
+        },
+        {
+            Code.PermissionDenied, "Location us-east1-d is not found or access is unauthorized.", "ZONE_FORBIDDEN",
+            RefusalScope.Zone
+        },
+        {
+            Code.InvalidArgument,
+            "Cloud TPU received a bad request. update is not supported while in state PREEMPTED [EID: 0x1]",
+            "PREEMPTED_DURING_CREATE", RefusalScope.Zone
+        },
+        {
+            Code.FailedPrecondition,
+            "Insufficient reserved capacity. Contact customer support to increase your reservation. [EID: 0x1]",
+            "RESERVATION_MISSING", RefusalScope.Zone
+        },
+        {
+            Code.InvalidArgument,
+            "Cloud TPU received a bad request. The requested zone \"asia-northeast1-a\" is not supported. [EID: 0x1]",
+            "ZONE_WITHOUT_TPU", RefusalScope.Zone
+        },
+        {
+            Code.PermissionDenied,
+            "Cloud TPU API has not been used in project 1 before or it is disabled. Enable it by visiting ...",
+            "API_DISABLED", RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied, "cannot create a TPU Node on a project linked to a free-trial billing account",
+            "BILLING_DISABLED", RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied, "Permission 'tpu.nodes.create' denied on 'projects/p/locations/us-central1-b'",
+            "PERMISSION_MISSING", RefusalScope.Project
+        },
+        { Code.Unauthenticated, "Request had invalid authentication credentials.", "UNAUTHENTICATED", RefusalScope.Project },
+        { Code.Internal, "an internal error has occurred", "UNKNOWN", RefusalScope.Zone },
+    };
+
+    [Theory]
+    [MemberData(nameof(Texts))]
+    public void Classify_ErrorOfAnOperation_GivesCodeAndScope(
+        Code code, string text, string expected, RefusalScope scope)
+    {
+        var refusal = RefusalClassifier.Classify(new RpcStatus { Code = (int)code, Message = text });
+
+        Assert.Equal(expected, refusal.Code);
+        Assert.Equal(scope, refusal.Scope);
+        Assert.Contains(text[..20], refusal.Reason, StringComparison.Ordinal);
+        Assert.NotEmpty(refusal.Fix);
+    }
+
+    [Fact]
+    public void Classify_FailedCallWithErrorInfo_ReadsTheReasonWhateverTheText()
+    {
+        var status = new RpcStatus
+        {
+            Code = (int)Code.PermissionDenied,
+            Message = "no",
+            Details = { Any.Pack(new ErrorInfo { Reason = "SERVICE_DISABLED", Domain = "googleapis.com" }) },
+        };
+
+        Assert.Equal("API_DISABLED", RefusalClassifier.Classify(status.ToRpcException()).Code);
+    }
+
+    [Fact]
+    public void Classify_QuotaOnlyInTheDetails_StillReadsItsRegion()
+    {
+        var violation = new QuotaFailure.Types.Violation { Description = "Quota 'X' exhausted. Limit 8 in region us-east5" };
+        var status = new RpcStatus
+        {
+            Code = (int)Code.ResourceExhausted,
+            Message = "exceeded",
+            Details = { Any.Pack(new QuotaFailure { Violations = { violation } }) },
+        };
+
+        var refusal = RefusalClassifier.Classify(status.ToRpcException());
+
+        Assert.Equal(("QUOTA_EXHAUSTED", RefusalScope.Region), (refusal.Code, refusal.Scope));
+    }
+
+    [Theory]
+    [InlineData(StatusCode.Unavailable, true)]
+    [InlineData(StatusCode.DeadlineExceeded, true)]
+    [InlineData(StatusCode.PermissionDenied, false)]
+    [InlineData(StatusCode.InvalidArgument, false)]
+    public void IsTransient_ByStatus(StatusCode code, bool expected) => Assert.Equal(
+        expected, RefusalClassifier.IsTransient(new RpcException(new Grpc.Core.Status(code, "text"))));
+}
