@@ -138,12 +138,29 @@ internal static class OnnxLowering
             return c.Writer.Emit("MatMul", c.Operands);
         }
 
+        if (IsFewRowsTimesTransposed(c))
+        {
+            var turned = c.Writer.EmitIn(
+                MicrosoftDomain, "FusedMatMul", [c[1], c[0]], Integer("transB", 1), Number("alpha", at.Scalar));
+            return c.Writer.Emit("Transpose", [turned], Integers("perm", [1, 0]));
+        }
+
         return c.Writer.EmitIn(
             MicrosoftDomain, "FusedMatMul", c.Operands,
             Integer("transA", at.TransposeLeft ? 1 : 0),
             Integer("transB", at.TransposeRight ? 1 : 0),
             Number("alpha", at.Scalar));
     }
+
+    /// <summary>
+    /// Whether to compute (B A^T)^T for A B^T. The runtime copies its right operand into panels at each call, which
+    /// for a few rows costs more than the product: with the large weight on the left, only the rows are copied.
+    /// Measured with 2 threads: 1.2 times as fast at [16, 512] x [2048, 512], 2.5 times at 32768 columns; slower for
+    /// fewer than 8 rows and no gain above 32.
+    /// </summary>
+    private static bool IsFewRowsTimesTransposed(LoweringCall c) =>
+        c.Attributes is { TransposeLeft: false, TransposeRight: true }
+        && c.Node.Shape is { Rank: 2 } shape && shape[0] is >= 8 and <= 32 && shape[1] >= 512;
 
     // "allowzero" makes a size of 0 mean 0 and not "as before".
     private static string Reshape(LoweringCall c) =>

@@ -33,6 +33,7 @@ internal sealed class OnnxProgram : IDisposable
 
         // The optimizer's loops run between two runs and want the cores that idle workers would spin on.
         _options.AddSessionConfigEntry("session.force_spinning_stop", "1");
+        SharedArena.Use(_options);
         _session = new InferenceSession(OnnxLowering.ToModel(graph), _options);
         _binding = _session.CreateIoBinding();
     }

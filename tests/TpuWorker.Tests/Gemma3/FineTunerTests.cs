@@ -52,4 +52,26 @@ public sealed class FineTunerTests
             Compare.Close(expected.Floats, tuned.Parameters[parameter].Floats, 1e-4, parameter);
         }
     }
+
+    [Fact]
+    public void Run_AccumulatedSingles_EqualTheWholeBatch()
+    {
+        var folder = Fixtures.Folder("small");
+        var (model, examples) = (Gemma3Checkpoint.Load(folder), Fixtures.Examples(folder));
+        TrainingProgress First(int batch, int accumulation)
+        {
+            using var temporary = new TemporaryFolder();
+            var options = new FineTuneOptions { Steps = 1, BatchSize = batch, AccumulationSteps = accumulation };
+            using var tuner = new FineTuner(model, options, examples);
+            TrainingProgress? first = null;
+            tuner.Run(temporary["run"], progress => first = progress, default);
+            return first!;
+        }
+
+        var (whole, parts) = (First(3, 1), First(1, 3));
+
+        Assert.Equal(whole.Loss, parts.Loss, 1e-5);
+        Assert.Equal(whole.GradientNorm, parts.GradientNorm, 1e-5);
+        Assert.Equal(whole.Tokens, parts.Tokens);
+    }
 }

@@ -16,6 +16,7 @@ internal static class OpCases
         .. Unary(OpCode.Log, isPositive: true), .. Unary(OpCode.Sqrt, isPositive: true),
         new(OpCode.Scale, "by -0.75", (g, x) => g.Scale(x[0], -0.75f), S(3, 5)),
         .. MatMuls(),
+        new(OpCode.MatMul, "few rows", (g, x) => g.MatMul(x[0], x[1], false, true, 0.5f), S(9, 3), S(520, 3)),
         new(OpCode.Reshape, "split", (g, x) => g.Reshape(x[0], S(2, 3, 2)), S(4, 3)),
         new(OpCode.Reshape, "to scalar", (g, x) => g.Reshape(x[0], Shape.Scalar), S(1, 1)),
         new(OpCode.Transpose, "2-D", (g, x) => g.Transpose(x[0], 1, 0), S(3, 5)),

@@ -1,0 +1,162 @@
+using System.Text.Json.Nodes;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Checkpoints;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Tests.Gemma3;
+
+public sealed class Gemma3CheckpointTests
+{
+    [Theory]
+    [InlineData("small")]
+    [InlineData("scaled")]
+    [InlineData("mqa")]
+    [InlineData("bf16")]
+    public void Read_HubAndTransformersForms_AreTheSameModel(string name)
+    {
+        var folder = Fixtures.Folder(name);
+        var hub = Gemma3ConfigFile.Read(Path.Combine(folder, "config.hub.json"));
+        var transformers = Gemma3ConfigFile.Read(Path.Combine(folder, "config.json"));
+
+        Assert.Equal(transformers.GlobalLayers, hub.GlobalLayers);
+        Assert.Equal(transformers.EndTokens, hub.EndTokens);
+        Assert.Equal(
+            transformers with { GlobalLayers = null, EndTokens = [] }, hub with { GlobalLayers = null, EndTokens = [] });
+    }
+
+    [Fact]
+    public void Read_SparseNestedConfig_FallsBackToDefaults()
+    {
+        using var temporary = new TemporaryFolder();
+        File.WriteAllText(temporary["config.json"], """
+            {"model_type":"gemma3","eos_token_id":[1,106],
+             "text_config":{"model_type":"gemma3_text","hidden_size":2560,"intermediate_size":10240,
+             "num_hidden_layers":34,"rope_scaling":{"factor":8.0,"rope_type":"linear"},"sliding_window":1024}}
+            """);
+
+        var config = Gemma3ConfigFile.Read(temporary["config.json"]);
+
+        Assert.Equal((2560, 34, 8, 4, 256), (
+            config.HiddenSize, config.LayerCount, config.HeadCount, config.KeyValueHeadCount, config.HeadDimension));
+        Assert.Equal((262_208, 1024, 8, 1), (
+            config.VocabularySize, config.SlidingWindow, config.GlobalRopeFactor, config.LocalRopeFactor));
+        Assert.Equal([1, 106], config.EndTokens);
+        Assert.Equal([5, 11, 17, 23, 29], Enumerable.Range(0, 34).Where(config.IsGlobal));
+    }
+
+    [Theory]
+    [InlineData("model_type", "\"llama\"")]
+    [InlineData("hidden_activation", "\"silu\"")]
+    [InlineData("attn_logit_softcapping", "50.0")]
+    [InlineData("tie_word_embeddings", "false")]
+    [InlineData("rope_scaling", """{"rope_type":"yarn","factor":2}""")]
+    [InlineData("layer_types", """["full_attention"]""")]
+    [InlineData("num_attention_heads", "5")]
+    [InlineData("head_dim", "0")]
+    [InlineData("hidden_size", "\"wide\"")]
+    public void Read_UnsupportedOrInconsistent_IsRefused(string key, string value)
+    {
+        using var temporary = new TemporaryFolder();
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
+        var path = Path.Combine(temporary["model"], "config.json");
+        var json = JsonNode.Parse(File.ReadAllText(path))!;
+        json[key] = JsonNode.Parse(value);
+        File.WriteAllText(path, json.ToJsonString());
+
+        Assert.Throws<CheckpointFormatException>(() => Gemma3Checkpoint.Load(temporary["model"]));
+    }
+
+    [Theory]
+    [InlineData("small")]
+    [InlineData("multimodal-sharded")]
+    public void Save_ThenLoad_KeepsEveryBitAndTheCompanions(string name)
+    {
+        using var temporary = new TemporaryFolder();
+        var model = Gemma3Checkpoint.Load(Fixtures.Folder(name));
+        Directory.CreateDirectory(temporary["companions"]);
+        File.WriteAllText(Path.Combine(temporary["companions"], "tokenizer.json"), "{}");
+        File.WriteAllText(Path.Combine(temporary["companions"], "config.json"), "not this one");
+
+        model.Save(temporary["saved"], temporary["companions"]);
+        model.Save(temporary["saved"], temporary["companions"]);
+
+        Assert.Equal([temporary["companions"], temporary["saved"]], Directory.GetDirectories(temporary.Path).Order());
+        Assert.Equal(
+            ["config.json", "model.safetensors", "tokenizer.json"],
+            Directory.GetFiles(temporary["saved"]).Select(Path.GetFileName).Order());
+        AssertSame(model, Gemma3Checkpoint.Load(temporary["saved"]));
+    }
+
+    [Fact]
+    public void CreateRandom_SameSeed_GivesTheSameModelOfTheAskedDeviation()
+    {
+        var config = Models.Tiny with { HiddenSize = 64, VocabularySize = 500, InitializerRange = 0.05 };
+        var (model, again) = (Gemma3Checkpoint.CreateRandom(config, 9), Gemma3Checkpoint.CreateRandom(config, 9));
+        var other = Gemma3Checkpoint.CreateRandom(config, 10);
+
+        AssertSame(model, again);
+        var embedding = model.Parameters["model.embed_tokens.weight"].Floats;
+        Assert.NotEqual(embedding, other.Parameters["model.embed_tokens.weight"].Floats);
+        Assert.Equal(0.05, Math.Sqrt(embedding.Average(value => value * (double)value)), 0.001);
+        Assert.All(embedding[..64], value => Assert.Equal(0, value));
+        Assert.All(model.Parameters["model.norm.weight"].Floats, value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void Load_WrongNameOrShape_NamesTheTensor()
+    {
+        using var temporary = new TemporaryFolder();
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
+        var weights = Path.Combine(temporary["model"], "model.safetensors");
+        var tensors = Fixtures.Read(temporary["model"], "model.safetensors");
+        const string Name = "model.layers.1.mlp.up_proj.weight";
+        void Rewrite()
+        {
+            File.Delete(weights);
+            SafetensorsWriter.Write(weights, tensors, WeightPrecision.F32);
+        }
+
+        tensors.Remove(Name, out var up);
+        Rewrite();
+        Assert.Contains($"'{Name}' [40, 24] is missing", Fault(temporary["model"]), StringComparison.Ordinal);
+
+        tensors[Name] = new HostTensor(new Shape(24, 40), up!.Floats);
+        Rewrite();
+        Assert.Contains($"'{Name}' is [24, 40], wanted [40, 24]", Fault(temporary["model"]), StringComparison.Ordinal);
+
+        tensors[Name] = up;
+        tensors["lm_head.weight"] = HostTensor.Zeros(DType.Float32, new Shape(96, 24));
+        Rewrite();
+        Assert.Contains("differs from the embedding", Fault(temporary["model"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Save_IntoAnImpossiblePlace_LeavesNothing()
+    {
+        using var temporary = new TemporaryFolder();
+        File.WriteAllText(temporary["companion"], "a file, not a folder");
+
+        Assert.ThrowsAny<IOException>(
+            () => Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"], temporary["companion"]));
+
+        Assert.Empty(Directory.GetDirectories(temporary.Path));
+    }
+
+    private static string Fault(string folder) =>
+        Assert.Throws<CheckpointFormatException>(() => Gemma3Checkpoint.Load(folder)).Problem;
+
+    private static void AssertSame(Gemma3Checkpoint expected, Gemma3Checkpoint actual)
+    {
+        Assert.Equal(expected.Precision, actual.Precision);
+        Assert.Equal(
+            Enumerable.Range(0, expected.Config.LayerCount).Select(expected.Config.IsGlobal),
+            Enumerable.Range(0, actual.Config.LayerCount).Select(actual.Config.IsGlobal));
+        Assert.Equal(
+            expected.Config with { GlobalLayers = null, EndTokens = [] },
+            actual.Config with { GlobalLayers = null, EndTokens = [] });
+        foreach (var (name, tensor) in expected.Parameters)
+        {
+            Assert.Equal(tensor.Floats, actual.Parameters[name].Floats);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Buffers.Binary;
+using System.Text;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Checkpoints;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Tests.Gemma3;
+
+public sealed class SafetensorsFileTests
+{
+    [Theory]
+    [InlineData("short", "too short")]
+    [InlineData("length", "truncated, or not safetensors")]
+    [InlineData("{", "cannot be read")]
+    [InlineData("[]", "not a JSON object")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}|4""", "truncated or damaged")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}|12""", "truncated or damaged")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}|4""", "'a' F32[2] needs 8 bytes")]
+    [InlineData("""{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}|4""", "unknown type 'F99'")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[99999999,99999999],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]
+    [InlineData("""{"a":{"dtype":"F32","shape":"x","data_offsets":[0,4]}}|4""", "'a' has a malformed")]
+    [InlineData("""{"a":{"shape":[1],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}|4""", "'a' has a malformed")]
+    [InlineData("""{"a":5}|4""", "'a' has a malformed")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}|8""",
+        "'b' begins at 4, wanted 8: it overlaps")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}|8""", "leaves a hole")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}|4""",
+        "'a' occurs twice")]
+    public void Open_Rubbish_SaysWhatIsWrong(string content, string problem)
+    {
+        using var temporary = new TemporaryFolder();
+        var path = temporary["x.safetensors"];
+        File.WriteAllBytes(path, content switch
+        {
+            "short" => [1, 2, 3],
+            "length" => [255, 255, 255, 255, 255, 255, 255, 255, (byte)'{'],
+            _ => Bytes(content),
+        });
+
+        var fault = Assert.Throws<CheckpointFormatException>(() => SafetensorsFile.Open(path));
+
+        Assert.Contains(problem, fault.Problem, StringComparison.Ordinal);
+        Assert.Equal(("checkpoint.format", path), (fault.ErrorCode, fault.Path));
+    }
+
+    [Fact]
+    public void Open_NoFile_IsAFormatFault()
+    {
+        using var temporary = new TemporaryFolder();
+
+        Assert.Throws<CheckpointFormatException>(() => SafetensorsFile.Open(temporary["missing"]));
+    }
+
+    [Fact]
+    public void ReadFloats_MissingOrOfAnotherType_NamesTheTensor()
+    {
+        using var temporary = new TemporaryFolder();
+        var path = temporary["x.safetensors"];
+        File.WriteAllBytes(path, Bytes("""{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}|8"""));
+        using var file = SafetensorsFile.Open(path);
+
+        Assert.Contains("'a' is I64", Assert.Throws<CheckpointFormatException>(
+            () => file.ReadFloats("a")).Problem, StringComparison.Ordinal);
+        Assert.Contains("'b' is missing", Assert.Throws<CheckpointFormatException>(
+            () => file.ReadFloats("b")).Problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(WeightPrecision.F32, 0)]
+    [InlineData(WeightPrecision.BF16, 1.0 / 256)]
+    [InlineData(WeightPrecision.F16, 1.0 / 2048)]
+    public void Write_ThenRead_GivesTheValuesAtThatPrecision(WeightPrecision precision, double relative)
+    {
+        using var temporary = new TemporaryFolder();
+        var random = new Random(2);
+        var values = Enumerable.Range(0, 70_000).Select(_ => (random.NextSingle() - 0.5f) * 8).ToArray();
+        var tensors = new Dictionary<string, HostTensor>
+        {
+            ["wide"] = new(new Shape(7, 10_000), values),
+            ["scalar"] = new(Shape.Scalar, [1.5f]),
+            ["empty"] = new(new Shape(0, 3), Array.Empty<float>()),
+            ["ids"] = new(new Shape(2), [7, -1]),
+        };
+
+        SafetensorsWriter.Write(temporary["x"], tensors, precision);
+
+        using var file = SafetensorsFile.Open(temporary["x"]);
+        var read = file.ReadFloats("wide").Floats;
+        Assert.All(values.Zip(read), pair => Assert.Equal(pair.First, pair.Second, Math.Abs(pair.First) * relative));
+        Assert.Equal(1.5f, file.ReadFloats("scalar").Floats[0]);
+        Assert.Empty(file.ReadFloats("empty").Floats);
+        Assert.Equal([7, -1], file.ReadInts("ids").Ints);
+    }
+
+    [Theory]
+    [InlineData(1.00390625f, 0x3F80)]
+    [InlineData(1.01171875f, 0x3F82)]
+    [InlineData(float.PositiveInfinity, 0x7F80)]
+    [InlineData(float.NaN, 0xFFC0)]
+    public void Narrow_TiesAndSpecialValues_RoundToEven(float value, int bits) =>
+        Assert.Equal(bits, BrainFloat.Narrow(value));
+
+    private static byte[] Bytes(string content)
+    {
+        var parts = content.Split('|');
+        var header = Encoding.UTF8.GetBytes(parts[0]);
+        var bytes = new byte[8 + header.Length + (parts.Length > 1 ? int.Parse(parts[1]) : 0)];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, (ulong)header.Length);
+        header.CopyTo(bytes, 8);
+        return bytes;
+    }
+}
