@@ -1,0 +1,129 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Workflows.Service.Hosting;
+using Workflows.Translation.Tokenization;
+using Workflows.TpuWorker.Gemma3;
+
+namespace Workflows.Service.Tests.Hosting;
+
+/// <summary>A service on free ports with a folder of its own, and a model small enough to train in a second.</summary>
+public sealed class RunningService : IAsyncLifetime
+{
+    private static readonly TimeSpan RunDeadline = TimeSpan.FromSeconds(90);
+    private WebApplication? _application;
+
+    public string Folder { get; } = Directory.CreateTempSubdirectory("workflows-test").FullName;
+
+    public HttpClient Http { get; private set; } = new();
+
+    public ServiceSettings Settings { get; } = new() { HttpPort = 0 };
+
+    public async ValueTask InitializeAsync()
+    {
+        Settings.StateDirectory = Path.Combine(Folder, "state");
+        WriteModel(Path.Combine(Folder, "model"));
+        WriteCorpus(Path.Combine(Folder, "pairs.tsv"));
+        var (application, ports) = WorkflowsService.Build([], Settings, isEmbedded: true);
+        _application = application;
+        await application.StartAsync();
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        if (_application is not null)
+        {
+            await _application.StopAsync();
+            await _application.DisposeAsync();
+        }
+
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>A request for a short rehearsal, to be changed by a test.</summary>
+    public JsonObject Request(string scenario = "{}", int steps = 6) => new()
+    {
+        ["model"] = Path.Combine(Folder, "model"),
+        ["prompt"] = "brief",
+        ["data"] = new JsonObject { ["train"] = Path.Combine(Folder, "pairs.tsv") },
+        ["tpu"] = new JsonObject
+        {
+            ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
+            ["zones"] = new JsonArray("us-west4-a", "us-west1-c"),
+        },
+        ["training"] = new JsonObject
+        {
+            ["steps"] = steps, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 2, ["maxLength"] = 128,
+        },
+        ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
+        ["rehearsal"] = new JsonObject { ["scenario"] = Scenario(scenario) },
+    };
+
+    public async Task<string> StartAsync(JsonObject request)
+    {
+        using var answer = await Http.PostAsJsonAsync("/runs", request);
+        var body = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, body);
+        return JsonNode.Parse(body)!["id"]!.GetValue<string>();
+    }
+
+    /// <summary>Waits until a run satisfies a condition.</summary>
+    public async Task<JsonElement> WaitAsync(string id, Func<JsonElement, bool> condition)
+    {
+        var deadline = TimeProvider.System.GetUtcNow() + RunDeadline;
+        while (true)
+        {
+            var run = await Http.GetFromJsonAsync<JsonElement>($"/runs/{id}");
+            if (condition(run))
+            {
+                return run;
+            }
+
+            Assert.True(TimeProvider.System.GetUtcNow() < deadline, $"Run {id} is still {run}");
+            Assert.False(run.GetProperty("hasEnded").GetBoolean(), $"Run {id} ended too soon: {run}");
+            await Task.Delay(TimeSpan.FromMilliseconds(50));
+        }
+    }
+
+    /// <summary>Waits for the end of a run and returns its report.</summary>
+    public async Task<JsonElement> ReportAsync(string id)
+    {
+        await WaitAsync(id, run => run.GetProperty("hasEnded").GetBoolean());
+        return await Http.GetFromJsonAsync<JsonElement>($"/runs/{id}/report");
+    }
+
+    private string Scenario(string text)
+    {
+        var path = Path.Combine(Folder, $"scenario-{Guid.NewGuid():N}.json");
+        var scenario = JsonNode.Parse(text)!.AsObject();
+        scenario["createSeconds"] ??= 0.05;
+        scenario["deleteSeconds"] ??= 0.05;
+        File.WriteAllText(path, scenario.ToJsonString());
+        return path;
+    }
+
+    private static void WriteModel(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        var sentences = new[] { "나는 학교에 갑니다.", "I go to school.", "Translate Korean to English: 안녕하세요" };
+        BpeTrainer.Train(sentences, new BpeTrainerOptions { VocabularySize = 400 })
+            .Save(Path.Combine(folder, "tokenizer.json"));
+        var tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
+        var config = new Gemma3Config
+        {
+            VocabularySize = tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 32, LayerCount = 2, HeadCount = 2,
+            KeyValueHeadCount = 1, HeadDimension = 8, QueryPreAttentionScalar = 8, SlidingWindow = 32, MaxPositions = 512,
+            BeginToken = tokenizer.BosId, EndTokens = [tokenizer.EosId, tokenizer.EndOfTurnId], PadToken = tokenizer.PadId,
+        };
+        Gemma3Checkpoint.CreateRandom(config, 1).Save(folder, companions: folder);
+    }
+
+    private static void WriteCorpus(string path) => File.WriteAllLines(path,
+    [
+        "ko\ten",
+        .. Enumerable.Range(1, 60).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
+    ]);
+}

@@ -1,0 +1,138 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.Service.Tests.Hosting;
+
+namespace Workflows.Service.Tests.Runs;
+
+/// <summary>The HTTP API: statuses, headers and errors.</summary>
+public sealed class RunApiTests(RunningService service) : IClassFixture<RunningService>
+{
+    [Fact]
+    public async Task Post_GoodRequest_Answers202WithLocationAndRetryAfter()
+    {
+        using var answer = await service.Http.PostAsJsonAsync("/runs", service.Request());
+
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.StartsWith("/runs/run-", answer.Headers.Location?.ToString(), StringComparison.Ordinal);
+        Assert.NotNull(answer.Headers.RetryAfter);
+        using var status = await service.Http.GetAsync(answer.Headers.Location);
+        Assert.Contains(status.StatusCode, new[] { HttpStatusCode.Accepted, HttpStatusCode.OK });
+    }
+
+    [Fact]
+    public async Task Post_SeveralFaults_NamesEveryFieldAndStartsNothing()
+    {
+        var request = service.Request();
+        request["id"] = "Not An Id";
+        request["direction"] = "ko-fr";
+        request["model"] = "/nowhere";
+        request["data"] = new JsonObject { ["train"] = "/nowhere.tsv", ["testFraction"] = 0.9 };
+        request["tpu"] = new JsonObject { ["provisioning"] = "free" };
+        request["training"]!["batchSize"] = 0;
+        request["budgetUsd"] = -1;
+
+        using var answer = await service.Http.PostAsJsonAsync("/runs", request);
+
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+        Assert.Equal("REQUEST_INVALID", problem.GetProperty("code").GetString());
+        Assert.Equal(
+            [
+                "budgetUsd", "data.testFraction", "data.train", "direction", "id", "model", "tpu.acceleratorTypes",
+                "tpu.provisioning", "training.batchSize",
+            ],
+            problem.GetProperty("errors").EnumerateArray().Select(error => error.GetProperty("field").GetString())
+                .Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("{", "$")]
+    [InlineData("[]", "$")]
+    [InlineData("null", "$")]
+    [InlineData("""{"model": 5}""", "model")]
+    [InlineData("""{"tpus": {}}""", "tpus")]
+    [InlineData("""{"training": {"step": 5}}""", "training.step")]
+    public async Task Post_NotARequest_NamesTheField(string json, string field)
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+
+        using var answer = await service.Http.PostAsync("/runs", content);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(field, problem.GetProperty("errors")[0].GetProperty("field").GetString());
+    }
+
+    [Fact]
+    public async Task Post_SameIdempotencyKey_StartsOneRun()
+    {
+        var request = service.Request();
+        var ids = new List<string>();
+        for (var time = 0; time < 2; time++)
+        {
+            using var message = new HttpRequestMessage(HttpMethod.Post, "/runs") { Content = JsonContent.Create(request) };
+            message.Headers.Add("Idempotency-Key", "one");
+            using var answer = await service.Http.SendAsync(message);
+            var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
+            ids.Add(body.GetProperty("id").GetString()!);
+            Assert.Equal(time == 1, body.GetProperty("wasThere").GetBoolean());
+        }
+
+        Assert.Single(ids.Distinct());
+    }
+
+    [Fact]
+    public async Task Post_IdOfAnotherRequest_IsRefused()
+    {
+        var request = service.Request();
+        request["id"] = "twice";
+        await service.StartAsync(request);
+        request["budgetUsd"] = 3;
+
+        using var answer = await service.Http.PostAsJsonAsync("/runs", request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("id", problem.GetProperty("errors")[0].GetProperty("field").GetString());
+    }
+
+    [Theory]
+    [InlineData("GET", "/runs/nobody")]
+    [InlineData("POST", "/runs/nobody/cancel")]
+    [InlineData("GET", "/runs/nobody/attempts")]
+    [InlineData("GET", "/runs/nobody/metrics")]
+    [InlineData("GET", "/runs/nobody/report")]
+    public async Task AnyCall_UnknownRun_Answers404WithACode(string method, string path)
+    {
+        using var message = new HttpRequestMessage(new HttpMethod(method), path);
+
+        using var answer = await service.Http.SendAsync(message);
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("RUN_UNKNOWN", problem.GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task Get_FinishedRun_Answers200AndItsPartsHaveContent()
+    {
+        var id = await service.StartAsync(service.Request());
+        await service.ReportAsync(id);
+
+        using var run = await service.Http.GetAsync($"/runs/{id}");
+        var metrics = await service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}/metrics");
+        var attempts = await service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}/attempts");
+        var page = await service.Http.GetStringAsync($"/runs/{id}/report.html");
+        var list = await service.Http.GetFromJsonAsync<JsonElement>("/runs");
+
+        Assert.Equal(HttpStatusCode.OK, run.StatusCode);
+        Assert.True(metrics.GetArrayLength() > 1);
+        Assert.Equal(1, attempts.GetArrayLength());
+        Assert.Contains("<svg", page, StringComparison.Ordinal);
+        Assert.Contains(list.EnumerateArray(), each => each.GetProperty("id").GetString() == id);
+    }
+}

@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.Service.Tests.Hosting;
+
+namespace Workflows.Service.Tests.Runs;
+
+/// <summary>Whole runs against the emulated cloud, with a model that trains in a second.</summary>
+public sealed class RunTests(RunningService service) : IClassFixture<RunningService>
+{
+    [Fact]
+    public async Task Run_ThroughThreeRefusals_ReportsEachAndSucceeds()
+    {
+        var request = service.Request("""
+            {"zones": {
+              "us-central2-b": {"refuse": "LOCATION_POLICY_VIOLATED"},
+              "us-central1-a": {"quota": {"TPUV5sLitepodServingPerProjectPerZoneForTPUAPI": 4}},
+              "us-central1-b": {"acceleratorTypes": ["v6e-8"]}}}
+            """);
+        request["tpu"]!["zones"] = new JsonArray("us-central2-b", "us-central1-a", "us-central1-b", "us-west4-a");
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        Assert.Equal(
+            ["ZONE_FORBIDDEN", "QUOTA_EXHAUSTED", "ACCELERATOR_NOT_IN_ZONE", null],
+            report.GetProperty("attempts").EnumerateArray().Select(row => Text(row, "code")));
+        Assert.Equal("ready", report.GetProperty("attempts")[3].GetProperty("outcome").GetString());
+        Assert.All(report.GetProperty("teardown").EnumerateArray(),
+            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
+        Assert.Equal(6, report.GetProperty("training").GetProperty("steps").GetInt32());
+        Assert.NotEmpty(Text(report.GetProperty("verdict").GetProperty("tuned"), "bleuSignature")!);
+        Assert.True(report.GetProperty("cost").GetProperty("actual").GetDouble() > 0);
+    }
+
+    [Fact]
+    public async Task Run_PreemptedInTraining_ResumesElsewhere()
+    {
+        var request = service.Request(
+            """{"zones": {"us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 1}}}}""", steps: 120);
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        var recovery = Assert.Single(report.GetProperty("recoveries").EnumerateArray());
+        Assert.Equal(("us-west4-a", "PREEMPTED"), (Text(recovery, "zone"), Text(recovery, "cause")));
+        Assert.True(recovery.GetProperty("seconds").GetDouble() > 0);
+        Assert.Equal(["us-west4-a", "us-west1-c"],
+            report.GetProperty("attempts").EnumerateArray().Select(row => Text(row, "zone")));
+        Assert.Equal(2, report.GetProperty("teardown").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Run_ProjectWithoutTheApi_StopsAtOnceWithTheFix()
+    {
+        var report = await service.ReportAsync(await service.StartAsync(service.Request("""{"apiDisabled": true}""")));
+
+        Assert.Equal("failed", report.GetProperty("status").GetString());
+        Assert.Equal("API_DISABLED", Text(report.GetProperty("failure"), "code"));
+        Assert.Contains("gcloud services enable", Text(report.GetProperty("failure"), "fix"), StringComparison.Ordinal);
+        Assert.Single(report.GetProperty("attempts").EnumerateArray());
+        Assert.Empty(report.GetProperty("teardown").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Run_NoCapacityAnywhere_GivesUpInTimeWithNothingLeft()
+    {
+        var request = service.Request(
+            """{"zones": {"us-west4-a": {"capacity": 0}, "us-west1-c": {"capacity": 0}}}""");
+        request["tpu"]!["acquireTimeoutSeconds"] = 1;
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("NO_CAPACITY", Text(report.GetProperty("failure"), "code"));
+        Assert.All(report.GetProperty("attempts").EnumerateArray(),
+            row => Assert.Equal("OUT_OF_CAPACITY", Text(row, "code")));
+    }
+
+    [Fact]
+    public async Task Run_Cancelled_StopsTheStepAndGivesTheNodeBack()
+    {
+        var id = await service.StartAsync(service.Request(steps: 100_000));
+        await service.WaitAsync(id, run =>
+            run.TryGetProperty("progress", out var progress) && progress.ValueKind == JsonValueKind.Object);
+
+        using var cancel = await service.Http.PostAsync($"/runs/{id}/cancel?reason=enough", null);
+        var report = await service.ReportAsync(id);
+
+        Assert.Equal(HttpStatusCode.Accepted, cancel.StatusCode);
+        Assert.Equal("cancelled", report.GetProperty("status").GetString());
+        Assert.True(Assert.Single(report.GetProperty("teardown").EnumerateArray())
+            .GetProperty("confirmedNotFound").GetBoolean());
+        using var again = await service.Http.PostAsync($"/runs/{id}/cancel", null);
+        Assert.Equal(HttpStatusCode.Gone, again.StatusCode);
+    }
+
+    [Fact]
+    public async Task Run_OverItsBudget_StopsAndReports()
+    {
+        var request = service.Request(steps: 100_000);
+        request["budgetUsd"] = 0.01;
+        request["tpu"]!["acceleratorTypes"] = new JsonArray("v5litepod-256");
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("BUDGET_EXHAUSTED", Text(report.GetProperty("failure"), "code"));
+        Assert.InRange(report.GetProperty("cost").GetProperty("actual").GetDouble(), 0.01, 1);
+    }
+
+    [Fact]
+    public async Task Run_CorpusWithoutUsablePairs_FailsBeforeAnythingIsRented()
+    {
+        var path = Path.Combine(service.Folder, "bad.tsv");
+        File.WriteAllLines(path, ["ko\ten", "hello\thello", "\t", "안녕\t"]);
+        var request = service.Request();
+        request["data"]!["train"] = path;
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("CORPUS_TOO_SMALL", Text(report.GetProperty("failure"), "code"));
+        Assert.Empty(report.GetProperty("attempts").EnumerateArray());
+        Assert.Equal(0, report.GetProperty("cost").GetProperty("actual").GetDouble());
+    }
+
+    private static string? Text(JsonElement row, string name) =>
+        row.TryGetProperty(name, out var value) ? value.GetString() : null;
+}
