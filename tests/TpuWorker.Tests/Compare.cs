@@ -3,7 +3,8 @@ namespace Workflows.TpuWorker.Tests;
 /// <summary>Comparison of tensors relative to the largest element, which is what rounding is proportional to.</summary>
 internal static class Compare
 {
-    public static void Close(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double tolerance, string what = "")
+    public static void Close(
+        ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double tolerance, string what = "")
     {
         Assert.Equal(expected.Length, actual.Length);
         var error = RelativeError(expected, actual);

@@ -16,7 +16,8 @@ public sealed class Gemma3Checkpoint
     private static readonly string[] CompanionExtensions = [".json", ".model", ".jinja", ".txt", ".md"];
 
     internal Gemma3Checkpoint(
-        Gemma3Config config, WeightPrecision precision, IReadOnlyDictionary<string, HostTensor> parameters, string? source)
+        Gemma3Config config, WeightPrecision precision, IReadOnlyDictionary<string, HostTensor> parameters,
+        string? source)
     {
         (Config, Precision, Parameters, SourceDirectory) = (config, precision, parameters, source);
     }
@@ -27,7 +28,9 @@ public sealed class Gemma3Checkpoint
     /// <summary>How the weights were stored, and are when saved.</summary>
     public WeightPrecision Precision { get; }
 
-    /// <summary>The folder that the model came from, whose tokenizer files a save carries along; null if none.</summary>
+    /// <summary>
+    /// The folder that the model came from, whose tokenizer files a save carries along; null if none.
+    /// </summary>
     public string? SourceDirectory { get; }
 
     /// <summary>Number of weights.</summary>
@@ -41,10 +44,14 @@ public sealed class Gemma3Checkpoint
     /// </summary>
     internal float EmbeddingNormalizer => (float)Math.Sqrt(Config.HiddenSize);
 
-    /// <summary>Loads config.json and the safetensors weights, whole or sharded, text-only or inside a multimodal model.</summary>
+    /// <summary>
+    /// Loads config.json and the safetensors weights, whole or sharded, text-only or inside a multimodal model.
+    /// </summary>
     /// <param name="directory">A Hugging Face model folder.</param>
     /// <returns>The model, with its weights widened to single precision.</returns>
-    /// <exception cref="CheckpointFormatException">A file is missing, damaged or at odds with the configuration.</exception>
+    /// <exception cref="CheckpointFormatException">
+    /// A file is missing, damaged or at odds with the configuration.
+    /// </exception>
     public static Gemma3Checkpoint Load(string directory)
     {
         var config = Gemma3ConfigFile.Read(Path.Combine(directory, Gemma3ConfigFile.FileName));
@@ -52,7 +59,9 @@ public sealed class Gemma3Checkpoint
         return new Gemma3Checkpoint(config, precision, tensors, Path.GetFullPath(directory));
     }
 
-    /// <summary>A fresh model: matrices normal with the configured deviation, norms at rest, padding row zero.</summary>
+    /// <summary>
+    /// A fresh model: matrices normal with the configured deviation, norms at rest, padding row zero.
+    /// </summary>
     /// <param name="config">Sizes of the model.</param>
     /// <param name="seed">The same seed gives the same weights on every machine.</param>
     /// <param name="precision">How it will be stored.</param>

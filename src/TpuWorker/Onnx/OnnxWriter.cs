@@ -64,7 +64,9 @@ internal sealed class OnnxWriter
         fill.RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes<float>([value]));
         return Emit("ConstantOfShape", [ShapeOf(shape)], new AttributeProto
         {
-            Name = "value", Type = AttributeType.Tensor, T = fill,
+            Name = "value",
+            Type = AttributeType.Tensor,
+            T = fill,
         });
     }
 

@@ -1,6 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Element types that programs compute with; storage types of files are wider (see the checkpoint reader).</summary>
+/// <summary>
+/// Element types that programs compute with; storage types of files are wider (see the checkpoint reader).
+/// </summary>
 internal enum DType
 {
     /// <summary>IEEE single precision.</summary>

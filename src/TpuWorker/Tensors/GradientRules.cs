@@ -46,7 +46,9 @@ internal static class GradientRules
     public static IReadOnlyList<Node?> Scale(GradientCall c) =>
         [c.Graph.Scale(c.Upstream, c.Node.Attributes.Scalar)];
 
-    /// <summary>For C = s op(A) op(B): each operand's gradient is again one product, with no transpose of its own.</summary>
+    /// <summary>
+    /// For C = s op(A) op(B): each operand's gradient is again one product, with no transpose of its own.
+    /// </summary>
     public static IReadOnlyList<Node?> MatMul(GradientCall c)
     {
         var at = c.Node.Attributes;

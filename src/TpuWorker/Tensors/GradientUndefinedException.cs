@@ -3,7 +3,8 @@ namespace Workflows.TpuWorker.Tensors;
 /// <summary>A gradient was asked through an operation that has none.</summary>
 /// <param name="operation">Name of the operation as the op table has it.</param>
 public sealed class GradientUndefinedException(string operation)
-    : TpuWorkerException("tensor.gradient", $"{operation} has no gradient rule; a parameter reaches the loss through it.")
+    : TpuWorkerException(
+        "tensor.gradient", $"{operation} has no gradient rule; a parameter reaches the loss through it.")
 {
     /// <summary>Name of the operation as the op table has it.</summary>
     public string Operation { get; } = operation;

@@ -71,7 +71,9 @@ internal sealed class Graph
         Node left, Node right, bool transposeLeft = false, bool transposeRight = false, float factor = 1) =>
         Append(OpCode.MatMul, [left, right], new OpAttributes
         {
-            TransposeLeft = transposeLeft, TransposeRight = transposeRight, Scalar = factor,
+            TransposeLeft = transposeLeft,
+            TransposeRight = transposeRight,
+            Scalar = factor,
         });
 
     /// <summary>The same node where the shape already fits.</summary>
@@ -115,7 +117,9 @@ internal sealed class Graph
 
     public Node CrossEntropy(Node logits, Node labels) => Append(OpCode.CrossEntropy, [logits, labels]);
 
-    /// <summary>Adds any operation of the table; the named methods above are this with the attributes spelled out.</summary>
+    /// <summary>
+    /// Adds any operation of the table; the named methods above are this with the attributes spelled out.
+    /// </summary>
     internal Node Append(OpCode op, IReadOnlyList<Node> operands, OpAttributes? attributes = null)
     {
         attributes ??= OpAttributes.None;

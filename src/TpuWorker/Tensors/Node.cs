@@ -4,7 +4,8 @@ namespace Workflows.TpuWorker.Tensors;
 internal sealed class Node
 {
     internal Node(
-        Graph graph, int index, OpCode op, IReadOnlyList<Node> operands, OpAttributes attributes, DType type, Shape shape)
+        Graph graph, int index, OpCode op, IReadOnlyList<Node> operands, OpAttributes attributes, DType type,
+        Shape shape)
     {
         (Graph, Index, Op, Operands, Attributes) = (graph, index, op, operands, attributes);
         (DType, Shape) = (type, shape);

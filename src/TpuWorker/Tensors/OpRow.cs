@@ -13,7 +13,9 @@ internal readonly record struct GradientCall(Node Node, Node Upstream)
     public Node Operand(int index) => Node.Operands[index];
 }
 
-/// <summary>Everything that the IR knows about one operation. Lowerings are keyed by <see cref="Op"/> elsewhere.</summary>
+/// <summary>
+/// Everything that the IR knows about one operation. Lowerings are keyed by <see cref="Op"/> elsewhere.
+/// </summary>
 /// <param name="Op">The operation.</param>
 /// <param name="Arity">Number of operands, or <see cref="Variadic"/>.</param>
 /// <param name="ShapeRule">The result's shape; throws <see cref="TensorShapeException"/>.</param>

@@ -18,7 +18,8 @@ public sealed class ForwardTests
     {
         var folder = Fixtures.Folder(name);
         var model = Gemma3Checkpoint.Load(folder);
-        var (batch, wanted) = (Fixtures.Read(folder, "batch.safetensors"), Fixtures.Read(folder, "forward.safetensors"));
+        var batch = Fixtures.Read(folder, "batch.safetensors");
+        var wanted = Fixtures.Read(folder, "forward.safetensors");
 
         var got = Run(model, batch["input_ids"]);
 

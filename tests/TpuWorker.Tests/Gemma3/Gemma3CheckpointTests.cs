@@ -21,7 +21,8 @@ public sealed class Gemma3CheckpointTests
         Assert.Equal(transformers.GlobalLayers, hub.GlobalLayers);
         Assert.Equal(transformers.EndTokens, hub.EndTokens);
         Assert.Equal(
-            transformers with { GlobalLayers = null, EndTokens = [] }, hub with { GlobalLayers = null, EndTokens = [] });
+            transformers with { GlobalLayers = null, EndTokens = [] },
+            hub with { GlobalLayers = null, EndTokens = [] });
     }
 
     [Fact]

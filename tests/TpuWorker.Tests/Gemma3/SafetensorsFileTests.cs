@@ -24,11 +24,13 @@ public sealed class SafetensorsFileTests
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}|4""", "'a' has a malformed")]
     [InlineData("""{"a":5}|4""", "'a' has a malformed")]
     [InlineData(
-        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}|8""",
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"""
+        + """ "b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}|8""",
         "'b' begins at 4, wanted 8: it overlaps")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}|8""", "leaves a hole")]
     [InlineData(
-        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}|4""",
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"""
+        + """ "a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}|4""",
         "'a' occurs twice")]
     public void Open_Rubbish_SaysWhatIsWrong(string content, string problem)
     {

@@ -21,7 +21,8 @@ public sealed class TrainingCheckpointTests
         Assert.True(result.FinalLoss < 0.5 * result.FirstLoss, $"loss {result.FirstLoss} to {result.FinalLoss}");
         Assert.Equal(Enumerable.Range(1, 60), seen.Select(progress => progress.Step));
         Assert.Equal((60, 0, 0), (result.Steps, result.ResumedFromStep, result.SkippedExamples));
-        Assert.Equal((seen[0].Loss, seen[^1].Loss, seen[^1].Tokens), (result.FirstLoss, result.FinalLoss, result.Tokens));
+        Assert.Equal((seen[0].Loss, seen[^1].Loss, seen[^1].Tokens), (
+            result.FirstLoss, result.FinalLoss, result.Tokens));
         Assert.Equal([5, 10], seen.Where(progress => progress.CheckpointPath is not null).Take(2).Select(p => p.Step));
         Assert.Equal(["step-00000055", "step-00000060"], Names(temporary["run"]));
     }
@@ -159,8 +160,15 @@ public sealed class TrainingCheckpointTests
 
     private static FineTuneOptions Options(int steps, int accumulation = 1) => new()
     {
-        Steps = steps, BatchSize = 5, AccumulationSteps = accumulation, LearningRate = 1e-2, WarmupSteps = 2,
-        WeightDecay = 0.01, CheckpointEverySteps = 5, KeepCheckpoints = 2, Seed = 8,
+        Steps = steps,
+        BatchSize = 5,
+        AccumulationSteps = accumulation,
+        LearningRate = 1e-2,
+        WarmupSteps = 2,
+        WeightDecay = 0.01,
+        CheckpointEverySteps = 5,
+        KeepCheckpoints = 2,
+        Seed = 8,
     };
 
     /// <summary>Texts whose answers repeat one token of the prompt: learnable in a few steps.</summary>

@@ -37,7 +37,8 @@ internal static class OpCases
         new(OpCode.BroadcastTo, "middle", (g, x) => g.BroadcastTo(x[0], S(2, 3, 5)), S(2, 1, 5)),
         Rows(OpCode.Gather, "rows", (g, x) => g.Gather(x[0], x[1]), 1, 7, S(7, 3), S(5)),
         Rows(OpCode.Gather, "two-dimensional", (g, x) => g.Gather(x[0], x[1]), 1, 2, S(2, 3), S(3, 4)),
-        Rows(OpCode.ScatterAdd, "repeated rows", (g, x) => g.ScatterAdd(x[0], x[1], x[2]), 1, 3, S(3, 2), S(9), S(9, 2)),
+        Rows(OpCode.ScatterAdd, "repeated rows", (g, x) => g.ScatterAdd(x[0], x[1], x[2]), 1, 3,
+            S(3, 2), S(9), S(9, 2)),
         Rows(OpCode.ScatterAdd, "vector", (g, x) => g.ScatterAdd(x[0], x[1], x[2]), 1, 6, S(6), S(4), S(4)),
         new(OpCode.Softmax, "2-D", (g, x) => g.Softmax(x[0]), S(3, 7)),
         new(OpCode.Softmax, "scores", (g, x) => g.Softmax(x[0]), S(2, 3, 2, 5)),
@@ -74,7 +75,8 @@ internal static class OpCases
         (string Name, Shape Left, Shape Right)[] shapes =
         [
             ("same", S(3, 5), S(3, 5)), ("row", S(3, 5), S(5)), ("column", S(3, 1), S(3, 5)),
-            ("scalar", Shape.Scalar, S(2, 3)), ("both", S(2, 1, 3), S(4, 1)), ("mask", S(2, 2, 3, 4, 5), S(1, 1, 1, 4, 5)),
+            ("scalar", Shape.Scalar, S(2, 3)), ("both", S(2, 1, 3), S(4, 1)),
+            ("mask", S(2, 2, 3, 4, 5), S(1, 1, 1, 4, 5)),
         ];
         return shapes.Select(shape =>
             new OpCase(op, shape.Name, (g, x) => g.Append(op, x), shape.Left, shape.Right) { IsPositive = true });

@@ -4,7 +4,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 
-/// <summary>Reads the text weights of a Hugging Face folder, in one file or in shards, under any of its prefixes.</summary>
+/// <summary>
+/// Reads the text weights of a Hugging Face folder, in one file or in shards, under any of its prefixes.
+/// </summary>
 internal static class Gemma3Weights
 {
     public const string FileName = "model.safetensors";
@@ -85,11 +87,12 @@ internal static class Gemma3Weights
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var entries = document.RootElement.GetProperty("weight_map").EnumerateObject()
-                .Select(entry => (entry.Name, entry.Value.GetString() ?? "")).ToList();
-            var outside = entries.Find(entry => entry.Item2.Length == 0 || Path.GetFileName(entry.Item2) != entry.Item2);
+                .Select(entry => (entry.Name, Shard: entry.Value.GetString() ?? "")).ToList();
+            var outside = entries.Find(entry => entry.Shard.Length == 0
+                || Path.GetFileName(entry.Shard) != entry.Shard);
             return outside.Name is null
                 ? entries
-                : throw new CheckpointFormatException(path, $"'{outside.Item2}' is not a file of this folder");
+                : throw new CheckpointFormatException(path, $"'{outside.Shard}' is not a file of this folder");
         }
         catch (Exception fault) when (fault is JsonException or IOException or KeyNotFoundException
             or InvalidOperationException)

@@ -6,7 +6,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 
-/// <summary>Writes tensors as one safetensors file, in ordinal order of their names, and flushes it to the disk.</summary>
+/// <summary>
+/// Writes tensors as one safetensors file, in ordinal order of their names, and flushes it to the disk.
+/// </summary>
 internal static class SafetensorsWriter
 {
     private const int Alignment = 8;

@@ -47,10 +47,6 @@ internal static partial class WholeDirectory
         Remove(replaced);
     }
 
-    /// <summary>Whether a directory's name is that of an unfinished or replaced one.</summary>
-    public static bool IsLeftover(string path) =>
-        path.EndsWith(WritingSuffix, StringComparison.Ordinal) || path.EndsWith(ReplacedSuffix, StringComparison.Ordinal);
-
     private static void Remove(string directory)
     {
         if (Directory.Exists(directory))
@@ -59,7 +55,9 @@ internal static partial class WholeDirectory
         }
     }
 
-    /// <summary>Brings a file, or the entries of a directory, to the disk. Windows has no such call for directories.</summary>
+    /// <summary>
+    /// Brings a file, or the entries of a directory, to the disk. Windows has no such call for directories.
+    /// </summary>
     private static void Flush(string path)
     {
         if (OperatingSystem.IsWindows())

@@ -26,10 +26,13 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
     /// <param name="onCompleted">Told how many prompts are done, as that number grows; null for nobody.</param>
     /// <param name="cancellationToken">Looked at before every token.</param>
     /// <returns>The new tokens of each prompt in its place, the stop token included where one was produced.</returns>
-    /// <exception cref="ModelInputException">A prompt is empty, too long, or has tokens outside the vocabulary.</exception>
+    /// <exception cref="ModelInputException">
+    /// A prompt is empty, too long, or has tokens outside the vocabulary.
+    /// </exception>
     /// <exception cref="NonFiniteOutputException">The model's scores are not finite numbers.</exception>
     public int[][] Generate(
-        IReadOnlyList<int[]> prompts, DecodeOptions options, Action<int>? onCompleted, CancellationToken cancellationToken)
+        IReadOnlyList<int[]> prompts, DecodeOptions options, Action<int>? onCompleted,
+        CancellationToken cancellationToken)
     {
         RequireUsable(prompts, options);
         var stops = (options.StopTokens ?? model.Config.EndTokens).ToHashSet();
@@ -37,7 +40,8 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
         var completed = 0;
 
         // Prompts of like length share a batch, so that little of it is padding.
-        foreach (var batch in Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Length).Chunk(options.BatchSize))
+        var byLength = Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Length);
+        foreach (var batch in byLength.Chunk(options.BatchSize))
         {
             var texts = batch.Select(index => new DecodedText(index, prompts[index])).ToList();
             void Finish(DecodedText text)
@@ -89,7 +93,9 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
         }
     }
 
-    /// <summary>Moves the unfinished rows to the front, to a smaller batch or a larger cache where that is due.</summary>
+    /// <summary>
+    /// Moves the unfinished rows to the front, to a smaller batch or a larger cache where that is due.
+    /// </summary>
     private DecodeStep Repack(DecodeStep step, int[] kept, List<DecodedText> active)
     {
         var capacity = Math.Max(step.Capacity, CapacityFor(active.Max(text => text.Position)));

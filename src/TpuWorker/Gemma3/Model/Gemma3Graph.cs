@@ -43,7 +43,9 @@ internal sealed class Gemma3Graph
     /// <summary>New keys and values of each layer, [B, K, S, D], once the hidden states have been built.</summary>
     public List<(Node Keys, Node Values)> NewCache { get; } = [];
 
-    /// <summary>Scaled embeddings, the result of every layer, and last the normed result: layers + 2 nodes [B*S, d].</summary>
+    /// <summary>
+    /// Scaled embeddings, the result of every layer, and last the normed result: layers + 2 nodes [B*S, d].
+    /// </summary>
     public List<Node> HiddenStates(float normalizer)
     {
         var hidden = Graph.Scale(Graph.Gather(Embedding, Tokens), normalizer);

@@ -1,6 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Model;
 
-/// <summary>Names of the inputs and outputs of compiled passes, besides the parameters (which keep their own names).</summary>
+/// <summary>
+/// Names of the inputs and outputs of compiled passes, besides the parameters (which keep their own names).
+/// </summary>
 internal static class GraphInputs
 {
     public const string Tokens = "tokens";

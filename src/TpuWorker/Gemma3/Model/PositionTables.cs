@@ -27,7 +27,9 @@ internal sealed class PositionTables
         }
     }
 
-    /// <summary>Whether a query sees a key, both by position: not the future, and in sliding layers not too far back.</summary>
+    /// <summary>
+    /// Whether a query sees a key, both by position: not the future, and in sliding layers not too far back.
+    /// </summary>
     public bool Sees(bool isGlobal, int query, int key) => key <= query && (isGlobal || key > query - _window);
 
     /// <summary>The mask [S, S] of texts that begin at position 0.</summary>

@@ -9,7 +9,9 @@ internal sealed class ProgramCache<TKey, TProgram>(int capacity) : IDisposable
     private readonly Dictionary<TKey, TProgram> _programs = [];
     private readonly List<TKey> _recent = [];
 
-    /// <summary>The program of a key, compiled if it is not kept. It lives until capacity other keys were asked for.</summary>
+    /// <summary>
+    /// The program of a key, compiled if it is not kept. It lives until capacity other keys were asked for.
+    /// </summary>
     public TProgram Get(TKey key, Func<TKey, TProgram> compile)
     {
         _recent.Remove(key);

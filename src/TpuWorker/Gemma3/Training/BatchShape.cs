@@ -16,7 +16,9 @@ internal readonly record struct BatchShape(int Batch, int Length, int Rows)
         return new BatchShape(batch, length, RoundUp(rows, Math.Max(1, batch * length / RowSteps)));
     }
 
-    /// <summary>Up to an eighth more than the length, in whole steps of 8: at most 8 lengths for each doubling.</summary>
+    /// <summary>
+    /// Up to an eighth more than the length, in whole steps of 8: at most 8 lengths for each doubling.
+    /// </summary>
     public static int RoundLength(int length)
     {
         var step = MinStep;

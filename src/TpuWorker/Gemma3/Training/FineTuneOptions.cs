@@ -1,6 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>How to fine-tune. Everything but <see cref="Threads"/> and the checkpoint settings decides the result.</summary>
+/// <summary>
+/// How to fine-tune. Everything but <see cref="Threads"/> and the checkpoint settings decides the result.
+/// </summary>
 public sealed class FineTuneOptions
 {
     /// <summary>Number of optimizer steps.</summary>
@@ -19,7 +21,9 @@ public sealed class FineTuneOptions
     /// <value>Above 0; default 1e-4.</value>
     public double LearningRate { get; set; } = 1e-4;
 
-    /// <summary>Steps over which the rate rises from 0; step n runs at (n - 1) / this of the peak. Then a cosine to 0.</summary>
+    /// <summary>
+    /// Steps over which the rate rises from 0; step n runs at (n - 1) / this of the peak. Then a cosine to 0.
+    /// </summary>
     /// <value>0 or more; default 0.</value>
     public int WarmupSteps { get; set; }
 

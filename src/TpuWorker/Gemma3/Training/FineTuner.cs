@@ -30,7 +30,9 @@ public sealed class FineTuner : IDisposable
     /// <param name="model">The base model; it is copied, not changed.</param>
     /// <param name="options">How to train; read once, here.</param>
     /// <param name="examples">What to learn from; not copied, must not change.</param>
-    /// <exception cref="ModelInputException">An option or example is out of range, or no example is short enough.</exception>
+    /// <exception cref="ModelInputException">
+    /// An option or example is out of range, or no example is short enough.
+    /// </exception>
     public FineTuner(Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples)
     {
         options.Validate();
@@ -66,7 +68,9 @@ public sealed class FineTuner : IDisposable
     /// <param name="onStep">Called after every step, on this thread.</param>
     /// <param name="cancellationToken">Looked at between steps.</param>
     /// <returns>The outcome; the tuned weights are had from <see cref="CreateCheckpoint"/>.</returns>
-    /// <exception cref="OperationCanceledException">Cancelled, after a checkpoint of the current step was written.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// Cancelled, after a checkpoint of the current step was written.
+    /// </exception>
     /// <exception cref="TrainingDivergedException">A loss or gradient is not a finite number.</exception>
     /// <exception cref="CheckpointMismatchException">The directory holds another training.</exception>
     public TrainingResult Run(
@@ -108,8 +112,14 @@ public sealed class FineTuner : IDisposable
 
     private TrainingManifest Beginning() => new()
     {
-        Format = TrainingManifest.CurrentFormat, Step = 0, Fingerprint = _fingerprint, Cursor = CursorAt(0),
-        Tokens = 0, FirstLoss = 0, LastLoss = 0, Files = [],
+        Format = TrainingManifest.CurrentFormat,
+        Step = 0,
+        Fingerprint = _fingerprint,
+        Cursor = CursorAt(0),
+        Tokens = 0,
+        FirstLoss = 0,
+        LastLoss = 0,
+        Files = [],
     };
 
     private DataCursor CursorAt(int step)
@@ -135,8 +145,11 @@ public sealed class FineTuner : IDisposable
         _optimizer.Step(state.Step + 1, rate, clip / answerTokens);
         var next = state with
         {
-            Step = state.Step + 1, Cursor = CursorAt(state.Step + 1), Tokens = state.Tokens + tokens,
-            FirstLoss = state.Step == 0 ? loss : state.FirstLoss, LastLoss = loss,
+            Step = state.Step + 1,
+            Cursor = CursorAt(state.Step + 1),
+            Tokens = state.Tokens + tokens,
+            FirstLoss = state.Step == 0 ? loss : state.FirstLoss,
+            LastLoss = loss,
         };
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         return (next, new TrainingProgress(
@@ -177,7 +190,8 @@ public sealed class FineTuner : IDisposable
 
     private static Dictionary<string, HostTensor> Copy(
         IReadOnlyDictionary<string, HostTensor> tensors, Func<HostTensor, float[]> values) => tensors.ToDictionary(
-            entry => entry.Key, entry => new HostTensor(entry.Value.Shape, values(entry.Value)), StringComparer.Ordinal);
+            entry => entry.Key, entry => new HostTensor(entry.Value.Shape, values(entry.Value)),
+            StringComparer.Ordinal);
 
     private static Dictionary<string, HostTensor> Copy(
         Dictionary<string, HostTensor> tensors, Dictionary<string, float[]> values) => tensors.ToDictionary(
@@ -191,7 +205,8 @@ public sealed class FineTuner : IDisposable
             if (prompt < 1 || prompt >= tokens.Length)
             {
                 throw new ModelInputException(
-                    $"example {i}", $"has {tokens.Length} tokens of which {prompt} are prompt, wanted 1 or more of each part");
+                    $"example {i}",
+                    $"has {tokens.Length} tokens of which {prompt} are prompt, wanted 1 or more of each part");
             }
 
             if (Array.FindIndex(tokens, token => token < 0 || token >= config.VocabularySize) is var at and >= 0)

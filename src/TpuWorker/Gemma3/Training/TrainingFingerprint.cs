@@ -6,7 +6,9 @@ using Workflows.TpuWorker.Gemma3.Checkpoints;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>Hash of everything that decides the result of a training, to refuse going on from a different one.</summary>
+/// <summary>
+/// Hash of everything that decides the result of a training, to refuse going on from a different one.
+/// </summary>
 internal static class TrainingFingerprint
 {
     // Enough of each weight to tell models apart without hashing gigabytes.
@@ -41,5 +43,6 @@ internal static class TrainingFingerprint
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static void Append(IncrementalHash hash, string text) => hash.AppendData(Encoding.UTF8.GetBytes(text + "\n"));
+    private static void Append(IncrementalHash hash, string text) =>
+        hash.AppendData(Encoding.UTF8.GetBytes(text + "\n"));
 }

@@ -17,7 +17,9 @@ internal sealed record TrainingManifest
     /// <summary>Hash of what decides the result: options, examples, base model.</summary>
     public required string Fingerprint { get; init; }
 
-    /// <summary>Where the data stands. All of the order follows from seed and epoch, so this is all its state.</summary>
+    /// <summary>
+    /// Where the data stands. All of the order follows from seed and epoch, so this is all its state.
+    /// </summary>
     public required DataCursor Cursor { get; init; }
 
     public required long Tokens { get; init; }

@@ -8,7 +8,9 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 /// <param name="FinalLoss">Loss of the last step.</param>
 /// <param name="Duration">Wall-clock time of this run alone.</param>
 /// <param name="SkippedExamples">Examples left out because they are longer than the options allow.</param>
-/// <param name="DamagedCheckpoints">Checkpoints that were passed over because they were damaged, with the reason.</param>
+/// <param name="DamagedCheckpoints">
+/// Checkpoints that were passed over because they were damaged, with the reason.
+/// </param>
 /// <param name="CheckpointPath">The last checkpoint.</param>
 public sealed record TrainingResult(
     int Steps,
