@@ -55,7 +55,14 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         {
             string address = string.IsNullOrEmpty(options.Address) ? "http://localhost:4001" : options.Address;
             _ownedChannel = GrpcChannel.ForAddress(
-                address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}");
+                address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}",
+                new GrpcChannelOptions
+                {
+                    MaxReceiveMessageSize = null,
+                    MaxSendMessageSize = null,
+                    HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true },
+                    DisposeHttpClient = true,
+                });
             invoker = _ownedChannel.CreateCallInvoker();
         }
 

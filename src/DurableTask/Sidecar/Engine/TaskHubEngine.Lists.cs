@@ -9,6 +9,7 @@ internal sealed partial class TaskHubEngine
 {
     private const int MostInPage = 1000;
     private const int DefaultPage = 100;
+    private const int MostBytesInPage = 2_000_000;
 
     public async Task<QueryInstancesResponse> QueryAsync(string hub, InstanceQuery query)
     {
@@ -32,6 +33,8 @@ internal sealed partial class TaskHubEngine
         List<StoredInstance> page = [.. rows.Take(count)];
         IReadOnlyDictionary<string, OrchestrationState> live = await SnapshotsAsync(
             hub, page.ConvertAll(row => row.Id), query.FetchInputsAndOutputs);
+        string? next = rows.Count > count ? page[^1].Id : null;
+        int bytes = 0;
         foreach (StoredInstance row in page)
         {
             OrchestrationState state = live.TryGetValue(row.Id, out OrchestrationState? current)
@@ -41,10 +44,18 @@ internal sealed partial class TaskHubEngine
             {
                 response.OrchestrationState.Add(state);
             }
+
+            // Stock clients take 4 MB at most; a page with large data is cut short.
+            bytes += state.CalculateSize();
+            if (bytes > MostBytesInPage)
+            {
+                next = row.Id == page[^1].Id ? next : row.Id;
+                break;
+            }
         }
 
         // Never an empty text: clients would ask for the first page again, for ever.
-        response.ContinuationToken = rows.Count > count ? page[^1].Id : null;
+        response.ContinuationToken = next;
         return response;
     }
 

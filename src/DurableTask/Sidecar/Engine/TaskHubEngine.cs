@@ -81,6 +81,11 @@ internal sealed partial class TaskHubEngine
             {
                 answer.TrySetException(refusal);
             }
+            catch (Exception error)
+            {
+                answer.TrySetException(new RpcException(new Status(StatusCode.Unavailable, error.Message)));
+                throw;
+            }
         });
         if (!isPosted)
         {
@@ -96,9 +101,9 @@ internal sealed partial class TaskHubEngine
 
     private async Task LoopAsync()
     {
-        try
+        while (await _requests.Reader.WaitToReadAsync())
         {
-            while (await _requests.Reader.WaitToReadAsync())
+            try
             {
                 for (int count = 0; count < MostRequestsInBatch && _requests.Reader.TryRead(out Action? request); count++)
                 {
@@ -108,14 +113,23 @@ internal sealed partial class TaskHubEngine
                 Pump();
                 Flush();
             }
+            catch (Exception error)
+            {
+                // A boundary: state in memory may be half changed, so nothing of it may reach the disk, which is
+                // consistent. The loop goes on to refuse what is still asked.
+                Log.EngineFailed(_logger, error);
+                Abort(error);
+            }
         }
-        catch (Exception error)
-        {
-            // A boundary: state in memory may be half changed, so it must not be used again. The disk is consistent.
-            Log.EngineFailed(_logger, error);
-            _requests.Writer.TryComplete();
-            Stop(error);
-        }
+    }
+
+    private void Abort(Exception error)
+    {
+        StoreBatch lost = _batch;
+        _batch = new StoreBatch();
+        _afterCommit = null;
+        lost.Failed.ForEach(failed => failed(error));
+        Stop(error);
     }
 
     /// <summary>Answers once everything changed so far is durable.</summary>
