@@ -176,7 +176,8 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         }
 
         HashSet<OrchestrationRuntimeStatus> refused =
-            [.. dedupeStatuses.Select(text => System.Enum.TryParse(text, ignoreCase: true, out OrchestrationRuntimeStatus status)
+            [.. dedupeStatuses.Select(text =>
+                System.Enum.TryParse(text, ignoreCase: true, out OrchestrationRuntimeStatus status)
                 ? status
                 : throw new ArgumentException($"'{text}' is not an orchestration status.", nameof(dedupeStatuses)))];
         var policy = new Proto.OrchestrationIdReusePolicy();

@@ -246,8 +246,9 @@ internal sealed partial class TaskHubEngine
             }
 
             string message = $"Sub-orchestration '{child.InstanceId}' could not be started: {refusal}.";
-            Deliver(hub, parent.State.Id, Messages.ChildFailed(
-                child.TaskId, Messages.Failure("DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException", message), Now()));
+            TaskFailureDetails failure = Messages.Failure(
+                "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException", message);
+            Deliver(hub, parent.State.Id, Messages.ChildFailed(child.TaskId, failure, Now()));
             return;
         }
 

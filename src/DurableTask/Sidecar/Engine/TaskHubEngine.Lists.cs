@@ -4,11 +4,13 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What clients ask for many instances. Pages are read beside the engine and corrected by what it has in memory.</summary>
+/// <summary>What clients ask for many instances. Pages are read beside the engine and corrected by what it has in
+/// memory.</summary>
 internal sealed partial class TaskHubEngine
 {
     private const int MostInPage = 1000;
     private const int DefaultPage = 100;
+    private const int MostInBatch = 500;
     private const int MostBytesInPage = 2_000_000;
 
     public async Task<QueryInstancesResponse> QueryAsync(string hub, InstanceQuery query)
@@ -84,8 +86,9 @@ internal sealed partial class TaskHubEngine
         {
             case PurgeInstancesRequest.RequestOneofCase.InstanceId:
                 return Purged(await PurgeAsync(hub, [request.InstanceId], request.Recursive, mustBeTerminal: true));
-            case PurgeInstancesRequest.RequestOneofCase.InstanceBatch when request.InstanceBatch.InstanceIds.Count > 500:
-                throw Refuse(StatusCode.InvalidArgument, "A batch may name 500 instances at most.");
+            case PurgeInstancesRequest.RequestOneofCase.InstanceBatch
+                when request.InstanceBatch.InstanceIds.Count > MostInBatch:
+                throw Refuse(StatusCode.InvalidArgument, $"A batch may name {MostInBatch} instances at most.");
             case PurgeInstancesRequest.RequestOneofCase.InstanceBatch:
                 return Purged(await PurgeAsync(
                     hub, request.InstanceBatch.InstanceIds, request.Recursive, mustBeTerminal: false));
@@ -154,7 +157,8 @@ internal sealed partial class TaskHubEngine
             if (mustBeTerminal && FindRunning(hub, ids.First()) is not null)
             {
                 throw Refuse(
-                    StatusCode.FailedPrecondition, $"Orchestration '{ids.First()}' has not ended; only ended ones can be purged.");
+                    StatusCode.FailedPrecondition,
+                    $"Orchestration '{ids.First()}' has not ended; only ended ones can be purged.");
             }
 
             int count = 0;

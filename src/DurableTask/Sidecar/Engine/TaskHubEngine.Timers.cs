@@ -4,7 +4,8 @@ using Workflows.DurableTask.Sidecar.Core;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// One clock for everything that is due at some time. Durable timers are in the log; the queue here only says when to look.
+/// One clock for everything that is due at some time. Durable timers are in the log; the queue here only says when to
+/// look.
 /// </summary>
 internal sealed partial class TaskHubEngine
 {

@@ -47,7 +47,8 @@ internal sealed partial class TaskHubEngine
     /// <summary>Raised when a commit failed and the engine has stopped.</summary>
     public event Action? Faulted;
 
-    /// <summary>Stops handing out work, ends worker connections and waits, and refuses new requests. Idempotent.</summary>
+    /// <summary>Stops handing out work, ends worker connections and waits, and refuses new requests.
+    /// Idempotent.</summary>
     public void BeginStop() => Post(() => Stop(null));
 
     /// <summary>Finishes what was begun, then commits and closes the store.</summary>
@@ -105,7 +106,8 @@ internal sealed partial class TaskHubEngine
         {
             try
             {
-                for (int count = 0; count < MostRequestsInBatch && _requests.Reader.TryRead(out Action? request); count++)
+                int count = 0;
+                while (count++ < MostRequestsInBatch && _requests.Reader.TryRead(out Action? request))
                 {
                     request();
                 }
