@@ -3,7 +3,7 @@ namespace Microsoft.DurableTask.Client;
 /// <summary>Additions to <see cref="StartOrchestrationOptions"/>.</summary>
 public static class StartOrchestrationOptionsExtensions
 {
-    /// <summary>The same options, refusing the start while an orchestration of the id has one of some statuses.</summary>
+    /// <summary>The same options, refusing the start while the id's orchestration has one of some statuses.</summary>
     /// <param name="options">The options.</param>
     /// <param name="dedupeStatuses">The statuses that refuse.</param>
     /// <returns>New options.</returns>

@@ -33,7 +33,8 @@ public static class TaskHubSidecarExtensions
         return services;
     }
 
-    /// <summary>Serves the Durable Task gRPC protocol. The endpoint must speak HTTP/2; without TLS, HTTP/2 only.</summary>
+    /// <summary>Serves the Durable Task gRPC protocol. The endpoint must speak HTTP/2; without TLS, HTTP/2
+    /// only.</summary>
     /// <param name="routes">The application.</param>
     /// <returns>The endpoint's conventions.</returns>
     public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes) =>

@@ -8,7 +8,8 @@ namespace Workflows.DurableTask.Tests.Core;
 /// <summary>Records in, records and commands out; no engine, no clock.</summary>
 public sealed class EpisodeTests
 {
-    private static readonly Timestamp Start = Timestamp.FromDateTime(new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+    private static readonly Timestamp Start = Timestamp.FromDateTime(
+        new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
     private static readonly Timestamp Later = Start + Duration.FromTimeSpan(TimeSpan.FromSeconds(5));
 
     [Fact]
@@ -189,7 +190,8 @@ public sealed class EpisodeTests
                 ExecutionId = "execution-1",
                 Created = Start,
                 Started = Messages.Started(
-                    new ExecutionStartedEvent { Name = "test", ParentInstance = parent, Tags = { ["k"] = "v" } }, Start),
+                    new ExecutionStartedEvent { Name = "test", ParentInstance = parent, Tags = { ["k"] = "v" } },
+                    Start),
             },
         });
         return state;

@@ -13,7 +13,8 @@ using AlreadyExists = DurableTask.Core.Exceptions.OrchestrationAlreadyExistsExce
 
 namespace Workflows.DurableTask.Tests.Crash;
 
-/// <summary>The sidecar is killed again and again under load; nothing that was acknowledged may be lost or done twice.</summary>
+/// <summary>The sidecar is killed again and again under load; nothing that was acknowledged may be lost or done
+/// twice.</summary>
 public sealed class KillTests
 {
     private const int Kills = 8;
@@ -149,7 +150,8 @@ public sealed class KillTests
                     await client.ScheduleNewOrchestrationInstanceAsync(
                         name,
                         input,
-                        new StartOrchestrationOptions(id).WithDedupeStatuses(Enum.GetValues<OrchestrationRuntimeStatus>()),
+                        new StartOrchestrationOptions(id)
+                            .WithDedupeStatuses(Enum.GetValues<OrchestrationRuntimeStatus>()),
                         soon);
                 }
                 catch (AlreadyExists)

@@ -29,7 +29,8 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
 
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, _) => { };
-        _process.ErrorDataReceived += (_, line) => TestContext.Current.SendDiagnosticMessage("sidecar: {0}", line.Data ?? "");
+        _process.ErrorDataReceived += (_, line) =>
+            TestContext.Current.SendDiagnosticMessage("sidecar: {0}", line.Data ?? "");
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         while (true)

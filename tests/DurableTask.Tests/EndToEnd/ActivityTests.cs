@@ -94,7 +94,8 @@ public sealed class ActivityTests : EndToEndTest
             {
                 tasks.AddOrchestratorFunc<int>("retry", context => context.CallActivityAsync<int>(
                     "broken", TaskOptions.FromRetryPolicy(new RetryPolicy(2, TimeSpan.FromMilliseconds(10)))));
-                tasks.AddActivityFunc<int>("broken", (TaskActivityContext _) => Broken(Interlocked.Increment(ref attempts)));
+                tasks.AddActivityFunc<int>("broken", (TaskActivityContext _) =>
+                    Broken(Interlocked.Increment(ref attempts)));
             },
             "retry");
 
@@ -116,7 +117,8 @@ public sealed class ActivityTests : EndToEndTest
             {
                 tasks.AddOrchestratorFunc<int>(
                     "retry", context => context.CallActivityAsync<int>("broken", TaskOptions.FromRetryPolicy(policy)));
-                tasks.AddActivityFunc<int>("broken", (TaskActivityContext _) => Broken(Interlocked.Increment(ref attempts)));
+                tasks.AddActivityFunc<int>("broken", (TaskActivityContext _) =>
+                    Broken(Interlocked.Increment(ref attempts)));
             },
             "retry");
 
@@ -143,7 +145,8 @@ public sealed class ActivityTests : EndToEndTest
                         return retry.LastAttemptNumber < 3;
                     })));
                 int attempts = 0;
-                tasks.AddActivityFunc<int>("broken", (TaskActivityContext _) => Broken(Interlocked.Increment(ref attempts)));
+                tasks.AddActivityFunc<int>("broken", (TaskActivityContext _) =>
+                    Broken(Interlocked.Increment(ref attempts)));
             },
             "retry");
 

@@ -46,7 +46,10 @@ public sealed class ClientTests : EndToEndTest
         Page<string> first = await client.ListInstanceIdsAsync(
             [OrchestrationRuntimeStatus.Completed], pageSize: 2, cancellation: Soon);
         Page<string> second = await client.ListInstanceIdsAsync(
-            [OrchestrationRuntimeStatus.Completed], pageSize: 2, lastInstanceKey: first.ContinuationToken, cancellation: Soon);
+            [OrchestrationRuntimeStatus.Completed],
+            pageSize: 2,
+            lastInstanceKey: first.ContinuationToken,
+            cancellation: Soon);
 
         Assert.Equal(["a", "b"], first.Values);
         Assert.Equal(["c"], second.Values);

@@ -107,7 +107,8 @@ public sealed class ConnectionTests : EndToEndTest
             tasks.AddOrchestratorFunc<int, int>("big", async (context, count) =>
             {
                 string[] texts = await Task.WhenAll(
-                    Enumerable.Range(0, count).Select(_ => context.CallActivityAsync<string>("text", new string('x', 100_000))));
+                    Enumerable.Range(0, count).Select(_ =>
+                        context.CallActivityAsync<string>("text", new string('x', 100_000))));
                 await context.CallActivityAsync<string>("text", "end");
                 return texts.Sum(text => text.Length);
             });

@@ -132,7 +132,8 @@ public sealed class ProtocolTests : EndToEndTest
         item.CompletionToken = string.Empty;
         await CompleteAsync(item, Finish(0));
 
-        GetInstanceResponse state = await Engine.GetInstanceAsync(new() { InstanceId = "one" }, cancellationToken: Soon);
+        GetInstanceResponse state = await Engine.GetInstanceAsync(
+            new() { InstanceId = "one" }, cancellationToken: Soon);
 
         Assert.Equal(OrchestrationStatus.Completed, state.OrchestrationState.OrchestrationStatus);
     }

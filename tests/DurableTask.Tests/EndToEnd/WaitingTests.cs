@@ -74,7 +74,8 @@ public sealed class WaitingTests : EndToEndTest
             "waits", async context =>
             {
                 await context.CreateTimer(TimeSpan.FromMilliseconds(100), CancellationToken.None);
-                return await context.WaitForExternalEvent<string>("GO") + await context.WaitForExternalEvent<string>("go");
+                string first = await context.WaitForExternalEvent<string>("GO");
+                return first + await context.WaitForExternalEvent<string>("go");
             }));
         string id = await client.ScheduleNewOrchestrationInstanceAsync("waits", Soon);
         await client.RaiseEventAsync(id, "go", "1", Soon);

@@ -27,7 +27,8 @@ public sealed class SidecarHost : IAsyncDisposable
         _app = app;
         Folder = folder;
         _ownsFolder = ownsFolder;
-        Address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+        IServer server = app.Services.GetRequiredService<IServer>();
+        Address = server.Features.Get<IServerAddressesFeature>()!.Addresses.Single();
     }
 
     public string Address { get; private set; }

@@ -39,7 +39,8 @@ public sealed class ThroughputTests(ITestOutputHelper output)
                 while ((item = Interlocked.Increment(ref next)) < Count)
                 {
                     long started = Stopwatch.GetTimestamp();
-                    string id = await client.ScheduleNewOrchestrationInstanceAsync("five", item, CancellationToken.None);
+                    string id = await client.ScheduleNewOrchestrationInstanceAsync(
+                        "five", item, CancellationToken.None);
                     await client.WaitForInstanceCompletionAsync(id, CancellationToken.None);
                     latencies[item] = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
                 }

@@ -30,7 +30,8 @@ public readonly struct TaskName : IEquatable<TaskName>
     public static bool operator !=(TaskName a, TaskName b) => !a.Equals(b);
 
     /// <inheritdoc/>
-    public bool Equals(TaskName other) => string.Equals(Name ?? "", other.Name ?? "", StringComparison.OrdinalIgnoreCase);
+    public bool Equals(TaskName other) =>
+        string.Equals(Name ?? "", other.Name ?? "", StringComparison.OrdinalIgnoreCase);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is TaskName other && Equals(other);

@@ -28,7 +28,8 @@ public abstract partial class TaskOrchestrationContext
 
     /// <summary>Compares this instance's version with another.</summary>
     /// <param name="version">The other version.</param>
-    /// <returns>Negative, zero or positive, as this version is lower, equal or higher; no version is the lowest.</returns>
+    /// <returns>Negative, zero or positive, as this version is lower, equal or higher; no version is the
+    /// lowest.</returns>
     public virtual int CompareVersionTo(string version) => VersionOrder.Compare(Version, version);
 
     private sealed class ReplaySafeFactory(TaskOrchestrationContext context) : ILoggerFactory

@@ -3,8 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Microsoft.DurableTask;
 
-/// <summary>The only way for an orchestrator to act and to read the time: every member replays to the same value.</summary>
-/// <remarks>Members may be used on the orchestrator's own thread only, that is, in its own code and continuations.</remarks>
+/// <summary>The only way for an orchestrator to act and to read the time: every member replays to the same
+/// value.</summary>
+/// <remarks>Members may be used on the orchestrator's own thread only, that is, in its own code and
+/// continuations.</remarks>
 public abstract partial class TaskOrchestrationContext
 {
     /// <summary>The orchestrator's name.</summary>
@@ -78,14 +80,16 @@ public abstract partial class TaskOrchestrationContext
 
     /// <summary>Makes a durable timer.</summary>
     /// <param name="delay">How long from the current orchestration time.</param>
-    /// <param name="cancellationToken">Cancels the wait; the orchestration cannot complete while a timer is open.</param>
+    /// <param name="cancellationToken">Cancels the wait; the orchestration cannot complete while a timer is
+    /// open.</param>
     /// <returns>Completes when the time has come.</returns>
     public virtual Task CreateTimer(TimeSpan delay, CancellationToken cancellationToken) =>
         CreateTimer(CurrentUtcDateTime.Add(delay), cancellationToken);
 
     /// <summary>Makes a durable timer.</summary>
     /// <param name="fireAt">The moment, in UTC.</param>
-    /// <param name="cancellationToken">Cancels the wait; the orchestration cannot complete while a timer is open.</param>
+    /// <param name="cancellationToken">Cancels the wait; the orchestration cannot complete while a timer is
+    /// open.</param>
     /// <returns>Completes when the time has come.</returns>
     public abstract Task CreateTimer(DateTime fireAt, CancellationToken cancellationToken);
 

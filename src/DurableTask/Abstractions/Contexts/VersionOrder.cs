@@ -10,7 +10,8 @@ internal static class VersionOrder
             return (string.IsNullOrEmpty(left) ? 0 : 1) - (string.IsNullOrEmpty(right) ? 0 : 1);
         }
 
-        return System.Version.TryParse(left, out System.Version? a) && System.Version.TryParse(right, out System.Version? b)
+        return System.Version.TryParse(
+            left, out System.Version? a) && System.Version.TryParse(right, out System.Version? b)
             ? a.CompareTo(b)
             : string.Compare(left, right, StringComparison.OrdinalIgnoreCase);
     }

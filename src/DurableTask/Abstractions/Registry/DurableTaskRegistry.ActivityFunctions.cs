@@ -9,7 +9,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="activity">The activity's code.</param>
     /// <returns>This registry.</returns>
     public DurableTaskRegistry AddActivityFunc<TInput, TOutput>(
-        TaskName name, Func<TaskActivityContext, TInput, Task<TOutput>> activity) => AddActivity(name, FuncTaskActivity.Create(activity));
+        TaskName name, Func<TaskActivityContext, TInput, Task<TOutput>> activity) =>
+            AddActivity(name, FuncTaskActivity.Create(activity));
 
     /// <summary>Adds a function as activity.</summary>
     /// <typeparam name="TInput">The type of the input.</typeparam>
@@ -17,7 +18,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The activity's name.</param>
     /// <param name="activity">The activity's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddActivityFunc<TInput, TOutput>(TaskName name, Func<TaskActivityContext, TInput, TOutput> activity)
+    public DurableTaskRegistry AddActivityFunc<TInput, TOutput>(
+        TaskName name, Func<TaskActivityContext, TInput, TOutput> activity)
     {
         ArgumentNullException.ThrowIfNull(activity);
         return AddActivityFunc<TInput, TOutput>(name, (context, input) => Task.FromResult(activity(context, input)));
@@ -28,7 +30,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The activity's name.</param>
     /// <param name="activity">The activity's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddActivityFunc<TOutput>(TaskName name, Func<TaskActivityContext, Task<TOutput>> activity)
+    public DurableTaskRegistry AddActivityFunc<TOutput>(
+        TaskName name, Func<TaskActivityContext, Task<TOutput>> activity)
     {
         ArgumentNullException.ThrowIfNull(activity);
         return AddActivityFunc<object?, TOutput>(name, (context, _) => activity(context));

@@ -9,7 +9,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="orchestrator">The orchestrator's code.</param>
     /// <returns>This registry.</returns>
     public DurableTaskRegistry AddOrchestratorFunc<TInput, TOutput>(
-        TaskName name, Func<TaskOrchestrationContext, TInput, Task<TOutput>> orchestrator) => AddOrchestrator(name, FuncTaskOrchestrator.Create(orchestrator));
+        TaskName name, Func<TaskOrchestrationContext, TInput, Task<TOutput>> orchestrator) =>
+            AddOrchestrator(name, FuncTaskOrchestrator.Create(orchestrator));
 
     /// <summary>Adds a function as one version of an orchestrator.</summary>
     /// <typeparam name="TInput">The type of the input.</typeparam>
@@ -31,10 +32,12 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The orchestrator's name.</param>
     /// <param name="orchestrator">The orchestrator's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddOrchestratorFunc<TInput, TOutput>(TaskName name, Func<TaskOrchestrationContext, TInput, TOutput> orchestrator)
+    public DurableTaskRegistry AddOrchestratorFunc<TInput, TOutput>(
+        TaskName name, Func<TaskOrchestrationContext, TInput, TOutput> orchestrator)
     {
         ArgumentNullException.ThrowIfNull(orchestrator);
-        return AddOrchestratorFunc<TInput, TOutput>(name, (context, input) => Task.FromResult(orchestrator(context, input)));
+        return AddOrchestratorFunc<TInput, TOutput>(name, (context, input) =>
+            Task.FromResult(orchestrator(context, input)));
     }
 
     /// <summary>Adds a function without input as orchestrator.</summary>
@@ -42,7 +45,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The orchestrator's name.</param>
     /// <param name="orchestrator">The orchestrator's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddOrchestratorFunc<TOutput>(TaskName name, Func<TaskOrchestrationContext, Task<TOutput>> orchestrator)
+    public DurableTaskRegistry AddOrchestratorFunc<TOutput>(
+        TaskName name, Func<TaskOrchestrationContext, Task<TOutput>> orchestrator)
     {
         ArgumentNullException.ThrowIfNull(orchestrator);
         return AddOrchestratorFunc<object?, TOutput>(name, (context, _) => orchestrator(context));
@@ -53,7 +57,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The orchestrator's name.</param>
     /// <param name="orchestrator">The orchestrator's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddOrchestratorFunc<TOutput>(TaskName name, Func<TaskOrchestrationContext, TOutput> orchestrator)
+    public DurableTaskRegistry AddOrchestratorFunc<TOutput>(
+        TaskName name, Func<TaskOrchestrationContext, TOutput> orchestrator)
     {
         ArgumentNullException.ThrowIfNull(orchestrator);
         return AddOrchestratorFunc<object?, TOutput>(name, (context, _) => Task.FromResult(orchestrator(context)));
@@ -64,7 +69,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The orchestrator's name.</param>
     /// <param name="orchestrator">The orchestrator's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddOrchestratorFunc<TInput>(TaskName name, Func<TaskOrchestrationContext, TInput, Task> orchestrator)
+    public DurableTaskRegistry AddOrchestratorFunc<TInput>(
+        TaskName name, Func<TaskOrchestrationContext, TInput, Task> orchestrator)
     {
         ArgumentNullException.ThrowIfNull(orchestrator);
         return AddOrchestratorFunc<TInput, object?>(name, async (context, input) =>
@@ -93,7 +99,8 @@ public sealed partial class DurableTaskRegistry
     /// <param name="name">The orchestrator's name.</param>
     /// <param name="orchestrator">The orchestrator's code.</param>
     /// <returns>This registry.</returns>
-    public DurableTaskRegistry AddOrchestratorFunc<TInput>(TaskName name, Action<TaskOrchestrationContext, TInput> orchestrator)
+    public DurableTaskRegistry AddOrchestratorFunc<TInput>(
+        TaskName name, Action<TaskOrchestrationContext, TInput> orchestrator)
     {
         ArgumentNullException.ThrowIfNull(orchestrator);
         return AddOrchestratorFunc<TInput, object?>(name, (context, input) =>

@@ -43,7 +43,8 @@ public sealed partial class DurableTaskRegistry
         ArgumentNullException.ThrowIfNull(type);
         if (!type.IsClass || type.IsAbstract || !typeof(T).IsAssignableFrom(type))
         {
-            throw new ArgumentException($"'{type}' is not a concrete class that implements {typeof(T).Name}.", nameof(type));
+            throw new ArgumentException(
+                $"'{type}' is not a concrete class that implements {typeof(T).Name}.", nameof(type));
         }
     }
 }

@@ -16,7 +16,8 @@ public class JsonDataConverter : DataConverter
     public static JsonDataConverter Default { get; } = new();
 
     /// <inheritdoc/>
-    public override string? Serialize(object? value) => value is null ? null : JsonSerializer.Serialize(value, _options);
+    public override string? Serialize(object? value) =>
+        value is null ? null : JsonSerializer.Serialize(value, _options);
 
     /// <inheritdoc/>
     public override object? Deserialize(string? data, Type targetType) =>

@@ -2,7 +2,8 @@ namespace Microsoft.DurableTask.Client;
 
 /// <summary>Builds each client once and disposes of them with the services.</summary>
 internal sealed class DefaultDurableTaskClientProvider(
-    IServiceProvider services, IEnumerable<IDurableTaskClientBuilder> builders) : IDurableTaskClientProvider, IAsyncDisposable, IDisposable
+    IServiceProvider services, IEnumerable<IDurableTaskClientBuilder> builders)
+    : IDurableTaskClientProvider, IAsyncDisposable, IDisposable
 {
     private readonly Dictionary<string, Lazy<DurableTaskClient>> _clients = builders.ToDictionary(
         builder => builder.Name, builder => new Lazy<DurableTaskClient>(() => builder.Build(services)));

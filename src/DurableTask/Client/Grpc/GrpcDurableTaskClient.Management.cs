@@ -136,7 +136,8 @@ public sealed partial class GrpcDurableTaskClient
         Proto.ListInstanceIdsResponse response = await SendAsync(
             _service.ListInstanceIdsAsync(request, Call(cancellation)).ResponseAsync, cancellation);
         return new Page<string>(
-            [.. response.InstanceIds], string.IsNullOrEmpty(response.LastInstanceKey) ? null : response.LastInstanceKey);
+            [.. response.InstanceIds],
+            string.IsNullOrEmpty(response.LastInstanceKey) ? null : response.LastInstanceKey);
     }
 
     private static async Task<T> TranslateAsync<T>(Task<T> call)

@@ -55,7 +55,14 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         {
             string address = string.IsNullOrEmpty(options.Address) ? "http://localhost:4001" : options.Address;
             _ownedChannel = GrpcChannel.ForAddress(
-                address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}");
+                address.Contains("://", StringComparison.Ordinal) ? address : $"http://{address}",
+                new GrpcChannelOptions
+                {
+                    MaxReceiveMessageSize = null,
+                    MaxSendMessageSize = null,
+                    HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true },
+                    DisposeHttpClient = true,
+                });
             invoker = _ownedChannel.CreateCallInvoker();
         }
 
@@ -169,7 +176,8 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         }
 
         HashSet<OrchestrationRuntimeStatus> refused =
-            [.. dedupeStatuses.Select(text => System.Enum.TryParse(text, ignoreCase: true, out OrchestrationRuntimeStatus status)
+            [.. dedupeStatuses.Select(text =>
+                System.Enum.TryParse(text, ignoreCase: true, out OrchestrationRuntimeStatus status)
                 ? status
                 : throw new ArgumentException($"'{text}' is not an orchestration status.", nameof(dedupeStatuses)))];
         var policy = new Proto.OrchestrationIdReusePolicy();

@@ -14,7 +14,8 @@ internal sealed partial class Episode
                 AddActivity(action);
                 break;
             case ActionCase.CreateTimer when end is null:
-                Record(action.Id, new HistoryEvent { TimerCreated = new() { FireAt = action.CreateTimer.FireAt ?? _now } });
+                var timer = new TimerCreatedEvent { FireAt = action.CreateTimer.FireAt ?? _now };
+                Record(action.Id, new HistoryEvent { TimerCreated = timer });
                 break;
             case ActionCase.CreateSubOrchestration:
                 AddChild(action, end);

@@ -22,7 +22,8 @@ internal sealed record EpisodeReport(
 /// <param name="Commands">What other instances get, in order.</param>
 internal sealed record EpisodeOutcome(LogRecord Record, IReadOnlyList<Command> Commands);
 
-/// <summary>Turns a worker's report into records and commands: state and report in, outcome out, nothing touched.</summary>
+/// <summary>Turns a worker's report into records and commands: state and report in, outcome out, nothing
+/// touched.</summary>
 internal sealed partial class Episode
 {
     private readonly InstanceState _state;
@@ -140,7 +141,8 @@ internal sealed partial class Episode
         };
         if (action.OrchestrationStatus == OrchestrationStatus.Failed && completed.FailureDetails is null)
         {
-            completed.FailureDetails = new() { ErrorType = "(unknown)", ErrorMessage = action.Result ?? action.Details };
+            string message = action.Result ?? action.Details ?? "The orchestration failed without details.";
+            completed.FailureDetails = new() { ErrorType = "(unknown)", ErrorMessage = message };
         }
 
         _events.Add(new HistoryEvent { EventId = end.Id, Timestamp = _now, ExecutionCompleted = completed });

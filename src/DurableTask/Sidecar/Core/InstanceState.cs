@@ -5,10 +5,11 @@ using EventCase = Workflows.DurableTask.Protocol.HistoryEvent.EventTypeOneofCase
 namespace Workflows.DurableTask.Sidecar.Core;
 
 /// <summary>
-/// Everything that is known of one orchestration, folded from its log. The same fold runs while the engine works and when
-/// it starts again, so that a restart cannot see another state. No I/O, no clock.
+/// Everything that is known of one orchestration, folded from its log. The same fold runs while the engine works and
+/// when it starts again, so that a restart cannot see another state. No I/O, no clock.
 /// </summary>
-/// <remarks>Invariant: a task, timer or child is open from the record that creates it to the message that ends it.</remarks>
+/// <remarks>Invariant: a task, timer or child is open from the record that creates it to the message that ends
+/// it.</remarks>
 internal sealed class InstanceState(string hub, string id)
 {
     public string Hub { get; } = hub;

@@ -3,7 +3,8 @@ using Workflows.DurableTask.Protocol;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>Makes inbox messages. Their id is -1: workers drop a second message with the same id of 0 or more.</summary>
+/// <summary>Makes inbox messages. Their id is -1: workers drop a second message with the same id of 0 or
+/// more.</summary>
 internal static class Messages
 {
     private const string FireAndForgetTag = "FireAndForget";
@@ -72,6 +73,6 @@ internal static class Messages
                 taskId,
                 end.FailureDetails ?? Failure(
                     "OrchestrationTerminated",
-                    $"The sub-orchestration ended with status {end.OrchestrationStatus}: {end.Result ?? "no reason given"}"),
+                    $"The sub-orchestration ended as {end.OrchestrationStatus}: {end.Result ?? "no reason given"}"),
                 now);
 }

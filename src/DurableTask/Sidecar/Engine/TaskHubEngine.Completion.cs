@@ -4,7 +4,8 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Takes results from workers. An unknown token is answered NotFound: workers then forget the item at once.</summary>
+/// <summary>Takes results from workers. An unknown token is answered NotFound: workers then forget the item at
+/// once.</summary>
 internal sealed partial class TaskHubEngine
 {
     public Task<CompleteTaskResponse> CompleteEpisodeAsync(string hub, OrchestratorResponse response) =>

@@ -19,7 +19,8 @@ internal sealed partial class TaskHubEngine
     private int _sessionCount;
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
-    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) => AskAsync<WorkerSession>(answer =>
+    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) =>
+        AskAsync<WorkerSession>(answer =>
     {
         var session = new WorkerSession(hub, request, _options.DefaultConcurrency);
         _sessions.Add(session);

@@ -220,7 +220,13 @@ internal sealed partial class TaskHubEngine
             && parent.State.ExecutionId == tell.Parent.OrchestrationInstance.ExecutionId
             && parent.State.OpenChildren.ContainsKey(tell.Parent.TaskScheduledId))
         {
-            Deliver(hub, parent.State.Id, tell.Message);
+            int taskId = tell.Parent.TaskScheduledId;
+            Deliver(hub, parent.State.Id, tell.Message.CalculateSize() <= _options.MaxPayloadBytes + 64 * 1024
+                ? tell.Message
+                : Messages.ChildFailed(
+                    taskId,
+                    Messages.Failure("PayloadTooLarge", "The sub-orchestration's result is too large to be carried."),
+                    Now()));
         }
     }
 
@@ -229,6 +235,7 @@ internal sealed partial class TaskHubEngine
         string hub = parent.State.Hub;
         string? refusal = child.InstanceId.StartsWith('@') ? "ids that start with '@' belong to entities"
             : FindRunning(hub, child.InstanceId) is not null ? "an unfinished orchestration has this id"
+            : child.Started.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024 ? "its input is too large"
             : null;
         if (refusal is not null)
         {
@@ -239,8 +246,9 @@ internal sealed partial class TaskHubEngine
             }
 
             string message = $"Sub-orchestration '{child.InstanceId}' could not be started: {refusal}.";
-            Deliver(hub, parent.State.Id, Messages.ChildFailed(
-                child.TaskId, Messages.Failure("DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException", message), Now()));
+            TaskFailureDetails failure = Messages.Failure(
+                "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException", message);
+            Deliver(hub, parent.State.Id, Messages.ChildFailed(child.TaskId, failure, Now()));
             return;
         }
 

@@ -4,11 +4,14 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What clients ask for many instances. Pages are read beside the engine and corrected by what it has in memory.</summary>
+/// <summary>What clients ask for many instances. Pages are read beside the engine and corrected by what it has in
+/// memory.</summary>
 internal sealed partial class TaskHubEngine
 {
     private const int MostInPage = 1000;
     private const int DefaultPage = 100;
+    private const int MostInBatch = 500;
+    private const int MostBytesInPage = 2_000_000;
 
     public async Task<QueryInstancesResponse> QueryAsync(string hub, InstanceQuery query)
     {
@@ -32,6 +35,8 @@ internal sealed partial class TaskHubEngine
         List<StoredInstance> page = [.. rows.Take(count)];
         IReadOnlyDictionary<string, OrchestrationState> live = await SnapshotsAsync(
             hub, page.ConvertAll(row => row.Id), query.FetchInputsAndOutputs);
+        string? next = rows.Count > count ? page[^1].Id : null;
+        int bytes = 0;
         foreach (StoredInstance row in page)
         {
             OrchestrationState state = live.TryGetValue(row.Id, out OrchestrationState? current)
@@ -41,10 +46,18 @@ internal sealed partial class TaskHubEngine
             {
                 response.OrchestrationState.Add(state);
             }
+
+            // Stock clients take 4 MB at most; a page with large data is cut short.
+            bytes += state.CalculateSize();
+            if (bytes > MostBytesInPage)
+            {
+                next = row.Id == page[^1].Id ? next : row.Id;
+                break;
+            }
         }
 
         // Never an empty text: clients would ask for the first page again, for ever.
-        response.ContinuationToken = rows.Count > count ? page[^1].Id : null;
+        response.ContinuationToken = next;
         return response;
     }
 
@@ -73,8 +86,9 @@ internal sealed partial class TaskHubEngine
         {
             case PurgeInstancesRequest.RequestOneofCase.InstanceId:
                 return Purged(await PurgeAsync(hub, [request.InstanceId], request.Recursive, mustBeTerminal: true));
-            case PurgeInstancesRequest.RequestOneofCase.InstanceBatch when request.InstanceBatch.InstanceIds.Count > 500:
-                throw Refuse(StatusCode.InvalidArgument, "A batch may name 500 instances at most.");
+            case PurgeInstancesRequest.RequestOneofCase.InstanceBatch
+                when request.InstanceBatch.InstanceIds.Count > MostInBatch:
+                throw Refuse(StatusCode.InvalidArgument, $"A batch may name {MostInBatch} instances at most.");
             case PurgeInstancesRequest.RequestOneofCase.InstanceBatch:
                 return Purged(await PurgeAsync(
                     hub, request.InstanceBatch.InstanceIds, request.Recursive, mustBeTerminal: false));
@@ -143,7 +157,8 @@ internal sealed partial class TaskHubEngine
             if (mustBeTerminal && FindRunning(hub, ids.First()) is not null)
             {
                 throw Refuse(
-                    StatusCode.FailedPrecondition, $"Orchestration '{ids.First()}' has not ended; only ended ones can be purged.");
+                    StatusCode.FailedPrecondition,
+                    $"Orchestration '{ids.First()}' has not ended; only ended ones can be purged.");
             }
 
             int count = 0;

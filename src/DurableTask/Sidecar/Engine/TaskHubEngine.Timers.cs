@@ -4,7 +4,8 @@ using Workflows.DurableTask.Sidecar.Core;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// One clock for everything that is due at some time. Durable timers are in the log; the queue here only says when to look.
+/// One clock for everything that is due at some time. Durable timers are in the log; the queue here only says when to
+/// look.
 /// </summary>
 internal sealed partial class TaskHubEngine
 {
@@ -58,18 +59,29 @@ internal sealed partial class TaskHubEngine
 
     private void Arm(InstanceSlot slot, int timerId, Timestamp fireAt)
     {
-        string executionId = slot.State.ExecutionId;
+        // Nothing here may hold on to the instance: it can end, and leave the memory, long before its timers are due.
+        (string hub, string id, string executionId) = (slot.State.Hub, slot.State.Id, slot.State.ExecutionId);
         At(fireAt.ToDateTimeOffset(), () =>
         {
-            if (!slot.IsGone && slot.State.ExecutionId == executionId && slot.State.OpenTimers.ContainsKey(timerId))
+            if (FindRunning(hub, id) is { } current
+                && current.State.ExecutionId == executionId && current.State.OpenTimers.ContainsKey(timerId))
             {
-                Deliver(slot.State.Hub, slot.State.Id, Messages.TimerFired(timerId, fireAt, Now()));
+                Deliver(hub, id, Messages.TimerFired(timerId, fireAt, Now()));
             }
         });
     }
 
-    private void ArmStart(InstanceSlot slot, Timestamp startAt) =>
-        At(startAt.ToDateTimeOffset(), () => QueueEpisode(slot, attempt: 0));
+    private void ArmStart(InstanceSlot slot, Timestamp startAt)
+    {
+        (string hub, string id) = (slot.State.Hub, slot.State.Id);
+        At(startAt.ToDateTimeOffset(), () =>
+        {
+            if (FindRunning(hub, id) is { } current)
+            {
+                QueueEpisode(current, attempt: 0);
+            }
+        });
+    }
 
     /// <summary>Looks for episodes that a worker never reported, while any are out.</summary>
     private void ArmLeases()

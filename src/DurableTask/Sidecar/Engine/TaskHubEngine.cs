@@ -47,7 +47,8 @@ internal sealed partial class TaskHubEngine
     /// <summary>Raised when a commit failed and the engine has stopped.</summary>
     public event Action? Faulted;
 
-    /// <summary>Stops handing out work, ends worker connections and waits, and refuses new requests. Idempotent.</summary>
+    /// <summary>Stops handing out work, ends worker connections and waits, and refuses new requests.
+    /// Idempotent.</summary>
     public void BeginStop() => Post(() => Stop(null));
 
     /// <summary>Finishes what was begun, then commits and closes the store.</summary>
@@ -81,6 +82,11 @@ internal sealed partial class TaskHubEngine
             {
                 answer.TrySetException(refusal);
             }
+            catch (Exception error)
+            {
+                answer.TrySetException(new RpcException(new Status(StatusCode.Unavailable, error.Message)));
+                throw;
+            }
         });
         if (!isPosted)
         {
@@ -96,11 +102,12 @@ internal sealed partial class TaskHubEngine
 
     private async Task LoopAsync()
     {
-        try
+        while (await _requests.Reader.WaitToReadAsync())
         {
-            while (await _requests.Reader.WaitToReadAsync())
+            try
             {
-                for (int count = 0; count < MostRequestsInBatch && _requests.Reader.TryRead(out Action? request); count++)
+                int count = 0;
+                while (count++ < MostRequestsInBatch && _requests.Reader.TryRead(out Action? request))
                 {
                     request();
                 }
@@ -108,14 +115,23 @@ internal sealed partial class TaskHubEngine
                 Pump();
                 Flush();
             }
+            catch (Exception error)
+            {
+                // A boundary: state in memory may be half changed, so nothing of it may reach the disk, which is
+                // consistent. The loop goes on to refuse what is still asked.
+                Log.EngineFailed(_logger, error);
+                Abort(error);
+            }
         }
-        catch (Exception error)
-        {
-            // A boundary: state in memory may be half changed, so it must not be used again. The disk is consistent.
-            Log.EngineFailed(_logger, error);
-            _requests.Writer.TryComplete();
-            Stop(error);
-        }
+    }
+
+    private void Abort(Exception error)
+    {
+        StoreBatch lost = _batch;
+        _batch = new StoreBatch();
+        _afterCommit = null;
+        lost.Failed.ForEach(failed => failed(error));
+        Stop(error);
     }
 
     /// <summary>Answers once everything changed so far is durable.</summary>

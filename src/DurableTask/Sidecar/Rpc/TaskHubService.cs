@@ -70,12 +70,14 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         PurgeInstancesRequest request, ServerCallContext context) =>
         host.Engine.PurgeAsync(Hub(context), request);
 
-    public override Task<CreateTaskHubResponse> CreateTaskHub(CreateTaskHubRequest request, ServerCallContext context) =>
+    public override Task<CreateTaskHubResponse> CreateTaskHub(
+        CreateTaskHubRequest request, ServerCallContext context) =>
         request.RecreateIfExists
             ? throw Unsupported("recreating a task hub")
             : Task.FromResult(new CreateTaskHubResponse());
 
-    public override Task<DeleteTaskHubResponse> DeleteTaskHub(DeleteTaskHubRequest request, ServerCallContext context) =>
+    public override Task<DeleteTaskHubResponse> DeleteTaskHub(
+        DeleteTaskHubRequest request, ServerCallContext context) =>
         throw Unsupported("deleting a task hub");
 
     public override Task<RewindInstanceResponse> RewindInstance(
@@ -91,13 +93,15 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
     public override Task<GetEntityResponse> GetEntity(GetEntityRequest request, ServerCallContext context) =>
         throw Unsupported("durable entities");
 
-    public override Task<QueryEntitiesResponse> QueryEntities(QueryEntitiesRequest request, ServerCallContext context) =>
+    public override Task<QueryEntitiesResponse> QueryEntities(
+        QueryEntitiesRequest request, ServerCallContext context) =>
         throw Unsupported("durable entities");
 
     public override Task<CleanEntityStorageResponse> CleanEntityStorage(
         CleanEntityStorageRequest request, ServerCallContext context) => throw Unsupported("durable entities");
 
-    public override Task<CompleteTaskResponse> CompleteEntityTask(EntityBatchResult request, ServerCallContext context) =>
+    public override Task<CompleteTaskResponse> CompleteEntityTask(
+        EntityBatchResult request, ServerCallContext context) =>
         throw Unsupported("durable entities");
 
     public override Task<AbandonEntityTaskResponse> AbandonTaskEntityWorkItem(

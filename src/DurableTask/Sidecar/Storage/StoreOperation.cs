@@ -8,7 +8,8 @@ internal abstract record StoreOperation
 {
     /// <summary>Adds an instance.</summary>
     public sealed record Insert(
-        long Key, string Hub, string Id, string? ParentId, long CreatedTicks, OrchestrationState Summary) : StoreOperation;
+        long Key, string Hub, string Id, string? ParentId, long CreatedTicks,
+        OrchestrationState Summary) : StoreOperation;
 
     /// <summary>Changes what queries see of an instance.</summary>
     public sealed record Update(

@@ -34,8 +34,8 @@ internal sealed partial class TaskHubStore
             }
             catch (Exception error)
             {
-                // A boundary: memory is now ahead of the disk, so this store is finished. The log tells the operator, every
-                // caller gets the error, and a restart begins from what is on disk.
+                // A boundary: memory is now ahead of the disk, so this store is finished. The log tells the operator,
+                // every caller gets the error, and a restart begins from what is on disk.
                 _fault = Translate(error, _path);
                 Log.CommitFailed(_logger, error, _path);
                 Faulted?.Invoke(_fault);

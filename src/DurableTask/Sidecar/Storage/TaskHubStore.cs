@@ -4,8 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace Workflows.DurableTask.Sidecar.Storage;
 
 /// <summary>
-/// One SQLite file, one writer thread. Batches that wait while a commit runs share the next commit. Opening checks the file
-/// before anything is written; a lock file keeps other processes out, also after a crash (the lock dies with its holder).
+/// One SQLite file, one writer thread. Batches that wait while a commit runs share the next commit. Opening checks the
+/// file before anything is written; a lock file keeps other processes out (the lock dies with its holder).
 /// </summary>
 internal sealed partial class TaskHubStore : IDisposable
 {
@@ -114,7 +114,10 @@ internal sealed partial class TaskHubStore : IDisposable
         catch (IOException error) when (error is not (DirectoryNotFoundException or FileNotFoundException))
         {
             throw new TaskHubStoreException(
-                TaskHubStoreError.InUse, path, "another process has it open. Stop that process or use another folder.", error);
+                TaskHubStoreError.InUse,
+                path,
+                "another process has it open. Stop that process or use another folder.",
+                error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -152,7 +152,8 @@ internal sealed partial class GrpcDurableTaskWorker
         ITaskActivity activity = factory(scope.ServiceProvider);
         string? data = WithoutBrackets(request.Input);
         object? input = data is null ? null : _worker.Converter.Deserialize(data, activity.InputType);
-        var context = new ActivityContext(name, request.OrchestrationInstance.InstanceId, request.Version ?? string.Empty);
+        var context = new ActivityContext(
+            name, request.OrchestrationInstance.InstanceId, request.Version ?? string.Empty);
         return _worker.Converter.Serialize(await activity.RunAsync(context, input));
     }
 

@@ -9,7 +9,8 @@ internal sealed partial class GrpcDurableTaskWorker
         [LoggerMessage(1100, LogLevel.Information, "Connected to the engine; waiting for work items.")]
         public static partial void Connected(ILogger logger);
 
-        [LoggerMessage(1101, LogLevel.Warning, "The connection to the engine ended ({Reason}); next try in {DelayMs} ms.")]
+        [LoggerMessage(1101, LogLevel.Warning,
+            "The connection to the engine ended ({Reason}); next try in {DelayMs} ms.")]
         public static partial void Disconnected(ILogger logger, string reason, long delayMs);
 
         [LoggerMessage(1102, LogLevel.Warning,

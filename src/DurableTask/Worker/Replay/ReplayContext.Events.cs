@@ -46,7 +46,8 @@ internal sealed partial class ReplayContext
         _withheld = null;
     }
 
-    /// <summary>Takes the action that a history event records, or fails the replay when there is no such action.</summary>
+    /// <summary>Takes the action that a history event records, or fails the replay when there is no such
+    /// action.</summary>
     public void Confirm(Proto.HistoryEvent recorded)
     {
         string expected = Describe(recorded);

@@ -160,10 +160,11 @@ internal sealed partial class ReplayContext(
     private async Task TimerAsync(DateTime fireAt, CancellationToken cancellation)
     {
         int id = _nextId;
+        Timestamp moment = Timestamp.FromDateTime(DateTime.SpecifyKind(fireAt, DateTimeKind.Utc));
         Task<string?> fired = OpenAsync(
             "timer",
             OpenTaskKind.Timer,
-            new() { CreateTimer = new() { FireAt = Timestamp.FromDateTime(DateTime.SpecifyKind(fireAt, DateTimeKind.Utc)) } });
+            new() { CreateTimer = new() { FireAt = moment } });
         // There is no way to take a timer back: it fires, and nobody listens.
         using CancellationTokenRegistration registration = cancellation.Register(() =>
         {
