@@ -159,7 +159,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var timer = context.CreateTimer(pause, stop.Token);
         if (await Task.WhenAny(timer, cancel) == cancel)
         {
-            await stop.CancelAsync();
+            stop.Cancel();
         }
     }
 

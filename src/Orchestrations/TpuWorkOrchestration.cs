@@ -134,8 +134,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         await Task.WhenAny(timer, ended, cancel);
 
         // The event only wakes: the look that follows reads how the job stands, so a lost or late event does no harm.
-        await stop.CancelAsync();
-        await deaf.CancelAsync();
+        stop.Cancel();
+        deaf.Cancel();
     }
 
     private static TpuWorkResult Failed(TpuWorkInput input, RunFailure failure) =>
