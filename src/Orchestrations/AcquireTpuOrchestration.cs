@@ -14,7 +14,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var spec = input.Spec;
         var cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
         var giveUpAt = context.CurrentUtcDateTime.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
-        var ruledOut = new HashSet<Candidate>();
+        var ruledOut = new HashSet<Candidate>(input.RuledOut);
         var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
         var attempt = input.FirstAttempt;
         Refusal? last = null;
@@ -30,7 +30,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             {
                 if (cancel.IsCompleted)
                 {
-                    return new AcquireResult(null, attempt, null, Cancelled: true);
+                    return new AcquireResult(null, attempt, null, Cancelled: true, [.. ruledOut]);
                 }
 
                 if (ruledOut.Contains(candidate))
@@ -41,7 +41,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 var (lease, refusal) = await TryAsync(context, spec, candidate, attempt++, cancel);
                 if (lease is not null)
                 {
-                    return new AcquireResult(lease, attempt, null, Cancelled: false);
+                    return new AcquireResult(lease, attempt, null, Cancelled: false, [.. ruledOut]);
                 }
 
                 last = refusal;
@@ -77,7 +77,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var lease = new TpuLease(created.NodeName, candidate, attempt);
         if (created.Refusal is not null)
         {
-            await EndAsync("refused", created.Refusal);
+            await EndAsync(created.Asked ? "refused" : "skipped", created.Refusal);
             return (null, created.Refusal);
         }
 
@@ -164,7 +164,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     }
 
     private static AcquireResult Failed(int attempt, RunFailure failure) =>
-        new(null, attempt, failure, Cancelled: false);
+        new(null, attempt, failure, Cancelled: false, []);
 
     private static Refusal BootTimeout(RunSpec spec, TpuLease lease) => new(
         "BOOT_TIMEOUT", RefusalScope.Zone, 600,

@@ -28,7 +28,10 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 return new TpuWorkResult(null, acquired.NextAttempt, acquired.Failure, acquired.Cancelled);
             }
 
-            input = input with { Lease = acquired.Lease, NextAttempt = acquired.NextAttempt };
+            input = input with
+            {
+                Lease = acquired.Lease, NextAttempt = acquired.NextAttempt, RuledOut = acquired.RuledOut,
+            };
         }
 
         var job = new ObserveJobInput(input.Kind, spec, input.Lease);
@@ -100,7 +103,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         var child = $"{context.InstanceId}:acquire-{input.NextAttempt}";
         var acquire = context.CallSubOrchestratorAsync<AcquireResult>(
             nameof(AcquireTpuOrchestration),
-            new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid),
+            new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid, input.RuledOut),
             new SubOrchestrationOptions(instanceId: child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
         {

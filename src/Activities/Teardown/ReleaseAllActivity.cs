@@ -1,5 +1,7 @@
 using Google.Cloud.Tpu.V2;
+using Grpc.Core;
 using Microsoft.DurableTask;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
@@ -20,14 +22,24 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         var names = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent)
             .Select(fact => fact.Data.NodeName)
             .ToHashSet(StringComparer.Ordinal);
-        if (names.Count == 0)
+        names.ExceptWith(Refused(input.RunId));
+        if (names.Count == 0 && ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent).Count == 0)
         {
             // Nothing was ever asked for: a run that failed on its data needs no credentials to end.
             return [];
         }
 
         var connection = await cloud.ConnectAsync(input, CancellationToken.None);
-        names.UnionWith(await LabelledAsync(connection, input));
+        try
+        {
+            names.UnionWith(await LabelledAsync(connection, input));
+        }
+        catch (RpcException exception) when (names.Count == 0
+            && RefusalClassifier.Classify(exception).Scope == RefusalScope.Project)
+        {
+            // The project may not use the API at all, and admitted no node of ours: there is nothing to give back.
+            return [];
+        }
 
         var releases = new List<NodeRelease>();
         foreach (var name in names.Order(StringComparer.Ordinal))
@@ -37,6 +49,14 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
 
         return releases;
     }
+
+    /// <summary>
+    /// Requests that the cloud refused outright: it made no node. Should it have made one all the same, it is found by
+    /// its label.
+    /// </summary>
+    private IEnumerable<string> Refused(string runId) => ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
+        .Where(fact => fact.Data.Outcome == "refused")
+        .Select(fact => fact.Data.Lease.NodeName);
 
     private static async Task<IEnumerable<string>> LabelledAsync(TpuConnection connection, RunSpec spec)
     {

@@ -55,14 +55,18 @@ public sealed record TpuLease(string NodeName, Candidate Candidate, int Attempt)
 /// <param name="Plan">Places in order.</param>
 /// <param name="FirstAttempt">Number of the first attempt to make: attempts are numbered through the whole run.</param>
 /// <param name="Avoid">A zone where the run just lost a TPU: it is tried last.</param>
-public sealed record AcquireInput(RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid);
+/// <param name="RuledOut">Places that this run was refused for a lasting reason: they are not asked again.</param>
+public sealed record AcquireInput(
+    RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid, IReadOnlyList<Candidate> RuledOut);
 
 /// <summary>A TPU, or why there is none.</summary>
 /// <param name="Lease">The node, ready and with its worker connected; null when none was to be had.</param>
 /// <param name="NextAttempt">Number for the next attempt.</param>
 /// <param name="Failure">Why there is none.</param>
 /// <param name="Cancelled">The run was cancelled meanwhile.</param>
-public sealed record AcquireResult(TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled);
+/// <param name="RuledOut">Places refused for a lasting reason, earlier ones included.</param>
+public sealed record AcquireResult(
+    TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled, IReadOnlyList<Candidate> RuledOut);
 
 /// <summary>Asks the cloud for one node.</summary>
 /// <param name="Spec">The run.</param>
@@ -74,7 +78,8 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
 /// <param name="NodeName">Full resource name.</param>
 /// <param name="Operation">The long-running operation; null when refused at once.</param>
 /// <param name="Refusal">Set when refused.</param>
-public sealed record CreateNodeResult(string NodeName, string? Operation, Refusal? Refusal);
+/// <param name="Asked">false: the cloud was not asked, because it refused lately.</param>
+public sealed record CreateNodeResult(string NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
 
 /// <summary>Looks at a node that is being created.</summary>
 /// <param name="Spec">The run.</param>
@@ -91,7 +96,7 @@ public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refus
 /// <summary>The end of one attempt, for the ledger.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Lease">The place and the attempt's number.</param>
-/// <param name="Outcome">ready, refused, failed, timeout or cancelled.</param>
+/// <param name="Outcome">ready, refused, skipped, failed, timeout or cancelled.</param>
 /// <param name="Refusal">Why not.</param>
 /// <param name="Seconds">From the request to the outcome.</param>
 public sealed record AttemptEnd(string RunId, TpuLease Lease, string Outcome, Refusal? Refusal, double Seconds);

@@ -35,6 +35,9 @@ public sealed record TpuWorkInput(
     /// <summary>Zone of the TPU lost last.</summary>
     public string? Avoid { get; init; }
 
+    /// <summary>Places that this run was refused for a lasting reason.</summary>
+    public IReadOnlyList<Candidate> RuledOut { get; init; } = [];
+
     /// <summary>A recovery under way, closed when the work goes on.</summary>
     public OpenRecovery? Recovery { get; init; }
 }
