@@ -179,8 +179,8 @@ internal static class ReportPage
         foreach (var row in report.Attempts)
         {
             page.Append($"""
-                <tr><td>{row.Attempt}</td><td>{Text(row.Zone)}</td>
-                <td>{Text(row.AcceleratorType)}<br><small>{Text(row.Provisioning)}</small></td>
+                <tr><td>{row.Attempt}</td><td class="name">{Text(row.Zone)}</td>
+                <td class="name">{Text(row.AcceleratorType)}<br><small>{Text(row.Provisioning)}</small></td>
                 <td><span class="badge {row.Outcome}">{row.Outcome}</span><br><small>{row.Seconds:0.0} s</small></td>
                 <td>{(row.Code is null ? "" : $"<code>{Text(row.Code)}</code> ({row.Scope?.ToString().ToLowerInvariant()})<br>{Text(row.Reason ?? "")}<br><small>{Text(row.Fix ?? "")}</small>")}</td></tr>
                 """);
@@ -279,6 +279,6 @@ internal static class ReportPage
         .prepare{background:#26a69a}.train{background:var(--blue)}.evaluate{background:#7e57c2}
         .teardown{background:#ef6c00}.report{background:#9e9d24}dl{display:grid;grid-template-columns:90px 1fr;gap:2px 10px;
         margin:0 0 14px;padding-top:12px;border-top:1px solid var(--line)}dt{color:var(--soft);font-size:13px}dd{margin:0}
-        .tuned{font-weight:600}.failure{border-color:var(--bad)}
+        .name{white-space:nowrap}.tuned{font-weight:600}.failure{border-color:var(--bad)}
         """;
 }

@@ -23,10 +23,9 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
     {
         foreach (var fact in events)
         {
-            if (EventText.Of(fact) is { } line)
+            if (EventText.Of(fact) is { } text)
             {
-                console.MarkupLine(
-                    $"[grey]{fact.At:HH:mm:ss}[/]  [{EventText.ColorOf(fact)}]{Markup.Escape(line)}[/]");
+                Print($"{fact.At:HH:mm:ss}  {text}", EventText.ColorOf(fact));
             }
         }
 
@@ -42,5 +41,31 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             bar.IsIndeterminate = true;
             bar.Description = Markup.Escape($"{run.Stage}  {run.AccruedUsd:0.0000} USD");
         }
+    }
+
+    /// <summary>
+    /// Prints above the bar. Wrapped and filled up here, because what scrolls over the bar does not erase it.
+    /// </summary>
+    private void Print(string text, string color)
+    {
+        var width = Math.Max(40, console.Profile.Width - 1);
+        foreach (var line in text.Split('\n').SelectMany(line => Wrap(line, width)))
+        {
+            console.MarkupLine($"[{color}]{Markup.Escape(line.PadRight(width))}[/]");
+        }
+    }
+
+    private static IEnumerable<string> Wrap(string line, int width)
+    {
+        const string Indent = "            ";
+        while (line.Length > width)
+        {
+            var space = line.LastIndexOf(' ', width - 1, width - Indent.Length);
+            var end = space > Indent.Length ? space : width;
+            yield return line[..end];
+            line = Indent + line[end..].TrimStart();
+        }
+
+        yield return line;
     }
 }

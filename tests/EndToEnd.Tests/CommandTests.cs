@@ -1,0 +1,122 @@
+using System.Text.Json;
+
+namespace Workflows.EndToEnd.Tests;
+
+/// <summary>The command as a user types it. One at a time: a run uses every core.</summary>
+[Collection("programs")]
+public sealed class CommandTests : IDisposable
+{
+    private static readonly TimeSpan RunDeadline = TimeSpan.FromMinutes(5);
+    private readonly string _state = Path.Combine(Directory.CreateTempSubdirectory("workflows-e2e").FullName, "state");
+
+    public void Dispose() => Directory.Delete(Path.GetDirectoryName(_state)!, recursive: true);
+
+    [Fact]
+    public async Task Run_TheSample_LosesThreeZonesAndATpuAndIsFinerStill()
+    {
+        using var command = ProgramRun.Cli("run", "samples/ko-en.json", "--state", _state, "--json");
+
+        var code = await command.EndAsync(RunDeadline);
+
+        Assert.True(code == 0, command.Error);
+        using var report = JsonDocument.Parse(command.Output);
+        var root = report.RootElement;
+        Assert.Equal("succeeded", root.GetProperty("status").GetString());
+        var attempts = root.GetProperty("attempts").EnumerateArray().ToList();
+        Assert.Equal(
+            ["us-central2-b", "us-central1-a", "us-central1-b", "us-west4-a", "us-west1-c"],
+            attempts.Select(row => row.GetProperty("zone").GetString()));
+        Assert.Contains("Permission denied on 'locations/us-central2-b' (or it may not exist)",
+            attempts[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal("Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. Limit 4 in zone us-central1-a",
+            attempts[1].GetProperty("reason").GetString());
+        Assert.Contains("the accelerator v5litepod-8 was not found in zone us-central1-b [EID: 0x",
+            attempts[2].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        var recovery = Assert.Single(root.GetProperty("recoveries").EnumerateArray());
+        Assert.Equal("PREEMPTED", recovery.GetProperty("cause").GetString());
+        Assert.InRange(recovery.GetProperty("lostSteps").GetInt32(), 0, 25);
+        Assert.True(recovery.GetProperty("fromStep").GetInt32() >= 50, "It did not resume from a checkpoint.");
+        var verdict = root.GetProperty("verdict");
+        Assert.True(verdict.GetProperty("finer").GetBoolean());
+        Assert.True(verdict.GetProperty("bleuDelta").GetDouble() > 20, $"Only {verdict.GetProperty("bleuDelta")} BLEU.");
+        Assert.True(verdict.GetProperty("pValue").GetDouble() < 0.05);
+        Assert.All(root.GetProperty("teardown").EnumerateArray(),
+            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
+        Assert.InRange(root.GetProperty("cost").GetProperty("actual").GetDouble(), 0.001, 1);
+        Assert.True(File.Exists(root.GetProperty("artifacts").GetProperty("report").GetString()));
+        Assert.True(File.Exists(Path.Combine(
+            root.GetProperty("artifacts").GetProperty("checkpoint").GetString()!, "model.safetensors")));
+    }
+
+    [Fact]
+    public async Task Run_OnRealSentences_FinishesWithAReport()
+    {
+        var corpus = Path.Combine(ProgramRun.Repository, "..", "shared", "data", "ko-en", "tatoeba.tsv");
+        if (!File.Exists(corpus))
+        {
+            Assert.Skip($"The Tatoeba sentences are not at '{corpus}'.");
+        }
+
+        using var command = ProgramRun.Cli(
+            "run", "samples/ko-en.json", "--state", _state, "--data-train", corpus);
+
+        var code = await command.EndAsync(RunDeadline);
+
+        Assert.True(code == 0, command.Output + command.Error);
+        Assert.Contains("report     ", command.Output, StringComparison.Ordinal);
+        var last = command.Output.TrimEnd().Split('\n')[^1];
+        Assert.Matches("^(Finer|Not significantly finer): ", last);
+    }
+
+    [Fact]
+    public async Task Run_InterruptedByCtrlC_DetachesAndWatchTakesItUp()
+    {
+        using var command = ProgramRun.Cli("run", "samples/ko-en.json", "--state", _state);
+        await command.SaysAsync("training", RunDeadline);
+
+        command.Interrupt();
+        var detached = await command.EndAsync(TimeSpan.FromSeconds(20));
+        var id = command.Output.Split('\n')[0].Split(' ')[1];
+
+        Assert.Equal(130, detached);
+        Assert.Contains($"workflows watch {id}", command.Error, StringComparison.Ordinal);
+        Assert.Contains($"workflows cancel {id}", command.Error, StringComparison.Ordinal);
+
+        using var cancel = ProgramRun.Cli("cancel", id, "--state", _state);
+        Assert.Equal(0, await cancel.EndAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains("0 nodes;", cancel.Output, StringComparison.Ordinal);
+
+        using var watch = ProgramRun.Cli("watch", id, "--state", _state);
+        Assert.Equal(3, await watch.EndAsync(TimeSpan.FromSeconds(30)));
+        Assert.EndsWith("is cancelled; everything was given back.", watch.Output.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, "There is no request file 'nowhere.json'", "run", "nowhere.json")]
+    [InlineData(2, "is not JSON", "run", "README.md")]
+    [InlineData(1, "There is no run 'nobody'", "status", "nobody")]
+    [InlineData(1, "There is no run 'nobody'", "cancel", "nobody")]
+    public async Task Command_WithRubbish_SaysWhatIsWrong(int code, string message, params string[] arguments)
+    {
+        using var command = ProgramRun.Cli([.. arguments, "--state", _state]);
+
+        Assert.Equal(code, await command.EndAsync(TimeSpan.FromSeconds(30)));
+        Assert.Contains(message, command.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_WrongRequest_NamesEveryFieldAndStartsNothing()
+    {
+        var request = Path.Combine(Path.GetDirectoryName(_state)!, "request.json");
+        File.WriteAllText(request, """{"model": "no-such-folder", "data": {}, "tpu": {"acceleratorTypes": []}}""");
+
+        using var command = ProgramRun.Cli("run", request, "--state", _state);
+
+        Assert.Equal(2, await command.EndAsync(TimeSpan.FromSeconds(30)));
+        foreach (var field in new[] { "project:", "model:", "data.train:", "tpu.acceleratorTypes:" })
+        {
+            Assert.Contains(field, command.Error, StringComparison.Ordinal);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.Service.Tests.Hosting;
+
+namespace Workflows.EndToEnd.Tests;
+
+/// <summary>The plug is pulled in the middle, again and again.</summary>
+[Collection("programs")]
+public sealed class CrashTests : IDisposable
+{
+    private const int Kills = 10;
+    private readonly string _folder = Directory.CreateTempSubdirectory("workflows-crash").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Service_KilledAtRandomMomentsOfARun_FinishesItExactlyOnce()
+    {
+        var seed = Environment.TickCount;
+        var random = new Random(seed);
+        TinyModel.Write(Path.Combine(_folder, "model"));
+        TinyModel.WriteCorpus(Path.Combine(_folder, "pairs.tsv"));
+        File.WriteAllText(Path.Combine(_folder, "scenario.json"), """
+            {"createSeconds": 0.3, "deleteSeconds": 0.3, "zones": {
+              "us-central2-b": {"refuse": "LOCATION_POLICY_VIOLATED"},
+              "us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 60}}}}
+            """);
+
+        var service = StartService();
+        try
+        {
+            using var http = new HttpClient { BaseAddress = new Uri("http://127.0.0.1:18480") };
+            await UpAsync(http);
+            using (var started = await http.PostAsJsonAsync("/runs", Request()))
+            {
+                Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
+            }
+
+            for (var kill = 0; kill < Kills; kill++)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(0.1 + random.NextDouble() * 1.4));
+                service.Kill();
+                service.Dispose();
+                service = StartService();
+                await UpAsync(http);
+            }
+
+            var report = await ReportAsync(http, service);
+
+            Assert.True(report.GetProperty("status").GetString() == "succeeded", $"Seed {seed}: {report}");
+            Assert.Equal(4000, report.GetProperty("training").GetProperty("steps").GetInt32());
+            Assert.All(report.GetProperty("teardown").EnumerateArray(),
+                row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean(), $"Seed {seed}: {row}"));
+            var attempts = report.GetProperty("attempts").EnumerateArray()
+                .Select(row => row.GetProperty("attempt").GetInt32()).ToList();
+            Assert.Equal(attempts.Distinct(), attempts);
+            Assert.NotEmpty(report.GetProperty("recoveries").EnumerateArray());
+
+            var runs = await http.GetFromJsonAsync<JsonElement>("/runs");
+            Assert.Equal(1, runs.GetArrayLength());
+            Assert.Empty(WorkersOf());
+        }
+        finally
+        {
+            service.Dispose();
+        }
+    }
+
+    private ProgramRun StartService() => ProgramRun.Start(
+        "Workflows.Service", "--urls", "http://127.0.0.1:18480",
+        $"--Workflows:StateDirectory={Path.Combine(_folder, "state")}");
+
+    private JsonObject Request() => new()
+    {
+        ["id"] = "crash",
+        ["model"] = Path.Combine(_folder, "model"),
+        ["prompt"] = "brief",
+        ["data"] = new JsonObject { ["train"] = Path.Combine(_folder, "pairs.tsv") },
+        ["tpu"] = new JsonObject
+        {
+            ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
+            ["zones"] = new JsonArray("us-central2-b", "us-west4-a", "us-west1-c"),
+        },
+        ["training"] = new JsonObject
+        {
+            ["steps"] = 4000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 100, ["maxLength"] = 128,
+        },
+        ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
+        ["rehearsal"] = new JsonObject { ["scenario"] = Path.Combine(_folder, "scenario.json") },
+    };
+
+    private static async Task UpAsync(HttpClient http)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                using var answer = await http.GetAsync("/runs");
+                if (answer.IsSuccessStatusCode)
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException) when (attempt < 600)
+            {
+                // Not listening yet.
+            }
+
+            Assert.True(attempt < 600, "The service does not come up.");
+            await Task.Delay(TimeSpan.FromMilliseconds(50));
+        }
+    }
+
+    private static async Task<JsonElement> ReportAsync(HttpClient http, ProgramRun service)
+    {
+        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(3);
+        while (true)
+        {
+            var run = await http.GetFromJsonAsync<JsonElement>("/runs/crash");
+            if (run.GetProperty("hasEnded").GetBoolean())
+            {
+                return await http.GetFromJsonAsync<JsonElement>("/runs/crash/report");
+            }
+
+            Assert.True(TimeProvider.System.GetUtcNow() < deadline, $"Not finished: {run}\n{service.Output}");
+            await Task.Delay(TimeSpan.FromMilliseconds(100));
+        }
+    }
+
+    /// <summary>Worker processes whose metadata lies in this test's emulated cloud.</summary>
+    private static List<string> WorkersOf() =>
+    [
+        .. Directory.EnumerateDirectories("/proc")
+            .Where(path => int.TryParse(Path.GetFileName(path), out _))
+            .Where(path => ReadOrEmpty(Path.Combine(path, "cmdline")).Contains("TpuWorker.Host", StringComparison.Ordinal)
+                && ReadOrEmpty(Path.Combine(path, "environ")).Contains("127.0.0.1:18482/", StringComparison.Ordinal)),
+    ];
+
+    private static string ReadOrEmpty(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}

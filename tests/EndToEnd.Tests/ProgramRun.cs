@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Workflows.EndToEnd.Tests;
+
+/// <summary>One of the product's programs as a process of its own.</summary>
+internal sealed partial class ProgramRun : IDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _output = new(), _error = new();
+
+    private ProgramRun(Process process) => _process = process;
+
+    public string Output => Read(_output);
+
+    public string Error => Read(_error);
+
+    public static ProgramRun Start(string assembly, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, $"{assembly}.dll"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment.Remove("WORKFLOWS_SERVICE");
+        var run = new ProgramRun(Process.Start(start)!);
+        run._process.OutputDataReceived += (_, line) => Append(run._output, line.Data);
+        run._process.ErrorDataReceived += (_, line) => Append(run._error, line.Data);
+        run._process.BeginOutputReadLine();
+        run._process.BeginErrorReadLine();
+        return run;
+    }
+
+    public static ProgramRun Cli(params string[] arguments) => Start("Workflows.Cli", arguments);
+
+    public static string Repository { get; } = Find();
+
+    /// <summary>Waits for the end.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> EndAsync(TimeSpan deadline)
+    {
+        using var timeout = new CancellationTokenSource(deadline);
+        try
+        {
+            await _process.WaitForExitAsync(timeout.Token);
+            return _process.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            Kill();
+            Assert.Fail($"Still running after {deadline}.\n{Output}\n{Error}");
+            throw;
+        }
+    }
+
+    /// <summary>Waits until the output says something.</summary>
+    public async Task SaysAsync(string text, TimeSpan deadline)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!Output.Contains(text, StringComparison.Ordinal))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < deadline, $"'{text}' was not said.\n{Output}\n{Error}");
+            Assert.False(_process.HasExited, $"Ended without saying '{text}'.\n{Output}\n{Error}");
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+        }
+    }
+
+    /// <summary>As if somebody pulled the plug of this one process.</summary>
+    public void Kill()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+    }
+
+    public void Interrupt() => Assert.Equal(0, SendSignal(_process.Id, 2));
+
+    public void Dispose()
+    {
+        Kill();
+        _process.Dispose();
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        if (line is not null)
+        {
+            lock (text)
+            {
+                text.AppendLine(line);
+            }
+        }
+    }
+
+    private static string Read(StringBuilder text)
+    {
+        lock (text)
+        {
+            return text.ToString();
+        }
+    }
+
+    private static string Find()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
+        {
+            directory = directory.Parent;
+        }
+
+        return directory?.FullName ?? throw new InvalidOperationException("Workflows.sln is in no folder above the tests.");
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SendSignal(int pid, int signal);
+}

@@ -1,0 +1,30 @@
+using Workflows.Translation.Tokenization;
+using Workflows.TpuWorker.Gemma3;
+
+namespace Workflows.Service.Tests.Hosting;
+
+/// <summary>A model and a corpus small enough for a run of seconds.</summary>
+internal static class TinyModel
+{
+    public static void Write(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        var sentences = new[] { "나는 학교에 갑니다.", "I go to school.", "Translate Korean to English: 안녕하세요" };
+        BpeTrainer.Train(sentences, new BpeTrainerOptions { VocabularySize = 400 })
+            .Save(Path.Combine(folder, "tokenizer.json"));
+        var tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
+        var config = new Gemma3Config
+        {
+            VocabularySize = tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 32, LayerCount = 2, HeadCount = 2,
+            KeyValueHeadCount = 1, HeadDimension = 8, QueryPreAttentionScalar = 8, SlidingWindow = 32, MaxPositions = 512,
+            BeginToken = tokenizer.BosId, EndTokens = [tokenizer.EosId, tokenizer.EndOfTurnId], PadToken = tokenizer.PadId,
+        };
+        Gemma3Checkpoint.CreateRandom(config, 1).Save(folder, companions: folder);
+    }
+
+    public static void WriteCorpus(string path) => File.WriteAllLines(path,
+    [
+        "ko\ten",
+        .. Enumerable.Range(1, 60).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
+    ]);
+}
