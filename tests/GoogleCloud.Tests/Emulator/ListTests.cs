@@ -1,4 +1,3 @@
-using Google.Cloud.Location;
 using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 

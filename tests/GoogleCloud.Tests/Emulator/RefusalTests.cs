@@ -1,6 +1,5 @@
 using Google.Rpc;
 using Grpc.Core;
-using Workflows.GoogleCloud.TpuEmulator;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
 
