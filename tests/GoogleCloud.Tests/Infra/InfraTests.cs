@@ -121,7 +121,7 @@ public sealed partial class InfraTests
             + "europe-docker.pkg.dev/p/r/worker:1\n.*shutdown -h now\n$", log);
     }
 
-    /// <summary>Runs the script with stand-ins for curl, docker, gcloud and shutdown, which write down their calls.</summary>
+    /// <summary>Runs the script with stand-ins for curl, docker and shutdown, which write down their calls.</summary>
     private static async Task<(string Log, int ExitCode)> BootAsync(
         Dictionary<string, string> attributes, int workerExit = 0)
     {
@@ -135,9 +135,7 @@ public sealed partial class InfraTests
             }
 
             Stub("shutdown", $"echo \"shutdown $*\" >>'{log}'");
-            Stub("logger", $"cat >>'{log}'");
             Stub("docker", $"echo \"docker $*\" >>'{log}'; [ \"$1\" != run ] || exit {workerExit}");
-            Stub("gcloud", "exit 0");
             Stub("curl", $"for last; do :; done; cat \"{folder}/${{last##*/}}\"");
             var answer = await Command.RunAsync(
                 "bash", [Path.Combine(Infra, "startup-script.sh")],
@@ -151,7 +149,10 @@ public sealed partial class InfraTests
             {
                 var path = Path.Combine(folder, program);
                 File.WriteAllText(path, $"#!/bin/bash\n{text}\n");
-                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
+                if (!OperatingSystem.IsWindows())
+                {
+                    File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                }
             }
         }
         finally
