@@ -52,16 +52,6 @@ public static class TpuEmulatorHosting
     }
 }
 
-/// <summary>What the application around the emulator may do with it.</summary>
-public interface ITpuEmulator
-{
-    /// <summary>Gives a project its scenario; does nothing when it has one.</summary>
-    /// <param name="project">The project's id.</param>
-    /// <param name="scenarioJson">The scenario.</param>
-    /// <exception cref="ScenarioException">The scenario is wrong.</exception>
-    public void Prepare(string project, string scenarioJson);
-}
-
 /// <inheritdoc />
 internal sealed class TpuEmulator(EmulatedCloud cloud) : ITpuEmulator
 {

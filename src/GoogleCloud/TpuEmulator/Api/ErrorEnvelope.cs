@@ -53,11 +53,17 @@ internal static class ErrorEnvelope
             status = [];
         }
 
-        var code = status["code"]?.GetValue<int>() ?? (http == 404 ? (int)Code.NotFound : (int)Code.Unknown);
+        var code = status["code"]?.GetValue<int>() ?? (int)(http switch
+        {
+            404 => Code.NotFound,
+            400 or 415 => Code.InvalidArgument,
+            405 => Code.Unimplemented,
+            _ => Code.Unknown,
+        });
         var error = new JsonObject
         {
             ["code"] = http,
-            ["message"] = status["message"]?.GetValue<string>() ?? "Not found.",
+            ["message"] = status["message"]?.GetValue<string>() ?? (http == 404 ? "Not found." : $"The request failed with HTTP status {http}."),
             ["status"] = NameOf((Code)code),
         };
         if (status["details"] is JsonArray { Count: > 0 } details)

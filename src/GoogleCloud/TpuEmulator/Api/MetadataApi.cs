@@ -14,14 +14,20 @@ internal static class MetadataApi
             response.Headers["Metadata-Flavor"] = "Google";
             return call.HttpContext.Request.Headers["Metadata-Flavor"] == "Google"
                 ? await next(call)
-                : TypedResults.Forbid();
+                : Results.Text("Missing Metadata-Flavor:Google header.", statusCode: StatusCodes.Status403Forbidden);
         });
         server.MapGet("/instance/attributes/{name}", (string key, string name, EmulatedCloud cloud) =>
             cloud.ByMetadataKey(key) is { } node && node.Metadata.TryGetValue(name, out var value)
                 ? Results.Text(value)
                 : Results.NotFound());
-        server.MapGet("/instance/preempted", (string key, EmulatedCloud cloud) => Results.Text(
-            cloud.ByMetadataKey(key)?.State == Google.Cloud.Tpu.V2.Node.Types.State.Preempted ? "TRUE" : "FALSE"));
+        server.MapGet("/instance/preempted", (string key, EmulatedCloud cloud) =>
+            cloud.ByMetadataKey(key) is { } node
+                ? Results.Text(node.State == Google.Cloud.Tpu.V2.Node.Types.State.Preempted ? "TRUE" : "FALSE")
+                : Results.NotFound());
+        server.MapGet("/instance/name", (string key, EmulatedCloud cloud) =>
+            cloud.ByMetadataKey(key) is { } node
+                ? Results.Text($"t1v-n-{node.Id:x8}-w-0")
+                : Results.NotFound());
         server.MapGet("/instance/zone", (string key, EmulatedCloud cloud) =>
             cloud.ByMetadataKey(key) is { } node
                 ? Results.Text($"projects/123456789012/zones/{node.Name.Split('/')[3]}")
@@ -30,8 +36,9 @@ internal static class MetadataApi
             string key, string space, string name, HttpRequest request, EmulatedCloud cloud) =>
         {
             using var reader = new StreamReader(request.Body);
-            cloud.SetGuestAttribute(key, $"{space}/{name}", await reader.ReadToEndAsync());
-            return Results.Ok();
+            return cloud.SetGuestAttribute(key, $"{space}/{name}", await reader.ReadToEndAsync())
+                ? Results.Ok()
+                : Results.NotFound();
         });
     }
 }

@@ -1,4 +1,3 @@
-using Google.Cloud.Location;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Google.Protobuf.WellKnownTypes;
@@ -42,7 +41,7 @@ internal sealed class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
         ListAcceleratorTypesRequest request, ServerCallContext context) => Try(() =>
     {
         var (project, zone) = Paths.Parent(request.Parent);
-        var types = cloud.Offered(project, zone).Select(each => TypeOf(request.Parent, each)).ToList();
+        var types = cloud.ListOffered(project, zone).Select(each => TypeOf(request.Parent, each)).ToList();
         var (page, next) = Paging.Of(types, request.PageSize, request.PageToken);
         return new ListAcceleratorTypesResponse { AcceleratorTypes = { page }, NextPageToken = next };
     });
@@ -58,9 +57,14 @@ internal sealed class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
     });
 
     public override Task<ListRuntimeVersionsResponse> ListRuntimeVersions(
-        ListRuntimeVersionsRequest request, ServerCallContext context) => Try(() => new ListRuntimeVersionsResponse
+        ListRuntimeVersionsRequest request, ServerCallContext context) => Try(() =>
     {
-        RuntimeVersions = { Accelerators.Runtimes.Select(runtime => RuntimeOf(request.Parent, runtime)) },
+        Paths.Parent(request.Parent);
+        var (page, next) = Paging.Of(Accelerators.Runtimes, request.PageSize, request.PageToken);
+        return new ListRuntimeVersionsResponse
+        {
+            RuntimeVersions = { page.Select(runtime => RuntimeOf(request.Parent, runtime)) }, NextPageToken = next,
+        };
     });
 
     public override Task<RuntimeVersion> GetRuntimeVersion(
@@ -83,7 +87,9 @@ internal sealed class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
         GetGuestAttributesRequest request, ServerCallContext context) => Try(() =>
     {
         var value = new GuestAttributesValue();
-        foreach (var (name, text) in cloud.GuestAttributes(request.Name))
+        foreach (var (name, text) in cloud.GuestAttributes(request.Name).Where(each =>
+            each.Key == request.QueryPath || request.QueryPath.Length == 0
+            || each.Key.StartsWith(request.QueryPath.TrimEnd('/') + "/", StringComparison.Ordinal)))
         {
             var slash = name.IndexOf('/', StringComparison.Ordinal);
             value.Items.Add(new GuestAttributesEntry
@@ -122,40 +128,4 @@ internal sealed class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
 
     private static RuntimeVersion RuntimeOf(string parent, string version) =>
         new() { Name = $"{parent}/runtimeVersions/{version}", Version = version };
-}
-
-/// <summary>google.longrunning.Operations over the emulated cloud.</summary>
-internal sealed class OperationsApi(EmulatedCloud cloud) : Operations.OperationsBase
-{
-    public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context) =>
-        TpuApi.Try(() => cloud.GetOperation(request.Name));
-
-    public override Task<ListOperationsResponse> ListOperations(
-        ListOperationsRequest request, ServerCallContext context) => TpuApi.Try(() =>
-    {
-        var (page, next) = Paging.Of(cloud.ListOperations(request.Name), request.PageSize, request.PageToken);
-        return new ListOperationsResponse { Operations = { page }, NextPageToken = next };
-    });
-}
-
-/// <summary>google.cloud.location.Locations over the zones of a scenario and those that every project has.</summary>
-internal sealed class LocationsApi : Locations.LocationsBase
-{
-    private static readonly string[] Zones =
-    [
-        "europe-west4-a", "us-central1-a", "us-central1-b", "us-central1-c", "us-central2-b", "us-east1-d",
-        "us-east5-a", "us-east5-b", "us-south1-a", "us-west1-c", "us-west4-a",
-    ];
-
-    public override Task<ListLocationsResponse> ListLocations(ListLocationsRequest request, ServerCallContext context) =>
-        Task.FromResult(new ListLocationsResponse
-        {
-            Locations = { Zones.Select(zone => LocationOf($"{request.Name}/locations/{zone}")) },
-        });
-
-    public override Task<Location> GetLocation(GetLocationRequest request, ServerCallContext context) =>
-        Task.FromResult(LocationOf(request.Name));
-
-    private static Location LocationOf(string name) =>
-        new() { Name = name, LocationId = name[(name.LastIndexOf('/') + 1)..] };
 }

@@ -25,7 +25,11 @@ internal static class Accelerators
     public static IReadOnlyList<Accelerator> All { get; } = [.. Families.SelectMany(family =>
         family.Sizes.Select(size => new Accelerator(
             family.Prefix + size.Size.ToString(CultureInfo.InvariantCulture), family.Type, size.Topology,
-            size.Size / family.CoresPerChip, family.Runtime, family.Quota)))];
+            size.Size / family.CoresPerChip, size.Size, family.Runtime, family.Quota)))];
+
+    /// <summary>Gets every quota that some type draws on.</summary>
+    public static IReadOnlyList<string> QuotaNames { get; } = [.. All
+        .SelectMany(each => new[] { each.QuotaName(isSpot: false), each.QuotaName(isSpot: true) }).Distinct()];
 
     public static Accelerator? Find(string type) => All.FirstOrDefault(
         each => string.Equals(each.Name, type, StringComparison.OrdinalIgnoreCase));
@@ -34,9 +38,10 @@ internal static class Accelerators
     public static IReadOnlyList<string> Runtimes { get; } = [.. All.Select(each => each.Runtime).Distinct()];
 }
 
-/// <summary>An accelerator type.</summary>
+/// <summary>An accelerator type. Quota is counted as the name counts: chips, or TensorCores for v2 to v5p.</summary>
 internal sealed record Accelerator(
-    string Name, AcceleratorConfig.Types.Type Type, string Topology, int Chips, string Runtime, string QuotaPattern)
+    string Name, AcceleratorConfig.Types.Type Type, string Topology, int Chips, int QuotaUnits, string Runtime,
+    string QuotaPattern)
 {
     /// <summary>Gets the number of worker VMs: one for each four chips, one for all slices of up to eight.</summary>
     public int Hosts => Chips <= 8 ? 1 : Chips / 4;

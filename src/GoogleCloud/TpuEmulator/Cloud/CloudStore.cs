@@ -37,7 +37,8 @@ internal sealed class CloudStore
             [.. pair.Value.Nodes.Values.Select(Describe)],
             [.. pair.Value.Operations.Values.Select(operation => operation.ToByteArray())],
             pair.Value.Creates,
-            pair.Value.Preemptions));
+            pair.Value.Preemptions,
+            pair.Value.EmptyLists));
         var aside = _path + ".new";
         using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
         {
@@ -52,7 +53,7 @@ internal sealed class CloudStore
         record.Node.ToByteArray(), record.Zone, record.MetadataKey, record.CreatedAt, record.CreateOperation,
         record.CreateError?.ToByteArray(), record.GoneAt, record.DeleteOperation, record.PreemptAt,
         record.PreemptAttribute, record.PreemptAtLeast, record.GuestAttributes, record.WorkerPid,
-        record.WorkerStartedAt);
+        record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating);
 
     private static ProjectRecord Restore(string project, SavedProject saved) => new()
     {
@@ -60,6 +61,7 @@ internal sealed class CloudStore
         Scenario = Scenario.Parse(saved.Scenario),
         Creates = saved.Creates,
         Preemptions = saved.Preemptions,
+        EmptyLists = saved.EmptyLists ?? new Dictionary<string, int>(StringComparer.Ordinal),
         Operations = saved.Operations.Select(Operation.Parser.ParseFrom)
             .ToDictionary(operation => operation.Name, StringComparer.Ordinal),
         Nodes = saved.Nodes.Select(node => new NodeRecord
@@ -79,16 +81,19 @@ internal sealed class CloudStore
             GuestAttributes = node.GuestAttributes,
             WorkerPid = node.WorkerPid,
             WorkerStartedAt = node.WorkerStartedAt,
+            OperationEndsAt = node.OperationEndsAt,
+            IsPreemptedWhileCreating = node.IsPreemptedWhileCreating,
         }).ToDictionary(record => record.Node.Name, StringComparer.Ordinal),
     };
 
     private sealed record SavedProject(
         string Scenario, IReadOnlyList<SavedNode> Nodes, IReadOnlyList<byte[]> Operations,
-        Dictionary<string, int> Creates, Dictionary<string, int> Preemptions);
+        Dictionary<string, int> Creates, Dictionary<string, int> Preemptions,
+        Dictionary<string, int>? EmptyLists);
 
     private sealed record SavedNode(
         byte[] Node, string Zone, string MetadataKey, DateTimeOffset? CreatedAt, string? CreateOperation,
         byte[]? CreateError, DateTimeOffset? GoneAt, string? DeleteOperation, DateTimeOffset? PreemptAt,
         string? PreemptAttribute, double PreemptAtLeast, Dictionary<string, string> GuestAttributes, int WorkerPid,
-        DateTimeOffset WorkerStartedAt);
+        DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating);
 }

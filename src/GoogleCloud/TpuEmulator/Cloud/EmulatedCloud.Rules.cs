@@ -1,9 +1,6 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
-using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Workflows.GoogleCloud.TpuEmulator.Vms;
 
@@ -13,38 +10,43 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 internal sealed partial class EmulatedCloud
 {
     /// <summary>The checks of a create call, in the order in which the cloud makes them.</summary>
-    private static Accelerator Admit(
-        ProjectRecord owner, string project, string zone, string name, string nodeId, Node asked, ZoneScenario rules)
+    private Accelerator Admit(ProjectRecord owner, string project, string zone, string name, Node asked)
     {
+        var rules = owner.Scenario.In(zone);
         var creates = owner.Creates.GetValueOrDefault(zone);
-        owner.Creates[zone] = creates + 1;
         var refusal = rules switch
         {
             { Refuse: "LOCATION_POLICY_VIOLATED" } => Refusals.LocationPolicy(project, zone),
+            { Refuse: "LOCATION_NOT_FOUND" } => Refusals.LocationNotFound(zone),
             { Refuse: "ZONE_NOT_SUPPORTED" } => Refusals.ZoneNotSupported(zone),
             _ when creates < rules.UnavailableCreates => Refusals.Unavailable(),
-            _ when !NodeId().IsMatch(nodeId) => Refusals.Bad($"'{nodeId}' is not a node id."),
-            _ when asked.RuntimeVersion.Length == 0 => Refusals.Bad("The field 'runtime_version' is required."),
+            _ when creates < rules.UnavailableCreates + rules.RateLimitedCreates => Refusals.RateLimited(),
             _ when owner.Nodes.ContainsKey(name) => Refusals.Exists(name),
+            _ when asked.RuntimeVersion.Length == 0 => Refusals.Bad("The field 'runtime_version' is required."),
+            _ when !Accelerators.Runtimes.Contains(asked.RuntimeVersion) => Refusals.Bad(
+                $"The runtime version '{asked.RuntimeVersion}' was not found in zone {zone}."),
             _ => null,
         };
+        if (creates < rules.UnavailableCreates + rules.RateLimitedCreates)
+        {
+            owner.Creates[zone] = creates + 1;
+            _store.Save(_projects);
+        }
+
         if (refusal is not null)
         {
             throw new CloudException(refusal);
         }
 
         var accelerator = Accelerators.Find(asked.AcceleratorType);
-        if (accelerator is null || rules.AcceleratorTypes?.Contains(accelerator.Name) == false)
+        if (accelerator is null || !Offers(rules, accelerator))
         {
             throw new CloudException(Refusals.AcceleratorNotInZone(asked.AcceleratorType, zone));
         }
 
-        var isSpot = asked.SchedulingConfig is { Spot: true } or { Preemptible: true };
-        var quota = rules.Quota.ContainsKey(accelerator.QuotaName(isSpot))
-            ? accelerator.QuotaName(isSpot)
-            : accelerator.QuotaName(false);
+        var quota = QuotaOf(rules, accelerator, IsSpot(asked));
         if (rules.Quota.TryGetValue(quota, out var limit)
-            && ChipsIn(owner, zone, quota) + accelerator.Chips > limit)
+            && QuotaInUse(owner, zone, quota) + accelerator.QuotaUnits > limit)
         {
             throw new CloudException(Refusals.Quota(owner.Scenario.ProjectNumber, quota, limit, zone));
         }
@@ -52,35 +54,40 @@ internal sealed partial class EmulatedCloud
         return accelerator;
     }
 
-    /// <summary>Chips in use or being created, preempted nodes included: they hold quota until they are deleted.</summary>
-    private static int ChipsIn(ProjectRecord owner, string zone, string? quota) => owner.Nodes.Values
-        .Where(record => record.Zone == zone)
-        .Select(record => Accelerators.Find(record.Node.AcceleratorType)!)
-        .Where(each => quota is null || each.QuotaName(false) == quota || each.QuotaName(true) == quota)
-        .Sum(each => each.Chips);
+    private static bool Offers(ZoneScenario rules, Accelerator accelerator) =>
+        rules.AcceleratorTypes?.Contains(accelerator.Name, StringComparer.OrdinalIgnoreCase) ?? true;
 
-    /// <summary>Lets everything happen that is due by now.</summary>
+    private static bool IsSpot(Node node) => node.SchedulingConfig is { Spot: true } or { Preemptible: true };
+
+    /// <summary>The quota that a slice draws on here: a spot limit of its own, or the on-demand one.</summary>
+    private static string QuotaOf(ZoneScenario rules, Accelerator accelerator, bool isSpot) =>
+        accelerator.QuotaName(isSpot && rules.Quota.ContainsKey(accelerator.QuotaName(isSpot: true)));
+
+    /// <summary>Quota in use, by nodes in creation and preempted ones too: they hold it until they are deleted.</summary>
+    private static int QuotaInUse(ProjectRecord owner, string zone, string quota) => NodesIn(owner, zone)
+        .Where(each => QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.IsSpot) == quota)
+        .Sum(each => each.Accelerator.QuotaUnits);
+
+    private static int ChipsIn(ProjectRecord owner, string zone) =>
+        NodesIn(owner, zone).Sum(each => each.Accelerator.Chips);
+
+    private static IEnumerable<(NodeRecord Record, Accelerator Accelerator)> NodesIn(ProjectRecord owner, string zone) =>
+        owner.Nodes.Values.Where(record => record.Zone == zone)
+            .Select(record => (record, Accelerators.Find(record.Node.AcceleratorType)!));
+
+    /// <summary>Lets everything happen that is due by now, at the time at which it was due.</summary>
     private void Settle()
     {
         var now = _clock.GetUtcNow();
         var hasChanged = false;
         foreach (var project in _projects.Values)
         {
-            foreach (var record in project.Nodes.Values.Where(record => record.NextDue <= now).ToList())
+            foreach (var record in project.Nodes.Values.ToList())
             {
-                hasChanged = true;
-                if (record.GoneAt <= now)
+                while (record.NextDue is { } due && due <= now)
                 {
-                    project.Nodes.Remove(record.Node.Name);
-                    Done(project.Operations[record.DeleteOperation!], new Empty());
-                }
-                else if (record.CreatedAt <= now)
-                {
-                    EndCreation(project, record, now);
-                }
-                else if (record.PreemptAt <= now)
-                {
-                    Preempt(record);
+                    hasChanged = true;
+                    Happen(project, record, due);
                 }
             }
         }
@@ -91,45 +98,90 @@ internal sealed partial class EmulatedCloud
         }
     }
 
+    private void Happen(ProjectRecord project, NodeRecord record, DateTimeOffset due)
+    {
+        if (record.GoneAt == due)
+        {
+            record.GoneAt = null;
+            project.Nodes.Remove(record.Node.Name);
+            Succeed(project, record.DeleteOperation, new Empty());
+        }
+        else if (record.CreatedAt == due)
+        {
+            record.CreatedAt = null;
+            EndCreation(project, record, due);
+        }
+        else if (record.OperationEndsAt == due)
+        {
+            record.OperationEndsAt = null;
+            Succeed(project, record.CreateOperation, record.Node);
+        }
+        else
+        {
+            Preempt(record);
+        }
+    }
+
     private void EndCreation(ProjectRecord project, NodeRecord record, DateTimeOffset now)
     {
-        record.CreatedAt = null;
-        var operation = project.Operations[record.CreateOperation!];
         if (record.CreateError is { } error)
         {
-            operation.Done = true;
-            operation.Error = error;
             project.Nodes.Remove(record.Node.Name);
+            Fail(project, record.CreateOperation, error);
             return;
         }
 
+        if (record.IsPreemptedWhileCreating)
+        {
+            Preempt(record);
+            Fail(project, record.CreateOperation, Refusals.NoUpdateIn("PREEMPTED"));
+            return;
+        }
+
+        var accelerator = Accelerators.Find(record.Node.AcceleratorType)!;
         record.Node.State = Node.Types.State.Ready;
         // protoc takes the prefix HEALTH off HEALTHY.
         record.Node.Health = Node.Types.Health.Y;
-        var hosts = Accelerators.Find(record.Node.AcceleratorType)!.Hosts;
-        for (var host = 0; host < hosts; host++)
+        if (record.Node.RuntimeVersion != accelerator.Runtime)
+        {
+            record.Node.HealthDescription =
+                $"The image '{record.Node.RuntimeVersion}' finds no TPU on {accelerator.Name}; use '{accelerator.Runtime}'.";
+        }
+
+        for (var host = 0; host < accelerator.Hosts; host++)
         {
             record.Node.NetworkEndpoints.Add(new NetworkEndpoint { IpAddress = $"10.0.0.{host + 2}", Port = 8470 });
         }
 
         PlanPreemption(project, record, now);
         _vms.Boot(record);
-        Done(operation, record.Node);
+        var rules = project.Scenario.In(record.Zone);
+        record.OperationEndsAt = now.AddSeconds(rules.OperationLagSeconds ?? project.Scenario.OperationLagSeconds);
+    }
+
+    /// <summary>Whether the scenario takes this spot node away; counts it when it does.</summary>
+    private static bool Takes(ProjectRecord project, NodeRecord record, bool whileCreating)
+    {
+        var taken = project.Preemptions.GetValueOrDefault(record.Zone);
+        if (!record.IsSpot || project.Scenario.In(record.Zone).Preempt is not { } plan || taken >= plan.Nodes
+            || plan.WhileCreating != whileCreating)
+        {
+            return false;
+        }
+
+        project.Preemptions[record.Zone] = taken + 1;
+        return true;
     }
 
     private static void PlanPreemption(ProjectRecord project, NodeRecord record, DateTimeOffset now)
     {
-        var taken = project.Preemptions.GetValueOrDefault(record.Zone);
-        var plan = project.Scenario.Zones.GetValueOrDefault(record.Zone)?.Preempt;
-        if (!record.IsSpot || plan is null || taken >= plan.Nodes)
+        if (Takes(project, record, whileCreating: false))
         {
-            return;
+            var plan = project.Scenario.In(record.Zone).Preempt!;
+            record.PreemptAt = plan.AfterSeconds is { } seconds ? now.AddSeconds(seconds) : null;
+            record.PreemptAttribute = plan.GuestAttribute;
+            record.PreemptAtLeast = plan.AtLeast;
         }
-
-        project.Preemptions[record.Zone] = taken + 1;
-        record.PreemptAt = plan.AfterSeconds is { } seconds ? now.AddSeconds(seconds) : null;
-        record.PreemptAttribute = plan.GuestAttribute;
-        record.PreemptAtLeast = plan.AtLeast;
     }
 
     /// <summary>The VM is gone at once; the node stays, with its name taken, until somebody deletes it.</summary>
@@ -164,39 +216,11 @@ internal sealed partial class EmulatedCloud
                 VmHost.Kill(record);
             }
 
-            var operation = Done(NewOperation(
-                Project(record.Project), record.Project, record.Zone, name, verb, _clock.GetUtcNow()), record.Node);
+            var operation = NewOperation(record, verb);
+            Succeed(Project(record.Project), operation.Name, record.Node);
             Changed();
-            return operation;
+            return operation.Clone();
         }
-    }
-
-    private static Operation NewOperation(
-        ProjectRecord owner, string project, string zone, string target, string verb, DateTimeOffset now)
-    {
-        var random = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(15));
-        var id = string.Create(CultureInfo.InvariantCulture,
-            $"operation-{now.ToUnixTimeMilliseconds()}-{random[..13]}-{random[13..21]}-{random[21..29]}");
-        var operation = new Operation
-        {
-            Name = $"projects/{project}/locations/{zone}/operations/{id}",
-            Metadata = Any.Pack(new OperationMetadata
-            {
-                CreateTime = Timestamp.FromDateTimeOffset(now), Target = target, Verb = verb, ApiVersion = "v2",
-            }),
-        };
-        owner.Operations.Add(operation.Name, operation);
-        return operation;
-    }
-
-    private Operation Done(Operation operation, IMessage response)
-    {
-        var metadata = operation.Metadata.Unpack<OperationMetadata>();
-        metadata.EndTime = Timestamp.FromDateTimeOffset(_clock.GetUtcNow());
-        operation.Metadata = Any.Pack(metadata);
-        operation.Done = true;
-        operation.Response = Any.Pack(response);
-        return operation;
     }
 
     [GeneratedRegex("^[A-Za-z0-9_.~+%-]+$", RegexOptions.CultureInvariant)]

@@ -13,6 +13,7 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 /// </summary>
 internal sealed partial class EmulatedCloud : IDisposable
 {
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
     private readonly Lock _lock = new();
     private readonly EmulatorOptions _options;
     private readonly CloudStore _store;
@@ -58,37 +59,16 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             Settle();
             var owner = Project(project);
-            var name = $"projects/{project}/locations/{zone}/nodes/{nodeId}";
-            var rules = owner.Scenario.Zones.GetValueOrDefault(zone) ?? new ZoneScenario();
-            var accelerator = Admit(owner, project, zone, name, nodeId, asked, rules);
-
-            var now = _clock.GetUtcNow();
-            var node = asked.Clone();
-            node.Name = name;
-            node.State = Node.Types.State.Creating;
-            node.CreateTime = Timestamp.FromDateTimeOffset(now);
-            node.ApiVersion = Node.Types.ApiVersion.V2;
-            node.Id = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8)) & long.MaxValue;
-            node.AcceleratorType = accelerator.Name;
-            node.AcceleratorConfig = new AcceleratorConfig { Type = accelerator.Type, Topology = accelerator.Topology };
-            var operation = NewOperation(owner, project, zone, name, "create", now);
-            var record = new NodeRecord
+            if (!NodeId().IsMatch(nodeId))
             {
-                Node = node,
-                Project = project,
-                Zone = zone,
-                MetadataKey = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
-                CreatedAt = now.AddSeconds(rules.CreateSeconds ?? owner.Scenario.CreateSeconds),
-                CreateOperation = operation.Name,
-            };
-            if (rules.Capacity is { } capacity && ChipsIn(owner, zone, null) + accelerator.Chips > capacity)
-            {
-                record.CreateError = Refusals.NoCapacity(zone);
+                throw new CloudException(Refusals.Bad($"'{nodeId}' is not a node id."));
             }
 
-            owner.Nodes.Add(name, record);
+            var name = $"projects/{project}/locations/{zone}/nodes/{nodeId}";
+            var accelerator = Admit(owner, project, zone, name, asked);
+            var record = AddNode(owner, project, zone, name, asked, accelerator);
             Changed();
-            return operation;
+            return owner.Operations[record.CreateOperation!].Clone();
         }
     }
 
@@ -99,22 +79,13 @@ internal sealed partial class EmulatedCloud : IDisposable
             Settle();
             var record = Record(name);
             var owner = Project(record.Project);
-            if (record.GoneAt is not null)
+            if (record.GoneAt is null)
             {
-                return owner.Operations[record.DeleteOperation!];
+                BeginDelete(owner, record);
+                Changed();
             }
 
-            var now = _clock.GetUtcNow();
-            var zone = owner.Scenario.Zones.GetValueOrDefault(record.Zone);
-            VmHost.Kill(record);
-            record.Node.State = Node.Types.State.Deleting;
-            record.CreatedAt = null;
-            record.PreemptAt = null;
-            record.GoneAt = now.AddSeconds(zone?.DeleteSeconds ?? owner.Scenario.DeleteSeconds);
-            var operation = NewOperation(owner, record.Project, record.Zone, name, "delete", now);
-            record.DeleteOperation = operation.Name;
-            Changed();
-            return operation;
+            return GetOperation(record.DeleteOperation!);
         }
     }
 
@@ -128,40 +99,16 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             Settle();
             var record = Record(asked.Name);
-            foreach (var path in mask.Paths.Select(path => path.Replace("_", "", StringComparison.Ordinal)
-                .ToLowerInvariant()))
+            if (record.Node.State is not (Node.Types.State.Ready or Node.Types.State.Stopped))
             {
-                switch (path)
-                {
-                    case "description":
-                        record.Node.Description = asked.Description;
-                        break;
-                    case "tags":
-                        record.Node.Tags.Clear();
-                        record.Node.Tags.Add(asked.Tags);
-                        break;
-                    case "labels":
-                        record.Node.Labels.Clear();
-                        record.Node.Labels.Add(asked.Labels);
-                        break;
-                    case "metadata":
-                        record.Node.Metadata.Clear();
-                        record.Node.Metadata.Add(asked.Metadata);
-                        break;
-                    case "networkconfig.enableexternalips":
-                        record.Node.NetworkConfig ??= new NetworkConfig();
-                        record.Node.NetworkConfig.EnableExternalIps = asked.NetworkConfig?.EnableExternalIps ?? false;
-                        break;
-                    default:
-                        throw new CloudException(Refusals.Bad($"The field '{path}' cannot be updated."));
-                }
+                throw new CloudException(Refusals.NoUpdateIn(record.Node.State.ToString().ToUpperInvariant()));
             }
 
-            var operation = Done(NewOperation(
-                Project(record.Project), record.Project, record.Zone, asked.Name, "update", _clock.GetUtcNow()),
-                record.Node);
+            NodeUpdate.Apply(record.Node, asked, mask);
+            var operation = NewOperation(record, "update");
+            Succeed(Project(record.Project), operation.Name, record.Node);
             Changed();
-            return operation;
+            return operation.Clone();
         }
     }
 
@@ -187,36 +134,40 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    public Operation GetOperation(string name)
-    {
-        lock (_lock)
-        {
-            Settle();
-            var project = name.Split('/') is ["projects", var id, ..] ? Project(id) : null;
-            return project?.Operations.GetValueOrDefault(name)?.Clone()
-                ?? throw new CloudException(Refusals.NotFound(name));
-        }
-    }
-
-    public IReadOnlyList<Operation> ListOperations(string parent)
-    {
-        lock (_lock)
-        {
-            Settle();
-            var project = parent.Split('/') is ["projects", var id, ..] ? Project(id) : null;
-            return [.. (project?.Operations.Values ?? Enumerable.Empty<Operation>())
-                .Where(operation => operation.Name.StartsWith(parent + "/", StringComparison.Ordinal))
-                .Select(operation => operation.Clone())];
-        }
-    }
-
     /// <summary>Accelerator types that a zone offers.</summary>
     public IReadOnlyList<Accelerator> Offered(string project, string zone)
     {
         lock (_lock)
         {
-            var rules = Project(project).Scenario.Zones.GetValueOrDefault(zone);
-            return [.. Accelerators.All.Where(each => rules?.AcceleratorTypes?.Contains(each.Name) ?? true)];
+            var rules = Project(project).Scenario.In(zone);
+            return [.. Accelerators.All.Where(each => Offers(rules, each))];
+        }
+    }
+
+    /// <summary>The same as a list call gives it: the real one is sometimes empty for a zone that has TPUs.</summary>
+    public IReadOnlyList<Accelerator> ListOffered(string project, string zone)
+    {
+        lock (_lock)
+        {
+            var owner = Project(project);
+            var given = owner.EmptyLists.GetValueOrDefault(zone);
+            if (given >= owner.Scenario.In(zone).EmptyAcceleratorTypeLists)
+            {
+                return Offered(project, zone);
+            }
+
+            owner.EmptyLists[zone] = given + 1;
+            _store.Save(_projects);
+            return [];
+        }
+    }
+
+    /// <summary>Zones that this project's scenario knows.</summary>
+    public IReadOnlyList<string> Zones(string project)
+    {
+        lock (_lock)
+        {
+            return [.. Project(project).Scenario.Zones.Keys];
         }
     }
 
@@ -230,13 +181,14 @@ internal sealed partial class EmulatedCloud : IDisposable
     }
 
     /// <summary>The guest's own attributes, readable from outside; a scenario may listen to them.</summary>
-    public void SetGuestAttribute(string key, string name, string value)
+    /// <returns>Whether there is such a VM.</returns>
+    public bool SetGuestAttribute(string key, string name, string value)
     {
         lock (_lock)
         {
             if (Nodes().FirstOrDefault(each => each.MetadataKey == key) is not { } record)
             {
-                return;
+                return false;
             }
 
             record.GuestAttributes[name] = value;
@@ -247,6 +199,8 @@ internal sealed partial class EmulatedCloud : IDisposable
                 Preempt(record);
                 Changed();
             }
+
+            return true;
         }
     }
 
@@ -268,11 +222,12 @@ internal sealed partial class EmulatedCloud : IDisposable
             {
                 Settle();
                 var due = Nodes().Select(record => record.NextDue).Where(at => at is not null).Min();
-                wait = due is null ? Timeout.InfiniteTimeSpan : due.Value - _clock.GetUtcNow();
+                wait = due is null ? LongestWait : due.Value - _clock.GetUtcNow();
             }
 
-            if (wait == Timeout.InfiniteTimeSpan || wait > TimeSpan.Zero)
+            if (wait > TimeSpan.Zero)
             {
+                wait = wait < LongestWait ? wait : LongestWait;
                 await _changed.WaitAsync(wait, cancellation);
             }
         }
@@ -280,6 +235,50 @@ internal sealed partial class EmulatedCloud : IDisposable
 
     /// <inheritdoc />
     public void Dispose() => _changed.Dispose();
+
+    private NodeRecord AddNode(
+        ProjectRecord owner, string project, string zone, string name, Node asked, Accelerator accelerator)
+    {
+        var now = _clock.GetUtcNow();
+        var rules = owner.Scenario.In(zone);
+        var record = new NodeRecord
+        {
+            Node = NodeUpdate.NewNode(name, asked, accelerator, now),
+            Project = project,
+            Zone = zone,
+            MetadataKey = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+            CreatedAt = now.AddSeconds(rules.CreateSeconds ?? owner.Scenario.CreateSeconds),
+        };
+        if (asked.SchedulingConfig?.Reserved == true)
+        {
+            record.CreateError = Refusals.NoReservation();
+        }
+        else if (rules.Capacity is { } capacity && ChipsIn(owner, zone) + accelerator.Chips > capacity)
+        {
+            record.CreateError = Refusals.NoCapacity(zone);
+        }
+        else
+        {
+            record.IsPreemptedWhileCreating = Takes(owner, record, whileCreating: true);
+        }
+
+        record.CreateOperation = NewOperation(record, "create").Name;
+        owner.Nodes.Add(name, record);
+        return record;
+    }
+
+    private void BeginDelete(ProjectRecord owner, NodeRecord record)
+    {
+        VmHost.Kill(record);
+        record.Node.State = Node.Types.State.Deleting;
+        record.CreatedAt = null;
+        record.OperationEndsAt = null;
+        record.PreemptAt = null;
+        Fail(owner, record.CreateOperation, Refusals.Cancelled());
+        record.GoneAt = _clock.GetUtcNow()
+            .AddSeconds(owner.Scenario.In(record.Zone).DeleteSeconds ?? owner.Scenario.DeleteSeconds);
+        record.DeleteOperation = NewOperation(record, "delete").Name;
+    }
 
     private IEnumerable<NodeRecord> Nodes() => _projects.Values.SelectMany(project => project.Nodes.Values);
 

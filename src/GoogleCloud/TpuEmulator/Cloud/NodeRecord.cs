@@ -23,6 +23,12 @@ internal sealed class NodeRecord
     /// <summary>The create operation ends in this error instead of READY.</summary>
     public Google.Rpc.Status? CreateError { get; set; }
 
+    /// <summary>When the create operation ends after READY; null: it has, or READY comes first.</summary>
+    public DateTimeOffset? OperationEndsAt { get; set; }
+
+    /// <summary>It is taken away before it is READY.</summary>
+    public bool IsPreemptedWhileCreating { get; set; }
+
     /// <summary>When the node is gone; null: nobody deleted it.</summary>
     public DateTimeOffset? GoneAt { get; set; }
 
@@ -46,7 +52,8 @@ internal sealed class NodeRecord
     public bool IsSpot => Node.SchedulingConfig is { Spot: true } or { Preemptible: true };
 
     /// <summary>Gets the earliest moment at which something happens by itself.</summary>
-    public DateTimeOffset? NextDue => new[] { CreatedAt, GoneAt, PreemptAt }.Where(due => due is not null).Min();
+    public DateTimeOffset? NextDue =>
+        new[] { CreatedAt, OperationEndsAt, GoneAt, PreemptAt }.Where(due => due is not null).Min();
 }
 
 /// <summary>A project.</summary>
@@ -62,6 +69,9 @@ internal sealed class ProjectRecord
 
     /// <summary>Create calls let through or answered UNAVAILABLE, by zone.</summary>
     public Dictionary<string, int> Creates { get; init; } = new(StringComparer.Ordinal);
+
+    /// <summary>Empty lists of accelerator types given out, by zone.</summary>
+    public Dictionary<string, int> EmptyLists { get; init; } = new(StringComparer.Ordinal);
 
     /// <summary>Nodes that the scenario has taken or will take, by zone.</summary>
     public Dictionary<string, int> Preemptions { get; init; } = new(StringComparer.Ordinal);

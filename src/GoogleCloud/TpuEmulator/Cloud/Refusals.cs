@@ -81,6 +81,28 @@ internal static class Refusals
             + $"are offered (see https://cloud.google.com/tpu/docs/regions) [EID: {Eid()}]",
     };
 
+    public static Status NoReservation() => new()
+    {
+        Code = (int)Code.NotFound, Message = "Reservation not found",
+    };
+
+    public static Status LocationNotFound(string zone) => new()
+    {
+        Code = (int)Code.PermissionDenied,
+        Message = $"Location {zone} is not found or access is unauthorized.",
+    };
+
+    public static Status RateLimited() => new()
+    {
+        Code = (int)Code.ResourceExhausted,
+        Message = "Maximum number of CreateNode requests per minute has been reached.",
+    };
+
+    public static Status Cancelled() => new()
+    {
+        Code = (int)Code.Cancelled, Message = "The operation was cancelled.",
+    };
+
     public static Status Unavailable() => new()
     {
         Code = (int)Code.Unavailable, Message = "Internal error. Please try again",
@@ -96,8 +118,8 @@ internal static class Refusals
         Code = (int)Code.AlreadyExists, Message = $"Resource '{name}' already exists",
     };
 
-    public static Status PreemptedWhileCreating() => Bad(
-        $"Cloud TPU received a bad request. update is not supported while in state PREEMPTED [EID: {Eid()}]");
+    public static Status NoUpdateIn(string state) => Bad(
+        $"Cloud TPU received a bad request. update is not supported while in state {state} [EID: {Eid()}]");
 
     public static Status Bad(string message) => new() { Code = (int)Code.InvalidArgument, Message = message };
 

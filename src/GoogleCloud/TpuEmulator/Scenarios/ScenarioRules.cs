@@ -1,0 +1,88 @@
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+namespace Workflows.GoogleCloud.TpuEmulator;
+
+/// <summary>What a scenario must keep to, beyond its types.</summary>
+internal static class ScenarioRules
+{
+    private const double LongestSeconds = 7 * 24 * 3600;
+
+    private static readonly string[] Refusals =
+        ["LOCATION_POLICY_VIOLATED", "LOCATION_NOT_FOUND", "ZONE_NOT_SUPPORTED"];
+
+    /// <exception cref="ScenarioException">Names the first field that is wrong.</exception>
+    public static void Check(Scenario scenario)
+    {
+        Require(scenario.ProjectNumber.Length > 0 && scenario.ProjectNumber.All(char.IsAsciiDigit), "projectNumber",
+            $"'{scenario.ProjectNumber}' is not a number; write digits, such as \"123456789012\".");
+        Seconds("createSeconds", scenario.CreateSeconds);
+        Seconds("operationLagSeconds", scenario.OperationLagSeconds);
+        Seconds("deleteSeconds", scenario.DeleteSeconds);
+        Seconds("queueSeconds", scenario.QueueSeconds);
+        foreach (var (zone, rules) in scenario.Zones)
+        {
+            var field = $"zones.{zone}";
+            Require(rules is not null, field, "the zone is null; write a JSON object.");
+            Check(field, rules!);
+        }
+    }
+
+    private static void Check(string field, ZoneScenario zone)
+    {
+        Require(zone.Refuse is null || Refusals.Contains(zone.Refuse), $"{field}.refuse",
+            $"'{zone.Refuse}' is not a refusal; use {string.Join(", ", Refusals)}.");
+        foreach (var (quota, limit) in zone.Quota)
+        {
+            Require(Accelerators.QuotaNames.Contains(quota), $"{field}.quota.{quota}",
+                $"'{quota}' is no quota of an accelerator type; there are: {string.Join(", ", Accelerators.QuotaNames)}.");
+            AtLeast(0, $"{field}.quota.{quota}", limit);
+        }
+
+        for (var index = 0; index < (zone.AcceleratorTypes?.Count ?? 0); index++)
+        {
+            var type = zone.AcceleratorTypes![index];
+            Require(type is not null && Accelerators.Find(type) is not null, $"{field}.acceleratorTypes[{index}]",
+                $"'{type}' is not an accelerator type; there are: "
+                + $"{string.Join(", ", Accelerators.All.Select(each => each.Name))}.");
+        }
+
+        AtLeast(0, $"{field}.emptyAcceleratorTypeLists", zone.EmptyAcceleratorTypeLists);
+        AtLeast(0, $"{field}.capacity", zone.Capacity ?? 0);
+        AtLeast(0, $"{field}.unavailableCreates", zone.UnavailableCreates);
+        AtLeast(0, $"{field}.rateLimitedCreates", zone.RateLimitedCreates);
+        Seconds($"{field}.createSeconds", zone.CreateSeconds);
+        Seconds($"{field}.operationLagSeconds", zone.OperationLagSeconds);
+        Seconds($"{field}.deleteSeconds", zone.DeleteSeconds);
+        Seconds($"{field}.queueSeconds", zone.QueueSeconds);
+        if (zone.Preempt is { } preempt)
+        {
+            Check($"{field}.preempt", preempt);
+        }
+    }
+
+    private static void Check(string field, PreemptionScenario preempt)
+    {
+        AtLeast(1, $"{field}.nodes", preempt.Nodes);
+        Seconds($"{field}.afterSeconds", preempt.AfterSeconds);
+        Require(preempt.GuestAttribute?.Split('/') is null or [{ Length: > 0 }, { Length: > 0 }],
+            $"{field}.guestAttribute",
+            $"'{preempt.GuestAttribute}' is not a guest attribute; write namespace/key, such as \"workflows/step\".");
+        Require(preempt.WhileCreating || preempt.AfterSeconds is not null || preempt.GuestAttribute is not null, field,
+            "nothing says when; give whileCreating, afterSeconds or guestAttribute.");
+    }
+
+    private static void AtLeast(int least, string field, int value) =>
+        Require(value >= least, field, FormattableString.Invariant($"{value} is too small; the least is {least}."));
+
+    private static void Seconds(string field, double? value) => Require(
+        value is null or (>= 0 and <= LongestSeconds), field,
+        FormattableString.Invariant($"{value} is not a time; give seconds from 0 to {LongestSeconds}."));
+
+    private static void Require(bool holds, string field, string message)
+    {
+        if (!holds)
+        {
+            throw new ScenarioException(field, message);
+        }
+    }
+}

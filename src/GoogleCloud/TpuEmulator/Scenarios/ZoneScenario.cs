@@ -1,0 +1,49 @@
+using System.Text.Json.Serialization;
+
+namespace Workflows.GoogleCloud.TpuEmulator;
+
+/// <summary>What is special about a zone.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record ZoneScenario
+{
+    /// <summary>A zone without faults.</summary>
+    internal static readonly ZoneScenario None = new();
+
+    /// <summary>Gets a refusal of every create call: LOCATION_POLICY_VIOLATED, LOCATION_NOT_FOUND or
+    /// ZONE_NOT_SUPPORTED.</summary>
+    public string? Refuse { get; init; }
+
+    /// <summary>Gets the limits by quota name: in chips, for v2 to v5p in TensorCores. A limit under the on-demand name
+    /// holds for spot too, unless the spot name has one.</summary>
+    public IReadOnlyDictionary<string, int> Quota { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Gets the accelerator types that the zone offers; null: all.</summary>
+    public IReadOnlyList<string>? AcceleratorTypes { get; init; }
+
+    /// <summary>Gets how many lists of accelerator types come back empty before one is right.</summary>
+    public int EmptyAcceleratorTypeLists { get; init; }
+
+    /// <summary>Gets the chips there are; a create call beyond them fails inside its operation. Null: no end.</summary>
+    public int? Capacity { get; init; }
+
+    /// <summary>Gets how many create calls are answered UNAVAILABLE before one is let through.</summary>
+    public int UnavailableCreates { get; init; }
+
+    /// <summary>Gets how many create calls are over the rate limit, after the unavailable ones.</summary>
+    public int RateLimitedCreates { get; init; }
+
+    /// <summary>Gets which spot nodes of the zone are taken away, each once.</summary>
+    public PreemptionScenario? Preempt { get; init; }
+
+    /// <summary>Gets the time from a delete call to NOT_FOUND here; null: the project's.</summary>
+    public double? DeleteSeconds { get; init; }
+
+    /// <summary>Gets the time from a create call to READY here; null: the project's.</summary>
+    public double? CreateSeconds { get; init; }
+
+    /// <summary>Gets the time for which a create operation stays open after READY here; null: the project's.</summary>
+    public double? OperationLagSeconds { get; init; }
+
+    /// <summary>Gets the shortest time that a queued resource waits here; null: the project's.</summary>
+    public double? QueueSeconds { get; init; }
+}
