@@ -23,6 +23,19 @@ public sealed class RunningService : IAsyncLifetime
         Settings.StateDirectory = Path.Combine(Folder, "state");
         TinyModel.Write(Path.Combine(Folder, "model"));
         TinyModel.WriteCorpus(Path.Combine(Folder, "pairs.tsv"));
+        await StartAsync();
+    }
+
+    /// <summary>Stops the service and starts another on the same folder.</summary>
+    public async Task RestartAsync(Action<ServiceSettings> change)
+    {
+        await StopAsync();
+        change(Settings);
+        await StartAsync();
+    }
+
+    private async Task StartAsync()
+    {
         var (application, ports) = WorkflowsService.Build([], Settings, isEmbedded: true);
         _application = application;
         await application.StartAsync();
@@ -31,13 +44,7 @@ public sealed class RunningService : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
-        if (_application is not null)
-        {
-            await _application.StopAsync();
-            await _application.DisposeAsync();
-        }
-
+        await StopAsync();
         Directory.Delete(Folder, recursive: true);
     }
 
@@ -101,5 +108,16 @@ public sealed class RunningService : IAsyncLifetime
         scenario["deleteSeconds"] ??= 0.05;
         File.WriteAllText(path, scenario.ToJsonString());
         return path;
+    }
+
+    private async Task StopAsync()
+    {
+        Http.Dispose();
+        if (_application is not null)
+        {
+            await _application.StopAsync();
+            await _application.DisposeAsync();
+            _application = null;
+        }
     }
 }
