@@ -10,7 +10,8 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 internal sealed partial class EmulatedCloud
 {
     /// <summary>The checks of a create call, in the order in which the cloud makes them.</summary>
-    private Accelerator Admit(ProjectRecord owner, string project, string zone, string name, Node asked)
+    private Accelerator Admit(
+        ProjectRecord owner, string project, string zone, string name, Node asked, int count = 1)
     {
         var rules = owner.Scenario.In(zone);
         var creates = owner.Creates.GetValueOrDefault(zone);
@@ -46,7 +47,8 @@ internal sealed partial class EmulatedCloud
 
         var quota = QuotaOf(rules, accelerator, IsSpot(asked));
         if (rules.Quota.TryGetValue(quota, out var limit)
-            && QuotaInUse(owner, zone, quota) + accelerator.QuotaUnits > limit)
+            && QuotaInUse(owner, zone, quota) + QuotaQueued(owner, zone, quota)
+                + (accelerator.QuotaUnits * count) > limit)
         {
             throw new CloudException(Refusals.Quota(owner.Scenario.ProjectNumber, quota, limit, zone));
         }
@@ -80,6 +82,20 @@ internal sealed partial class EmulatedCloud
     {
         var now = _clock.GetUtcNow();
         var hasChanged = false;
+        while (SettleOnce(now))
+        {
+            hasChanged = true;
+        }
+
+        if (hasChanged)
+        {
+            _store.Save(_projects);
+        }
+    }
+
+    private bool SettleOnce(DateTimeOffset now)
+    {
+        var hasChanged = false;
         foreach (var project in _projects.Values)
         {
             foreach (var record in project.Nodes.Values.ToList())
@@ -90,12 +106,14 @@ internal sealed partial class EmulatedCloud
                     Happen(project, record, due);
                 }
             }
+
+            foreach (var record in project.Queued.Values.ToList())
+            {
+                hasChanged |= Step(project, record, now);
+            }
         }
 
-        if (hasChanged)
-        {
-            _store.Save(_projects);
-        }
+        return hasChanged;
     }
 
     private void Happen(ProjectRecord project, NodeRecord record, DateTimeOffset due)

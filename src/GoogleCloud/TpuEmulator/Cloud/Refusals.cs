@@ -98,6 +98,11 @@ internal static class Refusals
         Message = "Maximum number of CreateNode requests per minute has been reached.",
     };
 
+    public static Status NotInTime(string name) => new()
+    {
+        Code = (int)Code.DeadlineExceeded, Message = $"'{name}' could not be met before its valid_until time.",
+    };
+
     public static Status Cancelled() => new()
     {
         Code = (int)Code.Cancelled, Message = "The operation was cancelled.",
