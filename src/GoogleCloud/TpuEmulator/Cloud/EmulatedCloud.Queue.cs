@@ -9,7 +9,8 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 /// <summary>The queued resources: requests that wait for capacity. Private members need the lock.</summary>
 internal sealed partial class EmulatedCloud
 {
-    /// <summary>Queues a request. Its operation is done at once: it says that the request is kept, not that it is met.</summary>
+    /// <summary>Queues a request. Its operation is done at once: it says that the request is kept, not that it is
+    /// met.</summary>
     public Operation CreateQueued(string project, string zone, string id, QueuedResource asked)
     {
         lock (_lock)
@@ -97,7 +98,8 @@ internal sealed partial class EmulatedCloud
                     $"'{name}' is {record.Resource.State.State}: only an active or suspended one is reset."));
             }
 
-            NodesOf(owner, record).Where(node => node.GoneAt is null).ToList().ForEach(node => BeginDelete(owner, node));
+            NodesOf(owner, record).Where(node => node.GoneAt is null).ToList()
+                .ForEach(node => BeginDelete(owner, node));
             record.Enter(State.WaitingForResources, Initiator.User);
             record.TryAt = _clock.GetUtcNow().AddSeconds(WaitIn(owner, record.Zone));
             var operation = NewOperation(record.Project, record.Zone, name, "reset");
@@ -243,7 +245,8 @@ internal sealed partial class EmulatedCloud
     private static List<NodeRecord> NodesOf(ProjectRecord owner, QueuedRecord record) =>
         [.. owner.Nodes.Values.Where(node => node.Node.QueuedResource == record.Resource.Name)];
 
-    /// <summary>Quota held by requests whose nodes are not there: waiting, failed and suspended ones count too.</summary>
+    /// <summary>Quota held by requests whose nodes are not there: waiting, failed and suspended ones count
+    /// too.</summary>
     private static int QuotaQueued(ProjectRecord owner, string zone, string quota) => owner.Queued.Values
         .Where(record => record.Zone == zone)
         .Select(record => (Record: record, Accelerator: Accelerators.Find(record.Spec.Node.AcceleratorType)!))
@@ -254,7 +257,9 @@ internal sealed partial class EmulatedCloud
 
     private QueuedRecord Queued(string name)
     {
-        var project = name.Split('/') is ["projects", var id, "locations", _, "queuedResources", _] ? Project(id) : null;
+        var project = name.Split('/') is ["projects", var id, "locations", _, "queuedResources", _]
+            ? Project(id)
+            : null;
         return project?.Queued.GetValueOrDefault(name) ?? throw new CloudException(Refusals.NotFound(name));
     }
 }

@@ -65,7 +65,8 @@ internal sealed partial class EmulatedCloud
     private static string QuotaOf(ZoneScenario rules, Accelerator accelerator, bool isSpot) =>
         accelerator.QuotaName(isSpot && rules.Quota.ContainsKey(accelerator.QuotaName(isSpot: true)));
 
-    /// <summary>Quota in use, by nodes in creation and preempted ones too: they hold it until they are deleted.</summary>
+    /// <summary>Quota in use, by nodes in creation and preempted ones too: they hold it until they are
+    /// deleted.</summary>
     private static int QuotaInUse(ProjectRecord owner, string zone, string quota) => NodesIn(owner, zone)
         .Where(each => QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.IsSpot) == quota)
         .Sum(each => each.Accelerator.QuotaUnits);
@@ -73,7 +74,8 @@ internal sealed partial class EmulatedCloud
     private static int ChipsIn(ProjectRecord owner, string zone) =>
         NodesIn(owner, zone).Sum(each => each.Accelerator.Chips);
 
-    private static IEnumerable<(NodeRecord Record, Accelerator Accelerator)> NodesIn(ProjectRecord owner, string zone) =>
+    private static IEnumerable<(NodeRecord Record, Accelerator Accelerator)> NodesIn(
+        ProjectRecord owner, string zone) =>
         owner.Nodes.Values.Where(record => record.Zone == zone)
             .Select(record => (record, Accelerators.Find(record.Node.AcceleratorType)!));
 
@@ -163,7 +165,8 @@ internal sealed partial class EmulatedCloud
         if (record.Node.RuntimeVersion != accelerator.Runtime)
         {
             record.Node.HealthDescription =
-                $"The image '{record.Node.RuntimeVersion}' finds no TPU on {accelerator.Name}; use '{accelerator.Runtime}'.";
+                $"The image '{record.Node.RuntimeVersion}' finds no TPU on {accelerator.Name}; "
+                + $"use '{accelerator.Runtime}'.";
         }
 
         for (var host = 0; host < accelerator.Hosts; host++)
