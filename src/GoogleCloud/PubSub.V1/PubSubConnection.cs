@@ -4,7 +4,8 @@ using Grpc.Net.Client;
 
 namespace Google.Cloud.PubSub.V1;
 
-/// <summary>A channel to Cloud Pub/Sub: with Application Default Credentials to Google, or to Google's emulator.</summary>
+/// <summary>A channel to Cloud Pub/Sub: with Application Default Credentials to Google, or to Google's
+/// emulator.</summary>
 public sealed class PubSubConnection : IDisposable
 {
     private const string Endpoint = "https://pubsub.googleapis.com";

@@ -74,7 +74,8 @@ public sealed class TpuConnection : IDisposable
         if (!address.IsLoopback)
         {
             throw new ArgumentException(
-                $"'{address}' is not a loopback address; without credentials only an emulator on this machine is called.",
+                $"'{address}' is not a loopback address; "
+                + "without credentials only an emulator on this machine is called.",
                 nameof(address));
         }
 

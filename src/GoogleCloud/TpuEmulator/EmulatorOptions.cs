@@ -11,7 +11,8 @@ public sealed class EmulatorOptions
     /// <value>Program and arguments; empty: VMs run nothing.</value>
     public IReadOnlyList<string> WorkerCommand { get; set; } = [];
 
-    /// <summary>Gets or sets the REST address of this emulator as a VM sees it: its metadata server is below it.</summary>
+    /// <summary>Gets or sets the REST address of this emulator as a VM sees it: its metadata server is below
+    /// it.</summary>
     /// <value><c>host:port</c>.</value>
     public string RestHost { get; set; } = "127.0.0.1:8082";
 

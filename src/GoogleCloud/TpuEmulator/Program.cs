@@ -37,7 +37,7 @@ try
         options.WorkerCommand = builder.Configuration["worker"]?.Split(' ') ?? [];
     });
 }
-catch (Exception exception) when (exception is ScenarioException or IOException)
+catch (Exception exception) when (exception is ScenarioException or IOException or UnauthorizedAccessException)
 {
     await Console.Error.WriteLineAsync(exception.Message);
     return 2;

@@ -12,7 +12,8 @@ using Workflows.GoogleCloud.TpuEmulator;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
 
-/// <summary>The emulator on two loopback ports, and clients of it. A test's own clock moves only when told to.</summary>
+/// <summary>The emulator on two loopback ports, and clients of it. A test's own clock moves only when told
+/// to.</summary>
 internal sealed class EmulatorHost : IAsyncDisposable
 {
     public const string Project = "demo-proj";

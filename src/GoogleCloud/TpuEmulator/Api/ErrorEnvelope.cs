@@ -63,7 +63,8 @@ internal static class ErrorEnvelope
         var error = new JsonObject
         {
             ["code"] = http,
-            ["message"] = status["message"]?.GetValue<string>() ?? (http == 404 ? "Not found." : $"The request failed with HTTP status {http}."),
+            ["message"] = status["message"]?.GetValue<string>()
+                ?? (http == 404 ? "Not found." : $"The request failed with HTTP status {http}."),
             ["status"] = NameOf((Code)code),
         };
         if (status["details"] is JsonArray { Count: > 0 } details)

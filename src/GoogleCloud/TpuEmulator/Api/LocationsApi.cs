@@ -13,12 +13,14 @@ internal sealed class LocationsApi(EmulatedCloud cloud) : Locations.LocationsBas
         "us-east5-a", "us-east5-b", "us-south1-a", "us-west1-c", "us-west4-a",
     ];
 
-    public override Task<ListLocationsResponse> ListLocations(ListLocationsRequest request, ServerCallContext context) =>
+    public override Task<ListLocationsResponse> ListLocations(
+        ListLocationsRequest request, ServerCallContext context) =>
         TpuApi.Try(() =>
         {
             var project = request.Name.Split('/') is ["projects", { Length: > 0 } id]
                 ? id
-                : throw new CloudException(Refusals.Bad($"'{request.Name}' is not a project; expected projects/PROJECT."));
+                : throw new CloudException(Refusals.Bad(
+                    $"'{request.Name}' is not a project; expected projects/PROJECT."));
             var zones = Everywhere.Union(cloud.Zones(project)).Order(StringComparer.Ordinal).ToList();
             var (page, next) = Paging.Of(zones, request.PageSize, request.PageToken);
             return new ListLocationsResponse

@@ -38,7 +38,10 @@ internal sealed class CloudStore
             [.. pair.Value.Operations.Values.Select(operation => operation.ToByteArray())],
             pair.Value.Creates,
             pair.Value.Preemptions,
-            pair.Value.EmptyLists));
+            pair.Value.EmptyLists,
+            [.. pair.Value.Queued.Values.Select(record => new SavedQueued(
+                record.Resource.ToByteArray(), record.Zone, record.TryAt, record.FailAt, record.GoneAt,
+                record.DeleteOperation))]));
         var aside = _path + ".new";
         using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
         {
@@ -62,6 +65,16 @@ internal sealed class CloudStore
         Creates = saved.Creates,
         Preemptions = saved.Preemptions,
         EmptyLists = saved.EmptyLists ?? new Dictionary<string, int>(StringComparer.Ordinal),
+        Queued = (saved.Queued ?? []).Select(queued => new QueuedRecord
+        {
+            Resource = QueuedResource.Parser.ParseFrom(queued.Resource),
+            Project = project,
+            Zone = queued.Zone,
+            TryAt = queued.TryAt,
+            FailAt = queued.FailAt,
+            GoneAt = queued.GoneAt,
+            DeleteOperation = queued.DeleteOperation,
+        }).ToDictionary(record => record.Resource.Name, StringComparer.Ordinal),
         Operations = saved.Operations.Select(Operation.Parser.ParseFrom)
             .ToDictionary(operation => operation.Name, StringComparer.Ordinal),
         Nodes = saved.Nodes.Select(node => new NodeRecord
@@ -89,7 +102,11 @@ internal sealed class CloudStore
     private sealed record SavedProject(
         string Scenario, IReadOnlyList<SavedNode> Nodes, IReadOnlyList<byte[]> Operations,
         Dictionary<string, int> Creates, Dictionary<string, int> Preemptions,
-        Dictionary<string, int>? EmptyLists);
+        Dictionary<string, int>? EmptyLists, IReadOnlyList<SavedQueued>? Queued);
+
+    private sealed record SavedQueued(
+        byte[] Resource, string Zone, DateTimeOffset TryAt, DateTimeOffset? FailAt, DateTimeOffset? GoneAt,
+        string? DeleteOperation);
 
     private sealed record SavedNode(
         byte[] Node, string Zone, string MetadataKey, DateTimeOffset? CreatedAt, string? CreateOperation,

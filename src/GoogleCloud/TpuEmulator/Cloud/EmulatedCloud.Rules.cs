@@ -10,7 +10,8 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 internal sealed partial class EmulatedCloud
 {
     /// <summary>The checks of a create call, in the order in which the cloud makes them.</summary>
-    private Accelerator Admit(ProjectRecord owner, string project, string zone, string name, Node asked)
+    private Accelerator Admit(
+        ProjectRecord owner, string project, string zone, string name, Node asked, int count = 1)
     {
         var rules = owner.Scenario.In(zone);
         var creates = owner.Creates.GetValueOrDefault(zone);
@@ -46,7 +47,8 @@ internal sealed partial class EmulatedCloud
 
         var quota = QuotaOf(rules, accelerator, IsSpot(asked));
         if (rules.Quota.TryGetValue(quota, out var limit)
-            && QuotaInUse(owner, zone, quota) + accelerator.QuotaUnits > limit)
+            && QuotaInUse(owner, zone, quota) + QuotaQueued(owner, zone, quota)
+                + (accelerator.QuotaUnits * count) > limit)
         {
             throw new CloudException(Refusals.Quota(owner.Scenario.ProjectNumber, quota, limit, zone));
         }
@@ -63,7 +65,8 @@ internal sealed partial class EmulatedCloud
     private static string QuotaOf(ZoneScenario rules, Accelerator accelerator, bool isSpot) =>
         accelerator.QuotaName(isSpot && rules.Quota.ContainsKey(accelerator.QuotaName(isSpot: true)));
 
-    /// <summary>Quota in use, by nodes in creation and preempted ones too: they hold it until they are deleted.</summary>
+    /// <summary>Quota in use, by nodes in creation and preempted ones too: they hold it until they are
+    /// deleted.</summary>
     private static int QuotaInUse(ProjectRecord owner, string zone, string quota) => NodesIn(owner, zone)
         .Where(each => QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.IsSpot) == quota)
         .Sum(each => each.Accelerator.QuotaUnits);
@@ -71,7 +74,8 @@ internal sealed partial class EmulatedCloud
     private static int ChipsIn(ProjectRecord owner, string zone) =>
         NodesIn(owner, zone).Sum(each => each.Accelerator.Chips);
 
-    private static IEnumerable<(NodeRecord Record, Accelerator Accelerator)> NodesIn(ProjectRecord owner, string zone) =>
+    private static IEnumerable<(NodeRecord Record, Accelerator Accelerator)> NodesIn(
+        ProjectRecord owner, string zone) =>
         owner.Nodes.Values.Where(record => record.Zone == zone)
             .Select(record => (record, Accelerators.Find(record.Node.AcceleratorType)!));
 
@@ -79,6 +83,20 @@ internal sealed partial class EmulatedCloud
     private void Settle()
     {
         var now = _clock.GetUtcNow();
+        var hasChanged = false;
+        while (SettleOnce(now))
+        {
+            hasChanged = true;
+        }
+
+        if (hasChanged)
+        {
+            _store.Save(_projects);
+        }
+    }
+
+    private bool SettleOnce(DateTimeOffset now)
+    {
         var hasChanged = false;
         foreach (var project in _projects.Values)
         {
@@ -90,12 +108,14 @@ internal sealed partial class EmulatedCloud
                     Happen(project, record, due);
                 }
             }
+
+            foreach (var record in project.Queued.Values.ToList())
+            {
+                hasChanged |= Step(project, record, now);
+            }
         }
 
-        if (hasChanged)
-        {
-            _store.Save(_projects);
-        }
+        return hasChanged;
     }
 
     private void Happen(ProjectRecord project, NodeRecord record, DateTimeOffset due)
@@ -145,7 +165,8 @@ internal sealed partial class EmulatedCloud
         if (record.Node.RuntimeVersion != accelerator.Runtime)
         {
             record.Node.HealthDescription =
-                $"The image '{record.Node.RuntimeVersion}' finds no TPU on {accelerator.Name}; use '{accelerator.Runtime}'.";
+                $"The image '{record.Node.RuntimeVersion}' finds no TPU on {accelerator.Name}; "
+                + $"use '{accelerator.Runtime}'.";
         }
 
         for (var host = 0; host < accelerator.Hosts; host++)

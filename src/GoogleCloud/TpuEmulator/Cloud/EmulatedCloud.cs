@@ -67,8 +67,10 @@ internal sealed partial class EmulatedCloud : IDisposable
             var name = $"projects/{project}/locations/{zone}/nodes/{nodeId}";
             var accelerator = Admit(owner, project, zone, name, asked);
             var record = AddNode(owner, project, zone, name, asked, accelerator);
+            var operation = NewOperation(record, "create");
+            record.CreateOperation = operation.Name;
             Changed();
-            return owner.Operations[record.CreateOperation!].Clone();
+            return operation.Clone();
         }
     }
 
@@ -221,8 +223,12 @@ internal sealed partial class EmulatedCloud : IDisposable
             lock (_lock)
             {
                 Settle();
-                var due = Nodes().Select(record => record.NextDue).Where(at => at is not null).Min();
-                wait = due is null ? LongestWait : due.Value - _clock.GetUtcNow();
+                var now = _clock.GetUtcNow();
+                var due = Nodes().Select(record => record.NextDue)
+                    .Concat(_projects.Values.SelectMany(project => project.Queued.Values)
+                        .Select(record => record.NextDue(now)))
+                    .Min();
+                wait = due is null ? LongestWait : due.Value - now;
             }
 
             if (wait > TimeSpan.Zero)
@@ -262,7 +268,6 @@ internal sealed partial class EmulatedCloud : IDisposable
             record.IsPreemptedWhileCreating = Takes(owner, record, whileCreating: true);
         }
 
-        record.CreateOperation = NewOperation(record, "create").Name;
         owner.Nodes.Add(name, record);
         return record;
     }

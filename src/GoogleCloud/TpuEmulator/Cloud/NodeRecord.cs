@@ -65,6 +65,8 @@ internal sealed class ProjectRecord
 
     public Dictionary<string, NodeRecord> Nodes { get; init; } = new(StringComparer.Ordinal);
 
+    public Dictionary<string, QueuedRecord> Queued { get; init; } = new(StringComparer.Ordinal);
+
     public Dictionary<string, Operation> Operations { get; init; } = new(StringComparer.Ordinal);
 
     /// <summary>Create calls let through or answered UNAVAILABLE, by zone.</summary>

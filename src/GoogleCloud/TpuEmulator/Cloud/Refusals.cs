@@ -10,9 +10,11 @@ internal static class Refusals
     public static Status ApiDisabled(string number) => new()
     {
         Code = (int)Code.PermissionDenied,
-        Message = $"Cloud TPU API has not been used in project {number} before or it is disabled. Enable it by visiting "
+        Message = $"Cloud TPU API has not been used in project {number} before or it is disabled. "
+            + "Enable it by visiting "
             + "https://console.developers.google.com/apis/api/tpu.googleapis.com/overview?project="
-            + $"{number} then retry. If you enabled this API recently, wait a few minutes for the action to propagate to "
+            + $"{number} then retry. If you enabled this API recently, wait a few minutes for the action to "
+            + "propagate to "
             + "our systems and retry.",
         Details =
         {
@@ -77,7 +79,8 @@ internal static class Refusals
     public static Status NoCapacity(string zone) => new()
     {
         Code = (int)Code.ResourceExhausted,
-        Message = $"There is no more capacity in the zone \"{zone}\"; you can try in another zone where Cloud TPU Nodes "
+        Message = $"There is no more capacity in the zone \"{zone}\"; you can try in another zone where "
+            + "Cloud TPU Nodes "
             + $"are offered (see https://cloud.google.com/tpu/docs/regions) [EID: {Eid()}]",
     };
 
@@ -96,6 +99,11 @@ internal static class Refusals
     {
         Code = (int)Code.ResourceExhausted,
         Message = "Maximum number of CreateNode requests per minute has been reached.",
+    };
+
+    public static Status NotInTime(string name) => new()
+    {
+        Code = (int)Code.DeadlineExceeded, Message = $"'{name}' could not be met before its valid_until time.",
     };
 
     public static Status Cancelled() => new()

@@ -15,7 +15,8 @@ public sealed record PreemptionScenario
     /// <summary>Gets the time since READY, in seconds; null: not by time.</summary>
     public double? AfterSeconds { get; init; }
 
-    /// <summary>Gets a guest attribute, <c>namespace/key</c>, that takes the node away when its number is reached.</summary>
+    /// <summary>Gets a guest attribute, <c>namespace/key</c>, that takes the node away when its number is
+    /// reached.</summary>
     public string? GuestAttribute { get; init; }
 
     /// <summary>Gets the number.</summary>

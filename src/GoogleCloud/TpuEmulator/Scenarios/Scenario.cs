@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>What happens in one emulated project: which zones refuse, how long things take, what is taken away.</summary>
+/// <summary>What happens in one emulated project: which zones refuse, how long things take, what is taken
+/// away.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record Scenario
 {

@@ -34,7 +34,8 @@ internal static class ScenarioRules
         foreach (var (quota, limit) in zone.Quota)
         {
             Require(Accelerators.QuotaNames.Contains(quota), $"{field}.quota.{quota}",
-                $"'{quota}' is no quota of an accelerator type; there are: {string.Join(", ", Accelerators.QuotaNames)}.");
+                $"'{quota}' is no quota of an accelerator type; there are: "
+                + $"{string.Join(", ", Accelerators.QuotaNames)}.");
             AtLeast(0, $"{field}.quota.{quota}", limit);
         }
 

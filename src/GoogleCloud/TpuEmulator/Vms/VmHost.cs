@@ -12,7 +12,8 @@ internal sealed class VmHost(EmulatorOptions options)
 {
     private const string SetSid = "/usr/bin/setsid";
 
-    /// <summary>Boots a node's VM: the process finds its metadata through GCE_METADATA_HOST, as on Compute Engine.</summary>
+    /// <summary>Boots a node's VM: the process finds its metadata through GCE_METADATA_HOST, as on Compute
+    /// Engine.</summary>
     public void Boot(NodeRecord record)
     {
         if (options.WorkerCommand.Count == 0)
@@ -81,7 +82,8 @@ internal sealed class VmHost(EmulatorOptions options)
         {
             var process = Process.GetProcessById(record.WorkerPid);
             if (!process.HasExited
-                && (new DateTimeOffset(process.StartTime) - record.WorkerStartedAt).Duration() < TimeSpan.FromSeconds(2))
+                && (new DateTimeOffset(process.StartTime) - record.WorkerStartedAt).Duration()
+                    < TimeSpan.FromSeconds(2))
             {
                 return process;
             }

@@ -1,0 +1,35 @@
+using Google.Cloud.Tpu.V2;
+using Google.LongRunning;
+using Grpc.Core;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Api;
+
+/// <summary>The calls for queued resources.</summary>
+internal sealed partial class TpuApi
+{
+    public override Task<ListQueuedResourcesResponse> ListQueuedResources(
+        ListQueuedResourcesRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (project, zone) = Paths.Parent(request.Parent);
+        var (page, next) = Paging.Of(cloud.ListQueued(project, zone), request.PageSize, request.PageToken);
+        return new ListQueuedResourcesResponse { QueuedResources = { page }, NextPageToken = next };
+    });
+
+    public override Task<QueuedResource> GetQueuedResource(
+        GetQueuedResourceRequest request, ServerCallContext context) => Try(() => cloud.GetQueued(request.Name));
+
+    public override Task<Operation> CreateQueuedResource(
+        CreateQueuedResourceRequest request, ServerCallContext context) => Try(() =>
+    {
+        var (project, zone) = Paths.Parent(request.Parent);
+        return cloud.CreateQueued(
+            project, zone, request.QueuedResourceId, request.QueuedResource ?? new QueuedResource());
+    });
+
+    public override Task<Operation> DeleteQueuedResource(
+        DeleteQueuedResourceRequest request, ServerCallContext context) =>
+        Try(() => cloud.DeleteQueued(request.Name, request.Force));
+
+    public override Task<Operation> ResetQueuedResource(
+        ResetQueuedResourceRequest request, ServerCallContext context) => Try(() => cloud.ResetQueued(request.Name));
+}
