@@ -34,7 +34,7 @@ internal sealed class ServiceLink : IAsyncDisposable
 
     public static async Task<ServiceLink> OpenAsync(Uri? named, string state, CancellationToken cancellation)
     {
-        named ??= Environment.GetEnvironmentVariable("WORKFLOWS_SERVICE") is { Length: > 0 } text ? new Uri(text) : null;
+        named ??= FromEnvironment();
         if (named is not null)
         {
             return new ServiceLink(new HttpClient { BaseAddress = named }, null, state);
@@ -121,6 +121,16 @@ internal sealed class ServiceLink : IAsyncDisposable
         using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative), cancellation);
         await ThrowIfRefusedAsync(answer, cancellation);
         return await answer.Content.ReadFromJsonAsync<T>(RunLedger.Json, cancellation);
+    }
+
+    private static Uri? FromEnvironment()
+    {
+        var text = Environment.GetEnvironmentVariable("WORKFLOWS_SERVICE");
+        return string.IsNullOrEmpty(text) ? null
+            : Uri.TryCreate(text, UriKind.Absolute, out var address) ? address
+            : throw new CommandException(
+                $"WORKFLOWS_SERVICE is '{text}', which is not an address such as http://127.0.0.1:8080.",
+                ExitCodes.Invalid);
     }
 
     /// <summary>Another process has the folder open: its ports are written there, and it answers.</summary>

@@ -68,7 +68,9 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         }
     }
 
-    /// <summary>One attempt, from the request to a usable node or to a refusal; leaves nothing behind when refused.</summary>
+    /// <summary>
+    /// One attempt, from the request to a usable node or to a refusal; leaves nothing behind when refused.
+    /// </summary>
     private static async Task<(TpuLease? Lease, Refusal? Refusal)> TryAsync(
         TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, Task<string> cancel)
     {
@@ -135,7 +137,9 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         }
     }
 
-    /// <summary>Places with a lasting fault leave the plan; a short-lived one is tried again in the next round.</summary>
+    /// <summary>
+    /// Places with a lasting fault leave the plan; a short-lived one is tried again in the next round.
+    /// </summary>
     private static IEnumerable<Candidate> RuledOutBy(RunPlan plan, Candidate candidate, Refusal? refusal)
     {
         const double LastingSeconds = 3600;

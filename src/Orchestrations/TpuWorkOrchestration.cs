@@ -8,7 +8,9 @@ namespace Workflows.Orchestrations;
 /// </summary>
 public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWorkResult>
 {
-    /// <summary>Looks before the history is begun anew, so that a run of days replays as fast as one of minutes.</summary>
+    /// <summary>
+    /// Looks before the history is begun anew, so that a run of days replays as fast as one of minutes.
+    /// </summary>
     private const int LooksPerGeneration = 60;
 
     /// <summary>A run that loses so many TPUs will not get done.</summary>
@@ -57,7 +59,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (seen.End is { } end)
             {
                 return Failed(input, new RunFailure(
-                    end.Code ?? "WORKER_FAILED", end.Message ?? "The worker failed.", "See docs/errors.md for the code."));
+                    end.Code ?? "WORKER_FAILED", end.Message ?? "The worker failed.",
+                    "See docs/errors.md for the code."));
             }
 
             if (seen.AccruedUsd >= spec.BudgetUsd)
@@ -86,7 +89,9 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return GoOn(context, input, cancel);
     }
 
-    /// <summary>Begins a new generation, unless a cancel has come: one that was taken already would be lost there.</summary>
+    /// <summary>
+    /// Begins a new generation, unless a cancel has come: one that was taken already would be lost there.
+    /// </summary>
     private static TpuWorkResult GoOn(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
     {
         if (!cancel.IsCompleted)

@@ -4,7 +4,8 @@ try
 {
     var (application, ports) = WorkflowsService.Build(args);
     await Console.Out.WriteLineAsync(
-        $"Runs: http://127.0.0.1:{ports.Http}/runs   gRPC for workers and engine: {ports.Grpc}   emulator: {ports.EmulatorRest}");
+        $"Runs: http://127.0.0.1:{ports.Http}/runs   gRPC for workers and engine: {ports.Grpc}   "
+        + $"emulator's REST: {ports.EmulatorRest}");
     await application.RunAsync();
     return 0;
 }

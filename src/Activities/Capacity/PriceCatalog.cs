@@ -38,7 +38,8 @@ public sealed class PriceCatalog
     }
 
     /// <summary>Gets every accelerator type that the catalog knows.</summary>
-    public IEnumerable<string> AcceleratorTypes => _document.Generations.SelectMany(generation => generation.Types.Keys);
+    public IEnumerable<string> AcceleratorTypes =>
+        _document.Generations.SelectMany(generation => generation.Types.Keys);
 
     /// <summary>Peak bf16 rate of a whole slice.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
@@ -56,7 +57,8 @@ public sealed class PriceCatalog
             ? []
             : [.. generation.Zones.Keys
                 .Select(zone => Offer(generation, acceleratorType, zone, provisioning, runtimeVersion))
-                .OrderBy(candidate => candidate.UsdPerHour).ThenBy(candidate => candidate.Zone, StringComparer.Ordinal)];
+                .OrderBy(candidate => candidate.UsdPerHour)
+                .ThenBy(candidate => candidate.Zone, StringComparer.Ordinal)];
 
     /// <summary>
     /// The place asked for, whether the catalog knows the zone or not: the cloud has the last word on that, and a zone

@@ -54,7 +54,8 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
         catch (CorpusException exception)
         {
             throw new RunFaultException(
-                exception.ErrorCode, exception.Message, "Correct the file, or name another one in data.train or data.test.");
+                exception.ErrorCode, exception.Message,
+                "Correct the file, or name another one in data.train or data.test.");
         }
     }
 

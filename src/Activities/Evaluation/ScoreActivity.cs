@@ -69,7 +69,7 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
         var quality = OutputQuality.Inspect(sources, hypotheses, direction);
         return quality.Faults.ToDictionary(
             fault => string.Concat(fault.Key.ToString().Select((letter, at) =>
-                at > 0 && char.IsUpper(letter) ? $" {char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}")),
+                (at > 0 && char.IsUpper(letter) ? " " : "") + char.ToLowerInvariant(letter))),
             fault => fault.Value,
             StringComparer.Ordinal);
     }

@@ -19,8 +19,9 @@ public static class NodeLabels
 
 /// <summary>How a TPU VM reaches this service.</summary>
 /// <param name="GatewayAddress">Address of the worker gateway as the VM sees it.</param>
+/// <param name="WorkerImage">Container image of the worker.</param>
 /// <param name="StartupScript">Script that the VM runs when it boots.</param>
-public sealed record WorkerBootstrap(Uri GatewayAddress, string StartupScript);
+public sealed record WorkerBootstrap(Uri GatewayAddress, string WorkerImage, string StartupScript);
 
 /// <summary>
 /// Asks the cloud for one node. The intent is on disk before the call, so that teardown knows the node even when the
@@ -93,6 +94,7 @@ public sealed class CreateNodeActivity(
                 [NodeLabels.NodeName] = name,
                 [NodeLabels.Gateway] = bootstrap.GatewayAddress.ToString(),
                 [NodeLabels.Secret] = secrets.For(spec.RunId, name),
+                ["workflows-image"] = bootstrap.WorkerImage,
                 ["startup-script"] = bootstrap.StartupScript,
             },
         };

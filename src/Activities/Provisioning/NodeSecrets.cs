@@ -39,8 +39,8 @@ public sealed class NodeSecrets
         if (_key.Length != 32)
         {
             throw new InvalidDataException(
-                $"'{path}' has {_key.Length} bytes, expected 32. Delete it when no run is under way: workers that run now "
-                + "lose their access.");
+                $"'{path}' has {_key.Length} bytes, expected 32. Delete it when no run is under way: workers that run "
+                + "now lose their access.");
         }
     }
 

@@ -9,7 +9,9 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
 
-/// <summary>Looks at a node that is being created, and at its operation, which alone says why a creation failed.</summary>
+/// <summary>
+/// Looks at a node that is being created, and at its operation, which alone says why a creation failed.
+/// </summary>
 public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, ITpuJobs jobs)
     : TaskActivity<ObserveNodeInput, NodeObservation>
 {

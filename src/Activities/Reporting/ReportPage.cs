@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Reflection;
 using System.Text;
 using Workflows.Activities.Training;
 
@@ -8,6 +9,8 @@ namespace Workflows.Activities.Reporting;
 /// <summary>The report as one self-contained page: no script, no font, no picture from elsewhere.</summary>
 internal static class ReportPage
 {
+    private static readonly string Style = ReadStyle();
+
     public static string Render(RunReport report, IReadOnlyList<MetricPoint> curve)
     {
         var page = new StringBuilder();
@@ -16,7 +19,8 @@ internal static class ReportPage
             <html lang="en"><head><meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{{Text(report.Name)}} - {{report.Status}}</title><style>{{Style}}</style></head><body><main>
-            <header><p class="kind">Fine-tuning run {{Text(report.RunId)}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
+            <header><p class="kind">
+            Fine-tuning run {{Text(report.RunId)}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
             <h1>{{Text(report.Name)}}</h1><p class="status {{report.Status}}">{{Headline(report)}}</p></header>
             """);
         Failure(page, report);
@@ -84,7 +88,8 @@ internal static class ReportPage
         }
 
         page.Append($"""
-            <section><h2>Scores</h2><p>{verdict.TestPairs} test sentences, {Text(verdict.Direction)}, the same for both models.</p>
+            <section><h2>Scores</h2>
+            <p>{verdict.TestPairs} test sentences, {Text(verdict.Direction)}, the same for both models.</p>
             <table><tr><th></th><th class="n">BLEU</th><th class="n">chrF++</th><th>degenerate outputs</th></tr>
             """);
         foreach (var (name, score) in new[] { ("base", verdict.Base), ("tuned", verdict.Tuned) })
@@ -149,7 +154,8 @@ internal static class ReportPage
         page.Append("<section><h2>Stages</h2><div class=\"timeline\">");
         foreach (var stage in report.Stages)
         {
-            page.Append($"<div class=\"{stage.Stage}\" style=\"flex-grow:{Num(Math.Max(stage.Seconds / total, 0.005))}\""
+            var share = Num(Math.Max(stage.Seconds / total, 0.005));
+            page.Append($"<div class=\"{stage.Stage}\" style=\"flex-grow:{share}\""
                 + $" title=\"{stage.Stage}: {stage.Seconds:0.0} s\"></div>");
         }
 
@@ -182,19 +188,25 @@ internal static class ReportPage
                 <tr><td>{row.Attempt}</td><td class="name">{Text(row.Zone)}</td>
                 <td class="name">{Text(row.AcceleratorType)}<br><small>{Text(row.Provisioning)}</small></td>
                 <td><span class="badge {row.Outcome}">{row.Outcome}</span><br><small>{row.Seconds:0.0} s</small></td>
-                <td>{(row.Code is null ? "" : $"<code>{Text(row.Code)}</code> ({row.Scope?.ToString().ToLowerInvariant()})<br>{Text(row.Reason ?? "")}<br><small>{Text(row.Fix ?? "")}</small>")}</td></tr>
+                <td>{Refusal(row)}</td></tr>
                 """);
         }
 
         page.Append("</table>");
         foreach (var row in report.Recoveries)
         {
-            page.Append($"<p>Lost the TPU in <b>{Text(row.Zone)}</b> ({Text(row.Cause)}): {row.LostSteps} steps were done "
-                + $"again, {(row.Seconds is { } seconds ? $"back at work after {seconds:0.0} s" : "not recovered")}.</p>");
+            var end = row.Seconds is { } seconds ? $"back at work after {seconds:0.0} s" : "not recovered";
+            page.Append($"<p>Lost the TPU in <b>{Text(row.Zone)}</b> ({Text(row.Cause)}): {row.LostSteps} steps were "
+                + $"done again, {end}.</p>");
         }
 
         page.Append("</section>");
     }
+
+    private static string Refusal(AttemptRow row) => row.Code is null
+        ? ""
+        : $"<code>{Text(row.Code)}</code> ({row.Scope?.ToString().ToLowerInvariant()})<br>{Text(row.Reason ?? "")}"
+            + $"<br><small>{Text(row.Fix ?? "")}</small>";
 
     private static void Money(StringBuilder page, RunReport report)
     {
@@ -209,8 +221,7 @@ internal static class ReportPage
         foreach (var row in report.Teardown)
         {
             page.Append($"<tr><td>{Text(row.Node[(row.Node.LastIndexOf('/') + 1)..])}</td><td>{Text(row.Zone)}</td>"
-                + $"<td>{(row.DeletedAt is { } at ? at.ToString("HH:mm:ss", CultureInfo.InvariantCulture) : "not proved")}"
-                + "</td></tr>");
+                + $"<td>{row.DeletedAt?.ToString("HH:mm:ss", CultureInfo.InvariantCulture) ?? "not proved"}</td></tr>");
         }
 
         page.Append("</table></section>");
@@ -256,29 +267,11 @@ internal static class ReportPage
 
     private static string Pair(double x, double y) => $"{Num(x)},{Num(y)}";
 
-    private const string Style = """
-        :root{--ink:#1b2733;--soft:#5b6b7b;--line:#dde4ea;--good:#0a7d4f;--bad:#b3261e;--warm:#b26a00;--blue:#1f5fbf}
-        *{box-sizing:border-box}body{margin:0;background:#f4f6f8;color:var(--ink);
-        font:15px/1.5 system-ui,"Segoe UI","Noto Sans KR","NanumGothic","Apple SD Gothic Neo",sans-serif}
-        main{max-width:960px;margin:0 auto;padding:28px 20px 60px}h1{margin:0;font-size:28px}
-        h2{margin:0 0 10px;font-size:17px}.kind{margin:0;color:var(--soft)}
-        .status{font-size:19px;font-weight:600;margin:6px 0 18px}.succeeded{color:var(--good)}.failed{color:var(--bad)}
-        .cancelled{color:var(--warm)}section{background:#fff;border:1px solid var(--line);border-radius:10px;
-        padding:18px 20px;margin:0 0 16px}.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));
-        gap:14px}.numbers div{display:flex;flex-direction:column}.numbers span{color:var(--soft);font-size:13px}
-        .numbers strong{font-size:25px;font-variant-numeric:tabular-nums}small,.fine{color:var(--soft);font-size:13px}
-        table{width:100%;border-collapse:collapse}th,td{text-align:left;padding:7px 8px;border-top:1px solid var(--line);
-        vertical-align:top}th{border-top:0;color:var(--soft);font-weight:500;font-size:13px}.n{text-align:right;
-        font-variant-numeric:tabular-nums}code{background:#eef2f5;border-radius:4px;padding:1px 5px;font-size:13px}
-        .badge{border-radius:10px;padding:1px 9px;font-size:13px;background:#fbe9e7;color:var(--bad)}
-        .badge.ready{background:#e3f4ec;color:var(--good)}.badge.cancelled{background:#fff3e0;color:var(--warm)}
-        svg{width:100%;height:auto}svg text{font-size:12px;fill:var(--soft)}polyline{fill:none;stroke:var(--blue);
-        stroke-width:2}.grid{stroke:var(--line)}line.loss{stroke:var(--bad);stroke-dasharray:4 4}
-        .timeline{display:flex;height:18px;border-radius:5px;overflow:hidden;margin-bottom:10px}
-        .dot{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:7px}.plan{background:#90a4ae}
-        .prepare{background:#26a69a}.train{background:var(--blue)}.evaluate{background:#7e57c2}
-        .teardown{background:#ef6c00}.report{background:#9e9d24}dl{display:grid;grid-template-columns:90px 1fr;gap:2px 10px;
-        margin:0 0 14px;padding-top:12px;border-top:1px solid var(--line)}dt{color:var(--soft);font-size:13px}dd{margin:0}
-        .name{white-space:nowrap}.tuned{font-weight:600}.failure{border-color:var(--bad)}
-        """;
+    private static string ReadStyle()
+    {
+        using var stream = Assembly.GetExecutingAssembly()
+            .GetManifestResourceStream("Workflows.Activities.report.css")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
 }

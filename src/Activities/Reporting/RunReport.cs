@@ -14,7 +14,9 @@ public sealed record RunReport
     /// <summary>Gets succeeded, failed or cancelled.</summary>
     public required string Status { get; init; }
 
-    /// <summary>Gets a value indicating whether the cloud was the emulator: its money is what the same time would cost.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the cloud was the emulator: its money is what the same time would cost.
+    /// </summary>
     public bool IsRehearsal { get; init; }
 
     /// <summary>Gets why the run did not succeed.</summary>

@@ -15,7 +15,8 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
     /// <inheritdoc />
     public override async Task<NodeRelease> RunAsync(TaskActivityContext context, ReleaseInput input) =>
         await ReleaseAsync(
-            await cloud.ConnectAsync(input.Spec, CancellationToken.None), ledger, jobs, input.Spec.RunId, input.NodeName);
+            await cloud.ConnectAsync(input.Spec, CancellationToken.None), ledger, jobs, input.Spec.RunId,
+            input.NodeName);
 
     internal static async Task<NodeRelease> ReleaseAsync(
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, string runId, string name)

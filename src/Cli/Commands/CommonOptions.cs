@@ -19,7 +19,8 @@ internal static class CommonOptions
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON, alone, on standard output." };
 
     /// <summary>Adds the options and the action.</summary>
-    public static Command With(this Command command, Func<ParseResult, ServiceLink, CancellationToken, Task<int>> action)
+    public static Command With(
+        this Command command, Func<ParseResult, ServiceLink, CancellationToken, Task<int>> action)
     {
         command.Options.Add(State);
         command.Options.Add(Service);

@@ -21,7 +21,8 @@ internal static class StatusCommand
 
         Console.WriteLine($"{run.Id}  {run.Status}  {run.Stage}: {run.Detail}");
         Console.WriteLine(
-            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, {run.Attempts} attempts, {run.Recoveries} TPU lost");
+            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, {run.Attempts} attempts, "
+            + $"{run.Recoveries} TPU lost");
         if (run.Progress is { } progress)
         {
             Console.WriteLine($"  {progress.Detail}: {progress.Step}/{progress.Steps}");

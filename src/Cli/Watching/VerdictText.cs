@@ -10,7 +10,8 @@ internal static class VerdictText
         output.WriteLine();
         if (report.Verdict is { } verdict)
         {
-            output.WriteLine($"             BLEU    chrF++   ({verdict.Direction}, {verdict.TestPairs} test sentences)");
+            output.WriteLine(
+                $"             BLEU    chrF++   ({verdict.Direction}, {verdict.TestPairs} test sentences)");
             output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
             output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
             output.WriteLine($"  {verdict.Tuned.BleuSignature}");
@@ -35,7 +36,8 @@ internal static class VerdictText
 
         var refused = report.Attempts.Count(row => row.Outcome == "refused");
         output.WriteLine(
-            $"  zones      {report.Attempts.Count} attempts, {refused} refused, {report.Recoveries.Count} TPU lost on the way");
+            $"  zones      {report.Attempts.Count} attempts, {refused} refused, {report.Recoveries.Count} TPU lost "
+            + "on the way");
         output.WriteLine(
             $"  cost       {report.Cost.Actual:0.00} USD (estimated {report.Cost.Estimated ?? 0:0.00}, budget "
             + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}");

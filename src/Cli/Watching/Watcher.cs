@@ -5,7 +5,9 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>Shows a run until it ends: bars on a terminal, plain lines in a pipe, the report alone with --json.</summary>
+/// <summary>
+/// Shows a run until it ends: bars on a terminal, plain lines in a pipe, the report alone with --json.
+/// </summary>
 internal static class Watcher
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
@@ -69,7 +71,8 @@ internal static class Watcher
     {
         var state = link.StateDirectory == ".workflows" ? "" : $" --state {link.StateDirectory}";
         var where = link.IsInProcess
-            ? $"The run is kept in {link.StateDirectory} and goes on with the next command; a TPU that it holds goes on too."
+            ? $"The run is kept in {link.StateDirectory} and goes on with the next command; a TPU that it "
+                + "holds goes on too."
             : $"The run goes on in the service at {link.Address}.";
         return $"""
 

@@ -36,7 +36,9 @@ public enum RefusalScope
     Request,
 }
 
-/// <summary>What a failed attempt means: how far it reaches, how long to remember it, and what a person can do.</summary>
+/// <summary>
+/// What a failed attempt means: how far it reaches, how long to remember it, and what a person can do.
+/// </summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
 /// <param name="Scope">How far it reaches.</param>
 /// <param name="RememberSeconds">How long the place is passed over by later runs; 0: not at all.</param>

@@ -47,7 +47,9 @@ public sealed record RunSpec
 /// <summary>Where the sentence pairs come from.</summary>
 public sealed record DataSpec
 {
-    /// <summary>Training pairs: a .tsv or .jsonl file, or two aligned files separated by a comma (Korean, English).</summary>
+    /// <summary>
+    /// Training pairs: a .tsv or .jsonl file, or two aligned files separated by a comma (Korean, English).
+    /// </summary>
     public required string Train { get; init; }
 
     /// <summary>Test pairs in the same forms; null: a fixed part of the training file is held out.</summary>
@@ -66,7 +68,9 @@ public sealed record TpuSpec
     /// <summary>Accelerator types in order of preference, such as <c>v5litepod-8</c>.</summary>
     public required IReadOnlyList<string> AcceleratorTypes { get; init; }
 
-    /// <summary>Zones in the order to try; empty: every zone of the price catalog that has the type, cheapest first.</summary>
+    /// <summary>
+    /// Zones in the order to try; empty: every zone of the price catalog that has the type, cheapest first.
+    /// </summary>
     public IReadOnlyList<string> Zones { get; init; } = [];
 
     /// <summary><c>spot</c> or <c>on-demand</c>.</summary>

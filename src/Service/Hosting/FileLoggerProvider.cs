@@ -33,8 +33,8 @@ internal sealed class FileLoggerProvider(string path) : ILoggerProvider
         {
             if (IsEnabled(logLevel))
             {
-                owner.Write(
-                    $"{TimeProvider.System.GetUtcNow():O} {logLevel} {category} {formatter(state, exception)} {exception}");
+                var now = TimeProvider.System.GetUtcNow();
+                owner.Write($"{now:O} {logLevel} {category} {formatter(state, exception)} {exception}");
             }
         }
     }

@@ -9,7 +9,8 @@ public sealed class ServiceSettings
     public string StateDirectory { get; set; } = ".workflows";
 
     /// <summary>Gets or sets the port of the HTTP API.</summary>
-    /// <value>Null: from <c>--urls</c> or <c>ASPNETCORE_URLS</c>, else 8080. 0: any free one, kept for the next start.</value>
+    /// <value>Null: from <c>--urls</c> or <c>ASPNETCORE_URLS</c>, else 8080. 0: any free one, kept for the next
+    /// start.</value>
     public int? HttpPort { get; set; }
 
     /// <summary>Gets or sets the port for gRPC: workers, the Durable Task sidecar, the emulator.</summary>
@@ -33,8 +34,12 @@ public sealed class ServiceSettings
     public string? PriceCatalog { get; set; }
 
     /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>
-    /// <value>A path, or null: a script that starts the worker's container image.</value>
+    /// <value>A path, or null: infra/startup-script.sh, built in.</value>
     public string? StartupScript { get; set; }
+
+    /// <summary>Gets or sets the container image of the worker on TPU VMs.</summary>
+    /// <value>The image that infra/worker.Dockerfile builds, where the VMs can pull it.</value>
+    public string WorkerImage { get; set; } = "workflows-worker:latest";
 
     /// <summary>Gets or sets where runs come from by message.</summary>
     public PubSubSettings PubSub { get; set; } = new();

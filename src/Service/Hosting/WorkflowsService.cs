@@ -140,8 +140,7 @@ public static class WorkflowsService
         services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
         services.AddSingleton(new WorkerBootstrap(
-            settings.GatewayAddress ?? grpc,
-            settings.StartupScript is null ? StartupScripts.Default : File.ReadAllText(settings.StartupScript)));
+            settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript)));
         services.AddSingleton<MetricsLog>();
         services.AddSingleton<JobBook>();
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());

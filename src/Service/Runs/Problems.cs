@@ -30,7 +30,8 @@ internal static class Problems
             Grpc.Core.RpcException => Of(
                 StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE",
                 "The Durable Task backend does not answer; try again shortly."),
-            _ => Of(StatusCodes.Status500InternalServerError, "INTERNAL", "Something went wrong; see the service's log."),
+            _ => Of(
+                StatusCodes.Status500InternalServerError, "INTERNAL", "Something went wrong; see the service's log."),
         };
         await result.ExecuteAsync(context);
     }

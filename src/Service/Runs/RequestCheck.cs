@@ -51,7 +51,8 @@ internal sealed class RequestCheck
     {
         if (string.IsNullOrWhiteSpace(given))
         {
-            That(!isNeeded, field, "No file is named.", "Give a .tsv or .jsonl file, or two aligned files \"a.ko,a.en\".");
+            That(!isNeeded, field, "No file is named.",
+                "Give a .tsv or .jsonl file, or two aligned files \"a.ko,a.en\".");
             return null;
         }
 

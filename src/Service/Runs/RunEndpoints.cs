@@ -102,7 +102,8 @@ internal static class RunEndpoints
         return System.IO.File.Exists(path)
             ? TypedResults.PhysicalFile(path, type)
             : Problems.Of(
-                StatusCodes.Status404NotFound, "REPORT_NOT_READY", $"Run '{id}' has not ended, so it has no report yet.");
+                StatusCodes.Status404NotFound, "REPORT_NOT_READY",
+                $"Run '{id}' has not ended, so it has no report yet.");
     }
 
     private static IResult Unknown(string id) =>

@@ -27,10 +27,12 @@ public static partial class RunRequestReader
         }
         catch (JsonException exception)
         {
-            var field = exception.Path is null or "$" ? "$" : exception.Path.Replace("$.", "", StringComparison.Ordinal);
+            var path = exception.Path ?? "$";
+            var field = path == "$" ? "$" : path.Replace("$.", "", StringComparison.Ordinal);
             var isUnknown = exception.Message.Contains("could not be mapped", StringComparison.Ordinal);
             throw new RunRequestException([isUnknown
-                ? new(field, "There is no such field.", "See docs/requests.md for the fields; names are case-insensitive.")
+                ? new(field, "There is no such field.",
+                    "See docs/requests.md for the fields; names are case-insensitive.")
                 : new(field, $"Line {exception.LineNumber + 1}: {Plain(exception.Message)}", "Correct the JSON.")]);
         }
     }
@@ -55,7 +57,8 @@ public static partial class RunRequestReader
         check.That(request.Prompt is null or "translategemma" or "brief", "prompt",
             $"'{request.Prompt}' is not a prompt.", "Use \"translategemma\" or \"brief\".");
         var model = check.Folder(request.Model, "model", "config.json", "tokenizer.json");
-        check.That(request.Data is not null, "data", "There is no corpus.", "Add \"data\": {\"train\": \"pairs.tsv\"}.");
+        check.That(request.Data is not null, "data", "There is no corpus.",
+            "Add \"data\": {\"train\": \"pairs.tsv\"}.");
         var train = check.Pairs(request.Data?.Train, "data.train", isNeeded: request.Data is not null);
         var test = check.Pairs(request.Data?.Test, "data.test", isNeeded: false);
         var fraction = check.InRange(request.Data?.TestFraction ?? 0.1, "data.testFraction", 0.001, 0.5);
@@ -120,7 +123,8 @@ public static partial class RunRequestReader
             WeightDecay = check.InRange(asked?.WeightDecay ?? given.WeightDecay, "training.weightDecay", 0, 1),
             MaxLength = check.InRange(asked?.MaxLength ?? given.MaxLength, "training.maxLength", 8, 131_072),
             CheckpointEverySteps = check.InRange(
-                asked?.CheckpointEverySteps ?? given.CheckpointEverySteps, "training.checkpointEverySteps", 1, 1_000_000),
+                asked?.CheckpointEverySteps ?? given.CheckpointEverySteps, "training.checkpointEverySteps", 1,
+                1_000_000),
             Seed = asked?.Seed ?? given.Seed,
         };
     }

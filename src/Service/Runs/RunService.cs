@@ -12,7 +12,9 @@ using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Starts, shows and cancels runs: what the HTTP API, the messages and the command line have in common.</summary>
+/// <summary>
+/// Starts, shows and cancels runs: what the HTTP API, the messages and the command line have in common.
+/// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     TimeProvider clock)

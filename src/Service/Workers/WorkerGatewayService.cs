@@ -115,7 +115,8 @@ internal sealed partial class WorkerGatewayService(
 
     private static partial class Log
     {
-        [LoggerMessage(4100, LogLevel.Information, "Worker of {Node} connected for run {RunId}, computing on {Device}.")]
+        [LoggerMessage(
+            4100, LogLevel.Information, "Worker of {Node} connected for run {RunId}, computing on {Device}.")]
         public static partial void Connected(ILogger logger, string node, string runId, string device);
 
         [LoggerMessage(4101, LogLevel.Information, "Worker of {Node} disconnected from run {RunId}.")]

@@ -30,7 +30,9 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
                     TrainResult = await Task.Run(() => Train(job.Train, stop), stop),
                 },
                 Job.KindOneofCase.Translate => await Task.Run(() => Translate(job.Translate, stop), stop),
-                _ => Failed("UNKNOWN_JOB", $"This worker does not know the job '{job.KindCase}'; it is older than the service."),
+                _ => Failed(
+                    "UNKNOWN_JOB",
+                    $"This worker does not know the job '{job.KindCase}'; it is older than the service."),
             };
         }
         catch (OperationCanceledException)

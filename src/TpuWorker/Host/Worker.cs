@@ -12,7 +12,9 @@ namespace Workflows.TpuWorker.Host;
 /// </summary>
 internal sealed class Worker : IDisposable
 {
-    /// <summary>Without the service for so long the worker stops, so that the VM's own timer can end the cost.</summary>
+    /// <summary>
+    /// Without the service for so long the worker stops, so that the VM's own timer can end the cost.
+    /// </summary>
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromMinutes(15);
 
     private readonly WorkerIdentity _identity;
@@ -148,7 +150,8 @@ internal sealed class Worker : IDisposable
 
     /// <summary>Sends what there is to say, and a heartbeat when there is nothing.</summary>
     private async Task SpeakAsync(
-        IClientStreamWriter<WorkerMessage> stream, ChannelReader<WorkerMessage> messages, CancellationToken cancellation)
+        IClientStreamWriter<WorkerMessage> stream, ChannelReader<WorkerMessage> messages,
+        CancellationToken cancellation)
     {
         using var heartbeat = new PeriodicTimer(TimeSpan.FromSeconds(2), _clock);
         var beating = BeatAsync(heartbeat, cancellation);
