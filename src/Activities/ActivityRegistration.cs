@@ -32,6 +32,7 @@ public static class ActivityRegistration
         registry.AddActivity<RecordLossActivity>(Stages.RecordLoss);
         registry.AddActivity<ReportActivity>(Stages.Report);
         registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
+        registry.AddActivity<AnnounceActivity>(Stages.Announce);
         return registry;
     }
 }

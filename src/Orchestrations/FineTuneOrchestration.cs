@@ -22,8 +22,23 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
         await context.EnterStageAsync(input.RunId, "report", "writing the report");
         var outcome = await context.ReportAsync(new ReportInput(input, story.Plan, story.Data, status, failure));
+        await AnnounceAsync(context, new RunEnd(input.RunId, input.Name, outcome));
         context.SetCustomStatus(new RunStage("done", outcome.Status));
         return outcome;
+    }
+
+    /// <summary>Tells the end; a listener that is out of reach does not change how the run ended.</summary>
+    private static async Task AnnounceAsync(TaskOrchestrationContext context, RunEnd end)
+    {
+        try
+        {
+            await context.AnnounceAsync(end);
+        }
+        catch (TaskFailedException exception)
+        {
+            context.CreateReplaySafeLogger<FineTuneOrchestration>()
+                .NotAnnounced(end.RunId, exception.FailureDetails.ErrorMessage);
+        }
     }
 
     /// <summary>The part of a run that may fail or be cancelled at any point.</summary>

@@ -12,7 +12,7 @@ public static class Stages
     public const string Plan = "Plan", PrepareData = "PrepareData", CreateNode = "CreateNode",
         ObserveNode = "ObserveNode", EndAttempt = "EndAttempt", DispatchJob = "DispatchJob", ObserveJob = "ObserveJob",
         StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
-        RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage";
+        RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce";
 
     /// <summary>Local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -67,6 +67,9 @@ public static class Stages
     internal static Task<RunOutcome> ReportAsync(this TaskOrchestrationContext context, ReportInput input) =>
         context.CallActivityAsync<RunOutcome>(Report, input, Local);
 
+    internal static Task AnnounceAsync(this TaskOrchestrationContext context, RunEnd end) =>
+        context.CallActivityAsync(Announce, end, Local);
+
     internal static async Task EnterStageAsync(
         this TaskOrchestrationContext context, string runId, string stage, string detail)
     {
@@ -85,6 +88,12 @@ public static class Stages
 /// <param name="RunId">The run.</param>
 /// <param name="Loss">What was lost.</param>
 public sealed record LossInput(string RunId, OpenRecovery Loss);
+
+/// <summary>The end of a run, told to whoever listens.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Its name for people.</param>
+/// <param name="Outcome">How it ended.</param>
+public sealed record RunEnd(string RunId, string Name, RunOutcome Outcome);
 
 /// <summary>What to score.</summary>
 /// <param name="Spec">The run.</param>

@@ -72,6 +72,10 @@ public sealed class DaprSettings
     public string? PubSubName { get; set; }
 
     /// <summary>Gets or sets the topic.</summary>
-    /// <value>Default <c>workflow-runs</c>.</value>
-    public string Topic { get; set; } = "workflow-runs";
+    /// <value>Default <c>workflow-runs-ended</c>.</value>
+    public string Topic { get; set; } = "workflow-runs-ended";
+
+    /// <summary>Gets or sets the sidecar's gRPC address.</summary>
+    /// <value>Null: DAPR_GRPC_ENDPOINT or DAPR_GRPC_PORT, as the Dapr runtime sets them.</value>
+    public Uri? GrpcEndpoint { get; set; }
 }

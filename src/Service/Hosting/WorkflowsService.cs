@@ -147,6 +147,27 @@ public static class WorkflowsService
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton<RunService>();
         services.AddHostedService<RunSubscriber>();
+        AddDapr(services, settings.Dapr);
+    }
+
+    private static void AddDapr(IServiceCollection services, DaprSettings settings)
+    {
+        if (settings.PubSubName is not { } pubSubName)
+        {
+            return;
+        }
+
+        services.AddDaprClient(dapr =>
+        {
+            if (settings.GrpcEndpoint is { } endpoint)
+            {
+                dapr.UseGrpcEndpoint(endpoint.ToString());
+            }
+
+            dapr.UseJsonSerializationOptions(RunLedger.Json);
+        });
+        services.AddSingleton<IRunAnnouncer>(provider => new DaprAnnouncer(
+            provider.GetRequiredService<Dapr.Client.DaprClient>(), pubSubName, settings.Topic));
     }
 
     /// <summary>The worker lies beside this assembly; it is started as a process of its own.</summary>

@@ -1,0 +1,35 @@
+using Workflows.DurableTask.Sidecar;
+
+namespace Workflows.Service.Hosting;
+
+/// <summary>Starts a service so that what a person can mend comes out as such.</summary>
+public static class ServiceStart
+{
+    /// <summary>Starts.</summary>
+    /// <param name="application">From <see cref="WorkflowsService.Build"/>.</param>
+    /// <param name="settings">The state folder, for the message.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>A task that completes when the service takes requests.</returns>
+    /// <exception cref="ServiceStartException">The state is in use or broken, or a port is taken.</exception>
+    public static async Task StartOrExplainAsync(
+        this WebApplication application, string settings, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(application);
+        try
+        {
+            await application.StartAsync(cancellationToken);
+        }
+        catch (TaskHubStoreException exception)
+        {
+            await application.DisposeAsync();
+            throw new ServiceStartException(
+                $"The state in '{settings}' cannot be opened: {exception.Message}", exception);
+        }
+        catch (IOException exception)
+        {
+            await application.DisposeAsync();
+            throw new ServiceStartException(
+                $"The service cannot listen: {exception.Message} Choose other ports with --urls.", exception);
+        }
+    }
+}

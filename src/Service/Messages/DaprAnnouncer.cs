@@ -1,0 +1,20 @@
+using Dapr.Client;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Messages;
+
+/// <summary>
+/// Publishes the end of each run through a Dapr sidecar, as a CloudEvent whose id is the run's: at least once, so that
+/// a subscriber can tell a repetition.
+/// </summary>
+internal sealed class DaprAnnouncer(DaprClient dapr, string pubSubName, string topic) : IRunAnnouncer
+{
+    public Task AnnounceAsync(RunEnd end, CancellationToken cancellationToken) => dapr.PublishEventAsync(
+        pubSubName, topic, end,
+        new Dictionary<string, string>
+        {
+            ["cloudevent.id"] = end.RunId, ["cloudevent.type"] = $"workflows.run.{end.Outcome.Status}",
+        },
+        cancellationToken);
+}
