@@ -52,7 +52,7 @@ internal sealed class ServiceLink : IAsyncDisposable
                 StateDirectory = state,
                 HttpPort = 0,
             }, isEmbedded: true);
-            await application.StartOrExplainAsync(state, cancellation);
+            await application.StartOrExplainAsync(ports, state, cancellation);
             return new ServiceLink(
                 new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application, state);
         }

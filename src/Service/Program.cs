@@ -4,7 +4,7 @@ try
 {
     var (application, ports) = WorkflowsService.Build(args);
     await application.StartOrExplainAsync(
-        application.Configuration["Workflows:StateDirectory"] ?? ".workflows", CancellationToken.None);
+        ports, application.Configuration["Workflows:StateDirectory"] ?? ".workflows", CancellationToken.None);
     await Console.Out.WriteLineAsync(
         $"Runs: http://127.0.0.1:{ports.Http}/runs   gRPC for workers and engine: {ports.Grpc}   "
         + $"emulator's REST: {ports.EmulatorRest}");

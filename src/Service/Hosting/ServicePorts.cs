@@ -23,23 +23,32 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
         if (http != 0)
         {
             var given = new ServicePorts(http, settings.GrpcPort ?? http + 1, settings.EmulatorRestPort ?? http + 2);
-            File.WriteAllText(PathOf(settings.StateDirectory), JsonSerializer.Serialize(given));
+            foreach (var port in new[] { given.Http, given.Grpc, given.EmulatorRest }.Where(port => !IsFree(port)))
+            {
+                throw new ServiceStartException(
+                    $"Port {port} is in use. The service needs three: {given.Http} for HTTP, {given.Grpc} for gRPC and "
+                    + $"{given.EmulatorRest} for the emulator; choose others with --urls http://127.0.0.1:PORT.");
+            }
+
             return given;
         }
 
         var path = PathOf(settings.StateDirectory);
         var kept = Read(path);
-        var ports = kept is not null && IsFree(kept.Http) && IsFree(kept.Grpc) && IsFree(kept.EmulatorRest)
+        return kept is not null && IsFree(kept.Http) && IsFree(kept.Grpc) && IsFree(kept.EmulatorRest)
             ? kept
             : new ServicePorts(0, 0, 0).ChooseFree();
-        File.WriteAllText(path, JsonSerializer.Serialize(ports));
-        return ports;
     }
 
     /// <summary>The ports that a service with this state folder used last.</summary>
     /// <param name="stateDirectory">The folder.</param>
     /// <returns>null when there was none.</returns>
     public static ServicePorts? Kept(string stateDirectory) => Read(PathOf(stateDirectory));
+
+    /// <summary>Writes the ports down, once the service has them and the state folder.</summary>
+    /// <param name="stateDirectory">The folder.</param>
+    internal void Keep(string stateDirectory) =>
+        File.WriteAllText(PathOf(stateDirectory), JsonSerializer.Serialize(this));
 
     private static string PathOf(string stateDirectory) => Path.Combine(stateDirectory, "ports.json");
 

@@ -7,23 +7,27 @@ public static class ServiceStart
 {
     /// <summary>Starts.</summary>
     /// <param name="application">From <see cref="WorkflowsService.Build"/>.</param>
-    /// <param name="settings">The state folder, for the message.</param>
+    /// <param name="ports">Its ports, written down for the next start and for other commands.</param>
+    /// <param name="stateDirectory">Its state folder.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A task that completes when the service takes requests.</returns>
     /// <exception cref="ServiceStartException">The state is in use or broken, or a port is taken.</exception>
     public static async Task StartOrExplainAsync(
-        this WebApplication application, string settings, CancellationToken cancellationToken)
+        this WebApplication application, ServicePorts ports, string stateDirectory,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(application);
+        ArgumentNullException.ThrowIfNull(ports);
         try
         {
             await application.StartAsync(cancellationToken);
+            ports.Keep(stateDirectory);
         }
         catch (TaskHubStoreException exception)
         {
             await application.DisposeAsync();
             throw new ServiceStartException(
-                $"The state in '{settings}' cannot be opened: {exception.Message}", exception);
+                $"The state in '{stateDirectory}' cannot be opened: {exception.Message}", exception);
         }
         catch (IOException exception)
         {

@@ -38,7 +38,7 @@ public sealed class RunningService : IAsyncLifetime
     {
         var (application, ports) = WorkflowsService.Build([], Settings, isEmbedded: true);
         _application = application;
-        await application.StartAsync();
+        await application.StartOrExplainAsync(ports, Settings.StateDirectory, CancellationToken.None);
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };
     }
 
