@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Workflows.Cli;
 using Workflows.Cli.Commands;
 
 var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on Cloud TPU: one request, one report.")
@@ -11,4 +12,6 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     ReportCommand.Create(),
 };
 
-return await root.Parse(args).InvokeAsync();
+var parsed = root.Parse(args);
+var code = await parsed.InvokeAsync();
+return parsed.Errors.Count > 0 ? ExitCodes.Invalid : code;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.EndToEnd.Tests;
 
@@ -103,6 +104,42 @@ public sealed class CommandTests : IDisposable
         Assert.Equal(code, await command.EndAsync(TimeSpan.FromSeconds(30)));
         Assert.Contains(message, command.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", command.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--service", "nowhere")]
+    [InlineData("--colour", "blue")]
+    public async Task Command_WithAWrongOption_ExitsWith2(params string[] options)
+    {
+        using var command = ProgramRun.Cli(["list", .. options]);
+
+        Assert.Equal(2, await command.EndAsync(TimeSpan.FromSeconds(30)));
+        Assert.Contains(options[1], command.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_AgainstANamedService_GoesOnWithoutTheCommand()
+    {
+        var folder = Path.GetDirectoryName(_state)!;
+        TinyModel.Write(Path.Combine(folder, "model"));
+        TinyModel.WriteCorpus(Path.Combine(folder, "pairs.tsv"));
+        var request = Path.Combine(folder, "request.json");
+        File.WriteAllText(request, """
+            {"model": "model", "prompt": "brief", "data": {"train": "pairs.tsv"}, "rehearsal": {},
+             "tpu": {"acceleratorTypes": ["v5litepod-8"]}, "evaluation": {"maxNewTokens": 4},
+             "training": {"steps": 5, "batchSize": 4}}
+            """);
+        using var service = ProgramRun.Start(
+            "Workflows.Service", "--urls", "http://127.0.0.1:18490", $"--Workflows:StateDirectory={_state}");
+        await service.SaysAsync("Runs: http://127.0.0.1:18490/runs", TimeSpan.FromSeconds(60));
+
+        using var run = ProgramRun.Cli("run", request, "--no-wait", "--service", "http://127.0.0.1:18490");
+        Assert.Equal(0, await run.EndAsync(TimeSpan.FromSeconds(30)));
+        using var watch = ProgramRun.Cli("watch", run.Output.Trim(), "--json", "--service", "http://127.0.0.1:18490");
+
+        Assert.True(await watch.EndAsync(RunDeadline) == 0, watch.Error);
+        using var report = JsonDocument.Parse(watch.Output);
+        Assert.Equal(run.Output.Trim(), report.RootElement.GetProperty("runId").GetString());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace Workflows.Cli.Commands;
 
@@ -13,10 +14,23 @@ internal static class CommonOptions
 
     public static Option<Uri?> Service { get; } = new("--service")
     {
+        CustomParser = ParseAddress,
         Description = "Address of a running service, such as http://127.0.0.1:8080; also WORKFLOWS_SERVICE.",
     };
 
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON, alone, on standard output." };
+
+    private static Uri? ParseAddress(ArgumentResult argument)
+    {
+        var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
+        if (Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https")
+        {
+            return address;
+        }
+
+        argument.AddError($"--service: '{text}' is not an address; use one such as http://127.0.0.1:8080.");
+        return null;
+    }
 
     /// <summary>Adds the options and the action.</summary>
     public static Command With(

@@ -78,8 +78,15 @@ public static class WorkflowsService
             || urls?.Contains("://+", StringComparison.Ordinal) == true
             || urls?.Contains("://[::]", StringComparison.Ordinal) == true;
 
-        // The endpoints below are those of the urls setting, and two more beside each; Kestrel would warn of both.
-        builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "");
+        // The endpoints below are what the urls setting asks for, and two more; Kestrel would warn of having both.
+        foreach (var key in new[]
+        {
+            WebHostDefaults.ServerUrlsKey, WebHostDefaults.HttpPortsKey, WebHostDefaults.HttpsPortsKey,
+        })
+        {
+            builder.Configuration[key] = "";
+        }
+
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
