@@ -1,0 +1,145 @@
+namespace Workflows.Orchestrations.Tests;
+
+public sealed class AcquireTpuOrchestrationTests
+{
+    private const double Day = 86400;
+    private readonly FakeContext _context = new();
+    private readonly Dictionary<string, Refusal?> _refusals = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _neverReady = [];
+
+    public AcquireTpuOrchestrationTests() => _context.Answer = (name, input) => (name, input) switch
+    {
+        (Stages.CreateNode, CreateNodeInput create) => new CreateNodeResult(
+            $"projects/p/locations/{create.Candidate.Zone}/nodes/n{create.Attempt}", "operation",
+            _refusals.GetValueOrDefault(create.Candidate.Zone)),
+        (Stages.ObserveNode, ObserveNodeInput observe) => new NodeObservation(
+            "READY", !_neverReady.Contains(observe.Lease.Candidate.Zone), null),
+        (Stages.ReleaseNode, ReleaseInput release) => new NodeRelease(release.NodeName, "READY", false),
+        _ => true,
+    };
+
+    [Fact]
+    public async Task Acquire_FirstZoneRefused_TakesTheNext()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("ZONE_FORBIDDEN", RefusalScope.Zone, Day);
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        Assert.Equal(3, result.NextAttempt);
+        Assert.Equal([Given.At("us-a1-a")], result.RuledOut);
+        Assert.Equal(["refused", "ready"], Ends().Select(end => end.Outcome));
+    }
+
+    [Fact]
+    public async Task Acquire_RegionRefused_AsksNoOtherZoneOfThatRegion()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("QUOTA_EXHAUSTED", RefusalScope.Region, Day);
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-a1-b", "us-a1-c", "us-b1-a"));
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        Assert.Equal(["us-a1-a", "us-b1-a"], Asked());
+    }
+
+    [Fact]
+    public async Task Acquire_ProjectRefused_StopsAtOnceWithTheFix()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("API_DISABLED", RefusalScope.Project, 0);
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Null(result.Lease);
+        Assert.Equal(new RunFailure("API_DISABLED", "API_DISABLED reason", "API_DISABLED fix"), result.Failure);
+        Assert.Equal(["us-a1-a"], Asked());
+    }
+
+    [Fact]
+    public async Task Acquire_EverythingRefusedForGood_FailsWithoutWaiting()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("ZONE_FORBIDDEN", RefusalScope.Zone, Day);
+        _refusals["us-b1-a"] = Given.Refusal("QUOTA_EXHAUSTED", RefusalScope.Zone, Day);
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal("NO_ZONE_LEFT", result.Failure?.Code);
+        Assert.Equal(2, Asked().Count);
+    }
+
+    [Fact]
+    public async Task Acquire_NoCapacityForTheWholeTime_TriesInRoundsAndGivesUp()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
+        var began = _context.CurrentUtcDateTime;
+
+        var result = await RunAsync(Given.Plan("us-a1-a"));
+
+        // Rounds at 0, 60, 180 and 420 s: the pause doubles, and the next would end after 600 s.
+        Assert.Equal("NO_CAPACITY", result.Failure?.Code);
+        Assert.Equal(4, Asked().Count);
+        Assert.Equal(420, (_context.CurrentUtcDateTime - began).TotalSeconds);
+    }
+
+    [Fact]
+    public async Task Acquire_NodeThatNeverComesUp_IsGivenBackBeforeTheNextZone()
+    {
+        _neverReady.Add("us-a1-a");
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        var release = _context.Calls.FindIndex(call => call.Name == Stages.ReleaseNode);
+        var second = _context.Calls.FindLastIndex(call => call.Name == Stages.CreateNode);
+        Assert.InRange(release, 0, second);
+        Assert.Equal("BOOT_TIMEOUT", Ends()[0].Refusal?.Code);
+    }
+
+    [Fact]
+    public async Task Acquire_AfterALoss_TriesThatZoneLast()
+    {
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"), avoid: "us-a1-a");
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+    }
+
+    [Fact]
+    public async Task Acquire_PlacesRuledOutEarlier_AreNotAsked()
+    {
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"), ruledOut: [Given.At("us-a1-a")]);
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        Assert.Equal(["us-b1-a"], Asked());
+    }
+
+    [Fact]
+    public async Task Acquire_CancelledWhileANodeBoots_GivesItBack()
+    {
+        _neverReady.Add("us-a1-a");
+        var answer = _context.Answer;
+        _context.Answer = (name, input) =>
+        {
+            if (name == Stages.CreateNode)
+            {
+                _context.Raise(RunEvents.Cancel, "enough");
+            }
+
+            return answer(name, input);
+        };
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.True(result.Cancelled);
+        Assert.Null(result.Lease);
+        Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
+        Assert.Equal(["cancelled"], Ends().Select(end => end.Outcome));
+    }
+
+    private Task<AcquireResult> RunAsync(RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
+        new AcquireTpuOrchestration().RunAsync(
+            _context, new AcquireInput(Given.Spec, plan, 1, avoid, ruledOut ?? []));
+
+    private List<string> Asked() => [.. _context.Calls.Select(call => call.Input).OfType<CreateNodeInput>()
+        .Select(input => input.Candidate.Zone)];
+
+    private List<AttemptEnd> Ends() => [.. _context.Calls.Select(call => call.Input).OfType<AttemptEnd>()];
+}
