@@ -10,6 +10,7 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     ListCommand.Create(),
     CancelCommand.Create(),
     ReportCommand.Create(),
+    TranslateCommand.Create(),
 };
 
 var parsed = root.Parse(args);

@@ -11,7 +11,7 @@ public static partial class RunRequestReader
     /// <summary>Looks and pauses for the emulator, where everything takes seconds.</summary>
     private static readonly PaceSpec RehearsalPace = new()
     {
-        PollSeconds = 0.5, SilenceSeconds = 30, BootSeconds = 60, RoundPauseSeconds = 2,
+        PollSeconds = 0.5, SilenceSeconds = 20, BootSeconds = 60, RoundPauseSeconds = 2,
     };
 
     /// <summary>Parses JSON into a request.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
 
+[assembly: InternalsVisibleTo("Workflows.Cli")]
 [assembly: InternalsVisibleTo("Workflows.Samples")]
 [assembly: InternalsVisibleTo("Workflows.TpuWorker.Tests")]

@@ -30,10 +30,12 @@ internal sealed class Prompts(BpeTokenizer tokenizer, string direction, string s
         return new TrainingExample([.. prompt, .. answer, tokenizer.EndOfTurnId], prompt.Length);
     }
 
-    public int[] Prompt(SentencePair pair)
+    public int[] Prompt(SentencePair pair) => Prompt(_toEnglish ? pair.Ko : pair.En);
+
+    public int[] Prompt(string source)
     {
         var languages = _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean;
-        var request = GemmaPrompt.BuildRequest(_style, languages, _toEnglish ? pair.Ko : pair.En);
+        var request = GemmaPrompt.BuildRequest(_style, languages, source);
         return [.. _before, .. tokenizer.EncodeText(request), .. _after];
     }
 

@@ -100,6 +100,15 @@ public sealed class RunningService : IAsyncLifetime
         return await Http.GetFromJsonAsync<JsonElement>($"/runs/{id}/report");
     }
 
+    /// <summary>Ends the worker's process behind the emulator's back.</summary>
+    public void KillWorkerOf(string id)
+    {
+        var vms = Path.Combine(Settings.StateDirectory, "emulator", "cloud.json");
+        using var cloud = JsonDocument.Parse(File.ReadAllText(vms));
+        var pid = cloud.RootElement.GetProperty($"rehearsal-{id}").GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
+        System.Diagnostics.Process.GetProcessById(pid).Kill();
+    }
+
     private string Scenario(string text)
     {
         var path = Path.Combine(Folder, $"scenario-{Guid.NewGuid():N}.json");

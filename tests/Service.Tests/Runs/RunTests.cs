@@ -51,6 +51,30 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     }
 
     [Fact]
+    public async Task Run_WhoseWorkerFallsSilentOnAHealthyNode_GoesOnElsewhere()
+    {
+        if (!Directory.Exists("/proc/self"))
+        {
+            Assert.Skip("Finding the worker's process needs /proc.");
+        }
+
+        var id = await service.StartAsync(service.Request(steps: 20_000));
+        await service.WaitAsync(id, run =>
+            run.TryGetProperty("progress", out var progress) && progress.ValueKind == JsonValueKind.Object);
+
+        // The cloud still says READY: only the silence tells.
+        service.KillWorkerOf(id);
+        await service.WaitAsync(id, run => run.GetProperty("recoveries").GetInt32() == 1);
+        using var cancel = await service.Http.PostAsync($"/runs/{id}/cancel", null);
+        var report = await service.ReportAsync(id);
+
+        var recovery = Assert.Single(report.GetProperty("recoveries").EnumerateArray());
+        Assert.Equal("WORKER_SILENT", Text(recovery, "cause"));
+        Assert.All(report.GetProperty("teardown").EnumerateArray(),
+            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
+    }
+
+    [Fact]
     public async Task Run_ProjectWithoutTheApi_StopsAtOnceWithTheFix()
     {
         var report = await service.ReportAsync(await service.StartAsync(service.Request("""{"apiDisabled": true}""")));
