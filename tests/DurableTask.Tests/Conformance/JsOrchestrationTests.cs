@@ -40,6 +40,9 @@ public sealed class JsOrchestrationTests : JsTest
     public Task FalsyValues_StayWhatTheyAre() => RunAsync("falsy.js");
 
     [Fact]
+    public Task Rewind_RunsAgainOnlyWhatFailed() => RunAsync("rewind.js");
+
+    [Fact]
     public async Task Restart_WhileTheWorkerIsConnected_LosesNothing()
     {
         await using JsScript script = await JsScript.StartAsync("restart.js", Sidecar.Address);

@@ -38,7 +38,7 @@ public sealed class ProtocolTests : EndToEndTest
         ExecutionStartedEvent started = request.NewEvents[1].ExecutionStarted;
         Assert.Equal("one", started.OrchestrationInstance.InstanceId);
         Assert.Equal(request.ExecutionId, started.OrchestrationInstance.ExecutionId);
-        Assert.Null(request.EntityParameters);
+        Assert.Equal(0, request.EntityParameters.EntityMessageReorderWindow.Nanos);
     }
 
     [Fact]
@@ -196,26 +196,6 @@ public sealed class ProtocolTests : EndToEndTest
 
         Assert.False(here.Exists);
         Assert.True(there.Exists);
-    }
-
-    [Fact]
-    public async Task Entities_AreRefusedClearly()
-    {
-        using var worker = Connect();
-        await StartAsync("one");
-        await CompleteAsync(await NextAsync(worker), new OrchestratorAction
-        {
-            SendEvent = new() { Instance = new() { InstanceId = "@counter@a" }, Name = "op" },
-        });
-
-        GetInstanceResponse state = await Engine.WaitForInstanceCompletionAsync(
-            new() { InstanceId = "one" }, cancellationToken: Soon);
-        RpcException signal = await Assert.ThrowsAsync<RpcException>(
-            async () => await Engine.SignalEntityAsync(new() { InstanceId = "@counter@a" }, cancellationToken: Soon));
-
-        Assert.Equal(OrchestrationStatus.Failed, state.OrchestrationState.OrchestrationStatus);
-        Assert.Contains("entities", state.OrchestrationState.FailureDetails.ErrorMessage, StringComparison.Ordinal);
-        Assert.Equal(StatusCode.Unimplemented, signal.StatusCode);
     }
 
     private static OrchestratorAction Schedule(int id) => new()
