@@ -67,7 +67,10 @@ public sealed class EntityEpisodeTests
                     EntityLockRequested = new() { CriticalSectionId = Id, LockSet = { "@a@b" } },
                 },
             },
-            new OrchestratorAction { CompleteOrchestration = new() { OrchestrationStatus = OrchestrationStatus.Completed } });
+            new OrchestratorAction
+            {
+                CompleteOrchestration = new() { OrchestrationStatus = OrchestrationStatus.Completed },
+            });
 
         Assert.Empty(outcome.Commands);
     }
@@ -76,7 +79,7 @@ public sealed class EntityEpisodeTests
     public void Decide_ClassicCall_IsRead()
     {
         (InstanceState state, EpisodeOutcome outcome) = Run(Classic(
-            "op", $$"""{"op":"get","id":"{{Id}}","input":"\"x\"","parent":"self","parentExecution":"e","unknown":[]}"""));
+            "op", $$"""{"op":"get","id":"{{Id}}","input":"\"x\"","parent":"other","parentExecution":"e","more":[]}"""));
 
         var send = Assert.IsType<Command.SendToEntity>(Assert.Single(outcome.Commands));
         Assert.Equal("@counter@a", send.EntityId);

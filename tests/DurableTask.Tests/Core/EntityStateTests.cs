@@ -46,7 +46,7 @@ public sealed class EntityStateTests
 
         Assert.Equal(["1"], Names(state.NextBatch(100, 1000)));
         Assert.Null(state.LockAtHead());
-        state.Remove(state.Queue[0]);
+        state.Remove(state.Queue.First());
         Assert.Empty(state.NextBatch(100, 1000));
         Assert.NotNull(state.LockAtHead());
     }
@@ -84,7 +84,7 @@ public sealed class EntityStateTests
 
         Assert.False(state.IsEmpty);
         Assert.Empty(state.NextBatch(100, 1000));
-        state.Remove(state.Scheduled[0]);
+        state.Remove(state.Scheduled.First());
         Assert.True(state.IsEmpty);
     }
 

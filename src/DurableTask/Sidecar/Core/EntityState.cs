@@ -14,8 +14,9 @@ internal sealed record QueuedMessage(long Sequence, EntityMessage Message)
 /// </summary>
 internal sealed class EntityState
 {
-    private readonly List<QueuedMessage> _queue = [];
-    private readonly List<QueuedMessage> _scheduled = [];
+    private readonly SortedDictionary<long, QueuedMessage> _queue = [];
+    private readonly SortedDictionary<long, QueuedMessage> _scheduled = [];
+    private int _fronts;
 
     public string? State { get; set; }
 
@@ -26,24 +27,40 @@ internal sealed class EntityState
     /// <summary>Whether a worker has a batch of this entity's operations.</summary>
     public bool IsRunning { get; set; }
 
-    public IReadOnlyList<QueuedMessage> Queue => _queue;
+    public IReadOnlyCollection<QueuedMessage> Queue => _queue.Values;
 
-    public IReadOnlyList<QueuedMessage> Scheduled => _scheduled;
+    public IReadOnlyCollection<QueuedMessage> Scheduled => _scheduled.Values;
 
     /// <summary>Whether nothing is left to remember.</summary>
     public bool IsEmpty =>
         State is null && Holder is null && !IsRunning && _queue.Count == 0 && _scheduled.Count == 0;
 
     /// <summary>Adds an item behind all others, or to those that wait for their time.</summary>
-    public void Add(QueuedMessage item) => (item.Message.Due is null ? _queue : _scheduled).Add(item);
+    public void Add(QueuedMessage item)
+    {
+        if (item.Message.Due is not null)
+        {
+            _scheduled.Add(item.Sequence, item);
+            return;
+        }
+
+        _queue.Add(item.Sequence, item);
+        _fronts += item.Message.Front ? 1 : 0;
+    }
 
     public void Remove(QueuedMessage item)
     {
-        if (!_queue.Remove(item))
+        if (_queue.Remove(item.Sequence))
         {
-            _scheduled.Remove(item);
+            _fronts -= item.Message.Front ? 1 : 0;
+        }
+        else
+        {
+            _scheduled.Remove(item.Sequence);
         }
     }
+
+    public bool IsScheduled(QueuedMessage item) => _scheduled.ContainsKey(item.Sequence);
 
     public bool IsHeldBy(string instanceId, string executionId) =>
         Holder is not null && Holder.InstanceId == instanceId && Holder.ExecutionId == executionId;
@@ -52,14 +69,14 @@ internal sealed class EntityState
     public IReadOnlyList<QueuedMessage> NextBatch(int mostItems, int mostBytes)
     {
         var batch = new List<QueuedMessage>();
-        if (IsRunning)
+        bool frontOnly = Holder is not null || _fronts > 0;
+        if (IsRunning || (frontOnly && _fronts == 0))
         {
             return batch;
         }
 
-        bool frontOnly = Holder is not null || _queue.Exists(item => item.Message.Front);
         int bytes = 0;
-        foreach (QueuedMessage item in _queue)
+        foreach (QueuedMessage item in _queue.Values)
         {
             if (frontOnly && !item.Message.Front)
             {
@@ -78,15 +95,15 @@ internal sealed class EntityState
         return batch;
     }
 
-    /// <summary>The request for a lock that is this entity's to grant now; others of its set may not be ready.</summary>
+    /// <summary>The request for a lock that this entity could grant now; others of its set may not be
+    /// ready.</summary>
     public QueuedMessage? LockAtHead() =>
-        !IsRunning && Holder is null && _queue.Count > 0 && _queue[0].IsLock
-        && !_queue.Exists(item => item.Message.Front)
-            ? _queue[0]
+        !IsRunning && Holder is null && _fronts == 0 && _queue.Values.FirstOrDefault() is { IsLock: true } head
+            ? head
             : null;
 
     public QueuedMessage? WaitingLock(string instanceId, string executionId, string? sectionId) =>
-        _queue.Find(item => item.IsLock
+        _queue.Values.FirstOrDefault(item => item.IsLock
             && item.Message.Caller.InstanceId == instanceId
             && item.Message.Caller.ExecutionId == executionId
             && (sectionId is null || IsSame(item.Message.Caller.SectionId, sectionId)));

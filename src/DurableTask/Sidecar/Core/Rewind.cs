@@ -14,7 +14,8 @@ internal enum ChildFate
     StartedAgain,
 }
 
-/// <summary>Takes a failed orchestration back to before its failures. What succeeded is kept and not run again.</summary>
+/// <summary>Takes a failed orchestration back to before its failures. What succeeded is kept, not run
+/// again.</summary>
 internal static class Rewind
 {
     /// <summary>Children whose result is missing or a failure, by task id.</summary>

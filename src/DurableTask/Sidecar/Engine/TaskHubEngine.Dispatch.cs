@@ -154,7 +154,8 @@ internal sealed partial class TaskHubEngine
         bool isParked = slot.State.Parked is not null;
         if (item.TaskId is { } taskId)
         {
-            if (!slot.IsGone && !isParked && slot.State.ExecutionId == item.ExecutionId && !slot.Activities.ContainsKey(taskId)
+            if (!slot.IsGone && !isParked && slot.State.ExecutionId == item.ExecutionId
+                && !slot.Activities.ContainsKey(taskId)
                 && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
             {
                 HandOutActivity(item, scheduled, session);
@@ -207,7 +208,7 @@ internal sealed partial class TaskHubEngine
             InstanceId = state.Id,
             ExecutionId = state.ExecutionId,
             OrchestrationTraceContext = state.Trace,
-            // Without it stock orchestrators refuse to use entities; zero says that nothing comes twice or out of order.
+            // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
             EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
         if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
@@ -316,7 +317,8 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
-        string what = work.TaskId is { } taskId && state.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled)
+        string what = work.TaskId is { } taskId
+            && state.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled)
             ? $"Activity '{scheduled.TaskScheduled.Name}' (#{taskId})"
             : $"The orchestrator '{state.Started.Name}'";
         string reason = $"{what} was handed to workers {work.Attempt} times without a result. "

@@ -130,7 +130,7 @@ internal sealed partial class TaskHubEngine
         {
             At(due.ToDateTimeOffset(), () =>
             {
-                if (!slot.IsGone && slot.State.Scheduled.Contains(item))
+                if (!slot.IsGone && slot.State.IsScheduled(item))
                 {
                     Drop(slot, item);
                     EntityMessage message = item.Message.Clone();

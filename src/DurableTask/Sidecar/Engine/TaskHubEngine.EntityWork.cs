@@ -209,7 +209,7 @@ internal sealed partial class TaskHubEngine
         Reply(slot.Hub, message, EntityAnswers.Failed(message, failure, Now()));
     }
 
-    /// <summary>Leaves the operations where they are, at the front: at first at once, then after growing delay.</summary>
+    /// <summary>Leaves the operations at the front of the queue: for now, then for a growing delay.</summary>
     private void TakeBack(EntityWork work, bool atOnce = true)
     {
         EntitySlot slot = work.Slot;
