@@ -23,6 +23,8 @@ public static class TaskHubSidecarExtensions
             .Validate(options => options.DefaultConcurrency > 0, "DefaultConcurrency must be positive.")
             .Validate(options => options.EpisodeLease > TimeSpan.Zero, "EpisodeLease must be positive.")
             .Validate(options => options.HealthPingInterval > TimeSpan.Zero, "HealthPingInterval must be positive.")
+            .Validate(options => options.MaxDispatches > 0, "MaxDispatches must be positive.")
+            .Validate(options => !(options.Retention <= TimeSpan.Zero), "Retention must be positive.")
             .ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<TaskHubHost>();

@@ -26,4 +26,13 @@ public sealed class TaskHubSidecarOptions
     /// <summary>The largest single input, result or event.</summary>
     /// <value>Bytes; default: 3,900,000, which fits the 4 MB message limit of stock workers.</value>
     public int MaxPayloadBytes { get; set; } = 3_900_000;
+
+    /// <summary>How often in a row a work item is handed out without a result before it is parked.</summary>
+    /// <value>Default: 20. A parked orchestration is suspended, with the reason as its failure, until it is resumed;
+    /// its count starts anew when the engine does.</value>
+    public int MaxDispatches { get; set; } = 20;
+
+    /// <summary>How long ended orchestrations are kept before they are purged.</summary>
+    /// <value>Default: null, for ever.</value>
+    public TimeSpan? Retention { get; set; }
 }

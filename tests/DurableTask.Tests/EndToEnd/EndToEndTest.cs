@@ -7,13 +7,17 @@ namespace Workflows.DurableTask.Tests.EndToEnd;
 /// <summary>A sidecar for one test, with a deadline for all of its calls.</summary>
 public abstract class EndToEndTest : IAsyncLifetime
 {
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(25));
+    private readonly CancellationTokenSource _deadline = new();
 
     protected CancellationToken Soon => _deadline.Token;
 
     protected SidecarHost Sidecar { get; private set; } = null!;
 
-    public virtual async ValueTask InitializeAsync() => Sidecar = await SidecarHost.StartAsync();
+    public virtual async ValueTask InitializeAsync()
+    {
+        Sidecar = await StartSidecarAsync();
+        _deadline.CancelAfter(TimeSpan.FromSeconds(25));
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -21,6 +25,8 @@ public abstract class EndToEndTest : IAsyncLifetime
         _deadline.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    protected virtual Task<SidecarHost> StartSidecarAsync() => SidecarHost.StartAsync();
 
     protected async Task<OrchestrationMetadata> RunAsync(
         Action<DurableTaskRegistry> tasks, TaskName name, object? input = null)

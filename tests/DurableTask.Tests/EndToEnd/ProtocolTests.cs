@@ -1,24 +1,12 @@
 using Grpc.Core;
-using Grpc.Net.Client;
 using Workflows.DurableTask.Protocol;
 using EventCase = Workflows.DurableTask.Protocol.HistoryEvent.EventTypeOneofCase;
-using Service = Workflows.DurableTask.Protocol.TaskHubSidecarService.TaskHubSidecarServiceClient;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 
 /// <summary>What the sidecar sends and accepts, seen by a worker that is written out by hand.</summary>
-public sealed class ProtocolTests : EndToEndTest
+public sealed class ProtocolTests : HandWorkerTest
 {
-    private GrpcChannel _channel = null!;
-
-    private Service Engine => new(_channel);
-
-    public override async ValueTask InitializeAsync()
-    {
-        await base.InitializeAsync();
-        _channel = GrpcChannel.ForAddress(Sidecar.Address);
-    }
-
     [Fact]
     public async Task FirstEpisode_HasTheStartFirstWithIdsAndTimes()
     {
@@ -38,7 +26,7 @@ public sealed class ProtocolTests : EndToEndTest
         ExecutionStartedEvent started = request.NewEvents[1].ExecutionStarted;
         Assert.Equal("one", started.OrchestrationInstance.InstanceId);
         Assert.Equal(request.ExecutionId, started.OrchestrationInstance.ExecutionId);
-        Assert.Null(request.EntityParameters);
+        Assert.Equal(0, request.EntityParameters.EntityMessageReorderWindow.Nanos);
     }
 
     [Fact]
@@ -197,72 +185,4 @@ public sealed class ProtocolTests : EndToEndTest
         Assert.False(here.Exists);
         Assert.True(there.Exists);
     }
-
-    [Fact]
-    public async Task Entities_AreRefusedClearly()
-    {
-        using var worker = Connect();
-        await StartAsync("one");
-        await CompleteAsync(await NextAsync(worker), new OrchestratorAction
-        {
-            SendEvent = new() { Instance = new() { InstanceId = "@counter@a" }, Name = "op" },
-        });
-
-        GetInstanceResponse state = await Engine.WaitForInstanceCompletionAsync(
-            new() { InstanceId = "one" }, cancellationToken: Soon);
-        RpcException signal = await Assert.ThrowsAsync<RpcException>(
-            async () => await Engine.SignalEntityAsync(new() { InstanceId = "@counter@a" }, cancellationToken: Soon));
-
-        Assert.Equal(OrchestrationStatus.Failed, state.OrchestrationState.OrchestrationStatus);
-        Assert.Contains("entities", state.OrchestrationState.FailureDetails.ErrorMessage, StringComparison.Ordinal);
-        Assert.Equal(StatusCode.Unimplemented, signal.StatusCode);
-    }
-
-    private static OrchestratorAction Schedule(int id) => new()
-    {
-        Id = id,
-        ScheduleTask = new() { Name = "work", Input = "[1]" },
-    };
-
-    private static OrchestratorAction Finish(int id) => new()
-    {
-        Id = id,
-        CompleteOrchestration = new() { OrchestrationStatus = OrchestrationStatus.Completed },
-    };
-
-    private AsyncServerStreamingCall<WorkItem> Connect(Action<GetWorkItemsRequest>? configure = null)
-    {
-        var request = new GetWorkItemsRequest();
-        configure?.Invoke(request);
-        return Engine.GetWorkItems(request, cancellationToken: Soon);
-    }
-
-    private async Task StartAsync(string id) =>
-        await Engine.StartInstanceAsync(new() { InstanceId = id, Name = "test" }, cancellationToken: Soon);
-
-    private async Task<WorkItem> NextAsync(AsyncServerStreamingCall<WorkItem> worker)
-    {
-        Assert.True(await worker.ResponseStream.MoveNext(Soon));
-        return worker.ResponseStream.Current;
-    }
-
-    private async Task CompleteAsync(WorkItem item, params OrchestratorAction[] actions) =>
-        await Engine.CompleteOrchestratorTaskAsync(
-            new()
-            {
-                InstanceId = item.OrchestratorRequest.InstanceId,
-                CompletionToken = item.CompletionToken,
-                Actions = { actions },
-            },
-            cancellationToken: Soon);
-
-    private async Task CompleteActivityAsync(WorkItem item) => await Engine.CompleteActivityTaskAsync(
-        new()
-        {
-            InstanceId = item.ActivityRequest.OrchestrationInstance.InstanceId,
-            TaskId = item.ActivityRequest.TaskId,
-            CompletionToken = item.CompletionToken,
-            Result = "1",
-        },
-        cancellationToken: Soon);
 }

@@ -20,10 +20,13 @@ public sealed class SidecarHost : IAsyncDisposable
     private readonly List<IHost> _workers = [];
     private readonly List<ServiceProvider> _clients = [];
     private readonly bool _ownsFolder;
+    private readonly Action<TaskHubSidecarOptions>? _configure;
     private WebApplication _app;
 
-    private SidecarHost(WebApplication app, string folder, bool ownsFolder)
+    private SidecarHost(
+        WebApplication app, string folder, bool ownsFolder, Action<TaskHubSidecarOptions>? configure)
     {
+        _configure = configure;
         _app = app;
         Folder = folder;
         _ownsFolder = ownsFolder;
@@ -52,7 +55,7 @@ public sealed class SidecarHost : IAsyncDisposable
         WebApplication app = builder.Build();
         app.MapTaskHubSidecar();
         await app.StartAsync();
-        return new SidecarHost(app, folder, owns);
+        return new SidecarHost(app, folder, owns, configure);
     }
 
     public async Task<DurableTaskClient> WithWorkerAsync(Action<DurableTaskRegistry> tasks)
@@ -107,7 +110,7 @@ public sealed class SidecarHost : IAsyncDisposable
         int port = new Uri(Address).Port;
         await _app.StopAsync();
         await _app.DisposeAsync();
-        SidecarHost next = await StartAsync(Folder, port);
+        SidecarHost next = await StartAsync(Folder, port, _configure);
         _app = next._app;
     }
 

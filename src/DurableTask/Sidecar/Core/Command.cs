@@ -16,4 +16,13 @@ internal abstract record Command
 
     /// <summary>Terminate a child and, with it, its children.</summary>
     public sealed record TerminateChild(string InstanceId, string? Reason) : Command;
+
+    /// <summary>Queue an operation of an entity.</summary>
+    public sealed record SendToEntity(string EntityId, EntityMessage Message) : Command;
+
+    /// <summary>Queue a request for the locks of all entities of its set.</summary>
+    public sealed record LockEntities(EntityMessage Request) : Command;
+
+    /// <summary>Release an entity's lock, or give up waiting for it.</summary>
+    public sealed record UnlockEntity(string EntityId, string SectionId) : Command;
 }

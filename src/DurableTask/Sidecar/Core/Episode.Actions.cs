@@ -21,7 +21,10 @@ internal sealed partial class Episode
                 AddChild(action, end);
                 break;
             case ActionCase.SendEvent:
-                AddEvent(action);
+                AddEvent(action, end);
+                break;
+            case ActionCase.SendEntityMessage:
+                AddEntityMessage(action, end);
                 break;
             case ActionCase.TerminateOrchestration:
                 TerminateOrchestrationAction terminate = action.TerminateOrchestration;
@@ -96,7 +99,7 @@ internal sealed partial class Episode
         _commands.Add(new Command.StartChild(action.Id, id, started));
     }
 
-    private void AddEvent(OrchestratorAction action)
+    private void AddEvent(OrchestratorAction action, OrchestrationStatus? end)
     {
         SendEventAction send = action.SendEvent;
         string target = send.Instance?.InstanceId ?? string.Empty;
@@ -105,7 +108,11 @@ internal sealed partial class Episode
             EventSent = new() { InstanceId = target, Name = send.Name, Input = send.Data },
         });
         HistoryEvent message = Messages.Raised(send.Name, send.Data, _now);
-        if (target == _state.Id)
+        if (EntityId.IsEntity(target))
+        {
+            AddCommand(ClassicEntityMessage.Parse(target, send, _state.Id, _state.ExecutionId), end);
+        }
+        else if (target == _state.Id)
         {
             _toSelf.Add(message);
         }
@@ -122,17 +129,13 @@ internal sealed partial class Episode
         _events.Add(item);
     }
 
-    // Dropping a message to an entity would leave its sender waiting for ever, so the sender fails at once.
     private OrchestratorAction? UnsupportedAction()
     {
         foreach (OrchestratorAction action in _report.Actions)
         {
-            bool isEntity = action.OrchestratorActionTypeCase == ActionCase.SendEntityMessage
-                || action.SendEvent?.Instance?.InstanceId.StartsWith('@') == true;
-            if (isEntity || action.OrchestratorActionTypeCase == ActionCase.RewindOrchestration)
+            if (action.OrchestratorActionTypeCase == ActionCase.RewindOrchestration)
             {
-                string what = isEntity ? "durable entities" : "rewinding from within an orchestration";
-                string message = $"Orchestration '{_state.Id}' uses {what}, which this engine does not support.";
+                string message = $"Orchestration '{_state.Id}' rewinds itself, which this engine does not support.";
                 return new OrchestratorAction
                 {
                     Id = action.Id,

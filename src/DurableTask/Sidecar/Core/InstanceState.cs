@@ -52,6 +52,15 @@ internal sealed class InstanceState(string hub, string id)
 
     public Dictionary<int, string> OpenChildren { get; } = [];
 
+    /// <summary>Why no work of this instance is handed out; null when it is.</summary>
+    public ParkedRecord? Parked { get; private set; }
+
+    /// <summary>Whether the history began as that of an earlier execution.</summary>
+    public bool IsRewound { get; private set; }
+
+    /// <summary>The status as clients see it.</summary>
+    public OrchestrationStatus VisibleStatus => Parked is null ? Status : OrchestrationStatus.Suspended;
+
     public bool IsTerminal => Status is OrchestrationStatus.Completed or OrchestrationStatus.Failed
         or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled;
 
@@ -71,6 +80,14 @@ internal sealed class InstanceState(string hub, string id)
             case LogRecord.KindOneofCase.Episode:
                 Advance(record.Episode);
                 break;
+            case LogRecord.KindOneofCase.Parked:
+                Parked = record.Parked;
+                Updated = record.Parked.At;
+                break;
+            case LogRecord.KindOneofCase.Unparked:
+                Parked = null;
+                Updated = record.Unparked;
+                break;
         }
     }
 
@@ -82,13 +99,13 @@ internal sealed class InstanceState(string hub, string id)
             InstanceId = Id,
             Name = Started.Name,
             Version = Started.Version,
-            OrchestrationStatus = Status,
+            OrchestrationStatus = VisibleStatus,
             ScheduledStartTimestamp = StartAt,
             CreatedTimestamp = Created,
             LastUpdatedTimestamp = Updated,
             CompletedTimestamp = Completed,
             ExecutionId = ExecutionId,
-            FailureDetails = Failure,
+            FailureDetails = Parked is null ? Failure : Messages.Failure(Messages.PoisonError, Parked.Reason),
             ParentInstanceId = Started.ParentInstance?.OrchestrationInstance?.InstanceId,
         };
         state.Tags.Add(Started.Tags);
@@ -113,6 +130,8 @@ internal sealed class InstanceState(string hub, string id)
         Output = null;
         Failure = null;
         Completed = null;
+        Parked = null;
+        IsRewound = created.History.Count > 0;
         Status = created.HasRun ? OrchestrationStatus.Running : OrchestrationStatus.Pending;
         History.Clear();
         HistoryBytes = 0;
@@ -186,6 +205,7 @@ internal sealed class InstanceState(string hub, string id)
         Output = completed.Result;
         Failure = completed.FailureDetails;
         Completed = at;
+        Parked = null;
         Inbox.Clear();
         OpenActivities.Clear();
         OpenTimers.Clear();

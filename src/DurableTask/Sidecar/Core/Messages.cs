@@ -7,7 +7,10 @@ namespace Workflows.DurableTask.Sidecar.Core;
 /// more.</summary>
 internal static class Messages
 {
-    private const string FireAndForgetTag = "FireAndForget";
+    public const string FireAndForgetTag = "FireAndForget";
+
+    /// <summary>The type of the failure that a work item is given up with.</summary>
+    public const string PoisonError = "PoisonWorkItem";
 
     public static bool IsFireAndForget(IDictionary<string, string> tags) => tags.ContainsKey(FireAndForgetTag);
 

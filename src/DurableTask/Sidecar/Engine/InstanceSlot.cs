@@ -27,6 +27,9 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
     /// <summary>How often in a row an episode was handed out without a result.</summary>
     public int FailedEpisodes { get; set; }
 
+    /// <summary>Entities whose locks this execution holds or waits for.</summary>
+    public HashSet<string> Locks { get; } = [];
+
     public List<Waiter> Waiters { get; } = [];
 }
 

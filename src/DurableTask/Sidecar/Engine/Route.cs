@@ -1,17 +1,30 @@
 namespace Workflows.DurableTask.Sidecar.Engine;
 
+internal enum WorkKind
+{
+    Episode,
+    Activity,
+    Entity,
+}
+
 /// <summary>Work of one kind, name and version, waiting for a worker that takes it; first come, first served.</summary>
-internal sealed class Route(string hub, bool isActivity, string name, string version)
+internal sealed class Route(string hub, WorkKind kind, string name, string version)
 {
     public string Hub { get; } = hub;
 
-    public bool IsActivity { get; } = isActivity;
+    public WorkKind Kind { get; } = kind;
 
     public string Name { get; } = name;
 
     public string Version { get; } = version;
 
+    /// <summary>Waiting episodes or activities; empty for entities.</summary>
     public Queue<ReadyItem> Items { get; } = new();
+
+    /// <summary>Waiting entities; empty for the other kinds.</summary>
+    public Queue<EntitySlot> Entities { get; } = new();
+
+    public bool HasItems => Items.Count + Entities.Count > 0;
 
     /// <summary>Whether the route is among those with waiting items.</summary>
     public bool IsActive { get; set; }

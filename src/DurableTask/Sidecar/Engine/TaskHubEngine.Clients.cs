@@ -10,7 +10,7 @@ internal sealed partial class TaskHubEngine
     public Task<string> StartAsync(string hub, CreateInstanceRequest request) => AskAsync<string>(answer =>
     {
         string id = request.InstanceId.Length > 0 ? request.InstanceId : Guid.NewGuid().ToString("N");
-        if (id.StartsWith('@'))
+        if (EntityId.IsEntity(id))
         {
             throw Refuse(StatusCode.InvalidArgument, $"'{id}' cannot be an orchestration id: '@' marks entities.");
         }
@@ -110,6 +110,16 @@ internal sealed partial class TaskHubEngine
 
     public Task<bool> ResumeAsync(string hub, ResumeRequest request) => AskAsync<bool>(answer =>
     {
+        if (FindRunning(hub, request.InstanceId) is { State.Parked: not null } parked)
+        {
+            Unpark(parked);
+            if (parked.State.Status != OrchestrationStatus.Suspended)
+            {
+                Answer(answer, true);
+                return;
+            }
+        }
+
         Deliver(hub, request.InstanceId, new HistoryEvent
         {
             EventId = -1,

@@ -20,7 +20,6 @@ internal sealed partial class TaskHubEngine
                 return;
             }
 
-            End(work);
             EpisodeOutcome outcome;
             try
             {
@@ -30,10 +29,11 @@ internal sealed partial class TaskHubEngine
             {
                 // Nothing is changed yet. A report that cannot be applied is refused; the episode is offered again.
                 Log.ResultRefused(_logger, error, work.Slot.State.Id);
-                TakeBackLater(work);
+                TakeBack(work, atOnce: false);
                 throw Refuse(StatusCode.FailedPrecondition, $"The result cannot be applied: {error.Message}");
             }
 
+            End(work);
             Apply(work.Slot, outcome);
             Answer(answer, new());
         });
@@ -80,7 +80,7 @@ internal sealed partial class TaskHubEngine
         if (isKnown)
         {
             // An abandoned item was refused for a reason, so another worker, or a later time, is needed.
-            TakeBackLater(work!);
+            TakeBack(work!, atOnce: false);
         }
 
         answer.TrySetResult(isKnown);
@@ -114,27 +114,6 @@ internal sealed partial class TaskHubEngine
             actions,
             last.CustomStatus,
             work.Parts.Count > 0 ? work.Parts[0].OrchestrationTraceContext : last.OrchestrationTraceContext);
-    }
-
-    private void TakeBackLater(Work work)
-    {
-        if (_handedOut.ContainsKey(work.Token))
-        {
-            bool isStale = work.IsStale;
-            End(work);
-            if (isStale)
-            {
-                return;
-            }
-        }
-
-        TimeSpan delay = TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * Math.Pow(2, Math.Min(work.Attempt, 16))));
-        if (work.Attempt > QuickAttempts)
-        {
-            Log.ItemReturned(_logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
-        }
-
-        At(_time.GetUtcNow() + delay, () => Requeue(work));
     }
 
     private void FailActivity(InstanceSlot slot, int taskId, string reason) => Deliver(

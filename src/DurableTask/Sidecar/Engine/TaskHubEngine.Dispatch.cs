@@ -11,7 +11,7 @@ internal sealed partial class TaskHubEngine
     private const int InboxBytesInEpisode = 1024 * 1024;
     private const int QuickAttempts = 3;
 
-    private readonly Dictionary<(string Hub, bool IsActivity, string Name, string Version), Route> _routes = [];
+    private readonly Dictionary<(string Hub, WorkKind Kind, string Name, string Version), Route> _routes = [];
     private readonly Queue<Route> _active = new();
     private readonly List<WorkerSession> _sessions = [];
     private readonly Dictionary<string, Work> _handedOut = [];
@@ -37,8 +37,13 @@ internal sealed partial class TaskHubEngine
         }
 
         session.Items.Writer.TryComplete();
-        Log.WorkerGone(_logger, _sessionCount, session.Outstanding.Count);
+        Log.WorkerGone(_logger, _sessionCount, session.Outstanding.Count + session.OutstandingEntities.Count);
         foreach (Work work in session.Outstanding.ToList())
+        {
+            TakeBack(work);
+        }
+
+        foreach (EntityWork work in session.OutstandingEntities.ToList())
         {
             TakeBack(work);
         }
@@ -47,7 +52,8 @@ internal sealed partial class TaskHubEngine
     private void QueueEpisode(InstanceSlot slot, int attempt)
     {
         InstanceState state = slot.State;
-        if (slot.IsQueued || slot.IsGone || slot.Episode is not null || state.IsTerminal || state.Inbox.Count == 0)
+        if (slot.IsQueued || slot.IsGone || slot.Episode is not null || state.IsTerminal || state.Inbox.Count == 0
+            || state.Parked is not null)
         {
             return;
         }
@@ -59,30 +65,36 @@ internal sealed partial class TaskHubEngine
         }
 
         slot.IsQueued = true;
-        Enqueue(
-            state.Hub, false, state.Started.Name, state.Started.Version,
-            new ReadyItem(slot, state.ExecutionId, null, attempt));
+        Route route = FindRoute(state.Hub, WorkKind.Episode, state.Started.Name, state.Started.Version);
+        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempt));
+        Activate(route);
     }
 
     private void QueueActivity(InstanceSlot slot, int taskId, int attempt)
     {
-        if (slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
+        if (slot.State.Parked is null
+            && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
         {
-            Enqueue(
-                slot.State.Hub, true, scheduled.TaskScheduled.Name, scheduled.TaskScheduled.Version,
-                new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt));
+            Route route = FindRoute(
+                slot.State.Hub, WorkKind.Activity, scheduled.TaskScheduled.Name, scheduled.TaskScheduled.Version);
+            route.Items.Enqueue(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt));
+            Activate(route);
         }
     }
 
-    private void Enqueue(string hub, bool isActivity, string name, string? version, ReadyItem item)
+    private Route FindRoute(string hub, WorkKind kind, string name, string? version)
     {
-        var key = (hub, isActivity, name, version ?? string.Empty);
+        var key = (hub, kind, name, version ?? string.Empty);
         if (!_routes.TryGetValue(key, out Route? route))
         {
-            _routes[key] = route = new Route(hub, isActivity, name, version ?? string.Empty);
+            _routes[key] = route = new Route(hub, kind, name, version ?? string.Empty);
         }
 
-        route.Items.Enqueue(item);
+        return route;
+    }
+
+    private void Activate(Route route)
+    {
         if (!route.IsActive)
         {
             route.IsActive = true;
@@ -105,8 +117,16 @@ internal sealed partial class TaskHubEngine
             }
 
             idle = 0;
-            HandOut(route.Items.Dequeue(), session);
-            route.IsActive = route.Items.Count > 0;
+            if (route.Kind == WorkKind.Entity)
+            {
+                HandOut(route.Entities.Dequeue(), session);
+            }
+            else
+            {
+                HandOut(route.Items.Dequeue(), session);
+            }
+
+            route.IsActive = route.HasItems;
             if (route.IsActive)
             {
                 _active.Enqueue(route);
@@ -131,9 +151,11 @@ internal sealed partial class TaskHubEngine
     private void HandOut(ReadyItem item, WorkerSession session)
     {
         InstanceSlot slot = item.Slot;
+        bool isParked = slot.State.Parked is not null;
         if (item.TaskId is { } taskId)
         {
-            if (!slot.IsGone && slot.State.ExecutionId == item.ExecutionId && !slot.Activities.ContainsKey(taskId)
+            if (!slot.IsGone && !isParked && slot.State.ExecutionId == item.ExecutionId
+                && !slot.Activities.ContainsKey(taskId)
                 && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
             {
                 HandOutActivity(item, scheduled, session);
@@ -143,7 +165,7 @@ internal sealed partial class TaskHubEngine
         }
 
         slot.IsQueued = false;
-        if (!slot.IsGone && slot.Episode is null && !slot.State.IsTerminal && slot.State.Inbox.Count > 0)
+        if (!slot.IsGone && !isParked && slot.Episode is null && !slot.State.IsTerminal && slot.State.Inbox.Count > 0)
         {
             HandOutEpisode(item, session);
         }
@@ -186,6 +208,8 @@ internal sealed partial class TaskHubEngine
             InstanceId = state.Id,
             ExecutionId = state.ExecutionId,
             OrchestrationTraceContext = state.Trace,
+            // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
+            EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
         if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
         {
@@ -256,8 +280,9 @@ internal sealed partial class TaskHubEngine
         }
     }
 
-    /// <summary>Puts an item back without a result: at first at once, then with growing delay.</summary>
-    private void TakeBack(Work work)
+    /// <summary>Puts an item back without a result: at first at once, then with growing delay, and not at all when
+    /// it came back too often.</summary>
+    private void TakeBack(Work work, bool atOnce = true)
     {
         bool isWanted = !work.IsStale;
         End(work);
@@ -266,16 +291,57 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
-        if (work.Attempt <= QuickAttempts)
+        if (work.Attempt >= _options.MaxDispatches)
+        {
+            Park(work);
+            return;
+        }
+
+        if (atOnce && work.Attempt <= QuickAttempts)
         {
             Requeue(work);
             return;
         }
 
-        TimeSpan delay = TimeSpan.FromMilliseconds(
-            Math.Min(30_000, 100 * Math.Pow(2, Math.Min(work.Attempt - QuickAttempts, 16))));
+        TimeSpan delay = RetryDelay(work.Attempt);
         Log.ItemReturned(_logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
         At(_time.GetUtcNow() + delay, () => Requeue(work));
+    }
+
+    // Suspended, with a reason that clients see: lists of suspended instances show it, and resuming takes it up again.
+    private void Park(Work work)
+    {
+        InstanceState state = work.Slot.State;
+        if (state.Parked is not null || state.IsTerminal || work.ExecutionId != state.ExecutionId)
+        {
+            return;
+        }
+
+        string what = work.TaskId is { } taskId
+            && state.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled)
+            ? $"Activity '{scheduled.TaskScheduled.Name}' (#{taskId})"
+            : $"The orchestrator '{state.Started.Name}'";
+        string reason = $"{what} was handed to workers {work.Attempt} times without a result. "
+            + "Resume the orchestration to try again.";
+        Log.Parked(_logger, state.Id, reason);
+        Append(work.Slot, new LogRecord { Parked = new ParkedRecord { At = Now(), Reason = reason } });
+    }
+
+    private void Unpark(InstanceSlot slot)
+    {
+        Append(slot, new LogRecord { Unparked = Now() });
+        AfterCommit(() => QueueOpen(slot));
+    }
+
+    /// <summary>Offers everything of an instance that no worker has.</summary>
+    private void QueueOpen(InstanceSlot slot)
+    {
+        foreach (int id in slot.State.OpenActivities.Keys.Where(id => !slot.Activities.ContainsKey(id)).ToList())
+        {
+            QueueActivity(slot, id, attempt: 0);
+        }
+
+        QueueEpisode(slot, attempt: 0);
     }
 
     private void Requeue(Work work)

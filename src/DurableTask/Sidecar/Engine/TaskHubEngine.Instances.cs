@@ -51,7 +51,7 @@ internal sealed partial class TaskHubEngine
     private void Append(InstanceSlot slot, LogRecord record)
     {
         InstanceState state = slot.State;
-        OrchestrationStatus before = state.Status;
+        OrchestrationStatus before = state.VisibleStatus;
         string? customBefore = state.CustomStatus;
         if (record.KindCase == LogRecord.KindOneofCase.Created)
         {
@@ -62,16 +62,16 @@ internal sealed partial class TaskHubEngine
         state.Apply(record);
         _batch.Operations.Add(new StoreOperation.Append(slot.Key, slot.NextSequence++, record));
         bool hasNewData = customBefore != state.CustomStatus || state.IsTerminal;
-        if (before != state.Status || hasNewData)
+        if (before != state.VisibleStatus || hasNewData)
         {
             _batch.Operations.Add(new StoreOperation.Update(
                 slot.Key,
-                state.Status,
+                state.VisibleStatus,
                 state.Completed?.ToDateTimeOffset().UtcTicks,
                 hasNewData ? state.Snapshot(withData: true) : null));
         }
 
-        if (before != state.Status)
+        if (before != state.VisibleStatus)
         {
             Release(slot);
         }
@@ -137,12 +137,22 @@ internal sealed partial class TaskHubEngine
         }
 
         Append(slot, new LogRecord { Message = message });
+        if (message.ExecutionTerminated is not null && slot.State.Parked is not null)
+        {
+            // No worker has managed its work; it ends without one.
+            slot.Episode?.IsStale = true;
+            slot.Episode = null;
+            Apply(slot, Episode.TerminatePending(slot.State, message.ExecutionTerminated.Input, Now()));
+            return;
+        }
+
         AfterCommit(() => QueueEpisode(slot, attempt: 0));
     }
 
     /// <summary>Applies an episode's outcome to its instance and to all others it concerns, in one batch.</summary>
     private void Apply(InstanceSlot slot, EpisodeOutcome outcome)
     {
+        string executionId = slot.State.ExecutionId;
         Append(slot, outcome.Record);
         if (outcome.Record.Episode is { } episode)
         {
@@ -151,7 +161,12 @@ internal sealed partial class TaskHubEngine
 
         foreach (Command command in outcome.Commands)
         {
-            Do(slot, command);
+            Do(slot, executionId, command);
+        }
+
+        if (slot.State.IsTerminal || slot.State.ExecutionId != executionId)
+        {
+            ReleaseLocks(slot, executionId);
         }
 
         if (!slot.State.IsTerminal && slot.State.Inbox.Count > 0)
@@ -193,7 +208,7 @@ internal sealed partial class TaskHubEngine
         }
     }
 
-    private void Do(InstanceSlot source, Command command)
+    private void Do(InstanceSlot source, string executionId, Command command)
     {
         string hub = source.State.Hub;
         switch (command)
@@ -205,20 +220,30 @@ internal sealed partial class TaskHubEngine
                 Deliver(hub, child.InstanceId, Messages.Terminated(child.Reason, recurse: true, Now()));
                 break;
             case Command.TellParent tell:
-                TellParent(hub, tell);
+                TellParent(hub, source.State.Id, tell);
                 break;
             case Command.StartChild child:
                 StartChild(source, child);
                 break;
+            case Command.SendToEntity send:
+                Send(hub, send.EntityId, send.Message);
+                break;
+            case Command.LockEntities request:
+                RequestLocks(source, request.Request);
+                break;
+            case Command.UnlockEntity unlock:
+                Unlock(source, executionId, unlock.EntityId, unlock.SectionId);
+                break;
         }
     }
 
-    private void TellParent(string hub, Command.TellParent tell)
+    private void TellParent(string hub, string childId, Command.TellParent tell)
     {
         InstanceSlot? parent = FindRunning(hub, tell.Parent.OrchestrationInstance.InstanceId);
         if (parent is not null
-            && parent.State.ExecutionId == tell.Parent.OrchestrationInstance.ExecutionId
-            && parent.State.OpenChildren.ContainsKey(tell.Parent.TaskScheduledId))
+            && parent.State.OpenChildren.TryGetValue(tell.Parent.TaskScheduledId, out string? open)
+            && (parent.State.ExecutionId == tell.Parent.OrchestrationInstance.ExecutionId
+                || (parent.State.IsRewound && open == childId)))
         {
             int taskId = tell.Parent.TaskScheduledId;
             Deliver(hub, parent.State.Id, tell.Message.CalculateSize() <= _options.MaxPayloadBytes + 64 * 1024
@@ -233,7 +258,7 @@ internal sealed partial class TaskHubEngine
     private void StartChild(InstanceSlot parent, Command.StartChild child)
     {
         string hub = parent.State.Hub;
-        string? refusal = child.InstanceId.StartsWith('@') ? "ids that start with '@' belong to entities"
+        string? refusal = EntityId.IsEntity(child.InstanceId) ? "ids that start with '@' belong to entities"
             : FindRunning(hub, child.InstanceId) is not null ? "an unfinished orchestration has this id"
             : child.Started.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024 ? "its input is too large"
             : null;

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
 using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
@@ -84,6 +85,8 @@ internal sealed partial class TaskHubEngine
     {
         switch (request.RequestCase)
         {
+            case PurgeInstancesRequest.RequestOneofCase.InstanceId when EntityId.IsEntity(request.InstanceId):
+                return Purged(await PurgeEntityAsync(hub, request.InstanceId));
             case PurgeInstancesRequest.RequestOneofCase.InstanceId:
                 return Purged(await PurgeAsync(hub, [request.InstanceId], request.Recursive, mustBeTerminal: true));
             case PurgeInstancesRequest.RequestOneofCase.InstanceBatch

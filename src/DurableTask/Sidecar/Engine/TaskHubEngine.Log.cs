@@ -29,5 +29,25 @@ internal sealed partial class TaskHubEngine
 
         [LoggerMessage(1007, LogLevel.Error, "A result for '{InstanceId}' could not be applied; it is refused.")]
         public static partial void ResultRefused(ILogger logger, Exception error, string instanceId);
+
+        [LoggerMessage(1008, LogLevel.Warning,
+            "Signal '{Operation}' of entity '{EntityId}' failed: {Error}")]
+        public static partial void SignalFailed(ILogger logger, string operation, string entityId, string error);
+
+        [LoggerMessage(1009, LogLevel.Warning,
+            "A message to entity '{EntityId}' is dropped: {Reason}.")]
+        public static partial void EntityMessageDropped(ILogger logger, string entityId, string reason);
+
+        [LoggerMessage(1010, LogLevel.Warning, "The lock of entity '{EntityId}' had no holder any more; it is free.")]
+        public static partial void OrphanedLock(ILogger logger, string entityId);
+
+        [LoggerMessage(1011, LogLevel.Information, "The engine has taken up {Count} entities.")]
+        public static partial void RecoveredEntities(ILogger logger, int count);
+
+        [LoggerMessage(1012, LogLevel.Error, "'{InstanceId}' is parked: {Reason}")]
+        public static partial void Parked(ILogger logger, string instanceId, string reason);
+
+        [LoggerMessage(1013, LogLevel.Information, "{Count} ended orchestrations were older than the retention.")]
+        public static partial void Expired(ILogger logger, int count);
     }
 }

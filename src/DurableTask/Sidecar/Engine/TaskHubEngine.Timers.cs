@@ -103,7 +103,12 @@ internal sealed partial class TaskHubEngine
             TakeBack(work);
         }
 
-        if (_handedOut.Count > 0)
+        foreach (EntityWork work in _handedOutEntities.Values.Where(work => work.HandedOutAt <= latest).ToList())
+        {
+            TakeBack(work);
+        }
+
+        if (_handedOut.Count + _handedOutEntities.Count > 0)
         {
             ArmLeases();
         }

@@ -38,6 +38,11 @@ internal sealed partial class TaskHubEngine
         _clock = time.CreateTimer(_ => Post(FireTimers), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         store.Faulted += error => Post(() => Stop(error));
         Recover();
+        if (options.Retention is not null)
+        {
+            Post(Expire);
+        }
+
         _loop = Task.Run(LoopAsync);
     }
 
@@ -182,6 +187,7 @@ internal sealed partial class TaskHubEngine
             QueueEpisode(slot, attempt: 0);
         }
 
+        RecoverEntities();
         Log.Recovered(_logger, _live.Count);
     }
 

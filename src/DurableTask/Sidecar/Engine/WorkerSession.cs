@@ -17,6 +17,7 @@ internal sealed class WorkerSession
         _takesEverything = _filters.Orchestrations.Count + _filters.Activities.Count + _filters.Entities.Count == 0;
         FreeEpisodes = Limit(request.MaxConcurrentOrchestrationWorkItems);
         FreeActivities = Limit(request.MaxConcurrentActivityWorkItems);
+        FreeEntities = Limit(request.MaxConcurrentEntityWorkItems);
         StreamsHistory = request.Capabilities.Contains(WorkerCapability.HistoryStreaming);
 
         int Limit(int announced) => announced > 0 ? announced : defaultConcurrency;
@@ -31,12 +32,23 @@ internal sealed class WorkerSession
 
     public HashSet<Work> Outstanding { get; } = [];
 
+    public HashSet<EntityWork> OutstandingEntities { get; } = new(ReferenceEqualityComparer.Instance);
+
+    public int FreeEntities { get; set; }
+
     public int FreeEpisodes { get; set; }
 
     public int FreeActivities { get; set; }
 
     public bool CanTake(Route route) =>
-        route.Hub == Hub && (route.IsActivity ? FreeActivities : FreeEpisodes) > 0 && Accepts(route);
+        route.Hub == Hub && Free(route.Kind) > 0 && Accepts(route);
+
+    private int Free(WorkKind kind) => kind switch
+    {
+        WorkKind.Activity => FreeActivities,
+        WorkKind.Entity => FreeEntities,
+        _ => FreeEpisodes,
+    };
 
     private bool Accepts(Route route)
     {
@@ -47,9 +59,13 @@ internal sealed class WorkerSession
 
         if (!_accepts.TryGetValue(route, out bool accepts))
         {
-            accepts = route.IsActivity
-                ? _filters.Activities.Any(filter => Matches(route, filter.Name, filter.Versions))
-                : _filters.Orchestrations.Any(filter => Matches(route, filter.Name, filter.Versions));
+            accepts = route.Kind switch
+            {
+                WorkKind.Activity =>
+                    _filters.Activities.Any(filter => Matches(route, filter.Name, filter.Versions)),
+                WorkKind.Entity => _filters.Entities.Any(filter => Matches(route, filter.Name, [])),
+                _ => _filters.Orchestrations.Any(filter => Matches(route, filter.Name, filter.Versions)),
+            };
             _accepts[route] = accepts;
         }
 

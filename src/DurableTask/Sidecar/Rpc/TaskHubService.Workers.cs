@@ -47,6 +47,17 @@ internal sealed partial class TaskHubService
         ActivityResponse request, ServerCallContext context) =>
         host.Engine.CompleteActivityAsync(Hub(context), request);
 
+    public override Task<CompleteTaskResponse> CompleteEntityTask(
+        EntityBatchResult request, ServerCallContext context) =>
+        host.Engine.CompleteEntityAsync(Hub(context), request);
+
+    public override async Task<AbandonEntityTaskResponse> AbandonTaskEntityWorkItem(
+        AbandonEntityTaskRequest request, ServerCallContext context)
+    {
+        await host.Engine.AbandonEntityAsync(Hub(context), request.CompletionToken);
+        return new();
+    }
+
     public override async Task<AbandonActivityTaskResponse> AbandonTaskActivityWorkItem(
         AbandonActivityTaskRequest request, ServerCallContext context)
     {

@@ -80,32 +80,34 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         DeleteTaskHubRequest request, ServerCallContext context) =>
         throw Unsupported("deleting a task hub");
 
-    public override Task<RewindInstanceResponse> RewindInstance(
-        RewindInstanceRequest request, ServerCallContext context) => throw Unsupported("rewinding");
+    public override async Task<RewindInstanceResponse> RewindInstance(
+        RewindInstanceRequest request, ServerCallContext context)
+    {
+        await host.Engine.RewindAsync(Hub(context), request);
+        return new();
+    }
 
     public override Task<SkipGracefulOrchestrationTerminationsResponse> SkipGracefulOrchestrationTerminations(
         SkipGracefulOrchestrationTerminationsRequest request, ServerCallContext context) =>
         throw Unsupported("skipping graceful termination");
 
-    public override Task<SignalEntityResponse> SignalEntity(SignalEntityRequest request, ServerCallContext context) =>
-        throw Unsupported("durable entities");
+    public override async Task<SignalEntityResponse> SignalEntity(
+        SignalEntityRequest request, ServerCallContext context)
+    {
+        await host.Engine.SignalEntityAsync(Hub(context), request);
+        return new();
+    }
 
     public override Task<GetEntityResponse> GetEntity(GetEntityRequest request, ServerCallContext context) =>
-        throw Unsupported("durable entities");
+        host.Engine.GetEntityAsync(Hub(context), request);
 
     public override Task<QueryEntitiesResponse> QueryEntities(
         QueryEntitiesRequest request, ServerCallContext context) =>
-        throw Unsupported("durable entities");
+        host.Engine.QueryEntitiesAsync(Hub(context), request.Query ?? new());
 
     public override Task<CleanEntityStorageResponse> CleanEntityStorage(
-        CleanEntityStorageRequest request, ServerCallContext context) => throw Unsupported("durable entities");
-
-    public override Task<CompleteTaskResponse> CompleteEntityTask(
-        EntityBatchResult request, ServerCallContext context) =>
-        throw Unsupported("durable entities");
-
-    public override Task<AbandonEntityTaskResponse> AbandonTaskEntityWorkItem(
-        AbandonEntityTaskRequest request, ServerCallContext context) => throw Unsupported("durable entities");
+        CleanEntityStorageRequest request, ServerCallContext context) =>
+        host.Engine.CleanEntitiesAsync(Hub(context), request);
 
     /// <summary>The task hub that a call is for: a name space within the file.</summary>
     private static string Hub(ServerCallContext context)

@@ -23,4 +23,16 @@ internal abstract record StoreOperation
 
     /// <summary>Removes an instance with its log.</summary>
     public sealed record Delete(long Key) : StoreOperation;
+
+    /// <summary>Adds an entity, or replaces what is known of it.</summary>
+    public sealed record PutEntity(long Key, string Hub, string Id, EntityRecord Record) : StoreOperation;
+
+    /// <summary>Removes an entity with its queue.</summary>
+    public sealed record DeleteEntity(long Key) : StoreOperation;
+
+    /// <summary>Adds an item to an entity's queue.</summary>
+    public sealed record PutMessage(long Sequence, long Entity, EntityMessage Message) : StoreOperation;
+
+    /// <summary>Removes an item from an entity's queue.</summary>
+    public sealed record DeleteMessage(long Sequence) : StoreOperation;
 }

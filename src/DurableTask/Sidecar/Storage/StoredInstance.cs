@@ -21,3 +21,7 @@ internal sealed record InstanceFilter(
     string? Prefix,
     string? AfterId,
     int Count);
+
+/// <summary>An entity as the engine takes it up again.</summary>
+internal sealed record RecoveredEntity(
+    long Key, string Hub, string Id, EntityRecord Record, IReadOnlyList<QueuedMessage> Messages);

@@ -26,6 +26,48 @@ internal sealed partial class TaskHubStore
         });
     });
 
+    public long LastMessage() =>
+        Read(connection => Scalar(connection, "SELECT coalesce(max(sequence), 0) FROM entity_messages"));
+
+    public long LastEntity() => Read(connection => Scalar(connection, "SELECT coalesce(max(key), 0) FROM entities"));
+
+    /// <exception cref="TaskHubStoreException">A page or record is damaged.</exception>
+    public IReadOnlyList<RecoveredEntity> LoadEntities() => Read(connection =>
+    {
+        var queues = new Dictionary<long, List<QueuedMessage>>();
+        using SqliteCommand messages = connection.CreateCommand();
+        messages.CommandText = "SELECT sequence, entity, record FROM entity_messages ORDER BY sequence";
+        using (SqliteDataReader reader = messages.ExecuteReader())
+        {
+            while (reader.Read())
+            {
+                if (!queues.TryGetValue(reader.GetInt64(1), out List<QueuedMessage>? queue))
+                {
+                    queues[reader.GetInt64(1)] = queue = [];
+                }
+
+                queue.Add(new QueuedMessage(
+                    reader.GetInt64(0), EntityMessage.Parser.ParseFrom(reader.GetFieldValue<byte[]>(2))));
+            }
+        }
+
+        var entities = new List<RecoveredEntity>();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = "SELECT key, hub, id, record FROM entities ORDER BY key";
+        using SqliteDataReader rows = command.ExecuteReader();
+        while (rows.Read())
+        {
+            entities.Add(new RecoveredEntity(
+                rows.GetInt64(0),
+                rows.GetString(1),
+                rows.GetString(2),
+                EntityRecord.Parser.ParseFrom(rows.GetFieldValue<byte[]>(3)),
+                queues.GetValueOrDefault(rows.GetInt64(0)) ?? []));
+        }
+
+        return entities;
+    });
+
     public StoredInstance? Find(string hub, string id) => Read(connection =>
         List(connection, Columns + "WHERE hub = $hub AND id = $id", ("$hub", hub), ("$id", id)).SingleOrDefault());
 
@@ -38,6 +80,20 @@ internal sealed partial class TaskHubStore
         (InstanceState state, long next) = Fold(connection, row);
         return next == 0 ? null : state;
     });
+
+    /// <summary>An ended instance to go on with; null when it is gone meanwhile.</summary>
+    public RecoveredInstance? Load(StoredInstance row) => Read(connection =>
+    {
+        (InstanceState state, long next) = Fold(connection, row);
+        return next == 0 ? null : new RecoveredInstance(row.Key, state, next);
+    });
+
+    /// <summary>Instances of all task hubs that ended before a time, the oldest first.</summary>
+    public IReadOnlyList<StoredInstance> EndedBefore(long ticks, int count) => Read(connection => List(
+        connection,
+        Columns + "WHERE completed IS NOT NULL AND completed < $before ORDER BY completed LIMIT $count",
+        ("$before", ticks),
+        ("$count", count)));
 
     public IReadOnlyList<StoredInstance> Query(InstanceFilter filter) => Read(connection =>
     {

@@ -64,6 +64,11 @@ internal sealed partial class TaskHubStore
         private readonly SqliteCommand _append;
         private readonly SqliteCommand _clear;
         private readonly SqliteCommand _delete;
+        private readonly SqliteCommand _putEntity;
+        private readonly SqliteCommand _deleteEntity;
+        private readonly SqliteCommand _deleteMessages;
+        private readonly SqliteCommand _putMessage;
+        private readonly SqliteCommand _deleteMessage;
         private readonly SqliteCommand _begin;
         private readonly SqliteCommand _commit;
         private readonly SqliteCommand _rollback;
@@ -79,6 +84,13 @@ internal sealed partial class TaskHubStore
             _append = Prepare("INSERT INTO log (instance, sequence, record) VALUES ($0, $1, $2)", 3);
             _clear = Prepare("DELETE FROM log WHERE instance = $0", 1);
             _delete = Prepare("DELETE FROM instances WHERE key = $0", 1);
+            _putEntity = Prepare(
+                "INSERT INTO entities (key, hub, id, record) VALUES ($0, $1, $2, $3) "
+                + "ON CONFLICT (key) DO UPDATE SET record = excluded.record", 4);
+            _deleteEntity = Prepare("DELETE FROM entities WHERE key = $0", 1);
+            _deleteMessages = Prepare("DELETE FROM entity_messages WHERE entity = $0", 1);
+            _putMessage = Prepare("INSERT INTO entity_messages (sequence, entity, record) VALUES ($0, $1, $2)", 3);
+            _deleteMessage = Prepare("DELETE FROM entity_messages WHERE sequence = $0", 1);
             _begin = Prepare("BEGIN IMMEDIATE", 0);
             _commit = Prepare("COMMIT", 0);
             _rollback = Prepare("ROLLBACK", 0);
@@ -110,7 +122,10 @@ internal sealed partial class TaskHubStore
         public void Dispose()
         {
             foreach (SqliteCommand command in (SqliteCommand[])
-                [_insert, _update, _append, _clear, _delete, _begin, _commit, _rollback])
+                [
+                    _insert, _update, _append, _clear, _delete, _putEntity, _deleteEntity, _deleteMessages,
+                    _putMessage, _deleteMessage, _begin, _commit, _rollback,
+                ])
             {
                 command.Dispose();
             }
@@ -138,6 +153,19 @@ internal sealed partial class TaskHubStore
                 case StoreOperation.Delete delete:
                     Execute(_clear, delete.Key);
                     Execute(_delete, delete.Key);
+                    break;
+                case StoreOperation.PutEntity put:
+                    Execute(_putEntity, put.Key, put.Hub, put.Id, put.Record.ToByteArray());
+                    break;
+                case StoreOperation.DeleteEntity entity:
+                    Execute(_deleteMessages, entity.Key);
+                    Execute(_deleteEntity, entity.Key);
+                    break;
+                case StoreOperation.PutMessage message:
+                    Execute(_putMessage, message.Sequence, message.Entity, message.Message.ToByteArray());
+                    break;
+                case StoreOperation.DeleteMessage message:
+                    Execute(_deleteMessage, message.Sequence);
                     break;
             }
         }

@@ -10,8 +10,24 @@ namespace Workflows.DurableTask.Sidecar.Storage;
 internal sealed partial class TaskHubStore : IDisposable
 {
     private const int ApplicationId = 0x57465448;
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
     private const int MostBatchesInCommit = 512;
+
+    // Version 2 added entities and the order of ended instances.
+    private const string SecondVersion = """
+        CREATE TABLE entities (
+            key INTEGER PRIMARY KEY,
+            hub TEXT NOT NULL,
+            id TEXT NOT NULL,
+            record BLOB NOT NULL,
+            UNIQUE (hub, id));
+        CREATE TABLE entity_messages (
+            sequence INTEGER PRIMARY KEY,
+            entity INTEGER NOT NULL,
+            record BLOB NOT NULL);
+        CREATE INDEX entity_messages_queue ON entity_messages (entity);
+        CREATE INDEX instances_ended ON instances (completed) WHERE completed IS NOT NULL;
+        """;
 
     private static readonly string Schema = $"""
         CREATE TABLE instances (
@@ -31,9 +47,12 @@ internal sealed partial class TaskHubStore : IDisposable
             sequence INTEGER NOT NULL,
             record BLOB NOT NULL,
             PRIMARY KEY (instance, sequence)) WITHOUT ROWID;
+        {SecondVersion}
         PRAGMA application_id = {ApplicationId};
         PRAGMA user_version = {SchemaVersion};
         """;
+
+    private static readonly string[] AllTables = ["instances", "log", "entities", "entity_messages"];
 
     private readonly string _path;
     private readonly FileStream _lock;
@@ -159,7 +178,7 @@ internal sealed partial class TaskHubStore : IDisposable
 
         if (tables > 0)
         {
-            Check(connection, path);
+            Check(connection, path, version == 1 ? ["instances", "log"] : AllTables);
         }
 
         Execute(connection, "PRAGMA journal_mode = WAL");
@@ -171,12 +190,16 @@ internal sealed partial class TaskHubStore : IDisposable
         {
             Execute(connection, $"BEGIN IMMEDIATE; {Schema} COMMIT;");
         }
+        else if (version == 1)
+        {
+            Execute(connection, $"BEGIN IMMEDIATE; {SecondVersion} PRAGMA user_version = 2; COMMIT;");
+        }
     }
 
     // The page structure of the tables is walked at recovery anyway; this finds a damaged schema or index root early.
-    private static void Check(SqliteConnection connection, string path)
+    private static void Check(SqliteConnection connection, string path, string[] tables)
     {
-        foreach (string table in (string[])["instances", "log"])
+        foreach (string table in tables)
         {
             if (Scalar(connection, $"SELECT count(*) FROM sqlite_master WHERE name = '{table}'") != 1)
             {

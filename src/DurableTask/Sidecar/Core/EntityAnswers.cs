@@ -1,0 +1,64 @@
+using Google.Protobuf.WellKnownTypes;
+using Workflows.DurableTask.Protocol;
+
+namespace Workflows.DurableTask.Sidecar.Core;
+
+/// <summary>What workers and callers get of an entity's messages.</summary>
+internal static class EntityAnswers
+{
+    /// <summary>An operation as a worker gets it. Stock workers break on ids that are no GUIDs.</summary>
+    public static HistoryEvent ForWorker(EntityMessage message, Timestamp now)
+    {
+        string id = Guid.TryParse(message.RequestId, out _) ? message.RequestId : Guid.NewGuid().ToString();
+        var item = new HistoryEvent { EventId = -1, Timestamp = now };
+        if (message.Caller is { } caller)
+        {
+            item.EntityOperationCalled = new()
+            {
+                RequestId = id,
+                Operation = message.Operation,
+                Input = message.Input,
+                ParentInstanceId = caller.InstanceId,
+                ParentExecutionId = caller.ExecutionId,
+            };
+        }
+        else
+        {
+            item.EntityOperationSignaled = new()
+            {
+                RequestId = id,
+                Operation = message.Operation,
+                Input = message.Input,
+            };
+        }
+
+        return item;
+    }
+
+    public static HistoryEvent Completed(EntityMessage call, string? result, Timestamp now) => call.Classic
+        ? ClassicEntityMessage.Answer(call.RequestId, result, now)
+        : new HistoryEvent
+        {
+            EventId = -1,
+            Timestamp = now,
+            EntityOperationCompleted = new() { RequestId = call.RequestId, Output = result },
+        };
+
+    public static HistoryEvent Failed(EntityMessage call, TaskFailureDetails failure, Timestamp now) => call.Classic
+        ? ClassicEntityMessage.Failed(call.RequestId, failure, now)
+        : new HistoryEvent
+        {
+            EventId = -1,
+            Timestamp = now,
+            EntityOperationFailed = new() { RequestId = call.RequestId, FailureDetails = failure },
+        };
+
+    public static HistoryEvent Granted(EntityMessage request, Timestamp now) => request.Classic
+        ? ClassicEntityMessage.Answer(request.RequestId, "Lock Acquisition Completed", now)
+        : new HistoryEvent
+        {
+            EventId = -1,
+            Timestamp = now,
+            EntityLockGranted = new() { CriticalSectionId = request.RequestId },
+        };
+}

@@ -1,0 +1,112 @@
+using Google.Protobuf.WellKnownTypes;
+using Workflows.DurableTask.Protocol;
+using EventCase = Workflows.DurableTask.Protocol.HistoryEvent.EventTypeOneofCase;
+
+namespace Workflows.DurableTask.Sidecar.Core;
+
+/// <summary>What becomes of a child of a rewound orchestration.</summary>
+internal enum ChildFate
+{
+    /// <summary>It runs, or is rewound itself: its end is still to come.</summary>
+    Awaited,
+
+    /// <summary>It is gone, or ended in a way that cannot be taken back: the orchestrator starts it again.</summary>
+    StartedAgain,
+}
+
+/// <summary>Takes a failed orchestration back to before its failures. What succeeded is kept, not run
+/// again.</summary>
+internal static class Rewind
+{
+    /// <summary>Children whose result is missing or a failure, by task id.</summary>
+    public static IReadOnlyDictionary<int, string> UnfinishedChildren(IReadOnlyList<HistoryEvent> history)
+    {
+        var children = history.Where(item => item.SubOrchestrationInstanceCreated is not null)
+            .ToDictionary(item => item.EventId, item => item.SubOrchestrationInstanceCreated.InstanceId);
+        foreach (HistoryEvent item in history)
+        {
+            if (item.SubOrchestrationInstanceCompleted is { } completed)
+            {
+                children.Remove(completed.TaskScheduledId);
+            }
+        }
+
+        return children;
+    }
+
+    /// <summary>Whether a replay would believe that it holds a lock, which it lost when it failed.</summary>
+    public static bool HasOpenLock(IReadOnlyList<HistoryEvent> history)
+    {
+        var open = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (HistoryEvent item in history)
+        {
+            if (item.EntityLockRequested is { } request)
+            {
+                open.UnionWith(request.LockSet.Select(id => $"{request.CriticalSectionId} {id}"));
+            }
+            else if (item.EntityUnlockSent is { } unlock)
+            {
+                open.Remove($"{unlock.CriticalSectionId} {unlock.TargetInstanceId}");
+            }
+        }
+
+        return open.Count > 0;
+    }
+
+    /// <param name="state">The failed orchestration.</param>
+    /// <param name="fates">What happens to each unfinished child.</param>
+    /// <param name="reason">Told to the orchestrator's worker.</param>
+    /// <param name="newExecutionId">The execution that goes on.</param>
+    /// <param name="now">The time of the rewind.</param>
+    public static CreatedRecord Plan(
+        InstanceState state,
+        IReadOnlyDictionary<int, ChildFate> fates,
+        string? reason,
+        string newExecutionId,
+        Timestamp now)
+    {
+        var failed = state.History.Where(item => item.TaskFailed is not null)
+            .Select(item => item.TaskFailed.TaskScheduledId).ToHashSet();
+        ExecutionStartedEvent started = state.Started.Clone();
+        started.OrchestrationInstance = new() { InstanceId = state.Id, ExecutionId = newExecutionId };
+        var record = new CreatedRecord
+        {
+            ExecutionId = newExecutionId,
+            Created = state.Created,
+            Started = Messages.Started(started, now),
+            CustomStatus = state.CustomStatus,
+            HasRun = true,
+        };
+        foreach (HistoryEvent item in state.History)
+        {
+            bool isKept = item.EventTypeCase switch
+            {
+                EventCase.TaskFailed or EventCase.SubOrchestrationInstanceFailed or EventCase.ExecutionCompleted =>
+                    false,
+                EventCase.TaskScheduled => !failed.Contains(item.EventId),
+                EventCase.SubOrchestrationInstanceCreated =>
+                    !fates.TryGetValue(item.EventId, out ChildFate fate) || fate == ChildFate.Awaited,
+                _ => true,
+            };
+            if (item.ExecutionStarted is not null)
+            {
+                HistoryEvent first = item.Clone();
+                first.ExecutionStarted = started;
+                record.Started = first;
+                record.History.Add(first);
+            }
+            else if (isKept)
+            {
+                record.History.Add(item);
+            }
+        }
+
+        record.Carryover.Add(new HistoryEvent
+        {
+            EventId = -1,
+            Timestamp = now,
+            ExecutionRewound = new() { Reason = reason, InstanceId = state.Id },
+        });
+        return record;
+    }
+}

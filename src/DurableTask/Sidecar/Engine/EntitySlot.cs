@@ -1,0 +1,34 @@
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>An entity in memory: its durable state, and what dies with the process.</summary>
+internal sealed class EntitySlot(long key, string hub, string id)
+{
+    public long Key { get; } = key;
+
+    public string Hub { get; } = hub;
+
+    public string Id { get; } = id;
+
+    public EntityState State { get; } = new();
+
+    /// <summary>Whether the entity waits for a worker.</summary>
+    public bool IsQueued { get; set; }
+
+    /// <summary>Whether the entity was removed; a new one of its id has another slot.</summary>
+    public bool IsGone { get; set; }
+
+    /// <summary>Whether a batch that came back waits for its next time.</summary>
+    public bool IsDelayed { get; set; }
+
+    /// <summary>How often in a row a batch was handed out without a result.</summary>
+    public int Attempts { get; set; }
+}
+
+/// <summary>A batch of operations that a worker has.</summary>
+internal sealed record EntityWork(
+    string Token, EntitySlot Slot, WorkerSession Session, IReadOnlyList<QueuedMessage> Messages)
+{
+    public DateTimeOffset HandedOutAt { get; init; }
+}

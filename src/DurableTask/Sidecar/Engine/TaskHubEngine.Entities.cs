@@ -1,0 +1,133 @@
+using Grpc.Core;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>What clients ask of entities. All entities are in memory.</summary>
+internal sealed partial class TaskHubEngine
+{
+    public Task<bool> SignalEntityAsync(string hub, SignalEntityRequest request) => AskAsync<bool>(answer =>
+    {
+        string id = CheckedEntityId(request.InstanceId);
+        CheckSize(request.Input, "input");
+        Send(hub, id, new EntityMessage
+        {
+            RequestId = request.RequestId,
+            Operation = request.Name,
+            Input = request.Input,
+            Due = request.ScheduledTime,
+        });
+        Answer(answer, true);
+    });
+
+    public Task<GetEntityResponse> GetEntityAsync(string hub, GetEntityRequest request) =>
+        AskAsync<GetEntityResponse>(answer =>
+        {
+            string id = CheckedEntityId(request.InstanceId);
+            // Clients read the state of whatever exists, so what has none does not exist for them.
+            Answer(answer, _entities.TryGetValue((hub, id), out EntitySlot? slot) && slot.State.State is not null
+                ? new GetEntityResponse { Exists = true, Entity = Metadata(slot, request.IncludeState) }
+                : new GetEntityResponse());
+        });
+
+    public Task<QueryEntitiesResponse> QueryEntitiesAsync(string hub, EntityQuery query) =>
+        AskAsync<QueryEntitiesResponse>(answer =>
+        {
+            int count = PageSize(query.PageSize ?? 0);
+            string prefix = query.InstanceIdStartsWith ?? string.Empty;
+            string? after = NullIfEmpty(query.ContinuationToken);
+            List<EntitySlot> found =
+            [
+                .. _entities.Values
+                    .Where(slot => slot.Hub == hub
+                        && (query.IncludeTransient || slot.State.State is not null)
+                        && slot.Id.StartsWith(prefix, StringComparison.Ordinal)
+                        && (after is null || string.CompareOrdinal(slot.Id, after) > 0)
+                        && (query.LastModifiedFrom is null || slot.State.Modified >= query.LastModifiedFrom)
+                        && (query.LastModifiedTo is null || slot.State.Modified < query.LastModifiedTo))
+                    .OrderBy(slot => slot.Id, StringComparer.Ordinal)
+                    .Take(count + 1),
+            ];
+            var response = new QueryEntitiesResponse();
+            int bytes = 0;
+            foreach (EntitySlot slot in found.Take(count))
+            {
+                EntityMetadata entity = Metadata(slot, query.IncludeState);
+                response.Entities.Add(entity);
+                bytes += entity.CalculateSize();
+                if (bytes > MostBytesInPage)
+                {
+                    break;
+                }
+            }
+
+            // Never an empty text: clients would ask for the first page again, for ever.
+            response.ContinuationToken =
+                response.Entities.Count < found.Count ? response.Entities[^1].InstanceId : null;
+            Answer(answer, response);
+        });
+
+    public Task<CleanEntityStorageResponse> CleanEntitiesAsync(string hub, CleanEntityStorageRequest request) =>
+        AskAsync<CleanEntityStorageResponse>(answer =>
+        {
+            // Empty entities leave by themselves; so do locks, unless a holder vanished in a way nobody foresaw.
+            int released = 0;
+            if (request.ReleaseOrphanedLocks)
+            {
+                foreach (EntitySlot slot in _entities.Values.Where(slot => slot.Hub == hub).ToList())
+                {
+                    released += ReleaseOrphan(slot) ? 1 : 0;
+                }
+            }
+
+            Answer(answer, new CleanEntityStorageResponse { OrphanedLocksReleased = released });
+        });
+
+    /// <summary>Deletes an entity with everything that waits for it.</summary>
+    private Task<int> PurgeEntityAsync(string hub, string text) => AskAsync<int>(answer =>
+    {
+        string id = CheckedEntityId(text);
+        if (!_entities.TryGetValue((hub, id), out EntitySlot? slot))
+        {
+            Answer(answer, 0);
+            return;
+        }
+
+        if (slot.State.IsRunning || slot.State.Holder is not null || slot.State.Queue.Any(item => item.IsLock))
+        {
+            throw Refuse(StatusCode.FailedPrecondition, $"Entity '{id}' is busy or locked; it cannot be deleted now.");
+        }
+
+        TaskFailureDetails failure = Messages.Failure("EntityDeleted", $"Entity '{id}' was deleted.");
+        foreach (QueuedMessage item in slot.State.Queue.Concat(slot.State.Scheduled).ToList())
+        {
+            Drop(slot, item);
+            Reply(hub, item.Message, EntityAnswers.Failed(item.Message, failure, Now()));
+        }
+
+        slot.State.State = null;
+        Settle(slot);
+        Answer(answer, 1);
+    });
+
+    private static EntityMetadata Metadata(EntitySlot slot, bool withState) => new()
+    {
+        InstanceId = slot.Id,
+        LastModifiedTime = slot.State.Modified,
+        BacklogQueueSize = slot.State.Queue.Count(item => !item.IsLock),
+        LockedBy = slot.State.Holder?.InstanceId,
+        SerializedState = withState ? slot.State.State : null,
+    };
+
+    private static string CheckedEntityId(string text)
+    {
+        string id = EntityId.Normalize(text)
+            ?? throw Refuse(StatusCode.InvalidArgument, $"'{text}' is no entity id; one looks like '@name@key'.");
+        return id.Length <= EntityId.MostCharacters
+            ? id
+            : throw Refuse(
+                StatusCode.InvalidArgument,
+                $"The entity id has a length of {id.Length}; the longest allowed is {EntityId.MostCharacters}.");
+    }
+}

@@ -1,0 +1,293 @@
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
+using Workflows.DurableTask.Sidecar.Storage;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>Queues of entities and their locks.</summary>
+internal sealed partial class TaskHubEngine
+{
+    private readonly Dictionary<(string Hub, string Id), EntitySlot> _entities = [];
+    private long _lastEntity;
+    private long _lastMessage;
+
+    private void RecoverEntities()
+    {
+        _lastEntity = _store.LastEntity();
+        _lastMessage = _store.LastMessage();
+        IReadOnlyList<RecoveredEntity> recovered = _store.LoadEntities();
+        if (recovered.Count == 0)
+        {
+            return;
+        }
+
+        var slots = new List<EntitySlot>(recovered.Count);
+        foreach (RecoveredEntity entity in recovered)
+        {
+            var slot = new EntitySlot(entity.Key, entity.Hub, entity.Id)
+            {
+                State =
+                {
+                    State = entity.Record.State,
+                    Modified = entity.Record.Modified,
+                    Holder = entity.Record.Holder,
+                },
+            };
+            _entities[(slot.Hub, slot.Id)] = slot;
+            slots.Add(slot);
+            foreach (QueuedMessage item in entity.Messages)
+            {
+                slot.State.Add(item);
+                ArmMessage(slot, item);
+                if (item.IsLock)
+                {
+                    Hold(slot, item.Message.Caller);
+                }
+            }
+
+            if (slot.State.Holder is { } holder)
+            {
+                Hold(slot, holder);
+            }
+        }
+
+        foreach (EntitySlot slot in slots)
+        {
+            ReleaseOrphan(slot);
+            Settle(slot);
+        }
+
+        Log.RecoveredEntities(_logger, recovered.Count);
+    }
+
+    private void Hold(EntitySlot slot, EntityHolder holder) =>
+        FindRunning(slot.Hub, holder.InstanceId)?.Locks.Add(slot.Id);
+
+    private EntitySlot FindOrAdd(string hub, string id)
+    {
+        if (!_entities.TryGetValue((hub, id), out EntitySlot? slot))
+        {
+            slot = new EntitySlot(++_lastEntity, hub, id) { State = { Modified = Now() } };
+            _entities[(hub, id)] = slot;
+            Save(slot);
+        }
+
+        return slot;
+    }
+
+    private void Save(EntitySlot slot) => _batch.Operations.Add(new StoreOperation.PutEntity(
+        slot.Key,
+        slot.Hub,
+        slot.Id,
+        new EntityRecord { State = slot.State.State, Modified = slot.State.Modified, Holder = slot.State.Holder }));
+
+    private void Add(EntitySlot slot, EntityMessage message)
+    {
+        var item = new QueuedMessage(++_lastMessage, message);
+        slot.State.Add(item);
+        _batch.Operations.Add(new StoreOperation.PutMessage(item.Sequence, slot.Key, message));
+        ArmMessage(slot, item);
+    }
+
+    private void Drop(EntitySlot slot, QueuedMessage item)
+    {
+        slot.State.Remove(item);
+        _batch.Operations.Add(new StoreOperation.DeleteMessage(item.Sequence));
+    }
+
+    /// <summary>Queues an operation; one that is due later waits for its time outside the queue.</summary>
+    private void Send(string hub, string target, EntityMessage message)
+    {
+        string? id = EntityId.Normalize(target);
+        string? refusal = id is null ? "its id is not like '@name@key'"
+            : id.Length > EntityId.MostCharacters ? $"its id is longer than {EntityId.MostCharacters} characters"
+            : message.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024 ? "its input is too large"
+            : null;
+        if (refusal is not null)
+        {
+            Log.EntityMessageDropped(_logger, target, refusal);
+            TaskFailureDetails failure = Messages.Failure(
+                "System.ArgumentException", $"Entity '{target}' cannot be called: {refusal}.");
+            Reply(hub, message, EntityAnswers.Failed(message, failure, Now()));
+            return;
+        }
+
+        EntitySlot slot = FindOrAdd(hub, id!);
+        if (message.Due is not null && message.Due <= Now())
+        {
+            message.Due = null;
+        }
+
+        // Decided now: the lock may be released before the call runs.
+        message.Front = message.Caller is { } caller && slot.State.IsHeldBy(caller.InstanceId, caller.ExecutionId);
+        Add(slot, message);
+        Settle(slot);
+    }
+
+    private void ArmMessage(EntitySlot slot, QueuedMessage item)
+    {
+        if (item.Message.Due is { } due)
+        {
+            At(due.ToDateTimeOffset(), () =>
+            {
+                if (!slot.IsGone && slot.State.IsScheduled(item))
+                {
+                    Drop(slot, item);
+                    EntityMessage message = item.Message.Clone();
+                    message.Due = null;
+                    Add(slot, message);
+                    Settle(slot);
+                }
+            });
+        }
+    }
+
+    /// <summary>Tells a caller, if it still is the execution that asked.</summary>
+    private void Reply(string hub, EntityMessage message, HistoryEvent answer)
+    {
+        if (message.Caller is { } caller
+            && FindRunning(hub, caller.InstanceId) is { } slot && slot.State.ExecutionId == caller.ExecutionId)
+        {
+            Deliver(hub, caller.InstanceId, answer);
+        }
+    }
+
+    /// <summary>After any change: grants a lock, offers operations to workers, or forgets an entity.</summary>
+    private void Settle(EntitySlot slot)
+    {
+        if (slot.State.LockAtHead() is { } request)
+        {
+            TryGrant(slot.Hub, request.Message);
+        }
+
+        if (slot.State.IsEmpty && !slot.IsGone)
+        {
+            slot.IsGone = true;
+            _entities.Remove((slot.Hub, slot.Id));
+            _batch.Operations.Add(new StoreOperation.DeleteEntity(slot.Key));
+        }
+        else
+        {
+            AfterCommit(() => QueueEntity(slot));
+        }
+    }
+
+    /// <summary>
+    /// A request is in all queues of its set from one moment on, so any two requests have the same order everywhere and
+    /// no circle of waiting can form.
+    /// </summary>
+    private void RequestLocks(InstanceSlot source, EntityMessage request)
+    {
+        foreach (string id in request.LockSet)
+        {
+            source.Locks.Add(id);
+            Add(FindOrAdd(source.State.Hub, id), request);
+        }
+
+        TryGrant(source.State.Hub, request);
+    }
+
+    private void TryGrant(string hub, EntityMessage request)
+    {
+        var granted = new List<(EntitySlot Slot, QueuedMessage Item)>();
+        foreach (string id in request.LockSet)
+        {
+            EntitySlot slot = _entities[(hub, id)];
+            if (slot.State.LockAtHead() is not { } head || !head.Message.Caller.Equals(request.Caller))
+            {
+                return;
+            }
+
+            granted.Add((slot, head));
+        }
+
+        foreach ((EntitySlot slot, QueuedMessage item) in granted)
+        {
+            slot.State.Holder = request.Caller.Clone();
+            Drop(slot, item);
+            Save(slot);
+        }
+
+        Reply(hub, request, EntityAnswers.Granted(request, Now()));
+    }
+
+    private void Unlock(InstanceSlot source, string executionId, string target, string sectionId)
+    {
+        if (EntityId.Normalize(target) is { } id
+            && _entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot))
+        {
+            Unlock(slot, source.State.Id, executionId, sectionId);
+            source.Locks.Remove(id);
+        }
+    }
+
+    /// <summary>The end of an execution is the end of its locks and of its waiting for locks.</summary>
+    private void ReleaseLocks(InstanceSlot source, string executionId)
+    {
+        foreach (string id in source.Locks.ToList())
+        {
+            if (_entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot))
+            {
+                Unlock(slot, source.State.Id, executionId, sectionId: null);
+            }
+        }
+
+        source.Locks.Clear();
+    }
+
+    private void Unlock(EntitySlot slot, string instanceId, string executionId, string? sectionId)
+    {
+        if (slot.State.IsHeldBy(instanceId, executionId)
+            && (sectionId is null || EntityState.IsSame(slot.State.Holder!.SectionId, sectionId)))
+        {
+            slot.State.Holder = null;
+            slot.State.Modified = Now();
+            Save(slot);
+        }
+        else if (slot.State.WaitingLock(instanceId, executionId, sectionId) is { } waiting)
+        {
+            // Nobody waits for the rest of the set either; a grant would go to nobody.
+            foreach (string id in waiting.Message.LockSet.Where(id => id != slot.Id))
+            {
+                EntitySlot other = _entities[(slot.Hub, id)];
+                if (other.State.WaitingLock(instanceId, executionId, waiting.Message.Caller.SectionId) is { } item)
+                {
+                    Drop(other, item);
+                    Settle(other);
+                }
+            }
+
+            Drop(slot, waiting);
+        }
+
+        Settle(slot);
+    }
+
+    private bool ReleaseOrphan(EntitySlot slot)
+    {
+        var callers = slot.State.Queue.Where(item => item.IsLock).Select(item => item.Message.Caller).ToList();
+        bool isOrphaned = slot.State.Holder is { } holder && !IsAlive(holder);
+        if (isOrphaned)
+        {
+            Log.OrphanedLock(_logger, slot.Id);
+            slot.State.Holder = null;
+            slot.State.Modified = Now();
+            Save(slot);
+        }
+
+        foreach (EntityHolder caller in callers.Where(caller => !IsAlive(caller)))
+        {
+            Unlock(slot, caller.InstanceId, caller.ExecutionId, caller.SectionId);
+        }
+
+        if (isOrphaned)
+        {
+            Settle(slot);
+        }
+
+        return isOrphaned;
+
+        bool IsAlive(EntityHolder who) =>
+            FindRunning(slot.Hub, who.InstanceId) is { } found && found.State.ExecutionId == who.ExecutionId;
+    }
+}

@@ -1,0 +1,243 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
+
+namespace Workflows.DurableTask.Sidecar.Engine;
+
+/// <summary>Hands batches of operations to workers and takes their results.</summary>
+internal sealed partial class TaskHubEngine
+{
+    private const int MostOperationsInBatch = 100;
+    private const int MostOperationBytes = 1024 * 1024;
+
+    private readonly Dictionary<string, EntityWork> _handedOutEntities = [];
+
+    public Task<CompleteTaskResponse> CompleteEntityAsync(string hub, EntityBatchResult result) =>
+        AskAsync<CompleteTaskResponse>(answer =>
+        {
+            if (!_handedOutEntities.TryGetValue(result.CompletionToken, out EntityWork? work) || work.Slot.Hub != hub)
+            {
+                throw Refuse(StatusCode.NotFound, "The work item is unknown: it was completed or taken back.");
+            }
+
+            if (result.FailureDetails is { } failure)
+            {
+                // The worker's own failure: it says nothing of the state, so nothing is changed.
+                Fail(work, failure);
+            }
+            else if (result.Results.Count == 0)
+            {
+                TakeBack(work, atOnce: false);
+            }
+            else if (result.EntityState is { } state && state.Length > _options.MaxPayloadBytes / 3
+                && System.Text.Encoding.UTF8.GetByteCount(state) > _options.MaxPayloadBytes - MostOperationBytes)
+            {
+                End(work);
+                Refuse(work, Messages.Failure("PayloadTooLarge", "The entity's state is too large to be carried."));
+            }
+            else
+            {
+                Complete(work, result);
+            }
+
+            Answer(answer, new());
+        });
+
+    public Task<bool> AbandonEntityAsync(string hub, string token) => AskAsync<bool>(answer =>
+    {
+        bool isKnown = _handedOutEntities.TryGetValue(token, out EntityWork? work) && work.Slot.Hub == hub;
+        if (isKnown)
+        {
+            TakeBack(work!, atOnce: false);
+        }
+
+        answer.TrySetResult(isKnown);
+    });
+
+    private void QueueEntity(EntitySlot slot)
+    {
+        if (!slot.IsGone && !slot.IsQueued && !slot.IsDelayed && slot.State.NextBatch(1, 0).Count > 0)
+        {
+            slot.IsQueued = true;
+            Route route = FindRoute(slot.Hub, WorkKind.Entity, EntityId.NameOf(slot.Id), null);
+            route.Entities.Enqueue(slot);
+            Activate(route);
+        }
+    }
+
+    private void HandOut(EntitySlot slot, WorkerSession session)
+    {
+        slot.IsQueued = false;
+        if (slot.IsGone || slot.IsDelayed)
+        {
+            return;
+        }
+
+        IReadOnlyList<QueuedMessage> batch = slot.State.NextBatch(MostOperationsInBatch, MostOperationBytes);
+        if (batch.Count == 0)
+        {
+            return;
+        }
+
+        Timestamp now = Now();
+        var request = new EntityRequest { InstanceId = slot.Id, EntityState = slot.State.State };
+        request.OperationRequests.Add(batch.Select(item => EntityAnswers.ForWorker(item.Message, now)));
+        var work = new EntityWork(NewToken(), slot, session, batch) { HandedOutAt = _time.GetUtcNow() };
+        slot.State.IsRunning = true;
+        slot.Attempts++;
+        session.FreeEntities--;
+        session.OutstandingEntities.Add(work);
+        _handedOutEntities.Add(work.Token, work);
+        session.Items.Writer.TryWrite(new WorkItem { EntityRequestV2 = request, CompletionToken = work.Token });
+        ArmLeases();
+    }
+
+    private void End(EntityWork work)
+    {
+        _handedOutEntities.Remove(work.Token);
+        work.Session.OutstandingEntities.Remove(work);
+        work.Session.FreeEntities++;
+        work.Slot.State.IsRunning = false;
+    }
+
+    private void Complete(EntityWork work, EntityBatchResult result)
+    {
+        End(work);
+        EntitySlot slot = work.Slot;
+        slot.Attempts = 0;
+        foreach ((OperationResult outcome, QueuedMessage item) in result.Results.Zip(work.Messages))
+        {
+            Drop(slot, item);
+            if (outcome.Failure is { } failed)
+            {
+                TaskFailureDetails failure = failed.FailureDetails
+                    ?? Messages.Failure("(unknown)", "The operation failed without details.");
+                ReplyFailed(slot, item.Message, failure);
+            }
+            else if (outcome.Success?.Result is { } text && text.Length > _options.MaxPayloadBytes / 3
+                && System.Text.Encoding.UTF8.GetByteCount(text) > _options.MaxPayloadBytes)
+            {
+                ReplyFailed(slot, item.Message, Messages.Failure(
+                    "PayloadTooLarge", "The operation's result is too large to be carried."));
+            }
+            else
+            {
+                Reply(slot.Hub, item.Message, EntityAnswers.Completed(item.Message, outcome.Success?.Result, Now()));
+            }
+        }
+
+        slot.State.State = result.EntityState;
+        slot.State.Modified = Now();
+        Save(slot);
+        foreach (OperationAction action in result.Actions)
+        {
+            Do(slot, action);
+        }
+
+        Settle(slot);
+    }
+
+    private void Do(EntitySlot source, OperationAction action)
+    {
+        if (action.SendSignal is { } signal)
+        {
+            Send(source.Hub, signal.InstanceId, new EntityMessage
+            {
+                RequestId = Guid.NewGuid().ToString(),
+                Operation = signal.Name,
+                Input = signal.Input,
+                Due = signal.ScheduledTime,
+            });
+        }
+        else if (action.StartNewOrchestration is { } start)
+        {
+            string id = start.InstanceId.Length > 0 ? start.InstanceId : Guid.NewGuid().ToString("N");
+            if (EntityId.IsEntity(id) || FindRunning(source.Hub, id) is not null
+                || start.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024)
+            {
+                // Entities rely on this to keep two runs of one id apart; the batch goes on.
+                Log.EntityMessageDropped(_logger, source.Id, $"orchestration '{id}' cannot be started");
+                return;
+            }
+
+            Remove(source.Hub, id);
+            var started = new ExecutionStartedEvent
+            {
+                Name = start.Name,
+                Version = start.Version,
+                Input = start.Input,
+                ParentTraceContext = start.ParentTraceContext,
+                Tags = { [Messages.FireAndForgetTag] = "true" },
+            };
+            Create(source.Hub, id, NewExecution(id, started, start.ScheduledTime));
+        }
+    }
+
+    private void Fail(EntityWork work, TaskFailureDetails failure)
+    {
+        if (work.Slot.Attempts < _options.MaxDispatches)
+        {
+            TakeBack(work, atOnce: false);
+            return;
+        }
+
+        End(work);
+        Refuse(work, failure);
+    }
+
+    // Nobody can run these operations; their callers hear of it, and the state stays as it was.
+    private void Refuse(EntityWork work, TaskFailureDetails failure)
+    {
+        work.Slot.Attempts = 0;
+        foreach (QueuedMessage item in work.Messages)
+        {
+            Drop(work.Slot, item);
+            ReplyFailed(work.Slot, item.Message, failure);
+        }
+
+        Settle(work.Slot);
+    }
+
+    private void ReplyFailed(EntitySlot slot, EntityMessage message, TaskFailureDetails failure)
+    {
+        if (message.Caller is null)
+        {
+            Log.SignalFailed(_logger, message.Operation, slot.Id, failure.ErrorMessage);
+        }
+
+        Reply(slot.Hub, message, EntityAnswers.Failed(message, failure, Now()));
+    }
+
+    /// <summary>Leaves the operations at the front of the queue: for now, then for a growing delay.</summary>
+    private void TakeBack(EntityWork work, bool atOnce = true)
+    {
+        EntitySlot slot = work.Slot;
+        if (slot.Attempts >= _options.MaxDispatches)
+        {
+            End(work);
+            Refuse(work, Messages.Failure(
+                Messages.PoisonError, $"The operation was handed to workers {slot.Attempts} times without a result."));
+            return;
+        }
+
+        End(work);
+        if (atOnce && slot.Attempts <= QuickAttempts)
+        {
+            Settle(slot);
+            return;
+        }
+
+        TimeSpan delay = RetryDelay(slot.Attempts);
+        Log.ItemReturned(_logger, slot.Id, slot.Attempts, (long)delay.TotalMilliseconds);
+        slot.IsDelayed = true;
+        At(_time.GetUtcNow() + delay, () =>
+        {
+            slot.IsDelayed = false;
+            Settle(slot);
+        });
+    }
+
+    private static TimeSpan RetryDelay(int attempt) =>
+        TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * Math.Pow(2, Math.Min(attempt, 16))));
+}

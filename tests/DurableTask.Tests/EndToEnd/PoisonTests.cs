@@ -1,0 +1,149 @@
+using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Tests.Hosting;
+
+namespace Workflows.DurableTask.Tests.EndToEnd;
+
+/// <summary>Work that no worker survives, and work that is over.</summary>
+public sealed class PoisonTests : HandWorkerTest
+{
+    private const int MaxDispatches = 3;
+
+    protected override Task<SidecarHost> StartSidecarAsync() => SidecarHost.StartAsync(
+        configure: options =>
+        {
+            options.MaxDispatches = MaxDispatches;
+            options.Retention = TimeSpan.FromSeconds(1);
+        });
+
+    [Fact]
+    public async Task Episode_LostTooOften_IsParkedUntilResumed()
+    {
+        await StartAsync("one");
+        await LoseAsync(MaxDispatches);
+
+        OrchestrationState parked = await ParkedAsync();
+        Assert.Equal("PoisonWorkItem", parked.FailureDetails.ErrorType);
+        Assert.Contains("'test'", parked.FailureDetails.ErrorMessage, StringComparison.Ordinal);
+        using (var idle = Connect())
+        {
+            Task<WorkItem> item = NextAsync(idle);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Soon);
+            Assert.False(item.IsCompleted);
+            await Engine.ResumeInstanceAsync(new() { InstanceId = "one" }, cancellationToken: Soon);
+            await CompleteAsync(await item, Finish(0));
+        }
+
+        Assert.Equal(OrchestrationStatus.Completed, (await EndAsync()).OrchestrationStatus);
+        Assert.Null((await EndAsync()).FailureDetails);
+    }
+
+    [Fact]
+    public async Task Activity_LostTooOften_IsParkedAcrossARestart()
+    {
+        await StartAsync("one");
+        using (var worker = Connect())
+        {
+            await CompleteAsync(await NextAsync(worker), Schedule(0));
+            Assert.NotNull((await NextAsync(worker)).ActivityRequest);
+        }
+
+        await LoseAsync(MaxDispatches - 1);
+        Assert.Contains(
+            "Activity 'work'", (await ParkedAsync()).FailureDetails.ErrorMessage, StringComparison.Ordinal);
+        await Sidecar.RestartAsync();
+        await ParkedAsync();
+        using var next = Connect();
+        await Engine.ResumeInstanceAsync(new() { InstanceId = "one" }, cancellationToken: Soon);
+
+        await CompleteActivityAsync(await NextAsync(next));
+        await CompleteAsync(await NextAsync(next), Finish(1));
+
+        Assert.Equal(OrchestrationStatus.Completed, (await EndAsync()).OrchestrationStatus);
+    }
+
+    [Fact]
+    public async Task Parked_Terminated_EndsWithoutAWorker()
+    {
+        await StartAsync("one");
+        await LoseAsync(MaxDispatches);
+        await ParkedAsync();
+
+        await Engine.TerminateInstanceAsync(new() { InstanceId = "one", Output = "\"no\"" }, cancellationToken: Soon);
+
+        OrchestrationState end = await EndAsync();
+        Assert.Equal(OrchestrationStatus.Terminated, end.OrchestrationStatus);
+        Assert.Equal("\"no\"", end.Output);
+    }
+
+    [Fact]
+    public async Task EntityBatch_LostTooOften_AnswersItsCallers()
+    {
+        await StartAsync("one");
+        using (var worker = Connect())
+        {
+            await CompleteAsync(await NextAsync(worker), new OrchestratorAction
+            {
+                SendEntityMessage = new()
+                {
+                    EntityOperationCalled = new()
+                    {
+                        RequestId = "7d3f8a52-0b1c-4a57-9b0e-5a8a4a4e1b11",
+                        Operation = "x",
+                        TargetInstanceId = "@e@1",
+                    },
+                },
+            });
+            Assert.NotNull((await NextAsync(worker)).EntityRequestV2);
+        }
+
+        await LoseAsync(MaxDispatches - 1);
+        using var last = Connect();
+
+        EntityOperationFailedEvent failed =
+            (await NextAsync(last)).OrchestratorRequest.NewEvents[^1].EntityOperationFailed;
+        Assert.Equal("PoisonWorkItem", failed.FailureDetails.ErrorType);
+    }
+
+    [Fact]
+    public async Task Retention_EndedInstances_GoAndUnfinishedOnesStay()
+    {
+        await StartAsync("one");
+        using var worker = Connect();
+        await CompleteAsync(await NextAsync(worker), Finish(0));
+        await StartAsync("open");
+        while ((await Engine.GetInstanceAsync(new() { InstanceId = "one" }, cancellationToken: Soon)).Exists)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), Soon);
+        }
+
+        Assert.True((await Engine.GetInstanceAsync(new() { InstanceId = "open" }, cancellationToken: Soon)).Exists);
+    }
+
+    private async Task LoseAsync(int times)
+    {
+        for (int time = 0; time < times; time++)
+        {
+            using var worker = Connect();
+            await NextAsync(worker);
+        }
+    }
+
+    private async Task<OrchestrationState> ParkedAsync()
+    {
+        while (true)
+        {
+            QueryInstancesResponse found = await Engine.QueryInstancesAsync(
+                new() { Query = new() { RuntimeStatus = { OrchestrationStatus.Suspended } } },
+                cancellationToken: Soon);
+            if (found.OrchestrationState.Count > 0)
+            {
+                return Assert.Single(found.OrchestrationState);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), Soon);
+        }
+    }
+
+    private async Task<OrchestrationState> EndAsync() => (await Engine.WaitForInstanceCompletionAsync(
+        new() { InstanceId = "one", GetInputsAndOutputs = true }, cancellationToken: Soon)).OrchestrationState;
+}
