@@ -23,8 +23,20 @@ internal static class SacreBleuCases
 
     public static string[] Lines(string set, string name) => Fixtures.Lines("sacrebleu", "text", $"{set}.{name}.txt");
 
-    public static TranslationMetric Metric(string metric, JsonElement options) =>
-        metric == "bleu" ? new Bleu(BleuOptions(options)) : new Chrf(ChrfOptions(options));
+    public static TranslationMetric Metric(string metric, JsonElement options) => metric switch
+    {
+        "bleu" => new Bleu(BleuOptions(options)),
+        "ter" => new Ter(TerOptions(options)),
+        _ => new Chrf(ChrfOptions(options)),
+    };
+
+    public static TerOptions TerOptions(JsonElement options) => new()
+    {
+        Normalized = Flag(options, "normalized"),
+        NoPunctuation = Flag(options, "no_punct"),
+        AsianSupport = Flag(options, "asian_support"),
+        CaseSensitive = Flag(options, "case_sensitive"),
+    };
 
     private static BleuOptions BleuOptions(JsonElement options) => new()
     {
