@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using Workflows.Cli;
 using Workflows.Cli.Commands;
 
 var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on Cloud TPU: one request, one report.")
@@ -9,6 +11,9 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     ListCommand.Create(),
     CancelCommand.Create(),
     ReportCommand.Create(),
+    ScoreCommand.Create(),
 };
 
-return await root.Parse(args).InvokeAsync();
+var parsed = root.Parse(args);
+var exitCode = await parsed.InvokeAsync();
+return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : exitCode;
