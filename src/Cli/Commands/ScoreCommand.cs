@@ -48,8 +48,8 @@ internal sealed class ScoreCommand
 
     private readonly Option<bool> _lowercase = Flag("Ignore case in BLEU.", "--lowercase", "-lc");
     private readonly Option<bool> _force = Flag("Accepted and without effect: nothing is warned of.", "--force");
-    private readonly Option<int> _charOrder = Number("Longest character n-gram of chrF.", 6, "--chrf-char-order", "-cc");
-    private readonly Option<int> _wordOrder = Number("Longest word n-gram; 2 for chrF++.", 0, "--chrf-word-order", "-cw");
+    private readonly Option<int> _charOrder = Number("Character order of chrF.", 6, "--chrf-char-order", "-cc");
+    private readonly Option<int> _wordOrder = Number("Word order; 2 for chrF++.", 0, "--chrf-word-order", "-cw");
     private readonly Option<int> _beta = Number("Weight of recall in chrF.", 2, "--chrf-beta");
     private readonly Option<bool> _chrfSpace = Flag("Count white space in chrF.", "--chrf-whitespace");
     private readonly Option<bool> _chrfLowercase = Flag("Ignore case in chrF.", "--chrf-lowercase");

@@ -28,7 +28,8 @@ internal sealed class Scorer(ScoreSettings settings, SystemOutputs outputs, Text
         }
         else if (settings.Test is { } test)
         {
-            PairedReport.Print(settings, outputs.Names, output, [.. metrics.Select(metric => Compare(test, metric.Metric))]);
+            PairedReport.Print(
+                settings, outputs.Names, output, [.. metrics.Select(metric => Compare(test, metric.Metric))]);
         }
         else
         {

@@ -122,7 +122,8 @@ public static class Significance
     {
         var kind = new Resampling("ar", trials, (ulong)seed, null, 0);
         var described = statistics
-            .Select(counts => new ResampledScore(metric.Describe(counts.Sum(), counts.ReferenceCount, kind), null, null))
+            .Select(counts => metric.Describe(counts.Sum(), counts.ReferenceCount, kind))
+            .Select(score => new ResampledScore(score, null, null))
             .ToArray();
         var comparisons = new PairedComparison[statistics.Length - 1];
         for (var other = 1; other < statistics.Length; other++)
