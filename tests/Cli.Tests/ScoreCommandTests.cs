@@ -236,6 +236,17 @@ public sealed class ScoreCommandTests : IDisposable
     }
 
     [Fact]
+    public void Score_KoreanDictionaryMissing_NamesTheFileAndWhatItNeeds()
+    {
+        var file = _folder.Write("ref.txt", "a\n");
+
+        var run = ScoreRun.Of(file, "-i", file, "-tok", "ko-mecab", "--mecab-dictionary", _folder.Path);
+
+        Assert.Equal((ExitCodes.Invalid, ""), (run.ExitCode, run.Output));
+        Assert.Contains("sys.dic': there is no such file; the folder must hold", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Score_FileThatIsNotUtf8_NamesItsLine()
     {
         var run = ScoreRun.Of(_folder.Write("ref.txt", [.. "a\n"u8, 0xff, (byte)'\n']), "-i", "x");

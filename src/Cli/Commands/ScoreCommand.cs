@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Workflows.Cli.Scoring;
 using Workflows.Translation.Metrics;
+using Workflows.Translation.Metrics.Mecab;
 
 namespace Workflows.Cli.Commands;
 
@@ -44,7 +45,12 @@ internal sealed class ScoreCommand
     {
         Description = "How BLEU cuts lines into words.",
         DefaultValueFactory = _ => "13a",
-    }.AcceptOnlyFromAmong("none", "zh", "13a", "intl", "char");
+    }.AcceptOnlyFromAmong("none", "zh", "13a", "intl", "char", "ko-mecab");
+
+    private readonly Option<string?> _mecab = new("--mecab-dictionary")
+    {
+        Description = "Folder of the compiled mecab-ko-dic for ko-mecab; also WORKFLOWS_MECAB_KO_DIC.",
+    };
 
     private readonly Option<bool> _lowercase = Flag("Ignore case in BLEU.", "--lowercase", "-lc");
     private readonly Option<bool> _force = Flag("Accepted and without effect: nothing is warned of.", "--force");
@@ -83,7 +89,8 @@ internal sealed class ScoreCommand
             "score", "Score translations as sacreBLEU does: workflows score ref.txt -i out.txt -m bleu chrf")
         {
             score._references, score._inputs, score._metrics, score._sentenceLevel, score._smoothMethod,
-            score._smoothValue, score._tokenize, score._lowercase, score._force, score._charOrder, score._wordOrder,
+            score._smoothValue, score._tokenize, score._mecab, score._lowercase, score._force, score._charOrder,
+            score._wordOrder,
             score._beta, score._chrfSpace, score._chrfLowercase, score._chrfEpsilon, score._terCase, score._terAsian,
             score._terNoPunct, score._terNormalized, score._confidence, score._confidenceN, score._pairedAr,
             score._pairedBs, score._pairedArN, score._pairedBsN, score._quiet, score._short, score._scoreOnly,
@@ -102,6 +109,11 @@ internal sealed class ScoreCommand
             {
                 (error ?? Console.Error).WriteLine(exception.Message);
                 return exception.ExitCode;
+            }
+            catch (MecabDictionaryException exception)
+            {
+                (error ?? Console.Error).WriteLine(exception.Message);
+                return ExitCodes.Invalid;
             }
         });
         return command;
@@ -174,8 +186,10 @@ internal sealed class ScoreCommand
             "zh" => BleuTokenizer.Chinese,
             "intl" => BleuTokenizer.International,
             "char" => BleuTokenizer.Character,
+            "ko-mecab" => BleuTokenizer.KoreanMecab,
             _ => BleuTokenizer.Mteval13a,
         },
+        MecabDictionary = parsed.GetValue(_mecab),
         Smoothing = parsed.GetValue(_smoothMethod) switch
         {
             "none" => BleuSmoothing.None,

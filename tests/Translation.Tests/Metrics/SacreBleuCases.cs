@@ -41,6 +41,7 @@ internal static class SacreBleuCases
     private static BleuOptions BleuOptions(JsonElement options) => new()
     {
         Tokenizer = Tokenizer(Text(options, "tokenize") ?? "13a"),
+        MecabDictionary = Text(options, "tokenize") == "ko-mecab" ? MecabDictionary.Path : null,
         Smoothing = Text(options, "smooth_method") switch
         {
             "floor" => BleuSmoothing.Floor,
@@ -71,6 +72,7 @@ internal static class SacreBleuCases
         "none" => BleuTokenizer.None,
         "intl" => BleuTokenizer.International,
         "zh" => BleuTokenizer.Chinese,
+        "ko-mecab" => BleuTokenizer.KoreanMecab,
         _ => throw new ArgumentException($"No tokenizer '{name}'.", nameof(name)),
     };
 

@@ -83,11 +83,9 @@ public sealed class SacreBleuEqualityTests
                 TerTokenization.Tokenize(options, PythonText.TrimEnd(pair.First.GetString()!))));
     }
 
-    private static string? WhySkipped(JsonElement given)
-    {
-        return given.GetProperty("options").TryGetProperty("tokenize", out var tokenizer)
-            && tokenizer.GetString() == "ko-mecab" ? "ko-mecab needs its dictionary" : null;
-    }
+    private static string? WhySkipped(JsonElement given) =>
+        given.GetProperty("options").TryGetProperty("tokenize", out var tokenizer)
+            && tokenizer.GetString() == "ko-mecab" ? MecabDictionary.WhyMissing : null;
 
     private static string Describe(JsonElement given) =>
         $"{given.GetProperty("metric")} {given.GetProperty("options")} {given.GetProperty("set")}."
