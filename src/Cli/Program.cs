@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Workflows.Cli;
 using Workflows.Cli.Commands;
 
@@ -11,8 +12,9 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     CancelCommand.Create(),
     ReportCommand.Create(),
     TranslateCommand.Create(),
+    ScoreCommand.Create(),
 };
 
 var parsed = root.Parse(args);
 var code = await parsed.InvokeAsync();
-return parsed.Errors.Count > 0 ? ExitCodes.Invalid : code;
+return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : code;

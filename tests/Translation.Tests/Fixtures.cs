@@ -16,6 +16,10 @@ internal static class Fixtures
         return path;
     }
 
+    /// <summary>As <see cref="Require"/>, but null where it is absent.</summary>
+    public static string? Find(params string[] parts) =>
+        Root() is { } root && Path.Combine([root, .. parts]) is var path && Path.Exists(path) ? path : null;
+
     public static JsonElement Json(params string[] parts)
     {
         using var document = JsonDocument.Parse(File.ReadAllBytes(Require(parts)));

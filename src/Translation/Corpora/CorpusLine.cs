@@ -46,7 +46,7 @@ internal readonly record struct CorpusLine(long Number, string Text, RowFault? F
         }
     }
 
-    private static Stream Open(string path)
+    public static Stream Open(string path)
     {
         try
         {

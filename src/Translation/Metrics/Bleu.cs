@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Workflows.Translation.Metrics.Mecab;
 
 namespace Workflows.Translation.Metrics;
 
@@ -11,16 +12,19 @@ public sealed class Bleu : TranslationMetric
 {
     private readonly BleuOptions _options;
     private readonly double _smoothingValue;
+    private readonly MecabKo? _mecab;
 
     /// <summary>BLEU with the given settings.</summary>
     /// <param name="options">Settings; null means the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">The order is not within 1 to 16.</exception>
+    /// <exception cref="MecabDictionaryException">The dictionary of "ko-mecab" is missing or damaged.</exception>
     public Bleu(BleuOptions? options = null)
     {
         _options = options ?? new BleuOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxOrder, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(_options.MaxOrder, 16, nameof(options));
         _smoothingValue = _options.SmoothingValue ?? (_options.Smoothing == BleuSmoothing.AddK ? 1 : 0.1);
+        _mecab = _options.Tokenizer == BleuTokenizer.KoreanMecab ? MecabKo.Load(_options.MecabDictionary) : null;
     }
 
     /// <inheritdoc />
@@ -60,7 +64,7 @@ public sealed class Bleu : TranslationMetric
             statistics[2..(2 + order)], statistics[(2 + order)..], precisions, penalty, length, referenceLength);
     }
 
-    private protected override SegmentCounter CreateCounter() => new Counter(_options);
+    private protected override SegmentCounter CreateCounter() => new Counter(_options, _mecab);
 
     private string Signature(int? referenceCount, Resampling? resampling)
     {
@@ -130,7 +134,7 @@ public sealed class Bleu : TranslationMetric
         return penalty * Math.Exp(logarithms / used);
     }
 
-    private sealed class Counter(BleuOptions options) : SegmentCounter
+    private sealed class Counter(BleuOptions options, MecabKo? mecab) : SegmentCounter
     {
         private readonly NgramCounter _ngrams = new();
         private readonly SymbolReader _symbols = new();
@@ -167,7 +171,14 @@ public sealed class Bleu : TranslationMetric
         {
             text = PythonText.TrimEnd(options.Lowercase ? text.ToLowerInvariant() : text);
             line.Clear();
-            BleuTokenization.Read(options.Tokenizer, text, _symbols, line);
+            if (mecab is not null)
+            {
+                _symbols.Words(mecab.Tokenize(text), line);
+            }
+            else
+            {
+                BleuTokenization.Read(options.Tokenizer, text, _symbols, line);
+            }
         }
     }
 }

@@ -7,6 +7,10 @@ public sealed record BleuOptions
     /// <value>Default <see cref="BleuTokenizer.Mteval13a"/>.</value>
     public BleuTokenizer Tokenizer { get; init; } = BleuTokenizer.Mteval13a;
 
+    /// <summary>Folder of the compiled mecab-ko-dic, for <see cref="BleuTokenizer.KoreanMecab"/>.</summary>
+    /// <value>Null means the folder that the environment variable WORKFLOWS_MECAB_KO_DIC names.</value>
+    public string? MecabDictionary { get; init; }
+
     /// <summary>What stands in for an order without a match.</summary>
     /// <value>Default <see cref="BleuSmoothing.Exponential"/>.</value>
     public BleuSmoothing Smoothing { get; init; } = BleuSmoothing.Exponential;

@@ -18,6 +18,7 @@ internal static class BleuTokenization
         BleuTokenizer.None => "none",
         BleuTokenizer.International => "intl",
         BleuTokenizer.Chinese => "zh",
+        BleuTokenizer.KoreanMecab => "ko-mecab-0.996/ko-0.9.2-KO",
         _ => throw new ArgumentOutOfRangeException(nameof(tokenizer), tokenizer, "Unknown BLEU tokenizer."),
     };
 

@@ -17,4 +17,7 @@ public enum BleuTokenizer
 
     /// <summary>"zh": Chinese characters apart, the rest as 13a.</summary>
     Chinese,
+
+    /// <summary>"ko-mecab", Korean morphemes; needs <see cref="BleuOptions.MecabDictionary"/>.</summary>
+    KoreanMecab,
 }

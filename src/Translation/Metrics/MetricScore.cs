@@ -1,8 +1,12 @@
 namespace Workflows.Translation.Metrics;
 
 /// <summary>A score and how it came about.</summary>
-/// <param name="Name">"BLEU", "chrF2", "chrF2++" and so on.</param>
-/// <param name="Score">0 to 100, not rounded.</param>
+/// <param name="Name">"BLEU", "chrF2", "chrF2++", "TER" and so on.</param>
+/// <param name="Score">0 to 100, not rounded; TER can exceed 100.</param>
 /// <param name="Text">The line that sacreBLEU prints for it.</param>
 /// <param name="Signature">sacreBLEU's description of the settings, for whoever wants to repeat the score.</param>
-public record MetricScore(string Name, double Score, string Text, string Signature);
+public record MetricScore(string Name, double Score, string Text, string Signature)
+{
+    /// <summary>Whether a larger score is the better one, as with all but TER.</summary>
+    public virtual bool IsHigherBetter => true;
+}

@@ -12,7 +12,7 @@ namespace Workflows.Translation.Metrics;
 public sealed record PairedComparison(
     PairedTest Test, ResampledScore Baseline, ResampledScore System, double PValue, bool IsIdentical)
 {
-    /// <summary>Points of the metric that the system is above the baseline.</summary>
+    /// <summary>Points of the metric that the system is above the baseline, whichever way is better.</summary>
     public double Difference => System.Score.Score - Baseline.Score.Score;
 
     /// <summary>Says which is better, if that can be said.</summary>
@@ -31,6 +31,6 @@ public sealed record PairedComparison(
             return ComparisonVerdict.NoDifference;
         }
 
-        return Difference > 0 ? ComparisonVerdict.Better : ComparisonVerdict.Worse;
+        return Difference > 0 == System.Score.IsHigherBetter ? ComparisonVerdict.Better : ComparisonVerdict.Worse;
     }
 }

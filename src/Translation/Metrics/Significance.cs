@@ -20,10 +20,23 @@ public static class Significance
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
     public static ResampledScore Bootstrap(
         TranslationMetric metric, IReadOnlyList<string> hypotheses, IReadOnlyList<string> references,
-        int samples = 1000, int seed = DefaultSeed)
+        int samples = 1000, int seed = DefaultSeed) =>
+        Bootstrap(metric, hypotheses, [references], samples, seed);
+
+    /// <summary>As the other overload, against several streams of references.</summary>
+    /// <param name="metric">The metric.</param>
+    /// <param name="hypotheses">The outputs, one a segment.</param>
+    /// <param name="references">Streams of references; null where a stream has none for a segment.</param>
+    /// <param name="samples">Resamples, at least 1.</param>
+    /// <param name="seed">Seed of the random numbers.</param>
+    /// <returns>The score, with mean and 95 % half-width over the resamples; its text and signature say so.</returns>
+    /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
+    public static ResampledScore Bootstrap(
+        TranslationMetric metric, IReadOnlyList<string> hypotheses,
+        IReadOnlyList<IReadOnlyList<string?>> references, int samples = 1000, int seed = DefaultSeed)
     {
         Check(metric, samples, seed);
-        var statistics = metric.Collect(hypotheses, [references]);
+        var statistics = metric.Collect(hypotheses, references);
         var scores = BootstrapScores(metric, [statistics], samples, seed)[0];
         return Describe(metric, statistics, scores, samples, seed);
     }
@@ -40,26 +53,8 @@ public static class Significance
     /// <remarks>Identical outputs get the smallest p there is; <see cref="PairedComparison.Verdict"/> knows.</remarks>
     public static PairedComparison PairedBootstrap(
         TranslationMetric metric, IReadOnlyList<string> baseline, IReadOnlyList<string> system,
-        IReadOnlyList<string> references, int samples = 1000, int seed = DefaultSeed)
-    {
-        Check(metric, samples, seed);
-        SegmentStatistics[] statistics =
-            [metric.Collect(baseline, [references]), metric.Collect(system, [references])];
-        var scores = BootstrapScores(metric, statistics, samples, seed);
-        var first = Describe(metric, statistics[0], scores[0], samples, seed);
-        var second = Describe(metric, statistics[1], scores[1], samples, seed);
-        var differences = new double[samples];
-        for (var i = 0; i < samples; i++)
-        {
-            differences[i] = Math.Abs(scores[0][i] - scores[1][i]);
-        }
-
-        var mean = differences.Average();
-        var real = Math.Abs(first.Score.Score - second.Score.Score);
-        var larger = differences.Count(difference => difference - mean > real);
-        return new PairedComparison(PairedTest.Bootstrap, first, second,
-            (larger + 1.0) / (samples + 1), baseline.SequenceEqual(system, StringComparer.Ordinal));
-    }
+        IReadOnlyList<string> references, int samples = 1000, int seed = DefaultSeed) =>
+        Paired(PairedTest.Bootstrap, metric, [baseline, system], [references], samples, seed)[0];
 
     /// <summary>Whether two systems differ, by swapping their outputs at random.</summary>
     /// <param name="metric">The metric.</param>
@@ -72,16 +67,79 @@ public static class Significance
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
     public static PairedComparison PairedApproximateRandomization(
         TranslationMetric metric, IReadOnlyList<string> baseline, IReadOnlyList<string> system,
-        IReadOnlyList<string> references, int trials = 10_000, int seed = DefaultSeed)
-    {
-        Check(metric, trials, seed);
-        var left = metric.Collect(baseline, [references]);
-        var right = metric.Collect(system, [references]);
-        var kind = new Resampling("ar", trials, (ulong)seed, null, 0);
-        var first = new ResampledScore(metric.Describe(left.Sum(), left.ReferenceCount, kind), null, null);
-        var second = new ResampledScore(metric.Describe(right.Sum(), right.ReferenceCount, kind), null, null);
-        var real = Math.Abs(first.Score.Score - second.Score.Score);
+        IReadOnlyList<string> references, int trials = 10_000, int seed = DefaultSeed) =>
+        Paired(PairedTest.ApproximateRandomization, metric, [baseline, system], [references], trials, seed)[0];
 
+    /// <summary>Compares several systems with the first one, each against all streams of references.</summary>
+    /// <param name="test">The test.</param>
+    /// <param name="metric">The metric.</param>
+    /// <param name="systems">The baseline, then at least one other system.</param>
+    /// <param name="references">Streams of references; null where a stream has none for a segment.</param>
+    /// <param name="samples">Resamples or shufflings, at least 1.</param>
+    /// <param name="seed">Seed of the random numbers.</param>
+    /// <returns>One comparison for each system but the first.</returns>
+    /// <exception cref="ArgumentException">The lists differ in length or are empty, or one system is alone.</exception>
+    public static IReadOnlyList<PairedComparison> Paired(
+        PairedTest test, TranslationMetric metric, IReadOnlyList<IReadOnlyList<string>> systems,
+        IReadOnlyList<IReadOnlyList<string?>> references, int samples, int seed = DefaultSeed)
+    {
+        Check(metric, samples, seed);
+        ArgumentNullException.ThrowIfNull(systems);
+        if (systems.Count < 2)
+        {
+            throw new ArgumentException("Cannot compare: a baseline and another system are needed.", nameof(systems));
+        }
+
+        var statistics = systems.Select(system => metric.Collect(system, references)).ToArray();
+        var isIdentical = systems.Select(system => systems[0].SequenceEqual(system, StringComparer.Ordinal)).ToArray();
+        return test == PairedTest.Bootstrap
+            ? PairedBootstrap(metric, statistics, isIdentical, samples, seed)
+            : PairedRandomization(metric, statistics, isIdentical, samples, seed);
+    }
+
+    private static PairedComparison[] PairedBootstrap(
+        TranslationMetric metric, SegmentStatistics[] statistics, bool[] isIdentical, int samples, int seed)
+    {
+        var scores = BootstrapScores(metric, statistics, samples, seed);
+        var described = statistics.Zip(scores, (counts, mine) => Describe(metric, counts, mine, samples, seed))
+            .ToArray();
+        var comparisons = new PairedComparison[statistics.Length - 1];
+        for (var other = 1; other < statistics.Length; other++)
+        {
+            var differences = scores[0].Zip(scores[other], (left, right) => Math.Abs(left - right)).ToArray();
+            var mean = differences.Average();
+            var real = Math.Abs(described[0].Score.Score - described[other].Score.Score);
+            var larger = differences.Count(difference => difference - mean > real);
+            comparisons[other - 1] = new PairedComparison(PairedTest.Bootstrap, described[0], described[other],
+                (larger + 1.0) / (samples + 1), isIdentical[other]);
+        }
+
+        return comparisons;
+    }
+
+    private static PairedComparison[] PairedRandomization(
+        TranslationMetric metric, SegmentStatistics[] statistics, bool[] isIdentical, int trials, int seed)
+    {
+        var kind = new Resampling("ar", trials, (ulong)seed, null, 0);
+        var described = statistics
+            .Select(counts => metric.Describe(counts.Sum(), counts.ReferenceCount, kind))
+            .Select(score => new ResampledScore(score, null, null))
+            .ToArray();
+        var comparisons = new PairedComparison[statistics.Length - 1];
+        for (var other = 1; other < statistics.Length; other++)
+        {
+            var real = Math.Abs(described[0].Score.Score - described[other].Score.Score);
+            var larger = CountLarger(metric, statistics[0], statistics[other], real, trials, seed);
+            comparisons[other - 1] = new PairedComparison(PairedTest.ApproximateRandomization, described[0],
+                described[other], (larger + 1.0) / (trials + 1), isIdentical[other]);
+        }
+
+        return comparisons;
+    }
+
+    private static int CountLarger(
+        TranslationMetric metric, SegmentStatistics left, SegmentStatistics right, double real, int trials, int seed)
+    {
         var random = new NumpyRandom((ulong)seed);
         var (one, other) = (new double[left.Width], new double[left.Width]);
         var larger = 0;
@@ -99,8 +157,7 @@ public static class Significance
             larger += Math.Abs(metric.Score(one) - metric.Score(other)) > real ? 1 : 0;
         }
 
-        return new PairedComparison(PairedTest.ApproximateRandomization, first, second,
-            (larger + 1.0) / (trials + 1), baseline.SequenceEqual(system, StringComparer.Ordinal));
+        return larger;
     }
 
     // Every system is scored on the same draws: that is what pairs them.

@@ -23,12 +23,25 @@ internal static class SacreBleuCases
 
     public static string[] Lines(string set, string name) => Fixtures.Lines("sacrebleu", "text", $"{set}.{name}.txt");
 
-    public static TranslationMetric Metric(string metric, JsonElement options) =>
-        metric == "bleu" ? new Bleu(BleuOptions(options)) : new Chrf(ChrfOptions(options));
+    public static TranslationMetric Metric(string metric, JsonElement options) => metric switch
+    {
+        "bleu" => new Bleu(BleuOptions(options)),
+        "ter" => new Ter(TerOptions(options)),
+        _ => new Chrf(ChrfOptions(options)),
+    };
+
+    public static TerOptions TerOptions(JsonElement options) => new()
+    {
+        Normalized = Flag(options, "normalized"),
+        NoPunctuation = Flag(options, "no_punct"),
+        AsianSupport = Flag(options, "asian_support"),
+        CaseSensitive = Flag(options, "case_sensitive"),
+    };
 
     private static BleuOptions BleuOptions(JsonElement options) => new()
     {
         Tokenizer = Tokenizer(Text(options, "tokenize") ?? "13a"),
+        MecabDictionary = Text(options, "tokenize") == "ko-mecab" ? MecabDictionary.Path : null,
         Smoothing = Text(options, "smooth_method") switch
         {
             "floor" => BleuSmoothing.Floor,
@@ -59,6 +72,7 @@ internal static class SacreBleuCases
         "none" => BleuTokenizer.None,
         "intl" => BleuTokenizer.International,
         "zh" => BleuTokenizer.Chinese,
+        "ko-mecab" => BleuTokenizer.KoreanMecab,
         _ => throw new ArgumentException($"No tokenizer '{name}'.", nameof(name)),
     };
 

@@ -1,0 +1,319 @@
+using System.Globalization;
+using System.Text.Json;
+using Workflows.Cli.Commands;
+using Workflows.Translation.Tests;
+
+namespace Workflows.Cli.Tests;
+
+public sealed class ScoreCommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    [Fact]
+    public void Score_TextFormat_PrintsTheAlignedLinesOfTheReference()
+    {
+        var run = ScoreRun.Of(
+            Text("everyday-en.ref0"), "-i", Text("everyday-en.medium"), "-m", "bleu", "chrf", "ter", "-f", "text",
+            "-w", "2");
+
+        var expected = new[] { "bleu", "chrf", "ter" }
+            .Select(metric => Case(metric, "everyday-en", "medium"))
+            .Select(given => Signed(Field(given, "text"), Field(given, "signature"))).ToArray();
+        var width = expected.Max(line => line.IndexOf('='));
+        Assert.Equal(
+            string.Concat(expected.Select(line => new string(' ', width - line.IndexOf('=')) + line + "\n")),
+            run.Output);
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+    }
+
+    [Fact]
+    public void Score_Json_PrintsTheFieldsInTheReferenceOrder()
+    {
+        var reference = _folder.Write("ref.txt", "the cat sat on the mat\nhello world\n");
+        var output = _folder.Write("out.txt", "the cat sat on a mat\nhello world\n");
+
+        var run = ScoreRun.Of(reference, "-i", output, "-w", "2");
+
+        Assert.Equal(
+            """
+            {
+             "name": "BLEU",
+             "score": 59.46,
+             "signature": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
+             "verbose_score": "87.5/66.7/50.0/33.3 (BP = 1.000 ratio = 1.000 hyp_len = 8 ref_len = 8)",
+             "nrefs": "1",
+             "case": "mixed",
+             "eff": "no",
+             "tok": "13a",
+             "smooth": "exp",
+             "version": "2.6.0"
+            }
+
+            """.ReplaceLineEndings("\n").Replace("59.46", Number(run.Output), StringComparison.Ordinal), run.Output);
+        using var json = JsonDocument.Parse(run.Output);
+        Assert.InRange(json.RootElement.GetProperty("score").GetDouble(), 50, 65);
+    }
+
+    [Fact]
+    public void Score_JsonWithSeveralMetrics_IsOneList()
+    {
+        var run = ScoreRun.Of(Text("everyday-ko.ref0"), "-i", Text("everyday-ko.light"), "-m", "ter", "bleu", "-ci",
+            "--confidence-n", "50");
+
+        using var json = JsonDocument.Parse(run.Output);
+        Assert.Equal(["BLEU", "TER"], json.RootElement.EnumerateArray().Select(item => Field(item, "name")));
+        Assert.All(json.RootElement.EnumerateArray(), item =>
+        {
+            Assert.Equal(("50", "12345"), (Field(item, "bs"), Field(item, "seed")));
+            Assert.StartsWith("μ = ", Field(item, "confidence"), StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void Score_Confidence_PrintsTheReferenceInterval()
+    {
+        var given = Fixtures.Json("sacrebleu", "significance.json").GetProperty("significance")
+            .GetProperty("bootstrap").EnumerateArray().First(item => Field(item, "set") == "everyday-en"
+                && Field(item, "metric").Equals("bleu", StringComparison.OrdinalIgnoreCase));
+
+        var run = ScoreRun.Of(Text("everyday-en.ref0"), "-i", Text($"everyday-en.{Field(given, "system")}"),
+            "-ci", "--confidence-n", $"{given.GetProperty("samples")}", "-f", "text", "-w", "2");
+
+        Assert.Equal(Signed(Field(given, "text"), Field(given, "signature")) + "\n", run.Output);
+    }
+
+    [Theory]
+    [InlineData("bs")]
+    [InlineData("ar")]
+    public void Score_PairedJson_GivesTheReferenceValues(string test)
+    {
+        var given = Paired("everyday-en", test);
+        var run = ScoreRun.Of(
+            Text("everyday-en.ref0"), "-i", Text("everyday-en.medium"), Text("everyday-en.light"),
+            Text("everyday-en.near"), "-m", "bleu", $"--paired-{test}", $"--paired-{test}-n",
+            $"{given.GetProperty("samples")}");
+
+        using var json = JsonDocument.Parse(run.Output);
+        var systems = json.RootElement.EnumerateArray().ToArray();
+        Assert.Equal(3, systems.Length);
+        Assert.StartsWith("Baseline: ", Field(systems[0], "system"), StringComparison.Ordinal);
+        for (var i = 0; i < systems.Length; i++)
+        {
+            var expected = given.GetProperty("results").GetProperty("BLEU")[i];
+            var actual = systems[i].GetProperty("BLEU");
+            Assert.Equal(["score", "p_value", "mean", "ci"], actual.EnumerateObject().Select(field => field.Name));
+            Assert.Equal($"{expected.GetProperty("score")}", $"{actual.GetProperty("score")}");
+            Assert.Equal($"{expected.GetProperty("p")}", $"{actual.GetProperty("p_value")}");
+        }
+
+        Assert.StartsWith("[\n    {\n        \"system\": \"Baseline: ", run.Output, StringComparison.Ordinal);
+        Assert.Contains("        \"BLEU\": {\n            \"score\": ", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_PairedText_DrawsTheTableAndExplainsIt()
+    {
+        var given = Paired("everyday-en", "bs").GetProperty("results").GetProperty("BLEU");
+        var medium = given[0];
+        var light = given[1];
+        Directory.CreateDirectory(_folder.Path);
+        var baseline = _folder.Write("a", File.ReadAllBytes(Text("everyday-en.medium")));
+        var system = _folder.Write("b", File.ReadAllBytes(Text("everyday-en.light")));
+
+        var run = ScoreRun.Of(Text("everyday-en.ref0"), "-i", baseline, system, "--paired-bs", "-f", "text");
+
+        string Cell(JsonElement item) => string.Create(CultureInfo.InvariantCulture,
+            $"{item.GetProperty("score").GetDouble():F1} ({item.GetProperty("mean").GetDouble():F1} ± "
+            + $"{item.GetProperty("ci").GetDouble():F1})");
+        var name = $"Baseline: {baseline}";
+        var lines = run.Output.Split('\n');
+        Assert.Equal($"╒{new string('═', name.Length + 2)}╤{new string('═', 21)}╕", lines[0]);
+        Assert.Equal($"│ {"System".PadLeft(name.Length)} │  BLEU (μ ± 95% CI)  │", lines[1]);
+        Assert.Equal($"│ {name} │ {Cell(medium).PadLeft(18).PadRight(19)} │", lines[3]);
+        Assert.Equal($"│ {system.PadLeft(name.Length)} │ {Cell(light).PadLeft(18).PadRight(19)} │", lines[5]);
+        Assert.Equal($"│ {new string(' ', name.Length)} │    (p = 0.0010)*    │", lines[6]);
+        Assert.Contains("Paired bootstrap resampling test with 1000 resampling trials\n", run.Output,
+            StringComparison.Ordinal);
+        Assert.EndsWith("-----------------\nMetric signatures\n-----------------\n - BLEU       "
+            + "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0\n", run.Output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_SeveralSystemsWithoutTest_PrintsATable()
+    {
+        var reference = _folder.Write("ref.txt", "the cat sat on the mat\n");
+        var good = _folder.Write("good.txt", "the cat sat on the mat\n");
+        var bad = _folder.Write("bad.txt", "dogs\n");
+
+        var text = ScoreRun.Of(reference, "-i", good, bad, "-f", "text");
+        var json = ScoreRun.Of(reference, "-i", good, bad);
+
+        Assert.Contains("│ 100.0  │\n├", text.Output, StringComparison.Ordinal);
+        Assert.Contains("\"BLEU\": \"100.0\"\n    },\n    {", json.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_SentenceLevel_PrintsALineForEachSegment()
+    {
+        var given = Case("ter", "everyday-en", "medium");
+        var expected = given.GetProperty("sentenceScores").EnumerateArray().Select(score => score.GetDouble());
+
+        var run = ScoreRun.Of(
+            Text("everyday-en.ref0"), "-i", Text("everyday-en.medium"), "-m", "ter", "-sl", "-b", "-w", "4");
+
+        var lines = run.Output.Split('\n');
+        Assert.All(expected.Zip(lines), pair =>
+            Assert.Equal(pair.First.ToString("F4", CultureInfo.InvariantCulture), pair.Second));
+    }
+
+    [Fact]
+    public void Score_SentenceBleu_UsesTheEffectiveOrder()
+    {
+        var reference = _folder.Write("ref.txt", "hello world\n");
+
+        var run = ScoreRun.Of(reference, "-i", reference, "-sl", "-sh");
+
+        Assert.Equal("BLEU|#:1|c:mixed|e:yes|tok:13a|s:exp|v:2.6.0 = 100.0 100.0/100.0/0.0/0.0 "
+            + "(BP = 1.000 ratio = 1.000 hyp_len = 2 ref_len = 2)\n", run.Output);
+    }
+
+    [Fact]
+    public void Score_ShortSignatures_AreThoseOfTheReference()
+    {
+        foreach (var given in Fixtures.Json("sacrebleu", "cases.json").GetProperty("cases").EnumerateArray())
+        {
+            if (given.TryGetProperty("shortSignature", out var expected))
+            {
+                Assert.Equal(expected.GetString(), Scoring.PrintedScore.Shorten(
+                    Field(given, "metric").ToUpperInvariant(), Field(given, "signature")));
+            }
+        }
+    }
+
+    [Fact]
+    public void Score_StandardInput_HasOneSystemAColumn()
+    {
+        var reference = _folder.Write("ref.txt", "a b c d\ne f g h\n");
+
+        var one = ScoreRun.With("a b c d\ne f g h\n", reference, "-b");
+        var two = ScoreRun.With("a b c d\ta\ne f g h\te\n", reference);
+
+        Assert.Equal("100.0\n", one.Output);
+        Assert.Contains("\"system\": \"System 2\"", two.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_SeveralReferences_AreUsedTogether()
+    {
+        var run = ScoreRun.Of(_folder.Write("a", "x y z w\n"), _folder.Write("b", "a b c d\n"), "-i",
+            _folder.Write("c", "a b c d\n"), "-f", "text");
+
+        Assert.StartsWith("BLEU|nrefs:2|", run.Output, StringComparison.Ordinal);
+        Assert.Contains(" = 100.0 ", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_DifferentLengths_NamesTheFilesAndTheFix()
+    {
+        var run = ScoreRun.Of(_folder.Write("ref.txt", "a\nb\n"), "-i", _folder.Write("out.txt", "a\n"));
+
+        Assert.Equal((ExitCodes.Invalid, ""), (run.ExitCode, run.Output));
+        Assert.Contains("out.txt' has 1 lines", run.Error, StringComparison.Ordinal);
+        Assert.Contains("ref.txt' have 2: both must have one segment a line", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("there is no such file", "missing.txt", "-i", "missing.txt")]
+    [InlineData("No references", "-i", "missing.txt")]
+    [InlineData("'--no-such' is not an option", "ref.txt", "--no-such")]
+    public void Score_MissingFiles_AreNamed(string expected, params string[] arguments)
+    {
+        var run = ScoreRun.Of(arguments);
+
+        Assert.Equal(ExitCodes.Invalid, run.ExitCode);
+        Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_KoreanDictionaryMissing_NamesTheFileAndWhatItNeeds()
+    {
+        var file = _folder.Write("ref.txt", "a\n");
+
+        var run = ScoreRun.Of(file, "-i", file, "-tok", "ko-mecab", "--mecab-dictionary", _folder.Path);
+
+        Assert.Equal((ExitCodes.Invalid, ""), (run.ExitCode, run.Output));
+        Assert.Contains("sys.dic': there is no such file; the folder must hold", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Score_FileThatIsNotUtf8_NamesItsLine()
+    {
+        var run = ScoreRun.Of(_folder.Write("ref.txt", [.. "a\n"u8, 0xff, (byte)'\n']), "-i", "x");
+
+        Assert.Equal(ExitCodes.Invalid, run.ExitCode);
+        Assert.Contains("ref.txt', line 2", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--paired-bs")]
+    [InlineData("--paired-bs", "--paired-ar")]
+    [InlineData("-w", "99")]
+    [InlineData("-sl", "-ci")]
+    [InlineData("-sl", "-m", "bleu", "ter")]
+    public void Score_OptionsThatDoNotFit_AreRefused(params string[] options)
+    {
+        var file = _folder.Write("ref.txt", "a\n");
+
+        var run = ScoreRun.Of([file, "-i", file, .. options]);
+
+        Assert.Equal((ExitCodes.Invalid, ""), (run.ExitCode, run.Output));
+        Assert.NotEmpty(run.Error);
+    }
+
+    [Theory]
+    [InlineData("-m", "comet")]
+    [InlineData("-w", "wide")]
+    public void Parse_UnknownWords_AreErrors(params string[] arguments)
+    {
+        Assert.NotEmpty(ScoreCommand.Create().Parse(["ref.txt", .. arguments]).Errors);
+    }
+
+    [Theory]
+    [InlineData(42.9, "42.9")]
+    [InlineData(100, "100.0")]
+    [InlineData(0, "0.0")]
+    [InlineData(0.000999000999000999, "0.000999000999000999")]
+    [InlineData(0.0001, "0.0001")]
+    [InlineData(0.00001, "1e-05")]
+    [InlineData(9.999000099990002e-05, "9.999000099990002e-05")]
+    public void Number_AllSizes_IsWrittenAsPythonDoes(double value, string expected)
+    {
+        Assert.Equal(expected, Scoring.PythonJson.Number(value));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static string Signed(string text, string signature) =>
+        text.Insert(text.IndexOf(' ', StringComparison.Ordinal), "|" + signature);
+
+    private static string Field(JsonElement item, string name) => item.GetProperty(name).ToString();
+
+    private static string Number(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return document.RootElement.GetProperty("score").ToString();
+    }
+
+    private static string Text(string name) => Fixtures.Require("sacrebleu", "text", $"{name}.txt");
+
+    private static JsonElement Case(string metric, string set, string system) =>
+        Fixtures.Json("sacrebleu", "cases.json").GetProperty("cases").EnumerateArray().First(given =>
+            Field(given, "metric") == metric && Field(given, "set") == set && Field(given, "system") == system
+            && Field(given, "references") == "1"
+            && given.GetProperty("options").EnumerateObject().All(option => $"{option.Value}" == "13a"));
+
+    private static JsonElement Paired(string set, string test) =>
+        Fixtures.Json("sacrebleu", "significance.json").GetProperty("significance").GetProperty("paired")
+            .EnumerateArray().First(given => Field(given, "set") == set && Field(given, "test") == test);
+}
