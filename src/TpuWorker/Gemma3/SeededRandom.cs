@@ -38,6 +38,9 @@ internal sealed class SeededRandom
     /// <summary>A whole number from 0 to below the limit; the bias is under limit / 2^64.</summary>
     public int Below(int limit) => (int)Math.BigMul(Next(), (ulong)limit, out _);
 
+    /// <summary>Uniform from 0 to below 1.</summary>
+    public double NextUnit() => (Next() >> 11) * (1.0 / (1UL << 53));
+
     /// <summary>Standard normal, by Box and Muller.</summary>
     public double NextNormal()
     {
@@ -60,6 +63,4 @@ internal sealed class SeededRandom
         value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
         return value ^ (value >> 31);
     }
-
-    private double NextUnit() => (Next() >> 11) * (1.0 / (1UL << 53));
 }

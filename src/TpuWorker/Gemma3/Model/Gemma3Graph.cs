@@ -1,3 +1,4 @@
+using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Model;
@@ -11,16 +12,18 @@ internal sealed class Gemma3Graph
 {
     private readonly Gemma3Config _config;
     private readonly GraphSize _size;
+    private readonly LoraOptions? _lora;
     private readonly Dictionary<string, Node> _parameters = new(StringComparer.Ordinal);
     private readonly Node _localMask;
     private readonly Node _globalMask;
     private readonly (Node Cosines, Node Sines) _localRope;
     private readonly (Node Cosines, Node Sines) _globalRope;
 
-    public Gemma3Graph(Gemma3Config config, GraphSize size)
+    public Gemma3Graph(Gemma3Config config, GraphSize size, LoraOptions? lora = null)
     {
-        (_config, _size) = (config, size);
-        foreach (var (name, shape) in Gemma3Parameters.All(config))
+        (_config, _size, _lora) = (config, size, lora);
+        var adapter = lora is null ? [] : LoraParameters.All(config, lora);
+        foreach (var (name, shape) in Gemma3Parameters.All(config).Concat(adapter))
         {
             _parameters.Add(name, Graph.Input(name, shape));
         }
@@ -36,6 +39,7 @@ internal sealed class Gemma3Graph
 
     public Graph Graph { get; } = new();
 
+    /// <summary>The model's, and the adapter's where there is one.</summary>
     public IReadOnlyDictionary<string, Node> Parameters => _parameters;
 
     public Node Tokens { get; }
@@ -129,8 +133,20 @@ internal sealed class Gemma3Graph
     /// <summary>Swaps positions and heads, either way.</summary>
     private Node HeadsFirst(Node value) => Graph.Transpose(value, 0, 2, 1, 3);
 
-    private Node Linear(int layer, string part, Node x) =>
-        Graph.MatMul(x, _parameters[Gemma3Parameters.OfLayer(layer, part)], transposeRight: true);
+    private Node Linear(int layer, string part, Node x)
+    {
+        var name = Gemma3Parameters.OfLayer(layer, part);
+        var result = Graph.MatMul(x, _parameters[name], transposeRight: true);
+        if (_lora is null || !_parameters.TryGetValue(LoraParameters.DownOf(name), out var down))
+        {
+            return result;
+        }
+
+        var narrow = Graph.MatMul(x, down, transposeRight: true);
+        var added = Graph.MatMul(
+            narrow, _parameters[LoraParameters.UpOf(name)], transposeRight: true, factor: _lora.Scale);
+        return Graph.Add(result, added);
+    }
 
     private Node Norm(Node x, int layer, string part) => Norm(x, _parameters[Gemma3Parameters.OfLayer(layer, part)]);
 

@@ -1,3 +1,5 @@
+using Workflows.TpuWorker.Gemma3.Lora;
+
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
@@ -59,6 +61,10 @@ public sealed class FineTuneOptions
     /// <value>Default 0.</value>
     public ulong Seed { get; set; }
 
+    /// <summary>Trains a low-rank adapter and leaves the model's own weights as they are.</summary>
+    /// <value>Null (the default) for full fine-tuning, which changes every weight.</value>
+    public LoraOptions? Lora { get; set; }
+
     /// <summary>A checkpoint is written every this many steps, and after the last.</summary>
     /// <value>1 or more, or 0 for after the last only; default 100.</value>
     public int CheckpointEverySteps { get; set; } = 100;
@@ -87,6 +93,7 @@ public sealed class FineTuneOptions
         Require(CheckpointEverySteps >= 0, nameof(CheckpointEverySteps), CheckpointEverySteps, "0 or more");
         Require(KeepCheckpoints >= 1, nameof(KeepCheckpoints), KeepCheckpoints, "1 or more");
         Require(Threads >= 1, nameof(Threads), Threads, "1 or more");
+        Lora?.Validate();
     }
 
     private static void Require(bool holds, string name, double got, string wanted)

@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
+using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Full fine-tuning of a Gemma 3 model on the CPU: AdamW on the mean loss of the answer tokens. What comes out is
-/// decided by model, options and examples alone; stopping and resuming changes no bit of it on the same machine.
-/// Not thread-safe.
+/// Fine-tuning of a Gemma 3 model on the CPU, of all weights or of a low-rank adapter: AdamW on the mean loss of the
+/// answer tokens. What comes out is decided by model, options and examples alone; stopping and resuming changes no bit
+/// of it on the same machine. Not thread-safe.
 /// </summary>
 public sealed class FineTuner : IDisposable
 {
@@ -20,6 +21,8 @@ public sealed class FineTuner : IDisposable
     private readonly List<TrainingExample> _examples;
     private readonly DataOrder _order;
     private readonly string _fingerprint;
+
+    // The trained weights only: a copy of the model's, or the adapter's.
     private readonly Dictionary<string, HostTensor> _weights;
     private readonly Dictionary<string, HostTensor> _gradients;
     private readonly Dictionary<string, float[]>? _sums;
@@ -27,7 +30,7 @@ public sealed class FineTuner : IDisposable
     private readonly ProgramCache<BatchShape, GradientProgram> _programs = new(MaxPrograms);
 
     /// <summary>Prepares a training; nothing is compiled or written yet.</summary>
-    /// <param name="model">The base model; it is copied, not changed.</param>
+    /// <param name="model">The base model; not changed: trained weights are a copy, frozen ones are shared.</param>
     /// <param name="options">How to train; read once, here.</param>
     /// <param name="examples">What to learn from; not copied, must not change.</param>
     /// <exception cref="ModelInputException">
@@ -48,11 +51,14 @@ public sealed class FineTuner : IDisposable
         _order = new DataOrder(
             [.. _examples.Select(example => example.Tokens.Length)], options.BatchSize, options.Seed);
         _fingerprint = TrainingFingerprint.Of(model, options, _examples);
-        _weights = Copy(model.Parameters, tensor => (float[])tensor.Floats.Clone());
-        _gradients = Copy(model.Parameters, tensor => new float[tensor.Shape.Count]);
+        var trained = options.Lora is null
+            ? model.Parameters
+            : LoraAdapter.Create(model.Config, options.Lora, options.Seed).Tensors;
+        _weights = Copy(trained, tensor => (float[])tensor.Floats.Clone());
+        _gradients = Copy(trained, tensor => new float[tensor.Shape.Count]);
         _sums = options.AccumulationSteps == 1
             ? null
-            : model.Parameters.ToDictionary(entry => entry.Key, entry => new float[entry.Value.Shape.Count]);
+            : trained.ToDictionary(entry => entry.Key, entry => new float[entry.Value.Shape.Count]);
         _optimizer = new AdamW(
             options, _weights,
             _sums is null ? _gradients : Copy(_gradients, _sums));
@@ -103,9 +109,21 @@ public sealed class FineTuner : IDisposable
     }
 
     /// <summary>The weights as they are now, as a model of their own that can be decoded with or saved.</summary>
-    /// <returns>A copy, stored at the base model's precision and with its tokenizer files.</returns>
-    public Gemma3Checkpoint CreateCheckpoint() => new(
-        _base.Config, _base.Precision, Copy(_weights, tensor => (float[])tensor.Floats.Clone()), _base.SourceDirectory);
+    /// <returns>
+    /// A copy, stored at the base model's precision and with its tokenizer files; an adapter is merged into it.
+    /// </returns>
+    public Gemma3Checkpoint CreateCheckpoint() => _options.Lora is not null
+        ? CreateAdapter().Merge(_base)
+        : new Gemma3Checkpoint(
+            _base.Config, _base.Precision, Copy(_weights, tensor => (float[])tensor.Floats.Clone()),
+            _base.SourceDirectory);
+
+    /// <summary>The adapter as it is now.</summary>
+    /// <returns>A copy that can be saved or merged.</returns>
+    /// <exception cref="InvalidOperationException">This is full fine-tuning, which has no adapter.</exception>
+    public LoraAdapter CreateAdapter() => _options.Lora is { } lora
+        ? new LoraAdapter(lora, Copy(_weights, tensor => (float[])tensor.Floats.Clone()))
+        : throw new InvalidOperationException("Full fine-tuning has no adapter: set FineTuneOptions.Lora for one.");
 
     /// <inheritdoc/>
     public void Dispose() => _programs.Dispose();
@@ -186,7 +204,12 @@ public sealed class FineTuner : IDisposable
     private GradientProgram ProgramFor(TrainingExample[] examples) => _programs.Get(
         BatchShape.Of(examples, _options.BatchSize),
         shape => new GradientProgram(
-            _base.Config, _base.EmbeddingNormalizer, shape, _options.Threads, _weights, _gradients));
+            _base.Config, _base.EmbeddingNormalizer, shape, _options.Threads, Bound(), _gradients, _options.Lora));
+
+    /// <summary>Every weight that a pass reads, trained or frozen.</summary>
+    private Dictionary<string, HostTensor> Bound() => _options.Lora is null
+        ? _weights
+        : new Dictionary<string, HostTensor>(_base.Parameters.Concat(_weights), StringComparer.Ordinal);
 
     private static Dictionary<string, HostTensor> Copy(
         IReadOnlyDictionary<string, HostTensor> tensors, Func<HostTensor, float[]> values) => tensors.ToDictionary(

@@ -1,3 +1,4 @@
+using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Onnx;
 using Workflows.TpuWorker.Tensors;
@@ -14,14 +15,23 @@ internal sealed class GradientProgram : IDisposable
     private readonly BoundPass _pass;
     private readonly HostTensor _losses;
 
+    /// <param name="config">Sizes of the model.</param>
+    /// <param name="normalizer">Factor of the embeddings.</param>
+    /// <param name="shape">Sizes of the batch.</param>
+    /// <param name="threads">Threads of the numeric loops.</param>
+    /// <param name="parameters">The model's weights, and the adapter's where there is one; read at each run.</param>
+    /// <param name="gradients">Written at each run; its names say which parameters are trained.</param>
+    /// <param name="lora">The adapter's shape; null for none.</param>
     public GradientProgram(
         Gemma3Config config, float normalizer, BatchShape shape, int threads,
-        IReadOnlyDictionary<string, HostTensor> parameters, IReadOnlyDictionary<string, HostTensor> gradients)
+        IReadOnlyDictionary<string, HostTensor> parameters, IReadOnlyDictionary<string, HostTensor> gradients,
+        LoraOptions? lora = null)
     {
         var size = new GraphSize(shape.Batch, shape.Length, 0, HasRowMasks: false);
         var rows = new Shape(shape.Rows);
         _pass = new BoundPass(
-            new OnnxProgram(Build(config, normalizer, size, rows), threads), size, config, parameters);
+            new OnnxProgram(Build(new Gemma3Graph(config, size, lora), normalizer, rows, [.. gradients.Keys]), threads),
+            size, config, parameters);
         (Rows, Labels) = (HostTensor.Zeros(DType.Int32, rows), HostTensor.Zeros(DType.Int32, rows));
         (Weights, _losses) = (HostTensor.Zeros(DType.Float32, rows), HostTensor.Zeros(DType.Float32, rows));
         _pass.Program.BindInput(GraphInputs.Rows, Rows);
@@ -76,16 +86,14 @@ internal sealed class GradientProgram : IDisposable
 
     public void Dispose() => _pass.Dispose();
 
-    private static Graph Build(Gemma3Config config, float normalizer, GraphSize size, Shape rows)
+    private static Graph Build(Gemma3Graph model, float normalizer, Shape rows, string[] names)
     {
-        var model = new Gemma3Graph(config, size);
         var graph = model.Graph;
         var picked = graph.Gather(
             model.HiddenStates(normalizer)[^1], graph.Input(GraphInputs.Rows, rows, DType.Int32));
         var losses = graph.CrossEntropy(
             model.Logits(picked), graph.Input(GraphInputs.Labels, rows, DType.Int32));
         graph.Output(Losses, losses);
-        var names = model.Parameters.Keys.ToArray();
         var gradients = Autodiff.Gradients(
             losses, graph.Input(GraphInputs.Weights, rows), [.. names.Select(name => model.Parameters[name])]);
         for (var i = 0; i < names.Length; i++)

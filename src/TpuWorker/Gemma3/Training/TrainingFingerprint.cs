@@ -24,6 +24,12 @@ internal static class TrainingFingerprint
             $"{options.WarmupSteps} {options.WeightDecay:R} {options.WeightDecayScope} {options.MaxGradientNorm:R} "));
         Append(hash, FormattableString.Invariant(
             $"{options.Beta1:R} {options.Beta2:R} {options.Epsilon:R} {options.MaxLength} {options.Seed}"));
+        if (options.Lora is { } lora)
+        {
+            Append(hash, FormattableString.Invariant(
+                $"lora {lora.Rank} {lora.Alpha:R} {(int)lora.Targets} {lora.RankStabilized}"));
+        }
+
         foreach (var (name, tensor) in model.Parameters.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             Append(hash, name);

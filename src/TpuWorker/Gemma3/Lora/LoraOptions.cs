@@ -1,0 +1,47 @@
+namespace Workflows.TpuWorker.Gemma3.Lora;
+
+/// <summary>
+/// Shape of a low-rank adapter (Hu et al. 2021): each chosen weight W acts as W + s B A, with A [rank, in] and
+/// B [out, rank] trained and W frozen.
+/// </summary>
+public sealed class LoraOptions
+{
+    /// <summary>Rows of A and columns of B: a larger one can learn more, and costs proportionally more.</summary>
+    /// <value>1 or more; default 16.</value>
+    public int Rank { get; set; } = 16;
+
+    /// <summary>Strength of the adapter: s = Alpha / Rank.</summary>
+    /// <value>Above 0; default 32.</value>
+    public double Alpha { get; set; } = 32;
+
+    /// <summary>Which linear layers are adapted.</summary>
+    /// <value>At least one; default <see cref="LoraTargets.All"/>.</value>
+    public LoraTargets Targets { get; set; } = LoraTargets.All;
+
+    /// <summary>
+    /// Whether s = Alpha / sqrt(Rank) instead (Kalajdzievski 2023), which keeps large ranks from learning slower.
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool RankStabilized { get; set; }
+
+    internal float Scale => (float)(Alpha / (RankStabilized ? Math.Sqrt(Rank) : Rank));
+
+    internal LoraOptions Clone() => (LoraOptions)MemberwiseClone();
+
+    internal void Validate()
+    {
+        Require(Rank >= 1, nameof(Rank), $"{Rank}", "1 or more");
+        Require(Alpha > 0 && double.IsFinite(Alpha), nameof(Alpha), $"{Alpha}", "above 0");
+        Require(
+            Targets != LoraTargets.None && (Targets & ~LoraTargets.All) == 0, nameof(Targets), $"{Targets}",
+            "one or more of the seven linear layers");
+    }
+
+    private static void Require(bool holds, string name, string got, string wanted)
+    {
+        if (!holds)
+        {
+            throw new ModelInputException($"LoRA {name}", $"is {got}, wanted {wanted}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+using System.Text.Json;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Checkpoints;
+using Workflows.TpuWorker.Gemma3.Lora;
+using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Tests.Gemma3;
+
+public sealed class LoraTests
+{
+    private const double Tolerance = 1e-4;
+
+    [Theory]
+    [InlineData("small", "lora")]
+    [InlineData("scaled", "lora")]
+    [InlineData("mqa", "lora")]
+    [InlineData("small", "lora-rs")]
+    [InlineData("scaled", "lora-rs")]
+    [InlineData("mqa", "lora-rs")]
+    public void Pass_ReferenceAdapter_EqualsPeft(string name, string variant)
+    {
+        var folder = Fixtures.Folder(name);
+        var model = Gemma3Checkpoint.Load(folder);
+        var adapter = LoraAdapter.Load(Path.Combine(folder, variant), model.Config);
+        var wanted = Fixtures.Read(Path.Combine(folder, variant), "reference.safetensors");
+        var batch = Fixtures.Read(folder, "batch.safetensors");
+        var examples = Fixtures.Examples(folder);
+        var gradients = adapter.Tensors.ToDictionary(
+            entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape));
+        using var program = new GradientProgram(
+            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, 4), 2,
+            model.Parameters.Concat(adapter.Tensors).ToDictionary(), gradients, adapter.Options);
+
+        var (loss, answerTokens) = program.Run(examples);
+
+        Assert.Equal(variant == "lora-rs", adapter.Options.RankStabilized);
+        Assert.Equal(wanted["loss"].Floats[0], loss / answerTokens, Tolerance);
+        Passes.CompareRows(
+            wanted["logits"], Passes.Logits(model, batch["input_ids"], adapter), batch["attention_mask"], "logits");
+        foreach (var (parameter, expected) in wanted.Where(entry => entry.Key.StartsWith("grad.", default)))
+        {
+            var mean = Array.ConvertAll(gradients[parameter["grad.".Length..]].Floats, value => value / answerTokens);
+            Compare.Close(expected.Floats, mean, Tolerance, parameter);
+        }
+    }
+
+    [Theory]
+    [InlineData("small")]
+    [InlineData("scaled")]
+    [InlineData("mqa")]
+    public void Merge_ReferenceAdapter_EqualsPeftAndSurvivesSaving(string name)
+    {
+        var folder = Fixtures.Folder(name);
+        using var temporary = new TemporaryFolder();
+        var model = Gemma3Checkpoint.Load(folder);
+        var before = model.Parameters.ToDictionary(entry => entry.Key, entry => (float[])entry.Value.Floats.Clone());
+        var wanted = Fixtures.Read(Path.Combine(folder, "lora"), "merged.safetensors");
+        var batch = Fixtures.Read(folder, "batch.safetensors");
+
+        LoraAdapter.Load(Path.Combine(folder, "lora"), model.Config).Merge(model).Save(temporary["merged"]);
+        var merged = Gemma3Checkpoint.Load(temporary["merged"]);
+
+        Assert.All(before, entry => Assert.Equal(entry.Value, model.Parameters[entry.Key].Floats));
+        Passes.CompareRows(
+            wanted["logits"], Passes.Logits(merged, batch["input_ids"]), batch["attention_mask"], "logits");
+        foreach (var (parameter, expected) in wanted.Where(entry => entry.Key != "logits"))
+        {
+            Compare.Close(expected.Floats, merged.Parameters[parameter].Floats, Tolerance, parameter);
+        }
+    }
+
+    [Theory]
+    [InlineData("lora")]
+    [InlineData("lora-rs")]
+    public void Save_ReferenceAdapter_WritesWhatPeftWrote(string variant)
+    {
+        var folder = Fixtures.Folder(Path.Combine("small", variant));
+        var config = Gemma3ConfigFile.Read(Path.Combine(folder, "..", "config.json"));
+        using var temporary = new TemporaryFolder();
+
+        LoraAdapter.Load(folder, config).Save(temporary["adapter"], "google/gemma-3-270m-it");
+
+        const string Tensors = "adapter_model.safetensors";
+        var (wanted, got) = (Fixtures.Read(folder, Tensors), Fixtures.Read(temporary["adapter"], Tensors));
+        Assert.Equal(wanted.Keys.Order(), got.Keys.Order());
+        Assert.All(wanted, entry => Assert.Equal(entry.Value.Floats, got[entry.Key].Floats));
+        var (theirs, ours) = (Json(folder), Json(temporary["adapter"]));
+        Assert.Equal("google/gemma-3-270m-it", ours.GetProperty("base_model_name_or_path").GetString());
+        foreach (var written in ours.EnumerateObject().Where(p => p.Name != "base_model_name_or_path"))
+        {
+            Assert.Equal(Sorted(theirs.GetProperty(written.Name)), Sorted(written.Value));
+        }
+    }
+
+    [Fact]
+    public void Create_FreshAdapter_ChangesNothingAndFollowsTheSeed()
+    {
+        var model = Gemma3Checkpoint.CreateRandom(Models.Tiny, 3);
+        var adapter = LoraAdapter.Create(model.Config, new LoraOptions { Rank = 4 }, 7);
+        var merged = adapter.Merge(model);
+
+        Assert.All(model.Parameters, entry => Assert.Equal(entry.Value.Floats, merged.Parameters[entry.Key].Floats));
+        Assert.Equal(
+            4 * LoraParameters.Adapted(model.Config, LoraTargets.All).Sum(w => w.Shape[0] + w.Shape[1]),
+            adapter.ParameterCount);
+        var down = adapter.Tensors["model.layers.0.mlp.down_proj.lora_A.weight"].Floats;
+        Assert.True(down.Max() > 0.8 / Math.Sqrt(40) && down.Max() <= 1 / Math.Sqrt(40), $"largest {down.Max()}");
+        Assert.True(down.Min() < -0.8 / Math.Sqrt(40) && down.Min() >= -1 / Math.Sqrt(40), $"smallest {down.Min()}");
+        Assert.Equal(down, LoraAdapter.Create(model.Config, new LoraOptions { Rank = 4 }, 7)
+            .Tensors["model.layers.0.mlp.down_proj.lora_A.weight"].Floats);
+        Assert.NotEqual(down, LoraAdapter.Create(model.Config, new LoraOptions { Rank = 4 }, 8)
+            .Tensors["model.layers.0.mlp.down_proj.lora_A.weight"].Floats);
+    }
+
+    [Theory]
+    [InlineData("\"use_dora\": false", "\"use_dora\": true")]
+    [InlineData("\"bias\": \"none\"", "\"bias\": \"all\"")]
+    [InlineData("\"LORA\"", "\"ADALORA\"")]
+    [InlineData("\"q_proj\"", "\"lm_head\"")]
+    [InlineData("\"rank_pattern\": {}", "\"rank_pattern\": {\"q_proj\": 8}")]
+    [InlineData("\"r\": 2", "\"r\": 3")]
+    [InlineData("\"r\": 2", "\"r\": 0")]
+    [InlineData("\"q_proj\",", "")]
+    public void Load_WhatIsNotPlainLora_IsRefused(string from, string to)
+    {
+        using var temporary = new TemporaryFolder();
+        LoraAdapter.Create(Models.Tiny, new LoraOptions { Rank = 2 }, 1).Save(temporary["adapter"]);
+        var path = Path.Combine(temporary["adapter"], "adapter_config.json");
+        var text = File.ReadAllText(path);
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
+
+        Assert.Throws<CheckpointFormatException>(() => LoraAdapter.Load(temporary["adapter"], Models.Tiny));
+    }
+
+    private static JsonElement Json(string folder) =>
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "adapter_config.json"))).RootElement.Clone();
+
+    /// <summary>A value to compare; PEFT keeps the target modules as a set, whose order means nothing.</summary>
+    private static string Sorted(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Array => string.Join(",", value.EnumerateArray().Select(item => item.ToString()).Order()),
+        JsonValueKind.Number => $"{value.GetDouble()}",
+        _ => value.GetRawText(),
+    };
+}
