@@ -9,7 +9,9 @@ namespace Workflows.Translation.Corpora;
 /// </summary>
 public static class CorpusReader
 {
-    /// <summary>Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po, .mo, each also with .gz.</summary>
+    /// <summary>
+    /// Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Settings; null means the defaults.</param>
     /// <returns>The pairs, and what was left out.</returns>

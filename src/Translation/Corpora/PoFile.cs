@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Reads gettext sources (PO). Obsolete messages are comments; of plural ones the first form is taken.</summary>
+/// <summary>Reads gettext sources (PO). Obsolete messages are comments; a plural gives its first form.</summary>
 internal static class PoFile
 {
     public static ReadCorpus Read(string path, CorpusReadOptions options)
