@@ -3,12 +3,15 @@ using System.Text.Json;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Reads parallel text as people have it: tables, JSON lines, two aligned files; UTF-8, gzip where the name ends in
-/// ".gz". A bad row is counted and never stops the reading; a bad file is a <see cref="CorpusException"/>.
+/// Reads parallel text as people have it: tables, JSON lines, translation memories, gettext, two aligned files;
+/// UTF-8, gzip where the name ends in ".gz". A bad row is counted and never stops the reading; a bad file is a
+/// <see cref="CorpusException"/>.
 /// </summary>
 public static class CorpusReader
 {
-    /// <summary>Reads one file by the format that its name tells: .tsv, .txt or .jsonl, each also with .gz.</summary>
+    /// <summary>
+    /// Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Settings; null means the defaults.</param>
     /// <returns>The pairs, and what was left out.</returns>
@@ -22,8 +25,11 @@ public static class CorpusReader
         {
             ".TSV" or ".TXT" or ".TAB" => ReadTsv(path, options),
             ".JSONL" or ".NDJSON" => ReadJsonLines(path, options),
+            ".TMX" => TmxFile.Read(path, options ?? new CorpusReadOptions()),
+            ".PO" => PoFile.Read(path, options ?? new CorpusReadOptions()),
+            ".MO" => MoFile.Read(path, options ?? new CorpusReadOptions()),
             var other => throw new CorpusException(CorpusError.UnknownFormat, path,
-                $"'{other}' is not a known ending; expected .tsv, .txt or .jsonl, each also with .gz."),
+                $"'{other}' is not a known ending; expected .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz."),
         };
     }
 

@@ -20,4 +20,13 @@ public enum RowFault
 
     /// <summary>The line is longer than <see cref="CorpusReadOptions.MaxLineBytes"/>.</summary>
     LineTooLong,
+
+    /// <summary>The entry of a gettext file is not written as it must be.</summary>
+    InvalidEntry,
+
+    /// <summary>The translation of a gettext file is marked as unsure.</summary>
+    Fuzzy,
+
+    /// <summary>The message of a gettext file has no translation.</summary>
+    Untranslated,
 }
