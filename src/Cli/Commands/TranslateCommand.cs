@@ -60,8 +60,9 @@ internal static class TranslateCommand
             var prompts = new Prompts(tokenizer, from == "ko" ? "ko-en" : "en-ko", style);
             using var decoder = new GreedyDecoder(Gemma3Checkpoint.Load(model), Environment.ProcessorCount);
             var options = new DecodeOptions { MaxNewTokens = maxNewTokens, StopTokens = prompts.StopTokens };
-            using var input = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
-            using var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)) { NewLine = "\n" };
+            var utf8 = new UTF8Encoding(false);
+            using var input = new StreamReader(Console.OpenStandardInput(), utf8);
+            using var output = new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" };
             var done = 0;
             foreach (var lines in Lines(input).Chunk(LinesAtOnce))
             {
