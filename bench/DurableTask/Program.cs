@@ -1,7 +1,7 @@
 // Orchestrations of a few activities each, many in flight. Prints one line per round:
 //   orchestrations/s, p50 and p99 from the schedule call to the answer of the wait, CPU-seconds per 1000.
-// --address URL measures an engine that runs elsewhere, and its CPU time is then not counted; without it the engine runs
-// in this process, in a new folder.
+// --address URL measures an engine that runs elsewhere, and its CPU time is then not counted; without it the engine
+// runs in this process, in a new folder.
 using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -29,7 +29,8 @@ sidecar.MapTaskHubSidecar();
 if (address is null)
 {
     await sidecar.StartAsync();
-    address = sidecar.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+    IServer server = sidecar.Services.GetRequiredService<IServer>();
+    address = server.Features.Get<IServerAddressesFeature>()!.Addresses.Single();
 }
 
 HostApplicationBuilder workerBuilder = Host.CreateEmptyApplicationBuilder(null);

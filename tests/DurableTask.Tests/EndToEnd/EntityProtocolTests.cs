@@ -180,6 +180,27 @@ public sealed class EntityProtocolTests : HandWorkerTest
         Assert.False(wrong.IsCompleted);
     }
 
+    [Fact]
+    public async Task WorkerWithoutEntities_HandsThemToOthers()
+    {
+        await Sidecar.AddWorkerAsync(tasks => tasks.AddActivityFunc<int, int>("nothing", (_, value) => value));
+        for (int entity = 0; entity < 4; entity++)
+        {
+            await SignalAsync("1", $"@counter@{entity}");
+        }
+
+        using var worker = Connect();
+        var seen = new HashSet<string>();
+        while (seen.Count < 4)
+        {
+            WorkItem item = await NextAsync(worker);
+            seen.Add(item.EntityRequestV2.InstanceId);
+            await CompleteAsync(item, "1", Success());
+        }
+
+        Assert.Equal("1", await StateAsync("@counter@3"));
+    }
+
     [Theory]
     [InlineData("no-entity")]
     [InlineData("@@key")]
@@ -227,10 +248,10 @@ public sealed class EntityProtocolTests : HandWorkerTest
         new() { InstanceId = id, Name = "add", Input = input, RequestId = Guid.NewGuid().ToString() },
         cancellationToken: Soon);
 
-    private async Task<string?> StateAsync()
+    private async Task<string?> StateAsync(string id = Entity)
     {
         GetEntityResponse response = await Engine.GetEntityAsync(
-            new() { InstanceId = Entity, IncludeState = true }, cancellationToken: Soon);
+            new() { InstanceId = id, IncludeState = true }, cancellationToken: Soon);
         return response.Exists ? response.Entity.SerializedState : null;
     }
 

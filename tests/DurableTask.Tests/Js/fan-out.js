@@ -12,24 +12,17 @@ main(
 
       return value * value;
     });
+    // The package resumes an orchestrator with undefined when a task has failed before it is yielded, so each failure is
+    // caught where its task is waited for at once.
+    worker.addNamedOrchestrator("guarded", async function* (context, item) {
+      try {
+        return yield context.callActivity("square", item);
+      } catch (error) {
+        return error.message.includes(`no square of ${item}`);
+      }
+    });
     worker.addNamedOrchestrator("fan-out", async function* (context, count) {
-      const tasks = [];
-      for (let item = 0; item < count; item++) {
-        tasks.push(context.callActivity("square", item));
-      }
-
-      const results = [];
-      for (const task of tasks) {
-        try {
-          // This SDK does not throw for a task that had failed already when it is yielded: ask the task as well.
-          const value = yield task;
-          results.push(task.isFailed ? true : value);
-        } catch (error) {
-          results.push(error.message.includes("no square of"));
-        }
-      }
-
-      return results;
+      return yield whenAll(Array.from({ length: count }, (_, item) => context.callSubOrchestrator("guarded", item)));
     });
     worker.addNamedOrchestrator("fan-out-all", async function* (context, items) {
       return yield whenAll(items.map((item) => context.callActivity("square", item)));

@@ -182,6 +182,16 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                         ActivityAsync(service, item, stopping), item.ActivityRequest.OrchestrationInstance.InstanceId),
                     null);
                 break;
+            case Proto.WorkItem.RequestOneofCase.EntityRequestV2:
+                // This worker runs no entities; another one may, so the item must not stay here.
+                ThreadPool.UnsafeQueueUserWorkItem(
+                    _ => _ = AbandonAsync(
+                        service.AbandonTaskEntityWorkItemAsync(
+                            new() { CompletionToken = item.CompletionToken }, cancellationToken: stopping)
+                            .ResponseAsync,
+                        item.EntityRequestV2.InstanceId),
+                    null);
+                break;
         }
     }
 
