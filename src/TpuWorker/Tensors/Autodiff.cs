@@ -11,18 +11,29 @@ internal static class Autodiff
     /// <param name="seed">Weight of each element of the result, of its shape: ones for a plain sum.</param>
     /// <param name="targets">The nodes to differentiate by.</param>
     /// <returns>One node per target, of its shape; zeros where the result does not depend on it.</returns>
-    public static Node[] Gradients(Node result, Node seed, IReadOnlyList<Node> targets)
+    public static Node[] Gradients(Node result, Node seed, IReadOnlyList<Node> targets) =>
+        Gradients([(result, seed)], targets);
+
+    /// <summary>
+    /// The same summed over several results, such as one whose gradient is known already and is carried further.
+    /// </summary>
+    public static Node[] Gradients(IReadOnlyList<(Node Result, Node Seed)> results, IReadOnlyList<Node> targets)
     {
-        var graph = result.Graph;
-        if (!seed.Shape.Equals(result.Shape))
+        var graph = results[0].Result.Graph;
+        var last = results.Max(result => result.Result.Index);
+        var depends = DependsOn(graph, last, targets);
+        var gradients = new Node?[graph.Nodes.Count];
+        foreach (var (result, seed) in results)
         {
-            throw new TensorShapeException("Gradients", "seed", $"{seed.Shape}", $"{result.Shape}");
+            if (!seed.Shape.Equals(result.Shape))
+            {
+                throw new TensorShapeException("Gradients", "seed", $"{seed.Shape}", $"{result.Shape}");
+            }
+
+            gradients[result.Index] = Accumulate(gradients[result.Index], seed);
         }
 
-        var depends = DependsOn(graph, result.Index, targets);
-        var gradients = new Node?[graph.Nodes.Count];
-        gradients[result.Index] = seed;
-        for (var index = result.Index; index >= 0; index--)
+        for (var index = last; index >= 0; index--)
         {
             var node = graph.Nodes[index];
             if (gradients[index] is not { } upstream || !depends[index] || node.Operands.Count == 0)

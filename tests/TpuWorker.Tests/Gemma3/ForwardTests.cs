@@ -23,7 +23,8 @@ public sealed class ForwardTests
 
         for (var layer = 0; layer <= model.Config.LayerCount; layer++)
         {
-            Passes.CompareRows(wanted[$"hidden.{layer}"], got[$"hidden.{layer}"], batch["attention_mask"], $"hidden.{layer}");
+            var state = $"hidden.{layer}";
+            Passes.CompareRows(wanted[state], got[state], batch["attention_mask"], state);
         }
 
         Passes.CompareRows(wanted["logits"], got["logits"], batch["attention_mask"], "logits");
@@ -59,10 +60,14 @@ public sealed class ForwardTests
     }
 
     [Theory]
-    [InlineData("small")]
-    [InlineData("scaled")]
-    [InlineData("mqa")]
-    public void GradientProgram_ReferenceBatch_EqualsTransformers(string name)
+    [InlineData("small", null)]
+    [InlineData("scaled", null)]
+    [InlineData("mqa", null)]
+    [InlineData("small", 1000)]
+    [InlineData("small", 20)]
+    [InlineData("scaled", 7)]
+    [InlineData("mqa", 1)]
+    public void GradientProgram_ReferenceBatch_EqualsTransformers(string name, int? rowsAtOnce)
     {
         var folder = Fixtures.Folder(name);
         var model = Gemma3Checkpoint.Load(folder);
@@ -70,7 +75,8 @@ public sealed class ForwardTests
         var gradients = model.Parameters.ToDictionary(
             entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape));
         using var program = new GradientProgram(
-            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, 4), 2, model.Parameters, gradients);
+            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, 4), 2, model.Parameters, gradients,
+            rowsAtOnce: rowsAtOnce);
 
         var (loss, answerTokens) = program.Run(examples);
 

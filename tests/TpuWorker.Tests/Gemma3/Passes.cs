@@ -25,7 +25,7 @@ internal static class Passes
         }
 
         graph.Graph.Output("logits", graph.Logits(states[^1]));
-        var parameters = model.Parameters.Concat(adapter?.Tensors ?? Enumerable.Empty<KeyValuePair<string, HostTensor>>());
+        var parameters = adapter is null ? model.Parameters : model.Parameters.Concat(adapter.Tensors);
         using var pass = new BoundPass(
             new OnnxProgram(graph.Graph, 2), size, model.Config, parameters.ToDictionary());
         var outputs = pass.Program.AllocateOutputs();

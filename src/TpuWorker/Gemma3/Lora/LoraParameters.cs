@@ -3,7 +3,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lora;
 
-/// <summary>Names and shapes of an adapter's tensors: those of the adapted weight with lora_A or lora_B in it.</summary>
+/// <summary>Names and shapes of an adapter's tensors: the adapted weight's with lora_A or lora_B in it.</summary>
 internal static class LoraParameters
 {
     private const string Suffix = ".weight";

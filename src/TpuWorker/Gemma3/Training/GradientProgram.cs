@@ -22,16 +22,16 @@ internal sealed class GradientProgram : IDisposable
     /// <param name="parameters">The model's weights, and the adapter's where there is one; read at each run.</param>
     /// <param name="gradients">Written at each run; its names say which parameters are trained.</param>
     /// <param name="lora">The adapter's shape; null for none.</param>
+    /// <param name="rowsAtOnce">Rows whose scores exist at once; null for what suits the vocabulary.</param>
     public GradientProgram(
         Gemma3Config config, float normalizer, BatchShape shape, int threads,
         IReadOnlyDictionary<string, HostTensor> parameters, IReadOnlyDictionary<string, HostTensor> gradients,
-        LoraOptions? lora = null)
+        LoraOptions? lora = null, int? rowsAtOnce = null)
     {
-        var size = new GraphSize(shape.Batch, shape.Length, 0, HasRowMasks: false);
+        var graph = Build(
+            config, normalizer, shape, [.. gradients.Keys], lora, rowsAtOnce ?? AnswerLoss.RowsAtOnce(config));
         var rows = new Shape(shape.Rows);
-        _pass = new BoundPass(
-            new OnnxProgram(Build(new Gemma3Graph(config, size, lora), normalizer, rows, [.. gradients.Keys]), threads),
-            size, config, parameters);
+        _pass = new BoundPass(new OnnxProgram(graph, threads), SizeOf(shape), config, parameters);
         (Rows, Labels) = (HostTensor.Zeros(DType.Int32, rows), HostTensor.Zeros(DType.Int32, rows));
         (Weights, _losses) = (HostTensor.Zeros(DType.Float32, rows), HostTensor.Zeros(DType.Float32, rows));
         _pass.Program.BindInput(GraphInputs.Rows, Rows);
@@ -86,16 +86,22 @@ internal sealed class GradientProgram : IDisposable
 
     public void Dispose() => _pass.Dispose();
 
-    private static Graph Build(Gemma3Graph model, float normalizer, Shape rows, string[] names)
+    /// <summary>Losses of the answer rows, and the gradients of their weighted sum by the named parameters.</summary>
+    public static Graph Build(
+        Gemma3Config config, float normalizer, BatchShape shape, string[] names, LoraOptions? lora, int rowsAtOnce)
     {
+        var model = new Gemma3Graph(config, SizeOf(shape), lora);
         var graph = model.Graph;
+        var rows = new Shape(shape.Rows);
         var picked = graph.Gather(
             model.HiddenStates(normalizer)[^1], graph.Input(GraphInputs.Rows, rows, DType.Int32));
-        var losses = graph.CrossEntropy(
-            model.Logits(picked), graph.Input(GraphInputs.Labels, rows, DType.Int32));
-        graph.Output(Losses, losses);
+        var loss = AnswerLoss.Build(
+            model, picked, graph.Input(GraphInputs.Labels, rows, DType.Int32), graph.Input(GraphInputs.Weights, rows),
+            rowsAtOnce, names.Contains(Gemma3Parameters.Embedding));
+        graph.Output(Losses, loss.Losses);
         var gradients = Autodiff.Gradients(
-            losses, graph.Input(GraphInputs.Weights, rows), [.. names.Select(name => model.Parameters[name])]);
+            [(picked, loss.ByHidden), (model.Parameters[Gemma3Parameters.Embedding], loss.ByEmbedding)],
+            [.. names.Select(name => model.Parameters[name])]);
         for (var i = 0; i < names.Length; i++)
         {
             graph.Output(GraphInputs.GradientOf(names[i]), gradients[i]);
@@ -103,4 +109,6 @@ internal sealed class GradientProgram : IDisposable
 
         return graph;
     }
+
+    private static GraphSize SizeOf(BatchShape shape) => new(shape.Batch, shape.Length, 0, HasRowMasks: false);
 }
