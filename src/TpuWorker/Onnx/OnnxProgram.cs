@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using Workflows.TpuWorker.Onnx.Kernels;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Onnx;
@@ -34,6 +35,7 @@ internal sealed class OnnxProgram : IDisposable
         // The optimizer's loops run between two runs and want the cores that idle workers would spin on.
         _options.AddSessionConfigEntry("session.force_spinning_stop", "1");
         SharedArena.Use(_options);
+        ManagedKernels.Use(_options);
         _session = new InferenceSession(OnnxLowering.ToModel(graph), _options);
         _binding = _session.CreateIoBinding();
     }
