@@ -36,13 +36,15 @@ internal static class OnnxFusedLowering
 
     public static string CrossEntropyGradient(LoweringCall c) => OverRows(c, "CrossEntropyGradient");
 
+    public static string Dropout(LoweringCall c) => OverRows(c, "Dropout");
+
     /// <summary>A managed kernel over the rows of its first operand, along that one's last axis.</summary>
     private static string OverRows(LoweringCall c, string kernel)
     {
         var shape = c.ShapeOf(0);
         var width = shape.Rank == 0 ? 1 : shape[^1];
         return c.Writer.EmitKernel(
-            kernel, c.Operands, c.Node.Shape, shape.LeadingCount(), width, 0, c.Attributes.Scalar);
+            kernel, c.Operands, c.Node.Shape, shape.LeadingCount(), width, c.Attributes.Start, c.Attributes.Scalar);
     }
 
     private static string OnePlus(OnnxWriter w, string value) => w.Emit("Add", [value, w.Scalar(1)]);

@@ -56,6 +56,7 @@ internal static class OnnxLowering
         [OpCode.Rope] = OnnxFusedLowering.Rope,
         [OpCode.CrossEntropy] = OnnxFusedLowering.CrossEntropy,
         [OpCode.CrossEntropyGradient] = OnnxFusedLowering.CrossEntropyGradient,
+        [OpCode.Dropout] = OnnxFusedLowering.Dropout,
     };
 
     public static IReadOnlyCollection<OpCode> Ops => Table.Keys;

@@ -29,6 +29,7 @@ internal static unsafe class ManagedKernels
         new("CrossEntropy", [false, true], RowKernels.RowTasks, LossKernels.CrossEntropy),
         new("CrossEntropyGradient", [false, true, false], RowKernels.RowTasks, LossKernels.CrossEntropyGradient),
         new("ScatterAdd", [false, true, false], RowKernels.RowTasks, LossKernels.ScatterAdd),
+        new("Dropout", [false, true], RowKernels.ElementTasks, RowKernels.Dropout),
         new("FewRowsProduct", [false, false], ProductKernels.Tasks, ProductKernels.FewRows),
     ];
 

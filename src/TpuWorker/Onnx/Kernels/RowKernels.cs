@@ -1,4 +1,5 @@
 using System.Numerics;
+using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
@@ -130,6 +131,21 @@ internal static unsafe class RowKernels
             {
                 sum[i] += dy[i] * x[i] * inverse;
             }
+        }
+    }
+
+    /// <summary>(x, seed): Scalar is the share left out, Other the stream.</summary>
+    public static void Dropout(KernelCall* call, int task)
+    {
+        var sizes = call->Sizes;
+        var count = sizes->Rows * sizes->Width;
+        var x = (float*)call->First;
+        var start = DropoutMask.Start(*(int*)call->Second, (int)sizes->Other);
+        var threshold = DropoutMask.Threshold(sizes->Scalar);
+        var factor = 1 / (1 - sizes->Scalar);
+        for (var i = count * task / sizes->Tasks; i < count * (task + 1) / sizes->Tasks; i++)
+        {
+            call->Result[i] = DropoutMask.Keeps(start, i, threshold) ? x[i] * factor : 0;
         }
     }
 
