@@ -43,8 +43,8 @@ public class DurableTaskWorkerOptions
         }
     }
 
-    /// <summary>Whether durable entities may be used; they are not supported by this worker.</summary>
-    /// <value>Default: false.</value>
+    /// <summary>Whether orchestrators may use durable entities. Entities themselves run either way.</summary>
+    /// <value>Default: false; true with the Durable Task Scheduler.</value>
     public bool EnableEntitySupport { get; set; }
 
     /// <summary>The longest single timer; a longer one becomes several.</summary>

@@ -88,17 +88,22 @@ public sealed class SidecarHost : IAsyncDisposable
         return host;
     }
 
-    public DurableTaskClient CreateClient()
+    public DurableTaskClient CreateClient(Action<IDurableTaskClientBuilder>? configure = null)
     {
-        ServiceProvider services = CreateClient(Address, out DurableTaskClient client);
+        ServiceProvider services = CreateClient(Address, out DurableTaskClient client, configure);
         _clients.Add(services);
         return client;
     }
 
-    public static ServiceProvider CreateClient(string address, out DurableTaskClient client)
+    public static ServiceProvider CreateClient(
+        string address, out DurableTaskClient client, Action<IDurableTaskClientBuilder>? configure = null)
     {
         var services = new ServiceCollection();
-        services.AddDurableTaskClient(builder => builder.UseGrpc(address));
+        services.AddDurableTaskClient(builder =>
+        {
+            builder.UseGrpc(address);
+            configure?.Invoke(builder);
+        });
         ServiceProvider provider = services.BuildServiceProvider();
         client = provider.GetRequiredService<DurableTaskClient>();
         return provider;

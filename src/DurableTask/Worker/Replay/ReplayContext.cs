@@ -60,6 +60,8 @@ internal sealed partial class ReplayContext(
         TaskName orchestratorName, object? input = null, TaskOptions? options = null)
     {
         CheckThread();
+        CheckNoEntity((options as SubOrchestrationOptions)?.InstanceId);
+        Locks.CheckSubOrchestration(orchestratorName);
         string? data = worker.Converter.Serialize(input);
         return RetryAsync(options?.Retry, () => ChildAsync<TResult>(orchestratorName, data, options));
     }
@@ -89,6 +91,7 @@ internal sealed partial class ReplayContext(
         CheckThread();
         ArgumentException.ThrowIfNullOrEmpty(instanceId);
         ArgumentException.ThrowIfNullOrEmpty(eventName);
+        CheckNoEntity(instanceId);
         AddSendEvent(instanceId, eventName, worker.Converter.Serialize(payload));
     }
 
