@@ -92,7 +92,7 @@ internal static class ParquetTable
         }
     }
 
-    /// <summary>The column of that name, of whatever struct; lists have several values a row and are no match.</summary>
+    /// <summary>The column of that name, in whatever struct; a list has several values a row and is no match.</summary>
     private static int Find(string path, SchemaDescriptor schema, string name)
     {
         var found = new List<string>();
