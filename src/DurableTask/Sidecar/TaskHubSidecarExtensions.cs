@@ -28,6 +28,7 @@ public static class TaskHubSidecarExtensions
             .ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<TaskHubHost>();
+        services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
         services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null);
         services.Configure<KestrelServerOptions>(options =>

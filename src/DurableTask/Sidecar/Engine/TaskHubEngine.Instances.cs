@@ -28,7 +28,7 @@ internal sealed partial class TaskHubEngine
             state.Snapshot(withData: true)));
         _batch.Operations.Add(new StoreOperation.Append(slot.Key, slot.NextSequence++, record));
         Log.Created(_logger, id, state.Started.Name);
-        AfterCommit(() => QueueEpisode(slot, attempt: 0));
+        QueueEpisode(slot, attempt: 0);
     }
 
     private CreatedRecord NewExecution(string id, ExecutionStartedEvent started, Timestamp? startAt)
@@ -146,7 +146,7 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
-        AfterCommit(() => QueueEpisode(slot, attempt: 0));
+        QueueEpisode(slot, attempt: 0);
     }
 
     /// <summary>Applies an episode's outcome to its instance and to all others it concerns, in one batch.</summary>
@@ -171,7 +171,7 @@ internal sealed partial class TaskHubEngine
 
         if (!slot.State.IsTerminal && slot.State.Inbox.Count > 0)
         {
-            AfterCommit(() => QueueEpisode(slot, attempt: 0));
+            QueueEpisode(slot, attempt: 0);
         }
     }
 

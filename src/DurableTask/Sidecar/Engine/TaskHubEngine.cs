@@ -7,9 +7,11 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
 /// The engine's one thread of control. Everything that reads or changes instances runs here, one request after another,
-/// and collects changes in a batch; the store commits batches in order. Answers to callers, and work for workers, leave
-/// only after the commit of the batch that they depend on.
+/// and collects changes in a batch; the store commits batches in order. Answers to callers, and activities, leave only
+/// after the commit of the batch that they depend on.
 /// </summary>
+/// <remarks>Episodes need not wait for a commit: an orchestrator has no effects beside its result, and the result is
+/// committed after everything that it was given. A crash between the two loses both.</remarks>
 internal sealed partial class TaskHubEngine
 {
     private const int MostRequestsInBatch = 256;
