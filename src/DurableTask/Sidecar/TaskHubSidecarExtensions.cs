@@ -30,7 +30,9 @@ public static class TaskHubSidecarExtensions
         services.TryAddSingleton<TaskHubHost>();
         services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
-        services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null);
+        services.AddGrpc()
+            .AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null)
+            .AddServiceOptions<TaskHubResults>(options => options.MaxReceiveMessageSize = null);
         services.Configure<KestrelServerOptions>(options =>
             options.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection);
         return services;
@@ -40,6 +42,9 @@ public static class TaskHubSidecarExtensions
     /// only.</summary>
     /// <param name="routes">The application.</param>
     /// <returns>The endpoint's conventions.</returns>
-    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes) =>
-        routes.MapGrpcService<TaskHubService>();
+    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGrpcService<TaskHubResults>();
+        return routes.MapGrpcService<TaskHubService>();
+    }
 }

@@ -110,7 +110,7 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         host.Engine.CleanEntitiesAsync(Hub(context), request);
 
     /// <summary>The task hub that a call is for: a name space within the file.</summary>
-    private static string Hub(ServerCallContext context)
+    internal static string Hub(ServerCallContext context)
     {
         string? name = context.RequestHeaders.GetValue("taskhub");
         return string.IsNullOrEmpty(name) ? DefaultHub : name;
