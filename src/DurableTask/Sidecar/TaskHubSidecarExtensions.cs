@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Workflows.DurableTask.Sidecar.Rpc;
 
 namespace Workflows.DurableTask.Sidecar;
@@ -27,7 +28,12 @@ public static class TaskHubSidecarExtensions
             .Validate(options => !(options.Retention <= TimeSpan.Zero), "Retention must be positive.")
             .ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<TaskHubHost>();
+        services.TryAddSingleton(provider => new TaskHubHost(
+            provider.GetRequiredService<IOptions<TaskHubSidecarOptions>>(),
+            provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetService<FaultInjection>()));
         services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
         services.AddGrpc()

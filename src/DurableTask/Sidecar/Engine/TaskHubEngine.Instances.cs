@@ -61,6 +61,7 @@ internal sealed partial class TaskHubEngine
 
         state.Apply(record);
         _batch.Operations.Add(new StoreOperation.Append(slot.Key, slot.NextSequence++, record));
+        _ = state.Parked is null ? _parked.Remove(slot) : _parked.Add(slot);
         bool hasNewData = customBefore != state.CustomStatus || state.IsTerminal;
         if (before != state.VisibleStatus || hasNewData)
         {
@@ -79,6 +80,7 @@ internal sealed partial class TaskHubEngine
         if (state.IsTerminal)
         {
             Log.Ended(_logger, state.Id, state.Started.Name, state.Status.ToString());
+            _store.Instruments.InstanceEnded(state.Status.ToString());
             Forget(slot);
             AfterCommit(() => Evict(slot));
         }
@@ -157,6 +159,10 @@ internal sealed partial class TaskHubEngine
         if (outcome.Record.Episode is { } episode)
         {
             StartTasks(slot, episode);
+        }
+        else if (outcome.Record.Created is { History.Count: > 0 })
+        {
+            GoOn(slot);
         }
 
         foreach (Command command in outcome.Commands)

@@ -26,7 +26,11 @@ internal sealed partial class TaskHubStore
             {
                 if (group.Exists(batch => batch.Operations.Count > 0))
                 {
-                    statements.Run(group.SelectMany(batch => batch.Operations));
+                    long started = System.Diagnostics.Stopwatch.GetTimestamp();
+                    _reach?.Invoke(FaultPoint.AfterEnqueueBeforeBegin);
+                    statements.Run(group.SelectMany(batch => batch.Operations), _reach);
+                    _reach?.Invoke(FaultPoint.AfterCommitBeforeAnswer);
+                    _instruments.Committed(started, group.Sum(batch => batch.Operations.Count));
                 }
             }
             catch (Exception error)
@@ -44,6 +48,7 @@ internal sealed partial class TaskHubStore
             if (_fault is null)
             {
                 batch.Committed.ForEach(action => action());
+                _reach?.Invoke(FaultPoint.AfterFirstAnswer);
             }
             else
             {

@@ -21,6 +21,7 @@ internal sealed class WriterStatements : IDisposable
     private readonly sqlite3_stmt _deleteMessages;
     private readonly sqlite3_stmt _putMessage;
     private readonly sqlite3_stmt _deleteMessage;
+    private readonly sqlite3_stmt[] _deleteHub;
     private readonly sqlite3_stmt _begin;
     private readonly sqlite3_stmt _commit;
     private readonly sqlite3_stmt _rollback;
@@ -44,22 +45,36 @@ internal sealed class WriterStatements : IDisposable
         _deleteMessages = Prepare("DELETE FROM entity_messages WHERE entity = ?1");
         _putMessage = Prepare("INSERT INTO entity_messages (sequence, entity, record) VALUES (?1, ?2, ?3)");
         _deleteMessage = Prepare("DELETE FROM entity_messages WHERE sequence = ?1");
+        _deleteHub =
+        [
+            Prepare("DELETE FROM log WHERE instance IN (SELECT key FROM instances WHERE hub = ?1)"),
+            Prepare("DELETE FROM instances WHERE hub = ?1"),
+            Prepare("DELETE FROM entity_messages WHERE entity IN (SELECT key FROM entities WHERE hub = ?1)"),
+            Prepare("DELETE FROM entities WHERE hub = ?1"),
+        ];
         _begin = Prepare("BEGIN IMMEDIATE");
         _commit = Prepare("COMMIT");
         _rollback = Prepare("ROLLBACK");
     }
 
     /// <summary>Makes all changes durable, or none.</summary>
-    public void Run(IEnumerable<StoreOperation> operations)
+    /// <param name="operations">The changes, in order.</param>
+    /// <param name="reach">Called at the fault points.</param>
+    public void Run(IEnumerable<StoreOperation> operations, Action<string>? reach)
     {
         Step(_begin);
         try
         {
+            reach?.Invoke(FaultPoint.AfterBeginBeforeAppend);
+            Action<string>? first = reach;
             foreach (StoreOperation operation in operations)
             {
                 Run(operation);
+                first?.Invoke(FaultPoint.AfterFirstAppend);
+                first = null;
             }
 
+            reach?.Invoke(FaultPoint.AfterAppendBeforeCommit);
             Step(_commit);
         }
         catch
@@ -78,7 +93,7 @@ internal sealed class WriterStatements : IDisposable
         foreach (sqlite3_stmt statement in (sqlite3_stmt[])
             [
                 _insert, _update, _append, _clear, _delete, _putEntity, _deleteEntity, _deleteMessages,
-                _putMessage, _deleteMessage, _begin, _commit, _rollback,
+                _putMessage, _deleteMessage, .. _deleteHub, _begin, _commit, _rollback,
             ])
         {
             statement.Dispose();
@@ -109,6 +124,14 @@ internal sealed class WriterStatements : IDisposable
             case StoreOperation.Delete delete:
                 Step(_clear, delete.Key);
                 Step(_delete, delete.Key);
+                break;
+            case StoreOperation.DeleteHub hub:
+                foreach (sqlite3_stmt statement in _deleteHub)
+                {
+                    Bind(statement, 1, hub.Hub);
+                    Step(statement);
+                }
+
                 break;
             case StoreOperation.PutEntity put:
                 Bind(_putEntity, 1, put.Key);
