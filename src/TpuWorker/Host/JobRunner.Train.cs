@@ -16,14 +16,16 @@ internal sealed partial class JobRunner
 
     private TrainResult Train(TrainJob job, CancellationToken stop)
     {
-        var prompts = Prompts.Load(job.ModelDirectory, job.Direction, job.PromptStyle, job.PromptTemplate);
+        string[] directions = job.Direction == "both" ? ["ko-en", "en-ko"] : [job.Direction];
+        var prompts = Array.ConvertAll(
+            directions, each => Prompts.Load(job.ModelDirectory, each, job.PromptStyle, job.PromptTemplate));
         var options = TrainSettings.Options(job, Threads);
         var validation = Validation(job, prompts);
         var begun = clock.GetTimestamp();
         var meter = new TrainingMeter(clock);
         using var tuner = new FineTuner(
             Gemma3Checkpoint.Load(job.ModelDirectory), options,
-            [.. ReadPairs(job.PairsFile).Select(prompts.Example)], validation);
+            Examples(ReadPairs(job.PairsFile), prompts), validation);
         var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter), stop);
         tuner.CreateCheckpoint().Save(job.OutputDirectory);
         if (options.Lora is not null)
@@ -42,7 +44,7 @@ internal sealed partial class JobRunner
             Seconds = clock.GetElapsedTime(begun).TotalSeconds,
             TooLong = result.SkippedExamples,
             Method = options.Lora is null ? "full" : "lora",
-            PromptTemplate = Name(prompts.Template),
+            PromptTemplate = Name(prompts[0].Template),
             MicroBatchSize = result.PassSize,
             TrainedParameters = result.TrainedParameters,
             OutputStep = result.OutputStep,
@@ -75,7 +77,7 @@ internal sealed partial class JobRunner
         });
     }
 
-    private static TrainingValidation? Validation(TrainJob job, Prompts prompts)
+    private static TrainingValidation? Validation(TrainJob job, Prompts[] prompts)
     {
         var keepsBest = TrainSettings.KeepsBest(job);
         if (job.ValidationFile.Length == 0)
@@ -89,23 +91,31 @@ internal sealed partial class JobRunner
         int? patience = settings.Patience > 0 ? settings.Patience : null;
         if (!TrainSettings.MeasuresChrf(settings))
         {
-            return TrainingValidation.OfLoss([.. pairs.Select(prompts.Example)], every, patience, keepsBest);
+            return TrainingValidation.OfLoss(Examples(pairs, prompts), every, patience, keepsBest);
         }
 
         var longest = settings.MaxNewTokens > 0 ? settings.MaxNewTokens : DefaultNewTokens;
         var identity = $"{Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(job.ValidationFile)))} {longest}";
         return TrainingValidation.OfScore(
-            "chrf", identity, (model, stop) => ChrfOf(model, prompts, pairs, longest, stop), every, patience, keepsBest);
+            "chrf", $"{identity} {job.Direction}", (model, stop) => ChrfOf(model, prompts, pairs, longest, stop), every,
+            patience, keepsBest);
     }
 
+    private static TrainingExample[] Examples(IEnumerable<SentencePair> pairs, Prompts[] prompts) =>
+        [.. pairs.SelectMany(pair => prompts.Select(prompt => prompt.Example(pair)))];
+
+    /// <summary>The mean over the directions.</summary>
     private static double ChrfOf(
-        Gemma3Checkpoint model, Prompts prompts, SentencePair[] pairs, int longest, CancellationToken stop)
+        Gemma3Checkpoint model, Prompts[] prompts, SentencePair[] pairs, int longest, CancellationToken stop)
     {
         using var decoder = new GreedyDecoder(model, Threads);
-        var options = new DecodeOptions { MaxNewTokens = longest, StopTokens = prompts.StopTokens };
-        var answers = decoder.Generate([.. pairs.Select(prompts.Prompt)], options, null, stop);
-        return new Chrf().ScoreCorpus(
-            [.. answers.Select(prompts.Answer)], [.. pairs.Select(prompts.Target)]).Score;
+        return prompts.Average(direction =>
+        {
+            var options = new DecodeOptions { MaxNewTokens = longest, StopTokens = direction.StopTokens };
+            var answers = decoder.Generate([.. pairs.Select(direction.Prompt)], options, null, stop);
+            return new Chrf().ScoreCorpus(
+                [.. answers.Select(direction.Answer)], [.. pairs.Select(direction.Target)]).Score;
+        });
     }
 
     private static string Name(PromptTemplate template) => template == PromptTemplate.Chat ? "chat" : "plain";

@@ -28,7 +28,8 @@ internal sealed partial class JobRunner
                 continue;
             }
 
-            var prompts = Prompts.Load(model.Directory, job.Direction, job.PromptStyle, job.PromptTemplate);
+            var direction = model.Direction.Length > 0 ? model.Direction : job.Direction;
+            var prompts = Prompts.Load(model.Directory, direction, job.PromptStyle, job.PromptTemplate);
             var checkpoint = Gemma3Checkpoint.Load(model.Directory);
             var (asked, truncated) = Ask(job, prompts, checkpoint.Config, pairs);
             (used.PromptTemplate, used.Truncated) = (Name(prompts.Template), used.Truncated + truncated);
@@ -43,7 +44,7 @@ internal sealed partial class JobRunner
                     Steps = total,
                     Tokens = used.Tokens,
                     TokensPerSecond = done / Math.Max(1e-3, clock.GetElapsedTime(begun).TotalSeconds),
-                    Detail = $"translating with the {model.Name} model",
+                    Detail = $"translating {direction} with the {model.Name} model",
                 });
             }, stop);
             done = before + pairs.Count;

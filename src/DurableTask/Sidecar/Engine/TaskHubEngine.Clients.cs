@@ -21,6 +21,7 @@ internal sealed partial class TaskHubEngine
         }
 
         CheckSize(request.Input, "input");
+        CheckPolicy(request.OrchestrationIdReusePolicy);
         MakeRoom(hub, id, request.OrchestrationIdReusePolicy);
         var started = new ExecutionStartedEvent
         {
@@ -198,6 +199,26 @@ internal sealed partial class TaskHubEngine
         return state;
     }
 
+    // Replacing an unfinished instance terminates it first; refusing to replace terminated ones contradicts that.
+    private static void CheckPolicy(OrchestrationIdReusePolicy? policy)
+    {
+        if (policy is null || policy.ReplaceableStatus.Contains(OrchestrationStatus.Terminated))
+        {
+            return;
+        }
+
+        foreach (OrchestrationStatus status in policy.ReplaceableStatus)
+        {
+            if (status is OrchestrationStatus.Running or OrchestrationStatus.Pending or OrchestrationStatus.Suspended)
+            {
+                throw Refuse(
+                    StatusCode.InvalidArgument,
+                    "Invalid reusable statuses: cannot exclude 'Terminated' while also allowing reuse of running "
+                    + $"instances, here '{status}'. Add 'Terminated' to the reusable statuses or take '{status}' out.");
+            }
+        }
+    }
+
     // Status by policy: no policy refuses every unfinished instance and replaces the others; a policy replaces exactly
     // what it lists, after terminating it where needed.
     private void MakeRoom(string hub, string id, OrchestrationIdReusePolicy? policy)
@@ -223,7 +244,7 @@ internal sealed partial class TaskHubEngine
         Remove(hub, id);
     }
 
-    private void Terminate(InstanceSlot slot, string reason)
+    private void Terminate(InstanceSlot slot, string? reason)
     {
         slot.Episode?.IsStale = true;
         slot.Episode = null;

@@ -9,6 +9,9 @@ internal sealed partial class TaskHubService
 {
     private const int HistoryChunkBytes = 256 * 1024;
 
+    // See the protocol's addition for results.
+    private static readonly Metadata ResultStreamOffer = new() { { "taskhub-results", "1" } };
+
     public override async Task GetWorkItems(
         GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
     {
@@ -17,7 +20,7 @@ internal sealed partial class TaskHubService
         try
         {
             // Headers now, not with the first item: clients give up on a call without headers.
-            await context.WriteResponseHeadersAsync([]);
+            await context.WriteResponseHeadersAsync(context is InProcessCallContext ? [] : ResultStreamOffer);
             await using ITimer ping = host.Time.CreateTimer(
                 _ => session.Items.Writer.TryWrite(new WorkItem { HealthPing = new() }),
                 null,
@@ -81,10 +84,10 @@ internal sealed partial class TaskHubService
         TaskHubEngine engine = host.Engine;
         IReadOnlyList<HistoryEvent> events = request.ForWorkItemProcessing
             ? await engine.WorkItemHistoryAsync(hub, request)
-            : await engine.LiveHistoryAsync(hub, request.InstanceId)
+            : ForReaders(await engine.LiveHistoryAsync(hub, request.InstanceId)
                 ?? engine.StoredHistory(hub, request.InstanceId)
                 ?? throw new RpcException(new Status(
-                    StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'."));
+                    StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'.")));
         var chunk = new HistoryChunk();
         int size = 0;
         foreach (HistoryEvent item in events)
@@ -104,6 +107,10 @@ internal sealed partial class TaskHubService
             await responseStream.WriteAsync(chunk, context.CancellationToken);
         }
     }
+
+    // The ends of episodes are book-keeping: the Durable Task Scheduler shows none, and its clients count on that.
+    private static IReadOnlyList<HistoryEvent> ForReaders(IReadOnlyList<HistoryEvent> events) =>
+        [.. events.Where(item => item.OrchestratorCompleted is null)];
 
     private static async Task SendAsync(
         ChannelReader<WorkItem> items, IServerStreamWriter<WorkItem> stream, CancellationToken cancellation)

@@ -46,7 +46,9 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             loggerFactory,
             _options.MaximumTimerInterval,
             _options.Versioning,
-            services.GetService<IExceptionPropertiesProvider>());
+            services.GetService<IExceptionPropertiesProvider>(),
+            !_options.EnableEntitySupport ? EntityMode.Off
+                : _options.IsAzureManaged ? EntityMode.AzureManaged : EntityMode.Classic);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -68,8 +70,8 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                         owned = null;
                     }
 
-                    var service = new Service(Invoker(ref owned));
-                    await ReceiveAsync(service, () => failures = 0, stoppingToken);
+                    using var calls = new ResultStream(Invoker(ref owned));
+                    await ReceiveAsync(calls, () => failures = 0, stoppingToken);
                 }
                 catch (RpcException error)
                 {
@@ -140,15 +142,21 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
         return owned.CreateCallInvoker();
     }
 
-    private async Task ReceiveAsync(Service service, Action onConnected, CancellationToken stopping)
+    private async Task ReceiveAsync(ResultStream calls, Action onConnected, CancellationToken stopping)
     {
+        var service = new Service(calls);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         await service.HelloAsync(
             new(), deadline: _time.GetUtcNow().UtcDateTime.AddSeconds(30), cancellationToken: stopping);
         silence.CancelAfter(LongestSilence);
         using AsyncServerStreamingCall<Proto.WorkItem> call =
             service.GetWorkItems(Request(), cancellationToken: silence.Token);
-        await call.ResponseHeadersAsync.WaitAsync(silence.Token);
+        Metadata headers = await call.ResponseHeadersAsync.WaitAsync(silence.Token);
+        if (headers.Get(ResultStream.OfferHeader) is not null)
+        {
+            calls.Open();
+        }
+
         onConnected();
         Log.Connected(_logger);
         try
@@ -182,14 +190,14 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                         ActivityAsync(service, item, stopping), item.ActivityRequest.OrchestrationInstance.InstanceId),
                     null);
                 break;
-            case Proto.WorkItem.RequestOneofCase.EntityRequestV2:
-                // This worker runs no entities; another one may, so the item must not stay here.
+            case Proto.WorkItem.RequestOneofCase.EntityRequest:
                 ThreadPool.UnsafeQueueUserWorkItem(
-                    _ => _ = AbandonAsync(
-                        service.AbandonTaskEntityWorkItemAsync(
-                            new() { CompletionToken = item.CompletionToken }, cancellationToken: stopping)
-                            .ResponseAsync,
-                        item.EntityRequestV2.InstanceId),
+                    _ => _ = GuardAsync(EntityAsync(service, item, stopping), item.EntityRequest.InstanceId),
+                    null);
+                break;
+            case Proto.WorkItem.RequestOneofCase.EntityRequestV2:
+                ThreadPool.UnsafeQueueUserWorkItem(
+                    _ => _ = GuardAsync(EntityV2Async(service, item, stopping), item.EntityRequestV2.InstanceId),
                     null);
                 break;
         }
@@ -226,6 +234,8 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             filter => new Proto.OrchestrationFilter { Name = filter.Name, Versions = { filter.Versions ?? [] } }));
         request.WorkItemFilters.Activities.AddRange(_filters.Activities.Select(
             filter => new Proto.ActivityFilter { Name = filter.Name, Versions = { filter.Versions ?? [] } }));
+        request.WorkItemFilters.Entities.AddRange(
+            _filters.Entities.Select(filter => new Proto.EntityFilter { Name = filter.Name }));
         return request;
     }
 }

@@ -1,4 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
+using Microsoft.DurableTask.Worker.Tracing;
 using Microsoft.Extensions.Logging;
 using Proto = Workflows.DurableTask.Protocol;
 
@@ -36,6 +37,9 @@ internal sealed partial class ReplayContext(
 
     public override bool IsReplaying => _isReplaying;
 
+    /// <summary>The orchestration's span; null when nobody listens.</summary>
+    public OrchestrationSpan? Span { get; init; }
+
     public string? CustomStatus { get; private set; }
 
     public ContinueAsNewOptions? Continuation { get; private set; }
@@ -60,6 +64,8 @@ internal sealed partial class ReplayContext(
         TaskName orchestratorName, object? input = null, TaskOptions? options = null)
     {
         CheckThread();
+        CheckNoEntity((options as SubOrchestrationOptions)?.InstanceId);
+        Locks.CheckSubOrchestration(orchestratorName);
         string? data = worker.Converter.Serialize(input);
         return RetryAsync(options?.Retry, () => ChildAsync<TResult>(orchestratorName, data, options));
     }
@@ -89,6 +95,7 @@ internal sealed partial class ReplayContext(
         CheckThread();
         ArgumentException.ThrowIfNullOrEmpty(instanceId);
         ArgumentException.ThrowIfNullOrEmpty(eventName);
+        CheckNoEntity(instanceId);
         AddSendEvent(instanceId, eventName, worker.Converter.Serialize(payload));
     }
 
@@ -133,7 +140,7 @@ internal sealed partial class ReplayContext(
             Name = name.Name,
             Version = options?.Version?.Version ?? Started.Version,
             Input = data,
-            ParentTraceContext = Started.ParentTraceContext,
+            ParentTraceContext = Span?.Child() ?? Started.ParentTraceContext,
         };
         AddTags(action.Tags, options);
         string? result = await OpenAsync(name.Name, OpenTaskKind.Activity, new() { ScheduleTask = action });
@@ -149,7 +156,7 @@ internal sealed partial class ReplayContext(
             InstanceId = sub?.InstanceId ?? NewGuid().ToString("N"),
             Version = options?.Version?.Version ?? worker.DefaultVersion,
             Input = data,
-            ParentTraceContext = Started.ParentTraceContext,
+            ParentTraceContext = Span?.Child() ?? Started.ParentTraceContext,
         };
         AddTags(action.Tags, options);
         string? result = await OpenAsync(
