@@ -39,7 +39,8 @@ public sealed class WorkerOptionsTests : EndToEndTest
     [Fact]
     public async Task DataConverter_AmongTheServices_IsUsed()
     {
-        var converter = new JsonDataConverter(new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase });
+        var converter = new JsonDataConverter(
+            new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase });
         await Sidecar.AddWorkerAsync(
             tasks => tasks.AddOrchestratorFunc<Point>("test", _ => Task.FromResult(new Point(1))),
             worker => worker.Services.AddSingleton<DataConverter>(converter));
