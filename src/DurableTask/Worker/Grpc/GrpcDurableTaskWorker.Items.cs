@@ -1,4 +1,5 @@
 using global::Grpc.Core;
+using Microsoft.DurableTask.Abstractions;
 using Microsoft.DurableTask.Worker.Replay;
 using Microsoft.Extensions.DependencyInjection;
 using MatchStrategy = Microsoft.DurableTask.Worker.DurableTaskWorkerOptions.VersionMatchStrategy;
@@ -103,7 +104,7 @@ internal sealed partial class GrpcDurableTaskWorker
         }
 
         string version = started?.Version ?? string.Empty;
-        int order = VersionOrder.Compare(version, versioning.Version);
+        int order = TaskOrchestrationVersioningUtils.CompareVersions(version, versioning.Version);
         if (versioning.MatchStrategy == MatchStrategy.Strict ? order == 0 : order <= 0)
         {
             return response;
