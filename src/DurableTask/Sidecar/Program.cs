@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Workflows.DurableTask.Sidecar;
 
@@ -17,9 +16,13 @@ catch (InvalidOperationException error)
     return BadOptions;
 }
 
-builder.WebHost.UseUrls(builder.Configuration["urls"] ?? "http://127.0.0.1:4001");
-builder.WebHost.ConfigureKestrel(kestrel =>
-    kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http2));
+IConfiguration endpoints = Endpoints(builder.Configuration);
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(endpoints));
+if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } fault)
+{
+    builder.Services.AddSingleton(FaultInjection.Kill(fault));
+}
+
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.Logging.AddFilter("Grpc", LogLevel.Warning);
 builder.Services.AddTaskHubSidecar(hub =>
@@ -29,6 +32,7 @@ builder.Services.AddTaskHubSidecar(hub =>
 });
 WebApplication app = builder.Build();
 app.MapTaskHubSidecar();
+app.MapTaskHubStatus();
 try
 {
     await app.RunAsync();
@@ -43,4 +47,23 @@ catch (TaskHubStoreException error)
 {
     await Console.Error.WriteLineAsync(error.Message);
     return BadFile;
+}
+
+// The protocol needs HTTP/2 and people's tools HTTP/1.1; without TLS an address can have one of them only.
+static IConfiguration Endpoints(IConfiguration arguments)
+{
+    var endpoints = new Dictionary<string, string?>();
+    Add("Protocol", arguments["urls"] ?? "http://127.0.0.1:4001", "Http2");
+    Add("Status", arguments["status-urls"] ?? string.Empty, "Http1");
+    return new ConfigurationBuilder().AddInMemoryCollection(endpoints).Build();
+
+    void Add(string name, string urls, string protocols)
+    {
+        string[] all = urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        for (int index = 0; index < all.Length; index++)
+        {
+            endpoints[$"Endpoints:{name}{index}:Url"] = all[index];
+            endpoints[$"Endpoints:{name}{index}:Protocols"] = protocols;
+        }
+    }
 }

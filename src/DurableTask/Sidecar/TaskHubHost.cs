@@ -10,13 +10,17 @@ internal sealed class TaskHubHost(
     IOptions<TaskHubSidecarOptions> options,
     IHostApplicationLifetime lifetime,
     ILoggerFactory loggers,
-    TimeProvider? time = null) : IHostedService
+    TimeProvider? time = null,
+    FaultInjection? faults = null) : IHostedService
 {
     private TaskHubEngine? _engine;
 
     public TaskHubSidecarOptions Options { get; } = options.Value;
 
     public TimeProvider Time { get; } = time ?? TimeProvider.System;
+
+    /// <summary>Whether the engine runs and its last commit succeeded.</summary>
+    public bool IsHealthy => _engine is { Fault: null };
 
     /// <exception cref="RpcException">The engine is not running.</exception>
     public TaskHubEngine Engine => _engine
@@ -25,7 +29,7 @@ internal sealed class TaskHubHost(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         string path = Path.Combine(Path.GetFullPath(Options.DataDirectory), "taskhub.db");
-        TaskHubStore store = TaskHubStore.Open(path, loggers.CreateLogger("Workflows.DurableTask.Storage"));
+        TaskHubStore store = TaskHubStore.Open(path, loggers.CreateLogger("Workflows.DurableTask.Storage"), faults);
         try
         {
             _engine = new TaskHubEngine(

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Workflows.DurableTask.Sidecar.Rpc;
 
 namespace Workflows.DurableTask.Sidecar;
@@ -27,9 +28,17 @@ public static class TaskHubSidecarExtensions
             .Validate(options => !(options.Retention <= TimeSpan.Zero), "Retention must be positive.")
             .ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<TaskHubHost>();
+        services.TryAddSingleton(provider => new TaskHubHost(
+            provider.GetRequiredService<IOptions<TaskHubSidecarOptions>>(),
+            provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetService<FaultInjection>()));
+        services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
-        services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null);
+        services.AddGrpc()
+            .AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null)
+            .AddServiceOptions<TaskHubResults>(options => options.MaxReceiveMessageSize = null);
         services.Configure<KestrelServerOptions>(options =>
             options.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection);
         return services;
@@ -39,6 +48,9 @@ public static class TaskHubSidecarExtensions
     /// only.</summary>
     /// <param name="routes">The application.</param>
     /// <returns>The endpoint's conventions.</returns>
-    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes) =>
-        routes.MapGrpcService<TaskHubService>();
+    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGrpcService<TaskHubResults>();
+        return routes.MapGrpcService<TaskHubService>();
+    }
 }

@@ -6,38 +6,93 @@ using Languages = Workflows.TpuWorker.Gemma3.TranslationDirection;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Sentence pairs as token sequences in Gemma's chat template, the same in training and in decoding.</summary>
+/// <summary>Sentence pairs as token sequences in a model's template, the same in training and in decoding.</summary>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="direction"><c>ko-en</c> or <c>en-ko</c>.</param>
-/// <param name="style"><c>brief</c> or <c>translategemma</c>.</param>
-internal sealed class Prompts(BpeTokenizer tokenizer, string direction, string style)
+/// <param name="style"><c>brief</c> or <c>translategemma</c>: the wording of the request, in the chat template.</param>
+/// <param name="template">What stands around it.</param>
+internal sealed class Prompts(
+    BpeTokenizer tokenizer, string direction, string style, PromptTemplate template = PromptTemplate.Chat)
 {
     private readonly bool _toEnglish = direction == "ko-en";
     private readonly PromptStyle _style = style == "brief" ? PromptStyle.Brief : PromptStyle.TranslateGemma;
 
     // The template's parts are tokenized with control tokens, what people wrote without: a sentence that spells out
     // <end_of_turn> must not end the turn. Control tokens stand at the seams, so the parts tokenize as the whole would.
-    private readonly int[] _before = tokenizer.Encode($"{GemmaPrompt.BeginOfText}{GemmaPrompt.StartOfTurn}user\n");
-    private readonly int[] _after = tokenizer.Encode($"{GemmaPrompt.EndOfTurn}\n{GemmaPrompt.StartOfTurn}model\n");
+    // In the plain template line ends stand at the seams, which the tokenizer never joins with a text either.
+    private readonly int[] _before = tokenizer.Encode(template == PromptTemplate.Chat
+        ? $"{GemmaPrompt.BeginOfText}{GemmaPrompt.StartOfTurn}user\n"
+        : GemmaPrompt.BeginOfText);
 
-    /// <summary>Gets the tokens that end an answer.</summary>
-    public IReadOnlyList<int> StopTokens => [tokenizer.EndOfTurnId, tokenizer.EosId];
+    private readonly int[] _after = tokenizer.Encode(template == PromptTemplate.Chat
+        ? $"{GemmaPrompt.EndOfTurn}\n{GemmaPrompt.StartOfTurn}model\n"
+        : "\n" + (direction == "ko-en" ? "English:" : "Korean:") + "\n");
+
+    /// <summary>Gets the template.</summary>
+    public PromptTemplate Template { get; } = template;
+
+    /// <summary>
+    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model goes on with a
+    /// next example instead of ending.
+    /// </summary>
+    public IReadOnlyList<int> StopTokens => Template == PromptTemplate.Chat
+        ? [tokenizer.EndOfTurnId, tokenizer.EosId]
+        : [tokenizer.EosId, .. NewLine];
+
+    private int EndOfAnswer => Template == PromptTemplate.Chat ? tokenizer.EndOfTurnId : tokenizer.EosId;
+
+    private IEnumerable<int> NewLine => tokenizer.Encode("\n") is [var token] ? [token] : [];
+
+    /// <summary>The prompts of a model folder.</summary>
+    /// <param name="directory">The folder, whose tokenizer is used.</param>
+    /// <param name="direction"><c>ko-en</c> or <c>en-ko</c>.</param>
+    /// <param name="style"><c>brief</c> or <c>translategemma</c>.</param>
+    /// <param name="template"><c>auto</c> (or empty) to go by the folder's files, <c>chat</c> or <c>plain</c>.</param>
+    /// <returns>The prompts.</returns>
+    /// <exception cref="ModelInputException">The template is none of these.</exception>
+    public static Prompts Load(string directory, string direction, string style, string template)
+    {
+        var tokenizer = BpeTokenizer.Load(Path.Combine(directory, "tokenizer.json"));
+        return new Prompts(tokenizer, direction, style, template switch
+        {
+            "" or "auto" => PromptTemplates.Detect(directory, tokenizer.EndOfTurnId),
+            "chat" => PromptTemplate.Chat,
+            "plain" => PromptTemplate.Plain,
+            _ => throw new ModelInputException("prompt template", $"is '{template}', wanted auto, chat or plain"),
+        });
+    }
 
     public TrainingExample Example(SentencePair pair)
     {
         var prompt = Prompt(pair);
         var answer = tokenizer.EncodeText(_toEnglish ? pair.En : pair.Ko);
-        return new TrainingExample([.. prompt, .. answer, tokenizer.EndOfTurnId], prompt.Length);
+        return new TrainingExample([.. prompt, .. answer, EndOfAnswer], prompt.Length);
     }
 
-    public int[] Prompt(SentencePair pair) => Prompt(_toEnglish ? pair.Ko : pair.En);
+    public int[] Prompt(SentencePair pair) => Prompt(Source(pair));
 
-    public int[] Prompt(string source)
+    public int[] Prompt(string source) => Prompt(source, int.MaxValue, out _);
+
+    /// <summary>A prompt cut to a length, at the end of the source text.</summary>
+    /// <param name="source">The text to translate.</param>
+    /// <param name="longest">Most tokens of the prompt.</param>
+    /// <param name="length">Tokens that it would have uncut.</param>
+    /// <returns>The prompt; longer than asked for if there is no room for any of the text.</returns>
+    public int[] Prompt(string source, int longest, out int length)
     {
         var languages = _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean;
-        var request = GemmaPrompt.BuildRequest(_style, languages, source);
-        return [.. _before, .. tokenizer.EncodeText(request), .. _after];
+        var request = tokenizer.EncodeText(Template == PromptTemplate.Chat
+            ? GemmaPrompt.BuildRequest(_style, languages, source)
+            : $"{languages.Source}: {source.ReplaceLineEndings(" ")}");
+        length = _before.Length + request.Length + _after.Length;
+        return [.. _before, .. request[..Math.Max(0, request.Length - Math.Max(0, length - longest))], .. _after];
     }
+
+    /// <summary>The side of a pair that is translated.</summary>
+    public string Source(SentencePair pair) => _toEnglish ? pair.Ko : pair.En;
+
+    /// <summary>The side of a pair that it is translated to.</summary>
+    public string Target(SentencePair pair) => _toEnglish ? pair.En : pair.Ko;
 
     /// <summary>An answer as one line.</summary>
     public string Answer(int[] tokens) =>

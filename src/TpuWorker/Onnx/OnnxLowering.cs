@@ -1,3 +1,4 @@
+using Workflows.TpuWorker.Onnx.Kernels;
 using Workflows.TpuWorker.Tensors;
 using static Workflows.TpuWorker.Onnx.OnnxWriter;
 
@@ -55,6 +56,7 @@ internal static class OnnxLowering
         [OpCode.Rope] = OnnxFusedLowering.Rope,
         [OpCode.CrossEntropy] = OnnxFusedLowering.CrossEntropy,
         [OpCode.CrossEntropyGradient] = OnnxFusedLowering.CrossEntropyGradient,
+        [OpCode.Dropout] = OnnxFusedLowering.Dropout,
     };
 
     public static IReadOnlyCollection<OpCode> Ops => Table.Keys;
@@ -140,9 +142,9 @@ internal static class OnnxLowering
 
         if (IsFewRowsTimesTransposed(c))
         {
-            var turned = c.Writer.EmitIn(
-                MicrosoftDomain, "FusedMatMul", [c[1], c[0]], Integer("transB", 1), Number("alpha", at.Scalar));
-            return c.Writer.Emit("Transpose", [turned], Integers("perm", [1, 0]));
+            var right = c.ShapeOf(1);
+            return c.Writer.EmitKernel(
+                "FewRowsProduct", c.Operands, c.Node.Shape, c.Node.Shape[0], right[1], right[0], at.Scalar);
         }
 
         return c.Writer.EmitIn(
@@ -152,15 +154,10 @@ internal static class OnnxLowering
             Number("alpha", at.Scalar));
     }
 
-    /// <summary>
-    /// Whether to compute (B A^T)^T for A B^T. The runtime copies its right operand into panels at each call, which
-    /// for a few rows costs more than the product: with the large weight on the left, only the rows are copied.
-    /// Measured with 2 threads: 1.2 times as fast at [16, 512] x [2048, 512], 2.5 times at 32768 columns; slower for
-    /// fewer than 8 rows and no gain above 32.
-    /// </summary>
+    /// <summary>Whether the kernel for few rows is the faster one: see <see cref="ProductKernels"/>.</summary>
     private static bool IsFewRowsTimesTransposed(LoweringCall c) =>
         c.Attributes is { TransposeLeft: false, TransposeRight: true }
-        && c.Node.Shape is { Rank: 2 } shape && shape[0] is >= 8 and <= 32 && shape[1] >= 512;
+        && c.Node.Shape is { Rank: 2 } shape && shape[0] <= ProductKernels.MaxRows && shape[0] > 0;
 
     // "allowzero" makes a size of 0 mean 0 and not "as before".
     private static string Reshape(LoweringCall c) =>
@@ -221,17 +218,13 @@ internal static class OnnxLowering
     private static string Gather(LoweringCall c) => c.Writer.Emit("Gather", c.Operands, Integer("axis", 0));
 
     /// <summary>
-    /// ScatterElements, although its index tensor is as large as the updates: the runtime's ScatterND spreads updates
-    /// over threads without guarding rows that occur twice, so sums come out in a changing order or lose updates.
+    /// A kernel of ours: the runtime's ScatterND spreads updates over threads without guarding rows that occur twice,
+    /// so sums come out in a changing order or lose updates, and ScatterElements wants indices as large as the updates.
     /// </summary>
     private static string ScatterAdd(LoweringCall c)
     {
-        var writer = c.Writer;
-        var updates = c.Node.Operands[2].Shape;
-        var sizes = updates.Dimensions.ToArray();
-        sizes.AsSpan(1).Fill(1);
-        var column = writer.Emit("Reshape", [c[1], writer.ShapeOf(new Shape(sizes))]);
-        var rows = writer.Emit("Expand", [column, writer.ShapeOf(updates)]);
-        return writer.Emit("ScatterElements", [c[0], rows, c[2]], Integer("axis", 0), Text("reduction", "add"));
+        var (table, updates) = (c.ShapeOf(0), c.ShapeOf(1).Count);
+        var width = table[0] == 0 ? 0 : table.Count / table[0];
+        return c.Writer.EmitKernel("ScatterAdd", c.Operands, table, table[0], width, updates, 0);
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using Workflows.TpuWorker.Onnx.Kernels;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Onnx;
@@ -34,6 +35,7 @@ internal sealed class OnnxProgram : IDisposable
         // The optimizer's loops run between two runs and want the cores that idle workers would spin on.
         _options.AddSessionConfigEntry("session.force_spinning_stop", "1");
         SharedArena.Use(_options);
+        ManagedKernels.Use(_options);
         _session = new InferenceSession(OnnxLowering.ToModel(graph), _options);
         _binding = _session.CreateIoBinding();
     }
@@ -75,7 +77,10 @@ internal sealed class OnnxProgram : IDisposable
         return tensors;
     }
 
-    public void Run()
+    /// <param name="cancellation">Breaks off between two operations; the outputs then mean nothing.</param>
+    /// <exception cref="OperationCanceledException">Broken off.</exception>
+    /// <exception cref="InsufficientMemoryException">The runtime got no memory for an intermediate result.</exception>
+    public void Run(CancellationToken cancellation = default)
     {
         if (_bound.Count != _inputs.Count + _outputs.Count)
         {
@@ -84,7 +89,21 @@ internal sealed class OnnxProgram : IDisposable
             throw new TensorShapeException("Run", "bindings", $"none for {string.Join(", ", missing)}", "all bound");
         }
 
-        _session.RunWithBinding(_runOptions, _binding);
+        cancellation.ThrowIfCancellationRequested();
+        _runOptions.Terminate = false;
+        using var breakOff = cancellation.Register(() => _runOptions.Terminate = true);
+        try
+        {
+            _session.RunWithBinding(_runOptions, _binding);
+        }
+        catch (OnnxRuntimeException fault) when (IsOutOfMemory(fault))
+        {
+            throw new InsufficientMemoryException(fault.Message, fault);
+        }
+        catch (OnnxRuntimeException) when (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellation);
+        }
     }
 
     public void Dispose()
@@ -99,6 +118,12 @@ internal sealed class OnnxProgram : IDisposable
         _runOptions.Dispose();
         _options.Dispose();
     }
+
+    /// <summary>The runtime has no status code of its own for it.</summary>
+    private static bool IsOutOfMemory(OnnxRuntimeException fault) =>
+        fault.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase)
+        || fault.Message.Contains("bad_alloc", StringComparison.OrdinalIgnoreCase)
+        || fault.Message.Contains("bad allocation", StringComparison.OrdinalIgnoreCase);
 
     private OrtValue Remember(string key, Node node, HostTensor tensor)
     {

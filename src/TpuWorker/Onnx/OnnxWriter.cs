@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Workflows.TpuWorker.Onnx.Format;
+using Workflows.TpuWorker.Onnx.Kernels;
 using Workflows.TpuWorker.Tensors;
 using static Workflows.TpuWorker.Onnx.Format.AttributeProto.Types;
 
@@ -36,6 +37,23 @@ internal sealed class OnnxWriter
         node.Attribute.AddRange(attributes);
         _graph.Node.Add(node);
         return result;
+    }
+
+    /// <summary>
+    /// Adds one of the managed kernels. The result's shape is told to the runtime, so that it can plan its memory.
+    /// </summary>
+    public string EmitKernel(
+        string kernel, IReadOnlyList<string> inputs, Shape result, long rows, long width, long other, float scalar)
+    {
+        var sizes = Sizes(result);
+        var name = EmitIn(
+            ManagedKernels.Domain, kernel, inputs,
+            [
+                Integer("rows", rows), Integer("width", width), Integer("other", other), Number("scalar", scalar),
+                Integer("rank", sizes.Length), .. sizes.Select((size, axis) => Integer($"size{axis}", size)),
+            ]);
+        _graph.ValueInfo.Add(ValueInfo(name, DType.Float32, result));
+        return name;
     }
 
     /// <summary>A scalar initializer; equal ones are shared.</summary>
@@ -87,6 +105,7 @@ internal sealed class OnnxWriter
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "workflows", Graph = _graph };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OpsetVersion });
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = MicrosoftDomain, Version = 1 });
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = ManagedKernels.Domain, Version = 1 });
         return model.ToByteArray();
     }
 

@@ -145,6 +145,10 @@ internal static class GradientRules
     public static IReadOnlyList<Node?> CrossEntropy(GradientCall c) =>
         [c.Graph.Append(OpCode.CrossEntropyGradient, [c.Operand(0), c.Operand(1), c.Upstream]), null];
 
+    /// <summary>What was left out gets no gradient, what was kept the same factor.</summary>
+    public static IReadOnlyList<Node?> Dropout(GradientCall c) =>
+        [c.Graph.Append(OpCode.Dropout, [c.Upstream, c.Operand(1)], c.Node.Attributes), null];
+
     /// <summary>Undoes broadcasting: sums over the axes along which the operand was repeated.</summary>
     private static Node SumTo(Node gradient, Node operand)
     {

@@ -117,6 +117,9 @@ internal sealed class Graph
 
     public Node CrossEntropy(Node logits, Node labels) => Append(OpCode.CrossEntropy, [logits, labels]);
 
+    public Node Dropout(Node value, Node seed, float share, int stream) =>
+        Append(OpCode.Dropout, [value, seed], new OpAttributes { Scalar = share, Start = stream });
+
     /// <summary>
     /// Adds any operation of the table; the named methods above are this with the attributes spelled out.
     /// </summary>

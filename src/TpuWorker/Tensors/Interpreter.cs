@@ -78,6 +78,7 @@ internal static class Interpreter
         OpCode.Rope => InterpreterKernels.Rope(node, x[0], x[1], x[2]),
         OpCode.CrossEntropy => InterpreterKernels.CrossEntropy(node, x[0], x[1]),
         OpCode.CrossEntropyGradient => InterpreterKernels.CrossEntropyGradient(node, x[0], x[1], x[2]),
+        OpCode.Dropout => InterpreterKernels.Dropout(node, x[0], x[1]),
         _ => throw new TensorShapeException($"{node.Op}", "operation", "unknown", "a row of the op table"),
     };
 

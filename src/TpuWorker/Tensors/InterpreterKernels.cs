@@ -217,4 +217,12 @@ internal static class InterpreterKernels
             ? (int)row
             : throw new TensorShapeException($"{node.Op}", "row", $"{row}", $"0 to {count - 1}");
     }
+
+    public static double[] Dropout(Node node, double[] x, double[] seed)
+    {
+        var share = node.Attributes.Scalar;
+        var start = DropoutMask.Start((int)seed[0], node.Attributes.Start);
+        var threshold = DropoutMask.Threshold(share);
+        return [.. x.Select((value, i) => DropoutMask.Keeps(start, i, threshold) ? value / (1 - share) : 0)];
+    }
 }

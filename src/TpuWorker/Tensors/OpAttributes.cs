@@ -23,13 +23,13 @@ internal sealed record OpAttributes
     /// <summary>Axis of a slice, pad or concat.</summary>
     public int Axis { get; init; }
 
-    /// <summary>First index of a slice; zeros in front for a pad.</summary>
+    /// <summary>First index of a slice; zeros in front for a pad; stream of a dropout.</summary>
     public int Start { get; init; }
 
     /// <summary>Length of a slice; size of the axis after a pad.</summary>
     public int Length { get; init; }
 
-    /// <summary>Factor of a scale or matrix product, fill of a splat, epsilon of a norm.</summary>
+    /// <summary>Factor of a scale or matrix product, fill of a splat, epsilon of a norm, share of a dropout.</summary>
     public float Scalar { get; init; } = 1;
 
     /// <summary>The left matrix is used transposed (last two axes).</summary>

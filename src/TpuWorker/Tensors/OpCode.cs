@@ -39,4 +39,5 @@ internal enum OpCode
     Rope,
     CrossEntropy,
     CrossEntropyGradient,
+    Dropout,
 }

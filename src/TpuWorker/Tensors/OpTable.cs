@@ -58,6 +58,9 @@ internal static class OpTable
             "logits [R, V], labels [R] of Int32 in 0..V-1: -log softmax at the label, [R]."),
         new(OpCode.CrossEntropyGradient, 3, S.CrossEntropyGradient, T.IndexAtOne, null,
             "(logits, labels, d [R]): (softmax - onehot) * d, [R, V]."),
+        new(OpCode.Dropout, 2, S.Dropout, T.IndexAtOne, G.Dropout,
+            "x, seed [1] of Int32: a share Scalar of the elements becomes 0, the others grow by 1 / (1 - Scalar); "
+            + "which ones is decided by seed and Start, the number of the stream."),
     ];
 
     private static readonly Dictionary<OpCode, OpRow> ByOp = AllRows.ToDictionary(row => row.Op);

@@ -190,6 +190,15 @@ internal static class ShapeRules
         return call.Operands[0].Shape;
     }
 
+    public static Shape Dropout(OpCall call)
+    {
+        Require(call, 1, new Shape(1));
+        var share = call.Attributes.Scalar;
+        return share is >= 0 and < 1
+            ? call.Operands[0].Shape
+            : throw Fault(call, "Scalar", $"{share}", "0 to below 1");
+    }
+
     internal static T Need<T>(OpCall call, [NotNull] T? value, string name)
         where T : class => value ?? throw Fault(call, name, "missing", "a value");
 

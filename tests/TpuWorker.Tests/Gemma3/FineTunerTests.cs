@@ -1,21 +1,23 @@
 using System.Text.Json;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Tests.Gemma3;
 
 public sealed class FineTunerTests
 {
+    public static TheoryData<string, string> Optimizers => Fixtures.Files("adamw.*.json");
+
+    public static TheoryData<string> WithAccumulation => Fixtures.With("accumulation.json");
+
     [Theory]
-    [InlineData("small", "decay-matrices")]
-    [InlineData("small", "decay-all")]
-    [InlineData("scaled", "decay-matrices")]
-    [InlineData("mqa", "decay-all")]
-    public void Run_FiveReferenceSteps_EqualsTransformersAndTorch(string name, string variant)
+    [MemberData(nameof(Optimizers))]
+    public void Run_FiveReferenceSteps_EqualsTransformersAndTorch(string name, string file)
     {
         var folder = Fixtures.Folder(name);
         using var temporary = new TemporaryFolder();
-        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, $"adamw.{variant}.json")));
+        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, file)));
         var (optimizer, steps) = (json.RootElement.GetProperty("optimizer"), json.RootElement.GetProperty("steps"));
         var options = new FineTuneOptions
         {
@@ -23,7 +25,11 @@ public sealed class FineTunerTests
             WarmupSteps = optimizer.GetProperty("warmupSteps").GetInt32(),
             LearningRate = optimizer.GetProperty("lr").GetDouble(),
             WeightDecay = optimizer.GetProperty("weightDecay").GetDouble(),
-            WeightDecayScope = variant == "decay-all" ? WeightDecayScope.All : WeightDecayScope.Matrices,
+            WeightDecayScope = optimizer.GetProperty("variant").GetString() == "decay-all"
+                ? WeightDecayScope.All
+                : WeightDecayScope.Matrices,
+            MaxGradientNorm = optimizer.GetProperty("clipNorm").GetDouble(),
+            Decay = Enum.Parse<LearningRateDecay>(optimizer.GetProperty("schedule").GetString()!, ignoreCase: true),
             BatchSize = 3,
         };
         using var tuner = new FineTuner(Gemma3Checkpoint.Load(folder), options, Fixtures.Examples(folder));
@@ -47,7 +53,7 @@ public sealed class FineTunerTests
         }
 
         var tuned = tuner.CreateCheckpoint();
-        foreach (var (parameter, expected) in Fixtures.Read(folder, $"adamw.{variant}.safetensors"))
+        foreach (var (parameter, expected) in Fixtures.Read(folder, Path.ChangeExtension(file, ".safetensors")))
         {
             Compare.Close(expected.Floats, tuned.Parameters[parameter].Floats, 1e-4, parameter);
         }
@@ -73,5 +79,66 @@ public sealed class FineTunerTests
         Assert.Equal(whole.Loss, parts.Loss, 1e-5);
         Assert.Equal(whole.GradientNorm, parts.GradientNorm, 1e-5);
         Assert.Equal(whole.Tokens, parts.Tokens);
+    }
+
+    [Theory]
+    [MemberData(nameof(WithAccumulation))]
+    public void GradientProgram_PartsOfTheReferenceBatch_AddUpToTheWhole(string name)
+    {
+        var folder = Fixtures.Folder(name);
+        var (model, examples) = (Gemma3Checkpoint.Load(folder), Fixtures.Examples(folder));
+        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "accumulation.json")));
+        var sums = model.Parameters.ToDictionary(entry => entry.Key, entry => new double[entry.Value.Shape.Count]);
+        var (losses, answers) = (0.0, 0);
+
+        foreach (var (part, rows) in json.RootElement.GetProperty("rows").EnumerateArray().Index())
+        {
+            var chosen = rows.EnumerateArray().Select(row => examples[row.GetInt32()]).ToArray();
+            var gradients = model.Parameters.ToDictionary(
+                entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape));
+            using var program = new GradientProgram(
+                model.Config, model.EmbeddingNormalizer, BatchShape.Of(chosen, chosen.Length), 2, model.Parameters,
+                gradients);
+            var (loss, count) = program.Run(chosen);
+
+            Assert.Equal(json.RootElement.GetProperty("labelTokens")[part].GetInt32(), count);
+            Assert.Equal(json.RootElement.GetProperty("lossSums")[part].GetDouble() / count, loss / count, 1e-4);
+            (losses, answers) = (losses + loss, answers + count);
+            foreach (var (parameter, sum) in sums)
+            {
+                for (var i = 0; i < sum.Length; i++)
+                {
+                    sum[i] += gradients[parameter].Floats[i];
+                }
+            }
+        }
+
+        Assert.Equal(Fixtures.Read(folder, "forward.safetensors")["loss"].Floats[0], losses / answers, 1e-4);
+        foreach (var (parameter, expected) in Fixtures.Read(folder, "gradients.safetensors"))
+        {
+            Compare.Close(
+                expected.Floats, Array.ConvertAll(sums[parameter], sum => (float)(sum / answers)), 1e-4, parameter);
+        }
+    }
+
+    [Theory]
+    [InlineData(LearningRateDecay.Constant, 0, 1, 1, 1)]
+    [InlineData(LearningRateDecay.Linear, 0, 1, 0.5, 0.1)]
+    [InlineData(LearningRateDecay.Cosine, 0, 1, 0.5, 0.02447174185)]
+    [InlineData(LearningRateDecay.InverseSquareRoot, 0, 1, 0.99975009, 0.99955030)]
+    [InlineData(LearningRateDecay.Constant, 4, 0, 1, 1)]
+    [InlineData(LearningRateDecay.Linear, 4, 0, 0.83333333, 0.16666667)]
+    [InlineData(LearningRateDecay.Cosine, 4, 0, 0.93301270, 0.06698730)]
+    [InlineData(LearningRateDecay.InverseSquareRoot, 4, 0, 0.89442719, 0.66666667)]
+    public void LearningRate_EachDecay_EqualsTransformers(
+        LearningRateDecay decay, int warmup, double first, double middle, double last)
+    {
+        var options = new FineTuneOptions { Steps = 10, WarmupSteps = warmup, Decay = decay, LearningRate = 2e-3 };
+
+        Assert.Equal(2e-3 * first, LearningRateSchedule.At(options, 0), 1e-10);
+        Assert.Equal(2e-3 * middle, LearningRateSchedule.At(options, 5), 1e-10);
+        Assert.Equal(2e-3 * last, LearningRateSchedule.At(options, 9), 1e-10);
+        Assert.All(Enumerable.Range(0, warmup), step =>
+            Assert.Equal(2e-3 * step / warmup, LearningRateSchedule.At(options, step), 1e-12));
     }
 }

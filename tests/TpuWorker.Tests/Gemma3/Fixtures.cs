@@ -9,10 +9,55 @@ internal static class Fixtures
 {
     public const int IgnoredLabel = -100;
 
+    private const string Absent = "(absent)";
+
+    /// <summary>
+    /// Every folder below gemma3/ that holds the file, by its name relative to that; where there is none, one name that
+    /// makes the test skip.
+    /// </summary>
+    public static TheoryData<string> With(string file)
+    {
+        var root = Root;
+        var folders = root is null
+            ? []
+            : Directory.EnumerateFiles(root, file, SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(root, Path.GetDirectoryName(path)!))
+                .Order(StringComparer.Ordinal).ToArray();
+        return folders.Length == 0 ? [Absent] : [.. folders];
+    }
+
+    /// <summary>Every file below gemma3/ whose name fits the pattern, as folder and name.</summary>
+    public static TheoryData<string, string> Files(string pattern)
+    {
+        var root = Root;
+        var data = new TheoryData<string, string>();
+        string[] paths = root is null ? [] : Directory.GetFiles(root, pattern, SearchOption.AllDirectories);
+        foreach (var path in paths.Order(StringComparer.Ordinal))
+        {
+            data.Add(Path.GetRelativePath(root!, Path.GetDirectoryName(path)!), Path.GetFileName(path));
+        }
+
+        if (!data.Any())
+        {
+            data.Add(Absent, Absent);
+        }
+
+        return data;
+    }
+
+    private static string? Root
+    {
+        get
+        {
+            var root = Environment.GetEnvironmentVariable("WORKFLOWS_FIXTURES") is { Length: > 0 } given ? given : Find();
+            var folder = root is null ? null : Path.Combine(root, "gemma3");
+            return Directory.Exists(folder) ? folder : null;
+        }
+    }
+
     public static string Folder(string name)
     {
-        var root = Environment.GetEnvironmentVariable("WORKFLOWS_FIXTURES") is { Length: > 0 } given ? given : Find();
-        var folder = root is null ? null : Path.Combine(root, "gemma3", name);
+        var folder = Root is { } root ? Path.Combine(root, name) : null;
         Assert.SkipUnless(
             folder is not null && Directory.Exists(folder),
             "Gemma 3 reference results not found: set WORKFLOWS_FIXTURES to the folder that holds gemma3/.");

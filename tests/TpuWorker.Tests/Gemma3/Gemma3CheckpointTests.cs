@@ -83,7 +83,7 @@ public sealed class Gemma3CheckpointTests
 
         Assert.Equal([temporary["companions"], temporary["saved"]], Directory.GetDirectories(temporary.Path).Order());
         Assert.Equal(
-            ["config.json", "model.safetensors", "tokenizer.json"],
+            ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"],
             Directory.GetFiles(temporary["saved"]).Select(Path.GetFileName).Order());
         AssertSame(model, Gemma3Checkpoint.Load(temporary["saved"]));
     }

@@ -6,10 +6,10 @@ namespace Workflows.TpuWorker.Tests.Gemma3;
 
 public sealed class GreedyDecoderTests
 {
+    public static TheoryData<string> WithGenerated => Fixtures.With("generate.json");
+
     [Theory]
-    [InlineData("small")]
-    [InlineData("scaled")]
-    [InlineData("mqa")]
+    [MemberData(nameof(WithGenerated))]
     public void Generate_ReferencePrompts_EqualsTransformersBatchedAndAlone(string name)
     {
         var folder = Fixtures.Folder(name);

@@ -11,16 +11,15 @@ public sealed class LoraTests
 {
     private const double Tolerance = 1e-4;
 
+    public static TheoryData<string> Adapters => Fixtures.With("adapter_config.json");
+
+    public static TheoryData<string> Merged => Fixtures.With("merged.safetensors");
+
     [Theory]
-    [InlineData("small", "lora")]
-    [InlineData("scaled", "lora")]
-    [InlineData("mqa", "lora")]
-    [InlineData("small", "lora-rs")]
-    [InlineData("scaled", "lora-rs")]
-    [InlineData("mqa", "lora-rs")]
-    public void Pass_ReferenceAdapter_EqualsPeft(string name, string variant)
+    [MemberData(nameof(Adapters))]
+    public void Pass_ReferenceAdapter_EqualsPeft(string adapted)
     {
-        var folder = Fixtures.Folder(name);
+        var (folder, variant) = Split(adapted);
         var model = Gemma3Checkpoint.Load(folder);
         var adapter = LoraAdapter.Load(Path.Combine(folder, variant), model.Config);
         var wanted = Fixtures.Read(Path.Combine(folder, variant), "reference.safetensors");
@@ -34,7 +33,7 @@ public sealed class LoraTests
 
         var (loss, answerTokens) = program.Run(examples);
 
-        Assert.Equal(variant == "lora-rs", adapter.Options.RankStabilized);
+        Assert.Equal(variant.EndsWith("-rs", StringComparison.Ordinal), adapter.Options.RankStabilized);
         Assert.Equal(wanted["loss"].Floats[0], loss / answerTokens, Tolerance);
         Passes.CompareRows(
             wanted["logits"], Passes.Logits(model, batch["input_ids"], adapter), batch["attention_mask"], "logits");
@@ -46,19 +45,17 @@ public sealed class LoraTests
     }
 
     [Theory]
-    [InlineData("small")]
-    [InlineData("scaled")]
-    [InlineData("mqa")]
-    public void Merge_ReferenceAdapter_EqualsPeftAndSurvivesSaving(string name)
+    [MemberData(nameof(Merged))]
+    public void Merge_ReferenceAdapter_EqualsPeftAndSurvivesSaving(string adapted)
     {
-        var folder = Fixtures.Folder(name);
+        var (folder, variant) = Split(adapted);
         using var temporary = new TemporaryFolder();
         var model = Gemma3Checkpoint.Load(folder);
         var before = model.Parameters.ToDictionary(entry => entry.Key, entry => (float[])entry.Value.Floats.Clone());
-        var wanted = Fixtures.Read(Path.Combine(folder, "lora"), "merged.safetensors");
+        var wanted = Fixtures.Read(Path.Combine(folder, variant), "merged.safetensors");
         var batch = Fixtures.Read(folder, "batch.safetensors");
 
-        LoraAdapter.Load(Path.Combine(folder, "lora"), model.Config).Merge(model).Save(temporary["merged"]);
+        LoraAdapter.Load(Path.Combine(folder, variant), model.Config).Merge(model).Save(temporary["merged"]);
         var merged = Gemma3Checkpoint.Load(temporary["merged"]);
 
         Assert.All(before, entry => Assert.Equal(entry.Value, model.Parameters[entry.Key].Floats));
@@ -71,11 +68,10 @@ public sealed class LoraTests
     }
 
     [Theory]
-    [InlineData("lora")]
-    [InlineData("lora-rs")]
-    public void Save_ReferenceAdapter_WritesWhatPeftWrote(string variant)
+    [MemberData(nameof(Adapters))]
+    public void Save_ReferenceAdapter_WritesWhatPeftWrote(string adapted)
     {
-        var folder = Fixtures.Folder(Path.Combine("small", variant));
+        var folder = Fixtures.Folder(adapted);
         var config = Gemma3ConfigFile.Read(Path.Combine(folder, "..", "config.json"));
         using var temporary = new TemporaryFolder();
 
@@ -144,4 +140,11 @@ public sealed class LoraTests
         JsonValueKind.Number => $"{value.GetDouble()}",
         _ => value.GetRawText(),
     };
+
+    /// <summary>The model's folder, and the adapter's name in it.</summary>
+    private static (string Folder, string Variant) Split(string adapted)
+    {
+        var folder = Fixtures.Folder(adapted);
+        return (Path.GetDirectoryName(folder)!, Path.GetFileName(folder));
+    }
 }

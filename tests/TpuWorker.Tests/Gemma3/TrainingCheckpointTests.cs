@@ -23,7 +23,8 @@ public sealed class TrainingCheckpointTests
         Assert.Equal((60, 0, 0), (result.Steps, result.ResumedFromStep, result.SkippedExamples));
         Assert.Equal((seen[0].Loss, seen[^1].Loss, seen[^1].Tokens), (
             result.FirstLoss, result.FinalLoss, result.Tokens));
-        Assert.Equal([5, 10], seen.Where(progress => progress.CheckpointPath is not null).Take(2).Select(p => p.Step));
+        Assert.All(seen, progress => Assert.True(progress.CheckpointStep % 5 == 0, $"{progress.CheckpointStep}"));
+        Assert.Equal((60, result.CheckpointPath), (seen[^1].CheckpointStep, seen[^1].CheckpointPath));
         Assert.Equal(["step-00000055", "step-00000060"], Names(temporary["run"]));
     }
 
@@ -45,6 +46,20 @@ public sealed class TrainingCheckpointTests
         Assert.Equal((stopAt, wanted.FinalLoss, wanted.FirstLoss, wanted.Tokens), (
             got.ResumedFromStep, got.FinalLoss, got.FirstLoss, got.Tokens));
         AssertSameBits(straight, resumed);
+    }
+
+    [Fact]
+    public void Run_CheckpointsNotInTheBackground_AreReportedAtOnce()
+    {
+        using var temporary = new TemporaryFolder();
+        var options = Options(12);
+        options.WriteCheckpointsInBackground = false;
+        using var tuner = new FineTuner(Base, options, Examples());
+        var seen = new List<TrainingProgress>();
+
+        tuner.Run(temporary["run"], seen.Add, default);
+
+        Assert.Equal([5, 10, 12], seen.Where(progress => progress.CheckpointPath is not null).Select(p => p.Step));
     }
 
     [Fact]

@@ -46,6 +46,81 @@ public sealed class TrainingMemoryTests
     }
 
     [Fact]
+    public void Constructor_LimitBelowTheEstimate_NamesTheLargestBatchThatFits()
+    {
+        var options = new FineTuneOptions { BatchSize = 64, MaxLength = 200 };
+        var tried = new FineTuneOptions { BatchSize = 9, MaxLength = 200 };
+        options.MemoryLimitBytes = TrainingMemory.Estimate(Models.Tiny, tried);
+        var model = Gemma3Checkpoint.CreateRandom(Models.Tiny, 1);
+
+        var fault = Assert.Throws<TrainingMemoryException>(
+            () => new FineTuner(model, options, [new TrainingExample([1, 2], 1)]));
+
+        Assert.Equal(("training.memory", 9), (fault.ErrorCode, fault.LargestBatch));
+        Assert.Contains("largest batch that fits is 9", fault.Message, StringComparison.Ordinal);
+        options.BatchSize = fault.LargestBatch!.Value;
+        using var fits = new FineTuner(model, options, [new TrainingExample([1, 2], 1)]);
+        options.MemoryLimitBytes = 1;
+        fault = Assert.Throws<TrainingMemoryException>(
+            () => new FineTuner(model, options, [new TrainingExample([1, 2], 1)]));
+        Assert.Null(fault.LargestBatch);
+    }
+
+    [Fact]
+    public void Run_MemoryRunsOut_GoesOnWithSmallerPassesAndTheSameBatch()
+    {
+        TrainingExample[] examples = [.. Enumerable.Range(0, 12).Select(i =>
+            new TrainingExample([2, 3, .. Enumerable.Repeat(10 + (i % 5), 1 + (i % 7)), 1], 1))];
+        var model = Gemma3Checkpoint.CreateRandom(Models.Tiny, 4);
+        (List<double> Losses, TrainingResult Result) Losses(int batch, int accumulation, int fits)
+        {
+            using var temporary = new TemporaryFolder();
+            var options = new FineTuneOptions
+            {
+                Steps = 5, BatchSize = batch, AccumulationSteps = accumulation, LearningRate = 1e-3,
+            };
+            using var tuner = new FineTuner(model, options, examples);
+            tuner.BeforePass = shape =>
+            {
+                if (shape.Batch > fits)
+                {
+                    throw new InsufficientMemoryException();
+                }
+            };
+            var losses = new List<double>();
+            var result = tuner.Run(temporary["run"], step => losses.Add(step.Loss), default);
+            return (losses, result);
+        }
+
+        var (whole, unhurt) = Losses(12, 1, 12);
+        var (parts, result) = Losses(12, 1, 4);
+
+        Assert.Equal((12, 3), (unhurt.PassSize, result.PassSize));
+        Assert.All(whole.Zip(parts), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.All(whole.Zip(Losses(4, 3, 4).Losses), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.Throws<TrainingMemoryException>(() => Losses(12, 1, 0));
+    }
+
+    [Fact]
+    public void LimitBytes_ThisMachine_IsAboveWhatTheProcessHolds()
+    {
+        Assert.InRange(MachineMemory.LimitBytes(), Environment.WorkingSet, long.MaxValue - 1);
+    }
+
+    [Theory]
+    [InlineData("max\n", null)]
+    [InlineData("1073741824\n", 1073741824L)]
+    public void Number_ControlGroupFile_IsReadOrUnlimited(string content, long? expected)
+    {
+        using var temporary = new TemporaryFolder();
+        Directory.CreateDirectory(temporary["cgroup"]);
+        File.WriteAllText(Path.Combine(temporary["cgroup"], "memory.max"), content);
+
+        Assert.Equal(expected, MachineMemory.Number(Path.Combine(temporary["cgroup"], "memory.max")));
+        Assert.Null(MachineMemory.Number(Path.Combine(temporary["cgroup"], "absent")));
+    }
+
+    [Fact]
     public void PeakBytes_ScoresInChunks_SparesWhatTheyWouldTakeTogether()
     {
         // The real vocabulary on a tiny model: a thousand rows of scores are 1 GB.

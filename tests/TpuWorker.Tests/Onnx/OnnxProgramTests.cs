@@ -8,6 +8,8 @@ public sealed class OnnxProgramTests
 {
     public static TheoryData<string> Cases => [.. OpCases.All.Select(op => op.ToString())];
 
+    public static TheoryData<string> LargeCases => [.. OpCases.Large.Select(op => op.ToString())];
+
     [Theory]
     [MemberData(nameof(Cases))]
     public void Run_EveryOperation_EqualsTheInterpreter(string name)
@@ -18,6 +20,48 @@ public sealed class OnnxProgramTests
         var inputs = op.RandomInputs(3);
 
         Compare.Close(Interpreter.Run(graph, inputs)["result"].Floats, Run(graph, inputs)["result"].Floats, 2e-6);
+    }
+
+    [Theory]
+    [MemberData(nameof(LargeCases))]
+    public void Run_LargeOperands_EqualsTheInterpreterWithAnyNumberOfThreads(string name)
+    {
+        var op = OpCases.Large.Single(candidate => candidate.ToString() == name);
+        var (graph, result, _) = op.Compile();
+        graph.Output("result", result);
+        var inputs = op.RandomInputs(3);
+        float[] Outcome(int threads)
+        {
+            using var program = new OnnxProgram(graph, threads);
+            foreach (var (input, tensor) in inputs)
+            {
+                program.BindInput(input, tensor);
+            }
+
+            var outputs = program.AllocateOutputs();
+            program.Run();
+            return outputs["result"].Floats;
+        }
+
+        var alone = Outcome(1);
+
+        Compare.Close(Interpreter.Run(graph, inputs)["result"].Floats, alone, 5e-6);
+        Assert.Equal(alone, Outcome(2));
+    }
+
+    [Fact]
+    public void Run_Cancelled_BreaksOffAndRunsAgain()
+    {
+        var graph = new Graph();
+        graph.Output("y", graph.Exp(graph.Input("x", new Shape(3))));
+        using var program = new OnnxProgram(graph, 1);
+        program.BindInput("x", new HostTensor(new Shape(3), [0f, 1, 2]));
+        var result = program.AllocateOutputs()["y"].Floats;
+
+        Assert.Throws<OperationCanceledException>(() => program.Run(new CancellationToken(canceled: true)));
+        program.Run();
+
+        Assert.Equal(MathF.E, result[1], 1e-5);
     }
 
     [Fact]
@@ -83,7 +127,7 @@ public sealed class OnnxProgramTests
 
         Assert.Throws<TensorShapeException>(
             () => program.BindInput("x", HostTensor.Zeros(DType.Float32, new Shape(3))));
-        Assert.Throws<TensorShapeException>(program.Run);
+        Assert.Throws<TensorShapeException>(() => program.Run());
     }
 
     private static Dictionary<string, HostTensor> Run(Graph graph, Dictionary<string, HostTensor> inputs)

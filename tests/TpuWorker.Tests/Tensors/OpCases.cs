@@ -58,6 +58,27 @@ internal static class OpCases
         Rows(OpCode.CrossEntropy, "odd", (g, x) => g.CrossEntropy(x[0], x[1]), 1, 11, S(5, 11), S(5)),
         Rows(OpCode.CrossEntropyGradient, "odd", (g, x) => g.Append(OpCode.CrossEntropyGradient, x), 1, 11,
             S(5, 11), S(5), S(5)),
+        Rows(OpCode.Dropout, "a third", (g, x) => g.Dropout(x[0], x[1], 0.33f, 2), 1, 100, S(6, 5), S(1)),
+        Rows(OpCode.Dropout, "none", (g, x) => g.Dropout(x[0], x[1], 0, 0), 1, 100, S(7), S(1)),
+    ];
+
+    /// <summary>Large enough for several threads, with widths that no vector divides.</summary>
+    public static IReadOnlyList<OpCase> Large { get; } =
+    [
+        new(OpCode.GeluTanhGradient, "large", (g, x) => g.Append(OpCode.GeluTanhGradient, x), S(513, 131), S(513, 131)),
+        new(OpCode.SoftmaxGradient, "large", (g, x) => g.Append(OpCode.SoftmaxGradient, x), S(301, 259), S(301, 259)),
+        new(OpCode.RmsNormGradient, "large", (g, x) => g.Append(OpCode.RmsNormGradient, x,
+            new OpAttributes { Scalar = 1e-6f }), S(401, 203), S(203), S(401, 203)),
+        new(OpCode.RmsNormScaleGradient, "large", (g, x) => g.Append(OpCode.RmsNormScaleGradient, x,
+            new OpAttributes { Scalar = 1e-6f }), S(401, 203), S(401, 203)),
+        Rows(OpCode.CrossEntropy, "large", (g, x) => g.CrossEntropy(x[0], x[1]), 1, 1031, S(97, 1031), S(97)),
+        Rows(OpCode.CrossEntropyGradient, "large", (g, x) => g.Append(OpCode.CrossEntropyGradient, x), 1, 1031,
+            S(97, 1031), S(97), S(97)),
+        Rows(OpCode.ScatterAdd, "large", (g, x) => g.ScatterAdd(x[0], x[1], x[2]), 1, 1200, S(1200, 67), S(99), S(99, 67)),
+        Rows(OpCode.Dropout, "large", (g, x) => g.Dropout(x[0], x[1], 0.4f, 1), 1, 9, S(701, 103), S(1)),
+        new(OpCode.MatMul, "one row", (g, x) => g.MatMul(x[0], x[1], false, true), S(1, 203), S(1001, 203)),
+        new(OpCode.MatMul, "seven rows", (g, x) => g.MatMul(x[0], x[1], false, true, 1.5f), S(7, 203), S(1001, 203)),
+        new(OpCode.MatMul, "sixteen rows", (g, x) => g.MatMul(x[0], x[1], false, true), S(16, 64), S(2050, 64)),
     ];
 
     private static Shape S(params ReadOnlySpan<int> dimensions) => new(dimensions);

@@ -92,6 +92,7 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
             ScheduledStartTimestamp = (options?.StartAt).ToTimestamp(),
             OrchestrationIdReusePolicy = ReusePolicy(options?.DedupeStatuses),
         };
+        using Activity? span = ClientSpans.Schedule(request.Name, request.Version, request.InstanceId);
         if (Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } traceParent } activity)
         {
             request.ParentTraceContext = new Proto.TraceContext
@@ -126,13 +127,14 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
     }
 
     /// <inheritdoc/>
-    public override Task RaiseEventAsync(
+    public override async Task RaiseEventAsync(
         string instanceId, string eventName, object? eventPayload = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(instanceId);
         CheckNoEntity(instanceId);
         ArgumentException.ThrowIfNullOrEmpty(eventName);
-        return SendAsync(
+        using Activity? span = ClientSpans.Raise(eventName, instanceId);
+        await SendAsync(
             _service.RaiseEventAsync(
                 new() { InstanceId = instanceId, Name = eventName, Input = _converter.Serialize(eventPayload) },
                 Call(cancellation)).ResponseAsync,

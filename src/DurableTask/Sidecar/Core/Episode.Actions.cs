@@ -129,26 +129,34 @@ internal sealed partial class Episode
         _events.Add(item);
     }
 
-    private OrchestratorAction? UnsupportedAction()
+    // The worker has made the history that the orchestration goes on with; messages it has not seen follow it.
+    private LogRecord TakeBack(RewindOrchestrationAction action)
     {
-        foreach (OrchestratorAction action in _report.Actions)
+        HistoryEvent start = action.NewHistory.FirstOrDefault(item => item.ExecutionStarted is not null)
+            ?? throw new InvalidOperationException("the history to go back to has no start event");
+        var created = new CreatedRecord
         {
-            if (action.OrchestratorActionTypeCase == ActionCase.RewindOrchestration)
-            {
-                string message = $"Orchestration '{_state.Id}' rewinds itself, which this engine does not support.";
-                return new OrchestratorAction
-                {
-                    Id = action.Id,
-                    CompleteOrchestration = new()
-                    {
-                        OrchestrationStatus = OrchestrationStatus.Failed,
-                        Result = message,
-                        FailureDetails = Messages.Failure("System.NotSupportedException", message),
-                    },
-                };
-            }
-        }
+            ExecutionId = start.ExecutionStarted.OrchestrationInstance?.ExecutionId ?? _state.ExecutionId,
+            Created = _state.Created,
+            HasRun = true,
+            Started = start,
+            CustomStatus = _report.CustomStatus ?? _state.CustomStatus,
+        };
+        created.History.AddRange(action.NewHistory.Select(Dated));
+        created.Carryover.Add(new HistoryEvent
+        {
+            EventId = -1,
+            Timestamp = _now,
+            ExecutionRewound = new() { InstanceId = _state.Id },
+        });
+        created.Carryover.AddRange(_state.Inbox.Skip(_report.Consumed).Where(BelongsToInstance));
+        return new LogRecord { Created = created };
+    }
 
-        return null;
+    private HistoryEvent Dated(HistoryEvent item)
+    {
+        HistoryEvent copy = item.Clone();
+        copy.Timestamp ??= _now;
+        return copy;
     }
 }

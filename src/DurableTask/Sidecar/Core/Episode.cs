@@ -71,9 +71,12 @@ internal sealed partial class Episode
 
     private EpisodeOutcome Decide(string newExecutionId)
     {
-        IReadOnlyList<OrchestratorAction> actions = UnsupportedAction() is { } refusal
-            ? [refusal]
-            : _report.Actions;
+        IReadOnlyList<OrchestratorAction> actions = _report.Actions;
+        if (actions.FirstOrDefault(action => action.RewindOrchestration is not null) is { } rewind)
+        {
+            return new EpisodeOutcome(TakeBack(rewind.RewindOrchestration), []);
+        }
+
         OrchestratorAction? end = Ending(actions);
         OrchestrationStatus? status = end?.CompleteOrchestration.OrchestrationStatus;
         foreach (OrchestratorAction action in actions)

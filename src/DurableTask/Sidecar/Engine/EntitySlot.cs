@@ -30,5 +30,6 @@ internal sealed class EntitySlot(long key, string hub, string id)
 internal sealed record EntityWork(
     string Token, EntitySlot Slot, WorkerSession Session, IReadOnlyList<QueuedMessage> Messages)
 {
-    public DateTimeOffset HandedOutAt { get; init; }
+    /// <summary>A timestamp, not a time of day: setting the clock must not end a lease.</summary>
+    public long HandedOutAt { get; init; }
 }

@@ -244,7 +244,7 @@ internal sealed partial class TaskHubEngine
         Remove(hub, id);
     }
 
-    private void Terminate(InstanceSlot slot, string reason)
+    private void Terminate(InstanceSlot slot, string? reason)
     {
         slot.Episode?.IsStale = true;
         slot.Episode = null;

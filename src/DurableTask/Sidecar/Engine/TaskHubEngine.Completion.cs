@@ -11,6 +11,7 @@ internal sealed partial class TaskHubEngine
     public Task<CompleteTaskResponse> CompleteEpisodeAsync(string hub, OrchestratorResponse response) =>
         AskAsync<CompleteTaskResponse>(answer =>
         {
+            _store.Reach?.Invoke(FaultPoint.AfterResultBeforeDecide);
             Work work = Find(hub, response.CompletionToken, () =>
                 _live.GetValueOrDefault((hub, response.InstanceId))?.Episode);
             if (response.IsPartial)

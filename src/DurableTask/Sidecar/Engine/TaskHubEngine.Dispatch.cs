@@ -243,7 +243,7 @@ internal sealed partial class TaskHubEngine
         {
             Consumed = consumed,
             StartedAt = startedAt,
-            HandedOutAt = _time.GetUtcNow(),
+            HandedOutAt = _time.GetTimestamp(),
         };
         session.FreeEpisodes--;
         Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
@@ -255,6 +255,7 @@ internal sealed partial class TaskHubEngine
         _handedOut.Add(work.Token, work);
         work.Session.Outstanding.Add(work);
         work.Session.Items.Writer.TryWrite(item);
+        _store.Reach?.Invoke(FaultPoint.AfterDispatch);
         ArmLeases();
     }
 

@@ -83,7 +83,7 @@ internal sealed partial class TaskHubEngine
         Timestamp now = Now();
         var request = new EntityRequest { InstanceId = slot.Id, EntityState = slot.State.State };
         request.OperationRequests.Add(batch.Select(item => EntityAnswers.ForWorker(item.Message, now)));
-        var work = new EntityWork(NewToken(), slot, session, batch) { HandedOutAt = _time.GetUtcNow() };
+        var work = new EntityWork(NewToken(), slot, session, batch) { HandedOutAt = _time.GetTimestamp() };
         slot.State.IsRunning = true;
         slot.Attempts++;
         session.FreeEntities--;

@@ -28,7 +28,7 @@ internal sealed partial class TaskHubEngine
             state.Snapshot(withData: true)));
         _batch.Operations.Add(new StoreOperation.Append(slot.Key, slot.NextSequence++, record));
         Log.Created(_logger, id, state.Started.Name);
-        AfterCommit(() => QueueEpisode(slot, attempt: 0));
+        QueueEpisode(slot, attempt: 0);
     }
 
     private CreatedRecord NewExecution(string id, ExecutionStartedEvent started, Timestamp? startAt)
@@ -61,6 +61,7 @@ internal sealed partial class TaskHubEngine
 
         state.Apply(record);
         _batch.Operations.Add(new StoreOperation.Append(slot.Key, slot.NextSequence++, record));
+        _ = state.Parked is null ? _parked.Remove(slot) : _parked.Add(slot);
         bool hasNewData = customBefore != state.CustomStatus || state.IsTerminal;
         if (before != state.VisibleStatus || hasNewData)
         {
@@ -79,6 +80,7 @@ internal sealed partial class TaskHubEngine
         if (state.IsTerminal)
         {
             Log.Ended(_logger, state.Id, state.Started.Name, state.Status.ToString());
+            _store.Instruments.InstanceEnded(state.Status.ToString());
             Forget(slot);
             AfterCommit(() => Evict(slot));
         }
@@ -146,7 +148,7 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
-        AfterCommit(() => QueueEpisode(slot, attempt: 0));
+        QueueEpisode(slot, attempt: 0);
     }
 
     /// <summary>Applies an episode's outcome to its instance and to all others it concerns, in one batch.</summary>
@@ -157,6 +159,10 @@ internal sealed partial class TaskHubEngine
         if (outcome.Record.Episode is { } episode)
         {
             StartTasks(slot, episode);
+        }
+        else if (outcome.Record.Created is { History.Count: > 0 })
+        {
+            GoOn(slot);
         }
 
         foreach (Command command in outcome.Commands)
@@ -171,7 +177,7 @@ internal sealed partial class TaskHubEngine
 
         if (!slot.State.IsTerminal && slot.State.Inbox.Count > 0)
         {
-            AfterCommit(() => QueueEpisode(slot, attempt: 0));
+            QueueEpisode(slot, attempt: 0);
         }
     }
 

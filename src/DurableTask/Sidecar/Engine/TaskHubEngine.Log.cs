@@ -49,5 +49,8 @@ internal sealed partial class TaskHubEngine
 
         [LoggerMessage(1013, LogLevel.Information, "{Count} ended orchestrations were older than the retention.")]
         public static partial void Expired(ILogger logger, int count);
+
+        [LoggerMessage(1014, LogLevel.Warning, "Task hub '{Hub}' was deleted with everything in it.")]
+        public static partial void HubDeleted(ILogger logger, string hub);
     }
 }

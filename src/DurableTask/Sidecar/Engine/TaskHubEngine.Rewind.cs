@@ -78,7 +78,13 @@ internal sealed partial class TaskHubEngine
             Append(slot, new LogRecord { Message = message });
         }
 
-        foreach ((int timerId, Timestamp fireAt) in state.OpenTimers)
+        GoOn(slot);
+    }
+
+    /// <summary>Takes up what a history leaves open, as after a restart.</summary>
+    private void GoOn(InstanceSlot slot)
+    {
+        foreach ((int timerId, Timestamp fireAt) in slot.State.OpenTimers)
         {
             Arm(slot, timerId, fireAt);
         }

@@ -9,7 +9,8 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 /// </summary>
 internal sealed partial class TaskHubEngine
 {
-    private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(1);
+    // The system's timer does not notice when the clock is set; this is how late a timer can then be.
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
 
     private readonly ITimer _clock;
     private readonly PriorityQueue<Action, DateTimeOffset> _due = new();
@@ -66,6 +67,7 @@ internal sealed partial class TaskHubEngine
             if (FindRunning(hub, id) is { } current
                 && current.State.ExecutionId == executionId && current.State.OpenTimers.ContainsKey(timerId))
             {
+                _store.Instruments.TimerFired(_time.GetUtcNow() - fireAt.ToDateTimeOffset());
                 Deliver(hub, id, Messages.TimerFired(timerId, fireAt, Now()));
             }
         });
@@ -96,14 +98,13 @@ internal sealed partial class TaskHubEngine
     private void CheckLeases()
     {
         _areLeasesArmed = false;
-        DateTimeOffset latest = _time.GetUtcNow() - _options.EpisodeLease;
         foreach (Work work in _handedOut.Values
-            .Where(work => work.TaskId is null && work.HandedOutAt <= latest).ToList())
+            .Where(work => work.TaskId is null && IsOver(work.HandedOutAt)).ToList())
         {
             TakeBack(work);
         }
 
-        foreach (EntityWork work in _handedOutEntities.Values.Where(work => work.HandedOutAt <= latest).ToList())
+        foreach (EntityWork work in _handedOutEntities.Values.Where(work => IsOver(work.HandedOutAt)).ToList())
         {
             TakeBack(work);
         }
@@ -112,5 +113,7 @@ internal sealed partial class TaskHubEngine
         {
             ArmLeases();
         }
+
+        bool IsOver(long handedOutAt) => _time.GetElapsedTime(handedOutAt) >= _options.EpisodeLease;
     }
 }

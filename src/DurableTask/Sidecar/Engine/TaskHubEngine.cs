@@ -7,9 +7,11 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
 /// The engine's one thread of control. Everything that reads or changes instances runs here, one request after another,
-/// and collects changes in a batch; the store commits batches in order. Answers to callers, and work for workers, leave
-/// only after the commit of the batch that they depend on.
+/// and collects changes in a batch; the store commits batches in order. Answers to callers, and activities, leave only
+/// after the commit of the batch that they depend on.
 /// </summary>
+/// <remarks>Episodes need not wait for a commit: an orchestrator has no effects beside its result, and the result is
+/// committed after everything that it was given. A crash between the two loses both.</remarks>
 internal sealed partial class TaskHubEngine
 {
     private const int MostRequestsInBatch = 256;
@@ -22,6 +24,7 @@ internal sealed partial class TaskHubEngine
         new UnboundedChannelOptions { SingleReader = true });
 
     private readonly Dictionary<(string Hub, string Id), InstanceSlot> _live = [];
+    private readonly HashSet<InstanceSlot> _parked = [];
     private readonly Task _loop;
     private StoreBatch _batch = new();
     private List<Action>? _afterCommit;
@@ -117,8 +120,15 @@ internal sealed partial class TaskHubEngine
                     request();
                 }
 
+                if (_wakeAt <= _time.GetUtcNow())
+                {
+                    // The clock was set forwards, or its timer is late: what is due does not wait for it.
+                    FireTimers();
+                }
+
                 Pump();
                 Flush();
+                Publish();
             }
             catch (Exception error)
             {
@@ -160,11 +170,28 @@ internal sealed partial class TaskHubEngine
         if (_afterCommit is { } actions)
         {
             _afterCommit = null;
-            _batch.Committed.Add(() => Post(() => actions.ForEach(action => action())));
+            _batch.Committed.Add(() => Post(() =>
+            {
+                _store.Reach?.Invoke(FaultPoint.AfterAnswerBeforeDispatch);
+                actions.ForEach(action => action());
+            }));
         }
 
+        _store.Reach?.Invoke(FaultPoint.AfterDecideBeforeEnqueue);
         _store.Enqueue(_batch);
         _batch = new StoreBatch();
+    }
+
+    private void Publish()
+    {
+        int queued = 0;
+        foreach (Route route in _routes.Values)
+        {
+            queued += route.Items.Count + route.Entities.Count;
+        }
+
+        _store.Instruments.Publish(new EngineGauges(
+            _live.Count, _parked.Count, queued, _handedOut.Count + _handedOutEntities.Count, _sessions.Count));
     }
 
     private void Recover()
@@ -174,6 +201,11 @@ internal sealed partial class TaskHubEngine
         {
             var slot = new InstanceSlot(recovered.Key, recovered.State, recovered.NextSequence);
             _live[(slot.State.Hub, slot.State.Id)] = slot;
+            if (slot.State.Parked is not null)
+            {
+                _parked.Add(slot);
+            }
+
             foreach ((int id, Timestamp fireAt) in slot.State.OpenTimers)
             {
                 Arm(slot, id, fireAt);

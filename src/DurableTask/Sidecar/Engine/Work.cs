@@ -20,7 +20,8 @@ internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerS
 
     public string ExecutionId { get; } = slot.State.ExecutionId;
 
-    public DateTimeOffset HandedOutAt { get; init; }
+    /// <summary>A timestamp, not a time of day: setting the clock must not end a lease.</summary>
+    public long HandedOutAt { get; init; }
 
     /// <summary>How many inbox messages the episode holds.</summary>
     public int Consumed { get; init; }

@@ -43,6 +43,9 @@ internal sealed class WorkerSession
     public bool CanTake(Route route) =>
         route.Hub == Hub && Free(route.Kind) > 0 && Accepts(route);
 
+    /// <summary>Whether the worker takes such work at all.</summary>
+    public bool Takes(Route route) => route.Hub == Hub && Accepts(route);
+
     private int Free(WorkKind kind) => kind switch
     {
         WorkKind.Activity => FreeActivities,

@@ -9,6 +9,9 @@ internal sealed partial class TaskHubService
 {
     private const int HistoryChunkBytes = 256 * 1024;
 
+    // See the protocol's addition for results.
+    private static readonly Metadata ResultStreamOffer = new() { { "taskhub-results", "1" } };
+
     public override async Task GetWorkItems(
         GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
     {
@@ -17,7 +20,7 @@ internal sealed partial class TaskHubService
         try
         {
             // Headers now, not with the first item: clients give up on a call without headers.
-            await context.WriteResponseHeadersAsync([]);
+            await context.WriteResponseHeadersAsync(context is InProcessCallContext ? [] : ResultStreamOffer);
             await using ITimer ping = host.Time.CreateTimer(
                 _ => session.Items.Writer.TryWrite(new WorkItem { HealthPing = new() }),
                 null,

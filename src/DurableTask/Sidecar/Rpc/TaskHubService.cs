@@ -70,15 +70,24 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         PurgeInstancesRequest request, ServerCallContext context) =>
         host.Engine.PurgeAsync(Hub(context), request);
 
-    public override Task<CreateTaskHubResponse> CreateTaskHub(
-        CreateTaskHubRequest request, ServerCallContext context) =>
-        request.RecreateIfExists
-            ? throw Unsupported("recreating a task hub")
-            : Task.FromResult(new CreateTaskHubResponse());
+    public override async Task<CreateTaskHubResponse> CreateTaskHub(
+        CreateTaskHubRequest request, ServerCallContext context)
+    {
+        // A hub is there as soon as something is in it.
+        if (request.RecreateIfExists)
+        {
+            await host.Engine.DeleteHubAsync(Hub(context));
+        }
 
-    public override Task<DeleteTaskHubResponse> DeleteTaskHub(
-        DeleteTaskHubRequest request, ServerCallContext context) =>
-        throw Unsupported("deleting a task hub");
+        return new();
+    }
+
+    public override async Task<DeleteTaskHubResponse> DeleteTaskHub(
+        DeleteTaskHubRequest request, ServerCallContext context)
+    {
+        await host.Engine.DeleteHubAsync(Hub(context));
+        return new();
+    }
 
     public override async Task<RewindInstanceResponse> RewindInstance(
         RewindInstanceRequest request, ServerCallContext context)
@@ -87,9 +96,14 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         return new();
     }
 
-    public override Task<SkipGracefulOrchestrationTerminationsResponse> SkipGracefulOrchestrationTerminations(
-        SkipGracefulOrchestrationTerminationsRequest request, ServerCallContext context) =>
-        throw Unsupported("skipping graceful termination");
+    public override async Task<SkipGracefulOrchestrationTerminationsResponse> SkipGracefulOrchestrationTerminations(
+        SkipGracefulOrchestrationTerminationsRequest request, ServerCallContext context)
+    {
+        var response = new SkipGracefulOrchestrationTerminationsResponse();
+        response.UnterminatedInstanceIds.AddRange(await host.Engine.TerminateAtOnceAsync(
+            Hub(context), request.InstanceBatch?.InstanceIds.ToList() ?? [], request.Reason));
+        return response;
+    }
 
     public override async Task<SignalEntityResponse> SignalEntity(
         SignalEntityRequest request, ServerCallContext context)
@@ -110,12 +124,8 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         host.Engine.CleanEntitiesAsync(Hub(context), request);
 
     /// <summary>The task hub that a call is for: a name space within the file.</summary>
-    private static string Hub(ServerCallContext context)
+    internal static string Hub(ServerCallContext context)
     {
         string? name = context.RequestHeaders.GetValue("taskhub");
         return string.IsNullOrEmpty(name) ? DefaultHub : name;
-    }
-
-    private static RpcException Unsupported(string what) =>
-        new(new Status(StatusCode.Unimplemented, $"This engine does not support {what}."));
-}
+    }}

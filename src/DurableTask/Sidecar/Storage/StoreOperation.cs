@@ -24,6 +24,9 @@ internal abstract record StoreOperation
     /// <summary>Removes an instance with its log.</summary>
     public sealed record Delete(long Key) : StoreOperation;
 
+    /// <summary>Removes everything of a task hub.</summary>
+    public sealed record DeleteHub(string Hub) : StoreOperation;
+
     /// <summary>Adds an entity, or replaces what is known of it.</summary>
     public sealed record PutEntity(long Key, string Hub, string Id, EntityRecord Record) : StoreOperation;
 

@@ -61,11 +61,15 @@ internal sealed partial class TaskHubStore : IDisposable
     private readonly Channel<StoreBatch> _batches = Channel.CreateUnbounded<StoreBatch>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
 
+    private readonly TaskHubInstruments _instruments = new();
+    private readonly Action<string>? _reach;
     private readonly Thread _thread;
     private Exception? _fault;
 
-    private TaskHubStore(string path, FileStream fileLock, SqliteConnection writer, ILogger logger)
+    private TaskHubStore(
+        string path, FileStream fileLock, SqliteConnection writer, ILogger logger, FaultInjection? faults)
     {
+        _reach = faults?.Reach;
         _path = path;
         _lock = fileLock;
         _writer = writer;
@@ -77,7 +81,7 @@ internal sealed partial class TaskHubStore : IDisposable
     public event Action<Exception>? Faulted;
 
     /// <exception cref="TaskHubStoreException">The file cannot be used; it is unchanged.</exception>
-    public static TaskHubStore Open(string path, ILogger logger)
+    public static TaskHubStore Open(string path, ILogger logger, FaultInjection? faults = null)
     {
         FileStream fileLock = Lock(path);
         SqliteConnection? connection = null;
@@ -85,7 +89,7 @@ internal sealed partial class TaskHubStore : IDisposable
         {
             connection = Connect(path, SqliteOpenMode.ReadWriteCreate);
             Prepare(connection, path);
-            var store = new TaskHubStore(path, fileLock, connection, logger);
+            var store = new TaskHubStore(path, fileLock, connection, logger, faults);
             store._thread.Start();
             Log.Opened(logger, path);
             return store;
@@ -97,6 +101,12 @@ internal sealed partial class TaskHubStore : IDisposable
             throw error as TaskHubStoreException ?? Translate(error, path);
         }
     }
+
+    /// <summary>What the file and its engine are watched by.</summary>
+    public TaskHubInstruments Instruments => _instruments;
+
+    /// <summary>Called at the fault points; null outside tests.</summary>
+    public Action<string>? Reach => _reach;
 
     /// <summary>Queues a batch. Batches are committed in the order of calls.</summary>
     public void Enqueue(StoreBatch batch)
@@ -118,6 +128,7 @@ internal sealed partial class TaskHubStore : IDisposable
             reader.Dispose();
         }
 
+        _instruments.Dispose();
         _writer.Dispose();
         _lock.Dispose();
     }

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using global::Grpc.Core;
 using Microsoft.DurableTask.Abstractions;
 using Microsoft.DurableTask.Worker.Replay;
+using Microsoft.DurableTask.Worker.Tracing;
 using Microsoft.Extensions.DependencyInjection;
 using MatchStrategy = Microsoft.DurableTask.Worker.DurableTaskWorkerOptions.VersionMatchStrategy;
 using FailureStrategy = Microsoft.DurableTask.Worker.DurableTaskWorkerOptions.VersionFailureStrategy;
@@ -32,7 +34,9 @@ internal sealed partial class GrpcDurableTaskWorker
 
         if (response.Actions.Count == 0)
         {
-            response = OrchestrationRunner.Run(request.InstanceId, past, request.NewEvents, _worker);
+            var span = OrchestrationSpan.Find(request, past);
+            response = OrchestrationRunner.Run(request.InstanceId, past, request.NewEvents, _worker, span);
+            span?.Finish(response, past, request.NewEvents);
         }
 
         response.CompletionToken = item.CompletionToken;
@@ -140,6 +144,7 @@ internal sealed partial class GrpcDurableTaskWorker
             TaskId = request.TaskId,
             CompletionToken = item.CompletionToken,
         };
+        using Activity? span = TaskSpans.StartActivity(request);
         try
         {
             response.Result = await RunActivityAsync(request);
@@ -157,6 +162,7 @@ internal sealed partial class GrpcDurableTaskWorker
         {
             // Whatever user code throws is the activity's result.
             Log.ActivityFailed(_logger, error, request.Name, instanceId);
+            TaskSpans.Fail(span, error.Message);
             response.FailureDetails = FailureConversion.ToProto(error, _worker.ExceptionProperties);
         }
 

@@ -70,8 +70,8 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                         owned = null;
                     }
 
-                    var service = new Service(Invoker(ref owned));
-                    await ReceiveAsync(service, () => failures = 0, stoppingToken);
+                    using var calls = new ResultStream(Invoker(ref owned));
+                    await ReceiveAsync(calls, () => failures = 0, stoppingToken);
                 }
                 catch (RpcException error)
                 {
@@ -142,15 +142,21 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
         return owned.CreateCallInvoker();
     }
 
-    private async Task ReceiveAsync(Service service, Action onConnected, CancellationToken stopping)
+    private async Task ReceiveAsync(ResultStream calls, Action onConnected, CancellationToken stopping)
     {
+        var service = new Service(calls);
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         await service.HelloAsync(
             new(), deadline: _time.GetUtcNow().UtcDateTime.AddSeconds(30), cancellationToken: stopping);
         silence.CancelAfter(LongestSilence);
         using AsyncServerStreamingCall<Proto.WorkItem> call =
             service.GetWorkItems(Request(), cancellationToken: silence.Token);
-        await call.ResponseHeadersAsync.WaitAsync(silence.Token);
+        Metadata headers = await call.ResponseHeadersAsync.WaitAsync(silence.Token);
+        if (headers.Get(ResultStream.OfferHeader) is not null)
+        {
+            calls.Open();
+        }
+
         onConnected();
         Log.Connected(_logger);
         try

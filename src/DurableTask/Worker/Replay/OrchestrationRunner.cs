@@ -1,4 +1,5 @@
 using DurableTask.Core.Exceptions;
+using Microsoft.DurableTask.Worker.Tracing;
 using Proto = Workflows.DurableTask.Protocol;
 using EventCase = Workflows.DurableTask.Protocol.HistoryEvent.EventTypeOneofCase;
 
@@ -20,20 +21,21 @@ internal sealed class OrchestrationRunner
     private bool _isSuspended;
     private Proto.OrchestratorAction? _end;
 
-    private OrchestrationRunner(string instanceId, WorkerServices worker)
+    private OrchestrationRunner(string instanceId, WorkerServices worker, OrchestrationSpan? span)
     {
         _worker = worker;
-        _context = new ReplayContext(instanceId, worker, _scheduler);
+        _context = new ReplayContext(instanceId, worker, _scheduler) { Span = span };
     }
 
     public static Proto.OrchestratorResponse Run(
         string instanceId,
         IReadOnlyCollection<Proto.HistoryEvent> past,
         IReadOnlyCollection<Proto.HistoryEvent> fresh,
-        WorkerServices worker)
+        WorkerServices worker,
+        OrchestrationSpan? span = null)
     {
         SynchronizationContext? outer = SynchronizationContext.Current;
-        var runner = new OrchestrationRunner(instanceId, worker);
+        var runner = new OrchestrationRunner(instanceId, worker, span);
         try
         {
             SynchronizationContext.SetSynchronizationContext(runner._scheduler);

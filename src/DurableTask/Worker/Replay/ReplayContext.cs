@@ -1,4 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
+using Microsoft.DurableTask.Worker.Tracing;
 using Microsoft.Extensions.Logging;
 using Proto = Workflows.DurableTask.Protocol;
 
@@ -35,6 +36,9 @@ internal sealed partial class ReplayContext(
     public override DateTime CurrentUtcDateTime => _now;
 
     public override bool IsReplaying => _isReplaying;
+
+    /// <summary>The orchestration's span; null when nobody listens.</summary>
+    public OrchestrationSpan? Span { get; init; }
 
     public string? CustomStatus { get; private set; }
 
@@ -136,7 +140,7 @@ internal sealed partial class ReplayContext(
             Name = name.Name,
             Version = options?.Version?.Version ?? Started.Version,
             Input = data,
-            ParentTraceContext = Started.ParentTraceContext,
+            ParentTraceContext = Span?.Child() ?? Started.ParentTraceContext,
         };
         AddTags(action.Tags, options);
         string? result = await OpenAsync(name.Name, OpenTaskKind.Activity, new() { ScheduleTask = action });
@@ -152,7 +156,7 @@ internal sealed partial class ReplayContext(
             InstanceId = sub?.InstanceId ?? NewGuid().ToString("N"),
             Version = options?.Version?.Version ?? worker.DefaultVersion,
             Input = data,
-            ParentTraceContext = Started.ParentTraceContext,
+            ParentTraceContext = Span?.Child() ?? Started.ParentTraceContext,
         };
         AddTags(action.Tags, options);
         string? result = await OpenAsync(

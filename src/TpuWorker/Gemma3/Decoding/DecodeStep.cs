@@ -110,6 +110,16 @@ internal sealed class DecodeStep : IDisposable
         }
     }
 
+    /// <summary>Makes row i what row rows[i] was; a row may be taken several times.</summary>
+    public void ReorderRows(IReadOnlyList<int> rows)
+    {
+        for (var layer = 0; layer < LayerCount; layer++)
+        {
+            KeyValueCache.Reorder(Keys(layer), rows);
+            KeyValueCache.Reorder(Values(layer), rows);
+        }
+    }
+
     public void Dispose() => _program.Dispose();
 
     private void Place(int row, int position)

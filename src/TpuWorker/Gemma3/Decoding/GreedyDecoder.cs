@@ -1,6 +1,4 @@
 using System.Numerics.Tensors;
-using Workflows.TpuWorker.Gemma3.Model;
-using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
@@ -12,13 +10,7 @@ namespace Workflows.TpuWorker.Gemma3.Decoding;
 /// <param name="threads">Threads of the numeric loops, 1 or more.</param>
 public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDisposable
 {
-    private const int MaxPrograms = 12;
-
-    // Chosen: a cache grows by this many positions, so that attention costs little more than the text is long.
-    private const int CapacityStep = 64;
-
-    private readonly ProgramCache<(int Batch, int Length), PrefillProgram> _prefills = new(MaxPrograms);
-    private readonly ProgramCache<(int Batch, int Capacity), DecodeStep> _steps = new(MaxPrograms);
+    private readonly DecodePrograms _programs = new(model, threads);
 
     /// <summary>Continues every prompt.</summary>
     /// <param name="prompts">Token ids, each with the begin token in front; at least one token each.</param>
@@ -34,7 +26,7 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
         IReadOnlyList<int[]> prompts, DecodeOptions options, Action<int>? onCompleted,
         CancellationToken cancellationToken)
     {
-        RequireUsable(prompts, options);
+        _programs.RequireUsable(prompts, options);
         var stops = (options.StopTokens ?? model.Config.EndTokens).ToHashSet();
         var results = new int[prompts.Count][];
         var completed = 0;
@@ -57,24 +49,15 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _prefills.Dispose();
-        _steps.Dispose();
-    }
+    public void Dispose() => _programs.Dispose();
 
     private void Decode(
         List<DecodedText> active, Predicate<DecodedText> isFinished, Action<DecodedText> onFinished,
         CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var rows = RowsFor(active.Count);
-        var length = BatchShape.RoundLength(active.Max(text => text.Position));
-        var prefill = _prefills.Get((rows, length), key => new PrefillProgram(model, key.Batch, key.Length, threads));
-        prefill.Run([.. active.Select(text => text.Prompt)]);
+        var (prefill, step) = _programs.Begin([.. active.Select(text => text.Prompt)]);
         Choose(active, prefill.Logits.Floats);
-        var step = StepFor(rows, length);
-        prefill.CopyCacheTo(step);
         while (true)
         {
             active.FindAll(isFinished).ForEach(onFinished);
@@ -98,8 +81,8 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
     /// </summary>
     private DecodeStep Repack(DecodeStep step, int[] kept, List<DecodedText> active)
     {
-        var capacity = Math.Max(step.Capacity, CapacityFor(active.Max(text => text.Position)));
-        var next = StepFor(RowsFor(active.Count), capacity);
+        var capacity = Math.Max(step.Capacity, DecodePrograms.CapacityFor(active.Max(text => text.Position)));
+        var next = _programs.StepFor(DecodePrograms.RowsFor(active.Count), capacity);
         if (!ReferenceEquals(next, step))
         {
             next.TakeRows(step, kept);
@@ -116,17 +99,9 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
     private static int[] UnfinishedRows(List<DecodedText> texts, Predicate<DecodedText> isFinished) =>
         [.. Enumerable.Range(0, texts.Count).Where(row => !isFinished(texts[row]))];
 
-    private DecodeStep StepFor(int rows, int positions) => _steps.Get(
-        (rows, CapacityFor(positions)), key => new DecodeStep(model, key.Batch, key.Capacity, threads));
-
-    private static int CapacityFor(int positions) => (positions + CapacityStep - 1) / CapacityStep * CapacityStep;
-
-    /// <summary>The next power of two: few shapes, and never more than twice the rows that are needed.</summary>
-    private static int RowsFor(int count) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)count);
-
     private static void Choose(List<DecodedText> active, float[] logits)
     {
-        var width = active.Count == 0 ? 0 : logits.Length / RowsFor(active.Count);
+        var width = active.Count == 0 ? 0 : logits.Length / DecodePrograms.RowsFor(active.Count);
         for (var row = 0; row < active.Count; row++)
         {
             var scores = logits.AsSpan(row * width, width);
@@ -137,30 +112,6 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
             }
 
             active[row].NewTokens.Add(best);
-        }
-    }
-
-    private void RequireUsable(IReadOnlyList<int[]> prompts, DecodeOptions options)
-    {
-        if (options.MaxNewTokens < 1 || options.BatchSize < 1)
-        {
-            throw new ModelInputException(
-                "decoding", $"of {options.MaxNewTokens} tokens, {options.BatchSize} at once: wanted 1 or more of both");
-        }
-
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            var (prompt, longest) = (prompts[i], model.Config.MaxPositions - options.MaxNewTokens);
-            if (prompt.Length < 1 || prompt.Length > longest)
-            {
-                throw new ModelInputException($"prompt {i}", $"has {prompt.Length} tokens, wanted 1 to {longest}");
-            }
-
-            if (Array.FindIndex(prompt, token => token < 0 || token >= model.Config.VocabularySize) is var at and >= 0)
-            {
-                throw new ModelInputException(
-                    $"prompt {i}", $"has token {prompt[at]}, wanted 0 to {model.Config.VocabularySize - 1}");
-            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Decoding;
@@ -25,6 +26,25 @@ internal static class KeyValueCache
             var target = ((toRow * heads) + head) * to.Shape[2] * width;
             from.Floats.AsSpan(source, count).CopyTo(to.Floats.AsSpan(target, count));
         }
+    }
+
+    /// <summary>Makes row i what row rows[i] was; rows that stay are not touched.</summary>
+    public static void Reorder(HostTensor cache, IReadOnlyList<int> rows)
+    {
+        var size = cache.Shape[1] * cache.Shape[2] * cache.Shape[3];
+        var moved = Enumerable.Range(0, rows.Count).Where(row => rows[row] != row).ToArray();
+        var aside = ArrayPool<float>.Shared.Rent(moved.Length * size);
+        for (var i = 0; i < moved.Length; i++)
+        {
+            cache.Floats.AsSpan(rows[moved[i]] * size, size).CopyTo(aside.AsSpan(i * size));
+        }
+
+        for (var i = 0; i < moved.Length; i++)
+        {
+            aside.AsSpan(i * size, size).CopyTo(cache.Floats.AsSpan(moved[i] * size));
+        }
+
+        ArrayPool<float>.Shared.Return(aside);
     }
 
     /// <summary>Stores one new position [B, K, 1, D] of one row.</summary>

@@ -46,7 +46,7 @@ internal static class LoraConfigFile
             ["base_model_name_or_path"] = baseModel,
             ["r"] = options.Rank,
             ["lora_alpha"] = alpha == Math.Floor(alpha) && alpha < int.MaxValue ? (JsonNode)(int)alpha : alpha,
-            ["lora_dropout"] = 0.0,
+            ["lora_dropout"] = options.Dropout,
             ["use_rslora"] = options.RankStabilized,
             ["use_dora"] = false,
             ["target_modules"] = new JsonArray([.. modules]),
@@ -85,6 +85,7 @@ internal static class LoraConfigFile
         {
             Rank = root.GetProperty("r").GetInt32(),
             Alpha = root.GetProperty("lora_alpha").GetDouble(),
+            Dropout = Property(root, "lora_dropout")?.GetDouble() ?? 0,
             RankStabilized = Property(root, "use_rslora")?.GetBoolean() ?? false,
             Targets = Targets(path, root.GetProperty("target_modules")),
         };

@@ -19,6 +19,13 @@ public sealed class LoraOptions
     public LoraTargets Targets { get; set; } = LoraTargets.All;
 
     /// <summary>
+    /// Share of an adapted layer's inputs that each training step leaves out on the adapter's way, the others growing to
+    /// make up for it (Srivastava et al. 2014), as PEFT has it.
+    /// </summary>
+    /// <value>0 to below 1; default 0.</value>
+    public double Dropout { get; set; }
+
+    /// <summary>
     /// Whether s = Alpha / sqrt(Rank) instead (Kalajdzievski 2023), which keeps large ranks from learning slower.
     /// </summary>
     /// <value>Default false.</value>
@@ -32,6 +39,7 @@ public sealed class LoraOptions
     {
         Require(Rank >= 1, nameof(Rank), $"{Rank}", "1 or more");
         Require(Alpha > 0 && double.IsFinite(Alpha), nameof(Alpha), $"{Alpha}", "above 0");
+        Require(Dropout is >= 0 and < 1, nameof(Dropout), $"{Dropout}", "0 to below 1");
         Require(
             Targets != LoraTargets.None && (Targets & ~LoraTargets.All) == 0, nameof(Targets), $"{Targets}",
             "one or more of the seven linear layers");

@@ -5,14 +5,18 @@ namespace Workflows.TpuWorker.Gemma3.Model;
 
 /// <summary>
 /// A compiled pass over whole texts that begin at position 0, with its inputs bound: tokens to fill, and the position
-/// tables filled once. Masks are causal, so rows must be padded on the right.
+/// tables filled once. Masks are causal, so rows must be padded on the right; with row masks several texts share a row.
 /// </summary>
 internal sealed class BoundPass : IDisposable
 {
+    private readonly Gemma3Config _config;
+    private readonly PositionTables _tables;
+    private readonly (bool IsGlobal, HostTensor Mask, HostTensor Cosines, HostTensor Sines)[] _kinds;
+
     public BoundPass(
         OnnxProgram program, GraphSize size, Gemma3Config config, IReadOnlyDictionary<string, HostTensor> parameters)
     {
-        (Program, Size) = (program, size);
+        (Program, Size, _config, _tables) = (program, size, config, new PositionTables(config));
         foreach (var (name, tensor) in parameters)
         {
             program.BindInput(name, tensor);
@@ -21,7 +25,12 @@ internal sealed class BoundPass : IDisposable
         var tokens = HostTensor.Zeros(DType.Int32, new Shape(size.Batch * size.Length));
         Tokens = tokens.Ints;
         program.BindInput(GraphInputs.Tokens, tokens);
-        BindTables(new PositionTables(config), config);
+        _kinds =
+        [
+            Bind(false, GraphInputs.LocalMask, GraphInputs.LocalCosines, GraphInputs.LocalSines),
+            Bind(true, GraphInputs.GlobalMask, GraphInputs.GlobalCosines, GraphInputs.GlobalSines),
+        ];
+        FillTables();
     }
 
     public OnnxProgram Program { get; }
@@ -31,28 +40,77 @@ internal sealed class BoundPass : IDisposable
     /// <summary>[B*S], row after row.</summary>
     public int[] Tokens { get; }
 
+    /// <summary>
+    /// Says what stands in a row that brings its own mask: texts of these lengths one behind the other, each with
+    /// positions from 0 and seeing only itself. What is left of the row sees itself alone.
+    /// </summary>
+    public void PlaceTexts(int row, IReadOnlyList<int> lengths)
+    {
+        var (half, length) = (_config.HeadDimension / 2, Size.Length);
+        foreach (var (isGlobal, mask, cosines, sines) in _kinds)
+        {
+            var visible = mask.Floats.AsSpan(row * length * length, length * length);
+            visible.Fill(PositionTables.Hidden);
+            var begin = 0;
+            foreach (var text in lengths.Concat(Enumerable.Repeat(1, length - lengths.Sum())))
+            {
+                for (var query = 0; query < text; query++)
+                {
+                    var at = (row * length) + begin + query;
+                    _tables.FillRope(
+                        isGlobal, query, cosines.Floats.AsSpan(at * half, half), sines.Floats.AsSpan(at * half, half));
+                    for (var key = 0; key <= query; key++)
+                    {
+                        if (_tables.Sees(isGlobal, query, key))
+                        {
+                            visible[((begin + query) * length) + begin + key] = 0;
+                        }
+                    }
+                }
+
+                begin += text;
+            }
+        }
+    }
+
     public void Dispose() => Program.Dispose();
 
-    private void BindTables(PositionTables tables, Gemma3Config config)
+    private (bool IsGlobal, HostTensor Mask, HostTensor Cosines, HostTensor Sines) Bind(
+        bool isGlobal, string mask, string cosines, string sines)
     {
-        foreach (var isGlobal in (bool[])[false, true])
+        HostTensor Bound(string name, Shape shape)
         {
-            var mask = HostTensor.Zeros(DType.Float32, Size.MaskShape);
-            tables.FillCausalMask(isGlobal, Size.Length, mask.Floats);
-            Program.BindInput(isGlobal ? GraphInputs.GlobalMask : GraphInputs.LocalMask, mask);
+            var tensor = HostTensor.Zeros(DType.Float32, shape);
+            Program.BindInput(name, tensor);
+            return tensor;
+        }
 
-            var cosines = HostTensor.Zeros(DType.Float32, Size.RopeShape(config));
-            var sines = HostTensor.Zeros(DType.Float32, Size.RopeShape(config));
-            var half = config.HeadDimension / 2;
+        return (isGlobal, Bound(mask, Size.MaskShape), Bound(cosines, Size.RopeShape(_config)),
+            Bound(sines, Size.RopeShape(_config)));
+    }
+
+    private void FillTables()
+    {
+        if (Size.HasRowMasks)
+        {
+            for (var row = 0; row < Size.Batch; row++)
+            {
+                PlaceTexts(row, [Size.Length]);
+            }
+
+            return;
+        }
+
+        var half = _config.HeadDimension / 2;
+        foreach (var (isGlobal, mask, cosines, sines) in _kinds)
+        {
+            _tables.FillCausalMask(isGlobal, Size.Length, mask.Floats);
             for (var row = 0; row < Size.Batch * Size.Length; row++)
             {
-                tables.FillRope(
+                _tables.FillRope(
                     isGlobal, row % Size.Length,
                     cosines.Floats.AsSpan(row * half, half), sines.Floats.AsSpan(row * half, half));
             }
-
-            Program.BindInput(isGlobal ? GraphInputs.GlobalCosines : GraphInputs.LocalCosines, cosines);
-            Program.BindInput(isGlobal ? GraphInputs.GlobalSines : GraphInputs.LocalSines, sines);
         }
     }
 }

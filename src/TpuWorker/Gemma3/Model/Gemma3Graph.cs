@@ -14,6 +14,7 @@ internal sealed class Gemma3Graph
     private readonly GraphSize _size;
     private readonly LoraOptions? _lora;
     private readonly Dictionary<string, Node> _parameters = new(StringComparer.Ordinal);
+    private int _dropouts;
     private readonly Node _localMask;
     private readonly Node _globalMask;
     private readonly (Node Cosines, Node Sines) _localRope;
@@ -22,6 +23,7 @@ internal sealed class Gemma3Graph
     public Gemma3Graph(Gemma3Config config, GraphSize size, LoraOptions? lora = null)
     {
         (_config, _size, _lora) = (config, size, lora);
+        DropoutSeed = Graph.Input(GraphInputs.DropoutSeed, new Shape(1), DType.Int32);
         var adapter = lora is null ? [] : LoraParameters.All(config, lora);
         foreach (var (name, shape) in Gemma3Parameters.All(config).Concat(adapter))
         {
@@ -43,6 +45,12 @@ internal sealed class Gemma3Graph
     public IReadOnlyDictionary<string, Node> Parameters => _parameters;
 
     public Node Tokens { get; }
+
+    /// <summary>Decides what the adapter's dropout leaves out; unused where <see cref="DropsOut"/> is false.</summary>
+    public Node DropoutSeed { get; }
+
+    /// <summary>Whether the adapter's dropout is in force, which it is in training only.</summary>
+    public bool DropsOut { get; init; }
 
     /// <summary>New keys and values of each layer, [B, K, S, D], once the hidden states have been built.</summary>
     public List<(Node Keys, Node Values)> NewCache { get; } = [];
@@ -142,7 +150,10 @@ internal sealed class Gemma3Graph
             return result;
         }
 
-        var narrow = Graph.MatMul(x, down, transposeRight: true);
+        var kept = DropsOut && _lora.Dropout > 0
+            ? Graph.Dropout(x, DropoutSeed, (float)_lora.Dropout, _dropouts++)
+            : x;
+        var narrow = Graph.MatMul(kept, down, transposeRight: true);
         var added = Graph.MatMul(
             narrow, _parameters[LoraParameters.UpOf(name)], transposeRight: true, factor: _lora.Scale);
         return Graph.Add(result, added);

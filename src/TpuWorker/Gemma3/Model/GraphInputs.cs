@@ -15,6 +15,7 @@ internal static class GraphInputs
 
     /// <summary>Which positions, of all rows laid end to end, the loss or the logits are wanted for.</summary>
     public const string Rows = "rows";
+    public const string DropoutSeed = "dropout.seed";
     public const string Labels = "labels";
     public const string Weights = "weights";
 

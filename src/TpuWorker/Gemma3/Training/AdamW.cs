@@ -32,7 +32,7 @@ internal sealed class AdamW
         {
             var decays = options.WeightDecayScope == WeightDecayScope.All || !Gemma3Parameters.IsNorm(weight.Shape);
             var slot = new Slot(
-                weight.Floats, gradients[name].Floats, new float[weight.Shape.Count], new float[weight.Shape.Count],
+                name, weight.Floats, gradients[name].Floats, new float[weight.Shape.Count], new float[weight.Shape.Count],
                 decays ? options.WeightDecay : 0);
             _slots.Add(slot);
             FirstMoments.Add(name, new HostTensor(weight.Shape, slot.First));
@@ -49,6 +49,15 @@ internal sealed class AdamW
     public Dictionary<string, HostTensor> FirstMoments { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<string, HostTensor> SecondMoments { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Reads other gradients from now on, of the same shapes.</summary>
+    public void ReadFrom(IReadOnlyDictionary<string, HostTensor> gradients)
+    {
+        foreach (var slot in _slots)
+        {
+            slot.Gradient = gradients[slot.Name].Floats;
+        }
+    }
 
     /// <summary>Square root of the sum of squares over all gradients.</summary>
     public double GradientNorm()
@@ -132,5 +141,19 @@ internal sealed class AdamW
     private readonly record struct Rates(
         float Scale, float Beta1, float Beta2, float Rate, float RootCorrection, float Epsilon);
 
-    private sealed record Slot(float[] Weight, float[] Gradient, float[] First, float[] Second, double Decay);
+    private sealed class Slot(
+        string name, float[] weight, float[] gradient, float[] first, float[] second, double decay)
+    {
+        public string Name { get; } = name;
+
+        public float[] Weight { get; } = weight;
+
+        public float[] Gradient { get; set; } = gradient;
+
+        public float[] First { get; } = first;
+
+        public float[] Second { get; } = second;
+
+        public double Decay { get; } = decay;
+    }
 }

@@ -1,10 +1,11 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>The static sizes of a training batch, rounded up so that few different programs are compiled.</summary>
-/// <param name="Batch">Examples.</param>
+/// <param name="Batch">Rows: examples, or packs of them.</param>
 /// <param name="Length">Positions of each.</param>
 /// <param name="Rows">Positions, of all examples, that the loss is computed for.</param>
-internal readonly record struct BatchShape(int Batch, int Length, int Rows)
+/// <param name="IsPacked">Whether a row holds several examples, each seeing only itself.</param>
+internal readonly record struct BatchShape(int Batch, int Length, int Rows, bool IsPacked = false)
 {
     private const int RowSteps = 8;
     private const int MinStep = 8;
@@ -13,8 +14,12 @@ internal readonly record struct BatchShape(int Batch, int Length, int Rows)
     {
         var length = RoundLength(examples.Max(example => example.Tokens.Length - 1));
         var rows = examples.Sum(example => example.Tokens.Length - example.PromptLength);
-        return new BatchShape(batch, length, RoundUp(rows, Math.Max(1, batch * length / RowSteps)));
+        return new BatchShape(batch, length, RoundRows(rows, batch, length));
     }
+
+    /// <summary>Up to an eighth of all positions more than the answers need.</summary>
+    public static int RoundRows(int rows, int batch, int length) =>
+        RoundUp(rows, Math.Max(1, batch * length / RowSteps));
 
     /// <summary>
     /// Up to an eighth more than the length, in whole steps of 8: at most 8 lengths for each doubling.

@@ -23,11 +23,27 @@ public sealed class FineTuneOptions
     /// <value>Above 0; default 1e-4.</value>
     public double LearningRate { get; set; } = 1e-4;
 
-    /// <summary>
-    /// Steps over which the rate rises from 0; step n runs at (n - 1) / this of the peak. Then a cosine to 0.
-    /// </summary>
+    /// <summary>Steps over which the rate rises from 0; step n runs at (n - 1) / this of the peak.</summary>
     /// <value>0 or more; default 0.</value>
     public int WarmupSteps { get; set; }
+
+    /// <summary>What the rate does then.</summary>
+    /// <value>Default <see cref="LearningRateDecay.Cosine"/>.</value>
+    public LearningRateDecay Decay { get; set; }
+
+    /// <summary>
+    /// Whether several short examples of a batch share a row. The batch keeps its examples, so the result is that of the
+    /// unpacked batch but for rounding; what is saved is padding.
+    /// </summary>
+    /// <value>Default false.</value>
+    public bool Pack { get; set; }
+
+    /// <summary>
+    /// Examples of one pass, where a batch does not fit in memory at once: a step's gradients are then summed over several
+    /// passes. When memory runs out in the middle of a training this is halved until it fits.
+    /// </summary>
+    /// <value>1 or more; null (the default) for the whole batch.</value>
+    public int? MicroBatchSize { get; set; }
 
     /// <summary>Share of a weight taken away each step, times the learning rate (decoupled, as AdamW has it).</summary>
     /// <value>0 or more; default 0.</value>
@@ -73,9 +89,25 @@ public sealed class FineTuneOptions
     /// <value>1 or more; default 2.</value>
     public int KeepCheckpoints { get; set; } = 2;
 
+    /// <summary>
+    /// Whether checkpoints are written while training goes on, from a copy: it takes three times the trained weights of
+    /// memory more, and is left off where the limit does not allow it.
+    /// </summary>
+    /// <value>Default true.</value>
+    public bool WriteCheckpointsInBackground { get; set; } = true;
+
+    /// <summary>A training that needs more memory than this, by the estimate, is refused.</summary>
+    /// <value>Bytes; null (the default) for what the container or the machine has.</value>
+    public long? MemoryLimitBytes { get; set; }
+
     /// <summary>Threads of the numeric loops.</summary>
     /// <value>1 or more; default 2.</value>
     public int Threads { get; set; } = 2;
+
+    /// <summary>Examples of one pass to begin with.</summary>
+    internal int PassSize => Math.Min(MicroBatchSize ?? BatchSize, BatchSize);
+
+    internal FineTuneOptions Clone() => (FineTuneOptions)MemberwiseClone();
 
     internal void Validate()
     {
@@ -92,6 +124,8 @@ public sealed class FineTuneOptions
         Require(MaxLength >= 2, nameof(MaxLength), MaxLength, "2 or more");
         Require(CheckpointEverySteps >= 0, nameof(CheckpointEverySteps), CheckpointEverySteps, "0 or more");
         Require(KeepCheckpoints >= 1, nameof(KeepCheckpoints), KeepCheckpoints, "1 or more");
+        Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize ?? 0, "1 or more");
+        Require(MemoryLimitBytes is null or >= 1, nameof(MemoryLimitBytes), MemoryLimitBytes ?? 0, "1 or more");
         Require(Threads >= 1, nameof(Threads), Threads, "1 or more");
         Lora?.Validate();
     }

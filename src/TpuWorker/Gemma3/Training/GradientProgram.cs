@@ -14,13 +14,16 @@ internal sealed class GradientProgram : IDisposable
     private const string Losses = "losses";
     private readonly BoundPass _pass;
     private readonly HostTensor _losses;
+    private readonly HostTensor _dropoutSeed = HostTensor.Zeros(DType.Int32, new Shape(1));
 
     /// <param name="config">Sizes of the model.</param>
     /// <param name="normalizer">Factor of the embeddings.</param>
     /// <param name="shape">Sizes of the batch.</param>
     /// <param name="threads">Threads of the numeric loops.</param>
     /// <param name="parameters">The model's weights, and the adapter's where there is one; read at each run.</param>
-    /// <param name="gradients">Written at each run; its names say which parameters are trained.</param>
+    /// <param name="gradients">
+    /// Written at each run; its names say which parameters are trained. Empty for the loss alone.
+    /// </param>
     /// <param name="lora">The adapter's shape; null for none.</param>
     /// <param name="rowsAtOnce">Rows whose scores exist at once; null for what suits the vocabulary.</param>
     public GradientProgram(
@@ -34,6 +37,7 @@ internal sealed class GradientProgram : IDisposable
         _pass = new BoundPass(new OnnxProgram(graph, threads), SizeOf(shape), config, parameters);
         (Rows, Labels) = (HostTensor.Zeros(DType.Int32, rows), HostTensor.Zeros(DType.Int32, rows));
         (Weights, _losses) = (HostTensor.Zeros(DType.Float32, rows), HostTensor.Zeros(DType.Float32, rows));
+        _pass.Program.BindInput(GraphInputs.DropoutSeed, _dropoutSeed);
         _pass.Program.BindInput(GraphInputs.Rows, Rows);
         _pass.Program.BindInput(GraphInputs.Labels, Labels);
         _pass.Program.BindInput(GraphInputs.Weights, Weights);
@@ -50,31 +54,41 @@ internal sealed class GradientProgram : IDisposable
 
     private HostTensor Weights { get; }
 
+    /// <summary>Runs the examples, each in a row of its own.</summary>
+    public (double LossSum, int AnswerTokens) Run(IReadOnlyList<TrainingExample> examples) =>
+        Run(BatchLayout.Alone(examples, _pass.Size.Batch), 0);
+
     /// <summary>
-    /// Runs the examples, leaving in the gradients the sum over their answer tokens, and returns the summed loss.
+    /// Runs a batch, leaving in the gradients the sum over its answer tokens, and returns the summed loss.
     /// </summary>
-    public (double LossSum, int AnswerTokens) Run(IReadOnlyList<TrainingExample> examples)
+    /// <param name="layout">Examples; of this program's shape, though rows and answers may be fewer.</param>
+    /// <param name="dropoutSeed">Decides what the adapter's dropout leaves out.</param>
+    /// <param name="cancellation">Breaks off.</param>
+    public (double LossSum, int AnswerTokens) Run(
+        BatchLayout layout, int dropoutSeed, CancellationToken cancellation = default)
     {
-        var length = _pass.Size.Length;
         Array.Clear(_pass.Tokens);
         Array.Clear(Rows.Ints);
         Array.Clear(Labels.Ints);
         Array.Clear(Weights.Floats);
+        _dropoutSeed.Ints[0] = dropoutSeed;
         var used = 0;
-        for (var row = 0; row < examples.Count; row++)
+        for (var row = 0; row < layout.Rows.Count; row++)
         {
-            // The last token predicts nothing.
-            var (tokens, prompt) = (examples[row].Tokens, examples[row].PromptLength);
-            tokens.AsSpan(0, tokens.Length - 1).CopyTo(_pass.Tokens.AsSpan(row * length, length));
-            for (var position = prompt - 1; position < tokens.Length - 1; position++, used++)
+            if (layout.Shape.IsPacked)
             {
-                Rows.Ints[used] = (row * length) + position;
-                Labels.Ints[used] = tokens[position + 1];
-                Weights.Floats[used] = 1;
+                _pass.PlaceTexts(row, [.. layout.Rows[row].Select(BatchLayout.Positions)]);
+            }
+
+            var begin = row * _pass.Size.Length;
+            foreach (var example in layout.Rows[row])
+            {
+                used = Fill(example, begin, used);
+                begin += BatchLayout.Positions(example);
             }
         }
 
-        _pass.Program.Run();
+        _pass.Program.Run(cancellation);
         var sum = 0.0;
         for (var i = 0; i < used; i++)
         {
@@ -86,11 +100,26 @@ internal sealed class GradientProgram : IDisposable
 
     public void Dispose() => _pass.Dispose();
 
+    private int Fill(TrainingExample example, int begin, int used)
+    {
+        // The last token predicts nothing.
+        var (tokens, prompt) = (example.Tokens, example.PromptLength);
+        tokens.AsSpan(0, tokens.Length - 1).CopyTo(_pass.Tokens.AsSpan(begin));
+        for (var position = prompt - 1; position < tokens.Length - 1; position++, used++)
+        {
+            Rows.Ints[used] = begin + position;
+            Labels.Ints[used] = tokens[position + 1];
+            Weights.Floats[used] = 1;
+        }
+
+        return used;
+    }
+
     /// <summary>Losses of the answer rows, and the gradients of their weighted sum by the named parameters.</summary>
     public static Graph Build(
         Gemma3Config config, float normalizer, BatchShape shape, string[] names, LoraOptions? lora, int rowsAtOnce)
     {
-        var model = new Gemma3Graph(config, SizeOf(shape), lora);
+        var model = new Gemma3Graph(config, SizeOf(shape), lora) { DropsOut = names.Length > 0 };
         var graph = model.Graph;
         var rows = new Shape(shape.Rows);
         var picked = graph.Gather(
@@ -99,6 +128,11 @@ internal sealed class GradientProgram : IDisposable
             model, picked, graph.Input(GraphInputs.Labels, rows, DType.Int32), graph.Input(GraphInputs.Weights, rows),
             rowsAtOnce, names.Contains(Gemma3Parameters.Embedding));
         graph.Output(Losses, loss.Losses);
+        if (names.Length == 0)
+        {
+            return graph;
+        }
+
         var gradients = Autodiff.Gradients(
             [(picked, loss.ByHidden), (model.Parameters[Gemma3Parameters.Embedding], loss.ByEmbedding)],
             [.. names.Select(name => model.Parameters[name])]);
@@ -110,5 +144,6 @@ internal sealed class GradientProgram : IDisposable
         return graph;
     }
 
-    private static GraphSize SizeOf(BatchShape shape) => new(shape.Batch, shape.Length, 0, HasRowMasks: false);
+    private static GraphSize SizeOf(BatchShape shape) =>
+        new(shape.Batch, shape.Length, 0, HasRowMasks: shape.IsPacked);
 }

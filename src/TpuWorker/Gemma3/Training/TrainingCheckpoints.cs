@@ -17,25 +17,29 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     private const string First = "first-moments.safetensors";
     private const string Second = "second-moments.safetensors";
 
-    /// <summary>Writes a checkpoint whole or not at all, then removes the oldest beyond those to keep.</summary>
+    /// <summary>
+    /// Writes a checkpoint whole or not at all, then removes the oldest beyond those to keep; the best is kept besides.
+    /// </summary>
     /// <returns>Its directory.</returns>
-    public string Write(TrainingManifest manifest, IReadOnlyDictionary<string, HostTensor> weights, AdamW optimizer)
+    public string Write(TrainingManifest manifest, TrainingTensors tensors)
     {
-        var path = Path.Combine(directory, $"{Prefix}{manifest.Step:D8}");
+        var path = PathOf(manifest.Step);
         WholeDirectory.Write(path, target =>
         {
             var files = new Dictionary<string, string>(StringComparer.Ordinal);
-            foreach (var (name, tensors) in Parts(weights, optimizer))
+            foreach (var (name, part) in Parts(tensors))
             {
                 var file = Path.Combine(target, name);
-                SafetensorsWriter.Write(file, tensors, WeightPrecision.F32);
+                SafetensorsWriter.Write(file, part, WeightPrecision.F32);
                 files.Add(name, HashOf(file));
             }
 
             File.WriteAllBytes(
                 Path.Combine(target, TrainingManifest.FileName), (manifest with { Files = files }).ToJson());
         });
-        foreach (var old in Existing().Where(existing => existing != path).Skip(keep - 1))
+        var best = manifest.BestScore?.Step;
+        foreach (var old in Existing().Where(existing => existing != path).Skip(keep - 1)
+            .Where(existing => StepOf(existing) != best))
         {
             Directory.Delete(old, recursive: true);
         }
@@ -50,7 +54,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     /// <returns>Its manifest, or null where there is none.</returns>
     /// <exception cref="CheckpointMismatchException">The newest whole checkpoint is of another training.</exception>
     public (TrainingManifest Manifest, string Path)? LoadNewest(
-        string fingerprint, IReadOnlyDictionary<string, HostTensor> weights, AdamW optimizer, List<string> damaged)
+        string fingerprint, TrainingTensors tensors, List<string> damaged)
     {
         foreach (var path in Existing())
         {
@@ -62,7 +66,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
                     throw new CheckpointMismatchException(path, manifest.Fingerprint, fingerprint);
                 }
 
-                Load(path, Parts(weights, optimizer));
+                Load(path, Parts(tensors));
                 return (manifest, path);
             }
             catch (CheckpointFormatException fault)
@@ -74,9 +78,19 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
         return null;
     }
 
-    private static (string File, IReadOnlyDictionary<string, HostTensor> Tensors)[] Parts(
-        IReadOnlyDictionary<string, HostTensor> weights, AdamW optimizer) =>
-        [(Weights, weights), (First, optimizer.FirstMoments), (Second, optimizer.SecondMoments)];
+    /// <summary>Loads the weights alone of the checkpoint of a step.</summary>
+    /// <exception cref="CheckpointFormatException">It is missing or damaged.</exception>
+    public void LoadWeights(int step, IReadOnlyDictionary<string, HostTensor> weights)
+    {
+        var path = PathOf(step);
+        _ = ReadVerified(path);
+        Load(path, [(Weights, weights)]);
+    }
+
+    private string PathOf(int step) => Path.Combine(directory, $"{Prefix}{step:D8}");
+
+    private static (string File, IReadOnlyDictionary<string, HostTensor> Tensors)[] Parts(TrainingTensors tensors) =>
+        [(Weights, tensors.Weights), (First, tensors.First), (Second, tensors.Second)];
 
     /// <summary>Newest first.</summary>
     private List<string> Existing() => !Directory.Exists(directory)

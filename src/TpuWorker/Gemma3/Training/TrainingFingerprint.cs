@@ -14,7 +14,9 @@ internal static class TrainingFingerprint
     // Enough of each weight to tell models apart without hashing gigabytes.
     private const int SampledElements = 256;
 
-    public static string Of(Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples)
+    public static string Of(
+        Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples,
+        TrainingValidation? validation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, Gemma3ConfigFile.Write(model.Config, model.Precision));
@@ -23,11 +25,13 @@ internal static class TrainingFingerprint
         Append(hash, FormattableString.Invariant(
             $"{options.WarmupSteps} {options.WeightDecay:R} {options.WeightDecayScope} {options.MaxGradientNorm:R} "));
         Append(hash, FormattableString.Invariant(
-            $"{options.Beta1:R} {options.Beta2:R} {options.Epsilon:R} {options.MaxLength} {options.Seed}"));
+            $"{options.Beta1:R} {options.Beta2:R} {options.Epsilon:R} {options.MaxLength} {options.Seed} "));
+        Append(hash, FormattableString.Invariant(
+            $"{options.Decay} {options.Pack} {options.PassSize} {validation?.Settings}"));
         if (options.Lora is { } lora)
         {
             Append(hash, FormattableString.Invariant(
-                $"lora {lora.Rank} {lora.Alpha:R} {(int)lora.Targets} {lora.RankStabilized}"));
+                $"lora {lora.Rank} {lora.Alpha:R} {(int)lora.Targets} {lora.RankStabilized} {lora.Dropout:R}"));
         }
 
         foreach (var (name, tensor) in model.Parameters.OrderBy(entry => entry.Key, StringComparer.Ordinal))
@@ -37,6 +41,19 @@ internal static class TrainingFingerprint
             hash.AppendData(MemoryMarshal.AsBytes(tensor.Floats.AsSpan(0, count)));
         }
 
+        Append(hash, examples);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    public static string Of(IReadOnlyList<TrainingExample> examples)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, examples);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static void Append(IncrementalHash hash, IReadOnlyList<TrainingExample> examples)
+    {
         Span<byte> lengths = stackalloc byte[2 * sizeof(int)];
         foreach (var example in examples)
         {
@@ -45,8 +62,6 @@ internal static class TrainingFingerprint
             hash.AppendData(lengths);
             hash.AppendData(MemoryMarshal.AsBytes(example.Tokens.AsSpan()));
         }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static void Append(IncrementalHash hash, string text) =>

@@ -28,6 +28,20 @@ internal sealed record TrainingManifest
 
     public required double LastLoss { get; init; }
 
+    /// <summary>Examples of one pass: fewer than at the beginning if memory ran out since.</summary>
+    public int PassSize { get; init; }
+
+    /// <summary>The last measurement and the best one; null before the first.</summary>
+    public ScoreAt? LastScore { get; init; }
+
+    public ScoreAt? BestScore { get; init; }
+
+    /// <summary>Measurements since the best.</summary>
+    public int WorseScores { get; init; }
+
+    /// <summary>Whether patience ran out at this step.</summary>
+    public bool IsStopped { get; init; }
+
     /// <summary>SHA-256, in lower-case hexadecimal, of every other file.</summary>
     public required Dictionary<string, string> Files { get; init; }
 
@@ -41,6 +55,10 @@ internal sealed record TrainingManifest
 /// <param name="Epoch">Passes over the data done.</param>
 /// <param name="Batch">Batches done in this one.</param>
 internal sealed record DataCursor(ulong Seed, long Epoch, long Batch);
+
+/// <param name="Step">Steps done before the measurement.</param>
+/// <param name="Score">What it gave.</param>
+internal sealed record ScoreAt(int Step, double Score);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true,

@@ -34,16 +34,48 @@ public static class TrainingMemory
         var all = Count(Gemma3Parameters.All(config));
         var trained = options.Lora is { } lora ? Count(LoraParameters.All(config, lora)) : all;
         var exported = options.Lora is { } adapter ? Count(LoraParameters.Adapted(config, adapter.Targets)) : all;
-        var copies = options.AccumulationSteps == 1 ? 4 : 5;
+        var copies = options.AccumulationSteps == 1 && options.PassSize == options.BatchSize ? 4 : 5;
         var state = ElementBytes * (all + (copies * trained) + exported);
         return state + WorkingBytes(config, options);
     }
+
+    /// <summary>The largest batch for which the estimate is within the limit, all else being equal.</summary>
+    /// <param name="config">Sizes of the model.</param>
+    /// <param name="options">How it will be trained; its batch size is the most that is tried.</param>
+    /// <param name="limitBytes">Bytes there are.</param>
+    /// <returns>Examples, or null where not even one fits.</returns>
+    public static int? LargestBatch(Gemma3Config config, FineTuneOptions options, long limitBytes)
+    {
+        // The estimate grows with the batch, so halving finds the border.
+        var (fits, above) = (0, options.BatchSize + 1);
+        while (above - fits > 1)
+        {
+            var tried = options.Clone();
+            tried.BatchSize = (fits + above) / 2;
+            if (Estimate(config, tried) <= limitBytes)
+            {
+                fits = tried.BatchSize;
+            }
+            else
+            {
+                above = tried.BatchSize;
+            }
+        }
+
+        return fits == 0 ? null : fits;
+    }
+
+    /// <summary>What a checkpoint written in the background takes more: a copy of the trained weights and moments.</summary>
+    internal static long SnapshotBytes(Gemma3Config config, FineTuneOptions options) =>
+        3 * ElementBytes * Count(options.Lora is { } lora
+            ? LoraParameters.All(config, lora)
+            : Gemma3Parameters.All(config));
 
     /// <summary>Intermediate results of one pass over the largest batch.</summary>
     internal static long WorkingBytes(Gemma3Config config, FineTuneOptions options)
     {
         var length = BatchShape.RoundLength(options.MaxLength - 1);
-        var shape = new BatchShape(options.BatchSize, length, options.BatchSize * length);
+        var shape = new BatchShape(options.PassSize, length, options.PassSize * length);
         var trained = options.Lora is { } lora ? LoraParameters.All(config, lora) : Gemma3Parameters.All(config);
         var alive = WorkingMemory.PeakBytes(GradientProgram.Build(
             config, 1, shape, [.. trained.Select(parameter => parameter.Name)], options.Lora,

@@ -8,7 +8,10 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 /// <param name="GradientNorm">Global norm of the gradient before clipping.</param>
 /// <param name="Tokens">Tokens, padding not counted, since the very first step, resumed ones included.</param>
 /// <param name="TokensPerSecond">Tokens of this step over its wall-clock time, checkpointing not counted.</param>
-/// <param name="CheckpointPath">Where a checkpoint was just written; null if none was.</param>
+/// <param name="CheckpointPath">
+/// The checkpoint that became whole since the last report, of this step or, written in the background, of one before;
+/// null if none did.
+/// </param>
 public sealed record TrainingProgress(
     int Step,
     int Steps,
@@ -17,4 +20,14 @@ public sealed record TrainingProgress(
     double GradientNorm,
     long Tokens,
     double TokensPerSecond,
-    string? CheckpointPath);
+    string? CheckpointPath)
+{
+    /// <summary>The step of the newest whole checkpoint; 0 if there is none.</summary>
+    public int CheckpointStep { get; init; }
+
+    /// <summary>The last score on the validation set; null before the first measurement.</summary>
+    public double? ValidationScore { get; init; }
+
+    /// <summary>The step that it was measured after.</summary>
+    public int ValidationStep { get; init; }
+}

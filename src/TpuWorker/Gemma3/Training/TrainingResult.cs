@@ -1,7 +1,7 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>The outcome of a training that reached its last step.</summary>
-/// <param name="Steps">Steps in all.</param>
+/// <param name="Steps">Steps done in all.</param>
 /// <param name="ResumedFromStep">The step of the checkpoint that this run went on from; 0 if it began anew.</param>
 /// <param name="Tokens">Tokens, padding not counted, of all steps.</param>
 /// <param name="FirstLoss">Loss of the very first step.</param>
@@ -21,4 +21,23 @@ public sealed record TrainingResult(
     TimeSpan Duration,
     int SkippedExamples,
     IReadOnlyList<string> DamagedCheckpoints,
-    string CheckpointPath);
+    string CheckpointPath)
+{
+    /// <summary>The step whose weights are the result: the last, or the best by the validation.</summary>
+    public int OutputStep { get; init; }
+
+    /// <summary>Whether patience ran out before the last step.</summary>
+    public bool StoppedEarly { get; init; }
+
+    /// <summary>The best score on the validation set; null without one.</summary>
+    public double? BestScore { get; init; }
+
+    /// <summary>The step that it was measured after; 0 without one.</summary>
+    public int BestStep { get; init; }
+
+    /// <summary>Examples of one pass at the end.</summary>
+    public int PassSize { get; init; }
+
+    /// <summary>Weights that were trained.</summary>
+    public long TrainedParameters { get; init; }
+}

@@ -1,0 +1,118 @@
+namespace Workflows.TpuWorker.Gemma3.Decoding;
+
+/// <summary>
+/// The beams of one prompt: which are followed and which have ended. Equal to transformers' beam search with
+/// early_stopping=False: a beam ends at a stop token or the length limit, and the search ends when the best running beam
+/// cannot beat the worst of a full set of ended ones, were it to end now.
+/// </summary>
+internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options, HashSet<int> stops)
+{
+    private readonly int _kept = Math.Max(2, 1 + stops.Count) * options.BeamSize;
+    private readonly List<ScoredText> _ended = [];
+
+    /// <summary>Its place among the caller's prompts.</summary>
+    public int Index { get; } = index;
+
+    public int[] Prompt { get; } = prompt;
+
+    /// <summary>Running beams, best first; before the first step the empty text.</summary>
+    public List<(int[] Tokens, double LogProbability)> Running { get; private set; } = [([], 0)];
+
+    public bool IsFinished { get; private set; }
+
+    /// <summary>Tokens so far: the position that the next one will have.</summary>
+    public int Position => Prompt.Length + Running[0].Tokens.Length;
+
+    /// <summary>Ended beams, best first.</summary>
+    public ScoredText[] Results => [.. _ended];
+
+    /// <summary>Extends every running beam by one token.</summary>
+    /// <param name="logits">Scores of the whole vocabulary, for each running beam.</param>
+    /// <returns>For each beam that runs on, which of the running ones it continues.</returns>
+    public int[] Advance(ReadOnlySpan<float> logits)
+    {
+        var best = BestContinuations(logits);
+        var length = Running[0].Tokens.Length + 1;
+        var isLast = length == options.MaxNewTokens;
+        var divisor = Math.Pow(length, options.LengthPenalty);
+        var (next, parents) = (new List<(int[] Tokens, double LogProbability)>(), new List<int>());
+        for (var rank = 0; rank < best.Count; rank++)
+        {
+            var (sum, beam, token) = best[rank];
+            if (!isLast && !stops.Contains(token))
+            {
+                if (next.Count < options.BeamSize)
+                {
+                    next.Add(([.. Running[beam].Tokens, token], sum));
+                    parents.Add(beam);
+                }
+            }
+            else if (rank < options.BeamSize)
+            {
+                _ended.Add(new ScoredText([.. Running[beam].Tokens, token], sum / divisor));
+            }
+        }
+
+        _ended.Sort((left, right) => right.Score.CompareTo(left.Score));
+        _ended.RemoveRange(Math.Min(options.BeamSize, _ended.Count), Math.Max(0, _ended.Count - options.BeamSize));
+        IsFinished = next.Count == 0
+            || (_ended.Count == options.BeamSize && next[0].LogProbability / divisor <= _ended[^1].Score);
+        Running = IsFinished ? Running : next;
+        return [.. parents];
+    }
+
+    /// <summary>The likeliest one-token continuations of all beams, best first.</summary>
+    private List<(double Sum, int Beam, int Token)> BestContinuations(ReadOnlySpan<float> logits)
+    {
+        var width = logits.Length / Running.Count;
+        var best = new PriorityQueue<(double Sum, int Beam, int Token), double>();
+        for (var beam = 0; beam < Running.Count; beam++)
+        {
+            var row = logits.Slice(beam * width, width);
+            var offset = Running[beam].LogProbability - LogOfSum(row);
+            var least = best.Count < _kept ? double.NegativeInfinity : best.Peek().Sum;
+            for (var token = 0; token < width; token++)
+            {
+                var sum = row[token] + offset;
+                if (sum <= least)
+                {
+                    continue;
+                }
+
+                best.Enqueue((sum, beam, token), sum);
+                if (best.Count > _kept)
+                {
+                    best.Dequeue();
+                }
+
+                least = best.Count < _kept ? double.NegativeInfinity : best.Peek().Sum;
+            }
+        }
+
+        var ordered = new List<(double Sum, int Beam, int Token)>(best.Count);
+        while (best.TryDequeue(out var continuation, out _))
+        {
+            ordered.Add(continuation);
+        }
+
+        ordered.Reverse();
+        return ordered;
+    }
+
+    private double LogOfSum(ReadOnlySpan<float> row)
+    {
+        var largest = System.Numerics.Tensors.TensorPrimitives.Max(row);
+        if (!float.IsFinite(largest))
+        {
+            throw new NonFiniteOutputException(Index, Position - 1);
+        }
+
+        var sum = 0.0;
+        foreach (var value in row)
+        {
+            sum += MathF.Exp(value - largest);
+        }
+
+        return largest + Math.Log(sum);
+    }
+}

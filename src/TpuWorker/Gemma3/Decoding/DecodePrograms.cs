@@ -1,0 +1,72 @@
+using System.Numerics;
+using Workflows.TpuWorker.Gemma3.Model;
+using Workflows.TpuWorker.Gemma3.Training;
+
+namespace Workflows.TpuWorker.Gemma3.Decoding;
+
+/// <summary>The compiled passes of a model's decoding, kept between calls, and the checks before any runs.</summary>
+internal sealed class DecodePrograms(Gemma3Checkpoint model, int threads) : IDisposable
+{
+    private const int MaxPrograms = 12;
+
+    // Chosen: a cache grows by this many positions, so that attention costs little more than the text is long.
+    private const int CapacityStep = 64;
+
+    private readonly ProgramCache<(int Batch, int Length), PrefillProgram> _prefills = new(MaxPrograms);
+    private readonly ProgramCache<(int Batch, int Capacity), DecodeStep> _steps = new(MaxPrograms);
+
+    /// <summary>The next power of two: few shapes, and never more than twice the rows that are needed.</summary>
+    public static int RowsFor(int count) => (int)BitOperations.RoundUpToPowerOf2((uint)count);
+
+    /// <summary>
+    /// Runs whole prompts and fills the cache of a step with them. The step has room for as many more positions as fit.
+    /// </summary>
+    public (PrefillProgram Prefill, DecodeStep Step) Begin(IReadOnlyList<int[]> prompts)
+    {
+        var rows = RowsFor(prompts.Count);
+        var length = BatchShape.RoundLength(prompts.Max(prompt => prompt.Length));
+        var prefill = _prefills.Get((rows, length), key => new PrefillProgram(model, key.Batch, key.Length, threads));
+        prefill.Run(prompts);
+        var step = StepFor(rows, length);
+        prefill.CopyCacheTo(step);
+        return (prefill, step);
+    }
+
+    public DecodeStep StepFor(int rows, int positions) => _steps.Get(
+        (rows, CapacityFor(positions)), key => new DecodeStep(model, key.Batch, key.Capacity, threads));
+
+    public static int CapacityFor(int positions) => (positions + CapacityStep - 1) / CapacityStep * CapacityStep;
+
+    public void RequireUsable(IReadOnlyList<int[]> prompts, DecodeOptions options)
+    {
+        if (options.MaxNewTokens < 1 || options.BatchSize < 1 || options.BeamSize < 1
+            || !double.IsFinite(options.LengthPenalty))
+        {
+            throw new ModelInputException(
+                "decoding",
+                $"of {options.MaxNewTokens} tokens, {options.BatchSize} at once, {options.BeamSize} beams, length "
+                + $"penalty {options.LengthPenalty}: wanted 1 or more of the first three and a finite penalty");
+        }
+
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            var (prompt, longest) = (prompts[i], model.Config.MaxPositions - options.MaxNewTokens);
+            if (prompt.Length < 1 || prompt.Length > longest)
+            {
+                throw new ModelInputException($"prompt {i}", $"has {prompt.Length} tokens, wanted 1 to {longest}");
+            }
+
+            if (Array.FindIndex(prompt, token => token < 0 || token >= model.Config.VocabularySize) is var at and >= 0)
+            {
+                throw new ModelInputException(
+                    $"prompt {i}", $"has token {prompt[at]}, wanted 0 to {model.Config.VocabularySize - 1}");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _prefills.Dispose();
+        _steps.Dispose();
+    }
+}

@@ -1,0 +1,44 @@
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>
+/// Where the examples of one pass stand: each in a row of its own, or several one behind the other in a row. An example
+/// takes one position less than it has tokens, since the last token predicts nothing.
+/// </summary>
+/// <param name="Shape">Sizes of the pass.</param>
+/// <param name="Rows">The examples of each row in their order; at most as many rows as the shape has.</param>
+internal sealed record BatchLayout(BatchShape Shape, IReadOnlyList<IReadOnlyList<TrainingExample>> Rows)
+{
+    /// <summary>Each example in a row of its own; rows beyond the examples stay empty.</summary>
+    public static BatchLayout Alone(IReadOnlyList<TrainingExample> examples, int batch) =>
+        new(BatchShape.Of(examples, batch), [.. examples.Select(example => (TrainingExample[])[example])]);
+
+    /// <summary>
+    /// As few rows as first-fit decreasing finds (Johnson 1973: within 11/9 of the fewest), each as long as the longest
+    /// example needs. The same examples make up the batch, so the loss and its gradients are those of the batch unpacked.
+    /// </summary>
+    public static BatchLayout Packed(IReadOnlyList<TrainingExample> examples)
+    {
+        var length = BatchShape.RoundLength(examples.Max(Positions));
+        var (rows, free) = (new List<List<TrainingExample>>(), new List<int>());
+        foreach (var example in examples.OrderByDescending(Positions))
+        {
+            var row = free.FindIndex(left => left >= Positions(example));
+            if (row < 0)
+            {
+                row = rows.Count;
+                rows.Add([]);
+                free.Add(length);
+            }
+
+            rows[row].Add(example);
+            free[row] -= Positions(example);
+        }
+
+        var answers = examples.Sum(example => example.Tokens.Length - example.PromptLength);
+        var shape = new BatchShape(
+            rows.Count, length, BatchShape.RoundRows(answers, rows.Count, length), IsPacked: true);
+        return new BatchLayout(shape, rows);
+    }
+
+    public static int Positions(TrainingExample example) => example.Tokens.Length - 1;
+}

@@ -1,0 +1,38 @@
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>A training does not fit in memory.</summary>
+public sealed class TrainingMemoryException : TpuWorkerException
+{
+    private const double Gibi = 1L << 30;
+
+    private TrainingMemoryException(string message, int? largestBatch)
+        : base("training.memory", message)
+    {
+        LargestBatch = largestBatch;
+    }
+
+    /// <summary>The largest batch that would fit, all else being equal; null where none would, or is not known.</summary>
+    public int? LargestBatch { get; }
+
+    /// <summary>Refused before it began.</summary>
+    /// <param name="batch">The batch that was asked for.</param>
+    /// <param name="needed">Bytes it needs by the estimate.</param>
+    /// <param name="limit">Bytes there are.</param>
+    /// <param name="largest">The largest batch that fits; null where none does.</param>
+    /// <returns>The exception.</returns>
+    internal static TrainingMemoryException Refused(int batch, long needed, long limit, int? largest) => new(
+        $"Training with batches of {batch} needs about {needed / Gibi:f2} GiB, there are {limit / Gibi:f2} GiB: "
+        + (largest is { } fits
+            ? $"the largest batch that fits is {fits} (more accumulation steps keep the effective batch the same)."
+            : "no batch fits. Use LoRA, shorter examples, a smaller model or a larger machine."),
+        largest);
+
+    /// <summary>Memory ran out with a single example.</summary>
+    /// <param name="step">The step.</param>
+    /// <returns>The exception.</returns>
+    internal static TrainingMemoryException Exhausted(int step) => new(
+        $"Step {step}: memory ran out with a single example at a time. Use LoRA, shorter examples or a larger machine.",
+        null);
+}

@@ -1,0 +1,28 @@
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>What a checkpoint holds: trained weights and both moments, under the same names.</summary>
+internal sealed record TrainingTensors(
+    IReadOnlyDictionary<string, HostTensor> Weights, IReadOnlyDictionary<string, HostTensor> First,
+    IReadOnlyDictionary<string, HostTensor> Second)
+{
+    public TrainingTensors Copy() => new(Copy(Weights), Copy(First), Copy(Second));
+
+    public void CopyTo(TrainingTensors target)
+    {
+        foreach (var (from, to) in ((IReadOnlyDictionary<string, HostTensor>, IReadOnlyDictionary<string, HostTensor>)[])
+            [(Weights, target.Weights), (First, target.First), (Second, target.Second)])
+        {
+            foreach (var (name, tensor) in from)
+            {
+                tensor.Floats.CopyTo(to[name].Floats, 0);
+            }
+        }
+    }
+
+    private static Dictionary<string, HostTensor> Copy(IReadOnlyDictionary<string, HostTensor> tensors) =>
+        tensors.ToDictionary(
+            entry => entry.Key, entry => new HostTensor(entry.Value.Shape, (float[])entry.Value.Floats.Clone()),
+            StringComparer.Ordinal);
+}

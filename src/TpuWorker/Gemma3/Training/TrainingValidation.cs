@@ -1,0 +1,98 @@
+using System.Globalization;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>
+/// How a training is measured on texts it does not learn from, which decides when it stops and which weights are kept.
+/// </summary>
+public sealed class TrainingValidation
+{
+    private TrainingValidation(
+        string metric, IReadOnlyList<TrainingExample>? examples, Func<Gemma3Checkpoint, CancellationToken, double>? score,
+        string identity)
+    {
+        (Metric, Examples, Score, Identity) = (metric, examples, score, identity);
+    }
+
+    /// <summary>What is measured, for people: "loss", or what a score was named.</summary>
+    public string Metric { get; }
+
+    /// <summary>Steps from one measurement to the next; there is one after the last step as well.</summary>
+    /// <value>1 or more.</value>
+    public int EverySteps { get; private init; }
+
+    /// <summary>Measurements in a row that are no better than the best, after which the training stops.</summary>
+    /// <value>1 or more; null for never.</value>
+    public int? Patience { get; private init; }
+
+    /// <summary>
+    /// Whether the result is the weights of the best measurement rather than the last ones. Their checkpoint is kept
+    /// besides the newest.
+    /// </summary>
+    /// <value>Default true.</value>
+    public bool KeepsBest { get; private init; }
+
+    internal IReadOnlyList<TrainingExample>? Examples { get; }
+
+    internal Func<Gemma3Checkpoint, CancellationToken, double>? Score { get; }
+
+    /// <summary>What decides the measurements, for the training's fingerprint.</summary>
+    internal string Identity { get; }
+
+    internal string Settings => string.Create(
+        CultureInfo.InvariantCulture, $"{Metric} {EverySteps} {Patience} {KeepsBest} {Identity}");
+
+    /// <summary>The mean loss, in nats, of the examples' answer tokens: lower is better.</summary>
+    /// <param name="examples">What to measure on; not copied, must not change.</param>
+    /// <param name="everySteps">See <see cref="EverySteps"/>.</param>
+    /// <param name="patience">See <see cref="Patience"/>.</param>
+    /// <param name="keepsBest">See <see cref="KeepsBest"/>.</param>
+    /// <returns>The validation.</returns>
+    public static TrainingValidation OfLoss(
+        IReadOnlyList<TrainingExample> examples, int everySteps = 100, int? patience = null,
+        bool keepsBest = true) => new("loss", examples, null, TrainingFingerprint.Of(examples))
+        {
+            EverySteps = everySteps,
+            Patience = patience,
+            KeepsBest = keepsBest,
+        };
+
+    /// <summary>A score of the model, such as the chrF of its translations: higher is better.</summary>
+    /// <param name="metric">Its name.</param>
+    /// <param name="identity">What it is measured on, in any form that changes when that does.</param>
+    /// <param name="score">
+    /// Measures a model, which is only valid during the call; must give the same for the same weights.
+    /// </param>
+    /// <param name="everySteps">See <see cref="EverySteps"/>.</param>
+    /// <param name="patience">See <see cref="Patience"/>.</param>
+    /// <param name="keepsBest">See <see cref="KeepsBest"/>.</param>
+    /// <returns>The validation.</returns>
+    public static TrainingValidation OfScore(
+        string metric, string identity, Func<Gemma3Checkpoint, CancellationToken, double> score, int everySteps = 100,
+        int? patience = null, bool keepsBest = true) => new(metric, null, score, identity)
+        {
+            EverySteps = everySteps,
+            Patience = patience,
+            KeepsBest = keepsBest,
+        };
+
+    internal bool IsBetter(double score, double best) => Examples is null ? score > best : score < best;
+
+    internal void Validate(Gemma3Config config)
+    {
+        if (EverySteps < 1 || Patience < 1)
+        {
+            throw new ModelInputException(
+                "validation", $"is every {EverySteps} steps with patience {Patience}, wanted 1 or more of both");
+        }
+
+        if (Examples is not null)
+        {
+            TrainingExample.RequireUsable(config, Examples, "validation example");
+            if (Examples.Count == 0)
+            {
+                throw new ModelInputException("validation", "has no examples");
+            }
+        }
+    }
+}

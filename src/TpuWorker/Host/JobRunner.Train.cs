@@ -1,0 +1,122 @@
+using System.Security.Cryptography;
+using Workflows.Translation;
+using Workflows.Translation.Metrics;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.TpuWorker.Host;
+
+/// <summary>Training.</summary>
+internal sealed partial class JobRunner
+{
+    private const int DefaultNewTokens = 256;
+    private const string AdapterFolder = "adapter";
+
+    private TrainResult Train(TrainJob job, CancellationToken stop)
+    {
+        string[] directions = job.Direction == "both" ? ["ko-en", "en-ko"] : [job.Direction];
+        var prompts = Array.ConvertAll(
+            directions, each => Prompts.Load(job.ModelDirectory, each, job.PromptStyle, job.PromptTemplate));
+        var options = TrainSettings.Options(job, Threads);
+        var validation = Validation(job, prompts);
+        var begun = clock.GetTimestamp();
+        var meter = new TrainingMeter(clock);
+        using var tuner = new FineTuner(
+            Gemma3Checkpoint.Load(job.ModelDirectory), options,
+            Examples(ReadPairs(job.PairsFile), prompts), validation);
+        var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter), stop);
+        tuner.CreateCheckpoint().Save(job.OutputDirectory);
+        if (options.Lora is not null)
+        {
+            tuner.CreateAdapter().Save(Path.Combine(job.OutputDirectory, AdapterFolder), job.ModelDirectory);
+        }
+
+        return new TrainResult
+        {
+            Steps = result.Steps,
+            ResumedFromStep = result.ResumedFromStep,
+            Tokens = result.Tokens,
+            TokensPerSecond = meter.TokensPerSecond,
+            FirstLoss = result.FirstLoss,
+            FinalLoss = meter.RecentLoss ?? result.FinalLoss,
+            Seconds = clock.GetElapsedTime(begun).TotalSeconds,
+            TooLong = result.SkippedExamples,
+            Method = options.Lora is null ? "full" : "lora",
+            PromptTemplate = Name(prompts[0].Template),
+            MicroBatchSize = result.PassSize,
+            TrainedParameters = result.TrainedParameters,
+            OutputStep = result.OutputStep,
+            StoppedEarly = result.StoppedEarly,
+            BestScore = result.BestScore ?? 0,
+            BestStep = result.BestStep,
+            Metric = validation?.Metric ?? "",
+        };
+    }
+
+    private void Tell(TrainingProgress step, TrainingMeter meter)
+    {
+        meter.Count(step);
+        var isMeasured = step.ValidationScore is not null && step.ValidationStep == step.Step;
+        var isDue = step.Step == 1 || step.Step == step.Steps || step.CheckpointPath is not null || isMeasured;
+        Report(isDue, new Progress
+        {
+            JobId = jobId,
+            Step = step.Step,
+            Steps = step.Steps,
+            Loss = step.Loss,
+            LearningRate = step.LearningRate,
+            GradientNorm = step.GradientNorm,
+            Tokens = step.Tokens,
+            TokensPerSecond = meter.TokensPerSecond,
+            CheckpointStep = step.CheckpointStep,
+            Detail = "training",
+            ValidationScore = step.ValidationScore ?? 0,
+            ValidationStep = step.ValidationStep,
+        });
+    }
+
+    private static TrainingValidation? Validation(TrainJob job, Prompts[] prompts)
+    {
+        var keepsBest = TrainSettings.KeepsBest(job);
+        if (job.ValidationFile.Length == 0)
+        {
+            return null;
+        }
+
+        var settings = job.Validation ?? new ValidationSettings();
+        var pairs = ReadPairs(job.ValidationFile).ToArray();
+        var every = settings.EverySteps > 0 ? settings.EverySteps : Math.Max(1, job.CheckpointEverySteps);
+        int? patience = settings.Patience > 0 ? settings.Patience : null;
+        if (!TrainSettings.MeasuresChrf(settings))
+        {
+            return TrainingValidation.OfLoss(Examples(pairs, prompts), every, patience, keepsBest);
+        }
+
+        var longest = settings.MaxNewTokens > 0 ? settings.MaxNewTokens : DefaultNewTokens;
+        var identity = $"{Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(job.ValidationFile)))} {longest}";
+        return TrainingValidation.OfScore(
+            "chrf", $"{identity} {job.Direction}", (model, stop) => ChrfOf(model, prompts, pairs, longest, stop), every,
+            patience, keepsBest);
+    }
+
+    private static TrainingExample[] Examples(IEnumerable<SentencePair> pairs, Prompts[] prompts) =>
+        [.. pairs.SelectMany(pair => prompts.Select(prompt => prompt.Example(pair)))];
+
+    /// <summary>The mean over the directions.</summary>
+    private static double ChrfOf(
+        Gemma3Checkpoint model, Prompts[] prompts, SentencePair[] pairs, int longest, CancellationToken stop)
+    {
+        using var decoder = new GreedyDecoder(model, Threads);
+        return prompts.Average(direction =>
+        {
+            var options = new DecodeOptions { MaxNewTokens = longest, StopTokens = direction.StopTokens };
+            var answers = decoder.Generate([.. pairs.Select(direction.Prompt)], options, null, stop);
+            return new Chrf().ScoreCorpus(
+                [.. answers.Select(direction.Answer)], [.. pairs.Select(direction.Target)]).Score;
+        });
+    }
+
+    private static string Name(PromptTemplate template) => template == PromptTemplate.Chat ? "chat" : "plain";
+}

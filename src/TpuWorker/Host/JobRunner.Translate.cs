@@ -1,0 +1,106 @@
+using Workflows.Translation;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.TpuWorker.Host;
+
+/// <summary>Translating.</summary>
+internal sealed partial class JobRunner
+{
+    private JobEnded Translate(TranslateJob job, CancellationToken stop)
+    {
+        var pairs = ReadPairs(job.PairsFile).ToList();
+        var total = pairs.Count * job.Models.Count;
+        var begun = clock.GetTimestamp();
+        var done = 0;
+        var used = new TranslateResult
+        {
+            BeamSize = Math.Max(1, job.BeamSize),
+            LengthPenalty = job.HasLengthPenalty ? job.LengthPenalty : 1,
+        };
+        foreach (var model in job.Models)
+        {
+            if (File.Exists(model.OutputFile))
+            {
+                // An earlier worker finished this one; files appear whole or not at all.
+                done += pairs.Count;
+                continue;
+            }
+
+            var direction = model.Direction.Length > 0 ? model.Direction : job.Direction;
+            var prompts = Prompts.Load(model.Directory, direction, job.PromptStyle, job.PromptTemplate);
+            var checkpoint = Gemma3Checkpoint.Load(model.Directory);
+            var (asked, truncated) = Ask(job, prompts, checkpoint.Config, pairs);
+            (used.PromptTemplate, used.Truncated) = (Name(prompts.Template), used.Truncated + truncated);
+            var before = done;
+            var outputs = Decode(checkpoint, asked, Options(job, prompts), finished =>
+            {
+                done = before + finished;
+                Report(done == total, new Progress
+                {
+                    JobId = jobId,
+                    Step = done,
+                    Steps = total,
+                    Tokens = used.Tokens,
+                    TokensPerSecond = done / Math.Max(1e-3, clock.GetElapsedTime(begun).TotalSeconds),
+                    Detail = $"translating {direction} with the {model.Name} model",
+                });
+            }, stop);
+            done = before + pairs.Count;
+            used.Tokens += outputs.Sum(output => (long)output.Length);
+            WriteWhole(model.OutputFile, outputs.Select(prompts.Answer));
+        }
+
+        return new JobEnded { JobId = jobId, Succeeded = true, TranslateResult = used };
+    }
+
+    private static DecodeOptions Options(TranslateJob job, Prompts prompts) => new()
+    {
+        MaxNewTokens = job.MaxNewTokens,
+        BatchSize = job.BatchSize,
+        StopTokens = prompts.StopTokens,
+        BeamSize = Math.Max(1, job.BeamSize),
+        LengthPenalty = job.HasLengthPenalty ? job.LengthPenalty : 1,
+    };
+
+    private static int[][] Decode(
+        Gemma3Checkpoint model, int[][] prompts, DecodeOptions options, Action<int> onCompleted, CancellationToken stop)
+    {
+        if (options.BeamSize == 1)
+        {
+            using var greedy = new GreedyDecoder(model, Threads);
+            return greedy.Generate(prompts, options, onCompleted, stop);
+        }
+
+        using var beams = new BeamDecoder(model, Threads);
+        return [.. beams.Generate(prompts, options, onCompleted, stop).Select(found => found[0].Tokens)];
+    }
+
+    /// <summary>The prompts, each within the limit: cut or refused as the job says.</summary>
+    private static (int[][] Prompts, int Truncated) Ask(
+        TranslateJob job, Prompts prompts, Gemma3Config config, List<SentencePair> pairs)
+    {
+        var truncates = TrainSettings.Choose("long input", job.LongInput, "refuse", new Dictionary<string, bool>
+        {
+            ["refuse"] = false,
+            ["truncate"] = true,
+        });
+        var most = config.MaxPositions - job.MaxNewTokens;
+        var longest = job.MaxPromptTokens > 0 ? Math.Min(job.MaxPromptTokens, most) : most;
+        var (asked, truncated) = (new int[pairs.Count][], 0);
+        for (var i = 0; i < asked.Length; i++)
+        {
+            asked[i] = prompts.Prompt(prompts.Source(pairs[i]), longest, out var length);
+            if (length > longest && (!truncates || asked[i].Length > longest))
+            {
+                throw new ModelInputException(
+                    $"source text {i + 1}", $"makes a prompt of {length} tokens, wanted {longest} at most");
+            }
+
+            truncated += length > longest ? 1 : 0;
+        }
+
+        return (asked, truncated);
+    }
+}

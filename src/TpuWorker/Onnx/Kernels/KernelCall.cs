@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+
+namespace Workflows.TpuWorker.Onnx.Kernels;
+
+/// <summary>The sizes of one use of a kernel, fixed when its session is made.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KernelSizes
+{
+    public const int MaxRank = 8;
+
+    /// <summary>Index in <see cref="ManagedKernels.Table"/>.</summary>
+    public int Kernel;
+
+    /// <summary>Rank of the result.</summary>
+    public int Rank;
+
+    /// <summary>Shape of the result.</summary>
+    public fixed long Result[MaxRank];
+
+    /// <summary>Rows and width of the first operand as a matrix; what Other is depends on the kernel.</summary>
+    public long Rows;
+    public long Width;
+    public long Other;
+
+    /// <summary>The operation's number.</summary>
+    public float Scalar;
+
+    /// <summary>How many pieces the work is cut into: by the sizes alone, so that results do not vary.</summary>
+    public int Tasks;
+}
+
+/// <summary>One run of a kernel: its operands and where the result goes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KernelCall
+{
+    public KernelSizes* Sizes;
+    public void* First;
+    public void* Second;
+    public void* Third;
+    public float* Result;
+
+    /// <summary>Memory of Tasks x Width numbers where the kernel asks for it.</summary>
+    public float* Scratch;
+}
+
+/// <summary>A kernel: name, operands, how its work is cut, and the work.</summary>
+/// <param name="Name">Name of the operation in <see cref="ManagedKernels.Domain"/>.</param>
+/// <param name="IsIndex">For each operand whether it holds Int32 instead of numbers.</param>
+/// <param name="Tasks">How many pieces, from the sizes.</param>
+/// <param name="Run">Does one piece; runs on several threads at once.</param>
+/// <param name="Finish">Joins the pieces' scratch memory, if the kernel uses any; else null.</param>
+internal sealed record Kernel(
+    string Name, bool[] IsIndex, Func<KernelSizes, int> Tasks, KernelTask Run, KernelFinish? Finish = null);
+
+internal unsafe delegate void KernelTask(KernelCall* call, int task);
+
+internal unsafe delegate void KernelFinish(KernelCall* call);

@@ -1,0 +1,119 @@
+using System.Numerics;
+
+namespace Workflows.TpuWorker.Onnx.Kernels;
+
+/// <summary>
+/// Products of a few rows with a large transposed matrix, as in decoding: the runtime copies the matrix into panels at
+/// each call, which for a few rows costs more than the product. Here each of its rows is read once, where it lies.
+/// </summary>
+internal static unsafe class ProductKernels
+{
+    /// <summary>Beyond these the runtime's copy has paid off; measured.</summary>
+    public const int MaxRows = 16;
+
+    private const long ElementsPerTask = 1 << 15;
+    private const int BlockRows = 4;
+    private static readonly int Lanes = Vector<float>.Count;
+
+    /// <summary>Width is the inner size, Other the rows of the matrix.</summary>
+    public static int Tasks(KernelSizes sizes) => (int)Math.Clamp(
+        sizes.Width * sizes.Other / ElementsPerTask, 1, Math.Max(1, sizes.Other / 2));
+
+    /// <summary>(x [R, K], w [N, K]): Scalar x w^T, [R, N]; two rows of w with four of x at a time.</summary>
+    public static void FewRows(KernelCall* call, int task)
+    {
+        var sizes = call->Sizes;
+        var inner = call->Sizes->Width;
+        var outer = call->Sizes->Other;
+        var (begin, end) = (outer * task / sizes->Tasks, outer * (task + 1) / sizes->Tasks);
+        var column = begin;
+        for (; column <= end - 2; column += 2)
+        {
+            var w = (float*)call->Second + (column * inner);
+            var row = 0L;
+            for (; row <= sizes->Rows - BlockRows; row += BlockRows)
+            {
+                Block(call, row, column, w);
+            }
+
+            for (; row < sizes->Rows; row++)
+            {
+                Pair(call, row, column, w);
+            }
+        }
+
+        for (; column < end; column++)
+        {
+            for (var row = 0L; row < sizes->Rows; row++)
+            {
+                call->Result[(row * outer) + column] = sizes->Scalar * RowKernels.Dot(
+                    (float*)call->First + (row * inner), (float*)call->Second + (column * inner), inner);
+            }
+        }
+    }
+
+    private static void Block(KernelCall* call, long row, long column, float* w)
+    {
+        var (inner, outer, scalar) = (call->Sizes->Width, call->Sizes->Other, call->Sizes->Scalar);
+        var x = (float*)call->First + (row * inner);
+        var (a0, a1, a2, a3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var (b0, b1, b2, b3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var i = 0L;
+        for (; i <= inner - Lanes; i += Lanes)
+        {
+            var (first, second) = (Vector.Load(w + i), Vector.Load(w + inner + i));
+            var value = Vector.Load(x + i);
+            a0 = Vector.FusedMultiplyAdd(value, first, a0);
+            b0 = Vector.FusedMultiplyAdd(value, second, b0);
+            value = Vector.Load(x + inner + i);
+            a1 = Vector.FusedMultiplyAdd(value, first, a1);
+            b1 = Vector.FusedMultiplyAdd(value, second, b1);
+            value = Vector.Load(x + (2 * inner) + i);
+            a2 = Vector.FusedMultiplyAdd(value, first, a2);
+            b2 = Vector.FusedMultiplyAdd(value, second, b2);
+            value = Vector.Load(x + (3 * inner) + i);
+            a3 = Vector.FusedMultiplyAdd(value, first, a3);
+            b3 = Vector.FusedMultiplyAdd(value, second, b3);
+        }
+
+        var result = call->Result + (row * outer) + column;
+        Write(result, scalar, a0, b0, x, w, inner, i);
+        Write(result + outer, scalar, a1, b1, x + inner, w, inner, i);
+        Write(result + (2 * outer), scalar, a2, b2, x + (2 * inner), w, inner, i);
+        Write(result + (3 * outer), scalar, a3, b3, x + (3 * inner), w, inner, i);
+    }
+
+    private static void Pair(KernelCall* call, long row, long column, float* w)
+    {
+        var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
+        var x = (float*)call->First + (row * inner);
+        var (a0, a1) = (Vector<float>.Zero, Vector<float>.Zero);
+        var (b0, b1) = (Vector<float>.Zero, Vector<float>.Zero);
+        var i = 0L;
+        for (; i <= inner - (2 * Lanes); i += 2 * Lanes)
+        {
+            var (value, next) = (Vector.Load(x + i), Vector.Load(x + i + Lanes));
+            a0 = Vector.FusedMultiplyAdd(value, Vector.Load(w + i), a0);
+            a1 = Vector.FusedMultiplyAdd(next, Vector.Load(w + i + Lanes), a1);
+            b0 = Vector.FusedMultiplyAdd(value, Vector.Load(w + inner + i), b0);
+            b1 = Vector.FusedMultiplyAdd(next, Vector.Load(w + inner + i + Lanes), b1);
+        }
+
+        Write(call->Result + (row * outer) + column, call->Sizes->Scalar, a0 + a1, b0 + b1, x, w, inner, i);
+    }
+
+    /// <summary>Adds what is left behind the last whole vector, and stores two neighbours.</summary>
+    private static void Write(
+        float* result, float scalar, Vector<float> first, Vector<float> second, float* x, float* w, long inner, long from)
+    {
+        var (a, b) = (Vector.Sum(first), Vector.Sum(second));
+        for (var i = from; i < inner; i++)
+        {
+            a += x[i] * w[i];
+            b += x[i] * w[inner + i];
+        }
+
+        result[0] = scalar * a;
+        result[1] = scalar * b;
+    }
+}
