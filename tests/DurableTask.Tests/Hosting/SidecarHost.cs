@@ -38,6 +38,9 @@ public sealed class SidecarHost : IAsyncDisposable
 
     public string Folder { get; }
 
+    /// <summary>The way to the engine without a network.</summary>
+    public InProcessTaskHub InProcess => _app.Services.GetRequiredService<InProcessTaskHub>();
+
     public static async Task<SidecarHost> StartAsync(
         string? folder = null, int port = 0, Action<TaskHubSidecarOptions>? configure = null)
     {
