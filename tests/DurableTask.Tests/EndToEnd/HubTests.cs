@@ -13,9 +13,11 @@ public sealed class HubTests : HandWorkerTest
         using AsyncServerStreamingCall<WorkItem> worker = Connect();
         await StartAsync("runs");
         WorkItem item = await NextAsync(worker);
-        await Engine.StartInstanceAsync(new() { InstanceId = "spared", Name = "test" }, other, cancellationToken: Soon);
+        await Engine.StartInstanceAsync(
+            new() { InstanceId = "spared", Name = "test" }, other, cancellationToken: Soon);
         await Engine.SignalEntityAsync(
-            new() { InstanceId = "@counter@a", Name = "add", RequestId = $"{Guid.NewGuid()}" }, cancellationToken: Soon);
+            new() { InstanceId = "@counter@a", Name = "add", RequestId = $"{Guid.NewGuid()}" },
+            cancellationToken: Soon);
         AsyncUnaryCall<GetInstanceResponse> waiting = Engine.WaitForInstanceCompletionAsync(
             new() { InstanceId = "runs" }, cancellationToken: Soon);
 

@@ -14,7 +14,8 @@ public sealed class TransportTests : HandWorkerTest
     [Fact]
     public async Task InProcess_WorkerAndClient_RunAnOrchestrationWithoutANetwork()
     {
-        await Sidecar.AddWorkerAsync(AddTasks, worker => worker.UseGrpc(options => options.CallInvoker = Sidecar.InProcess));
+        await Sidecar.AddWorkerAsync(
+            AddTasks, worker => worker.UseGrpc(options => options.CallInvoker = Sidecar.InProcess));
         await using var client = new GrpcDurableTaskClient(
             "inside", new GrpcDurableTaskClientOptions { CallInvoker = Sidecar.InProcess });
 

@@ -58,5 +58,8 @@ internal sealed class EngineHarness : IAsyncDisposable
     }
 
     private TaskHubEngine Open() => new(
-        TaskHubStore.Open(Path.Combine(_folder, "taskhub.db"), NullLogger.Instance), _options, Time, NullLogger.Instance);
+        TaskHubStore.Open(Path.Combine(_folder, "taskhub.db"), NullLogger.Instance),
+        _options,
+        Time,
+        NullLogger.Instance);
 }

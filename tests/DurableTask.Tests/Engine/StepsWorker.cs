@@ -5,8 +5,8 @@ namespace Workflows.DurableTask.Tests.Engine;
 
 /// <summary>
 /// An orchestrator as simple as one can be, decided from the history alone: its input is a list of steps, one letter
-/// each (a: activity, t: timer of a second, c: child, e: event, n: go on as new), and its result is what its activities,
-/// children and events gave, in order.
+/// each (a: activity, t: timer of a second, c: child, e: event, n: go on as new), and its result is what its
+/// activities, children and events gave, in order.
 /// </summary>
 internal static class StepsWorker
 {

@@ -175,7 +175,8 @@ internal sealed partial class TaskHubStore : IDisposable
         long tables = Scalar(connection, "SELECT count(*) FROM sqlite_master");
         if (tables > 0 && application != ApplicationId)
         {
-            throw new TaskHubStoreException(TaskHubStoreError.Corrupt, path, "it is a database of another program. Use another folder.");
+            throw new TaskHubStoreException(
+                TaskHubStoreError.Corrupt, path, "it is a database of another program. Use another folder.");
         }
 
         if (version > SchemaVersion)
