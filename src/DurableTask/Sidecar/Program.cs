@@ -17,7 +17,7 @@ catch (InvalidOperationException error)
 }
 
 IConfiguration endpoints = Endpoints(builder.Configuration);
-builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, string.Empty);
+builder.Configuration["urls"] = null;
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(endpoints));
 if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } point)
 {

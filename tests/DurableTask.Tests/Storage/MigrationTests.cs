@@ -3,6 +3,7 @@ using Grpc.Net.Client;
 using Microsoft.Data.Sqlite;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
+using Microsoft.DurableTask.Worker;
 using Workflows.DurableTask.Protocol;
 using Workflows.DurableTask.Tests.Hosting;
 
@@ -79,12 +80,15 @@ public sealed class MigrationTests : IDisposable
             var engine = new TaskHubSidecarService.TaskHubSidecarServiceClient(channel);
             await RecordEntityAsync(engine, soon);
             await engine.StartInstanceAsync(new() { InstanceId = "parked", Name = "poison" }, cancellationToken: soon);
-            using (AsyncServerStreamingCall<WorkItem> lost = engine.GetWorkItems(new(), cancellationToken: soon))
+            var poisoned = new WorkItemFilters { Orchestrations = { new OrchestrationFilter { Name = "poison" } } };
+            using (AsyncServerStreamingCall<WorkItem> lost = engine.GetWorkItems(
+                new() { WorkItemFilters = poisoned }, cancellationToken: soon))
             {
                 await lost.ResponseStream.MoveNext(soon);
             }
 
-            DurableTaskClient client = await sidecar.WithWorkerAsync(AddTasks);
+            await sidecar.AddWorkerAsync(AddTasks, worker => worker.UseWorkItemFilters());
+            DurableTaskClient client = sidecar.CreateClient();
             await client.ScheduleNewOrchestrationInstanceAsync(
                 "later", 41, new StartOrchestrationOptions("ended"), soon);
             await client.ScheduleNewOrchestrationInstanceAsync(
