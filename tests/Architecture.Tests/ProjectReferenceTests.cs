@@ -11,6 +11,14 @@ public sealed class ProjectReferenceTests
         ["Workflows.DurableTask.Abstractions"] = [],
         ["Workflows.DurableTask.Client"] = ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Protocol"],
         ["Workflows.DurableTask.Worker"] = ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Protocol"],
+        ["Workflows.DurableTask.AzureManaged"] =
+            ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Client", "Workflows.DurableTask.Worker"],
+        ["Workflows.DurableTask.Generators"] = [],
+        ["Workflows.DurableTask.InProcessTestHost"] =
+        [
+            "Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Client", "Workflows.DurableTask.Sidecar",
+            "Workflows.DurableTask.Worker",
+        ],
         ["Workflows.DurableTask.Sidecar"] = ["Workflows.DurableTask.Protocol"],
         ["Workflows.GoogleCloud.Tpu.V2"] = [],
         ["Workflows.GoogleCloud.PubSub.V1"] = [],
@@ -32,6 +40,7 @@ public sealed class ProjectReferenceTests
         ["Workflows.Service"] =
         [
             "Workflows.DurableTask.Client", "Workflows.DurableTask.Worker", "Workflows.DurableTask.Sidecar",
+            "Workflows.DurableTask.AzureManaged",
             "Workflows.Activities", "Workflows.Orchestrations", "Workflows.GoogleCloud.PubSub.V1",
             "Workflows.GoogleCloud.TpuEmulator", "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Protocol",
         ],

@@ -9,24 +9,29 @@ using Workflows.Translation.Corpora;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Reads the corpus, cleans it, splits it, and takes out of the training part what is in the test part; what was left
-/// out and why is counted.
+/// Reads the corpus, cleans it, splits it, takes out of training what is in the test or validation part, and checks
+/// that model and corpus fit each other; what was left out and why is counted.
 /// </summary>
 public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec, PreparedData>
 {
-    private const int LeastTrain = 10, LeastTest = 5;
+    private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
+
+    /// <summary>Another split than the test's, so that the two do not depend on each other.</summary>
+    private const int ValidationSeed = 1;
+
+    private const double ValidationFraction = 0.1;
 
     /// <inheritdoc />
     public override async Task<PreparedData> RunAsync(TaskActivityContext context, RunSpec input)
     {
-        var dropped = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var account = new DropAccount();
         try
         {
-            var train = Read(input.Data.Train, "train", dropped);
+            var train = CorpusPart.Read(input.Data.Train, "train", account);
             IReadOnlyList<SentencePair> test;
             if (input.Data.Test is { } testFile)
             {
-                test = Choose(Read(testFile, "test", dropped), input.Data.MaxTestPairs);
+                test = Choose(CorpusPart.Read(testFile, "test", account), input.Data.MaxTestPairs);
             }
             else
             {
@@ -34,20 +39,35 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
                 (train, test) = (split.Train, split.Test);
             }
 
-            var clean = LeakageFilter.Remove(train, [.. test]);
-            foreach (var (reason, count) in clean.Removed)
-            {
-                dropped[$"in the test set ({Words(reason.ToString())})"] = (int)count;
-            }
+            var overlap = train.Count;
+            train = WithoutLeaks(train, test, "test", account);
+            overlap -= train.Count;
+            (train, var validation) = HoldOut(input, train, test, account);
 
-            Require(clean.Train.Count >= LeastTrain, "data.train", clean.Train.Count, LeastTrain, dropped);
-            Require(test.Count >= LeastTest, "data.test", test.Count, LeastTest, dropped);
+            Require(train.Count >= LeastTrain, "data.train", train.Count, LeastTrain, account);
+            Require(test.Count >= LeastTest, "data.test", test.Count, LeastTest, account);
+            Require(
+                validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
+                LeastValidation, account);
 
             var directory = ledger.DirectoryOf(input.RunId);
             var data = new PreparedData(
-                await WriteAsync(Path.Combine(directory, "train.jsonl"), clean.Train),
+                await WriteAsync(Path.Combine(directory, "train.jsonl"), train),
                 await WriteAsync(Path.Combine(directory, "test.jsonl"), test),
-                clean.Train.Count, test.Count, dropped);
+                train.Count, test.Count, account.Counts)
+            {
+                ValidationUri = validation is null
+                    ? null
+                    : await WriteAsync(Path.Combine(directory, "validation.jsonl"), validation),
+                ValidationPairs = validation?.Count ?? 0,
+                Samples = account.Samples,
+                Gates =
+                [
+                    new GateResult(
+                        "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
+                    .. ModelGates.Check(input, train),
+                ],
+            };
             ledger.Append(input.RunId, LedgerKinds.Data, "data", data);
             return data;
         }
@@ -55,7 +75,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
         {
             throw new RunFaultException(
                 exception.ErrorCode, exception.Message,
-                "Correct the file, or name another one in data.train or data.test.");
+                "Correct the file, or name another one in data.train, data.test or data.validation.");
         }
     }
 
@@ -64,24 +84,45 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
     /// <returns>The pairs in order.</returns>
     internal static IReadOnlyList<SentencePair> ReadBack(string path) => CorpusReader.ReadJsonLines(path).Pairs;
 
-    private static IReadOnlyList<SentencePair> Read(string files, string part, SortedDictionary<string, int> dropped)
+    /// <summary>
+    /// The validation pairs, of a file or held out of the training pairs, and the training pairs without them.
+    /// </summary>
+    private static (IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair>? Validation) HoldOut(
+        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test, DropAccount account)
     {
-        var paths = files.Split(',');
-        var read = paths.Length == 2 ? CorpusReader.ReadAligned(paths[0], paths[1]) : CorpusReader.Read(paths[0]);
-        var cleaned = CorpusCleaner.Clean(read.Pairs);
-        foreach (var (reason, count) in read.BadRows)
+        if (spec.Training.Validation is not { } validation)
         {
-            Add($"{part}: {Words(reason.ToString())}", count);
+            return (train, null);
         }
 
-        foreach (var (reason, count) in cleaned.Removed)
+        if (spec.Data.Validation is { } file)
         {
-            Add($"{part}: {Words(reason.ToString())}", count);
+            var given = Choose(CorpusPart.Read(file, "validation", account), validation.MaxPairs);
+
+            // Stopping at the step that is best on test sentences would be training on them.
+            given = WithoutLeaks(given, test, "test", account);
+            return (WithoutLeaks(train, given, "validation", account), given);
         }
 
-        return cleaned.Pairs;
+        if (train.Count < 2)
+        {
+            return (train, []);
+        }
 
-        void Add(string reason, long count) => dropped[reason] = dropped.GetValueOrDefault(reason) + (int)count;
+        var split = CorpusSplitter.Split(train, ValidationFraction, validation.MaxPairs, ValidationSeed);
+        return (WithoutLeaks(split.Train, split.Test, "validation", account), split.Test);
+    }
+
+    private static IReadOnlyList<SentencePair> WithoutLeaks(
+        IReadOnlyList<SentencePair> pairs, IReadOnlyList<SentencePair> heldOut, string part, DropAccount account)
+    {
+        var clean = LeakageFilter.Remove(pairs, [.. heldOut]);
+        foreach (var (reason, count) in clean.Removed)
+        {
+            account.Add($"in the {part} set ({DropAccount.Words(reason)})", count);
+        }
+
+        return clean.Train;
     }
 
     /// <summary>The same choice each time, spread over the file.</summary>
@@ -90,14 +131,15 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
             ? pairs
             : [.. Enumerable.Range(0, most).Select(index => pairs[(int)((long)index * pairs.Count / most)])];
 
-    private static void Require(
-        bool isEnough, string field, int count, int least, SortedDictionary<string, int> dropped)
+    private static void Require(bool isEnough, string field, int count, int least, DropAccount account)
     {
         if (!isEnough)
         {
-            var why = string.Join(", ", dropped.Select(each => $"{each.Value} {each.Key}"));
+            var why = string.Join(", ", account.Counts.Select(each => $"{each.Value} {each.Key}"));
             throw new RunFaultException(
-                "CORPUS_TOO_SMALL", $"{field} has {count} usable pairs, expected at least {least}. Left out: {why}.",
+                "CORPUS_TOO_SMALL",
+                $"{field} has {count} usable pairs, expected at least {least}. "
+                + $"Left out: {(why.Length == 0 ? "none" : why)}.",
                 "Check the columns and the scripts: Korean in 'ko', English in 'en'; or give more pairs.");
         }
     }
@@ -112,10 +154,4 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
         File.Move(aside, path, overwrite: true);
         return path;
     }
-
-    /// <summary>LengthRatio becomes "length ratio".</summary>
-    private static string Words(string name) =>
-        string.Concat(name.Select((letter, index) => char.IsUpper(letter) && index > 0
-            ? $" {char.ToLowerInvariant(letter)}"
-            : $"{char.ToLowerInvariant(letter)}"));
 }

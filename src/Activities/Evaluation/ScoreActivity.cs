@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.DurableTask;
 using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
@@ -8,8 +9,8 @@ using Workflows.Translation.Metrics;
 namespace Workflows.Activities.Evaluation;
 
 /// <summary>
-/// Answers the question: is the tuned translation finer? BLEU and chrF++ as sacreBLEU computes them, the difference
-/// tested by paired bootstrap.
+/// Answers the question, for each direction: is the tuned translation finer? BLEU and chrF++ as sacreBLEU computes
+/// them, the difference tested by paired bootstrap, degenerate outputs counted.
 /// </summary>
 public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, bool>
 {
@@ -19,27 +20,28 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
     /// <inheritdoc />
     public override Task<bool> RunAsync(TaskActivityContext context, ScoreInput input)
     {
-        var (spec, id) = (input.Spec, input.Spec.RunId);
-        var direction = spec.Direction == "ko-en" ? TranslationDirection.KoToEn : TranslationDirection.EnToKo;
         var pairs = PrepareDataActivity.ReadBack(input.Data.TestUri);
-        var directory = ledger.DirectoryOf(id);
-        var (basePath, tunedPath) =
-            (Path.Combine(directory, "hypotheses.base.txt"), Path.Combine(directory, "hypotheses.tuned.txt"));
-        var (baseline, tuned) = (Lines(basePath, pairs.Count), Lines(tunedPath, pairs.Count));
+        foreach (var direction in input.Spec.Directions())
+        {
+            ledger.Append(input.Spec.RunId, LedgerKinds.Scores, direction, Judge(input.Spec, direction, pairs));
+        }
+
+        return Task.FromResult(true);
+    }
+
+    private VerdictSection Judge(RunSpec spec, string name, IReadOnlyList<SentencePair> pairs)
+    {
+        var direction = name == "ko-en" ? TranslationDirection.KoToEn : TranslationDirection.EnToKo;
         string[] sources = [.. pairs.Select(pair => pair.Source(direction))];
         string[] references = [.. pairs.Select(pair => pair.Target(direction))];
-
-        // Korean has no spaces where 13a expects them, so its BLEU is of characters unless a dictionary is at hand.
-        var bleu = new Bleu(new BleuOptions
-        {
-            Tokenizer = direction == TranslationDirection.KoToEn ? BleuTokenizer.Mteval13a : BleuTokenizer.Character,
-        });
+        var (baseline, tuned) = (Read(spec, "base", name, pairs.Count), Read(spec, "tuned", name, pairs.Count));
+        var bleu = new Bleu(new BleuOptions { Tokenizer = TokenizerFor(spec.Evaluation.BleuTokenizer, direction) });
         var chrf = Chrf.PlusPlus();
         var comparison = Translation.Metrics.Significance.PairedBootstrap(
-            bleu, baseline, tuned, references, spec.Evaluation.BootstrapSamples, spec.Evaluation.Seed);
-        var (before, after) = (Score(baseline, basePath), Score(tuned, tunedPath));
-        var verdict = new VerdictSection(
-            spec.Direction,
+            bleu, baseline.Lines, tuned.Lines, references, spec.Evaluation.BootstrapSamples, spec.Evaluation.Seed);
+        var (before, after) = (Score(baseline), Score(tuned));
+        return new VerdictSection(
+            name,
             comparison.Verdict(Significance) == ComparisonVerdict.Better,
             after.Bleu - before.Bleu,
             comparison.PValue,
@@ -49,16 +51,55 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
             after,
             [.. Enumerable.Range(0, Math.Min(Examples, pairs.Count))
                 .Select(each => each * pairs.Count / Math.Min(Examples, pairs.Count))
-                .Select(at => new ExampleRow(sources[at], references[at], baseline[at], tuned[at]))]);
-        return Task.FromResult(ledger.Append(id, LedgerKinds.Scores, "scores", verdict));
-
-        SystemScore Score(string[] hypotheses, string path)
+                .Select(at => new ExampleRow(sources[at], references[at], baseline.Lines[at], tuned.Lines[at]))])
         {
-            var bleuScore = bleu.ScoreCorpus(hypotheses, references);
-            var chrfScore = chrf.ScoreCorpus(hypotheses, references);
+            Outcome = Outcome(comparison.Verdict(Significance)),
+            Notes = [.. Note("base", before, pairs.Count), .. Note("tuned", after, pairs.Count)],
+        };
+
+        SystemScore Score(Hypotheses hypotheses)
+        {
+            var bleuScore = bleu.ScoreCorpus(hypotheses.Lines, references);
+            var chrfScore = chrf.ScoreCorpus(hypotheses.Lines, references);
             return new SystemScore(
-                bleuScore.Score, bleuScore.Signature, chrfScore.Score, chrfScore.Signature, path,
-                Warnings(sources, hypotheses, direction));
+                bleuScore.Score, bleuScore.Signature, chrfScore.Score, chrfScore.Signature, hypotheses.Path,
+                Warnings(sources, hypotheses.Lines, direction));
+        }
+    }
+
+    /// <summary>
+    /// 13a expects spaces where Korean has none, so into Korean BLEU is of morphemes where their dictionary is at
+    /// hand, as it usually is there, and of characters otherwise.
+    /// </summary>
+    private static BleuTokenizer TokenizerFor(string? asked, TranslationDirection direction) => asked switch
+    {
+        "13a" => BleuTokenizer.Mteval13a,
+        "char" => BleuTokenizer.Character,
+        "intl" => BleuTokenizer.International,
+        "zh" => BleuTokenizer.Chinese,
+        "none" => BleuTokenizer.None,
+        "ko-mecab" => BleuTokenizer.KoreanMecab,
+        _ when direction == TranslationDirection.KoToEn => BleuTokenizer.Mteval13a,
+        _ when KoreanDictionary.IsAtHand => BleuTokenizer.KoreanMecab,
+        _ => BleuTokenizer.Character,
+    };
+
+    private static string Outcome(ComparisonVerdict verdict) => verdict switch
+    {
+        ComparisonVerdict.Better => "finer",
+        ComparisonVerdict.Worse => "worse",
+        ComparisonVerdict.Identical => "identical",
+        _ => "no significant difference",
+    };
+
+    /// <summary>What a score cannot say: outputs that are no translations.</summary>
+    private static IEnumerable<string> Note(string model, SystemScore score, int total)
+    {
+        var kinds = score.Warnings.Where(kind => kind.Value > 0)
+            .Select(kind => string.Create(CultureInfo.InvariantCulture, $"{kind.Value} {kind.Key}")).ToList();
+        if (kinds.Count > 0)
+        {
+            yield return $"{model}: of {total} outputs {string.Join(", ", kinds)}";
         }
     }
 
@@ -74,13 +115,16 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
             StringComparer.Ordinal);
     }
 
-    private static string[] Lines(string path, int expected)
+    private Hypotheses Read(RunSpec spec, string model, string direction, int expected)
     {
+        var path = HypothesisFiles.PathOf(ledger.DirectoryOf(spec.RunId), model, direction);
         var lines = File.ReadAllLines(path);
         return lines.Length == expected
-            ? lines
+            ? new Hypotheses(path, lines)
             : throw new RunFaultException(
                 "HYPOTHESES_INCOMPLETE", $"'{path}' has {lines.Length} lines, expected {expected}.",
                 "Start the run again; if it happens again, look at the worker's log.");
     }
+
+    private sealed record Hypotheses(string Path, string[] Lines);
 }

@@ -23,7 +23,10 @@ public static class ReportBuilder
         var (spec, id) = (input.Spec, input.Spec.RunId);
         var directory = ledger.DirectoryOf(id);
         var cost = RunCosts.Of(ledger, id, now);
-        var verdict = ledger.Read<VerdictSection>(id, LedgerKinds.Scores).Select(fact => fact.Data).FirstOrDefault();
+        var verdicts = ledger.Read<VerdictSection>(id, LedgerKinds.Scores).Select(fact => fact.Data with
+        {
+            UsdPerBleuPoint = fact.Data.BleuDelta > 0 ? cost.ActualUsd / fact.Data.BleuDelta : null,
+        }).ToList();
         var tuned = Path.Combine(directory, "tuned");
         return new RunReport
         {
@@ -32,10 +35,8 @@ public static class ReportBuilder
             Status = input.Status,
             IsRehearsal = spec.IsRehearsal,
             Failure = input.Failure,
-            Verdict = verdict is null ? null : verdict with
-            {
-                UsdPerBleuPoint = verdict.BleuDelta > 0 ? cost.ActualUsd / verdict.BleuDelta : null,
-            },
+            Verdict = verdicts.FirstOrDefault(),
+            Verdicts = verdicts,
             Attempts = Attempts(ledger, id),
             Recoveries = Recoveries(ledger, id),
             Data = input.Data,
@@ -86,6 +87,16 @@ public static class ReportBuilder
             ? new TrainingSection(
                 end.Steps, end.Tokens, end.TokensPerSecond,
                 curve.Count > 0 && curve[0].Step == 1 ? curve[0].Loss : end.FirstLoss, end.FinalLoss, seconds)
+            {
+                Method = end.Method,
+                TrainedParameters = end.TrainedParameters > 0 ? end.TrainedParameters : null,
+                MicroBatchSize = end.MicroBatchSize > 0 ? end.MicroBatchSize : null,
+                TooLong = end.TooLong,
+                OutputStep = end.OutputStep > 0 ? end.OutputStep : null,
+                StoppedEarly = end.StoppedEarly,
+                ValidationMetric = end.Metric.Length > 0 ? end.Metric : null,
+                BestScore = end.BestScore,
+            }
             : new TrainingSection(
                 curve[^1].Step, curve[^1].Tokens, curve[^1].TokensPerSecond, curve[0].Loss, curve[^1].Loss, seconds);
     }

@@ -25,13 +25,13 @@ internal static class ReportPage
             """);
         Failure(page, report);
         Numbers(page, report);
-        Scores(page, report);
+        ReportPageScores.Render(page, report);
         Curve(page, curve, report);
         Timeline(page, report);
         Attempts(page, report);
         Money(page, report);
-        Corpus(page, report);
-        Examples(page, report);
+        ReportPageCorpus.Render(page, report);
+        ReportPageScores.RenderExamples(page, report);
         page.Append("</main></body></html>\n");
         return page.ToString();
     }
@@ -40,12 +40,23 @@ internal static class ReportPage
     {
         { Status: "cancelled" } => "Cancelled; everything was given back.",
         { Status: "failed" } => "Failed; everything was given back.",
-        { Verdict: { Finer: true } verdict } =>
-            $"The tuned translation is finer: {Signed(verdict.BleuDelta)} BLEU, p = {verdict.PValue:0.0000}.",
-        { Verdict: { } verdict } =>
-            $"No significant gain: {Signed(verdict.BleuDelta)} BLEU, p = {verdict.PValue:0.0000}.",
+        { Verdicts.Count: > 1 } => string.Join("<br>", report.Verdicts.Select(verdict =>
+            $"{Text(verdict.Direction)}: {Answer(verdict)}")),
+        { Verdict: { } verdict } => Answer(verdict),
         _ => Text(report.Status),
     };
+
+    private static string Answer(VerdictSection verdict)
+    {
+        var answer = verdict.Outcome switch
+        {
+            "finer" => "The tuned translation is finer",
+            "worse" => "The tuned translation is worse",
+            "identical" => "Both models translate the same",
+            _ => "No significant gain",
+        };
+        return $"{answer}: {Signed(verdict.BleuDelta)} BLEU, p = {verdict.PValue:0.0000}.";
+    }
 
     private static void Failure(StringBuilder page, RunReport report)
     {
@@ -67,7 +78,7 @@ internal static class ReportPage
         {
             Number(page, "trained", $"{training.Steps} steps",
                 $"{training.Tokens.ToString("N0", CultureInfo.InvariantCulture)} tokens at "
-                + $"{training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)}/s");
+                + $"{training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)}/s{Method(training)}");
         }
 
         Number(page, "attempts", $"{report.Attempts.Count}",
@@ -77,37 +88,15 @@ internal static class ReportPage
         page.Append("</section>");
     }
 
+    private static string Method(TrainingSection training) => training switch
+    {
+        { Method: "lora", TrainedParameters: { } trained } =>
+            $", an adapter of {trained.ToString("N0", CultureInfo.InvariantCulture)} weights",
+        _ => "",
+    } + (training is { StoppedEarly: true } ? $", stopped early; the model is of step {training.OutputStep}" : "");
+
     private static void Number(StringBuilder page, string label, string value, string detail) => page.Append(
         $"<div><span>{label}</span><strong>{value}</strong><small>{detail}</small></div>");
-
-    private static void Scores(StringBuilder page, RunReport report)
-    {
-        if (report.Verdict is not { } verdict)
-        {
-            return;
-        }
-
-        page.Append($"""
-            <section><h2>Scores</h2>
-            <p>{verdict.TestPairs} test sentences, {Text(verdict.Direction)}, the same for both models.</p>
-            <table><tr><th></th><th class="n">BLEU</th><th class="n">chrF++</th><th>degenerate outputs</th></tr>
-            """);
-        foreach (var (name, score) in new[] { ("base", verdict.Base), ("tuned", verdict.Tuned) })
-        {
-            var warnings = string.Join(", ", score.Warnings.Where(each => each.Value > 0)
-                .Select(each => $"{each.Value} {each.Key}"));
-            page.Append($"""
-                <tr><td>{name}</td><td class="n">{score.Bleu:0.00}</td><td class="n">{score.Chrf:0.00}</td>
-                <td>{(warnings.Length == 0 ? "none" : Text(warnings))}</td></tr>
-                """);
-        }
-
-        page.Append($"""
-            </table><p class="fine">{Text(verdict.Tuned.BleuSignature)}<br>{Text(verdict.Tuned.ChrfSignature)}<br>
-            Paired bootstrap, p = {verdict.PValue:0.0000}.{(verdict.UsdPerBleuPoint is { } usd
-                ? $" One BLEU point cost ${usd:0.0000}." : "")}</p></section>
-            """);
-    }
 
     private static void Curve(StringBuilder page, IReadOnlyList<MetricPoint> curve, RunReport report)
     {
@@ -227,39 +216,7 @@ internal static class ReportPage
         page.Append("</table></section>");
     }
 
-    private static void Corpus(StringBuilder page, RunReport report)
-    {
-        if (report.Data is not { } data)
-        {
-            return;
-        }
-
-        var dropped = string.Join(", ", data.Dropped.Where(each => each.Value > 0)
-            .Select(each => $"{each.Value} {each.Key}"));
-        page.Append($"<section><h2>Corpus</h2><p>{data.TrainPairs} pairs to train on, {data.TestPairs} to test. "
-            + $"Left out: {(dropped.Length == 0 ? "none" : Text(dropped))}.</p></section>");
-    }
-
-    private static void Examples(StringBuilder page, RunReport report)
-    {
-        if (report.Verdict is not { Examples.Count: > 0 } verdict)
-        {
-            return;
-        }
-
-        page.Append("<section><h2>Sentence by sentence</h2>");
-        foreach (var row in verdict.Examples)
-        {
-            page.Append($"""
-                <dl><dt>source</dt><dd>{Text(row.Source)}</dd><dt>reference</dt><dd>{Text(row.Reference)}</dd>
-                <dt>base</dt><dd>{Text(row.Base)}</dd><dt>tuned</dt><dd class="tuned">{Text(row.Tuned)}</dd></dl>
-                """);
-        }
-
-        page.Append("</section>");
-    }
-
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
+    internal static string Text(string text) => WebUtility.HtmlEncode(text);
 
     private static string Signed(double value) => value.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture);
 

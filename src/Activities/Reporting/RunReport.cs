@@ -22,8 +22,12 @@ public sealed record RunReport
     /// <summary>Gets why the run did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 
-    /// <summary>Gets whether the tuned model is finer; null when it was not evaluated.</summary>
+    /// <summary>Gets whether the tuned model is finer; null when it was not evaluated. Of two directions the first.
+    /// </summary>
     public VerdictSection? Verdict { get; init; }
+
+    /// <summary>Gets the verdict of each direction.</summary>
+    public IReadOnlyList<VerdictSection> Verdicts { get; init; } = [];
 
     /// <summary>Gets every attempt to get a TPU.</summary>
     public required IReadOnlyList<AttemptRow> Attempts { get; init; }
@@ -62,7 +66,18 @@ public sealed record RunReport
 /// <param name="Examples">Sentences side by side.</param>
 public sealed record VerdictSection(
     string Direction, bool Finer, double BleuDelta, double PValue, double? UsdPerBleuPoint, int TestPairs,
-    SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples);
+    SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples)
+{
+    /// <summary>finer, worse, identical, or no significant difference.</summary>
+    public string Outcome { get; init; } = "";
+
+    /// <summary>Outputs that are no translations, counted; they are no matter of taste, and a score can hide them.
+    /// </summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Tuned minus base, in points of chrF++.</summary>
+    public double ChrfDelta => Tuned.Chrf - Base.Chrf;
+}
 
 /// <summary>The scores of one model.</summary>
 /// <param name="Bleu">BLEU, 0 to 100.</param>
@@ -113,7 +128,32 @@ public sealed record RecoveryRow(string Zone, string Cause, int LostSteps, int F
 /// <param name="FinalLoss">Mean of the last steps.</param>
 /// <param name="Seconds">From the first step to the last, recoveries included.</param>
 public sealed record TrainingSection(
-    int Steps, long Tokens, double TokensPerSecond, double FirstLoss, double FinalLoss, double Seconds);
+    int Steps, long Tokens, double TokensPerSecond, double FirstLoss, double FinalLoss, double Seconds)
+{
+    /// <summary>full or lora; null while not known.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Weights that were trained.</summary>
+    public long? TrainedParameters { get; init; }
+
+    /// <summary>Pairs of one pass, fewer than asked for where memory ran out.</summary>
+    public int? MicroBatchSize { get; init; }
+
+    /// <summary>Examples left out for their length.</summary>
+    public int TooLong { get; init; }
+
+    /// <summary>The step whose weights are the tuned model.</summary>
+    public int? OutputStep { get; init; }
+
+    /// <summary>Whether the validation ended the training before its last step.</summary>
+    public bool StoppedEarly { get; init; }
+
+    /// <summary>What was validated: loss or chrf; null: nothing.</summary>
+    public string? ValidationMetric { get; init; }
+
+    /// <summary>The best validation.</summary>
+    public double? BestScore { get; init; }
+}
 
 /// <summary>The money.</summary>
 /// <param name="Currency">USD.</param>

@@ -18,4 +18,29 @@ public sealed record EndFact(JobEnd End, TrainFact? Train);
 /// <param name="TooLong">Examples left out for their length.</param>
 public sealed record TrainFact(
     int Steps, int ResumedFromStep, long Tokens, double TokensPerSecond, double FirstLoss, double FinalLoss,
-    double Seconds, int TooLong);
+    double Seconds, int TooLong)
+{
+    /// <summary>full or lora.</summary>
+    public string Method { get; init; } = "full";
+
+    /// <summary>Weights that were trained.</summary>
+    public long TrainedParameters { get; init; }
+
+    /// <summary>Pairs of one pass, fewer than asked for where memory ran out.</summary>
+    public int MicroBatchSize { get; init; }
+
+    /// <summary>The step whose weights are the tuned model.</summary>
+    public int OutputStep { get; init; }
+
+    /// <summary>Whether the validation ended the training before its last step.</summary>
+    public bool StoppedEarly { get; init; }
+
+    /// <summary>What was validated: loss or chrf; empty: nothing.</summary>
+    public string Metric { get; init; } = "";
+
+    /// <summary>The best validation; null without one.</summary>
+    public double? BestScore { get; init; }
+
+    /// <summary>Its step.</summary>
+    public int BestStep { get; init; }
+}

@@ -44,7 +44,8 @@ internal static class EventText
     private static string Data(PreparedData data)
     {
         var dropped = data.Dropped.Where(each => each.Value > 0).Select(each => $"{each.Value} {each.Key}").ToList();
-        return $"corpus      {data.TrainPairs} pairs to train, {data.TestPairs} to test"
+        var validation = data.ValidationPairs > 0 ? $", {data.ValidationPairs} to validate" : "";
+        return $"corpus      {data.TrainPairs} pairs to train{validation}, {data.TestPairs} to test"
             + (dropped.Count == 0 ? "" : $"; left out: {string.Join(", ", dropped)}");
     }
 

@@ -8,30 +8,16 @@ internal static class VerdictText
     public static void Write(RunReport report, TextWriter output)
     {
         output.WriteLine();
-        if (report.Verdict is { } verdict)
+        foreach (var verdict in report.Verdicts)
         {
-            output.WriteLine(
-                $"             BLEU    chrF++   ({verdict.Direction}, {verdict.TestPairs} test sentences)");
-            output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
-            output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
-            output.WriteLine($"  {verdict.Tuned.BleuSignature}");
-            foreach (var example in verdict.Examples.Take(3))
-            {
-                output.WriteLine();
-                output.WriteLine($"  source     {example.Source}");
-                output.WriteLine($"  reference  {example.Reference}");
-                output.WriteLine($"  base       {example.Base}");
-                output.WriteLine($"  tuned      {example.Tuned}");
-            }
-
-            output.WriteLine();
+            Scores(verdict, output);
         }
 
         if (report.Training is { } training)
         {
             output.WriteLine(
                 $"  trained    {training.Steps} steps, {training.Tokens} tokens at {training.TokensPerSecond:0}/s, "
-                + $"loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}");
+                + $"loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}{Method(training)}");
         }
 
         var refused = report.Attempts.Count(row => row.Outcome == "refused");
@@ -55,14 +41,54 @@ internal static class VerdictText
         output.Flush();
     }
 
+    private static void Scores(VerdictSection verdict, TextWriter output)
+    {
+        output.WriteLine($"             BLEU    chrF++   ({verdict.Direction}, {verdict.TestPairs} test sentences)");
+        output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
+        output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
+        output.WriteLine($"  {verdict.Tuned.BleuSignature}");
+        foreach (var note in verdict.Notes)
+        {
+            output.WriteLine($"  note       {note}");
+        }
+
+        foreach (var example in verdict.Examples.Take(3))
+        {
+            output.WriteLine();
+            output.WriteLine($"  source     {example.Source}");
+            output.WriteLine($"  reference  {example.Reference}");
+            output.WriteLine($"  base       {example.Base}");
+            output.WriteLine($"  tuned      {example.Tuned}");
+        }
+
+        output.WriteLine();
+    }
+
+    private static string Method(TrainingSection training) => training switch
+    {
+        { Method: "lora", TrainedParameters: { } trained } => $", an adapter of {trained} weights",
+        _ => "",
+    } + (training.StoppedEarly ? $", stopped early; the model is of step {training.OutputStep}" : "");
+
     private static string LastLine(RunReport report) => report switch
     {
-        { Status: "succeeded", Verdict: { Finer: true } verdict } =>
-            $"Finer: {verdict.BleuDelta:+0.00} BLEU, p = {verdict.PValue:0.0000}, for {report.Cost.Actual:0.00} USD.",
-        { Status: "succeeded", Verdict: { } verdict } =>
-            $"Not significantly finer: {verdict.BleuDelta:+0.00;-0.00;0.00} BLEU, p = {verdict.PValue:0.0000}, "
-            + $"for {report.Cost.Actual:0.00} USD.",
+        { Status: "succeeded", Verdicts.Count: > 1 } =>
+            string.Join(" ", report.Verdicts.Select(verdict => $"{verdict.Direction}: {Answer(verdict)}."))
+            + $" For {report.Cost.Actual:0.00} USD.",
+        { Status: "succeeded", Verdict: { } verdict } => $"{Answer(verdict)}, for {report.Cost.Actual:0.00} USD.",
         { Failure: { } failure } => $"Failed: {failure.Code}: {failure.Message}\n{failure.Fix}",
         _ => $"Run {report.RunId} is {report.Status}; everything was given back.",
     };
+
+    private static string Answer(VerdictSection verdict)
+    {
+        var answer = verdict.Outcome switch
+        {
+            "finer" => "Finer",
+            "worse" => "Worse",
+            "identical" => "Identical translations",
+            _ => "Not significantly finer",
+        };
+        return $"{answer}: {verdict.BleuDelta:+0.00;-0.00;0.00} BLEU, p = {verdict.PValue:0.0000}";
+    }
 }

@@ -1,3 +1,5 @@
+using global::DurableTask.Core.History;
+
 namespace Microsoft.DurableTask.Client;
 
 public abstract partial class DurableTaskClient
@@ -111,6 +113,15 @@ public abstract partial class DurableTaskClient
     public virtual Task RewindInstanceAsync(
         string instanceId, string reason, CancellationToken cancellation = default) =>
         throw Unsupported("rewinding orchestrations");
+
+    /// <summary>Reads what happened to an orchestration, from its start.</summary>
+    /// <param name="instanceId">The orchestration.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The events of its present or last execution.</returns>
+    /// <exception cref="ArgumentException">The orchestration is unknown.</exception>
+    public virtual Task<IList<HistoryEvent>> GetOrchestrationHistoryAsync(
+        string instanceId, CancellationToken cancellation = default) =>
+        throw Unsupported("reading histories");
 
     /// <summary>Lists ids of ended orchestrations.</summary>
     /// <param name="runtimeStatus">In one of these statuses; null for any.</param>

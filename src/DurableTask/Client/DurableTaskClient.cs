@@ -1,3 +1,4 @@
+using Microsoft.DurableTask.Client.Entities;
 using System.ComponentModel;
 using Microsoft.DurableTask.Internal;
 
@@ -12,6 +13,10 @@ public abstract partial class DurableTaskClient : IOrchestrationSubmitter, IAsyn
 
     /// <summary>The client's name.</summary>
     public string Name { get; }
+
+    /// <summary>Access to durable entities.</summary>
+    /// <exception cref="NotSupportedException">The client has none, or its options disable them.</exception>
+    public virtual DurableEntityClient Entities => throw Unsupported("durable entities");
 
     /// <summary>Starts an orchestration.</summary>
     /// <param name="orchestratorName">The orchestrator.</param>

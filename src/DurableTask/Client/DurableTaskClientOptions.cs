@@ -24,8 +24,8 @@ public class DurableTaskClientOptions
         }
     }
 
-    /// <summary>Whether durable entities may be used; they are not supported by this client.</summary>
-    /// <value>Default: false.</value>
+    /// <summary>Whether <see cref="DurableTaskClient.Entities"/> may be used.</summary>
+    /// <value>Default: false; true with the Durable Task Scheduler.</value>
     public bool EnableEntitySupport { get; set; }
 
     internal bool DataConverterExplicitlySet { get; private set; }

@@ -43,8 +43,8 @@ public class DurableTaskWorkerOptions
         }
     }
 
-    /// <summary>Whether durable entities may be used; they are not supported by this worker.</summary>
-    /// <value>Default: false.</value>
+    /// <summary>Whether orchestrators may use durable entities. Entities themselves run either way.</summary>
+    /// <value>Default: false; true with the Durable Task Scheduler.</value>
     public bool EnableEntitySupport { get; set; }
 
     /// <summary>The longest single timer; a longer one becomes several.</summary>
@@ -58,6 +58,16 @@ public class DurableTaskWorkerOptions
     /// <value>Null: every version.</value>
     public VersioningOptions? Versioning { get; set; }
 
+    /// <summary>Whether <c>UseVersioning</c> was called.</summary>
+    public bool IsVersioningSet { get; internal set; }
+
+    /// <summary>Decides which orchestrations this worker runs.</summary>
+    /// <value>Null: the filter among the services, or all.</value>
+    public IOrchestrationFilter? OrchestrationFilter { get; set; }
+
+    /// <summary>How the worker logs.</summary>
+    public LoggingOptions Logging { get; } = new();
+
     internal bool DataConverterExplicitlySet { get; private set; }
 
     internal void ApplyTo(DurableTaskWorkerOptions other)
@@ -70,6 +80,9 @@ public class DurableTaskWorkerOptions
         other.EnableEntitySupport |= EnableEntitySupport;
         other.MaximumTimerInterval = MaximumTimerInterval;
         other.Versioning ??= Versioning;
+        other.IsVersioningSet |= IsVersioningSet;
+        other.OrchestrationFilter ??= OrchestrationFilter;
+        other.Logging.UseLegacyCategories = Logging.UseLegacyCategories;
         other.Concurrency.MaximumConcurrentActivityWorkItems = Concurrency.MaximumConcurrentActivityWorkItems;
         other.Concurrency.MaximumConcurrentOrchestrationWorkItems = Concurrency.MaximumConcurrentOrchestrationWorkItems;
         other.Concurrency.MaximumConcurrentEntityWorkItems = Concurrency.MaximumConcurrentEntityWorkItems;
@@ -107,5 +120,13 @@ public class DurableTaskWorkerOptions
         /// <summary>What happens when they do not match.</summary>
         /// <value>Default: handed back.</value>
         public VersionFailureStrategy FailureStrategy { get; set; } = VersionFailureStrategy.Reject;
+    }
+
+    /// <summary>How a worker logs.</summary>
+    public class LoggingOptions
+    {
+        /// <summary>Whether the older log categories are used besides the present ones; there are none here.</summary>
+        /// <value>Default: true, of no effect.</value>
+        public bool UseLegacyCategories { get; set; } = true;
     }
 }

@@ -30,6 +30,7 @@ public class DurableTaskWorkerWorkItemFilters
                 Versions = VersionsOf(group),
             }),
         ],
+        Entities = [.. registry.GetEntities().Select(entity => new EntityFilter { Name = entity.Key.Name })],
     };
 
     // A registration without a version serves every version, so the filter must not name any.

@@ -12,7 +12,7 @@ public sealed record RunSpec
     /// <summary>The Google Cloud project that pays; in rehearsal a made-up one of this run alone.</summary>
     public required string Project { get; init; }
 
-    /// <summary><c>ko-en</c> or <c>en-ko</c>.</summary>
+    /// <summary><c>ko-en</c>, <c>en-ko</c>, or <c>both</c>: one model learns both and is judged in each.</summary>
     public required string Direction { get; init; }
 
     /// <summary>The checkpoint to start from: a Hugging Face folder, as a path or a file:// URI.</summary>
@@ -21,6 +21,10 @@ public sealed record RunSpec
     /// <summary>How a translation is asked for: <c>translategemma</c>, the wording of that model's card, or
     /// <c>brief</c>, one short line for small models.</summary>
     public string Prompt { get; init; } = "translategemma";
+
+    /// <summary>The turns around it: <c>chat</c> for instruction-tuned checkpoints, <c>plain</c> for pre-trained ones,
+    /// <c>auto</c> by the checkpoint's files.</summary>
+    public string PromptTemplate { get; init; } = "auto";
 
     /// <summary>The corpus.</summary>
     public required DataSpec Data { get; init; }
@@ -42,6 +46,10 @@ public sealed record RunSpec
 
     /// <summary>How often to look and how long to wait.</summary>
     public PaceSpec Pace { get; init; } = new();
+
+    /// <summary>The directions that are judged, one or two.</summary>
+    /// <returns>ko-en, en-ko.</returns>
+    public IReadOnlyList<string> Directions() => Direction == "both" ? ["ko-en", "en-ko"] : [Direction];
 }
 
 /// <summary>Where the sentence pairs come from.</summary>
@@ -60,6 +68,11 @@ public sealed record DataSpec
 
     /// <summary>At most so many test pairs are translated, a fixed choice of them.</summary>
     public int MaxTestPairs { get; init; } = 500;
+
+    /// <summary>
+    /// Validation pairs in the same forms; null: some training pairs are held out when the training validates.
+    /// </summary>
+    public string? Validation { get; init; }
 }
 
 /// <summary>What to rent and where.</summary>
@@ -95,13 +108,40 @@ public sealed record TrainingSpec
     /// <summary>Optimizer steps.</summary>
     public int Steps { get; init; } = 400;
 
-    /// <summary>Pairs in a step.</summary>
+    /// <summary>Pairs computed at once.</summary>
     public int BatchSize { get; init; } = 16;
+
+    /// <summary>Batches whose gradients make up one step.</summary>
+    public int AccumulationSteps { get; init; } = 1;
+
+    /// <summary><c>full</c>: every weight; <c>lora</c>: a low-rank adapter, merged in the end.</summary>
+    public string Method { get; init; } = "full";
+
+    /// <summary>The adapter's shape; used with <c>lora</c>.</summary>
+    public LoraSpec Lora { get; init; } = new();
+
+    /// <summary><c>cosine</c>, <c>linear</c>, <c>constant</c> or <c>inverse-sqrt</c>, after the warm-up.</summary>
+    public string Schedule { get; init; } = "cosine";
+
+    /// <summary>Whether several short pairs share a row, each seeing only itself.</summary>
+    public bool Pack { get; init; }
+
+    /// <summary>Gradients longer than this global norm are scaled down to it.</summary>
+    public double MaxGradientNorm { get; init; } = 1;
+
+    /// <summary>Measuring while training; null: none.</summary>
+    public ValidationSpec? Validation { get; init; }
+
+    /// <summary><c>last</c>, or <c>best</c> by the validation: which weights are the tuned model.</summary>
+    public string Keep { get; init; } = "last";
+
+    /// <summary>The newest training checkpoints that are kept.</summary>
+    public int KeepCheckpoints { get; init; } = 2;
 
     /// <summary>The highest learning rate, after warm-up.</summary>
     public double LearningRate { get; init; } = 1e-3;
 
-    /// <summary>Steps of linear warm-up; cosine decay follows.</summary>
+    /// <summary>Steps of linear warm-up; the schedule follows.</summary>
     public int WarmupSteps { get; init; } = 20;
 
     /// <summary>Decoupled weight decay of AdamW, on matrices.</summary>
@@ -117,6 +157,41 @@ public sealed record TrainingSpec
     public int Seed { get; init; } = 42;
 }
 
+/// <summary>The shape of a low-rank adapter (Hu et al. 2021).</summary>
+public sealed record LoraSpec
+{
+    /// <summary>Rank of the update.</summary>
+    public int Rank { get; init; } = 16;
+
+    /// <summary>Its scale is alpha over rank; null: twice the rank.</summary>
+    public double? Alpha { get; init; }
+
+    /// <summary>Share of the adapter's inputs that a step leaves out.</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>Linear layers that get one, by the checkpoint's names; none: all seven.</summary>
+    public IReadOnlyList<string> Targets { get; init; } = [];
+
+    /// <summary>Whether the scale is alpha over the root of the rank (Kalajdzievski 2023).</summary>
+    public bool RankStabilized { get; init; }
+}
+
+/// <summary>Measuring on pairs held out while training, and stopping when it does not get better.</summary>
+public sealed record ValidationSpec
+{
+    /// <summary><c>loss</c>, or <c>chrf</c>, which translates the validation pairs.</summary>
+    public string Metric { get; init; } = "loss";
+
+    /// <summary>Steps between two measurements.</summary>
+    public int EverySteps { get; init; } = 50;
+
+    /// <summary>Measurements in a row without a better one after which the training stops; 0: never.</summary>
+    public int Patience { get; init; } = 3;
+
+    /// <summary>The most pairs to measure on.</summary>
+    public int MaxPairs { get; init; } = 200;
+}
+
 /// <summary>How to evaluate.</summary>
 public sealed record EvaluationSpec
 {
@@ -125,6 +200,20 @@ public sealed record EvaluationSpec
 
     /// <summary>Sentences decoded at once.</summary>
     public int BatchSize { get; init; } = 16;
+
+    /// <summary>1: greedy; more: beam search of so many beams.</summary>
+    public int BeamSize { get; init; } = 1;
+
+    /// <summary>A beam's score is its log-probability over its length to the power of this.</summary>
+    public double LengthPenalty { get; init; } = 1;
+
+    /// <summary><c>refuse</c> or <c>truncate</c>: what happens to a source that is too long for the model.</summary>
+    public string LongInput { get; init; } = "refuse";
+
+    /// <summary>
+    /// BLEU's tokenizer: null: 13a into English; into Korean ko-mecab where its dictionary is at hand, else char.
+    /// </summary>
+    public string? BleuTokenizer { get; init; }
 
     /// <summary>Samples of the paired bootstrap.</summary>
     public int BootstrapSamples { get; init; } = 1000;

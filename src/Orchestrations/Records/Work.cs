@@ -7,7 +7,31 @@ namespace Workflows.Orchestrations;
 /// <param name="TestPairs">Pairs to translate.</param>
 /// <param name="Dropped">Pairs left out, by reason.</param>
 public sealed record PreparedData(
-    string TrainUri, string TestUri, int TrainPairs, int TestPairs, IReadOnlyDictionary<string, int> Dropped);
+    string TrainUri, string TestUri, int TrainPairs, int TestPairs, IReadOnlyDictionary<string, int> Dropped)
+{
+    /// <summary>Validation pairs, JSON lines; null: the training does not validate.</summary>
+    public string? ValidationUri { get; init; }
+
+    /// <summary>Pairs to validate on.</summary>
+    public int ValidationPairs { get; init; }
+
+    /// <summary>The first few rows left out for each reason.</summary>
+    public IReadOnlyList<DroppedSample> Samples { get; init; } = [];
+
+    /// <summary>What was checked before anything was rented.</summary>
+    public IReadOnlyList<GateResult> Gates { get; init; } = [];
+}
+
+/// <summary>A row of the corpus that was left out.</summary>
+/// <param name="Reason">As in <see cref="PreparedData.Dropped"/>.</param>
+/// <param name="Line">Line of the file, from 1; null: not known.</param>
+/// <param name="Text">Its beginning.</param>
+public sealed record DroppedSample(string Reason, long? Line, string Text);
+
+/// <summary>A check that was passed before anything was rented.</summary>
+/// <param name="Name">What was checked.</param>
+/// <param name="Detail">What was found.</param>
+public sealed record GateResult(string Name, string Detail);
 
 /// <summary>What the worker on the TPU VM can be asked to do.</summary>
 public enum JobKind

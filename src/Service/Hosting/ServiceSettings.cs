@@ -29,6 +29,12 @@ public sealed class ServiceSettings
     /// <value>Null: the embedded sidecar.</value>
     public Uri? DurableTaskAddress { get; set; }
 
+    /// <summary>Gets or sets the connection string of a Durable Task Scheduler, Azure's or another server of its
+    /// protocol.</summary>
+    /// <value><c>Endpoint=...;TaskHub=...;Authentication=...</c>; null: <see cref="DurableTaskAddress"/>
+    /// decides.</value>
+    public string? DurableTaskConnectionString { get; set; }
+
     /// <summary>Gets or sets a price catalog in place of the built-in one.</summary>
     /// <value>A path, or null.</value>
     public string? PriceCatalog { get; set; }
@@ -46,6 +52,9 @@ public sealed class ServiceSettings
 
     /// <summary>Gets or sets the Dapr component to which a run's end is published.</summary>
     public DaprSettings Dapr { get; set; } = new();
+
+    /// <summary>Gets a value indicating whether the service runs the engine itself.</summary>
+    public bool UsesEmbeddedEngine => DurableTaskAddress is null && string.IsNullOrEmpty(DurableTaskConnectionString);
 }
 
 /// <summary>The Pub/Sub subscription that starts runs.</summary>

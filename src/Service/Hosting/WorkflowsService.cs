@@ -1,14 +1,10 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.DurableTask.Client;
-using Microsoft.DurableTask.Worker;
-using Workflows.Activities;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
-using Workflows.Orchestrations;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Workers;
@@ -49,7 +45,11 @@ public static class WorkflowsService
         var application = builder.Build();
         application.UseExceptionHandler(errors => errors.Run(Problems.HandleAsync));
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
-        application.MapTaskHubSidecar();
+        if (settings.UsesEmbeddedEngine)
+        {
+            application.MapTaskHubSidecar();
+        }
+
         application.MapGrpcService<WorkerGatewayService>();
         application.MapRuns(settings);
         return (application, ports);
@@ -125,7 +125,6 @@ public static class WorkflowsService
         });
 
         services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes);
-        services.AddTaskHubSidecar(options => options.DataDirectory = Path.Combine(settings.StateDirectory, "engine"));
         services.AddTpuEmulator(options =>
         {
             options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
@@ -133,11 +132,7 @@ public static class WorkflowsService
             options.WorkerCommand = WorkerCommand();
         });
 
-        var engine = (settings.DurableTaskAddress ?? grpc).ToString();
-        services.AddDurableTaskClient(builder => builder.UseGrpc(engine));
-        services.AddDurableTaskWorker(builder => builder
-            .AddTasks(registry => registry.AddRunOrchestrations().AddRunActivities())
-            .UseGrpc(engine));
+        DurableTaskBackend.Add(services, settings, grpc);
 
         services.AddSingleton(provider => new RunLedger(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));

@@ -21,6 +21,14 @@ internal sealed class RequestCheck
         return value;
     }
 
+    /// <summary>One of a few words; null is the first of them.</summary>
+    public string OneOf(string? value, string field, params string[] words)
+    {
+        That(value is null || words.Contains(value), field, $"'{value}' is not known.",
+            $"Use {string.Join(", ", words.Select(word => $"\"{word}\""))}.");
+        return value ?? words[0];
+    }
+
     /// <summary>A folder that must hold some files; file:// URIs are folders of this machine.</summary>
     public string Folder(string? given, string field, params string[] files)
     {

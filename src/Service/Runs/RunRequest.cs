@@ -15,7 +15,7 @@ public sealed record RunRequest
     /// <summary>The Google Cloud project; needed unless the run is a rehearsal.</summary>
     public string? Project { get; init; }
 
-    /// <summary><c>ko-en</c> or <c>en-ko</c>.</summary>
+    /// <summary><c>ko-en</c>, <c>en-ko</c> or <c>both</c>.</summary>
     public string? Direction { get; init; }
 
     /// <summary>Folder of the checkpoint to start from.</summary>
@@ -23,6 +23,9 @@ public sealed record RunRequest
 
     /// <summary><c>translategemma</c> or <c>brief</c>.</summary>
     public string? Prompt { get; init; }
+
+    /// <summary><c>auto</c>, <c>chat</c> or <c>plain</c>.</summary>
+    public string? PromptTemplate { get; init; }
 
     /// <summary>The corpus.</summary>
     public DataRequest? Data { get; init; }
@@ -58,6 +61,9 @@ public sealed record DataRequest
 
     /// <summary>At most so many test pairs.</summary>
     public int? MaxTestPairs { get; init; }
+
+    /// <summary>Validation pairs.</summary>
+    public string? Validation { get; init; }
 }
 
 /// <summary>What to rent; fields as in <see cref="Orchestrations.TpuSpec"/>.</summary>
@@ -93,8 +99,35 @@ public sealed record TrainingRequest
     /// <summary>Optimizer steps.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>Pairs in a step.</summary>
+    /// <summary>Pairs computed at once.</summary>
     public int? BatchSize { get; init; }
+
+    /// <summary>Batches of a step.</summary>
+    public int? AccumulationSteps { get; init; }
+
+    /// <summary><c>full</c> or <c>lora</c>.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>The adapter's shape.</summary>
+    public LoraRequest? Lora { get; init; }
+
+    /// <summary><c>cosine</c>, <c>linear</c>, <c>constant</c> or <c>inverse-sqrt</c>.</summary>
+    public string? Schedule { get; init; }
+
+    /// <summary>Whether short pairs share a row.</summary>
+    public bool? Pack { get; init; }
+
+    /// <summary>Largest global norm of a gradient.</summary>
+    public double? MaxGradientNorm { get; init; }
+
+    /// <summary>Measuring while training.</summary>
+    public ValidationRequest? Validation { get; init; }
+
+    /// <summary><c>last</c> or <c>best</c>.</summary>
+    public string? Keep { get; init; }
+
+    /// <summary>Training checkpoints that are kept.</summary>
+    public int? KeepCheckpoints { get; init; }
 
     /// <summary>Highest learning rate.</summary>
     public double? LearningRate { get; init; }
@@ -115,6 +148,43 @@ public sealed record TrainingRequest
     public int? Seed { get; init; }
 }
 
+/// <summary>The adapter's shape; fields as in <see cref="Orchestrations.LoraSpec"/>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record LoraRequest
+{
+    /// <summary>Rank.</summary>
+    public int? Rank { get; init; }
+
+    /// <summary>Scale.</summary>
+    public double? Alpha { get; init; }
+
+    /// <summary>Dropout.</summary>
+    public double? Dropout { get; init; }
+
+    /// <summary>Linear layers.</summary>
+    public IReadOnlyList<string>? Targets { get; init; }
+
+    /// <summary>Rank-stabilised scale.</summary>
+    public bool? RankStabilized { get; init; }
+}
+
+/// <summary>Measuring while training; fields as in <see cref="Orchestrations.ValidationSpec"/>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record ValidationRequest
+{
+    /// <summary><c>loss</c> or <c>chrf</c>.</summary>
+    public string? Metric { get; init; }
+
+    /// <summary>Steps between two measurements.</summary>
+    public int? EverySteps { get; init; }
+
+    /// <summary>Measurements without a better one before it stops.</summary>
+    public int? Patience { get; init; }
+
+    /// <summary>The most pairs.</summary>
+    public int? MaxPairs { get; init; }
+}
+
 /// <summary>How to evaluate; fields as in <see cref="Orchestrations.EvaluationSpec"/>.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record EvaluationRequest
@@ -124,6 +194,18 @@ public sealed record EvaluationRequest
 
     /// <summary>Sentences decoded at once.</summary>
     public int? BatchSize { get; init; }
+
+    /// <summary>Beams; 1 is greedy.</summary>
+    public int? BeamSize { get; init; }
+
+    /// <summary>Length penalty of beam search.</summary>
+    public double? LengthPenalty { get; init; }
+
+    /// <summary><c>refuse</c> or <c>truncate</c>.</summary>
+    public string? LongInput { get; init; }
+
+    /// <summary>BLEU's tokenizer.</summary>
+    public string? BleuTokenizer { get; init; }
 
     /// <summary>Samples of the paired bootstrap.</summary>
     public int? BootstrapSamples { get; init; }

@@ -52,23 +52,23 @@ public static partial class RunRequestReader
         check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",
             "No project is named, and the run is not a rehearsal.",
             "Name the Google Cloud project that pays, or add \"rehearsal\": {}.");
-        check.That(request.Direction is null or "ko-en" or "en-ko", "direction",
-            $"'{request.Direction}' is not a direction.", "Use \"ko-en\" or \"en-ko\".");
-        check.That(request.Prompt is null or "translategemma" or "brief", "prompt",
-            $"'{request.Prompt}' is not a prompt.", "Use \"translategemma\" or \"brief\".");
+        var direction = check.OneOf(request.Direction, "direction", "ko-en", "en-ko", "both");
+        var prompt = check.OneOf(request.Prompt, "prompt", "translategemma", "brief");
+        var template = check.OneOf(request.PromptTemplate, "promptTemplate", "auto", "chat", "plain");
         var model = check.Folder(request.Model, "model", "config.json", "tokenizer.json");
         check.That(request.Data is not null, "data", "There is no corpus.",
             "Add \"data\": {\"train\": \"pairs.tsv\"}.");
         var train = check.Pairs(request.Data?.Train, "data.train", isNeeded: request.Data is not null);
         var test = check.Pairs(request.Data?.Test, "data.test", isNeeded: false);
+        var validation = check.Pairs(request.Data?.Validation, "data.validation", isNeeded: false);
+        check.That(validation is null || request.Training?.Validation is not null, "data.validation",
+            "The training does not validate.", "Add \"training\": {\"validation\": {}}, or leave the file out.");
         var fraction = check.InRange(request.Data?.TestFraction ?? 0.1, "data.testFraction", 0.001, 0.5);
         var maxTest = check.InRange(request.Data?.MaxTestPairs ?? 500, "data.maxTestPairs", 1, 100_000);
         var types = request.Tpu?.AcceleratorTypes ?? [];
         check.That(types.Count > 0, "tpu.acceleratorTypes", "No accelerator type is named.",
             "Add \"tpu\": {\"acceleratorTypes\": [\"v5litepod-8\"]}.");
-        var provisioning = request.Tpu?.Provisioning ?? "spot";
-        check.That(provisioning is "spot" or "on-demand", "tpu.provisioning",
-            $"'{provisioning}' is not a way of provisioning.", "Use \"spot\" or \"on-demand\".");
+        var provisioning = check.OneOf(request.Tpu?.Provisioning, "tpu.provisioning", "spot", "on-demand");
         foreach (var zone in request.Tpu?.Zones ?? [])
         {
             check.That(Zone().IsMatch(zone), "tpu.zones", $"'{zone}' is not a zone.", "Use names such as us-west4-a.");
@@ -78,8 +78,8 @@ public static partial class RunRequestReader
         var scenario = request.Rehearsal?.Scenario;
         check.That(scenario is null || File.Exists(scenario), "rehearsal.scenario",
             $"There is no file '{scenario}'.", "Give the path of a scenario file, or leave it out.");
-        var training = Training(request.Training, check);
-        var evaluation = Evaluation(request.Evaluation, check);
+        var training = TrainingReader.Read(request.Training, check);
+        var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
         check.ThrowIfAny();
 
         return new RunSpec
@@ -87,10 +87,14 @@ public static partial class RunRequestReader
             RunId = id,
             Name = request.Name ?? id,
             Project = isRehearsal ? $"rehearsal-{id}" : request.Project!,
-            Direction = request.Direction ?? "ko-en",
+            Direction = direction,
             Model = model,
-            Prompt = request.Prompt ?? "translategemma",
-            Data = new DataSpec { Train = train!, Test = test, TestFraction = fraction, MaxTestPairs = maxTest },
+            Prompt = prompt,
+            PromptTemplate = template,
+            Data = new DataSpec
+            {
+                Train = train!, Test = test, TestFraction = fraction, MaxTestPairs = maxTest, Validation = validation,
+            },
             Tpu = new TpuSpec
             {
                 AcceleratorTypes = types,
@@ -106,39 +110,6 @@ public static partial class RunRequestReader
             BudgetUsd = budget,
             IsRehearsal = isRehearsal,
             Pace = isRehearsal ? RehearsalPace : new PaceSpec(),
-        };
-    }
-
-    private static TrainingSpec Training(TrainingRequest? asked, RequestCheck check)
-    {
-        var given = new TrainingSpec();
-        var steps = check.InRange(asked?.Steps ?? given.Steps, "training.steps", 1, 10_000_000);
-        return new TrainingSpec
-        {
-            Steps = steps,
-            BatchSize = check.InRange(asked?.BatchSize ?? given.BatchSize, "training.batchSize", 1, 4096),
-            LearningRate = check.InRange(asked?.LearningRate ?? given.LearningRate, "training.learningRate", 1e-8, 1),
-            WarmupSteps = check.InRange(
-                asked?.WarmupSteps ?? Math.Min(given.WarmupSteps, steps - 1), "training.warmupSteps", 0, steps),
-            WeightDecay = check.InRange(asked?.WeightDecay ?? given.WeightDecay, "training.weightDecay", 0, 1),
-            MaxLength = check.InRange(asked?.MaxLength ?? given.MaxLength, "training.maxLength", 8, 131_072),
-            CheckpointEverySteps = check.InRange(
-                asked?.CheckpointEverySteps ?? given.CheckpointEverySteps, "training.checkpointEverySteps", 1,
-                1_000_000),
-            Seed = asked?.Seed ?? given.Seed,
-        };
-    }
-
-    private static EvaluationSpec Evaluation(EvaluationRequest? asked, RequestCheck check)
-    {
-        var given = new EvaluationSpec();
-        return new EvaluationSpec
-        {
-            MaxNewTokens = check.InRange(asked?.MaxNewTokens ?? given.MaxNewTokens, "evaluation.maxNewTokens", 1, 8192),
-            BatchSize = check.InRange(asked?.BatchSize ?? given.BatchSize, "evaluation.batchSize", 1, 1024),
-            BootstrapSamples = check.InRange(
-                asked?.BootstrapSamples ?? given.BootstrapSamples, "evaluation.bootstrapSamples", 100, 1_000_000),
-            Seed = asked?.Seed ?? given.Seed,
         };
     }
 

@@ -36,7 +36,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         ledger.Append(input.Spec.RunId, JobKindEntry, id, input);
         if (_connections.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var connection))
         {
-            connection.Send(Describe(id, input));
+            connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(input.Spec.RunId), input));
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             var id = JobId(job.Kind, job.Lease.NodeName);
             if (job.Lease.NodeName == hello.NodeName && EndOf(hello.RunId, id) is null)
             {
-                connection.Send(Describe(id, job));
+                connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(hello.RunId), job));
             }
         }
 
@@ -127,9 +127,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         ledger.Append(runId, JobEndedEntry, ended.JobId, new EndFact(
             new JobEnd(ended.Succeeded, Text(ended.ErrorCode), Text(ended.ErrorMessage)),
             ended.TrainResult is { } result
-                ? new TrainFact(
-                    result.Steps, result.ResumedFromStep, result.Tokens, result.TokensPerSecond, result.FirstLoss,
-                    result.FinalLoss, result.Seconds, result.TooLong)
+                ? JobTexts.Fact(result)
                 : null));
         return job.ReplyTo;
 
@@ -153,60 +151,5 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         var last = curve.Count > 0 ? curve[^1] : null;
         return new JobStanding(
             silentFor, last?.Step ?? 0, last?.Steps ?? 0, last?.CheckpointStep ?? 0, last?.Loss, end);
-    }
-
-    private GatewayMessage Describe(string id, DispatchInput input)
-    {
-        var (spec, directory) = (input.Spec, ledger.DirectoryOf(input.Spec.RunId));
-        var job = new Job { JobId = id };
-        if (input.Kind == JobKind.Train)
-        {
-            var training = spec.Training;
-            job.Train = new TrainJob
-            {
-                ModelDirectory = spec.Model,
-                PairsFile = input.Data.TrainUri,
-                Direction = spec.Direction,
-                CheckpointDirectory = Path.Combine(directory, "checkpoints"),
-                OutputDirectory = Path.Combine(directory, "tuned"),
-                Steps = training.Steps,
-                BatchSize = training.BatchSize,
-                LearningRate = training.LearningRate,
-                WarmupSteps = training.WarmupSteps,
-                WeightDecay = training.WeightDecay,
-                MaxLength = training.MaxLength,
-                CheckpointEverySteps = training.CheckpointEverySteps,
-                Seed = training.Seed,
-                PromptStyle = spec.Prompt,
-            };
-        }
-        else
-        {
-            job.Translate = new TranslateJob
-            {
-                PairsFile = input.Data.TestUri,
-                Direction = spec.Direction,
-                MaxNewTokens = spec.Evaluation.MaxNewTokens,
-                BatchSize = spec.Evaluation.BatchSize,
-                PromptStyle = spec.Prompt,
-                Models =
-                {
-                    new TranslateJob.Types.Model
-                    {
-                        Name = "base",
-                        Directory = spec.Model,
-                        OutputFile = Path.Combine(directory, "hypotheses.base.txt"),
-                    },
-                    new TranslateJob.Types.Model
-                    {
-                        Name = "tuned",
-                        Directory = Path.Combine(directory, "tuned"),
-                        OutputFile = Path.Combine(directory, "hypotheses.tuned.txt"),
-                    },
-                },
-            };
-        }
-
-        return new GatewayMessage { Job = job };
     }
 }

@@ -53,7 +53,8 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
     private TrainResult Train(TrainJob job, CancellationToken stop)
     {
         var tokenizer = BpeTokenizer.Load(Path.Combine(job.ModelDirectory, "tokenizer.json"));
-        var prompts = new Prompts(tokenizer, job.Direction, job.PromptStyle);
+        string[] directions = job.Direction == "both" ? ["ko-en", "en-ko"] : [job.Direction];
+        var prompts = Array.ConvertAll(directions, each => new Prompts(tokenizer, each, job.PromptStyle));
         var options = new FineTuneOptions
         {
             Steps = job.Steps,
@@ -70,7 +71,8 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
         var checkpointStep = 0;
         var meter = new TrainingMeter(clock);
         using var tuner = new FineTuner(
-            Gemma3Checkpoint.Load(job.ModelDirectory), options, [.. ReadPairs(job.PairsFile).Select(prompts.Example)]);
+            Gemma3Checkpoint.Load(job.ModelDirectory), options,
+            [.. ReadPairs(job.PairsFile).SelectMany(pair => prompts.Select(prompt => prompt.Example(pair)))]);
         var result = tuner.Run(
             job.CheckpointDirectory,
             step =>
@@ -125,7 +127,8 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
             }
 
             var tokenizer = BpeTokenizer.Load(Path.Combine(model.Directory, "tokenizer.json"));
-            var prompts = new Prompts(tokenizer, job.Direction, job.PromptStyle);
+            var direction = model.Direction.Length > 0 ? model.Direction : job.Direction;
+            var prompts = new Prompts(tokenizer, direction, job.PromptStyle);
             using var decoder = new GreedyDecoder(Gemma3Checkpoint.Load(model.Directory), Threads);
             var before = done;
             var outputs = decoder.Generate(
@@ -146,7 +149,7 @@ internal sealed class JobRunner(string jobId, TimeProvider clock, Action<Progres
                         Steps = total,
                         Tokens = tokens,
                         TokensPerSecond = done / Math.Max(1e-3, clock.GetElapsedTime(begun).TotalSeconds),
-                        Detail = $"translating with the {model.Name} model",
+                        Detail = $"translating {direction} with the {model.Name} model",
                     });
                 },
                 stop);

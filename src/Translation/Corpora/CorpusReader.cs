@@ -3,14 +3,15 @@ using System.Text.Json;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Reads parallel text as people have it: tables, JSON lines, translation memories, gettext, two aligned files;
-/// UTF-8, gzip where the name ends in ".gz". A bad row is counted and never stops the reading; a bad file is a
+/// Reads parallel text as people have it: tables, JSON lines, translation memories, gettext, Parquet, two aligned
+/// files; UTF-8, gzip where the name ends in ".gz". A bad row is counted and never stops the reading; a bad file is a
 /// <see cref="CorpusException"/>.
 /// </summary>
 public static class CorpusReader
 {
     /// <summary>
-    /// Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz.
+    /// Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz,
+    /// or .parquet.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Settings; null means the defaults.</param>
@@ -27,9 +28,11 @@ public static class CorpusReader
             ".JSONL" or ".NDJSON" => ReadJsonLines(path, options),
             ".TMX" => TmxFile.Read(path, options ?? new CorpusReadOptions()),
             ".PO" => PoFile.Read(path, options ?? new CorpusReadOptions()),
+            ".PARQUET" or ".PQ" when name == path => ParquetTable.Read(path, options ?? new CorpusReadOptions()),
             ".MO" => MoFile.Read(path, options ?? new CorpusReadOptions()),
             var other => throw new CorpusException(CorpusError.UnknownFormat, path,
-                $"'{other}' is not a known ending; expected .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz."),
+                $"'{other}' is not a known ending; expected .tsv, .txt, .jsonl, .tmx, .po or .mo, each also "
+                + "with .gz, or .parquet."),
         };
     }
 

@@ -107,7 +107,7 @@ public static class Significance
         for (var other = 1; other < statistics.Length; other++)
         {
             var differences = scores[0].Zip(scores[other], (left, right) => Math.Abs(left - right)).ToArray();
-            var mean = differences.Average();
+            var mean = NumpySum.Mean(differences);
             var real = Math.Abs(described[0].Score.Score - described[other].Score.Score);
             var larger = differences.Count(difference => difference - mean > real);
             comparisons[other - 1] = new PairedComparison(PairedTest.Bootstrap, described[0], described[other],
@@ -195,7 +195,7 @@ public static class Significance
         TranslationMetric metric, SegmentStatistics statistics, double[] scores, int samples, int seed)
     {
         var sorted = scores.Order().ToArray();
-        var mean = scores.Average();
+        var mean = NumpySum.Mean(scores);
         var halfWidth = (sorted[samples - samples / 40 - 1] - sorted[samples / 40]) / 2;
         var kind = new Resampling("bs", samples, (ulong)seed, mean, halfWidth);
         var score = metric.Describe(statistics.Sum(), statistics.ReferenceCount, kind);

@@ -43,6 +43,21 @@ public sealed class JsOrchestrationTests : JsTest
     public Task Rewind_RunsAgainOnlyWhatFailed() => RunAsync("rewind.js");
 
     [Fact]
+    public Task Versions_DecideWhichWorkerRunsOrFails() => RunAsync("versions.js");
+
+    [Fact]
+    public Task Filters_BringWorkToItsWorkers() => RunAsync("filters.js");
+
+    [Fact]
+    public Task IdReuse_ByStatusAndPolicy_RefusesOrReplaces() => RunAsync("id-reuse.js");
+
+    [Fact]
+    public Task RestartOfAnInstance_RunsItsInputAgain() => RunAsync("restart-instance.js");
+
+    [Fact]
+    public Task History_HasEveryStepInOrder() => RunAsync("history.js");
+
+    [Fact]
     public async Task Restart_WhileTheWorkerIsConnected_LosesNothing()
     {
         await using JsScript script = await JsScript.StartAsync("restart.js", Sidecar.Address);

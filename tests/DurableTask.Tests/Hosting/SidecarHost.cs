@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -24,8 +25,13 @@ public sealed class SidecarHost : IAsyncDisposable
     private WebApplication _app;
 
     private SidecarHost(
-        WebApplication app, string folder, bool ownsFolder, Action<TaskHubSidecarOptions>? configure)
+        WebApplication app,
+        string folder,
+        bool ownsFolder,
+        Action<TaskHubSidecarOptions>? configure,
+        IReadOnlyCollection<SeenCall> calls)
     {
+        Calls = calls;
         _configure = configure;
         _app = app;
         Folder = folder;
@@ -40,6 +46,9 @@ public sealed class SidecarHost : IAsyncDisposable
 
     /// <summary>The way to the engine without a network.</summary>
     public InProcessTaskHub InProcess => _app.Services.GetRequiredService<InProcessTaskHub>();
+
+    /// <summary>Every call that came so far.</summary>
+    public IReadOnlyCollection<SeenCall> Calls { get; }
 
     public static async Task<SidecarHost> StartAsync(
         string? folder = null, int port = 0, Action<TaskHubSidecarOptions>? configure = null)
@@ -56,9 +65,15 @@ public sealed class SidecarHost : IAsyncDisposable
             configure?.Invoke(options);
         });
         WebApplication app = builder.Build();
+        var calls = new ConcurrentQueue<SeenCall>();
+        app.Use((context, next) =>
+        {
+            calls.Enqueue(SeenCall.From(context.Request));
+            return next(context);
+        });
         app.MapTaskHubSidecar();
         await app.StartAsync();
-        return new SidecarHost(app, folder, owns, configure);
+        return new SidecarHost(app, folder, owns, configure, calls);
     }
 
     public async Task<DurableTaskClient> WithWorkerAsync(Action<DurableTaskRegistry> tasks)
@@ -91,17 +106,22 @@ public sealed class SidecarHost : IAsyncDisposable
         return host;
     }
 
-    public DurableTaskClient CreateClient()
+    public DurableTaskClient CreateClient(Action<IDurableTaskClientBuilder>? configure = null)
     {
-        ServiceProvider services = CreateClient(Address, out DurableTaskClient client);
+        ServiceProvider services = CreateClient(Address, out DurableTaskClient client, configure);
         _clients.Add(services);
         return client;
     }
 
-    public static ServiceProvider CreateClient(string address, out DurableTaskClient client)
+    public static ServiceProvider CreateClient(
+        string address, out DurableTaskClient client, Action<IDurableTaskClientBuilder>? configure = null)
     {
         var services = new ServiceCollection();
-        services.AddDurableTaskClient(builder => builder.UseGrpc(address));
+        services.AddDurableTaskClient(builder =>
+        {
+            builder.UseGrpc(address);
+            configure?.Invoke(builder);
+        });
         ServiceProvider provider = services.BuildServiceProvider();
         client = provider.GetRequiredService<DurableTaskClient>();
         return provider;

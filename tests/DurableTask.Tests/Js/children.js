@@ -33,5 +33,9 @@ main(
     assert.match(failed.failureDetails.message, /a child failed/);
     assert.deepEqual(output(await run(client, "named")), [2, 4]);
     assert.equal(output(await client.getOrchestrationState("chosen", true)).value, 4);
+    const ids = (await client.getOrchestrationHistory(state.instanceId))
+      .filter((event) => event.type === "SubOrchestrationInstanceCreated")
+      .map((event) => event.instanceId);
+    assert.equal(new Set(ids).size, 3);
   },
 );

@@ -1,9 +1,26 @@
 "use strict";
 const assert = require("node:assert/strict");
-const { main, done, output, until } = require("./harness");
+const { EntityInstanceId, TaskEntity } = require("@microsoft/durabletask-js");
+const { main, run, done, output } = require("./harness");
+
+class Box extends TaskEntity {
+  initializeState() {
+    return "unset";
+  }
+
+  set(value) {
+    this.state = value;
+    return value;
+  }
+
+  get() {
+    return this.state;
+  }
+}
 
 main(
   (worker) => {
+    worker.addNamedEntity("box", () => new Box());
     worker.addNamedActivity("echo", (_, value) => value);
     worker.addNamedOrchestrator("child", async function* (_, value) {
       return value;
@@ -13,7 +30,13 @@ main(
       seen.push(yield context.callActivity("echo", value));
       seen.push(yield context.callSubOrchestrator("child", value));
       seen.push(yield context.waitForExternalEvent("value"));
+      context.setCustomStatus(value);
       return seen;
+    });
+    worker.addNamedOrchestrator("box", async function* (context, [key, value]) {
+      const id = new EntityInstanceId("box", key);
+      const set = yield context.entities.callEntity(id, "set", value);
+      return [set, yield context.entities.callEntity(id, "get")];
     });
     worker.addNamedOrchestrator("echo", async function* (_, value) {
       return value;
@@ -27,6 +50,15 @@ main(
       const all = await done(client, id);
       assert.deepEqual(output(all), [value, value, value, value]);
       assert.equal(all.serializedInput, JSON.stringify(value));
+      // The package takes a status of null as none.
+      assert.equal(all.serializedCustomStatus, value === null ? undefined : JSON.stringify(value));
+      if (value !== null) {
+        // A null state deletes an entity.
+        assert.deepEqual(output(await run(client, "box", [id, value])), [value, value]);
+        const entity = await client.getEntity(new EntityInstanceId("box", id));
+        assert.equal(entity.state, value);
+      }
+
       await client.scheduleNewOrchestration("echo", value, `echo-${index}`);
       assert.equal((await done(client, `echo-${index}`)).serializedOutput, JSON.stringify(value));
     }

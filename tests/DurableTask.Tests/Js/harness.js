@@ -36,6 +36,10 @@ exports.until = async function (check, what) {
   throw new Error(`waited in vain: ${what}`);
 };
 
+/** A further worker, with options of its own. */
+exports.newWorker = (options = {}) =>
+  new sdk.TaskHubGrpcWorker({ hostAddress: process.argv[2], logger: new sdk.NoOpLogger(), ...options });
+
 /** Registers, starts the worker, runs the body and ends the process. */
 exports.main = async function (register, body) {
   const options = { hostAddress: process.argv[2], logger: new sdk.NoOpLogger() };

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using Workflows.Service.Hosting;
 
@@ -48,5 +49,38 @@ public sealed class ServiceStartTests
 
         Assert.Contains(file, failure.Message, StringComparison.Ordinal);
         File.Delete(file);
+    }
+
+    [Fact]
+    public void Build_ConnectionStringWithAFault_NamesSettingAndKey()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+
+        var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build([], new ServiceSettings
+        {
+            StateDirectory = folder, HttpPort = 0, DurableTaskConnectionString = "TaskHub=x;Authentication=None",
+        }));
+
+        Assert.Contains("Workflows:DurableTaskConnectionString", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("'Endpoint'", failure.Message, StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Start_WithAConnectionString_RunsOnThatEngineAndHasNoneOfItsOwn()
+    {
+        await using var engine = new RunningService();
+        await engine.InitializeAsync();
+        await using var service = new RunningService();
+        var port = ServicePorts.Kept(engine.Settings.StateDirectory)!.Grpc;
+        service.Settings.DurableTaskConnectionString =
+            $"Endpoint=http://127.0.0.1:{port};TaskHub=other;Authentication=None";
+        await service.InitializeAsync();
+
+        using var accepted = await service.Http.PostAsJsonAsync(
+            "/runs", service.Request(), TestContext.Current.CancellationToken);
+
+        Assert.True(accepted.IsSuccessStatusCode, $"{accepted.StatusCode}");
+        Assert.False(Directory.Exists(Path.Combine(service.Settings.StateDirectory, "engine")));
     }
 }

@@ -50,6 +50,24 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
     }
 
     [Theory]
+    [InlineData("method", "\"qlora\"", "training.method")]
+    [InlineData("lora", "{\"rank\": 8}", "training.lora")]
+    [InlineData("keep", "\"best\"", "training.keep")]
+    [InlineData("schedule", "\"step\"", "training.schedule")]
+    [InlineData("validation", "{\"metric\": \"bleu\"}", "training.validation.metric")]
+    public async Task Post_TrainingThatCannotBe_NamesTheField(string name, string value, string field)
+    {
+        var request = service.Request();
+        request["training"]![name] = JsonNode.Parse(value);
+
+        using var answer = await service.Http.PostAsJsonAsync("/runs", request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(field, problem.GetProperty("errors")[0].GetProperty("field").GetString());
+    }
+
+    [Theory]
     [InlineData("{", "$")]
     [InlineData("[]", "$")]
     [InlineData("null", "$")]

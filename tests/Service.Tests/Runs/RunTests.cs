@@ -34,6 +34,21 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     }
 
     [Fact]
+    public async Task Run_InBothDirections_JudgesEach()
+    {
+        var request = service.Request();
+        request["direction"] = "both";
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        var verdicts = report.GetProperty("verdicts").EnumerateArray().ToList();
+        Assert.Equal(["ko-en", "en-ko"], verdicts.Select(verdict => Text(verdict, "direction")));
+        Assert.All(verdicts, verdict => Assert.True(File.Exists(Text(verdict.GetProperty("tuned"), "hypotheses"))));
+        Assert.Equal("ko-en", Text(report.GetProperty("verdict"), "direction"));
+    }
+
+    [Fact]
     public async Task Run_PreemptedInTraining_ResumesElsewhere()
     {
         var request = service.Request(

@@ -46,6 +46,83 @@ public sealed class CorpusFormatTests
     }
 
     [Fact]
+    public void Read_ReferenceParquet_GivesTheReferenceRows()
+    {
+        var reference = ReferenceRows().ToHashSet();
+        var folder = Path.GetDirectoryName(Fixtures.Require("formats", "rows.json"))!;
+        var read = 0;
+        foreach (var path in Directory.EnumerateFiles(folder, "*.parquet"))
+        {
+            if (Path.GetFileName(path).StartsWith("truncated", StringComparison.Ordinal))
+            {
+                var error = Assert.Throws<CorpusException>(() => CorpusReader.Read(path));
+                Assert.Equal((CorpusError.FileUnreadable, path), (error.Error, error.File));
+                continue;
+            }
+
+            var corpus = CorpusReader.Read(path);
+
+            Assert.Equal(reference.Count, (int)corpus.RowCount);
+            Assert.Equal(corpus.RowCount - corpus.Pairs.Count, corpus.BadRows.GetValueOrDefault(RowFault.MissingField));
+            Assert.Empty(corpus.Pairs.Except(reference));
+            read++;
+        }
+
+        Assert.True(read > 0, $"No Parquet file in '{folder}'.");
+    }
+
+    [Fact]
+    public void Read_ReferenceParquetWithNulls_LeavesThoseRowsOut()
+    {
+        var corpus = CorpusReader.Read(Fixtures.Require("formats", "nulls.snappy.parquet"));
+
+        Assert.Equal((200, 188), ((int)corpus.RowCount, corpus.Pairs.Count));
+        Assert.Equal(12, corpus.BadRows[RowFault.MissingField]);
+        Assert.NotEmpty(corpus.Samples);
+    }
+
+    [Fact]
+    public void Read_ParquetWithoutTheColumn_NamesTheColumnsThatItHas()
+    {
+        var path = Fixtures.Require("formats", "nested.snappy.parquet");
+
+        var error = Assert.Throws<CorpusException>(
+            () => CorpusReader.Read(path, new CorpusReadOptions { KoColumn = "kor" }));
+
+        Assert.Equal(CorpusError.ColumnMissing, error.Error);
+        Assert.Contains("'kor'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'translation.ko'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_ParquetDamagedAnywhere_IsAnErrorOrTruth()
+    {
+        var bytes = File.ReadAllBytes(Fixtures.Require("formats", "flat.zstd.parquet"));
+        var random = new Random(1);
+        using var folder = new TemporaryFolder();
+        var refused = 0;
+        for (var round = 0; round < 200; round++)
+        {
+            var damaged = (byte[])bytes.Clone();
+            for (var hit = 0; hit < 3; hit++)
+            {
+                damaged[random.Next(damaged.Length)] ^= (byte)random.Next(1, 256);
+            }
+
+            try
+            {
+                CorpusReader.Read(folder.Write("a.parquet", damaged));
+            }
+            catch (CorpusException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 1, 200);
+    }
+
+    [Fact]
     public void Read_TmxOfAllKinds_TakesTextAndLeavesCodesOut()
     {
         using var folder = new TemporaryFolder();

@@ -33,7 +33,8 @@ public abstract partial class TaskOrchestrationContext
     public virtual IReadOnlyDictionary<string, object?> Properties { get; } = new Dictionary<string, object?>();
 
     /// <summary>Access to durable entities.</summary>
-    /// <exception cref="NotSupportedException">Always here: entities are not supported.</exception>
+    /// <exception cref="NotSupportedException">The context has no entities, or the worker's options disable
+    /// them.</exception>
     public virtual TaskOrchestrationEntityFeature Entities =>
         throw new NotSupportedException("Durable entities are not supported by this orchestration context.");
 

@@ -11,6 +11,17 @@ public sealed partial class DurableTaskRegistry
     public DurableTaskRegistry AddActivity(TaskName name, Func<IServiceProvider, ITaskActivity> factory) =>
         AddActivity(name, default, factory);
 
+    /// <summary>Adds one version of an activity made by a function, once per work item.</summary>
+    /// <param name="name">The activity's name.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="factory">Makes the activity.</param>
+    /// <returns>This registry.</returns>
+    public DurableTaskRegistry AddActivity(TaskName name, TaskVersion version, Func<ITaskActivity> factory)
+    {
+        ArgumentNullException.ThrowIfNull(factory);
+        return AddActivity(name, version, _ => factory());
+    }
+
     /// <summary>Adds a class, made per work item with its constructor arguments from the services.</summary>
     /// <param name="name">The activity's name.</param>
     /// <param name="type">The class.</param>

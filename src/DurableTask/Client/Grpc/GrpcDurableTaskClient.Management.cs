@@ -1,5 +1,6 @@
-using Google.Protobuf.WellKnownTypes;
+using global::DurableTask.Core.History;
 using global::Grpc.Core;
+using Google.Protobuf.WellKnownTypes;
 using Proto = Workflows.DurableTask.Protocol;
 
 namespace Microsoft.DurableTask.Client.Grpc;
@@ -138,6 +139,28 @@ public sealed partial class GrpcDurableTaskClient
         return new Page<string>(
             [.. response.InstanceIds],
             string.IsNullOrEmpty(response.LastInstanceKey) ? null : response.LastInstanceKey);
+    }
+
+    /// <inheritdoc/>
+    public override async Task<IList<HistoryEvent>> GetOrchestrationHistoryAsync(
+        string instanceId, CancellationToken cancellation = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(instanceId);
+        return await SendAsync(TranslateAsync(ReadHistoryAsync(instanceId, cancellation)), cancellation);
+    }
+
+    private async Task<IList<HistoryEvent>> ReadHistoryAsync(string instanceId, CancellationToken cancellation)
+    {
+        var request = new Proto.StreamInstanceHistoryRequest { InstanceId = instanceId };
+        using AsyncServerStreamingCall<Proto.HistoryChunk> call =
+            _service.StreamInstanceHistory(request, Call(cancellation));
+        var history = new List<HistoryEvent>();
+        await foreach (Proto.HistoryChunk chunk in call.ResponseStream.ReadAllAsync(cancellation))
+        {
+            history.AddRange(chunk.Events.Select(item => item.ToHistoryEvent()));
+        }
+
+        return history;
     }
 
     private static async Task<T> TranslateAsync<T>(Task<T> call)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using global::Grpc.Core;
 using global::Grpc.Net.Client;
+using Microsoft.DurableTask.Client.Entities;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using AlreadyExists = global::DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException;
@@ -23,6 +24,7 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
     private readonly GrpcChannel? _ownedChannel;
     private readonly DataConverter _converter;
     private readonly string _defaultVersion;
+    private readonly GrpcDurableEntityClient? _entities;
 
     /// <summary>Makes a client from named options.</summary>
     /// <param name="name">The client's name.</param>
@@ -67,7 +69,13 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         }
 
         _service = new Service(invoker);
+        _entities = options.EnableEntitySupport ? new GrpcDurableEntityClient(name, _service, _converter) : null;
     }
+
+    /// <inheritdoc/>
+    public override DurableEntityClient Entities => _entities ?? throw new NotSupportedException(
+        $"Durable entities are switched off: set {nameof(DurableTaskClientOptions)}."
+        + $"{nameof(DurableTaskClientOptions.EnableEntitySupport)} to true.");
 
     /// <inheritdoc/>
     public override async Task<string> ScheduleNewOrchestrationInstanceAsync(
@@ -76,6 +84,7 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         StartOrchestrationOptions? options = null,
         CancellationToken cancellation = default)
     {
+        CheckNoEntity(options?.InstanceId);
         if (orchestratorName == default)
         {
             throw new ArgumentException("An orchestration cannot be started without a name.", nameof(orchestratorName));
@@ -129,6 +138,7 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
         string instanceId, string eventName, object? eventPayload = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(instanceId);
+        CheckNoEntity(instanceId);
         ArgumentException.ThrowIfNullOrEmpty(eventName);
         using Activity? span = ClientSpans.Raise(eventName, instanceId);
         await SendAsync(
@@ -189,6 +199,16 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
     }
 
     private static CallOptions Call(CancellationToken cancellation) => new(cancellationToken: cancellation);
+
+    private void CheckNoEntity(string? instanceId)
+    {
+        if (_entities is not null && instanceId is ['@', ..])
+        {
+            throw new ArgumentException(
+                $"'{instanceId}' is the id of an entity, not of an orchestration; use {nameof(Entities)}.",
+                nameof(instanceId));
+        }
+    }
 
     private static OperationCanceledException Cancelled(RpcException error, string what, CancellationToken token) =>
         new($"The {what} operation was canceled.", error, token);

@@ -21,6 +21,7 @@ internal sealed partial class TaskHubEngine
         }
 
         CheckSize(request.Input, "input");
+        CheckPolicy(request.OrchestrationIdReusePolicy);
         MakeRoom(hub, id, request.OrchestrationIdReusePolicy);
         var started = new ExecutionStartedEvent
         {
@@ -196,6 +197,26 @@ internal sealed partial class TaskHubEngine
         }
 
         return state;
+    }
+
+    // Replacing an unfinished instance terminates it first; refusing to replace terminated ones contradicts that.
+    private static void CheckPolicy(OrchestrationIdReusePolicy? policy)
+    {
+        if (policy is null || policy.ReplaceableStatus.Contains(OrchestrationStatus.Terminated))
+        {
+            return;
+        }
+
+        foreach (OrchestrationStatus status in policy.ReplaceableStatus)
+        {
+            if (status is OrchestrationStatus.Running or OrchestrationStatus.Pending or OrchestrationStatus.Suspended)
+            {
+                throw Refuse(
+                    StatusCode.InvalidArgument,
+                    "Invalid reusable statuses: cannot exclude 'Terminated' while also allowing reuse of running "
+                    + $"instances, here '{status}'. Add 'Terminated' to the reusable statuses or take '{status}' out.");
+            }
+        }
     }
 
     // Status by policy: no policy refuses every unfinished instance and replaces the others; a policy replaces exactly

@@ -75,8 +75,12 @@ internal sealed partial class TaskHubEngine
         if (slot.State.Parked is null
             && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
         {
+            // Not every worker writes the version of its instance on the activities that it calls.
             Route route = FindRoute(
-                slot.State.Hub, WorkKind.Activity, scheduled.TaskScheduled.Name, scheduled.TaskScheduled.Version);
+                slot.State.Hub,
+                WorkKind.Activity,
+                scheduled.TaskScheduled.Name,
+                scheduled.TaskScheduled.Version ?? slot.State.Started.Version);
             route.Items.Enqueue(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt));
             Activate(route);
         }

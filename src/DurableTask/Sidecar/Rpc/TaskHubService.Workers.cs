@@ -84,10 +84,10 @@ internal sealed partial class TaskHubService
         TaskHubEngine engine = host.Engine;
         IReadOnlyList<HistoryEvent> events = request.ForWorkItemProcessing
             ? await engine.WorkItemHistoryAsync(hub, request)
-            : await engine.LiveHistoryAsync(hub, request.InstanceId)
+            : ForReaders(await engine.LiveHistoryAsync(hub, request.InstanceId)
                 ?? engine.StoredHistory(hub, request.InstanceId)
                 ?? throw new RpcException(new Status(
-                    StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'."));
+                    StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'.")));
         var chunk = new HistoryChunk();
         int size = 0;
         foreach (HistoryEvent item in events)
@@ -107,6 +107,10 @@ internal sealed partial class TaskHubService
             await responseStream.WriteAsync(chunk, context.CancellationToken);
         }
     }
+
+    // The ends of episodes are book-keeping: the Durable Task Scheduler shows none, and its clients count on that.
+    private static IReadOnlyList<HistoryEvent> ForReaders(IReadOnlyList<HistoryEvent> events) =>
+        [.. events.Where(item => item.OrchestratorCompleted is null)];
 
     private static async Task SendAsync(
         ChannelReader<WorkItem> items, IServerStreamWriter<WorkItem> stream, CancellationToken cancellation)

@@ -68,13 +68,41 @@ public static partial class DurableTaskWorkerBuilderExtensions
     /// <returns>The builder.</returns>
     public static IDurableTaskWorkerBuilder UseVersioning(
         this IDurableTaskWorkerBuilder builder, VersioningOptions versionOptions) =>
-        builder.Configure(options => options.Versioning = new VersioningOptions
+        builder.Configure(options =>
         {
-            Version = versionOptions.Version,
-            DefaultVersion = versionOptions.DefaultVersion,
-            MatchStrategy = versionOptions.MatchStrategy,
-            FailureStrategy = versionOptions.FailureStrategy,
+            options.IsVersioningSet = true;
+            options.Versioning = new VersioningOptions
+            {
+                Version = versionOptions.Version,
+                DefaultVersion = versionOptions.DefaultVersion,
+                MatchStrategy = versionOptions.MatchStrategy,
+                FailureStrategy = versionOptions.FailureStrategy,
+            };
         });
+
+    /// <summary>Asks a filter, made from the services, before each episode.</summary>
+    /// <typeparam name="TOrchestrationFilter">The filter.</typeparam>
+    /// <param name="builder">The worker's builder.</param>
+    /// <returns>The builder.</returns>
+    public static IDurableTaskWorkerBuilder UseOrchestrationFilter<TOrchestrationFilter>(
+        this IDurableTaskWorkerBuilder builder)
+        where TOrchestrationFilter : class, IOrchestrationFilter
+    {
+        builder.Services.AddSingleton<IOrchestrationFilter, TOrchestrationFilter>();
+        return builder;
+    }
+
+    /// <summary>Asks a filter before each episode.</summary>
+    /// <param name="builder">The worker's builder.</param>
+    /// <param name="filter">The filter.</param>
+    /// <returns>The builder.</returns>
+    public static IDurableTaskWorkerBuilder UseOrchestrationFilter(
+        this IDurableTaskWorkerBuilder builder, IOrchestrationFilter filter)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        builder.Services.AddSingleton(filter);
+        return builder;
+    }
 
     /// <summary>Asks the engine for the registered tasks only.</summary>
     /// <param name="builder">The worker's builder.</param>

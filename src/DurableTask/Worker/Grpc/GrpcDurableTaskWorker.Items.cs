@@ -20,7 +20,11 @@ internal sealed partial class GrpcDurableTaskWorker
         IReadOnlyCollection<Proto.HistoryEvent> past = request.RequiresHistoryStreaming
             ? await StreamHistoryAsync(service, request, stopping)
             : request.PastEvents;
-        Proto.OrchestratorResponse? response = CheckVersion(request, past);
+        Proto.ExecutionStartedEvent? started = past.Concat(request.NewEvents)
+            .FirstOrDefault(item => item.ExecutionStarted is not null)?.ExecutionStarted;
+        Proto.OrchestratorResponse? response = await PassesFilterAsync(request, started, stopping)
+            ? CheckVersion(request, started)
+            : null;
         if (response is null)
         {
             await AbandonOrchestrationAsync(service, item.CompletionToken, stopping);
@@ -69,9 +73,32 @@ internal sealed partial class GrpcDurableTaskWorker
         return events;
     }
 
+    private async ValueTask<bool> PassesFilterAsync(
+        Proto.OrchestratorRequest request, Proto.ExecutionStartedEvent? started, CancellationToken stopping)
+    {
+        IOrchestrationFilter? filter = _options.OrchestrationFilter ?? _services.GetService<IOrchestrationFilter>();
+        if (filter is null || started is null)
+        {
+            return true;
+        }
+
+        var parameters = new OrchestrationFilterParameters
+        {
+            Name = started.Name,
+            Tags = new Dictionary<string, string>(started.Tags),
+        };
+        bool passes = await filter.IsOrchestrationValidAsync(parameters, stopping);
+        if (!passes)
+        {
+            Log.FilterRejected(_logger, request.InstanceId, started.Name);
+        }
+
+        return passes;
+    }
+
     /// <summary>Null: another worker's version. With an action: failed for its version. Empty: go on.</summary>
     private Proto.OrchestratorResponse? CheckVersion(
-        Proto.OrchestratorRequest request, IEnumerable<Proto.HistoryEvent> past)
+        Proto.OrchestratorRequest request, Proto.ExecutionStartedEvent? started)
     {
         var response = new Proto.OrchestratorResponse { InstanceId = request.InstanceId };
         if (_worker.Versioning is not { MatchStrategy: not MatchStrategy.None } versioning)
@@ -79,8 +106,7 @@ internal sealed partial class GrpcDurableTaskWorker
             return response;
         }
 
-        string version = past.Concat(request.NewEvents)
-            .FirstOrDefault(item => item.ExecutionStarted is not null)?.ExecutionStarted.Version ?? string.Empty;
+        string version = started?.Version ?? string.Empty;
         int order = VersionOrder.Compare(version, versioning.Version);
         if (versioning.MatchStrategy == MatchStrategy.Strict ? order == 0 : order <= 0)
         {

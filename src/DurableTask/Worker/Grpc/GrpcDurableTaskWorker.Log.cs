@@ -26,5 +26,9 @@ internal sealed partial class GrpcDurableTaskWorker
         [LoggerMessage(1105, LogLevel.Information,
             "'{InstanceId}' has version '{Version}', which this worker does not run; it is handed back.")]
         public static partial void VersionRejected(ILogger logger, string instanceId, string version);
+
+        [LoggerMessage(1106, LogLevel.Information,
+            "'{InstanceId}' ({Orchestration}) is refused by this worker's filter; it is handed back.")]
+        public static partial void FilterRejected(ILogger logger, string instanceId, string orchestration);
     }
 }

@@ -46,7 +46,9 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             loggerFactory,
             _options.MaximumTimerInterval,
             _options.Versioning,
-            services.GetService<IExceptionPropertiesProvider>());
+            services.GetService<IExceptionPropertiesProvider>(),
+            !_options.EnableEntitySupport ? EntityMode.Off
+                : _options.IsAzureManaged ? EntityMode.AzureManaged : EntityMode.Classic);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -188,14 +190,14 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                         ActivityAsync(service, item, stopping), item.ActivityRequest.OrchestrationInstance.InstanceId),
                     null);
                 break;
-            case Proto.WorkItem.RequestOneofCase.EntityRequestV2:
-                // This worker runs no entities; another one may, so the item must not stay here.
+            case Proto.WorkItem.RequestOneofCase.EntityRequest:
                 ThreadPool.UnsafeQueueUserWorkItem(
-                    _ => _ = AbandonAsync(
-                        service.AbandonTaskEntityWorkItemAsync(
-                            new() { CompletionToken = item.CompletionToken }, cancellationToken: stopping)
-                            .ResponseAsync,
-                        item.EntityRequestV2.InstanceId),
+                    _ => _ = GuardAsync(EntityAsync(service, item, stopping), item.EntityRequest.InstanceId),
+                    null);
+                break;
+            case Proto.WorkItem.RequestOneofCase.EntityRequestV2:
+                ThreadPool.UnsafeQueueUserWorkItem(
+                    _ => _ = GuardAsync(EntityV2Async(service, item, stopping), item.EntityRequestV2.InstanceId),
                     null);
                 break;
         }
@@ -232,6 +234,8 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             filter => new Proto.OrchestrationFilter { Name = filter.Name, Versions = { filter.Versions ?? [] } }));
         request.WorkItemFilters.Activities.AddRange(_filters.Activities.Select(
             filter => new Proto.ActivityFilter { Name = filter.Name, Versions = { filter.Versions ?? [] } }));
+        request.WorkItemFilters.Entities.AddRange(
+            _filters.Entities.Select(filter => new Proto.EntityFilter { Name = filter.Name }));
         return request;
     }
 }

@@ -24,6 +24,8 @@ public sealed class GrpcDurableTaskWorkerOptions : DurableTaskWorkerOptions
     /// <summary>The call invoker to use; it wins over the address.</summary>
     public CallInvoker? CallInvoker { get; set; }
 
+    internal bool IsAzureManaged { get; set; }
+
     /// <summary>The size above which an episode's result is sent in parts.</summary>
     /// <value>1 to 3.9 MiB; default: 3.9 MiB.</value>
     public int CompleteOrchestrationWorkItemChunkSizeInBytes

@@ -1,4 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
+using Microsoft.DurableTask.Entities;
 using Proto = Workflows.DurableTask.Protocol;
 
 namespace Microsoft.DurableTask.Worker.Replay;
@@ -13,9 +14,13 @@ internal static class FailureConversion
             ErrorType = exception.GetType().FullName ?? exception.GetType().Name,
             ErrorMessage = exception.Message,
             StackTrace = exception.StackTrace,
-            InnerFailure = exception is TaskFailedException failed
-                ? ToProto(failed.FailureDetails)
-                : exception.InnerException is { } inner ? ToProto(inner, properties) : null,
+            InnerFailure = exception switch
+            {
+                TaskFailedException failed => ToProto(failed.FailureDetails),
+                EntityOperationFailedException failed => ToProto(failed.FailureDetails),
+                { InnerException: { } inner } => ToProto(inner, properties),
+                _ => null,
+            },
         };
         Add(failure, properties?.GetExceptionProperties(exception));
         return failure;

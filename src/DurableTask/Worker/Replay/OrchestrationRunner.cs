@@ -75,6 +75,7 @@ internal sealed class OrchestrationRunner
         if (_end is not null)
         {
             _end.CompleteOrchestration.CarryoverEvents.AddRange(_carryover);
+            _context.AddUnlocksTo(response.Actions, _end.Id);
             response.Actions.Add(_end);
         }
 
@@ -108,7 +109,8 @@ internal sealed class OrchestrationRunner
                 Start(item.ExecutionStarted);
                 break;
             case EventCase.TaskScheduled or EventCase.TimerCreated or EventCase.EventSent
-                or EventCase.SubOrchestrationInstanceCreated:
+                or EventCase.SubOrchestrationInstanceCreated or EventCase.EntityOperationSignaled
+                or EventCase.EntityOperationCalled or EventCase.EntityLockRequested or EventCase.EntityUnlockSent:
                 _context.Confirm(item);
                 break;
             case EventCase.TaskCompleted:
@@ -130,8 +132,22 @@ internal sealed class OrchestrationRunner
             case EventCase.TimerFired:
                 _context.Complete(item.TimerFired.TimerId, null);
                 break;
+            case EventCase.EventRaised when _context.TryAnswerEntity(item.EventRaised):
+                break;
             case EventCase.EventRaised:
                 Raise(item);
+                break;
+            case EventCase.EntityOperationCompleted:
+                _context.AnswerEntity(
+                    item.EntityOperationCompleted.RequestId, new(item.EntityOperationCompleted.Output, null));
+                break;
+            case EventCase.EntityOperationFailed:
+                _context.AnswerEntity(
+                    item.EntityOperationFailed.RequestId,
+                    new(null, FailureConversion.ToDetails(item.EntityOperationFailed.FailureDetails)));
+                break;
+            case EventCase.EntityLockGranted:
+                _context.AnswerEntity(item.EntityLockGranted.CriticalSectionId, new(null, null));
                 break;
             case EventCase.ExecutionSuspended:
                 _isSuspended = true;
@@ -171,7 +187,14 @@ internal sealed class OrchestrationRunner
         object? input = started.Input is null
             ? null
             : _worker.Converter.Deserialize(started.Input, orchestrator.InputType);
-        return await orchestrator.RunAsync(_context, input);
+        try
+        {
+            return await orchestrator.RunAsync(_context, input);
+        }
+        finally
+        {
+            _context.Locks.Exit();
+        }
     }
 
     private void Raise(Proto.HistoryEvent item)

@@ -87,9 +87,10 @@ internal sealed partial class ReplayContext
         Proto.HistoryEvent.EventTypeOneofCase.TaskScheduled => $"activity '{recorded.TaskScheduled.Name}'",
         Proto.HistoryEvent.EventTypeOneofCase.SubOrchestrationInstanceCreated =>
             $"sub-orchestration '{recorded.SubOrchestrationInstanceCreated.Name}'",
-        Proto.HistoryEvent.EventTypeOneofCase.EventSent => $"event '{recorded.EventSent.Name}'",
+        Proto.HistoryEvent.EventTypeOneofCase.EventSent => EntityMessages.Describe(recorded.EventSent)
+            ?? $"event '{recorded.EventSent.Name}'",
         Proto.HistoryEvent.EventTypeOneofCase.TimerCreated => "a timer",
-        _ => recorded.EventTypeCase.ToString(),
+        _ => EntityMessages.Describe(recorded) ?? recorded.EventTypeCase.ToString(),
     };
 
     private static string Describe(Proto.OrchestratorAction action) => action.OrchestratorActionTypeCase switch
@@ -98,7 +99,10 @@ internal sealed partial class ReplayContext
             $"activity '{action.ScheduleTask.Name}'",
         Proto.OrchestratorAction.OrchestratorActionTypeOneofCase.CreateSubOrchestration =>
             $"sub-orchestration '{action.CreateSubOrchestration.Name}'",
-        Proto.OrchestratorAction.OrchestratorActionTypeOneofCase.SendEvent => $"event '{action.SendEvent.Name}'",
+        Proto.OrchestratorAction.OrchestratorActionTypeOneofCase.SendEvent =>
+            EntityMessages.Describe(action.SendEvent) ?? $"event '{action.SendEvent.Name}'",
+        Proto.OrchestratorAction.OrchestratorActionTypeOneofCase.SendEntityMessage =>
+            EntityMessages.Describe(action.SendEntityMessage),
         Proto.OrchestratorAction.OrchestratorActionTypeOneofCase.CreateTimer => "a timer",
         _ => action.OrchestratorActionTypeCase.ToString(),
     };

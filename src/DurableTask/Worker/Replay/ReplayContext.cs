@@ -64,6 +64,8 @@ internal sealed partial class ReplayContext(
         TaskName orchestratorName, object? input = null, TaskOptions? options = null)
     {
         CheckThread();
+        CheckNoEntity((options as SubOrchestrationOptions)?.InstanceId);
+        Locks.CheckSubOrchestration(orchestratorName);
         string? data = worker.Converter.Serialize(input);
         return RetryAsync(options?.Retry, () => ChildAsync<TResult>(orchestratorName, data, options));
     }
@@ -93,6 +95,7 @@ internal sealed partial class ReplayContext(
         CheckThread();
         ArgumentException.ThrowIfNullOrEmpty(instanceId);
         ArgumentException.ThrowIfNullOrEmpty(eventName);
+        CheckNoEntity(instanceId);
         AddSendEvent(instanceId, eventName, worker.Converter.Serialize(payload));
     }
 

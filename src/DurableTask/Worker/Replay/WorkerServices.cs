@@ -10,7 +10,8 @@ internal sealed record WorkerServices(
     ILoggerFactory LoggerFactory,
     TimeSpan MaximumTimerInterval,
     VersioningOptions? Versioning,
-    IExceptionPropertiesProvider? ExceptionProperties)
+    IExceptionPropertiesProvider? ExceptionProperties,
+    EntityMode Entities)
 {
     public string DefaultVersion => Versioning?.DefaultVersion ?? string.Empty;
 }

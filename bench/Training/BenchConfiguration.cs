@@ -1,0 +1,52 @@
+using Workflows.TpuWorker.Gemma3;
+
+namespace Workflows.Training.Bench;
+
+/// <summary>A model and a batch, and what transformers on PyTorch 2.13 did with them on two CPU threads.</summary>
+internal sealed record BenchConfiguration(
+    string Name, Gemma3Config Model, int Batch, int Length, int Steps, int NewTokens, double PeerTraining,
+    double PeerDecodingAlone, double PeerDecodingSixteen)
+{
+    public static BenchConfiguration[] All { get; } =
+    [
+        new("tiny", Config(4_096, 128, 4, 4, 1, 32, 512), 16, 64, 60, 128, 8_000, 297, 4_160),
+        new("mid", Config(32_768, 512, 8, 8, 2, 64, 2_048), 8, 128, 5, 64, 340, 39, 294),
+    ];
+
+    /// <summary>Weights of the model.</summary>
+    public long Parameters => MatrixElements + ((Model.LayerCount * 4L) + 1) * Model.HiddenSize
+        + (Model.LayerCount * 2L * Model.HeadDimension);
+
+    /// <summary>Elements of the matrices that a token is multiplied with; the embedding once, as the output.</summary>
+    public long MatrixElements
+    {
+        get
+        {
+            var attention = 2L * Model.HiddenSize * Model.HeadDimension * (Model.HeadCount + Model.KeyValueHeadCount);
+            var fed = 3L * Model.HiddenSize * Model.IntermediateSize;
+            return (Model.LayerCount * (attention + fed)) + ((long)Model.VocabularySize * Model.HiddenSize);
+        }
+    }
+
+    /// <summary>
+    /// Of one token in training: 2 for each product of the forward pass and twice that backwards, and the two products
+    /// of the attention over the whole length, masked or not.
+    /// </summary>
+    public double TrainingFlopPerToken => (6.0 * MatrixElements)
+        + (12.0 * Length * Model.HeadCount * Model.HeadDimension * Model.LayerCount);
+
+    private static Gemma3Config Config(
+        int vocabulary, int hidden, int layers, int heads, int shared, int width, int inner) => new()
+        {
+            VocabularySize = vocabulary,
+            HiddenSize = hidden,
+            LayerCount = layers,
+            HeadCount = heads,
+            KeyValueHeadCount = shared,
+            HeadDimension = width,
+            QueryPreAttentionScalar = width,
+            IntermediateSize = inner,
+            SlidingWindow = 512,
+            MaxPositions = 4_096,
+        };
+}

@@ -1,0 +1,36 @@
+// Full fine-tuning and greedy decoding of two configurations with random weights, and in the same run the product peak
+// of the machine: fp32 matrix products through ONNX Runtime. Prints tokens/s, the model's FLOP/s, and its share of the
+// peak. Arguments, all optional: tiny | mid, train | decode | peak, --threads N, --steps N, --tokens N.
+using Workflows.Training.Bench;
+
+var threads = Option("--threads", 2);
+var steps = Option("--steps", 0);
+var tokens = Option("--tokens", 0);
+var chosen = BenchConfiguration.All.Where(each => args.Contains(each.Name)).ToArray();
+bool Wants(string what) =>
+    args.Contains(what) || !args.Any(argument => argument is "train" or "decode" or "peak");
+
+foreach (var configuration in chosen.Length == 0 ? BenchConfiguration.All : chosen)
+{
+    Console.WriteLine($"{configuration.Name}: {configuration.Parameters / 1e6:f1} M parameters, {threads} threads");
+    if (Wants("train"))
+    {
+        TrainingBench.Run(configuration, threads, steps > 0 ? steps : configuration.Steps);
+    }
+    else if (Wants("peak"))
+    {
+        ProductPeak.Measure(configuration, threads, print: true);
+    }
+
+    if (Wants("decode"))
+    {
+        DecodingBench.Run(configuration, threads, 1, tokens > 0 ? tokens : configuration.NewTokens);
+        DecodingBench.Run(configuration, threads, 16, tokens > 0 ? tokens : configuration.NewTokens);
+    }
+}
+
+int Option(string name, int fallback)
+{
+    var at = Array.IndexOf(args, name);
+    return at < 0 ? fallback : int.Parse(args[at + 1], System.Globalization.CultureInfo.InvariantCulture);
+}

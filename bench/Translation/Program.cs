@@ -1,0 +1,142 @@
+// Scores, tokenizer and cleaning over a corpus, each as a figure of its own and beside a peer or a limit of the machine
+// measured in the same run:
+//   BLEU and chrF++ of 10,000 segments beside sacreBLEU, run by --python PROGRAM where that can import it;
+//   tokenizer and cleaning beside the rate at which this machine decodes UTF-8, which no reader of text can beat.
+// --corpus FILE is any corpus that the product reads, or two aligned files; without it the sample's own sentences.
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Workflows.Translation.Corpora;
+using Workflows.Translation.Metrics;
+using Workflows.Translation.Tokenization;
+
+const int Segments = 10_000;
+
+var root = Root();
+var corpus = Option("--corpus") ?? Path.Combine(root, "samples", "general.tsv");
+Func<ReadCorpus> read = corpus.Split(',') is [var ko, var en]
+    ? () => CorpusReader.ReadAligned(ko, en)
+    : () => CorpusReader.Read(corpus);
+var pairs = read().Pairs;
+var references = Enumerable.Range(0, Segments).Select(at => pairs[at % pairs.Count].En).ToArray();
+var hypotheses = Damage(references);
+Console.WriteLine($"{Segments} segments, {references.Sum(line => line.Length) / Segments} characters each, of {corpus}");
+
+Scores();
+Rates();
+
+void Scores()
+{
+    var peer = Peer();
+    foreach (var (name, metric) in new (string, TranslationMetric)[] { ("BLEU", new Bleu()), ("chrF++", Chrf.PlusPlus()) })
+    {
+        var seconds = Best(() => metric.ScoreCorpus(hypotheses, references));
+        var beside = peer.TryGetValue(name, out var theirs)
+            ? $"sacreBLEU {theirs.Seconds:0.000} s in this run, {theirs.Seconds / seconds:0} times as long; "
+                + (theirs.Score == metric.ScoreCorpus(hypotheses, references).Score ? "equal" : "NOT EQUAL")
+            : $"sacreBLEU 2.6.0 elsewhere {(name == "BLEU" ? 1.63 : 9.0)} s";
+        Console.WriteLine($"{name,-8} {seconds,8:0.000} s   {beside}");
+    }
+
+    var paired = Best(() => Significance.PairedBootstrap(new Bleu(), hypotheses, references, references));
+    Console.WriteLine($"{"paired",-8} {paired,8:0.000} s   1,000 resamples of two systems, BLEU");
+}
+
+void Rates()
+{
+    var bytes = Encoding.UTF8.GetBytes(string.Join('\n', pairs.Select(pair => $"{pair.Ko}\t{pair.En}")));
+    var decode = bytes.Length / Best(() => Encoding.UTF8.GetString(bytes));
+    var tokenizer = BpeTokenizer.Load(Option("--tokenizer") ?? Path.Combine(root, "samples/tiny-gemma3/tokenizer.json"));
+    var tokens = 0;
+    var seconds = Best(() =>
+        tokens = pairs.Sum(pair => tokenizer.EncodeText(pair.Ko).Length + tokenizer.EncodeText(pair.En).Length));
+    Line("tokenize", seconds, $"{tokens / seconds:#,0} tokens/s, one thread");
+    Line("clean", Best(() => CorpusCleaner.Clean(pairs)), "");
+    Line("read", Best(() => read()), "");
+    return;
+
+    void Line(string name, double time, string more) => Console.WriteLine(
+        $"{name,-8} {pairs.Count / time,12:#,0} lines/s   {bytes.Length / time / decode:0.0000} of the rate of decoding "
+        + $"UTF-8 ({decode / 1e9:0.0} GB/s)   {more}");
+}
+
+// The peer's own time for the score alone, without its start.
+Dictionary<string, (double Seconds, double Score)> Peer()
+{
+    var found = new Dictionary<string, (double, double)>();
+    if (Option("--python") is not { } python)
+    {
+        return found;
+    }
+
+    var folder = Directory.CreateTempSubdirectory("score-bench-").FullName;
+    var (hypothesisFile, referenceFile) = (Path.Combine(folder, "hyp"), Path.Combine(folder, "ref"));
+    File.WriteAllLines(hypothesisFile, hypotheses);
+    File.WriteAllLines(referenceFile, references);
+    const string Script = """
+        import sys, time
+        from sacrebleu.metrics import BLEU, CHRF
+        read = lambda path: open(path, encoding='utf-8').read().split('\n')[:-1]
+        hyp, ref = read(sys.argv[1]), read(sys.argv[2])
+        for name, metric in (('BLEU', BLEU()), ('chrF++', CHRF(word_order=2))):
+            began = time.perf_counter()
+            score = metric.corpus_score(hyp, [ref]).score
+            print(name, time.perf_counter() - began, repr(score))
+        """;
+    using var process = Process.Start(new ProcessStartInfo(python, ["-c", Script, hypothesisFile, referenceFile])
+    {
+        RedirectStandardOutput = true,
+    })!;
+    while (process.StandardOutput.ReadLine() is { } line)
+    {
+        var parts = line.Split(' ');
+        found[parts[0]] = (double.Parse(parts[1], CultureInfo.InvariantCulture),
+            double.Parse(parts[2], CultureInfo.InvariantCulture));
+    }
+
+    process.WaitForExit();
+    Directory.Delete(folder, recursive: true);
+    return found.Count == 2 ? found : throw new InvalidOperationException($"'{python}' cannot import sacrebleu.");
+}
+
+static string[] Damage(string[] lines)
+{
+    var random = new Random(1);
+    return [.. lines.Select(line =>
+    {
+        var words = line.Split(' ').ToList();
+        words.RemoveAt(random.Next(words.Count));
+        if (words.Count > 2)
+        {
+            words[random.Next(words.Count)] = words[random.Next(words.Count)];
+        }
+
+        return string.Join(' ', words);
+    })];
+}
+
+static double Best(Action work)
+{
+    var best = double.MaxValue;
+    for (var time = 0; time < 7; time++)
+    {
+        var began = Stopwatch.GetTimestamp();
+        work();
+        best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    return best;
+}
+
+string? Option(string name) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;
+
+static string Root()
+{
+    var directory = new DirectoryInfo(AppContext.BaseDirectory);
+    while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
+    {
+        directory = directory.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above.");
+    }
+
+    return directory.FullName;
+}

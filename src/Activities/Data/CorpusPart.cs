@@ -1,0 +1,44 @@
+using Workflows.Translation;
+using Workflows.Translation.Corpora;
+
+namespace Workflows.Activities.Data;
+
+/// <summary>One part of a run's corpus, read and cleaned.</summary>
+internal static class CorpusPart
+{
+    /// <summary>Reads one file, or two aligned ones separated by a comma.</summary>
+    /// <param name="files">As the request names them.</param>
+    /// <param name="part">train, test or validation: how the account calls it.</param>
+    /// <param name="account">Takes what is left out.</param>
+    /// <returns>The usable pairs in order.</returns>
+    public static IReadOnlyList<SentencePair> Read(string files, string part, DropAccount account)
+    {
+        var paths = files.Split(',');
+        var read = paths.Length == 2 ? CorpusReader.ReadAligned(paths[0], paths[1]) : CorpusReader.Read(paths[0]);
+        var cleaned = CorpusCleaner.Clean(read.Pairs);
+        foreach (var (reason, count) in read.BadRows)
+        {
+            account.Add(Name(reason), count);
+        }
+
+        foreach (var sample in read.Samples)
+        {
+            account.Show(Name(sample.Fault), sample.Line, sample.Text);
+        }
+
+        foreach (var (reason, count) in cleaned.Removed)
+        {
+            account.Add(Name(reason), count);
+        }
+
+        foreach (var sample in cleaned.Samples)
+        {
+            account.Show(Name(sample.Reason), null, $"{sample.Pair.Ko} | {sample.Pair.En}");
+        }
+
+        return cleaned.Pairs;
+
+        string Name<T>(T reason)
+            where T : struct, Enum => $"{part}: {DropAccount.Words(reason)}";
+    }
+}

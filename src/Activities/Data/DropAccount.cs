@@ -1,0 +1,34 @@
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Data;
+
+/// <summary>What was left out of a corpus and why: all of it counted, a little of it shown.</summary>
+internal sealed class DropAccount
+{
+    private const int SamplesPerReason = 2, MaxSamples = 24, SampleCharacters = 120;
+
+    private readonly SortedDictionary<string, int> _counts = new(StringComparer.Ordinal);
+    private readonly List<DroppedSample> _samples = [];
+
+    public IReadOnlyDictionary<string, int> Counts => _counts;
+
+    public IReadOnlyList<DroppedSample> Samples => _samples;
+
+    public void Add(string reason, long count) => _counts[reason] = _counts.GetValueOrDefault(reason) + (int)count;
+
+    public void Show(string reason, long? line, string text)
+    {
+        if (_samples.Count < MaxSamples && _samples.Count(each => each.Reason == reason) < SamplesPerReason)
+        {
+            var oneLine = text.ReplaceLineEndings(" ");
+            _samples.Add(new DroppedSample(
+                reason, line, oneLine.Length > SampleCharacters ? oneLine[..SampleCharacters] + "…" : oneLine));
+        }
+    }
+
+    /// <summary>LengthRatio becomes "length ratio".</summary>
+    public static string Words<T>(T reason)
+        where T : struct, Enum => string.Concat($"{reason}".Select((letter, index) => char.IsUpper(letter) && index > 0
+            ? $" {char.ToLowerInvariant(letter)}"
+            : $"{char.ToLowerInvariant(letter)}"));
+}

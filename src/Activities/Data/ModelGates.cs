@@ -1,0 +1,144 @@
+using System.Text.Json;
+using Workflows.Orchestrations;
+using Workflows.Translation;
+using Workflows.Translation.Tokenization;
+
+namespace Workflows.Activities.Data;
+
+/// <summary>
+/// Looks at the model's own files before anything is rented: whether its tokenizer has the turns of the prompt, ends an
+/// answer, knows both languages, and whether the pairs fit into the length asked for.
+/// </summary>
+internal static class ModelGates
+{
+    private const string OwnTokenizer = "Give the tokenizer.json that belongs to the checkpoint.";
+    private const string StartOfTurn = "<start_of_turn>", EndOfTurn = "<end_of_turn>";
+
+    /// <summary>Pairs that are tokenized; enough to know a share.</summary>
+    private const int Looked = 1000;
+
+    /// <summary>Beyond this share of pairs left out for their length, the length asked for is a mistake.</summary>
+    private const double MostTooLong = 0.5;
+
+    /// <summary>Checks a model against the pairs that it shall learn.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="train">The training pairs.</param>
+    /// <returns>What was found.</returns>
+    /// <exception cref="RunFaultException">Training would be wasted.</exception>
+    public static IReadOnlyList<GateResult> Check(RunSpec spec, IReadOnlyList<SentencePair> train)
+    {
+        try
+        {
+            var tokenizer = BpeTokenizer.Load(Path.Combine(spec.Model, "tokenizer.json"));
+            return
+            [
+                Vocabulary(spec.Model, tokenizer),
+                Template(spec, tokenizer),
+                Answer(tokenizer),
+                Length(spec, tokenizer, train),
+            ];
+        }
+        catch (TokenizerException exception)
+        {
+            throw new RunFaultException(exception.ErrorCode, exception.Message, OwnTokenizer);
+        }
+    }
+
+    private static GateResult Vocabulary(string model, BpeTokenizer tokenizer)
+    {
+        var path = Path.Combine(model, "config.json");
+        using var config = JsonDocument.Parse(File.ReadAllText(path));
+        var root = config.RootElement.TryGetProperty("text_config", out var text) ? text : config.RootElement;
+        if (!root.TryGetProperty("vocab_size", out var size))
+        {
+            return new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens; config.json names no number");
+        }
+
+        return size.GetInt32() >= tokenizer.VocabularySize
+            ? new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens of {size.GetInt32()} rows")
+            : throw new RunFaultException(
+                "MODEL_VOCABULARY_MISMATCH",
+                $"'{path}' says vocab_size {size.GetInt32()}, tokenizer.json has {tokenizer.VocabularySize} tokens.",
+                OwnTokenizer);
+    }
+
+    /// <summary>A checkpoint with another chat template would be asked in words that it never saw.</summary>
+    private static GateResult Template(RunSpec spec, BpeTokenizer tokenizer)
+    {
+        if (spec.PromptTemplate == "plain")
+        {
+            return new GateResult("prompt template", "plain, as asked for");
+        }
+
+        if (Single(tokenizer, StartOfTurn) && Single(tokenizer, EndOfTurn))
+        {
+            return ChatTemplate(spec.Model)?.Contains(StartOfTurn, StringComparison.Ordinal) != false
+                ? new GateResult("prompt template", "the tokenizer has the turns of Gemma 3's chat template")
+                : throw new RunFaultException(
+                    "MODEL_TEMPLATE_MISMATCH", $"The chat template of '{spec.Model}' has no {StartOfTurn}.",
+                    "Give a Gemma 3 checkpoint, or set promptTemplate to \"plain\".");
+        }
+
+        throw new RunFaultException(
+            "MODEL_TEMPLATE_MISMATCH", $"'{spec.Model}' has no single tokens {StartOfTurn} and {EndOfTurn}.",
+            "Give a Gemma 3 checkpoint, or set promptTemplate to \"plain\".");
+    }
+
+    private static GateResult Answer(BpeTokenizer tokenizer) =>
+        new("end of an answer", $"{EndOfTurn} is token {tokenizer.EndOfTurnId}, <eos> is token {tokenizer.EosId}");
+
+    /// <summary>A pair is at least as long as its two texts; what the prompt adds is counted by the worker.</summary>
+    private static GateResult Length(RunSpec spec, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> train)
+    {
+        var most = Math.Min(Looked, train.Count);
+        var lengths = Enumerable.Range(0, most)
+            .Select(index => train[(int)((long)index * train.Count / most)])
+            .Select(pair => tokenizer.EncodeText(pair.Ko).Length + tokenizer.EncodeText(pair.En).Length)
+            .Order().ToList();
+        var tooLong = lengths.Count(length => length > spec.Training.MaxLength);
+        if (tooLong > MostTooLong * most)
+        {
+            throw new RunFaultException(
+                "TRAINING_LENGTH_TOO_SHORT",
+                $"training.maxLength is {spec.Training.MaxLength} tokens, and {tooLong} of {most} pairs are longer; "
+                + $"half of them have {lengths[most / 2]} or more.",
+                $"Use at least {lengths[(int)(0.95 * (most - 1))]} and what the prompt needs, or shorter sentences.");
+        }
+
+        return new GateResult(
+            "length", $"half of the pairs have up to {lengths[most / 2]} tokens, the longest of {most} {lengths[^1]}; "
+                + $"the limit with the prompt is {spec.Training.MaxLength}");
+    }
+
+    private static bool Single(BpeTokenizer tokenizer, string token) =>
+        tokenizer.TryGetId(token, out var id) && tokenizer.Encode(token) is [var only] && only == id;
+
+    private static string? ChatTemplate(string model)
+    {
+        var file = Path.Combine(model, "chat_template.jinja");
+        if (File.Exists(file))
+        {
+            return File.ReadAllText(file);
+        }
+
+        var path = Path.Combine(model, "tokenizer_config.json");
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        try
+        {
+            using var config = JsonDocument.Parse(File.ReadAllText(path));
+            return config.RootElement.ValueKind == JsonValueKind.Object
+                && config.RootElement.TryGetProperty("chat_template", out var template)
+                ? template.GetRawText()
+                : null;
+        }
+        catch (JsonException exception)
+        {
+            throw new RunFaultException(
+                "MODEL_TEMPLATE_MISMATCH", $"'{path}' is not JSON: {exception.Message}", "Correct the file.");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Azure.Core;
+using Microsoft.DurableTask.Connection;
+using Microsoft.DurableTask.Worker.Grpc;
+using Microsoft.DurableTask.Worker.Grpc.Internal;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.DurableTask.Worker.AzureManaged;
+
+/// <summary>Connects workers to Azure's Durable Task Scheduler, or to another server of its protocol.</summary>
+public static class DurableTaskSchedulerWorkerExtensions
+{
+    /// <summary>Uses a scheduler.</summary>
+    /// <param name="builder">The worker's builder.</param>
+    /// <param name="endpointAddress">The scheduler's address.</param>
+    /// <param name="taskHubName">The task hub.</param>
+    /// <param name="credential">Gives the tokens.</param>
+    /// <param name="configure">Changes further options.</param>
+    public static void UseDurableTaskScheduler(
+        this IDurableTaskWorkerBuilder builder,
+        string endpointAddress,
+        string taskHubName,
+        TokenCredential credential,
+        Action<DurableTaskSchedulerWorkerOptions>? configure = null) =>
+        builder.UseDurableTaskScheduler(options =>
+        {
+            options.EndpointAddress = endpointAddress;
+            options.TaskHubName = taskHubName;
+            options.Credential = credential;
+            configure?.Invoke(options);
+        });
+
+    /// <summary>Uses a scheduler.</summary>
+    /// <param name="builder">The worker's builder.</param>
+    /// <param name="connectionString"><c>Endpoint=...;TaskHub=...;Authentication=...</c>.</param>
+    /// <param name="configure">Changes further options.</param>
+    /// <exception cref="ArgumentException">A key is missing, or the kind of authentication is unknown.</exception>
+    public static void UseDurableTaskScheduler(
+        this IDurableTaskWorkerBuilder builder,
+        string connectionString,
+        Action<DurableTaskSchedulerWorkerOptions>? configure = null)
+    {
+        var read = DurableTaskSchedulerWorkerOptions.FromConnectionString(connectionString);
+        builder.UseDurableTaskScheduler(options =>
+        {
+            options.EndpointAddress = read.EndpointAddress;
+            options.TaskHubName = read.TaskHubName;
+            options.Credential = read.Credential;
+            options.AllowInsecureCredentials = read.AllowInsecureCredentials;
+            configure?.Invoke(options);
+        });
+    }
+
+    /// <summary>Uses a scheduler.</summary>
+    /// <param name="builder">The worker's builder.</param>
+    /// <param name="configure">Says where it is.</param>
+    public static void UseDurableTaskScheduler(
+        this IDurableTaskWorkerBuilder builder, Action<DurableTaskSchedulerWorkerOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddOptions<DurableTaskSchedulerWorkerOptions>(builder.Name).Configure(configure ?? (_ => { }));
+        builder.Services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<DurableTaskSchedulerWorkerOptions>, Validation>());
+        builder.Services.TryAddSingleton(
+            services => new SchedulerChannels(services.GetService<TimeProvider>()));
+        builder.Configure(options => options.EnableEntitySupport = true);
+        builder.UseGrpc(_ => { });
+        builder.Services.AddOptions<GrpcDurableTaskWorkerOptions>(builder.Name)
+            .Configure<SchedulerChannels, IOptionsMonitor<DurableTaskSchedulerWorkerOptions>>(
+                (options, channels, schedulers) =>
+                {
+                    options.Channel = channels.Get(schedulers.Get(builder.Name).ToEndpoint());
+                    options.ConfigureForAzureManaged();
+                });
+    }
+
+    private sealed class Validation : IValidateOptions<DurableTaskSchedulerWorkerOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, DurableTaskSchedulerWorkerOptions options) =>
+            SchedulerEndpoint.Check(
+                options.EndpointAddress, options.TaskHubName, options.Credential, options.AllowInsecureCredentials)
+                is { } problem
+                ? ValidateOptionsResult.Fail(problem)
+                : ValidateOptionsResult.Success;
+    }
+}

@@ -1,0 +1,15 @@
+namespace DurableTask.Core.History;
+
+/// <summary>A sub-orchestration succeeded.</summary>
+/// <param name="eventId">Its number.</param>
+public sealed class SubOrchestrationInstanceCompletedEvent(int eventId) : HistoryEvent(eventId)
+{
+    /// <inheritdoc/>
+    public override EventType EventType => EventType.SubOrchestrationInstanceCompleted;
+
+    /// <summary>The number of the event that made the call.</summary>
+    public int TaskScheduledId { get; init; }
+
+    /// <summary>The result as text.</summary>
+    public string? Result { get; init; }
+}

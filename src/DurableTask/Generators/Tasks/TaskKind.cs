@@ -1,0 +1,9 @@
+namespace Microsoft.DurableTask.Generators.Tasks;
+
+internal enum TaskKind
+{
+    Orchestrator,
+    Activity,
+    Entity,
+    Event,
+}

@@ -1,0 +1,45 @@
+using Microsoft.DurableTask.Client;
+using Microsoft.DurableTask.Client.AzureManaged;
+using Microsoft.DurableTask.Worker;
+using Microsoft.DurableTask.Worker.AzureManaged;
+using Workflows.Activities;
+using Workflows.DurableTask.Sidecar;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Hosting;
+
+/// <summary>Connects worker and client to the engine that the settings name, or to the one inside the service.</summary>
+internal static class DurableTaskBackend
+{
+    /// <exception cref="ServiceStartException">The connection string cannot be used.</exception>
+    public static void Add(IServiceCollection services, ServiceSettings settings, Uri embedded)
+    {
+        if (settings.UsesEmbeddedEngine)
+        {
+            services.AddTaskHubSidecar(
+                options => options.DataDirectory = Path.Combine(settings.StateDirectory, "engine"));
+        }
+
+        var client = services.AddDurableTaskClient();
+        var worker = services.AddDurableTaskWorker();
+        worker.AddTasks(registry => registry.AddRunOrchestrations().AddRunActivities());
+        if (settings.DurableTaskConnectionString is not { Length: > 0 } connection)
+        {
+            var address = (settings.DurableTaskAddress ?? embedded).ToString();
+            client.UseGrpc(address);
+            worker.UseGrpc(address);
+            return;
+        }
+
+        try
+        {
+            client.UseDurableTaskScheduler(connection);
+            worker.UseDurableTaskScheduler(connection);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ServiceStartException(
+                $"The setting 'Workflows:DurableTaskConnectionString' cannot be used: {exception.Message}", exception);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using Workflows.Activities.Evaluation;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.Service.Workers;
+
+/// <summary>Jobs and their results in the worker's words and in the run's.</summary>
+internal static class JobTexts
+{
+    /// <summary>A job as its worker is told of it.</summary>
+    public static GatewayMessage Describe(string id, string directory, DispatchInput input) => new()
+    {
+        Job = input.Kind == JobKind.Train
+            ? new Job { JobId = id, Train = Train(directory, input) }
+            : new Job { JobId = id, Translate = Translate(directory, input) },
+    };
+
+    /// <summary>What a training came to, for the ledger.</summary>
+    public static TrainFact Fact(TrainResult result) => new(
+        result.Steps, result.ResumedFromStep, result.Tokens, result.TokensPerSecond, result.FirstLoss,
+        result.FinalLoss, result.Seconds, result.TooLong)
+    {
+        Method = result.Method,
+        TrainedParameters = result.TrainedParameters,
+        MicroBatchSize = result.MicroBatchSize,
+        OutputStep = result.OutputStep,
+        StoppedEarly = result.StoppedEarly,
+        Metric = result.Metric,
+        BestScore = result.Metric.Length > 0 ? result.BestScore : null,
+        BestStep = result.BestStep,
+    };
+
+    private static TrainJob Train(string directory, DispatchInput input)
+    {
+        var (spec, training) = (input.Spec, input.Spec.Training);
+        var job = new TrainJob
+        {
+            ModelDirectory = spec.Model,
+            PairsFile = input.Data.TrainUri,
+            Direction = spec.Direction,
+            CheckpointDirectory = Path.Combine(directory, "checkpoints"),
+            OutputDirectory = Path.Combine(directory, "tuned"),
+            Steps = training.Steps,
+            BatchSize = training.BatchSize,
+            AccumulationSteps = training.AccumulationSteps,
+            LearningRate = training.LearningRate,
+            WarmupSteps = training.WarmupSteps,
+            Schedule = training.Schedule,
+            WeightDecay = training.WeightDecay,
+            MaxGradientNorm = training.MaxGradientNorm,
+            MaxLength = training.MaxLength,
+            Pack = training.Pack,
+            CheckpointEverySteps = training.CheckpointEverySteps,
+            KeepCheckpoints = training.KeepCheckpoints,
+            Keep = training.Keep,
+            Seed = training.Seed,
+            PromptStyle = spec.Prompt,
+            PromptTemplate = spec.PromptTemplate,
+            Method = training.Method,
+        };
+        if (training.Method == "lora")
+        {
+            job.Lora = new LoraSettings
+            {
+                Rank = training.Lora.Rank,
+                Alpha = training.Lora.Alpha ?? 0,
+                Dropout = training.Lora.Dropout,
+                Targets = { training.Lora.Targets },
+                RankStabilized = training.Lora.RankStabilized,
+            };
+        }
+
+        if (training.Validation is { } validation && input.Data.ValidationUri is { } pairs)
+        {
+            job.ValidationFile = pairs;
+            job.Validation = new ValidationSettings
+            {
+                Metric = validation.Metric,
+                EverySteps = validation.EverySteps,
+                Patience = validation.Patience,
+                MaxNewTokens = spec.Evaluation.MaxNewTokens,
+            };
+        }
+
+        return job;
+    }
+
+    private static TranslateJob Translate(string directory, DispatchInput input)
+    {
+        var (spec, evaluation) = (input.Spec, input.Spec.Evaluation);
+        var job = new TranslateJob
+        {
+            PairsFile = input.Data.TestUri,
+            Direction = spec.Direction,
+            MaxNewTokens = evaluation.MaxNewTokens,
+            BatchSize = evaluation.BatchSize,
+            BeamSize = evaluation.BeamSize,
+            LengthPenalty = evaluation.LengthPenalty,
+            LongInput = evaluation.LongInput,
+            PromptStyle = spec.Prompt,
+            PromptTemplate = spec.PromptTemplate,
+        };
+        foreach (var model in HypothesisFiles.Models)
+        {
+            foreach (var direction in spec.Directions())
+            {
+                job.Models.Add(new TranslateJob.Types.Model
+                {
+                    Name = model,
+                    Directory = model == "base" ? spec.Model : Path.Combine(directory, "tuned"),
+                    OutputFile = HypothesisFiles.PathOf(directory, model, direction),
+                    Direction = direction,
+                });
+            }
+        }
+
+        return job;
+    }
+}

@@ -1,0 +1,13 @@
+using Workflows.Translation.Metrics.Mecab;
+
+namespace Workflows.Translation.Metrics;
+
+/// <summary>The dictionary of the tokenizer "ko-mecab", which this product does not hold.</summary>
+public static class KoreanDictionary
+{
+    /// <summary>
+    /// Whether the environment variable WORKFLOWS_MECAB_KO_DIC names a folder; a folder that cannot be used is an
+    /// error then, not a reason to score otherwise.
+    /// </summary>
+    public static bool IsAtHand => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(MecabKo.FolderVariable));
+}

@@ -1,0 +1,145 @@
+using System.Text.Json.Nodes;
+using Workflows.Activities.Data;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Tests.Data;
+
+public sealed class PrepareDataActivityTests : RunFolder
+{
+    [Fact]
+    public async Task Run_TestSentencesInTraining_TakesThemOutAndSaysSo()
+    {
+        var spec = Spec();
+        spec = spec with { Data = spec.Data with { Test = Write("test.tsv", Pairs(20, first: 91)) } };
+
+        var data = await PrepareAsync(spec);
+
+        Assert.Equal((90, 20), (data.TrainPairs, data.TestPairs));
+        Assert.Equal(10, data.Dropped.Where(each => each.Key.StartsWith("in the test set", StringComparison.Ordinal))
+            .Sum(each => each.Value));
+        Assert.Contains(data.Gates, gate => gate.Detail.Contains("10 training pairs taken out", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Run_BadRows_CountsThemAndShowsSomeWithTheirLines()
+    {
+        var spec = Spec();
+        spec = spec with
+        {
+            Data = spec.Data with
+            {
+                Train = Write("bad.tsv", [.. Pairs(40), "하나", "둘\ttwo\tthree", "\t", "같은 것\t같은 것"]),
+            },
+        };
+
+        var data = await PrepareAsync(spec);
+
+        Assert.Equal(1, data.Dropped["train: too few columns"]);
+        Assert.Equal(1, data.Dropped["train: too many columns"]);
+        Assert.Equal(1, data.Dropped["train: identical sides"]);
+        var sample = Assert.Single(data.Samples, each => each.Reason == "train: too few columns");
+        Assert.Equal((42, "하나"), (sample.Line, sample.Text));
+    }
+
+    [Fact]
+    public async Task Run_WithValidation_HoldsPairsOutOfTrainingAndTest()
+    {
+        var spec = Spec();
+        spec = spec with { Training = spec.Training with { Validation = new ValidationSpec { MaxPairs = 7 } } };
+
+        var data = await PrepareAsync(spec);
+
+        var (train, test, validation) =
+            (File.ReadAllLines(data.TrainUri), File.ReadAllLines(data.TestUri), File.ReadAllLines(data.ValidationUri!));
+        Assert.Equal(data.ValidationPairs, validation.Length);
+        Assert.InRange(validation.Length, 2, 7);
+        Assert.Empty(validation.Intersect(train));
+        Assert.Empty(validation.Intersect(test));
+        Assert.Equal(100, train.Length + test.Length + validation.Length);
+    }
+
+    [Fact]
+    public async Task Run_ValidationFileWithTestSentences_DoesNotValidateOnThem()
+    {
+        var spec = Spec();
+        spec = spec with
+        {
+            Data = spec.Data with
+            {
+                Test = Write("test.tsv", Pairs(20, first: 201)), Validation = Write("val.tsv", Pairs(20, first: 211)),
+            },
+            Training = spec.Training with { Validation = new ValidationSpec() },
+        };
+
+        var data = await PrepareAsync(spec);
+
+        Assert.Equal(10, data.ValidationPairs);
+        Assert.Empty(File.ReadAllLines(data.ValidationUri!).Intersect(File.ReadAllLines(data.TestUri)));
+    }
+
+    [Fact]
+    public async Task Run_GoodModel_ListsWhatWasChecked()
+    {
+        var data = await PrepareAsync(Spec());
+
+        Assert.Equal(
+            ["train/test overlap", "vocabulary", "prompt template", "end of an answer", "length"],
+            data.Gates.Select(gate => gate.Name));
+    }
+
+    [Fact]
+    public async Task Run_TokenizerOfAnotherModel_IsRefused()
+    {
+        var model = CopyModel(("\"vocab_size\": 3000", "\"vocab_size\": 100"));
+
+        var fault = await RefusedAsync(Spec() with { Model = model });
+
+        Assert.Equal("MODEL_VOCABULARY_MISMATCH", fault.Failure.Code);
+    }
+
+    [Fact]
+    public async Task Run_ChatTemplateOfAnotherModel_IsRefusedUnlessAskedForPlain()
+    {
+        var model = CopyModel();
+        File.WriteAllText(
+            Path.Combine(model, "tokenizer_config.json"),
+            new JsonObject { ["chat_template"] = "<|turn>{{ message }}<turn|>" }.ToJsonString());
+
+        var fault = await RefusedAsync(Spec() with { Model = model });
+        var plain = await PrepareAsync(Spec() with { Model = model, PromptTemplate = "plain" });
+
+        Assert.Equal("MODEL_TEMPLATE_MISMATCH", fault.Failure.Code);
+        Assert.NotEmpty(plain.Gates);
+    }
+
+    [Fact]
+    public async Task Run_MostPairsTooLong_IsRefusedWithALengthThatFits()
+    {
+        var spec = Spec();
+
+        var fault = await RefusedAsync(spec with { Training = spec.Training with { MaxLength = 8 } });
+
+        Assert.Equal("TRAINING_LENGTH_TOO_SHORT", fault.Failure.Code);
+        Assert.Matches("Use at least [0-9]+", fault.Failure.Fix);
+    }
+
+    private Task<PreparedData> PrepareAsync(RunSpec spec) => new PrepareDataActivity(Ledger).RunAsync(null!, spec);
+
+    private Task<RunFaultException> RefusedAsync(RunSpec spec) =>
+        Assert.ThrowsAsync<RunFaultException>(() => PrepareAsync(spec));
+
+    private string CopyModel(params (string Old, string New)[] changes)
+    {
+        var model = Directory.CreateDirectory(Path.Combine(Folder, "model")).FullName;
+        File.Copy(Path.Combine(SampleModel, "tokenizer.json"), Path.Combine(model, "tokenizer.json"));
+        var config = File.ReadAllText(Path.Combine(SampleModel, "config.json"));
+        foreach (var (old, replacement) in changes)
+        {
+            Assert.Contains(old, config, StringComparison.Ordinal);
+            config = config.Replace(old, replacement, StringComparison.Ordinal);
+        }
+
+        File.WriteAllText(Path.Combine(model, "config.json"), config);
+        return model;
+    }
+}
