@@ -73,8 +73,10 @@ internal sealed class Bench : IAsyncDisposable
             worker.AddTasks(tasks => Tasks.Add(tasks, sizes.Activities));
         });
         builder.Services.AddDurableTaskClient(client => client.UseGrpc(engine.Address));
-        builder.Services.PostConfigureAll<GrpcDurableTaskWorkerOptions>(options => options.CallInvoker = engine.Invoker);
-        builder.Services.PostConfigureAll<GrpcDurableTaskClientOptions>(options => options.CallInvoker = engine.Invoker);
+        builder.Services.PostConfigureAll<GrpcDurableTaskWorkerOptions>(
+            options => options.CallInvoker = engine.Invoker);
+        builder.Services.PostConfigureAll<GrpcDurableTaskClientOptions>(
+            options => options.CallInvoker = engine.Invoker);
         IHost host = builder.Build();
         await host.StartAsync();
         return host;
@@ -211,9 +213,10 @@ internal sealed class Bench : IAsyncDisposable
         await Client.WaitForInstanceCompletionAsync("parked-7", CancellationToken.None);
         double wake = watch.Elapsed.TotalMilliseconds;
         long perInstance = (after - (_engine.Invoker is null ? 0 : clean)) / _sizes.Parked;
-        Say($"{_sizes.Parked} parked: {_sizes.Parked / started:F0} starts/s; restart until the first answer {start:F2} s; "
-            + $"{after / 1e6:F0} MB resident (before: {before / 1e6:F0}), {perInstance} bytes an instance; "
-            + $"status {get:F1} ms, page of {listed} {page:F1} ms, wake one {wake:F1} ms ({one?.RuntimeStatus})");
+        Say($"{_sizes.Parked} parked: {_sizes.Parked / started:F0} starts/s; "
+            + $"restart until the first answer {start:F2} s; {after / 1e6:F0} MB resident (before: {before / 1e6:F0}), "
+            + $"{perInstance} bytes an instance; status {get:F1} ms, page of {listed} {page:F1} ms, "
+            + $"wake one {wake:F1} ms ({one?.RuntimeStatus})");
     }
 
     private async Task<OrchestrationMetadata> RunAsync(TaskName name, object input)

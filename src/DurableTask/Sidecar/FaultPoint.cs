@@ -1,6 +1,6 @@
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>The places between two steps of a change at which a process may die. Tests end it at each of them.</summary>
+/// <summary>The places between two steps of a change at which a process may die. Tests end it at each.</summary>
 internal static class FaultPoint
 {
     /// <summary>Memory is changed; nothing was handed to the writer.</summary>

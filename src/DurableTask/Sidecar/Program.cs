@@ -17,10 +17,11 @@ catch (InvalidOperationException error)
 }
 
 IConfiguration endpoints = Endpoints(builder.Configuration);
+builder.Configuration["urls"] = null;
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(endpoints));
-if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } fault)
+if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } point)
 {
-    builder.Services.AddSingleton(FaultInjection.Kill(fault));
+    builder.Services.AddSingleton(FaultInjection.Kill(point));
 }
 
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
@@ -35,7 +36,14 @@ app.MapTaskHubSidecar();
 app.MapTaskHubStatus();
 try
 {
+    TaskHubHost host = app.Services.GetRequiredService<TaskHubHost>();
     await app.RunAsync();
+    if (host.Fault is { } fault)
+    {
+        await Console.Error.WriteLineAsync(fault.Message);
+        return BadFile;
+    }
+
     return 0;
 }
 catch (OptionsValidationException error)

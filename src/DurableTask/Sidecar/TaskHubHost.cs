@@ -19,6 +19,9 @@ internal sealed class TaskHubHost(
 
     public TimeProvider Time { get; } = time ?? TimeProvider.System;
 
+    /// <summary>The error that stopped the engine; null while it runs and when it was stopped on purpose.</summary>
+    public Exception? Fault { get; private set; }
+
     /// <summary>Whether the engine runs and its last commit succeeded.</summary>
     public bool IsHealthy => _engine is { Fault: null };
 
@@ -41,7 +44,12 @@ internal sealed class TaskHubHost(
             throw;
         }
 
-        _engine.Faulted += lifetime.StopApplication;
+        TaskHubEngine engine = _engine;
+        engine.Faulted += () =>
+        {
+            Fault = engine.Fault;
+            lifetime.StopApplication();
+        };
         // Streams end before the web server waits for its calls to end.
         lifetime.ApplicationStopping.Register(_engine.BeginStop);
         return Task.CompletedTask;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 
 namespace Workflows.DurableTask.Tests.Crash;
@@ -7,36 +8,35 @@ namespace Workflows.DurableTask.Tests.Crash;
 public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
 {
     private Process? _process;
+    private Task<string>? _errors;
 
     public string Address { get; } = $"http://127.0.0.1:{port}";
 
-    public async Task StartAsync(CancellationToken cancellation)
-    {
-        var start = new ProcessStartInfo("dotnet")
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (string argument in (string[])
-            [
-                Path.Combine(AppContext.BaseDirectory, "Workflows.DurableTask.Sidecar.dll"),
-                "--urls", Address, "--data", folder, "--Logging:LogLevel:Default", "Error",
-            ])
-        {
-            start.ArgumentList.Add(argument);
-        }
+    public bool IsRunning => _process is { HasExited: false };
 
-        _process = Process.Start(start)!;
-        _process.OutputDataReceived += (_, _) => { };
-        _process.ErrorDataReceived += (_, line) =>
-            TestContext.Current.SendDiagnosticMessage("sidecar: {0}", line.Data ?? "");
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <param name="cancellation">Ends the wait for the port.</param>
+    /// <param name="fault">NAME:COUNT of a fault point; null for none.</param>
+    /// <param name="arguments">More arguments of the program.</param>
+    public async Task StartAsync(CancellationToken cancellation, string? fault = null, params string[] arguments)
+    {
+        Launch(fault, arguments);
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            Assert.False(_process.HasExited, "The sidecar ended by itself.");
+            // Only a fault may end it this early, and then there is nothing to wait for.
+            if (_process!.HasExited)
+            {
+                Assert.True(fault is not null, $"The sidecar ended by itself: {await _errors!}");
+                return;
+            }
+
             try
             {
                 using var probe = new TcpClient();
@@ -48,6 +48,24 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
                 await Task.Delay(TimeSpan.FromMilliseconds(20), cancellation);
             }
         }
+    }
+
+    /// <summary>Runs the program to its end; gives its exit code and what it wrote to standard error.</summary>
+    public async Task<(int ExitCode, string Errors)> RunToEndAsync(
+        CancellationToken cancellation, params string[] arguments)
+    {
+        Launch(null, arguments);
+        return await EndAsync(cancellation);
+    }
+
+    /// <summary>Waits until it ends by itself.</summary>
+    public async Task<(int ExitCode, string Errors)> EndAsync(CancellationToken cancellation)
+    {
+        await _process!.WaitForExitAsync(cancellation);
+        (int ExitCode, string) end = (_process.ExitCode, await _errors!);
+        _process.Dispose();
+        _process = null;
+        return end;
     }
 
     /// <summary>SIGKILL: no handler runs, no buffer is flushed.</summary>
@@ -63,4 +81,29 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await KillAsync();
+
+    private void Launch(string? fault, string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        string[] all =
+        [
+            Path.Combine(AppContext.BaseDirectory, "Workflows.DurableTask.Sidecar.dll"),
+            "--urls", Address, "--data", folder, "--Logging:LogLevel:Default", "None", .. arguments,
+        ];
+        foreach (string argument in all)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment["TASKHUB_FAULT"] = fault ?? string.Empty;
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, _) => { };
+        _process.BeginOutputReadLine();
+        _errors = _process.StandardError.ReadToEndAsync();
+    }
 }

@@ -1,9 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Workflows.DurableTask.Protocol;
 using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
@@ -118,6 +121,37 @@ public sealed class ConnectionTests : EndToEndTest
         OrchestrationMetadata result = await RunAsync(Sidecar.CreateClient(), "big", 60);
 
         Assert.Equal(6_000_000, result.ReadOutputAs<int>());
+    }
+
+    [Fact]
+    public async Task History_OfTenThousandEvents_IsReplayedByTheWorker()
+    {
+        await Sidecar.AddWorkerAsync(tasks =>
+        {
+            tasks.AddOrchestratorFunc<int, int>("long", async (context, count) =>
+            {
+                int[] all = await Task.WhenAll(
+                    Enumerable.Range(0, count).Select(item => context.CallActivityAsync<int>("one", item)));
+                return all.Sum() + await context.CallActivityAsync<int>("one", 0);
+            });
+            tasks.AddActivityFunc<int, int>("one", (_, _) => 1);
+        });
+        DurableTaskClient client = Sidecar.CreateClient();
+
+        OrchestrationMetadata result = await RunAsync(client, "long", 5000);
+
+        Assert.Equal(5001, result.ReadOutputAs<int>());
+        using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
+        using AsyncServerStreamingCall<HistoryChunk> call =
+            new TaskHubSidecarService.TaskHubSidecarServiceClient(channel).StreamInstanceHistory(
+                new() { InstanceId = result.InstanceId }, cancellationToken: Soon);
+        int events = 0;
+        while (await call.ResponseStream.MoveNext(Soon))
+        {
+            events += call.ResponseStream.Current.Events.Count;
+        }
+
+        Assert.InRange(events, 10_000, int.MaxValue);
     }
 
     [Fact]

@@ -44,6 +44,9 @@ public sealed class SidecarHost : IAsyncDisposable
 
     public string Folder { get; }
 
+    /// <summary>The way to the engine without a network.</summary>
+    public InProcessTaskHub InProcess => _app.Services.GetRequiredService<InProcessTaskHub>();
+
     /// <summary>Every call that came so far.</summary>
     public IReadOnlyCollection<SeenCall> Calls { get; }
 

@@ -82,11 +82,11 @@ internal sealed class InstanceState(string hub, string id)
                 break;
             case LogRecord.KindOneofCase.Parked:
                 Parked = record.Parked;
-                Updated = record.Parked.At;
+                Touch(record.Parked.At);
                 break;
             case LogRecord.KindOneofCase.Unparked:
                 Parked = null;
-                Updated = record.Unparked;
+                Touch(record.Unparked);
                 break;
         }
     }
@@ -124,7 +124,7 @@ internal sealed class InstanceState(string hub, string id)
         ExecutionId = created.ExecutionId;
         Started = created.Started.ExecutionStarted;
         Created = created.Created;
-        Updated = created.Started.Timestamp;
+        Touch(created.Started.Timestamp);
         StartAt = created.StartAt;
         CustomStatus = created.CustomStatus;
         Output = null;
@@ -159,7 +159,7 @@ internal sealed class InstanceState(string hub, string id)
     private void Receive(HistoryEvent message)
     {
         Inbox.Add(message);
-        Updated = message.Timestamp;
+        Touch(message.Timestamp);
         Close(message);
     }
 
@@ -190,7 +190,7 @@ internal sealed class InstanceState(string hub, string id)
         }
 
         Remember(new HistoryEvent { EventId = -1, Timestamp = episode.EndedAt, OrchestratorCompleted = new() });
-        Updated = episode.EndedAt;
+        Touch(episode.EndedAt);
         Trace = episode.Trace ?? Trace;
         if (episode.CustomStatus is not null)
         {
@@ -210,6 +210,9 @@ internal sealed class InstanceState(string hub, string id)
         OpenActivities.Clear();
         OpenTimers.Clear();
     }
+
+    // An orchestrator's time begins here, and must not run backwards when the clock is set back.
+    private void Touch(Timestamp at) => Updated = at > Updated ? at : Updated;
 
     private void Remember(HistoryEvent item)
     {

@@ -151,7 +151,7 @@ internal sealed partial class TaskHubStore : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new TaskHubStoreException(TaskHubStoreError.Io, path, error.Message, error);
+            throw Translate(error, path);
         }
     }
 
@@ -175,7 +175,8 @@ internal sealed partial class TaskHubStore : IDisposable
         long tables = Scalar(connection, "SELECT count(*) FROM sqlite_master");
         if (tables > 0 && application != ApplicationId)
         {
-            throw new TaskHubStoreException(TaskHubStoreError.Corrupt, path, "it is a database of another program.");
+            throw new TaskHubStoreException(
+                TaskHubStoreError.Corrupt, path, "it is a database of another program. Use another folder.");
         }
 
         if (version > SchemaVersion)
@@ -214,7 +215,8 @@ internal sealed partial class TaskHubStore : IDisposable
         {
             if (Scalar(connection, $"SELECT count(*) FROM sqlite_master WHERE name = '{table}'") != 1)
             {
-                throw new TaskHubStoreException(TaskHubStoreError.Corrupt, path, $"table '{table}' is missing.");
+                throw new TaskHubStoreException(
+                    TaskHubStoreError.Corrupt, path, $"table '{table}' is missing. Restore the file from a backup.");
             }
         }
     }
@@ -239,9 +241,22 @@ internal sealed partial class TaskHubStore : IDisposable
 
     private static TaskHubStoreException Translate(Exception error, string path) => error switch
     {
-        SqliteException { SqliteErrorCode: 11 or 26 } => new(TaskHubStoreError.Corrupt, path, error.Message, error),
-        SqliteException { SqliteErrorCode: 5 or 6 } => new(TaskHubStoreError.InUse, path, error.Message, error),
-        Google.Protobuf.InvalidProtocolBufferException => new(TaskHubStoreError.Corrupt, path, error.Message, error),
-        _ => new(TaskHubStoreError.Io, path, error.Message, error),
+        SqliteException { SqliteErrorCode: 11 or 26 } or Google.Protobuf.InvalidProtocolBufferException => new(
+            TaskHubStoreError.Corrupt,
+            path,
+            $"{error.Message} Restore the file, with its -wal, from a backup, or move it away to begin anew.",
+            error),
+        SqliteException { SqliteErrorCode: 5 or 6 } => new(
+            TaskHubStoreError.InUse, path, $"{error.Message} Stop the program that has it open.", error),
+        SqliteException { SqliteErrorCode: 13 } => new(
+            TaskHubStoreError.Io,
+            path,
+            $"{error.Message} Free space on its disk and start again: what was acknowledged is in the file.",
+            error),
+        _ => new(
+            TaskHubStoreError.Io,
+            path,
+            $"{error.Message} Check the folder's disk, mount and permissions, then start again.",
+            error),
     };
 }

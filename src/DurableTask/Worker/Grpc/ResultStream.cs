@@ -6,9 +6,9 @@ using Proto = Workflows.DurableTask.Protocol;
 namespace Microsoft.DurableTask.Worker.Grpc;
 
 /// <summary>
-/// Sends the results of work items over one stream, where the engine offers it, many in a message; every other call, and
-/// every result where it does not, goes out as it is. A result whose stream breaks fails as an unavailable engine does,
-/// and may be sent again.
+/// Sends the results of work items over one stream, where the engine offers it, many in a message; every other call,
+/// and every result where it does not, goes out as it is. A result whose stream breaks fails as an unavailable engine
+/// does, and may be sent again.
 /// </summary>
 internal sealed class ResultStream(CallInvoker calls) : CallInvoker, IDisposable
 {

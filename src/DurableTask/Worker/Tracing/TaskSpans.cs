@@ -23,7 +23,8 @@ internal static class TaskSpans
             return null;
         }
 
-        Activity? span = Source.StartActivity(Named("activity", request.Name, request.Version), ActivityKind.Server, parent);
+        Activity? span = Source.StartActivity(
+            Named("activity", request.Name, request.Version), ActivityKind.Server, parent);
         Tag(span, "activity", request.Name, request.Version, request.OrchestrationInstance.InstanceId);
         span?.SetTag("durabletask.task.task_id", request.TaskId);
         return span;
@@ -31,7 +32,12 @@ internal static class TaskSpans
 
     /// <summary>Writes down something that began earlier, perhaps in another process, and ends now.</summary>
     public static void Record(
-        string name, ActivityKind kind, ActivityContext parent, ActivitySpanId id, Timestamp start, Action<Activity> describe)
+        string name,
+        ActivityKind kind,
+        ActivityContext parent,
+        ActivitySpanId id,
+        Timestamp start,
+        Action<Activity> describe)
     {
         Activity? span = Source.CreateActivity(name, kind, parent);
         if (span is null)
