@@ -1,7 +1,7 @@
 namespace Workflows.DurableTask.Tests.Conformance;
 
-/// <summary>What the published JavaScript client does to orchestrations, and which of its workers run them; apart, so that
-/// the scripts of both classes run side by side.</summary>
+/// <summary>What the published JavaScript client does to orchestrations, and which of its workers run them.</summary>
+/// <remarks>Apart from <see cref="JsOrchestrationTests"/>, so that the scripts of both run side by side.</remarks>
 public sealed class JsManagementTests : JsTest
 {
     [Fact]
