@@ -28,37 +28,7 @@ public sealed class JsOrchestrationTests : JsTest
     public Task Failures_KeepTheirText() => RunAsync("failure.js");
 
     [Fact]
-    public Task TerminateAndPurge_ReachChildrenWhenAsked() => RunAsync("terminate.js");
-
-    [Fact]
-    public Task Suspend_HoldsEventsUntilResumed() => RunAsync("suspend.js");
-
-    [Fact]
-    public Task Queries_FilterAndPage() => RunAsync("queries.js");
-
-    [Fact]
     public Task FalsyValues_StayWhatTheyAre() => RunAsync("falsy.js");
-
-    [Fact]
-    public Task Rewind_RunsAgainOnlyWhatFailed() => RunAsync("rewind.js");
-
-    [Fact]
-    public Task Versions_DecideWhichWorkerRunsOrFails() => RunAsync("versions.js");
-
-    [Fact]
-    public Task Filters_BringWorkToItsWorkers() => RunAsync("filters.js");
-
-    [Fact]
-    public Task IdReuse_ByStatusAndPolicy_RefusesOrReplaces() => RunAsync("id-reuse.js");
-
-    [Fact]
-    public Task RestartOfAnInstance_RunsItsInputAgain() => RunAsync("restart-instance.js");
-
-    [Fact]
-    public Task Hubs_ByHeader_ShareNothing() => RunAsync("hubs.js");
-
-    [Fact]
-    public Task History_HasEveryStepInOrder() => RunAsync("history.js");
 
     [Fact]
     public async Task Restart_WhileTheWorkerIsConnected_LosesNothing()
