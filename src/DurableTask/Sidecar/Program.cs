@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Workflows.DurableTask.Sidecar;
 
@@ -16,9 +17,19 @@ catch (InvalidOperationException error)
     return BadOptions;
 }
 
-IConfiguration endpoints = Endpoints(builder.Configuration);
-builder.Configuration["urls"] = null;
-builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(endpoints));
+string urls = builder.Configuration["urls"] ?? "http://127.0.0.1:4001";
+if (builder.Configuration["status-urls"] is { Length: > 0 } statusUrls)
+{
+    IConfiguration endpoints = Endpoints(urls, statusUrls);
+    builder.WebHost.ConfigureKestrel(kestrel => kestrel.Configure(endpoints));
+}
+else
+{
+    builder.WebHost.UseUrls(urls);
+    builder.WebHost.ConfigureKestrel(kestrel =>
+        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http2));
+}
+
 if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } point)
 {
     builder.Services.AddSingleton(FaultInjection.Kill(point));
@@ -58,16 +69,16 @@ catch (TaskHubStoreException error)
 }
 
 // The protocol needs HTTP/2 and people's tools HTTP/1.1; without TLS an address can have one of them only.
-static IConfiguration Endpoints(IConfiguration arguments)
+static IConfiguration Endpoints(string urls, string statusUrls)
 {
     var endpoints = new Dictionary<string, string?>();
-    Add("Protocol", arguments["urls"] ?? "http://127.0.0.1:4001", "Http2");
-    Add("Status", arguments["status-urls"] ?? string.Empty, "Http1");
+    Add("Protocol", urls, "Http2");
+    Add("Status", statusUrls, "Http1");
     return new ConfigurationBuilder().AddInMemoryCollection(endpoints).Build();
 
-    void Add(string name, string urls, string protocols)
+    void Add(string name, string addresses, string protocols)
     {
-        string[] all = urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] all = addresses.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         for (int index = 0; index < all.Length; index++)
         {
             endpoints[$"Endpoints:{name}{index}:Url"] = all[index];

@@ -53,7 +53,7 @@ public sealed class FaultPointTests
     }
 
     [Fact]
-    public void All_NamesOfFaultPoints_AreUsedOnceEach()
+    public void All_FaultPoints_AreWalked()
     {
         string[] constants = [.. typeof(FaultPoint).GetFields().Where(field => field.IsLiteral)
             .Select(field => field.Name)];

@@ -27,6 +27,12 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation, string? fault = null, params string[] arguments)
     {
         Launch(fault, arguments);
+        await WaitForPortAsync(port, cancellation, fault);
+    }
+
+    /// <summary>Returns when the program listens on a port.</summary>
+    public async Task WaitForPortAsync(int listening, CancellationToken cancellation, string? fault = null)
+    {
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -40,7 +46,7 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
             try
             {
                 using var probe = new TcpClient();
-                await probe.ConnectAsync("127.0.0.1", port, cancellation);
+                await probe.ConnectAsync("127.0.0.1", listening, cancellation);
                 return;
             }
             catch (SocketException)

@@ -112,10 +112,13 @@ public sealed class HubTests : HandWorkerTest
         await BringToAsync("none", status);
         StatusCode withoutPolicy = await StartCodeAsync("none", null);
         await BringToAsync("listed", status);
-        StatusCode listed = await StartCodeAsync("listed", new() { ReplaceableStatus = { status } });
+        StatusCode listed = await StartCodeAsync(
+            "listed", new() { ReplaceableStatus = { status, OrchestrationStatus.Terminated } });
         await BringToAsync("others", status);
         var others = new OrchestrationIdReusePolicy();
-        others.ReplaceableStatus.AddRange(Enum.GetValues<OrchestrationStatus>().Where(value => value != status));
+        // Whoever would have unfinished ones replaced must take terminated ones, too.
+        others.ReplaceableStatus.AddRange(Enum.GetValues<OrchestrationStatus>().Where(value => value != status
+            && (status != OrchestrationStatus.Terminated || value is OrchestrationStatus.Completed)));
         StatusCode notListed = await StartCodeAsync("others", others);
 
         Assert.Equal(isUnfinished ? StatusCode.AlreadyExists : StatusCode.OK, withoutPolicy);

@@ -21,6 +21,7 @@ public sealed class StatusTests : IAsyncLifetime
     {
         _sidecar = new SidecarProcess(_folder, SidecarProcess.FreePort());
         await _sidecar.StartAsync(_deadline.Token, null, "--status-urls", $"http://127.0.0.1:{_port}");
+        await _sidecar.WaitForPortAsync(_port, _deadline.Token);
         _channel = GrpcChannel.ForAddress(_sidecar.Address);
         _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}") };
     }

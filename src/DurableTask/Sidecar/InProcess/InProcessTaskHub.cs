@@ -11,7 +11,8 @@ namespace Workflows.DurableTask.Sidecar;
 /// <remarks>
 /// A caller that brings message classes of its own, as the official packages do, is served too: its messages are
 /// encoded and decoded on the way. Messages handed over belong to both sides: neither may change them afterwards.
-/// Calls made before the engine runs, or after it stopped, fail with <see cref="StatusCode.Unavailable"/>.
+/// Calls made before the engine runs, or after it stopped, fail with <see cref="StatusCode.Unavailable"/>. Deadlines of
+/// calls are not watched; their cancellation is.
 /// </remarks>
 public sealed class InProcessTaskHub : CallInvoker
 {

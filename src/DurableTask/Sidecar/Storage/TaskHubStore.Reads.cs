@@ -18,12 +18,33 @@ internal sealed partial class TaskHubStore
     /// <exception cref="TaskHubStoreException">A page or record is damaged.</exception>
     public IReadOnlyList<RecoveredInstance> LoadUnfinished() => Read(connection =>
     {
-        List<StoredInstance> rows = List(connection, Columns + "WHERE completed IS NULL ORDER BY key");
-        return rows.ConvertAll(row =>
+        // One walk over all logs: a statement for each of many thousands of instances is most of the time of a start.
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT instances.key, hub, id, sequence, record FROM instances JOIN log ON log.instance = instances.key
+            WHERE completed IS NULL ORDER BY instances.key, sequence
+            """;
+        using SqliteDataReader reader = command.ExecuteReader();
+        var found = new List<RecoveredInstance>();
+        while (reader.Read())
         {
-            (InstanceState state, long next) = Fold(connection, row);
-            return new RecoveredInstance(row.Key, state, next);
-        });
+            long key = reader.GetInt64(0);
+            InstanceState state = found.Count > 0 && found[^1].Key == key
+                ? found[^1].State
+                : new InstanceState(reader.GetString(1), reader.GetString(2));
+            state.Apply(LogRecord.Parser.ParseFrom(reader.GetFieldValue<byte[]>(4)));
+            var instance = new RecoveredInstance(key, state, reader.GetInt64(3) + 1);
+            if (found.Count > 0 && found[^1].Key == key)
+            {
+                found[^1] = instance;
+            }
+            else
+            {
+                found.Add(instance);
+            }
+        }
+
+        return found;
     });
 
     public long LastMessage() =>
