@@ -4,7 +4,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.Training.Bench;
 
-/// <summary>How fast ONNX Runtime multiplies: the model's own shapes, weighted by their work, and large squares.</summary>
+/// <summary>
+/// How fast ONNX Runtime multiplies: the model's own shapes, weighted by their work, and large squares.
+/// </summary>
 internal static class ProductPeak
 {
     /// <returns>FLOP/s: of all products of one training step, and of the best square.</returns>
@@ -37,7 +39,8 @@ internal static class ProductPeak
             }
         }
 
-        var square = Math.Max(Rate(1024, 1024, 1024, false, false, threads), Rate(2048, 2048, 2048, false, false, threads));
+        var square = Math.Max(
+            Rate(1024, 1024, 1024, false, false, threads), Rate(2048, 2048, 2048, false, false, threads));
         return (work / seconds, square);
     }
 

@@ -32,8 +32,8 @@ internal sealed class Prompts(
     public PromptTemplate Template { get; } = template;
 
     /// <summary>
-    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model goes on with a
-    /// next example instead of ending.
+    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model goes on with
+    /// a next example instead of ending.
     /// </summary>
     public IReadOnlyList<int> StopTokens => Template == PromptTemplate.Chat
         ? [tokenizer.EndOfTurnId, tokenizer.EosId]

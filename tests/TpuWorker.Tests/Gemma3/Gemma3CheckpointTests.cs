@@ -131,7 +131,10 @@ public sealed class Gemma3CheckpointTests
             {
                 var begin = end;
                 end += 2L * shape.Count;
-                entries[name] = new { dtype = "BF16", shape = shape.Dimensions.ToArray(), data_offsets = new[] { begin, end } };
+                entries[name] = new
+                {
+                    dtype = "BF16", shape = shape.Dimensions.ToArray(), data_offsets = new[] { begin, end },
+                };
                 index[name] = file;
             }
 
@@ -143,7 +146,8 @@ public sealed class Gemma3CheckpointTests
         }
 
         File.WriteAllText(
-            Path.Combine(directory, "model.safetensors.index.json"), JsonSerializer.Serialize(new { weight_map = index }));
+            Path.Combine(directory, "model.safetensors.index.json"),
+            JsonSerializer.Serialize(new { weight_map = index }));
     }
 
     [Fact]
