@@ -73,7 +73,7 @@ internal static class ModelGates
         if (Single(tokenizer, StartOfTurn) && Single(tokenizer, EndOfTurn))
         {
             return ChatTemplate(spec.Model)?.Contains(StartOfTurn, StringComparison.Ordinal) != false
-                ? new GateResult("prompt template", "the tokenizer has the turns of Gemma 3's chat template")
+                ? new GateResult("prompt template", "the tokenizer knows the turns of Gemma 3's chat template")
                 : throw new RunFaultException(
                     "MODEL_TEMPLATE_MISMATCH", $"The chat template of '{spec.Model}' has no {StartOfTurn}.",
                     "Give a Gemma 3 checkpoint, or set promptTemplate to \"plain\".");

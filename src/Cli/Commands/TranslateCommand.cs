@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Text;
-using Workflows.TpuWorker.Gemma3;
-using Workflows.TpuWorker.Gemma3.Decoding;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Tensors;
 using Workflows.Translation.Tokenization;
@@ -9,97 +7,150 @@ using Workflows.Translation.Tokenization;
 namespace Workflows.Cli.Commands;
 
 /// <summary>workflows translate --model DIR: what a person does with the tuned model the same evening.</summary>
-internal static class TranslateCommand
+internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, TextWriter error)
 {
-    private const int LinesAtOnce = 64;
-
-    private static readonly Option<string> Model = new("--model")
+    private readonly Option<string> _model = new("--model")
     {
         Description = "A Hugging Face folder, such as the tuned model of a run's report.", Required = true,
     };
 
-    private static readonly Option<string> From = new("--from")
+    private readonly Option<string?> _adapter = new("--adapter")
     {
-        Description = "Language of the input: ko or en.", DefaultValueFactory = _ => "ko",
+        Description = "A PEFT folder with an adapter for that model.",
     };
 
-    private static readonly Option<string> Prompt = new("--prompt")
+    private readonly Option<string?> _from = new("--from") { Description = "Language of the input: ko or en." };
+
+    private readonly Option<string?> _to = new("--to") { Description = "Language of the output: en or ko." };
+
+    private readonly Option<string?> _prompt = new("--prompt")
     {
-        Description = "How a translation is asked for, as in training: translategemma or brief.",
-        DefaultValueFactory = _ => "translategemma",
+        Description = "Wording of the request: translategemma or brief (default: as the model was tuned).",
     };
 
-    private static readonly Option<int> MaxNewTokens = new("--max-new-tokens")
+    private readonly Option<string?> _template = new("--prompt-template")
+    {
+        Description = "What stands around it: auto, chat or plain (default: as the model was tuned).",
+    };
+
+    private readonly Option<int> _maxNewTokens = new("--max-new-tokens")
     {
         Description = "Longest translation in tokens.", DefaultValueFactory = _ => 128,
     };
 
-    public static Command Create()
+    private readonly Option<int> _batch = new("--batch")
     {
-        From.AcceptOnlyFromAmong("ko", "en");
-        Prompt.AcceptOnlyFromAmong("translategemma", "brief");
+        Description = "Lines decoded at once.", DefaultValueFactory = _ => 16,
+    };
+
+    private readonly Option<int> _beams = new("--beam-size")
+    {
+        Description = "1: greedy; more: beam search.", DefaultValueFactory = _ => 1,
+    };
+
+    private readonly Option<double> _lengthPenalty = new("--length-penalty")
+    {
+        Description = "Of beam search; above 0 favours longer translations.", DefaultValueFactory = _ => 1,
+    };
+
+    private readonly Option<string> _longInput = new("--long-input")
+    {
+        Description = "A line that is too long for the model: refuse or truncate.",
+        DefaultValueFactory = _ => "refuse",
+    };
+
+    public static Command Create() =>
+        Create(Console.OpenStandardInput, Console.OpenStandardOutput, Console.Error);
+
+    public static Command Create(Func<Stream> input, Func<Stream> output, TextWriter error) =>
+        new TranslateCommand(input, output, error).Build();
+
+    private Command Build()
+    {
+        _from.AcceptOnlyFromAmong("ko", "en");
+        _to.AcceptOnlyFromAmong("ko", "en");
+        _prompt.AcceptOnlyFromAmong("translategemma", "brief");
+        _template.AcceptOnlyFromAmong("auto", "chat", "plain");
+        _longInput.AcceptOnlyFromAmong("refuse", "truncate");
+        AtLeastOne(_maxNewTokens);
+        AtLeastOne(_batch);
+        AtLeastOne(_beams);
         var command = new Command(
-            "translate", "Translate lines: workflows translate --model DIR --from ko --prompt brief < in.txt > out.txt")
+            "translate", "Translate lines: workflows translate --model DIR --from ko --to en < in.txt > out.txt")
         {
-            Model, From, Prompt, MaxNewTokens,
+            _model, _adapter, _from, _to, _prompt, _template, _maxNewTokens, _batch, _beams, _lengthPenalty, _longInput,
         };
-        command.SetAction((parsed, cancellation) => Task.Run(
-            () => Run(
-                parsed.GetValue(Model)!, parsed.GetValue(From)!, parsed.GetValue(Prompt)!,
-                parsed.GetValue(MaxNewTokens), cancellation),
-            CancellationToken.None));
+        command.SetAction((parsed, cancellation) => Task.Run(() => Run(parsed, cancellation), CancellationToken.None));
         return command;
     }
 
-    private static int Run(
-        string model, string from, string style, int maxNewTokens, CancellationToken cancellation)
+    private static void AtLeastOne(Option<int> option) => option.Validators.Add(result =>
+    {
+        if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var value) && value < 1)
+        {
+            result.AddError($"{option.Name}: {value} is out of range; use 1 or more.");
+        }
+    });
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
     {
         try
         {
-            var tokenizer = BpeTokenizer.Load(Path.Combine(model, "tokenizer.json"));
-            var prompts = new Prompts(tokenizer, from == "ko" ? "ko-en" : "en-ko", style);
-            using var decoder = new GreedyDecoder(Gemma3Checkpoint.Load(model), Environment.ProcessorCount);
-            var options = new DecodeOptions { MaxNewTokens = maxNewTokens, StopTokens = prompts.StopTokens };
+            using var translator = LineTranslator.Load(Settings(parsed));
             var utf8 = new UTF8Encoding(false);
-            using var input = new StreamReader(Console.OpenStandardInput(), utf8);
-            using var output = new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" };
-            var done = 0;
-            foreach (var lines in Lines(input).Chunk(LinesAtOnce))
-            {
-                // An empty line stays one: there is nothing to translate, and the files must stay aligned.
-                var asked = lines.Select((line, index) => (line, index))
-                    .Where(each => !string.IsNullOrWhiteSpace(each.line)).ToList();
-                var answers = decoder.Generate(
-                    [.. asked.Select(each => prompts.Prompt(each.line))], options, null, cancellation);
-                var translated = new string[lines.Length];
-                for (var each = 0; each < asked.Count; each++)
-                {
-                    translated[asked[each].index] = prompts.Answer(answers[each]);
-                }
-
-                foreach (var line in translated)
-                {
-                    output.WriteLine(line);
-                }
-
-                output.Flush();
-                done += lines.Length;
-                Console.Error.Write($"\r{done} lines");
-            }
-
-            Console.Error.WriteLine();
+            using var reader = new StreamReader(input(), utf8);
+            using var writer = new StreamWriter(output(), utf8) { NewLine = "\n" };
+            var progress = new LineProgress(error, Console.IsErrorRedirected, TimeProvider.System);
+            translator.Translate(Lines(reader), writer, progress.Report, cancellation);
+            progress.End();
             return ExitCodes.Done;
         }
         catch (OperationCanceledException)
         {
             return ExitCodes.Detached;
         }
-        catch (Exception exception) when (exception is TpuWorkerException or TokenizerException or IOException)
+        catch (Exception exception)
+            when (exception is CommandException or TpuWorkerException or TokenizerException or IOException)
         {
-            Console.Error.WriteLine($"--model {model}: {exception.Message}");
+            error.WriteLine(exception.Message);
             return ExitCodes.Invalid;
         }
     }
+
+    private TranslationSettings Settings(ParseResult parsed)
+    {
+        var model = parsed.GetValue(_model)!;
+        if (!Directory.Exists(model))
+        {
+            throw new CommandException($"--model: there is no folder '{model}'.", ExitCodes.Invalid);
+        }
+
+        var card = TranslationCard.TryRead(model);
+        return new TranslationSettings
+        {
+            Model = model,
+            Adapter = parsed.GetValue(_adapter),
+            Direction = DirectionOf(parsed.GetValue(_from), parsed.GetValue(_to), card?.Direction),
+            Prompt = parsed.GetValue(_prompt) ?? card?.Prompt ?? "translategemma",
+            PromptTemplate = parsed.GetValue(_template) ?? card?.PromptTemplate ?? "auto",
+            MaxNewTokens = parsed.GetValue(_maxNewTokens),
+            BatchSize = parsed.GetValue(_batch),
+            BeamSize = parsed.GetValue(_beams),
+            LengthPenalty = parsed.GetValue(_lengthPenalty),
+            Truncates = parsed.GetValue(_longInput) == "truncate",
+        };
+    }
+
+    /// <summary>What is named, else what the model was tuned for, else Korean to English.</summary>
+    internal static string DirectionOf(string? from, string? to, string? tuned) => (from, to) switch
+    {
+        (null, null) => tuned == "en-ko" ? "en-ko" : "ko-en",
+        ("ko", "ko") or ("en", "en") => throw new CommandException(
+            $"--to: '{to}' is the language of the input; use --from ko --to en, or --from en --to ko.",
+            ExitCodes.Invalid),
+        ("ko", _) or (_, "en") => "ko-en",
+        _ => "en-ko",
+    };
 
     private static IEnumerable<string> Lines(TextReader reader)
     {

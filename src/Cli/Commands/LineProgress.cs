@@ -1,0 +1,31 @@
+namespace Workflows.Cli.Commands;
+
+/// <summary>Lines done and their rate: one line that changes on a terminal, one line every few seconds elsewhere.
+/// </summary>
+internal sealed class LineProgress(TextWriter output, bool isRedirected, TimeProvider clock)
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+
+    private readonly long _begun = clock.GetTimestamp();
+    private long _said = clock.GetTimestamp();
+    private int _done;
+
+    public void Report(int done)
+    {
+        _done = done;
+        if (!isRedirected)
+        {
+            output.Write($"\r{Text()}");
+        }
+        else if (clock.GetElapsedTime(_said) >= Every)
+        {
+            _said = clock.GetTimestamp();
+            output.WriteLine(Text());
+        }
+    }
+
+    public void End() => output.WriteLine(isRedirected ? Text() : "");
+
+    private string Text() =>
+        $"{_done} lines, {_done / Math.Max(1e-3, clock.GetElapsedTime(_begun).TotalSeconds):0.0} a second";
+}

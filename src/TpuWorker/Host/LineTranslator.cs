@@ -1,0 +1,134 @@
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Gemma3.Lora;
+
+namespace Workflows.TpuWorker.Host;
+
+/// <summary>How lines are translated.</summary>
+internal sealed record TranslationSettings
+{
+    /// <summary>Gets the model's folder.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Gets the folder of an adapter for it; null for none.</summary>
+    public string? Adapter { get; init; }
+
+    /// <summary>Gets ko-en or en-ko.</summary>
+    public required string Direction { get; init; }
+
+    /// <summary>Gets translategemma or brief.</summary>
+    public required string Prompt { get; init; }
+
+    /// <summary>Gets auto, chat or plain.</summary>
+    public required string PromptTemplate { get; init; }
+
+    /// <summary>Gets the longest translation in tokens.</summary>
+    public int MaxNewTokens { get; init; } = 128;
+
+    /// <summary>Gets the lines decoded at once.</summary>
+    public int BatchSize { get; init; } = 16;
+
+    /// <summary>Gets 1 for greedy decoding, more for beam search.</summary>
+    public int BeamSize { get; init; } = 1;
+
+    /// <summary>Gets the length penalty of beam search.</summary>
+    public double LengthPenalty { get; init; } = 1;
+
+    /// <summary>Gets a value indicating whether a line that is too long is cut instead of refused.</summary>
+    public bool Truncates { get; init; }
+}
+
+/// <summary>Translates a stream of lines, one line for one line, in order.</summary>
+internal sealed class LineTranslator : IDisposable
+{
+    /// <summary>Batches read ahead, so that lines of like length can share one.</summary>
+    private const int BatchesAtOnce = 4;
+
+    private readonly TranslationSettings _settings;
+    private readonly Gemma3Config _config;
+    private readonly Prompts _prompts;
+    private readonly GreedyDecoder? _greedy;
+    private readonly BeamDecoder? _beams;
+
+    private LineTranslator(TranslationSettings settings, Gemma3Checkpoint model, Prompts prompts)
+    {
+        (_settings, _config, _prompts) = (settings, model.Config, prompts);
+        _greedy = settings.BeamSize == 1 ? new GreedyDecoder(model, Environment.ProcessorCount) : null;
+        _beams = settings.BeamSize == 1 ? null : new BeamDecoder(model, Environment.ProcessorCount);
+    }
+
+    /// <summary>Loads the model, and merges the adapter into it.</summary>
+    public static LineTranslator Load(TranslationSettings settings)
+    {
+        var prompts = Prompts.Load(
+            settings.Model, settings.Direction, settings.Prompt, settings.PromptTemplate);
+        var model = Gemma3Checkpoint.Load(settings.Model);
+        return new LineTranslator(
+            settings,
+            settings.Adapter is null ? model : LoraAdapter.Load(settings.Adapter, model.Config).Merge(model),
+            prompts);
+    }
+
+    /// <summary>Translates until the input ends; an empty line stays one, so that both files stay aligned.</summary>
+    /// <param name="input">The lines.</param>
+    /// <param name="output">Gets as many lines, flushed after every few batches.</param>
+    /// <param name="onProgress">Told how many lines are written.</param>
+    /// <param name="cancellation">Looked at between tokens.</param>
+    public void Translate(
+        IEnumerable<string> input, TextWriter output, Action<int> onProgress, CancellationToken cancellation)
+    {
+        var done = 0;
+        foreach (var lines in input.Chunk(_settings.BatchSize * BatchesAtOnce))
+        {
+            var asked = Enumerable.Range(0, lines.Length).Where(at => !string.IsNullOrWhiteSpace(lines[at])).ToArray();
+            var prompts = Array.ConvertAll(asked, at => Prompt(lines[at], done + at + 1));
+            var answers = Decode(prompts, cancellation);
+            var translated = new string[lines.Length];
+            for (var each = 0; each < asked.Length; each++)
+            {
+                translated[asked[each]] = _prompts.Answer(answers[each]);
+            }
+
+            foreach (var line in translated)
+            {
+                output.WriteLine(line);
+            }
+
+            output.Flush();
+            done += lines.Length;
+            onProgress(done);
+        }
+    }
+
+    public void Dispose()
+    {
+        _greedy?.Dispose();
+        _beams?.Dispose();
+    }
+
+    private int[] Prompt(string line, int number)
+    {
+        var longest = _config.MaxPositions - _settings.MaxNewTokens;
+        var prompt = _prompts.Prompt(line, longest, out var length);
+        return length <= longest || (_settings.Truncates && prompt.Length <= longest)
+            ? prompt
+            : throw new ModelInputException(
+                $"line {number}", $"makes a prompt of {length} tokens, wanted {longest} at most; shorten it, or use "
+                + "--long-input truncate or fewer --max-new-tokens");
+    }
+
+    private int[][] Decode(int[][] prompts, CancellationToken cancellation)
+    {
+        var options = new DecodeOptions
+        {
+            MaxNewTokens = _settings.MaxNewTokens,
+            BatchSize = _settings.BatchSize,
+            BeamSize = _settings.BeamSize,
+            LengthPenalty = _settings.LengthPenalty,
+            StopTokens = _prompts.StopTokens,
+        };
+        return _greedy is not null
+            ? _greedy.Generate(prompts, options, null, cancellation)
+            : [.. _beams!.Generate(prompts, options, null, cancellation).Select(found => found[0].Tokens)];
+    }
+}

@@ -1,0 +1,110 @@
+using System.Text;
+using Workflows.Cli.Commands;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Lora;
+
+namespace Workflows.Cli.Tests;
+
+/// <summary>workflows translate with the sample's own model.</summary>
+public sealed class TranslateCommandTests
+{
+    private static readonly string Model = Path.Combine(Root(), "samples", "tiny-gemma3");
+
+    [Fact]
+    public void Translate_LinesWithAnEmptyOneBetween_AnswersLineForLine()
+    {
+        var (code, output, error) = Run("안녕하세요.\n\n고맙습니다.\n", "--model", Model, "--prompt", "brief");
+
+        Assert.True(code == 0, error);
+        var lines = output.Split('\n');
+        Assert.Equal(4, lines.Length);
+        Assert.NotEmpty(lines[0]);
+        Assert.Empty(lines[1]);
+        Assert.NotEmpty(lines[2]);
+        Assert.Contains("3 lines", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Translate_IntoKorean_AnswersInHangul()
+    {
+        var (code, output, error) = Run("I like music.\n", "--model", Model, "--prompt", "brief", "--to", "ko");
+
+        Assert.True(code == 0, error);
+        Assert.Contains(output, letter => letter is >= '가' and <= '힣');
+    }
+
+    [Fact]
+    public void Translate_WithAnAdapterThatChangesNothing_AnswersAsTheModelDoes()
+    {
+        using var folder = new Translation.Tests.TemporaryFolder();
+        var adapter = Path.Combine(folder.Path, "adapter");
+        var config = Gemma3Checkpoint.Load(Model).Config;
+        LoraAdapter.Create(config, new LoraOptions { Rank = 2, Alpha = 4 }, 1).Save(adapter, Model);
+        string[] arguments = ["--model", Model, "--prompt", "brief"];
+
+        var plain = Run("안녕하세요.\n", arguments);
+        var adapted = Run("안녕하세요.\n", [.. arguments, "--adapter", adapter]);
+
+        Assert.True(adapted.Code == 0, adapted.Error);
+        Assert.Equal(plain.Output, adapted.Output);
+    }
+
+    [Fact]
+    public void Translate_LineThatIsTooLong_NamesTheLineOrCutsIt()
+    {
+        var input = "안녕하세요.\n" + string.Concat(Enumerable.Repeat("가나다라 ", 2000)) + "\n";
+
+        var refused = Run(input, "--model", Model, "--prompt", "brief");
+        var cut = Run(input, "--model", Model, "--prompt", "brief", "--long-input", "truncate", "--max-new-tokens", "4");
+
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("line 2", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--long-input truncate", refused.Error, StringComparison.Ordinal);
+        Assert.True(cut.Code == 0, cut.Error);
+        Assert.Equal(3, cut.Output.Split('\n').Length);
+    }
+
+    [Theory]
+    [InlineData("--model: there is no folder 'nowhere'", "--model", "nowhere")]
+    [InlineData("--to: 'ko' is the language of the input", "--model", ".", "--from", "ko", "--to", "ko")]
+    [InlineData("adapter_config.json", "--model", "MODEL", "--adapter", "nowhere")]
+    public void Translate_WrongFolderOrLanguage_NamesTheOption(string message, params string[] arguments)
+    {
+        var (code, output, error) = Run("x\n", Array.ConvertAll(arguments, each => each == "MODEL" ? Model : each));
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains(message, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, null, null, "ko-en")]
+    [InlineData(null, null, "en-ko", "en-ko")]
+    [InlineData(null, null, "both", "ko-en")]
+    [InlineData("en", null, "ko-en", "en-ko")]
+    [InlineData(null, "ko", null, "en-ko")]
+    [InlineData("ko", "en", "en-ko", "ko-en")]
+    public void Direction_OfWhatIsNamedAndWhatWasTuned_IsWhatIsNamedFirst(
+        string? from, string? to, string? tuned, string direction) =>
+        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned));
+
+    private static (int Code, string Output, string Error) Run(string input, params string[] arguments)
+    {
+        using var output = new MemoryStream();
+        using var error = new StringWriter { NewLine = "\n" };
+        var command = TranslateCommand.Create(
+            () => new MemoryStream(Encoding.UTF8.GetBytes(input)), () => output, error);
+        var code = command.Parse(arguments).Invoke();
+        return (code, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
+    }
+
+    private static string Root()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
+        {
+            directory = directory.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above.");
+        }
+
+        return directory.FullName;
+    }
+}
