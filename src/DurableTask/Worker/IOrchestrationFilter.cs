@@ -1,6 +1,7 @@
 namespace Microsoft.DurableTask.Worker;
 
-/// <summary>Decides which orchestrations a worker runs. Those that it refuses are handed back for other workers.</summary>
+/// <summary>Decides which orchestrations a worker runs. Those that it refuses are handed back for other
+/// workers.</summary>
 /// <remarks>The official packages call it experimental.</remarks>
 public interface IOrchestrationFilter
 {

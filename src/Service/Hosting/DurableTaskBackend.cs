@@ -8,7 +8,8 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Service.Hosting;
 
-/// <summary>Connects worker and client to the engine that the settings name, or to the one inside the service.</summary>
+/// <summary>Connects worker and client to the engine that the settings name, or to the one inside the
+/// service.</summary>
 internal static class DurableTaskBackend
 {
     /// <exception cref="ServiceStartException">The connection string cannot be used.</exception>

@@ -33,7 +33,8 @@ public sealed class ConnectionTests
         typeof(WorkloadIdentityCredential))]
     public void Authentication_EachKind_MakesItsCredential(string text, Type credential) => Assert.IsType(
         credential,
-        DurableTaskSchedulerClientOptions.FromConnectionString($"Endpoint=e;TaskHub=h;Authentication={text}").Credential);
+        DurableTaskSchedulerClientOptions.FromConnectionString(
+            $"Endpoint=e;TaskHub=h;Authentication={text}").Credential);
 
     [Theory]
     [InlineData("TaskHub=h;Authentication=None", "'Endpoint'")]

@@ -76,7 +76,9 @@ public sealed class SchedulerTests : EndToEndTest
         Assert.Contains(Sidecar.Calls, call => call.Path.EndsWith("/StartInstance", StringComparison.Ordinal)
             && call["workerid"].Length == 0
             && call["x-user-agent"].EndsWith("(DurableTaskClient)", StringComparison.Ordinal));
-        Assert.All(Sidecar.Calls, call => Assert.StartsWith("Bearer token-", call["authorization"], StringComparison.Ordinal));
+        Assert.All(
+            Sidecar.Calls,
+            call => Assert.StartsWith("Bearer token-", call["authorization"], StringComparison.Ordinal));
     }
 
     [Fact]

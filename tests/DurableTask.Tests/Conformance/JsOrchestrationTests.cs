@@ -55,6 +55,9 @@ public sealed class JsOrchestrationTests : JsTest
     public Task RestartOfAnInstance_RunsItsInputAgain() => RunAsync("restart-instance.js");
 
     [Fact]
+    public Task Hubs_ByHeader_ShareNothing() => RunAsync("hubs.js");
+
+    [Fact]
     public Task History_HasEveryStepInOrder() => RunAsync("history.js");
 
     [Fact]

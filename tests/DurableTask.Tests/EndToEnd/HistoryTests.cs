@@ -56,8 +56,8 @@ public sealed class HistoryTests : EndToEndTest
         Assert.Equal(EventType.OrchestratorStarted, history[0].EventType);
         Assert.All(history, one => Assert.Equal(DateTimeKind.Utc, one.Timestamp.Kind));
         IList<HistoryEvent> childHistory = await client.GetOrchestrationHistoryAsync(child.InstanceId, Soon);
-        Assert.Equal(
-            id, childHistory.OfType<ExecutionStartedEvent>().Single().ParentInstance!.OrchestrationInstance!.InstanceId);
+        ParentInstance parent = childHistory.OfType<ExecutionStartedEvent>().Single().ParentInstance!;
+        Assert.Equal(id, parent.OrchestrationInstance!.InstanceId);
     }
 
     [Fact]
@@ -78,7 +78,8 @@ public sealed class HistoryTests : EndToEndTest
 
         EventSentEvent sent = Assert.Single(history.OfType<EventSentEvent>());
         Assert.Equal((id.ToString(), "op"), (sent.InstanceId, sent.Name));
-        Assert.Contains("\"result\":\"2\"", Assert.Single(history.OfType<EventRaisedEvent>()).Input, StringComparison.Ordinal);
+        EventRaisedEvent answer = Assert.Single(history.OfType<EventRaisedEvent>());
+        Assert.Contains("\"result\":\"2\"", answer.Input, StringComparison.Ordinal);
     }
 
     [Fact]

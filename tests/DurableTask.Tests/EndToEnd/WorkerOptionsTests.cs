@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
 using Microsoft.DurableTask;
+using Microsoft.DurableTask.Abstractions;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Converters;
+using Microsoft.DurableTask.Entities;
 using Microsoft.DurableTask.Worker;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Workflows.DurableTask.Tests.Entities;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 
@@ -37,9 +40,35 @@ public sealed class WorkerOptionsTests : EndToEndTest
     }
 
     [Fact]
+    public async Task WorkItemFilters_FromTheRegistry_BringOnlyWhatIsRegistered()
+    {
+        await Sidecar.AddWorkerAsync(
+            tasks => tasks.AddActivityFunc<int, string>("where", (_, _) => "one").AddEntity<Account>(),
+            worker => worker.UseWorkItemFilters());
+        await Sidecar.AddWorkerAsync(
+            tasks => tasks.AddEntity<Account>("other").AddOrchestratorFunc<string>("test", async context =>
+                await context.CallActivityAsync<string>("where", 1)
+                + await context.Entities.CallEntityAsync<int>(new EntityInstanceId(nameof(Account), "a"), "add", 1)
+                + await context.Entities.CallEntityAsync<int>(new EntityInstanceId("other", "a"), "add", 2)),
+            worker => worker.UseWorkItemFilters().Configure(options => options.EnableEntitySupport = true));
+
+        Assert.Equal("one12", (await RunAsync(Sidecar.CreateClient(), "test")).ReadOutputAs<string>());
+    }
+
+    [Theory]
+    [InlineData("1.2", "1.10", -1)]
+    [InlineData("a", "B", -1)]
+    [InlineData(" ", "1", -1)]
+    [InlineData("1", null, 1)]
+    [InlineData("V1", "v1", 0)]
+    public void Versions_AreComparedAsNumbersWhereTheyAre(string? left, string? right, int expected) =>
+        Assert.Equal(expected, Math.Sign(TaskOrchestrationVersioningUtils.CompareVersions(left, right)));
+
+    [Fact]
     public async Task DataConverter_AmongTheServices_IsUsed()
     {
-        var converter = new JsonDataConverter(new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase });
+        var converter = new JsonDataConverter(
+            new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.CamelCase });
         await Sidecar.AddWorkerAsync(
             tasks => tasks.AddOrchestratorFunc<Point>("test", _ => Task.FromResult(new Point(1))),
             worker => worker.Services.AddSingleton<DataConverter>(converter));

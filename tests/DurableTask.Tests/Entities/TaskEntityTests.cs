@@ -56,7 +56,8 @@ public sealed class TaskEntityTests
     [Fact]
     public async Task Batch_WithAFailure_UndoesThatOperationOnly()
     {
-        EntityBatchResult result = await RunAsync(new Account(), "1", ("add", "2"), ("fail", null), ("forward", "\"x\""));
+        EntityBatchResult result = await RunAsync(
+            new Account(), "1", ("add", "2"), ("fail", null), ("forward", "\"x\""));
 
         Assert.Equal("3", result.EntityState);
         Assert.Equal("3", result.Results[0].Success.Result);

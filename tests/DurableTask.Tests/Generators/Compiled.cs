@@ -41,7 +41,8 @@ internal static class Compiled
 
     public static GeneratorDriver Driver() => CSharpGeneratorDriver.Create(
         [new DurableTaskSourceGenerator().AsSourceGenerator()],
-        driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
+        driverOptions: new GeneratorDriverOptions(
+            IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
 
     /// <summary>The assembly, with what was generated; anything that the compiler says fails the test.</summary>
     public static Assembly Load(string source)

@@ -30,7 +30,8 @@ public sealed class DeterminismAnalyzerTests
     [InlineData("await context.CallActivityAsync(\"a\");")]
     [InlineData("await context.Entities.CallEntityAsync(new EntityInstanceId(\"a\", \"b\"), \"c\");")]
     [InlineData("await using (await context.Entities.LockEntitiesAsync(new EntityInstanceId(\"a\", \"b\"))) { }")]
-    [InlineData("await Task.WhenAll(context.CallActivityAsync(\"a\"), context.CreateTimer(DateTime.MinValue, default));")]
+    [InlineData(
+        "await Task.WhenAll(context.CallActivityAsync(\"a\"), context.CreateTimer(DateTime.MinValue, default));")]
     [InlineData("_ = context.NewGuid(); _ = context.CurrentUtcDateTime; _ = new DateTime(2026, 1, 1);")]
     [InlineData("while (true) { context.ContinueAsNew(); break; }")]
     [InlineData("Func<Task> later = async () => await context.CallActivityAsync(\"a\"); await later();")]

@@ -90,6 +90,12 @@ public sealed class SourceGeneratorTests : EndToEndTest
                 Shop.GeneratedDurableTaskExtensions.ScheduleNewSellInstanceAsync(
                     client, new Shop.Order("tea", 2), new("order"));
 
+            [DurableTask]
+            private class Hidden : TaskActivity<int, int>
+            {
+                public override Task<int> RunAsync(TaskActivityContext context, int input) => Task.FromResult(input);
+            }
+
             public static Task<string> PayAsync(Microsoft.DurableTask.Client.DurableTaskClient client) =>
                 Shop.GeneratedDurableTaskExtensions.ScheduleNewPayInstanceAsync(client, "order");
         }
@@ -143,7 +149,9 @@ public sealed class SourceGeneratorTests : EndToEndTest
     [Theory]
     [InlineData("""[DurableTask("X")] class A""", """[DurableTask("x")] class B""", "no version")]
     [InlineData(
-        """[DurableTask("X", Version = "1")] class A""", """[DurableTask("X", Version = "1")] class B""", "version '1'")]
+        """[DurableTask("X", Version = "1")] class A""",
+        """[DurableTask("X", Version = "1")] class B""",
+        "version '1'")]
     public void TwoTasks_WithOneNameAndVersion_AreReported(string first, string second, string part)
     {
         Diagnostic problem = Assert.Single(Compiled.Problems($"{first} {Orchestrator} {second} {Orchestrator}"));

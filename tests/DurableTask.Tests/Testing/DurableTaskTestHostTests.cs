@@ -28,7 +28,7 @@ public sealed class DurableTaskTestHostTests
                     return await context.CallActivityAsync<string>(nameof(Greet), value);
                 });
             },
-            new DurableTaskTestHostOptions { ConfigureServices = services => services.AddSingleton(new Greeting("hi")) },
+            new() { ConfigureServices = services => services.AddSingleton(new Greeting("hi")) },
             Cancellation);
 
         string instance = await host.Client.ScheduleNewOrchestrationInstanceAsync("test", Cancellation);

@@ -1,3 +1,4 @@
+using Microsoft.DurableTask.Abstractions;
 using Microsoft.Extensions.Logging;
 
 namespace Microsoft.DurableTask;
@@ -30,7 +31,8 @@ public abstract partial class TaskOrchestrationContext
     /// <param name="version">The other version.</param>
     /// <returns>Negative, zero or positive, as this version is lower, equal or higher; no version is the
     /// lowest.</returns>
-    public virtual int CompareVersionTo(string version) => VersionOrder.Compare(Version, version);
+    public virtual int CompareVersionTo(string version) =>
+        TaskOrchestrationVersioningUtils.CompareVersions(Version, version);
 
     private sealed class ReplaySafeFactory(TaskOrchestrationContext context) : ILoggerFactory
     {

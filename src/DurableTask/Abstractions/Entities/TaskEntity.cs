@@ -47,7 +47,8 @@ public abstract class TaskEntity<TState> : ITaskEntity
         }
 
         throw new NotSupportedException(
-            $"Entity operation '{operation}' has no method: '{GetType()}' needs a public one named '{operation.Name}'.");
+            $"Entity operation '{operation}' has no method: '{GetType()}' needs a public one named "
+            + $"'{operation.Name}'.");
     }
 
     /// <summary>Makes the state of an entity that has none.</summary>

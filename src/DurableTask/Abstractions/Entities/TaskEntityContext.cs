@@ -1,6 +1,7 @@
 namespace Microsoft.DurableTask.Entities;
 
-/// <summary>How an operation of an entity acts on others. What it sends goes out with the state, or not at all.</summary>
+/// <summary>How an operation of an entity acts on others. What it sends goes out with the state, or not at
+/// all.</summary>
 public abstract class TaskEntityContext
 {
     /// <summary>The entity that runs.</summary>

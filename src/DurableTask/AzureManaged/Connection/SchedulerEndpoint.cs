@@ -37,8 +37,8 @@ internal sealed record SchedulerEndpoint(
         }
 
         return uri.Scheme == "http" && credential is not null && !allowsInsecure
-            ? $"EndpointAddress '{address}' has no TLS, so everybody on the way could read the credential's tokens; use "
-                + "https, or set AllowInsecureCredentials where the network is trusted."
+            ? $"EndpointAddress '{address}' has no TLS, so everybody on the way could read the credential's tokens; "
+                + "use https, or set AllowInsecureCredentials where the network is trusted."
             : null;
     }
 }

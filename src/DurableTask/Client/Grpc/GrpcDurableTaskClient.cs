@@ -13,13 +13,6 @@ namespace Microsoft.DurableTask.Client.Grpc;
 /// <summary>A client of an engine that speaks the Durable Task gRPC protocol.</summary>
 public sealed partial class GrpcDurableTaskClient : DurableTaskClient
 {
-    private static readonly OrchestrationRuntimeStatus[] Replaceable =
-    [
-        OrchestrationRuntimeStatus.Completed, OrchestrationRuntimeStatus.Failed,
-        OrchestrationRuntimeStatus.Terminated, (OrchestrationRuntimeStatus)4,
-        OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Suspended,
-    ];
-
     private readonly Service _service;
     private readonly GrpcChannel? _ownedChannel;
     private readonly DataConverter _converter;
@@ -194,7 +187,9 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
                 : throw new ArgumentException($"'{text}' is not an orchestration status.", nameof(dedupeStatuses)))];
         var policy = new Proto.OrchestrationIdReusePolicy();
         policy.ReplaceableStatus.AddRange(
-            Replaceable.Where(status => !refused.Contains(status)).Select(status => status.ToProto()));
+            StartOrchestrationOptionsExtensions.ValidDedupeStatuses
+                .Where(status => !refused.Contains(status))
+                .Select(status => status.ToProto()));
         return policy;
     }
 

@@ -6,8 +6,8 @@ using Proto = Workflows.DurableTask.Protocol;
 
 namespace Microsoft.DurableTask.Client.Grpc;
 
-/// <summary>Turns recorded events into the classes of the Durable Task Framework. Messages to entities are events there,
-/// with JSON texts.</summary>
+/// <summary>Turns recorded events into the classes of the Durable Task Framework. Messages to entities are events
+/// there, with JSON texts.</summary>
 internal static class HistoryConversion
 {
     public static HistoryEvent ToHistoryEvent(this Proto.HistoryEvent item)

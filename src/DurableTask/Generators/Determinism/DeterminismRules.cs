@@ -2,7 +2,8 @@ using Microsoft.CodeAnalysis;
 
 namespace Microsoft.DurableTask.Generators.Determinism;
 
-/// <summary>What an orchestrator must not do. The ids are those of the official analyzers; 0012 and 0013 are ours.</summary>
+/// <summary>What an orchestrator must not do. The ids are those of the official analyzers; 0012 and 0013 are
+/// ours.</summary>
 internal static class DeterminismRules
 {
     public static readonly DiagnosticDescriptor Clock = Rule(

@@ -50,7 +50,8 @@ public sealed class OrchestratorDeterminismAnalyzer : DiagnosticAnalyzer
         context.RegisterOperationAction(
             found =>
             {
-                if (OrchestratorEntry.OfCall((IInvocationOperation)found.Operation, found.CancellationToken) is { } entry)
+                if (OrchestratorEntry.OfCall(
+                    (IInvocationOperation)found.Operation, found.CancellationToken) is { } entry)
                 {
                     entries.Add(entry);
                 }

@@ -11,6 +11,7 @@ internal static class DeclarationReader
     public static Declaration? ReadTask(GeneratorAttributeSyntaxContext context)
     {
         if (context.TargetSymbol is not INamedTypeSymbol { IsAbstract: false, IsGenericType: false } type
+            || !IsReachable(type)
             || FindBase(type) is not { } found)
         {
             return null;
@@ -32,7 +33,7 @@ internal static class DeclarationReader
 
     public static Declaration? ReadEvent(GeneratorAttributeSyntaxContext context)
     {
-        if (context.TargetSymbol is not INamedTypeSymbol { IsGenericType: false } type)
+        if (context.TargetSymbol is not INamedTypeSymbol { IsGenericType: false } type || !IsReachable(type))
         {
             return null;
         }
@@ -90,6 +91,13 @@ internal static class DeclarationReader
 
         return null;
     }
+
+    // Generated code lies outside all classes and files.
+    private static bool IsReachable(INamedTypeSymbol? type) => type is null
+        || (!type.IsFileLocal
+            && (type.DeclaredAccessibility is Accessibility.Public or Accessibility.Internal
+                or Accessibility.ProtectedOrInternal)
+            && IsReachable(type.ContainingType));
 
     private static bool IsPublic(ITypeSymbol type) => type switch
     {

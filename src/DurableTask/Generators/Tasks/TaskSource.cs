@@ -49,7 +49,8 @@ internal static class TaskSource
         }
 
         source.Append("/// <summary>Typed calls of the durable tasks and events of this namespace.</summary>\n");
-        source.Append("[global::System.CodeDom.Compiler.GeneratedCode(\"Workflows.DurableTask.Generators\", \"1.0\")]\n");
+        source.Append("[global::System.CodeDom.Compiler.GeneratedCode(")
+            .Append("\"Workflows.DurableTask.Generators\", \"1.0\")]\n");
         source.Append("public static partial class GeneratedDurableTaskExtensions\n{\n");
         write(source);
         source.Append("}\n");
@@ -116,7 +117,7 @@ internal static class TaskSource
             """);
 
     private static string Options(Declaration one, string kind) =>
-        one.Version.Length == 0 ? kind == "Start" ? "options" : "options!" : $"{kind}With(options, {Literal(one.Version)})";
+        one.Version.Length > 0 ? $"{kind}With(options, {Literal(one.Version)})" : "options";
 
     // Options that name a version win over the version of the class.
     private static void WriteVersioning(StringBuilder source, Declaration[] group)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using global::Grpc.Core;
+using Microsoft.DurableTask.Abstractions;
 using Microsoft.DurableTask.Worker.Replay;
 using Microsoft.DurableTask.Worker.Tracing;
 using Microsoft.Extensions.DependencyInjection;
@@ -107,7 +108,7 @@ internal sealed partial class GrpcDurableTaskWorker
         }
 
         string version = started?.Version ?? string.Empty;
-        int order = VersionOrder.Compare(version, versioning.Version);
+        int order = TaskOrchestrationVersioningUtils.CompareVersions(version, versioning.Version);
         if (versioning.MatchStrategy == MatchStrategy.Strict ? order == 0 : order <= 0)
         {
             return response;

@@ -4,7 +4,8 @@ using Proto = Workflows.DurableTask.Protocol;
 
 namespace Microsoft.DurableTask.Worker.Replay;
 
-/// <summary>Messages to entities and their answers. Waiting for an answer does not keep an orchestration open.</summary>
+/// <summary>Messages to entities and their answers. Waiting for an answer does not keep an orchestration
+/// open.</summary>
 internal sealed partial class ReplayContext
 {
     private readonly Dictionary<string, TaskCompletionSource<EntityAnswer>> _entityCalls =
