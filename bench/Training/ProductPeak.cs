@@ -4,15 +4,19 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.Training.Bench;
 
-/// <summary>How fast ONNX Runtime multiplies: the model's own shapes, weighted by their work, and large squares.</summary>
-internal static class ProductPeak
+/// <summary>
+/// How fast ONNX Runtime multiplies: every product of a training step alone, and a large square. Made once and asked
+/// between steps, so that what else the machine does slows both down alike.
+/// </summary>
+internal sealed class ProductPeak : IDisposable
 {
-    /// <returns>FLOP/s: of all products of one training step, and of the best square.</returns>
-    public static (double OfShapes, double OfSquare) Measure(BenchConfiguration configuration, int threads, bool print)
+    private readonly List<(int Count, double Flop, string Name, OnnxProgram Program)> _products = [];
+    private readonly (double Flop, OnnxProgram Program) _square;
+
+    public ProductPeak(BenchConfiguration configuration, int threads)
     {
         var model = configuration.Model;
         var rows = configuration.Batch * configuration.Length;
-        var (work, seconds) = (0.0, 0.0);
         foreach (var (count, outputs, inputs) in ((int, int, int)[])
             [
                 (model.LayerCount, model.HeadCount * model.HeadDimension, model.HiddenSize),
@@ -23,46 +27,57 @@ internal static class ProductPeak
                 (1, model.VocabularySize, model.HiddenSize),
             ])
         {
-            var forward = Rate(rows, inputs, outputs, false, true, threads);
-            var byInput = Rate(rows, outputs, inputs, false, false, threads);
-            var byWeight = Rate(outputs, rows, inputs, true, false, threads);
-            var flop = 2.0 * rows * inputs * outputs;
-            work += 3 * count * flop;
-            seconds += count * ((flop / forward) + (flop / byInput) + (flop / byWeight));
-            if (print)
-            {
-                Console.WriteLine(
-                    $"  {rows} x {inputs} x {outputs}: {forward / 1e9:f0} forward, {byInput / 1e9:f0} by input, "
-                    + $"{byWeight / 1e9:f0} GFLOP/s by weight");
-            }
+            var (flop, name) = (2.0 * rows * inputs * outputs, $"{rows} x {inputs} x {outputs}");
+            _products.Add((count, flop, $"{name} forward", Product(rows, inputs, outputs, false, true, threads)));
+            _products.Add((count, flop, $"{name} by input", Product(rows, outputs, inputs, false, false, threads)));
+            _products.Add((count, flop, $"{name} by weight", Product(outputs, rows, inputs, true, false, threads)));
         }
 
-        var square = Math.Max(Rate(1024, 1024, 1024, false, false, threads), Rate(2048, 2048, 2048, false, false, threads));
-        return (work / seconds, square);
+        _square = (2.0 * 1024 * 1024 * 1024, Product(1024, 1024, 1024, false, false, threads));
     }
 
-    private static double Rate(int m, int k, int n, bool transposeLeft, bool transposeRight, int threads)
+    /// <summary>FLOP/s over the products of a step, each run once.</summary>
+    public double OfShapes() =>
+        _products.Sum(product => product.Count * product.Flop)
+            / _products.Sum(product => product.Count * Seconds(product.Program));
+
+    /// <summary>FLOP/s of a square product, run three times.</summary>
+    public double OfSquare() => _square.Flop / Enumerable.Range(0, 3).Average(_ => Seconds(_square.Program));
+
+    public void Print()
+    {
+        foreach (var (_, flop, name, program) in _products)
+        {
+            Console.WriteLine(
+                $"  {name}: {flop / Enumerable.Range(0, 5).Min(_ => Seconds(program)) / 1e9:f0} GFLOP/s");
+        }
+    }
+
+    public void Dispose()
+    {
+        _products.ForEach(product => product.Program.Dispose());
+        _square.Program.Dispose();
+    }
+
+    private static double Seconds(OnnxProgram program)
+    {
+        var started = Stopwatch.GetTimestamp();
+        program.Run();
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static OnnxProgram Product(int m, int k, int n, bool transposeLeft, bool transposeRight, int threads)
     {
         var graph = new Graph();
         var left = graph.Input("left", transposeLeft ? new Shape(k, m) : new Shape(m, k));
         var right = graph.Input("right", transposeRight ? new Shape(n, k) : new Shape(k, n));
         graph.Output("product", graph.MatMul(left, right, transposeLeft, transposeRight));
-        using var program = new OnnxProgram(graph, threads);
+        var program = new OnnxProgram(graph, threads);
         program.BindInput("left", Filled(left.Shape));
         program.BindInput("right", Filled(right.Shape));
         program.AllocateOutputs();
         program.Run();
-        var flop = 2.0 * m * k * n;
-        var (best, spent) = (double.MaxValue, 0.0);
-        for (var run = 0; run < 4 || (spent < 0.15 && run < 200); run++)
-        {
-            var started = Stopwatch.GetTimestamp();
-            program.Run();
-            var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            (best, spent) = (Math.Min(best, seconds), spent + seconds);
-        }
-
-        return flop / best;
+        return program;
     }
 
     private static HostTensor Filled(Shape shape)

@@ -19,7 +19,8 @@ foreach (var configuration in chosen.Length == 0 ? BenchConfiguration.All : chos
     }
     else if (Wants("peak"))
     {
-        ProductPeak.Measure(configuration, threads, print: true);
+        using var peak = new ProductPeak(configuration, threads);
+        peak.Print();
     }
 
     if (Wants("decode"))

@@ -3,44 +3,57 @@ using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.Training.Bench;
 
-/// <summary>Full fine-tuning on whole rows of random tokens: forward, backward, clipping and AdamW.</summary>
+/// <summary>
+/// Full fine-tuning on whole rows of random tokens: forward, backward, clipping and AdamW; between steps the machine's
+/// products are measured. The share is the median over steps of a step's FLOP/s over that of the products beside it.
+/// </summary>
 internal static class TrainingBench
 {
+    // The first steps compile and warm up.
+    private const int WarmupSteps = 2;
+
     public static void Run(BenchConfiguration configuration, int threads, int steps)
     {
-        var before = ProductPeak.Measure(configuration, threads, print: false);
         var random = new Random(1);
         var examples = Enumerable.Range(0, configuration.Batch * 4).Select(_ => new TrainingExample(
             [.. Enumerable.Range(0, configuration.Length + 1)
                 .Select(_ => random.Next(3, configuration.Model.VocabularySize))], 1)).ToArray();
         var options = new FineTuneOptions
         {
-            Steps = steps + 2,
+            Steps = steps + WarmupSteps,
             BatchSize = configuration.Batch,
             MaxLength = configuration.Length + 1,
             CheckpointEverySteps = 0,
             Threads = threads,
             LearningRate = 1e-4,
         };
+        using var peak = new ProductPeak(configuration, threads);
         using var tuner = new FineTuner(Gemma3Checkpoint.CreateRandom(configuration.Model, 1), options, examples);
         var folder = Directory.CreateTempSubdirectory("training-bench-").FullName;
-        var rates = new List<double>();
-        tuner.Run(Path.Combine(folder, "checkpoints"), step => rates.Add(step.TokensPerSecond), default);
+        var seen = new List<(double Tokens, double Shapes, double Square)>();
+        tuner.Run(
+            Path.Combine(folder, "checkpoints"),
+            step => seen.Add((step.TokensPerSecond, peak.OfShapes(), peak.OfSquare())), default);
         Directory.Delete(folder, recursive: true);
-        var after = ProductPeak.Measure(configuration, threads, print: false);
 
-        // The first two steps compile and warm up. Tokens are counted as positions that predict one.
+        // Tokens are counted as positions that predict one.
         var share = configuration.Length / (configuration.Length + 1.0);
-        var sorted = rates.Skip(2).Select(rate => rate * share).Order().ToArray();
-        var (median, best) = (sorted[sorted.Length / 2], sorted[^1]);
-        var shapes = Math.Max(before.OfShapes, after.OfShapes);
-        var square = Math.Max(before.OfSquare, after.OfSquare);
-        var flop = configuration.TrainingFlopPerToken;
+        var flop = configuration.TrainingFlopPerToken * share;
+        var counted = seen.Skip(WarmupSteps).ToArray();
         Console.WriteLine(
-            $"  training: {median:f0} tokens/s (best {best:f0}; peer {configuration.PeerTraining:f0}), "
-            + $"{median * flop / 1e9:f1} GFLOP/s");
+            $"  training: {Median(counted, each => each.Tokens * share):f0} tokens/s (best "
+            + $"{counted.Max(each => each.Tokens * share):f0}; peer {configuration.PeerTraining:f0}), "
+            + $"{Median(counted, each => each.Tokens * flop) / 1e9:f1} GFLOP/s");
         Console.WriteLine(
-            $"  peak: {shapes / 1e9:f1} GFLOP/s over the model's shapes, {square / 1e9:f1} square; share "
-            + $"{median * flop / shapes:f2} and {median * flop / square:f2} (best {best * flop / square:f2})");
+            $"  peak beside it: {Median(counted, each => each.Shapes) / 1e9:f1} GFLOP/s over the model's shapes, "
+            + $"{Median(counted, each => each.Square) / 1e9:f1} square; share "
+            + $"{Median(counted, each => each.Tokens * flop / each.Shapes):f2} and "
+            + $"{Median(counted, each => each.Tokens * flop / each.Square):f2}");
+    }
+
+    private static double Median<T>(T[] items, Func<T, double> value)
+    {
+        var sorted = items.Select(value).Order().ToArray();
+        return sorted[sorted.Length / 2];
     }
 }

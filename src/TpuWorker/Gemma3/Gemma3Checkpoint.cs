@@ -89,7 +89,8 @@ public sealed class Gemma3Checkpoint
 
     /// <summary>
     /// Writes a text-only Hugging Face folder: config.json, model.safetensors, and the tokenizer and other small files
-    /// of the folder that the model came from; generation_config.json is made where that has none. The folder appears whole or not at all; one that is there is replaced.
+    /// of the folder that the model came from; generation_config.json is made where that has none. The folder appears
+    /// whole or not at all; one that is there is replaced.
     /// </summary>
     /// <param name="directory">Where to write.</param>
     /// <param name="companions">

@@ -32,8 +32,8 @@ internal sealed class Prompts(
     public PromptTemplate Template { get; } = template;
 
     /// <summary>
-    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model goes on with a
-    /// next example instead of ending.
+    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model goes on with
+    /// a next example instead of ending.
     /// </summary>
     public IReadOnlyList<int> StopTokens => Template == PromptTemplate.Chat
         ? [tokenizer.EndOfTurnId, tokenizer.EosId]
@@ -77,7 +77,7 @@ internal sealed class Prompts(
     /// <param name="source">The text to translate.</param>
     /// <param name="longest">Most tokens of the prompt.</param>
     /// <param name="length">Tokens that it would have uncut.</param>
-    /// <returns>The prompt; longer than asked for if there is no room for any of the text.</returns>
+    /// <returns>The prompt; longer than asked for if what stands around the text alone is.</returns>
     public int[] Prompt(string source, int longest, out int length)
     {
         var languages = _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean;
@@ -85,7 +85,8 @@ internal sealed class Prompts(
             ? GemmaPrompt.BuildRequest(_style, languages, source)
             : $"{languages.Source}: {source.ReplaceLineEndings(" ")}");
         length = _before.Length + request.Length + _after.Length;
-        return [.. _before, .. request[..Math.Max(0, request.Length - Math.Max(0, length - longest))], .. _after];
+        var cut = Math.Min(Math.Max(0, length - longest), tokenizer.EncodeText(source).Length);
+        return [.. _before, .. request.AsSpan(0, request.Length - cut), .. _after];
     }
 
     /// <summary>The side of a pair that is translated.</summary>

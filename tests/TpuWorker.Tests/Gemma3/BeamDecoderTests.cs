@@ -109,7 +109,8 @@ public sealed class BeamDecoderTests
     private static (int Size, double Penalty) Parse(string name)
     {
         var parts = name["beam".Length..].Split("_lp");
-        return (int.Parse(parts[0], CultureInfo.InvariantCulture), double.Parse(parts[1], CultureInfo.InvariantCulture));
+        var invariant = CultureInfo.InvariantCulture;
+        return (int.Parse(parts[0], invariant), double.Parse(parts[1], invariant));
     }
 
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(token => token.GetInt32())];

@@ -40,7 +40,8 @@ public sealed class EarlyStoppingTests
         var options = Options(1);
         options.LearningRate = 1e-30;
         options.BatchSize = Examples().Length;
-        using var tuner = new FineTuner(Base, options, Examples(), TrainingValidation.OfLoss(Examples(), everySteps: 1));
+        var validation = TrainingValidation.OfLoss(Examples(), everySteps: 1);
+        using var tuner = new FineTuner(Base, options, Examples(), validation);
 
         var result = tuner.Run(temporary["run"], _ => { }, default);
 

@@ -49,7 +49,8 @@ internal static class Fixtures
     {
         get
         {
-            var root = Environment.GetEnvironmentVariable("WORKFLOWS_FIXTURES") is { Length: > 0 } given ? given : Find();
+            var given = Environment.GetEnvironmentVariable("WORKFLOWS_FIXTURES");
+            var root = string.IsNullOrEmpty(given) ? Find() : given;
             var folder = root is null ? null : Path.Combine(root, "gemma3");
             return Directory.Exists(folder) ? folder : null;
         }

@@ -1,6 +1,8 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Checkpoints;
+using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Tests.Gemma3;
@@ -86,6 +88,66 @@ public sealed class Gemma3CheckpointTests
             ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"],
             Directory.GetFiles(temporary["saved"]).Select(Path.GetFileName).Order());
         AssertSame(model, Gemma3Checkpoint.Load(temporary["saved"]));
+    }
+
+    [Fact]
+    public void Load_ShardsOfTheTrueSmallestModel_TakesLittleMoreThanItsWeights()
+    {
+        using var temporary = new TemporaryFolder();
+        var config = new Gemma3Config
+        {
+            VocabularySize = 262_144,
+            HiddenSize = 640,
+            IntermediateSize = 2_048,
+            LayerCount = 18,
+            HeadCount = 4,
+            KeyValueHeadCount = 1,
+            SlidingWindow = 512,
+            MaxPositions = 32_768,
+            EndTokens = [1, 106],
+        };
+        Directory.CreateDirectory(temporary["model"]);
+        WriteSparseShards(temporary["model"], config);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var model = Gemma3Checkpoint.Load(temporary["model"]);
+
+        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal((268_098_176, WeightPrecision.BF16), (model.ParameterCount, model.Precision));
+        Assert.InRange(allocated, 4 * model.ParameterCount, 4 * model.ParameterCount * 1.5);
+    }
+
+    /// <summary>Two shards of zeros in BF16 that take no room on the disk, and their index.</summary>
+    private static void WriteSparseShards(string directory, Gemma3Config config)
+    {
+        File.WriteAllText(
+            Path.Combine(directory, "config.json"), Gemma3ConfigFile.Write(config, WeightPrecision.BF16));
+        var index = new Dictionary<string, string>();
+        foreach (var (number, part) in Gemma3Parameters.All(config).Chunk(100).Index())
+        {
+            var file = $"model-{number + 1:D5}-of-00003.safetensors";
+            var (entries, end) = (new Dictionary<string, object>(), 0L);
+            foreach (var (name, shape) in part)
+            {
+                var begin = end;
+                end += 2L * shape.Count;
+                entries[name] = new
+                {
+                    dtype = "BF16", shape = shape.Dimensions.ToArray(), data_offsets = new[] { begin, end },
+                };
+                index[name] = file;
+            }
+
+            var header = JsonSerializer.SerializeToUtf8Bytes(entries);
+            using var stream = File.Create(Path.Combine(directory, file));
+            stream.Write(BitConverter.GetBytes((long)header.Length));
+            stream.Write(header);
+            stream.SetLength(sizeof(long) + header.Length + end);
+        }
+
+        File.WriteAllText(
+            Path.Combine(directory, "model.safetensors.index.json"),
+            JsonSerializer.Serialize(new { weight_map = index }));
     }
 
     [Fact]

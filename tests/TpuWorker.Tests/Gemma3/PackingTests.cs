@@ -106,7 +106,8 @@ public sealed class PackingTests
     {
         var model = Gemma3Checkpoint.CreateRandom(Models.Tiny, 4);
         var examples = Enumerable.Range(0, 23)
-            .Select(i => new TrainingExample([2, 20 + (i % 3), 30, .. Enumerable.Repeat(10 + (i % 3), 2 + (i % 9)), 1], 3))
+            .Select(i => (Kind: i % 3, Length: 2 + (i % 9)))
+            .Select(e => new TrainingExample([2, 20 + e.Kind, 30, .. Enumerable.Repeat(10 + e.Kind, e.Length), 1], 3))
             .ToArray();
         List<double> Losses(bool pack)
         {

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -13,6 +15,8 @@ namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 internal sealed class SafetensorsFile : IDisposable
 {
     private const int LengthBytes = 8;
+
+    private const int PieceElements = 1 << 20;
 
     // The limit of the reference reader.
     private const long MaxHeaderBytes = 100_000_000;
@@ -65,18 +69,11 @@ internal sealed class SafetensorsFile : IDisposable
                 ReadBytes(name, MemoryMarshal.AsBytes(values.AsSpan()), stored.Begin);
                 break;
             case "BF16":
-                var upper = new ushort[count];
-                ReadBytes(name, MemoryMarshal.AsBytes(upper.AsSpan()), stored.Begin);
-                BrainFloat.Widen(upper, values);
+                ReadPieces<ushort>(name, stored.Begin, values, BrainFloat.Widen);
                 break;
             case "F16":
-                var halves = new Half[count];
-                ReadBytes(name, MemoryMarshal.AsBytes(halves.AsSpan()), stored.Begin);
-                for (var i = 0; i < count; i++)
-                {
-                    values[i] = (float)halves[i];
-                }
-
+                ReadPieces<Half>(name, stored.Begin, values, static (halves, floats) =>
+                    TensorPrimitives.ConvertToSingle(halves, floats));
                 break;
             default:
                 throw new CheckpointFormatException(Path, $"tensor '{name}' is {stored.Type}, wanted F32, BF16 or F16");
@@ -119,6 +116,21 @@ internal sealed class SafetensorsFile : IDisposable
         RandomAccess.Read(file, header, LengthBytes);
         return header;
     }
+
+    /// <summary>Widens piece by piece, so that the stored form of a large tensor is never in memory whole.</summary>
+    private void ReadPieces<T>(string name, long begin, float[] values, Widening<T> widen)
+        where T : struct
+    {
+        var piece = new T[Math.Min(PieceElements, values.Length)];
+        for (var start = 0; start < values.Length; start += piece.Length)
+        {
+            var part = piece.AsSpan(0, Math.Min(piece.Length, values.Length - start));
+            ReadBytes(name, MemoryMarshal.AsBytes(part), begin + ((long)start * Unsafe.SizeOf<T>()));
+            widen(part, values.AsSpan(start, part.Length));
+        }
+    }
+
+    private delegate void Widening<T>(ReadOnlySpan<T> stored, Span<float> values);
 
     private StoredTensor Find(string name) => Tensors.TryGetValue(name, out var stored)
         ? stored

@@ -2,8 +2,8 @@ namespace Workflows.TpuWorker.Gemma3.Decoding;
 
 /// <summary>
 /// The beams of one prompt: which are followed and which have ended. Equal to transformers' beam search with
-/// early_stopping=False: a beam ends at a stop token or the length limit, and the search ends when the best running beam
-/// cannot beat the worst of a full set of ended ones, were it to end now.
+/// early_stopping=False: a beam ends at a stop token or the length limit, and the search ends when the best running
+/// beam cannot beat the worst of a full set of ended ones, were it to end now.
 /// </summary>
 internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options, HashSet<int> stops)
 {

@@ -20,7 +20,8 @@ public sealed class DecodeOptions
     public int BeamSize { get; set; } = 1;
 
     /// <summary>
-    /// A finished beam's score is its log-probability over its length to the power of this: above 0 favours longer texts.
+    /// A finished beam's score is its log-probability over its length to the power of this: above 0 favours longer
+    /// texts.
     /// </summary>
     /// <value>Any finite number; default 1; 0 compares plain log-probabilities.</value>
     public double LengthPenalty { get; set; } = 1;

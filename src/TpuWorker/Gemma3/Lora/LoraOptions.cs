@@ -19,8 +19,8 @@ public sealed class LoraOptions
     public LoraTargets Targets { get; set; } = LoraTargets.All;
 
     /// <summary>
-    /// Share of an adapted layer's inputs that each training step leaves out on the adapter's way, the others growing to
-    /// make up for it (Srivastava et al. 2014), as PEFT has it.
+    /// Share of an adapted layer's inputs that each training step leaves out on the adapter's way, the others growing
+    /// to make up for it (Srivastava et al. 2014), as PEFT has it.
     /// </summary>
     /// <value>0 to below 1; default 0.</value>
     public double Dropout { get; set; }

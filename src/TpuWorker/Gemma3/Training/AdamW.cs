@@ -32,7 +32,8 @@ internal sealed class AdamW
         {
             var decays = options.WeightDecayScope == WeightDecayScope.All || !Gemma3Parameters.IsNorm(weight.Shape);
             var slot = new Slot(
-                name, weight.Floats, gradients[name].Floats, new float[weight.Shape.Count], new float[weight.Shape.Count],
+                name, weight.Floats, gradients[name].Floats,
+                new float[weight.Shape.Count], new float[weight.Shape.Count],
                 decays ? options.WeightDecay : 0);
             _slots.Add(slot);
             FirstMoments.Add(name, new HostTensor(weight.Shape, slot.First));

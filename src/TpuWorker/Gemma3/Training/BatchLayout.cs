@@ -14,7 +14,8 @@ internal sealed record BatchLayout(BatchShape Shape, IReadOnlyList<IReadOnlyList
 
     /// <summary>
     /// As few rows as first-fit decreasing finds (Johnson 1973: within 11/9 of the fewest), each as long as the longest
-    /// example needs. The same examples make up the batch, so the loss and its gradients are those of the batch unpacked.
+    /// example needs. The same examples make up the batch, so the loss and its gradients are those of the batch
+    /// unpacked.
     /// </summary>
     public static BatchLayout Packed(IReadOnlyList<TrainingExample> examples)
     {

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Writes checkpoints while training goes on: a copy is taken, and written by a thread of its own. One is in flight at a
-/// time; the next waits for it. A fault comes out of the next call.
+/// Writes checkpoints while training goes on: a copy is taken, and written by a thread of its own. One is in flight at
+/// a time; the next waits for it. A fault comes out of the next call.
 /// </summary>
 /// <param name="checkpoints">Where to.</param>
 /// <param name="isBackground">False to write within the call, without a copy.</param>

@@ -32,15 +32,15 @@ public sealed class FineTuneOptions
     public LearningRateDecay Decay { get; set; }
 
     /// <summary>
-    /// Whether several short examples of a batch share a row. The batch keeps its examples, so the result is that of the
-    /// unpacked batch but for rounding; what is saved is padding.
+    /// Whether several short examples of a batch share a row. The batch keeps its examples, so the result is that of
+    /// the unpacked batch but for rounding; what is saved is padding.
     /// </summary>
     /// <value>Default false.</value>
     public bool Pack { get; set; }
 
     /// <summary>
-    /// Examples of one pass, where a batch does not fit in memory at once: a step's gradients are then summed over several
-    /// passes. When memory runs out in the middle of a training this is halved until it fits.
+    /// Examples of one pass, where a batch does not fit in memory at once: a step's gradients are then summed over
+    /// several passes. When memory runs out in the middle of a training this is halved until it fits.
     /// </summary>
     /// <value>1 or more; null (the default) for the whole batch.</value>
     public int? MicroBatchSize { get; set; }

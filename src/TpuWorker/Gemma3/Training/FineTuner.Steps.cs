@@ -11,7 +11,8 @@ public sealed partial class FineTuner
     private const ulong DropoutStream = 1UL << 62;
 
     private TrainingManifest TakeSteps(
-        TrainingManifest state, CheckpointWriter writer, Action<TrainingProgress> onStep, CancellationToken cancellation)
+        TrainingManifest state, CheckpointWriter writer, Action<TrainingProgress> onStep,
+        CancellationToken cancellation)
     {
         TrainingProgress? progress = null;
         try
@@ -135,7 +136,8 @@ public sealed partial class FineTuner
         }
     }
 
-    private (double LossSum, int AnswerTokens, long Tokens) AccumulateGradients(int step, CancellationToken cancellation)
+    private (double LossSum, int AnswerTokens, long Tokens) AccumulateGradients(
+        int step, CancellationToken cancellation)
     {
         var (loss, answerTokens, tokens) = (0.0, 0, 0L);
         var passes = Enumerable.Range(0, _options.AccumulationSteps)

@@ -177,7 +177,9 @@ public sealed partial class FineTuner : IDisposable
         return new DataCursor(_options.Seed, epoch, batch);
     }
 
-    /// <summary>Whether there is room for writing checkpoints in the background; refuses what does not fit at all.</summary>
+    /// <summary>
+    /// Whether there is room for writing checkpoints in the background; refuses what does not fit at all.
+    /// </summary>
     private static bool RequireMemory(Gemma3Config config, FineTuneOptions options)
     {
         var limit = options.MemoryLimitBytes ?? MachineMemory.LimitBytes();

@@ -1,6 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>What the learning rate does after the warm-up; each equals the schedule of that name in transformers.</summary>
+/// <summary>
+/// What the learning rate does after the warm-up; each equals the schedule of that name in transformers.
+/// </summary>
 public enum LearningRateDecay
 {
     /// <summary>Half a cosine down to 0 at the last step.</summary>
@@ -13,8 +15,8 @@ public enum LearningRateDecay
     Constant,
 
     /// <summary>
-    /// Peak times sqrt(w / n) at step n after a warm-up of w steps (Vaswani et al. 2017, equation 3); without a warm-up w
-    /// is 10,000 and n counts from there.
+    /// Peak times sqrt(w / n) at step n after a warm-up of w steps (Vaswani et al. 2017, equation 3); without a warm-up
+    /// w is 10,000 and n counts from there.
     /// </summary>
     InverseSquareRoot,
 }

@@ -65,7 +65,9 @@ public static class TrainingMemory
         return fits == 0 ? null : fits;
     }
 
-    /// <summary>What a checkpoint written in the background takes more: a copy of the trained weights and moments.</summary>
+    /// <summary>
+    /// What a checkpoint written in the background takes more: a copy of the trained weights and moments.
+    /// </summary>
     internal static long SnapshotBytes(Gemma3Config config, FineTuneOptions options) =>
         3 * ElementBytes * Count(options.Lora is { } lora
             ? LoraParameters.All(config, lora)

@@ -13,7 +13,9 @@ public sealed class TrainingMemoryException : TpuWorkerException
         LargestBatch = largestBatch;
     }
 
-    /// <summary>The largest batch that would fit, all else being equal; null where none would, or is not known.</summary>
+    /// <summary>
+    /// The largest batch that would fit, all else being equal; null where none would, or is not known.
+    /// </summary>
     public int? LargestBatch { get; }
 
     /// <summary>Refused before it began.</summary>

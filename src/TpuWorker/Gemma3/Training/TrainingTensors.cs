@@ -11,13 +11,11 @@ internal sealed record TrainingTensors(
 
     public void CopyTo(TrainingTensors target)
     {
-        foreach (var (from, to) in ((IReadOnlyDictionary<string, HostTensor>, IReadOnlyDictionary<string, HostTensor>)[])
-            [(Weights, target.Weights), (First, target.First), (Second, target.Second)])
+        foreach (var name in Weights.Keys)
         {
-            foreach (var (name, tensor) in from)
-            {
-                tensor.Floats.CopyTo(to[name].Floats, 0);
-            }
+            Weights[name].Floats.CopyTo(target.Weights[name].Floats, 0);
+            First[name].Floats.CopyTo(target.First[name].Floats, 0);
+            Second[name].Floats.CopyTo(target.Second[name].Floats, 0);
         }
     }
 

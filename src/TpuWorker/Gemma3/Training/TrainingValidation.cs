@@ -8,8 +8,8 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 public sealed class TrainingValidation
 {
     private TrainingValidation(
-        string metric, IReadOnlyList<TrainingExample>? examples, Func<Gemma3Checkpoint, CancellationToken, double>? score,
-        string identity)
+        string metric, IReadOnlyList<TrainingExample>? examples,
+        Func<Gemma3Checkpoint, CancellationToken, double>? score, string identity)
     {
         (Metric, Examples, Score, Identity) = (metric, examples, score, identity);
     }

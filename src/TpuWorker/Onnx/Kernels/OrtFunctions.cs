@@ -53,7 +53,8 @@ internal static unsafe class OrtFunctions
     }
 
     /// <summary>Runs the tasks 0 to count - 1 on the session's own threads, and returns when all are done.</summary>
-    public static nint ParallelFor(nint context, delegate* unmanaged<void*, nuint, void> task, int count, void* state) =>
+    public static nint ParallelFor(
+        nint context, delegate* unmanaged<void*, nuint, void> task, int count, void* state) =>
         ((delegate* unmanaged<nint, void*, nuint, nuint, void*, nint>)Table[274])(
             context, task, (nuint)count, 0, state);
 

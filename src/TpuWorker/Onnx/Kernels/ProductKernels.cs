@@ -104,7 +104,8 @@ internal static unsafe class ProductKernels
 
     /// <summary>Adds what is left behind the last whole vector, and stores two neighbours.</summary>
     private static void Write(
-        float* result, float scalar, Vector<float> first, Vector<float> second, float* x, float* w, long inner, long from)
+        float* result, float scalar, Vector<float> first, Vector<float> second, float* x, float* w, long inner,
+        long from)
     {
         var (a, b) = (Vector.Sum(first), Vector.Sum(second));
         for (var i = from; i < inner; i++)

@@ -83,7 +83,8 @@ internal static unsafe class RowKernels
             var i = 0L;
             for (; i <= width - Lanes; i += Lanes)
             {
-                var (value, scaled) = (Vector.Load(x + i), Vector.Load(dy + i) * (Vector.Load(w + i) + Vector<float>.One));
+                var value = Vector.Load(x + i);
+                var scaled = Vector.Load(dy + i) * (Vector.Load(w + i) + Vector<float>.One);
                 squares += value * value;
                 products += value * scaled;
             }
