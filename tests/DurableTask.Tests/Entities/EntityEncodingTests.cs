@@ -10,7 +10,8 @@ using TaskFailureDetails = Workflows.DurableTask.Protocol.TaskFailureDetails;
 
 namespace Workflows.DurableTask.Tests.Entities;
 
-/// <summary>What orchestrators write to entities and read from them, in both encodings: other engines read it, too.</summary>
+/// <summary>What orchestrators write to entities and read from them, in both encodings: other engines read it,
+/// too.</summary>
 public sealed class EntityEncodingTests
 {
     private static readonly EntityInstanceId One = new("Counter", "One");
@@ -36,7 +37,8 @@ public sealed class EntityEncodingTests
     {
         var due = new DateTimeOffset(2026, 2, 1, 0, 0, 0, TimeSpan.Zero);
 
-        SendEventAction sent = Run(EntityMode.Classic, context => context.Entities.SignalEntityAsync(One, "Add", 5, due))
+        SendEventAction sent = Run(
+            EntityMode.Classic, context => context.Entities.SignalEntityAsync(One, "Add", 5, due))
             .Actions[0].SendEvent;
 
         JsonNode data = JsonNode.Parse(sent.Data)!;
