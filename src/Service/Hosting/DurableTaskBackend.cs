@@ -20,6 +20,10 @@ internal static class DurableTaskBackend
             services.AddTaskHubSidecar(
                 options => options.DataDirectory = Path.Combine(settings.StateDirectory, "engine"));
         }
+        else
+        {
+            services.AddHostedService<StateLock>();
+        }
 
         var client = services.AddDurableTaskClient();
         var worker = services.AddDurableTaskWorker();

@@ -82,5 +82,18 @@ public sealed class ServiceStartTests
 
         Assert.True(accepted.IsSuccessStatusCode, $"{accepted.StatusCode}");
         Assert.False(Directory.Exists(Path.Combine(service.Settings.StateDirectory, "engine")));
+
+        var (second, ports) = WorkflowsService.Build(
+            [],
+            new ServiceSettings
+            {
+                StateDirectory = service.Settings.StateDirectory,
+                HttpPort = 0,
+                DurableTaskConnectionString = service.Settings.DurableTaskConnectionString,
+            },
+            isEmbedded: true);
+        var failure = await Assert.ThrowsAsync<ServiceStartException>(() => second.StartOrExplainAsync(
+            ports, service.Settings.StateDirectory, TestContext.Current.CancellationToken));
+        Assert.Contains("another process", failure.Message, StringComparison.Ordinal);
     }
 }
