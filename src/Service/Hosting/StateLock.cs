@@ -20,8 +20,8 @@ internal sealed class StateLock(ServiceSettings settings) : IHostedService, IDis
         catch (IOException exception)
         {
             throw new ServiceStartException(
-                $"The state in '{settings.StateDirectory}' cannot be opened: another process uses it. Stop that one, or "
-                + "name another folder in Workflows:StateDirectory.", exception);
+                $"The state in '{settings.StateDirectory}' cannot be opened: another process uses it. Stop that one, "
+                + "or name another folder in Workflows:StateDirectory.", exception);
         }
     }
 
