@@ -19,7 +19,7 @@ internal static unsafe class ProductKernels
     public static int Tasks(KernelSizes sizes) => (int)Math.Clamp(
         sizes.Width * sizes.Other / ElementsPerTask, 1, Math.Max(1, sizes.Other / 2));
 
-    /// <summary>(x [R, K], w [N, K]): Scalar x w^T, [R, N]; two rows of w with four of x at a time.</summary>
+    /// <summary>(x [R, K], w [N, K]): Scalar x w^T, [R, N]; three rows of w with four of x at a time.</summary>
     public static void FewRows(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -27,6 +27,11 @@ internal static unsafe class ProductKernels
         var outer = call->Sizes->Other;
         var (begin, end) = (outer * task / sizes->Tasks, outer * (task + 1) / sizes->Tasks);
         var column = begin;
+        for (; sizes->Rows >= BlockRows && column <= end - 3; column += 3)
+        {
+            Columns(call, column, (float*)call->Second + (column * inner));
+        }
+
         for (; column <= end - 2; column += 2)
         {
             var w = (float*)call->Second + (column * inner);
@@ -50,6 +55,83 @@ internal static unsafe class ProductKernels
                     (float*)call->First + (row * inner), (float*)call->Second + (column * inner), inner);
             }
         }
+    }
+
+    /// <summary>Three columns of the result: twelve sums and their operands are what sixteen registers hold.</summary>
+    private static void Columns(KernelCall* call, long column, float* w)
+    {
+        var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
+        var row = 0L;
+        for (; row <= call->Sizes->Rows - BlockRows; row += BlockRows)
+        {
+            Wide(call, row, column, w);
+        }
+
+        for (; row < call->Sizes->Rows; row++)
+        {
+            var x = (float*)call->First + (row * inner);
+            var result = call->Result + (row * outer) + column;
+            for (var next = 0; next < 3; next++)
+            {
+                result[next] = call->Sizes->Scalar * RowKernels.Dot(x, w + (next * inner), inner);
+            }
+        }
+    }
+
+    private static void Wide(KernelCall* call, long row, long column, float* w)
+    {
+        var (inner, outer, scalar) = (call->Sizes->Width, call->Sizes->Other, call->Sizes->Scalar);
+        var x = (float*)call->First + (row * inner);
+        var x1 = x + inner;
+        var x2 = x1 + inner;
+        var x3 = x2 + inner;
+        var w1 = w + inner;
+        var w2 = w1 + inner;
+        var (a0, a1, a2, a3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var (b0, b1, b2, b3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var (c0, c1, c2, c3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var i = 0L;
+        for (; i <= inner - Lanes; i += Lanes)
+        {
+            var (first, second, third) = (Vector.Load(w + i), Vector.Load(w1 + i), Vector.Load(w2 + i));
+            var value = Vector.Load(x + i);
+            a0 = Vector.FusedMultiplyAdd(value, first, a0);
+            b0 = Vector.FusedMultiplyAdd(value, second, b0);
+            c0 = Vector.FusedMultiplyAdd(value, third, c0);
+            value = Vector.Load(x1 + i);
+            a1 = Vector.FusedMultiplyAdd(value, first, a1);
+            b1 = Vector.FusedMultiplyAdd(value, second, b1);
+            c1 = Vector.FusedMultiplyAdd(value, third, c1);
+            value = Vector.Load(x2 + i);
+            a2 = Vector.FusedMultiplyAdd(value, first, a2);
+            b2 = Vector.FusedMultiplyAdd(value, second, b2);
+            c2 = Vector.FusedMultiplyAdd(value, third, c2);
+            value = Vector.Load(x3 + i);
+            a3 = Vector.FusedMultiplyAdd(value, first, a3);
+            b3 = Vector.FusedMultiplyAdd(value, second, b3);
+            c3 = Vector.FusedMultiplyAdd(value, third, c3);
+        }
+
+        var result = call->Result + (row * outer) + column;
+        Write(result, scalar, a0, b0, x, w, inner, i);
+        Write(result + outer, scalar, a1, b1, x1, w, inner, i);
+        Write(result + (2 * outer), scalar, a2, b2, x2, w, inner, i);
+        Write(result + (3 * outer), scalar, a3, b3, x3, w, inner, i);
+        result[2] = scalar * Finish(c0, x, w2, inner, i);
+        result[outer + 2] = scalar * Finish(c1, x1, w2, inner, i);
+        result[(2 * outer) + 2] = scalar * Finish(c2, x2, w2, inner, i);
+        result[(3 * outer) + 2] = scalar * Finish(c3, x3, w2, inner, i);
+    }
+
+    private static float Finish(Vector<float> sums, float* x, float* w, long inner, long from)
+    {
+        var sum = Vector.Sum(sums);
+        for (var i = from; i < inner; i++)
+        {
+            sum += x[i] * w[i];
+        }
+
+        return sum;
     }
 
     private static void Block(KernelCall* call, long row, long column, float* w)
