@@ -1,7 +1,9 @@
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Client.AzureManaged;
+using Microsoft.DurableTask.Client.Grpc;
 using Microsoft.DurableTask.Worker;
 using Microsoft.DurableTask.Worker.AzureManaged;
+using Microsoft.DurableTask.Worker.Grpc;
 using Workflows.Activities;
 using Workflows.DurableTask.Sidecar;
 using Workflows.Orchestrations;
@@ -33,6 +35,15 @@ internal static class DurableTaskBackend
             var address = (settings.DurableTaskAddress ?? embedded).ToString();
             client.UseGrpc(address);
             worker.UseGrpc(address);
+            if (settings.UsesEmbeddedEngine)
+            {
+                // The engine in this process is called without the network; its port stays open for others.
+                services.AddOptions<GrpcDurableTaskClientOptions>().Configure<InProcessTaskHub>(
+                    (options, hub) => options.CallInvoker = hub);
+                services.AddOptions<GrpcDurableTaskWorkerOptions>().Configure<InProcessTaskHub>(
+                    (options, hub) => options.CallInvoker = hub);
+            }
+
             return;
         }
 
