@@ -3,25 +3,43 @@ using System.Diagnostics;
 
 namespace Workflows.DurableTask.Tests.Conformance;
 
-/// <summary>The published JavaScript package, installed once and kept between runs.</summary>
-internal static class JsPackage
+/// <summary>Published JavaScript packages, installed once and kept between runs.</summary>
+internal sealed class JsPackage
 {
-    private const string Name = "@microsoft/durabletask-js";
-    private const string Version = "0.4.0";
+    private const string Sdk = "@microsoft/durabletask-js@0.4.0";
 
-    private static readonly Lazy<Task<(string? Modules, string Reason)>> Installation = new(InstallAsync);
+    private readonly string _title;
+    private readonly Lazy<Task<(string? Modules, string Reason)>> _installation;
 
-    public static Task PrepareAsync() => Installation.Value;
+    private JsPackage(string title, string folder, params string[] packages)
+    {
+        _title = title;
+        _installation = new(() => InstallAsync(folder, packages));
+    }
+
+    /// <summary>The SDK.</summary>
+    public static JsPackage Plain { get; } = new(Sdk, "durabletask-js-0.4.0", Sdk);
+
+    /// <summary>
+    /// The SDK and its package for the Durable Task Scheduler; WORKFLOWS_JS_AZUREMANAGED names another source of the
+    /// latter than npm's name for it, such as a packed file, for registries that lack it.
+    /// </summary>
+    public static JsPackage Managed { get; } = new(
+        "@microsoft/durabletask-js-azuremanaged@0.4.0", "durabletask-js-azuremanaged-0.4.0", Sdk,
+        Environment.GetEnvironmentVariable("WORKFLOWS_JS_AZUREMANAGED") is { Length: > 0 } source
+            ? source : "@microsoft/durabletask-js-azuremanaged@0.4.0");
+
+    public Task PrepareAsync() => _installation.Value;
 
     /// <summary>The folder that node resolves packages in; skips the test where the package cannot be had.</summary>
-    public static async Task<string> RequireAsync()
+    public async Task<string> RequireAsync()
     {
-        (string? modules, string reason) = await Installation.Value;
-        Assert.SkipWhen(modules is null, $"{Name} {Version} cannot be run: {reason}");
+        (string? modules, string reason) = await _installation.Value;
+        Assert.SkipWhen(modules is null, $"{_title} cannot be run: {reason}");
         return modules!;
     }
 
-    private static async Task<(string? Modules, string Reason)> InstallAsync()
+    private static async Task<(string? Modules, string Reason)> InstallAsync(string name, string[] packages)
     {
         (int node, string nodeText) = await RunAsync(Path.GetTempPath(), "node", "--version");
         if (node != 0)
@@ -29,7 +47,7 @@ internal static class JsPackage
             return (null, $"node does not run: {nodeText}");
         }
 
-        string folder = Path.Combine(CacheFolder(), $"durabletask-js-{Version}");
+        string folder = Path.Combine(CacheFolder(), name);
         string modules = Path.Combine(folder, "node_modules");
         if (Directory.Exists(modules))
         {
@@ -41,12 +59,12 @@ internal static class JsPackage
         Directory.CreateDirectory(workshop);
         await File.WriteAllTextAsync(Path.Combine(workshop, "package.json"), """{ "private": true }""");
         (int npm, string npmText) = await RunAsync(
-            workshop, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", $"{Name}@{Version}");
+            workshop, "npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", .. packages]);
         try
         {
             if (npm != 0)
             {
-                return (null, $"npm install failed: {npmText}");
+                return (null, $"npm install failed: {npmText.Split('\n')[0]}");
             }
 
             Directory.Move(workshop, folder);

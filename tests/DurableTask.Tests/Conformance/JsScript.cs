@@ -14,15 +14,19 @@ internal sealed class JsScript : IAsyncDisposable
         _errors = process.StandardError.ReadToEndAsync();
     }
 
-    public static async Task<JsScript> StartAsync(string script, string address)
+    public static async Task<JsScript> StartAsync(string script, string address, JsPackage? package = null)
     {
-        string modules = await JsPackage.RequireAsync();
+        string modules = await (package ?? JsPackage.Plain).RequireAsync();
         var start = new ProcessStartInfo("node")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            Environment = { ["NODE_PATH"] = modules },
+            Environment =
+            {
+                ["NODE_PATH"] = modules,
+                ["WORKFLOWS_JS_MANAGED"] = package == JsPackage.Managed ? "1" : "",
+            },
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Js", script));
         start.ArgumentList.Add(new Uri(address).Authority);
