@@ -101,12 +101,15 @@ public sealed class RunningService : IAsyncLifetime
     }
 
     /// <summary>Ends the worker's process behind the emulator's back.</summary>
-    public void KillWorkerOf(string id)
+    public void KillWorkerOf(string id) => WorkerOf(id).Kill();
+
+    /// <summary>The worker's process.</summary>
+    public System.Diagnostics.Process WorkerOf(string id)
     {
         var vms = Path.Combine(Settings.StateDirectory, "emulator", "cloud.json");
         using var cloud = JsonDocument.Parse(File.ReadAllText(vms));
         var pid = cloud.RootElement.GetProperty($"rehearsal-{id}").GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
-        System.Diagnostics.Process.GetProcessById(pid).Kill();
+        return System.Diagnostics.Process.GetProcessById(pid);
     }
 
     private string Scenario(string text)

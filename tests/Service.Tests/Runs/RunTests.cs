@@ -90,6 +90,33 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     }
 
     [Fact]
+    public async Task Worker_ToldToEndByTheNoticeOfASpotVm_SavesACheckpointFirst()
+    {
+        if (!File.Exists("/bin/kill"))
+        {
+            Assert.Skip("Sending SIGTERM needs /bin/kill.");
+        }
+
+        // No checkpoint is due by itself: the one that is found was made on the signal.
+        var request = service.Request(steps: 100_000);
+        request["training"]!["checkpointEverySteps"] = 1_000_000;
+        var id = await service.StartAsync(request);
+        await service.WaitAsync(id, run => run.TryGetProperty("progress", out var progress)
+            && progress.ValueKind == JsonValueKind.Object && progress.GetProperty("step").GetInt32() > 1);
+        var checkpoints = Path.Combine(service.Settings.StateDirectory, "runs", id, "checkpoints");
+        Assert.False(Directory.Exists(checkpoints) && Directory.EnumerateFileSystemEntries(checkpoints).Any());
+
+        using var worker = service.WorkerOf(id);
+        using var kill = System.Diagnostics.Process.Start("/bin/kill", ["-TERM", $"{worker.Id}"]);
+        using var notice = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await worker.WaitForExitAsync(notice.Token);
+
+        Assert.NotEmpty(Directory.EnumerateFiles(checkpoints, "*", SearchOption.AllDirectories));
+        using var cancel = await service.Http.PostAsync($"/runs/{id}/cancel", null);
+        Assert.Equal("cancelled", (await service.ReportAsync(id)).GetProperty("status").GetString());
+    }
+
+    [Fact]
     public async Task Run_ProjectWithoutTheApi_StopsAtOnceWithTheFix()
     {
         var report = await service.ReportAsync(await service.StartAsync(service.Request("""{"apiDisabled": true}""")));
