@@ -57,7 +57,7 @@ internal static class TrainSettings
         new Dictionary<string, bool> { ["loss"] = false, ["chrf"] = true });
 
     /// <summary>The value of a name; an empty one means the default.</summary>
-    public static T Choose<T>(string setting, string name, string standard, Dictionary<string, T> values) =>
+    public static T Choose<T>(string setting, string name, string standard, IReadOnlyDictionary<string, T> values) =>
         values.TryGetValue(name.Length == 0 ? standard : name, out var value)
             ? value
             : throw new ModelInputException(setting, $"is '{name}', wanted {string.Join(", ", values.Keys)}");
@@ -66,7 +66,7 @@ internal static class TrainSettings
     {
         var rank = settings.Rank == 0 ? DefaultRank : settings.Rank;
         var targets = settings.Targets.Aggregate(
-            LoraTargets.None, (all, name) => all | Choose("LoRA target", name, "", Modules));
+            LoraTargets.None, (all, name) => all | Choose("LoRA target", name, "", LoraTargetNames.All));
         return new LoraOptions
         {
             Rank = rank,
@@ -76,15 +76,4 @@ internal static class TrainSettings
             RankStabilized = settings.RankStabilized,
         };
     }
-
-    private static Dictionary<string, LoraTargets> Modules { get; } = new(StringComparer.Ordinal)
-    {
-        ["q_proj"] = LoraTargets.Query,
-        ["k_proj"] = LoraTargets.Key,
-        ["v_proj"] = LoraTargets.Value,
-        ["o_proj"] = LoraTargets.Output,
-        ["gate_proj"] = LoraTargets.Gate,
-        ["up_proj"] = LoraTargets.Up,
-        ["down_proj"] = LoraTargets.Down,
-    };
 }

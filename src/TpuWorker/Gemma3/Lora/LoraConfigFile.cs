@@ -36,7 +36,7 @@ internal static class LoraConfigFile
 
     public static string Write(LoraOptions options, string? baseModel)
     {
-        var modules = LoraParameters.Modules.Where(module => (options.Targets & module.Value) != 0)
+        var modules = LoraTargetNames.All.Where(module => (options.Targets & module.Value) != 0)
             .Select(module => (JsonNode)module.Key);
         var alpha = options.Alpha;
         return new JsonObject
@@ -111,10 +111,10 @@ internal static class LoraConfigFile
         var names = modules.ValueKind == JsonValueKind.Array ? modules.EnumerateArray().ToArray() : [modules];
         foreach (var name in names.Select(name => name.GetString() ?? ""))
         {
-            targets |= LoraParameters.Modules.TryGetValue(name, out var module)
+            targets |= LoraTargetNames.All.TryGetValue(name, out var module)
                 ? module
                 : throw new CheckpointFormatException(
-                    path, $"target_modules has '{name}', wanted {string.Join(", ", LoraParameters.Modules.Keys)}");
+                    path, $"target_modules has '{name}', wanted {string.Join(", ", LoraTargetNames.All.Keys)}");
         }
 
         return targets;

@@ -8,19 +8,6 @@ internal static class LoraParameters
 {
     private const string Suffix = ".weight";
 
-    /// <summary>The linear layers by the names that checkpoints and PEFT give them.</summary>
-    public static IReadOnlyDictionary<string, LoraTargets> Modules { get; } =
-        new Dictionary<string, LoraTargets>(StringComparer.Ordinal)
-        {
-            ["q_proj"] = LoraTargets.Query,
-            ["k_proj"] = LoraTargets.Key,
-            ["v_proj"] = LoraTargets.Value,
-            ["o_proj"] = LoraTargets.Output,
-            ["gate_proj"] = LoraTargets.Gate,
-            ["up_proj"] = LoraTargets.Up,
-            ["down_proj"] = LoraTargets.Down,
-        };
-
     public static string DownOf(string weight) => $"{weight[..^Suffix.Length]}.lora_A{Suffix}";
 
     public static string UpOf(string weight) => $"{weight[..^Suffix.Length]}.lora_B{Suffix}";
@@ -28,7 +15,7 @@ internal static class LoraParameters
     /// <summary>The adapted weights in the order of the forward pass.</summary>
     public static IEnumerable<(string Name, Shape Shape)> Adapted(Gemma3Config config, LoraTargets targets) =>
         Gemma3Parameters.All(config).Where(parameter =>
-            Modules.TryGetValue(parameter.Name.Split('.')[^2], out var module) && (targets & module) != 0);
+            LoraTargetNames.All.TryGetValue(parameter.Name.Split('.')[^2], out var module) && (targets & module) != 0);
 
     /// <summary>A [rank, in] and B [out, rank] of every adapted weight.</summary>
     public static IEnumerable<(string Name, Shape Shape)> All(Gemma3Config config, LoraOptions options)
