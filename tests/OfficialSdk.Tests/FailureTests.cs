@@ -1,3 +1,4 @@
+using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Workflows.OfficialSdk.Tests.Hosting;
@@ -130,7 +131,7 @@ public sealed class FailureTests(SharedSidecar sidecar) : OfficialTest(sidecar)
     }
 
     private bool HasResult(string id) => Client.GetOrchestrationHistoryAsync(id, Soon).GetAwaiter().GetResult()
-        .Any(past => past is DurableTask.Core.History.TaskCompletedEvent);
+        .Any(past => past is TaskCompletedEvent);
 
     private static void Fail() => throw new ArgumentException("outer", new TimeoutException("inner"));
 }

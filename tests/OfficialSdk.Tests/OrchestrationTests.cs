@@ -1,3 +1,4 @@
+using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Worker;
@@ -101,7 +102,7 @@ public sealed class OrchestrationTests(SharedSidecar sidecar) : OfficialTest(sid
         Assert.True(state.ReadOutputAs<bool>());
         Assert.Equal(
             4, (await Client.GetOrchestrationHistoryAsync(state.InstanceId, Soon))
-                .Count(past => past is DurableTask.Core.History.TimerFiredEvent));
+                .Count(past => past is TimerFiredEvent));
     }
 
     [Fact]
@@ -223,8 +224,8 @@ public sealed class OrchestrationTests(SharedSidecar sidecar) : OfficialTest(sid
         Completed(state);
         Assert.Equal(new Dictionary<string, string> { ["a"] = "1", ["b"] = "" }, state.Tags);
         Assert.Equal("3", child.Tags["own"]);
-        DurableTask.Core.History.TaskScheduledEvent call = Assert.Single(
-            (await Client.GetOrchestrationHistoryAsync(id, Soon)).OfType<DurableTask.Core.History.TaskScheduledEvent>());
+        TaskScheduledEvent call = Assert.Single(
+            (await Client.GetOrchestrationHistoryAsync(id, Soon)).OfType<TaskScheduledEvent>());
         Assert.Equal("call", call.Tags!["of"]);
     }
 

@@ -54,6 +54,11 @@ public class SidecarProgram : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        if (_process is { HasExited: true })
+        {
+            Assert.Fail($"The sidecar ended with {_process.ExitCode}: {await _errors!}");
+        }
+
         await KillAsync();
         Directory.Delete(_folder, recursive: true);
         GC.SuppressFinalize(this);
