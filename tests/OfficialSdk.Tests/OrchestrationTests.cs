@@ -100,9 +100,10 @@ public sealed class OrchestrationTests(SharedSidecar sidecar) : OfficialTest(sid
 
         Completed(state);
         Assert.True(state.ReadOutputAs<bool>());
-        Assert.Equal(
-            4, (await Client.GetOrchestrationHistoryAsync(state.InstanceId, Soon))
-                .Count(past => past is TimerFiredEvent));
+        // Late parts make the rest shorter, so on a busy machine there are fewer.
+        Assert.InRange(
+            (await Client.GetOrchestrationHistoryAsync(state.InstanceId, Soon)).Count(past => past is TimerFiredEvent),
+            2, 4);
     }
 
     [Fact]
