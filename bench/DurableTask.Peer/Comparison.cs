@@ -4,7 +4,7 @@ using Workflows.DurableTask.Bench;
 
 namespace Workflows.DurableTask.Peer;
 
-/// <summary>Rounds of all contestants in turn, so that whatever else the machine does meets all of them alike.</summary>
+/// <summary>Rounds of all contestants in turn: whatever else the machine does meets all of them alike.</summary>
 internal static class Comparison
 {
     public static async Task RunAsync(int count, int inFlight, int activities, int rounds, int warmUp)
@@ -83,7 +83,10 @@ internal static class Comparison
                     continue;
                 }
 
-                double[] figures = [.. line.Split(' ')[1..].Select(word => double.Parse(word, CultureInfo.InvariantCulture))];
+                double[] figures =
+                [
+                    .. line.Split(' ')[1..].Select(word => double.Parse(word, CultureInfo.InvariantCulture)),
+                ];
                 var round = new Round(figures[0], figures[1], figures[2], figures[3]);
                 if (isCounted)
                 {
@@ -100,7 +103,8 @@ internal static class Comparison
 
         public string Range() =>
             $"{_rounds.Min(round => round.PerSecond):F0} to {_rounds.Max(round => round.PerSecond):F0}/s, "
-            + $"{_rounds.Min(round => round.ProcessorSeconds):F2} to {_rounds.Max(round => round.ProcessorSeconds):F2} CPU-s";
+            + $"{_rounds.Min(round => round.ProcessorSeconds):F2} to "
+            + $"{_rounds.Max(round => round.ProcessorSeconds):F2} CPU-s";
 
         /// <summary>Its standard input ends, and with it the program.</summary>
         public async Task StopAsync()
@@ -110,6 +114,7 @@ internal static class Comparison
             _process.Dispose();
         }
 
-        private double Middle(Func<Round, double> figure) => _rounds.Select(figure).Order().ElementAt(_rounds.Count / 2);
+        private double Middle(Func<Round, double> figure) =>
+            _rounds.Select(figure).Order().ElementAt(_rounds.Count / 2);
     }
 }

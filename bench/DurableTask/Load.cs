@@ -8,7 +8,8 @@ namespace Workflows.DurableTask.Bench;
 internal readonly record struct Round(double PerSecond, double P50, double P99, double ProcessorSeconds)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{PerSecond,6:F0} orchestrations/s   p50 {P50,6:F1} ms   p99 {P99,6:F1} ms   {ProcessorSeconds,5:F2} CPU-s per 1000");
+        $"{PerSecond,6:F0} orchestrations/s   p50 {P50,6:F1} ms   p99 {P99,6:F1} ms   "
+        + $"{ProcessorSeconds,5:F2} CPU-s per 1000");
 }
 
 /// <summary>The load of the measurements, for whichever SDK it is compiled with.</summary>

@@ -1,4 +1,4 @@
-// What the engine can do on this machine, each figure beside a limit of the machine; bench/DurableTask.Peer has the peer:
+// What the engine can do on this machine, each figure beside a limit of it (for a peer: bench/DurableTask.Peer):
 //   --engine inprocess|grpc|child|URL   the transport: within this process without and with HTTP/2, against the sidecar
 //                                       program as a process of its own (started here), or one that runs elsewhere
 //   --only NAME                         one of: throughput, latency, fanout, history, timers, idle, parked, disk

@@ -16,7 +16,8 @@ public sealed class HubTests(SharedSidecar sidecar) : OfficialTest(sidecar)
         await WorkAsync(tasks => tasks.AddOrchestratorFunc<string>("where", _ => Task.FromResult("there")), hub: other);
 
         await StartAsync("where", null, new StartOrchestrationOptions("same"));
-        await elsewhere.ScheduleNewOrchestrationInstanceAsync("where", null, new StartOrchestrationOptions("same"), Soon);
+        await elsewhere.ScheduleNewOrchestrationInstanceAsync(
+            "where", null, new StartOrchestrationOptions("same"), Soon);
         OrchestrationMetadata here = await EndAsync("same");
         OrchestrationMetadata there = await elsewhere.WaitForInstanceCompletionAsync("same", true, Soon);
         PurgeResult purged = await elsewhere.PurgeInstanceAsync("same", Soon);

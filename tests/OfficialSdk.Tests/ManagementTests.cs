@@ -121,7 +121,8 @@ public sealed class ManagementTests(SharedSidecar sidecar) : OfficialTest(sideca
         bool repaired = false;
         await WorkAsync(tasks => tasks
             .AddOrchestratorFunc<string>("parent", async context =>
-                await context.CallActivityAsync<string>("good") + await context.CallSubOrchestratorAsync<string>("child"))
+                await context.CallActivityAsync<string>("good")
+                + await context.CallSubOrchestratorAsync<string>("child"))
             .AddOrchestratorFunc<string>("child", context => context.CallActivityAsync<string>("bad"))
             .AddActivityFunc("good", _ => { calls["good"]++; return "good"; })
             .AddActivityFunc("bad", _ =>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
@@ -59,7 +60,8 @@ public sealed class OrchestrationTests(SharedSidecar sidecar) : OfficialTest(sid
         OrchestrationMetadata state = await RunAsync("fan-out", 40);
 
         Completed(state);
-        string expected = string.Join(' ', Enumerable.Range(0, 40).Select(item => item % 2 == 0 ? $"{item}" : $"no{item}"));
+        string expected = string.Join(
+            ' ', Enumerable.Range(0, 40).Select(item => item % 2 == 0 ? $"{item}" : $"no{item}"));
         Assert.Equal(expected, state.ReadOutputAs<string>());
     }
 
@@ -165,17 +167,18 @@ public sealed class OrchestrationTests(SharedSidecar sidecar) : OfficialTest(sid
     public async Task FalsyValues_ThroughEveryStep_StayWhatTheyAre(string json)
     {
         await WorkAsync(tasks => tasks
-            .AddOrchestratorFunc<System.Text.Json.JsonElement, object?>("falsy", async (context, input) =>
+            .AddOrchestratorFunc<JsonElement, object?>("falsy", async (context, input) =>
             {
-                object? value = await context.CallActivityAsync<System.Text.Json.JsonElement?>("same", input);
-                value = await context.CallSubOrchestratorAsync<System.Text.Json.JsonElement?>("same", value);
+                object? value = await context.CallActivityAsync<JsonElement?>("same", input);
+                value = await context.CallSubOrchestratorAsync<JsonElement?>("same", value);
                 context.SetCustomStatus(value);
-                object? raised = await context.WaitForExternalEvent<System.Text.Json.JsonElement?>("value");
+                object? raised = await context.WaitForExternalEvent<JsonElement?>("value");
                 return new[] { value, raised };
             })
-            .AddOrchestratorFunc<System.Text.Json.JsonElement?, object?>("same", (_, value) => Task.FromResult<object?>(value))
-            .AddActivityFunc<System.Text.Json.JsonElement?, object?>("same", (_, value) => value));
-        object input = System.Text.Json.JsonSerializer.Deserialize<System.Text.Json.JsonElement>(json);
+            .AddOrchestratorFunc<JsonElement?, object?>(
+                "same", (_, value) => Task.FromResult<object?>(value))
+            .AddActivityFunc<JsonElement?, object?>("same", (_, value) => value));
+        object input = JsonSerializer.Deserialize<JsonElement>(json);
 
         string id = await StartAsync("falsy", input);
         await Client.RaiseEventAsync(id, "value", input, Soon);
@@ -208,9 +211,11 @@ public sealed class OrchestrationTests(SharedSidecar sidecar) : OfficialTest(sid
         await WorkAsync(tasks => tasks
             .AddOrchestratorFunc("tagged", async context =>
             {
-                await context.CallActivityAsync("nothing", new TaskOptions(tags: new Dictionary<string, string> { ["of"] = "call" }));
+                await context.CallActivityAsync(
+                    "nothing", new TaskOptions(tags: new Dictionary<string, string> { ["of"] = "call" }));
                 await context.CallSubOrchestratorAsync("child", options: new SubOrchestrationOptions(
-                    new TaskOptions(tags: new Dictionary<string, string> { ["own"] = "3" }), $"{context.InstanceId}-child"));
+                    new TaskOptions(tags: new Dictionary<string, string> { ["own"] = "3" }),
+                    $"{context.InstanceId}-child"));
             })
             .AddOrchestratorFunc("child", _ => Task.CompletedTask)
             .AddActivityFunc("nothing", _ => { }));

@@ -40,7 +40,8 @@ public sealed class QueryTests(SharedSidecar sidecar) : OfficialTest(sidecar)
             query with { ContinuationToken = first.ContinuationToken }).AsPages().FirstAsync(Soon);
 
         Assert.Equal((4, 3), (first.Values.Count, second.Values.Count));
-        Assert.Empty(first.Values.Select(state => state.InstanceId).Intersect(second.Values.Select(state => state.InstanceId)));
+        Assert.Empty(first.Values.Select(state => state.InstanceId)
+            .Intersect(second.Values.Select(state => state.InstanceId)));
         Assert.Null(second.ContinuationToken);
     }
 
@@ -112,14 +113,18 @@ public sealed class QueryTests(SharedSidecar sidecar) : OfficialTest(sidecar)
 
         IList<HistoryEvent> history = await Client.GetOrchestrationHistoryAsync(id, Soon);
 
-        HistoryEvent[] steps = [.. history.Where(past => past is not (OrchestratorStartedEvent or OrchestratorCompletedEvent))];
+        HistoryEvent[] steps =
+        [
+            .. history.Where(past => past is not (OrchestratorStartedEvent or OrchestratorCompletedEvent)),
+        ];
         Assert.Equal("1", steps.OfType<ExecutionStartedEvent>().Single().Input);
         Assert.Equal("40", steps.OfType<EventRaisedEvent>().Single().Input);
         Assert.Equal("nobody", steps.OfType<EventSentEvent>().Single().InstanceId);
         Assert.Equal("41", steps.OfType<SubOrchestrationInstanceCreatedEvent>().Single().Input);
         Assert.Equal("[41]", steps.OfType<TaskScheduledEvent>().Single().Input);
         Assert.Equal("42", steps.OfType<TaskCompletedEvent>().Single().Result);
-        Assert.Equal(steps.OfType<TimerCreatedEvent>().Single().FireAt, steps.OfType<TimerFiredEvent>().Single().FireAt);
+        Assert.Equal(
+            steps.OfType<TimerCreatedEvent>().Single().FireAt, steps.OfType<TimerFiredEvent>().Single().FireAt);
         Assert.Equal("42", Assert.IsType<ExecutionCompletedEvent>(steps[^1]).Result);
         await Assert.ThrowsAsync<ArgumentException>(() => Client.GetOrchestrationHistoryAsync("nobody", Soon));
     }

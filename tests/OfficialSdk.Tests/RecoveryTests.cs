@@ -6,7 +6,7 @@ using Workflows.OfficialSdk.Tests.Hosting;
 
 namespace Workflows.OfficialSdk.Tests;
 
-/// <summary>The sidecar is killed under the official worker and client, which were given nothing but its address.</summary>
+/// <summary>The sidecar is killed under an official worker and client that have nothing but its address.</summary>
 public sealed class RecoveryTests : IAsyncLifetime
 {
     private readonly SidecarProgram _sidecar = new();

@@ -5,7 +5,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.OfficialSdk.Tests;
 
-/// <summary>This repository's packages have what the official ones have, and its orchestrators compile with both.</summary>
+/// <summary>The packages here have what the official ones have; the orchestrators here compile with both.</summary>
 public sealed class SourceCompatibilityTests
 {
     private static readonly string[] Official =
