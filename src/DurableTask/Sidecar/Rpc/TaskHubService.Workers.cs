@@ -28,13 +28,9 @@ internal sealed partial class TaskHubService
                 host.Options.HealthPingInterval);
             await SendAsync(session.Items.Reader, responseStream, context.CancellationToken);
         }
-        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
+        catch (Exception error) when (error is OperationCanceledException or IOException)
         {
-            // The worker hung up.
-        }
-        catch (IOException) when (context.CancellationToken.IsCancellationRequested)
-        {
-            // The worker's connection broke.
+            // The worker hung up, or its connection broke: the call's own token may come a moment after that.
         }
         finally
         {
