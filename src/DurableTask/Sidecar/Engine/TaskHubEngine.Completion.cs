@@ -35,6 +35,7 @@ internal sealed partial class TaskHubEngine
             }
 
             End(work);
+            Keep(work);
             Apply(work.Slot, outcome);
             Answer(answer, new());
         });
@@ -73,6 +74,14 @@ internal sealed partial class TaskHubEngine
 
             Answer(answer, new());
         });
+
+    // Before the result is applied: the worker has the history as it was, the start of the episode and its messages.
+    private static void Keep(Work work) => work.Slot.Kept = work.Session.KeptHistories == 0 ? null : new KeptHistory(
+        work.Session,
+        work.Token,
+        work.ExecutionId,
+        work.Slot.State.History.Count + 1 + work.Consumed,
+        work.Number);
 
     /// <summary>Hands an item back. An unknown token is fine: the item is already back.</summary>
     public Task<bool> AbandonAsync(string hub, string token) => AskAsync<bool>(answer =>

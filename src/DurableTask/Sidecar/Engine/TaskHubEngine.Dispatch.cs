@@ -19,10 +19,10 @@ internal sealed partial class TaskHubEngine
     private int _sessionCount;
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
-    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) =>
+    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request, int keptHistories = 0) =>
         AskAsync<WorkerSession>(answer =>
     {
-        var session = new WorkerSession(hub, request, _options.DefaultConcurrency);
+        var session = new WorkerSession(hub, request, _options.DefaultConcurrency, keptHistories);
         _sessions.Add(session);
         Log.WorkerConnected(_logger, ++_sessionCount, hub);
         answer.TrySetResult(session);
@@ -215,15 +215,7 @@ internal sealed partial class TaskHubEngine
             // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
             EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
-        if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
-        {
-            request.RequiresHistoryStreaming = true;
-        }
-        else
-        {
-            request.PastEvents.AddRange(state.History);
-        }
-
+        AddHistory(request, slot, session);
         request.NewEvents.Add(new HistoryEvent { EventId = -1, Timestamp = startedAt, OrchestratorStarted = new() });
         long bytes = 0;
         int consumed = 0;
@@ -242,11 +234,37 @@ internal sealed partial class TaskHubEngine
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
         {
             Consumed = consumed,
+            Number = session.Episodes++,
             StartedAt = startedAt,
             HandedOutAt = _time.GetTimestamp(),
         };
         session.FreeEpisodes--;
         Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
+    }
+
+    private void AddHistory(OrchestratorRequest request, InstanceSlot slot, WorkerSession session)
+    {
+        InstanceState state = slot.State;
+        if (slot.Kept is { } kept && kept.Session == session && kept.ExecutionId == state.ExecutionId
+            && session.Episodes - kept.Episode < session.KeptHistories)
+        {
+            List<HistoryEvent> rest = state.History[kept.Count..];
+            if (rest.Sum(item => item.CalculateSize()) <= _options.HistoryStreamingThresholdBytes)
+            {
+                request.HistoryAfter = kept.Token;
+                request.PastEvents.AddRange(rest);
+                return;
+            }
+        }
+
+        if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
+        {
+            request.RequiresHistoryStreaming = true;
+        }
+        else
+        {
+            request.PastEvents.AddRange(state.History);
+        }
     }
 
     private void Send(Work work, WorkItem item)
