@@ -61,7 +61,7 @@ internal sealed class Peer : IDisposable
     {
         using var scope = NewDisposeScope();
         using var still = no_grad();
-        var ids = tensor(prompts.SelectMany(each => each).Select(id => (long)id).ToArray(), prompts.Length, -1);
+        var ids = tensor(prompts.SelectMany(each => each).Select(id => (long)id).ToArray(), prompts.Length, prompts[0].Length);
         var cache = Array.Empty<Tensor>();
         var results = Array.ConvertAll(prompts, _ => new int[newTokens]);
         for (var i = 0; i < newTokens; i++)
