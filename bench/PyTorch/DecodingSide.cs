@@ -55,7 +55,8 @@ internal static class DecodingSide
     /// </summary>
     private static void Compare(int[][] ours, int[][] theirs)
     {
-        var same = ours.Zip(theirs, (left, right) => left.Zip(right).TakeWhile(pair => pair.First == pair.Second).Count());
+        var same = ours.Zip(
+            theirs, (left, right) => left.Zip(right).TakeWhile(pair => pair.First == pair.Second).Count()).ToArray();
         Console.WriteLine(
             $"  tokens until the texts part: {string.Join(' ', same)} of {ours[0].Length}");
         if (same.Any(count => count == 0))

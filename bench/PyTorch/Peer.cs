@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Workflows.PyTorch.Bench;
 
-/// <summary>A model in PyTorch with the weights of one of ours: steps of full fine-tuning, and greedy generation.</summary>
+/// <summary>A model in PyTorch with the weights of one of ours: full fine-tuning, and greedy generation.</summary>
 internal sealed class Peer : IDisposable
 {
     private const long GlobalPeriod = Gemma3Config.DefaultGlobalLayerPeriod;
@@ -27,7 +27,9 @@ internal sealed class Peer : IDisposable
         _frequencies = [Frequencies(_config.LocalRopeTheta), Frequencies(_config.GlobalRopeTheta)];
     }
 
-    /// <summary>Forward, backward, clipping at 1 and AdamW as transformers' Trainer has them; returns the loss.</summary>
+    /// <summary>
+    /// Forward, backward, clipping at 1 and AdamW as transformers' Trainer has them; returns the loss.
+    /// </summary>
     /// <param name="ids">[B, S].</param>
     /// <param name="labels">[B, S], what stands one position later.</param>
     /// <param name="rate">Learning rate.</param>
@@ -61,7 +63,8 @@ internal sealed class Peer : IDisposable
     {
         using var scope = NewDisposeScope();
         using var still = no_grad();
-        var ids = tensor(prompts.SelectMany(each => each).Select(id => (long)id).ToArray(), prompts.Length, prompts[0].Length);
+        var ids = tensor(
+            prompts.SelectMany(each => each).Select(id => (long)id).ToArray(), prompts.Length, prompts[0].Length);
         var cache = Array.Empty<Tensor>();
         var results = Array.ConvertAll(prompts, _ => new int[newTokens]);
         for (var i = 0; i < newTokens; i++)
@@ -86,7 +89,8 @@ internal sealed class Peer : IDisposable
 
     public void Dispose()
     {
-        foreach (var each in (Tensor[])[.. _weights, .. _frequencies, .. _first ?? [], .. _second ?? [], .. _steps ?? []])
+        Tensor[] all = [.. _weights, .. _frequencies, .. _first ?? [], .. _second ?? [], .. _steps ?? []];
+        foreach (var each in all)
         {
             each.Dispose();
         }

@@ -9,8 +9,6 @@ internal sealed class SideBySide(string what)
 
     private readonly List<(double Ours, double Peer, double Foreign)> _rounds = [];
 
-    public int QuietRounds => _rounds.Count(round => round.Foreign <= QuietCores);
-
     public void Add(double ours, double peer, double foreignCores) => _rounds.Add((ours, peer, foreignCores));
 
     /// <summary>Prints medians over the quiet rounds, or over all where most were not quiet, and says so.</summary>
@@ -22,7 +20,8 @@ internal sealed class SideBySide(string what)
             $"  {what}: {Median(counted.Select(round => round.Ours)):f0} tokens/s, peer "
             + $"{Median(counted.Select(round => round.Peer)):f0}, ratio "
             + $"{Median(counted.Select(round => round.Ours / round.Peer)):f2} "
-            + $"({counted.Min(round => round.Ours / round.Peer):f2} to {counted.Max(round => round.Ours / round.Peer):f2}; "
+            + $"({counted.Min(round => round.Ours / round.Peer):f2} to "
+            + $"{counted.Max(round => round.Ours / round.Peer):f2}; "
             + $"{counted.Length} of {_rounds.Count} rounds, other programs took "
             + $"{Median(counted.Select(round => round.Foreign)):f2} cores)");
     }

@@ -83,6 +83,7 @@ internal static class OpCases
         new(OpCode.MatMul, "narrow outer products", (g, x) => g.MatMul(x[0], x[1], true, false, 1.5f), S(193, 7),
             S(193, 17)),
         new(OpCode.MatMul, "wide outer products", (g, x) => g.MatMul(x[0], x[1], true, false), S(50, 1000), S(50, 16)),
+        new(OpCode.MatMul, "eleven rows", (g, x) => g.MatMul(x[0], x[1], false, true, 0.5f), S(11, 203), S(1003, 203)),
         new(OpCode.MatMul, "sixteen rows", (g, x) => g.MatMul(x[0], x[1], false, true), S(16, 64), S(2050, 64)),
     ];
 

@@ -12,7 +12,7 @@ namespace Workflows.TpuWorker.Onnx.Kernels;
 /// </summary>
 /// <remarks>
 /// The usual blocking (Goto and van de Geijn 2008): a tile of the result is one piece of work; for each block of rows
-/// its two operands are packed into panels of 6 and of 16 columns, and a 6 x 16 part of the tile is summed in registers.
+/// its operands are packed into panels of 6 and of 16 columns, and a 6 x 16 part of the tile is summed in registers.
 /// The tiles and the order of the sums follow from the sizes alone.
 /// </remarks>
 internal static unsafe class OuterProductKernels
@@ -76,7 +76,8 @@ internal static unsafe class OuterProductKernels
                 {
                     var (top, start) = (row + (i * PanelRows), column + (j * PanelColumns));
                     Part(
-                        call, (top, Math.Min(PanelRows, rowEnd - top)), (start, Math.Min(PanelColumns, columnEnd - start)),
+                        call, (top, Math.Min(PanelRows, rowEnd - top)),
+                        (start, Math.Min(PanelColumns, columnEnd - start)),
                         left + (i * leftPanel), right + (j * PanelColumns * count), count, block == 0);
                 }
             }
@@ -161,7 +162,7 @@ internal static unsafe class OuterProductKernels
         }
     }
 
-    /// <summary>Adds one panel times another to the result, or writes it there; at the edges by way of a buffer.</summary>
+    /// <summary>Adds one panel times another to the result, or writes it; at the edges by way of a buffer.</summary>
     private static void Part(
         KernelCall* call, (long Begin, long Count) rows, (long Begin, long Count) columns, float* left, float* right,
         long depth, bool isFirst)
@@ -186,7 +187,7 @@ internal static unsafe class OuterProductKernels
         }
     }
 
-    /// <summary>Compiled well at once: the runtime counts calls first, and a short training would be over by then.</summary>
+    /// <summary>Compiled well at once, and not after calls have been counted in the first steps.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum(
         float* left, float* right, long depth, float scalar, float* result, long stride, bool isFirst)

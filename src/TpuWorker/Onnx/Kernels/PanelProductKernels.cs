@@ -18,7 +18,7 @@ internal static unsafe class PanelProductKernels
     /// <summary>Whether so many rows fill enough of a panel: half of it empty costs what a whole one does.</summary>
     public static bool Suits(long rows) => Fma.IsSupported && rows is > Lanes and <= PanelRows;
 
-    /// <summary>The same product as <see cref="ProductKernels.FewRows"/>, of a range of columns of the result.</summary>
+    /// <summary>What <see cref="ProductKernels.FewRows"/> computes, for some columns of the result.</summary>
     public static void FewRows(KernelCall* call, long begin, long end)
     {
         var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
@@ -58,7 +58,7 @@ internal static unsafe class PanelProductKernels
         }
     }
 
-    /// <summary>Compiled well at once, as <see cref="OuterProductKernels"/>'s. What is missing of six is the last.</summary>
+    /// <summary>Six rows of w times the panel; for missing ones the last stands in. Compiled well at once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum(float* w, long count, long inner, float* panel, float* sums)
     {

@@ -185,7 +185,7 @@ internal static unsafe class ProductKernels
         var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
         var x = (float*)call->First + (row * inner);
 
-        // What few rows multiply comes from memory, and waits for it. The processor sees by itself where long rows go on.
+        // One row waits for memory. Where long rows go on the processor sees by itself.
         var ahead = inner <= LongestFetchedRow ? w + ElementsAhead : w;
         var (a0, a1) = (Vector<float>.Zero, Vector<float>.Zero);
         var (b0, b1) = (Vector<float>.Zero, Vector<float>.Zero);
