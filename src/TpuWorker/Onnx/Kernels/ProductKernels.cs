@@ -14,6 +14,9 @@ internal static unsafe class ProductKernels
 
     private const long ElementsPerTask = 1 << 15;
 
+    // One row reads the matrix as fast as memory gives it, which is faster in long stretches.
+    private const long ElementsPerLongTask = 1 << 17;
+
     // Each piece turns the few rows into a panel of its own, which must be little beside the product.
     private const long ElementsPerPanelTask = 1 << 16;
     private const int BlockRows = 4;
@@ -24,9 +27,14 @@ internal static unsafe class ProductKernels
     private static readonly int Lanes = Vector<float>.Count;
 
     /// <summary>Width is the inner size, Other the rows of the matrix.</summary>
-    public static int Tasks(KernelSizes sizes) => (int)Math.Clamp(
-        sizes.Width * sizes.Other / (PanelProductKernels.Suits(sizes.Rows) ? ElementsPerPanelTask : ElementsPerTask),
-        1, Math.Max(1, sizes.Other / 2));
+    public static int Tasks(KernelSizes sizes)
+    {
+        var elements = sizes.Width * sizes.Other;
+        var tasks = PanelProductKernels.Suits(sizes.Rows) ? elements / ElementsPerPanelTask
+            : sizes.Rows >= BlockRows ? elements / ElementsPerTask
+            : Math.Max(elements / ElementsPerLongTask, Math.Min(2, elements / ElementsPerTask));
+        return (int)Math.Clamp(tasks, 1, Math.Max(1, sizes.Other / 2));
+    }
 
     /// <summary>(x [R, K], w [N, K]): Scalar x w^T, [R, N]; three rows of w with four of x at a time.</summary>
     public static void FewRows(KernelCall* call, int task)
