@@ -11,6 +11,9 @@ namespace Workflows.PyTorch.Bench;
 internal static class ProductSide
 {
     private const int Rounds = 9;
+
+    // Kernels in C# are compiled well only after some calls and a tenth of a second.
+    private static readonly TimeSpan WarmupTime = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan SettlingTime = TimeSpan.FromMilliseconds(5);
 
     public static void Run(BenchConfiguration configuration, int threads)
@@ -47,6 +50,11 @@ internal static class ProductSide
         using var scope = NewDisposeScope();
         var (first, second) = (randn(left[0], left[1]), randn(right[0], right[1]));
         var (turnedFirst, turnedSecond) = (turnLeft ? first.t() : first, turnRight ? second.t() : second);
+        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < WarmupTime;)
+        {
+            program.Run();
+        }
+
         var (ours, theirs) = (double.MaxValue, double.MaxValue);
         for (var round = 0; round < Rounds; round++)
         {
