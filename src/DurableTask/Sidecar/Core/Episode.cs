@@ -122,9 +122,16 @@ internal sealed partial class Episode
                 continue;
             }
 
-            if (action.CompleteOrchestration.OrchestrationStatus != OrchestrationStatus.ContinuedAsNew)
+            OrchestrationStatus status = action.CompleteOrchestration.OrchestrationStatus;
+            if (status is OrchestrationStatus.Completed or OrchestrationStatus.Failed
+                or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled)
             {
                 return action;
+            }
+
+            if (status != OrchestrationStatus.ContinuedAsNew)
+            {
+                throw new FormatException($"An orchestration cannot end as {status}.");
             }
 
             continuation ??= action;
@@ -185,6 +192,11 @@ internal sealed partial class Episode
             CustomStatus = _report.CustomStatus is null ? _state.CustomStatus
                 : _report.CustomStatus.Length == 0 ? null : _report.CustomStatus,
         };
+        if (Suspension() is { } suspension)
+        {
+            created.Carryover.Add(suspension);
+        }
+
         // The order of arrival: buffered in the old generation, left in its last batch, and not yet seen.
         created.Carryover.AddRange(_toSelf);
         created.Carryover.AddRange(action.CarryoverEvents.Select(Stamped));
@@ -192,11 +204,19 @@ internal sealed partial class Episode
         return new LogRecord { Created = created };
     }
 
+    // An operator's suspension is of the instance, not of one of its generations.
+    private HistoryEvent? Suspension()
+    {
+        HistoryEvent? last = _state.History.Concat(_state.Inbox.Take(_report.Consumed)).LastOrDefault(
+            item => item.ExecutionSuspended is not null || item.ExecutionResumed is not null);
+        return last?.ExecutionSuspended is null ? null : last;
+    }
+
     private HistoryEvent Stamped(HistoryEvent message)
     {
         HistoryEvent copy = message.Clone();
         copy.EventId = -1;
-        copy.Timestamp ??= _now;
+        copy.Timestamp = Moment.Checked(copy.Timestamp, "time of an event") ?? _now;
         return copy;
     }
 

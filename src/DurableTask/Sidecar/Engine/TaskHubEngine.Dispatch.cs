@@ -66,7 +66,9 @@ internal sealed partial class TaskHubEngine
 
         slot.IsQueued = true;
         Route route = FindRoute(state.Hub, WorkKind.Episode, state.Started.Name, state.Started.Version);
-        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempt));
+        // A new message must not make the count of an episode that nobody survives start anew.
+        int attempts = Math.Max(attempt, slot.FailedEpisodes);
+        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts));
         Activate(route);
     }
 
@@ -215,15 +217,6 @@ internal sealed partial class TaskHubEngine
             // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
             EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
-        if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
-        {
-            request.RequiresHistoryStreaming = true;
-        }
-        else
-        {
-            request.PastEvents.AddRange(state.History);
-        }
-
         request.NewEvents.Add(new HistoryEvent { EventId = -1, Timestamp = startedAt, OrchestratorStarted = new() });
         long bytes = 0;
         int consumed = 0;
@@ -237,6 +230,17 @@ internal sealed partial class TaskHubEngine
 
             request.NewEvents.Add(message);
             consumed++;
+        }
+
+        // One message may be nearly as large as an item can be, and then no history fits beside it.
+        if (session.StreamsHistory && (state.HistoryBytes > _options.HistoryStreamingThresholdBytes
+            || state.HistoryBytes + bytes > MostBytesInItem))
+        {
+            request.RequiresHistoryStreaming = true;
+        }
+        else
+        {
+            request.PastEvents.AddRange(state.History);
         }
 
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
@@ -296,6 +300,11 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
+        if (work.TaskId is null)
+        {
+            work.Slot.FailedEpisodes = work.Attempt;
+        }
+
         if (work.Attempt >= _options.MaxDispatches)
         {
             Park(work);
@@ -334,6 +343,7 @@ internal sealed partial class TaskHubEngine
 
     private void Unpark(InstanceSlot slot)
     {
+        slot.FailedEpisodes = 0;
         Append(slot, new LogRecord { Unparked = Now() });
         AfterCommit(() => QueueOpen(slot));
     }
