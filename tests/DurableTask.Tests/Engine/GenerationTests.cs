@@ -34,6 +34,35 @@ public sealed class GenerationTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task ContinueAsNew_AnswerOfTheOlderEncodingNotYetSeen_IsNotCarriedOver()
+    {
+        const string RequestId = "7d3f8a52-0b1c-4a57-9b0e-5a8a4a4e1b11";
+        WorkerSession worker = await _harness.ConnectAsync();
+        await _harness.Engine.StartAsync(Hub, new() { InstanceId = "a", Name = "test" });
+        await _harness.CompleteAsync(await EngineHarness.NextAsync(worker), new OrchestratorAction
+        {
+            SendEvent = new()
+            {
+                Instance = new() { InstanceId = "@e@1" },
+                Name = "op",
+                Data = $$"""{"op":"get","id":"{{RequestId}}"}""",
+            },
+        });
+        WorkItem batch = await EngineHarness.NextAsync(worker);
+        await _harness.Engine.RaiseAsync(Hub, new() { InstanceId = "a", Name = "go" });
+        WorkItem episode = await EngineHarness.NextAsync(worker);
+        await _harness.CompleteEntityAsync(batch, "1", new OperationResult { Success = new() { Result = "5" } });
+        await _harness.Engine.RaiseAsync(Hub, new() { InstanceId = "a", Name = RequestId[..^1] });
+
+        await _harness.CompleteAsync(episode, ContinueAsNew());
+
+        WorkItem next = await EngineHarness.NextAsync(worker);
+        EventRaisedEvent kept = Assert.Single(
+            next.OrchestratorRequest.NewEvents, item => item.EventRaised is not null).EventRaised;
+        Assert.Equal(RequestId[..^1], kept.Name);
+    }
+
+    [Fact]
     public async Task Locks_OfAnExecutionThatHoldsAndWaits_AreAllReleasedWithIt()
     {
         WorkerSession worker = await _harness.ConnectAsync();

@@ -57,6 +57,8 @@ internal sealed partial class Episode
             [
                 new OrchestratorAction
                 {
+                    // No orchestrator asked for it: an id of its own would be that of another action.
+                    Id = -1,
                     CompleteOrchestration = new()
                     {
                         OrchestrationStatus = OrchestrationStatus.Terminated,
@@ -220,10 +222,17 @@ internal sealed partial class Episode
         return copy;
     }
 
-    // Answers to tasks, timers and children belong to one execution: in the next one their ids mean something else.
-    private static bool BelongsToInstance(HistoryEvent message) => message.EventTypeCase
-        is HistoryEvent.EventTypeOneofCase.EventRaised
-        or HistoryEvent.EventTypeOneofCase.ExecutionTerminated
+    // Answers to tasks, timers, children and calls belong to one execution: in the next one their ids mean something
+    // else.
+    private bool BelongsToInstance(HistoryEvent message) => message.EventRaised is { } raised
+        ? !IsAnswer(raised.Name)
+        : message.EventTypeCase is HistoryEvent.EventTypeOneofCase.ExecutionTerminated
         or HistoryEvent.EventTypeOneofCase.ExecutionSuspended
         or HistoryEvent.EventTypeOneofCase.ExecutionResumed;
+
+    // In the older encoding an entity's answer is an event of the request's id. Two generations that begin in the same
+    // moment may make the same id.
+    private bool IsAnswer(string name) => Guid.TryParse(name, out _) && _state.History.Concat(_events).Any(
+        item => item.EventSent is { } sent && EntityId.IsEntity(sent.InstanceId)
+            && sent.Input?.Contains(name, StringComparison.OrdinalIgnoreCase) == true);
 }

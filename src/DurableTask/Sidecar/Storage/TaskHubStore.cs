@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Workflows.DurableTask.Sidecar.Storage;
 
@@ -184,6 +185,16 @@ internal sealed partial class TaskHubStore : IDisposable
 
     private static void Prepare(SqliteConnection connection, string path)
     {
+        // SQLite opens what it may not write for reading, and would say so with the first change only.
+        if (raw.sqlite3_db_readonly(connection.Handle!, "main") == 1)
+        {
+            throw new TaskHubStoreException(
+                TaskHubStoreError.Io,
+                path,
+                "it may not be written. Check the permissions of the file and its folder, and whether its disk is "
+                + "mounted for reading only.");
+        }
+
         long version = Scalar(connection, "PRAGMA user_version");
         long application = Scalar(connection, "PRAGMA application_id");
         long tables = Scalar(connection, "SELECT count(*) FROM sqlite_master");
