@@ -12,7 +12,8 @@ public sealed partial class ProtocolPageTests
     public void Page_EveryLine_NamesTestsThatExist()
     {
         HashSet<string> tests = [.. typeof(ProtocolPageTests).Assembly.GetTypes()
-            .SelectMany(type => type.GetMethods().Where(method => method.GetCustomAttribute<FactAttribute>() is not null)
+            .SelectMany(type => type.GetMethods()
+                .Where(method => method.GetCustomAttribute<FactAttribute>() is not null)
                 .Select(method => $"{type.Name}.{method.Name}"))];
         string[][] rows =
         [

@@ -3,7 +3,8 @@ using Workflows.DurableTask.Protocol;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 
-/// <summary>Everything that goes to a worker fits the 4 MB that stock channels accept; these do accept no more.</summary>
+/// <summary>Everything that goes to a worker fits the 4 MB that stock channels accept; these accept no
+/// more.</summary>
 public sealed class MessageSizeTests : HandWorkerTest
 {
     private static readonly string Large = new('x', 3_800_000);

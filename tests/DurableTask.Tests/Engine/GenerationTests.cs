@@ -62,6 +62,80 @@ public sealed class GenerationTests : IAsyncDisposable
         Assert.Equal(RequestId[..^1], kept.Name);
     }
 
+    public static TheoryData<string, bool> Ends
+    {
+        get
+        {
+            var ends = new TheoryData<string, bool>();
+            foreach (string end in (string[])
+                ["Completed", "Failed", "Terminated", "Canceled", "ContinuedAsNew", "at once", "replaced"])
+            {
+                ends.Add(end, true);
+                ends.Add(end, false);
+            }
+
+            return ends;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Ends))]
+    public async Task Locks_EveryEndOfAnExecution_FreesWhatItHeldOrWaitedFor(string end, bool holds)
+    {
+        WorkerSession worker = await _harness.ConnectAsync();
+        if (!holds)
+        {
+            // Somebody else has one of the two, so that it waits for both.
+            await _harness.Engine.StartAsync(Hub, new() { InstanceId = "other", Name = "test" });
+            await _harness.CompleteAsync(await EngineHarness.NextAsync(worker), Lock(0, "others", "@e@2"));
+            await _harness.CompleteAsync(await EngineHarness.NextAsync(worker));
+        }
+
+        await _harness.Engine.StartAsync(Hub, new() { InstanceId = "a", Name = "test" });
+        await _harness.CompleteAsync(await EngineHarness.NextAsync(worker), Lock(0, "both", "@e@1", "@e@2"));
+        if (!holds)
+        {
+            await _harness.Engine.RaiseAsync(Hub, new() { InstanceId = "a", Name = "go" });
+        }
+
+        WorkItem last = await EngineHarness.NextAsync(worker);
+        Assert.Equal(holds, last.OrchestratorRequest.NewEvents[^1].EntityLockGranted is not null);
+        await EndAsync(last, end);
+        if (end is "ContinuedAsNew" or "replaced")
+        {
+            await _harness.CompleteAsync(await EngineHarness.NextAsync(worker));
+        }
+
+        await _harness.Engine.StartAsync(Hub, new() { InstanceId = "next", Name = "test" });
+        await _harness.CompleteAsync(
+            await EngineHarness.NextAsync(worker), Lock(0, "next", holds ? ["@e@1", "@e@2"] : ["@e@1"]));
+
+        WorkItem granted = await EngineHarness.NextAsync(worker);
+        Assert.Equal("next", granted.OrchestratorRequest.NewEvents[^1].EntityLockGranted.CriticalSectionId);
+    }
+
+    private async Task EndAsync(WorkItem item, string end)
+    {
+        switch (end)
+        {
+            case "at once":
+                await _harness.Engine.TerminateAtOnceAsync(Hub, ["a"], null);
+                break;
+            case "replaced":
+                var policy = new OrchestrationIdReusePolicy();
+                policy.ReplaceableStatus.AddRange(Enum.GetValues<OrchestrationStatus>());
+                await _harness.Engine.StartAsync(
+                    Hub, new() { InstanceId = "a", Name = "test", OrchestrationIdReusePolicy = policy });
+                break;
+            default:
+                await _harness.CompleteAsync(item, new OrchestratorAction
+                {
+                    CompleteOrchestration = new() { OrchestrationStatus = Enum.Parse<OrchestrationStatus>(end) },
+                });
+                break;
+        }
+    }
+
     [Fact]
     public async Task Locks_OfAnExecutionThatHoldsAndWaits_AreAllReleasedWithIt()
     {
@@ -108,14 +182,12 @@ public sealed class GenerationTests : IAsyncDisposable
         CompleteOrchestration = new() { OrchestrationStatus = OrchestrationStatus.ContinuedAsNew },
     };
 
-    private static OrchestratorAction Lock(int id, string section) => new()
+    private static OrchestratorAction Lock(int id, string section, params string[] entities)
     {
-        Id = id,
-        SendEntityMessage = new()
-        {
-            EntityLockRequested = new() { CriticalSectionId = section, LockSet = { "@e@1" } },
-        },
-    };
+        var request = new EntityLockRequestedEvent { CriticalSectionId = section };
+        request.LockSet.Add(entities.Length == 0 ? ["@e@1"] : entities);
+        return new() { Id = id, SendEntityMessage = new() { EntityLockRequested = request } };
+    }
 
     private static OrchestratorAction Unlock(int id, string section) => new()
     {

@@ -46,7 +46,8 @@ internal static class HistoryCheck
             else if (answer(item) is { } answered)
             {
                 Assert.Equal(-1, item.EventId);
-                Assert.True(open.Remove(answered), $"'{answered}' is answered and was not asked, or was before: {item}");
+                Assert.True(
+                    open.Remove(answered), $"'{answered}' is answered and was not asked, or was before: {item}");
             }
         }
     }

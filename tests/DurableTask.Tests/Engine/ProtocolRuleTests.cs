@@ -346,7 +346,8 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
 
     private Task<string> StartAsync(string id) => Engine.StartAsync(Hub, new() { InstanceId = id, Name = "test" });
 
-    private Task<CompleteTaskResponse> ReportAsync(WorkItem item, string? status, params OrchestratorAction[] actions) =>
+    private Task<CompleteTaskResponse> ReportAsync(
+        WorkItem item, string? status, params OrchestratorAction[] actions) =>
         Engine.CompleteEpisodeAsync(Hub, new()
         {
             InstanceId = item.OrchestratorRequest.InstanceId,

@@ -28,7 +28,10 @@ internal sealed class RandomWorker
 
     public static string Script(Random random)
     {
-        List<string> steps = [.. Enumerable.Range(0, random.Next(1, 7)).Select(_ => Step(Steps[random.Next(Steps.Length)]))];
+        List<string> steps =
+        [
+            .. Enumerable.Range(0, random.Next(1, 7)).Select(_ => Step(Steps[random.Next(Steps.Length)])),
+        ];
         if (random.Next(4) == 0)
         {
             steps.Add(Step("XYW"[random.Next(3)]));
@@ -162,7 +165,11 @@ internal sealed class RandomWorker
 
     private async Task CompleteAsync(EngineHarness harness, WorkItem item, EntityRequest batch)
     {
-        var response = new EntityBatchResult { CompletionToken = item.CompletionToken, EntityState = batch.EntityState };
+        var response = new EntityBatchResult
+        {
+            CompletionToken = item.CompletionToken,
+            EntityState = batch.EntityState,
+        };
         if (!HasGoodHabitsOnly && Habit > 90)
         {
             response.EntityState = null;

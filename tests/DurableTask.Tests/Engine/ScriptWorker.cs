@@ -58,7 +58,7 @@ internal sealed class ScriptWorker
             {
                 'a' or 'f' => "x",
                 'c' => "xk",
-                'e' => read < events.Count ? events[read++] : throw new InvalidOperationException("An event is missing."),
+                'e' => events[read++],
                 'k' or 'q' => "k",
                 'b' => "!",
                 'L' => "L",

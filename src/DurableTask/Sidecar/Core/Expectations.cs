@@ -38,7 +38,7 @@ internal sealed class Expectations
     /// <summary>What was asked for with an id; null for what is only in the history of another execution.</summary>
     public HistoryEvent? Asked(int id) => _asked.GetValueOrDefault(id);
 
-    /// <summary>When the locks of a critical section were asked for; null when it is over.</summary>
+    /// <summary>When the locks of a critical section were asked for.</summary>
     public Timestamp? SectionAsked(string sectionId) => _sections.GetValueOrDefault(sectionId);
 
     private void Read(HistoryEvent item)
