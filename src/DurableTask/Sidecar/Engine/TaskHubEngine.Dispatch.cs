@@ -66,7 +66,9 @@ internal sealed partial class TaskHubEngine
 
         slot.IsQueued = true;
         Route route = FindRoute(state.Hub, WorkKind.Episode, state.Started.Name, state.Started.Version);
-        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempt));
+        // A new message must not make the count of an episode that nobody survives start anew.
+        int attempts = Math.Max(attempt, slot.FailedEpisodes);
+        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts));
         Activate(route);
     }
 
@@ -215,7 +217,6 @@ internal sealed partial class TaskHubEngine
             // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
             EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
-        AddHistory(request, slot, session);
         request.NewEvents.Add(new HistoryEvent { EventId = -1, Timestamp = startedAt, OrchestratorStarted = new() });
         long bytes = 0;
         int consumed = 0;
@@ -231,6 +232,7 @@ internal sealed partial class TaskHubEngine
             consumed++;
         }
 
+        AddHistory(request, slot, session, bytes);
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
         {
             Consumed = consumed,
@@ -240,31 +242,6 @@ internal sealed partial class TaskHubEngine
         };
         session.FreeEpisodes--;
         Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
-    }
-
-    private void AddHistory(OrchestratorRequest request, InstanceSlot slot, WorkerSession session)
-    {
-        InstanceState state = slot.State;
-        if (slot.Kept is { } kept && kept.Session == session && kept.ExecutionId == state.ExecutionId
-            && session.Episodes - kept.Episode < session.KeptHistories)
-        {
-            List<HistoryEvent> rest = state.History[kept.Count..];
-            if (rest.Sum(item => item.CalculateSize()) <= _options.HistoryStreamingThresholdBytes)
-            {
-                request.HistoryAfter = kept.Token;
-                request.PastEvents.AddRange(rest);
-                return;
-            }
-        }
-
-        if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
-        {
-            request.RequiresHistoryStreaming = true;
-        }
-        else
-        {
-            request.PastEvents.AddRange(state.History);
-        }
     }
 
     private void Send(Work work, WorkItem item)
@@ -314,6 +291,11 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
+        if (work.TaskId is null)
+        {
+            work.Slot.FailedEpisodes = work.Attempt;
+        }
+
         if (work.Attempt >= _options.MaxDispatches)
         {
             Park(work);
@@ -352,6 +334,7 @@ internal sealed partial class TaskHubEngine
 
     private void Unpark(InstanceSlot slot)
     {
+        slot.FailedEpisodes = 0;
         Append(slot, new LogRecord { Unparked = Now() });
         AfterCommit(() => QueueOpen(slot));
     }

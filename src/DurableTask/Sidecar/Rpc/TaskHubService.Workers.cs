@@ -92,14 +92,16 @@ internal sealed partial class TaskHubService
         int size = 0;
         foreach (HistoryEvent item in events)
         {
-            chunk.Events.Add(item);
+            // Before, not after: one event may fill a message that stock workers still accept.
             size += item.CalculateSize();
-            if (size >= HistoryChunkBytes)
+            if (size > HistoryChunkBytes && chunk.Events.Count > 0)
             {
                 await responseStream.WriteAsync(chunk, context.CancellationToken);
                 chunk = new HistoryChunk();
-                size = 0;
+                size = item.CalculateSize();
             }
+
+            chunk.Events.Add(item);
         }
 
         if (chunk.Events.Count > 0)
