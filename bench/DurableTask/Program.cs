@@ -1,4 +1,4 @@
-// What the engine can do on this machine, each figure beside a limit of the machine or a peer's figure:
+// What the engine can do on this machine, each figure beside a limit of the machine; bench/DurableTask.Peer has the peer:
 //   --engine inprocess|grpc|child|URL   the transport: within this process without and with HTTP/2, against the sidecar
 //                                       program as a process of its own (started here), or one that runs elsewhere
 //   --only NAME                         one of: throughput, latency, fanout, history, timers, idle, parked, disk
@@ -7,7 +7,10 @@ using System.Globalization;
 using Workflows.DurableTask.Bench;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-IConfiguration arguments = new ConfigurationBuilder().AddCommandLine(args).Build();
+// Rounds are asked for by standard input: how bench/DurableTask.Peer runs this program beside its own.
+bool isOnDemand = args.Contains("--on-demand");
+IConfiguration arguments = new ConfigurationBuilder()
+    .AddCommandLine([.. args.Where(argument => argument != "--on-demand")]).Build();
 var sizes = new Sizes(
     arguments.GetValue("count", 1000),
     arguments.GetValue("in-flight", 200),
@@ -17,7 +20,7 @@ var sizes = new Sizes(
 string? only = arguments["only"];
 string[] engines = arguments["engine"] is { } engine ? [engine] : ["inprocess", "child"];
 
-if (only is null or "disk")
+if (!isOnDemand && only is null or "disk")
 {
     Disk.Measure();
 }
@@ -28,7 +31,7 @@ foreach (string name in engines)
     try
     {
         await using Bench bench = await Bench.StartAsync(name, folder, sizes);
-        await bench.RunAsync(only);
+        await (isOnDemand ? bench.RunOnDemandAsync() : bench.RunAsync(only));
     }
     finally
     {

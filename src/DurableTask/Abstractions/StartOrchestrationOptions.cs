@@ -7,6 +7,18 @@ namespace Microsoft.DurableTask;
 /// <param name="StartAt">When it starts; null for now.</param>
 public record StartOrchestrationOptions(string? InstanceId = null, DateTimeOffset? StartAt = null)
 {
+    /// <summary>Makes a copy.</summary>
+    /// <param name="options">What is copied.</param>
+    public StartOrchestrationOptions(StartOrchestrationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        InstanceId = options.InstanceId;
+        StartAt = options.StartAt;
+        Tags = options.Tags;
+        Version = options.Version;
+        DedupeStatuses = options.DedupeStatuses;
+    }
+
     /// <summary>Tags kept with the orchestration.</summary>
     public IReadOnlyDictionary<string, string> Tags { get; init; } = ImmutableDictionary<string, string>.Empty;
 

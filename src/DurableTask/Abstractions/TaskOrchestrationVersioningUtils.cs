@@ -8,7 +8,7 @@ public static class TaskOrchestrationVersioningUtils
     /// <param name="otherVersion">The other one.</param>
     /// <returns>Negative, zero or positive, as the first is lower, equal or higher; a blank version is the
     /// lowest.</returns>
-    public static int CompareVersions(string? sourceVersion, string? otherVersion)
+    public static int CompareVersions(string sourceVersion, string otherVersion)
     {
         if (string.IsNullOrWhiteSpace(sourceVersion) || string.IsNullOrWhiteSpace(otherVersion))
         {

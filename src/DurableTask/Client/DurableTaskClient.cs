@@ -125,6 +125,14 @@ public abstract partial class DurableTaskClient : IOrchestrationSubmitter, IAsyn
     public abstract Task<OrchestrationMetadata?> GetInstancesAsync(
         string instanceId, bool getInputsAndOutputs = false, CancellationToken cancellation = default);
 
+    /// <summary>Gets an orchestration's state without its data; the older name of <c>GetInstanceAsync</c>.</summary>
+    /// <param name="instanceId">The orchestration.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>Its state; null when it is unknown.</returns>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    public virtual Task<OrchestrationMetadata?> GetInstancesAsync(string instanceId, CancellationToken cancellation) =>
+        GetInstancesAsync(instanceId, false, cancellation);
+
     /// <summary>Lists orchestrations.</summary>
     /// <param name="filter">Which; null for all.</param>
     /// <returns>The orchestrations, fetched page by page.</returns>

@@ -41,29 +41,52 @@ public class DurableTaskWorkerWorkItemFilters
     }
 
     /// <summary>An orchestrator by name.</summary>
-    public struct OrchestrationFilter
+    /// <param name="name">The name.</param>
+    /// <param name="versions">The versions; empty for any.</param>
+    public struct OrchestrationFilter(string name, IReadOnlyList<string> versions)
     {
+        /// <summary>Makes a filter without a name.</summary>
+        public OrchestrationFilter()
+            : this(string.Empty, [])
+        {
+        }
+
         /// <summary>The name.</summary>
-        public string Name { get; set; }
+        public string Name { get; set; } = name;
 
         /// <summary>The versions; empty for any.</summary>
-        public IReadOnlyList<string> Versions { get; set; }
+        public IReadOnlyList<string> Versions { get; set; } = versions;
     }
 
     /// <summary>An activity by name.</summary>
-    public struct ActivityFilter
+    /// <param name="name">The name.</param>
+    /// <param name="versions">The versions; empty for any.</param>
+    public struct ActivityFilter(string name, IReadOnlyList<string> versions)
     {
+        /// <summary>Makes a filter without a name.</summary>
+        public ActivityFilter()
+            : this(string.Empty, [])
+        {
+        }
+
         /// <summary>The name.</summary>
-        public string Name { get; set; }
+        public string Name { get; set; } = name;
 
         /// <summary>The versions; empty for any.</summary>
-        public IReadOnlyList<string> Versions { get; set; }
+        public IReadOnlyList<string> Versions { get; set; } = versions;
     }
 
     /// <summary>An entity by name.</summary>
-    public struct EntityFilter
+    /// <param name="name">The name.</param>
+    public struct EntityFilter(string name)
     {
+        /// <summary>Makes a filter without a name.</summary>
+        public EntityFilter()
+            : this(string.Empty)
+        {
+        }
+
         /// <summary>The name.</summary>
-        public string Name { get; set; }
+        public string Name { get; set; } = name;
     }
 }

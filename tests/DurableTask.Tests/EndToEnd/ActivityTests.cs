@@ -236,8 +236,8 @@ public sealed class ActivityTests : EndToEndTest
             "changed");
 
         Assert.Equal(OrchestrationRuntimeStatus.Failed, result.RuntimeStatus);
-        Assert.Contains("Non-deterministic", result.FailureDetails!.ErrorMessage, StringComparison.Ordinal);
-        Assert.Contains("activity 'one'", result.FailureDetails.ErrorMessage, StringComparison.Ordinal);
+        Assert.Contains("Non-deterministic", result.FailureDetails!.ErrorMessage, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("'one'", result.FailureDetails.ErrorMessage, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -61,8 +61,8 @@ public sealed class WorkerOptionsTests : EndToEndTest
     [InlineData(" ", "1", -1)]
     [InlineData("1", null, 1)]
     [InlineData("V1", "v1", 0)]
-    public void Versions_AreComparedAsNumbersWhereTheyAre(string? left, string? right, int expected) =>
-        Assert.Equal(expected, Math.Sign(TaskOrchestrationVersioningUtils.CompareVersions(left, right)));
+    public void Versions_AreComparedAsNumbersWhereTheyAre(string left, string? right, int expected) =>
+        Assert.Equal(expected, Math.Sign(TaskOrchestrationVersioningUtils.CompareVersions(left, right!)));
 
     [Fact]
     public async Task DataConverter_AmongTheServices_IsUsed()

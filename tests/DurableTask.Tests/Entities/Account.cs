@@ -29,5 +29,8 @@ public sealed class Account : TaskEntity<int>
         Context.SignalEntity(new EntityInstanceId(nameof(Account), key), nameof(Add), State);
 
     public string Start(string instanceId) =>
-        Context.ScheduleNewOrchestration("report", State, new(instanceId));
+        Context.ScheduleNewOrchestration("report", State, new(instanceId)
+        {
+            Tags = new Dictionary<string, string> { ["from"] = "account" },
+        });
 }

@@ -11,6 +11,11 @@ public readonly struct TaskName : IEquatable<TaskName>
     /// <value>Null only for the default value of this type.</value>
     public string Name { get; }
 
+    /// <summary>Always empty: versions are beside names, not in them.</summary>
+#pragma warning disable CA1822 // An instance member in the official packages.
+    public string Version => string.Empty;
+#pragma warning restore CA1822
+
     /// <summary>Makes a name from text.</summary>
     /// <param name="value">The text; null or empty gives the default name.</param>
     public static implicit operator TaskName(string value) => string.IsNullOrEmpty(value) ? default : new(value);

@@ -8,7 +8,7 @@ public readonly struct TaskVersion : IEquatable<TaskVersion>
     public TaskVersion(string? version) => Version = version ?? string.Empty;
 
     /// <summary>The absence of a version.</summary>
-    public static TaskVersion Unversioned => default;
+    public static readonly TaskVersion Unversioned;
 
     /// <summary>The version as text.</summary>
     /// <value>Null only for the default value of this type.</value>

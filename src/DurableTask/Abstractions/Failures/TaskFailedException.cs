@@ -36,6 +36,11 @@ public sealed class TaskFailedException : Exception
     /// <summary>How it failed.</summary>
     public TaskFailureDetails FailureDetails { get; }
 
+    /// <summary>Says whether the task threw an exception of just this type.</summary>
+    /// <typeparam name="T">The type; types that derive from it do not count.</typeparam>
+    public bool IsCausedByException<T>()
+        where T : Exception => FailureDetails.ErrorType == typeof(T).FullName;
+
     // Recorded in histories as it is: the text is part of the contract with other workers.
     private static string Text(string name, int id, string message) =>
         $"Task '{name}' (#{id}) failed with an unhandled exception: {message}";

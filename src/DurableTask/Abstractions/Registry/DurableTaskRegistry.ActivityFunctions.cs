@@ -2,6 +2,20 @@ namespace Microsoft.DurableTask;
 
 public sealed partial class DurableTaskRegistry
 {
+    /// <summary>Adds a function as one version of an activity.</summary>
+    /// <typeparam name="TInput">The type of the input.</typeparam>
+    /// <typeparam name="TOutput">The type of the result.</typeparam>
+    /// <param name="name">The activity's name.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="activity">The activity's code.</param>
+    /// <returns>This registry.</returns>
+    public DurableTaskRegistry AddActivityFunc<TInput, TOutput>(
+        TaskName name, TaskVersion version, Func<TaskActivityContext, TInput, Task<TOutput>> activity)
+    {
+        ITaskActivity made = FuncTaskActivity.Create(activity);
+        return AddActivity(name, version, () => made);
+    }
+
     /// <summary>Adds a function as activity.</summary>
     /// <typeparam name="TInput">The type of the input.</typeparam>
     /// <typeparam name="TOutput">The type of the result.</typeparam>

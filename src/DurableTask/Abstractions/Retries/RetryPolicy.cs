@@ -61,7 +61,7 @@ public class RetryPolicy
     /// <summary>Decides by the exception's type and message whether a failure is retried.</summary>
     /// <value>Null when <see cref="HandleFailure"/> decides.</value>
     [EditorBrowsable(EditorBrowsableState.Never)]
-    public Func<Exception, bool>? Handle { get; init; }
+    public Func<Exception, bool>? Handle { get; internal init; }
 
     /// <summary>Never called.</summary>
     [EditorBrowsable(EditorBrowsableState.Never)]
@@ -70,5 +70,5 @@ public class RetryPolicy
 
     /// <summary>Decides whether a failure is retried.</summary>
     /// <value>Default: always.</value>
-    public Func<TaskFailureDetails, bool> HandleFailure { get; init; }
+    public Func<TaskFailureDetails, bool> HandleFailure { internal get; init; }
 }

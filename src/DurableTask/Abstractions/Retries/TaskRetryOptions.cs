@@ -1,7 +1,7 @@
 namespace Microsoft.DurableTask;
 
 /// <summary>How failures are retried: by a policy or by code.</summary>
-public class TaskRetryOptions
+public sealed class TaskRetryOptions
 {
     /// <summary>Retries by a policy.</summary>
     /// <param name="policy">The policy.</param>

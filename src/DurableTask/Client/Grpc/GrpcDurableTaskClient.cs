@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using global::Grpc.Core;
+using global::Grpc.Core.Interceptors;
 using global::Grpc.Net.Client;
 using Microsoft.DurableTask.Client.Entities;
 using Microsoft.Extensions.DependencyInjection;
@@ -61,7 +62,13 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
             invoker = _ownedChannel.CreateCallInvoker();
         }
 
-        _service = new Service(invoker);
+        if (options.GrpcCallTimeout is { } timeout)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero, nameof(options.GrpcCallTimeout));
+            invoker = invoker.Intercept(new DeadlineInterceptor(timeout, TimeProvider.System));
+        }
+
+        _service = new Service(invoker.Intercept([.. options.Interceptors]));
         _entities = options.EnableEntitySupport ? new GrpcDurableEntityClient(name, _service, _converter) : null;
     }
 

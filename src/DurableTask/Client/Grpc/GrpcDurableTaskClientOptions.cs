@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Microsoft.DurableTask.Client.Grpc;
@@ -15,4 +16,11 @@ public sealed class GrpcDurableTaskClientOptions : DurableTaskClientOptions
 
     /// <summary>The call invoker to use; it wins over the address.</summary>
     public CallInvoker? CallInvoker { get; set; }
+
+    /// <summary>What sees every call, the first one first.</summary>
+    public IList<Interceptor> Interceptors { get; } = [];
+
+    /// <summary>The longest that a call may take that does not wait for an orchestration.</summary>
+    /// <value>Positive; default: null, for no limit. Later calls fail with DEADLINE_EXCEEDED.</value>
+    public TimeSpan? GrpcCallTimeout { get; set; }
 }

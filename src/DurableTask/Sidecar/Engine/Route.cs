@@ -30,5 +30,9 @@ internal sealed class Route(string hub, WorkKind kind, string name, string versi
     public bool IsActive { get; set; }
 }
 
-/// <summary>An item that waits. It is checked again when it is handed out: its instance may have moved on.</summary>
-internal readonly record struct ReadyItem(InstanceSlot Slot, string ExecutionId, int? TaskId, int Attempt);
+/// <summary>
+/// An item that waits, and the connections that handed it back. It is checked again when it is handed out: its instance
+/// may have moved on.
+/// </summary>
+internal readonly record struct ReadyItem(
+    InstanceSlot Slot, string ExecutionId, int? TaskId, int Attempt, WorkerSession[] Refusers);

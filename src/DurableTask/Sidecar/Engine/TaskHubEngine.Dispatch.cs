@@ -9,7 +9,6 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 internal sealed partial class TaskHubEngine
 {
     private const int InboxBytesInEpisode = 1024 * 1024;
-    private const int QuickAttempts = 3;
 
     private readonly Dictionary<(string Hub, WorkKind Kind, string Name, string Version), Route> _routes = [];
     private readonly Queue<Route> _active = new();
@@ -24,6 +23,7 @@ internal sealed partial class TaskHubEngine
     {
         var session = new WorkerSession(hub, request, _options.DefaultConcurrency, keptHistories);
         _sessions.Add(session);
+        OfferDelayed(session);
         Log.WorkerConnected(_logger, ++_sessionCount, hub);
         answer.TrySetResult(session);
     });
@@ -49,7 +49,7 @@ internal sealed partial class TaskHubEngine
         }
     });
 
-    private void QueueEpisode(InstanceSlot slot, int attempt)
+    private void QueueEpisode(InstanceSlot slot, int attempt, WorkerSession[]? refusers = null)
     {
         InstanceState state = slot.State;
         if (slot.IsQueued || slot.IsGone || slot.Episode is not null || state.IsTerminal || state.Inbox.Count == 0
@@ -65,28 +65,30 @@ internal sealed partial class TaskHubEngine
         }
 
         slot.IsQueued = true;
-        Route route = FindRoute(state.Hub, WorkKind.Episode, state.Started.Name, state.Started.Version);
         // A new message must not make the count of an episode that nobody survives start anew.
         int attempts = Math.Max(attempt, slot.FailedEpisodes);
-        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts));
+        Route route = EpisodeRoute(state);
+        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
         Activate(route);
     }
 
-    private void QueueActivity(InstanceSlot slot, int taskId, int attempt)
+    private void QueueActivity(InstanceSlot slot, int taskId, int attempt, WorkerSession[]? refusers = null)
     {
         if (slot.State.Parked is null
             && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
         {
-            // Not every worker writes the version of its instance on the activities that it calls.
-            Route route = FindRoute(
-                slot.State.Hub,
-                WorkKind.Activity,
-                scheduled.TaskScheduled.Name,
-                scheduled.TaskScheduled.Version ?? slot.State.Started.Version);
-            route.Items.Enqueue(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt));
+            Route route = ActivityRoute(slot.State, scheduled.TaskScheduled);
+            route.Items.Enqueue(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt, refusers ?? []));
             Activate(route);
         }
     }
+
+    private Route EpisodeRoute(InstanceState state) =>
+        FindRoute(state.Hub, WorkKind.Episode, state.Started.Name, state.Started.Version);
+
+    // Not every worker writes the version of its instance on the activities that it calls.
+    private Route ActivityRoute(InstanceState state, TaskScheduledEvent task) =>
+        FindRoute(state.Hub, WorkKind.Activity, task.Name, task.Version ?? state.Started.Version);
 
     private Route FindRoute(string hub, WorkKind kind, string name, string? version)
     {
@@ -140,18 +142,28 @@ internal sealed partial class TaskHubEngine
         }
     }
 
+    /// <summary>The next connection in turn; one that handed the first item back only when no other takes it.</summary>
     private WorkerSession? NextSession(Route route)
     {
+        WorkerSession[] refusers = route.Items.TryPeek(out ReadyItem first) ? first.Refusers : [];
+        WorkerSession? refuser = null;
         for (int count = 0; count < _sessions.Count; count++)
         {
             WorkerSession session = _sessions[_nextSession++ % _sessions.Count];
-            if (session.CanTake(route))
+            if (!session.CanTake(route))
+            {
+                continue;
+            }
+
+            if (!refusers.Contains(session))
             {
                 return session;
             }
+
+            refuser ??= session;
         }
 
-        return null;
+        return refuser;
     }
 
     private void HandOut(ReadyItem item, WorkerSession session)
@@ -197,7 +209,10 @@ internal sealed partial class TaskHubEngine
             OrchestrationInstance = new() { InstanceId = slot.State.Id, ExecutionId = slot.State.ExecutionId },
         };
         request.Tags.Add(task.Tags);
-        var work = new Work(NewToken(), slot, scheduled.EventId, session, item.Attempt + 1);
+        var work = new Work(NewToken(), slot, scheduled.EventId, session, item.Attempt + 1)
+        {
+            Refusers = item.Refusers,
+        };
         slot.Activities[scheduled.EventId] = work;
         session.FreeActivities--;
         Send(work, new WorkItem { ActivityRequest = request });
@@ -235,6 +250,7 @@ internal sealed partial class TaskHubEngine
         AddHistory(request, slot, session, bytes);
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
         {
+            Refusers = item.Refusers,
             Consumed = consumed,
             Number = session.Episodes++,
             StartedAt = startedAt,
@@ -277,93 +293,6 @@ internal sealed partial class TaskHubEngine
             {
                 work.Slot.Episode = null;
             }
-        }
-    }
-
-    /// <summary>Puts an item back without a result: at first at once, then with growing delay, and not at all when
-    /// it came back too often.</summary>
-    private void TakeBack(Work work, bool atOnce = true)
-    {
-        bool isWanted = !work.IsStale;
-        End(work);
-        if (!isWanted)
-        {
-            return;
-        }
-
-        if (work.TaskId is null)
-        {
-            work.Slot.FailedEpisodes = work.Attempt;
-        }
-
-        if (work.Attempt >= _options.MaxDispatches)
-        {
-            Park(work);
-            return;
-        }
-
-        if (atOnce && work.Attempt <= QuickAttempts)
-        {
-            Requeue(work);
-            return;
-        }
-
-        TimeSpan delay = RetryDelay(work.Attempt);
-        Log.ItemReturned(_logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
-        At(_time.GetUtcNow() + delay, () => Requeue(work));
-    }
-
-    // Suspended, with a reason that clients see: lists of suspended instances show it, and resuming takes it up again.
-    private void Park(Work work)
-    {
-        InstanceState state = work.Slot.State;
-        if (state.Parked is not null || state.IsTerminal || work.ExecutionId != state.ExecutionId)
-        {
-            return;
-        }
-
-        string what = work.TaskId is { } taskId
-            && state.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled)
-            ? $"Activity '{scheduled.TaskScheduled.Name}' (#{taskId})"
-            : $"The orchestrator '{state.Started.Name}'";
-        string reason = $"{what} was handed to workers {work.Attempt} times without a result. "
-            + "Resume the orchestration to try again.";
-        Log.Parked(_logger, state.Id, reason);
-        Append(work.Slot, new LogRecord { Parked = new ParkedRecord { At = Now(), Reason = reason } });
-    }
-
-    private void Unpark(InstanceSlot slot)
-    {
-        slot.FailedEpisodes = 0;
-        Append(slot, new LogRecord { Unparked = Now() });
-        AfterCommit(() => QueueOpen(slot));
-    }
-
-    /// <summary>Offers everything of an instance that no worker has.</summary>
-    private void QueueOpen(InstanceSlot slot)
-    {
-        foreach (int id in slot.State.OpenActivities.Keys.Where(id => !slot.Activities.ContainsKey(id)).ToList())
-        {
-            QueueActivity(slot, id, attempt: 0);
-        }
-
-        QueueEpisode(slot, attempt: 0);
-    }
-
-    private void Requeue(Work work)
-    {
-        if (work.ExecutionId != work.Slot.State.ExecutionId)
-        {
-            return;
-        }
-
-        if (work.TaskId is { } taskId)
-        {
-            QueueActivity(work.Slot, taskId, work.Attempt);
-        }
-        else
-        {
-            QueueEpisode(work.Slot, work.Attempt);
         }
     }
 }

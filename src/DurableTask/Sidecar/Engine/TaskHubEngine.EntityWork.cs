@@ -187,8 +187,9 @@ internal sealed partial class TaskHubEngine
                 Version = start.Version,
                 Input = start.Input,
                 ParentTraceContext = start.ParentTraceContext,
-                Tags = { [Messages.FireAndForgetTag] = "true" },
+                Tags = { start.Tags },
             };
+            started.Tags[Messages.FireAndForgetTag] = "true";
             Create(source.Hub, id, NewExecution(id, started, start.ScheduledTime));
         }
     }

@@ -18,6 +18,9 @@ internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerS
     /// <summary>How often this item was handed out in a row.</summary>
     public int Attempt { get; } = attempt;
 
+    /// <summary>Connections that handed this item back before.</summary>
+    public WorkerSession[] Refusers { get; init; } = [];
+
     public string ExecutionId { get; } = slot.State.ExecutionId;
 
     /// <summary>A timestamp, not a time of day: setting the clock must not end a lease.</summary>

@@ -66,6 +66,7 @@ internal sealed class EntityActions(EntityInstanceId id, DataConverter converter
                 ScheduledTime = Moment(options?.StartAt),
                 RequestTime = Timestamp.FromDateTimeOffset(time.GetUtcNow()),
                 ParentTraceContext = Trace,
+                Tags = { options?.Tags.ToDictionary() ?? [] },
             },
         });
         return instanceId;

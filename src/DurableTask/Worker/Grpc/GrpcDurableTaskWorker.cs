@@ -1,5 +1,6 @@
 using System.Globalization;
 using global::Grpc.Core;
+using global::Grpc.Core.Interceptors;
 using global::Grpc.Net.Client;
 using Microsoft.DurableTask.Worker.Hosting;
 using Microsoft.DurableTask.Worker.Replay;
@@ -114,7 +115,10 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
 #pragma warning restore CA5394
     }
 
-    private CallInvoker Invoker(ref GrpcChannel? owned)
+    private CallInvoker Invoker(ref GrpcChannel? owned) =>
+        Transport(ref owned).Intercept([.. _options.Interceptors]);
+
+    private CallInvoker Transport(ref GrpcChannel? owned)
     {
         if (_options.Channel is { } channel)
         {

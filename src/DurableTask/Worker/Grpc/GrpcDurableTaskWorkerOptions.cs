@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Microsoft.DurableTask.Worker.Grpc;
@@ -23,6 +24,9 @@ public sealed class GrpcDurableTaskWorkerOptions : DurableTaskWorkerOptions
 
     /// <summary>The call invoker to use; it wins over the address.</summary>
     public CallInvoker? CallInvoker { get; set; }
+
+    /// <summary>What sees every call, the first one first.</summary>
+    public IList<Interceptor> Interceptors { get; } = [];
 
     internal bool IsAzureManaged { get; set; }
 
