@@ -5,7 +5,7 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.Training.Bench;
 
 /// <summary>
-/// How fast ONNX Runtime multiplies: every product of a training step alone, and a large square. Made once and asked
+/// How fast products run: every product of a training step alone, and a large square. Made once and asked
 /// between steps, so that what else the machine does slows both down alike.
 /// </summary>
 internal sealed class ProductPeak : IDisposable

@@ -1,6 +1,7 @@
 // Full fine-tuning and greedy decoding of two configurations with random weights, and in the same run the product peak
-// of the machine: fp32 matrix products through ONNX Runtime. Prints tokens/s, the model's FLOP/s, and its share of the
-// peak. Arguments, all optional: tiny | mid, train | decode | peak, --threads N, --steps N, --tokens N.
+// of the machine: fp32 matrix products as the program runs them. Prints tokens/s, the model's FLOP/s, and its share of
+// the peak. bench/PyTorch measures beside a peer. Arguments, all optional: tiny | mid, train | decode | peak,
+// --threads N, --steps N, --tokens N.
 using Workflows.Training.Bench;
 
 var threads = Option("--threads", 2);

@@ -9,6 +9,7 @@ public static class StatusEndpoints
 {
     private const int DefaultCount = 100;
     private const int MostCount = 1000;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(36_500);
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -38,10 +39,11 @@ public static class StatusEndpoints
         TaskHubHost host, string? hub, string? stuck, string? state, int? count)
     {
         var atLeast = TimeSpan.Zero;
-        if (stuck is not null && !TimeSpan.TryParse(stuck, CultureInfo.InvariantCulture, out atLeast))
+        if (stuck is not null && (!TimeSpan.TryParse(stuck, CultureInfo.InvariantCulture, out atLeast)
+            || atLeast < TimeSpan.Zero || atLeast > LongestWait))
         {
             return Results.Json(
-                new { error = $"'{stuck}' is no time; one looks like 00:05:00." },
+                new { error = $"'{stuck}' is no time to wait; one looks like 00:05:00." },
                 Json,
                 statusCode: StatusCodes.Status400BadRequest);
         }

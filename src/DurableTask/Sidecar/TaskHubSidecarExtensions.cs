@@ -11,6 +11,9 @@ public static class TaskHubSidecarExtensions
     // A worker completes hundreds of items at once, each on a stream of its own; the server's default is 100.
     private const int StreamsPerConnection = 10_000;
 
+    // A hundred years: times that are counted from now stay within the calendar.
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(36_500);
+
     /// <summary>Adds the engine. It opens its file when the host starts and closes it when the host stops.</summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Changes the options.</param>
@@ -22,10 +25,17 @@ public static class TaskHubSidecarExtensions
         services.AddOptions<TaskHubSidecarOptions>().Configure(options => configure?.Invoke(options))
             .Validate(options => options.DataDirectory.Length > 0, "DataDirectory must not be empty.")
             .Validate(options => options.DefaultConcurrency > 0, "DefaultConcurrency must be positive.")
-            .Validate(options => options.EpisodeLease > TimeSpan.Zero, "EpisodeLease must be positive.")
-            .Validate(options => options.HealthPingInterval > TimeSpan.Zero, "HealthPingInterval must be positive.")
+            .Validate(
+                options => options.EpisodeLease > TimeSpan.Zero && options.EpisodeLease <= Longest,
+                $"EpisodeLease must be positive, and {Longest.TotalDays} days at most.")
+            .Validate(
+                options => options.HealthPingInterval > TimeSpan.Zero
+                    && options.HealthPingInterval <= TimeSpan.FromDays(1),
+                "HealthPingInterval must be positive, and a day at most.")
             .Validate(options => options.MaxDispatches > 0, "MaxDispatches must be positive.")
-            .Validate(options => !(options.Retention <= TimeSpan.Zero), "Retention must be positive.")
+            .Validate(
+                options => !(options.Retention <= TimeSpan.Zero || options.Retention > Longest),
+                $"Retention must be positive, and {Longest.TotalDays} days at most.")
             .ValidateOnStart();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(provider => new TaskHubHost(

@@ -147,6 +147,13 @@ internal static class OnnxLowering
                 "FewRowsProduct", c.Operands, c.Node.Shape, c.Node.Shape[0], right[1], right[0], at.Scalar);
         }
 
+        if (IsSumOfOuterProducts(c))
+        {
+            var left = c.ShapeOf(0);
+            return c.Writer.EmitKernel(
+                "OuterProducts", c.Operands, c.Node.Shape, left[0], left[1], c.Node.Shape[1], at.Scalar);
+        }
+
         return c.Writer.EmitIn(
             MicrosoftDomain, "FusedMatMul", c.Operands,
             Integer("transA", at.TransposeLeft ? 1 : 0),
@@ -158,6 +165,11 @@ internal static class OnnxLowering
     private static bool IsFewRowsTimesTransposed(LoweringCall c) =>
         c.Attributes is { TransposeLeft: false, TransposeRight: true }
         && c.Node.Shape is { Rank: 2 } shape && shape[0] <= ProductKernels.MaxRows && shape[0] > 0;
+
+    /// <summary>Whether it is a plain product with its left operand turned, and our kernel the faster one.</summary>
+    private static bool IsSumOfOuterProducts(LoweringCall c) =>
+        OuterProductKernels.IsFast && c.Attributes is { TransposeLeft: true, TransposeRight: false }
+        && c.Node.Shape is { Rank: 2, Count: > 0 } && c.ShapeOf(0)[0] > 0;
 
     // "allowzero" makes a size of 0 mean 0 and not "as before".
     private static string Reshape(LoweringCall c) =>

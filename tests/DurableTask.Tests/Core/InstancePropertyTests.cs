@@ -25,12 +25,16 @@ public sealed class InstancePropertyTests
         FinishChild,
         Suspend,
         Resume,
+        Terminate,
+        AnswerCall,
         Park,
         Unpark,
         Activity,
         Timer,
         Child,
         SendToSelf,
+        CallEntity,
+        LockEntity,
         Nothing,
         ContinueAsNew,
         Complete,
@@ -112,6 +116,33 @@ public sealed class InstancePropertyTests
         iter: Cases,
         threads: 1);
 
+    [Fact]
+    public void Apply_AnySteps_AnOperatorsLastWordHolds() => Gen_Steps.Sample(
+        steps =>
+        {
+            var world = new World();
+            world.Run(steps);
+
+            if (!world.State.IsTerminal && world.State.Inbox.Count == 0)
+            {
+                Assert.Equal(world.IsSuspended, world.State.Status == OrchestrationStatus.Suspended);
+            }
+        },
+        iter: Cases,
+        threads: 1);
+
+    [Fact]
+    public void Decide_AnySteps_SendsEachEntityMessageOnce() => Gen_Steps.Sample(
+        steps =>
+        {
+            var world = new World();
+            world.Run(steps);
+
+            Assert.Equal(world.Asked, world.Sent);
+        },
+        iter: Cases,
+        threads: 1);
+
     private static InstanceState Fold(List<byte[]> log)
     {
         var state = new InstanceState("hub", "id");
@@ -146,6 +177,15 @@ public sealed class InstancePropertyTests
         public List<byte[]> Log { get; } = [];
 
         public int Raised { get; private set; }
+
+        /// <summary>Whether the last of all suspensions and resumptions is a suspension.</summary>
+        public bool IsSuspended { get; private set; }
+
+        /// <summary>Request ids of entity messages that orchestrators asked for.</summary>
+        public List<string> Asked { get; } = [];
+
+        /// <summary>Those that became commands.</summary>
+        public List<string> Sent { get; } = [];
 
         /// <summary>Events that an orchestrator read, was given, or will be.</summary>
         public List<string> Kept =>
@@ -185,10 +225,18 @@ public sealed class InstancePropertyTests
                     Receive(Messages.ChildFailed(id, Messages.Failure("e", "m"), Now()));
                     break;
                 case Step.Suspend:
+                    IsSuspended = true;
                     Receive(new() { EventId = -1, Timestamp = Now(), ExecutionSuspended = new() });
                     break;
                 case Step.Resume:
+                    IsSuspended = false;
                     Receive(new() { EventId = -1, Timestamp = Now(), ExecutionResumed = new() });
+                    break;
+                case Step.Terminate:
+                    Receive(Messages.Terminated("t", pick % 2 == 0, Now()));
+                    break;
+                case Step.AnswerCall when Asked.Count > 0:
+                    Receive(EntityAnswers.Completed(new() { RequestId = Asked[^1] }, "1", Now()));
                     break;
                 case Step.Park:
                     Append(new LogRecord { Parked = new() { At = Now(), Reason = "r" } });
@@ -219,6 +267,18 @@ public sealed class InstancePropertyTests
                 consumed, Now(), step == Step.Nothing ? [] : [action], null, null);
             EpisodeOutcome outcome = Sidecar.Core.Episode.Decide(State, report, $"g{++_generation}", Now());
             Append(outcome.Record);
+            foreach (Command command in outcome.Commands)
+            {
+                if (command is Command.SendToEntity send)
+                {
+                    Sent.Add(send.Message.RequestId);
+                }
+                else if (command is Command.LockEntities locks)
+                {
+                    Sent.Add(locks.Request.RequestId);
+                }
+            }
+
             foreach (Command.Deliver deliver in outcome.Commands.OfType<Command.Deliver>())
             {
                 Receive(deliver.Message);
@@ -245,6 +305,20 @@ public sealed class InstancePropertyTests
                         Instance = new() { InstanceId = "id" },
                         Name = "e",
                         Data = $"{Raised - 1}",
+                    };
+                    break;
+                case Step.CallEntity:
+                    Asked.Add($"{Guid.NewGuid()}");
+                    action.SendEntityMessage = new()
+                    {
+                        EntityOperationCalled = new() { RequestId = Asked[^1], TargetInstanceId = "@e@1" },
+                    };
+                    break;
+                case Step.LockEntity:
+                    Asked.Add($"{Guid.NewGuid()}");
+                    action.SendEntityMessage = new()
+                    {
+                        EntityLockRequested = new() { CriticalSectionId = Asked[^1], LockSet = { "@e@1", "@e@2" } },
                     };
                     break;
                 case Step.ContinueAsNew:

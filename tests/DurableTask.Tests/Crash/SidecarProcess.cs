@@ -12,6 +12,9 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
 
     public string Address { get; } = $"http://127.0.0.1:{port}";
 
+    /// <summary>A command that runs the program, such as one that takes rights away from it.</summary>
+    public IReadOnlyList<string> Wrapper { get; init; } = [];
+
     public bool IsRunning => _process is { HasExited: false };
 
     public static int FreePort()
@@ -64,6 +67,17 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
         return await EndAsync(cancellation);
     }
 
+    /// <summary>Starts the program, whatever becomes of it.</summary>
+    public void Launch() => Launch(null, []);
+
+    /// <summary>SIGTERM, as a service manager stops it.</summary>
+    public async Task StopAsync(CancellationToken cancellation)
+    {
+        using Process kill = Process.Start("kill", ["-TERM", $"{_process!.Id}"]);
+        await kill.WaitForExitAsync(cancellation);
+        await EndAsync(cancellation);
+    }
+
     /// <summary>Waits until it ends by itself.</summary>
     public async Task<(int ExitCode, string Errors)> EndAsync(CancellationToken cancellation)
     {
@@ -79,7 +93,7 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
     {
         if (_process is not null)
         {
-            _process.Kill();
+            _process.Kill(entireProcessTree: Wrapper.Count > 0);
             await _process.WaitForExitAsync();
             _process.Dispose();
             _process = null;
@@ -90,7 +104,8 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
 
     private void Launch(string? fault, string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet")
+        string[] command = [.. Wrapper, "dotnet"];
+        var start = new ProcessStartInfo(command[0])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -101,7 +116,7 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
             Path.Combine(AppContext.BaseDirectory, "Workflows.DurableTask.Sidecar.dll"),
             "--urls", Address, "--data", folder, "--Logging:LogLevel:Default", "None", .. arguments,
         ];
-        foreach (string argument in all)
+        foreach (string argument in command.Skip(1).Concat(all))
         {
             start.ArgumentList.Add(argument);
         }

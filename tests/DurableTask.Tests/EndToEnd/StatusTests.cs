@@ -87,12 +87,15 @@ public sealed class StatusTests : IAsyncLifetime
     [Theory]
     [InlineData("/instances/unknown", HttpStatusCode.NotFound)]
     [InlineData("/instances?stuck=long", HttpStatusCode.BadRequest)]
+    [InlineData("/instances?stuck=9999999.00:00:00", HttpStatusCode.BadRequest)]
+    [InlineData("/instances?stuck=-00:05:00", HttpStatusCode.BadRequest)]
     public async Task Get_WhatCannotBeAnswered_SaysWhy(string path, HttpStatusCode expected)
     {
         using HttpResponseMessage response = await _http.GetAsync(new Uri(path, UriKind.Relative), _deadline.Token);
 
         Assert.Equal(expected, response.StatusCode);
         Assert.NotNull((string?)(await response.Content.ReadFromJsonAsync<JsonNode>(_deadline.Token))!["error"]);
+        Assert.Equal("ok", (string?)(await GetAsync("/healthz"))["status"]);
     }
 
     private async Task<JsonNode> GetAsync(string path) =>

@@ -41,6 +41,32 @@ internal sealed class EngineHarness : IAsyncDisposable
         MaxConcurrentActivityWorkItems = limit,
     });
 
+    /// <summary>The next item of a worker; a test that waits in vain fails instead of hanging.</summary>
+    public static async Task<WorkItem> NextAsync(WorkerSession worker)
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        return await worker.Items.Reader.ReadAsync(deadline.Token);
+    }
+
+    public Task CompleteAsync(WorkItem item, params OrchestratorAction[] actions) =>
+        Engine.CompleteEpisodeAsync(Hub, new()
+        {
+            InstanceId = item.OrchestratorRequest.InstanceId,
+            CompletionToken = item.CompletionToken,
+            Actions = { actions },
+        });
+
+    public Task CompleteEntityAsync(WorkItem item, string? state, params OperationResult[] results) =>
+        Engine.CompleteEntityAsync(Hub, new()
+        {
+            CompletionToken = item.CompletionToken,
+            EntityState = state,
+            Results = { results },
+        });
+
+    public async Task<OrchestrationState> StateAsync(string id) => (await Engine.GetAsync(
+        Hub, new() { InstanceId = id, GetInputsAndOutputs = true })).OrchestrationState;
+
     /// <summary>Returns when the engine has done all that it was asked before, and what followed from it.</summary>
     public async Task SettleAsync()
     {

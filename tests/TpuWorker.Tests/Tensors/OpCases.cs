@@ -79,6 +79,11 @@ internal static class OpCases
         Rows(OpCode.Dropout, "large", (g, x) => g.Dropout(x[0], x[1], 0.4f, 1), 1, 9, S(701, 103), S(1)),
         new(OpCode.MatMul, "one row", (g, x) => g.MatMul(x[0], x[1], false, true), S(1, 203), S(1001, 203)),
         new(OpCode.MatMul, "seven rows", (g, x) => g.MatMul(x[0], x[1], false, true, 1.5f), S(7, 203), S(1001, 203)),
+        new(OpCode.MatMul, "outer products", (g, x) => g.MatMul(x[0], x[1], true, false), S(400, 250), S(400, 530)),
+        new(OpCode.MatMul, "narrow outer products", (g, x) => g.MatMul(x[0], x[1], true, false, 1.5f), S(193, 7),
+            S(193, 17)),
+        new(OpCode.MatMul, "wide outer products", (g, x) => g.MatMul(x[0], x[1], true, false), S(50, 1000), S(50, 16)),
+        new(OpCode.MatMul, "eleven rows", (g, x) => g.MatMul(x[0], x[1], false, true, 0.5f), S(11, 203), S(1003, 203)),
         new(OpCode.MatMul, "sixteen rows", (g, x) => g.MatMul(x[0], x[1], false, true), S(16, 64), S(2050, 64)),
     ];
 

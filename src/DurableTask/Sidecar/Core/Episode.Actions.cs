@@ -14,7 +14,10 @@ internal sealed partial class Episode
                 AddActivity(action);
                 break;
             case ActionCase.CreateTimer when end is null:
-                var timer = new TimerCreatedEvent { FireAt = action.CreateTimer.FireAt ?? _now };
+                var timer = new TimerCreatedEvent
+                {
+                    FireAt = Moment.Checked(action.CreateTimer.FireAt, "time of a timer") ?? _now,
+                };
                 Record(action.Id, new HistoryEvent { TimerCreated = timer });
                 break;
             case ActionCase.CreateSubOrchestration:
@@ -156,7 +159,12 @@ internal sealed partial class Episode
     private HistoryEvent Dated(HistoryEvent item)
     {
         HistoryEvent copy = item.Clone();
-        copy.Timestamp ??= _now;
+        copy.Timestamp = Moment.Checked(copy.Timestamp, "time of an event") ?? _now;
+        if (copy.TimerCreated is { } timer)
+        {
+            timer.FireAt = Moment.Checked(timer.FireAt, "time of a timer") ?? _now;
+        }
+
         return copy;
     }
 }

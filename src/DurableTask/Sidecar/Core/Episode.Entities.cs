@@ -76,6 +76,11 @@ internal sealed partial class Episode
             locks.Request.LockSet.Add(ids);
         }
 
+        if (command is Command.SendToEntity send)
+        {
+            _ = Moment.Checked(send.Message.Due, "time of an entity message");
+        }
+
         if (command is not null)
         {
             _commands.Add(command);

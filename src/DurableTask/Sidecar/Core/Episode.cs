@@ -57,6 +57,8 @@ internal sealed partial class Episode
             [
                 new OrchestratorAction
                 {
+                    // No orchestrator asked for it: an id of its own would be that of another action.
+                    Id = -1,
                     CompleteOrchestration = new()
                     {
                         OrchestrationStatus = OrchestrationStatus.Terminated,
@@ -122,9 +124,16 @@ internal sealed partial class Episode
                 continue;
             }
 
-            if (action.CompleteOrchestration.OrchestrationStatus != OrchestrationStatus.ContinuedAsNew)
+            OrchestrationStatus status = action.CompleteOrchestration.OrchestrationStatus;
+            if (status is OrchestrationStatus.Completed or OrchestrationStatus.Failed
+                or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled)
             {
                 return action;
+            }
+
+            if (status != OrchestrationStatus.ContinuedAsNew)
+            {
+                throw new FormatException($"An orchestration cannot end as {status}.");
             }
 
             continuation ??= action;
@@ -185,6 +194,11 @@ internal sealed partial class Episode
             CustomStatus = _report.CustomStatus is null ? _state.CustomStatus
                 : _report.CustomStatus.Length == 0 ? null : _report.CustomStatus,
         };
+        if (Suspension() is { } suspension)
+        {
+            created.Carryover.Add(suspension);
+        }
+
         // The order of arrival: buffered in the old generation, left in its last batch, and not yet seen.
         created.Carryover.AddRange(_toSelf);
         created.Carryover.AddRange(action.CarryoverEvents.Select(Stamped));
@@ -192,18 +206,33 @@ internal sealed partial class Episode
         return new LogRecord { Created = created };
     }
 
+    // An operator's suspension is of the instance, not of one of its generations.
+    private HistoryEvent? Suspension()
+    {
+        HistoryEvent? last = _state.History.Concat(_state.Inbox.Take(_report.Consumed)).LastOrDefault(
+            item => item.ExecutionSuspended is not null || item.ExecutionResumed is not null);
+        return last?.ExecutionSuspended is null ? null : last;
+    }
+
     private HistoryEvent Stamped(HistoryEvent message)
     {
         HistoryEvent copy = message.Clone();
         copy.EventId = -1;
-        copy.Timestamp ??= _now;
+        copy.Timestamp = Moment.Checked(copy.Timestamp, "time of an event") ?? _now;
         return copy;
     }
 
-    // Answers to tasks, timers and children belong to one execution: in the next one their ids mean something else.
-    private static bool BelongsToInstance(HistoryEvent message) => message.EventTypeCase
-        is HistoryEvent.EventTypeOneofCase.EventRaised
-        or HistoryEvent.EventTypeOneofCase.ExecutionTerminated
+    // Answers to tasks, timers, children and calls belong to one execution: in the next one their ids mean something
+    // else.
+    private bool BelongsToInstance(HistoryEvent message) => message.EventRaised is { } raised
+        ? !IsAnswer(raised.Name)
+        : message.EventTypeCase is HistoryEvent.EventTypeOneofCase.ExecutionTerminated
         or HistoryEvent.EventTypeOneofCase.ExecutionSuspended
         or HistoryEvent.EventTypeOneofCase.ExecutionResumed;
+
+    // In the older encoding an entity's answer is an event of the request's id. Two generations that begin in the same
+    // moment may make the same id.
+    private bool IsAnswer(string name) => Guid.TryParse(name, out _) && _state.History.Concat(_events).Any(
+        item => item.EventSent is { } sent && EntityId.IsEntity(sent.InstanceId)
+            && sent.Input?.Contains(name, StringComparison.OrdinalIgnoreCase) == true);
 }

@@ -21,11 +21,14 @@ internal static class Rewind
     /// <summary>Children whose result is missing or a failure, by task id.</summary>
     public static IReadOnlyDictionary<int, string> UnfinishedChildren(IReadOnlyList<HistoryEvent> history)
     {
-        var children = history.Where(item => item.SubOrchestrationInstanceCreated is not null)
-            .ToDictionary(item => item.EventId, item => item.SubOrchestrationInstanceCreated.InstanceId);
+        var children = new Dictionary<int, string>();
         foreach (HistoryEvent item in history)
         {
-            if (item.SubOrchestrationInstanceCompleted is { } completed)
+            if (item.SubOrchestrationInstanceCreated is { } created)
+            {
+                children[item.EventId] = created.InstanceId;
+            }
+            else if (item.SubOrchestrationInstanceCompleted is { } completed)
             {
                 children.Remove(completed.TaskScheduledId);
             }

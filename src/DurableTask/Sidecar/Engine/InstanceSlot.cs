@@ -24,6 +24,9 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
     /// <summary>Whether the instance was removed, or replaced by another of its id.</summary>
     public bool IsGone { get; set; }
 
+    /// <summary>What the worker of the last episode need not be sent again.</summary>
+    public KeptHistory? Kept { get; set; }
+
     /// <summary>How often in a row an episode was handed out without a result.</summary>
     public int FailedEpisodes { get; set; }
 

@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Workflows.DurableTask.Protocol;
 using Workflows.DurableTask.Sidecar.Core;
@@ -21,6 +22,7 @@ internal sealed partial class TaskHubEngine
         }
 
         CheckSize(request.Input, "input");
+        CheckTime(request.ScheduledStartTimestamp, "start time");
         CheckPolicy(request.OrchestrationIdReusePolicy);
         MakeRoom(hub, id, request.OrchestrationIdReusePolicy);
         var started = new ExecutionStartedEvent
@@ -100,6 +102,7 @@ internal sealed partial class TaskHubEngine
 
     public Task<bool> SuspendAsync(string hub, SuspendRequest request) => AskAsync<bool>(answer =>
     {
+        CheckSize(request.Reason, "reason");
         Deliver(hub, request.InstanceId, new HistoryEvent
         {
             EventId = -1,
@@ -111,6 +114,7 @@ internal sealed partial class TaskHubEngine
 
     public Task<bool> ResumeAsync(string hub, ResumeRequest request) => AskAsync<bool>(answer =>
     {
+        CheckSize(request.Reason, "reason");
         if (FindRunning(hub, request.InstanceId) is { State.Parked: not null } parked)
         {
             Unpark(parked);
@@ -249,6 +253,14 @@ internal sealed partial class TaskHubEngine
         slot.Episode?.IsStale = true;
         slot.Episode = null;
         Apply(slot, Episode.TerminatePending(slot.State, reason, Now()));
+    }
+
+    private static void CheckTime(Timestamp? time, string what)
+    {
+        if (!Moment.IsValid(time))
+        {
+            throw Refuse(StatusCode.InvalidArgument, $"The {what} is outside the years 1 to 9999.");
+        }
     }
 
     private void CheckSize(string? data, string what)

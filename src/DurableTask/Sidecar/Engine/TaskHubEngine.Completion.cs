@@ -14,8 +14,15 @@ internal sealed partial class TaskHubEngine
             _store.Reach?.Invoke(FaultPoint.AfterResultBeforeDecide);
             Work work = Find(hub, response.CompletionToken, () =>
                 _live.GetValueOrDefault((hub, response.InstanceId))?.Episode);
+            if (work.TaskId is not null)
+            {
+                throw Refuse(StatusCode.InvalidArgument, "The token is that of an activity, not of an episode.");
+            }
+
             if (response.IsPartial)
             {
+                // A worker that lost the answer sends the part again.
+                work.Parts.RemoveAll(part => part.ChunkIndex is not null && part.ChunkIndex == response.ChunkIndex);
                 work.Parts.Add(response);
                 answer.TrySetResult(new());
                 return;
@@ -35,6 +42,8 @@ internal sealed partial class TaskHubEngine
             }
 
             End(work);
+            Keep(work);
+            work.Slot.FailedEpisodes = 0;
             Apply(work.Slot, outcome);
             Answer(answer, new());
         });
@@ -44,9 +53,9 @@ internal sealed partial class TaskHubEngine
         {
             Work work = Find(hub, response.CompletionToken, () =>
                 _live.GetValueOrDefault((hub, response.InstanceId))?.Activities.GetValueOrDefault(response.TaskId));
-            End(work);
             int taskId = work.TaskId ?? throw Refuse(
                 StatusCode.InvalidArgument, "The token is that of an episode, not of an activity.");
+            End(work);
             HistoryEvent message;
             if (response.FailureDetails is { } failure)
             {
@@ -107,14 +116,14 @@ internal sealed partial class TaskHubEngine
 
     private static EpisodeReport Report(Work work, OrchestratorResponse last)
     {
-        List<OrchestratorAction> actions =
-            [.. work.Parts.OrderBy(part => part.ChunkIndex ?? 0).SelectMany(part => part.Actions), .. last.Actions];
+        List<OrchestratorResponse> parts = [.. work.Parts.OrderBy(part => part.ChunkIndex ?? 0)];
+        List<OrchestratorAction> actions = [.. parts.SelectMany(part => part.Actions), .. last.Actions];
         return new EpisodeReport(
             work.Consumed,
             work.StartedAt,
             actions,
             last.CustomStatus,
-            work.Parts.Count > 0 ? work.Parts[0].OrchestrationTraceContext : last.OrchestrationTraceContext);
+            parts.Count > 0 ? parts[0].OrchestrationTraceContext : last.OrchestrationTraceContext);
     }
 
     private void FailActivity(InstanceSlot slot, int taskId, string reason) => Deliver(

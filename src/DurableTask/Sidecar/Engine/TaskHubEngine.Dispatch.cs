@@ -18,10 +18,10 @@ internal sealed partial class TaskHubEngine
     private int _sessionCount;
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
-    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) =>
+    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request, int keptHistories = 0) =>
         AskAsync<WorkerSession>(answer =>
     {
-        var session = new WorkerSession(hub, request, _options.DefaultConcurrency);
+        var session = new WorkerSession(hub, request, _options.DefaultConcurrency, keptHistories);
         _sessions.Add(session);
         OfferDelayed(session);
         Log.WorkerConnected(_logger, ++_sessionCount, hub);
@@ -65,8 +65,10 @@ internal sealed partial class TaskHubEngine
         }
 
         slot.IsQueued = true;
+        // A new message must not make the count of an episode that nobody survives start anew.
+        int attempts = Math.Max(attempt, slot.FailedEpisodes);
         Route route = EpisodeRoute(state);
-        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempt, refusers ?? []));
+        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
         Activate(route);
     }
 
@@ -230,15 +232,6 @@ internal sealed partial class TaskHubEngine
             // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
             EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
-        if (session.StreamsHistory && state.HistoryBytes > _options.HistoryStreamingThresholdBytes)
-        {
-            request.RequiresHistoryStreaming = true;
-        }
-        else
-        {
-            request.PastEvents.AddRange(state.History);
-        }
-
         request.NewEvents.Add(new HistoryEvent { EventId = -1, Timestamp = startedAt, OrchestratorStarted = new() });
         long bytes = 0;
         int consumed = 0;
@@ -254,10 +247,12 @@ internal sealed partial class TaskHubEngine
             consumed++;
         }
 
+        AddHistory(request, slot, session, bytes);
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
         {
             Refusers = item.Refusers,
             Consumed = consumed,
+            Number = session.Episodes++,
             StartedAt = startedAt,
             HandedOutAt = _time.GetTimestamp(),
         };

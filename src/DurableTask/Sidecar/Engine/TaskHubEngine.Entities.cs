@@ -11,6 +11,7 @@ internal sealed partial class TaskHubEngine
     {
         string id = CheckedEntityId(request.InstanceId);
         CheckSize(request.Input, "input");
+        CheckTime(request.ScheduledTime, "scheduled time");
         Send(hub, id, new EntityMessage
         {
             RequestId = request.RequestId,

@@ -155,12 +155,17 @@ internal sealed partial class TaskHubEngine
     /// <summary>After any change: grants a lock, offers operations to workers, or forgets an entity.</summary>
     private void Settle(EntitySlot slot)
     {
+        if (slot.IsGone)
+        {
+            return;
+        }
+
         if (slot.State.LockAtHead() is { } request)
         {
             TryGrant(slot.Hub, request.Message);
         }
 
-        if (slot.State.IsEmpty && !slot.IsGone)
+        if (slot.State.IsEmpty)
         {
             slot.IsGone = true;
             _entities.Remove((slot.Hub, slot.Id));
@@ -217,7 +222,10 @@ internal sealed partial class TaskHubEngine
             && _entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot))
         {
             Unlock(slot, source.State.Id, executionId, sectionId);
-            source.Locks.Remove(id);
+            if (!Wants(slot, source.State.Id, executionId))
+            {
+                source.Locks.Remove(id);
+            }
         }
     }
 
@@ -226,7 +234,9 @@ internal sealed partial class TaskHubEngine
     {
         foreach (string id in source.Locks.ToList())
         {
-            if (_entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot))
+            // It may hold the lock of one section and wait with another, which no well-made orchestrator does.
+            while (_entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot)
+                && Wants(slot, source.State.Id, executionId))
             {
                 Unlock(slot, source.State.Id, executionId, sectionId: null);
             }
@@ -234,6 +244,10 @@ internal sealed partial class TaskHubEngine
 
         source.Locks.Clear();
     }
+
+    private static bool Wants(EntitySlot slot, string instanceId, string executionId) =>
+        slot.State.IsHeldBy(instanceId, executionId)
+        || slot.State.WaitingLock(instanceId, executionId, sectionId: null) is not null;
 
     private void Unlock(EntitySlot slot, string instanceId, string executionId, string? sectionId)
     {

@@ -11,6 +11,9 @@ internal sealed partial class TaskHubEngine
     private const int MostOperationsInBatch = 100;
     private const int MostOperationBytes = 1024 * 1024;
 
+    // What stock workers accept is 4 MiB; the rest is for the item's frame.
+    private const int MostBytesInItem = 4 * 1024 * 1024 - 64 * 1024;
+
     private readonly Dictionary<string, EntityWork> _handedOutEntities = [];
 
     public Task<CompleteTaskResponse> CompleteEntityAsync(string hub, EntityBatchResult result) =>
@@ -19,6 +22,12 @@ internal sealed partial class TaskHubEngine
             if (!_handedOutEntities.TryGetValue(result.CompletionToken, out EntityWork? work) || work.Slot.Hub != hub)
             {
                 throw Refuse(StatusCode.NotFound, "The work item is unknown: it was completed or taken back.");
+            }
+
+            foreach (OperationAction action in result.Actions)
+            {
+                CheckTime(action.SendSignal?.ScheduledTime, "time of a signal");
+                CheckTime(action.StartNewOrchestration?.ScheduledTime, "start time");
             }
 
             if (result.FailureDetails is { } failure)
@@ -83,6 +92,16 @@ internal sealed partial class TaskHubEngine
         Timestamp now = Now();
         var request = new EntityRequest { InstanceId = slot.Id, EntityState = slot.State.State };
         request.OperationRequests.Add(batch.Select(item => EntityAnswers.ForWorker(item.Message, now)));
+        if (request.CalculateSize() > MostBytesInItem)
+        {
+            // Only one operation can be that large. Stock workers break off at such an item, every time it comes.
+            Drop(slot, batch[0]);
+            ReplyFailed(slot, batch[0].Message, Messages.Failure(
+                "PayloadTooLarge", "The operation's input and the entity's state are too large together."));
+            Settle(slot);
+            return;
+        }
+
         var work = new EntityWork(NewToken(), slot, session, batch) { HandedOutAt = _time.GetTimestamp() };
         slot.State.IsRunning = true;
         slot.Attempts++;

@@ -101,6 +101,7 @@ internal sealed partial class TaskHubEngine
     {
         slot.Episode?.IsStale = true;
         slot.Episode = null;
+        slot.FailedEpisodes = 0;
         foreach (Work work in slot.Activities.Values)
         {
             work.IsStale = true;

@@ -22,8 +22,10 @@ internal sealed partial class TaskHubEngine
             return response;
         }
 
+        CheckTime(query.CreatedTimeFrom, "created time");
+        CheckTime(query.CreatedTimeTo, "created time");
         int count = PageSize(query.MaxInstanceCount);
-        IReadOnlyList<StoredInstance> rows = _store.Query(new InstanceFilter(
+        IReadOnlyList<StoredInstance> rows = Listed(new InstanceFilter(
             hub,
             query.RuntimeStatus,
             query.CreatedTimeFrom?.ToDateTimeOffset().UtcTicks,
@@ -64,8 +66,10 @@ internal sealed partial class TaskHubEngine
 
     public ListInstanceIdsResponse ListIds(string hub, ListInstanceIdsRequest request)
     {
+        CheckTime(request.CompletedTimeFrom, "completed time");
+        CheckTime(request.CompletedTimeTo, "completed time");
         int count = PageSize(request.PageSize);
-        IReadOnlyList<StoredInstance> rows = _store.Query(new InstanceFilter(
+        IReadOnlyList<StoredInstance> rows = Listed(new InstanceFilter(
             hub,
             request.RuntimeStatus,
             null,
@@ -103,14 +107,31 @@ internal sealed partial class TaskHubEngine
     }
 
     /// <summary>The history of an ended instance; null when there is none.</summary>
-    public IReadOnlyList<HistoryEvent>? StoredHistory(string hub, string id) =>
-        _store.Find(hub, id) is { } row ? _store.LoadState(row)?.History : null;
+    public IReadOnlyList<HistoryEvent>? StoredHistory(string hub, string id) => Beside(() =>
+        _store.Find(hub, id) is { } row ? _store.LoadState(row)?.History : null);
+
+    private IReadOnlyList<StoredInstance> Listed(InstanceFilter filter) => Beside(() => _store.Query(filter));
+
+    // Reads on the caller's thread; a file that cannot be read stops the engine, which says the same to everybody else.
+    private static T Beside<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (TaskHubStoreException error)
+        {
+            throw Refuse(StatusCode.Unavailable, error.Message);
+        }
+    }
 
     private static PurgeInstancesResponse Purged(int count, bool isComplete = true) =>
         new() { DeletedInstanceCount = count, IsComplete = isComplete };
 
     private async Task<PurgeInstancesResponse> PurgeAsync(string hub, PurgeInstanceFilter filter, bool recursive)
     {
+        CheckTime(filter.CreatedTimeFrom, "created time");
+        CheckTime(filter.CreatedTimeTo, "created time");
         long started = _time.GetTimestamp();
         TimeSpan? limit = filter.Timeout?.ToTimeSpan();
         OrchestrationStatus[] terminal =
@@ -130,7 +151,7 @@ internal sealed partial class TaskHubEngine
         string? after = null;
         while (true)
         {
-            IReadOnlyList<StoredInstance> rows = _store.Query(new InstanceFilter(
+            IReadOnlyList<StoredInstance> rows = Listed(new InstanceFilter(
                 hub,
                 statuses,
                 filter.CreatedTimeFrom?.ToDateTimeOffset().UtcTicks,

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
@@ -37,14 +38,26 @@ internal sealed partial class TaskHubEngine
                 route.Name,
                 route.Version,
                 route.Items.Count + route.Entities.Count,
-                IsHeld(route) ? "held" : "queued")),
+                IsHeld(route) ? "held" : "queued",
+                IsHeld(route) ? WhyHeld(route) : null)),
         ]));
 
     private bool IsHeld(Route route) => !_sessions.Exists(session => session.Takes(route));
 
+    private string WhyHeld(Route route)
+    {
+        int connected = _sessions.Count(session => session.Hub == route.Hub);
+        string kind = route.Kind == WorkKind.Episode ? "orchestrator" : route.Kind.ToString().ToLowerInvariant();
+        string version = route.Version.Length > 0 ? $" of version '{route.Version}'" : string.Empty;
+        return connected == 0
+            ? $"No worker is connected to task hub '{route.Hub}'."
+            : $"None of the {connected} connected workers takes {kind} '{route.Name}'{version}.";
+    }
+
     private InstanceReport Report(InstanceSlot slot)
     {
-        Core.InstanceState state = slot.State;
+        InstanceState state = slot.State;
+        var expected = new Expectations(state);
         return new InstanceReport(
             state.Hub,
             state.Id,
@@ -58,83 +71,141 @@ internal sealed partial class TaskHubEngine
             state.History.Count,
             state.HistoryBytes,
             state.Inbox.Count,
-            [.. Waits(slot)]);
+            [
+                .. expected.Events.Select(found =>
+                    new EventReport(found.Name, found.Count, found.Last.ToDateTimeOffset())),
+            ],
+            Waits(slot, expected));
     }
 
-    private IEnumerable<WaitReport> Waits(InstanceSlot slot)
+    private List<WaitReport> Waits(InstanceSlot slot, Expectations expected)
     {
-        Core.InstanceState state = slot.State;
+        InstanceState state = slot.State;
         DateTimeOffset updated = state.Updated.ToDateTimeOffset();
-        bool isEmpty = true;
-        foreach (WaitReport wait in OpenWaits(slot))
+        List<WaitReport> waits = [.. TaskWaits(slot, expected), .. EntityWaits(slot, expected)];
+        bool needsWorker = state.Inbox.Count > 0;
+        if (!needsWorker && waits.TrueForAll(wait => wait.Kind == "timer"))
         {
-            isEmpty = false;
-            yield return wait;
+            // The protocol does not carry what an orchestrator awaits. One that has returned would have ended, so with
+            // nothing else open it waits for an event; beside timers it may, as every wait with a timeout does.
+            waits.Add(new WaitReport(
+                "event", null, null, waits.Count == 0 ? "open" : "possible", updated, null, 0));
         }
 
-        if (state.Inbox.Count > 0)
+        if (expected.Suspension is { } suspension)
         {
-            bool isEarly = state.IsPending && state.StartAt is { } start && start > Now();
-            yield return isEarly
-                ? new WaitReport("start", null, null, "open", updated, state.StartAt!.ToDateTimeOffset(), 0)
-                : new WaitReport(
-                    "orchestrator",
-                    null,
-                    state.Started.Name,
-                    StateOf(slot, slot.Episode, WorkKind.Episode, state.Started.Name, state.Started.Version),
-                    updated,
-                    null,
-                    slot.Episode?.Attempt ?? 0);
+            waits.Add(new WaitReport("resume", null, null, "open", suspension.Timestamp.ToDateTimeOffset(), null, 0)
+            {
+                Why = suspension.ExecutionSuspended.Input,
+            });
         }
-        else if (isEmpty)
+
+        if (needsWorker)
         {
-            // Nothing else is open, and an orchestrator that has returned would have ended.
-            yield return new WaitReport("event", null, null, "open", updated, null, 0);
+            waits.Add(EpisodeWait(slot));
         }
+
+        return waits;
     }
 
-    private IEnumerable<WaitReport> OpenWaits(InstanceSlot slot)
+    private WaitReport EpisodeWait(InstanceSlot slot)
     {
-        Core.InstanceState state = slot.State;
-        DateTimeOffset updated = state.Updated.ToDateTimeOffset();
+        InstanceState state = slot.State;
+        DateTimeOffset since = (state.Inbox[0].Timestamp ?? state.Updated).ToDateTimeOffset();
+        if (state.IsPending && state.StartAt is { } start && start > Now())
+        {
+            return new WaitReport("start", null, null, "open", since, start.ToDateTimeOffset(), 0);
+        }
+
+        (string status, string? why) = StateOf(
+            slot, slot.Episode, slot.IsQueued, (WorkKind.Episode, state.Started.Name, state.Started.Version));
+        return new WaitReport(
+            "orchestrator", null, state.Started.Name, status, since, null,
+            slot.Episode?.Attempt ?? slot.FailedEpisodes)
+        {
+            Why = why,
+        };
+    }
+
+    private IEnumerable<WaitReport> TaskWaits(InstanceSlot slot, Expectations expected)
+    {
+        InstanceState state = slot.State;
         foreach ((int id, HistoryEvent scheduled) in state.OpenActivities)
         {
             TaskScheduledEvent task = scheduled.TaskScheduled;
             Work? work = slot.Activities.GetValueOrDefault(id);
+            // As it is queued: activities without a version have that of their instance.
+            (string status, string? why) = StateOf(
+                slot, work, isQueued: true, (WorkKind.Activity, task.Name, task.Version ?? state.Started.Version));
             yield return new WaitReport(
-                "activity",
-                $"{id}",
-                task.Name,
-                StateOf(slot, work, WorkKind.Activity, task.Name, task.Version),
-                scheduled.Timestamp.ToDateTimeOffset(),
-                null,
-                work?.Attempt ?? 0);
+                "activity", $"{id}", task.Name, status, scheduled.Timestamp.ToDateTimeOffset(), null,
+                work?.Attempt ?? 0)
+            {
+                Why = why,
+            };
         }
 
         foreach ((int id, Timestamp fireAt) in state.OpenTimers)
         {
-            yield return new WaitReport(
-                "timer", $"{id}", null, "open", Since(state, id, updated), fireAt.ToDateTimeOffset(), 0);
+            yield return new WaitReport("timer", $"{id}", null, "open", Since(id), fireAt.ToDateTimeOffset(), 0);
         }
 
         foreach ((int id, string child) in state.OpenChildren)
         {
-            yield return new WaitReport("child", child, null, "open", Since(state, id, updated), null, 0);
+            string? name = expected.Asked(id)?.SubOrchestrationInstanceCreated?.Name;
+            yield return new WaitReport("child", child, name, "open", Since(id), null, 0);
         }
 
-        foreach (string entity in slot.Locks.Where(id => _entities.TryGetValue((state.Hub, id), out EntitySlot? found)
-            && !found.State.IsHeldBy(state.Id, state.ExecutionId)))
+        DateTimeOffset Since(int id) => (expected.Asked(id)?.Timestamp ?? state.Updated).ToDateTimeOffset();
+    }
+
+    private IEnumerable<WaitReport> EntityWaits(InstanceSlot slot, Expectations expected)
+    {
+        InstanceState state = slot.State;
+        foreach (OpenCall call in expected.Calls)
         {
-            yield return new WaitReport("lock", entity, null, "open", updated, null, 0);
+            EntitySlot? entity = _entities.GetValueOrDefault(
+                (state.Hub, EntityId.Normalize(call.EntityId) ?? string.Empty));
+            EntityHolder? holder = entity?.State.Holder;
+            bool isLocked = holder is not null && !entity!.State.IsHeldBy(state.Id, state.ExecutionId);
+            (string status, string? why) = entity is null || isLocked ? ("open", null) : StateOf(entity);
+            yield return new WaitReport(
+                "entity", call.EntityId, call.Operation, status, call.Since.ToDateTimeOffset(), null,
+                entity?.Attempts ?? 0)
+            {
+                HeldBy = isLocked ? holder!.InstanceId : null,
+                Why = why,
+            };
+        }
+
+        foreach (string id in slot.Locks)
+        {
+            if (_entities.TryGetValue((state.Hub, id), out EntitySlot? entity)
+                && entity.State.WaitingLock(state.Id, state.ExecutionId, sectionId: null) is { } request)
+            {
+                Timestamp since = expected.SectionAsked(request.Message.Caller.SectionId) ?? state.Updated;
+                yield return new WaitReport("lock", id, null, "open", since.ToDateTimeOffset(), null, 0)
+                {
+                    HeldBy = entity.State.Holder?.InstanceId,
+                };
+            }
         }
     }
 
-    private string StateOf(InstanceSlot slot, Work? work, WorkKind kind, string name, string? version) =>
-        slot.State.Parked is not null ? "parked"
-        : work is not null ? "running"
-        : IsHeld(FindRoute(slot.State.Hub, kind, name, version)) ? "held"
-        : "queued";
+    private (string State, string? Why) StateOf(EntitySlot entity) =>
+        entity.State.IsRunning ? ("running", null)
+        : entity.IsDelayed ? ("delayed", null)
+        : QueuedState(entity.Hub, WorkKind.Entity, EntityId.NameOf(entity.Id), null);
 
-    private static DateTimeOffset Since(Core.InstanceState state, int eventId, DateTimeOffset otherwise) =>
-        state.History.FindLast(item => item.EventId == eventId)?.Timestamp.ToDateTimeOffset() ?? otherwise;
+    private (string State, string? Why) StateOf(
+        InstanceSlot slot, Work? work, bool isQueued, (WorkKind Kind, string Name, string? Version) what) =>
+        slot.State.Parked is { } parked ? ("parked", parked.Reason)
+        : work is not null ? ("running", null)
+        : isQueued ? QueuedState(slot.State.Hub, what.Kind, what.Name, what.Version)
+        : ("delayed", null);
+
+    private (string State, string? Why) QueuedState(string hub, WorkKind kind, string name, string? version) =>
+        _routes.TryGetValue((hub, kind, name, version ?? string.Empty), out Route? route) && IsHeld(route)
+            ? ("held", WhyHeld(route))
+            : ("queued", null);
 }

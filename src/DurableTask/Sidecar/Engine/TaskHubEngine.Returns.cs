@@ -21,6 +21,11 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
+        if (work.TaskId is null)
+        {
+            work.Slot.FailedEpisodes = work.Attempt;
+        }
+
         if (work.Attempt >= _options.MaxDispatches)
         {
             Park(work);
@@ -91,6 +96,7 @@ internal sealed partial class TaskHubEngine
 
     private void Unpark(InstanceSlot slot)
     {
+        slot.FailedEpisodes = 0;
         Append(slot, new LogRecord { Unparked = Now() });
         AfterCommit(() => QueueOpen(slot));
     }

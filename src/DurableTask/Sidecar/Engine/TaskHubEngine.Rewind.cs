@@ -13,6 +13,7 @@ internal sealed partial class TaskHubEngine
 
     public Task<bool> RewindAsync(string hub, RewindInstanceRequest request) => AskAsync<bool>(answer =>
     {
+        CheckSize(request.Reason, "reason");
         InstanceSlot slot = FindEnded(hub, request.InstanceId)
             ?? throw Refuse(StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'.");
         if (slot.State.Status != OrchestrationStatus.Failed)

@@ -29,6 +29,9 @@ internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerS
     /// <summary>How many inbox messages the episode holds.</summary>
     public int Consumed { get; init; }
 
+    /// <summary>The number of the episode within the connection.</summary>
+    public long Number { get; init; }
+
     public Timestamp StartedAt { get; init; } = new();
 
     /// <summary>Parts of a result that is sent in several messages.</summary>

@@ -32,10 +32,10 @@ internal sealed class TaskHubResults(TaskHubHost host) : TaskHubResultsService.T
                 }
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or IOException
-            && context.CancellationToken.IsCancellationRequested)
+        catch (Exception error) when (error is OperationCanceledException or IOException)
         {
-            // The worker hung up; what it has sent is taken all the same.
+            // The worker hung up, or its connection broke, which the call's own token may show a moment later; what
+            // it has sent is taken all the same.
         }
         finally
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Threading.Channels;
 using Grpc.Core;
 using Workflows.DurableTask.Protocol;
@@ -9,18 +10,21 @@ internal sealed partial class TaskHubService
 {
     private const int HistoryChunkBytes = 256 * 1024;
 
-    // See the protocol's addition for results.
-    private static readonly Metadata ResultStreamOffer = new() { { "taskhub-results", "1" } };
+    // Both are additions to the protocol; see its files.
+    private static readonly Metadata.Entry ResultStreamOffer = new("taskhub-results", "1");
+    private const string KeepsHistory = "taskhub-keeps-history";
 
     public override async Task GetWorkItems(
         GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
     {
         TaskHubEngine engine = host.Engine;
-        WorkerSession session = await engine.ConnectAsync(Hub(context), request);
+        bool isInProcess = context is InProcessCallContext;
+        WorkerSession session = await engine.ConnectAsync(
+            Hub(context), request, isInProcess ? 0 : KeptHistories(context.RequestHeaders));
         try
         {
             // Headers now, not with the first item: clients give up on a call without headers.
-            await context.WriteResponseHeadersAsync(context is InProcessCallContext ? [] : ResultStreamOffer);
+            await context.WriteResponseHeadersAsync(isInProcess ? [] : Offers(session));
             await using ITimer ping = host.Time.CreateTimer(
                 _ => session.Items.Writer.TryWrite(new WorkItem { HealthPing = new() }),
                 null,
@@ -28,13 +32,9 @@ internal sealed partial class TaskHubService
                 host.Options.HealthPingInterval);
             await SendAsync(session.Items.Reader, responseStream, context.CancellationToken);
         }
-        catch (OperationCanceledException) when (context.CancellationToken.IsCancellationRequested)
+        catch (Exception error) when (error is OperationCanceledException or IOException)
         {
-            // The worker hung up.
-        }
-        catch (IOException) when (context.CancellationToken.IsCancellationRequested)
-        {
-            // The worker's connection broke.
+            // The worker hung up, or its connection broke: the call's own token may come a moment after that.
         }
         finally
         {
@@ -92,20 +92,37 @@ internal sealed partial class TaskHubService
         int size = 0;
         foreach (HistoryEvent item in events)
         {
-            chunk.Events.Add(item);
+            // Before, not after: one event may fill a message that stock workers still accept.
             size += item.CalculateSize();
-            if (size >= HistoryChunkBytes)
+            if (size > HistoryChunkBytes && chunk.Events.Count > 0)
             {
                 await responseStream.WriteAsync(chunk, context.CancellationToken);
                 chunk = new HistoryChunk();
-                size = 0;
+                size = item.CalculateSize();
             }
+
+            chunk.Events.Add(item);
         }
 
         if (chunk.Events.Count > 0)
         {
             await responseStream.WriteAsync(chunk, context.CancellationToken);
         }
+    }
+
+    private static int KeptHistories(Metadata headers) =>
+        int.TryParse(headers.GetValue(KeepsHistory), NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            ? count : 0;
+
+    private static Metadata Offers(WorkerSession session)
+    {
+        var offers = new Metadata { ResultStreamOffer };
+        if (session.KeptHistories > 0)
+        {
+            offers.Add(KeepsHistory, session.KeptHistories.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return offers;
     }
 
     // The ends of episodes are book-keeping: the Durable Task Scheduler shows none, and its clients count on that.

@@ -8,7 +8,7 @@ internal sealed partial class TaskHubStore
         public static partial void Opened(ILogger logger, string path);
 
         [LoggerMessage(2001, LogLevel.Critical,
-            "A commit to task hub '{Path}' failed. The engine stops; what was acknowledged before is on disk.")]
-        public static partial void CommitFailed(ILogger logger, Exception error, string path);
+            "Task hub '{Path}' failed. The engine stops; what was acknowledged before is on disk.")]
+        public static partial void FileFailed(ILogger logger, Exception error, string path);
     }
 }

@@ -203,7 +203,14 @@ internal sealed partial class TaskHubStore
         }
         catch (Exception error) when (error is SqliteException or Google.Protobuf.InvalidProtocolBufferException)
         {
-            throw Translate(error, _path);
+            // What one read cannot have, the next commit may overwrite: a damaged file is left as it is.
+            TaskHubStoreException fault = Translate(error, _path);
+            if (fault.Error != TaskHubStoreError.InUse)
+            {
+                Fail(fault);
+            }
+
+            throw fault;
         }
     }
 }

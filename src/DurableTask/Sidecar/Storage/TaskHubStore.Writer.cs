@@ -29,6 +29,15 @@ internal sealed partial class TaskHubStore
                     long started = System.Diagnostics.Stopwatch.GetTimestamp();
                     _reach?.Invoke(FaultPoint.AfterEnqueueBeforeBegin);
                     statements.Run(group.SelectMany(batch => batch.Operations), _reach);
+                    if (!_file.IsInPlace)
+                    {
+                        throw new TaskHubStoreException(
+                            TaskHubStoreError.Io,
+                            _path,
+                            "it was moved, deleted or replaced while it was open. Put the file, with its -wal, back "
+                            + "and start again, or restore both from a backup.");
+                    }
+
                     _reach?.Invoke(FaultPoint.AfterCommitBeforeAnswer);
                     _instruments.Committed(started, group.Sum(batch => batch.Operations.Count));
                 }
@@ -37,9 +46,7 @@ internal sealed partial class TaskHubStore
             {
                 // A boundary: memory is now ahead of the disk, so this store is finished. The log tells the operator,
                 // every caller gets the error, and a restart begins from what is on disk.
-                _fault = Translate(error, _path);
-                Log.CommitFailed(_logger, error, _path);
-                Faulted?.Invoke(_fault);
+                Fail(error as TaskHubStoreException ?? Translate(error, _path));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Workflows.DurableTask.Sidecar.Storage;
 
@@ -57,6 +58,7 @@ internal sealed partial class TaskHubStore : IDisposable
     private readonly string _path;
     private readonly FileStream _lock;
     private readonly SqliteConnection _writer;
+    private readonly OpenFile _file;
     private readonly ILogger _logger;
     private readonly Channel<StoreBatch> _batches = Channel.CreateUnbounded<StoreBatch>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = false });
@@ -73,11 +75,12 @@ internal sealed partial class TaskHubStore : IDisposable
         _path = path;
         _lock = fileLock;
         _writer = writer;
+        _file = new OpenFile(path);
         _logger = logger;
         _thread = new Thread(WriteLoop) { IsBackground = true, Name = "task hub writer" };
     }
 
-    /// <summary>Raised once, on the writer's thread, when a commit fails; nothing is written after that.</summary>
+    /// <summary>Raised once when a commit or a read fails; nothing is written after that.</summary>
     public event Action<Exception>? Faulted;
 
     /// <exception cref="TaskHubStoreException">The file cannot be used; it is unchanged.</exception>
@@ -130,7 +133,19 @@ internal sealed partial class TaskHubStore : IDisposable
 
         _instruments.Dispose();
         _writer.Dispose();
+        _file.Dispose();
         _lock.Dispose();
+    }
+
+    /// <summary>A store whose file fails is finished: nothing more is written, and the first error is the
+    /// reason.</summary>
+    private void Fail(Exception fault)
+    {
+        if (Interlocked.CompareExchange(ref _fault, fault, null) is null)
+        {
+            Log.FileFailed(_logger, fault, _path);
+            Faulted?.Invoke(fault);
+        }
     }
 
     private static FileStream Lock(string path)
@@ -170,6 +185,16 @@ internal sealed partial class TaskHubStore : IDisposable
 
     private static void Prepare(SqliteConnection connection, string path)
     {
+        // SQLite opens what it may not write for reading, and would say so with the first change only.
+        if (raw.sqlite3_db_readonly(connection.Handle!, "main") == 1)
+        {
+            throw new TaskHubStoreException(
+                TaskHubStoreError.Io,
+                path,
+                "it may not be written. Check the permissions of the file and its folder, and whether its disk is "
+                + "mounted for reading only.");
+        }
+
         long version = Scalar(connection, "PRAGMA user_version");
         long application = Scalar(connection, "PRAGMA application_id");
         long tables = Scalar(connection, "SELECT count(*) FROM sqlite_master");

@@ -15,12 +15,21 @@ internal sealed partial class GrpcDurableTaskWorker
 {
     private const int MostAttempts = 10;
 
-    private async Task OrchestrationAsync(Service service, Proto.WorkItem item, CancellationToken stopping)
+    private async Task OrchestrationAsync(
+        Service service, HistoryCache? histories, Proto.WorkItem item, CancellationToken stopping)
     {
         Proto.OrchestratorRequest request = item.OrchestratorRequest;
-        IReadOnlyCollection<Proto.HistoryEvent> past = request.RequiresHistoryStreaming
-            ? await StreamHistoryAsync(service, request, stopping)
-            : request.PastEvents;
+        KeptEvents? kept = null;
+        if (request.HistoryAfter.Length > 0 && histories?.Take(request.InstanceId, request.HistoryAfter) is { } before)
+        {
+            kept = before;
+            kept.Add(request.PastEvents);
+        }
+
+        IReadOnlyCollection<Proto.HistoryEvent> past = kept is not null ? kept.Events
+            : request.RequiresHistoryStreaming || request.HistoryAfter.Length > 0
+                ? await StreamHistoryAsync(service, request, stopping)
+                : request.PastEvents;
         Proto.ExecutionStartedEvent? started = past.Concat(request.NewEvents)
             .FirstOrDefault(item => item.ExecutionStarted is not null)?.ExecutionStarted;
         Proto.OrchestratorResponse? response = await PassesFilterAsync(request, started, stopping)
@@ -37,6 +46,19 @@ internal sealed partial class GrpcDurableTaskWorker
             var span = OrchestrationSpan.Find(request, past);
             response = OrchestrationRunner.Run(request.InstanceId, past, request.NewEvents, _worker, span);
             span?.Finish(response, past, request.NewEvents);
+        }
+
+        if (histories is not null && !response.Actions.Any(action => action.CompleteOrchestration is not null))
+        {
+            if (kept is null)
+            {
+                kept = new KeptEvents();
+                kept.Add(past);
+            }
+
+            // Before the result goes out: the next episode may come before its receipt.
+            kept.Add(request.NewEvents);
+            histories.Put(request.InstanceId, item.CompletionToken, kept);
         }
 
         response.CompletionToken = item.CompletionToken;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using global::Grpc.Core;
 using global::Grpc.Core.Interceptors;
 using global::Grpc.Net.Client;
@@ -19,6 +20,7 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
     private const int FailuresBeforeNewChannel = 5;
+    private const string KeepsHistoryHeader = "taskhub-keeps-history";
 
     private readonly GrpcDurableTaskWorkerOptions _options;
     private readonly DurableTaskWorkerWorkItemFilters _filters;
@@ -154,12 +156,15 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             new(), deadline: _time.GetUtcNow().UtcDateTime.AddSeconds(30), cancellationToken: stopping);
         silence.CancelAfter(LongestSilence);
         using AsyncServerStreamingCall<Proto.WorkItem> call =
-            service.GetWorkItems(Request(), cancellationToken: silence.Token);
+            service.GetWorkItems(Request(), Headers(), cancellationToken: silence.Token);
         Metadata headers = await call.ResponseHeadersAsync.WaitAsync(silence.Token);
         if (headers.Get(ResultStream.OfferHeader) is not null)
         {
             calls.Open();
         }
+
+        HistoryCache? histories = headers.Get(KeepsHistoryHeader) is null
+            ? null : new HistoryCache(_options.KeptHistories, _options.KeptHistoryBytes);
 
         onConnected();
         Log.Connected(_logger);
@@ -168,7 +173,7 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             while (await call.ResponseStream.MoveNext(silence.Token))
             {
                 silence.CancelAfter(LongestSilence);
-                Dispatch(service, call.ResponseStream.Current, stopping);
+                Dispatch(service, histories, call.ResponseStream.Current, stopping);
             }
         }
         catch (RpcException error) when (
@@ -178,14 +183,16 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
         }
     }
 
-    private void Dispatch(Service service, Proto.WorkItem item, CancellationToken stopping)
+    private void Dispatch(
+        Service service, HistoryCache? histories, Proto.WorkItem item, CancellationToken stopping)
     {
         switch (item.RequestCase)
         {
             case Proto.WorkItem.RequestOneofCase.OrchestratorRequest:
                 ThreadPool.UnsafeQueueUserWorkItem(
                     _ => _ = GuardAsync(
-                        OrchestrationAsync(service, item, stopping), item.OrchestratorRequest.InstanceId),
+                        OrchestrationAsync(service, histories, item, stopping),
+                        item.OrchestratorRequest.InstanceId),
                     null);
                 break;
             case Proto.WorkItem.RequestOneofCase.ActivityRequest:
@@ -223,6 +230,11 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
             Log.ItemFailed(_logger, error, instanceId);
         }
     }
+
+    private Metadata Headers() => new()
+    {
+        { KeepsHistoryHeader, _options.KeptHistories.ToString(CultureInfo.InvariantCulture) },
+    };
 
     private Proto.GetWorkItemsRequest Request()
     {

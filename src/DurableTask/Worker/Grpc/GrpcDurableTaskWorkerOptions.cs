@@ -30,6 +30,12 @@ public sealed class GrpcDurableTaskWorkerOptions : DurableTaskWorkerOptions
 
     internal bool IsAzureManaged { get; set; }
 
+    /// <summary>How many histories stay in memory for engines that send only what is new.</summary>
+    internal int KeptHistories { get; set; } = 1000;
+
+    /// <summary>How much memory they may take, as bytes on the wire.</summary>
+    internal long KeptHistoryBytes { get; set; } = 64 * 1024 * 1024;
+
     /// <summary>The size above which an episode's result is sent in parts.</summary>
     /// <value>1 to 3.9 MiB; default: 3.9 MiB.</value>
     public int CompleteOrchestrationWorkItemChunkSizeInBytes

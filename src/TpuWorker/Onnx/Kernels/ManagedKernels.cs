@@ -31,6 +31,7 @@ internal static unsafe class ManagedKernels
         new("ScatterAdd", [false, true, false], RowKernels.RowTasks, LossKernels.ScatterAdd),
         new("Dropout", [false, true], RowKernels.ElementTasks, RowKernels.Dropout),
         new("FewRowsProduct", [false, false], ProductKernels.Tasks, ProductKernels.FewRows),
+        new("OuterProducts", [false, false], OuterProductKernels.Tasks, OuterProductKernels.OuterProducts),
     ];
 
     private static readonly nint RowsName = Marshal.StringToCoTaskMemUTF8("rows");

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
@@ -12,12 +13,28 @@ internal static unsafe class ProductKernels
     public const int MaxRows = 16;
 
     private const long ElementsPerTask = 1 << 15;
+
+    // One row reads the matrix as fast as memory gives it, which is faster in long stretches.
+    private const long ElementsPerLongTask = 1 << 17;
+
+    // Each piece turns the few rows into a panel of its own, which must be little beside the product.
+    private const long ElementsPerPanelTask = 1 << 16;
     private const int BlockRows = 4;
+
+    // Measured: half of the first cache, and rows of a page or less.
+    private const int ElementsAhead = 1 << 12;
+    private const int LongestFetchedRow = 1 << 10;
     private static readonly int Lanes = Vector<float>.Count;
 
     /// <summary>Width is the inner size, Other the rows of the matrix.</summary>
-    public static int Tasks(KernelSizes sizes) => (int)Math.Clamp(
-        sizes.Width * sizes.Other / ElementsPerTask, 1, Math.Max(1, sizes.Other / 2));
+    public static int Tasks(KernelSizes sizes)
+    {
+        var elements = sizes.Width * sizes.Other;
+        var tasks = PanelProductKernels.Suits(sizes.Rows) ? elements / ElementsPerPanelTask
+            : sizes.Rows >= BlockRows ? elements / ElementsPerTask
+            : Math.Max(elements / ElementsPerLongTask, Math.Min(2, elements / ElementsPerTask));
+        return (int)Math.Clamp(tasks, 1, Math.Max(1, sizes.Other / 2));
+    }
 
     /// <summary>(x [R, K], w [N, K]): Scalar x w^T, [R, N]; three rows of w with four of x at a time.</summary>
     public static void FewRows(KernelCall* call, int task)
@@ -26,6 +43,12 @@ internal static unsafe class ProductKernels
         var inner = call->Sizes->Width;
         var outer = call->Sizes->Other;
         var (begin, end) = (outer * task / sizes->Tasks, outer * (task + 1) / sizes->Tasks);
+        if (PanelProductKernels.Suits(sizes->Rows))
+        {
+            PanelProductKernels.FewRows(call, begin, end);
+            return;
+        }
+
         var column = begin;
         for (; sizes->Rows >= BlockRows && column <= end - 3; column += 3)
         {
@@ -169,11 +192,16 @@ internal static unsafe class ProductKernels
     {
         var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
         var x = (float*)call->First + (row * inner);
+
+        // One row waits for memory. Where long rows go on the processor sees by itself.
+        var ahead = inner <= LongestFetchedRow ? w + ElementsAhead : w;
         var (a0, a1) = (Vector<float>.Zero, Vector<float>.Zero);
         var (b0, b1) = (Vector<float>.Zero, Vector<float>.Zero);
         var i = 0L;
         for (; i <= inner - (2 * Lanes); i += 2 * Lanes)
         {
+            Fetch(ahead + (2 * i));
+            Fetch(ahead + (2 * i) + (2 * Lanes));
             var (value, next) = (Vector.Load(x + i), Vector.Load(x + i + Lanes));
             a0 = Vector.FusedMultiplyAdd(value, Vector.Load(w + i), a0);
             a1 = Vector.FusedMultiplyAdd(next, Vector.Load(w + i + Lanes), a1);
@@ -182,6 +210,15 @@ internal static unsafe class ProductKernels
         }
 
         Write(call->Result + (row * outer) + column, call->Sizes->Scalar, a0 + a1, b0 + b1, x, w, inner, i);
+    }
+
+    /// <summary>Asks for memory that will be read soon; it need not exist.</summary>
+    private static void Fetch(float* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(address);
+        }
     }
 
     /// <summary>Adds what is left behind the last whole vector, and stores two neighbours.</summary>

@@ -1,0 +1,22 @@
+using Google.Protobuf.WellKnownTypes;
+
+namespace Workflows.DurableTask.Sidecar.Core;
+
+/// <summary>Times as they come in messages, where any number of seconds can stand.</summary>
+internal static class Moment
+{
+    // The first and the last second of the calendar, as the type's own definition limits it.
+    private const long FirstSecond = -62_135_596_800;
+    private const long LastSecond = 253_402_300_799;
+
+    /// <summary>Whether the time is absent, or one of the calendar.</summary>
+    public static bool IsValid(Timestamp? time) => time is null
+        || (time.Seconds is >= FirstSecond and <= LastSecond && time.Nanos is >= 0 and < 1_000_000_000);
+
+    /// <summary>The time itself.</summary>
+    /// <exception cref="FormatException">It is outside the calendar.</exception>
+    public static Timestamp? Checked(Timestamp? time, string what) => IsValid(time)
+        ? time
+        : throw new FormatException(
+            $"The {what} is no time: {time!.Seconds} seconds and {time.Nanos} nanoseconds since 1970.");
+}
