@@ -56,7 +56,12 @@ public sealed partial class GrpcDurableTaskClient : DurableTaskClient
                 {
                     MaxReceiveMessageSize = null,
                     MaxSendMessageSize = null,
-                    HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true },
+                    HttpHandler = new SocketsHttpHandler
+                    {
+                        EnableMultipleHttp2Connections = true,
+                        // gRPC knows no redirects; looking for them costs at every call.
+                        AllowAutoRedirect = false,
+                    },
                     DisposeHttpClient = true,
                 });
             invoker = _ownedChannel.CreateCallInvoker();

@@ -31,7 +31,7 @@ internal sealed partial class TaskHubEngine
             EpisodeOutcome outcome;
             try
             {
-                outcome = Episode.Decide(work.Slot.State, Report(work, response), Guid.NewGuid().ToString("N"), Now());
+                outcome = Episode.Decide(work.Slot.State, Report(work, response), NewToken(), Now());
             }
             catch (Exception error) when (error is not RpcException)
             {

@@ -9,11 +9,14 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 internal sealed partial class TaskHubEngine
 {
     private const int InboxBytesInEpisode = 1024 * 1024;
+    private const int TokenBytes = 16;
 
     private readonly Dictionary<(string Hub, WorkKind Kind, string Name, string Version), Route> _routes = [];
     private readonly Queue<Route> _active = new();
     private readonly List<WorkerSession> _sessions = [];
     private readonly Dictionary<string, Work> _handedOut = [];
+    private readonly byte[] _random = new byte[256 * TokenBytes];
+    private int _randomLeft;
     private int _nextSession;
     private int _sessionCount;
 
@@ -271,7 +274,18 @@ internal sealed partial class TaskHubEngine
     }
 
     // Random, so that no token of an earlier process, or of another instance, can be valid by chance or by guess.
-    private static string NewToken() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    private string NewToken()
+    {
+        if (_randomLeft < TokenBytes)
+        {
+            // Many at once: a call for a few bytes costs as much.
+            RandomNumberGenerator.Fill(_random);
+            _randomLeft = _random.Length;
+        }
+
+        _randomLeft -= TokenBytes;
+        return Convert.ToHexStringLower(_random.AsSpan(_randomLeft, TokenBytes));
+    }
 
     /// <summary>Ends a hand-out: its token is no longer valid and its place is free.</summary>
     private void End(Work work)

@@ -33,7 +33,7 @@ internal sealed partial class TaskHubEngine
 
     private CreatedRecord NewExecution(string id, ExecutionStartedEvent started, Timestamp? startAt)
     {
-        string executionId = Guid.NewGuid().ToString("N");
+        string executionId = NewToken();
         Timestamp now = Now();
         started.OrchestrationInstance = new() { InstanceId = id, ExecutionId = executionId };
         bool isLater = startAt is not null && startAt > now;

@@ -140,6 +140,8 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                 HttpHandler = new SocketsHttpHandler
                 {
                     EnableMultipleHttp2Connections = true,
+                    // gRPC knows no redirects; looking for them costs at every call.
+                    AllowAutoRedirect = false,
                     KeepAlivePingDelay = TimeSpan.FromSeconds(30),
                     KeepAlivePingTimeout = TimeSpan.FromSeconds(30),
                 },
