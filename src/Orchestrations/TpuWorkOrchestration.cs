@@ -32,7 +32,9 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
 
             input = input with
             {
-                Lease = acquired.Lease, NextAttempt = acquired.NextAttempt, RuledOut = acquired.RuledOut,
+                Lease = acquired.Lease,
+                NextAttempt = acquired.NextAttempt,
+                RuledOut = acquired.RuledOut,
             };
         }
 
