@@ -11,7 +11,7 @@ return args switch
 static int Usage()
 {
     Console.Error.WriteLine("""
-        Makes the samples of this repository again, always the same.
+        Makes the samples of this repository again, the same on a processor of the same kind.
 
           corpus      writes ko-en.train.tsv, ko-en.test.tsv and general.tsv from the grammar
           tokenizer   trains tiny-gemma3/tokenizer.json on them
