@@ -1,6 +1,8 @@
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What a worker still has of an instance's history: the events of the last episode that it completed.</summary>
+/// <summary>
+/// What a worker still has of an instance's history: the events of the last episode that it completed.
+/// </summary>
 /// <param name="Session">The connection.</param>
 /// <param name="Token">The token of that episode; the worker files the events under it.</param>
 /// <param name="ExecutionId">The execution that the events are of.</param>

@@ -128,4 +128,5 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
     {
         string? name = context.RequestHeaders.GetValue("taskhub");
         return string.IsNullOrEmpty(name) ? DefaultHub : name;
-    }}
+    }
+}
