@@ -148,6 +148,21 @@ public sealed class ReportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Report_ActivityThatComesBack_IsDelayedAndCounted()
+    {
+        WorkerSession worker = await StartAsync("a");
+        await _harness.CompleteAsync(
+            await EngineHarness.NextAsync(worker),
+            new OrchestratorAction { ScheduleTask = new() { Name = "work" } });
+        WorkItem item = await EngineHarness.NextAsync(worker);
+        await _harness.Engine.AbandonAsync(Hub, item.CompletionToken);
+
+        WaitReport wait = Assert.Single((await ReportAsync("a")).WaitsFor);
+
+        Assert.Equal(("activity", "delayed", 1), (wait.Kind, wait.State, wait.Attempts));
+    }
+
+    [Fact]
     public async Task Report_EpisodeThatComesBack_IsDelayedThenParkedWithTheReason()
     {
         WorkerSession worker = await StartAsync("a");

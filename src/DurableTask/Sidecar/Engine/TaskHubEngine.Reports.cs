@@ -134,12 +134,17 @@ internal sealed partial class TaskHubEngine
         {
             TaskScheduledEvent task = scheduled.TaskScheduled;
             Work? work = slot.Activities.GetValueOrDefault(id);
+            Work? delayed = _delayed.FirstOrDefault(back =>
+                back.Slot == slot && back.TaskId == id && back.ExecutionId == state.ExecutionId);
             // As it is queued: activities without a version have that of their instance.
             (string status, string? why) = StateOf(
-                slot, work, isQueued: true, (WorkKind.Activity, task.Name, task.Version ?? state.Started.Version));
+                slot,
+                work,
+                isQueued: delayed is null,
+                (WorkKind.Activity, task.Name, task.Version ?? state.Started.Version));
             yield return new WaitReport(
                 "activity", $"{id}", task.Name, status, scheduled.Timestamp.ToDateTimeOffset(), null,
-                work?.Attempt ?? 0)
+                (work ?? delayed)?.Attempt ?? 0)
             {
                 Why = why,
             };
