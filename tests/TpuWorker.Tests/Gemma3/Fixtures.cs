@@ -12,16 +12,18 @@ internal static class Fixtures
     private const string Absent = "(absent)";
 
     /// <summary>
-    /// Every folder below gemma3/ that holds the file, by its name relative to that; where there is none, one name that
+    /// Every folder below gemma3/ that holds the files, by its name relative to that; where there is none, one name that
     /// makes the test skip.
     /// </summary>
-    public static TheoryData<string> With(string file)
+    public static TheoryData<string> With(string file, params string[] others)
     {
         var root = Root;
         var folders = root is null
             ? []
             : Directory.EnumerateFiles(root, file, SearchOption.AllDirectories)
-                .Select(path => Path.GetRelativePath(root, Path.GetDirectoryName(path)!))
+                .Select(path => Path.GetDirectoryName(path)!)
+                .Where(folder => others.All(other => File.Exists(Path.Combine(folder, other))))
+                .Select(folder => Path.GetRelativePath(root, folder))
                 .Order(StringComparer.Ordinal).ToArray();
         return folders.Length == 0 ? [Absent] : [.. folders];
     }

@@ -9,11 +9,12 @@ namespace Workflows.TpuWorker.Tests.Gemma3;
 
 public sealed class Gemma3CheckpointTests
 {
+    public static TheoryData<string> All => Fixtures.With("config.json");
+
+    public static TheoryData<string> InBothForms => Fixtures.With("config.json", "config.hub.json");
+
     [Theory]
-    [InlineData("small")]
-    [InlineData("scaled")]
-    [InlineData("mqa")]
-    [InlineData("bf16")]
+    [MemberData(nameof(InBothForms))]
     public void Read_HubAndTransformersForms_AreTheSameModel(string name)
     {
         var folder = Fixtures.Folder(name);
@@ -70,8 +71,7 @@ public sealed class Gemma3CheckpointTests
     }
 
     [Theory]
-    [InlineData("small")]
-    [InlineData("multimodal-sharded")]
+    [MemberData(nameof(All))]
     public void Save_ThenLoad_KeepsEveryBitAndTheCompanions(string name)
     {
         using var temporary = new TemporaryFolder();

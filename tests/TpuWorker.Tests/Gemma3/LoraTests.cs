@@ -28,7 +28,7 @@ public sealed class LoraTests
         var gradients = adapter.Tensors.ToDictionary(
             entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape));
         using var program = new GradientProgram(
-            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, 4), 2,
+            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, examples.Length + 1), 2,
             model.Parameters.Concat(adapter.Tensors).ToDictionary(), gradients, adapter.Options);
 
         var (loss, answerTokens) = program.Run(examples);

@@ -9,9 +9,9 @@ internal static class SacreBleuCases
     public static (string[] Hypotheses, IReadOnlyList<IReadOnlyList<string?>> References) Texts(JsonElement given)
     {
         var set = given.GetProperty("set").GetString()!;
-        if (set == "gap-en")
+        if (Fixtures.Find("sacrebleu", "text", $"{set}.json") is not null)
         {
-            var gap = Fixtures.Json("sacrebleu", "text", "gap-en.json");
+            var gap = Fixtures.Json("sacrebleu", "text", $"{set}.json");
             return ([.. Strings(gap.GetProperty("hypotheses"))!],
                 [.. gap.GetProperty("references").EnumerateArray().Select(stream => Strings(stream))]);
         }
@@ -27,7 +27,8 @@ internal static class SacreBleuCases
     {
         "bleu" => new Bleu(BleuOptions(options)),
         "ter" => new Ter(TerOptions(options)),
-        _ => new Chrf(ChrfOptions(options)),
+        "chrf" => new Chrf(ChrfOptions(options)),
+        _ => throw new ArgumentException($"No metric '{metric}'.", nameof(metric)),
     };
 
     public static TerOptions TerOptions(JsonElement options) => new()
@@ -47,7 +48,8 @@ internal static class SacreBleuCases
             "floor" => BleuSmoothing.Floor,
             "add-k" => BleuSmoothing.AddK,
             "none" => BleuSmoothing.None,
-            _ => BleuSmoothing.Exponential,
+            "exp" or null => BleuSmoothing.Exponential,
+            var other => throw new ArgumentException($"No smoothing '{other}'.", nameof(options)),
         },
         SmoothingValue = options.TryGetProperty("smooth_value", out var value) ? value.GetDouble() : null,
         Lowercase = Flag(options, "lowercase"),
