@@ -12,13 +12,12 @@ public sealed class ScoreCommandTests : IDisposable
     [Fact]
     public void Score_TextFormat_PrintsTheAlignedLinesOfTheReference()
     {
-        var run = ScoreRun.Of(
-            Text("everyday-en.ref0"), "-i", Text("everyday-en.medium"), "-m", "bleu", "chrf", "ter", "-f", "text",
-            "-w", "2");
+        var cases = SystemScoredBy("bleu", "chrf", "ter");
+        var (reference, output) = Texts(cases[0]);
 
-        var expected = new[] { "bleu", "chrf", "ter" }
-            .Select(metric => Case(metric, "everyday-en", "medium"))
-            .Select(given => Signed(Field(given, "text"), Field(given, "signature"))).ToArray();
+        var run = ScoreRun.Of(reference, "-i", output, "-m", "bleu", "chrf", "ter", "-f", "text", "-w", "2");
+
+        var expected = cases.Select(given => Signed(Field(given, "text"), Field(given, "signature"))).ToArray();
         var width = expected.Max(line => line.IndexOf('='));
         Assert.Equal(
             string.Concat(expected.Select(line => new string(' ', width - line.IndexOf('=')) + line + "\n")),
@@ -57,8 +56,10 @@ public sealed class ScoreCommandTests : IDisposable
     [Fact]
     public void Score_JsonWithSeveralMetrics_IsOneList()
     {
-        var run = ScoreRun.Of(Text("everyday-ko.ref0"), "-i", Text("everyday-ko.light"), "-m", "ter", "bleu", "-ci",
-            "--confidence-n", "50");
+        var reference = _folder.Write("ref.txt", "the cat sat on the mat\nhello world\n");
+        var output = _folder.Write("out.txt", "the cat sat on a mat\nhello world\n");
+
+        var run = ScoreRun.Of(reference, "-i", output, "-m", "ter", "bleu", "-ci", "--confidence-n", "50");
 
         using var json = JsonDocument.Parse(run.Output);
         Assert.Equal(["BLEU", "TER"], json.RootElement.EnumerateArray().Select(item => Field(item, "name")));
@@ -73,11 +74,10 @@ public sealed class ScoreCommandTests : IDisposable
     public void Score_Confidence_PrintsTheReferenceInterval()
     {
         var given = Fixtures.Json("sacrebleu", "significance.json").GetProperty("significance")
-            .GetProperty("bootstrap").EnumerateArray().First(item => Field(item, "set") == "everyday-en"
-                && Field(item, "metric").Equals("bleu", StringComparison.OrdinalIgnoreCase));
+            .GetProperty("bootstrap").EnumerateArray().First(item => Field(item, "metric") == "bleu");
+        var (reference, output) = Texts(given);
 
-        var run = ScoreRun.Of(Text("everyday-en.ref0"), "-i", Text($"everyday-en.{Field(given, "system")}"),
-            "-ci", "--confidence-n", $"{given.GetProperty("samples")}", "-f", "text", "-w", "2");
+        var run = ScoreRun.Of(reference, "-i", output, "-ci", "--confidence-n", $"{given.GetProperty("samples")}", "-f", "text", "-w", "2");
 
         Assert.Equal(Signed(Field(given, "text"), Field(given, "signature")) + "\n", run.Output);
     }
@@ -87,15 +87,16 @@ public sealed class ScoreCommandTests : IDisposable
     [InlineData("ar")]
     public void Score_PairedJson_GivesTheReferenceValues(string test)
     {
-        var given = Paired("everyday-en", test);
-        var run = ScoreRun.Of(
-            Text("everyday-en.ref0"), "-i", Text("everyday-en.medium"), Text("everyday-en.light"),
-            Text("everyday-en.near"), "-m", "bleu", $"--paired-{test}", $"--paired-{test}-n",
-            $"{given.GetProperty("samples")}");
+        var given = Paired(test);
+        var (reference, outputs) = PairedTexts(given);
+
+        var run = ScoreRun.Of([
+            reference, "-i", .. outputs, "-m", "bleu", $"--paired-{test}", $"--paired-{test}-n",
+            $"{given.GetProperty("samples")}"]);
 
         using var json = JsonDocument.Parse(run.Output);
         var systems = json.RootElement.EnumerateArray().ToArray();
-        Assert.Equal(3, systems.Length);
+        Assert.Equal(outputs.Length, systems.Length);
         Assert.StartsWith("Baseline: ", Field(systems[0], "system"), StringComparison.Ordinal);
         for (var i = 0; i < systems.Length; i++)
         {
@@ -113,14 +114,14 @@ public sealed class ScoreCommandTests : IDisposable
     [Fact]
     public void Score_PairedText_DrawsTheTableAndExplainsIt()
     {
-        var given = Paired("everyday-en", "bs").GetProperty("results").GetProperty("BLEU");
-        var medium = given[0];
-        var light = given[1];
+        var paired = Paired("bs");
+        var given = paired.GetProperty("results").GetProperty("BLEU");
+        var (reference, outputs) = PairedTexts(paired);
         Directory.CreateDirectory(_folder.Path);
-        var baseline = _folder.Write("a", File.ReadAllBytes(Text("everyday-en.medium")));
-        var system = _folder.Write("b", File.ReadAllBytes(Text("everyday-en.light")));
+        var baseline = _folder.Write("a", File.ReadAllBytes(outputs[0]));
+        var system = _folder.Write("b", File.ReadAllBytes(outputs[1]));
 
-        var run = ScoreRun.Of(Text("everyday-en.ref0"), "-i", baseline, system, "--paired-bs", "-f", "text");
+        var run = ScoreRun.Of(reference, "-i", baseline, system, "--paired-bs", "-f", "text");
 
         string Cell(JsonElement item) => string.Create(CultureInfo.InvariantCulture,
             $"{item.GetProperty("score").GetDouble():F1} ({item.GetProperty("mean").GetDouble():F1} ± "
@@ -129,8 +130,8 @@ public sealed class ScoreCommandTests : IDisposable
         var lines = run.Output.Split('\n');
         Assert.Equal($"╒{new string('═', name.Length + 2)}╤{new string('═', 21)}╕", lines[0]);
         Assert.Equal($"│ {"System".PadLeft(name.Length)} │  BLEU (μ ± 95% CI)  │", lines[1]);
-        Assert.Equal($"│ {name} │ {Cell(medium).PadLeft(18).PadRight(19)} │", lines[3]);
-        Assert.Equal($"│ {system.PadLeft(name.Length)} │ {Cell(light).PadLeft(18).PadRight(19)} │", lines[5]);
+        Assert.Equal($"│ {name} │ {Cell(given[0]).PadLeft(18).PadRight(19)} │", lines[3]);
+        Assert.Equal($"│ {system.PadLeft(name.Length)} │ {Cell(given[1]).PadLeft(18).PadRight(19)} │", lines[5]);
         Assert.Equal($"│ {new string(' ', name.Length)} │    (p = 0.0010)*    │", lines[6]);
         Assert.Contains("Paired bootstrap resampling test with 1000 resampling trials\n", run.Output,
             StringComparison.Ordinal);
@@ -156,11 +157,12 @@ public sealed class ScoreCommandTests : IDisposable
     [Fact]
     public void Score_SentenceLevel_PrintsALineForEachSegment()
     {
-        var given = Case("ter", "everyday-en", "medium");
+        var given = Cases().First(given => IsPlain(given, "ter") && given.TryGetProperty("sentenceScores", out _));
         var expected = given.GetProperty("sentenceScores").EnumerateArray().Select(score => score.GetDouble());
 
-        var run = ScoreRun.Of(
-            Text("everyday-en.ref0"), "-i", Text("everyday-en.medium"), "-m", "ter", "-sl", "-b", "-w", "4");
+        var (reference, output) = Texts(given);
+
+        var run = ScoreRun.Of(reference, "-i", output, "-m", "ter", "-sl", "-b", "-w", "4");
 
         var lines = run.Output.Split('\n');
         Assert.All(expected.Zip(lines), pair =>
@@ -307,13 +309,36 @@ public sealed class ScoreCommandTests : IDisposable
 
     private static string Text(string name) => Fixtures.Require("sacrebleu", "text", $"{name}.txt");
 
-    private static JsonElement Case(string metric, string set, string system) =>
-        Fixtures.Json("sacrebleu", "cases.json").GetProperty("cases").EnumerateArray().First(given =>
-            Field(given, "metric") == metric && Field(given, "set") == set && Field(given, "system") == system
-            && Field(given, "references") == "1"
-            && given.GetProperty("options").EnumerateObject().All(option => $"{option.Value}" == "13a"));
+    private static JsonElement.ArrayEnumerator Cases() =>
+        Fixtures.Json("sacrebleu", "cases.json").GetProperty("cases").EnumerateArray();
 
-    private static JsonElement Paired(string set, string test) =>
+    /// <summary>A case of the metric with the defaults of the command, on two files.</summary>
+    private static bool IsPlain(JsonElement given, string metric) =>
+        Field(given, "metric") == metric && Field(given, "references") == "1"
+        && Fixtures.Find("sacrebleu", "text", $"{Field(given, "set")}.{Field(given, "system")}.txt") is not null
+        && given.GetProperty("options").EnumerateObject().All(option => $"{option.Value}" is "13a" or "False");
+
+    /// <summary>The first system that all the metrics scored: one case of each.</summary>
+    private static JsonElement[] SystemScoredBy(params string[] metrics) => Cases()
+        .Where(given => metrics.Any(metric => IsPlain(given, metric)))
+        .GroupBy(given => (Field(given, "set"), Field(given, "system")))
+        .Select(system => metrics.Select(metric => system.FirstOrDefault(given => IsPlain(given, metric))).ToArray())
+        .First(cases => cases.All(given => given.ValueKind == JsonValueKind.Object));
+
+    private static (string Reference, string Output) Texts(JsonElement given) =>
+        (Text($"{Field(given, "set")}.ref0"), Text($"{Field(given, "set")}.{Field(given, "system")}"));
+
+    private static JsonElement Paired(string test) =>
         Fixtures.Json("sacrebleu", "significance.json").GetProperty("significance").GetProperty("paired")
-            .EnumerateArray().First(given => Field(given, "set") == set && Field(given, "test") == test);
+            .EnumerateArray().First(given => Field(given, "test") == test
+                && Field(given.GetProperty("signatures"), "BLEU").Contains("|tok:13a|", StringComparison.Ordinal));
+
+    private static (string Reference, string[] Outputs) PairedTexts(JsonElement given)
+    {
+        // The command takes a file once only, so the baseline's second appearance, which stands last, is left out.
+        var set = Field(given, "set");
+        return (Text($"{set}.ref0"), [.. given.GetProperty("systems").EnumerateArray()
+            .Select(name => $"{name}".Replace("Baseline: ", "", StringComparison.Ordinal))
+            .Where(name => name != "same").Select(name => Text($"{set}.{name}"))]);
+    }
 }

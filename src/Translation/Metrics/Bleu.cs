@@ -169,7 +169,7 @@ public sealed class Bleu : TranslationMetric
 
         private void Read(string text, List<int> line)
         {
-            text = PythonText.TrimEnd(options.Lowercase ? text.ToLowerInvariant() : text);
+            text = PythonText.TrimEnd(options.Lowercase ? PythonText.Lower(text) : text);
             line.Clear();
             if (mecab is not null)
             {

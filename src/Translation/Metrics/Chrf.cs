@@ -135,7 +135,7 @@ public sealed class Chrf : TranslationMetric
 
         private void Read(string text, List<int> characters, List<int> words)
         {
-            text = metric._options.Lowercase ? text.ToLowerInvariant() : text;
+            text = metric._options.Lowercase ? PythonText.Lower(text) : text;
             characters.Clear();
             words.Clear();
             SymbolReader.Characters(text, characters, metric._options.Whitespace);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text;
 
 namespace Workflows.Translation.Metrics;
 
@@ -61,6 +62,33 @@ internal static class PythonText
     }
 
     /// <summary>
+    /// <c>str.lower</c>: .NET's, the dotted capital I as two characters, and a sigma that ends a word as ς
+    /// (Unicode 15.0, section 3.13, table 3-17).
+    /// </summary>
+    public static string Lower(string text)
+    {
+        if (text.AsSpan().IndexOfAny('İ', 'Σ') < 0)
+        {
+            return text.ToLowerInvariant();
+        }
+
+        var result = new StringBuilder(text.Length + 8);
+        var begin = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] is 'İ' or 'Σ')
+            {
+                // Whole stretches between: a character may be two of UTF-16.
+                result.Append(text[begin..i].ToLowerInvariant());
+                result.Append(text[i] == 'İ' ? "i\u0307" : EndsWord(text, i) ? "ς" : "σ");
+                begin = i + 1;
+            }
+        }
+
+        return result.Append(text[begin..].ToLowerInvariant()).ToString();
+    }
+
+    /// <summary>
     /// A fixed number of decimals, exact ties to even. .NET rounds them away from zero, Python does not.
     /// </summary>
     public static string Fixed(double value, int decimals)
@@ -73,4 +101,55 @@ internal static class PythonText
                 .ToString(format, CultureInfo.InvariantCulture)
             : value.ToString(format, CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Whether the next letter to the left has case and the next to the right has not.</summary>
+    private static bool EndsWord(string text, int at)
+    {
+        var before = at;
+        while (before > 0 && RuneBefore(text, before) is var rune && IsCaseIgnorable(rune))
+        {
+            before -= rune.Utf16SequenceLength;
+        }
+
+        if (before == 0 || !IsCased(RuneBefore(text, before)))
+        {
+            return false;
+        }
+
+        var after = at + 1;
+        while (after < text.Length && RuneAt(text, after) is var rune && IsCaseIgnorable(rune))
+        {
+            after += rune.Utf16SequenceLength;
+        }
+
+        return after == text.Length || !IsCased(RuneAt(text, after));
+    }
+
+    private static Rune RuneAt(string text, int at)
+    {
+        Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out _);
+        return rune;
+    }
+
+    private static Rune RuneBefore(string text, int at)
+    {
+        Rune.DecodeLastFromUtf16(text.AsSpan(0, at), out var rune, out _);
+        return rune;
+    }
+
+    // The property Cased: letters with case, and Other_Uppercase and Other_Lowercase that are no modifier letters.
+    private static bool IsCased(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+        || rune.Value is 'ª' or 'º' or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9)
+            or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
+
+    // The property Case_Ignorable: marks, formats, modifiers, and what Word_Break calls MidLetter, MidNumLet and
+    // Single_Quote.
+    private static bool IsCaseIgnorable(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol
+        || (rune.IsBmp && "'.:\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a"
+            .Contains((char)rune.Value, StringComparison.Ordinal));
 }

@@ -50,11 +50,14 @@ public sealed class Ter : TranslationMetric
 
         public override void Count(string hypothesis, string[] references, Span<double> statistics)
         {
-            var output = Read(hypothesis);
+            var output = Words(Tokenize(hypothesis));
             var (fewest, length) = (int.MaxValue, 0);
             foreach (var text in references)
             {
-                var reference = Read(text);
+                // sacreBLEU's caching of references tokenizes them a second time, which takes a few words further apart
+                // ("it's︰": the mark parts from the word first, and only then is the 's the word's end).
+                var once = Tokenize(text);
+                var reference = Words(options.Normalized ? Tokenize(once) : once);
                 fewest = Math.Min(fewest, TerEdits.Count(output, reference));
                 length += reference.Length;
             }
@@ -63,10 +66,12 @@ public sealed class Ter : TranslationMetric
             statistics[1] = (double)length / references.Length;
         }
 
-        private int[] Read(string text)
+        private string Tokenize(string text) => TerTokenization.Tokenize(options, PythonText.TrimEnd(text));
+
+        private int[] Words(string tokenized)
         {
             var words = new List<int>();
-            _symbols.Words(TerTokenization.Tokenize(options, PythonText.TrimEnd(text)), words);
+            _symbols.Words(tokenized, words);
             return [.. words];
         }
     }

@@ -10,7 +10,7 @@ internal static partial class TerTokenization
 
     public static string Tokenize(TerOptions options, string line)
     {
-        line = options.CaseSensitive ? line : line.ToLowerInvariant();
+        line = options.CaseSensitive ? line : PythonText.Lower(line);
         if (options.Normalized)
         {
             line = Western(line);

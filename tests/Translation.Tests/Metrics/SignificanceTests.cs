@@ -9,7 +9,8 @@ public sealed class SignificanceTests
     public void NumpyRandom_ReferenceSeed_GivesTheReferenceNumbers()
     {
         var reference = Fixtures.Json("sacrebleu", "significance.json").GetProperty("random");
-        var random = new NumpyRandom(12345);
+        var seed = reference.GetProperty("seed").GetUInt64();
+        var random = new NumpyRandom(seed);
 
         Assert.Equal(UInt128.Parse(reference.GetProperty("pcg64State").ToString()), random.State);
         Assert.Equal(UInt128.Parse(reference.GetProperty("pcg64Increment").ToString()), random.Increment);
@@ -18,11 +19,11 @@ public sealed class SignificanceTests
             Assert.Equal(ulong.Parse(raw.ToString()), random.NextUInt64());
         }
 
-        random = new NumpyRandom(12345);
+        random = new NumpyRandom(seed);
         Assert.All(Numbers(reference.GetProperty("choice300x2")), drawn => Assert.Equal(drawn, random.Choice(300)));
-        random = new NumpyRandom(12345);
+        random = new NumpyRandom(seed);
         Assert.All(Numbers(reference.GetProperty("choice7x20")), drawn => Assert.Equal(drawn, random.Choice(7)));
-        random = new NumpyRandom(12345);
+        random = new NumpyRandom(seed);
         Assert.All(Numbers(reference.GetProperty("boolIntegers2x40")),
             drawn => Assert.Equal(drawn == 1, random.NextBoolean()));
     }
@@ -35,7 +36,7 @@ public sealed class SignificanceTests
         foreach (var given in reference.GetProperty("bootstrap").EnumerateArray())
         {
             var set = given.GetProperty("set").GetString()!;
-            var metric = Metric(given.GetProperty("metric").GetString()!, set);
+            var metric = Metric(given.GetProperty("signature").GetString()!);
             var result = Significance.Bootstrap(metric,
                 SacreBleuCases.Lines(set, given.GetProperty("system").GetString()!),
                 SacreBleuCases.Lines(set, "ref0"), given.GetProperty("samples").GetInt32());
@@ -62,7 +63,7 @@ public sealed class SignificanceTests
             var systems = names.Select(name => SacreBleuCases.Lines(set, name == "same" ? names[0] : name)).ToArray();
             foreach (var results in given.GetProperty("results").EnumerateObject())
             {
-                var metric = Metric(results.Name, set);
+                var metric = Metric(given.GetProperty("signatures").GetProperty(results.Name).GetString()!);
                 for (var i = 1; i < systems.Length; i++)
                 {
                     var comparison = given.GetProperty("test").GetString() == "bs"
@@ -109,16 +110,14 @@ public sealed class SignificanceTests
         Assert.Equal(ComparisonVerdict.NoDifference, up.Verdict(smallestDifference: 101));
     }
 
-    private static TranslationMetric Metric(string name, string set) => name.ToUpperInvariant() switch
+    private static TranslationMetric Metric(string signature)
     {
-        "BLEU" or "BLEU-CHAR" => new Bleu(new BleuOptions
-        {
-            Tokenizer = set.EndsWith("ko", StringComparison.Ordinal)
-                ? BleuTokenizer.Character : BleuTokenizer.Mteval13a,
-        }),
-        "CHRF2++" or "CHRF++" => Chrf.PlusPlus(),
-        _ => new Chrf(),
-    };
+        var fields = signature.Split('|').Select(field => field.Split(':', 2))
+            .ToDictionary(field => field[0], field => field[1]);
+        return fields.TryGetValue("nw", out var words)
+            ? words == "0" ? new Chrf() : Chrf.PlusPlus()
+            : new Bleu(new BleuOptions { Tokenizer = SacreBleuCases.Tokenizer(fields["tok"]) });
+    }
 
     private static IEnumerable<int> Numbers(JsonElement rows) => rows.EnumerateArray().SelectMany(
         row => row.ValueKind == JsonValueKind.Array ? row.EnumerateArray() : Enumerable.Repeat(row, 1))

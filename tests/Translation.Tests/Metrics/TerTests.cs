@@ -17,6 +17,30 @@ public sealed class TerTests
         Assert.Equal(edits, new Ter().ScoreCorpus([hypothesis], [reference]).Edits);
     }
 
+    [Theory]
+    // Figures of sacreBLEU 2.6.0, which tokenizes references twice and outputs once.
+    [InlineData("x it's\ufe30 y", "x it's\ufe30 y", 2, 5)]
+    [InlineData("x it's y", "x it's y", 0, 4)]
+    public void ScoreCorpus_NormalizedReference_IsTokenizedTwice(
+        string hypothesis, string reference, long edits, int length)
+    {
+        var score = new Ter(new TerOptions { Normalized = true, AsianSupport = true })
+            .ScoreCorpus([hypothesis], [reference]);
+
+        Assert.Equal((edits, (double)length), (score.Edits, score.ReferenceLength));
+    }
+
+    [Theory]
+    // What Python's str.lower gives.
+    [InlineData("İSTANBUL", "i\u0307stanbul")]
+    [InlineData("ΟΔΟΣ ΣΑΣ. ΑΣ.Α Σ", "οδος σας. ασ.α σ")]
+    [InlineData("aΣ\u0301 ªΣ ⓐΣb 1Σ", "aς\u0301 ªς ⓐσb 1σ")]
+    [InlineData("𐐀ẞΣ", "𐐨ßς")]
+    public void Lower_SpecialLetters_AreAsInPython(string text, string expected)
+    {
+        Assert.Equal(expected, PythonText.Lower(text));
+    }
+
     [Fact]
     public void Count_RandomWords_IsBetweenLengthDifferenceAndPlainDistance()
     {
