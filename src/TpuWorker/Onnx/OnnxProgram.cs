@@ -10,6 +10,9 @@ namespace Workflows.TpuWorker.Onnx;
 /// </summary>
 internal sealed class OnnxProgram : IDisposable
 {
+    private static readonly Lock FirstSession = new();
+    private static volatile bool _isDomainKnown;
+
     private readonly SessionOptions _options;
     private readonly RunOptions _runOptions = new();
     private readonly InferenceSession _session;
@@ -36,7 +39,7 @@ internal sealed class OnnxProgram : IDisposable
         _options.AddSessionConfigEntry("session.force_spinning_stop", "1");
         SharedArena.Use(_options);
         ManagedKernels.Use(_options);
-        _session = new InferenceSession(OnnxLowering.ToModel(graph), _options);
+        _session = CreateSession(OnnxLowering.ToModel(graph), _options);
         _binding = _session.CreateIoBinding();
     }
 
@@ -117,6 +120,25 @@ internal sealed class OnnxProgram : IDisposable
         _session.Dispose();
         _runOptions.Dispose();
         _options.Dispose();
+    }
+
+    /// <summary>
+    /// One at a time until the first is there: each session looks whether the runtime knows the kernels' domain and adds
+    /// it if not, so that two at once both add it, and the second fails.
+    /// </summary>
+    private static InferenceSession CreateSession(byte[] model, SessionOptions options)
+    {
+        if (_isDomainKnown)
+        {
+            return new InferenceSession(model, options);
+        }
+
+        lock (FirstSession)
+        {
+            var session = new InferenceSession(model, options);
+            _isDomainKnown = true;
+            return session;
+        }
     }
 
     /// <summary>The runtime has no status code of its own for it.</summary>
