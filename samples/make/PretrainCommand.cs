@@ -45,6 +45,7 @@ internal static class PretrainCommand
         using var tuner = new FineTuner(random, options, examples);
         var result = tuner.Run(checkpoints, Print, CancellationToken.None);
         tuner.CreateCheckpoint().Save(model, companions: model);
+        new TranslationCard("both", "brief", "chat").Write(model);
         Console.WriteLine($"{model}: loss {result.FirstLoss:0.000} to {result.FinalLoss:0.000}");
         return 0;
     }

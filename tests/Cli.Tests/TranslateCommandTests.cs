@@ -50,6 +50,39 @@ public sealed class TranslateCommandTests
     }
 
     [Fact]
+    public void Translate_NoPromptNamed_AsksAsTheAdapterElseTheModelWasTuned()
+    {
+        using var folder = new Translation.Tests.TemporaryFolder();
+        var adapter = Path.Combine(folder.Path, "adapter");
+        var config = Gemma3Checkpoint.Load(Model).Config;
+        LoraAdapter.Create(config, new LoraOptions { Rank = 2, Alpha = 4 }, 1).Save(adapter, Model);
+        string Answer(params string[] arguments) => Run("안녕하세요.\n", ["--model", Model, .. arguments]).Output;
+
+        var (brief, other) = (Answer("--prompt", "brief"), Answer("--prompt", "translategemma"));
+        var asTheModel = Answer("--adapter", adapter);
+        File.WriteAllText(
+            Path.Combine(adapter, "translation.json"),
+            """{ "direction": "ko-en", "prompt": "translategemma", "promptTemplate": "chat" }""");
+
+        Assert.NotEqual(brief, other);
+        Assert.Equal((brief, brief, other), (Answer(), asTheModel, Answer("--adapter", adapter)));
+    }
+
+    [Fact]
+    public void Translate_DamagedCard_IsNamedWithTheFix()
+    {
+        using var folder = new Translation.Tests.TemporaryFolder();
+        Directory.CreateDirectory(folder.Path);
+        File.WriteAllText(Path.Combine(folder.Path, "translation.json"), "{ \"prompt\": ");
+
+        var (code, output, error) = Run("x\n", "--model", folder.Path);
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains("translation.json: cannot be read", error, StringComparison.Ordinal);
+        Assert.Contains("--prompt", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Translate_LineThatIsTooLong_NamesTheLineOrCutsIt()
     {
         var input = "안녕하세요.\n" + string.Concat(Enumerable.Repeat("가나다라 ", 2000)) + "\n";

@@ -125,11 +125,12 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
             throw new CommandException($"--model: there is no folder '{model}'.", ExitCodes.Invalid);
         }
 
-        var card = TranslationCard.TryRead(model);
+        var adapter = parsed.GetValue(_adapter);
+        var card = (adapter is null ? null : TranslationCard.TryRead(adapter)) ?? TranslationCard.TryRead(model);
         return new TranslationSettings
         {
             Model = model,
-            Adapter = parsed.GetValue(_adapter),
+            Adapter = adapter,
             Direction = DirectionOf(parsed.GetValue(_from), parsed.GetValue(_to), card?.Direction),
             Prompt = parsed.GetValue(_prompt) ?? card?.Prompt ?? "translategemma",
             PromptTemplate = parsed.GetValue(_template) ?? card?.PromptTemplate ?? "auto",

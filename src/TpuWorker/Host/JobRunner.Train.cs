@@ -28,10 +28,13 @@ internal sealed partial class JobRunner
             Examples(ReadPairs(job.PairsFile), prompts), validation);
         var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter), stop);
         tuner.CreateCheckpoint().Save(job.OutputDirectory);
-        new TranslationCard(job.Direction, job.PromptStyle, Name(prompts[0].Template)).Write(job.OutputDirectory);
+        var card = new TranslationCard(job.Direction, job.PromptStyle, Name(prompts[0].Template));
+        card.Write(job.OutputDirectory);
         if (options.Lora is not null)
         {
-            tuner.CreateAdapter().Save(Path.Combine(job.OutputDirectory, AdapterFolder), job.ModelDirectory);
+            var adapter = Path.Combine(job.OutputDirectory, AdapterFolder);
+            tuner.CreateAdapter().Save(adapter, job.ModelDirectory);
+            card.Write(adapter);
         }
 
         return new TrainResult

@@ -1,9 +1,10 @@
 using System.Text.Json;
+using Workflows.TpuWorker.Gemma3;
 
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// How a tuned model was taught to be asked, kept in its folder: asked in other words it translates worse.
+/// How a tuned model or an adapter was taught to be asked, kept in its folder: asked in other words it translates worse.
 /// </summary>
 /// <param name="Direction">ko-en, en-ko or both.</param>
 /// <param name="Prompt">translategemma or brief.</param>
@@ -14,22 +15,27 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    /// <summary>Reads a model's card.</summary>
-    /// <returns>Null where the folder has none, or none that can be read: the model was made elsewhere.</returns>
+    /// <summary>Reads the card of a model or an adapter.</summary>
+    /// <returns>Null where the folder has none: it was made elsewhere.</returns>
+    /// <exception cref="CheckpointFormatException">It has one that says nothing.</exception>
     public static TranslationCard? TryRead(string directory)
     {
         var path = Path.Combine(directory, FileName);
         try
         {
-            return File.Exists(path) ? JsonSerializer.Deserialize<TranslationCard>(File.ReadAllText(path), Json) : null;
+            return !File.Exists(path)
+                ? null
+                : JsonSerializer.Deserialize<TranslationCard>(File.ReadAllText(path), Json)
+                    ?? throw new JsonException("it is null");
         }
-        catch (JsonException)
+        catch (JsonException fault)
         {
-            return null;
+            throw new CheckpointFormatException(
+                path, $"cannot be read: {fault.Message}; mend it, or delete it and name --prompt", fault);
         }
     }
 
-    /// <summary>Writes the card beside the model.</summary>
+    /// <summary>Writes the card beside the weights.</summary>
     public void Write(string directory) =>
         File.WriteAllText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, Json) + "\n");
 }

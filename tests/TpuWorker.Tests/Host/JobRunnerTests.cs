@@ -41,6 +41,9 @@ public sealed class JobRunnerTests
         Assert.Contains(told, progress => progress.ValidationStep == 2 && progress.ValidationScore > 0);
         Assert.Equal(6, told[^1].CheckpointStep);
         Assert.True(File.Exists(Path.Combine(job.OutputDirectory, "tokenizer.json")));
+        Assert.Equal(
+            File.ReadAllText(Path.Combine(job.OutputDirectory, "translation.json")),
+            File.ReadAllText(Path.Combine(job.OutputDirectory, "adapter", "translation.json")));
     }
 
     [Fact]
