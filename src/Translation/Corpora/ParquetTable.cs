@@ -35,8 +35,10 @@ internal static class ParquetTable
 
             return rows.Result();
         }
-        catch (Exception error) when (error is ParquetException or ArgumentException or OverflowException)
+        catch (Exception error) when (error is ParquetException or ArgumentException or OverflowException
+            || error.GetType() == typeof(Exception))
         {
+            // The last is what the library throws for a schema that contradicts itself.
             throw new CorpusException(
                 CorpusError.FileUnreadable, path, $"it is not a whole Parquet file ({Reason(error)}).", null, error);
         }

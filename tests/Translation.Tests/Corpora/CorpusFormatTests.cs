@@ -122,6 +122,30 @@ public sealed class CorpusFormatTests
         Assert.InRange(refused, 1, 200);
     }
 
+    /// <summary>Among others the schema's own repetition becomes "repeated", where it may have none.</summary>
+    [Fact]
+    public void Read_ParquetWithAFalseFooter_IsAnErrorOrTruth()
+    {
+        var bytes = File.ReadAllBytes(Fixtures.Require("formats", "nested.snappy.parquet"));
+        var end = bytes.Length - 8;
+        using var folder = new TemporaryFolder();
+        var refused = 0;
+        for (var at = end - BitConverter.ToInt32(bytes, end); at < end; at++)
+        {
+            var before = bytes[at];
+            bytes[at] = 4;
+            var error = Record.Exception(() => CorpusReader.Read(folder.Write("a.parquet", bytes)));
+            bytes[at] = before;
+            if (error is not null)
+            {
+                Assert.IsType<CorpusException>(error);
+                refused++;
+            }
+        }
+
+        Assert.True(refused > 0, "no damage was noticed");
+    }
+
     [Fact]
     public void Read_TmxOfAllKinds_TakesTextAndLeavesCodesOut()
     {
