@@ -57,6 +57,9 @@ public sealed class Gemma3CheckpointTests
     [InlineData("layer_types", """["full_attention"]""")]
     [InlineData("num_attention_heads", "5")]
     [InlineData("head_dim", "0")]
+    [InlineData("sliding_window_pattern", "0")]
+    [InlineData("num_hidden_layers", "-1")]
+    [InlineData("num_hidden_layers", "99999999")]
     [InlineData("hidden_size", "\"wide\"")]
     public void Read_UnsupportedOrInconsistent_IsRefused(string key, string value)
     {
@@ -64,6 +67,11 @@ public sealed class Gemma3CheckpointTests
         Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
         var path = Path.Combine(temporary["model"], "config.json");
         var json = JsonNode.Parse(File.ReadAllText(path))!;
+        if (key is "sliding_window_pattern" or "num_hidden_layers")
+        {
+            json.AsObject().Remove("layer_types");
+        }
+
         json[key] = JsonNode.Parse(value);
         File.WriteAllText(path, json.ToJsonString());
 
@@ -115,6 +123,20 @@ public sealed class Gemma3CheckpointTests
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.Equal((268_098_176, WeightPrecision.BF16), (model.ParameterCount, model.Precision));
         Assert.InRange(allocated, 4 * model.ParameterCount, 4 * model.ParameterCount * 1.5);
+    }
+
+    [Fact]
+    public void Load_IndexThatNamesATensorTwice_NamesTheTensor()
+    {
+        using var temporary = new TemporaryFolder();
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
+        File.WriteAllText(
+            Path.Combine(temporary["model"], "model.safetensors.index.json"),
+            """
+            {"weight_map": {"model.norm.weight": "model.safetensors", "model.norm.weight": "model.safetensors"}}
+            """);
+
+        Assert.Contains("'model.norm.weight' occurs twice", Fault(temporary["model"]), StringComparison.Ordinal);
     }
 
     /// <summary>Two shards of zeros in BF16 that take no room on the disk, and their index.</summary>

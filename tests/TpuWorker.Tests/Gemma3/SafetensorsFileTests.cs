@@ -11,6 +11,7 @@ public sealed class SafetensorsFileTests
     [Theory]
     [InlineData("short", "too short")]
     [InlineData("length", "truncated, or not safetensors")]
+    [InlineData("utf-8", "not UTF-8")]
     [InlineData("{", "cannot be read")]
     [InlineData("[]", "not a JSON object")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}|4""", "truncated or damaged")]
@@ -40,6 +41,7 @@ public sealed class SafetensorsFileTests
         {
             "short" => [1, 2, 3],
             "length" => [255, 255, 255, 255, 255, 255, 255, 255, (byte)'{'],
+            "utf-8" => [7, 0, 0, 0, 0, 0, 0, 0, .. "{\""u8, 0xff, .. "\":5"u8, (byte)'}'],
             _ => Bytes(content),
         });
 

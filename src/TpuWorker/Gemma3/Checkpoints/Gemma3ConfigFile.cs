@@ -10,6 +10,9 @@ namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 internal static class Gemma3ConfigFile
 {
     public const string FileName = "config.json";
+
+    // Many times the 62 of the largest; a number that is a slip fills no memory.
+    private const int MaxLayers = 1_000;
     private const string GlobalKind = "full_attention";
     private const string LocalKind = "sliding_attention";
 
@@ -79,6 +82,11 @@ internal static class Gemma3ConfigFile
         RequireSupported(path, text);
         var d = new Gemma3Config();
         var layers = Integer(text, "num_hidden_layers", d.LayerCount);
+        if (layers is < 1 or > MaxLayers)
+        {
+            throw new CheckpointFormatException(path, $"num_hidden_layers is {layers}, wanted 1 to {MaxLayers}");
+        }
+
         var (globalTheta, globalFactor) = Rope(path, text, GlobalKind, "rope_theta", d.GlobalRopeTheta, "rope_scaling");
         var (localTheta, localFactor) = Rope(path, text, LocalKind, "rope_local_base_freq", d.LocalRopeTheta, null);
         var config = d with
@@ -139,7 +147,7 @@ internal static class Gemma3ConfigFile
         (string Key, int Value)[] sizes =
         [
             ("vocab_size", config.VocabularySize), ("hidden_size", config.HiddenSize),
-            ("intermediate_size", config.IntermediateSize), ("num_hidden_layers", config.LayerCount),
+            ("intermediate_size", config.IntermediateSize),
             ("num_attention_heads", config.HeadCount), ("num_key_value_heads", config.KeyValueHeadCount),
             ("head_dim", config.HeadDimension), ("sliding_window", config.SlidingWindow),
         ];
@@ -163,6 +171,11 @@ internal static class Gemma3ConfigFile
             var period = Integer(
                 text, "sliding_window_pattern",
                 Integer(text, "_sliding_window_pattern", Gemma3Config.DefaultGlobalLayerPeriod));
+            if (period < 1)
+            {
+                throw new CheckpointFormatException(path, $"sliding_window_pattern is {period}, wanted 1 or more");
+            }
+
             return [.. Enumerable.Range(1, layers).Select(layer => layer % period == 0)];
         }
 

@@ -75,7 +75,10 @@ internal static class Gemma3Weights
                 throw new CheckpointFormatException(file.Path, $"tensor '{name}' is missing, the index places it here");
             }
 
-            locations.Add(name, file);
+            if (!locations.TryAdd(name, file))
+            {
+                throw new CheckpointFormatException(index, $"tensor '{name}' occurs twice");
+            }
         }
 
         return (index, locations);

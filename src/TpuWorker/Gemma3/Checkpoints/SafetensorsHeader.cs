@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Checkpoints;
@@ -10,6 +11,12 @@ internal static class SafetensorsHeader
 
     public static Dictionary<string, StoredTensor> Parse(string path, ReadOnlyMemory<byte> header, long dataLength)
     {
+        // The reader looks at text only when it is asked for, and would fail in the middle.
+        if (!Utf8.IsValid(header.Span))
+        {
+            throw new CheckpointFormatException(path, "header is not UTF-8");
+        }
+
         using var document = JsonDocument.Parse(header);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
         {
