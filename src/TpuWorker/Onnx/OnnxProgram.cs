@@ -99,7 +99,7 @@ internal sealed class OnnxProgram : IDisposable
         {
             _session.RunWithBinding(_runOptions, _binding);
         }
-        catch (OnnxRuntimeException fault) when (IsOutOfMemory(fault))
+        catch (OnnxRuntimeException fault) when (IsOutOfMemory(fault.Message))
         {
             throw new InsufficientMemoryException(fault.Message, fault);
         }
@@ -122,6 +122,12 @@ internal sealed class OnnxProgram : IDisposable
         _options.Dispose();
     }
 
+    /// <summary>The runtime has no status code of its own for it.</summary>
+    internal static bool IsOutOfMemory(string message) =>
+        message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("bad_alloc", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("bad allocation", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>
     /// One at a time until the first is there: each session looks whether the runtime knows the kernels' domain and adds
     /// it if not, so that two at once both add it, and the second fails.
@@ -140,12 +146,6 @@ internal sealed class OnnxProgram : IDisposable
             return session;
         }
     }
-
-    /// <summary>The runtime has no status code of its own for it.</summary>
-    private static bool IsOutOfMemory(OnnxRuntimeException fault) =>
-        fault.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase)
-        || fault.Message.Contains("bad_alloc", StringComparison.OrdinalIgnoreCase)
-        || fault.Message.Contains("bad allocation", StringComparison.OrdinalIgnoreCase);
 
     private OrtValue Remember(string key, Node node, HostTensor tensor)
     {

@@ -46,6 +46,11 @@ internal sealed class OnnxWriter
         string kernel, IReadOnlyList<string> inputs, Shape result, long rows, long width, long other, float scalar)
     {
         var sizes = Sizes(result);
+        if (sizes.Length > KernelSizes.MaxRank)
+        {
+            throw new TensorShapeException(kernel, "rank", $"{sizes.Length}", $"{KernelSizes.MaxRank} at most");
+        }
+
         var name = EmitIn(
             ManagedKernels.Domain, kernel, inputs,
             [

@@ -41,6 +41,17 @@ internal unsafe struct KernelCall
 
     /// <summary>Memory of Tasks x Width numbers where the kernel asks for it.</summary>
     public float* Scratch;
+
+    /// <summary>Not 0 once a piece of the work has failed, which one of several threads may say.</summary>
+    public KernelFault Fault;
+}
+
+/// <summary>What went wrong inside a kernel.</summary>
+internal enum KernelFault
+{
+    None,
+    OutOfMemory,
+    Other,
 }
 
 /// <summary>A kernel: name, operands, how its work is cut, and the work.</summary>

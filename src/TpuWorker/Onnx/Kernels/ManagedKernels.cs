@@ -9,7 +9,8 @@ namespace Workflows.TpuWorker.Onnx.Kernels;
 /// </summary>
 /// <remarks>
 /// An OrtCustomOp is a version and 25 function pointers; behind it lie two slots of ours, which kernel it is and its
-/// name. Nothing here is ever freed: the kernels live as long as the process. No exception may leave a callback.
+/// name. The operations and all names are never freed: they live as long as the process. An exception that left a
+/// callback would end the process: <see cref="RunGuarded"/> turns it into a fault, and that into a status.
 /// </remarks>
 internal static unsafe class ManagedKernels
 {
@@ -115,9 +116,15 @@ internal static unsafe class ManagedKernels
         status = status != 0 ? status : OrtFunctions.Attribute(info, WidthName, &sizes->Width);
         status = status != 0 ? status : OrtFunctions.Attribute(info, OtherName, &sizes->Other);
         status = status != 0 ? status : OrtFunctions.Attribute(info, ScalarName, &sizes->Scalar);
+        if (status != 0)
+        {
+            NativeMemory.Free(sizes);
+            return status;
+        }
+
         sizes->Tasks = Math.Max(1, Table[sizes->Kernel].Tasks(*sizes));
         *kernel = (nint)sizes;
-        return status;
+        return 0;
     }
 
     [UnmanagedCallersOnly]
@@ -153,20 +160,41 @@ internal static unsafe class ManagedKernels
             return status;
         }
 
-        if (row.Finish is null)
+        if (row.Finish is not null)
         {
-            return RunTasks(row, &call, context);
+            var bytes = (nuint)(sizes->Tasks * sizes->Width * sizeof(float));
+            call.Scratch = (float*)OrtFunctions.TryAllocate(bytes);
+            if (call.Scratch is null)
+            {
+                return OrtFunctions.Status(KernelFault.OutOfMemory);
+            }
         }
 
-        call.Scratch = (float*)NativeMemory.AlignedAlloc((nuint)(sizes->Tasks * sizes->Width * sizeof(float)), 64);
         status = RunTasks(row, &call, context);
-        if (status == 0)
+        if (status == 0 && call.Fault == KernelFault.None && row.Finish is not null)
         {
             row.Finish(&call);
         }
 
         NativeMemory.AlignedFree(call.Scratch);
-        return status;
+        return status != 0 || call.Fault == KernelFault.None ? status : OrtFunctions.Status(call.Fault);
+    }
+
+    /// <summary>Does one piece of the work; an exception becomes the call's fault.</summary>
+    internal static void RunGuarded(Kernel row, KernelCall* call, int task)
+    {
+        try
+        {
+            row.Run(call, task);
+        }
+        catch (OutOfMemoryException)
+        {
+            call->Fault = KernelFault.OutOfMemory;
+        }
+        catch (Exception)
+        {
+            call->Fault = KernelFault.Other;
+        }
     }
 
     private static nint RunTasks(Kernel row, KernelCall* call, nint context)
@@ -176,11 +204,11 @@ internal static unsafe class ManagedKernels
             return OrtFunctions.ParallelFor(context, &RunTask, call->Sizes->Tasks, call);
         }
 
-        row.Run(call, 0);
+        RunGuarded(row, call, 0);
         return 0;
     }
 
     [UnmanagedCallersOnly]
     private static void RunTask(void* call, nuint task) =>
-        Table[((KernelCall*)call)->Sizes->Kernel].Run((KernelCall*)call, (int)task);
+        RunGuarded(Table[((KernelCall*)call)->Sizes->Kernel], (KernelCall*)call, (int)task);
 }

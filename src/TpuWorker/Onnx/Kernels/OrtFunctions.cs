@@ -14,6 +14,31 @@ internal static unsafe class OrtFunctions
 
     private static readonly nint* Table = Load();
 
+    /// <summary>In the words of the runtime's own allocator, which <see cref="OnnxProgram"/> looks for.</summary>
+    public const string OutOfMemoryText = "Failed to allocate memory for a kernel";
+
+    private const int FailCode = 1;
+
+    private static readonly nint OutOfMemory = Marshal.StringToCoTaskMemUTF8(OutOfMemoryText);
+    private static readonly nint KernelFailed = Marshal.StringToCoTaskMemUTF8("A kernel failed");
+
+    /// <summary>Memory for vectors, to be freed by AlignedFree; null where there is none.</summary>
+    public static void* TryAllocate(nuint bytes)
+    {
+        try
+        {
+            return NativeMemory.AlignedAlloc(bytes, 64);
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The runtime's way to say it; it owns and frees the status.</summary>
+    public static nint Status(KernelFault fault) => ((delegate* unmanaged<int, nint, nint>)Table[0])(
+        FailCode, fault == KernelFault.OutOfMemory ? OutOfMemory : KernelFailed);
+
     public static nint CreateDomain(nint name)
     {
         nint domain;
