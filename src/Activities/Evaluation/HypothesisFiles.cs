@@ -13,4 +13,9 @@ public static class HypothesisFiles
     /// <returns>The path.</returns>
     public static string PathOf(string runDirectory, string model, string direction) =>
         Path.Combine(runDirectory, $"hypotheses.{model}.{direction}.txt");
+
+    /// <summary>The numbers, from 1 and one a line, of the translations that the limit of tokens cut off.</summary>
+    /// <param name="path">The translations' file.</param>
+    /// <returns>The path, beside it.</returns>
+    public static string UnfinishedOf(string path) => path + ".unfinished";
 }

@@ -63,7 +63,7 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
             var chrfScore = chrf.ScoreCorpus(hypotheses.Lines, references);
             return new SystemScore(
                 bleuScore.Score, bleuScore.Signature, chrfScore.Score, chrfScore.Signature, hypotheses.Path,
-                Warnings(sources, hypotheses.Lines, direction));
+                Warnings(sources, hypotheses, direction));
         }
     }
 
@@ -104,10 +104,11 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
     }
 
     private static Dictionary<string, int> Warnings(
-        string[] sources, string[] hypotheses, TranslationDirection direction)
+        string[] sources, Hypotheses hypotheses, TranslationDirection direction)
     {
         // NeverEnding becomes "never ending".
-        var quality = OutputQuality.Inspect(sources, hypotheses, direction);
+        var quality = OutputQuality.Inspect(
+            sources, hypotheses.Lines, direction, wasCutOff: hypotheses.WasCutOff);
         return quality.Faults.ToDictionary(
             fault => string.Concat(fault.Key.ToString().Select((letter, at) =>
                 (at > 0 && char.IsUpper(letter) ? " " : "") + char.ToLowerInvariant(letter))),
@@ -120,11 +121,23 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
         var path = HypothesisFiles.PathOf(ledger.DirectoryOf(spec.RunId), model, direction);
         var lines = File.ReadAllLines(path);
         return lines.Length == expected
-            ? new Hypotheses(path, lines)
+            ? new Hypotheses(path, lines, CutOff(HypothesisFiles.UnfinishedOf(path), expected))
             : throw new RunFaultException(
                 "HYPOTHESES_INCOMPLETE", $"'{path}' has {lines.Length} lines, expected {expected}.",
                 "Start the run again; if it happens again, look at the worker's log.");
     }
 
-    private sealed record Hypotheses(string Path, string[] Lines);
+    /// <summary>For each output whether the limit of tokens ended it; null where no worker said.</summary>
+    private static bool[]? CutOff(string path, int count)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        var numbers = File.ReadLines(path).Select(line => int.Parse(line, CultureInfo.InvariantCulture)).ToHashSet();
+        return [.. Enumerable.Range(1, count).Select(numbers.Contains)];
+    }
+
+    private sealed record Hypotheses(string Path, string[] Lines, bool[]? WasCutOff);
 }

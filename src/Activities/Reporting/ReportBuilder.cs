@@ -96,6 +96,7 @@ public static class ReportBuilder
                 StoppedEarly = end.StoppedEarly,
                 ValidationMetric = end.Metric.Length > 0 ? end.Metric : null,
                 BestScore = end.BestScore,
+                ValidationTooLong = end.ValidationTooLong,
             }
             : new TrainingSection(
                 curve[^1].Step, curve[^1].Tokens, curve[^1].TokensPerSecond, curve[0].Loss, curve[^1].Loss, seconds);

@@ -153,6 +153,9 @@ public sealed record TrainingSection(
 
     /// <summary>The best validation.</summary>
     public double? BestScore { get; init; }
+
+    /// <summary>Validation examples, or pairs for chrF, left out for their length.</summary>
+    public int ValidationTooLong { get; init; }
 }
 
 /// <summary>The money.</summary>

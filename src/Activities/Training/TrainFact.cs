@@ -43,4 +43,7 @@ public sealed record TrainFact(
 
     /// <summary>Its step.</summary>
     public int BestStep { get; init; }
+
+    /// <summary>Validation examples, or pairs for chrF, left out for their length.</summary>
+    public int ValidationTooLong { get; init; }
 }

@@ -29,6 +29,7 @@ internal static class JobTexts
         Metric = result.Metric,
         BestScore = result.Metric.Length > 0 ? result.BestScore : null,
         BestStep = result.BestStep,
+        ValidationTooLong = result.ValidationTooLong,
     };
 
     private static TrainJob Train(string directory, DispatchInput input)

@@ -54,10 +54,17 @@ public sealed class Gemma3Checkpoint
     /// </exception>
     public static Gemma3Checkpoint Load(string directory)
     {
-        var config = Gemma3ConfigFile.Read(Path.Combine(directory, Gemma3ConfigFile.FileName));
+        var config = ReadConfig(directory);
         var (tensors, precision) = Gemma3Weights.Read(directory, config);
         return new Gemma3Checkpoint(config, precision, tensors, Path.GetFullPath(directory));
     }
+
+    /// <summary>Reads config.json alone.</summary>
+    /// <param name="directory">A Hugging Face model folder.</param>
+    /// <returns>Sizes and constants of its model.</returns>
+    /// <exception cref="CheckpointFormatException">The file is missing or damaged.</exception>
+    public static Gemma3Config ReadConfig(string directory) =>
+        Gemma3ConfigFile.Read(Path.Combine(directory, Gemma3ConfigFile.FileName));
 
     /// <summary>
     /// A fresh model: matrices normal with the configured deviation, norms at rest, padding row zero.

@@ -14,13 +14,19 @@ internal sealed partial class JobRunner
     private const int DefaultNewTokens = 256;
     private const string AdapterFolder = "adapter";
 
+    private int _validationTooLong;
+
     private TrainResult Train(TrainJob job, CancellationToken stop)
     {
         string[] directions = job.Direction == "both" ? ["ko-en", "en-ko"] : [job.Direction];
         var prompts = Array.ConvertAll(
             directions, each => Prompts.Load(job.ModelDirectory, each, job.PromptStyle, job.PromptTemplate));
         var options = TrainSettings.Options(job, Threads);
-        var validation = Validation(job, prompts);
+
+        // Before the weights are loaded: a model too large to load would end the process without a word.
+        var config = Gemma3Checkpoint.ReadConfig(job.ModelDirectory);
+        FineTuner.RequireMemory(config, options);
+        var validation = Validation(job, prompts, config);
         var begun = clock.GetTimestamp();
         var meter = new TrainingMeter(clock);
         using var tuner = new FineTuner(
@@ -56,6 +62,7 @@ internal sealed partial class JobRunner
             BestScore = result.BestScore ?? 0,
             BestStep = result.BestStep,
             Metric = validation?.Metric ?? "",
+            ValidationTooLong = _validationTooLong,
         };
     }
 
@@ -81,7 +88,7 @@ internal sealed partial class JobRunner
         });
     }
 
-    private static TrainingValidation? Validation(TrainJob job, Prompts[] prompts)
+    private TrainingValidation? Validation(TrainJob job, Prompts[] prompts, Gemma3Config config)
     {
         var keepsBest = TrainSettings.KeepsBest(job);
         if (job.ValidationFile.Length == 0)
@@ -95,14 +102,32 @@ internal sealed partial class JobRunner
         int? patience = settings.Patience > 0 ? settings.Patience : null;
         if (!TrainSettings.MeasuresChrf(settings))
         {
-            return TrainingValidation.OfLoss(Examples(pairs, prompts), every, patience, keepsBest);
+            var examples = Within(
+                Examples(pairs, prompts), example => example.Tokens.Length, job.MaxLength, "examples");
+            return TrainingValidation.OfLoss(examples, every, patience, keepsBest);
         }
 
         var longest = settings.MaxNewTokens > 0 ? settings.MaxNewTokens : DefaultNewTokens;
+        pairs = Within(
+            pairs, pair => prompts.Max(prompt => prompt.Prompt(pair).Length), config.MaxPositions - longest, "pairs");
         var identity = $"{Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(job.ValidationFile)))} {longest}";
         return TrainingValidation.OfScore(
             "chrf", $"{identity} {job.Direction}", (model, stop) => ChrfOf(model, prompts, pairs, longest, stop), every,
             patience, keepsBest);
+    }
+
+    /// <summary>What is short enough to be measured; how many are not is counted.</summary>
+    private T[] Within<T>(T[] all, Func<T, int> length, int limit, string what)
+    {
+        var within = Array.FindAll(all, each => length(each) <= limit);
+        if (within.Length == 0)
+        {
+            throw new ModelInputException(
+                "validation file", $"has {all.Length} {what}, none within {limit} tokens; give shorter ones, or none");
+        }
+
+        _validationTooLong = all.Length - within.Length;
+        return within;
     }
 
     private static TrainingExample[] Examples(IEnumerable<SentencePair> pairs, Prompts[] prompts) =>

@@ -8,6 +8,9 @@ namespace Workflows.TpuWorker.Host;
 /// <summary>Translating.</summary>
 internal sealed partial class JobRunner
 {
+    /// <summary>Ending of the list of lines, from 1, that the limit of tokens cut off.</summary>
+    private const string UnfinishedEnding = ".unfinished";
+
     private JobEnded Translate(TranslateJob job, CancellationToken stop)
     {
         var pairs = ReadPairs(job.PairsFile).ToList();
@@ -49,11 +52,18 @@ internal sealed partial class JobRunner
             }, stop);
             done = before + pairs.Count;
             used.Tokens += outputs.Sum(output => (long)output.Length);
+
+            // First what stands beside them: where the translations are, the list is.
+            WriteWhole(model.OutputFile + UnfinishedEnding, CutOff(outputs, job.MaxNewTokens, prompts.StopTokens));
             WriteWhole(model.OutputFile, outputs.Select(prompts.Answer));
         }
 
         return new JobEnded { JobId = jobId, Succeeded = true, TranslateResult = used };
     }
+
+    private static IEnumerable<string> CutOff(int[][] outputs, int longest, IReadOnlyList<int> stops) => outputs.Index()
+        .Where(output => output.Item.Length >= longest && !stops.Contains(output.Item[^1]))
+        .Select(output => $"{output.Index + 1}");
 
     private static DecodeOptions Options(TranslateJob job, Prompts prompts) => new()
     {

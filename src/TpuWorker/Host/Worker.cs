@@ -67,8 +67,11 @@ internal sealed class Worker : IDisposable
                 await StopJobAsync();
                 return ExitCodes.Refused;
             }
-            catch (Exception exception) when (exception is RpcException or IOException
-                or OperationCanceledException && !cancellation.IsCancellationRequested)
+            catch (Exception) when (cancellation.IsCancellationRequested)
+            {
+                // Told to stop while it was connecting: what that ends in does not matter, the job's checkpoint does.
+            }
+            catch (Exception exception) when (exception is RpcException or IOException or OperationCanceledException)
             {
                 await _log.WriteLineAsync($"Not connected to {_identity.Gateway}: {exception.Message}");
             }

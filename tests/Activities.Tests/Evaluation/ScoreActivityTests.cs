@@ -42,6 +42,21 @@ public sealed class ScoreActivityTests : RunFolder
     }
 
     [Fact]
+    public async Task Run_OutputsThatTheLimitCutOff_AreCountedAsNeverEnding()
+    {
+        var (spec, data) = await PreparedAsync("ko-en");
+        Translate(data, "base", "ko-en", pair => pair.En);
+        Translate(data, "tuned", "ko-en", pair => pair.En);
+        File.WriteAllText(
+            HypothesisFiles.UnfinishedOf(HypothesisFiles.PathOf(Ledger.DirectoryOf(RunId), "tuned", "ko-en")),
+            "1\n3\n");
+
+        var verdict = Assert.Single(await ScoreAsync(spec, data));
+
+        Assert.Equal($"tuned: of {data.TestPairs} outputs 2 never ending", Assert.Single(verdict.Notes));
+    }
+
+    [Fact]
     public async Task Run_FewerLinesThanSentences_IsAFault()
     {
         var (spec, data) = await PreparedAsync("ko-en");

@@ -126,6 +126,23 @@ public sealed class Gemma3CheckpointTests
     }
 
     [Fact]
+    public void Load_MoreLayersThanTheConfigSays_NamesATensorOfTheOthers()
+    {
+        using var temporary = new TemporaryFolder();
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
+        var path = Path.Combine(temporary["model"], "config.json");
+        var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        json.Remove("layer_types");
+        json["num_hidden_layers"] = Models.Tiny.LayerCount - 1;
+        File.WriteAllText(path, json.ToJsonString());
+
+        var problem = Fault(temporary["model"]);
+
+        Assert.Contains($"'model.layers.{Models.Tiny.LayerCount - 1}.", problem, StringComparison.Ordinal);
+        Assert.Contains("num_hidden_layers", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_IndexThatNamesATensorTwice_NamesTheTensor()
     {
         using var temporary = new TemporaryFolder();

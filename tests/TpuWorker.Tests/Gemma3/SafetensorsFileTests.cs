@@ -100,6 +100,23 @@ public sealed class SafetensorsFileTests
         Assert.Equal([7, -1], file.ReadInts("ids").Ints);
     }
 
+    /// <summary>Larger than the pieces of reading and of writing, and a multiple of neither.</summary>
+    [Theory]
+    [InlineData(WeightPrecision.F32)]
+    [InlineData(WeightPrecision.BF16)]
+    public void Write_TensorOfSeveralPieces_ComesBack(WeightPrecision precision)
+    {
+        using var temporary = new TemporaryFolder();
+        var values = Enumerable.Range(0, (2 << 20) + 77).Select(i => (float)(i % 128)).ToArray();
+        var tensor = new HostTensor(new Shape(values.Length), values);
+
+        SafetensorsWriter.Write(
+            temporary["x"], new Dictionary<string, HostTensor> { ["a"] = tensor }, precision);
+
+        using var file = SafetensorsFile.Open(temporary["x"]);
+        Assert.Equal(values, file.ReadFloats("a").Floats);
+    }
+
     [Theory]
     [InlineData(1.00390625f, 0x3F80)]
     [InlineData(1.01171875f, 0x3F82)]

@@ -66,6 +66,27 @@ public sealed class TrainingMemoryTests
         Assert.Null(fault.LargestBatch);
     }
 
+    [Theory]
+    [InlineData(4096, 1024)]
+    [InlineData(1_000_000, 100_000)]
+    public void RequireMemory_ResultsBeyondAnyArray_NamesTheLargestBatchThatFits(int batch, int length)
+    {
+        var options = new FineTuneOptions
+        {
+            BatchSize = batch, MaxLength = length, MemoryLimitBytes = 1L << 36,
+        };
+        var config = Models.Tiny with { MaxPositions = length };
+
+        var fault = Assert.Throws<TrainingMemoryException>(() => FineTuner.RequireMemory(config, options));
+
+        Assert.Contains("results of more than 2^31 elements", fault.Message, StringComparison.Ordinal);
+        if (fault.LargestBatch is { } largest)
+        {
+            options.BatchSize = largest;
+            FineTuner.RequireMemory(config, options);
+        }
+    }
+
     [Fact]
     public void Run_MemoryRunsOut_GoesOnWithSmallerPassesAndTheSameBatch()
     {

@@ -145,6 +145,46 @@ public sealed class JobRunnerTests
     }
 
     [Fact]
+    public async Task Translate_AnswersThatTheLimitCutsOff_AreListed()
+    {
+        using var temporary = new TemporaryFolder();
+        var job = TranslateJob(temporary);
+        var longer = TranslateJob(temporary);
+        (longer.MaxNewTokens, longer.Models[0].OutputFile) = (200, temporary["longer.txt"]);
+
+        await RunAsync(new Job { Translate = job }, _ => { });
+        var ended = await RunAsync(new Job { Translate = longer }, _ => { });
+
+        // An answer that goes on when it may was cut off before.
+        Assert.True(ended.Succeeded, ended.ErrorMessage);
+        var (cut, whole) = (File.ReadAllLines(temporary["out.txt"]), File.ReadAllLines(temporary["longer.txt"]));
+        var listed = File.ReadAllLines(temporary["out.txt.unfinished"]).Select(int.Parse).ToArray();
+        Assert.NotEmpty(listed);
+        Assert.All(Enumerable.Range(1, 5).Except(listed), line => Assert.Equal(whole[line - 1], cut[line - 1]));
+        Assert.Contains(listed, line => whole[line - 1] != cut[line - 1]);
+    }
+
+    [Theory]
+    [InlineData("loss")]
+    [InlineData("chrf")]
+    public async Task Train_ValidationPairsThatAreTooLong_AreLeftOutAndCounted(string metric)
+    {
+        using var temporary = new TemporaryFolder();
+        var job = TrainJob(temporary, 1, 6);
+        job.ValidationFile = temporary["validation.jsonl"];
+        job.Validation = new ValidationSettings { Metric = metric, EverySteps = 2, MaxNewTokens = 4 };
+        var pairs = File.ReadAllLines(job.PairsFile);
+        var words = string.Concat(Enumerable.Repeat("가나다라 ", 3000));
+        File.WriteAllLines(
+            job.ValidationFile, [pairs[0], $$"""{ "ko": "{{words}}", "en": "{{words}}" }""", pairs[1]]);
+
+        var ended = await RunAsync(new Job { Train = job }, _ => { });
+
+        Assert.True(ended.Succeeded, ended.ErrorMessage);
+        Assert.Equal(1, ended.TrainResult.ValidationTooLong);
+    }
+
+    [Fact]
     public async Task Translate_TextThatIsTooLong_IsRefusedByItsNumber()
     {
         using var temporary = new TemporaryFolder();

@@ -36,6 +36,7 @@ internal static class Gemma3Weights
                 tensors.Add(name, file.ReadFloats(stored));
             }
 
+            RequireAllRead(source, prefix, locations.Keys, tensors.Keys);
             RequireTied(config, locations, tensors);
             var embedding = $"{prefix}embed_tokens.weight";
             return (tensors, PrecisionOf(locations[embedding].Tensors[embedding].Type));
@@ -112,6 +113,27 @@ internal static class Gemma3Weights
             throw new CheckpointFormatException(file.Path, $"tensor '{name}' is {got}, wanted {wanted}");
         }
     }
+
+    /// <summary>More layers than config.json says would be another model, and translate to rubbish.</summary>
+    private static void RequireAllRead(
+        string source, string prefix, IEnumerable<string> stored, IEnumerable<string> read)
+    {
+        var known = read.Select(name => prefix + name[Gemma3Parameters.Prefix.Length..])
+            .ToHashSet(StringComparer.Ordinal);
+        var unread = stored.Where(name => name.StartsWith(prefix, StringComparison.Ordinal) && !known.Contains(name)
+                && !IsOfPictures(name))
+            .Order(StringComparer.Ordinal).FirstOrDefault();
+        if (unread is not null)
+        {
+            throw new CheckpointFormatException(
+                source, $"tensor '{unread}' is none of the model that config.json describes; correct its "
+                    + "num_hidden_layers, or give the checkpoint's own config.json");
+        }
+    }
+
+    private static bool IsOfPictures(string name) =>
+        name.Contains("vision_tower.", StringComparison.Ordinal)
+        || name.Contains("multi_modal_projector.", StringComparison.Ordinal);
 
     /// <summary>An output matrix of its own would be ignored silently, so it must be the embedding's copy.</summary>
     private static void RequireTied(

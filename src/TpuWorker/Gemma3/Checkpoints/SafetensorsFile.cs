@@ -66,7 +66,7 @@ internal sealed class SafetensorsFile : IDisposable
         switch (stored.Type)
         {
             case "F32":
-                ReadBytes(name, MemoryMarshal.AsBytes(values.AsSpan()), stored.Begin);
+                ReadPieces<float>(name, stored.Begin, values, static (stored, floats) => stored.CopyTo(floats));
                 break;
             case "BF16":
                 ReadPieces<ushort>(name, stored.Begin, values, BrainFloat.Widen);
@@ -117,16 +117,19 @@ internal sealed class SafetensorsFile : IDisposable
         return header;
     }
 
-    /// <summary>Widens piece by piece, so that the stored form of a large tensor is never in memory whole.</summary>
+    /// <summary>
+    /// Widens piece by piece: the stored form of a large tensor is never in memory whole, and it may have more bytes than
+    /// a span.
+    /// </summary>
     private void ReadPieces<T>(string name, long begin, float[] values, Widening<T> widen)
         where T : struct
     {
         var piece = new T[Math.Min(PieceElements, values.Length)];
-        for (var start = 0; start < values.Length; start += piece.Length)
+        for (var start = 0L; start < values.Length; start += piece.Length)
         {
-            var part = piece.AsSpan(0, Math.Min(piece.Length, values.Length - start));
-            ReadBytes(name, MemoryMarshal.AsBytes(part), begin + ((long)start * Unsafe.SizeOf<T>()));
-            widen(part, values.AsSpan(start, part.Length));
+            var part = piece.AsSpan(0, (int)Math.Min(piece.Length, values.Length - start));
+            ReadBytes(name, MemoryMarshal.AsBytes(part), begin + (start * Unsafe.SizeOf<T>()));
+            widen(part, values.AsSpan((int)start, part.Length));
         }
     }
 

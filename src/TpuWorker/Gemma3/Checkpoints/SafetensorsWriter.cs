@@ -89,16 +89,17 @@ internal static class SafetensorsWriter
             return;
         }
 
-        if (precision == WeightPrecision.F32)
+        // In chunks also where nothing is narrowed: a tensor may have more bytes than a span.
+        var chunk = precision == WeightPrecision.F32 ? [] : new ushort[ChunkElements];
+        for (var start = 0L; start < tensor.Floats.Length; start += ChunkElements)
         {
-            stream.Write(MemoryMarshal.AsBytes<float>(tensor.Floats));
-            return;
-        }
+            var values = tensor.Floats.AsSpan((int)start, (int)Math.Min(ChunkElements, tensor.Floats.Length - start));
+            if (precision == WeightPrecision.F32)
+            {
+                stream.Write(MemoryMarshal.AsBytes(values));
+                continue;
+            }
 
-        var chunk = new ushort[ChunkElements];
-        for (var start = 0; start < tensor.Floats.Length; start += ChunkElements)
-        {
-            var values = tensor.Floats.AsSpan(start, Math.Min(ChunkElements, tensor.Floats.Length - start));
             for (var i = 0; i < values.Length; i++)
             {
                 chunk[i] = precision == WeightPrecision.BF16

@@ -15,6 +15,9 @@ public static class TrainingMemory
     private const long RuntimeBytes = 128L << 20;
     private const long EmbeddingCopies = 3;
 
+    // Far more than there is anywhere, and far from overflowing when something is added.
+    private const long BeyondReach = long.MaxValue / 4;
+
     /// <summary>
     /// Bytes for the base model's weights (4 each), the trained copy (4), gradients (4), both moments (8), the sums of
     /// accumulated batches (4, with more than one), the tuned model beside all this when it is exported (4), and the
@@ -25,6 +28,7 @@ public static class TrainingMemory
     /// <param name="options">How it will be trained.</param>
     /// <returns>
     /// An estimate in bytes, to be trusted within a quarter: the pass was compared with memory measured at six sizes.
+    /// 2^61 where a single result of the pass would have more than 2^31 - 1 elements, which no array holds.
     /// Every example is taken to be as long as the options allow and to be all answer.
     /// </returns>
     /// <exception cref="ModelInputException">An option is out of range.</exception>
@@ -77,11 +81,25 @@ public static class TrainingMemory
     internal static long WorkingBytes(Gemma3Config config, FineTuneOptions options)
     {
         var length = BatchShape.RoundLength(options.MaxLength - 1);
+        if ((long)options.PassSize * length > int.MaxValue)
+        {
+            return BeyondReach;
+        }
+
         var shape = new BatchShape(options.PassSize, length, options.PassSize * length);
         var trained = options.Lora is { } lora ? LoraParameters.All(config, lora) : Gemma3Parameters.All(config);
-        var alive = WorkingMemory.PeakBytes(GradientProgram.Build(
-            config, 1, shape, [.. trained.Select(parameter => parameter.Name)], options.Lora,
-            AnswerLoss.RowsAtOnce(config)));
+        long alive;
+        try
+        {
+            alive = WorkingMemory.PeakBytes(GradientProgram.Build(
+                config, 1, shape, [.. trained.Select(parameter => parameter.Name)], options.Lora,
+                AnswerLoss.RowsAtOnce(config)));
+        }
+        catch (OverflowException)
+        {
+            return BeyondReach;
+        }
+
         var embedding = options.Lora is null && shape.Rows > AnswerLoss.RowsAtOnce(config)
             ? EmbeddingCopies * ElementBytes * config.VocabularySize * config.HiddenSize
             : 0;

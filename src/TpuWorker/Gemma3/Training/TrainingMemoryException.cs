@@ -6,6 +6,7 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 public sealed class TrainingMemoryException : TpuWorkerException
 {
     private const double Gibi = 1L << 30;
+    private const long Most = 1L << 60;
 
     private TrainingMemoryException(string message, int? largestBatch)
         : base("training.memory", message)
@@ -25,7 +26,9 @@ public sealed class TrainingMemoryException : TpuWorkerException
     /// <param name="largest">The largest batch that fits; null where none does.</param>
     /// <returns>The exception.</returns>
     internal static TrainingMemoryException Refused(int batch, long needed, long limit, int? largest) => new(
-        $"Training with batches of {batch} needs about {needed / Gibi:f2} GiB, there are {limit / Gibi:f2} GiB: "
+        $"Training with batches of {batch} needs "
+        + (needed < Most ? $"about {needed / Gibi:f2} GiB" : "results of more than 2^31 elements")
+        + $", there are {limit / Gibi:f2} GiB: "
         + (largest is { } fits
             ? $"the largest batch that fits is {fits} (more accumulation steps keep the effective batch the same)."
             : "no batch fits. Use LoRA, shorter examples, a smaller model or a larger machine."),
