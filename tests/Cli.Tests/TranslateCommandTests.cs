@@ -2,6 +2,7 @@ using System.Text;
 using Workflows.Cli.Commands;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
+using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.Cli.Tests;
 
@@ -83,6 +84,73 @@ public sealed class TranslateCommandTests
     }
 
     [Fact]
+    public void Translate_TrainedAdapter_AnswersAsTheMergedModelAndNotAsTheBase()
+    {
+        using var folder = new Translation.Tests.TemporaryFolder();
+        var (adapter, merged) = (Path.Combine(folder.Path, "adapter"), Path.Combine(folder.Path, "merged"));
+        var options = new FineTuneOptions
+        {
+            Steps = 3, BatchSize = 1, LearningRate = 0.05, CheckpointEverySteps = 3, Lora = new LoraOptions { Rank = 4 },
+        };
+        using var tuner = new FineTuner(
+            Gemma3Checkpoint.Load(Model), options, [new TrainingExample([2, 5, 300, 301, 302, 303, 6], 3)]);
+        tuner.Run(Path.Combine(folder.Path, "checkpoints"), _ => { }, CancellationToken.None);
+        tuner.CreateAdapter().Save(adapter, Model);
+        tuner.CreateCheckpoint().Save(merged, companions: Model);
+
+        var plain = Run("안녕하세요.\n", "--model", Model);
+        var adapted = Run("안녕하세요.\n", "--model", Model, "--adapter", adapter);
+        var whole = Run("안녕하세요.\n", "--model", merged);
+
+        Assert.True(adapted.Code == 0, adapted.Error);
+        Assert.Equal(whole.Output, adapted.Output);
+        Assert.NotEqual(plain.Output, adapted.Output);
+    }
+
+    [Fact]
+    public void Translate_CardThatSaysRubbish_IsRefused()
+    {
+        using var folder = new Translation.Tests.TemporaryFolder();
+        Directory.CreateDirectory(folder.Path);
+        File.WriteAllText(
+            Path.Combine(folder.Path, "translation.json"),
+            """{ "direction": "ko-en", "prompt": "rubbish", "promptTemplate": "chat" }""");
+
+        var (code, _, error) = Run("x\n", "--model", folder.Path);
+
+        Assert.Equal(2, code);
+        Assert.Contains("prompt translategemma or brief", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Translate_LineThatIsNotUtf8_NamesItAndTheFix()
+    {
+        var (code, output, error) = RunBytes([.. "ok\n"u8, 0xff, 0xfe, (byte)'\n'], "--model", Model);
+
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains("Line 2 of the input is not UTF-8", error, StringComparison.Ordinal);
+        Assert.Contains("iconv", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Translate_LinesWithCarriageReturns_AreAsManyAsLineFeeds()
+    {
+        var (code, output, error) = RunBytes(
+            [0xef, 0xbb, 0xbf, .. "안녕\r하세요.\r\n고맙습니다."u8], "--model", Model, "--max-new-tokens", "4");
+
+        Assert.True(code == 0, error);
+        Assert.Equal(2, output.Count(letter => letter == '\n'));
+    }
+
+    [Theory]
+    [InlineData("--batch", "2147483647", "use 1 to 1024")]
+    [InlineData("--beam-size", "5000", "use 1 to 64")]
+    [InlineData("--max-new-tokens", "0", "use 1 to 131072")]
+    public void Parse_NumbersOutOfRange_AreRefused(string option, string value, string fix) => Assert.Contains(
+        TranslateCommand.Create().Parse(["--model", Model, option, value]).Errors,
+        error => error.Message.Contains(fix, StringComparison.Ordinal));
+
+    [Fact]
     public void Translate_LineThatIsTooLong_NamesTheLineOrCutsIt()
     {
         var input = "안녕하세요.\n" + string.Concat(Enumerable.Repeat("가나다라 ", 2000)) + "\n";
@@ -120,12 +188,15 @@ public sealed class TranslateCommandTests
         string? from, string? to, string? tuned, string direction) =>
         Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned));
 
-    private static (int Code, string Output, string Error) Run(string input, params string[] arguments)
+    private static (int Code, string Output, string Error) Run(string input, params string[] arguments) =>
+        RunBytes(Encoding.UTF8.GetBytes(input), arguments);
+
+    private static (int Code, string Output, string Error) RunBytes(byte[] input, params string[] arguments)
     {
         using var output = new MemoryStream();
         using var error = new StringWriter { NewLine = "\n" };
         var command = TranslateCommand.Create(
-            () => new MemoryStream(Encoding.UTF8.GetBytes(input)), () => output, error);
+            () => new MemoryStream(input), () => output, error);
         var code = command.Parse(arguments).Invoke();
         return (code, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
     }

@@ -20,22 +20,30 @@ internal static class ModelGates
     /// <summary>Beyond this share of pairs left out for their length, the length asked for is a mistake.</summary>
     private const double MostTooLong = 0.5;
 
+    /// <summary>The tokens of a prompt without its text are fewer.</summary>
+    private const int LeastPrompt = 64;
+
     /// <summary>Checks a model against the pairs that it shall learn.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="train">The training pairs.</param>
+    /// <param name="test">The pairs that it will be judged by.</param>
     /// <returns>What was found.</returns>
     /// <exception cref="RunFaultException">Training would be wasted.</exception>
-    public static IReadOnlyList<GateResult> Check(RunSpec spec, IReadOnlyList<SentencePair> train)
+    public static IReadOnlyList<GateResult> Check(
+        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test)
     {
         try
         {
+            var config = ModelFiles.Config(spec.Model);
             var tokenizer = BpeTokenizer.Load(Path.Combine(spec.Model, "tokenizer.json"));
             return
             [
-                Vocabulary(spec.Model, tokenizer),
+                ModelFiles.Weights(spec.Model),
+                Vocabulary(spec.Model, config, tokenizer),
                 Template(spec, tokenizer),
                 Answer(tokenizer),
                 Length(spec, tokenizer, train),
+                Positions(spec, config, tokenizer, test),
             ];
         }
         catch (TokenizerException exception)
@@ -44,22 +52,63 @@ internal static class ModelGates
         }
     }
 
-    private static GateResult Vocabulary(string model, BpeTokenizer tokenizer)
+    private static GateResult Vocabulary(string model, JsonElement config, BpeTokenizer tokenizer)
     {
-        var path = Path.Combine(model, "config.json");
-        using var config = JsonDocument.Parse(File.ReadAllText(path));
-        var root = config.RootElement.TryGetProperty("text_config", out var text) ? text : config.RootElement;
-        if (!root.TryGetProperty("vocab_size", out var size))
+        if (ModelFiles.Number(model, config, "vocab_size") is not { } size)
         {
             return new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens; config.json names no number");
         }
 
-        return size.GetInt32() >= tokenizer.VocabularySize
-            ? new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens of {size.GetInt32()} rows")
+        return size >= tokenizer.VocabularySize
+            ? new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens of {size} rows")
             : throw new RunFaultException(
                 "MODEL_VOCABULARY_MISMATCH",
-                $"'{path}' says vocab_size {size.GetInt32()}, tokenizer.json has {tokenizer.VocabularySize} tokens.",
+                $"'{Path.Combine(model, "config.json")}' says vocab_size {size}, tokenizer.json has "
+                + $"{tokenizer.VocabularySize} tokens.",
                 OwnTokenizer);
+    }
+
+    /// <summary>
+    /// Whether the evaluation's prompts and answers have a place in the model. A prompt is longer than its source text,
+    /// so the worker may still refuse what passes here by a little.
+    /// </summary>
+    private static GateResult Positions(
+        RunSpec spec, JsonElement config, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> test)
+    {
+        if (ModelFiles.Number(spec.Model, config, "max_position_embeddings") is not { } positions)
+        {
+            return new GateResult("positions", "config.json names no number");
+        }
+
+        var left = positions - spec.Evaluation.MaxNewTokens;
+        if (left < LeastPrompt)
+        {
+            throw new RunFaultException(
+                "EVALUATION_LENGTH_TOO_LARGE",
+                $"evaluation.maxNewTokens is {spec.Evaluation.MaxNewTokens}; the model has {positions} positions for "
+                + "prompt and answer together.",
+                $"Use at most {positions - LeastPrompt}.");
+        }
+
+        var longest = 0;
+        foreach (var direction in spec.Directions())
+        {
+            var lengths = test.Select(pair => tokenizer.EncodeText(direction == "ko-en" ? pair.Ko : pair.En).Length);
+            foreach (var (at, length) in lengths.Index())
+            {
+                longest = Math.Max(longest, length);
+                if (length > left && spec.Evaluation.LongInput != "truncate")
+                {
+                    throw new RunFaultException(
+                        "EVALUATION_INPUT_TOO_LONG",
+                        $"Test pair {at + 1} ({direction}) has a source of {length} tokens; beside "
+                        + $"evaluation.maxNewTokens {spec.Evaluation.MaxNewTokens} the model has room for {left}.",
+                        "Shorten it, lower evaluation.maxNewTokens, or set evaluation.longInput to \"truncate\".");
+                }
+            }
+        }
+
+        return new GateResult("positions", $"the longest test source has {longest} tokens, there is room for {left}");
     }
 
     /// <summary>A checkpoint with another chat template would be asked in words that it never saw.</summary>

@@ -65,7 +65,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
                 [
                     new GateResult(
                         "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
-                    .. ModelGates.Check(input, train),
+                    .. ModelGates.Check(input, train, test),
                 ],
             };
             ledger.Append(input.RunId, LedgerKinds.Data, "data", data);

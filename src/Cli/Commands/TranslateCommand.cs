@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.CommandLine;
+using System.IO.Pipelines;
 using System.Text;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Tensors;
@@ -9,6 +11,8 @@ namespace Workflows.Cli.Commands;
 /// <summary>workflows translate --model DIR: what a person does with the tuned model the same evening.</summary>
 internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, TextWriter error)
 {
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+
     private readonly Option<string> _model = new("--model")
     {
         Description = "A Hugging Face folder, such as the tuned model of a run's report.", Required = true,
@@ -72,9 +76,9 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         _prompt.AcceptOnlyFromAmong("translategemma", "brief");
         _template.AcceptOnlyFromAmong("auto", "chat", "plain");
         _longInput.AcceptOnlyFromAmong("refuse", "truncate");
-        AtLeastOne(_maxNewTokens);
-        AtLeastOne(_batch);
-        AtLeastOne(_beams);
+        Within(_maxNewTokens, 131_072);
+        Within(_batch, 1_024);
+        Within(_beams, 64);
         var command = new Command(
             "translate", "Translate lines: workflows translate --model DIR --from ko --to en < in.txt > out.txt")
         {
@@ -84,11 +88,12 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         return command;
     }
 
-    private static void AtLeastOne(Option<int> option) => option.Validators.Add(result =>
+    private static void Within(Option<int> option, int most) => option.Validators.Add(result =>
     {
-        if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var value) && value < 1)
+        if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var value)
+            && (value < 1 || value > most))
         {
-            result.AddError($"{option.Name}: {value} is out of range; use 1 or more.");
+            result.AddError($"{option.Name}: {value} is out of range; use 1 to {most}.");
         }
     });
 
@@ -98,10 +103,10 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         {
             using var translator = LineTranslator.Load(Settings(parsed));
             var utf8 = new UTF8Encoding(false);
-            using var reader = new StreamReader(input(), utf8);
+            using var stream = input();
             using var writer = new StreamWriter(output(), utf8) { NewLine = "\n" };
             var progress = new LineProgress(error, Console.IsErrorRedirected, TimeProvider.System);
-            translator.Translate(Lines(reader), writer, progress.Report, cancellation);
+            translator.Translate(Lines(stream), writer, progress.Report, cancellation);
             progress.End();
             return ExitCodes.Done;
         }
@@ -153,11 +158,50 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         _ => "en-ko",
     };
 
-    private static IEnumerable<string> Lines(TextReader reader)
+    /// <summary>
+    /// Lines as wc counts them: only a line feed ends one, so that the output has as many. A carriage return before it
+    /// and a mark at the beginning of the text are left out.
+    /// </summary>
+    private static IEnumerable<string> Lines(Stream stream)
     {
-        while (reader.ReadLine() is { } line)
+        var reader = PipeReader.Create(stream);
+        var number = 0;
+        while (true)
         {
-            yield return line;
+            var result = reader.ReadAsync().AsTask().GetAwaiter().GetResult();
+            var unread = result.Buffer;
+            while (unread.PositionOf((byte)'\n') is { } end)
+            {
+                yield return Line(unread.Slice(0, end), ++number);
+                unread = unread.Slice(unread.GetPosition(1, end));
+            }
+
+            if (result.IsCompleted)
+            {
+                if (!unread.IsEmpty)
+                {
+                    yield return Line(unread, ++number);
+                }
+
+                yield break;
+            }
+
+            reader.AdvanceTo(unread.Start, unread.End);
+        }
+    }
+
+    private static string Line(ReadOnlySequence<byte> bytes, int number)
+    {
+        try
+        {
+            var line = Strict.GetString(bytes).TrimEnd('\r');
+            return number == 1 ? line.TrimStart('\ufeff') : line;
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new CommandException(
+                $"Line {number} of the input is not UTF-8; convert it, for example with iconv -t UTF-8.",
+                ExitCodes.Invalid);
         }
     }
 }

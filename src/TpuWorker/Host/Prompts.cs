@@ -95,7 +95,10 @@ internal sealed class Prompts(
     /// <summary>The side of a pair that it is translated to.</summary>
     public string Target(SentencePair pair) => _toEnglish ? pair.En : pair.Ko;
 
-    /// <summary>An answer as one line.</summary>
+    /// <summary>
+    /// An answer as one line. Checkpoints have rows behind the last token, to round their number up; one that comes out
+    /// all the same says nothing.
+    /// </summary>
     public string Answer(int[] tokens) =>
-        tokenizer.Decode(tokens).ReplaceLineEndings(" ").Trim();
+        tokenizer.Decode(Array.FindAll(tokens, token => token < tokenizer.VocabularySize)).ReplaceLineEndings(" ").Trim();
 }

@@ -25,8 +25,16 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
         {
             return !File.Exists(path)
                 ? null
-                : JsonSerializer.Deserialize<TranslationCard>(File.ReadAllText(path), Json)
-                    ?? throw new JsonException("it is null");
+                : JsonSerializer.Deserialize<TranslationCard>(File.ReadAllText(path), Json) is
+                {
+                    Direction: "ko-en" or "en-ko" or "both",
+                    Prompt: "translategemma" or "brief",
+                    PromptTemplate: "chat" or "plain",
+                } card
+                    ? card
+                    : throw new JsonException(
+                        "direction must be ko-en, en-ko or both, prompt translategemma or brief, promptTemplate chat or "
+                        + "plain");
         }
         catch (JsonException fault)
         {

@@ -86,6 +86,7 @@ public sealed partial class BpeTokenizer
             throw new TokenizerException(file, $"expected a BPE model with byte_fallback, found '{type}'.");
         }
 
+        RequireGemmaSteps(file, root, model);
         var vocabulary = model.GetProperty("vocab");
         var ids = new Dictionary<string, int>(vocabulary.GetPropertyCount(), StringComparer.Ordinal);
         foreach (var entry in vocabulary.EnumerateObject())
@@ -96,11 +97,57 @@ public sealed partial class BpeTokenizer
         var added = new List<AddedToken>();
         foreach (var entry in root.GetProperty("added_tokens").EnumerateArray())
         {
+            foreach (var rule in (string[])["lstrip", "rstrip", "single_word"])
+            {
+                Require(
+                    file, !entry.TryGetProperty(rule, out var set) || set.ValueKind == JsonValueKind.False,
+                    $"added token {entry.GetProperty("content").GetRawText()} has {rule}, which Gemma's do not use");
+            }
+
             added.Add(new AddedToken(Id(file, entry.GetProperty("id")), entry.GetProperty("content").GetString() ?? "",
                 entry.GetProperty("special").GetBoolean()));
         }
 
         return new BpeTokenizer(file, ids, added, Merges(file, model.GetProperty("merges")));
+    }
+
+    /// <summary>
+    /// What stands around the merges is not read but built in, so a file that says anything else would be read wrongly.
+    /// </summary>
+    private static void RequireGemmaSteps(string file, JsonElement root, JsonElement model)
+    {
+        var normalizer = Step(root, "normalizer");
+        Require(
+            file, normalizer is { } replace && Says(replace, "type", "Replace") && Says(replace, "content", "▁")
+                && Step(replace, "pattern") is { } replaced && Says(replaced, "String", " "),
+            $"normalizer is {normalizer?.GetRawText() ?? "null"}, expected a Replace of ' ' by '▁'");
+        var cut = Step(root, "pre_tokenizer");
+        Require(
+            file, cut is not { } split || (Says(split, "type", "Split") && Says(split, "behavior", "MergedWithPrevious")
+                && Step(split, "pattern") is { } at && Says(at, "String", " ")),
+            $"pre_tokenizer is {cut?.GetRawText()}, expected none or a Split at ' ', MergedWithPrevious");
+        foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
+        {
+            Require(
+                file, Step(model, name) is not { } affix || affix.GetString() is "", $"the model has a {name}");
+        }
+
+        Require(
+            file, Step(model, "ignore_merges") is not { } ignores || !ignores.GetBoolean(), "the model ignores merges");
+    }
+
+    private static JsonElement? Step(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    private static bool Says(JsonElement element, string name, string value) =>
+        element.TryGetProperty(name, out var said) && said.ValueKind == JsonValueKind.String && said.ValueEquals(value);
+
+    private static void Require(string file, bool holds, string problem)
+    {
+        if (!holds)
+        {
+            throw new TokenizerException(file, $"{problem}: it is not a tokenizer of Gemma's kind.");
+        }
     }
 
     // A wild id would only fail later, as an array of that size.

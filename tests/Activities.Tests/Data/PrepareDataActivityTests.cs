@@ -83,7 +83,7 @@ public sealed class PrepareDataActivityTests : RunFolder
         var data = await PrepareAsync(Spec());
 
         Assert.Equal(
-            ["train/test overlap", "vocabulary", "prompt template", "end of an answer", "length"],
+            ["train/test overlap", "weights", "vocabulary", "prompt template", "end of an answer", "length", "positions"],
             data.Gates.Select(gate => gate.Name));
     }
 
@@ -123,6 +123,73 @@ public sealed class PrepareDataActivityTests : RunFolder
         Assert.Matches("Use at least [0-9]+", fault.Failure.Fix);
     }
 
+    [Theory]
+    [InlineData("cut", "its header describes")]
+    [InlineData("gone", "there is no such file")]
+    [InlineData("rubbish", "does not fit its")]
+    [InlineData("config", "it is not JSON")]
+    [InlineData("size", "vocab_size is \"many\"")]
+    [InlineData("index", "'../x' is not a file of this folder")]
+    public async Task Run_DamagedModel_IsRefusedNamingTheFile(string damage, string problem)
+    {
+        var model = CopyModel();
+        var (weights, config) = (Path.Combine(model, "model.safetensors"), Path.Combine(model, "config.json"));
+        switch (damage)
+        {
+            case "cut":
+                using (var file = File.OpenWrite(weights))
+                {
+                    file.SetLength(file.Length - 5);
+                }
+
+                break;
+            case "gone":
+                File.Delete(weights);
+                break;
+            case "rubbish":
+                File.WriteAllText(weights, "<html>404 Not Found</html>");
+                break;
+            case "config":
+                File.WriteAllText(config, "{ \"vocab_size\":");
+                break;
+            case "size":
+                File.WriteAllText(config, "{ \"vocab_size\": \"many\" }");
+                break;
+            default:
+                File.WriteAllText(
+                    Path.Combine(model, "model.safetensors.index.json"), "{ \"weight_map\": { \"a\": \"../x\" } }");
+                break;
+        }
+
+        var fault = await RefusedAsync(Spec() with { Model = model });
+
+        Assert.Equal("MODEL_FILES_DAMAGED", fault.Failure.Code);
+        Assert.Contains(model, fault.Message, StringComparison.Ordinal);
+        Assert.Contains(problem.Replace('\'', '"'), fault.Message.Replace('\'', '"'), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_EvaluationWithoutRoomInTheModel_IsRefusedBeforeAnythingIsRented()
+    {
+        var spec = Spec();
+        var noRoom = await RefusedAsync(spec with { Evaluation = spec.Evaluation with { MaxNewTokens = 1000 } });
+        string Words(string word) => string.Join(' ', Enumerable.Range(0, 80).Select(each => $"{word} {each}"));
+        var test = Write("long.tsv", [.. Pairs(20, 201), $"{Words("버스")}\t{Words("bus")}"]);
+        spec = spec with
+        {
+            Data = spec.Data with { Test = test }, Evaluation = spec.Evaluation with { MaxNewTokens = 960 },
+        };
+
+        var tooLong = await RefusedAsync(spec);
+        var cut = await PrepareAsync(spec with { Evaluation = spec.Evaluation with { LongInput = "truncate" } });
+
+        Assert.Equal(
+            ("EVALUATION_LENGTH_TOO_LARGE", "Use at most 960."), (noRoom.Failure.Code, noRoom.Failure.Fix));
+        Assert.Equal("EVALUATION_INPUT_TOO_LONG", tooLong.Failure.Code);
+        Assert.Contains("Test pair ", tooLong.Message, StringComparison.Ordinal);
+        Assert.NotEmpty(cut.Gates);
+    }
+
     private Task<PreparedData> PrepareAsync(RunSpec spec) => new PrepareDataActivity(Ledger).RunAsync(null!, spec);
 
     private Task<RunFaultException> RefusedAsync(RunSpec spec) =>
@@ -140,6 +207,7 @@ public sealed class PrepareDataActivityTests : RunFolder
         }
 
         File.WriteAllText(Path.Combine(model, "config.json"), config);
+        File.Copy(Path.Combine(SampleModel, "model.safetensors"), Path.Combine(model, "model.safetensors"));
         return model;
     }
 }

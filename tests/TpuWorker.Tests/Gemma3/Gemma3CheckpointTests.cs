@@ -79,6 +79,31 @@ public sealed class Gemma3CheckpointTests
     }
 
     [Theory]
+    [InlineData("rope_theta", "0")]
+    [InlineData("rope_local_base_freq", "-1")]
+    [InlineData("rope_scaling", """{"rope_type":"linear","factor":0}""")]
+    [InlineData("query_pre_attn_scalar", "0")]
+    [InlineData("rms_norm_eps", "-1")]
+    [InlineData("rms_norm_eps", "\"small\"")]
+    [InlineData("hidden_size", "24.5")]
+    [InlineData("vocab_size", "99999999999")]
+    [InlineData("intermediate_size", "-3")]
+    public void Read_WrongNumber_NamesTheKeyAndTheValue(string key, string value)
+    {
+        using var temporary = new TemporaryFolder();
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
+        var path = Path.Combine(temporary["model"], "config.json");
+        var json = JsonNode.Parse(File.ReadAllText(path))!;
+        json[key] = JsonNode.Parse(value);
+        File.WriteAllText(path, json.ToJsonString());
+
+        var problem = Fault(temporary["model"]);
+
+        Assert.Contains(key, problem, StringComparison.Ordinal);
+        Assert.Contains("wanted", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [MemberData(nameof(All))]
     public void Save_ThenLoad_KeepsEveryBitAndTheCompanions(string name)
     {

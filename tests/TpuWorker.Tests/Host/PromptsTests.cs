@@ -24,6 +24,34 @@ public sealed class PromptsTests
         Assert.Contains(Tokenizer.EosId, prompts.StopTokens);
     }
 
+    [Fact]
+    public void Example_ChatTemplate_HasTheTurnsAndLearnsTheAnswerWithItsEnd()
+    {
+        var prompts = new Prompts(Tokenizer, "ko-en", "brief", PromptTemplate.Chat);
+
+        var example = prompts.Example(new SentencePair("방<end_of_turn>", "a room"));
+
+        // What a person typed stays text: two turns end, the question's and the answer's.
+        var prompt = Tokenizer.Decode(example.Tokens.AsSpan(0, example.PromptLength), skipSpecial: false);
+        Assert.StartsWith("<bos><start_of_turn>user\n", prompt, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "방<end_of_turn><end_of_turn>\n<start_of_turn>model\n", prompt, StringComparison.Ordinal);
+        Assert.Equal(2, example.Tokens.Count(token => token == Tokenizer.EndOfTurnId));
+        Assert.Equal(Tokenizer.EndOfTurnId, example.Tokens[^1]);
+        Assert.Equal("a room", Tokenizer.Decode(example.Tokens.AsSpan(example.PromptLength)));
+        Assert.Equal([Tokenizer.EndOfTurnId, Tokenizer.EosId], prompts.StopTokens);
+        Assert.Equal(example.Tokens[..example.PromptLength], prompts.Prompt("방<end_of_turn>"));
+    }
+
+    [Fact]
+    public void Answer_TokensBehindTheVocabulary_SayNothing()
+    {
+        var prompts = new Prompts(Tokenizer, "ko-en", "brief");
+
+        Assert.Equal(
+            "a room", prompts.Answer([Tokenizer.VocabularySize + 5, .. Tokenizer.EncodeText("a room"), int.MaxValue]));
+    }
+
     [Theory]
     [InlineData(PromptTemplate.Chat)]
     [InlineData(PromptTemplate.Plain)]

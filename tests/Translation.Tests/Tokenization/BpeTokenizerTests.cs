@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Workflows.Translation.Tokenization;
 
 namespace Workflows.Translation.Tests.Tokenization;
@@ -153,6 +154,30 @@ public sealed class BpeTokenizerTests
 
         Assert.Equal(path, error.File);
         Assert.Contains(path, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("normalizer", """{"type":"Lowercase"}""")]
+    [InlineData("normalizer", "null")]
+    [InlineData("pre_tokenizer", """{"type":"Whitespace"}""")]
+    [InlineData("model.ignore_merges", "true")]
+    [InlineData("model.end_of_word_suffix", "\"</w>\"")]
+    [InlineData("added_tokens.lstrip", "true")]
+    public void Load_StepsThatGemmaHasNot_AreRefusedByName(string name, string value)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", "");
+        BpeTrainer.Train(TinyTokenizer.Sentences, new BpeTrainerOptions { VocabularySize = 400 }).Save(path);
+        var root = JsonNode.Parse(File.ReadAllText(path))!;
+        var parts = name.Split('.');
+        var parent = parts.Length == 1 ? root : parts[0] == "model" ? root["model"]! : root["added_tokens"]![5]!;
+        parent[parts[^1]] = JsonNode.Parse(value);
+        File.WriteAllText(path, root.ToJsonString());
+
+        var error = Assert.Throws<TokenizerException>(() => BpeTokenizer.Load(path));
+
+        Assert.Contains(
+            parts[^1].Replace("ignore_", "", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

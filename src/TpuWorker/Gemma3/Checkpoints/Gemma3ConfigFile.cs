@@ -156,6 +156,17 @@ internal static class Gemma3ConfigFile
             throw new CheckpointFormatException(path, $"{key} is {value}, wanted 1 or more");
         }
 
+        (string Key, double Value)[] scales =
+        [
+            ("query_pre_attn_scalar", config.QueryPreAttentionScalar), ("rms_norm_eps", config.RmsNormEpsilon),
+            ("rope_theta", config.GlobalRopeTheta), ("rope_local_base_freq", config.LocalRopeTheta),
+            ("the factor of rope_scaling", Math.Min(config.GlobalRopeFactor, config.LocalRopeFactor)),
+        ];
+        foreach (var (key, value) in scales.Where(scale => !(scale.Value > 0 && double.IsFinite(scale.Value))))
+        {
+            throw new CheckpointFormatException(path, $"{key} is {value}, wanted above 0");
+        }
+
         if (config.HeadCount % config.KeyValueHeadCount != 0 || config.HeadDimension % 2 != 0)
         {
             throw new CheckpointFormatException(
@@ -214,10 +225,14 @@ internal static class Gemma3ConfigFile
     };
 
     private static int Integer(JsonElement element, string name, int fallback) =>
-        Property(element, name)?.GetInt32() ?? fallback;
+        Property(element, name) is not { } value ? fallback
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number
+        : throw new FormatException($"{name} is {value.GetRawText()}, wanted a whole number");
 
     private static double Number(JsonElement element, string name, double fallback) =>
-        Property(element, name)?.GetDouble() ?? fallback;
+        Property(element, name) is not { } value ? fallback
+        : value.ValueKind == JsonValueKind.Number ? value.GetDouble()
+        : throw new FormatException($"{name} is {value.GetRawText()}, wanted a number");
 
     private static JsonElement? Property(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
