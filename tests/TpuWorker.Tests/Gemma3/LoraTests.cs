@@ -44,6 +44,32 @@ public sealed class LoraTests
         }
     }
 
+    /// <summary>Names as PEFT 0.20.1 writes them for what AutoModelForCausalLM makes of a multimodal folder.</summary>
+    [Fact]
+    public void Save_AdapterOfAMultimodalModel_IsForItsTextPartAndComesBack()
+    {
+        using var temporary = new TemporaryFolder();
+        Directory.CreateDirectory(temporary["base"]);
+        File.WriteAllText(Path.Combine(temporary["base"], "config.json"), """{"text_config":{}}""");
+        var options = new LoraOptions { Rank = 2, Targets = LoraTargets.Query | LoraTargets.Value };
+        var adapter = LoraAdapter.Create(Models.Tiny, options, 3);
+
+        adapter.Save(temporary["adapter"], temporary["base"]);
+
+        using var file = SafetensorsFile.Open(Path.Combine(temporary["adapter"], "adapter_model.safetensors"));
+        Assert.All(file.Tensors.Keys, name => Assert.StartsWith(
+            "base_model.model.model.language_model.layers.", name, StringComparison.Ordinal));
+        using var json = JsonDocument.Parse(
+            File.ReadAllText(Path.Combine(temporary["adapter"], "adapter_config.json")));
+        var pattern = json.RootElement.GetProperty("target_modules").GetString()!;
+        Assert.Matches($"^(?:{pattern})$", "model.language_model.layers.0.self_attn.q_proj");
+        Assert.DoesNotMatch($"^(?:{pattern})$", "model.language_model.layers.0.self_attn.k_proj");
+        Assert.DoesNotMatch($"^(?:{pattern})$", "model.vision_tower.vision_model.encoder.layers.0.self_attn.q_proj");
+        var back = LoraAdapter.Load(temporary["adapter"], Models.Tiny);
+        Assert.Equal(options.Targets, back.Options.Targets);
+        Assert.All(adapter.Tensors, entry => Assert.Equal(entry.Value.Floats, back.Tensors[entry.Key].Floats));
+    }
+
     [Theory]
     [MemberData(nameof(Merged))]
     public void Merge_ReferenceAdapter_EqualsPeftAndSurvivesSaving(string adapted)

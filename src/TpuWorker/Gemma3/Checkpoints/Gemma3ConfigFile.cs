@@ -30,6 +30,27 @@ internal static class Gemma3ConfigFile
         }
     }
 
+    /// <summary>Whether a folder's model has pictures too, and the text model nested in it.</summary>
+    public static bool IsMultimodal(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path))
+        {
+            return false;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && Property(document.RootElement, "text_config") is not null;
+        }
+        catch (JsonException fault)
+        {
+            throw new CheckpointFormatException(path, $"cannot be read: {fault.Message}", fault);
+        }
+    }
+
     public static string Write(Gemma3Config config, WeightPrecision precision)
     {
         var kinds = Enumerable.Range(0, config.LayerCount)

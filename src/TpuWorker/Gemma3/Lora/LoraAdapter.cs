@@ -14,7 +14,7 @@ public sealed class LoraAdapter
     internal const string FileName = "adapter_model.safetensors";
 
     // PEFT's wrapping of a model, and under it the prefixes that text weights have in text-only and in multimodal
-    // models; the first is the one written.
+    // models; the first and the last are written.
     private const string Wrapping = "base_model.model.";
     private static readonly string[] Prefixes = ["model.", "language_model.model.", "model.language_model."];
 
@@ -105,15 +105,18 @@ public sealed class LoraAdapter
     /// </summary>
     /// <param name="directory">Where to write.</param>
     /// <param name="baseModel">
-    /// Name or folder of the adapted model, for base_model_name_or_path; null to leave it open.
+    /// Name or folder of the adapted model, for base_model_name_or_path; null to leave it open. Where it is the folder of
+    /// a multimodal model, the adapter is written for its text part, as transformers nests it.
     /// </param>
     /// <exception cref="IOException">The disk refused; nothing is left behind.</exception>
     public void Save(string directory, string? baseModel = null) => WholeDirectory.Write(directory, target =>
     {
+        var isNested = baseModel is not null && Gemma3ConfigFile.IsMultimodal(baseModel);
         File.WriteAllText(
-            Path.Combine(target, LoraConfigFile.FileName), LoraConfigFile.Write(_options, baseModel));
+            Path.Combine(target, LoraConfigFile.FileName), LoraConfigFile.Write(_options, baseModel, isNested));
+        var prefix = Wrapping + (isNested ? Prefixes[^1] : Prefixes[0]);
         var stored = Tensors.ToDictionary(
-            entry => Stored(Wrapping + Prefixes[0], entry.Key), entry => entry.Value, StringComparer.Ordinal);
+            entry => Stored(prefix, entry.Key), entry => entry.Value, StringComparer.Ordinal);
         SafetensorsWriter.Write(Path.Combine(target, FileName), stored, WeightPrecision.F32);
     });
 

@@ -12,6 +12,10 @@ internal static class LoraConfigFile
     public const string FileName = "adapter_config.json";
     private const string AllLinear = "all-linear";
 
+    // A pattern of Python's re, which PEFT matches with a module's whole name.
+    private const string NestedBegin = @".*\.language_model\..*\.(";
+    private const string NestedEnd = ")";
+
     // Settings of PEFT that change the result; anything but false, 0, null, "" or an empty list or object is refused.
     private static readonly string[] Unsupported =
     [
@@ -34,10 +38,15 @@ internal static class LoraConfigFile
         }
     }
 
-    public static string Write(LoraOptions options, string? baseModel)
+    /// <param name="options">What to write.</param>
+    /// <param name="baseModel">The adapted model; null to leave it open.</param>
+    /// <param name="isNested">
+    /// Whether that is multimodal: its picture part has layers of the same names, which must not be adapted.
+    /// </param>
+    public static string Write(LoraOptions options, string? baseModel, bool isNested)
     {
-        var modules = LoraTargetNames.All.Where(module => (options.Targets & module.Value) != 0)
-            .Select(module => (JsonNode)module.Key);
+        string[] modules =
+            [.. LoraTargetNames.All.Where(each => (options.Targets & each.Value) != 0).Select(each => each.Key)];
         var alpha = options.Alpha;
         return new JsonObject
         {
@@ -49,7 +58,9 @@ internal static class LoraConfigFile
             ["lora_dropout"] = options.Dropout,
             ["use_rslora"] = options.RankStabilized,
             ["use_dora"] = false,
-            ["target_modules"] = new JsonArray([.. modules]),
+            ["target_modules"] = isNested
+                ? $"{NestedBegin}{string.Join('|', modules)}{NestedEnd}"
+                : new JsonArray([.. modules.Select(module => (JsonNode)module)]),
             ["modules_to_save"] = null,
             ["rank_pattern"] = new JsonObject(),
             ["alpha_pattern"] = new JsonObject(),
@@ -108,8 +119,10 @@ internal static class LoraConfigFile
         }
 
         var targets = LoraTargets.None;
-        var names = modules.ValueKind == JsonValueKind.Array ? modules.EnumerateArray().ToArray() : [modules];
-        foreach (var name in names.Select(name => name.GetString() ?? ""))
+        string[] names = modules.ValueKind == JsonValueKind.Array
+            ? [.. modules.EnumerateArray().Select(name => name.GetString() ?? "")]
+            : Nested(modules.GetString() ?? "");
+        foreach (var name in names)
         {
             targets |= LoraTargetNames.All.TryGetValue(name, out var module)
                 ? module
@@ -119,6 +132,13 @@ internal static class LoraConfigFile
 
         return targets;
     }
+
+    /// <summary>The names in the pattern that is written for multimodal models.</summary>
+    private static string[] Nested(string pattern) =>
+        pattern.StartsWith(NestedBegin, StringComparison.Ordinal)
+            && pattern.EndsWith(NestedEnd, StringComparison.Ordinal)
+            ? pattern[NestedBegin.Length..^NestedEnd.Length].Split('|')
+            : [pattern];
 
     private static bool IsEmpty(JsonElement value) => value.ValueKind switch
     {
