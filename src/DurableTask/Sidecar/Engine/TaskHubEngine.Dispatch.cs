@@ -71,7 +71,7 @@ internal sealed partial class TaskHubEngine
         // A new message must not make the count of an episode that nobody survives start anew.
         int attempts = Math.Max(attempt, slot.FailedEpisodes);
         Route route = EpisodeRoute(state);
-        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
+        route.Add(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
         Activate(route);
     }
 
@@ -81,7 +81,7 @@ internal sealed partial class TaskHubEngine
             && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
         {
             Route route = ActivityRoute(slot.State, scheduled.TaskScheduled);
-            route.Items.Enqueue(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt, refusers ?? []));
+            route.Add(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt, refusers ?? []));
             Activate(route);
         }
     }
@@ -120,7 +120,7 @@ internal sealed partial class TaskHubEngine
         while (!_isStopping && idle < _active.Count)
         {
             Route route = _active.Dequeue();
-            if (NextSession(route) is not { } session)
+            if (!TryHandOut(route))
             {
                 _active.Enqueue(route);
                 idle++;
@@ -128,15 +128,6 @@ internal sealed partial class TaskHubEngine
             }
 
             idle = 0;
-            if (route.Kind == WorkKind.Entity)
-            {
-                HandOut(route.Entities.Dequeue(), session);
-            }
-            else
-            {
-                HandOut(route.Items.Dequeue(), session);
-            }
-
             route.IsActive = route.HasItems;
             if (route.IsActive)
             {
@@ -145,28 +136,56 @@ internal sealed partial class TaskHubEngine
         }
     }
 
-    /// <summary>The next connection in turn; one that handed the first item back only when no other takes it.</summary>
-    private WorkerSession? NextSession(Route route)
+    private bool TryHandOut(Route route)
     {
-        WorkerSession[] refusers = route.Items.TryPeek(out ReadyItem first) ? first.Refusers : [];
+        if (route.Kind == WorkKind.Entity)
+        {
+            if (NextSession(route, []) is { } worker)
+            {
+                HandOut(route.Entities.Dequeue(), worker);
+                return true;
+            }
+
+            return false;
+        }
+
+        foreach (ReadyQueue queue in route.InTurn())
+        {
+            if (NextSession(route, queue.Refusers) is { } worker)
+            {
+                HandOut(route.Take(queue), worker);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The next connection in turn that has room; one that handed the work back only when no other takes it.
+    /// Another that takes it and is full is waited for: its room, or its end, is seen at the next turn.</summary>
+    private WorkerSession? NextSession(Route route, WorkerSession[] refusers)
+    {
         WorkerSession? refuser = null;
+        bool isAwaited = false;
         for (int count = 0; count < _sessions.Count; count++)
         {
             WorkerSession session = _sessions[_nextSession++ % _sessions.Count];
+            bool isRefuser = refusers.Contains(session);
             if (!session.CanTake(route))
             {
-                continue;
+                isAwaited |= refusers.Length > 0 && !isRefuser && session.Takes(route);
             }
-
-            if (!refusers.Contains(session))
+            else if (isRefuser)
+            {
+                refuser ??= session;
+            }
+            else
             {
                 return session;
             }
-
-            refuser ??= session;
         }
 
-        return refuser;
+        return isAwaited ? null : refuser;
     }
 
     private void HandOut(ReadyItem item, WorkerSession session)

@@ -187,7 +187,7 @@ internal sealed partial class TaskHubEngine
         int queued = 0;
         foreach (Route route in _routes.Values)
         {
-            queued += route.Items.Count + route.Entities.Count;
+            queued += route.Count;
         }
 
         _store.Instruments.Publish(new EngineGauges(
