@@ -15,8 +15,11 @@ internal sealed class EngineHarness : IAsyncDisposable
     private readonly string _folder;
     private readonly TaskHubSidecarOptions _options;
 
-    public EngineHarness(Action<TaskHubSidecarOptions>? configure = null)
+    private readonly FaultInjection? _faults;
+
+    public EngineHarness(Action<TaskHubSidecarOptions>? configure = null, FaultInjection? faults = null)
     {
+        _faults = faults;
         // Memory, where there is a file system in it: durability is not what these tests are about.
         string root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         _folder = Directory.CreateDirectory(Path.Combine(root, $"engine-{Guid.NewGuid():N}")).FullName;
@@ -84,7 +87,7 @@ internal sealed class EngineHarness : IAsyncDisposable
     }
 
     private TaskHubEngine Open() => new(
-        TaskHubStore.Open(Path.Combine(_folder, "taskhub.db"), NullLogger.Instance),
+        TaskHubStore.Open(Path.Combine(_folder, "taskhub.db"), NullLogger.Instance, _faults),
         _options,
         Time,
         NullLogger.Instance);

@@ -41,15 +41,19 @@ internal sealed partial class TaskHubEngine
 
         session.Items.Writer.TryComplete();
         Log.WorkerGone(_logger, _sessionCount, session.Outstanding.Count + session.OutstandingEntities.Count);
-        foreach (Work work in session.Outstanding.ToList())
+        List<Work> items = [.. session.Outstanding];
+        List<EntityWork> batches = [.. session.OutstandingEntities];
+        if (_isStopping)
         {
-            TakeBack(work);
+            // The engine itself ended the connection: that is no failure of what the worker had, and nothing of a
+            // memory that may be half changed may follow from it.
+            items.ForEach(End);
+            batches.ForEach(End);
+            return;
         }
 
-        foreach (EntityWork work in session.OutstandingEntities.ToList())
-        {
-            TakeBack(work);
-        }
+        items.ForEach(work => TakeBack(work));
+        batches.ForEach(work => TakeBack(work));
     });
 
     private void QueueEpisode(InstanceSlot slot, int attempt, WorkerSession[]? refusers = null)
