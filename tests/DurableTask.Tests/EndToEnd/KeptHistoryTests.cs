@@ -29,6 +29,21 @@ public sealed class KeptHistoryTests : HandWorkerTest
         Assert.Equal([.. first.OrchestratorRequest.NewEvents, .. second.PastEvents], all);
     }
 
+    [Fact]
+    public async Task NextEpisode_ToAWorkerThatKeepsOneHistory_BeginsBehindTheOneBefore()
+    {
+        using AsyncServerStreamingCall<WorkItem> worker = ConnectKeeping("1");
+        await StartAsync("a");
+        WorkItem first = await NextAsync(worker);
+        await CompleteAsync(first, Schedule(0));
+        await CompleteActivityAsync(await NextAsync(worker));
+
+        OrchestratorRequest second = (await NextAsync(worker)).OrchestratorRequest;
+
+        Assert.Equal(first.CompletionToken, second.HistoryAfter);
+        Assert.Equal(2, second.PastEvents.Count);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(5)]
