@@ -17,7 +17,7 @@ internal sealed partial class TaskHubEngine
     private readonly Dictionary<string, Work> _handedOut = [];
     private readonly byte[] _random = new byte[256 * TokenBytes];
     private int _randomLeft;
-    private int _nextSession;
+    private uint _nextSession;
     private int _sessionCount;
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
@@ -173,7 +173,7 @@ internal sealed partial class TaskHubEngine
         bool isAwaited = false;
         for (int count = 0; count < _sessions.Count; count++)
         {
-            WorkerSession session = _sessions[_nextSession++ % _sessions.Count];
+            WorkerSession session = _sessions[(int)(_nextSession++ % (uint)_sessions.Count)];
             bool isRefuser = refusers.Contains(session);
             if (!session.CanTake(route))
             {
