@@ -4,6 +4,7 @@ using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Client.Grpc;
 using Microsoft.DurableTask.Worker;
+using Microsoft.DurableTask.Worker.Grpc;
 using Workflows.DurableTask.Protocol;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
@@ -157,6 +158,29 @@ public sealed class TransportTests : HandWorkerTest
         Assert.True(path.Duplexes > 0);
         // A result that the engine has already taken is not refused, and its item is not handed back.
         Assert.DoesNotContain(Sidecar.Calls, call => call.Path.Contains("/Abandon", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Results_DeadlineOfACall_HoldsOnTheStream()
+    {
+        using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
+        var path = new DuplexPath(channel.CreateCallInvoker(), DuplexFault.NoReceipts);
+        using var results = new ResultStream(path, TimeSpan.FromMinutes(1), TimeProvider.System);
+        results.Open();
+        var service = new TaskHubSidecarService.TaskHubSidecarServiceClient(results);
+        StatusCode code;
+        do
+        {
+            RpcException error = await Assert.ThrowsAsync<RpcException>(() => service.CompleteActivityTaskAsync(
+                new() { CompletionToken = "invented" },
+                deadline: DateTime.UtcNow.AddMilliseconds(200),
+                cancellationToken: Soon).ResponseAsync);
+            code = error.StatusCode;
+        }
+        // Until the stream is open the engine answers a call.
+        while (code == StatusCode.NotFound);
+
+        Assert.Equal(StatusCode.DeadlineExceeded, code);
     }
 
     private static void AddTasks(DurableTaskRegistry tasks)
