@@ -38,11 +38,14 @@ internal sealed class EngineHarness : IAsyncDisposable
         Engine = Open();
     }
 
-    public Task<WorkerSession> ConnectAsync(int limit = 100) => Engine.ConnectAsync(Hub, new GetWorkItemsRequest
-    {
-        MaxConcurrentOrchestrationWorkItems = limit,
-        MaxConcurrentActivityWorkItems = limit,
-    });
+    public Task<WorkerSession> ConnectAsync(int limit = 100, int keptHistories = 0) => Engine.ConnectAsync(
+        Hub,
+        new GetWorkItemsRequest
+        {
+            MaxConcurrentOrchestrationWorkItems = limit,
+            MaxConcurrentActivityWorkItems = limit,
+        },
+        keptHistories);
 
     /// <summary>The next item of a worker; a test that waits in vain fails instead of hanging.</summary>
     public static async Task<WorkItem> NextAsync(WorkerSession worker)
