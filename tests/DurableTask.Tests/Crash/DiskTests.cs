@@ -161,6 +161,23 @@ public sealed class DiskTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Log_ReplacedByACopyWhileItRuns_AcknowledgesNothingMore()
+    {
+        await using SidecarProcess sidecar = Program([]);
+        await sidecar.StartAsync(Soon);
+        using GrpcChannel channel = GrpcChannel.ForAddress(sidecar.Address);
+        await StartInstancesAsync(channel, [], 2);
+        string copy = Path.Combine(_other, "copy");
+        System.IO.File.Copy(File + "-wal", copy);
+        System.IO.File.Move(copy, File + "-wal", overwrite: true);
+
+        await Assert.ThrowsAsync<RpcException>(() => StartInstancesAsync(channel, [], 1));
+        (int exitCode, string errors) = await sidecar.EndAsync(Soon);
+
+        AssertSays(exitCode, errors, "moved, deleted or replaced");
+    }
+
+    [Fact]
     public async Task Disk_ReallyFull_EndsTheProgramAndKeepsWhatWasAcknowledged()
     {
         SkipUnless(CanMount(), "a small disk needs 'unshare' with user and mount name spaces");

@@ -29,6 +29,47 @@ public sealed class KeptHistoryTests : HandWorkerTest
         Assert.Equal([.. first.OrchestratorRequest.NewEvents, .. second.PastEvents], all);
     }
 
+    [Fact]
+    public async Task NextEpisode_ToAWorkerThatKeepsOneHistory_BeginsBehindTheOneBefore()
+    {
+        using AsyncServerStreamingCall<WorkItem> worker = ConnectKeeping("1");
+        await StartAsync("a");
+        WorkItem first = await NextAsync(worker);
+        await CompleteAsync(first, Schedule(0));
+        await CompleteActivityAsync(await NextAsync(worker));
+
+        OrchestratorRequest second = (await NextAsync(worker)).OrchestratorRequest;
+
+        Assert.Equal(first.CompletionToken, second.HistoryAfter);
+        Assert.Equal(2, second.PastEvents.Count);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public async Task NextEpisode_AfterTheWorkerReplacedTheHistory_IsWhole(int added)
+    {
+        using AsyncServerStreamingCall<WorkItem> worker = ConnectKeeping("2");
+        await StartAsync("a");
+        WorkItem first = await NextAsync(worker);
+        await CompleteAsync(first, Schedule(0));
+        await CompleteActivityAsync(await NextAsync(worker));
+        // Shorter or longer than what the worker keeps, and of the same execution.
+        var back = new OrchestratorAction { Id = 1, RewindOrchestration = new() };
+        back.RewindOrchestration.NewHistory.Add(first.OrchestratorRequest.NewEvents);
+        back.RewindOrchestration.NewHistory.AddRange(Enumerable.Range(0, added).Select(
+            number => new HistoryEvent { EventId = -1, EventRaised = new() { Name = $"event {number}" } }));
+        await CompleteAsync(await NextAsync(worker), back);
+
+        OrchestratorRequest next = (await NextAsync(worker)).OrchestratorRequest;
+
+        Assert.Equal(first.OrchestratorRequest.ExecutionId, next.ExecutionId);
+        Assert.Empty(next.HistoryAfter);
+        Assert.Equal(2 + added, next.PastEvents.Count);
+        await StartAsync("b");
+        Assert.Equal("b", (await NextAsync(worker)).OrchestratorRequest.InstanceId);
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("0")]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Grpc.Core;
 using Workflows.DurableTask.Protocol;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
@@ -50,6 +51,66 @@ public sealed class RefusalTests : HandWorkerTest
         await CompleteAsync(await NextAsync(willing), Finish(0));
 
         Assert.InRange(Stopwatch.GetElapsedTime(connected), TimeSpan.Zero, TimeSpan.FromSeconds(1.2));
+    }
+
+    [Fact]
+    public async Task RefusedEpisode_WhileTheOtherWorkerIsFull_WaitsForItAndLetsOthersPass()
+    {
+        using var willing = Connect(request => request.MaxConcurrentOrchestrationWorkItems = 1);
+        using var refusing = Connect();
+        WorkItem held = await RefuseBesideAsync(willing, refusing);
+
+        await StartAsync("marker");
+
+        // Had the refused one come back, it would stand before this.
+        Assert.Equal("marker", (await NextAsync(refusing)).OrchestratorRequest.InstanceId);
+        await CompleteAsync(held, Finish(0));
+        Assert.Equal("refused", (await NextAsync(willing)).OrchestratorRequest.InstanceId);
+    }
+
+    [Fact]
+    public async Task RefusedEpisode_OtherWorkerGoesWhileItIsFull_ComesBack()
+    {
+        var willing = Connect(request => request.MaxConcurrentOrchestrationWorkItems = 1);
+        using var refusing = Connect();
+        await RefuseBesideAsync(willing, refusing);
+        await StartAsync("marker");
+        WorkItem marker = await NextAsync(refusing);
+
+        willing.Dispose();
+        string[] back =
+        [
+            (await NextAsync(refusing)).OrchestratorRequest.InstanceId,
+            (await NextAsync(refusing)).OrchestratorRequest.InstanceId,
+        ];
+
+        Assert.Equal("marker", marker.OrchestratorRequest.InstanceId);
+        Assert.Equal(["held", "refused"], back.Order());
+    }
+
+    /// <summary>Fills one worker with an item that is returned, and has the other refuse a second.</summary>
+    private async Task<WorkItem> RefuseBesideAsync(
+        AsyncServerStreamingCall<WorkItem> willing, AsyncServerStreamingCall<WorkItem> refusing)
+    {
+        await willing.ResponseHeadersAsync;
+        await refusing.ResponseHeadersAsync;
+        // Workers take turns; the first may have any of them.
+        await StartAsync("held");
+        Task<WorkItem> atWilling = NextAsync(willing);
+        Task<WorkItem> atRefusing = NextAsync(refusing);
+        if (await Task.WhenAny(atWilling, atRefusing) == atRefusing)
+        {
+            await RefuseAsync(await atRefusing);
+            atRefusing = NextAsync(refusing);
+        }
+
+        WorkItem held = await atWilling;
+        Assert.Equal("held", held.OrchestratorRequest.InstanceId);
+        await StartAsync("refused");
+        WorkItem refused = await atRefusing;
+        Assert.Equal("refused", refused.OrchestratorRequest.InstanceId);
+        await RefuseAsync(refused);
+        return held;
     }
 
     private async Task RefuseAsync(WorkItem item) => await Engine.AbandonTaskOrchestratorWorkItemAsync(

@@ -4,6 +4,7 @@ using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Client.Grpc;
 using Microsoft.DurableTask.Worker;
+using Microsoft.DurableTask.Worker.Grpc;
 using Workflows.DurableTask.Protocol;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
@@ -134,17 +135,52 @@ public sealed class TransportTests : HandWorkerTest
         Assert.Equal(OrchestrationStatus.Completed, ended.OrchestrationState.OrchestrationStatus);
     }
 
-    [Fact]
-    public async Task Results_StreamBreaks_GoOnAsCalls()
+    [Theory]
+    [InlineData(DuplexFault.Missing)]
+    [InlineData(DuplexFault.Throws)]
+    [InlineData(DuplexFault.NoHeaders)]
+    [InlineData(DuplexFault.NoReceipts)]
+    [InlineData(DuplexFault.BadReceipts)]
+    [InlineData(DuplexFault.LostReceipts)]
+    public async Task Results_StreamDoesNotWork_GoOnAsCalls(DuplexFault fault)
     {
         using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
-        var broken = new WithoutDuplex(channel.CreateCallInvoker());
-        await Sidecar.AddWorkerAsync(AddTasks, worker => worker.UseGrpc(options => options.CallInvoker = broken));
+        var path = new DuplexPath(channel.CreateCallInvoker(), fault);
+        await Sidecar.AddWorkerAsync(AddTasks, worker => worker.UseGrpc(options =>
+        {
+            options.CallInvoker = path;
+            options.ResultReceiptLimit = TimeSpan.FromSeconds(1);
+        }));
 
         OrchestrationMetadata result = await RunAsync(Sidecar.CreateClient(), "steps", 3);
 
         Assert.Equal(6, result.ReadOutputAs<int>());
-        Assert.True(broken.Refused > 0);
+        Assert.True(path.Duplexes > 0);
+        // A result that the engine has already taken is not refused, and its item is not handed back.
+        Assert.DoesNotContain(Sidecar.Calls, call => call.Path.Contains("/Abandon", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Results_DeadlineOfACall_HoldsOnTheStream()
+    {
+        using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
+        var path = new DuplexPath(channel.CreateCallInvoker(), DuplexFault.NoReceipts);
+        using var results = new ResultStream(path, TimeSpan.FromMinutes(1), TimeProvider.System);
+        results.Open();
+        var service = new TaskHubSidecarService.TaskHubSidecarServiceClient(results);
+        StatusCode code;
+        do
+        {
+            RpcException error = await Assert.ThrowsAsync<RpcException>(() => service.CompleteActivityTaskAsync(
+                new() { CompletionToken = "invented" },
+                deadline: DateTime.UtcNow.AddMilliseconds(200),
+                cancellationToken: Soon).ResponseAsync);
+            code = error.StatusCode;
+        }
+        // Until the stream is open the engine answers a call.
+        while (code == StatusCode.NotFound);
+
+        Assert.Equal(StatusCode.DeadlineExceeded, code);
     }
 
     private static void AddTasks(DurableTaskRegistry tasks)
@@ -160,36 +196,5 @@ public sealed class TransportTests : HandWorkerTest
             return sum;
         });
         tasks.AddActivityFunc<int, int>("two", (_, _) => 2);
-    }
-
-    /// <summary>A path that carries no stream of requests, as some proxies.</summary>
-    private sealed class WithoutDuplex(CallInvoker calls) : CallInvoker
-    {
-        public int Refused { get; private set; }
-
-        public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-            calls.AsyncUnaryCall(method, host, options, request);
-
-        public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-            calls.AsyncServerStreamingCall(method, host, options, request);
-
-        public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options)
-        {
-            Refused++;
-            var missing = new Method<TRequest, TResponse>(
-                MethodType.DuplexStreaming, "Nowhere", "Nothing", method.RequestMarshaller, method.ResponseMarshaller);
-            return calls.AsyncDuplexStreamingCall(missing, host, options);
-        }
-
-        public override TResponse BlockingUnaryCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-            calls.BlockingUnaryCall(method, host, options, request);
-
-        public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
-            Method<TRequest, TResponse> method, string? host, CallOptions options) =>
-            calls.AsyncClientStreamingCall(method, host, options);
     }
 }

@@ -15,8 +15,11 @@ internal sealed class EngineHarness : IAsyncDisposable
     private readonly string _folder;
     private readonly TaskHubSidecarOptions _options;
 
-    public EngineHarness(Action<TaskHubSidecarOptions>? configure = null)
+    private readonly FaultInjection? _faults;
+
+    public EngineHarness(Action<TaskHubSidecarOptions>? configure = null, FaultInjection? faults = null)
     {
+        _faults = faults;
         // Memory, where there is a file system in it: durability is not what these tests are about.
         string root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         _folder = Directory.CreateDirectory(Path.Combine(root, $"engine-{Guid.NewGuid():N}")).FullName;
@@ -35,11 +38,14 @@ internal sealed class EngineHarness : IAsyncDisposable
         Engine = Open();
     }
 
-    public Task<WorkerSession> ConnectAsync(int limit = 100) => Engine.ConnectAsync(Hub, new GetWorkItemsRequest
-    {
-        MaxConcurrentOrchestrationWorkItems = limit,
-        MaxConcurrentActivityWorkItems = limit,
-    });
+    public Task<WorkerSession> ConnectAsync(int limit = 100, int keptHistories = 0) => Engine.ConnectAsync(
+        Hub,
+        new GetWorkItemsRequest
+        {
+            MaxConcurrentOrchestrationWorkItems = limit,
+            MaxConcurrentActivityWorkItems = limit,
+        },
+        keptHistories);
 
     /// <summary>The next item of a worker; a test that waits in vain fails instead of hanging.</summary>
     public static async Task<WorkItem> NextAsync(WorkerSession worker)
@@ -84,7 +90,7 @@ internal sealed class EngineHarness : IAsyncDisposable
     }
 
     private TaskHubEngine Open() => new(
-        TaskHubStore.Open(Path.Combine(_folder, "taskhub.db"), NullLogger.Instance),
+        TaskHubStore.Open(Path.Combine(_folder, "taskhub.db"), NullLogger.Instance, _faults),
         _options,
         Time,
         NullLogger.Instance);

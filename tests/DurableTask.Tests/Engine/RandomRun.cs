@@ -13,6 +13,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     private const string Hub = EngineHarness.Hub;
     private const int Instances = 3;
     private const int Moves = 120;
+    private const int KeptHistories = 3;
 
     private readonly Random _random = new(seed);
     private readonly EngineHarness _harness = new(options => options.MaxDispatches = 10_000);
@@ -23,7 +24,11 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     private readonly List<WorkItem> _done = [];
     private readonly RandomWorker _worker = new();
     private readonly Queue<string> _trace = new();
+    private readonly Queue<string> _recent = new();
     private int _raised;
+
+    /// <summary>How many histories were put together from what the worker kept and what came.</summary>
+    public int Rebuilt => _worker.Rebuilt;
 
     /// <summary>The last moves, for a failure's message.</summary>
     public string Trace => string.Join(", ", _trace);
@@ -121,20 +126,54 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     {
         for (int index = 0; index < _sessions.Length; index++)
         {
-            _sessions[index] = await _harness.ConnectAsync();
+            await ConnectAsync(index);
         }
     }
 
-    private WorkItem? Take() =>
-        _sessions[_random.Next(2)].Items.Reader.TryRead(out WorkItem? item)
-        || _sessions[0].Items.Reader.TryRead(out item) || _sessions[1].Items.Reader.TryRead(out item) ? item : null;
+    // One of the two keeps histories, so episodes come whole and in part, and go from one to the other.
+    private async Task ConnectAsync(int index)
+    {
+        _sessions[index] = await _harness.ConnectAsync(keptHistories: index == 0 ? KeptHistories : 0);
+        if (index == 0)
+        {
+            _recent.Clear();
+        }
+    }
+
+    private WorkItem? Take()
+    {
+        int first = _random.Next(2);
+        return Take(first) ?? Take(1 - first);
+    }
+
+    private WorkItem? Take(int index)
+    {
+        if (!_sessions[index].Items.Reader.TryRead(out WorkItem? item) || item.OrchestratorRequest is not { } request)
+        {
+            return item;
+        }
+
+        // Nothing is sent in part but to the worker that said it keeps as much, and that had the episode before.
+        Assert.True(
+            request.HistoryAfter.Length == 0 || (index == 0 && _recent.Contains(request.HistoryAfter)),
+            $"The worker does not keep the history that the episode of '{request.InstanceId}' goes on from.");
+        if (index == 0)
+        {
+            _recent.Enqueue(item.CompletionToken);
+            if (_recent.Count > KeptHistories)
+            {
+                _recent.Dequeue();
+            }
+        }
+
+        return item;
+    }
 
     private async Task WorkAsync()
     {
         if (Take() is { } item)
         {
-            // Both sessions are connected, and what was leased out too long is taken from the channel by nobody else.
-            await CompleteAsync(item, mayBeStale: true);
+            await CompleteAsync(item);
         }
     }
 
@@ -155,7 +194,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             int index = _random.Next(_kept.Count);
             WorkItem item = _kept[index];
             _kept.RemoveAt(index);
-            await CompleteAsync(item, mayBeStale: true);
+            await CompleteAsync(item);
         }
     }
 
@@ -190,7 +229,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             _kept.Add(item);
         }
 
-        _sessions[index] = await _harness.ConnectAsync();
+        await ConnectAsync(index);
     }
 
     private async Task RestartEngineAsync()
@@ -336,7 +375,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         await _harness.Engine.QueryEntitiesAsync(Hub, new() { IncludeTransient = true });
     }
 
-    private async Task CompleteAsync(WorkItem item, bool mayBeStale)
+    private async Task CompleteAsync(WorkItem item)
     {
         try
         {
@@ -344,7 +383,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             await _worker.CompleteAsync(_harness, item);
             _done.Add(item);
         }
-        catch (RpcException refusal) when (mayBeStale && refusal.StatusCode == StatusCode.NotFound)
+        catch (RpcException refusal) when (refusal.StatusCode == StatusCode.NotFound)
         {
             // The engine has given it to somebody else, or its instance has moved on: nothing of it may count.
         }
@@ -365,7 +404,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             await _harness.SettleAsync();
             while (Take() is { } item)
             {
-                await CompleteAsync(item, mayBeStale: true);
+                await CompleteAsync(item);
                 await _harness.SettleAsync();
             }
 

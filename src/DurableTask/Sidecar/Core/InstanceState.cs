@@ -61,8 +61,10 @@ internal sealed class InstanceState(string hub, string id)
     /// <summary>The status as clients see it.</summary>
     public OrchestrationStatus VisibleStatus => Parked is null ? Status : OrchestrationStatus.Suspended;
 
-    public bool IsTerminal => Status is OrchestrationStatus.Completed or OrchestrationStatus.Failed
-        or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled;
+    public bool IsTerminal => IsEnd(Status);
+
+    public static bool IsEnd(OrchestrationStatus status) => status is OrchestrationStatus.Completed
+        or OrchestrationStatus.Failed or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled;
 
     /// <summary>Whether no episode has run yet in this execution.</summary>
     public bool IsPending => Status == OrchestrationStatus.Pending;

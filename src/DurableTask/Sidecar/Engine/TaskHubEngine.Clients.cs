@@ -182,7 +182,8 @@ internal sealed partial class TaskHubEngine
             return Found(slot.State, request.GetInputsAndOutputs);
         }
 
-        return _store.Find(hub, request.InstanceId) is { } stored
+        // What is unfinished is in memory; the file may still have it for a moment after its hub was deleted.
+        return _store.Find(hub, request.InstanceId) is { } stored && InstanceState.IsEnd(stored.Status)
             ? new GetInstanceResponse
             {
                 Exists = true,

@@ -17,7 +17,7 @@ internal sealed partial class TaskHubEngine
     private readonly Dictionary<string, Work> _handedOut = [];
     private readonly byte[] _random = new byte[256 * TokenBytes];
     private int _randomLeft;
-    private int _nextSession;
+    private uint _nextSession;
     private int _sessionCount;
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
@@ -41,15 +41,19 @@ internal sealed partial class TaskHubEngine
 
         session.Items.Writer.TryComplete();
         Log.WorkerGone(_logger, _sessionCount, session.Outstanding.Count + session.OutstandingEntities.Count);
-        foreach (Work work in session.Outstanding.ToList())
+        List<Work> items = [.. session.Outstanding];
+        List<EntityWork> batches = [.. session.OutstandingEntities];
+        if (_isStopping)
         {
-            TakeBack(work);
+            // The engine itself ended the connection: that is no failure of what the worker had, and nothing of a
+            // memory that may be half changed may follow from it.
+            items.ForEach(End);
+            batches.ForEach(End);
+            return;
         }
 
-        foreach (EntityWork work in session.OutstandingEntities.ToList())
-        {
-            TakeBack(work);
-        }
+        items.ForEach(work => TakeBack(work));
+        batches.ForEach(work => TakeBack(work));
     });
 
     private void QueueEpisode(InstanceSlot slot, int attempt, WorkerSession[]? refusers = null)
@@ -71,7 +75,7 @@ internal sealed partial class TaskHubEngine
         // A new message must not make the count of an episode that nobody survives start anew.
         int attempts = Math.Max(attempt, slot.FailedEpisodes);
         Route route = EpisodeRoute(state);
-        route.Items.Enqueue(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
+        route.Add(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
         Activate(route);
     }
 
@@ -81,7 +85,7 @@ internal sealed partial class TaskHubEngine
             && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
         {
             Route route = ActivityRoute(slot.State, scheduled.TaskScheduled);
-            route.Items.Enqueue(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt, refusers ?? []));
+            route.Add(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt, refusers ?? []));
             Activate(route);
         }
     }
@@ -120,7 +124,7 @@ internal sealed partial class TaskHubEngine
         while (!_isStopping && idle < _active.Count)
         {
             Route route = _active.Dequeue();
-            if (NextSession(route) is not { } session)
+            if (!TryHandOut(route))
             {
                 _active.Enqueue(route);
                 idle++;
@@ -128,15 +132,6 @@ internal sealed partial class TaskHubEngine
             }
 
             idle = 0;
-            if (route.Kind == WorkKind.Entity)
-            {
-                HandOut(route.Entities.Dequeue(), session);
-            }
-            else
-            {
-                HandOut(route.Items.Dequeue(), session);
-            }
-
             route.IsActive = route.HasItems;
             if (route.IsActive)
             {
@@ -145,28 +140,56 @@ internal sealed partial class TaskHubEngine
         }
     }
 
-    /// <summary>The next connection in turn; one that handed the first item back only when no other takes it.</summary>
-    private WorkerSession? NextSession(Route route)
+    private bool TryHandOut(Route route)
     {
-        WorkerSession[] refusers = route.Items.TryPeek(out ReadyItem first) ? first.Refusers : [];
-        WorkerSession? refuser = null;
-        for (int count = 0; count < _sessions.Count; count++)
+        if (route.Kind == WorkKind.Entity)
         {
-            WorkerSession session = _sessions[_nextSession++ % _sessions.Count];
-            if (!session.CanTake(route))
+            if (NextSession(route, []) is { } worker)
             {
-                continue;
+                HandOut(route.Entities.Dequeue(), worker);
+                return true;
             }
 
-            if (!refusers.Contains(session))
+            return false;
+        }
+
+        foreach (ReadyQueue queue in route.InTurn())
+        {
+            if (NextSession(route, queue.Refusers) is { } worker)
+            {
+                HandOut(route.Take(queue), worker);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The next connection in turn that has room; one that handed the work back only when no other takes it.
+    /// Another that takes it and is full is waited for: its room, or its end, is seen at the next turn.</summary>
+    private WorkerSession? NextSession(Route route, WorkerSession[] refusers)
+    {
+        WorkerSession? refuser = null;
+        bool isAwaited = false;
+        for (int count = 0; count < _sessions.Count; count++)
+        {
+            WorkerSession session = _sessions[(int)(_nextSession++ % (uint)_sessions.Count)];
+            bool isRefuser = refusers.Contains(session);
+            if (!session.CanTake(route))
+            {
+                isAwaited |= refusers.Length > 0 && !isRefuser && session.Takes(route);
+            }
+            else if (isRefuser)
+            {
+                refuser ??= session;
+            }
+            else
             {
                 return session;
             }
-
-            refuser ??= session;
         }
 
-        return refuser;
+        return isAwaited ? null : refuser;
     }
 
     private void HandOut(ReadyItem item, WorkerSession session)

@@ -18,7 +18,7 @@ internal sealed partial class TaskHubEngine
     {
         InstanceState state = slot.State;
         if (slot.Kept is { } kept && kept.Session == session && kept.ExecutionId == state.ExecutionId
-            && session.Episodes - kept.Episode < session.KeptHistories)
+            && session.Episodes - kept.Episode <= session.KeptHistories && kept.Count <= state.History.Count)
         {
             List<HistoryEvent> rest = state.History[kept.Count..];
             if (Fits(rest.Sum(item => item.CalculateSize() + 4L)))

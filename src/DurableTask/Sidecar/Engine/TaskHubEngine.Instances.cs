@@ -56,6 +56,8 @@ internal sealed partial class TaskHubEngine
         if (record.KindCase == LogRecord.KindOneofCase.Created)
         {
             Forget(slot);
+            // What its worker keeps is no part of this history, also where the execution goes on under its old id.
+            slot.Kept = null;
             _batch.Operations.Add(new StoreOperation.ClearLog(slot.Key));
         }
 

@@ -37,7 +37,7 @@ internal sealed partial class TaskHubEngine
                 route.Kind.ToString(),
                 route.Name,
                 route.Version,
-                route.Items.Count + route.Entities.Count,
+                route.Count,
                 IsHeld(route) ? "held" : "queued",
                 IsHeld(route) ? WhyHeld(route) : null)),
         ]));

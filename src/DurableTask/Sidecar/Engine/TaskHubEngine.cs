@@ -142,11 +142,16 @@ internal sealed partial class TaskHubEngine
 
     private void Abort(Exception error)
     {
+        DropBatch(error);
+        Stop(error);
+    }
+
+    private void DropBatch(Exception error)
+    {
         StoreBatch lost = _batch;
         _batch = new StoreBatch();
         _afterCommit = null;
         lost.Failed.ForEach(failed => failed(error));
-        Stop(error);
     }
 
     /// <summary>Answers once everything changed so far is durable.</summary>
@@ -164,6 +169,13 @@ internal sealed partial class TaskHubEngine
     {
         if (_batch.IsEmpty && _afterCommit is null)
         {
+            return;
+        }
+
+        if (_fault is not null)
+        {
+            // Whoever still changes something after a fault must not bring the memory to the disk.
+            DropBatch(_fault);
             return;
         }
 
@@ -187,7 +199,7 @@ internal sealed partial class TaskHubEngine
         int queued = 0;
         foreach (Route route in _routes.Values)
         {
-            queued += route.Items.Count + route.Entities.Count;
+            queued += route.Count;
         }
 
         _store.Instruments.Publish(new EngineGauges(

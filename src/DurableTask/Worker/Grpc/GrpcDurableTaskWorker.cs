@@ -73,7 +73,7 @@ internal sealed partial class GrpcDurableTaskWorker : DurableTaskWorker
                         owned = null;
                     }
 
-                    using var calls = new ResultStream(Invoker(ref owned));
+                    using var calls = new ResultStream(Invoker(ref owned), _options.ResultReceiptLimit, _time);
                     await ReceiveAsync(calls, () => failures = 0, stoppingToken);
                 }
                 catch (RpcException error)

@@ -36,6 +36,9 @@ public sealed class GrpcDurableTaskWorkerOptions : DurableTaskWorkerOptions
     /// <summary>How much memory they may take, as bytes on the wire.</summary>
     internal long KeptHistoryBytes { get; set; } = 64 * 1024 * 1024;
 
+    /// <summary>How long the stream of results may take to open, and to acknowledge a result.</summary>
+    internal TimeSpan ResultReceiptLimit { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The size above which an episode's result is sent in parts.</summary>
     /// <value>1 to 3.9 MiB; default: 3.9 MiB.</value>
     public int CompleteOrchestrationWorkItemChunkSizeInBytes
