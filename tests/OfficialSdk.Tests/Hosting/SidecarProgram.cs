@@ -66,7 +66,7 @@ public class SidecarProgram : IAsyncLifetime
 
     private async Task WaitForPortAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (true)
         {
             if (_process!.HasExited)
