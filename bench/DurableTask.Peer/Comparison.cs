@@ -15,8 +15,9 @@ internal static class Comparison
             here.Parent!.Parent!.FullName, "Workflows.DurableTask.Bench", here.Name, "Workflows.DurableTask.Bench.dll");
         Contestant[] all =
         [
-            new("peer, one process", peer, "inprocess", activities),
-            new("ours, one process", ours, "inprocess", activities),
+            // In one process, too, the official packages reach their engine by gRPC only.
+            new("peer, one process (gRPC on loopback)", peer, "inprocess", activities),
+            new("ours, one process (calls in process)", ours, "inprocess", activities),
             new("peer, two processes", peer, "child", activities),
             new("ours, two processes", ours, "child", activities),
         ];
@@ -26,14 +27,14 @@ internal static class Comparison
             {
                 Round figures = await contestant.RunAsync(count, inFlight, isCounted: round > 0);
                 string name = round > 0 ? $"round {round}" : "warm-up";
-                Console.WriteLine($"{contestant.Name,-20} {name}: {figures}");
+                Console.WriteLine($"{contestant.Name,-36} {name}: {figures}");
             }
         }
 
         Console.WriteLine($"{inFlight} in flight, {count} orchestrations of {activities} activities, medians:");
         foreach (Contestant contestant in all)
         {
-            Console.WriteLine($"{contestant.Name,-20} {contestant.Median()}   ({contestant.Range()})");
+            Console.WriteLine($"{contestant.Name,-36} {contestant.Median()}   ({contestant.Range()})");
         }
 
         Compare(all[0], all[1]);

@@ -183,7 +183,7 @@ internal sealed class Bench : IAsyncDisposable
         double page = watch.Elapsed.TotalMilliseconds;
         watch.Restart();
         await Client.RaiseEventAsync("parked-7", "go", 1);
-        await Client.WaitForInstanceCompletionAsync("parked-7", CancellationToken.None);
+        Load.Completed(await Client.WaitForInstanceCompletionAsync("parked-7", CancellationToken.None));
         double wake = watch.Elapsed.TotalMilliseconds;
         long perInstance = (after - (_engine.Invoker is null ? 0 : clean)) / _sizes.Parked;
         Say($"{_sizes.Parked} parked: {_sizes.Parked / started:F0} starts/s; "
@@ -195,7 +195,7 @@ internal sealed class Bench : IAsyncDisposable
     private async Task<OrchestrationMetadata> RunAsync(TaskName name, object input)
     {
         string id = await Client.ScheduleNewOrchestrationInstanceAsync(name, input);
-        return await Client.WaitForInstanceCompletionAsync(id, true, CancellationToken.None);
+        return Load.Completed(await Client.WaitForInstanceCompletionAsync(id, true, CancellationToken.None));
     }
 
     private void Say(string text) => Console.WriteLine($"{_name,-10} {text}");

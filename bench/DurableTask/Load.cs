@@ -33,7 +33,7 @@ internal static class Load
             {
                 long started = Stopwatch.GetTimestamp();
                 string id = await client.ScheduleNewOrchestrationInstanceAsync(Tasks.Steps, item);
-                await client.WaitForInstanceCompletionAsync(id, CancellationToken.None);
+                Completed(await client.WaitForInstanceCompletionAsync(id, CancellationToken.None));
                 latencies[item] = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
             }
         }));
@@ -42,6 +42,13 @@ internal static class Load
         Array.Sort(latencies);
         return new Round(count / seconds, latencies[count / 2], latencies[count * 99 / 100], cost);
     }
+
+    /// <summary>What failed is no throughput.</summary>
+    public static OrchestrationMetadata Completed(OrchestrationMetadata state) =>
+        state.RuntimeStatus == OrchestrationRuntimeStatus.Completed
+            ? state
+            : throw new InvalidOperationException(
+                $"'{state.InstanceId}' is {state.RuntimeStatus}: {state.FailureDetails?.ErrorMessage}");
 
     /// <summary>Runs a round for each line "COUNT IN-FLIGHT" of standard input and answers with its figures.</summary>
     public static async Task RunOnDemandAsync(DurableTaskClient client, Func<TimeSpan> processorTime)

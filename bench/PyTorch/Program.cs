@@ -1,7 +1,7 @@
 // Full fine-tuning and greedy decoding, ours and transformers' operations on PyTorch in turn, in one process, on as
 // many threads, with the same random weights: prints the medians and the median ratio. Rounds beside other programs'
-// work are left out. LibTorch's .NET shim wants the C++ library of GCC 13 or newer. Arguments, all optional:
-// tiny | mid, train | decode | products, --threads N, --rounds N.
+// work are left out where three quiet ones are left, and counted where they are not. LibTorch's .NET shim wants the C++
+// library of GCC 13 or newer. Arguments, all optional: tiny | mid, train | decode | products, --threads N, --rounds N.
 using TorchSharp;
 using Workflows.PyTorch.Bench;
 using Workflows.Training.Bench;

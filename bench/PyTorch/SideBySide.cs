@@ -11,7 +11,10 @@ internal sealed class SideBySide(string what)
 
     public void Add(double ours, double peer, double foreignCores) => _rounds.Add((ours, peer, foreignCores));
 
-    /// <summary>Prints medians over the quiet rounds, or over all where most were not quiet, and says so.</summary>
+    /// <summary>
+    /// Prints medians over the quiet rounds, or over all where fewer than three were quiet; how many were counted, of
+    /// how many, and what other programs took meanwhile is part of the line.
+    /// </summary>
     public void Print()
     {
         var quiet = _rounds.Where(round => round.Foreign <= QuietCores).ToArray();

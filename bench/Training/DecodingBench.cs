@@ -25,7 +25,6 @@ internal static class DecodingBench
             best = Math.Min(best, Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 
-        var peer = batch == 1 ? configuration.PeerDecodingAlone : configuration.PeerDecodingSixteen;
-        Console.WriteLine($"  decoding {batch} at once: {batch * newTokens / best:f0} tokens/s (peer {peer:f0})");
+        Console.WriteLine($"  decoding {batch} at once: {batch * newTokens / best:f0} tokens/s");
     }
 }

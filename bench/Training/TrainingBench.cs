@@ -42,7 +42,7 @@ internal static class TrainingBench
         var counted = seen.Skip(WarmupSteps).ToArray();
         Console.WriteLine(
             $"  training: {Median(counted, each => each.Tokens * share):f0} tokens/s (best "
-            + $"{counted.Max(each => each.Tokens * share):f0}; peer {configuration.PeerTraining:f0}), "
+            + $"{counted.Max(each => each.Tokens * share):f0}), "
             + $"{Median(counted, each => each.Tokens * flop) / 1e9:f1} GFLOP/s");
         Console.WriteLine(
             $"  peak beside it: {Median(counted, each => each.Shapes) / 1e9:f1} GFLOP/s over the model's shapes, "

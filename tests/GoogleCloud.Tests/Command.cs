@@ -6,7 +6,7 @@ namespace Workflows.GoogleCloud.Tests;
 /// <summary>Runs a program of the machine, where there is one.</summary>
 internal static class Command
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
 
     /// <summary>Skips the test, with the reason in the report, where the program is missing.</summary>
     public static void Require(string program, string how)

@@ -12,7 +12,7 @@ namespace Workflows.GoogleCloud.Tests;
 /// <remarks>The java process is started directly: gcloud leaves it behind when gcloud itself is stopped.</remarks>
 internal sealed class PubSubEmulator : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
     private readonly Process _process;
 
     private PubSubEmulator(Process process, int port) =>

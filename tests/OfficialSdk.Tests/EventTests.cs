@@ -36,25 +36,27 @@ public sealed class EventTests(SharedSidecar sidecar) : OfficialTest(sidecar)
     }
 
     [Fact]
-    public async Task Event_ThatWinsOrLosesARaceWithATimeout_DecidesIt()
+    public async Task Event_BeforeTheTimeout_WinsAgainstIt()
     {
-        await WorkAsync(tasks => tasks.AddOrchestratorFunc<string>("races", async context =>
-        {
-            try
-            {
-                await context.WaitForExternalEvent<int>("never", TimeSpan.FromMilliseconds(100));
-            }
-            catch (TaskCanceledException)
-            {
-                return $"late {await context.WaitForExternalEvent<int>("soon", TimeSpan.FromMinutes(1))}";
-            }
-
-            return "came";
-        }));
-        string id = await StartAsync("races");
+        await WorkAsync(AddRace);
+        string id = await StartAsync("races", TimeSpan.FromHours(1));
         await Client.WaitForInstanceStartAsync(id, Soon);
 
-        await Client.RaiseEventAsync(id, "soon", 5, Soon);
+        await Client.RaiseEventAsync(id, "go", 5, Soon);
+        OrchestrationMetadata state = await EndAsync(id);
+
+        Completed(state);
+        Assert.Equal("came 5", state.ReadOutputAs<string>());
+    }
+
+    [Fact]
+    public async Task Event_AfterTheTimeout_LosesAndGoesToTheNextWait()
+    {
+        await WorkAsync(AddRace);
+        string id = await StartAsync("races", TimeSpan.FromMilliseconds(100));
+        await UntilAsync(id, state => state.SerializedCustomStatus is not null);
+
+        await Client.RaiseEventAsync(id, "go", 5, Soon);
         OrchestrationMetadata state = await EndAsync(id);
 
         Completed(state);
@@ -178,4 +180,18 @@ public sealed class EventTests(SharedSidecar sidecar) : OfficialTest(sidecar)
         Assert.Equal(4, state.ReadOutputAs<int>());
         Assert.Equal("1", child.Tags["a"]);
     }
+
+    private static void AddRace(DurableTaskRegistry tasks) =>
+        tasks.AddOrchestratorFunc<TimeSpan, string>("races", async (context, timeout) =>
+        {
+            try
+            {
+                return $"came {await context.WaitForExternalEvent<int>("go", timeout)}";
+            }
+            catch (TaskCanceledException)
+            {
+                context.SetCustomStatus("late");
+                return $"late {await context.WaitForExternalEvent<int>("go")}";
+            }
+        });
 }

@@ -1,4 +1,5 @@
 using DurableTask.Core.Exceptions;
+using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Workflows.OfficialSdk.Tests.Hosting;
@@ -9,19 +10,27 @@ namespace Workflows.OfficialSdk.Tests;
 public sealed class ManagementTests(SharedSidecar sidecar) : OfficialTest(sidecar)
 {
     [Theory]
-    [InlineData(true, OrchestrationRuntimeStatus.Terminated)]
-    [InlineData(false, OrchestrationRuntimeStatus.Running)]
-    public async Task Terminate_ReachesChildrenWhenAsked(bool recursive, OrchestrationRuntimeStatus ofChild)
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Terminate_ReachesChildrenWhenAsked(bool recursive)
     {
         await WorkAsync(AddFamily);
         string id = await StartFamilyAsync();
 
         await Client.TerminateInstanceAsync(id, new TerminateInstanceOptions("enough", recursive), Soon);
         OrchestrationMetadata state = await EndAsync(id);
+        if (!recursive)
+        {
+            await Client.RaiseEventAsync($"{id}-child", "go", 7, Soon);
+        }
 
+        OrchestrationMetadata child = await EndAsync($"{id}-child");
         Assert.Equal(OrchestrationRuntimeStatus.Terminated, state.RuntimeStatus);
         Assert.Equal("enough", state.ReadOutputAs<string>());
-        await UntilAsync($"{id}-child", child => child.RuntimeStatus == ofChild);
+        Assert.Equal(
+            recursive ? OrchestrationRuntimeStatus.Terminated : OrchestrationRuntimeStatus.Completed,
+            child.RuntimeStatus);
+        Assert.Equal(recursive ? "\"enough\"" : "7", child.SerializedOutput);
     }
 
     [Theory]
@@ -78,8 +87,8 @@ public sealed class ManagementTests(SharedSidecar sidecar) : OfficialTest(sideca
         await Client.SuspendInstanceAsync(id, "a pause", Soon);
         await UntilAsync(id, state => state.RuntimeStatus == OrchestrationRuntimeStatus.Suspended);
         await Client.RaiseEventAsync(id, "go", 7, Soon);
-        await Task.Delay(TimeSpan.FromMilliseconds(200), Soon);
-        OrchestrationMetadata held = (await Client.GetInstanceAsync(id, Soon))!;
+        // The worker has seen the event, and the orchestrator, which would have ended with it, has not.
+        OrchestrationMetadata held = await UntilPastAsync<EventRaisedEvent>(id);
         await Client.ResumeInstanceAsync(id, "go on", Soon);
         OrchestrationMetadata state = await EndAsync(id);
 
@@ -92,15 +101,18 @@ public sealed class ManagementTests(SharedSidecar sidecar) : OfficialTest(sideca
     [InlineData(false)]
     public async Task Restart_OfAnEndedInstance_RunsItsInputAgain(bool newId)
     {
-        await WorkAsync(AddFamily);
-        string first = await StartAsync("ends", 5);
-        await EndAsync(first);
+        int runs = 0;
+        await WorkAsync(tasks => tasks.AddOrchestratorFunc<int, string>(
+            "counts", (_, value) => Task.FromResult($"{value}, run {Interlocked.Increment(ref runs)}")));
+        string first = await StartAsync("counts", 5);
+        OrchestrationMetadata before = await EndAsync(first);
 
         string second = await Client.RestartAsync(first, newId, Soon);
         OrchestrationMetadata state = await EndAsync(second);
 
         Assert.Equal(newId, second != first);
-        Assert.Equal(5, state.ReadOutputAs<int>());
+        Assert.Equal(
+            ("5, run 1", "5, run 2"), (before.ReadOutputAs<string>(), state.ReadOutputAs<string>()));
         await Assert.ThrowsAsync<ArgumentException>(() => Client.RestartAsync("nobody", newId, Soon));
     }
 

@@ -17,7 +17,7 @@ public sealed class RecoveryTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _sidecar.InitializeAsync();
-        _deadline.CancelAfter(TimeSpan.FromSeconds(30));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(2));
     }
 
     public async ValueTask DisposeAsync()

@@ -52,7 +52,9 @@ public sealed class SourceCompatibilityTests
             $"Workflows.DurableTask.{project}.dll");
     }
 
-    /// <summary>Every type and every member that users can name, as "TYPE" and "TYPE.NAME(PARAMETERS)".</summary>
+    /// <summary>
+    /// Every type and every member that users can name, as "TYPE" and "TYPE.NAME`ARITY(PARAMETERS) : RESULT".
+    /// </summary>
     private static IEnumerable<string> Surface(Assembly assembly)
     {
         const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance
@@ -65,12 +67,14 @@ public sealed class SourceCompatibilityTests
             foreach (MethodBase member in members.Where(member => member.Name[0] != '<'))
             {
                 string parameters = string.Join(", ", member.GetParameters().Select(one => Name(one.ParameterType)));
-                yield return $"{Name(type)}.{member.Name}({parameters})";
+                string arity = member.IsGenericMethod ? $"`{member.GetGenericArguments().Length}" : "";
+                string result = member is MethodInfo method ? $" : {Name(method.ReturnType)}" : "";
+                yield return $"{Name(type)}.{member.Name}{arity}({parameters}){result}";
             }
 
             foreach (FieldInfo field in type.GetFields(All).Where(field => field.IsPublic))
             {
-                yield return $"{Name(type)}.{field.Name}";
+                yield return $"{Name(type)}.{field.Name} : {Name(field.FieldType)}";
             }
         }
     }

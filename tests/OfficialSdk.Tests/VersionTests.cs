@@ -1,3 +1,4 @@
+using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Worker;
@@ -37,16 +38,20 @@ public sealed class VersionTests(SharedSidecar sidecar) : OfficialTest(sidecar)
     [Fact]
     public async Task RejectedVersion_WaitsForAWorkerThatTakesIt()
     {
-        await WorkAsync(AddEcho, Strict("1.0"));
-        string id = await StartAsync(Echo, null, new StartOrchestrationOptions { Version = "2.0" });
-        await Task.Delay(TimeSpan.FromMilliseconds(300), Soon);
+        await WorkAsync(tasks => AddWho(tasks, "first"), Strict("1.0"));
+        string id = await StartAsync("who", null, new StartOrchestrationOptions { Version = "2.0" });
+        // The worker gets its work in order: with the later one's end it has been asked for the earlier one, too.
+        OrchestrationMetadata other = await EndAsync(await StartAsync(
+            "who", null, new StartOrchestrationOptions { Version = "1.0" }));
         OrchestrationMetadata before = (await Client.GetInstanceAsync(id, Soon))!;
 
-        await WorkAsync(AddEcho, Strict("2.0"));
+        await WorkAsync(tasks => AddWho(tasks, "second"), Strict("2.0"));
         OrchestrationMetadata state = await EndAsync(id);
 
+        Assert.Equal("first", other.ReadOutputAs<string>());
         Assert.False(before.IsCompleted);
         Completed(state);
+        Assert.Equal("second", state.ReadOutputAs<string>());
     }
 
     [Fact]
@@ -114,8 +119,7 @@ public sealed class VersionTests(SharedSidecar sidecar) : OfficialTest(sidecar)
                 "left", async context => $"left {await context.CallActivityAsync<string>("right activity")}"),
             worker => worker.UseWorkItemFilters());
         string held = await StartAsync("left");
-        await Task.Delay(TimeSpan.FromMilliseconds(200), Soon);
-        OrchestrationMetadata before = (await Client.GetInstanceAsync(held, Soon))!;
+        OrchestrationMetadata before = await UntilPastAsync<TaskScheduledEvent>(held);
 
         await WorkAsync(
             tasks => tasks
@@ -125,7 +129,7 @@ public sealed class VersionTests(SharedSidecar sidecar) : OfficialTest(sidecar)
         OrchestrationMetadata left = await EndAsync(held);
         OrchestrationMetadata right = await RunAsync("right");
 
-        Assert.Equal(OrchestrationRuntimeStatus.Running, before.RuntimeStatus);
+        Assert.False(before.IsCompleted);
         Assert.Equal(("left helped", "right"), (left.ReadOutputAs<string>(), right.ReadOutputAs<string>()));
     }
 
@@ -133,6 +137,9 @@ public sealed class VersionTests(SharedSidecar sidecar) : OfficialTest(sidecar)
         .AddOrchestratorFunc<string>(Echo, async context =>
             $"{context.Version} {await context.CallActivityAsync<string>("version")}")
         .AddActivityFunc<string>("version", context => context.Version);
+
+    private static void AddWho(DurableTaskRegistry tasks, string answer) =>
+        tasks.AddOrchestratorFunc<string>("who", _ => Task.FromResult(answer));
 
     private static Action<IDurableTaskWorkerBuilder> Strict(string version) =>
         worker => worker.UseVersioning(new DurableTaskWorkerOptions.VersioningOptions

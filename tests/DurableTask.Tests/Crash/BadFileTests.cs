@@ -3,6 +3,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Data.Sqlite;
 using Workflows.DurableTask.Protocol;
+using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.DurableTask.Tests.Crash;
 
@@ -12,10 +13,10 @@ public sealed class BadFileTests : IAsyncDisposable
     private const int BadFile = 3;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("bad-").FullName;
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(60));
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromMinutes(3));
     private readonly SidecarProcess _sidecar;
 
-    public BadFileTests() => _sidecar = new SidecarProcess(_folder, SidecarProcess.FreePort());
+    public BadFileTests() => _sidecar = new SidecarProcess(_folder, Ports.Free());
 
     private string File => Path.Combine(_folder, "taskhub.db");
 
@@ -61,7 +62,7 @@ public sealed class BadFileTests : IAsyncDisposable
     public async Task Start_FileOfARunningProcess_SaysSo()
     {
         await _sidecar.StartAsync(_deadline.Token);
-        await using var second = new SidecarProcess(_folder, SidecarProcess.FreePort());
+        await using var second = new SidecarProcess(_folder, Ports.Free());
 
         (int exitCode, string errors) = await second.RunToEndAsync(_deadline.Token);
 
@@ -73,7 +74,7 @@ public sealed class BadFileTests : IAsyncDisposable
     [Fact]
     public async Task Start_FolderThatCannotBeWritten_SaysSo()
     {
-        await using var sidecar = new SidecarProcess("/proc/no-such-folder", SidecarProcess.FreePort());
+        await using var sidecar = new SidecarProcess("/proc/no-such-folder", Ports.Free());
 
         (int exitCode, string errors) = await sidecar.RunToEndAsync(_deadline.Token);
 
@@ -86,7 +87,7 @@ public sealed class BadFileTests : IAsyncDisposable
     public async Task Commit_DiskIsFull_EndsTheProgramAndKeepsWhatWasAcknowledged()
     {
         // No file may grow beyond 4 MB; the signal of that limit is ignored, so that a write fails as on a full disk.
-        int port = SidecarProcess.FreePort();
+        int port = Ports.Free();
         using Process limited = Process.Start(new ProcessStartInfo("bash")
         {
             UseShellExecute = false,

@@ -16,10 +16,10 @@ public sealed class FaultPointTests
     [Fact]
     public async Task Die_AtEveryFaultPoint_LosesNothing()
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         CancellationToken soon = deadline.Token;
         string folder = Directory.CreateTempSubdirectory("fault-").FullName;
-        await using var sidecar = new SidecarProcess(folder, SidecarProcess.FreePort());
+        await using var sidecar = new SidecarProcess(folder, Ports.Free());
         var load = new CrashLoad(sidecar.Address, soon);
         using IHost worker = await SidecarHost.StartWorkerAsync(sidecar.Address, load.AddTasks);
         await using ServiceProvider clients = SidecarHost.CreateClient(sidecar.Address, out DurableTaskClient client);

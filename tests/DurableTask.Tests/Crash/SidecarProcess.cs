@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 
 namespace Workflows.DurableTask.Tests.Crash;
@@ -16,13 +15,6 @@ public sealed class SidecarProcess(string folder, int port) : IAsyncDisposable
     public IReadOnlyList<string> Wrapper { get; init; } = [];
 
     public bool IsRunning => _process is { HasExited: false };
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     /// <param name="cancellation">Ends the wait for the port.</param>
     /// <param name="fault">NAME:COUNT of a fault point; null for none.</param>

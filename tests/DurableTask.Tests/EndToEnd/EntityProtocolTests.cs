@@ -38,13 +38,13 @@ public sealed class EntityProtocolTests : HandWorkerTest
         EntityMetadata entity = Assert.Single((await Engine.QueryEntitiesAsync(
             new() { Query = new() { IncludeTransient = true } }, cancellationToken: Soon)).Entities);
         Assert.Equal(2, entity.BacklogQueueSize);
-        Task<WorkItem> next = NextAsync(worker);
-        await Task.Delay(TimeSpan.FromMilliseconds(100), Soon);
+        // Were the second operation handed out, it would come before that of another entity.
+        await SignalAsync("3", "@counter@b");
+        Assert.Equal("@counter@b", (await NextAsync(worker)).EntityRequestV2.InstanceId);
 
-        Assert.False(next.IsCompleted);
         await CompleteAsync(first, "1", Success());
 
-        Assert.Equal("2", Assert.Single((await next).EntityRequestV2.OperationRequests).EntityOperationSignaled.Input);
+        Assert.Equal("2", Assert.Single((await NextAsync(worker)).EntityRequestV2.OperationRequests).EntityOperationSignaled.Input);
     }
 
     [Fact]
@@ -170,14 +170,15 @@ public sealed class EntityProtocolTests : HandWorkerTest
         {
             Orchestrations = { new OrchestrationFilter { Name = "test" } },
         });
-        Task<WorkItem> wrong = NextAsync(other);
+        await other.ResponseHeadersAsync;
         using var right = Connect(request => request.WorkItemFilters = new()
         {
             Entities = { new EntityFilter { Name = "Counter" } },
         });
 
         Assert.NotNull((await NextAsync(right)).EntityRequestV2);
-        Assert.False(wrong.IsCompleted);
+        await StartAsync("one");
+        Assert.Equal("one", (await NextAsync(other)).OrchestratorRequest?.InstanceId);
     }
 
     [Fact]

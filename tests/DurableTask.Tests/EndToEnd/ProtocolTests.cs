@@ -37,14 +37,14 @@ public sealed class ProtocolTests : HandWorkerTest
         await CompleteAsync(await NextAsync(worker), Schedule(0), Schedule(1));
         WorkItem first = await NextAsync(worker);
 
-        Task<WorkItem> second = NextAsync(worker);
-        await Task.Delay(TimeSpan.FromMilliseconds(100), Soon);
-        bool came = second.IsCompleted;
+        // Were the other activity handed out, too, it would come before what is started now.
+        await StartAsync("two");
+        WorkItem between = await NextAsync(worker);
+        Assert.Equal("two", between.OrchestratorRequest?.InstanceId);
         await CompleteActivityAsync(first);
 
-        Assert.False(came);
         // The freed slot goes to the other activity; the finished one gives an episode.
-        WorkItem next = await second;
+        WorkItem next = await NextAsync(worker);
         WorkItem last = await NextAsync(worker);
         Assert.Single(new[] { next, last }, item => item.ActivityRequest is not null);
         Assert.Single(new[] { next, last }, item => item.OrchestratorRequest is not null);
@@ -157,10 +157,10 @@ public sealed class ProtocolTests : HandWorkerTest
         {
             Orchestrations = { new OrchestrationFilter { Name = "other" } },
         });
+        await other.ResponseHeadersAsync;
         await StartAsync("one");
-        Task<WorkItem> wrong = NextAsync(other);
-        await Task.Delay(TimeSpan.FromMilliseconds(100), Soon);
-        bool wasOffered = wrong.IsCompleted;
+        await Engine.StartInstanceAsync(new() { InstanceId = "two", Name = "other" }, cancellationToken: Soon);
+        WorkItem own = await NextAsync(other);
         using var right = Connect(request => request.WorkItemFilters = new()
         {
             Orchestrations = { new OrchestrationFilter { Name = "TEST" } },
@@ -168,7 +168,7 @@ public sealed class ProtocolTests : HandWorkerTest
 
         WorkItem item = await NextAsync(right);
 
-        Assert.False(wasOffered);
+        Assert.Equal("two", own.OrchestratorRequest.InstanceId);
         Assert.Equal("one", item.OrchestratorRequest.InstanceId);
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Grpc.Core;
 using Workflows.DurableTask.Protocol;
 
@@ -33,24 +32,6 @@ public sealed class RefusalTests : HandWorkerTest
         willing.Dispose();
         await StartAsync("last");
         Assert.Equal("last", (await NextAsync(refusing)).OrchestratorRequest.InstanceId);
-    }
-
-    [Fact]
-    public async Task RefusedEpisode_IsOfferedAtOnceToAWorkerThatConnects()
-    {
-        using var refusing = Connect();
-        await StartAsync("one");
-        for (int attempt = 0; attempt < 4; attempt++)
-        {
-            await RefuseAsync(await NextAsync(refusing));
-        }
-
-        // The refusing worker's next turn is 1.6 seconds away.
-        long connected = Stopwatch.GetTimestamp();
-        using var willing = Connect();
-        await CompleteAsync(await NextAsync(willing), Finish(0));
-
-        Assert.InRange(Stopwatch.GetElapsedTime(connected), TimeSpan.Zero, TimeSpan.FromSeconds(1.2));
     }
 
     [Fact]

@@ -10,8 +10,8 @@ public sealed class SchedulerParityTests : HandWorkerTest
     public async Task Activity_CalledWithoutVersion_GoesToWorkersOfItsInstancesVersion()
     {
         using var other = Connect(request => request.WorkItemFilters = Filters("1.0"));
+        await other.ResponseHeadersAsync;
         using var worker = Connect(request => request.WorkItemFilters = Filters("3.0"));
-        Task<WorkItem> wrong = NextAsync(other);
         await Engine.StartInstanceAsync(
             new() { InstanceId = "a", Name = "test", Version = "3.0" }, cancellationToken: Soon);
 
@@ -20,7 +20,10 @@ public sealed class SchedulerParityTests : HandWorkerTest
 
         Assert.Equal("work", activity.ActivityRequest.Name);
         Assert.Null(activity.ActivityRequest.Version);
-        Assert.False(wrong.IsCompleted);
+        // The other worker was there all the time and gets only what is its own.
+        await Engine.StartInstanceAsync(
+            new() { InstanceId = "b", Name = "test", Version = "1.0" }, cancellationToken: Soon);
+        Assert.Equal("b", (await NextAsync(other)).OrchestratorRequest?.InstanceId);
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Grpc.Net.Client;
 using Workflows.DurableTask.Protocol;
 using Workflows.DurableTask.Tests.Crash;
+using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 
@@ -11,15 +12,15 @@ namespace Workflows.DurableTask.Tests.EndToEnd;
 public sealed class StatusTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("status-").FullName;
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(60));
-    private readonly int _port = SidecarProcess.FreePort();
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromMinutes(3));
+    private readonly int _port = Ports.Free();
     private SidecarProcess _sidecar = null!;
     private GrpcChannel _channel = null!;
     private HttpClient _http = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _sidecar = new SidecarProcess(_folder, SidecarProcess.FreePort());
+        _sidecar = new SidecarProcess(_folder, Ports.Free());
         await _sidecar.StartAsync(_deadline.Token, null, "--status-urls", $"http://127.0.0.1:{_port}");
         await _sidecar.WaitForPortAsync(_port, _deadline.Token);
         _channel = GrpcChannel.ForAddress(_sidecar.Address);

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using DurableTask.Core.History;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Worker;
@@ -8,7 +8,7 @@ namespace Workflows.DurableTask.Tests.EndToEnd;
 public sealed class WaitingTests : EndToEndTest
 {
     [Fact]
-    public async Task Timer_OfAQuarterSecond_FiresOnTime()
+    public async Task Timer_OfAQuarterSecond_FiresNoSooner()
     {
         DurableTaskClient client = await Sidecar.WithWorkerAsync(tasks => tasks.AddOrchestratorFunc<double>(
             "timer", async context =>
@@ -17,13 +17,10 @@ public sealed class WaitingTests : EndToEndTest
                 await context.CreateTimer(TimeSpan.FromMilliseconds(250), CancellationToken.None);
                 return (context.CurrentUtcDateTime - before).TotalMilliseconds;
             }));
-        await RunAsync(client, "timer");
 
-        var watch = Stopwatch.StartNew();
         OrchestrationMetadata result = await RunAsync(client, "timer");
 
         Assert.True(result.ReadOutputAs<double>() >= 250, "The timer fired early.");
-        Assert.InRange(watch.ElapsedMilliseconds, 250, 1500);
     }
 
     [Fact]
@@ -222,13 +219,20 @@ public sealed class WaitingTests : EndToEndTest
         await client.SuspendInstanceAsync(id, "wait", Soon);
         await WaitForAsync(client, id, state => state.RuntimeStatus == OrchestrationRuntimeStatus.Suspended);
         await client.RaiseEventAsync(id, "go", "late", Soon);
-        await Task.Delay(TimeSpan.FromMilliseconds(100), Soon);
-        OrchestrationMetadata? paused = await client.GetInstanceAsync(id, Soon);
-        await client.ResumeInstanceAsync(id, "go on", Soon);
+        // The worker has seen the event: had the orchestrator got it, it would have called the activity.
+        IList<HistoryEvent> paused = [];
+        while (!paused.Any(past => past is EventRaisedEvent))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Soon);
+            paused = await client.GetOrchestrationHistoryAsync(id, Soon);
+        }
 
+        OrchestrationMetadata? held = await client.GetInstanceAsync(id, Soon);
+        await client.ResumeInstanceAsync(id, "go on", Soon);
         OrchestrationMetadata result = await client.WaitForInstanceCompletionAsync(id, true, Soon);
 
-        Assert.Equal(OrchestrationRuntimeStatus.Suspended, paused!.RuntimeStatus);
+        Assert.DoesNotContain(paused, past => past is TaskScheduledEvent);
+        Assert.Equal(OrchestrationRuntimeStatus.Suspended, held!.RuntimeStatus);
         Assert.Equal("late", result.ReadOutputAs<string>());
     }
 }

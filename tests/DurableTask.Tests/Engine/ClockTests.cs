@@ -12,6 +12,40 @@ public sealed class ClockTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _harness.DisposeAsync();
 
     [Fact]
+    public async Task Timer_AtItsTime_FiresThenAndNotBefore()
+    {
+        WorkerSession worker = await WaitingForTimerAsync(TimeSpan.FromSeconds(2));
+
+        _harness.Time.Advance(TimeSpan.FromMilliseconds(1999));
+        await _harness.SettleAsync();
+        Assert.False(worker.Items.Reader.TryPeek(out _), "The timer fired early.");
+        // The engine's clock wakes it a millisecond late.
+        _harness.Time.Advance(TimeSpan.FromMilliseconds(2));
+
+        Assert.NotNull(await NextFiringAsync(worker));
+    }
+
+    [Fact]
+    public async Task Start_AtATime_IsThenAndNotBefore()
+    {
+        WorkerSession worker = await _harness.ConnectAsync();
+        await _harness.Engine.StartAsync(EngineHarness.Hub, new()
+        {
+            InstanceId = "a",
+            Name = "test",
+            ScheduledStartTimestamp = Timestamp.FromDateTimeOffset(_harness.Time.GetUtcNow().AddSeconds(2)),
+        });
+
+        _harness.Time.Advance(TimeSpan.FromMilliseconds(1999));
+        await _harness.SettleAsync();
+        Assert.False(worker.Items.Reader.TryPeek(out _), "It started early.");
+        Assert.Equal(OrchestrationStatus.Pending, (await _harness.StateAsync("a")).OrchestrationStatus);
+        _harness.Time.Advance(TimeSpan.FromMilliseconds(2));
+
+        Assert.Equal("a", (await EngineHarness.NextAsync(worker)).OrchestratorRequest.InstanceId);
+    }
+
+    [Fact]
     public async Task Timer_ClockSetForwards_FiresWithinSecondsNotAtItsOldTime()
     {
         WorkerSession worker = await WaitingForTimerAsync(TimeSpan.FromMinutes(30));
@@ -94,8 +128,7 @@ public sealed class ClockTests : IAsyncDisposable
 
     private static async Task<HistoryEvent> NextFiringAsync(WorkerSession worker)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        WorkItem item = await worker.Items.Reader.ReadAsync(deadline.Token);
+        WorkItem item = await EngineHarness.NextAsync(worker);
         return Assert.Single(item.OrchestratorRequest.NewEvents, found => found.TimerFired is not null);
     }
 }

@@ -50,7 +50,7 @@ internal sealed class EngineHarness : IAsyncDisposable
     /// <summary>The next item of a worker; a test that waits in vain fails instead of hanging.</summary>
     public static async Task<WorkItem> NextAsync(WorkerSession worker)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         return await worker.Items.Reader.ReadAsync(deadline.Token);
     }
 

@@ -80,6 +80,40 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task RefusedEpisode_IsOfferedAtOnceToAWorkerThatConnects()
+    {
+        WorkerSession refusing = await _harness.ConnectAsync();
+        await StartAsync("a");
+        Assert.True(await Engine.AbandonAsync(Hub, (await EngineHarness.NextAsync(refusing)).CompletionToken));
+        await _harness.SettleAsync();
+        Assert.Empty(Drain(refusing));
+
+        WorkerSession willing = await _harness.ConnectAsync();
+
+        // The refusing worker's next turn is later than now, and no time passes here.
+        Assert.Equal("a", (await EngineHarness.NextAsync(willing)).OrchestratorRequest.InstanceId);
+        Assert.Empty(Drain(refusing));
+    }
+
+    [Fact]
+    public async Task RefusedEpisode_WithoutAnotherWorker_ComesAgainLaterEachTime()
+    {
+        WorkerSession worker = await _harness.ConnectAsync();
+        await StartAsync("a");
+        foreach (int milliseconds in (int[])[200, 400, 800])
+        {
+            await Engine.AbandonAsync(Hub, (await EngineHarness.NextAsync(worker)).CompletionToken);
+            _harness.Time.Advance(TimeSpan.FromMilliseconds(milliseconds - 1));
+            await _harness.SettleAsync();
+            Assert.Empty(Drain(worker));
+            // The engine's clock wakes it a millisecond late.
+            _harness.Time.Advance(TimeSpan.FromMilliseconds(2));
+        }
+
+        Assert.Equal("a", (await EngineHarness.NextAsync(worker)).OrchestratorRequest.InstanceId);
+    }
+
+    [Fact]
     public async Task Activity_OfAConnectedWorker_HasNoLease()
     {
         WorkerSession worker = await _harness.ConnectAsync();

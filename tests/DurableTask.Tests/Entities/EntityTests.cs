@@ -188,12 +188,13 @@ public class EntityTests : EndToEndTest
         DateTimeOffset due = TimeProvider.System.GetUtcNow().AddSeconds(1);
         DurableTaskClient client = await StartAsync(async context =>
         {
-            await context.Entities.SignalEntityAsync(One, "add", 1, due);
+            await context.Entities.SignalEntityAsync(One, "add", 100, due.AddHours(1));
+            await context.Entities.SignalEntityAsync(Two, "add", 1, due);
             return [await context.Entities.CallEntityAsync<int>(One, "get")];
         });
 
         OrchestrationMetadata before = await RunAsync(client, "test");
-        EntityMetadata<int> after = await StateAsync(client, One, 1);
+        EntityMetadata<int> after = await StateAsync(client, Two, 1);
 
         Assert.Equal([0], before.ReadOutputAs<int[]>()!);
         Assert.True(after.LastModifiedTime >= due, $"due {due:O}, done {after.LastModifiedTime:O}");

@@ -51,14 +51,16 @@ public sealed class SidecarHost : IAsyncDisposable
     public IReadOnlyCollection<SeenCall> Calls { get; }
 
     public static async Task<SidecarHost> StartAsync(
-        string? folder = null, int port = 0, Action<TaskHubSidecarOptions>? configure = null)
+        string? folder = null, int? port = null, Action<TaskHubSidecarOptions>? configure = null)
     {
         bool owns = folder is null;
         folder ??= Directory.CreateTempSubdirectory("taskhub-").FullName;
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        // A stop that waits for a connection hangs and is seen, whatever the machine's speed.
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromMinutes(5));
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http2));
+            kestrel.Listen(IPAddress.Loopback, port ?? Ports.Free(), endpoint => endpoint.Protocols = HttpProtocols.Http2));
         builder.Services.AddTaskHubSidecar(options =>
         {
             options.DataDirectory = folder;

@@ -21,7 +21,7 @@ public sealed class MigrationTests : IDisposable
     [InlineData(2)]
     public async Task Open_FileOfAnyVersion_GoesOnWhereItStopped(int version)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(25));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         string file = Path.Combine(_folder, "taskhub.db");
         File.Copy(Path.Combine(AppContext.BaseDirectory, "Storage", "Recorded", $"taskhub-v{version}.db"), file);
         Assert.Equal(version, Version(file));
@@ -45,7 +45,7 @@ public sealed class MigrationTests : IDisposable
     [Fact]
     public async Task Open_FileOfVersion2_HasItsEntitiesAndWhatIsParked()
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(25));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         File.Copy(
             Path.Combine(AppContext.BaseDirectory, "Storage", "Recorded", "taskhub-v2.db"),
             Path.Combine(_folder, "taskhub.db"));

@@ -1,3 +1,4 @@
+using DurableTask.Core.History;
 using Grpc.Net.Client;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
@@ -28,7 +29,8 @@ public abstract class OfficialTest : IAsyncLifetime
 
     public ValueTask InitializeAsync()
     {
-        _deadline.CancelAfter(TimeSpan.FromSeconds(25));
+        // Not a measurement: only what hangs takes this long, on the slowest of machines, too.
+        _deadline.CancelAfter(TimeSpan.FromMinutes(2));
         return ValueTask.CompletedTask;
     }
 
@@ -114,18 +116,30 @@ public abstract class OfficialTest : IAsyncLifetime
         await EndAsync(await StartAsync(name, input));
 
     /// <summary>Waits for what has no waiting call of its own.</summary>
-    protected async Task<OrchestrationMetadata> UntilAsync(string id, Func<OrchestrationMetadata, bool> condition)
+    protected Task<OrchestrationMetadata> UntilAsync(string id, Func<OrchestrationMetadata, bool> condition) =>
+        UntilAsync(id, state => Task.FromResult(condition(state)));
+
+    protected async Task<OrchestrationMetadata> UntilAsync(
+        string id, Func<OrchestrationMetadata, Task<bool>> condition)
     {
         while (true)
         {
             OrchestrationMetadata? state = await Client.GetInstanceAsync(id, true, Soon);
-            if (state is not null && condition(state))
+            if (state is not null && await condition(state))
             {
                 return state;
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(10), Soon);
         }
+    }
+
+    /// <summary>Waits until a worker has reported an event; gives the instance as it is after that.</summary>
+    protected async Task<OrchestrationMetadata> UntilPastAsync<T>(string id)
+        where T : HistoryEvent
+    {
+        await UntilAsync(id, async _ => (await Client.GetOrchestrationHistoryAsync(id, Soon)).Any(past => past is T));
+        return (await Client.GetInstanceAsync(id, true, Soon))!;
     }
 
     protected static void Completed(OrchestrationMetadata state) => Assert.True(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.OfficialSdk.Tests.Hosting;
 
@@ -8,7 +9,7 @@ namespace Workflows.OfficialSdk.Tests.Hosting;
 public class SidecarProgram : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("official-").FullName;
-    private readonly int _port = FreePort();
+    private readonly int _port = Ports.Free();
     private Process? _process;
     private Task<string>? _errors;
 
@@ -66,7 +67,7 @@ public class SidecarProgram : IAsyncLifetime
 
     private async Task WaitForPortAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (true)
         {
             if (_process!.HasExited)
@@ -94,12 +95,5 @@ public class SidecarProgram : IAsyncLifetime
         return Path.Combine(
             here.Parent!.Parent!.FullName, "Workflows.DurableTask.Sidecar", here.Name,
             "Workflows.DurableTask.Sidecar.dll");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

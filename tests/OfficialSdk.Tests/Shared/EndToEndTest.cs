@@ -18,7 +18,7 @@ public abstract class EndToEndTest : IAsyncLifetime
     {
         Sidecar = new SidecarHost((await TestContext.Current.GetFixture<SharedSidecar>())!);
         await Sidecar.InitializeAsync();
-        _deadline.CancelAfter(TimeSpan.FromSeconds(25));
+        _deadline.CancelAfter(TimeSpan.FromMinutes(2));
     }
 
     public async ValueTask DisposeAsync()

@@ -9,7 +9,7 @@ namespace Workflows.Service.Tests.Hosting;
 /// <summary>A service on free ports with a folder of its own, and a model small enough to train in a second.</summary>
 public sealed class RunningService : IAsyncLifetime
 {
-    private static readonly TimeSpan RunDeadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan RunDeadline = TimeSpan.FromMinutes(6);
     private WebApplication? _application;
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("workflows-test").FullName;

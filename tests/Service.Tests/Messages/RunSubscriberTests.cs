@@ -137,7 +137,7 @@ public sealed class RunSubscriberTests
 
     private static async Task<List<string>> WaitForRunsAsync(RunningService service, int count)
     {
-        var deadline = TimeProvider.System.GetUtcNow().AddSeconds(30);
+        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(2);
         while (true)
         {
             var runs = await service.Http.GetFromJsonAsync<JsonElement>("/runs");
@@ -154,13 +154,13 @@ public sealed class RunSubscriberTests
     private static async Task<ReceivedMessage> PullOneAsync(PubSubConnection pubSub, string subscription) =>
         (await pubSub.Subscriber.PullAsync(
             new PullRequest { Subscription = subscription, MaxMessages = 1 },
-            deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(30))).ReceivedMessages[0];
+            deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(2))).ReceivedMessages[0];
 
     /// <summary>The service says what became of a message; to pull it here would take it away from the service.</summary>
     private static async Task WaitUntilLoggedAsync(RunningService service, string text)
     {
         var path = Path.Combine(service.Settings.StateDirectory, "service.log");
-        var deadline = TimeProvider.System.GetUtcNow().AddSeconds(30);
+        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(2);
         while (true)
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
