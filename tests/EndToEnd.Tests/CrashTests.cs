@@ -10,6 +10,9 @@ namespace Workflows.EndToEnd.Tests;
 public sealed class CrashTests : IDisposable
 {
     private const int Kills = 10;
+
+    // Every 50 ms.
+    private const int UpAttempts = 3600;
     private readonly string _folder = Directory.CreateTempSubdirectory("workflows-crash").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -102,19 +105,19 @@ public sealed class CrashTests : IDisposable
                     return;
                 }
             }
-            catch (HttpRequestException) when (attempt < 600)
+            catch (HttpRequestException) when (attempt < UpAttempts)
             {
                 // Not listening yet.
             }
 
-            Assert.True(attempt < 600, "The service does not come up.");
+            Assert.True(attempt < UpAttempts, "The service does not come up.");
             await Task.Delay(TimeSpan.FromMilliseconds(50));
         }
     }
 
     private static async Task<JsonElement> ReportAsync(HttpClient http, ProgramRun service)
     {
-        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(3);
+        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(15);
         while (true)
         {
             var run = await http.GetFromJsonAsync<JsonElement>("/runs/crash");
