@@ -2,11 +2,11 @@ using System.IO.Compression;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Unpacks gzip, and fails at its end unless the last member was whole, with its checksum and length.</summary>
+/// <summary>Unpacks gzip, and fails at its end unless the last member is whole, with checksum and length.</summary>
 /// <remarks>
-/// <see cref="GZipStream"/> ends in silence where its input does, in the middle of a member or before its trailer. Here a
-/// small member of known content is put behind the input: it comes out as the last bytes when, and only when, everything
-/// before it was whole. Otherwise its bytes are taken for what is missing, and what comes out differs.
+/// <see cref="GZipStream"/> ends in silence where its input does, in the middle of a member or before its trailer. Here
+/// a small member of known content is put behind the input: it comes out as the last bytes when, and only when,
+/// everything before it was whole. Otherwise its bytes are taken for what is missing, and what comes out differs.
 /// </remarks>
 internal sealed class WholeGzipStream : Stream
 {
@@ -43,7 +43,7 @@ internal sealed class WholeGzipStream : Stream
             // The last bytes so far are held back: they may be the mark.
             Array.Resize(ref _chunk, Math.Max(_chunk.Length, _held + buffer.Length));
             _tail.AsSpan(0, _held).CopyTo(_chunk);
-            var read = _unpacked.Read(_chunk, _held, buffer.Length);
+            var read = Unpack(_held, buffer.Length);
             var count = _held + read;
             _held = Math.Min(count, _tail.Length);
             _chunk.AsSpan(count - _held, _held).CopyTo(_tail);
@@ -82,13 +82,28 @@ internal sealed class WholeGzipStream : Stream
         base.Dispose(disposing);
     }
 
+    // What .NET says of damaged data names an archive's entries and a method, and no gzip.
+    private static InvalidDataException Damaged(Exception? inner) => new(
+        "its gzip data is damaged or cut short, or something else follows it; 'gzip -t' tells the same. "
+        + "Copy or pack the file again.", inner);
+
+    private int Unpack(int at, int count)
+    {
+        try
+        {
+            return _unpacked.Read(_chunk, at, count);
+        }
+        catch (InvalidDataException error)
+        {
+            throw Damaged(error);
+        }
+    }
+
     private void RequireMark()
     {
         if (!_tail.AsSpan(0, _held).SequenceEqual(Mark))
         {
-            throw new InvalidDataException(
-                "its gzip data is cut short, or something else follows it; 'gzip -t' tells the same. "
-                + "Copy or pack the file again.");
+            throw Damaged(null);
         }
     }
 
