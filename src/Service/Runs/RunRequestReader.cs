@@ -104,7 +104,8 @@ public static partial class RunRequestReader
             PromptTemplate = template,
             Data = new DataSpec
             {
-                Train = train ?? "", Test = test, TestFraction = fraction, MaxTestPairs = maxTest, Validation = validation,
+                Train = train ?? "", Test = test, TestFraction = fraction, MaxTestPairs = maxTest,
+                Validation = validation,
             },
             Tpu = new TpuSpec
             {
