@@ -8,7 +8,7 @@ namespace Workflows.Translation.Corpora;
 /// a small member of known content is put behind the input: it comes out as the last bytes when, and only when,
 /// everything before it was whole. Otherwise its bytes are taken for what is missing, and what comes out differs.
 /// </remarks>
-internal sealed class WholeGzipStream : Stream
+internal sealed class WholeGzipStream : ForwardStream
 {
     private static readonly byte[] Mark = Guid.NewGuid().ToByteArray();
 
@@ -18,23 +18,13 @@ internal sealed class WholeGzipStream : Stream
     private int _held;
     private bool _hasEnded;
 
-    public WholeGzipStream(Stream packed) => _unpacked = new GZipStream(new Marked(packed), CompressionMode.Decompress);
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
+    public WholeGzipStream(Stream packed)
+        : this(new GZipStream(new Marked(packed), CompressionMode.Decompress))
     {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+    private WholeGzipStream(GZipStream unpacked)
+        : base(unpacked) => _unpacked = unpacked;
 
     public override int Read(Span<byte> buffer)
     {
@@ -60,26 +50,6 @@ internal sealed class WholeGzipStream : Stream
         }
 
         return 0;
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _unpacked.Dispose();
-        }
-
-        base.Dispose(disposing);
     }
 
     // What .NET says of damaged data names an archive's entries and a method, and no gzip.
@@ -108,32 +78,17 @@ internal sealed class WholeGzipStream : Stream
     }
 
     /// <summary>The packed bytes, and the mark behind them.</summary>
-    private sealed class Marked(Stream packed) : Stream
+    private sealed class Marked(Stream packed) : ForwardStream(packed)
     {
         private static readonly byte[] Member = Pack();
 
+        private readonly Stream _packed = packed;
         private bool _isEmpty = true;
         private int _given;
 
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
         public override int Read(Span<byte> buffer)
         {
-            var read = _given > 0 ? 0 : packed.Read(buffer);
+            var read = _given > 0 ? 0 : _packed.Read(buffer);
             _isEmpty &= read == 0;
             // A file without a single member is not gzip either.
             if (read > 0 || _isEmpty)
@@ -145,26 +100,6 @@ internal sealed class WholeGzipStream : Stream
             Member.AsSpan(_given, read).CopyTo(buffer);
             _given += read;
             return read;
-        }
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing)
-            {
-                packed.Dispose();
-            }
-
-            base.Dispose(disposing);
         }
 
         private static byte[] Pack()
