@@ -11,56 +11,143 @@ internal static class RequestFile
         CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true,
     };
 
+    // As the service reads names.
+    private static readonly JsonNodeOptions AnyCase = new() { PropertyNameCaseInsensitive = true };
+
     public static string Read(string path, string? dataTrain, string? dataTest)
     {
-        if (!File.Exists(path))
-        {
-            throw new CommandException($"There is no request file '{path}'.", ExitCodes.Invalid);
-        }
-
-        JsonObject request;
-        try
-        {
-            request = JsonNode.Parse(File.ReadAllText(path), documentOptions: Lenient) as JsonObject
-                ?? throw new CommandException($"'{path}' does not hold a JSON object.", ExitCodes.Invalid);
-        }
-        catch (JsonException exception)
-        {
-            throw new CommandException($"'{path}' is not JSON: {exception.Message}", ExitCodes.Invalid);
-        }
-
+        var request = Parse(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        Resolve(request, "model", folder);
-        Resolve(request["data"], "train", folder);
-        Resolve(request["data"], "test", folder);
-        Resolve(request["rehearsal"], "scenario", folder);
-        if (dataTrain is not null)
+        Resolve(request, "model", "model", folder, isList: false);
+        Resolve(request["data"], "train", "data.train", folder, isList: true);
+        Resolve(request["data"], "test", "data.test", folder, isList: true);
+        Resolve(request["data"], "validation", "data.validation", folder, isList: true);
+        Resolve(request["rehearsal"], "scenario", "rehearsal.scenario", folder, isList: false);
+        if (dataTrain is not null || dataTest is not null)
         {
-            // Another training file makes the request's own test set meaningless, unless one is given as well.
-            var data = request["data"] as JsonObject ?? [];
-            data["train"] = Absolute(dataTrain, Environment.CurrentDirectory);
-            data.Remove("test");
-            request["data"] = data;
-        }
-
-        if (dataTest is not null && request["data"] is JsonObject withTest)
-        {
-            withTest["test"] = Absolute(dataTest, Environment.CurrentDirectory);
+            Replace(request, dataTrain, dataTest);
         }
 
         return request.ToJsonString();
     }
 
-    private static void Resolve(JsonNode? parent, string name, string folder)
+    private static JsonObject Parse(string path)
     {
-        // Values of another kind are left for the service, which names the field.
-        if (parent is JsonObject section && section[name] is JsonValue value && value.TryGetValue<string>(out var text)
-            && text.Length > 0)
+        if (!File.Exists(path))
         {
-            section[name] = Absolute(text, folder);
+            throw Invalid($"There is no request file '{path}'.");
+        }
+
+        try
+        {
+            var text = File.ReadAllText(path);
+            using (var document = JsonDocument.Parse(text, Lenient))
+            {
+                Check(document.RootElement, "", path);
+            }
+
+            return JsonNode.Parse(text, AnyCase, Lenient) as JsonObject
+                ?? throw Invalid($"'{path}' does not hold a JSON object.");
+        }
+        catch (JsonException exception)
+        {
+            throw Invalid($"'{path}' is not JSON: {exception.Message}");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Invalid($"The request file '{path}' cannot be read: {exception.Message}");
         }
     }
 
-    private static string Absolute(string text, string folder) => string.Join(",", text.Split(',').Select(part =>
-        part.Contains("://", StringComparison.Ordinal) ? part.Trim() : Path.GetFullPath(part.Trim(), folder)));
+    /// <summary>Finds what is JSON and yet no text or no object that could be passed on.</summary>
+    private static void Check(JsonElement element, string field, string path)
+    {
+        if (element.ValueKind == JsonValueKind.Object)
+        {
+            var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+            foreach (var property in element.EnumerateObject())
+            {
+                var name = Text(() => property.Name, field.Length == 0 ? "a name" : $"a name in {field}", path);
+                var inner = field.Length == 0 ? name : $"{field}.{name}";
+                if (!names.Add(name))
+                {
+                    throw Invalid($"'{path}' gives {inner} more than once: leave one of them. "
+                        + "Names are case-insensitive.");
+                }
+
+                Check(property.Value, inner, path);
+            }
+        }
+        else if (element.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var item in element.EnumerateArray())
+            {
+                Check(item, field, path);
+            }
+        }
+        else if (element.ValueKind == JsonValueKind.String)
+        {
+            Text(() => element.GetString()!, field, path);
+        }
+    }
+
+    private static string Text(Func<string> read, string what, string path)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid($"'{path}': {what} has half of a surrogate pair, such as \\ud83d alone: write the character "
+                + "itself, or both halves.");
+        }
+    }
+
+    private static void Replace(JsonObject request, string? dataTrain, string? dataTest)
+    {
+        // Assigned where it is not there yet, or is no object: the service could not use that either.
+        var data = request["data"] as JsonObject;
+        if (data is null)
+        {
+            request["data"] = data = new JsonObject(AnyCase);
+        }
+
+        if (dataTrain is not null)
+        {
+            // The request's other files belong to the corpus that is replaced; they are held out from the new one.
+            data["train"] = Given("--data-train", dataTrain);
+            data.Remove("test");
+            data.Remove("validation");
+        }
+
+        if (dataTest is not null)
+        {
+            data["test"] = Given("--data-test", dataTest);
+        }
+    }
+
+    private static string Given(string option, string text) => string.IsNullOrWhiteSpace(text)
+        ? throw Invalid($"{option} names no file: give a path, such as {option} pairs.tsv")
+        : Absolute(text, Environment.CurrentDirectory, isList: true);
+
+    private static void Resolve(JsonNode? parent, string name, string field, string folder, bool isList)
+    {
+        // Values of another kind are left for the service, which names the field.
+        if (parent is JsonObject section && section[name] is JsonValue value && value.TryGetValue<string>(out var text)
+            && !string.IsNullOrWhiteSpace(text))
+        {
+            section[name] = text.Contains('\0', StringComparison.Ordinal)
+                ? throw Invalid($"{field} has a character of code 0, which no path can have: leave the \\u0000 out.")
+                : Absolute(text, folder, isList);
+        }
+    }
+
+    /// <summary>Paths against the folder; nothing between two commas stays nothing, for the service to name.</summary>
+    private static string Absolute(string text, string folder, bool isList) =>
+        string.Join(",", (isList ? text.Split(',') : [text]).Select(part => part.Trim()).Select(part =>
+            part.Length == 0 || part.Contains("://", StringComparison.Ordinal)
+                ? part : Path.GetFullPath(part, folder)));
+
+    private static CommandException Invalid(string message) => new(message, ExitCodes.Invalid);
 }

@@ -5,8 +5,12 @@ using Workflows.Translation.Tests;
 
 namespace Workflows.Cli.Tests;
 
+[Collection(Environment)]
 public sealed class ScoreCommandTests : IDisposable
 {
+    /// <summary>Tests that read or change the command's environment variables run one at a time.</summary>
+    public const string Environment = "environment of the score command";
+
     private readonly TemporaryFolder _folder = new();
 
     [Fact]

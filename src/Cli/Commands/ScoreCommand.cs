@@ -9,6 +9,9 @@ namespace Workflows.Cli.Commands;
 /// <summary>workflows score REF... -i HYP...: scores as sacreBLEU's command does; no service is needed.</summary>
 internal sealed class ScoreCommand
 {
+    // More than this adds nothing but digits that overflow.
+    private const double MostSmoothing = 1e6;
+
     private readonly Argument<string[]> _references = new("references")
     {
         Description = "Files of references, one segment a line; .gz is unpacked.",
@@ -43,13 +46,24 @@ internal sealed class ScoreCommand
 
     private readonly Option<string> _tokenize = new Option<string>("--tokenize", "-tok")
     {
-        Description = "How BLEU cuts lines into words.",
+        Description = "How BLEU cuts lines into words (default 13a, or by --language-pair).",
         DefaultValueFactory = _ => "13a",
     }.AcceptOnlyFromAmong("none", "zh", "13a", "intl", "char", "ko-mecab");
 
     private readonly Option<string?> _mecab = new("--mecab-dictionary")
     {
         Description = "Folder of the compiled mecab-ko-dic for ko-mecab; also WORKFLOWS_MECAB_KO_DIC.",
+    };
+
+    private readonly Option<string?> _languagePair = new("--language-pair", "-l")
+    {
+        Description = "Source and target language, such as en-ko; the target chooses the default of --tokenize.",
+    };
+
+    private readonly Option<string> _encoding = new("--encoding", "-e")
+    {
+        Description = "Encoding of the files; UTF-8 is the only one.",
+        DefaultValueFactory = _ => "utf-8",
     };
 
     private readonly Option<bool> _lowercase = Flag("Ignore case in BLEU.", "--lowercase", "-lc");
@@ -70,6 +84,9 @@ internal sealed class ScoreCommand
     private readonly Option<bool> _pairedBs = Flag("Compare by paired bootstrap.", "--paired-bs", "-pbs");
     private readonly Option<int> _pairedArN = Number("Trials of --paired-ar.", 10_000, "--paired-ar-n", "-parn");
     private readonly Option<int> _pairedBsN = Number("Resamples of --paired-bs.", 1000, "--paired-bs-n", "-pbsn");
+    private readonly Option<int> _pairedJobs = Number("Accepted and without effect.", 1, "--paired-jobs", "-j");
+    private readonly Option<bool> _noColor = Flag("Accepted: the command has no colours.", "--no-color", "-nc");
+    private readonly Option<bool> _version = Flag("Print which sacreBLEU this equals.", "--version", "-V");
     private readonly Option<bool> _quiet = Flag("Accepted: the command is always quiet.", "--quiet", "-q");
     private readonly Option<bool> _short = Flag("Shorten signatures.", "--short", "-sh");
     private readonly Option<bool> _scoreOnly = Flag("Print the score alone.", "--score-only", "-b");
@@ -94,15 +111,24 @@ internal sealed class ScoreCommand
             score._beta, score._chrfSpace, score._chrfLowercase, score._chrfEpsilon, score._terCase, score._terAsian,
             score._terNoPunct, score._terNormalized, score._confidence, score._confidenceN, score._pairedAr,
             score._pairedBs, score._pairedArN, score._pairedBsN, score._quiet, score._short, score._scoreOnly,
-            score._width, score._format,
+            score._width, score._format, score._languagePair, score._encoding, score._pairedJobs, score._noColor,
+            score._version,
         };
         command.SetAction(parsed =>
         {
             try
             {
-                using var console = output is null
-                    ? new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)) : null;
-                Scorer.Run(score.Settings(parsed), input ?? Console.OpenStandardInput, console ?? output!);
+                using var text = new StringWriter();
+                if (parsed.GetValue(score._version))
+                {
+                    text.Write($"workflows score, equal to sacreBLEU {TranslationMetric.ReferenceVersion}\n");
+                }
+                else
+                {
+                    Scorer.Run(score.Settings(parsed), input ?? Console.OpenStandardInput, text);
+                }
+
+                Write(text.ToString(), output);
                 return ExitCodes.Done;
             }
             catch (CommandException exception)
@@ -117,6 +143,26 @@ internal sealed class ScoreCommand
             }
         });
         return command;
+    }
+
+    // At once and at the end, so that an output that cannot be written is one error and not a trace.
+    private static void Write(string text, TextWriter? output)
+    {
+        try
+        {
+            if (output is not null)
+            {
+                output.Write(text);
+                return;
+            }
+
+            using var console = Console.OpenStandardOutput();
+            console.Write(new UTF8Encoding(false).GetBytes(text));
+        }
+        catch (IOException exception)
+        {
+            throw Invalid($"The scores cannot be written to standard output: {exception.Message}");
+        }
     }
 
     private static Option<bool> Flag(string description, string name, params string[] aliases) =>
@@ -140,6 +186,13 @@ internal sealed class ScoreCommand
             throw Invalid("--paired-ar and --paired-bs exclude each other: give one of them.");
         }
 
+        var encoding = parsed.GetValue(_encoding)!;
+        if (encoding.ToUpperInvariant() is not ("UTF-8" or "UTF8" or "UTF_8"))
+        {
+            throw Invalid($"--encoding is '{encoding}': only utf-8 is read; convert the files, as iconv does.");
+        }
+
+        Within(parsed, _pairedJobs, 0, int.MaxValue);
         var isBootstrap = parsed.GetValue(_pairedBs);
         var test = parsed.GetValue(_pairedAr) ? PairedTest.ApproximateRandomization
             : isBootstrap ? PairedTest.Bootstrap : (PairedTest?)null;
@@ -180,7 +233,7 @@ internal sealed class ScoreCommand
 
     private BleuOptions Bleu(ParseResult parsed) => new()
     {
-        Tokenizer = parsed.GetValue(_tokenize) switch
+        Tokenizer = Tokenizer(parsed) switch
         {
             "none" => BleuTokenizer.None,
             "zh" => BleuTokenizer.Chinese,
@@ -197,9 +250,33 @@ internal sealed class ScoreCommand
             "add-k" => BleuSmoothing.AddK,
             _ => BleuSmoothing.Exponential,
         },
-        SmoothingValue = parsed.GetValue(_smoothValue),
+        SmoothingValue = parsed.GetValue(_smoothValue) is not { } value || value is >= 0 and <= MostSmoothing
+            ? parsed.GetValue(_smoothValue)
+            : throw Invalid($"--smooth-value is {value}: it must be from 0 to {MostSmoothing}."),
         Lowercase = parsed.GetValue(_lowercase),
     };
+
+    /// <summary>As sacreBLEU: the language of the outputs chooses, where no tokenizer is named.</summary>
+    private string Tokenizer(ParseResult parsed)
+    {
+        var languages = parsed.GetValue(_languagePair)?.Split('-');
+        if (languages is not null && (languages.Length < 2 || languages.Any(string.IsNullOrWhiteSpace)))
+        {
+            throw Invalid($"--language-pair is '{parsed.GetValue(_languagePair)}': write the source and the target "
+                + "language, such as en-ko.");
+        }
+
+        return parsed.GetResult(_tokenize) is { Implicit: false } ? parsed.GetValue(_tokenize)!
+            : languages?[1] switch
+            {
+                "zh" => "zh",
+                "ko" => "ko-mecab",
+                "ja" when parsed.GetValue(_metrics)!.Contains("bleu") => throw Invalid(
+                    "--language-pair: sacreBLEU cuts Japanese with ja-mecab, which is not offered: choose another "
+                    + "by --tokenize, such as char."),
+                _ => "13a",
+            };
+    }
 
     private string Format(ParseResult parsed) =>
         Environment.GetEnvironmentVariable("SACREBLEU_FORMAT")?.ToLowerInvariant() is ("json" or "text") and { } wanted

@@ -9,6 +9,11 @@ internal static class PythonJson
     /// <summary>The shortest digits that give the number back, always with a point or an exponent.</summary>
     public static string Number(double value)
     {
+        if (!double.IsFinite(value))
+        {
+            return double.IsNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+        }
+
         var digits = value.ToString("E16", CultureInfo.InvariantCulture);
         var exponent = value == 0 ? 0 : int.Parse(digits[(digits.IndexOf('E') + 1)..], CultureInfo.InvariantCulture);
         if (exponent is >= -4 and < 16)

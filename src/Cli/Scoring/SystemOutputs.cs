@@ -15,6 +15,11 @@ internal sealed record SystemOutputs(
             throw Invalid("No references: name one or more files before -i, as in workflows score ref.txt -i out.txt");
         }
 
+        if (settings.References.Concat(settings.Inputs).Contains(""))
+        {
+            throw Invalid("A file's name is empty: name one or more files before -i, and one or more after it.");
+        }
+
         try
         {
             var references = settings.References.Select(SegmentFile.Read).ToArray();

@@ -1,3 +1,5 @@
+using Workflows.Translation.Corpora;
+
 namespace Workflows.Service.Runs;
 
 /// <summary>Collects everything that is wrong with a request.</summary>
@@ -38,6 +40,11 @@ internal sealed class RequestCheck
             return "";
         }
 
+        if (!IsPath(given, field))
+        {
+            return "";
+        }
+
         if (LocalPath(given) is not { } path)
         {
             That(false, field, $"'{given}' is not on this machine.", "Give a path or a file:// URI.");
@@ -64,15 +71,40 @@ internal sealed class RequestCheck
             return null;
         }
 
-        var paths = given.Split(',').Select(part => (Given: part, Path: LocalPath(part.Trim()))).ToList();
-        foreach (var (part, path) in paths)
+        if (!IsPath(given, field))
+        {
+            return null;
+        }
+
+        string[] parts = [.. given.Split(',').Select(part => part.Trim())];
+        if (parts.Contains(""))
+        {
+            That(false, field, $"'{given}' has a comma without a file on either side.",
+                "Give one file, or two aligned ones \"a.ko,a.en\".");
+            return null;
+        }
+
+        var paths = parts.Select(LocalPath).ToList();
+        foreach (var (part, path) in parts.Zip(paths))
         {
             That(path is not null, field, $"'{part}' is not on this machine.", "Give a path or a file:// URI.");
             That(path is null || File.Exists(path), field, $"There is no file '{path}'.", "Give the path of a file.");
         }
 
         That(paths.Count <= 2, field, $"{paths.Count} files are named.", "Give one file, or two aligned ones.");
-        return string.Join(",", paths.Select(each => each.Path));
+        // Two aligned files are lines of text, whatever they are called.
+        That(paths is not [{ } single] || CorpusReader.KnowsFormatOf(single), field,
+            $"The ending of '{parts[0]}' tells no format of pairs.",
+            $"Give a file that ends in {CorpusReader.KnownEndings}; or two aligned files \"a.ko,a.en\".");
+        return string.Join(",", paths);
+    }
+
+    /// <summary>A text of one line that goes to the cloud, to a log or to a report.</summary>
+    public string? Line(string? given, string field)
+    {
+        That(given is null || !given.Any(char.IsControl), field, "It has a line break or another control character.",
+            "Write it on one line.");
+        return given;
     }
 
     public void ThrowIfAny()
@@ -81,6 +113,13 @@ internal sealed class RequestCheck
         {
             throw new RunRequestException(_errors);
         }
+    }
+
+    private bool IsPath(string given, string field)
+    {
+        var isPath = !given.Contains('\0', StringComparison.Ordinal);
+        That(isPath, field, "It has a character of code 0, which no path can have.", "Leave the \\u0000 out.");
+        return isPath;
     }
 
     private static string? LocalPath(string given) =>

@@ -8,11 +8,17 @@ namespace Workflows.Service.Runs;
 /// <summary>Reads, checks and completes requests.</summary>
 public static partial class RunRequestReader
 {
+    /// <summary>A month: who waits longer has forgotten the run.</summary>
+    private const double MostAcquireSeconds = 30 * 24 * 3600;
+
     /// <summary>Looks and pauses for the emulator, where everything takes seconds.</summary>
     private static readonly PaceSpec RehearsalPace = new()
     {
         PollSeconds = 0.5, SilenceSeconds = 20, BootSeconds = 60, RoundPauseSeconds = 2,
     };
+
+    /// <summary>A field that is given twice would silently count once.</summary>
+    private static readonly JsonSerializerOptions Strict = new(RunLedger.Json) { AllowDuplicateProperties = false };
 
     /// <summary>Parses JSON into a request.</summary>
     /// <param name="json">The text.</param>
@@ -22,27 +28,22 @@ public static partial class RunRequestReader
     {
         try
         {
-            return JsonSerializer.Deserialize<RunRequest>(json, RunLedger.Json)
+            return JsonSerializer.Deserialize<RunRequest>(json, Strict)
                 ?? throw new RunRequestException([new("$", "The request is null.", "Send a JSON object.")]);
         }
         catch (JsonException exception)
         {
-            var path = exception.Path ?? "$";
-            var field = path == "$" ? "$" : path.Replace("$.", "", StringComparison.Ordinal);
-            var isUnknown = exception.Message.Contains("could not be mapped", StringComparison.Ordinal);
-            throw new RunRequestException([isUnknown
-                ? new(field, "There is no such field.",
-                    "See docs/requests.md for the fields; names are case-insensitive.")
-                : new(field, $"Line {exception.LineNumber + 1}: {Plain(exception.Message)}", "Correct the JSON.")]);
+            throw new RunRequestException([JsonFault.Of(exception)]);
         }
     }
 
     /// <summary>Checks a request and fills in the defaults.</summary>
     /// <param name="request">The request.</param>
     /// <param name="runId">Id to use when the request names none.</param>
+    /// <param name="acceleratorTypes">Those that have a price; no others can be rented.</param>
     /// <returns>The run.</returns>
     /// <exception cref="RunRequestException">Something is wrong; every fault is listed.</exception>
-    public static RunSpec Complete(RunRequest request, string runId)
+    public static RunSpec Complete(RunRequest request, string runId, IEnumerable<string> acceleratorTypes)
     {
         var check = new RequestCheck();
         var id = request.Id ?? runId;
@@ -68,11 +69,23 @@ public static partial class RunRequestReader
         var types = request.Tpu?.AcceleratorTypes ?? [];
         check.That(types.Count > 0, "tpu.acceleratorTypes", "No accelerator type is named.",
             "Add \"tpu\": {\"acceleratorTypes\": [\"v5litepod-8\"]}.");
+        string[] known = [.. acceleratorTypes];
+        foreach (var type in types.Where(type => !known.Contains(type)))
+        {
+            check.That(false, "tpu.acceleratorTypes", $"{Quoted(type)} is not in the price catalog.",
+                $"Use one of: {string.Join(", ", known)}.");
+        }
+
         var provisioning = check.OneOf(request.Tpu?.Provisioning, "tpu.provisioning", "spot", "on-demand");
         foreach (var zone in request.Tpu?.Zones ?? [])
         {
-            check.That(Zone().IsMatch(zone), "tpu.zones", $"'{zone}' is not a zone.", "Use names such as us-west4-a.");
+            check.That(zone is not null && Zone().IsMatch(zone), "tpu.zones", $"{Quoted(zone)} is not a zone.",
+                "Use names such as us-west4-a.");
         }
+
+        var timeout = check.InRange(
+            request.Tpu?.AcquireTimeoutSeconds ?? (isRehearsal ? 300 : 6 * 3600), "tpu.acquireTimeoutSeconds", 1,
+            MostAcquireSeconds);
 
         var budget = check.InRange(request.BudgetUsd ?? 10, "budgetUsd", 0.01, 1_000_000);
         var scenario = request.Rehearsal?.Scenario;
@@ -80,30 +93,29 @@ public static partial class RunRequestReader
             $"There is no file '{scenario}'.", "Give the path of a scenario file, or leave it out.");
         var training = TrainingReader.Read(request.Training, check);
         var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
-        check.ThrowIfAny();
-
-        return new RunSpec
+        var spec = new RunSpec
         {
             RunId = id,
-            Name = request.Name ?? id,
-            Project = isRehearsal ? $"rehearsal-{id}" : request.Project!,
+            Name = check.Line(request.Name, "name") ?? id,
+            Project = isRehearsal ? $"rehearsal-{id}" : check.Line(request.Project, "project") ?? "",
             Direction = direction,
             Model = model,
             Prompt = prompt,
             PromptTemplate = template,
             Data = new DataSpec
             {
-                Train = train!, Test = test, TestFraction = fraction, MaxTestPairs = maxTest, Validation = validation,
+                Train = train ?? "", Test = test, TestFraction = fraction, MaxTestPairs = maxTest,
+                Validation = validation,
             },
             Tpu = new TpuSpec
             {
                 AcceleratorTypes = types,
                 Zones = request.Tpu?.Zones ?? [],
                 Provisioning = provisioning,
-                RuntimeVersion = request.Tpu?.RuntimeVersion,
-                AcquireTimeoutSeconds = request.Tpu?.AcquireTimeoutSeconds ?? (isRehearsal ? 300 : 6 * 3600),
-                Network = request.Tpu?.Network,
-                ServiceAccount = request.Tpu?.ServiceAccount,
+                RuntimeVersion = check.Line(request.Tpu?.RuntimeVersion, "tpu.runtimeVersion"),
+                AcquireTimeoutSeconds = timeout,
+                Network = check.Line(request.Tpu?.Network, "tpu.network"),
+                ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),
             },
             Training = training,
             Evaluation = evaluation,
@@ -111,14 +123,16 @@ public static partial class RunRequestReader
             IsRehearsal = isRehearsal,
             Pace = isRehearsal ? RehearsalPace : new PaceSpec(),
         };
+        check.ThrowIfAny();
+        return spec;
     }
 
-    private static string Plain(string message) =>
-        message.Split(" Path:", 2)[0].Replace("System.Nullable`1", "", StringComparison.Ordinal);
+    private static string Quoted(string? text) => text is null ? "null" : $"'{text}'";
 
-    [GeneratedRegex("^[a-z][a-z0-9-]{0,39}$", RegexOptions.CultureInvariant)]
+    // "$" would also match before a line break at the end.
+    [GeneratedRegex(@"^[a-z][a-z0-9-]{0,39}\z", RegexOptions.CultureInvariant)]
     private static partial Regex RunId();
 
-    [GeneratedRegex("^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+\z", RegexOptions.CultureInvariant)]
     private static partial Regex Zone();
 }

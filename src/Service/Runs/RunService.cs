@@ -4,6 +4,7 @@ using System.Text.Json;
 using DurableTask.Core.Exceptions;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -17,7 +18,7 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
-    TimeProvider clock)
+    PriceCatalog catalog, TimeProvider clock)
 {
     /// <summary>A run in none of these states has ended.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -33,7 +34,7 @@ internal sealed class RunService(
         RunRequest request, string? key, CancellationToken cancellation)
     {
         var id = request.Id ?? (key is null ? NewId() : IdOf(key));
-        var spec = RunRequestReader.Complete(request, id);
+        var spec = RunRequestReader.Complete(request, id, catalog.AcceleratorTypes);
         if (spec.IsRehearsal)
         {
             await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);

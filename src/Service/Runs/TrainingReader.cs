@@ -67,7 +67,7 @@ internal static class TrainingReader
             BleuTokenizer = Tokenizer(asked?.BleuTokenizer, direction, check),
             BootstrapSamples = check.InRange(
                 asked?.BootstrapSamples ?? given.BootstrapSamples, "evaluation.bootstrapSamples", 100, 1_000_000),
-            Seed = asked?.Seed ?? given.Seed,
+            Seed = check.InRange(asked?.Seed ?? given.Seed, "evaluation.seed", 0, int.MaxValue),
         };
     }
 

@@ -46,14 +46,14 @@ internal readonly record struct CorpusLine(long Number, string Text, RowFault? F
         }
     }
 
+    /// <summary>A file's content; its end is an <see cref="InvalidDataException"/> where gzip is not whole.</summary>
     public static Stream Open(string path)
     {
         try
         {
             var file = File.OpenRead(path);
             return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)
-                ? new System.IO.Compression.GZipStream(file, System.IO.Compression.CompressionMode.Decompress)
-                : file;
+                ? new WholeGzipStream(file) : file;
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -9,6 +9,10 @@ namespace Workflows.Translation.Corpora;
 /// </summary>
 public static class CorpusReader
 {
+    /// <summary>Gets the endings of names that <see cref="Read"/> knows, in words.</summary>
+    public static string KnownEndings =>
+        ".tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz, or .parquet";
+
     /// <summary>
     /// Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz,
     /// or .parquet.
@@ -21,20 +25,16 @@ public static class CorpusReader
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
 
-        var name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
-        return Path.GetExtension(name).ToUpperInvariant() switch
-        {
-            ".TSV" or ".TXT" or ".TAB" => ReadTsv(path, options),
-            ".JSONL" or ".NDJSON" => ReadJsonLines(path, options),
-            ".TMX" => TmxFile.Read(path, options ?? new CorpusReadOptions()),
-            ".PO" => PoFile.Read(path, options ?? new CorpusReadOptions()),
-            ".PARQUET" or ".PQ" when name == path => ParquetTable.Read(path, options ?? new CorpusReadOptions()),
-            ".MO" => MoFile.Read(path, options ?? new CorpusReadOptions()),
-            var other => throw new CorpusException(CorpusError.UnknownFormat, path,
-                $"'{other}' is not a known ending; expected .tsv, .txt, .jsonl, .tmx, .po or .mo, each also "
-                + "with .gz, or .parquet."),
-        };
+        return Reader(path) is { } read
+            ? read(path, options ?? new CorpusReadOptions())
+            : throw new CorpusException(CorpusError.UnknownFormat, path,
+                $"'{Path.GetExtension(Unpacked(path))}' is not a known ending; expected {KnownEndings}.");
     }
+
+    /// <summary>Says whether the file's name tells a format that <see cref="Read"/> reads.</summary>
+    /// <param name="path">The file, which need not exist.</param>
+    /// <returns>False for an unknown ending.</returns>
+    public static bool KnowsFormatOf(string path) => Reader(path) is not null;
 
     /// <summary>Reads tab-separated columns. Quotes mean nothing; a tab always separates.</summary>
     /// <param name="path">The file.</param>
@@ -155,6 +155,24 @@ public static class CorpusReader
                 rows.Add(new SentencePair(korean.Current.Text, english.Current.Text));
             }
         }
+    }
+
+    private static string Unpacked(string path) =>
+        path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
+
+    private static Func<string, CorpusReadOptions, ReadCorpus>? Reader(string path)
+    {
+        var name = Unpacked(path);
+        return Path.GetExtension(name).ToUpperInvariant() switch
+        {
+            ".TSV" or ".TXT" or ".TAB" => ReadTsv,
+            ".JSONL" or ".NDJSON" => ReadJsonLines,
+            ".TMX" => TmxFile.Read,
+            ".PO" => PoFile.Read,
+            ".PARQUET" or ".PQ" when name == path => ParquetTable.Read,
+            ".MO" => MoFile.Read,
+            _ => null,
+        };
     }
 
     private static RowFault? TryParse(string text, CorpusReadOptions options, out SentencePair pair)

@@ -1,5 +1,6 @@
 using System.Text;
 using ParquetSharp;
+using Encoding = System.Text.Encoding;
 
 namespace Workflows.Translation.Corpora;
 
@@ -11,6 +12,9 @@ namespace Workflows.Translation.Corpora;
 internal static class ParquetTable
 {
     private const int RowsAtOnce = 4096;
+
+    // More than the characters that a sample keeps, of whatever kind.
+    private const int SampleBytes = 512;
 
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
@@ -121,8 +125,9 @@ internal static class ParquetTable
         }
     }
 
+    // Never strict: a sample is of a bad row, and its end may be in the middle of a character.
     private static string Sample(byte[]? bytes) =>
-        bytes is null ? "" : Strict.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, 512)));
+        bytes is null ? "" : Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, SampleBytes)));
 
     // Arrow's text is "class (message: '...')".
     private static string Reason(Exception error) =>

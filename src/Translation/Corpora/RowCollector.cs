@@ -23,10 +23,13 @@ internal sealed class RowCollector(int samplesPerFault)
         _bad[fault] = count;
         if (count <= samplesPerFault)
         {
-            var text = line.Text.Length > SampleCharacters ? line.Text[..SampleCharacters] : line.Text;
-            _samples.Add(new RowSample(line.Number, fault, text));
+            _samples.Add(new RowSample(line.Number, fault, Beginning(line.Text)));
         }
     }
 
     public ReadCorpus Result() => new(_pairs, _rows, _bad, _samples);
+
+    // Half of a surrogate pair could not be written to a report.
+    private static string Beginning(string text) => text.Length <= SampleCharacters ? text
+        : text[..(char.IsHighSurrogate(text[SampleCharacters - 1]) ? SampleCharacters - 1 : SampleCharacters)];
 }

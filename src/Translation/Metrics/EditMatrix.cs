@@ -12,7 +12,7 @@ internal enum EditStep : byte
 
 /// <summary>
 /// The edit distance of outputs of one length to one reference, within a band around the diagonal. Rows that two
-/// outputs have in common are computed once.
+/// outputs have in common are computed once. Only the band is kept, so that a document on one line fits into memory.
 /// </summary>
 internal sealed class EditMatrix
 {
@@ -21,7 +21,7 @@ internal sealed class EditMatrix
 
     private readonly int[] _reference;
     private readonly int _length;
-    private readonly int _width;
+    private readonly Row[] _rows;
     private readonly int[] _costs;
     private readonly EditStep[] _steps;
     private readonly int[] _last;
@@ -31,11 +31,17 @@ internal sealed class EditMatrix
     {
         _reference = reference;
         _length = length;
-        _width = reference.Length + 1;
-        _costs = new int[(length + 1) * _width];
-        _steps = new EditStep[_costs.Length];
+        _rows = new Row[length + 1];
         _last = new int[length];
-        for (var j = 0; j < _width; j++)
+        var cells = _rows[0] = new Row(0, 0, reference.Length + 1);
+        for (var i = 1; i <= length; i++)
+        {
+            cells = _rows[i] = RowAfter(cells, i);
+        }
+
+        _costs = new int[cells.Cell + cells.Count];
+        _steps = new EditStep[_costs.Length];
+        for (var j = 0; j <= reference.Length; j++)
         {
             _costs[j] = j;
             _steps[j] = EditStep.Insert;
@@ -45,14 +51,9 @@ internal sealed class EditMatrix
     /// <summary>Number of edits from the output to the reference.</summary>
     public int Distance(ReadOnlySpan<int> output)
     {
-        var common = output.CommonPrefixLength(_last.AsSpan(0, _known));
-        var ratio = _length == 0 ? 1 : (double)_reference.Length / _length;
-        var band = ratio / 2 > Band ? (int)Math.Ceiling(ratio / 2 + Band) : Band;
-        for (var i = common + 1; i <= _length; i++)
+        for (var i = output.CommonPrefixLength(_last.AsSpan(0, _known)) + 1; i <= _length; i++)
         {
-            var diagonal = (int)Math.Floor(i * ratio);
-            var end = i == _length ? _width : Math.Min(_width, diagonal + band);
-            FillRow(i, output[i - 1], Math.Max(0, diagonal - band), end);
+            FillRow(_rows[i - 1], _rows[i], output[i - 1]);
         }
 
         output.CopyTo(_last);
@@ -67,7 +68,7 @@ internal sealed class EditMatrix
         var (i, j) = (_length, _reference.Length);
         while (i > 0 || j > 0)
         {
-            var step = _steps[i * _width + j];
+            var step = _steps[_rows[i].Cell + j - _rows[i].Start];
             steps.Push(step);
             i -= step == EditStep.Insert ? 0 : 1;
             j -= step == EditStep.Delete ? 0 : 1;
@@ -76,27 +77,48 @@ internal sealed class EditMatrix
         return [.. steps];
     }
 
-    private void FillRow(int i, int word, int start, int end)
+    private Row RowAfter(Row above, int i)
     {
-        var above = _costs.AsSpan((i - 1) * _width, _width);
-        var row = _costs.AsSpan(i * _width, _width);
-        var steps = _steps.AsSpan(i * _width, _width);
-        row.Fill(Infinity);
-        steps.Clear();
-        for (var j = start; j < end; j++)
+        var ratio = (double)_reference.Length / _length;
+        var band = ratio / 2 > Band ? (int)Math.Ceiling(ratio / 2 + Band) : Band;
+        var diagonal = (int)Math.Floor(i * ratio);
+        var width = _reference.Length + 1;
+        var (start, end) = (Math.Max(0, diagonal - band), i == _length ? width : Math.Min(width, diagonal + band));
+        return new Row(checked(above.Cell + above.Count), start, end - start);
+    }
+
+    private void FillRow(Row aboveRow, Row row, int word)
+    {
+        var above = _costs.AsSpan(aboveRow.Cell, aboveRow.Count);
+        var costs = _costs.AsSpan(row.Cell, row.Count);
+        var steps = _steps.AsSpan(row.Cell, row.Count);
+        var shift = row.Start - aboveRow.Start;
+        // Whatever lies outside the band costs infinitely much.
+        var (before, left) = (shift > 0 ? above[shift - 1] : Infinity, Infinity);
+        for (var at = 0; at < costs.Length; at++)
         {
+            var over = at + shift < above.Length ? above[at + shift] : Infinity;
+            var j = row.Start + at;
+            EditStep step;
             if (j == 0)
             {
-                (row[0], steps[0]) = (above[0] + 1, EditStep.Delete);
-                continue;
+                (left, step) = (over + 1, EditStep.Delete);
+            }
+            else
+            {
+                // On equal cost: keep or replace, then delete, then insert.
+                var isSame = word == _reference[j - 1];
+                var cost = before + (isSame ? 0 : 1);
+                step = isSame ? EditStep.Keep : EditStep.Replace;
+                (cost, step) = over + 1 < cost ? (over + 1, EditStep.Delete) : (cost, step);
+                (cost, step) = left + 1 < cost ? (left + 1, EditStep.Insert) : (cost, step);
+                (left, step) = cost < Infinity ? (cost, step) : (Infinity, EditStep.None);
             }
 
-            // On equal cost: keep or replace, then delete, then insert.
-            var isSame = word == _reference[j - 1];
-            var (cost, step) = (above[j - 1] + (isSame ? 0 : 1), isSame ? EditStep.Keep : EditStep.Replace);
-            (cost, step) = above[j] + 1 < cost ? (above[j] + 1, EditStep.Delete) : (cost, step);
-            (cost, step) = row[j - 1] + 1 < cost ? (row[j - 1] + 1, EditStep.Insert) : (cost, step);
-            (row[j], steps[j]) = cost < Infinity ? (cost, step) : (Infinity, EditStep.None);
+            (costs[at], steps[at], before) = (left, step, over);
         }
     }
+
+    /// <summary>Where a row's cells are, the reference's word at the first of them, and how many there are.</summary>
+    private readonly record struct Row(int Cell, int Start, int Count);
 }

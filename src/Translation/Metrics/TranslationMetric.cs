@@ -7,7 +7,9 @@ namespace Workflows.Translation.Metrics;
 /// </summary>
 public abstract class TranslationMetric
 {
-    internal const string ReferenceVersion = "2.6.0";
+    /// <summary>The version of sacreBLEU that scores and signatures are equal to.</summary>
+    public const string ReferenceVersion = "2.6.0";
+
     private const int SegmentsPerTask = 256;
 
     private protected TranslationMetric()

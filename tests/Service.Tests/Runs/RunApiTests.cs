@@ -85,6 +85,77 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal(field, problem.GetProperty("errors")[0].GetProperty("field").GetString());
     }
 
+    [Theory]
+    [InlineData("""{"model": 5}""", "model", "a text in quotation marks", "\"model\": \"text\"")]
+    [InlineData("""{"data": "pairs.tsv"}""", "data", "an object", """{"train": "pairs.tsv"}""")]
+    [InlineData("""{"Data": {"testFraction": true}}""", "Data.testFraction", "a number", "0.5")]
+    [InlineData("""{"training": {"steps": 1.5}}""", "training.steps", "a whole number", "\"steps\": 100")]
+    [InlineData("""{"training": {"pack": 1}}""", "training.pack", "true or false", "\"pack\": true")]
+    [InlineData("""{"tpu": {"zones": "us-west4-a"}}""", "tpu.zones", "a list", """["first", "second"]""")]
+    [InlineData("""{"tpu": {"zones": [5]}}""", "tpu.zones[0]", "a list of texts", """["first", "second"]""")]
+    [InlineData("[]", "$", "an object", "\"model\"")]
+    [InlineData("""{"model": "\ud83d"}""", "model", "half of a surrogate pair", "both halves")]
+    [InlineData("""{"data": {"train": "a", "Train": "b"}}""", "data.Train", "more than once", "Leave one")]
+    public async Task Post_ValueOfAnotherKind_SaysWhichKindIsWanted(
+        string json, string field, string message, string fix)
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+
+        using var answer = await service.Http.PostAsync("/runs", content);
+
+        var (said, mend) = await ErrorAsync(answer, field);
+        Assert.Contains(message, said, StringComparison.Ordinal);
+        Assert.Contains(fix, mend, StringComparison.Ordinal);
+        Assert.DoesNotContain("System.", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("Request", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("id", "\"abc\\n\"", "abc")]
+    [InlineData("name", "\"a\\nb\"", "line break")]
+    [InlineData("model", "\"a\\u0000b\"", "code 0")]
+    [InlineData("data.train", "\"a\\u0000b.tsv\"", "code 0")]
+    [InlineData("data.train", "\"a.ko,\"", "'a.ko,' has a comma")]
+    [InlineData("data.train", "\",\"", "',' has a comma")]
+    [InlineData("data.train", "\"pairs.json\"", "The ending of 'pairs.json'")]
+    [InlineData("data.test", "\"pairs.parquet.gz\"", "The ending of 'pairs.parquet.gz'")]
+    [InlineData("data.testFraction", "1e400", "out of range")]
+    [InlineData("tpu.zones", "[null]", "null is not a zone")]
+    [InlineData("tpu.zones", "[\"us-west4-a\\n\"]", "is not a zone")]
+    [InlineData("tpu.acceleratorTypes", "[null]", "null is not in the price catalog")]
+    [InlineData("tpu.acceleratorTypes", "[\"bogus\"]", "'bogus' is not in the price catalog")]
+    [InlineData("tpu.acquireTimeoutSeconds", "1e300", "out of range")]
+    [InlineData("tpu.acquireTimeoutSeconds", "-5", "out of range")]
+    [InlineData("tpu.runtimeVersion", "\"a\\nb\"", "line break")]
+    [InlineData("training.lora.targets", "[null]", "is not a linear layer")]
+    [InlineData("training.learningRate", "1e400", "out of range")]
+    [InlineData("evaluation.seed", "-1", "out of range")]
+    [InlineData("budgetUsd", "1e400", "out of range")]
+    [InlineData("rehearsal.scenario", "\"a\\u0000b\"", "There is no file")]
+    public async Task Post_ValueThatCannotBe_NamesTheFieldAndStartsNothing(string field, string json, string message)
+    {
+        var request = service.Request();
+        // Unknown endings are told of files that are there.
+        var value = JsonNode.Parse(json);
+        if (value is JsonValue text && text.TryGetValue<string>(out var name) && name.StartsWith("pairs.", StringComparison.Ordinal))
+        {
+            value = Path.Combine(service.Folder, name);
+            File.Copy(Path.Combine(service.Folder, "pairs.tsv"), (string)value!, overwrite: true);
+            message = message.Replace(name, (string)value!, StringComparison.Ordinal);
+        }
+
+        Put(request, field, value);
+        var before = await service.Http.GetFromJsonAsync<JsonElement>("/runs");
+
+        using var answer = await service.Http.PostAsJsonAsync("/runs", request);
+
+        var (said, mend) = await ErrorAsync(answer, field);
+        Assert.Contains(message, said, StringComparison.Ordinal);
+        Assert.NotEmpty(mend);
+        var after = await service.Http.GetFromJsonAsync<JsonElement>("/runs");
+        Assert.Equal(before.GetArrayLength(), after.GetArrayLength());
+    }
+
     [Fact]
     public async Task Post_SameIdempotencyKey_StartsOneRun()
     {
@@ -152,5 +223,28 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal(1, attempts.GetArrayLength());
         Assert.Contains("<svg", page, StringComparison.Ordinal);
         Assert.Contains(list.EnumerateArray(), each => each.GetProperty("id").GetString() == id);
+    }
+
+    private static void Put(JsonObject request, string field, JsonNode? value)
+    {
+        var steps = field.Split('.');
+        foreach (var step in steps[..^1])
+        {
+            request = (JsonObject)(request[step] ??= new JsonObject());
+        }
+
+        request[steps[^1]] = value;
+    }
+
+    /// <summary>What is said of a field; the answer must be a refusal that names it.</summary>
+    private static async Task<(string Message, string Fix)> ErrorAsync(HttpResponseMessage answer, string field)
+    {
+        var body = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.StatusCode == HttpStatusCode.BadRequest, body);
+        using var problem = JsonDocument.Parse(body);
+        var error = problem.RootElement.GetProperty("errors").EnumerateArray()
+            .FirstOrDefault(each => each.GetProperty("field").GetString() == field);
+        Assert.True(error.ValueKind == JsonValueKind.Object, body);
+        return (error.GetProperty("message").GetString()!, error.GetProperty("fix").GetString()!);
     }
 }

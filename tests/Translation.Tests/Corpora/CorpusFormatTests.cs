@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Translation.Tests.Corpora;
@@ -8,27 +10,77 @@ public sealed class CorpusFormatTests
     [Fact]
     public void Read_ReferenceTmx_GivesTheReferenceRows()
     {
-        var corpus = CorpusReader.Read(Fixtures.Require("formats", "sample.tmx"));
+        var path = Fixtures.Require("formats", "sample.tmx");
+        var units = XDocument.Load(path).Descendants("tu").Count();
 
-        Assert.Equal(ReferenceRows().Take(50), corpus.Pairs);
+        var corpus = CorpusReader.Read(path);
+
+        Assert.NotEmpty(corpus.Pairs);
+        Assert.Equal(ReferenceRows().Take(units), corpus.Pairs);
         Assert.Empty(corpus.BadRows);
     }
 
+    /// <summary>What is expected is counted in the file's own text.</summary>
     [Fact]
     public void Read_ReferencePo_LeavesOutFuzzyAndUntranslated()
     {
-        var corpus = CorpusReader.Read(Fixtures.Require("formats", "sample.po"));
+        var path = Fixtures.Require("formats", "sample.po");
+        var text = File.ReadAllText(path);
+        int Count(string pattern) => Regex.Count(text, pattern, RegexOptions.Multiline);
+        var obsolete = Regex.Matches(text, "^#~ msgid \"(.*)\"", RegexOptions.Multiline)
+            .Select(match => match.Groups[1].Value).ToHashSet();
 
-        Assert.Equal(1, corpus.BadRows[RowFault.Fuzzy]);
-        Assert.Equal(1, corpus.BadRows[RowFault.Untranslated]);
-        Assert.Equal(2, corpus.BadRows.Count);
-        Assert.Contains(new SentencePair("못 믿어.", "I don't buy it."), corpus.Pairs);
-        Assert.Contains(new SentencePair("그게 내가 말하려던 거야.", "That's what I was going to say."), corpus.Pairs);
-        Assert.Contains(
-            new SentencePair("눈을 다시 감으세요.\n\t둘째 \"줄\" \\ %s", "Close your eyes again.\n\tsecond \"line\" \\ %s"),
+        var corpus = CorpusReader.Read(path);
+
+        // The header is a message without a text of its own.
+        Assert.Equal(Count("^msgid ") - 1, corpus.RowCount);
+        Assert.Equal(Count("^#,.*fuzzy"), corpus.BadRows.GetValueOrDefault(RowFault.Fuzzy));
+        Assert.Equal(Count("^msgstr \"\"\n(?!\")"), corpus.BadRows.GetValueOrDefault(RowFault.Untranslated));
+        Assert.Equal(corpus.RowCount - corpus.Pairs.Count, corpus.BadRows.Values.Sum());
+        Assert.DoesNotContain(corpus.Pairs, pair => obsolete.Contains(pair.En));
+        // What is no reference row has been given escapes.
+        Assert.All(corpus.Pairs.Except(ReferenceRows()), pair => Assert.Matches("[\n\t\"\\\\]", pair.En));
+        Assert.NotEmpty(corpus.Pairs.Intersect(ReferenceRows()));
+    }
+
+    [Fact]
+    public void Read_PoWithContextsPluralsAndEscapes_GivesTheirText()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("a.po", Encoding.UTF8.GetBytes("""
+            msgid ""
+            msgstr "Language: ko\n"
+
+            msgctxt "menu"
+            msgid "I don't buy it."
+            msgstr "못 믿어."
+
+            msgid "one key"
+            msgid_plural "many keys"
+            msgstr[0] "열쇠 하나"
+            msgstr[1] "열쇠 여럿"
+
+            msgid ""
+            "Close your eyes.\n"
+            "\tsecond \"line\" \\ %s"
+            msgstr ""
+            "눈을 감으세요.\n"
+            "\t둘째 \"줄\" \\ %s"
+
+            #~ msgid "gone"
+            #~ msgstr "없음"
+            """));
+
+        var corpus = CorpusReader.Read(path);
+
+        Assert.Equal(
+            [
+                new SentencePair("못 믿어.", "I don't buy it."),
+                new SentencePair("열쇠 하나", "one key"),
+                new SentencePair("눈을 감으세요.\n\t둘째 \"줄\" \\ %s", "Close your eyes.\n\tsecond \"line\" \\ %s"),
+            ],
             corpus.Pairs);
-        Assert.DoesNotContain(corpus.Pairs, pair => pair.En == "I actually play the piano pretty well.");
-        Assert.Equal(corpus.RowCount, corpus.Pairs.Count + 2);
+        Assert.Empty(corpus.BadRows);
     }
 
     [Fact]
@@ -76,8 +128,19 @@ public sealed class CorpusFormatTests
     {
         var corpus = CorpusReader.Read(Fixtures.Require("formats", "nulls.snappy.parquet"));
 
-        Assert.Equal((200, 188), ((int)corpus.RowCount, corpus.Pairs.Count));
-        Assert.Equal(12, corpus.BadRows[RowFault.MissingField]);
+        // What is left are reference rows in their order.
+        var rows = ReferenceRows().ToList();
+        var at = 0;
+        Assert.Equal(rows.Count, corpus.RowCount);
+        foreach (var pair in corpus.Pairs)
+        {
+            var found = rows.IndexOf(pair, at);
+            Assert.True(found >= 0, $"{pair} is no reference row after number {at}.");
+            at = found + 1;
+        }
+
+        Assert.InRange(corpus.BadRows[RowFault.MissingField], 1, rows.Count - 1);
+        Assert.Equal(rows.Count - corpus.Pairs.Count, corpus.BadRows[RowFault.MissingField]);
         Assert.NotEmpty(corpus.Samples);
     }
 

@@ -55,6 +55,16 @@ public sealed class TerTests
         }
     }
 
+    /// <summary>A whole document on one line: its full table would have 2.5 thousand million cells.</summary>
+    [Fact]
+    public void Count_VeryLongLine_IsMeasured()
+    {
+        int[] reference = [.. Enumerable.Range(1, 50_000)];
+        int[] output = [.. reference[..^1], -1];
+
+        Assert.Equal(1, TerEdits.Count(output, reference));
+    }
+
     [Fact]
     public void Distance_OutputsWithSharedBeginnings_EqualsAFreshMatrix()
     {

@@ -244,6 +244,6 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    [GeneratedRegex("^[A-Za-z0-9_.~+%-]+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[A-Za-z0-9_.~+%-]+\z", RegexOptions.CultureInvariant)]
     private static partial Regex NodeId();
 }
