@@ -100,5 +100,6 @@ internal sealed class Prompts(
     /// all the same says nothing.
     /// </summary>
     public string Answer(int[] tokens) =>
-        tokenizer.Decode(Array.FindAll(tokens, token => token < tokenizer.VocabularySize)).ReplaceLineEndings(" ").Trim();
+        tokenizer.Decode(Array.FindAll(tokens, token => token < tokenizer.VocabularySize))
+            .ReplaceLineEndings(" ").Trim();
 }

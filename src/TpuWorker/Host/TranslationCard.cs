@@ -4,7 +4,8 @@ using Workflows.TpuWorker.Gemma3;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// How a tuned model or an adapter was taught to be asked, kept in its folder: asked in other words it translates worse.
+/// How a tuned model or an adapter was taught to be asked, kept in its folder: asked in other words it translates
+/// worse.
 /// </summary>
 /// <param name="Direction">ko-en, en-ko or both.</param>
 /// <param name="Prompt">translategemma or brief.</param>
@@ -33,8 +34,8 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
                 } card
                     ? card
                     : throw new JsonException(
-                        "direction must be ko-en, en-ko or both, prompt translategemma or brief, promptTemplate chat or "
-                        + "plain");
+                        "direction must be ko-en, en-ko or both, prompt translategemma or brief, promptTemplate chat "
+                        + "or plain");
         }
         catch (JsonException fault)
         {

@@ -129,8 +129,8 @@ internal sealed class OnnxProgram : IDisposable
         || message.Contains("bad allocation", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// One at a time until the first is there: each session looks whether the runtime knows the kernels' domain and adds
-    /// it if not, so that two at once both add it, and the second fails.
+    /// One at a time until the first is there: each session looks whether the runtime knows the kernels' domain and
+    /// adds it if not, so that two at once both add it, and the second fails.
     /// </summary>
     private static InferenceSession CreateSession(byte[] model, SessionOptions options)
     {

@@ -118,8 +118,8 @@ internal sealed class SafetensorsFile : IDisposable
     }
 
     /// <summary>
-    /// Widens piece by piece: the stored form of a large tensor is never in memory whole, and it may have more bytes than
-    /// a span.
+    /// Widens piece by piece: the stored form of a large tensor is never in memory whole, and it may have more bytes
+    /// than a span.
     /// </summary>
     private void ReadPieces<T>(string name, long begin, float[] values, Widening<T> widen)
         where T : struct

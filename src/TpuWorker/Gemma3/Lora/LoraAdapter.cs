@@ -105,8 +105,8 @@ public sealed class LoraAdapter
     /// </summary>
     /// <param name="directory">Where to write.</param>
     /// <param name="baseModel">
-    /// Name or folder of the adapted model, for base_model_name_or_path; null to leave it open. Where it is the folder of
-    /// a multimodal model, the adapter is written for its text part, as transformers nests it.
+    /// Name or folder of the adapted model, for base_model_name_or_path; null to leave it open. Where it is the folder
+    /// of a multimodal model, the adapter is written for its text part, as transformers nests it.
     /// </param>
     /// <exception cref="IOException">The disk refused; nothing is left behind.</exception>
     public void Save(string directory, string? baseModel = null) => WholeDirectory.Write(directory, target =>
