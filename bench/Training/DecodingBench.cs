@@ -15,16 +15,25 @@ internal static class DecodingBench
         var prompts = Enumerable.Range(0, batch).Select(_ => Enumerable.Range(0, PromptLength)
             .Select(_ => random.Next(3, configuration.Model.VocabularySize)).ToArray()).ToArray();
         var options = new DecodeOptions { MaxNewTokens = newTokens, BatchSize = batch, StopTokens = [] };
-        using var decoder = new GreedyDecoder(Gemma3Checkpoint.CreateRandom(configuration.Model, 1), threads);
+        var model = Gemma3Checkpoint.CreateRandom(configuration.Model, 1);
+        using var decoder = new GreedyDecoder(model, threads);
+        using var peak = new ProductPeak(configuration, threads);
         decoder.Generate(prompts, options, null, default);
-        var best = double.MaxValue;
+        var (best, square) = (double.MaxValue, 0.0);
         for (var round = 0; round < 3; round++)
         {
             var started = Stopwatch.GetTimestamp();
             decoder.Generate(prompts, options, null, default);
             best = Math.Min(best, Stopwatch.GetElapsedTime(started).TotalSeconds);
+            square = Math.Max(square, peak.OfSquare());
         }
 
-        Console.WriteLine($"  decoding {batch} at once: {batch * newTokens / best:f0} tokens/s");
+        // A multiplication and an addition for each weight and token. All weights are read once a step, for the whole
+        // batch: with one row that, and not the arithmetic, is the limit.
+        var (steps, tokens) = (newTokens / best, batch * newTokens / best);
+        var flops = 2.0 * model.ParameterCount * tokens;
+        Console.WriteLine(
+            $"  decoding {batch} at once: {tokens:f0} tokens/s, {flops / 1e9:f1} GFLOP/s, {flops / square:f2} of the "
+            + $"square's peak ({square / 1e9:f0}), reading {4 * model.ParameterCount * steps / 1e9:f1} GB/s of weights");
     }
 }
