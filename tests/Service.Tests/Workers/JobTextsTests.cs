@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Google.Protobuf;
+using Workflows.Orchestrations;
+using Workflows.Service.Runs;
+using Workflows.Service.Tests.Hosting;
+using Workflows.Service.Workers;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.Service.Tests.Workers;
+
+/// <summary>From a request's fields to what a worker is told: nothing may be lost on the way.</summary>
+public sealed class JobTextsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+
+    [Fact]
+    public void Describe_RequestWithEveryTrainingField_TellsTheWorkerAllOfThem()
+    {
+        var job = Describe(JobKind.Train).Train;
+
+        Assert.Equal(
+            (7, 3, 2, 0.002, 4, "linear", 0.03, 0.7, 90),
+            (job.Steps, job.BatchSize, job.AccumulationSteps, job.LearningRate, job.WarmupSteps, job.Schedule,
+                job.WeightDecay, job.MaxGradientNorm, job.MaxLength));
+        Assert.Equal(
+            (true, 5, 6, "last", 9, "brief", "plain", "lora", "both"),
+            (job.Pack, job.CheckpointEverySteps, job.KeepCheckpoints, job.Keep, job.Seed, job.PromptStyle,
+                job.PromptTemplate, job.Method, job.Direction));
+        Assert.Equal(
+            (8, 24.0, 0.25, true), (job.Lora.Rank, job.Lora.Alpha, job.Lora.Dropout, job.Lora.RankStabilized));
+        Assert.Equal(["q_proj", "v_proj"], job.Lora.Targets);
+        Assert.Equal(
+            ("chrf", 11, 12, 33),
+            (job.Validation.Metric, job.Validation.EverySteps, job.Validation.Patience, job.Validation.MaxNewTokens));
+        Assert.Equal(("t.jsonl", "v.jsonl"), (job.PairsFile, job.ValidationFile));
+
+        // A field added to the protocol and forgotten here would be empty. The limit is the worker's own to find.
+        Assert.Equal(["memory_limit_bytes"], Empty(job));
+        Assert.Empty(Empty(job.Lora).Concat(Empty(job.Validation)));
+    }
+
+    [Fact]
+    public void Describe_RequestWithEveryEvaluationField_TellsTheWorkerAllOfThem()
+    {
+        var job = Describe(JobKind.Translate).Translate;
+
+        Assert.Equal(
+            (33, 5, 4, 0.6, "truncate", "brief", "plain"),
+            (job.MaxNewTokens, job.BatchSize, job.BeamSize, job.LengthPenalty, job.LongInput, job.PromptStyle,
+                job.PromptTemplate));
+        Assert.Equal(
+            ["base ko-en", "base en-ko", "tuned ko-en", "tuned en-ko"],
+            job.Models.Select(model => $"{model.Name} {model.Direction}"));
+        Assert.Equal(["max_prompt_tokens"], Empty(job));
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static IEnumerable<string> Empty(IMessage message) => message.Descriptor.Fields.InDeclarationOrder()
+        .Where(field => field.Accessor.GetValue(message) switch
+        {
+            null => true,
+            System.Collections.IList list => list.Count == 0,
+            string text => text.Length == 0,
+            bool flag => !flag,
+            IMessage => false,
+            var number => Convert.ToDouble(number, System.Globalization.CultureInfo.InvariantCulture) == 0,
+        })
+        .Select(field => field.Name);
+
+    private Job Describe(JobKind kind)
+    {
+        var (model, train) = (Path.Combine(_folder, "model"), Path.Combine(_folder, "train.tsv"));
+        TinyModel.Write(model);
+        TinyModel.WriteCorpus(train);
+        var request = RunRequestReader.Parse($$"""
+            {
+              "direction": "both", "prompt": "brief", "promptTemplate": "plain", "rehearsal": {},
+              "model": {{JsonSerializer.Serialize(model)}}, "data": { "train": {{JsonSerializer.Serialize(train)}} },
+              "tpu": { "acceleratorTypes": ["v5litepod-8"] },
+              "training": {
+                "steps": 7, "batchSize": 3, "accumulationSteps": 2, "learningRate": 0.002, "warmupSteps": 4,
+                "schedule": "linear", "weightDecay": 0.03, "maxGradientNorm": 0.7, "maxLength": 90, "pack": true,
+                "checkpointEverySteps": 5, "keepCheckpoints": 6, "keep": "last", "seed": 9, "method": "lora",
+                "lora": {
+                  "rank": 8, "alpha": 24, "dropout": 0.25, "rankStabilized": true, "targets": ["q_proj", "v_proj"]
+                },
+                "validation": { "metric": "chrf", "everySteps": 11, "patience": 12 }
+              },
+              "evaluation": {
+                "maxNewTokens": 33, "batchSize": 5, "beamSize": 4, "lengthPenalty": 0.6, "longInput": "truncate"
+              }
+            }
+            """);
+        var spec = RunRequestReader.Complete(request, "run-1", ["v5litepod-8"]);
+        var data = new PreparedData("t.jsonl", "e.jsonl", 50, 10, new Dictionary<string, int>())
+        {
+            ValidationUri = "v.jsonl",
+        };
+        var lease = new TpuLease("node", new Candidate("us-west4-a", "v5litepod-8", "spot", "runtime", 8, 1), 1);
+        return JobTexts.Describe("job", _folder, new DispatchInput(kind, spec, data, lease, "reply", null)).Job;
+    }
+}
