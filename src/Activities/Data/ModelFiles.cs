@@ -54,7 +54,8 @@ internal static class ModelFiles
     {
         var files = Files(model);
         var bytes = files.Sum(file => RequireWhole(Path.Combine(model, file)));
-        return new GateResult("weights", $"{files.Count} files, {bytes} bytes, whole by their headers");
+        var what = files.Count == 1 ? "1 file" : $"{files.Count} files";
+        return new GateResult("weights", $"{what}, {bytes} bytes, as long as the headers say");
     }
 
     private static List<string> Files(string model)
