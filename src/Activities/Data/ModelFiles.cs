@@ -46,6 +46,26 @@ internal static class ModelFiles
                 Path.Combine(model, "config.json"), $"{name} is {value.GetRawText()}, not a whole number above 0");
     }
 
+    /// <summary>Reads a file of the model that must be a JSON object.</summary>
+    /// <param name="path">The file, for the message.</param>
+    /// <param name="content">What is in it.</param>
+    /// <returns>The object.</returns>
+    /// <exception cref="RunFaultException">It is not one.</exception>
+    public static JsonElement Json(string path, byte[] content)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(content);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? document.RootElement.Clone()
+                : throw Damaged(path, "it is not a JSON object");
+        }
+        catch (JsonException exception)
+        {
+            throw Damaged(path, $"it is not JSON ({exception.Message})");
+        }
+    }
+
     /// <summary>Checks that every weight file is there and as long as its header says.</summary>
     /// <param name="model">The folder.</param>
     /// <returns>What was found.</returns>
@@ -114,21 +134,6 @@ internal static class ModelFiles
             && offsets[1].ValueKind == JsonValueKind.Number && offsets[1].TryGetInt64(out var end)
             ? end
             : throw Damaged(path, $"its header does not place tensor '{entry.Name}'");
-
-    private static JsonElement Json(string path, byte[] content)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(content);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? document.RootElement.Clone()
-                : throw Damaged(path, "it is not a JSON object");
-        }
-        catch (JsonException exception)
-        {
-            throw Damaged(path, $"it is not JSON ({exception.Message})");
-        }
-    }
 
     private static RunFaultException Damaged(string path, string problem) =>
         new("MODEL_FILES_DAMAGED", $"'{path}': {problem}.", Again);

@@ -170,24 +170,17 @@ internal static class ModelGates
             return File.ReadAllText(file);
         }
 
-        var path = Path.Combine(model, "tokenizer_config.json");
-        if (!File.Exists(path))
+        foreach (var name in (string[])["chat_template.json", "tokenizer_config.json"])
         {
-            return null;
+            var path = Path.Combine(model, name);
+            if (File.Exists(path)
+                && ModelFiles.Json(path, File.ReadAllBytes(path)).TryGetProperty("chat_template", out var template)
+                && template.ValueKind != JsonValueKind.Null)
+            {
+                return template.GetRawText();
+            }
         }
 
-        try
-        {
-            using var config = JsonDocument.Parse(File.ReadAllText(path));
-            return config.RootElement.ValueKind == JsonValueKind.Object
-                && config.RootElement.TryGetProperty("chat_template", out var template)
-                ? template.GetRawText()
-                : null;
-        }
-        catch (JsonException exception)
-        {
-            throw new RunFaultException(
-                "MODEL_TEMPLATE_MISMATCH", $"'{path}' is not JSON: {exception.Message}", "Correct the file.");
-        }
+        return null;
     }
 }

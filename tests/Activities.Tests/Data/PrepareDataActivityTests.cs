@@ -97,12 +97,14 @@ public sealed class PrepareDataActivityTests : RunFolder
         Assert.Equal("MODEL_VOCABULARY_MISMATCH", fault.Failure.Code);
     }
 
-    [Fact]
-    public async Task Run_ChatTemplateOfAnotherModel_IsRefusedUnlessAskedForPlain()
+    [Theory]
+    [InlineData("tokenizer_config.json")]
+    [InlineData("chat_template.json")]
+    public async Task Run_ChatTemplateOfAnotherModel_IsRefusedUnlessAskedForPlain(string file)
     {
         var model = CopyModel();
         File.WriteAllText(
-            Path.Combine(model, "tokenizer_config.json"),
+            Path.Combine(model, file),
             new JsonObject { ["chat_template"] = "<|turn>{{ message }}<turn|>" }.ToJsonString());
 
         var fault = await RefusedAsync(Spec() with { Model = model });
@@ -130,6 +132,7 @@ public sealed class PrepareDataActivityTests : RunFolder
     [InlineData("config", "it is not JSON")]
     [InlineData("size", "vocab_size is \"many\"")]
     [InlineData("index", "'../x' is not a file of this folder")]
+    [InlineData("tokenizer_config", "it is not a JSON object")]
     public async Task Run_DamagedModel_IsRefusedNamingTheFile(string damage, string problem)
     {
         var model = CopyModel();
@@ -154,6 +157,9 @@ public sealed class PrepareDataActivityTests : RunFolder
                 break;
             case "size":
                 File.WriteAllText(config, "{ \"vocab_size\": \"many\" }");
+                break;
+            case "tokenizer_config":
+                File.WriteAllText(Path.Combine(model, "tokenizer_config.json"), "[]");
                 break;
             default:
                 File.WriteAllText(
