@@ -38,9 +38,7 @@ public sealed class TranslateCommandTests
     public void Translate_WithAnAdapterThatChangesNothing_AnswersAsTheModelDoes()
     {
         using var folder = new Translation.Tests.TemporaryFolder();
-        var adapter = Path.Combine(folder.Path, "adapter");
-        var config = Gemma3Checkpoint.Load(Model).Config;
-        LoraAdapter.Create(config, new LoraOptions { Rank = 2, Alpha = 4 }, 1).Save(adapter, Model);
+        var adapter = FreshAdapter(folder.Path);
         string[] arguments = ["--model", Model, "--prompt", "brief"];
 
         var plain = Run("안녕하세요.\n", arguments);
@@ -54,9 +52,7 @@ public sealed class TranslateCommandTests
     public void Translate_NoPromptNamed_AsksAsTheAdapterElseTheModelWasTuned()
     {
         using var folder = new Translation.Tests.TemporaryFolder();
-        var adapter = Path.Combine(folder.Path, "adapter");
-        var config = Gemma3Checkpoint.Load(Model).Config;
-        LoraAdapter.Create(config, new LoraOptions { Rank = 2, Alpha = 4 }, 1).Save(adapter, Model);
+        var adapter = FreshAdapter(folder.Path);
         string Answer(params string[] arguments) => Run("안녕하세요.\n", ["--model", Model, .. arguments]).Output;
 
         var (brief, other) = (Answer("--prompt", "brief"), Answer("--prompt", "translategemma"));
@@ -187,6 +183,15 @@ public sealed class TranslateCommandTests
     public void Direction_OfWhatIsNamedAndWhatWasTuned_IsWhatIsNamedFirst(
         string? from, string? to, string? tuned, string direction) =>
         Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned));
+
+    /// <summary>An adapter that changes nothing yet, and no card beside it.</summary>
+    private static string FreshAdapter(string folder)
+    {
+        var adapter = Path.Combine(folder, "adapter");
+        LoraAdapter.Create(Gemma3Checkpoint.ReadConfig(Model), new LoraOptions { Rank = 2, Alpha = 4 }, 1)
+            .Save(adapter, Model);
+        return adapter;
+    }
 
     private static (int Code, string Output, string Error) Run(string input, params string[] arguments) =>
         RunBytes(Encoding.UTF8.GetBytes(input), arguments);

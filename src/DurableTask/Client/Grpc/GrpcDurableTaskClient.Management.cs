@@ -179,6 +179,8 @@ public sealed partial class GrpcDurableTaskClient
         }
         catch (RpcException error) when (error.StatusCode == StatusCode.Unimplemented)
         {
+            // Of the server, not of this client: callers of the official client catch this type for a backend without
+            // the call.
             throw new NotImplementedException(error.Status.Detail, error);
         }
     }
