@@ -22,12 +22,15 @@ internal sealed class Engine : IAsyncDisposable
         _folder = folder;
     }
 
-    public string Address => _kind is "inprocess" or "grpc" or "child" ? $"http://127.0.0.1:{_port}" : _kind;
+    public string Address => IsOwned ? $"http://127.0.0.1:{_port}" : _kind;
 
     /// <summary>Set when workers and clients need no network.</summary>
     public CallInvoker? Invoker => _kind == "inprocess" ? _app!.Services.GetRequiredService<InProcessTaskHub>() : null;
 
+    /// <summary>Whether a restart keeps what the engine had: the peer stores nothing.</summary>
     public bool CanRestart => _kind is "inprocess" or "grpc" or "child";
+
+    private bool IsOwned => CanRestart || _kind is "peer" or "peer-child";
 
     public static async Task<Engine> StartAsync(string kind, string folder)
     {
@@ -64,7 +67,11 @@ internal sealed class Engine : IAsyncDisposable
                 _app = Build();
                 await _app.StartAsync();
                 break;
-            case "child":
+            case "peer":
+                _app = PeerEngine.Build(_port);
+                await _app.StartAsync();
+                break;
+            case "child" or "peer-child":
                 _process = Launch();
                 await WaitForPortAsync();
                 break;
@@ -106,14 +113,12 @@ internal sealed class Engine : IAsyncDisposable
 
     private Process Launch()
     {
-        string program = Path.Combine(AppContext.BaseDirectory, "Workflows.DurableTask.Sidecar.dll");
-        return Process.Start(new ProcessStartInfo("dotnet")
+        string sidecar = Path.Combine(AppContext.BaseDirectory, "Workflows.DurableTask.Sidecar.dll");
+        return Process.Start(new ProcessStartInfo("dotnet", _kind == "child"
+            ? [sidecar, "--urls", Address, "--data", _folder, "--Logging:LogLevel:Default", "Error"]
+            : [Environment.GetCommandLineArgs()[0], "--serve-peer", $"{_port}"])
         {
             UseShellExecute = false,
-            ArgumentList =
-            {
-                program, "--urls", Address, "--data", _folder, "--Logging:LogLevel:Default", "Error",
-            },
         })!;
     }
 

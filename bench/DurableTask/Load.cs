@@ -12,7 +12,7 @@ internal readonly record struct Round(double PerSecond, double P50, double P99, 
         + $"{ProcessorSeconds,5:F2} CPU-s per 1000");
 }
 
-/// <summary>The load of the measurements, for whichever SDK it is compiled with.</summary>
+/// <summary>The load of the measurements.</summary>
 internal static class Load
 {
     /// <param name="client">Where the orchestrations are started.</param>

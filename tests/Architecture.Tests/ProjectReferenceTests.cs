@@ -7,10 +7,10 @@ public sealed class ProjectReferenceTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
-        ["Workflows.DurableTask.Protocol"] = [],
+        ["Microsoft.DurableTask.Protobuf"] = [],
         ["Workflows.DurableTask.Abstractions"] = [],
-        ["Workflows.DurableTask.Client"] = ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Protocol"],
-        ["Workflows.DurableTask.Worker"] = ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Protocol"],
+        ["Workflows.DurableTask.Client"] = ["Workflows.DurableTask.Abstractions", "Microsoft.DurableTask.Protobuf"],
+        ["Workflows.DurableTask.Worker"] = ["Workflows.DurableTask.Abstractions", "Microsoft.DurableTask.Protobuf"],
         ["Workflows.DurableTask.AzureManaged"] =
             ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Client", "Workflows.DurableTask.Worker"],
         ["Workflows.DurableTask.Generators"] = [],
@@ -19,7 +19,7 @@ public sealed class ProjectReferenceTests
             "Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Client", "Workflows.DurableTask.Sidecar",
             "Workflows.DurableTask.Worker",
         ],
-        ["Workflows.DurableTask.Sidecar"] = ["Workflows.DurableTask.Protocol"],
+        ["Workflows.DurableTask.Sidecar"] = ["Microsoft.DurableTask.Protobuf"],
         ["Workflows.GoogleCloud.Tpu.V2"] = [],
         ["Workflows.GoogleCloud.PubSub.V1"] = [],
         ["Workflows.GoogleCloud.TpuEmulator"] = ["Workflows.GoogleCloud.Tpu.V2"],

@@ -46,9 +46,7 @@ public static class TaskHubSidecarExtensions
             provider.GetService<FaultInjection>()));
         services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
-        services.AddGrpc()
-            .AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null)
-            .AddServiceOptions<TaskHubResults>(options => options.MaxReceiveMessageSize = null);
+        services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null);
         services.Configure<KestrelServerOptions>(options =>
             options.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection);
         return services;
@@ -58,9 +56,6 @@ public static class TaskHubSidecarExtensions
     /// only.</summary>
     /// <param name="routes">The application.</param>
     /// <returns>The endpoint's conventions.</returns>
-    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes)
-    {
-        routes.MapGrpcService<TaskHubResults>();
-        return routes.MapGrpcService<TaskHubService>();
-    }
+    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes) =>
+        routes.MapGrpcService<TaskHubService>();
 }

@@ -1,7 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
-using EventCase = Workflows.DurableTask.Protocol.HistoryEvent.EventTypeOneofCase;
+using EventCase = Microsoft.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase;
 
 namespace Workflows.DurableTask.Tests.Core;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Data.Sqlite;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.DurableTask.Tests.Crash;

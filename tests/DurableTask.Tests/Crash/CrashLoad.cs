@@ -3,7 +3,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using AlreadyExists = DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException;
 
 namespace Workflows.DurableTask.Tests.Crash;

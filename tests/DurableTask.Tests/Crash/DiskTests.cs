@@ -1,9 +1,9 @@
 using System.Runtime.Versioning;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Tests.Hosting;
-using Service = Workflows.DurableTask.Protocol.TaskHubSidecarService.TaskHubSidecarServiceClient;
+using Service = Microsoft.DurableTask.Protobuf.TaskHubSidecarService.TaskHubSidecarServiceClient;
 
 namespace Workflows.DurableTask.Tests.Crash;
 

@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 
@@ -182,24 +182,20 @@ public sealed class EntityProtocolTests : HandWorkerTest
     }
 
     [Fact]
-    public async Task WorkerWithoutEntities_HandsThemToOthers()
+    public async Task Batch_HandedBackByOneWorker_GoesToTheOther()
     {
-        await Sidecar.AddWorkerAsync(tasks => tasks.AddActivityFunc<int, int>("nothing", (_, value) => value));
-        for (int entity = 0; entity < 4; entity++)
-        {
-            await SignalAsync("1", $"@counter@{entity}");
-        }
+        using var refuser = Connect();
+        await SignalAsync("1", "@counter@a");
+        WorkItem refused = await NextAsync(refuser);
+        using var other = Connect();
 
-        using var worker = Connect();
-        var seen = new HashSet<string>();
-        while (seen.Count < 4)
-        {
-            WorkItem item = await NextAsync(worker);
-            seen.Add(item.EntityRequestV2.InstanceId);
-            await CompleteAsync(item, "1", Success());
-        }
+        await Engine.AbandonTaskEntityWorkItemAsync(
+            new() { CompletionToken = refused.CompletionToken }, cancellationToken: Soon);
+        WorkItem item = await NextAsync(other);
+        await CompleteAsync(item, "1", Success());
 
-        Assert.Equal("1", await StateAsync("@counter@3"));
+        Assert.Equal("@counter@a", item.EntityRequestV2.InstanceId);
+        Assert.Equal("1", await StateAsync("@counter@a"));
     }
 
     [Theory]

@@ -1,7 +1,7 @@
 using Grpc.Core;
 using Grpc.Net.Client;
-using Workflows.DurableTask.Protocol;
-using Service = Workflows.DurableTask.Protocol.TaskHubSidecarService.TaskHubSidecarServiceClient;
+using Microsoft.DurableTask.Protobuf;
+using Service = Microsoft.DurableTask.Protobuf.TaskHubSidecarService.TaskHubSidecarServiceClient;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 

@@ -1,4 +1,4 @@
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;

@@ -1,15 +1,12 @@
 using Grpc.Core;
-using Grpc.Net.Client;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Microsoft.DurableTask.Client.Grpc;
 using Microsoft.DurableTask.Worker;
-using Microsoft.DurableTask.Worker.Grpc;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 
-/// <summary>The ways of messages besides a call for each: within the process, and the stream of results.</summary>
+/// <summary>Calls within the process, without a network.</summary>
 public sealed class TransportTests : HandWorkerTest
 {
     [Fact]
@@ -17,8 +14,8 @@ public sealed class TransportTests : HandWorkerTest
     {
         await Sidecar.AddWorkerAsync(
             AddTasks, worker => worker.UseGrpc(options => options.CallInvoker = Sidecar.InProcess));
-        await using var client = new GrpcDurableTaskClient(
-            "inside", new GrpcDurableTaskClientOptions { CallInvoker = Sidecar.InProcess });
+        DurableTaskClient client = Sidecar.CreateClient(
+            builder => builder.UseGrpc(options => options.CallInvoker = Sidecar.InProcess));
 
         OrchestrationMetadata result = await RunAsync(client, "steps", 5);
 
@@ -85,102 +82,6 @@ public sealed class TransportTests : HandWorkerTest
         var error = await Assert.ThrowsAsync<RpcException>(() => service.HelloAsync(new()).ResponseAsync);
 
         Assert.Equal(StatusCode.Unavailable, error.StatusCode);
-    }
-
-    [Fact]
-    public async Task Results_SeveralInAMessage_AreEachReceipted()
-    {
-        using AsyncServerStreamingCall<WorkItem> worker = Connect();
-        Assert.NotNull((await worker.ResponseHeadersAsync).Get("taskhub-results"));
-        using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
-        using AsyncDuplexStreamingCall<WorkItemResults, WorkItemReceipts> results =
-            new TaskHubResultsService.TaskHubResultsServiceClient(channel).CompleteWorkItems(cancellationToken: Soon);
-        await StartAsync("a");
-        WorkItem item = await NextAsync(worker);
-
-        await results.RequestStream.WriteAsync(
-            new()
-            {
-                Results =
-                {
-                    new WorkItemResult
-                    {
-                        Number = 7,
-                        Orchestrator = new()
-                        {
-                            InstanceId = "a", CompletionToken = item.CompletionToken, Actions = { Finish(0) },
-                        },
-                    },
-                    new WorkItemResult { Number = 8, Activity = new() { CompletionToken = "invented" } },
-                    new WorkItemResult { Number = 9 },
-                },
-            },
-            Soon);
-
-        var receipts = new Dictionary<long, StatusCode>();
-        while (receipts.Count < 3)
-        {
-            Assert.True(await results.ResponseStream.MoveNext(Soon));
-            foreach (WorkItemReceipt receipt in results.ResponseStream.Current.Receipts)
-            {
-                receipts.Add(receipt.Number, (StatusCode)receipt.Status);
-            }
-        }
-
-        Assert.Equal(
-            [StatusCode.OK, StatusCode.NotFound, StatusCode.InvalidArgument],
-            receipts.OrderBy(pair => pair.Key).Select(pair => pair.Value));
-        GetInstanceResponse ended = await Engine.GetInstanceAsync(
-            new() { InstanceId = "a" }, cancellationToken: Soon);
-        Assert.Equal(OrchestrationStatus.Completed, ended.OrchestrationState.OrchestrationStatus);
-    }
-
-    [Theory]
-    [InlineData(DuplexFault.Missing)]
-    [InlineData(DuplexFault.Throws)]
-    [InlineData(DuplexFault.NoHeaders)]
-    [InlineData(DuplexFault.NoReceipts)]
-    [InlineData(DuplexFault.BadReceipts)]
-    [InlineData(DuplexFault.LostReceipts)]
-    public async Task Results_StreamDoesNotWork_GoOnAsCalls(DuplexFault fault)
-    {
-        using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
-        var path = new DuplexPath(channel.CreateCallInvoker(), fault);
-        await Sidecar.AddWorkerAsync(AddTasks, worker => worker.UseGrpc(options =>
-        {
-            options.CallInvoker = path;
-            options.ResultReceiptLimit = TimeSpan.FromSeconds(1);
-        }));
-
-        OrchestrationMetadata result = await RunAsync(Sidecar.CreateClient(), "steps", 3);
-
-        Assert.Equal(6, result.ReadOutputAs<int>());
-        Assert.True(path.Duplexes > 0);
-        // A result that the engine has already taken is not refused, and its item is not handed back.
-        Assert.DoesNotContain(Sidecar.Calls, call => call.Path.Contains("/Abandon", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task Results_DeadlineOfACall_HoldsOnTheStream()
-    {
-        using GrpcChannel channel = GrpcChannel.ForAddress(Sidecar.Address);
-        var path = new DuplexPath(channel.CreateCallInvoker(), DuplexFault.NoReceipts);
-        using var results = new ResultStream(path, TimeSpan.FromMinutes(1), TimeProvider.System);
-        results.Open();
-        var service = new TaskHubSidecarService.TaskHubSidecarServiceClient(results);
-        StatusCode code;
-        do
-        {
-            RpcException error = await Assert.ThrowsAsync<RpcException>(() => service.CompleteActivityTaskAsync(
-                new() { CompletionToken = "invented" },
-                deadline: DateTime.UtcNow.AddMilliseconds(200),
-                cancellationToken: Soon).ResponseAsync);
-            code = error.StatusCode;
-        }
-        // Until the stream is open the engine answers a call.
-        while (code == StatusCode.NotFound);
-
-        Assert.Equal(StatusCode.DeadlineExceeded, code);
     }
 
     private static void AddTasks(DurableTaskRegistry tasks)

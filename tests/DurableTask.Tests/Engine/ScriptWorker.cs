@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Tests.Engine;
 

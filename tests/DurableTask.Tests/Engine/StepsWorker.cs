@@ -1,5 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Tests.Engine;
 

@@ -119,6 +119,7 @@ public sealed class SidecarHost : IAsyncDisposable
         string address, out DurableTaskClient client, Action<IDurableTaskClientBuilder>? configure = null)
     {
         var services = new ServiceCollection();
+        services.AddLogging();
         services.AddDurableTaskClient(builder =>
         {
             builder.UseGrpc(address);

@@ -1,5 +1,5 @@
-using Workflows.DurableTask.Protocol;
-using ActionCase = Workflows.DurableTask.Protocol.OrchestratorAction.OrchestratorActionTypeOneofCase;
+using Microsoft.DurableTask.Protobuf;
+using ActionCase = Microsoft.DurableTask.Protobuf.OrchestratorAction.OrchestratorActionTypeOneofCase;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 

@@ -1,5 +1,5 @@
-using Workflows.DurableTask.Protocol;
-using MessageCase = Workflows.DurableTask.Protocol.SendEntityMessageAction.EntityMessageTypeOneofCase;
+using Microsoft.DurableTask.Protobuf;
+using MessageCase = Microsoft.DurableTask.Protobuf.SendEntityMessageAction.EntityMessageTypeOneofCase;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 

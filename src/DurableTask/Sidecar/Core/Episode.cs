@@ -1,6 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
-using ActionCase = Workflows.DurableTask.Protocol.OrchestratorAction.OrchestratorActionTypeOneofCase;
+using Microsoft.DurableTask.Protobuf;
+using ActionCase = Microsoft.DurableTask.Protobuf.OrchestratorAction.OrchestratorActionTypeOneofCase;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 

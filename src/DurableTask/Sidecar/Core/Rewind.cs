@@ -1,6 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
-using EventCase = Workflows.DurableTask.Protocol.HistoryEvent.EventTypeOneofCase;
+using Microsoft.DurableTask.Protobuf;
+using EventCase = Microsoft.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 

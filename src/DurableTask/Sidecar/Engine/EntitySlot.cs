@@ -24,6 +24,9 @@ internal sealed class EntitySlot(long key, string hub, string id)
 
     /// <summary>How often in a row a batch was handed out without a result.</summary>
     public int Attempts { get; set; }
+
+    /// <summary>Connections that handed the operations at the front of the queue back.</summary>
+    public WorkerSession[] Refusers { get; set; } = [];
 }
 
 /// <summary>A batch of operations that a worker has.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
@@ -24,9 +25,6 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
     /// <summary>Whether the instance was removed, or replaced by another of its id.</summary>
     public bool IsGone { get; set; }
 
-    /// <summary>What the worker of the last episode need not be sent again.</summary>
-    public KeptHistory? Kept { get; set; }
-
     /// <summary>How often in a row an episode was handed out without a result.</summary>
     public int FailedEpisodes { get; set; }
 
@@ -38,4 +36,4 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
 
 /// <summary>A client's wait for a status.</summary>
 internal sealed record Waiter(
-    bool ForCompletion, bool WithData, TaskCompletionSource<Workflows.DurableTask.Protocol.GetInstanceResponse> Result);
+    bool ForCompletion, bool WithData, TaskCompletionSource<GetInstanceResponse> Result);

@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
@@ -19,10 +19,11 @@ internal sealed partial class TaskHubEngine
                 throw Refuse(StatusCode.InvalidArgument, "The token is that of an activity, not of an episode.");
             }
 
-            if (response.IsPartial)
+            if (ResponseChunk.IsPartial(response))
             {
                 // A worker that lost the answer sends the part again.
-                work.Parts.RemoveAll(part => part.ChunkIndex is not null && part.ChunkIndex == response.ChunkIndex);
+                int? index = ResponseChunk.Index(response);
+                work.Parts.RemoveAll(part => index is not null && ResponseChunk.Index(part) == index);
                 work.Parts.Add(response);
                 answer.TrySetResult(new());
                 return;
@@ -42,7 +43,6 @@ internal sealed partial class TaskHubEngine
             }
 
             End(work);
-            Keep(work);
             work.Slot.FailedEpisodes = 0;
             Apply(work.Slot, outcome);
             Answer(answer, new());
@@ -116,7 +116,7 @@ internal sealed partial class TaskHubEngine
 
     private static EpisodeReport Report(Work work, OrchestratorResponse last)
     {
-        List<OrchestratorResponse> parts = [.. work.Parts.OrderBy(part => part.ChunkIndex ?? 0)];
+        List<OrchestratorResponse> parts = [.. work.Parts.OrderBy(part => ResponseChunk.Index(part) ?? 0)];
         List<OrchestratorAction> actions = [.. parts.SelectMany(part => part.Actions), .. last.Actions];
         return new EpisodeReport(
             work.Consumed,

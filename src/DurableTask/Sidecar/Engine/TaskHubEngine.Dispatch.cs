@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
@@ -21,10 +21,10 @@ internal sealed partial class TaskHubEngine
     private int _sessionCount;
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
-    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request, int keptHistories = 0) =>
+    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) =>
         AskAsync<WorkerSession>(answer =>
     {
-        var session = new WorkerSession(hub, request, _options.DefaultConcurrency, keptHistories);
+        var session = new WorkerSession(hub, request, _options.DefaultConcurrency);
         _sessions.Add(session);
         OfferDelayed(session);
         Log.WorkerConnected(_logger, ++_sessionCount, hub);
@@ -144,13 +144,7 @@ internal sealed partial class TaskHubEngine
     {
         if (route.Kind == WorkKind.Entity)
         {
-            if (NextSession(route, []) is { } worker)
-            {
-                HandOut(route.Entities.Dequeue(), worker);
-                return true;
-            }
-
-            return false;
+            return TryHandOutEntity(route);
         }
 
         foreach (ReadyQueue queue in route.InTurn())
@@ -160,6 +154,29 @@ internal sealed partial class TaskHubEngine
                 HandOut(route.Take(queue), worker);
                 return true;
             }
+        }
+
+        return false;
+    }
+
+    private bool TryHandOutEntity(Route route)
+    {
+        for (int left = route.Entities.Count; left > 0; left--)
+        {
+            EntitySlot slot = route.Entities.Peek();
+            if (NextSession(route, slot.Refusers) is { } worker)
+            {
+                HandOut(route.Entities.Dequeue(), worker);
+                return true;
+            }
+
+            if (slot.Refusers.Length == 0)
+            {
+                return false;
+            }
+
+            // Waits for another worker than those that handed it back; entities behind it need not.
+            route.Entities.Enqueue(route.Entities.Dequeue());
         }
 
         return false;
@@ -273,17 +290,31 @@ internal sealed partial class TaskHubEngine
             consumed++;
         }
 
-        AddHistory(request, slot, session, bytes);
+        AddHistory(request, state, session, bytes);
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
         {
             Refusers = item.Refusers,
             Consumed = consumed,
-            Number = session.Episodes++,
             StartedAt = startedAt,
             HandedOutAt = _time.GetTimestamp(),
         };
         session.FreeEpisodes--;
         Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
+    }
+
+    // One message may be nearly as large as an item can be, and then no history fits beside it.
+    private void AddHistory(OrchestratorRequest request, InstanceState state, WorkerSession session, long messageBytes)
+    {
+        bool fits = state.HistoryBytes <= _options.HistoryStreamingThresholdBytes
+            && state.HistoryBytes + messageBytes <= MostBytesInItem;
+        if (session.StreamsHistory && !fits)
+        {
+            request.RequiresHistoryStreaming = true;
+        }
+        else
+        {
+            request.PastEvents.AddRange(state.History);
+        }
     }
 
     private void Send(Work work, WorkItem item)

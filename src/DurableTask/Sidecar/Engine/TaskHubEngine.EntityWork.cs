@@ -1,6 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
@@ -125,6 +125,7 @@ internal sealed partial class TaskHubEngine
         End(work);
         EntitySlot slot = work.Slot;
         slot.Attempts = 0;
+        slot.Refusers = [];
         foreach ((OperationResult outcome, QueuedMessage item) in result.Results.Zip(work.Messages))
         {
             Drop(slot, item);
@@ -210,6 +211,7 @@ internal sealed partial class TaskHubEngine
     private void Refuse(EntityWork work, TaskFailureDetails failure)
     {
         work.Slot.Attempts = 0;
+        work.Slot.Refusers = [];
         foreach (QueuedMessage item in work.Messages)
         {
             Drop(work.Slot, item);
@@ -248,6 +250,7 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
+        slot.Refusers = [.. slot.Refusers.Append(work.Session).Where(_sessions.Contains).Distinct()];
         TimeSpan delay = RetryDelay(slot.Attempts);
         Log.ItemReturned(_logger, slot.Id, slot.Attempts, (long)delay.TotalMilliseconds);
         slot.IsDelayed = true;

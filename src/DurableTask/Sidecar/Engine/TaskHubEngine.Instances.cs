@@ -1,5 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
 using Workflows.DurableTask.Sidecar.Storage;
 
@@ -56,8 +56,6 @@ internal sealed partial class TaskHubEngine
         if (record.KindCase == LogRecord.KindOneofCase.Created)
         {
             Forget(slot);
-            // What its worker keeps is no part of this history, also where the execution goes on under its old id.
-            slot.Kept = null;
             _batch.Operations.Add(new StoreOperation.ClearLog(slot.Key));
         }
 

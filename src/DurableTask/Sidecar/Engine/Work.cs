@@ -1,5 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
@@ -28,9 +28,6 @@ internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerS
 
     /// <summary>How many inbox messages the episode holds.</summary>
     public int Consumed { get; init; }
-
-    /// <summary>The number of the episode within the connection.</summary>
-    public long Number { get; init; }
 
     public Timestamp StartedAt { get; init; } = new();
 

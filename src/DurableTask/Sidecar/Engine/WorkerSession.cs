@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
@@ -10,10 +10,9 @@ internal sealed class WorkerSession
     private readonly WorkItemFilters _filters;
     private readonly bool _takesEverything;
 
-    public WorkerSession(string hub, GetWorkItemsRequest request, int defaultConcurrency, int keptHistories)
+    public WorkerSession(string hub, GetWorkItemsRequest request, int defaultConcurrency)
     {
         Hub = hub;
-        KeptHistories = keptHistories;
         _filters = request.WorkItemFilters ?? new WorkItemFilters();
         _takesEverything = _filters.Orchestrations.Count + _filters.Activities.Count + _filters.Entities.Count == 0;
         FreeEpisodes = Limit(request.MaxConcurrentOrchestrationWorkItems);
@@ -27,12 +26,6 @@ internal sealed class WorkerSession
     public string Hub { get; }
 
     public bool StreamsHistory { get; }
-
-    /// <summary>How many episodes back the worker keeps histories; 0 when it keeps none.</summary>
-    public int KeptHistories { get; }
-
-    /// <summary>How many episodes were handed out.</summary>
-    public long Episodes { get; set; }
 
     public Channel<WorkItem> Items { get; } = Channel.CreateUnbounded<WorkItem>(
         new UnboundedChannelOptions { SingleReader = true });

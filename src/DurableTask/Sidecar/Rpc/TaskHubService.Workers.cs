@@ -1,7 +1,6 @@
-using System.Globalization;
 using System.Threading.Channels;
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Engine;
 
 namespace Workflows.DurableTask.Sidecar.Rpc;
@@ -10,21 +9,15 @@ internal sealed partial class TaskHubService
 {
     private const int HistoryChunkBytes = 256 * 1024;
 
-    // Both are additions to the protocol; see its files.
-    private static readonly Metadata.Entry ResultStreamOffer = new("taskhub-results", "1");
-    private const string KeepsHistory = "taskhub-keeps-history";
-
     public override async Task GetWorkItems(
         GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
     {
         TaskHubEngine engine = host.Engine;
-        bool isInProcess = context is InProcessCallContext;
-        WorkerSession session = await engine.ConnectAsync(
-            Hub(context), request, isInProcess ? 0 : KeptHistories(context.RequestHeaders));
+        WorkerSession session = await engine.ConnectAsync(Hub(context), request);
         try
         {
             // Headers now, not with the first item: clients give up on a call without headers.
-            await context.WriteResponseHeadersAsync(isInProcess ? [] : Offers(session));
+            await context.WriteResponseHeadersAsync([]);
             await using ITimer ping = host.Time.CreateTimer(
                 _ => session.Items.Writer.TryWrite(new WorkItem { HealthPing = new() }),
                 null,
@@ -108,21 +101,6 @@ internal sealed partial class TaskHubService
         {
             await responseStream.WriteAsync(chunk, context.CancellationToken);
         }
-    }
-
-    private static int KeptHistories(Metadata headers) =>
-        int.TryParse(headers.GetValue(KeepsHistory), NumberStyles.None, CultureInfo.InvariantCulture, out int count)
-            ? count : 0;
-
-    private static Metadata Offers(WorkerSession session)
-    {
-        var offers = new Metadata { ResultStreamOffer };
-        if (session.KeptHistories > 0)
-        {
-            offers.Add(KeepsHistory, session.KeptHistories.ToString(CultureInfo.InvariantCulture));
-        }
-
-        return offers;
     }
 
     // The ends of episodes are book-keeping: the Durable Task Scheduler shows none, and its clients count on that.

@@ -1,6 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using Workflows.DurableTask.Protocol;
+using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Rpc;
 

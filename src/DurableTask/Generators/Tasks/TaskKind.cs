@@ -1,9 +1,0 @@
-namespace Microsoft.DurableTask.Generators.Tasks;
-
-internal enum TaskKind
-{
-    Orchestrator,
-    Activity,
-    Entity,
-    Event,
-}

@@ -1,0 +1,18 @@
+using Microsoft.DurableTask.Protobuf;
+
+namespace Workflows.DurableTask.Sidecar.Core;
+
+/// <summary>
+/// Reads the fields by which a worker sends one large result as several messages. The package marks them as obsolete,
+/// and its own worker still sends them.
+/// </summary>
+internal static class ResponseChunk
+{
+#pragma warning disable CS0612
+    /// <summary>Whether more messages of this result follow.</summary>
+    public static bool IsPartial(OrchestratorResponse response) => response.IsPartial;
+
+    /// <summary>The place of a message in its result, from 0; null where the worker gives none.</summary>
+    public static int? Index(OrchestratorResponse response) => response.ChunkIndex;
+#pragma warning restore CS0612
+}

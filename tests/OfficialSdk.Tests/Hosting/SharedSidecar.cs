@@ -1,8 +1,0 @@
-using Workflows.OfficialSdk.Tests.Hosting;
-
-[assembly: AssemblyFixture(typeof(SharedSidecar))]
-
-namespace Workflows.OfficialSdk.Tests.Hosting;
-
-/// <summary>One process for all tests that do not kill it; each test has a task hub of its own in it.</summary>
-public sealed class SharedSidecar : SidecarProgram;
