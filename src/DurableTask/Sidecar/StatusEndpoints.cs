@@ -49,11 +49,11 @@ public static class StatusEndpoints
         }
 
         return Results.Json(
-            await host.Engine.ReportsAsync(hub, atLeast, state, Math.Clamp(count ?? DefaultCount, 1, MostCount)), Json);
+            await host.Engine.Reports.ReportsAsync(hub, atLeast, state, Math.Clamp(count ?? DefaultCount, 1, MostCount)), Json);
     }
 
     private static async Task<IResult> InstanceAsync(TaskHubHost host, string id, string? hub) =>
-        await host.Engine.ReportAsync(hub ?? "default", id) is { } report
+        await host.Engine.Reports.ReportAsync(hub ?? "default", id) is { } report
             ? Results.Json(report, Json)
             : Results.Json(
                 new { error = $"There is no unfinished orchestration '{id}'." },
@@ -61,5 +61,5 @@ public static class StatusEndpoints
                 statusCode: StatusCodes.Status404NotFound);
 
     private static async Task<IResult> QueuesAsync(TaskHubHost host) =>
-        Results.Json(await host.Engine.QueuesAsync(), Json);
+        Results.Json(await host.Engine.Reports.QueuesAsync(), Json);
 }

@@ -99,7 +99,7 @@ public sealed class ClockTests : IAsyncDisposable
         await _harness.SettleAsync();
 
         // Half the lease has passed and the look at it was made: the item is still the worker's.
-        await _harness.Engine.CompleteEpisodeAsync(EngineHarness.Hub, new()
+        await _harness.Engine.Work.CompleteEpisodeAsync(EngineHarness.Hub, new()
         {
             InstanceId = "a",
             CompletionToken = item.CompletionToken,
@@ -111,7 +111,7 @@ public sealed class ClockTests : IAsyncDisposable
         await _harness.Engine.StartAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "test" });
         WorkerSession worker = await _harness.ConnectAsync();
         WorkItem item = await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken);
-        await _harness.Engine.CompleteEpisodeAsync(EngineHarness.Hub, new()
+        await _harness.Engine.Work.CompleteEpisodeAsync(EngineHarness.Hub, new()
         {
             InstanceId = "a",
             CompletionToken = item.CompletionToken,

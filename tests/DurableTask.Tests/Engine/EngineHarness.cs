@@ -38,7 +38,7 @@ internal sealed class EngineHarness : IAsyncDisposable
         Engine = Open();
     }
 
-    public Task<WorkerSession> ConnectAsync(int limit = 100) => Engine.ConnectAsync(
+    public Task<WorkerSession> ConnectAsync(int limit = 100) => Engine.Work.ConnectAsync(
         Hub,
         new GetWorkItemsRequest
         {
@@ -54,7 +54,7 @@ internal sealed class EngineHarness : IAsyncDisposable
     }
 
     public Task CompleteAsync(WorkItem item, params OrchestratorAction[] actions) =>
-        Engine.CompleteEpisodeAsync(Hub, new()
+        Engine.Work.CompleteEpisodeAsync(Hub, new()
         {
             InstanceId = item.OrchestratorRequest.InstanceId,
             CompletionToken = item.CompletionToken,
@@ -62,7 +62,7 @@ internal sealed class EngineHarness : IAsyncDisposable
         });
 
     public Task CompleteEntityAsync(WorkItem item, string? state, params OperationResult[] results) =>
-        Engine.CompleteEntityAsync(Hub, new()
+        Engine.Entities.CompleteAsync(Hub, new()
         {
             CompletionToken = item.CompletionToken,
             EntityState = state,

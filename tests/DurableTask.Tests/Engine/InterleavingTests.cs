@@ -62,7 +62,7 @@ public sealed class InterleavingTests
             Hub, new() { InstanceId = "i", GetInputsAndOutputs = true });
         Assert.Equal(OrchestrationStatus.Completed, end.OrchestrationState.OrchestrationStatus);
         Assert.Equal(Expected(steps), end.OrchestrationState.Output);
-        CheckHistory(harness.Engine.StoredHistory(Hub, "i")!);
+        CheckHistory(harness.Engine.Lists.StoredHistory(Hub, "i")!);
     }
 
     private static string Expected(string steps)
@@ -117,7 +117,7 @@ public sealed class InterleavingTests
                     await CompleteKeptAsync();
                     break;
                 case Move.Abandon when _session.Items.Reader.TryRead(out WorkItem? item):
-                    await harness.Engine.AbandonAsync(Hub, item.CompletionToken);
+                    await harness.Engine.Work.AbandonAsync(Hub, item.CompletionToken);
                     break;
                 case Move.Raise:
                     await harness.Engine.RaiseAsync(
@@ -133,7 +133,7 @@ public sealed class InterleavingTests
                     await harness.Engine.ResumeAsync(Hub, new() { InstanceId = "i" });
                     break;
                 case Move.Reconnect:
-                    harness.Engine.Disconnect(_session);
+                    harness.Engine.Work.Disconnect(_session);
                     _session = await harness.ConnectAsync();
                     break;
                 case Move.Restart:
@@ -159,7 +159,7 @@ public sealed class InterleavingTests
                     await harness.SettleAsync();
                 }
 
-                if (await harness.Engine.ReportAsync(Hub, "i") is null)
+                if (await harness.Engine.Reports.ReportAsync(Hub, "i") is null)
                 {
                     return;
                 }
@@ -167,7 +167,7 @@ public sealed class InterleavingTests
                 harness.Time.Advance(TimeSpan.FromSeconds(31));
             }
 
-            Assert.Fail($"It is stuck: {await harness.Engine.ReportAsync(Hub, "i")}");
+            Assert.Fail($"It is stuck: {await harness.Engine.Reports.ReportAsync(Hub, "i")}");
         }
 
         // The engine may have given it to somebody else meanwhile: then it must refuse it, and nothing else.
@@ -189,7 +189,7 @@ public sealed class InterleavingTests
         {
             if (item.ActivityRequest is { } activity)
             {
-                await harness.Engine.CompleteActivityAsync(Hub, new()
+                await harness.Engine.Work.CompleteActivityAsync(Hub, new()
                 {
                     InstanceId = activity.OrchestrationInstance.InstanceId,
                     TaskId = activity.TaskId,
@@ -205,7 +205,7 @@ public sealed class InterleavingTests
                     CompletionToken = item.CompletionToken,
                 };
                 response.Actions.AddRange(StepsWorker.Decide(item.OrchestratorRequest));
-                await harness.Engine.CompleteEpisodeAsync(Hub, response);
+                await harness.Engine.Work.CompleteEpisodeAsync(Hub, response);
             }
 
             _done.Add(item);

@@ -19,7 +19,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     [Fact]
     public async Task Limits_NoneAnnounced_AreTheDefaultForEachKind()
     {
-        WorkerSession worker = await Engine.ConnectAsync(Hub, new());
+        WorkerSession worker = await Engine.Work.ConnectAsync(Hub, new());
         await StartAsync("a");
         await _harness.CompleteAsync(
             await EngineHarness.NextAsync(worker),
@@ -36,9 +36,9 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     [Fact]
     public async Task Filters_PresentAndEmpty_MeanEverything()
     {
-        WorkerSession worker = await Engine.ConnectAsync(Hub, new() { WorkItemFilters = new() });
+        WorkerSession worker = await Engine.Work.ConnectAsync(Hub, new() { WorkItemFilters = new() });
         await StartAsync("a");
-        await Engine.SignalEntityAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
+        await Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
         await _harness.SettleAsync();
 
         Assert.Equal(2, Drain(worker).Count);
@@ -47,12 +47,12 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     [Fact]
     public async Task Filters_OneKindNamed_MeansNothingOfTheOthers()
     {
-        WorkerSession worker = await Engine.ConnectAsync(Hub, new()
+        WorkerSession worker = await Engine.Work.ConnectAsync(Hub, new()
         {
             WorkItemFilters = new() { Activities = { new ActivityFilter { Name = "work" } } },
         });
         await StartAsync("a");
-        await Engine.SignalEntityAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
+        await Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
         await _harness.SettleAsync();
 
         Assert.Empty(Drain(worker));
@@ -63,7 +63,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     {
         WorkerSession worker = await _harness.ConnectAsync();
         await StartAsync("a");
-        await Engine.SignalEntityAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
+        await Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
         WorkItem episode = await EngineHarness.NextAsync(worker);
         WorkItem batch = await EngineHarness.NextAsync(worker);
 
@@ -84,7 +84,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     {
         WorkerSession refusing = await _harness.ConnectAsync();
         await StartAsync("a");
-        Assert.True(await Engine.AbandonAsync(Hub, (await EngineHarness.NextAsync(refusing)).CompletionToken));
+        Assert.True(await Engine.Work.AbandonAsync(Hub, (await EngineHarness.NextAsync(refusing)).CompletionToken));
         await _harness.SettleAsync();
         Assert.Empty(Drain(refusing));
 
@@ -102,7 +102,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         await StartAsync("a");
         foreach (int milliseconds in (int[])[200, 400, 800])
         {
-            await Engine.AbandonAsync(Hub, (await EngineHarness.NextAsync(worker)).CompletionToken);
+            await Engine.Work.AbandonAsync(Hub, (await EngineHarness.NextAsync(worker)).CompletionToken);
             _harness.Time.Advance(TimeSpan.FromMilliseconds(milliseconds - 1));
             await _harness.SettleAsync();
             Assert.Empty(Drain(worker));
@@ -124,7 +124,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
 
         _harness.Time.Advance(TimeSpan.FromDays(1));
         await _harness.SettleAsync();
-        await Engine.CompleteActivityAsync(Hub, new() { CompletionToken = activity.CompletionToken });
+        await Engine.Work.CompleteActivityAsync(Hub, new() { CompletionToken = activity.CompletionToken });
 
         WorkItem next = Assert.Single(Drain(worker));
         Assert.NotNull(next.OrchestratorRequest.NewEvents[^1].TaskCompleted);
@@ -144,7 +144,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         WorkItem item = await EngineHarness.NextAsync(worker);
         if (item.ActivityRequest is not null)
         {
-            await Engine.CompleteActivityAsync(
+            await Engine.Work.CompleteActivityAsync(
                 Hub, new() { CompletionToken = item.CompletionToken, Result = new string('r', resultLength) });
             item = await EngineHarness.NextAsync(worker);
         }
@@ -173,7 +173,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         WorkerSession worker = await _harness.ConnectAsync();
         await StartAsync("a");
         WorkItem item = await EngineHarness.NextAsync(worker);
-        await Engine.CompleteEpisodeAsync(Hub, new()
+        await Engine.Work.CompleteEpisodeAsync(Hub, new()
         {
             InstanceId = "a",
             CompletionToken = item.CompletionToken,
@@ -182,7 +182,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
             Actions = { new OrchestratorAction { ScheduleTask = new() { Name = "work" } } },
         });
 
-        Engine.Disconnect(worker);
+        Engine.Work.Disconnect(worker);
         WorkerSession other = await _harness.ConnectAsync();
         await _harness.CompleteAsync(await EngineHarness.NextAsync(other));
         await _harness.SettleAsync();
@@ -296,13 +296,13 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         Assert.Equal(
             StatusCode.FailedPrecondition, await CodeAsync(Engine.RewindAsync(Hub, new() { InstanceId = "running" })));
         Assert.Equal(
-            StatusCode.FailedPrecondition, await CodeAsync(Engine.PurgeAsync(Hub, new() { InstanceId = "running" })));
-        Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.PurgeAsync(Hub, new())));
-        Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.PurgeAsync(Hub, new()
+            StatusCode.FailedPrecondition, await CodeAsync(Engine.Lists.PurgeAsync(Hub, new() { InstanceId = "running" })));
+        Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.Lists.PurgeAsync(Hub, new())));
+        Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.Lists.PurgeAsync(Hub, new()
         {
             InstanceBatch = new() { InstanceIds = { Enumerable.Range(0, 501).Select(id => $"{id}") } },
         })));
-        Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.SignalEntityAsync(
+        Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.Entities.SignalAsync(
             Hub, new() { InstanceId = "@e@" + new string('k', 98), Name = "op" })));
         Assert.Equal(StatusCode.NotFound, await CodeAsync(Engine.WaitAsync(
             Hub, new() { InstanceId = "no" }, forCompletion: true, TestContext.Current.CancellationToken)));
@@ -315,7 +315,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         await Engine.TerminateAsync(Hub, new() { InstanceId = "no" });
         await Engine.SuspendAsync(Hub, new() { InstanceId = "no" });
         await Engine.ResumeAsync(Hub, new() { InstanceId = "no" });
-        PurgeInstancesResponse purged = await Engine.PurgeAsync(Hub, new() { InstanceId = "no" });
+        PurgeInstancesResponse purged = await Engine.Lists.PurgeAsync(Hub, new() { InstanceId = "no" });
 
         Assert.Equal(0, purged.DeletedInstanceCount);
         Assert.False((await Engine.GetAsync(Hub, new() { InstanceId = "no" })).Exists);
@@ -325,12 +325,12 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     public async Task Pages_TheLastOne_HasNoToken()
     {
         await StartAsync("a");
-        await Engine.SignalEntityAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
+        await Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
 
-        Assert.Null((await Engine.QueryAsync(Hub, new())).ContinuationToken);
-        Assert.Null(Engine.ListIds(Hub, new() { LastInstanceKey = string.Empty }).LastInstanceKey);
-        Assert.Null((await Engine.QueryEntitiesAsync(Hub, new() { IncludeTransient = true })).ContinuationToken);
-        Assert.Null((await Engine.CleanEntitiesAsync(Hub, new())).ContinuationToken);
+        Assert.Null((await Engine.Lists.QueryAsync(Hub, new())).ContinuationToken);
+        Assert.Null(Engine.Lists.ListIds(Hub, new() { LastInstanceKey = string.Empty }).LastInstanceKey);
+        Assert.Null((await Engine.Entities.QueryAsync(Hub, new() { IncludeTransient = true })).ContinuationToken);
+        Assert.Null((await Engine.Entities.CleanAsync(Hub, new())).ContinuationToken);
     }
 
     [Fact]
@@ -360,29 +360,29 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         await _harness.SettleAsync();
 
         Assert.Empty(Drain(worker));
-        Assert.Equal("1", (await Engine.GetEntityAsync(
+        Assert.Equal("1", (await Engine.Entities.GetAsync(
             Hub, new() { InstanceId = "@e@1", IncludeState = true })).Entity.SerializedState);
     }
 
     [Fact]
     public async Task Entity_WithoutState_DoesNotExistForClients()
     {
-        await Engine.SignalEntityAsync(Hub, new() { InstanceId = "@E@Key", Name = "op" });
+        await Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@E@Key", Name = "op" });
 
-        Assert.False((await Engine.GetEntityAsync(Hub, new() { InstanceId = "@e@Key" })).Exists);
-        Assert.Empty((await Engine.QueryEntitiesAsync(Hub, new())).Entities);
-        EntityMetadata entity = Assert.Single((await Engine.QueryEntitiesAsync(
+        Assert.False((await Engine.Entities.GetAsync(Hub, new() { InstanceId = "@e@Key" })).Exists);
+        Assert.Empty((await Engine.Entities.QueryAsync(Hub, new())).Entities);
+        EntityMetadata entity = Assert.Single((await Engine.Entities.QueryAsync(
             Hub, new() { IncludeTransient = true })).Entities);
         Assert.Equal(("@e@Key", 1), (entity.InstanceId, entity.BacklogQueueSize));
         Assert.NotNull(entity.LastModifiedTime);
-        Assert.Empty((await Engine.QueryAsync(Hub, new())).OrchestrationState);
+        Assert.Empty((await Engine.Lists.QueryAsync(Hub, new())).OrchestrationState);
     }
 
     private Task<string> StartAsync(string id) => Engine.StartAsync(Hub, new() { InstanceId = id, Name = "test" });
 
     private Task<CompleteTaskResponse> ReportAsync(
         WorkItem item, string? status, params OrchestratorAction[] actions) =>
-        Engine.CompleteEpisodeAsync(Hub, new()
+        Engine.Work.CompleteEpisodeAsync(Hub, new()
         {
             InstanceId = item.OrchestratorRequest.InstanceId,
             CompletionToken = item.CompletionToken,

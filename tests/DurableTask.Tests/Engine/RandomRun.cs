@@ -182,8 +182,8 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         if (Take() is { } item)
         {
             _ = item.EntityRequestV2 is null
-                ? await _harness.Engine.AbandonAsync(Hub, item.CompletionToken)
-                : await _harness.Engine.AbandonEntityAsync(Hub, item.CompletionToken);
+                ? await _harness.Engine.Work.AbandonAsync(Hub, item.CompletionToken)
+                : await _harness.Engine.Entities.AbandonAsync(Hub, item.CompletionToken);
             // The worker that gave it up reports it after all.
             _kept.Add(item);
         }
@@ -192,7 +192,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     private async Task DropAsync()
     {
         int index = _random.Next(2);
-        _harness.Engine.Disconnect(_sessions[index]);
+        _harness.Engine.Work.Disconnect(_sessions[index]);
         while (_sessions[index].Items.Reader.TryRead(out WorkItem? item))
         {
             _kept.Add(item);
@@ -254,13 +254,13 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         if (await IsUnfinishedAsync(instance.Id))
         {
             RpcException refusal = await Assert.ThrowsAsync<RpcException>(
-                () => _harness.Engine.PurgeAsync(Hub, request));
+                () => _harness.Engine.Lists.PurgeAsync(Hub, request));
             Assert.Equal(StatusCode.FailedPrecondition, refusal.StatusCode);
             return;
         }
 
         await CheckEndAsync(instance);
-        PurgeInstancesResponse response = await _harness.Engine.PurgeAsync(Hub, request);
+        PurgeInstancesResponse response = await _harness.Engine.Lists.PurgeAsync(Hub, request);
 
         Assert.InRange(response.DeletedInstanceCount, 1, int.MaxValue);
         Assert.False((await _harness.Engine.GetAsync(Hub, new() { InstanceId = instance.Id })).Exists);
@@ -333,15 +333,15 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     }
 
     // Locks go with their holders, so there is never anything to clean.
-    private async Task CleanAsync() => Assert.Equal(0, (await _harness.Engine.CleanEntitiesAsync(
+    private async Task CleanAsync() => Assert.Equal(0, (await _harness.Engine.Entities.CleanAsync(
         Hub, new() { ReleaseOrphanedLocks = true, RemoveEmptyEntities = true })).OrphanedLocksReleased);
 
     private async Task LookAsync()
     {
-        IReadOnlyList<InstanceReport> reports = await _harness.Engine.ReportsAsync(null, TimeSpan.Zero, null, 100);
+        IReadOnlyList<InstanceReport> reports = await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 100);
         Assert.All(reports, report => Assert.NotEmpty(report.WaitsFor));
-        await _harness.Engine.QueuesAsync();
-        await _harness.Engine.QueryEntitiesAsync(Hub, new() { IncludeTransient = true });
+        await _harness.Engine.Reports.QueuesAsync();
+        await _harness.Engine.Entities.QueryAsync(Hub, new() { IncludeTransient = true });
     }
 
     private async Task CompleteAsync(WorkItem item)
@@ -358,7 +358,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         }
     }
 
-    private async Task<bool> IsUnfinishedAsync(string id) => await _harness.Engine.ReportAsync(Hub, id) is not null;
+    private async Task<bool> IsUnfinishedAsync(string id) => await _harness.Engine.Reports.ReportAsync(Hub, id) is not null;
 
     private async Task FinishAsync()
     {
@@ -385,7 +385,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             foreach (ScriptedInstance instance in _instances)
             {
                 await RewindAsync(instance);
-                InstanceReport? report = await _harness.Engine.ReportAsync(Hub, instance.Id);
+                InstanceReport? report = await _harness.Engine.Reports.ReportAsync(Hub, instance.Id);
                 if (report?.WaitsFor.Any(wait => wait.Kind == "resume") == true)
                 {
                     await _harness.Engine.ResumeAsync(Hub, new() { InstanceId = instance.Id });
@@ -399,14 +399,14 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             _harness.Time.Advance(TimeSpan.FromSeconds(31));
         }
 
-        IReadOnlyList<InstanceReport> stuck = await _harness.Engine.ReportsAsync(null, TimeSpan.Zero, null, 100);
+        IReadOnlyList<InstanceReport> stuck = await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 100);
         Assert.Fail("Stuck: " + string.Join("; ", stuck.Select(report =>
             $"{report.Id} {report.Status} waits for {string.Join(", ", report.WaitsFor)}")));
     }
 
     private async Task<bool> IsQuietAsync()
     {
-        if ((await _harness.Engine.ReportsAsync(null, TimeSpan.Zero, null, 1)).Count > 0)
+        if ((await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 1)).Count > 0)
         {
             return false;
         }
@@ -420,7 +420,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             }
         }
 
-        int open = (await _harness.Engine.QueryEntitiesAsync(Hub, new() { IncludeTransient = true })).Entities
+        int open = (await _harness.Engine.Entities.QueryAsync(Hub, new() { IncludeTransient = true })).Entities
             .Sum(entity => entity.BacklogQueueSize);
         // Scheduled signals are in no queue yet; all are due within seconds.
         return open == 0 && _worker.Settled(_harness.Time.GetUtcNow());
@@ -430,12 +430,12 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     {
         OrchestrationState state = await _harness.StateAsync(instance.Id);
         instance.Check(state);
-        HistoryCheck.Check(_harness.Engine.StoredHistory(Hub, instance.Id)!);
+        HistoryCheck.Check(_harness.Engine.Lists.StoredHistory(Hub, instance.Id)!);
     }
 
     private async Task CheckEntitiesAsync()
     {
-        QueryEntitiesResponse entities = await _harness.Engine.QueryEntitiesAsync(
+        QueryEntitiesResponse entities = await _harness.Engine.Entities.QueryAsync(
             Hub, new() { IncludeTransient = true, IncludeState = true });
         Assert.All(entities.Entities, entity => Assert.Null(entity.LockedBy));
         for (int number = 0; number < RandomWorker.Entities; number++)

@@ -67,7 +67,7 @@ internal sealed class RandomWorker
     private async Task CompleteAsync(EngineHarness harness, WorkItem item, ActivityRequest activity)
     {
         bool isFailing = activity.Name == "flaky" && !_flaked.Contains(activity.Input);
-        await harness.Engine.CompleteActivityAsync(Hub, new()
+        await harness.Engine.Work.CompleteActivityAsync(Hub, new()
         {
             InstanceId = activity.OrchestrationInstance.InstanceId,
             TaskId = activity.TaskId,
@@ -91,13 +91,13 @@ internal sealed class RandomWorker
             // In parts, one of them twice.
             for (int times = 0; times < 2; times++)
             {
-                await harness.Engine.CompleteEpisodeAsync(Hub, Response([left[0]], isPartial: true));
+                await harness.Engine.Work.CompleteEpisodeAsync(Hub, Response([left[0]], isPartial: true));
             }
 
             left.RemoveAt(0);
         }
 
-        await harness.Engine.CompleteEpisodeAsync(Hub, Response(left, isPartial: false));
+        await harness.Engine.Work.CompleteEpisodeAsync(Hub, Response(left, isPartial: false));
         // The engine has taken the result, so nothing has happened to the orchestration since it was asked.
         Assert.Equal(whole, request.PastEvents);
         await CountAsync(harness, request, actions);
@@ -155,7 +155,7 @@ internal sealed class RandomWorker
                 if (_holders.TryGetValue(entity, out (string Instance, string Execution) holder)
                     && holder.Execution != request.ExecutionId)
                 {
-                    string? execution = (await harness.Engine.ReportAsync(Hub, holder.Instance))?.ExecutionId;
+                    string? execution = (await harness.Engine.Reports.ReportAsync(Hub, holder.Instance))?.ExecutionId;
                     Assert.False(
                         execution == holder.Execution,
                         $"Entity {entity} is held by '{holder.Instance}' and by '{request.InstanceId}'.");
@@ -177,7 +177,7 @@ internal sealed class RandomWorker
         {
             response.EntityState = null;
             response.FailureDetails = new() { ErrorType = "Framework", ErrorMessage = "not now" };
-            await harness.Engine.CompleteEntityAsync(Hub, response);
+            await harness.Engine.Entities.CompleteAsync(Hub, response);
             return;
         }
 
@@ -216,7 +216,7 @@ internal sealed class RandomWorker
         }
 
         response.EntityState = $"{value}";
-        await harness.Engine.CompleteEntityAsync(Hub, response);
+        await harness.Engine.Entities.CompleteAsync(Hub, response);
         foreach (OperationAction action in response.Actions)
         {
             Count(action.SendSignal.InstanceId, "add");

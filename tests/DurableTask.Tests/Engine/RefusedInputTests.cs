@@ -23,10 +23,10 @@ public sealed class RefusedInputTests : IAsyncDisposable
         Func<Task>[] calls =
         [
             () => Engine.StartAsync(Hub, new() { InstanceId = "a", Name = "test", ScheduledStartTimestamp = Nonsense }),
-            () => Engine.SignalEntityAsync(Hub, new() { InstanceId = "@e@1", Name = "op", ScheduledTime = Nonsense }),
-            () => Engine.QueryAsync(Hub, new() { CreatedTimeFrom = Nonsense }),
-            () => Task.FromResult(Engine.ListIds(Hub, new() { CompletedTimeTo = Nonsense })),
-            () => Engine.PurgeAsync(Hub, new() { PurgeInstanceFilter = new() { CreatedTimeTo = Nonsense } }),
+            () => Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op", ScheduledTime = Nonsense }),
+            () => Engine.Lists.QueryAsync(Hub, new() { CreatedTimeFrom = Nonsense }),
+            () => Task.FromResult(Engine.Lists.ListIds(Hub, new() { CompletedTimeTo = Nonsense })),
+            () => Engine.Lists.PurgeAsync(Hub, new() { PurgeInstanceFilter = new() { CreatedTimeTo = Nonsense } }),
         ];
 
         foreach (Func<Task> call in calls)
@@ -85,14 +85,14 @@ public sealed class RefusedInputTests : IAsyncDisposable
         WorkerSession worker = await _harness.ConnectAsync();
         await Engine.StartAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "test" });
         WorkItem episode = await EngineHarness.NextAsync(worker);
-        RpcException first = await Assert.ThrowsAsync<RpcException>(() => Engine.CompleteActivityAsync(
+        RpcException first = await Assert.ThrowsAsync<RpcException>(() => Engine.Work.CompleteActivityAsync(
             EngineHarness.Hub, new() { InstanceId = "a", CompletionToken = episode.CompletionToken }));
         await _harness.CompleteAsync(episode, new OrchestratorAction { ScheduleTask = new() { Name = "work" } });
         WorkItem activity = await EngineHarness.NextAsync(worker);
-        RpcException second = await Assert.ThrowsAsync<RpcException>(() => Engine.CompleteEpisodeAsync(
+        RpcException second = await Assert.ThrowsAsync<RpcException>(() => Engine.Work.CompleteEpisodeAsync(
             EngineHarness.Hub, new() { InstanceId = "a", CompletionToken = activity.CompletionToken }));
 
-        await Engine.CompleteActivityAsync(
+        await Engine.Work.CompleteActivityAsync(
             EngineHarness.Hub, new() { InstanceId = "a", CompletionToken = activity.CompletionToken });
         WorkItem next = await EngineHarness.NextAsync(worker);
 
@@ -105,10 +105,10 @@ public sealed class RefusedInputTests : IAsyncDisposable
     public async Task EntityResult_WithATimeOutsideTheCalendar_IsRefusedAndChangesNothing()
     {
         WorkerSession worker = await _harness.ConnectAsync();
-        await Engine.SignalEntityAsync(EngineHarness.Hub, new() { InstanceId = "@e@1", Name = "op" });
+        await Engine.Entities.SignalAsync(EngineHarness.Hub, new() { InstanceId = "@e@1", Name = "op" });
         WorkItem batch = await EngineHarness.NextAsync(worker);
 
-        RpcException refusal = await Assert.ThrowsAsync<RpcException>(() => Engine.CompleteEntityAsync(
+        RpcException refusal = await Assert.ThrowsAsync<RpcException>(() => Engine.Entities.CompleteAsync(
             EngineHarness.Hub,
             new()
             {
@@ -120,7 +120,7 @@ public sealed class RefusedInputTests : IAsyncDisposable
         await _harness.CompleteEntityAsync(batch, "2", new OperationResult { Success = new() });
 
         Assert.Equal(StatusCode.InvalidArgument, refusal.StatusCode);
-        GetEntityResponse entity = await Engine.GetEntityAsync(
+        GetEntityResponse entity = await Engine.Entities.GetAsync(
             EngineHarness.Hub, new() { InstanceId = "@e@1", IncludeState = true });
         Assert.Equal("2", entity.Entity.SerializedState);
     }
@@ -133,7 +133,7 @@ public sealed class RefusedInputTests : IAsyncDisposable
         WorkItem item = await EngineHarness.NextAsync(worker);
         for (int attempt = 0; attempt < 2; attempt++)
         {
-            await Engine.CompleteEpisodeAsync(EngineHarness.Hub, new()
+            await Engine.Work.CompleteEpisodeAsync(EngineHarness.Hub, new()
             {
                 InstanceId = "a",
                 CompletionToken = item.CompletionToken,
@@ -160,7 +160,7 @@ public sealed class RefusedInputTests : IAsyncDisposable
         for (int attempt = 0; attempt < 5; attempt++)
         {
             WorkItem item = await EngineHarness.NextAsync(worker);
-            await Engine.AbandonAsync(EngineHarness.Hub, item.CompletionToken);
+            await Engine.Work.AbandonAsync(EngineHarness.Hub, item.CompletionToken);
             await Engine.RaiseAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "tick" });
         }
 

@@ -106,7 +106,7 @@ public sealed class ReportTests : IAsyncDisposable
     {
         await _harness.Engine.StartAsync(Hub, new() { InstanceId = "a", Name = "test", Version = "2" });
         WaitReport alone = Assert.Single((await ReportAsync("a")).WaitsFor);
-        WorkerSession other = await _harness.Engine.ConnectAsync(Hub, new()
+        WorkerSession other = await _harness.Engine.Work.ConnectAsync(Hub, new()
         {
             WorkItemFilters = new()
             {
@@ -119,7 +119,7 @@ public sealed class ReportTests : IAsyncDisposable
         Assert.Equal("No worker is connected to task hub 'hub'.", alone.Why);
         Assert.Equal("held", held.State);
         Assert.Equal("None of the 1 connected workers takes orchestrator 'test' of version '2'.", held.Why);
-        QueueReport queue = Assert.Single(await _harness.Engine.QueuesAsync());
+        QueueReport queue = Assert.Single(await _harness.Engine.Reports.QueuesAsync());
         Assert.Equal(held.Why, queue.Why);
         Assert.False(other.Items.Reader.TryPeek(out _));
     }
@@ -128,7 +128,7 @@ public sealed class ReportTests : IAsyncDisposable
     public async Task Report_ActivityOfItsInstancesVersion_IsHeldWhereItsQueueIs()
     {
         await _harness.Engine.StartAsync(Hub, new() { InstanceId = "a", Name = "test", Version = "2" });
-        WorkerSession worker = await _harness.Engine.ConnectAsync(Hub, new()
+        WorkerSession worker = await _harness.Engine.Work.ConnectAsync(Hub, new()
         {
             WorkItemFilters = new()
             {
@@ -155,7 +155,7 @@ public sealed class ReportTests : IAsyncDisposable
             await EngineHarness.NextAsync(worker),
             new OrchestratorAction { ScheduleTask = new() { Name = "work" } });
         WorkItem item = await EngineHarness.NextAsync(worker);
-        await _harness.Engine.AbandonAsync(Hub, item.CompletionToken);
+        await _harness.Engine.Work.AbandonAsync(Hub, item.CompletionToken);
 
         WaitReport wait = Assert.Single((await ReportAsync("a")).WaitsFor);
 
@@ -167,11 +167,11 @@ public sealed class ReportTests : IAsyncDisposable
     {
         WorkerSession worker = await StartAsync("a");
         WorkItem item = await EngineHarness.NextAsync(worker);
-        await _harness.Engine.AbandonAsync(Hub, item.CompletionToken);
+        await _harness.Engine.Work.AbandonAsync(Hub, item.CompletionToken);
         WaitReport delayed = Assert.Single((await ReportAsync("a")).WaitsFor);
         _harness.Time.Advance(TimeSpan.FromMinutes(1));
         item = await EngineHarness.NextAsync(worker);
-        await _harness.Engine.AbandonAsync(Hub, item.CompletionToken);
+        await _harness.Engine.Work.AbandonAsync(Hub, item.CompletionToken);
         WaitReport parked = Assert.Single((await ReportAsync("a")).WaitsFor);
 
         Assert.Equal(("delayed", 1), (delayed.State, delayed.Attempts));
@@ -201,7 +201,7 @@ public sealed class ReportTests : IAsyncDisposable
     private async Task<InstanceReport> ReportAsync(string id)
     {
         await _harness.SettleAsync();
-        return (await _harness.Engine.ReportAsync(Hub, id))!;
+        return (await _harness.Engine.Reports.ReportAsync(Hub, id))!;
     }
 
     private static Timestamp At(DateTimeOffset time) => Timestamp.FromDateTimeOffset(time);

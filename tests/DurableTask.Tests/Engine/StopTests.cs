@@ -52,7 +52,7 @@ public sealed class StopTests : IAsyncDisposable
     public async Task Stop_WorkerHasABatchOfAnEntity_IsOfferedAgainByTheNextEngine(bool fails)
     {
         WorkerSession worker = await _harness.ConnectAsync();
-        await _harness.Engine.SignalEntityAsync(
+        await _harness.Engine.Entities.SignalAsync(
             EngineHarness.Hub, new() { InstanceId = "@counter@a", Name = "add", RequestId = "1" });
         await EngineHarness.NextAsync(worker);
 
@@ -78,7 +78,7 @@ public sealed class StopTests : IAsyncDisposable
         }
 
         // As the server does when the worker's stream has ended.
-        _harness.Engine.Disconnect(worker);
+        _harness.Engine.Work.Disconnect(worker);
         await _harness.RestartAsync();
     }
 }

@@ -1,7 +1,7 @@
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
+using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
@@ -33,20 +33,20 @@ internal sealed partial class TaskHubEngine
             ParentTraceContext = request.ParentTraceContext,
         };
         started.Tags.Add(request.Tags);
-        Create(hub, id, NewExecution(id, started, request.ScheduledStartTimestamp));
+        _instances.Create(hub, id, _instances.NewExecution(id, started, request.ScheduledStartTimestamp));
         Answer(answer, id);
     });
 
     public Task<GetInstanceResponse> GetAsync(string hub, GetInstanceRequest request) =>
         AskAsync<GetInstanceResponse>(answer =>
         {
-            if (_live.TryGetValue((hub, request.InstanceId), out InstanceSlot? slot))
+            if (_instances.Find(hub, request.InstanceId) is { } slot)
             {
-                Answer(answer, Found(slot.State, request.GetInputsAndOutputs));
+                Answer(answer, InstanceTable.Found(slot.State, request.GetInputsAndOutputs));
             }
             else
             {
-                answer.TrySetResult(Stored(hub, request) ?? new GetInstanceResponse());
+                answer.TrySetResult(_instances.Stored(hub, request) ?? new GetInstanceResponse());
             }
         });
 
@@ -58,14 +58,15 @@ internal sealed partial class TaskHubEngine
         InstanceSlot? slot = null;
         Task<GetInstanceResponse> result = AskAsync<GetInstanceResponse>(answer =>
         {
-            if (!_live.TryGetValue((hub, request.InstanceId), out slot))
+            slot = _instances.Find(hub, request.InstanceId);
+            if (slot is null)
             {
-                answer.TrySetResult(Stored(hub, request) ?? throw Refuse(
+                answer.TrySetResult(_instances.Stored(hub, request) ?? throw Refuse(
                     StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'."));
             }
             else if (forCompletion ? slot.State.IsTerminal : slot.State.Status != OrchestrationStatus.Pending)
             {
-                Answer(answer, Found(slot.State, request.GetInputsAndOutputs));
+                Answer(answer, InstanceTable.Found(slot.State, request.GetInputsAndOutputs));
             }
             else
             {
@@ -81,7 +82,7 @@ internal sealed partial class TaskHubEngine
         {
             if (!result.IsCompleted)
             {
-                Post(() => slot?.Waiters.Remove(waiter!));
+                Loop.Post(() => slot?.Waiters.Remove(waiter!));
             }
         }
     }
@@ -89,21 +90,21 @@ internal sealed partial class TaskHubEngine
     public Task<bool> RaiseAsync(string hub, RaiseEventRequest request) => AskAsync<bool>(answer =>
     {
         CheckSize(request.Input, "event");
-        Deliver(hub, request.InstanceId, Messages.Raised(request.Name, request.Input, Now()));
+        _instances.Deliver(hub, request.InstanceId, Messages.Raised(request.Name, request.Input, Now()));
         Answer(answer, true);
     });
 
     public Task<bool> TerminateAsync(string hub, TerminateRequest request) => AskAsync<bool>(answer =>
     {
         CheckSize(request.Output, "output");
-        Deliver(hub, request.InstanceId, Messages.Terminated(request.Output, request.Recursive, Now()));
+        _instances.Deliver(hub, request.InstanceId, Messages.Terminated(request.Output, request.Recursive, Now()));
         Answer(answer, true);
     });
 
     public Task<bool> SuspendAsync(string hub, SuspendRequest request) => AskAsync<bool>(answer =>
     {
         CheckSize(request.Reason, "reason");
-        Deliver(hub, request.InstanceId, new HistoryEvent
+        _instances.Deliver(hub, request.InstanceId, new HistoryEvent
         {
             EventId = -1,
             Timestamp = Now(),
@@ -115,9 +116,9 @@ internal sealed partial class TaskHubEngine
     public Task<bool> ResumeAsync(string hub, ResumeRequest request) => AskAsync<bool>(answer =>
     {
         CheckSize(request.Reason, "reason");
-        if (FindRunning(hub, request.InstanceId) is { State.Parked: not null } parked)
+        if (_instances.FindRunning(hub, request.InstanceId) is { State.Parked: not null } parked)
         {
-            Unpark(parked);
+            _instances.Unpark(parked);
             if (parked.State.Status != OrchestrationStatus.Suspended)
             {
                 Answer(answer, true);
@@ -125,7 +126,7 @@ internal sealed partial class TaskHubEngine
             }
         }
 
-        Deliver(hub, request.InstanceId, new HistoryEvent
+        _instances.Deliver(hub, request.InstanceId, new HistoryEvent
         {
             EventId = -1,
             Timestamp = Now(),
@@ -137,22 +138,22 @@ internal sealed partial class TaskHubEngine
     public Task<string> RestartAsync(string hub, RestartInstanceRequest request) => AskAsync<string>(answer =>
     {
         string id = request.InstanceId;
-        OrchestrationState old = Stored(hub, new() { InstanceId = id, GetInputsAndOutputs = true })?.OrchestrationState
+        OrchestrationState old = _instances.Stored(hub, new() { InstanceId = id, GetInputsAndOutputs = true })?.OrchestrationState
             ?? throw Refuse(StatusCode.NotFound, $"There is no orchestration '{id}'.");
         string newId = request.RestartWithNewInstanceId ? Guid.NewGuid().ToString("N") : id;
         if (newId == id)
         {
-            if (FindRunning(hub, id) is not null)
+            if (_instances.FindRunning(hub, id) is not null)
             {
                 throw Refuse(StatusCode.FailedPrecondition, $"Orchestration '{id}' has not ended; it cannot restart.");
             }
 
-            Remove(hub, id);
+            _instances.Remove(hub, id);
         }
 
         var started = new ExecutionStartedEvent { Name = old.Name, Version = old.Version, Input = old.Input };
         started.Tags.Add(old.Tags);
-        Create(hub, newId, NewExecution(newId, started, startAt: null));
+        _instances.Create(hub, newId, _instances.NewExecution(newId, started, startAt: null));
         Answer(answer, newId);
     });
 
@@ -160,7 +161,7 @@ internal sealed partial class TaskHubEngine
     public Task<IReadOnlyList<HistoryEvent>> WorkItemHistoryAsync(string hub, StreamInstanceHistoryRequest request) =>
         AskAsync<IReadOnlyList<HistoryEvent>>(answer =>
         {
-            if (FindRunning(hub, request.InstanceId) is not { Episode: not null } slot
+            if (_instances.FindRunning(hub, request.InstanceId) is not { Episode: not null } slot
                 || (request.ExecutionId is not null && slot.State.ExecutionId != request.ExecutionId))
             {
                 throw Refuse(StatusCode.NotFound, $"No worker has an episode of '{request.InstanceId}'.");
@@ -173,36 +174,7 @@ internal sealed partial class TaskHubEngine
     public Task<IReadOnlyList<HistoryEvent>?> LiveHistoryAsync(string hub, string id) =>
         AskAsync<IReadOnlyList<HistoryEvent>?>(answer => Answer(
             answer,
-            _live.TryGetValue((hub, id), out InstanceSlot? slot) ? [.. slot.State.History] : null));
-
-    private GetInstanceResponse? Stored(string hub, GetInstanceRequest request)
-    {
-        if (_live.TryGetValue((hub, request.InstanceId), out InstanceSlot? slot))
-        {
-            return Found(slot.State, request.GetInputsAndOutputs);
-        }
-
-        // What is unfinished is in memory; the file may still have it for a moment after its hub was deleted.
-        return _store.Find(hub, request.InstanceId) is { } stored && InstanceState.IsEnd(stored.Status)
-            ? new GetInstanceResponse
-            {
-                Exists = true,
-                OrchestrationState = Visible(stored.Summary, request.GetInputsAndOutputs),
-            }
-            : null;
-    }
-
-    private static OrchestrationState Visible(OrchestrationState state, bool withData)
-    {
-        if (!withData)
-        {
-            state.Input = null;
-            state.Output = null;
-            state.CustomStatus = null;
-        }
-
-        return state;
-    }
+            _instances.Find(hub, id) is { } slot ? [.. slot.State.History] : null));
 
     // Replacing an unfinished instance terminates it first; refusing to replace terminated ones contradicts that.
     private static void CheckPolicy(OrchestrationIdReusePolicy? policy)
@@ -228,49 +200,85 @@ internal sealed partial class TaskHubEngine
     // what it lists, after terminating it where needed.
     private void MakeRoom(string hub, string id, OrchestrationIdReusePolicy? policy)
     {
-        if (Stored(hub, new() { InstanceId = id }) is not { } existing)
+        if (_instances.Stored(hub, new() { InstanceId = id }) is not { } existing)
         {
             return;
         }
 
         OrchestrationStatus status = existing.OrchestrationState.OrchestrationStatus;
-        bool isTerminal = FindRunning(hub, id) is null;
+        bool isTerminal = _instances.FindRunning(hub, id) is null;
         if (policy is null ? !isTerminal : !policy.ReplaceableStatus.Contains(status))
         {
             throw Refuse(
                 StatusCode.AlreadyExists, $"An orchestration with id '{id}' exists and has status {status}.");
         }
 
-        if (FindRunning(hub, id) is { } running)
+        if (_instances.FindRunning(hub, id) is { } running)
         {
-            Terminate(running, $"Replaced by a new orchestration of the same id.");
+            _instances.Terminate(running, $"Replaced by a new orchestration of the same id.");
         }
 
-        Remove(hub, id);
+        _instances.Remove(hub, id);
     }
 
-    private void Terminate(InstanceSlot slot, string? reason)
+    public Task<bool> RewindAsync(string hub, RewindInstanceRequest request) => AskAsync<bool>(answer =>
     {
-        slot.Episode?.IsStale = true;
-        slot.Episode = null;
-        Apply(slot, Episode.TerminatePending(slot.State, reason, Now()));
-    }
-
-    private static void CheckTime(Timestamp? time, string what)
-    {
-        if (!Moment.IsValid(time))
-        {
-            throw Refuse(StatusCode.InvalidArgument, $"The {what} is outside the years 1 to 9999.");
-        }
-    }
-
-    private void CheckSize(string? data, string what)
-    {
-        if (data is not null && System.Text.Encoding.UTF8.GetByteCount(data) > _options.MaxPayloadBytes)
+        CheckSize(request.Reason, "reason");
+        InstanceSlot slot = _instances.FindEnded(hub, request.InstanceId)
+            ?? throw Refuse(StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'.");
+        if (slot.State.Status != OrchestrationStatus.Failed)
         {
             throw Refuse(
-                StatusCode.InvalidArgument,
-                $"The {what} is larger than {_options.MaxPayloadBytes} bytes. Pass a reference to the data instead.");
+                StatusCode.FailedPrecondition,
+                $"Only failed orchestrations can be rewound; '{slot.State.Id}' is {slot.State.Status}.");
         }
+
+        if (Rewind.HasOpenLock(slot.State.History))
+        {
+            throw Refuse(
+                StatusCode.FailedPrecondition,
+                $"'{slot.State.Id}' failed inside a critical section; its locks are lost and it cannot be rewound.");
+        }
+
+        _instances.TakeUpAgain(slot, request.Reason, []);
+        Answer(answer, true);
+    });
+
+    /// <summary>Ends orchestrations without asking their workers; gives the ids of those that were not
+    /// unfinished.</summary>
+    public Task<IReadOnlyList<string>> TerminateAtOnceAsync(string hub, IReadOnlyCollection<string> ids, string? reason)
+    {
+        if (ids.Count > InstanceLists.MostInBatch)
+        {
+            throw Refuse(StatusCode.InvalidArgument, $"A batch may name {InstanceLists.MostInBatch} instances at most.");
+        }
+
+        return AskAsync<IReadOnlyList<string>>(answer =>
+        {
+            var others = new List<string>();
+            foreach (string id in ids)
+            {
+                if (_instances.FindRunning(hub, id) is { } slot)
+                {
+                    _instances.Terminate(slot, reason);
+                }
+                else
+                {
+                    others.Add(id);
+                }
+            }
+
+            Answer(answer, others);
+        });
     }
+
+    /// <summary>Removes every orchestration and entity of a task hub, unfinished ones too.</summary>
+    public Task<bool> DeleteHubAsync(string hub) => AskAsync<bool>(answer =>
+    {
+        _instances.DeleteHub(hub);
+        Entities.DeleteHub(hub);
+        EngineLog.HubDeleted(Logger, hub);
+        Write(new StoreOperation.DeleteHub(hub));
+        Answer(answer, true);
+    });
 }

@@ -13,7 +13,7 @@ internal sealed partial class TaskHubService
         GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
     {
         TaskHubEngine engine = host.Engine;
-        WorkerSession session = await engine.ConnectAsync(Hub(context), request);
+        WorkerSession session = await engine.Work.ConnectAsync(Hub(context), request);
         try
         {
             // Headers now, not with the first item: clients give up on a call without headers.
@@ -31,40 +31,40 @@ internal sealed partial class TaskHubService
         }
         finally
         {
-            engine.Disconnect(session);
+            engine.Work.Disconnect(session);
         }
     }
 
     public override Task<CompleteTaskResponse> CompleteOrchestratorTask(
         OrchestratorResponse request, ServerCallContext context) =>
-        host.Engine.CompleteEpisodeAsync(Hub(context), request);
+        host.Engine.Work.CompleteEpisodeAsync(Hub(context), request);
 
     public override Task<CompleteTaskResponse> CompleteActivityTask(
         ActivityResponse request, ServerCallContext context) =>
-        host.Engine.CompleteActivityAsync(Hub(context), request);
+        host.Engine.Work.CompleteActivityAsync(Hub(context), request);
 
     public override Task<CompleteTaskResponse> CompleteEntityTask(
         EntityBatchResult request, ServerCallContext context) =>
-        host.Engine.CompleteEntityAsync(Hub(context), request);
+        host.Engine.Entities.CompleteAsync(Hub(context), request);
 
     public override async Task<AbandonEntityTaskResponse> AbandonTaskEntityWorkItem(
         AbandonEntityTaskRequest request, ServerCallContext context)
     {
-        await host.Engine.AbandonEntityAsync(Hub(context), request.CompletionToken);
+        await host.Engine.Entities.AbandonAsync(Hub(context), request.CompletionToken);
         return new();
     }
 
     public override async Task<AbandonActivityTaskResponse> AbandonTaskActivityWorkItem(
         AbandonActivityTaskRequest request, ServerCallContext context)
     {
-        await host.Engine.AbandonAsync(Hub(context), request.CompletionToken);
+        await host.Engine.Work.AbandonAsync(Hub(context), request.CompletionToken);
         return new();
     }
 
     public override async Task<AbandonOrchestrationTaskResponse> AbandonTaskOrchestratorWorkItem(
         AbandonOrchestrationTaskRequest request, ServerCallContext context)
     {
-        await host.Engine.AbandonAsync(Hub(context), request.CompletionToken);
+        await host.Engine.Work.AbandonAsync(Hub(context), request.CompletionToken);
         return new();
     }
 
@@ -78,7 +78,7 @@ internal sealed partial class TaskHubService
         IReadOnlyList<HistoryEvent> events = request.ForWorkItemProcessing
             ? await engine.WorkItemHistoryAsync(hub, request)
             : ForReaders(await engine.LiveHistoryAsync(hub, request.InstanceId)
-                ?? engine.StoredHistory(hub, request.InstanceId)
+                ?? engine.Lists.StoredHistory(hub, request.InstanceId)
                 ?? throw new RpcException(new Status(
                     StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'.")));
         var chunk = new HistoryChunk();

@@ -60,15 +60,15 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
 
     public override Task<QueryInstancesResponse> QueryInstances(
         QueryInstancesRequest request, ServerCallContext context) =>
-        host.Engine.QueryAsync(Hub(context), request.Query ?? new());
+        host.Engine.Lists.QueryAsync(Hub(context), request.Query ?? new());
 
     public override Task<ListInstanceIdsResponse> ListInstanceIds(
         ListInstanceIdsRequest request, ServerCallContext context) =>
-        Task.FromResult(host.Engine.ListIds(Hub(context), request));
+        Task.FromResult(host.Engine.Lists.ListIds(Hub(context), request));
 
     public override Task<PurgeInstancesResponse> PurgeInstances(
         PurgeInstancesRequest request, ServerCallContext context) =>
-        host.Engine.PurgeAsync(Hub(context), request);
+        host.Engine.Lists.PurgeAsync(Hub(context), request);
 
     public override async Task<CreateTaskHubResponse> CreateTaskHub(
         CreateTaskHubRequest request, ServerCallContext context)
@@ -108,20 +108,20 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
     public override async Task<SignalEntityResponse> SignalEntity(
         SignalEntityRequest request, ServerCallContext context)
     {
-        await host.Engine.SignalEntityAsync(Hub(context), request);
+        await host.Engine.Entities.SignalAsync(Hub(context), request);
         return new();
     }
 
     public override Task<GetEntityResponse> GetEntity(GetEntityRequest request, ServerCallContext context) =>
-        host.Engine.GetEntityAsync(Hub(context), request);
+        host.Engine.Entities.GetAsync(Hub(context), request);
 
     public override Task<QueryEntitiesResponse> QueryEntities(
         QueryEntitiesRequest request, ServerCallContext context) =>
-        host.Engine.QueryEntitiesAsync(Hub(context), request.Query ?? new());
+        host.Engine.Entities.QueryAsync(Hub(context), request.Query ?? new());
 
     public override Task<CleanEntityStorageResponse> CleanEntityStorage(
         CleanEntityStorageRequest request, ServerCallContext context) =>
-        host.Engine.CleanEntitiesAsync(Hub(context), request);
+        host.Engine.Entities.CleanAsync(Hub(context), request);
 
     /// <summary>The task hub that a call is for: a name space within the file.</summary>
     internal static string Hub(ServerCallContext context)

@@ -4,21 +4,23 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Says of every unfinished orchestration what it waits for and since when.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Reports of every unfinished orchestration what it waits for and since when. Changes nothing.</summary>
+internal sealed class EngineReports(
+    EngineLoop loop, TaskHubSidecarOptions options, InstanceTable instances, WorkDispatcher dispatcher, EntityHost entities)
+    : EnginePart(loop, options)
 {
     /// <summary>An unfinished orchestration; null for an unknown or ended one.</summary>
     public Task<InstanceReport?> ReportAsync(string hub, string id) => AskAsync<InstanceReport?>(answer =>
-        answer.TrySetResult(FindRunning(hub, id) is { } slot ? Report(slot) : null));
+        answer.TrySetResult(instances.FindRunning(hub, id) is { } slot ? Report(slot) : null));
 
     /// <summary>Unfinished orchestrations that nothing has happened to for some time, the longest wait first.</summary>
     public Task<IReadOnlyList<InstanceReport>> ReportsAsync(string? hub, TimeSpan atLeast, string? state, int count) =>
         AskAsync<IReadOnlyList<InstanceReport>>(answer =>
         {
-            Timestamp latest = Timestamp.FromDateTimeOffset(_time.GetUtcNow() - atLeast);
+            Timestamp latest = Timestamp.FromDateTimeOffset(Time.GetUtcNow() - atLeast);
             answer.TrySetResult(
             [
-                .. _live.Values
+                .. instances.All
                     .Where(slot => !slot.State.IsTerminal && slot.State.Updated <= latest
                         && (hub is null || slot.State.Hub == hub))
                     .OrderBy(slot => slot.State.Updated)
@@ -32,7 +34,7 @@ internal sealed partial class TaskHubEngine
     public Task<IReadOnlyList<QueueReport>> QueuesAsync() => AskAsync<IReadOnlyList<QueueReport>>(answer =>
         answer.TrySetResult(
         [
-            .. _routes.Values.Where(route => route.HasItems).Select(route => new QueueReport(
+            .. dispatcher.Routes.Where(route => route.HasItems).Select(route => new QueueReport(
                 route.Hub,
                 route.Kind.ToString(),
                 route.Name,
@@ -42,11 +44,11 @@ internal sealed partial class TaskHubEngine
                 IsHeld(route) ? WhyHeld(route) : null)),
         ]));
 
-    private bool IsHeld(Route route) => !_sessions.Exists(session => session.Takes(route));
+    private bool IsHeld(Route route) => !dispatcher.Sessions.Any(session => session.Takes(route));
 
     private string WhyHeld(Route route)
     {
-        int connected = _sessions.Count(session => session.Hub == route.Hub);
+        int connected = dispatcher.Sessions.Count(session => session.Hub == route.Hub);
         string kind = route.Kind == WorkKind.Episode ? "orchestrator" : route.Kind.ToString().ToLowerInvariant();
         string version = route.Version.Length > 0 ? $" of version '{route.Version}'" : string.Empty;
         return connected == 0
@@ -134,8 +136,7 @@ internal sealed partial class TaskHubEngine
         {
             TaskScheduledEvent task = scheduled.TaskScheduled;
             Work? work = slot.Activities.GetValueOrDefault(id);
-            Work? delayed = _delayed.FirstOrDefault(back =>
-                back.Slot == slot && back.TaskId == id && back.ExecutionId == state.ExecutionId);
+            Work? delayed = dispatcher.FindDelayed(slot, id);
             // As it is queued: activities without a version have that of their instance.
             (string status, string? why) = StateOf(
                 slot,
@@ -169,8 +170,7 @@ internal sealed partial class TaskHubEngine
         InstanceState state = slot.State;
         foreach (OpenCall call in expected.Calls)
         {
-            EntitySlot? entity = _entities.GetValueOrDefault(
-                (state.Hub, EntityId.Normalize(call.EntityId) ?? string.Empty));
+            EntitySlot? entity = entities.Find(state.Hub, EntityId.Normalize(call.EntityId) ?? string.Empty);
             EntityHolder? holder = entity?.State.Holder;
             bool isLocked = holder is not null && !entity!.State.IsHeldBy(state.Id, state.ExecutionId);
             (string status, string? why) = entity is null || isLocked ? ("open", null) : StateOf(entity);
@@ -185,7 +185,7 @@ internal sealed partial class TaskHubEngine
 
         foreach (string id in slot.Locks)
         {
-            if (_entities.TryGetValue((state.Hub, id), out EntitySlot? entity)
+            if (entities.Find(state.Hub, id) is { } entity
                 && entity.State.WaitingLock(state.Id, state.ExecutionId, sectionId: null) is { } request)
             {
                 Timestamp since = expected.SectionAsked(request.Message.Caller.SectionId) ?? state.Updated;
@@ -210,7 +210,7 @@ internal sealed partial class TaskHubEngine
         : ("delayed", null);
 
     private (string State, string? Why) QueuedState(string hub, WorkKind kind, string name, string? version) =>
-        _routes.TryGetValue((hub, kind, name, version ?? string.Empty), out Route? route) && IsHeld(route)
+        dispatcher.FindRouteOf(hub, kind, name, version) is { } route && IsHeld(route)
             ? ("held", WhyHeld(route))
             : ("queued", null);
 }

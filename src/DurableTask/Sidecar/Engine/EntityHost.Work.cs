@@ -6,20 +6,15 @@ using Workflows.DurableTask.Sidecar.Core;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>Hands batches of operations to workers and takes their results.</summary>
-internal sealed partial class TaskHubEngine
+internal sealed partial class EntityHost
 {
     private const int MostOperationsInBatch = 100;
     private const int MostOperationBytes = 1024 * 1024;
 
-    // What stock workers accept is 4 MiB; the rest is for the item's frame.
-    private const int MostBytesInItem = 4 * 1024 * 1024 - 64 * 1024;
-
-    private readonly Dictionary<string, EntityWork> _handedOutEntities = [];
-
-    public Task<CompleteTaskResponse> CompleteEntityAsync(string hub, EntityBatchResult result) =>
+    public Task<CompleteTaskResponse> CompleteAsync(string hub, EntityBatchResult result) =>
         AskAsync<CompleteTaskResponse>(answer =>
         {
-            if (!_handedOutEntities.TryGetValue(result.CompletionToken, out EntityWork? work) || work.Slot.Hub != hub)
+            if (!_handedOut.TryGetValue(result.CompletionToken, out EntityWork? work) || work.Slot.Hub != hub)
             {
                 throw Refuse(StatusCode.NotFound, "The work item is unknown: it was completed or taken back.");
             }
@@ -39,8 +34,8 @@ internal sealed partial class TaskHubEngine
             {
                 TakeBack(work, atOnce: false);
             }
-            else if (result.EntityState is { } state && state.Length > _options.MaxPayloadBytes / 3
-                && System.Text.Encoding.UTF8.GetByteCount(state) > _options.MaxPayloadBytes - MostOperationBytes)
+            else if (result.EntityState is { } state && state.Length > Options.MaxPayloadBytes / 3
+                && System.Text.Encoding.UTF8.GetByteCount(state) > Options.MaxPayloadBytes - MostOperationBytes)
             {
                 End(work);
                 Refuse(work, Messages.Failure("PayloadTooLarge", "The entity's state is too large to be carried."));
@@ -53,9 +48,9 @@ internal sealed partial class TaskHubEngine
             Answer(answer, new());
         });
 
-    public Task<bool> AbandonEntityAsync(string hub, string token) => AskAsync<bool>(answer =>
+    public Task<bool> AbandonAsync(string hub, string token) => AskAsync<bool>(answer =>
     {
-        bool isKnown = _handedOutEntities.TryGetValue(token, out EntityWork? work) && work.Slot.Hub == hub;
+        bool isKnown = _handedOut.TryGetValue(token, out EntityWork? work) && work.Slot.Hub == hub;
         if (isKnown)
         {
             TakeBack(work!, atOnce: false);
@@ -69,13 +64,11 @@ internal sealed partial class TaskHubEngine
         if (!slot.IsGone && !slot.IsQueued && !slot.IsDelayed && slot.State.NextBatch(1, 0).Count > 0)
         {
             slot.IsQueued = true;
-            Route route = FindRoute(slot.Hub, WorkKind.Entity, EntityId.NameOf(slot.Id), null);
-            route.Entities.Enqueue(slot);
-            Activate(route);
+            dispatcher.QueueEntity(slot);
         }
     }
 
-    private void HandOut(EntitySlot slot, WorkerSession session)
+    public void HandOut(EntitySlot slot, WorkerSession session)
     {
         slot.IsQueued = false;
         if (slot.IsGone || slot.IsDelayed)
@@ -92,7 +85,7 @@ internal sealed partial class TaskHubEngine
         Timestamp now = Now();
         var request = new EntityRequest { InstanceId = slot.Id, EntityState = slot.State.State };
         request.OperationRequests.Add(batch.Select(item => EntityAnswers.ForWorker(item.Message, now)));
-        if (request.CalculateSize() > MostBytesInItem)
+        if (request.CalculateSize() > WorkDispatcher.MostBytesInItem)
         {
             // Only one operation can be that large. Stock workers break off at such an item, every time it comes.
             Drop(slot, batch[0]);
@@ -102,19 +95,19 @@ internal sealed partial class TaskHubEngine
             return;
         }
 
-        var work = new EntityWork(NewToken(), slot, session, batch) { HandedOutAt = _time.GetTimestamp() };
+        var work = new EntityWork(dispatcher.NewToken(), slot, session, batch) { HandedOutAt = Time.GetTimestamp() };
         slot.State.IsRunning = true;
         slot.Attempts++;
         session.FreeEntities--;
         session.OutstandingEntities.Add(work);
-        _handedOutEntities.Add(work.Token, work);
+        _handedOut.Add(work.Token, work);
         session.Items.Writer.TryWrite(new WorkItem { EntityRequestV2 = request, CompletionToken = work.Token });
-        ArmLeases();
+        dispatcher.ArmLeases();
     }
 
-    private void End(EntityWork work)
+    public void End(EntityWork work)
     {
-        _handedOutEntities.Remove(work.Token);
+        _handedOut.Remove(work.Token);
         work.Session.OutstandingEntities.Remove(work);
         work.Session.FreeEntities++;
         work.Slot.State.IsRunning = false;
@@ -135,8 +128,8 @@ internal sealed partial class TaskHubEngine
                     ?? Messages.Failure("(unknown)", "The operation failed without details.");
                 ReplyFailed(slot, item.Message, failure);
             }
-            else if (outcome.Success?.Result is { } text && text.Length > _options.MaxPayloadBytes / 3
-                && System.Text.Encoding.UTF8.GetByteCount(text) > _options.MaxPayloadBytes)
+            else if (outcome.Success?.Result is { } text && text.Length > Options.MaxPayloadBytes / 3
+                && System.Text.Encoding.UTF8.GetByteCount(text) > Options.MaxPayloadBytes)
             {
                 ReplyFailed(slot, item.Message, Messages.Failure(
                     "PayloadTooLarge", "The operation's result is too large to be carried."));
@@ -173,15 +166,15 @@ internal sealed partial class TaskHubEngine
         else if (action.StartNewOrchestration is { } start)
         {
             string id = start.InstanceId.Length > 0 ? start.InstanceId : Guid.NewGuid().ToString("N");
-            if (EntityId.IsEntity(id) || FindRunning(source.Hub, id) is not null
-                || start.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024)
+            if (EntityId.IsEntity(id) || instances.FindRunning(source.Hub, id) is not null
+                || start.CalculateSize() > Options.MaxPayloadBytes + FrameBytes)
             {
                 // Entities rely on this to keep two runs of one id apart; the batch goes on.
-                Log.EntityMessageDropped(_logger, source.Id, $"orchestration '{id}' cannot be started");
+                EngineLog.EntityMessageDropped(Logger, source.Id, $"orchestration '{id}' cannot be started");
                 return;
             }
 
-            Remove(source.Hub, id);
+            instances.Remove(source.Hub, id);
             var started = new ExecutionStartedEvent
             {
                 Name = start.Name,
@@ -191,13 +184,13 @@ internal sealed partial class TaskHubEngine
                 Tags = { start.Tags },
             };
             started.Tags[Messages.FireAndForgetTag] = "true";
-            Create(source.Hub, id, NewExecution(id, started, start.ScheduledTime));
+            instances.Create(source.Hub, id, instances.NewExecution(id, started, start.ScheduledTime));
         }
     }
 
     private void Fail(EntityWork work, TaskFailureDetails failure)
     {
-        if (work.Slot.Attempts < _options.MaxDispatches)
+        if (work.Slot.Attempts < Options.MaxDispatches)
         {
             TakeBack(work, atOnce: false);
             return;
@@ -225,17 +218,17 @@ internal sealed partial class TaskHubEngine
     {
         if (message.Caller is null)
         {
-            Log.SignalFailed(_logger, message.Operation, slot.Id, failure.ErrorMessage);
+            EngineLog.SignalFailed(Logger, message.Operation, slot.Id, failure.ErrorMessage);
         }
 
         Reply(slot.Hub, message, EntityAnswers.Failed(message, failure, Now()));
     }
 
     /// <summary>Leaves the operations at the front of the queue: for now, then for a growing delay.</summary>
-    private void TakeBack(EntityWork work, bool atOnce = true)
+    public void TakeBack(EntityWork work, bool atOnce = true)
     {
         EntitySlot slot = work.Slot;
-        if (slot.Attempts >= _options.MaxDispatches)
+        if (slot.Attempts >= Options.MaxDispatches)
         {
             End(work);
             Refuse(work, Messages.Failure(
@@ -244,23 +237,21 @@ internal sealed partial class TaskHubEngine
         }
 
         End(work);
-        if (atOnce && slot.Attempts <= QuickAttempts)
+        if (atOnce && slot.Attempts <= WorkDispatcher.QuickAttempts)
         {
             Settle(slot);
             return;
         }
 
-        slot.Refusers = [.. slot.Refusers.Append(work.Session).Where(_sessions.Contains).Distinct()];
-        TimeSpan delay = RetryDelay(slot.Attempts);
-        Log.ItemReturned(_logger, slot.Id, slot.Attempts, (long)delay.TotalMilliseconds);
+        slot.Refusers = [.. slot.Refusers.Append(work.Session).Where(dispatcher.Sessions.Contains).Distinct()];
+        TimeSpan delay = WorkDispatcher.RetryDelay(slot.Attempts);
+        EngineLog.ItemReturned(Logger, slot.Id, slot.Attempts, (long)delay.TotalMilliseconds);
         slot.IsDelayed = true;
-        At(_time.GetUtcNow() + delay, () =>
+        timers.At(Time.GetUtcNow() + delay, () =>
         {
             slot.IsDelayed = false;
             Settle(slot);
         });
     }
 
-    private static TimeSpan RetryDelay(int attempt) =>
-        TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * Math.Pow(2, Math.Min(attempt, 16))));
 }

@@ -4,18 +4,14 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Queues of entities and their locks.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Keeps the queues of entities and grants their locks.</summary>
+internal sealed partial class EntityHost
 {
-    private readonly Dictionary<(string Hub, string Id), EntitySlot> _entities = [];
-    private long _lastEntity;
-    private long _lastMessage;
-
-    private void RecoverEntities()
+    public void Recover()
     {
-        _lastEntity = _store.LastEntity();
-        _lastMessage = _store.LastMessage();
-        IReadOnlyList<RecoveredEntity> recovered = _store.LoadEntities();
+        _lastEntity = Store.LastEntity();
+        _lastMessage = Store.LastMessage();
+        IReadOnlyList<RecoveredEntity> recovered = Store.LoadEntities();
         if (recovered.Count == 0)
         {
             return;
@@ -57,11 +53,11 @@ internal sealed partial class TaskHubEngine
             Settle(slot);
         }
 
-        Log.RecoveredEntities(_logger, recovered.Count);
+        EngineLog.RecoveredEntities(Logger, recovered.Count);
     }
 
     private void Hold(EntitySlot slot, EntityHolder holder) =>
-        FindRunning(slot.Hub, holder.InstanceId)?.Locks.Add(slot.Id);
+        instances.FindRunning(slot.Hub, holder.InstanceId)?.Locks.Add(slot.Id);
 
     private EntitySlot FindOrAdd(string hub, string id)
     {
@@ -75,7 +71,7 @@ internal sealed partial class TaskHubEngine
         return slot;
     }
 
-    private void Save(EntitySlot slot) => _batch.Operations.Add(new StoreOperation.PutEntity(
+    private void Save(EntitySlot slot) => Write(new StoreOperation.PutEntity(
         slot.Key,
         slot.Hub,
         slot.Id,
@@ -85,27 +81,27 @@ internal sealed partial class TaskHubEngine
     {
         var item = new QueuedMessage(++_lastMessage, message);
         slot.State.Add(item);
-        _batch.Operations.Add(new StoreOperation.PutMessage(item.Sequence, slot.Key, message));
+        Write(new StoreOperation.PutMessage(item.Sequence, slot.Key, message));
         ArmMessage(slot, item);
     }
 
     private void Drop(EntitySlot slot, QueuedMessage item)
     {
         slot.State.Remove(item);
-        _batch.Operations.Add(new StoreOperation.DeleteMessage(item.Sequence));
+        Write(new StoreOperation.DeleteMessage(item.Sequence));
     }
 
     /// <summary>Queues an operation; one that is due later waits for its time outside the queue.</summary>
-    private void Send(string hub, string target, EntityMessage message)
+    public void Send(string hub, string target, EntityMessage message)
     {
         string? id = EntityId.Normalize(target);
         string? refusal = id is null ? "its id is not like '@name@key'"
             : id.Length > EntityId.MostCharacters ? $"its id is longer than {EntityId.MostCharacters} characters"
-            : message.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024 ? "its input is too large"
+            : message.CalculateSize() > Options.MaxPayloadBytes + FrameBytes ? "its input is too large"
             : null;
         if (refusal is not null)
         {
-            Log.EntityMessageDropped(_logger, target, refusal);
+            EngineLog.EntityMessageDropped(Logger, target, refusal);
             TaskFailureDetails failure = Messages.Failure(
                 "System.ArgumentException", $"Entity '{target}' cannot be called: {refusal}.");
             Reply(hub, message, EntityAnswers.Failed(message, failure, Now()));
@@ -128,7 +124,7 @@ internal sealed partial class TaskHubEngine
     {
         if (item.Message.Due is { } due)
         {
-            At(due.ToDateTimeOffset(), () =>
+            timers.At(due.ToDateTimeOffset(), () =>
             {
                 if (!slot.IsGone && slot.State.IsScheduled(item))
                 {
@@ -146,9 +142,9 @@ internal sealed partial class TaskHubEngine
     private void Reply(string hub, EntityMessage message, HistoryEvent answer)
     {
         if (message.Caller is { } caller
-            && FindRunning(hub, caller.InstanceId) is { } slot && slot.State.ExecutionId == caller.ExecutionId)
+            && instances.FindRunning(hub, caller.InstanceId) is { } slot && slot.State.ExecutionId == caller.ExecutionId)
         {
-            Deliver(hub, caller.InstanceId, answer);
+            instances.Deliver(hub, caller.InstanceId, answer);
         }
     }
 
@@ -169,7 +165,7 @@ internal sealed partial class TaskHubEngine
         {
             slot.IsGone = true;
             _entities.Remove((slot.Hub, slot.Id));
-            _batch.Operations.Add(new StoreOperation.DeleteEntity(slot.Key));
+            Write(new StoreOperation.DeleteEntity(slot.Key));
         }
         else
         {
@@ -181,7 +177,7 @@ internal sealed partial class TaskHubEngine
     /// A request is in all queues of its set from one moment on, so any two requests have the same order everywhere and
     /// no circle of waiting can form.
     /// </summary>
-    private void RequestLocks(InstanceSlot source, EntityMessage request)
+    public void RequestLocks(InstanceSlot source, EntityMessage request)
     {
         foreach (string id in request.LockSet)
         {
@@ -216,7 +212,7 @@ internal sealed partial class TaskHubEngine
         Reply(hub, request, EntityAnswers.Granted(request, Now()));
     }
 
-    private void Unlock(InstanceSlot source, string executionId, string target, string sectionId)
+    public void Unlock(InstanceSlot source, string executionId, string target, string sectionId)
     {
         if (EntityId.Normalize(target) is { } id
             && _entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot))
@@ -230,7 +226,7 @@ internal sealed partial class TaskHubEngine
     }
 
     /// <summary>The end of an execution is the end of its locks and of its waiting for locks.</summary>
-    private void ReleaseLocks(InstanceSlot source, string executionId)
+    public void ReleaseLocks(InstanceSlot source, string executionId)
     {
         foreach (string id in source.Locks.ToList())
         {
@@ -283,7 +279,7 @@ internal sealed partial class TaskHubEngine
         bool isOrphaned = slot.State.Holder is { } holder && !IsAlive(holder);
         if (isOrphaned)
         {
-            Log.OrphanedLock(_logger, slot.Id);
+            EngineLog.OrphanedLock(Logger, slot.Id);
             slot.State.Holder = null;
             slot.State.Modified = Now();
             Save(slot);
@@ -302,6 +298,6 @@ internal sealed partial class TaskHubEngine
         return isOrphaned;
 
         bool IsAlive(EntityHolder who) =>
-            FindRunning(slot.Hub, who.InstanceId) is { } found && found.State.ExecutionId == who.ExecutionId;
+            instances.FindRunning(slot.Hub, who.InstanceId) is { } found && found.State.ExecutionId == who.ExecutionId;
     }
 }

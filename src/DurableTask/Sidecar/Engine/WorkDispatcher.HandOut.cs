@@ -1,127 +1,17 @@
-using System.Security.Cryptography;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Hands work items to workers: by route, in turn over the connections that take it and have room.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Makes work items and hands them out; routes and connections take turns.</summary>
+internal sealed partial class WorkDispatcher
 {
-    private const int InboxBytesInEpisode = 1024 * 1024;
-    private const int TokenBytes = 16;
-
-    private readonly Dictionary<(string Hub, WorkKind Kind, string Name, string Version), Route> _routes = [];
-    private readonly Queue<Route> _active = new();
-    private readonly List<WorkerSession> _sessions = [];
-    private readonly Dictionary<string, Work> _handedOut = [];
-    private readonly byte[] _random = new byte[256 * TokenBytes];
-    private int _randomLeft;
-    private uint _nextSession;
-    private int _sessionCount;
-
-    /// <summary>Connects a worker. Its items end when the engine stops.</summary>
-    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) =>
-        AskAsync<WorkerSession>(answer =>
-    {
-        var session = new WorkerSession(hub, request, _options.DefaultConcurrency);
-        _sessions.Add(session);
-        OfferDelayed(session);
-        Log.WorkerConnected(_logger, ++_sessionCount, hub);
-        answer.TrySetResult(session);
-    });
-
-    /// <summary>Takes back at once what a worker had when its connection ended.</summary>
-    public void Disconnect(WorkerSession session) => Post(() =>
-    {
-        if (!_sessions.Remove(session))
-        {
-            return;
-        }
-
-        session.Items.Writer.TryComplete();
-        Log.WorkerGone(_logger, _sessionCount, session.Outstanding.Count + session.OutstandingEntities.Count);
-        List<Work> items = [.. session.Outstanding];
-        List<EntityWork> batches = [.. session.OutstandingEntities];
-        if (_isStopping)
-        {
-            // The engine itself ended the connection: that is no failure of what the worker had, and nothing of a
-            // memory that may be half changed may follow from it.
-            items.ForEach(End);
-            batches.ForEach(End);
-            return;
-        }
-
-        items.ForEach(work => TakeBack(work));
-        batches.ForEach(work => TakeBack(work));
-    });
-
-    private void QueueEpisode(InstanceSlot slot, int attempt, WorkerSession[]? refusers = null)
-    {
-        InstanceState state = slot.State;
-        if (slot.IsQueued || slot.IsGone || slot.Episode is not null || state.IsTerminal || state.Inbox.Count == 0
-            || state.Parked is not null)
-        {
-            return;
-        }
-
-        if (state.IsPending && state.StartAt is { } startAt && startAt > Now())
-        {
-            ArmStart(slot, startAt);
-            return;
-        }
-
-        slot.IsQueued = true;
-        // A new message must not make the count of an episode that nobody survives start anew.
-        int attempts = Math.Max(attempt, slot.FailedEpisodes);
-        Route route = EpisodeRoute(state);
-        route.Add(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
-        Activate(route);
-    }
-
-    private void QueueActivity(InstanceSlot slot, int taskId, int attempt, WorkerSession[]? refusers = null)
-    {
-        if (slot.State.Parked is null
-            && slot.State.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled))
-        {
-            Route route = ActivityRoute(slot.State, scheduled.TaskScheduled);
-            route.Add(new ReadyItem(slot, slot.State.ExecutionId, taskId, attempt, refusers ?? []));
-            Activate(route);
-        }
-    }
-
-    private Route EpisodeRoute(InstanceState state) =>
-        FindRoute(state.Hub, WorkKind.Episode, state.Started.Name, state.Started.Version);
-
-    // Not every worker writes the version of its instance on the activities that it calls.
-    private Route ActivityRoute(InstanceState state, TaskScheduledEvent task) =>
-        FindRoute(state.Hub, WorkKind.Activity, task.Name, task.Version ?? state.Started.Version);
-
-    private Route FindRoute(string hub, WorkKind kind, string name, string? version)
-    {
-        var key = (hub, kind, name, version ?? string.Empty);
-        if (!_routes.TryGetValue(key, out Route? route))
-        {
-            _routes[key] = route = new Route(hub, kind, name, version ?? string.Empty);
-        }
-
-        return route;
-    }
-
-    private void Activate(Route route)
-    {
-        if (!route.IsActive)
-        {
-            route.IsActive = true;
-            _active.Enqueue(route);
-        }
-    }
-
     /// <summary>Hands out what can be handed out. Routes and connections take turns.</summary>
-    private void Pump()
+    public void Pump()
     {
         int idle = 0;
-        while (!_isStopping && idle < _active.Count)
+        while (!Loop.IsStopping && idle < _active.Count)
         {
             Route route = _active.Dequeue();
             if (!TryHandOut(route))
@@ -166,7 +56,7 @@ internal sealed partial class TaskHubEngine
             EntitySlot slot = route.Entities.Peek();
             if (NextSession(route, slot.Refusers) is { } worker)
             {
-                HandOut(route.Entities.Dequeue(), worker);
+                _entities.HandOut(route.Entities.Dequeue(), worker);
                 return true;
             }
 
@@ -236,9 +126,9 @@ internal sealed partial class TaskHubEngine
     {
         InstanceSlot slot = item.Slot;
         TaskScheduledEvent task = scheduled.TaskScheduled;
-        if (scheduled.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024)
+        if (scheduled.CalculateSize() > Options.MaxPayloadBytes + FrameBytes)
         {
-            FailActivity(slot, scheduled.EventId, $"its input is larger than {_options.MaxPayloadBytes} bytes");
+            _instances.FailActivity(slot, scheduled.EventId, $"its input is larger than {Options.MaxPayloadBytes} bytes");
             return;
         }
 
@@ -296,7 +186,7 @@ internal sealed partial class TaskHubEngine
             Refusers = item.Refusers,
             Consumed = consumed,
             StartedAt = startedAt,
-            HandedOutAt = _time.GetTimestamp(),
+            HandedOutAt = Time.GetTimestamp(),
         };
         session.FreeEpisodes--;
         Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
@@ -305,7 +195,7 @@ internal sealed partial class TaskHubEngine
     // One message may be nearly as large as an item can be, and then no history fits beside it.
     private void AddHistory(OrchestratorRequest request, InstanceState state, WorkerSession session, long messageBytes)
     {
-        bool fits = state.HistoryBytes <= _options.HistoryStreamingThresholdBytes
+        bool fits = state.HistoryBytes <= Options.HistoryStreamingThresholdBytes
             && state.HistoryBytes + messageBytes <= MostBytesInItem;
         if (session.StreamsHistory && !fits)
         {
@@ -323,44 +213,7 @@ internal sealed partial class TaskHubEngine
         _handedOut.Add(work.Token, work);
         work.Session.Outstanding.Add(work);
         work.Session.Items.Writer.TryWrite(item);
-        _store.Reach?.Invoke(FaultPoint.AfterDispatch);
+        Store.Reach?.Invoke(FaultPoint.AfterDispatch);
         ArmLeases();
-    }
-
-    // Random, so that no token of an earlier process, or of another instance, can be valid by chance or by guess.
-    private string NewToken()
-    {
-        if (_randomLeft < TokenBytes)
-        {
-            // Many at once: a call for a few bytes costs as much.
-            RandomNumberGenerator.Fill(_random);
-            _randomLeft = _random.Length;
-        }
-
-        _randomLeft -= TokenBytes;
-        return Convert.ToHexStringLower(_random.AsSpan(_randomLeft, TokenBytes));
-    }
-
-    /// <summary>Ends a hand-out: its token is no longer valid and its place is free.</summary>
-    private void End(Work work)
-    {
-        _handedOut.Remove(work.Token);
-        work.Session.Outstanding.Remove(work);
-        if (work.TaskId is { } taskId)
-        {
-            work.Session.FreeActivities++;
-            if (!work.IsStale)
-            {
-                work.Slot.Activities.Remove(taskId);
-            }
-        }
-        else
-        {
-            work.Session.FreeEpisodes++;
-            if (!work.IsStale)
-            {
-                work.Slot.Episode = null;
-            }
-        }
     }
 }

@@ -5,14 +5,16 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What clients ask for many instances. Pages are read beside the engine and corrected by what it has in
-/// memory.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Answers calls for many instances. Pages are read from the file, beside the engine's thread, and corrected by
+/// the instances in memory.</summary>
+internal sealed class InstanceLists(
+    EngineLoop loop, TaskHubSidecarOptions options, InstanceTable instances, EntityHost entities)
+    : EnginePart(loop, options)
 {
     private const int MostInPage = 1000;
     private const int DefaultPage = 100;
-    private const int MostInBatch = 500;
-    private const int MostBytesInPage = 2_000_000;
+    public const int MostInBatch = 500;
+    public const int MostBytesInPage = 2_000_000;
 
     public async Task<QueryInstancesResponse> QueryAsync(string hub, InstanceQuery query)
     {
@@ -44,7 +46,7 @@ internal sealed partial class TaskHubEngine
         {
             OrchestrationState state = live.TryGetValue(row.Id, out OrchestrationState? current)
                 ? current
-                : Visible(row.Summary, query.FetchInputsAndOutputs);
+                : InstanceTable.Visible(row.Summary, query.FetchInputsAndOutputs);
             if (query.RuntimeStatus.Count == 0 || query.RuntimeStatus.Contains(state.OrchestrationStatus))
             {
                 response.OrchestrationState.Add(state);
@@ -90,7 +92,7 @@ internal sealed partial class TaskHubEngine
         switch (request.RequestCase)
         {
             case PurgeInstancesRequest.RequestOneofCase.InstanceId when EntityId.IsEntity(request.InstanceId):
-                return Purged(await PurgeEntityAsync(hub, request.InstanceId));
+                return Purged(await entities.PurgeAsync(hub, request.InstanceId));
             case PurgeInstancesRequest.RequestOneofCase.InstanceId:
                 return Purged(await PurgeAsync(hub, [request.InstanceId], request.Recursive, mustBeTerminal: true));
             case PurgeInstancesRequest.RequestOneofCase.InstanceBatch
@@ -108,9 +110,9 @@ internal sealed partial class TaskHubEngine
 
     /// <summary>The history of an ended instance; null when there is none.</summary>
     public IReadOnlyList<HistoryEvent>? StoredHistory(string hub, string id) => Beside(() =>
-        _store.Find(hub, id) is { } row ? _store.LoadState(row)?.History : null);
+        Store.Find(hub, id) is { } row ? Store.LoadState(row)?.History : null);
 
-    private IReadOnlyList<StoredInstance> Listed(InstanceFilter filter) => Beside(() => _store.Query(filter));
+    private IReadOnlyList<StoredInstance> Listed(InstanceFilter filter) => Beside(() => Store.Query(filter));
 
     // Reads on the caller's thread; a file that cannot be read stops the engine, which says the same to everybody else.
     private static T Beside<T>(Func<T> read)
@@ -132,7 +134,7 @@ internal sealed partial class TaskHubEngine
     {
         CheckTime(filter.CreatedTimeFrom, "created time");
         CheckTime(filter.CreatedTimeTo, "created time");
-        long started = _time.GetTimestamp();
+        long started = Time.GetTimestamp();
         TimeSpan? limit = filter.Timeout?.ToTimeSpan();
         OrchestrationStatus[] terminal =
         [
@@ -168,7 +170,7 @@ internal sealed partial class TaskHubEngine
 
             purged += await PurgeAsync(hub, [.. rows.Select(row => row.Id)], recursive, mustBeTerminal: false);
             after = rows[^1].Id;
-            if (limit is not null && limit > TimeSpan.Zero && _time.GetElapsedTime(started) > limit)
+            if (limit is not null && limit > TimeSpan.Zero && Time.GetElapsedTime(started) > limit)
             {
                 return Purged(purged, isComplete: false);
             }
@@ -178,7 +180,7 @@ internal sealed partial class TaskHubEngine
     private Task<int> PurgeAsync(string hub, ICollection<string> ids, bool recursive, bool mustBeTerminal) =>
         AskAsync<int>(answer =>
         {
-            if (mustBeTerminal && FindRunning(hub, ids.First()) is not null)
+            if (mustBeTerminal && instances.FindRunning(hub, ids.First()) is not null)
             {
                 throw Refuse(
                     StatusCode.FailedPrecondition,
@@ -190,21 +192,21 @@ internal sealed partial class TaskHubEngine
             var next = new Queue<string>(ids);
             while (next.TryDequeue(out string? id))
             {
-                if (!seen.Add(id) || FindRunning(hub, id) is not null
-                    || Stored(hub, new() { InstanceId = id }) is null)
+                if (!seen.Add(id) || instances.FindRunning(hub, id) is not null
+                    || instances.Stored(hub, new() { InstanceId = id }) is null)
                 {
                     continue;
                 }
 
                 if (recursive)
                 {
-                    foreach (StoredInstance child in _store.Children(hub, id))
+                    foreach (StoredInstance child in Store.Children(hub, id))
                     {
                         next.Enqueue(child.Id);
                     }
                 }
 
-                Remove(hub, id);
+                instances.Remove(hub, id);
                 count++;
             }
 
@@ -218,7 +220,7 @@ internal sealed partial class TaskHubEngine
             var found = new Dictionary<string, OrchestrationState>();
             foreach (string id in ids)
             {
-                if (_live.TryGetValue((hub, id), out InstanceSlot? slot))
+                if (instances.Find(hub, id) is { } slot)
                 {
                     found[id] = slot.State.Snapshot(withData);
                 }
@@ -227,7 +229,7 @@ internal sealed partial class TaskHubEngine
             Answer(answer, found);
         });
 
-    private static int PageSize(int asked) => asked <= 0 ? DefaultPage : Math.Min(asked, MostInPage);
+    public static int PageSize(int asked) => asked <= 0 ? DefaultPage : Math.Min(asked, MostInPage);
 
-    private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
+    public static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;
 }

@@ -4,10 +4,17 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What clients ask of entities. All entities are in memory.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Owns the entities, their queues and their locks, and answers what clients ask of them. All entities are in memory.</summary>
+internal sealed partial class EntityHost(
+    EngineLoop loop, TaskHubSidecarOptions options, TimerQueue timers, WorkDispatcher dispatcher, InstanceTable instances)
+    : EnginePart(loop, options)
 {
-    public Task<bool> SignalEntityAsync(string hub, SignalEntityRequest request) => AskAsync<bool>(answer =>
+    private readonly Dictionary<(string Hub, string Id), EntitySlot> _entities = [];
+    private readonly Dictionary<string, EntityWork> _handedOut = [];
+    private long _lastEntity;
+    private long _lastMessage;
+
+    public Task<bool> SignalAsync(string hub, SignalEntityRequest request) => AskAsync<bool>(answer =>
     {
         string id = CheckedEntityId(request.InstanceId);
         CheckSize(request.Input, "input");
@@ -22,7 +29,7 @@ internal sealed partial class TaskHubEngine
         Answer(answer, true);
     });
 
-    public Task<GetEntityResponse> GetEntityAsync(string hub, GetEntityRequest request) =>
+    public Task<GetEntityResponse> GetAsync(string hub, GetEntityRequest request) =>
         AskAsync<GetEntityResponse>(answer =>
         {
             string id = CheckedEntityId(request.InstanceId);
@@ -32,12 +39,12 @@ internal sealed partial class TaskHubEngine
                 : new GetEntityResponse());
         });
 
-    public Task<QueryEntitiesResponse> QueryEntitiesAsync(string hub, EntityQuery query) =>
+    public Task<QueryEntitiesResponse> QueryAsync(string hub, EntityQuery query) =>
         AskAsync<QueryEntitiesResponse>(answer =>
         {
-            int count = PageSize(query.PageSize ?? 0);
+            int count = InstanceLists.PageSize(query.PageSize ?? 0);
             string prefix = query.InstanceIdStartsWith ?? string.Empty;
-            string? after = NullIfEmpty(query.ContinuationToken);
+            string? after = InstanceLists.NullIfEmpty(query.ContinuationToken);
             List<EntitySlot> found =
             [
                 .. _entities.Values
@@ -57,7 +64,7 @@ internal sealed partial class TaskHubEngine
                 EntityMetadata entity = Metadata(slot, query.IncludeState);
                 response.Entities.Add(entity);
                 bytes += entity.CalculateSize();
-                if (bytes > MostBytesInPage)
+                if (bytes > InstanceLists.MostBytesInPage)
                 {
                     break;
                 }
@@ -69,7 +76,7 @@ internal sealed partial class TaskHubEngine
             Answer(answer, response);
         });
 
-    public Task<CleanEntityStorageResponse> CleanEntitiesAsync(string hub, CleanEntityStorageRequest request) =>
+    public Task<CleanEntityStorageResponse> CleanAsync(string hub, CleanEntityStorageRequest request) =>
         AskAsync<CleanEntityStorageResponse>(answer =>
         {
             // Empty entities leave by themselves; so do locks, unless a holder vanished in a way nobody foresaw.
@@ -86,7 +93,7 @@ internal sealed partial class TaskHubEngine
         });
 
     /// <summary>Deletes an entity with everything that waits for it.</summary>
-    private Task<int> PurgeEntityAsync(string hub, string text) => AskAsync<int>(answer =>
+    public Task<int> PurgeAsync(string hub, string text) => AskAsync<int>(answer =>
     {
         string id = CheckedEntityId(text);
         if (!_entities.TryGetValue((hub, id), out EntitySlot? slot))
@@ -130,5 +137,35 @@ internal sealed partial class TaskHubEngine
             : throw Refuse(
                 StatusCode.InvalidArgument,
                 $"The entity id has a length of {id.Length}; the longest allowed is {EntityId.MostCharacters}.");
+    }
+
+    /// <summary>How many batches of operations workers have.</summary>
+    public int HandedOutCount => _handedOut.Count;
+
+    /// <summary>An entity in memory; null when there is none.</summary>
+    public EntitySlot? Find(string hub, string id) => _entities.GetValueOrDefault((hub, id));
+
+    /// <summary>Takes back the batches that a worker never reported.</summary>
+    public void TakeBackOverdue(Func<long, bool> isOver)
+    {
+        foreach (EntityWork work in _handedOut.Values.Where(work => isOver(work.HandedOutAt)).ToList())
+        {
+            TakeBack(work);
+        }
+    }
+
+    /// <summary>Forgets every entity of a hub that is being deleted.</summary>
+    public void DeleteHub(string hub)
+    {
+        foreach (EntityWork work in _handedOut.Values.Where(work => work.Slot.Hub == hub).ToList())
+        {
+            End(work);
+        }
+
+        foreach (EntitySlot slot in _entities.Values.Where(slot => slot.Hub == hub).ToList())
+        {
+            slot.IsGone = true;
+            _entities.Remove((hub, slot.Id));
+        }
     }
 }

@@ -3,16 +3,14 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What becomes of work items that come back without a result.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Takes back work items that have no result.</summary>
+internal sealed partial class WorkDispatcher
 {
-    private const int QuickAttempts = 3;
-
-    private readonly HashSet<Work> _delayed = [];
+    public const int QuickAttempts = 3;
 
     /// <summary>Puts an item back without a result: at once while that may help, then with growing delay, and not at
     /// all when it came back too often.</summary>
-    private void TakeBack(Work work, bool atOnce = true)
+    public void TakeBack(Work work, bool atOnce = true)
     {
         bool isWanted = !work.IsStale;
         End(work);
@@ -26,9 +24,9 @@ internal sealed partial class TaskHubEngine
             work.Slot.FailedEpisodes = work.Attempt;
         }
 
-        if (work.Attempt >= _options.MaxDispatches)
+        if (work.Attempt >= Options.MaxDispatches)
         {
-            Park(work);
+            _instances.Park(work);
             return;
         }
 
@@ -39,9 +37,9 @@ internal sealed partial class TaskHubEngine
         }
 
         TimeSpan delay = RetryDelay(work.Attempt);
-        Log.ItemReturned(_logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
+        EngineLog.ItemReturned(Logger, work.Slot.State.Id, work.Attempt, (long)delay.TotalMilliseconds);
         _delayed.Add(work);
-        At(_time.GetUtcNow() + delay, () =>
+        timers.At(Time.GetUtcNow() + delay, () =>
         {
             if (_delayed.Remove(work))
             {
@@ -75,34 +73,8 @@ internal sealed partial class TaskHubEngine
                 && session.Takes(ActivityRoute(state, scheduled.TaskScheduled));
     }
 
-    // Suspended, with a reason that clients see: lists of suspended instances show it, and resuming takes it up again.
-    private void Park(Work work)
-    {
-        InstanceState state = work.Slot.State;
-        if (state.Parked is not null || state.IsTerminal || work.ExecutionId != state.ExecutionId)
-        {
-            return;
-        }
-
-        string what = work.TaskId is { } taskId
-            && state.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled)
-            ? $"Activity '{scheduled.TaskScheduled.Name}' (#{taskId})"
-            : $"The orchestrator '{state.Started.Name}'";
-        string reason = $"{what} was handed to workers {work.Attempt} times without a result. "
-            + "Resume the orchestration to try again.";
-        Log.Parked(_logger, state.Id, reason);
-        Append(work.Slot, new LogRecord { Parked = new ParkedRecord { At = Now(), Reason = reason } });
-    }
-
-    private void Unpark(InstanceSlot slot)
-    {
-        slot.FailedEpisodes = 0;
-        Append(slot, new LogRecord { Unparked = Now() });
-        AfterCommit(() => QueueOpen(slot));
-    }
-
     /// <summary>Offers everything of an instance that no worker has.</summary>
-    private void QueueOpen(InstanceSlot slot)
+    public void QueueOpen(InstanceSlot slot)
     {
         foreach (int id in slot.State.OpenActivities.Keys.Where(id => !slot.Activities.ContainsKey(id)).ToList())
         {
@@ -129,4 +101,36 @@ internal sealed partial class TaskHubEngine
             QueueEpisode(work.Slot, work.Attempt, refusers);
         }
     }
+
+    /// <summary>Looks for episodes that a worker never reported, while any are out.</summary>
+    public void ArmLeases()
+    {
+        if (!_areLeasesArmed)
+        {
+            _areLeasesArmed = true;
+            timers.At(Time.GetUtcNow() + Options.EpisodeLease / 2, CheckLeases);
+        }
+    }
+
+    private void CheckLeases()
+    {
+        _areLeasesArmed = false;
+        foreach (Work work in _handedOut.Values
+            .Where(work => work.TaskId is null && IsOver(work.HandedOutAt)).ToList())
+        {
+            TakeBack(work);
+        }
+
+        _entities.TakeBackOverdue(IsOver);
+        if (_handedOut.Count + _entities.HandedOutCount > 0)
+        {
+            ArmLeases();
+        }
+
+        bool IsOver(long handedOutAt) => Time.GetElapsedTime(handedOutAt) >= Options.EpisodeLease;
+    }
+
+    /// <summary>The pause before an item that came back so often is offered again.</summary>
+    public static TimeSpan RetryDelay(int attempt) =>
+        TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * Math.Pow(2, Math.Min(attempt, 16))));
 }

@@ -1,40 +1,13 @@
 using Google.Protobuf.WellKnownTypes;
-using Grpc.Core;
 using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Core;
-using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Takes up ended orchestrations again, or forgets them when their time is over.</summary>
-internal sealed partial class TaskHubEngine
+/// <summary>Parks orchestrations, and takes up parked and ended ones again.</summary>
+internal sealed partial class InstanceTable
 {
-    private const int MostExpired = 200;
-
-    public Task<bool> RewindAsync(string hub, RewindInstanceRequest request) => AskAsync<bool>(answer =>
-    {
-        CheckSize(request.Reason, "reason");
-        InstanceSlot slot = FindEnded(hub, request.InstanceId)
-            ?? throw Refuse(StatusCode.NotFound, $"There is no orchestration '{request.InstanceId}'.");
-        if (slot.State.Status != OrchestrationStatus.Failed)
-        {
-            throw Refuse(
-                StatusCode.FailedPrecondition,
-                $"Only failed orchestrations can be rewound; '{slot.State.Id}' is {slot.State.Status}.");
-        }
-
-        if (Rewind.HasOpenLock(slot.State.History))
-        {
-            throw Refuse(
-                StatusCode.FailedPrecondition,
-                $"'{slot.State.Id}' failed inside a critical section; its locks are lost and it cannot be rewound.");
-        }
-
-        TakeUpAgain(slot, request.Reason, []);
-        Answer(answer, true);
-    });
-
-    private void TakeUpAgain(InstanceSlot slot, string? reason, HashSet<string> seen)
+    public void TakeUpAgain(InstanceSlot slot, string? reason, HashSet<string> seen)
     {
         InstanceState state = slot.State;
         string hub = state.Hub;
@@ -90,46 +63,45 @@ internal sealed partial class TaskHubEngine
             Arm(slot, timerId, fireAt);
         }
 
-        AfterCommit(() => QueueOpen(slot));
+        AfterCommit(() => dispatcher.QueueOpen(slot));
     }
 
     /// <summary>An instance with its history, also when it has ended and left the memory.</summary>
-    private InstanceSlot? FindEnded(string hub, string id)
+    public InstanceSlot? FindEnded(string hub, string id)
     {
         if (_live.TryGetValue((hub, id), out InstanceSlot? slot))
         {
             return slot;
         }
 
-        return _store.Find(hub, id) is { } row && _store.Load(row) is { } loaded
+        return Store.Find(hub, id) is { } row && Store.Load(row) is { } loaded
             ? new InstanceSlot(loaded.Key, loaded.State, loaded.NextSequence)
             : null;
     }
 
-    private void Expire()
+    // Suspended, with a reason that clients see: lists of suspended instances show it, and resuming takes it up again.
+    public void Park(Work work)
     {
-        if (_isStopping || _options.Retention is not { } retention)
+        InstanceState state = work.Slot.State;
+        if (state.Parked is not null || state.IsTerminal || work.ExecutionId != state.ExecutionId)
         {
             return;
         }
 
-        DateTimeOffset now = _time.GetUtcNow();
-        IReadOnlyList<StoredInstance> expired = _store.EndedBefore((now - retention).UtcTicks, MostExpired);
-        // What is in memory has just ended, runs again, or is another instance of the same id.
-        foreach (StoredInstance row in expired.Where(row => !_live.ContainsKey((row.Hub, row.Id))))
-        {
-            _batch.Operations.Add(new StoreOperation.Delete(row.Key));
-        }
+        string what = work.TaskId is { } taskId
+            && state.OpenActivities.TryGetValue(taskId, out HistoryEvent? scheduled)
+            ? $"Activity '{scheduled.TaskScheduled.Name}' (#{taskId})"
+            : $"The orchestrator '{state.Started.Name}'";
+        string reason = $"{what} was handed to workers {work.Attempt} times without a result. "
+            + "Resume the orchestration to try again.";
+        EngineLog.Parked(Logger, state.Id, reason);
+        Append(work.Slot, new LogRecord { Parked = new ParkedRecord { At = Now(), Reason = reason } });
+    }
 
-        if (expired.Count > 0)
-        {
-            Log.Expired(_logger, expired.Count);
-        }
-
-        // A full portion: more is likely to wait, but callers come first.
-        TimeSpan pause = expired.Count == MostExpired ? TimeSpan.FromMilliseconds(50)
-            : TimeSpan.FromTicks(Math.Clamp(
-                retention.Ticks / 10, TimeSpan.FromMilliseconds(100).Ticks, TimeSpan.FromMinutes(10).Ticks));
-        At(now + pause, Expire);
+    public void Unpark(InstanceSlot slot)
+    {
+        slot.FailedEpisodes = 0;
+        Append(slot, new LogRecord { Unparked = Now() });
+        AfterCommit(() => dispatcher.QueueOpen(slot));
     }
 }

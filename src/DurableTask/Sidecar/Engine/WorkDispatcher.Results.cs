@@ -6,14 +6,14 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>Takes results from workers. An unknown token is answered NotFound: workers then forget the item at
 /// once.</summary>
-internal sealed partial class TaskHubEngine
+internal sealed partial class WorkDispatcher
 {
     public Task<CompleteTaskResponse> CompleteEpisodeAsync(string hub, OrchestratorResponse response) =>
         AskAsync<CompleteTaskResponse>(answer =>
         {
-            _store.Reach?.Invoke(FaultPoint.AfterResultBeforeDecide);
+            Store.Reach?.Invoke(FaultPoint.AfterResultBeforeDecide);
             Work work = Find(hub, response.CompletionToken, () =>
-                _live.GetValueOrDefault((hub, response.InstanceId))?.Episode);
+                _instances.Find(hub, response.InstanceId)?.Episode);
             if (work.TaskId is not null)
             {
                 throw Refuse(StatusCode.InvalidArgument, "The token is that of an activity, not of an episode.");
@@ -37,14 +37,14 @@ internal sealed partial class TaskHubEngine
             catch (Exception error) when (error is not RpcException)
             {
                 // Nothing is changed yet. A report that cannot be applied is refused; the episode is offered again.
-                Log.ResultRefused(_logger, error, work.Slot.State.Id);
+                EngineLog.ResultRefused(Logger, error, work.Slot.State.Id);
                 TakeBack(work, atOnce: false);
                 throw Refuse(StatusCode.FailedPrecondition, $"The result cannot be applied: {error.Message}");
             }
 
             End(work);
             work.Slot.FailedEpisodes = 0;
-            Apply(work.Slot, outcome);
+            _instances.Apply(work.Slot, outcome);
             Answer(answer, new());
         });
 
@@ -52,7 +52,7 @@ internal sealed partial class TaskHubEngine
         AskAsync<CompleteTaskResponse>(answer =>
         {
             Work work = Find(hub, response.CompletionToken, () =>
-                _live.GetValueOrDefault((hub, response.InstanceId))?.Activities.GetValueOrDefault(response.TaskId));
+                _instances.Find(hub, response.InstanceId)?.Activities.GetValueOrDefault(response.TaskId));
             int taskId = work.TaskId ?? throw Refuse(
                 StatusCode.InvalidArgument, "The token is that of an episode, not of an activity.");
             End(work);
@@ -71,13 +71,13 @@ internal sealed partial class TaskHubEngine
                 };
             }
 
-            if (message.CalculateSize() > _options.MaxPayloadBytes + 64 * 1024)
+            if (message.CalculateSize() > Options.MaxPayloadBytes + FrameBytes)
             {
-                FailActivity(work.Slot, taskId, $"its result is larger than {_options.MaxPayloadBytes} bytes");
+                _instances.FailActivity(work.Slot, taskId, $"its result is larger than {Options.MaxPayloadBytes} bytes");
             }
             else
             {
-                Deliver(work.Slot.State.Hub, work.Slot.State.Id, message);
+                _instances.Deliver(work.Slot.State.Hub, work.Slot.State.Id, message);
             }
 
             Answer(answer, new());
@@ -126,11 +126,4 @@ internal sealed partial class TaskHubEngine
             parts.Count > 0 ? parts[0].OrchestrationTraceContext : last.OrchestrationTraceContext);
     }
 
-    private void FailActivity(InstanceSlot slot, int taskId, string reason) => Deliver(
-        slot.State.Hub,
-        slot.State.Id,
-        Messages.ActivityFailed(
-            taskId, Messages.Failure("PayloadTooLarge", $"The activity cannot be carried: {reason}."), Now()));
-
-    private static RpcException Refuse(StatusCode code, string message) => new(new Status(code, message));
 }
