@@ -1,7 +1,7 @@
 # The Durable Task engine as a container. Build from the root of the repository:
 #   docker build -f infra/sidecar.Dockerfile -t workflows-sidecar .
 #   docker run -p 4001:4001 -v taskhub:/data workflows-sidecar
-# Options: see docs/durable-task.md, for example -e TaskHub__Retention=30.00:00:00.
+# Options: see docs/durable-task-engine.md, for example -e TaskHub__Retention=30.00:00:00.
 # /data must be a disk of one machine: the file is locked by its process, and network file systems lie about that.
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source

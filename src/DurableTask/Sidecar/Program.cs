@@ -37,6 +37,8 @@ if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } point
 
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.Logging.AddFilter("Grpc", LogLevel.Warning);
+// A level here, even the highest, makes the server start an activity and a log scope for every call.
+builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
 builder.Services.AddTaskHubSidecar(hub =>
 {
     options.Bind(hub);

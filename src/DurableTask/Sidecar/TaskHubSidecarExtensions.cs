@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -10,6 +11,10 @@ public static class TaskHubSidecarExtensions
 {
     // A worker completes hundreds of items at once, each on a stream of its own; the server's default is 100.
     private const int StreamsPerConnection = 10_000;
+
+    // A result of many actions may come in one message. Above this it is refused with words, as often as it comes, and
+    // its work item is parked in the end.
+    private const int MostBytesInMessage = 64 * 1024 * 1024;
 
     // A hundred years: times that are counted from now stay within the calendar.
     private static readonly TimeSpan Longest = TimeSpan.FromDays(36_500);
@@ -46,7 +51,7 @@ public static class TaskHubSidecarExtensions
             provider.GetService<FaultInjection>()));
         services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
-        services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = null);
+        services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = MostBytesInMessage);
         services.Configure<KestrelServerOptions>(options =>
             options.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection);
         return services;
@@ -55,7 +60,19 @@ public static class TaskHubSidecarExtensions
     /// <summary>Serves the Durable Task gRPC protocol. The endpoint must speak HTTP/2; without TLS, HTTP/2
     /// only.</summary>
     /// <param name="routes">The application.</param>
-    /// <returns>The endpoint's conventions.</returns>
-    public static GrpcServiceEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes) =>
-        routes.MapGrpcService<TaskHubService>();
+    /// <returns>The group of endpoints, to restrict it to a host or to authorize it.</returns>
+    public static IEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes)
+    {
+        RouteGroupBuilder group = routes.MapGroup(string.Empty);
+        // The web server's own limit, 30 MB, ends a call without words.
+        group.MapGrpcService<TaskHubService>().WithMetadata(new NoRequestSizeLimit());
+        // Two endpoints have the route of GetWorkItems; this one comes first.
+        group.MapGrpcService<WorkItemStream>().Add(endpoint => ((RouteEndpointBuilder)endpoint).Order = -1);
+        return group;
+    }
+
+    private sealed class NoRequestSizeLimit : IRequestSizeLimitMetadata
+    {
+        public long? MaxRequestBodySize => null;
+    }
 }

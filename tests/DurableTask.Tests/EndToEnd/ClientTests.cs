@@ -151,6 +151,44 @@ public sealed class ClientTests : EndToEndTest
     }
 
     [Fact]
+    public async Task DedupeStatuses_OfAnEndedInstance_ConcernItsOwnStatusOnly()
+    {
+        DurableTaskClient client = await ClientAsync();
+        var options = new StartOrchestrationOptions("ended");
+        await client.ScheduleNewOrchestrationInstanceAsync("echo", 1, options, Soon);
+        await client.WaitForInstanceCompletionAsync("ended", Soon);
+
+        await client.ScheduleNewOrchestrationInstanceAsync(
+            "echo", 2,
+            options.WithDedupeStatuses(OrchestrationRuntimeStatus.Failed, OrchestrationRuntimeStatus.Terminated), Soon);
+        OrchestrationMetadata replaced = await client.WaitForInstanceCompletionAsync("ended", true, Soon);
+
+        Assert.Equal(2, replaced.ReadOutputAs<int>());
+        await Assert.ThrowsAsync<OrchestrationAlreadyExistsException>(
+            () => client.ScheduleNewOrchestrationInstanceAsync(
+                "echo", 3,
+                options.WithDedupeStatuses(
+                    OrchestrationRuntimeStatus.Completed, OrchestrationRuntimeStatus.Failed,
+                    OrchestrationRuntimeStatus.Terminated),
+                Soon));
+    }
+
+    [Fact]
+    public async Task FailureDetails_NotAskedFor_StayBehindAsInputsAndOutputsDo()
+    {
+        DurableTaskClient client = await Sidecar.WithWorkerAsync(
+            tasks => tasks.AddOrchestratorFunc<string>("fails", _ => throw new InvalidOperationException("no")));
+        string id = (await RunAsync(client, "fails")).InstanceId;
+
+        OrchestrationMetadata? bare = await client.GetInstanceAsync(id, getInputsAndOutputs: false, Soon);
+        OrchestrationMetadata? whole = await client.GetInstanceAsync(id, getInputsAndOutputs: true, Soon);
+
+        Assert.Equal(OrchestrationRuntimeStatus.Failed, bare?.RuntimeStatus);
+        Assert.Null(bare?.FailureDetails);
+        Assert.Equal("no", whole?.FailureDetails?.ErrorMessage);
+    }
+
+    [Fact]
     public async Task Restart_OfAnEndedInstance_RunsWithTheSameInput()
     {
         DurableTaskClient client = await ClientAsync();

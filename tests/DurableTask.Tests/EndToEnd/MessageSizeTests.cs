@@ -10,6 +10,27 @@ public sealed class MessageSizeTests : HandWorkerTest
     private static readonly string Large = new('x', 3_800_000);
 
     [Fact]
+    public async Task Message_LargerThanTheServerReads_IsRefusedWithWordsAndItsItemIsStillTheWorkers()
+    {
+        using AsyncServerStreamingCall<WorkItem> worker = Connect();
+        await StartAsync("a");
+        WorkItem item = await NextAsync(worker);
+        var response = new OrchestratorResponse
+        {
+            InstanceId = "a", CompletionToken = item.CompletionToken, CustomStatus = new string('x', 70_000_000),
+        };
+
+        RpcException refusal = await Assert.ThrowsAsync<RpcException>(async () =>
+            await Engine.CompleteOrchestratorTaskAsync(response, cancellationToken: Soon));
+        await CompleteAsync(item, Finish(0));
+
+        Assert.Equal(StatusCode.ResourceExhausted, refusal.StatusCode);
+        Assert.Contains("exceeds the maximum", refusal.Status.Detail, StringComparison.Ordinal);
+        GetInstanceResponse ended = await Engine.GetInstanceAsync(new() { InstanceId = "a" }, cancellationToken: Soon);
+        Assert.Equal(OrchestrationStatus.Completed, ended.OrchestrationState.OrchestrationStatus);
+    }
+
+    [Fact]
     public async Task LargeEvent_BesideAHistoryThatWouldFitAlone_ComesWithItsHistoryApart()
     {
         using AsyncServerStreamingCall<WorkItem> worker = Connect(

@@ -84,7 +84,7 @@ public sealed class ClockTests : IAsyncDisposable
         _harness.Time.AdjustTime(_harness.Time.GetUtcNow().AddMinutes(-10));
         await _harness.Engine.RaiseAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "tick" });
 
-        WorkItem item = await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken);
+        WorkItem item = (await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken)).Item;
         Assert.True(item.OrchestratorRequest.NewEvents[0].Timestamp >= before);
     }
 
@@ -93,7 +93,7 @@ public sealed class ClockTests : IAsyncDisposable
     {
         await _harness.Engine.StartAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "test" });
         WorkerSession worker = await _harness.ConnectAsync();
-        WorkItem item = await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken);
+        WorkItem item = (await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken)).Item;
 
         _harness.Time.Advance(TimeSpan.FromSeconds(151));
         await _harness.SettleAsync();
@@ -110,7 +110,7 @@ public sealed class ClockTests : IAsyncDisposable
     {
         await _harness.Engine.StartAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "test" });
         WorkerSession worker = await _harness.ConnectAsync();
-        WorkItem item = await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken);
+        WorkItem item = (await worker.Items.Reader.ReadAsync(TestContext.Current.CancellationToken)).Item;
         await _harness.Engine.Work.CompleteEpisodeAsync(EngineHarness.Hub, new()
         {
             InstanceId = "a",

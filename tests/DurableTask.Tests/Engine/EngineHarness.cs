@@ -38,19 +38,20 @@ internal sealed class EngineHarness : IAsyncDisposable
         Engine = Open();
     }
 
-    public Task<WorkerSession> ConnectAsync(int limit = 100) => Engine.Work.ConnectAsync(
+    public Task<WorkerSession> ConnectAsync(int limit = 100, bool isEncoded = false) => Engine.Work.ConnectAsync(
         Hub,
         new GetWorkItemsRequest
         {
             MaxConcurrentOrchestrationWorkItems = limit,
             MaxConcurrentActivityWorkItems = limit,
-        });
+        },
+        isEncoded);
 
     /// <summary>The next item of a worker; a test that waits in vain fails instead of hanging.</summary>
     public static async Task<WorkItem> NextAsync(WorkerSession worker)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        return await worker.Items.Reader.ReadAsync(deadline.Token);
+        return (await worker.Items.Reader.ReadAsync(deadline.Token)).Item;
     }
 
     public Task CompleteAsync(WorkItem item, params OrchestratorAction[] actions) =>

@@ -104,19 +104,19 @@ public sealed class InterleavingTests
             await harness.SettleAsync();
             switch (move)
             {
-                case Move.Work when _session.Items.Reader.TryRead(out WorkItem? item):
+                case Move.Work when _session.TryTake(out WorkItem? item):
                     await CompleteAsync(item);
                     break;
                 case Move.WorkTwice when _done.Count > 0:
                     await Assert.ThrowsAsync<RpcException>(() => CompleteAsync(_done[^1]));
                     break;
-                case Move.Keep when _session.Items.Reader.TryRead(out WorkItem? item):
+                case Move.Keep when _session.TryTake(out WorkItem? item):
                     _kept.Add(item);
                     break;
                 case Move.CompleteKept when _kept.Count > 0:
                     await CompleteKeptAsync();
                     break;
-                case Move.Abandon when _session.Items.Reader.TryRead(out WorkItem? item):
+                case Move.Abandon when _session.TryTake(out WorkItem? item):
                     await harness.Engine.Work.AbandonAsync(Hub, item.CompletionToken);
                     break;
                 case Move.Raise:
@@ -153,7 +153,7 @@ public sealed class InterleavingTests
             for (int round = 0; round < 200; round++)
             {
                 await harness.SettleAsync();
-                while (_session.Items.Reader.TryRead(out WorkItem? item))
+                while (_session.TryTake(out WorkItem? item))
                 {
                     await CompleteAsync(item);
                     await harness.SettleAsync();

@@ -393,7 +393,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
     private static List<WorkItem> Drain(WorkerSession worker)
     {
         var items = new List<WorkItem>();
-        while (worker.Items.Reader.TryRead(out WorkItem? item))
+        while (worker.TryTake(out WorkItem? item))
         {
             items.Add(item);
         }

@@ -127,7 +127,8 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
 
     private async Task ConnectAsync(int index)
     {
-        _sessions[index] = await _harness.ConnectAsync();
+        // One gets histories as objects, the other encoded; episodes of one instance go to both in turn.
+        _sessions[index] = await _harness.ConnectAsync(isEncoded: index == 1);
     }
 
     private WorkItem? Take()
@@ -136,7 +137,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         return Take(first) ?? Take(1 - first);
     }
 
-    private WorkItem? Take(int index) => _sessions[index].Items.Reader.TryRead(out WorkItem? item) ? item : null;
+    private WorkItem? Take(int index) => _sessions[index].TryTake(out WorkItem? item) ? item : null;
 
     private async Task WorkAsync()
     {
@@ -193,7 +194,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     {
         int index = _random.Next(2);
         _harness.Engine.Work.Disconnect(_sessions[index]);
-        while (_sessions[index].Items.Reader.TryRead(out WorkItem? item))
+        while (_sessions[index].TryTake(out WorkItem? item))
         {
             _kept.Add(item);
         }
@@ -205,7 +206,7 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
     {
         foreach (WorkerSession session in _sessions)
         {
-            while (session.Items.Reader.TryRead(out WorkItem? item))
+            while (session.TryTake(out WorkItem? item))
             {
                 _kept.Add(item);
             }

@@ -16,6 +16,44 @@ public sealed class RefusedInputTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _harness.DisposeAsync();
 
+    [Theory]
+    [InlineData("custom status")]
+    [InlineData("event 'large'")]
+    [InlineData("output")]
+    public async Task Result_NobodyCouldReadAgain_FailsTheOrchestrationWithWords(string what)
+    {
+        string large = new('x', 4_200_000);
+        WorkerSession worker = await _harness.ConnectAsync();
+        await Engine.StartAsync(EngineHarness.Hub, new() { InstanceId = "a", Name = "test" });
+        WorkItem item = await EngineHarness.NextAsync(worker);
+        var end = new OrchestratorAction
+        {
+            CompleteOrchestration = new() { OrchestrationStatus = OrchestrationStatus.Completed, Result = large },
+        };
+        var send = new OrchestratorAction
+        {
+            SendEvent = new() { Instance = new() { InstanceId = "b" }, Name = "large", Data = large },
+        };
+
+        OrchestratorAction[] actions = what == "output" ? [end] : what == "custom status" ? [] : [send];
+
+        await Engine.Work.CompleteEpisodeAsync(EngineHarness.Hub, new()
+        {
+            InstanceId = "a",
+            CompletionToken = item.CompletionToken,
+            CustomStatus = what == "custom status" ? large : "small",
+            Actions = { actions },
+        });
+        OrchestrationState state = (await Engine.GetAsync(
+            EngineHarness.Hub, new() { InstanceId = "a", GetInputsAndOutputs = true })).OrchestrationState;
+
+        Assert.Equal(OrchestrationStatus.Failed, state.OrchestrationStatus);
+        Assert.StartsWith(
+            $"The orchestrator's {what} is larger than 3900000 bytes.", state.FailureDetails.ErrorMessage,
+            StringComparison.Ordinal);
+        Assert.Null(state.CustomStatus);
+    }
+
     [Fact]
     public async Task Times_OutsideTheCalendar_AreRefusedInEveryCall()
     {

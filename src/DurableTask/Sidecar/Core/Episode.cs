@@ -48,6 +48,28 @@ internal sealed partial class Episode
         InstanceState state, EpisodeReport report, string newExecutionId, Timestamp now) =>
         new Episode(state, report, now).Decide(newExecutionId);
 
+    /// <summary>The report of an orchestrator whose result cannot be carried: it fails at once, and says why.</summary>
+    public static EpisodeReport TooLarge(EpisodeReport report, string what, int mostBytes) => report with
+    {
+        CustomStatus = null,
+        Actions =
+        [
+            new OrchestratorAction
+            {
+                // No orchestrator asked for it: an id of its own would be that of another action.
+                Id = -1,
+                CompleteOrchestration = new()
+                {
+                    OrchestrationStatus = OrchestrationStatus.Failed,
+                    FailureDetails = Messages.Failure(
+                        "PayloadTooLarge",
+                        $"The orchestrator's {what} is larger than {mostBytes} bytes. Pass a reference to the data "
+                        + "instead."),
+                },
+            },
+        ],
+    };
+
     /// <summary>Ends an orchestration that never ran, without a worker.</summary>
     public static EpisodeOutcome TerminatePending(InstanceState state, string? reason, Timestamp now)
     {

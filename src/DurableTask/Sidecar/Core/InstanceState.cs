@@ -107,7 +107,10 @@ internal sealed class InstanceState(string hub, string id)
             LastUpdatedTimestamp = Updated,
             CompletedTimestamp = Completed,
             ExecutionId = ExecutionId,
-            FailureDetails = Parked is null ? Failure : Messages.Failure(Messages.PoisonError, Parked.Reason),
+            // Why it is parked is the operator's business, whoever asks; a failure is data as a result is.
+            FailureDetails = Parked is not null ? Messages.Failure(Messages.PoisonError, Parked.Reason)
+                : withData ? Failure
+                : null,
             ParentInstanceId = Started.ParentInstance?.OrchestrationInstance?.InstanceId,
         };
         state.Tags.Add(Started.Tags);

@@ -101,7 +101,8 @@ internal sealed partial class EntityHost
         session.FreeEntities--;
         session.OutstandingEntities.Add(work);
         _handedOut.Add(work.Token, work);
-        session.Items.Writer.TryWrite(new WorkItem { EntityRequestV2 = request, CompletionToken = work.Token });
+        session.Items.Writer.TryWrite(
+            new WorkItemFrame(new WorkItem { EntityRequestV2 = request, CompletionToken = work.Token }));
         dispatcher.ArmLeases();
     }
 

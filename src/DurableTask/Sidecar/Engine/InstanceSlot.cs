@@ -25,6 +25,9 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
     /// <summary>Whether the instance was removed, or replaced by another of its id.</summary>
     public bool IsGone { get; set; }
 
+    /// <summary>The history as it is sent to workers of other processes; null until it is.</summary>
+    public EncodedHistory? Encoded { get; set; }
+
     /// <summary>How often in a row an episode was handed out without a result.</summary>
     public int FailedEpisodes { get; set; }
 

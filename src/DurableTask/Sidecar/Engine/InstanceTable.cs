@@ -79,6 +79,7 @@ internal sealed partial class InstanceTable(
         if (record.KindCase == LogRecord.KindOneofCase.Created)
         {
             Forget(slot);
+            slot.Encoded = null;
             Write(new StoreOperation.ClearLog(slot.Key));
         }
 
@@ -234,6 +235,7 @@ internal sealed partial class InstanceTable(
         {
             state.Input = null;
             state.Output = null;
+            state.FailureDetails = null;
             state.CustomStatus = null;
         }
 

@@ -23,7 +23,6 @@ internal sealed partial class TaskHubEngine
 
         CheckSize(request.Input, "input");
         CheckTime(request.ScheduledStartTimestamp, "start time");
-        CheckPolicy(request.OrchestrationIdReusePolicy);
         MakeRoom(hub, id, request.OrchestrationIdReusePolicy);
         var started = new ExecutionStartedEvent
         {
@@ -207,6 +206,11 @@ internal sealed partial class TaskHubEngine
 
         OrchestrationStatus status = existing.OrchestrationState.OrchestrationStatus;
         bool isTerminal = _instances.FindRunning(hub, id) is null;
+        if (!isTerminal)
+        {
+            CheckPolicy(policy);
+        }
+
         if (policy is null ? !isTerminal : !policy.ReplaceableStatus.Contains(status))
         {
             throw Refuse(

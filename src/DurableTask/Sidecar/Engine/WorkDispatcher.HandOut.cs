@@ -180,7 +180,7 @@ internal sealed partial class WorkDispatcher
             consumed++;
         }
 
-        AddHistory(request, state, session, bytes);
+        ReadOnlyMemory<byte> past = AddHistory(request, slot, session, bytes);
         slot.Episode = new Work(NewToken(), slot, null, session, item.Attempt + 1)
         {
             Refusers = item.Refusers,
@@ -189,30 +189,37 @@ internal sealed partial class WorkDispatcher
             HandedOutAt = Time.GetTimestamp(),
         };
         session.FreeEpisodes--;
-        Send(slot.Episode, new WorkItem { OrchestratorRequest = request });
+        Send(slot.Episode, new WorkItem { OrchestratorRequest = request }, past);
     }
 
     // One message may be nearly as large as an item can be, and then no history fits beside it.
-    private void AddHistory(OrchestratorRequest request, InstanceState state, WorkerSession session, long messageBytes)
+    private ReadOnlyMemory<byte> AddHistory(
+        OrchestratorRequest request, InstanceSlot slot, WorkerSession session, long messageBytes)
     {
+        InstanceState state = slot.State;
         bool fits = state.HistoryBytes <= Options.HistoryStreamingThresholdBytes
             && state.HistoryBytes + messageBytes <= MostBytesInItem;
         if (session.StreamsHistory && !fits)
         {
             request.RequiresHistoryStreaming = true;
+            return default;
         }
-        else
+
+        if (session.IsEncoded)
         {
-            request.PastEvents.AddRange(state.History);
+            return (slot.Encoded ??= new EncodedHistory()).Of(state.History);
         }
+
+        request.PastEvents.AddRange(state.History);
+        return default;
     }
 
-    private void Send(Work work, WorkItem item)
+    private void Send(Work work, WorkItem item, ReadOnlyMemory<byte> pastEvents = default)
     {
         item.CompletionToken = work.Token;
         _handedOut.Add(work.Token, work);
         work.Session.Outstanding.Add(work);
-        work.Session.Items.Writer.TryWrite(item);
+        work.Session.Items.Writer.TryWrite(new WorkItemFrame(item, pastEvents));
         Store.Reach?.Invoke(FaultPoint.AfterDispatch);
         ArmLeases();
     }

@@ -32,7 +32,7 @@ internal sealed partial class WorkDispatcher
             EpisodeOutcome outcome;
             try
             {
-                outcome = Episode.Decide(work.Slot.State, Report(work, response), NewToken(), Now());
+                outcome = Episode.Decide(work.Slot.State, Checked(Report(work, response)), NewToken(), Now());
             }
             catch (Exception error) when (error is not RpcException)
             {
@@ -112,6 +112,23 @@ internal sealed partial class WorkDispatcher
         }
 
         return work;
+    }
+
+    // Payloads that no client and no worker with the default limits could read again.
+    private EpisodeReport Checked(EpisodeReport report)
+    {
+        string? what = IsTooLarge(report.CustomStatus) ? "custom status" : null;
+        foreach (OrchestratorAction action in report.Actions)
+        {
+            what ??= IsTooLarge(action.SendEvent?.Data) ? $"event '{action.SendEvent!.Name}'"
+                : IsTooLarge(action.CompleteOrchestration?.Result) ? "output"
+                : null;
+        }
+
+        return what is null ? report : Episode.TooLarge(report, what, Options.MaxPayloadBytes);
+
+        bool IsTooLarge(string? text) => text is not null && text.Length > Options.MaxPayloadBytes / 3
+            && System.Text.Encoding.UTF8.GetByteCount(text) > Options.MaxPayloadBytes;
     }
 
     private static EpisodeReport Report(Work work, OrchestratorResponse last)

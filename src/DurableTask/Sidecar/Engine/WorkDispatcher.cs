@@ -59,10 +59,10 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
     public void Bind(InstanceTable instances, EntityHost entities) => (_instances, _entities) = (instances, entities);
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
-    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request) =>
+    public Task<WorkerSession> ConnectAsync(string hub, GetWorkItemsRequest request, bool isEncoded = false) =>
         AskAsync<WorkerSession>(answer =>
     {
-        var session = new WorkerSession(hub, request, Options.DefaultConcurrency);
+        var session = new WorkerSession(hub, request, Options.DefaultConcurrency, isEncoded);
         _sessions.Add(session);
         OfferDelayed(session);
         EngineLog.WorkerConnected(Logger, ++_sessionCount, hub);

@@ -10,9 +10,10 @@ internal sealed class WorkerSession
     private readonly WorkItemFilters _filters;
     private readonly bool _takesEverything;
 
-    public WorkerSession(string hub, GetWorkItemsRequest request, int defaultConcurrency)
+    public WorkerSession(string hub, GetWorkItemsRequest request, int defaultConcurrency, bool isEncoded)
     {
         Hub = hub;
+        IsEncoded = isEncoded;
         _filters = request.WorkItemFilters ?? new WorkItemFilters();
         _takesEverything = _filters.Orchestrations.Count + _filters.Activities.Count + _filters.Entities.Count == 0;
         FreeEpisodes = Limit(request.MaxConcurrentOrchestrationWorkItems);
@@ -27,8 +28,11 @@ internal sealed class WorkerSession
 
     public bool StreamsHistory { get; }
 
-    public Channel<WorkItem> Items { get; } = Channel.CreateUnbounded<WorkItem>(
+    public Channel<WorkItemFrame> Items { get; } = Channel.CreateUnbounded<WorkItemFrame>(
         new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Whether histories are encoded for it, rather than handed over as objects.</summary>
+    public bool IsEncoded { get; }
 
     public HashSet<Work> Outstanding { get; } = [];
 

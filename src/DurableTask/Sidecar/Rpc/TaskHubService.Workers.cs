@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Grpc.Core;
 using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar.Engine;
@@ -9,31 +8,10 @@ internal sealed partial class TaskHubService
 {
     private const int HistoryChunkBytes = 256 * 1024;
 
-    public override async Task GetWorkItems(
-        GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context)
-    {
-        TaskHubEngine engine = host.Engine;
-        WorkerSession session = await engine.Work.ConnectAsync(Hub(context), request);
-        try
-        {
-            // Headers now, not with the first item: clients give up on a call without headers.
-            await context.WriteResponseHeadersAsync([]);
-            await using ITimer ping = host.Time.CreateTimer(
-                _ => session.Items.Writer.TryWrite(new WorkItem { HealthPing = new() }),
-                null,
-                host.Options.HealthPingInterval,
-                host.Options.HealthPingInterval);
-            await SendAsync(session.Items.Reader, responseStream, context.CancellationToken);
-        }
-        catch (Exception error) when (error is OperationCanceledException or IOException)
-        {
-            // The worker hung up, or its connection broke: the call's own token may come a moment after that.
-        }
-        finally
-        {
-            engine.Work.Disconnect(session);
-        }
-    }
+    // Reached by callers in this process only: objects are handed over. WorkItemStream serves the others.
+    public override Task GetWorkItems(
+        GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) =>
+        WorkSender.RunAsync(host, request, isEncoded: false, frame => frame.Item, responseStream, context);
 
     public override Task<CompleteTaskResponse> CompleteOrchestratorTask(
         OrchestratorResponse request, ServerCallContext context) =>
@@ -106,19 +84,4 @@ internal sealed partial class TaskHubService
     // The ends of episodes are book-keeping: the Durable Task Scheduler shows none, and its clients count on that.
     private static IReadOnlyList<HistoryEvent> ForReaders(IReadOnlyList<HistoryEvent> events) =>
         [.. events.Where(item => item.OrchestratorCompleted is null)];
-
-    private static async Task SendAsync(
-        ChannelReader<WorkItem> items, IServerStreamWriter<WorkItem> stream, CancellationToken cancellation)
-    {
-        var buffered = new WriteOptions(WriteFlags.BufferHint);
-        while (await items.WaitToReadAsync(cancellation))
-        {
-            while (items.TryRead(out WorkItem? item))
-            {
-                // While more is waiting, items share a flush.
-                stream.WriteOptions = items.TryPeek(out _) ? buffered : null;
-                await stream.WriteAsync(item, cancellation);
-            }
-        }
-    }
 }
