@@ -7,19 +7,8 @@ public sealed class ProjectReferenceTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
-        ["Microsoft.DurableTask.Protobuf"] = [],
-        ["Workflows.DurableTask.Abstractions"] = [],
-        ["Workflows.DurableTask.Client"] = ["Workflows.DurableTask.Abstractions", "Microsoft.DurableTask.Protobuf"],
-        ["Workflows.DurableTask.Worker"] = ["Workflows.DurableTask.Abstractions", "Microsoft.DurableTask.Protobuf"],
-        ["Workflows.DurableTask.AzureManaged"] =
-            ["Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Client", "Workflows.DurableTask.Worker"],
-        ["Workflows.DurableTask.Generators"] = [],
-        ["Workflows.DurableTask.InProcessTestHost"] =
-        [
-            "Workflows.DurableTask.Abstractions", "Workflows.DurableTask.Client", "Workflows.DurableTask.Sidecar",
-            "Workflows.DurableTask.Worker",
-        ],
-        ["Workflows.DurableTask.Sidecar"] = ["Microsoft.DurableTask.Protobuf"],
+        ["Workflows.DurableTask.AzureManaged"] = [],
+        ["Workflows.DurableTask.Sidecar"] = [],
         ["Workflows.GoogleCloud.Tpu.V2"] = [],
         ["Workflows.GoogleCloud.PubSub.V1"] = [],
         ["Workflows.GoogleCloud.TpuEmulator"] = ["Workflows.GoogleCloud.Tpu.V2"],
@@ -31,16 +20,14 @@ public sealed class ProjectReferenceTests
             ["Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.Translation"],
         ["Workflows.TpuWorker.Host"] =
             ["Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Protocol", "Workflows.Translation"],
-        ["Workflows.Orchestrations"] = ["Workflows.DurableTask.Abstractions"],
+        ["Workflows.Orchestrations"] = [],
         ["Workflows.Activities"] =
         [
-            "Workflows.DurableTask.Abstractions", "Workflows.Orchestrations", "Workflows.Translation",
-            "Workflows.GoogleCloud.Tpu.V2",
+            "Workflows.Orchestrations", "Workflows.Translation", "Workflows.GoogleCloud.Tpu.V2",
         ],
         ["Workflows.Service"] =
         [
-            "Workflows.DurableTask.Client", "Workflows.DurableTask.Worker", "Workflows.DurableTask.Sidecar",
-            "Workflows.DurableTask.AzureManaged",
+            "Workflows.DurableTask.Sidecar", "Workflows.DurableTask.AzureManaged",
             "Workflows.Activities", "Workflows.Orchestrations", "Workflows.GoogleCloud.PubSub.V1",
             "Workflows.GoogleCloud.TpuEmulator", "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Protocol",
         ],
@@ -62,10 +49,7 @@ public sealed class ProjectReferenceTests
 
         var references = document.Descendants("ProjectReference")
             .Select(reference => Path.GetFileNameWithoutExtension(
-                reference.Attribute("Include")!.Value.Replace('\\', '/')))
-            .Concat(document.Descendants("DurableTaskReference")
-                .SelectMany(reference => reference.Attribute("Include")!.Value.Split(';'))
-                .Select(reference => $"Workflows.DurableTask.{reference}"));
+                reference.Attribute("Include")!.Value.Replace('\\', '/')));
 
         Assert.True(Allowed.ContainsKey(name), $"{name} is not in the table of rooms.");
         Assert.Empty(references.Except(Allowed[name]));
