@@ -177,7 +177,8 @@ public sealed class ClientTests : EndToEndTest
     public async Task FailureDetails_NotAskedFor_StayBehindAsInputsAndOutputsDo()
     {
         DurableTaskClient client = await Sidecar.WithWorkerAsync(
-            tasks => tasks.AddOrchestratorFunc<string>("fails", _ => throw new InvalidOperationException("no")));
+            tasks => tasks.AddOrchestratorFunc(
+                "fails", context => Task.FromException<string>(new InvalidOperationException("no"))));
         string id = (await RunAsync(client, "fails")).InstanceId;
 
         OrchestrationMetadata? bare = await client.GetInstanceAsync(id, getInputsAndOutputs: false, Soon);
