@@ -181,8 +181,12 @@ public sealed class TranslateCommandTests
     [InlineData(null, "ko", null, "en-ko")]
     [InlineData("ko", "en", "en-ko", "ko-en")]
     public void Direction_OfWhatIsNamedAndWhatWasTuned_IsWhatIsNamedFirst(
-        string? from, string? to, string? tuned, string direction) =>
-        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned));
+        string? from, string? to, string? tuned, string direction)
+    {
+        TranslationDirections.TryParse(tuned, out var taught);
+
+        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned is null ? null : taught).Code());
+    }
 
     /// <summary>An adapter that changes nothing yet, and no card beside it.</summary>
     private static string FreshAdapter(string folder)

@@ -51,7 +51,7 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     }
 
     private static string Key(string project, string place, Candidate candidate) =>
-        $"{project}/{place}/{candidate.AcceleratorType}/{candidate.Provisioning}";
+        $"{project}/{place}/{candidate.AcceleratorType}/{WireName.Of(candidate.Provisioning)}";
 
     private Dictionary<string, Remembered> Load()
     {

@@ -49,10 +49,10 @@ public sealed class PriceCatalog
 
     /// <summary>The places that offer a type, cheapest first.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
-    /// <param name="provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+    /// <param name="provisioning">How it is rented.</param>
     /// <param name="runtimeVersion">Image; null: the generation's own.</param>
     /// <returns>Empty for an unknown type.</returns>
-    public IReadOnlyList<Candidate> Offers(string acceleratorType, string provisioning, string? runtimeVersion) =>
+    public IReadOnlyList<Candidate> Offers(string acceleratorType, ProvisioningMode provisioning, string? runtimeVersion) =>
         Find(acceleratorType) is not { } generation
             ? []
             : [.. generation.Zones.Keys
@@ -66,19 +66,19 @@ public sealed class PriceCatalog
     /// </summary>
     /// <param name="acceleratorType">A known type.</param>
     /// <param name="zone">Any zone.</param>
-    /// <param name="provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+    /// <param name="provisioning">How it is rented.</param>
     /// <param name="runtimeVersion">Image; null: the generation's own.</param>
     /// <returns>The candidate.</returns>
-    public Candidate At(string acceleratorType, string zone, string provisioning, string? runtimeVersion) =>
+    public Candidate At(string acceleratorType, string zone, ProvisioningMode provisioning, string? runtimeVersion) =>
         Offer(Find(acceleratorType)!, acceleratorType, zone, provisioning, runtimeVersion);
 
     private static Candidate Offer(
-        Generation generation, string type, string zone, string provisioning, string? runtimeVersion)
+        Generation generation, string type, string zone, ProvisioningMode provisioning, string? runtimeVersion)
     {
         var price = generation.Zones.TryGetValue(zone, out var known)
             ? known
             : generation.Zones.Values.MaxBy(each => each[0])!;
-        var perChipHour = provisioning == "spot" ? price[1] : price[0];
+        var perChipHour = provisioning == ProvisioningMode.Spot ? price[1] : price[0];
         var chips = generation.Types[type];
         return new Candidate(
             zone, type, provisioning, runtimeVersion ?? generation.RuntimeVersion, chips, perChipHour * chips);

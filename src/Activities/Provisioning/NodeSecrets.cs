@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
 
@@ -48,7 +49,7 @@ public sealed class NodeSecrets
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>
     /// <returns>64 hexadecimal digits.</returns>
-    public string For(string runId, string nodeName) =>
+    public string For(RunId runId, NodeName nodeName) =>
         Convert.ToHexStringLower(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{runId}\n{nodeName}")));
 
     /// <summary>Compares in constant time.</summary>
@@ -56,6 +57,6 @@ public sealed class NodeSecrets
     /// <param name="nodeName">Full resource name.</param>
     /// <param name="secret">What the caller sent.</param>
     /// <returns>Whether it is that node's.</returns>
-    public bool IsRight(string runId, string nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
+    public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
 }

@@ -23,11 +23,11 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
 
         // Read after the node's state: a job that ended just before its VM went away has ended.
         var job = jobs.Look(input.Kind, spec.RunId, name);
-        var isGone = state is not (nameof(Node.Types.State.Ready) or "UNREACHABLE");
+        var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
         if (isGone)
         {
-            ledger.Append(spec.RunId, LedgerKinds.Stopped, name, new NodeMoment(name, state));
+            ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
         }
 
         var isLost = job.End is null && (isGone || isSilent);
@@ -40,7 +40,7 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
     /// <summary>
     /// The API being down says nothing about the node: then the worker's own word decides, and the run goes on.
     /// </summary>
-    private async Task<string> StateAsync(RunSpec spec, string name)
+    private async Task<string> StateAsync(RunSpec spec, NodeName name)
     {
         try
         {
@@ -49,7 +49,7 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
         }
         catch (RpcException exception) when (RefusalClassifier.IsTransient(exception))
         {
-            return "UNREACHABLE";
+            return NodeStates.Unreachable;
         }
     }
 }

@@ -3,12 +3,12 @@ namespace Workflows.Orchestrations;
 /// <summary>One place where the run may get its TPU.</summary>
 /// <param name="Zone">Such as <c>us-west4-a</c>.</param>
 /// <param name="AcceleratorType">Such as <c>v5litepod-8</c>.</param>
-/// <param name="Provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+/// <param name="Provisioning">How it is rented.</param>
 /// <param name="RuntimeVersion">Image of the TPU VM.</param>
 /// <param name="Chips">TPU chips in the slice.</param>
 /// <param name="UsdPerHour">Price of the whole slice, in US dollars an hour.</param>
 public sealed record Candidate(
-    string Zone, string AcceleratorType, string Provisioning, string RuntimeVersion, int Chips, double UsdPerHour)
+    string Zone, string AcceleratorType, ProvisioningMode Provisioning, string RuntimeVersion, int Chips, double UsdPerHour)
 {
     /// <summary>The zone without its last letter: <c>us-west4</c>.</summary>
     public string Region => Zone.LastIndexOf('-') is > 0 and var dash ? Zone[..dash] : Zone;
@@ -50,7 +50,7 @@ public sealed record Refusal(string Code, RefusalScope Scope, double RememberSec
 /// <param name="NodeName">Full resource name, <c>projects/P/locations/Z/nodes/N</c>.</param>
 /// <param name="Candidate">What it is, and its price.</param>
 /// <param name="Attempt">Number of the attempt that made it, from 1.</param>
-public sealed record TpuLease(string NodeName, Candidate Candidate, int Attempt);
+public sealed record TpuLease(NodeName NodeName, Candidate Candidate, int Attempt);
 
 /// <summary>Asks for a TPU.</summary>
 /// <param name="Spec">The run.</param>
@@ -81,7 +81,7 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
 /// <param name="Operation">The long-running operation; null when refused at once.</param>
 /// <param name="Refusal">Set when refused.</param>
 /// <param name="Asked">false: the cloud was not asked, because it refused lately.</param>
-public sealed record CreateNodeResult(string NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
+public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
 
 /// <summary>Looks at a node that is being created.</summary>
 /// <param name="Spec">The run.</param>
@@ -98,7 +98,8 @@ public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refus
 /// <summary>The end of one attempt, for the ledger.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Lease">The place and the attempt's number.</param>
-/// <param name="Outcome">ready, refused, skipped, failed, timeout or cancelled.</param>
+/// <param name="Outcome">How it ended.</param>
 /// <param name="Refusal">Why not.</param>
 /// <param name="Seconds">From the request to the outcome.</param>
-public sealed record AttemptEnd(string RunId, TpuLease Lease, string Outcome, Refusal? Refusal, double Seconds);
+public sealed record AttemptEnd(
+    RunId RunId, TpuLease Lease, AttemptOutcome Outcome, Refusal? Refusal, double Seconds);

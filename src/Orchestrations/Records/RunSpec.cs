@@ -3,8 +3,8 @@ namespace Workflows.Orchestrations;
 /// <summary>One fine-tuning run as asked for: validated, with every default filled in.</summary>
 public sealed record RunSpec
 {
-    /// <summary>The run's id, also the orchestration's instance id. Lower-case letters, digits and dashes.</summary>
-    public required string RunId { get; init; }
+    /// <summary>The run's id, also the orchestration's instance id.</summary>
+    public required RunId RunId { get; init; }
 
     /// <summary>A name for people.</summary>
     public required string Name { get; init; }
@@ -12,8 +12,8 @@ public sealed record RunSpec
     /// <summary>The Google Cloud project that pays; in rehearsal a made-up one of this run alone.</summary>
     public required string Project { get; init; }
 
-    /// <summary><c>ko-en</c>, <c>en-ko</c>, or <c>both</c>: one model learns both and is judged in each.</summary>
-    public required string Direction { get; init; }
+    /// <summary>The directions that the model learns and is judged in.</summary>
+    public required RunDirection Direction { get; init; }
 
     /// <summary>The checkpoint to start from: a Hugging Face folder, as a path or a file:// URI.</summary>
     public required string Model { get; init; }
@@ -46,10 +46,6 @@ public sealed record RunSpec
 
     /// <summary>How often to look and how long to wait.</summary>
     public PaceSpec Pace { get; init; } = new();
-
-    /// <summary>The directions that are judged, one or two.</summary>
-    /// <returns>ko-en, en-ko.</returns>
-    public IReadOnlyList<string> Directions() => Direction == "both" ? ["ko-en", "en-ko"] : [Direction];
 }
 
 /// <summary>Where the sentence pairs come from.</summary>
@@ -86,8 +82,8 @@ public sealed record TpuSpec
     /// </summary>
     public IReadOnlyList<string> Zones { get; init; } = [];
 
-    /// <summary><c>spot</c> or <c>on-demand</c>.</summary>
-    public string Provisioning { get; init; } = "spot";
+    /// <summary>How the TPU is rented.</summary>
+    public ProvisioningMode Provisioning { get; init; } = ProvisioningMode.Spot;
 
     /// <summary>The TPU VM's image; null: the one that fits the generation.</summary>
     public string? RuntimeVersion { get; init; }

@@ -129,26 +129,26 @@ public sealed record RunFailure(string Code, string Message, string Fix);
 /// <param name="NodeName">Full resource name.</param>
 /// <param name="State">The cloud's state; NOT_FOUND is the proof.</param>
 /// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
-public sealed record NodeRelease(string NodeName, string State, bool ConfirmedNotFound);
+public sealed record NodeRelease(NodeName NodeName, string State, bool ConfirmedNotFound);
 
 /// <summary>Everything that the last stage needs.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Plan">The plan; null when planning failed.</param>
 /// <param name="Data">The corpus; null when it was not prepared.</param>
-/// <param name="Status">succeeded, failed or cancelled.</param>
+/// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="Failure">Why not succeeded.</param>
-public sealed record ReportInput(RunSpec Spec, RunPlan? Plan, PreparedData? Data, string Status, RunFailure? Failure);
+public sealed record ReportInput(RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure);
 
 /// <summary>How a run ended.</summary>
-/// <param name="Status">succeeded, failed or cancelled.</param>
+/// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="ReportUri">The JSON report.</param>
 /// <param name="Failure">Why not succeeded.</param>
-public sealed record RunOutcome(string Status, string ReportUri, RunFailure? Failure);
+public sealed record RunOutcome(RunStatus Status, string ReportUri, RunFailure? Failure);
 
 /// <summary>What the orchestration shows while it runs.</summary>
 /// <param name="Stage">plan, prepare, train, evaluate, teardown, report or done.</param>
 /// <param name="Detail">One line for people.</param>
-public sealed record RunStage(string Stage, string Detail);
+public sealed record RunStage(RunStageName Stage, string Detail);
 
 /// <summary>Names of the events that a run listens to.</summary>
 public static class RunEvents

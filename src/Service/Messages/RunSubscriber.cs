@@ -2,6 +2,7 @@ using System.Text;
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -141,7 +142,7 @@ internal sealed partial class RunSubscriber(
         public static partial void Broken(ILogger logger, string subscription, double seconds, Exception exception);
 
         [LoggerMessage(4202, LogLevel.Information, "Message {MessageId} is run {RunId} (was there: {WasThere}).")]
-        public static partial void Started(ILogger logger, string messageId, string runId, bool wasThere);
+        public static partial void Started(ILogger logger, string messageId, RunId runId, bool wasThere);
 
         [LoggerMessage(4203, LogLevel.Warning, "Message {MessageId} cannot start a run: {Reason}")]
         public static partial void Refused(ILogger logger, string messageId, string reason);

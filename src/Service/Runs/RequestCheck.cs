@@ -1,3 +1,4 @@
+using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Service.Runs;
@@ -29,6 +30,14 @@ internal sealed class RequestCheck
         That(value is null || words.Contains(value), field, $"'{value}' is not known.",
             $"Use {string.Join(", ", words.Select(word => $"\"{word}\""))}.");
         return value ?? words[0];
+    }
+
+    /// <summary>Reads a member of a closed set by its written name; null is the first member.</summary>
+    public T OneOf<T>(string? value, string field)
+        where T : struct, Enum
+    {
+        OneOf(value, field, [.. WireName.All<T>()]);
+        return WireName.TryParse<T>(value, out var member) ? member : Enum.GetValues<T>()[0];
     }
 
     /// <summary>A folder that must hold some files; file:// URIs are folders of this machine.</summary>

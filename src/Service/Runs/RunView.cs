@@ -6,16 +6,16 @@ namespace Workflows.Service.Runs;
 public sealed record RunView
 {
     /// <summary>Gets the run's id.</summary>
-    public required string Id { get; init; }
+    public required RunId Id { get; init; }
 
     /// <summary>Gets its name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets pending, running, suspended, succeeded, failed, cancelled or terminated.</summary>
-    public required string Status { get; init; }
+    /// <summary>Gets how the run stands.</summary>
+    public required RunStatus Status { get; init; }
 
-    /// <summary>Gets plan, prepare, train, evaluate, teardown, report or done.</summary>
-    public required string Stage { get; init; }
+    /// <summary>Gets the stage that it is in.</summary>
+    public required RunStageName Stage { get; init; }
 
     /// <summary>Gets one line about the stage.</summary>
     public required string Detail { get; init; }

@@ -53,7 +53,7 @@ internal static class TrainingReader
         };
     }
 
-    public static EvaluationSpec Read(EvaluationRequest? asked, string direction, RequestCheck check)
+    public static EvaluationSpec Read(EvaluationRequest? asked, RunDirection direction, RequestCheck check)
     {
         var given = new EvaluationSpec();
         return new EvaluationSpec
@@ -109,7 +109,7 @@ internal static class TrainingReader
     }
 
     /// <summary>A dictionary that is missing is told now, not after the training was paid for.</summary>
-    private static string? Tokenizer(string? asked, string direction, RequestCheck check)
+    private static string? Tokenizer(string? asked, RunDirection direction, RequestCheck check)
     {
         const string Field = "evaluation.bleuTokenizer";
         if (asked is null)
@@ -119,7 +119,7 @@ internal static class TrainingReader
 
         check.OneOf(asked, Field, "13a", "char", "intl", "zh", "none", "ko-mecab");
         check.That(
-            asked != "ko-mecab" || direction == "en-ko", Field, "ko-mecab cuts Korean, and English is scored too.",
+            asked != "ko-mecab" || direction == RunDirection.EnToKo, Field, "ko-mecab cuts Korean, and English is scored too.",
             "Leave it out: each direction then has the tokenizer that suits it.");
         if (asked == "ko-mecab")
         {
