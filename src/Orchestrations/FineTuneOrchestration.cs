@@ -21,7 +21,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             nameof(TeardownOrchestration), input, new SubOrchestrationOptions(instanceId: $"{input.RunId}:teardown"));
 
         await context.EnterStageAsync(input.RunId, RunStageName.Report, "writing the report");
-        var outcome = await context.ReportAsync(new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure));
+        var outcome = await context.ReportAsync(
+            new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure));
         await AnnounceAsync(context, new RunEnd(input.RunId, input.Name, outcome));
         context.SetCustomStatus(new RunStage(RunStageName.Done, WireName.Of(outcome.Status)));
         return outcome;
@@ -79,7 +80,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     return trainEnd;
                 }
 
-                await context.EnterStageAsync(spec.RunId, RunStageName.Evaluate, "translating the test set with both models");
+                await context.EnterStageAsync(
+                    spec.RunId, RunStageName.Evaluate, "translating the test set with both models");
                 if (await WorkOnTpuAsync(JobKind.Translate) is { } translateEnd)
                 {
                     return translateEnd;

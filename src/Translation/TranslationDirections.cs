@@ -25,7 +25,8 @@ public static class TranslationDirections
     /// <param name="directions">One direction, or both.</param>
     /// <returns><c>ko-en</c>, <c>en-ko</c> or <c>both</c>.</returns>
     /// <exception cref="ArgumentException">The list is empty.</exception>
-    public static string Code(this IReadOnlyList<TranslationDirection> directions) => directions.Distinct().Count() switch
+    public static string Code(this IReadOnlyList<TranslationDirection> directions) =>
+        directions.Distinct().Count() switch
     {
         1 => directions[0].Code(),
         2 => BothCode,

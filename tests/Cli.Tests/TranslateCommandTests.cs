@@ -3,6 +3,7 @@ using Workflows.Cli.Commands;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.Translation;
 
 namespace Workflows.Cli.Tests;
 

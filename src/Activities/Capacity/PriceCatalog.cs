@@ -52,7 +52,8 @@ public sealed class PriceCatalog
     /// <param name="provisioning">How it is rented.</param>
     /// <param name="runtimeVersion">Image; null: the generation's own.</param>
     /// <returns>Empty for an unknown type.</returns>
-    public IReadOnlyList<Candidate> Offers(string acceleratorType, ProvisioningMode provisioning, string? runtimeVersion) =>
+    public IReadOnlyList<Candidate> Offers(
+        string acceleratorType, ProvisioningMode provisioning, string? runtimeVersion) =>
         Find(acceleratorType) is not { } generation
             ? []
             : [.. generation.Zones.Keys

@@ -20,10 +20,12 @@ internal static class ReportPage
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{{Text(report.Name)}} - {{WireName.Of(report.Status)}}</title><style>{{Style}}</style></head><body><main>
+            <title>{{Text(report.Name)}} - {{WireName.Of(report.Status)}}</title>
+            <style>{{Style}}</style></head><body><main>
             <header><p class="kind">
             Fine-tuning run {{report.RunId}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
-            <h1>{{Text(report.Name)}}</h1><p class="status {{WireName.Of(report.Status)}}">{{Headline(report)}}</p></header>
+            <h1>{{Text(report.Name)}}</h1>
+            <p class="status {{WireName.Of(report.Status)}}">{{Headline(report)}}</p></header>
             """);
         Failure(page, report);
         Numbers(page, report);
@@ -72,7 +74,8 @@ internal static class ReportPage
         }
 
         Number(page, "attempts", $"{report.Attempts.Count}",
-            $"{report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused)} refused, {report.Recoveries.Count} TPU lost");
+            $"{report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused)} refused, "
+            + $"{report.Recoveries.Count} TPU lost");
         Number(page, "left running", $"{report.Teardown.Count(row => !row.ConfirmedNotFound)}",
             $"{report.Teardown.Count(row => row.ConfirmedNotFound)} nodes proved gone");
         page.Append("</section>");

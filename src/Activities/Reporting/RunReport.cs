@@ -84,8 +84,8 @@ public sealed record ExampleRow(string Source, string Reference, string Base, st
 /// <param name="Fix">What a person can do.</param>
 /// <param name="Seconds">How long it took.</param>
 public sealed record AttemptRow(
-    int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome, string? Code,
-    string? Reason, RefusalScope? Scope, string? Fix, double Seconds);
+    int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome,
+    string? Code, string? Reason, RefusalScope? Scope, string? Fix, double Seconds);
 
 /// <summary>A loss of a TPU.</summary>
 /// <param name="Zone">Where.</param>
@@ -140,7 +140,8 @@ public sealed record TrainingSection(
 /// <param name="Budget">The most that was allowed.</param>
 /// <param name="ByStage">Parts of the whole.</param>
 public sealed record CostSection(
-    string Currency, double? Estimated, double Actual, double Budget, IReadOnlyDictionary<RunStageName, double> ByStage);
+    string Currency, double? Estimated, double Actual, double Budget,
+    IReadOnlyDictionary<RunStageName, double> ByStage);
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>

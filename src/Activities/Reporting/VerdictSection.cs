@@ -15,8 +15,8 @@ namespace Workflows.Activities.Reporting;
 /// <param name="Tuned">The model after.</param>
 /// <param name="Examples">Sentences side by side.</param>
 public sealed record VerdictSection(
-    TranslationDirection Direction, bool Finer, double BleuDelta, double? PValue, double? UsdPerBleuPoint, int TestPairs,
-    SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples)
+    TranslationDirection Direction, bool Finer, double BleuDelta, double? PValue, double? UsdPerBleuPoint,
+    int TestPairs, SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples)
 {
     /// <summary>How the two models compare.</summary>
     public VerdictOutcome Outcome { get; init; } =

@@ -23,8 +23,8 @@ internal static class ListCommand
         foreach (var run in runs)
         {
             Console.WriteLine(
-                $"{run.Id.Value,-28} {WireName.Of(run.Status),-10} {WireName.Of(run.Stage),-9} {run.CreatedAt:yyyy-MM-dd HH:mm}  "
-                + $"{run.AccruedUsd,8:0.0000} USD  {run.Name}");
+                $"{run.Id.Value,-28} {WireName.Of(run.Status),-10} {WireName.Of(run.Stage),-9} "
+                + $"{run.CreatedAt:yyyy-MM-dd HH:mm}  {run.AccruedUsd,8:0.0000} USD  {run.Name}");
         }
 
         if (runs.Count == 0)

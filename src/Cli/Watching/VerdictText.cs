@@ -45,7 +45,8 @@ internal static class VerdictText
 
     private static void Scores(VerdictSection verdict, TextWriter output)
     {
-        output.WriteLine($"             BLEU    chrF++   ({verdict.Direction.Code()}, {verdict.TestPairs} test sentences)");
+        output.WriteLine(
+            $"             BLEU    chrF++   ({verdict.Direction.Code()}, {verdict.TestPairs} test sentences)");
         output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
         output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
         output.WriteLine($"  {verdict.Tuned.BleuSignature}");

@@ -8,7 +8,8 @@ namespace Workflows.Orchestrations;
 /// <param name="Chips">TPU chips in the slice.</param>
 /// <param name="UsdPerHour">Price of the whole slice, in US dollars an hour.</param>
 public sealed record Candidate(
-    string Zone, string AcceleratorType, ProvisioningMode Provisioning, string RuntimeVersion, int Chips, double UsdPerHour)
+    string Zone, string AcceleratorType, ProvisioningMode Provisioning, string RuntimeVersion, int Chips,
+    double UsdPerHour)
 {
     /// <summary>The zone without its last letter: <c>us-west4</c>.</summary>
     public string Region => Zone.LastIndexOf('-') is > 0 and var dash ? Zone[..dash] : Zone;

@@ -13,7 +13,8 @@ internal sealed class TextConverter<T> : JsonConverter<T>
             ? Parse(reader.GetString())
             : throw new JsonException($"A text was expected for {typeof(T).Name}.");
 
-    public override T ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+    public override T ReadAsPropertyName(
+        ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         Parse(reader.GetString());
 
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>

@@ -137,7 +137,8 @@ public sealed record NodeRelease(NodeName NodeName, string State, bool Confirmed
 /// <param name="Data">The corpus; null when it was not prepared.</param>
 /// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="Failure">Why not succeeded.</param>
-public sealed record ReportInput(RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure);
+public sealed record ReportInput(
+    RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure);
 
 /// <summary>How a run ended.</summary>
 /// <param name="Status">Succeeded, failed or cancelled.</param>

@@ -119,7 +119,8 @@ internal static class TrainingReader
 
         check.OneOf(asked, Field, "13a", "char", "intl", "zh", "none", "ko-mecab");
         check.That(
-            asked != "ko-mecab" || direction == RunDirection.EnToKo, Field, "ko-mecab cuts Korean, and English is scored too.",
+            asked != "ko-mecab" || direction == RunDirection.EnToKo, Field,
+            "ko-mecab cuts Korean, and English is scored too.",
             "Leave it out: each direction then has the tokenizer that suits it.");
         if (asked == "ko-mecab")
         {

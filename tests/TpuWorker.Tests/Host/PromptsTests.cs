@@ -81,9 +81,12 @@ public sealed class PromptsTests
         Samples.WriteModel(temporary["model"], endToken);
         File.WriteAllText(Path.Combine(temporary["model"], file), content);
 
-        Assert.Equal(expected, Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", "auto").Template);
-        Assert.Equal(PromptTemplate.Plain, Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", "plain").Template);
-        Assert.Equal(PromptTemplate.Chat, Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", "chat").Template);
+        Assert.Equal(expected, Load("auto").Template);
+        Assert.Equal(PromptTemplate.Plain, Load("plain").Template);
+        Assert.Equal(PromptTemplate.Chat, Load("chat").Template);
+
+        Prompts Load(string template) =>
+            Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", template);
     }
 
     [Fact]
