@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Zone fallback: tries one place after the other until a node is ready and its worker has connected. A refusal rules
-/// out as much as it says (zone, region, project); what cannot be understood rules out the zone for this round.
+/// Tries one place after the other until a node is ready and its worker has connected (zone fallback). A refusal rules
+/// out its own scope (zone, region or project); an unknown one rules out the zone for this round.
 /// </summary>
 public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
 {
@@ -69,7 +69,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     }
 
     /// <summary>
-    /// One attempt, from the request to a usable node or to a refusal; leaves nothing behind when refused.
+    /// Makes one attempt, from the request to a usable node or to a refusal. A refused attempt leaves nothing behind.
     /// </summary>
     private static async Task<(TpuLease? Lease, Refusal? Refusal)> TryAsync(
         TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, Task<string> cancel)

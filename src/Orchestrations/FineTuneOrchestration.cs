@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// The whole run: plan, prepare the data, train, evaluate, give everything back, report. Whatever happens on the way,
-/// the last two stages run.
+/// Runs the whole fine-tuning: plans, prepares the data, trains, evaluates, gives everything back, reports. The last
+/// two stages run however the others end.
 /// </summary>
 public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome>
 {
@@ -28,7 +28,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         return outcome;
     }
 
-    /// <summary>Tells the end; a listener that is out of reach does not change how the run ended.</summary>
+    /// <summary>Announces the end. An announcer that fails does not change how the run ended.</summary>
     private static async Task AnnounceAsync(TaskOrchestrationContext context, RunEnd end)
     {
         try
@@ -42,7 +42,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         }
     }
 
-    /// <summary>How the part of a run before its teardown ended.</summary>
+    /// <summary>The end of the part of a run before its teardown.</summary>
     private sealed record StoryEnd(RunStatus Status, RunFailure? Failure = null)
     {
         public static StoryEnd Succeeded { get; } = new(RunStatus.Succeeded);

@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// The activities as typed calls, each with its own retry policy. An activity's failure after these retries is a fault
-/// of ours or of the machine, never a refusal of the cloud: refusals are ordinary results.
+/// Calls the activities with their types, each with its own retry policy. A failure that outlasts the retries is a
+/// fault of this program or its machine. Refusals of the cloud are ordinary results.
 /// </summary>
 public static class Stages
 {
@@ -20,7 +20,7 @@ public static class Stages
     /// <summary>Calls to the cloud's API: its short outages are waited out.</summary>
     private static readonly TaskOptions Cloud = Retry(8, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(1));
 
-    /// <summary>Giving back what costs money: given up only after hours.</summary>
+    /// <summary>Deleting nodes, which cost money while they exist: given up only after hours.</summary>
     private static readonly TaskOptions Teardown = Retry(100, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(5));
 
     internal static Task<RunPlan> PlanAsync(this TaskOrchestrationContext context, RunSpec spec) =>
@@ -89,24 +89,24 @@ public static class Stages
 /// <param name="Loss">What was lost.</param>
 public sealed record LossInput(RunId RunId, OpenRecovery Loss);
 
-/// <summary>The end of a run, told to whoever listens.</summary>
+/// <summary>The end of a run, as announcers receive it.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Name">Its name for people.</param>
 /// <param name="Outcome">How it ended.</param>
 public sealed record RunEnd(RunId RunId, string Name, RunOutcome Outcome);
 
-/// <summary>What to score.</summary>
+/// <summary>Input of the scoring.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Data">The corpus.</param>
 public sealed record ScoreInput(RunSpec Spec, PreparedData Data);
 
-/// <summary>What to give back.</summary>
+/// <summary>Names the node to give back.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="NodeName">Full resource name.</param>
 public sealed record ReleaseInput(RunSpec Spec, NodeName NodeName);
 
 /// <summary>A stage's beginning, for the ledger.</summary>
 /// <param name="RunId">The run.</param>
-/// <param name="Stage">plan, prepare, train, evaluate, teardown or report.</param>
+/// <param name="Stage">The stage.</param>
 /// <param name="Detail">One line for people.</param>
 public sealed record StageInput(RunId RunId, RunStageName Stage, string Detail);

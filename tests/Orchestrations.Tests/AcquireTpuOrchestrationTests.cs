@@ -233,7 +233,8 @@ public sealed class AcquireTpuOrchestrationTests
             : answer(name, input);
     }
 
-    private Task<AcquireResult> RunAsync(RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
+    private Task<AcquireResult> RunAsync(
+        RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
         new AcquireTpuOrchestration().RunAsync(
             _context, new AcquireInput(Given.Spec, plan, 1, avoid, ruledOut ?? []));
 

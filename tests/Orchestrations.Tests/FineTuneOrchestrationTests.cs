@@ -10,7 +10,8 @@ public sealed class FineTuneOrchestrationTests
     private static readonly string[] WholeStory =
     [
         "EnterStage plan", Stages.Plan, "EnterStage prepare", Stages.PrepareData,
-        "EnterStage train", "TpuWork Train", "EnterStage evaluate", "TpuWork Translate", Stages.ReleaseNode, Stages.Score,
+        "EnterStage train", "TpuWork Train", "EnterStage evaluate", "TpuWork Translate",
+        Stages.ReleaseNode, Stages.Score,
         "EnterStage teardown", nameof(TeardownOrchestration), "EnterStage report", Stages.Report, Stages.Announce,
     ];
 

@@ -129,7 +129,8 @@ public sealed class TpuWorkOrchestrationTests
 
         await RunAsync(Input(Given.Lease("us-a1-a")));
 
-        Assert.Equal("NOT_FOUND", Assert.Single(_context.Calls.Select(call => call.Input).OfType<LossInput>()).Loss.Cause);
+        var loss = Assert.Single(_context.Calls.Select(call => call.Input).OfType<LossInput>()).Loss;
+        Assert.Equal("NOT_FOUND", loss.Cause);
     }
 
     [Fact]

@@ -74,8 +74,8 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
     }
 
     /// <summary>
-    /// 13a expects spaces where Korean has none, so into Korean BLEU is of morphemes where their dictionary is at
-    /// hand, as it usually is there, and of characters otherwise.
+    /// Chooses BLEU's tokenizer. 13a expects spaces where Korean has none, so BLEU into Korean counts morphemes where
+    /// their dictionary is installed, and characters elsewhere.
     /// </summary>
     private static BleuTokenizer TokenizerFor(string? asked, TranslationDirection direction) => asked switch
     {
@@ -133,7 +133,7 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
                 "Start the run again; if it happens again, look at the worker's log.");
     }
 
-    /// <summary>For each output whether the limit of tokens ended it; null where no worker said.</summary>
+    /// <summary>Reads for each output whether the limit of tokens ended it; null if no worker reported it.</summary>
     private static bool[]? CutOff(string path, int count)
     {
         if (!File.Exists(path))

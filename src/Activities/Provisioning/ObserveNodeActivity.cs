@@ -37,7 +37,7 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         return new NodeObservation(state, false, refusal);
     }
 
-    /// <summary>The node's state by name, or NOT_FOUND.</summary>
+    /// <summary>Reads a node's state by its name; NOT_FOUND if there is no such node.</summary>
     internal static async Task<string> StateOfAsync(TpuConnection connection, NodeName name)
     {
         try

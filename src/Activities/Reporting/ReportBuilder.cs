@@ -3,17 +3,17 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>Makes the report from the ledger: the ledger is the truth, whatever way the run ended.</summary>
+/// <summary>Builds the report from the ledger alone, however the run ended.</summary>
 public static class ReportBuilder
 {
-    /// <summary>The attempts of a run so far.</summary>
+    /// <summary>Lists the attempts of a run so far.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
     /// <returns>In order.</returns>
     public static IReadOnlyList<AttemptRow> Attempts(RunLedger ledger, RunId runId) =>
         [.. ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt).Select(fact => Row(fact.Data))];
 
-    /// <summary>Makes the report.</summary>
+    /// <summary>Builds the report.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="input">How the run ended.</param>
     /// <param name="now">The end of the last stage.</param>

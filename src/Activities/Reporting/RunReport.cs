@@ -2,7 +2,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The one answer to the one request. Times in seconds, money in US dollars, losses in nats.</summary>
+/// <summary>The report of a run. Times in seconds, money in US dollars, losses in nats.</summary>
 public sealed record RunReport
 {
     /// <summary>Gets the run's id.</summary>
@@ -11,7 +11,7 @@ public sealed record RunReport
     /// <summary>Gets its name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets how it ended.</summary>
+    /// <summary>Gets the run's end.</summary>
     public required RunStatus Status { get; init; }
 
     /// <summary>
@@ -19,7 +19,7 @@ public sealed record RunReport
     /// </summary>
     public bool IsRehearsal { get; init; }
 
-    /// <summary>Gets why the run did not succeed.</summary>
+    /// <summary>Gets the reason why the run did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 
     /// <summary>Gets whether the tuned model is finer; null when it was not evaluated. Of two directions the first.
@@ -50,7 +50,7 @@ public sealed record RunReport
     /// <summary>Gets the stages with their beginning and length.</summary>
     public required IReadOnlyList<StageRow> Stages { get; init; }
 
-    /// <summary>Gets where things are.</summary>
+    /// <summary>Gets the paths of the run's files.</summary>
     public required ArtifactSection Artifacts { get; init; }
 }
 
@@ -81,7 +81,7 @@ public sealed record ExampleRow(string Source, string Reference, string Base, st
 /// <param name="Code">Stable code of the refusal.</param>
 /// <param name="Reason">The cloud's words.</param>
 /// <param name="Scope">zone, region, project or request.</param>
-/// <param name="Fix">What a person can do.</param>
+/// <param name="Fix">The remedy.</param>
 /// <param name="Seconds">How long it took.</param>
 public sealed record AttemptRow(
     int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome,
@@ -123,7 +123,7 @@ public sealed record TrainingSection(
     /// <summary>Whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
-    /// <summary>What was validated: loss or chrf; null: nothing.</summary>
+    /// <summary>Metric of the validation, loss or chrf; null without one.</summary>
     public string? ValidationMetric { get; init; }
 
     /// <summary>The best validation.</summary>
@@ -135,7 +135,7 @@ public sealed record TrainingSection(
 
 /// <summary>The money.</summary>
 /// <param name="Currency">USD.</param>
-/// <param name="Estimated">What the plan said; null when there was none.</param>
+/// <param name="Estimated">The plan's estimate; null without a plan.</param>
 /// <param name="Actual">Chips times time at list price.</param>
 /// <param name="Budget">The most that was allowed.</param>
 /// <param name="ByStage">Parts of the whole.</param>
@@ -156,7 +156,7 @@ public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? Delet
 /// <param name="Seconds">How long it took.</param>
 public sealed record StageRow(RunStageName Stage, DateTimeOffset At, double Seconds);
 
-/// <summary>Where things are.</summary>
+/// <summary>Paths of the run's files.</summary>
 /// <param name="Checkpoint">The tuned model, a Hugging Face folder; null when there is none.</param>
 /// <param name="Report">The JSON report.</param>
 /// <param name="Page">The report as a page.</param>

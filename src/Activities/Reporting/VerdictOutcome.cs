@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>How the tuned model compares with the base model.</summary>
+/// <summary>Outcome of the comparison of the tuned model with the base model.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<VerdictOutcome>))]
 public enum VerdictOutcome
 {

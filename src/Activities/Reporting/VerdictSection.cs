@@ -18,7 +18,7 @@ public sealed record VerdictSection(
     TranslationDirection Direction, bool Finer, double BleuDelta, double? PValue, double? UsdPerBleuPoint,
     int TestPairs, SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples)
 {
-    /// <summary>How the two models compare.</summary>
+    /// <summary>Outcome of the comparison.</summary>
     public VerdictOutcome Outcome { get; init; } =
         Finer ? VerdictOutcome.Finer : VerdictOutcome.NoSignificantDifference;
 

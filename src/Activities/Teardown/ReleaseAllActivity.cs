@@ -10,8 +10,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Teardown;
 
 /// <summary>
-/// Gives back every node that the run ever meant to create, whether or not the cloud admitted it, and every other node
-/// in any zone that carries the run's label.
+/// Deletes every node that the run ever meant to create and that may exist, and every other node in any zone that
+/// carries the run's label.
 /// </summary>
 public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs)
     : TaskActivity<RunSpec, IReadOnlyList<NodeRelease>>

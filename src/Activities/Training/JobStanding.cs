@@ -2,7 +2,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
 
-/// <summary>How a job stands, by its worker's last report.</summary>
+/// <summary>The state of a job by its worker's last report.</summary>
 /// <param name="SilentFor">Time since the worker's last message, or since the dispatch before the first one.</param>
 /// <param name="Step">The last step reported; 0: none.</param>
 /// <param name="Steps">Steps in all.</param>

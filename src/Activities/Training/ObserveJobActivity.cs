@@ -9,8 +9,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Training;
 
 /// <summary>
-/// Looks at a job from both sides: what its worker said last, and what the cloud says of the node. A node that is not
-/// READY is lost, and so is a worker that is silent for too long on a node that is.
+/// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is not READY is
+/// lost, and so is a worker that is silent for too long on a READY node.
 /// </summary>
 public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
     : TaskActivity<ObserveJobInput, JobObservation>
@@ -38,7 +38,7 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
     }
 
     /// <summary>
-    /// The API being down says nothing about the node: then the worker's own word decides, and the run goes on.
+    /// Returns the node's state. An API out of reach says nothing about the node: its worker's reports decide then.
     /// </summary>
     private async Task<string> StateAsync(RunSpec spec, NodeName name)
     {

@@ -9,7 +9,7 @@ using Workflows.Translation.Tokenization;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows translate --model DIR: what a person does with the tuned model the same evening.</summary>
+/// <summary>Implements <c>workflows translate --model DIR</c>, which translates lines with a tuned model.</summary>
 internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, TextWriter error)
 {
     private const string Korean = "ko", English = "en";
@@ -150,7 +150,7 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         };
     }
 
-    /// <summary>What is named, else what the model was tuned for, else Korean to English.</summary>
+    /// <summary>Chooses the direction named, else the model's own, else Korean to English.</summary>
     internal static TranslationDirection DirectionOf(
         string? from, string? to, IReadOnlyList<TranslationDirection>? tuned) => (from, to) switch
     {

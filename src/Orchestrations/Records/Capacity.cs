@@ -15,13 +15,13 @@ public sealed record Candidate(
     public string Region => Zone.LastIndexOf('-') is > 0 and var dash ? Zone[..dash] : Zone;
 }
 
-/// <summary>What a run intends: the order of places, and what it should cost.</summary>
+/// <summary>A run's plan: places in the order to try, and the expected cost.</summary>
 /// <param name="Candidates">Places in the order to try.</param>
 /// <param name="EstimatedUsd">Expected cost in US dollars at the first place's price.</param>
 /// <param name="EstimatedSeconds">Expected time on the TPU.</param>
 public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double EstimatedUsd, double EstimatedSeconds);
 
-/// <summary>How far a refusal reaches.</summary>
+/// <summary>Reach of a refusal.</summary>
 public enum RefusalScope
 {
     /// <summary>This zone.</summary>
@@ -38,13 +38,13 @@ public enum RefusalScope
 }
 
 /// <summary>
-/// What a failed attempt means: how far it reaches, how long to remember it, and what a person can do.
+/// A failed attempt, classified: its reach, how long to remember it, and its remedy.
 /// </summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
 /// <param name="Scope">How far it reaches.</param>
 /// <param name="RememberSeconds">How long the place is passed over by later runs; 0: not at all.</param>
 /// <param name="Reason">The cloud's own words.</param>
-/// <param name="Fix">What a person can do about it.</param>
+/// <param name="Fix">The remedy.</param>
 public sealed record Refusal(string Code, RefusalScope Scope, double RememberSeconds, string Reason, string Fix);
 
 /// <summary>A node of this run.</summary>
@@ -62,7 +62,7 @@ public sealed record TpuLease(NodeName NodeName, Candidate Candidate, int Attemp
 public sealed record AcquireInput(
     RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid, IReadOnlyList<Candidate> RuledOut);
 
-/// <summary>A TPU, or why there is none.</summary>
+/// <summary>A TPU, or the reason why there is none.</summary>
 /// <param name="Lease">The node, ready and with its worker connected; null when none was to be had.</param>
 /// <param name="NextAttempt">Number for the next attempt.</param>
 /// <param name="Failure">Why there is none.</param>
@@ -90,7 +90,7 @@ public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refu
 /// <param name="Operation">Its create operation.</param>
 public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Operation);
 
-/// <summary>How a node that is being created stands.</summary>
+/// <summary>The state of a node that is being created.</summary>
 /// <param name="State">The cloud's state, such as CREATING or READY, or NOT_FOUND.</param>
 /// <param name="IsUsable">READY, and its worker has connected.</param>
 /// <param name="Refusal">Set when the creation failed.</param>

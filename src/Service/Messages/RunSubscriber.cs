@@ -10,8 +10,8 @@ namespace Workflows.Service.Messages;
 
 /// <summary>
 /// Starts a run for each message of a subscription. The message's id is the run's key, so that a redelivery starts
-/// nothing twice; it is acknowledged once the start is durable, and never held for the run. What cannot become a run
-/// goes to the dead-letter topic with the reason.
+/// nothing twice. It is acknowledged once the start is durable, not at the end of the run. A message that is no valid
+/// request goes to the dead-letter topic with the reason.
 /// </summary>
 internal sealed partial class RunSubscriber(
     ServiceSettings settings, RunService runs, ILogger<RunSubscriber> logger) : BackgroundService

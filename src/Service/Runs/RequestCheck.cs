@@ -3,7 +3,7 @@ using Workflows.Translation.Corpora;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Collects everything that is wrong with a request.</summary>
+/// <summary>Collects every fault of a request.</summary>
 internal sealed class RequestCheck
 {
     private readonly List<FieldError> _errors = [];
@@ -24,7 +24,7 @@ internal sealed class RequestCheck
         return value;
     }
 
-    /// <summary>One of a few words; null is the first of them.</summary>
+    /// <summary>Checks that a text is one of a few words; null is the first of them.</summary>
     public string OneOf(string? value, string field, params string[] words)
     {
         That(value is null || words.Contains(value), field, $"'{value}' is not known.",
@@ -108,7 +108,7 @@ internal sealed class RequestCheck
         return string.Join(",", paths);
     }
 
-    /// <summary>A text of one line that goes to the cloud, to a log or to a report.</summary>
+    /// <summary>Checks a text of one line that goes to the cloud, to a log or to a report.</summary>
     public string? Line(string? given, string field)
     {
         That(given is null || !given.Any(char.IsControl), field, "It has a line break or another control character.",

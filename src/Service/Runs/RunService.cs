@@ -14,7 +14,7 @@ using Workflows.Service.Workers;
 namespace Workflows.Service.Runs;
 
 /// <summary>
-/// Starts, shows and cancels runs: what the HTTP API, the messages and the command line have in common.
+/// Starts, shows and cancels runs for the HTTP API, the messages and the command line.
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
@@ -24,7 +24,7 @@ internal sealed class RunService(
     private static readonly OrchestrationRuntimeStatus[] Every =
         Enum.GetValues<OrchestrationRuntimeStatus>();
 
-    /// <summary>Starts a run, durably: when this returns, it goes on whatever happens to the service.</summary>
+    /// <summary>Starts a run durably. Once this returns, the run continues after any crash of the service.</summary>
     /// <param name="request">The request.</param>
     /// <param name="key">Names the request: the same key starts the same run once. Null: a new run.</param>
     /// <param name="cancellation">Cancels the call.</param>
@@ -151,7 +151,7 @@ internal sealed class RunService(
         _ => RunStatus.Failed,
     };
 
-    /// <summary>An orchestration that broke instead of ending with a verdict: a fault of ours, told as such.</summary>
+    /// <summary>Reports an orchestration that broke without an outcome as a fault of this program.</summary>
     private static RunFailure? Crash(OrchestrationMetadata instance) => instance.FailureDetails is { } details
         ? new RunFailure("INTERNAL", $"{details.ErrorType}: {details.ErrorMessage}", "Look at the service's log.")
         : null;

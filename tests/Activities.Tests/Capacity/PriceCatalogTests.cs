@@ -18,7 +18,9 @@ public sealed class PriceCatalogTests : RunFolder
         var offers = Load(Good).Offers("t-8", mode, null);
 
         Assert.Equal(expected, string.Join(",", offers.Select(offer => $"{offer.Zone} {offer.UsdPerHour}")));
-        Assert.All(offers, offer => Assert.Equal((mode, "image", 8), (offer.Provisioning, offer.RuntimeVersion, offer.Chips)));
+        Assert.All(
+            offers,
+            offer => Assert.Equal((mode, "image", 8), (offer.Provisioning, offer.RuntimeVersion, offer.Chips)));
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class ScoreActivityTests : RunFolder
 
         var verdicts = await ScoreAsync(spec, data);
 
-        Assert.Equal([TranslationDirection.KoToEn, TranslationDirection.EnToKo], verdicts.Select(verdict => verdict.Direction));
+        Assert.Equal(TranslationDirections.Both, verdicts.Select(verdict => verdict.Direction));
         Assert.Equal([VerdictOutcome.Finer, VerdictOutcome.Identical], verdicts.Select(verdict => verdict.Outcome));
         Assert.Equal([true, false], verdicts.Select(verdict => verdict.Finer));
         Assert.InRange(verdicts[0].PValue!.Value, 0.0001, 0.05);
@@ -33,7 +33,9 @@ public sealed class ScoreActivityTests : RunFolder
     {
         var (spec, data) = await PreparedAsync(RunDirection.KoToEn);
         Translate(data, "base", TranslationDirection.KoToEn, pair => pair.En);
-        Translate(data, "tuned", TranslationDirection.KoToEn, pair => pair.En.EndsWith("1.", StringComparison.Ordinal) ? "" : pair.Ko);
+        Translate(
+            data, "tuned", TranslationDirection.KoToEn,
+            pair => pair.En.EndsWith("1.", StringComparison.Ordinal) ? "" : pair.Ko);
 
         var verdict = Assert.Single(await ScoreAsync(spec, data));
 
@@ -51,7 +53,7 @@ public sealed class ScoreActivityTests : RunFolder
         Translate(data, "base", TranslationDirection.KoToEn, pair => pair.En);
         Translate(data, "tuned", TranslationDirection.KoToEn, pair => pair.En);
         File.WriteAllText(
-            HypothesisFiles.UnfinishedOf(HypothesisFiles.PathOf(Ledger.DirectoryOf(Id), "tuned", TranslationDirection.KoToEn)),
+            HypothesisFiles.UnfinishedOf(PathOf("tuned", TranslationDirection.KoToEn)),
             "1\n3\n");
 
         var verdict = Assert.Single(await ScoreAsync(spec, data));
@@ -69,12 +71,15 @@ public sealed class ScoreActivityTests : RunFolder
     {
         var (spec, data) = await PreparedAsync(RunDirection.KoToEn);
         Translate(data, "base", TranslationDirection.KoToEn, pair => pair.En);
-        File.WriteAllText(HypothesisFiles.PathOf(Ledger.DirectoryOf(Id), "tuned", TranslationDirection.KoToEn), "one line\n");
+        File.WriteAllText(PathOf("tuned", TranslationDirection.KoToEn), "one line\n");
 
         var fault = await Assert.ThrowsAsync<RunFaultException>(() => ScoreAsync(spec, data));
 
         Assert.Equal("HYPOTHESES_INCOMPLETE", fault.Failure.Code);
     }
+
+    private string PathOf(string model, TranslationDirection direction) =>
+        HypothesisFiles.PathOf(Ledger.DirectoryOf(Id), model, direction);
 
     private async Task<(RunSpec Spec, PreparedData Data)> PreparedAsync(RunDirection direction)
     {
@@ -92,6 +97,6 @@ public sealed class ScoreActivityTests : RunFolder
     private void Translate(
         PreparedData data, string model, TranslationDirection direction, Func<SentencePair, string> by) =>
         File.WriteAllLines(
-            HypothesisFiles.PathOf(Ledger.DirectoryOf(Id), model, direction),
+            PathOf(model, direction),
             PrepareDataActivity.ReadBack(data.TestUri).Select(by));
 }

@@ -8,7 +8,7 @@ using Workflows.Translation;
 namespace Workflows.Activities.Tests.Reporting;
 
 /// <summary>
-/// Ledgers, reports and answers as earlier versions wrote them: they are read, and what was in them is written the same.
+/// Ledgers, reports and answers as earlier versions wrote them: they are read, and written the same.
 /// </summary>
 public sealed class FileFormTests : RunFolder
 {
@@ -41,7 +41,10 @@ public sealed class FileFormTests : RunFolder
         },
         { typeof(NodeMoment), """{"nodeName":"projects/p/locations/z/nodes/n","state":"revoked"}""" },
         { typeof(RecoveryEnd), """{"number":1,"kind":"translate","seconds":2}""" },
-        { typeof(RunOutcome), """{"status":"failed","reportUri":"/r","failure":{"code":"C","message":"m","fix":"f"}}""" },
+        {
+            typeof(RunOutcome),
+            """{"status":"failed","reportUri":"/r","failure":{"code":"C","message":"m","fix":"f"}}"""
+        },
         { typeof(EndFact), """{"end":{"succeeded":false,"code":"c","message":"m"}}""" },
         {
             typeof(AttemptRow),
@@ -108,7 +111,8 @@ public sealed class FileFormTests : RunFolder
     [InlineData(TranslationDirection.EnToKo, "\"en-ko\"")]
     public void Direction_InEverySerializer_IsItsCode(TranslationDirection direction, string json)
     {
-        Assert.Equal((json, json), (JsonSerializer.Serialize(direction), JsonSerializer.Serialize(direction, RunLedger.Json)));
+        Assert.Equal(json, JsonSerializer.Serialize(direction));
+        Assert.Equal(json, JsonSerializer.Serialize(direction, RunLedger.Json));
         Assert.Equal(direction, JsonSerializer.Deserialize<TranslationDirection>(json, RunLedger.Json));
     }
 

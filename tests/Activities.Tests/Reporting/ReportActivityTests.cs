@@ -22,11 +22,13 @@ public sealed class ReportActivityTests : RunFolder
         var outcome = await RunAsync(RunStatus.Failed, new RunFailure("A_CODE", "m", "f"));
 
         var report = Read(outcome);
-        Assert.Equal(("failed", "r"), (report.GetProperty("status").GetString(), report.GetProperty("runId").GetString()));
+        Assert.Equal("failed", report.GetProperty("status").GetString());
+        Assert.Equal("r", report.GetProperty("runId").GetString());
         Assert.Equal("A_CODE", report.GetProperty("failure").GetProperty("code").GetString());
         Assert.False(report.TryGetProperty("verdict", out _));
         Assert.Empty(report.GetProperty("attempts").EnumerateArray());
-        Assert.Contains("A_CODE", File.ReadAllText(Path.ChangeExtension(outcome.ReportUri, "html")), StringComparison.Ordinal);
+        var page = File.ReadAllText(Path.ChangeExtension(outcome.ReportUri, "html"));
+        Assert.Contains("A_CODE", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +80,8 @@ public sealed class ReportActivityTests : RunFolder
         Assert.Equal(
             ["wf-2 True", "wf-3 False", "wf-4 False"],
             report.GetProperty("teardown").EnumerateArray().Select(row =>
-                $"{row.GetProperty("node").GetString()!.Split('/')[^1]} {row.GetProperty("confirmedNotFound").GetBoolean()}"));
+                $"{row.GetProperty("node").GetString()!.Split('/')[^1]} "
+                + $"{row.GetProperty("confirmedNotFound").GetBoolean()}"));
     }
 
     [Fact]
@@ -126,10 +129,13 @@ public sealed class ReportActivityTests : RunFolder
 
         var whole = Read(await RunAsync(RunStatus.Succeeded)).GetProperty("training");
 
-        Assert.Equal((2, 3.0), (unfinished.GetProperty("steps").GetInt32(), unfinished.GetProperty("finalLoss").GetDouble()));
-        Assert.Equal((9, 1.5), (whole.GetProperty("steps").GetInt32(), whole.GetProperty("finalLoss").GetDouble()));
+        Assert.Equal((2, 3.0), Totals(unfinished));
+        Assert.Equal((9, 1.5), Totals(whole));
         Assert.Equal(3.5, whole.GetProperty("firstLoss").GetDouble());
         Assert.Equal(("lora", 2), (whole.GetProperty("method").GetString(), whole.GetProperty("tooLong").GetInt32()));
+
+        static (int, double) Totals(JsonElement training) =>
+            (training.GetProperty("steps").GetInt32(), training.GetProperty("finalLoss").GetDouble());
     }
 
     [Fact]

@@ -10,9 +10,11 @@ public sealed class VerdictWordingTests
     [InlineData(VerdictOutcome.Finer, 1.234, 0.001, "Finer: +1.23 BLEU, p = 0.0010.")]
     [InlineData(VerdictOutcome.Worse, -4.014, 0.002, "Significantly worse: -4.01 BLEU, p = 0.0020.")]
     [InlineData(VerdictOutcome.NoSignificantDifference, 0.3, 0.4, "No significant difference: +0.30 BLEU, p = 0.4000.")]
-    [InlineData(VerdictOutcome.NoSignificantDifference, -4.01, 0.2, "No significant difference: -4.01 BLEU, p = 0.2000.")]
+    [InlineData(
+        VerdictOutcome.NoSignificantDifference, -4.01, 0.2, "No significant difference: -4.01 BLEU, p = 0.2000.")]
     [InlineData(VerdictOutcome.NoSignificantDifference, 0, 0.5, "No significant difference: 0.00 BLEU, p = 0.5000.")]
-    public void Of_AComparison_GivesOutcomeDifferenceAndP(VerdictOutcome outcome, double delta, double p, string words) =>
+    public void Of_AComparison_GivesOutcomeDifferenceAndP(
+        VerdictOutcome outcome, double delta, double p, string words) =>
         Assert.Equal(words, VerdictWording.Of(Reports.Verdict(outcome, delta, p)));
 
     [Theory]

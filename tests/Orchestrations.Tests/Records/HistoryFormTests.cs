@@ -57,7 +57,10 @@ public sealed class HistoryFormTests
             "Reason":"r","Fix":"f"},"Asked":true}
             """
         },
-        { typeof(NodeRelease), """{"NodeName":"projects/p/locations/z/nodes/n","State":"NOT_FOUND","ConfirmedNotFound":true}""" },
+        {
+            typeof(NodeRelease),
+            """{"NodeName":"projects/p/locations/z/nodes/n","State":"NOT_FOUND","ConfirmedNotFound":true}"""
+        },
         { typeof(ReleaseInput), $$"""{"Spec":{{Spec}},"NodeName":"projects/p/locations/z/nodes/n"}""" },
         { typeof(ReportInput), $$"""{"Spec":{{Spec}},"Plan":null,"Data":null,"Status":"failed","Failure":null}""" },
         { typeof(ObserveJobInput), $$"""{"Kind":1,"Spec":{{Spec}},"Lease":{{Lease}}}""" },

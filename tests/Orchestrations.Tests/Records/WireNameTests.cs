@@ -37,6 +37,7 @@ public sealed class WireNameTests
     {
         var fault = Assert.Throws<TypeInitializationException>(() => WireName.Of(DayOfWeek.Monday));
 
-        Assert.Contains("DayOfWeek.Sunday has no written name", fault.InnerException?.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "DayOfWeek.Sunday has no written name", fault.InnerException?.Message, StringComparison.Ordinal);
     }
 }
