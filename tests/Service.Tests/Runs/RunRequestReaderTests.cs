@@ -30,7 +30,8 @@ public sealed class RunRequestReaderTests : IDisposable
             (RunDirection.KoToEn, ProvisioningMode.Spot, "translategemma", "auto"),
             (spec.Direction, spec.Tpu.Provisioning, spec.Prompt, spec.PromptTemplate));
         Assert.Equal(
-            new PaceSpec { PollSeconds = 0.5, SilenceSeconds = 20, BootSeconds = 60, RoundPauseSeconds = 2 }, spec.Pace);
+            new PaceSpec { PollSeconds = 0.5, SilenceSeconds = 20, BootSeconds = 60, RoundPauseSeconds = 2 },
+            spec.Pace);
         Assert.Equal(("rehearsal-made", 300.0, 10.0), (spec.Project, spec.Tpu.AcquireTimeoutSeconds, spec.BudgetUsd));
         Assert.Equal(
             ("full", "cosine", "last", 400, 20),
