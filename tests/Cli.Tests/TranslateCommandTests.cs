@@ -184,9 +184,9 @@ public sealed class TranslateCommandTests
     public void Direction_OfWhatIsNamedAndWhatWasTuned_IsWhatIsNamedFirst(
         string? from, string? to, string? tuned, string direction)
     {
-        TranslationDirections.TryParse(tuned, out var taught);
+        var taught = TranslationDirections.TryParse(tuned, out var directions) ? directions : null;
 
-        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned is null ? null : taught).Code());
+        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, taught).Code());
     }
 
     /// <summary>An adapter that changes nothing yet, and no card beside it.</summary>

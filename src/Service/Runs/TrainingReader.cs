@@ -43,7 +43,8 @@ internal static class TrainingReader
                 asked?.KeepCheckpoints ?? given.KeepCheckpoints, "training.keepCheckpoints", 1, 100),
             LearningRate = check.InRange(asked?.LearningRate ?? given.LearningRate, "training.learningRate", 1e-8, 1),
             WarmupSteps = check.InRange(
-                asked?.WarmupSteps ?? Math.Min(given.WarmupSteps, steps - 1), "training.warmupSteps", 0, steps),
+                asked?.WarmupSteps ?? Math.Clamp(steps - 1, 0, given.WarmupSteps), "training.warmupSteps", 0,
+                Math.Max(0, steps)),
             WeightDecay = check.InRange(asked?.WeightDecay ?? given.WeightDecay, "training.weightDecay", 0, 1),
             MaxLength = check.InRange(asked?.MaxLength ?? given.MaxLength, "training.maxLength", 8, 131_072),
             CheckpointEverySteps = check.InRange(

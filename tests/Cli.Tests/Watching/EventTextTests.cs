@@ -50,7 +50,7 @@ public sealed class EventTextTests
     {
         var text = EventText.Of(Fact("attempt", $$"""
             {"runId":"r","lease":{{Lease}},"outcome":"refused","seconds":1,"refusal":{"code":"QUOTA_EXHAUSTED",
-            "scope":"region","rememberSeconds":60,"reason":"Quota exhausted","fix":"Ask for more."}}
+            "scope":"region","rememberSeconds":60,"reason":"Quota exhausted","fix":"Ask for more."} }
             """));
 
         Assert.Equal(
