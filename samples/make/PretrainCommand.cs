@@ -1,6 +1,7 @@
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Host;
+using Workflows.Translation;
 using Workflows.Translation.Corpora;
 using Workflows.Translation.Tokenization;
 
@@ -20,7 +21,7 @@ internal static class PretrainCommand
         var model = Path.Combine(folder, "tiny-gemma3");
         var tokenizer = BpeTokenizer.Load(Path.Combine(model, "tokenizer.json"));
         var pairs = CorpusReader.Read(Path.Combine(folder, "general.tsv")).Pairs;
-        var examples = new[] { "ko-en", "en-ko" }
+        var examples = TranslationDirections.Both
             .Select(direction => new Prompts(tokenizer, direction, "brief"))
             .SelectMany(prompts => pairs.Select(prompts.Example)).ToList();
 
@@ -45,7 +46,7 @@ internal static class PretrainCommand
         using var tuner = new FineTuner(random, options, examples);
         var result = tuner.Run(checkpoints, Print, CancellationToken.None);
         tuner.CreateCheckpoint().Save(model, companions: model);
-        new TranslationCard("both", "brief", "chat").Write(model);
+        new TranslationCard(TranslationDirections.Both, "brief", "chat").Write(model);
         Console.WriteLine($"{model}: loss {result.FirstLoss:0.000} to {result.FinalLoss:0.000}");
         return 0;
     }

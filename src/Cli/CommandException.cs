@@ -1,6 +1,6 @@
 namespace Workflows.Cli;
 
-/// <summary>Something that a person must mend; shown as its message alone.</summary>
+/// <summary>A fault that the user can fix; only its message is shown.</summary>
 internal sealed class CommandException(string message, int exitCode) : Exception(message)
 {
     /// <summary>Gets the exit code.</summary>

@@ -1,6 +1,6 @@
 namespace Workflows.Cli;
 
-/// <summary>How the command ends; the table is in the README.</summary>
+/// <summary>Exit codes of the command; the table is in the README.</summary>
 internal static class ExitCodes
 {
     /// <summary>The run succeeded, or the question was answered.</summary>

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Workflows.Cli;
 
-/// <summary>A request file with its paths made absolute: they are meant relative to the file.</summary>
+/// <summary>Reads a request file and makes its paths, which are relative to the file, absolute.</summary>
 internal static class RequestFile
 {
     private static readonly JsonDocumentOptions Lenient = new()
@@ -59,7 +59,7 @@ internal static class RequestFile
         }
     }
 
-    /// <summary>Finds what is JSON and yet no text or no object that could be passed on.</summary>
+    /// <summary>Rejects names that are given twice and texts with half of a surrogate pair.</summary>
     private static void Check(JsonElement element, string field, string path)
     {
         if (element.ValueKind == JsonValueKind.Object)
@@ -143,7 +143,7 @@ internal static class RequestFile
         }
     }
 
-    /// <summary>Paths against the folder; nothing between two commas stays nothing, for the service to name.</summary>
+    /// <summary>Makes paths absolute. An empty one between two commas stays empty, for the service to report.</summary>
     private static string Absolute(string text, string folder, bool isList) =>
         string.Join(",", (isList ? text.Split(',') : [text]).Select(part => part.Trim()).Select(part =>
             part.Length == 0 || part.Contains("://", StringComparison.Ordinal)

@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Zone fallback: tries one place after the other until a node is ready and its worker has connected. A refusal rules
-/// out as much as it says (zone, region, project); what cannot be understood rules out the zone for this round.
+/// Tries one place after the other until a node is ready and its worker has connected (zone fallback). A refusal rules
+/// out its own scope (zone, region or project); an unknown one rules out the zone for this round.
 /// </summary>
 public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
 {
@@ -69,7 +69,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     }
 
     /// <summary>
-    /// One attempt, from the request to a usable node or to a refusal; leaves nothing behind when refused.
+    /// Makes one attempt, from the request to a usable node or to a refusal. A refused attempt leaves nothing behind.
     /// </summary>
     private static async Task<(TpuLease? Lease, Refusal? Refusal)> TryAsync(
         TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, Task<string> cancel)
@@ -79,19 +79,19 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var lease = new TpuLease(created.NodeName, candidate, attempt);
         if (created.Refusal is not null)
         {
-            await EndAsync(created.Asked ? "refused" : "skipped", created.Refusal);
+            await EndAsync(created.Asked ? AttemptOutcome.Refused : AttemptOutcome.Skipped, created.Refusal);
             return (null, created.Refusal);
         }
 
         var readyBy = startedAt.AddSeconds(spec.Pace.BootSeconds);
-        var outcome = "timeout";
+        var outcome = AttemptOutcome.Timeout;
         Refusal? refusal = null;
         while (context.CurrentUtcDateTime < readyBy)
         {
             await PauseAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
             if (cancel.IsCompleted)
             {
-                outcome = "cancelled";
+                outcome = AttemptOutcome.Cancelled;
                 break;
             }
 
@@ -99,23 +99,23 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, created.Operation));
             if (node.IsUsable)
             {
-                await EndAsync("ready", null);
+                await EndAsync(AttemptOutcome.Ready, null);
                 return (lease, null);
             }
 
             if (node.Refusal is not null)
             {
-                (outcome, refusal) = ("failed", node.Refusal);
+                (outcome, refusal) = (AttemptOutcome.Failed, node.Refusal);
                 break;
             }
         }
 
-        refusal ??= outcome == "timeout" ? BootTimeout(spec, lease) : null;
+        refusal ??= outcome == AttemptOutcome.Timeout ? BootTimeout(spec, lease) : null;
         await EndAsync(outcome, refusal);
         await context.ReleaseNodeAsync(spec, lease.NodeName);
         return (null, refusal);
 
-        Task EndAsync(string ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
+        Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
     }
 
@@ -133,7 +133,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 ? RefusalScope.Zone
                 : RefusalScope.Project;
             var code = scope == RefusalScope.Zone ? "CLOUD_UNREACHABLE" : fault.Code;
-            return new CreateNodeResult("", null, new Refusal(code, scope, 60, fault.Message, fault.Fix));
+            return new CreateNodeResult(NodeName.None, null, new Refusal(code, scope, 60, fault.Message, fault.Fix));
         }
     }
 

@@ -6,5 +6,5 @@ namespace Workflows.Orchestrations;
 internal static partial class FineTuneOrchestrationLog
 {
     [LoggerMessage(4300, LogLevel.Warning, "The end of run {RunId} could not be announced: {Reason}")]
-    public static partial void NotAnnounced(this ILogger logger, string runId, string reason);
+    public static partial void NotAnnounced(this ILogger logger, RunId runId, string reason);
 }

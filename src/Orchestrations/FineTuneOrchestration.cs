@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// The whole run: plan, prepare the data, train, evaluate, give everything back, report. Whatever happens on the way,
-/// the last two stages run.
+/// Runs the whole fine-tuning: plans, prepares the data, trains, evaluates, gives everything back, reports. The last
+/// two stages run however the others end.
 /// </summary>
 public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome>
 {
@@ -12,22 +12,23 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     public override async Task<RunOutcome> RunAsync(TaskOrchestrationContext context, RunSpec input)
     {
         var story = new Story(context, input);
-        var (status, failure) = await story.TellAsync();
+        var end = await story.TellAsync();
 
         // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every way that the
         // story can end comes back here as a value instead.
-        await context.EnterStageAsync(input.RunId, "teardown", "giving back every node of the run");
+        await context.EnterStageAsync(input.RunId, RunStageName.Teardown, "giving back every node of the run");
         await context.CallSubOrchestratorAsync(
             nameof(TeardownOrchestration), input, new SubOrchestrationOptions(instanceId: $"{input.RunId}:teardown"));
 
-        await context.EnterStageAsync(input.RunId, "report", "writing the report");
-        var outcome = await context.ReportAsync(new ReportInput(input, story.Plan, story.Data, status, failure));
+        await context.EnterStageAsync(input.RunId, RunStageName.Report, "writing the report");
+        var outcome = await context.ReportAsync(
+            new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure));
         await AnnounceAsync(context, new RunEnd(input.RunId, input.Name, outcome));
-        context.SetCustomStatus(new RunStage("done", outcome.Status));
+        context.SetCustomStatus(new RunStage(RunStageName.Done, WireName.Of(outcome.Status)));
         return outcome;
     }
 
-    /// <summary>Tells the end; a listener that is out of reach does not change how the run ended.</summary>
+    /// <summary>Announces the end. An announcer that fails does not change how the run ended.</summary>
     private static async Task AnnounceAsync(TaskOrchestrationContext context, RunEnd end)
     {
         try
@@ -41,6 +42,16 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         }
     }
 
+    /// <summary>The end of the part of a run before its teardown.</summary>
+    private sealed record StoryEnd(RunStatus Status, RunFailure? Failure = null)
+    {
+        public static StoryEnd Succeeded { get; } = new(RunStatus.Succeeded);
+
+        public static StoryEnd Cancelled { get; } = new(RunStatus.Cancelled);
+
+        public static StoryEnd Failed(RunFailure failure) => new(RunStatus.Failed, failure);
+    }
+
     /// <summary>The part of a run that may fail or be cancelled at any point.</summary>
     private sealed class Story(TaskOrchestrationContext context, RunSpec spec)
     {
@@ -52,24 +63,25 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
         public PreparedData? Data { get; private set; }
 
-        public async Task<(string Status, RunFailure? Failure)> TellAsync()
+        public async Task<StoryEnd> TellAsync()
         {
             try
             {
-                await context.EnterStageAsync(spec.RunId, "plan", "choosing zones and estimating the cost");
+                await context.EnterStageAsync(spec.RunId, RunStageName.Plan, "choosing zones and estimating the cost");
                 Plan = await context.PlanAsync(spec);
 
                 // Before anything is rented: bad data must not cost money.
-                await context.EnterStageAsync(spec.RunId, "prepare", "cleaning and splitting the corpus");
+                await context.EnterStageAsync(spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
                 Data = await context.PrepareDataAsync(spec);
 
-                await context.EnterStageAsync(spec.RunId, "train", "getting a TPU and fine-tuning on it");
+                await context.EnterStageAsync(spec.RunId, RunStageName.Train, "getting a TPU and fine-tuning on it");
                 if (await WorkOnTpuAsync(JobKind.Train) is { } trainEnd)
                 {
                     return trainEnd;
                 }
 
-                await context.EnterStageAsync(spec.RunId, "evaluate", "translating the test set with both models");
+                await context.EnterStageAsync(
+                    spec.RunId, RunStageName.Evaluate, "translating the test set with both models");
                 if (await WorkOnTpuAsync(JobKind.Translate) is { } translateEnd)
                 {
                     return translateEnd;
@@ -77,23 +89,25 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
                 await ReleaseEarlyAsync();
                 await context.ScoreAsync(spec, Data);
-                return ("succeeded", null);
+                return StoryEnd.Succeeded;
             }
             catch (TaskFailedException exception)
             {
-                return ("failed", RunFaultException.Read(Innermost(exception.FailureDetails)));
+                return StoryEnd.Failed(RunFaultException.Read(Innermost(exception.FailureDetails)));
             }
         }
 
-        /// <summary>Runs one piece of TPU work; null means: go on.</summary>
-        private async Task<(string Status, RunFailure? Failure)?> WorkOnTpuAsync(JobKind kind)
+        /// <summary>Runs one piece of TPU work. Returns how the run ended, or null to go on.</summary>
+        private async Task<StoryEnd?> WorkOnTpuAsync(JobKind kind)
         {
             if (_cancel.IsCompleted)
             {
-                return ("cancelled", null);
+                return StoryEnd.Cancelled;
             }
 
-            var child = $"{spec.RunId}:{(kind == JobKind.Train ? "train" : "evaluate")}";
+            // Part of histories: the names of these instances never change.
+            var stage = kind == JobKind.Train ? RunStageName.Train : RunStageName.Evaluate;
+            var child = $"{spec.RunId}:{WireName.Of(stage)}";
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
                 new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt),
@@ -109,8 +123,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             (_lease, _nextAttempt) = (result.Lease, result.NextAttempt);
             return result switch
             {
-                { Cancelled: true } => ("cancelled", null),
-                { Failure: not null } => ("failed", result.Failure),
+                { Cancelled: true } => StoryEnd.Cancelled,
+                { Failure: { } failure } => StoryEnd.Failed(failure),
                 _ => null,
             };
         }

@@ -2,22 +2,22 @@ using Microsoft.DurableTask;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>A fault that no retry can mend: bad data, a wrong checkpoint, a broken request.</summary>
+/// <summary>A fault that no retry can mend, such as bad data or a wrong checkpoint.</summary>
 public sealed class RunFaultException : Exception
 {
     private const string FixMark = "\nFix: ";
 
     /// <summary>Creates the fault.</summary>
     /// <param name="code">Stable code, listed in docs/errors.md.</param>
-    /// <param name="message">What happened, naming the field, file or line.</param>
-    /// <param name="fix">What a person can do.</param>
+    /// <param name="message">The fault, naming the field, file or line.</param>
+    /// <param name="fix">The remedy.</param>
     public RunFaultException(string code, string message, string fix)
         : base($"{code}: {message}{FixMark}{fix}") => Failure = new RunFailure(code, message, fix);
 
     /// <summary>The fault as data.</summary>
     public RunFailure Failure { get; }
 
-    /// <summary>Reads a fault back from what an activity's failure carries.</summary>
+    /// <summary>Reads a fault back from an activity's failure.</summary>
     /// <param name="details">The failure as recorded in the history.</param>
     /// <returns>The fault, or a general one for any other exception.</returns>
     public static RunFailure Read(TaskFailureDetails details)
@@ -40,7 +40,7 @@ public sealed class RunFaultException : Exception
             "Look at the service's log around this time; the run can be started again.");
     }
 
-    /// <summary>Whether another try can help.</summary>
+    /// <summary>Returns whether another try can help.</summary>
     /// <param name="details">The failure as recorded in the history.</param>
     /// <returns>false for faults of this type.</returns>
     public static bool IsWorthRetrying(TaskFailureDetails details) =>

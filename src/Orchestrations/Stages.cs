@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// The activities as typed calls, each with its own retry policy. An activity's failure after these retries is a fault
-/// of ours or of the machine, never a refusal of the cloud: refusals are ordinary results.
+/// Calls the activities with their types, each with its own retry policy. A failure that outlasts the retries is a
+/// fault of this program or its machine. Refusals of the cloud are ordinary results.
 /// </summary>
 public static class Stages
 {
@@ -20,7 +20,7 @@ public static class Stages
     /// <summary>Calls to the cloud's API: its short outages are waited out.</summary>
     private static readonly TaskOptions Cloud = Retry(8, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(1));
 
-    /// <summary>Giving back what costs money: given up only after hours.</summary>
+    /// <summary>Deleting nodes, which cost money while they exist: given up only after hours.</summary>
     private static readonly TaskOptions Teardown = Retry(100, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(5));
 
     internal static Task<RunPlan> PlanAsync(this TaskOrchestrationContext context, RunSpec spec) =>
@@ -50,14 +50,14 @@ public static class Stages
     internal static Task StopJobAsync(this TaskOrchestrationContext context, ObserveJobInput input) =>
         context.CallActivityAsync(StopJob, input, Local);
 
-    internal static Task RecordLossAsync(this TaskOrchestrationContext context, string runId, OpenRecovery loss) =>
+    internal static Task RecordLossAsync(this TaskOrchestrationContext context, RunId runId, OpenRecovery loss) =>
         context.CallActivityAsync(RecordLoss, new LossInput(runId, loss), Local);
 
     internal static Task ScoreAsync(this TaskOrchestrationContext context, RunSpec spec, PreparedData data) =>
         context.CallActivityAsync(Score, new ScoreInput(spec, data), Local);
 
     internal static Task<NodeRelease> ReleaseNodeAsync(
-        this TaskOrchestrationContext context, RunSpec spec, string nodeName) =>
+        this TaskOrchestrationContext context, RunSpec spec, NodeName nodeName) =>
         context.CallActivityAsync<NodeRelease>(ReleaseNode, new ReleaseInput(spec, nodeName), Teardown);
 
     internal static Task<IReadOnlyList<NodeRelease>> ReleaseAllAsync(
@@ -71,7 +71,7 @@ public static class Stages
         context.CallActivityAsync(Announce, end, Local);
 
     internal static async Task EnterStageAsync(
-        this TaskOrchestrationContext context, string runId, string stage, string detail)
+        this TaskOrchestrationContext context, RunId runId, RunStageName stage, string detail)
     {
         context.SetCustomStatus(new RunStage(stage, detail));
         await context.CallActivityAsync(EnterStage, new StageInput(runId, stage, detail), Local);
@@ -87,26 +87,26 @@ public static class Stages
 /// <summary>A loss for the ledger.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Loss">What was lost.</param>
-public sealed record LossInput(string RunId, OpenRecovery Loss);
+public sealed record LossInput(RunId RunId, OpenRecovery Loss);
 
-/// <summary>The end of a run, told to whoever listens.</summary>
+/// <summary>The end of a run, as announcers receive it.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Name">Its name for people.</param>
 /// <param name="Outcome">How it ended.</param>
-public sealed record RunEnd(string RunId, string Name, RunOutcome Outcome);
+public sealed record RunEnd(RunId RunId, string Name, RunOutcome Outcome);
 
-/// <summary>What to score.</summary>
+/// <summary>Input of the scoring.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Data">The corpus.</param>
 public sealed record ScoreInput(RunSpec Spec, PreparedData Data);
 
-/// <summary>What to give back.</summary>
+/// <summary>Names the node to give back.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="NodeName">Full resource name.</param>
-public sealed record ReleaseInput(RunSpec Spec, string NodeName);
+public sealed record ReleaseInput(RunSpec Spec, NodeName NodeName);
 
 /// <summary>A stage's beginning, for the ledger.</summary>
 /// <param name="RunId">The run.</param>
-/// <param name="Stage">plan, prepare, train, evaluate, teardown or report.</param>
+/// <param name="Stage">The stage.</param>
 /// <param name="Detail">One line for people.</param>
-public sealed record StageInput(string RunId, string Stage, string Detail);
+public sealed record StageInput(RunId RunId, RunStageName Stage, string Detail);

@@ -3,12 +3,12 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Gives back every node that the run ever asked for, and whatever else carries its label, and looks again until the
-/// cloud answers NOT_FOUND for each.
+/// Deletes every node that the run ever asked for and every other node with its label, and polls until the cloud
+/// answers NOT_FOUND for each.
 /// </summary>
 public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
 {
-    private const int LooksPerGeneration = 40;
+    private const int PollsPerGeneration = 40;
 
     /// <summary>Runs the teardown.</summary>
     /// <param name="context">The orchestration.</param>
@@ -16,7 +16,7 @@ public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
     /// <returns>The number of nodes that are proved gone.</returns>
     public override async Task<int> RunAsync(TaskOrchestrationContext context, RunSpec input)
     {
-        for (var look = 0; look < LooksPerGeneration; look++)
+        for (var poll = 0; poll < PollsPerGeneration; poll++)
         {
             var nodes = await context.ReleaseAllAsync(input);
             if (nodes.All(node => node.ConfirmedNotFound))
@@ -24,7 +24,7 @@ public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
                 return nodes.Count;
             }
 
-            var pause = Math.Min(input.Pace.PollSeconds * (1 + look / 5), 300);
+            var pause = Math.Min(input.Pace.PollSeconds * (1 + poll / 5), 300);
             await context.CreateTimer(TimeSpan.FromSeconds(pause), CancellationToken.None);
         }
 

@@ -3,15 +3,15 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// One piece of work on a TPU, whatever happens to any one TPU: dispatch it, watch it, and when the TPU is lost get
-/// another one elsewhere and go on from the newest checkpoint.
+/// Does one piece of work on a TPU: dispatches it and polls it. When the TPU is lost, acquires another one elsewhere
+/// and continues from the newest checkpoint.
 /// </summary>
 public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWorkResult>
 {
     /// <summary>
-    /// Looks before the history is begun anew, so that a run of days replays as fast as one of minutes.
+    /// Polls before the history is begun anew, so that a run of days replays as fast as one of minutes.
     /// </summary>
-    private const int LooksPerGeneration = 60;
+    private const int PollsPerGeneration = 60;
 
     /// <summary>A run that loses so many TPUs will not get done.</summary>
     private const int MaxLosses = 50;
@@ -43,7 +43,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             input.Kind, spec, input.Data, input.Lease, context.InstanceId, input.Recovery));
         input = input with { Recovery = null };
 
-        for (var look = 0; look < LooksPerGeneration; look++)
+        for (var poll = 0; poll < PollsPerGeneration; poll++)
         {
             await WaitAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
             if (cancel.IsCompleted)
@@ -84,17 +84,17 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 }
 
                 // A new generation with an empty history goes on: it acquires another TPU first.
-                return GoOn(context, next, cancel);
+                return ContinueAs(context, next, cancel);
             }
         }
 
-        return GoOn(context, input, cancel);
+        return ContinueAs(context, input, cancel);
     }
 
     /// <summary>
-    /// Begins a new generation, unless a cancel has come: one that was taken already would be lost there.
+    /// Begins a new generation with an empty history, unless a cancel has arrived: it would be lost there.
     /// </summary>
-    private static TpuWorkResult GoOn(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
+    private static TpuWorkResult ContinueAs(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
     {
         if (!cancel.IsCompleted)
         {
@@ -121,7 +121,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return cancel.IsCompleted ? acquired with { Lease = null, Cancelled = true } : acquired;
     }
 
-    /// <summary>Notes the loss and gives the dead node back: a preempted node keeps its name, and its quota.</summary>
+    /// <summary>Records the loss and deletes the dead node: a preempted node keeps its name and its quota.</summary>
     private static async Task<TpuWorkInput> LoseAsync(
         TaskOrchestrationContext context, TpuWorkInput input, JobObservation seen)
     {
@@ -134,18 +134,18 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return input with { Lease = null, Losses = loss.Number, Avoid = zone, Recovery = loss };
     }
 
-    /// <summary>Waits for the next look, for the worker's word that it is done, or for a cancel.</summary>
+    /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancel arrives.</summary>
     private static async Task WaitAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
     {
         using var stop = new CancellationTokenSource();
-        using var deaf = new CancellationTokenSource();
+        using var noEvent = new CancellationTokenSource();
         var timer = context.CreateTimer(pause, stop.Token);
-        var ended = context.WaitForExternalEvent<string>(RunEvents.JobEnded, deaf.Token);
+        var ended = context.WaitForExternalEvent<string>(RunEvents.JobEnded, noEvent.Token);
         await Task.WhenAny(timer, ended, cancel);
 
-        // The event only wakes: the look that follows reads how the job stands, so a lost or late event does no harm.
+        // The event only wakes: the poll that follows reads the state of the job, so a lost or late event does no harm.
         stop.Cancel();
-        deaf.Cancel();
+        noEvent.Cancel();
     }
 
     private static TpuWorkResult Failed(TpuWorkInput input, RunFailure failure) =>

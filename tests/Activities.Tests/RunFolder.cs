@@ -6,7 +6,7 @@ namespace Workflows.Activities.Tests;
 /// <summary>A run's folder and the sample's own model, for activities that need both.</summary>
 public abstract class RunFolder : IDisposable
 {
-    protected const string RunId = "r";
+    protected static readonly RunId Id = new("r");
 
     protected RunFolder() => Ledger = new RunLedger(Folder, TimeProvider.System);
 
@@ -22,10 +22,10 @@ public abstract class RunFolder : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected RunSpec Spec(string direction = "ko-en") => new()
+    protected RunSpec Spec(RunDirection direction = RunDirection.KoToEn) => new()
     {
-        RunId = RunId,
-        Name = RunId,
+        RunId = Id,
+        Name = "r",
         Project = "p",
         Direction = direction,
         Model = SampleModel,

@@ -3,6 +3,7 @@ using Workflows.Cli.Commands;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.Translation;
 
 namespace Workflows.Cli.Tests;
 
@@ -181,8 +182,12 @@ public sealed class TranslateCommandTests
     [InlineData(null, "ko", null, "en-ko")]
     [InlineData("ko", "en", "en-ko", "ko-en")]
     public void Direction_OfWhatIsNamedAndWhatWasTuned_IsWhatIsNamedFirst(
-        string? from, string? to, string? tuned, string direction) =>
-        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, tuned));
+        string? from, string? to, string? tuned, string direction)
+    {
+        var taught = TranslationDirections.TryParse(tuned, out var directions) ? directions : null;
+
+        Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, taught).Code());
+    }
 
     /// <summary>An adapter that changes nothing yet, and no card beside it.</summary>
     private static string FreshAdapter(string folder)

@@ -10,7 +10,7 @@ public sealed class AcquireTpuOrchestrationTests
     public AcquireTpuOrchestrationTests() => _context.Answer = (name, input) => (name, input) switch
     {
         (Stages.CreateNode, CreateNodeInput create) => new CreateNodeResult(
-            $"projects/p/locations/{create.Candidate.Zone}/nodes/n{create.Attempt}", "operation",
+            Given.Node(create.Candidate.Zone, $"n{create.Attempt}"), "operation",
             _refusals.GetValueOrDefault(create.Candidate.Zone)),
         (Stages.ObserveNode, ObserveNodeInput observe) => new NodeObservation(
             "READY", !_neverReady.Contains(observe.Lease.Candidate.Zone), null),
@@ -28,7 +28,7 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
         Assert.Equal(3, result.NextAttempt);
         Assert.Equal([Given.At("us-a1-a")], result.RuledOut);
-        Assert.Equal(["refused", "ready"], Ends().Select(end => end.Outcome));
+        Assert.Equal([AttemptOutcome.Refused, AttemptOutcome.Ready], Ends().Select(end => end.Outcome));
     }
 
     [Fact]
@@ -131,10 +131,110 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.True(result.Cancelled);
         Assert.Null(result.Lease);
         Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
-        Assert.Equal(["cancelled"], Ends().Select(end => end.Outcome));
+        Assert.Equal([AttemptOutcome.Cancelled], Ends().Select(end => end.Outcome));
     }
 
-    private Task<AcquireResult> RunAsync(RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
+    [Fact]
+    public async Task Acquire_PlaceRefusedLately_IsSkippedAndNotReleased()
+    {
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => answer(name, input) is CreateNodeResult { Refusal: not null } refused
+            ? refused with { Asked = false }
+            : answer(name, input);
+        _refusals["us-a1-a"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
+
+        await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal([AttemptOutcome.Skipped, AttemptOutcome.Ready], Ends().Select(end => end.Outcome));
+        Assert.DoesNotContain(_context.Calls, call => call.Name == Stages.ReleaseNode);
+    }
+
+    [Fact]
+    public async Task Acquire_ApiThatStaysOutOfReach_TriesTheNextZoneAndComesBackLater()
+    {
+        Fail("us-a1-a", new IOException("no route"));
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        Assert.Empty(result.RuledOut);
+        Assert.Equal(
+            ("CLOUD_UNREACHABLE", RefusalScope.Zone, NodeName.None),
+            (Ends()[0].Refusal?.Code, Ends()[0].Refusal?.Scope, Ends()[0].Lease.NodeName));
+    }
+
+    [Fact]
+    public async Task Acquire_FaultThatNoRetryMends_EndsTheRunWithItsFix()
+    {
+        Fail("us-a1-a", new RunFaultException("CREDENTIALS_MISSING", "none", "log in"));
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal(new RunFailure("CREDENTIALS_MISSING", "none", "log in"), result.Failure);
+        Assert.Equal(["us-a1-a"], Asked());
+    }
+
+    [Fact]
+    public async Task Acquire_NodeThatFailsWhileItIsMade_IsGivenBackAtOnce()
+    {
+        var refusal = Given.Refusal("PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600);
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is ObserveNodeInput { Lease.Candidate.Zone: "us-a1-a" }
+            ? new NodeObservation("Preempted", false, refusal)
+            : answer(name, input);
+
+        await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal((AttemptOutcome.Failed, refusal), (Ends()[0].Outcome, Ends()[0].Refusal));
+        Assert.Equal(10, Ends()[0].Seconds);
+        Assert.Contains(
+            _context.Calls, call => call.Input is ReleaseInput release && release.NodeName == Ends()[0].Lease.NodeName);
+    }
+
+    [Fact]
+    public async Task Acquire_OfSeveralAccelerators_RulesOutARegionForTheRefusedTypeAlone()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("QUOTA_EXHAUSTED", RefusalScope.Region, Day);
+        var other = Given.At("us-a1-b") with { AcceleratorType = "v6e-8" };
+
+        var result = await RunAsync(new RunPlan([Given.At("us-a1-a"), Given.At("us-a1-b"), other], 1, 1));
+
+        Assert.Equal(other, result.Lease?.Candidate);
+    }
+
+    [Fact]
+    public async Task Acquire_SecondRound_PausesLongerEachTime()
+    {
+        var rounds = 0;
+        var answer = _context.Answer;
+        _refusals["us-a1-a"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
+        _context.Answer = (name, input) =>
+        {
+            if (name == Stages.CreateNode && ++rounds == 3)
+            {
+                _refusals.Clear();
+            }
+
+            return answer(name, input);
+        };
+        var began = _context.CurrentUtcDateTime;
+
+        var result = await RunAsync(Given.Plan("us-a1-a"));
+
+        Assert.Equal(4, result.NextAttempt);
+        Assert.Equal(60 + 120 + 10, (_context.CurrentUtcDateTime - began).TotalSeconds);
+    }
+
+    private void Fail(string zone, Exception fault)
+    {
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is CreateNodeInput create && create.Candidate.Zone == zone
+            ? throw new Microsoft.DurableTask.TaskFailedException(name, 1, fault)
+            : answer(name, input);
+    }
+
+    private Task<AcquireResult> RunAsync(
+        RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
         new AcquireTpuOrchestration().RunAsync(
             _context, new AcquireInput(Given.Spec, plan, 1, avoid, ruledOut ?? []));
 

@@ -16,6 +16,12 @@ internal sealed class FakeContext : TaskOrchestrationContext
     /// <summary>Gets the activities called, with their input.</summary>
     public List<(string Name, object? Input)> Calls { get; } = [];
 
+    /// <summary>Gets the options of each call, in the same order.</summary>
+    public List<TaskOptions?> Options { get; } = [];
+
+    /// <summary>Gets the custom statuses in the order in which they were set.</summary>
+    public List<object?> Statuses { get; } = [];
+
     /// <summary>Gets or sets what activities and sub-orchestrations answer.</summary>
     public Func<string, object?, object?> Answer { get; set; } = (_, _) => true;
 
@@ -27,7 +33,7 @@ internal sealed class FakeContext : TaskOrchestrationContext
 
     public override TaskName Name => "test";
 
-    public override string InstanceId => "run:train";
+    public override string InstanceId { get; } = "run:train";
 
     public override ParentOrchestrationInstance? Parent => null;
 
@@ -42,19 +48,16 @@ internal sealed class FakeContext : TaskOrchestrationContext
     public override T? GetInput<T>()
         where T : default => throw new InvalidOperationException("Inputs are arguments here.");
 
-    public override Task<TResult> CallActivityAsync<TResult>(TaskName name, object? input = null, TaskOptions? options = null)
+    public override Task<TResult> CallActivityAsync<TResult>(
+        TaskName name, object? input = null, TaskOptions? options = null)
     {
-        Calls.Add((name.Name, input));
-        return Task.FromResult((TResult)Answer(name.Name, input)!);
+        return AnswerAsync<TResult>(name.Name, input, options);
     }
 
     public override Task<TResult> CallSubOrchestratorAsync<TResult>(
         TaskName orchestratorName, object? input = null, TaskOptions? options = null)
     {
-        Calls.Add((orchestratorName.Name, input));
-        return Answer(orchestratorName.Name, input) is Task<TResult> later
-            ? later
-            : Task.FromResult((TResult)Answer(orchestratorName.Name, input)!);
+        return AnswerAsync<TResult>(orchestratorName.Name, input, options);
     }
 
     public override Task CreateTimer(DateTime fireAt, CancellationToken cancellationToken)
@@ -76,14 +79,20 @@ internal sealed class FakeContext : TaskOrchestrationContext
     public override void SendEvent(string instanceId, string eventName, object payload) =>
         Sent.Add((instanceId, eventName));
 
-    public override void SetCustomStatus(object? customStatus)
-    {
-    }
+    public override void SetCustomStatus(object? customStatus) => Statuses.Add(customStatus);
 
     public override void ContinueAsNew(object? newInput = null, bool preserveUnprocessedEvents = true) =>
         NextGeneration = newInput;
 
     public override Guid NewGuid() => Guid.Empty;
+
+    private async Task<TResult> AnswerAsync<TResult>(string name, object? input, TaskOptions? options)
+    {
+        Calls.Add((name, input));
+        Options.Add(options);
+        var answer = Answer(name, input);
+        return answer is Task<TResult> later ? await later : (TResult)answer!;
+    }
 
     private TaskCompletionSource<object?> Waiter(string name)
     {

@@ -5,7 +5,7 @@ internal static class Given
 {
     public static RunSpec Spec { get; } = new()
     {
-        RunId = "run", Name = "run", Project = "p", Direction = "ko-en", Model = "m",
+        RunId = new RunId("run"), Name = "run", Project = "p", Direction = RunDirection.KoToEn, Model = "m",
         Data = new DataSpec { Train = "t" },
         Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"], AcquireTimeoutSeconds = 600 },
         Pace = new PaceSpec { PollSeconds = 10, BootSeconds = 60, RoundPauseSeconds = 60, SilenceSeconds = 30 },
@@ -15,10 +15,12 @@ internal static class Given
 
     public static RunPlan Plan(params string[] zones) => new([.. zones.Select(At)], 1, 1);
 
-    public static Candidate At(string zone) => new(zone, "v5litepod-8", "spot", "v", 8, 1);
+    public static Candidate At(string zone) => new(zone, "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1);
 
     public static Refusal Refusal(string code, RefusalScope scope, double remember) =>
         new(code, scope, remember, $"{code} reason", $"{code} fix");
 
-    public static TpuLease Lease(string zone) => new($"projects/p/locations/{zone}/nodes/n", At(zone), 1);
+    public static TpuLease Lease(string zone) => new(Node(zone, "n"), At(zone), 1);
+
+    public static NodeName Node(string zone, string id) => NodeName.Of("p", zone, id);
 }

@@ -96,6 +96,122 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Equal(("training.diverged", "loss is NaN"), (result.Failure?.Code, result.Failure?.Message));
     }
 
+    [Fact]
+    public async Task Work_AfterALoss_TellsTheNextWorkerWhatItRecoversFromOnce()
+    {
+        var loss = new OpenRecovery(1, "us-a1-a", "PREEMPTED", 4, 50, _context.CurrentUtcDateTime);
+
+        await RunAsync(Input(lease: null) with { Losses = 1, Recovery = loss, Avoid = "us-a1-a" });
+
+        var dispatch = Assert.Single(_context.Calls.Select(call => call.Input).OfType<DispatchInput>());
+        Assert.Equal((loss, "run:train"), (dispatch.Recovery, dispatch.ReplyTo));
+        Assert.Equal("us-a1-a", Assert.Single(_context.Calls.Select(call => call.Input).OfType<AcquireInput>()).Avoid);
+        Assert.Null(Assert.IsType<TpuWorkInput>(_context.NextGeneration).Recovery);
+    }
+
+    [Fact]
+    public async Task Work_ThatLosesItsFiftyFirstTpu_GivesUp()
+    {
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "PREEMPTED" });
+
+        var result = await RunAsync(Input(Given.Lease("us-a1-a")) with { Losses = 50 });
+
+        Assert.Equal("TOO_MANY_LOSSES", result.Failure?.Code);
+        Assert.Null(result.Lease);
+        Assert.Null(_context.NextGeneration);
+        Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
+    }
+
+    [Fact]
+    public async Task Work_LostWithoutACause_RecordsTheStateOfTheNode()
+    {
+        _looks.Enqueue(Working with { IsLost = true, NodeState = "NOT_FOUND" });
+
+        await RunAsync(Input(Given.Lease("us-a1-a")));
+
+        var loss = Assert.Single(_context.Calls.Select(call => call.Input).OfType<LossInput>()).Loss;
+        Assert.Equal("NOT_FOUND", loss.Cause);
+    }
+
+    [Fact]
+    public async Task Work_WithoutATpuToBeHad_FailsAsTheSearchDid()
+    {
+        var failure = new RunFailure("NO_CAPACITY", "m", "f");
+        Acquire(input => new AcquireResult(null, 9, failure, false, []));
+
+        var result = await RunAsync(Input(lease: null));
+
+        Assert.Equal((failure, 9, null), (result.Failure, result.NextAttempt, result.Lease));
+        Assert.DoesNotContain(_context.Calls, call => call.Name == Stages.DispatchJob);
+    }
+
+    [Fact]
+    public async Task Work_CancelledWhileItLooksForATpu_PassesTheCancelOnAndKeepsNoLease()
+    {
+        var search = new TaskCompletionSource<AcquireResult>();
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is AcquireInput ? search.Task : answer(name, input);
+        var work = RunAsync(Input(lease: null));
+
+        _context.Raise(RunEvents.Cancel, "enough");
+        search.SetResult(new AcquireResult(Given.Lease("us-a1-a"), 2, null, false, []));
+        var result = await work;
+
+        Assert.Equal([("run:train:acquire-1", RunEvents.Cancel)], _context.Sent);
+        Assert.Equal((true, null), (result.Cancelled, result.Lease));
+        Assert.DoesNotContain(_context.Calls, call => call.Name == Stages.DispatchJob);
+    }
+
+    [Fact]
+    public async Task Work_CancelledWhileItRuns_StopsTheJobAndKeepsTheLeaseForTeardown()
+    {
+        _context.Answer = (name, _) =>
+        {
+            if (name == Stages.DispatchJob)
+            {
+                _context.Raise(RunEvents.Cancel, "enough");
+            }
+
+            return true;
+        };
+
+        var result = await RunAsync(Input(Given.Lease("us-a1-a")));
+
+        Assert.Equal((true, Given.Lease("us-a1-a")), (result.Cancelled, result.Lease));
+        Assert.Equal([Stages.DispatchJob, Stages.StopJob], _context.Calls.Select(call => call.Name));
+    }
+
+    [Fact]
+    public async Task Work_WokenByTheWorker_LooksAtOnceAndBelievesTheLook()
+    {
+        _looks.Enqueue(Working with { End = new JobEnd(true, null, null) });
+        _context.Raise(RunEvents.JobEnded, "train@n");
+        var began = _context.CurrentUtcDateTime;
+
+        var result = await RunAsync(Input(Given.Lease("us-a1-a")));
+
+        Assert.Null(result.Failure);
+        Assert.Equal(began, _context.CurrentUtcDateTime);
+        Assert.Single(_context.Calls, call => call.Name == Stages.ObserveJob);
+    }
+
+    [Fact]
+    public async Task Work_ThatEndsWithTheLookThatSeesTheLoss_HasEnded()
+    {
+        _looks.Enqueue(Working with { End = new JobEnd(true, null, null), IsLost = true, AccruedUsd = 1e9 });
+
+        var result = await RunAsync(Input(Given.Lease("us-a1-a")));
+
+        Assert.Null(result.Failure);
+        Assert.Null(_context.NextGeneration);
+    }
+
+    private void Acquire(Func<AcquireInput, AcquireResult> by)
+    {
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is AcquireInput acquire ? by(acquire) : answer(name, input);
+    }
+
     private Task<TpuWorkResult> RunAsync(TpuWorkInput input) => new TpuWorkOrchestration().RunAsync(_context, input);
 
     private static TpuWorkInput Input(TpuLease? lease) =>

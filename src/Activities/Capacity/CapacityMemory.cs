@@ -5,8 +5,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// What the cloud refused lately, for all runs: a place that was refused for a lasting reason is passed over until the
-/// memory ends, so that the next run does not repeat every failure of the last.
+/// Remembers refused places for all runs. A place that was refused for a lasting reason is skipped until the memory
+/// ends, so that the next run does not repeat every failure of the last.
 /// </summary>
 public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
 {
@@ -51,7 +51,7 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     }
 
     private static string Key(string project, string place, Candidate candidate) =>
-        $"{project}/{place}/{candidate.AcceleratorType}/{candidate.Provisioning}";
+        $"{project}/{place}/{candidate.AcceleratorType}/{WireName.Of(candidate.Provisioning)}";
 
     private Dictionary<string, Remembered> Load()
     {

@@ -4,7 +4,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
-/// <summary>Decides where to look for a TPU, in which order, and says what the run should cost.</summary>
+/// <summary>Chooses the places to try for a TPU and their order, and estimates the cost.</summary>
 public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger) : TaskActivity<RunSpec, RunPlan>
 {
     /// <summary>From the request of a node until its worker computes, besides training; chosen.</summary>
@@ -13,7 +13,7 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger) : TaskA
     /// <summary>Share of the slice's peak that a fine-tuning of short pairs reaches; a careful guess.</summary>
     private const double AssumedUtilisation = 0.25;
 
-    /// <summary>What this machine's processor does in rehearsal, in TFLOP/s: the order of a two-core machine.</summary>
+    /// <summary>Rate of a two-core machine in rehearsal, in TFLOP/s; an order of magnitude.</summary>
     private const double RehearsalTflops = 0.1;
 
     /// <inheritdoc />

@@ -6,8 +6,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Which accelerator is offered where, and for how much: the catalog built into the product, or a file of the same form
-/// in its place. Prices drift, spot prices most: the file is meant to be replaced.
+/// Lists accelerator types with their zones and prices, from the built-in catalog or a file of the same form.
+/// Prices drift, spot prices most: the file is meant to be replaced.
 /// </summary>
 public sealed class PriceCatalog
 {
@@ -41,18 +41,19 @@ public sealed class PriceCatalog
     public IEnumerable<string> AcceleratorTypes =>
         _document.Generations.SelectMany(generation => generation.Types.Keys);
 
-    /// <summary>Peak bf16 rate of a whole slice.</summary>
+    /// <summary>Returns the peak bf16 rate of a whole slice.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
     /// <returns>TFLOP/s; 0 for an unknown type.</returns>
     public double PeakTflops(string acceleratorType) =>
         Find(acceleratorType) is { } generation ? generation.Types[acceleratorType] * generation.TflopsPerChip : 0;
 
-    /// <summary>The places that offer a type, cheapest first.</summary>
+    /// <summary>Lists the places that offer a type, cheapest first.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
-    /// <param name="provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+    /// <param name="provisioning">How it is rented.</param>
     /// <param name="runtimeVersion">Image; null: the generation's own.</param>
     /// <returns>Empty for an unknown type.</returns>
-    public IReadOnlyList<Candidate> Offers(string acceleratorType, string provisioning, string? runtimeVersion) =>
+    public IReadOnlyList<Candidate> Offers(
+        string acceleratorType, ProvisioningMode provisioning, string? runtimeVersion) =>
         Find(acceleratorType) is not { } generation
             ? []
             : [.. generation.Zones.Keys
@@ -61,24 +62,24 @@ public sealed class PriceCatalog
                 .ThenBy(candidate => candidate.Zone, StringComparer.Ordinal)];
 
     /// <summary>
-    /// The place asked for, whether the catalog knows the zone or not: the cloud has the last word on that, and a zone
-    /// without a price is counted at the generation's dearest.
+    /// Prices the place asked for, whether or not the catalog knows the zone. A zone without a price is counted at the
+    /// generation's dearest: whether it exists is for the cloud to say.
     /// </summary>
     /// <param name="acceleratorType">A known type.</param>
     /// <param name="zone">Any zone.</param>
-    /// <param name="provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+    /// <param name="provisioning">How it is rented.</param>
     /// <param name="runtimeVersion">Image; null: the generation's own.</param>
     /// <returns>The candidate.</returns>
-    public Candidate At(string acceleratorType, string zone, string provisioning, string? runtimeVersion) =>
+    public Candidate At(string acceleratorType, string zone, ProvisioningMode provisioning, string? runtimeVersion) =>
         Offer(Find(acceleratorType)!, acceleratorType, zone, provisioning, runtimeVersion);
 
     private static Candidate Offer(
-        Generation generation, string type, string zone, string provisioning, string? runtimeVersion)
+        Generation generation, string type, string zone, ProvisioningMode provisioning, string? runtimeVersion)
     {
         var price = generation.Zones.TryGetValue(zone, out var known)
             ? known
             : generation.Zones.Values.MaxBy(each => each[0])!;
-        var perChipHour = provisioning == "spot" ? price[1] : price[0];
+        var perChipHour = provisioning == ProvisioningMode.Spot ? price[1] : price[0];
         var chips = generation.Types[type];
         return new Candidate(
             zone, type, provisioning, runtimeVersion ?? generation.RuntimeVersion, chips, perChipHour * chips);

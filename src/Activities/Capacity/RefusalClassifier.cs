@@ -67,8 +67,8 @@ public static partial class RefusalClassifier
             "Raise the named Compute Engine limit in this region, or free some of it."),
     ];
 
-    /// <summary>Whether the call itself should be tried again in place, without giving up the zone.</summary>
-    /// <param name="exception">What the call threw.</param>
+    /// <summary>Returns whether to retry the call itself, without giving up the zone.</summary>
+    /// <param name="exception">The exception of the call.</param>
     /// <returns>true for short outages and rate limits.</returns>
     public static bool IsTransient(RpcException exception) =>
         exception.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.DeadlineExceeded
@@ -76,7 +76,7 @@ public static partial class RefusalClassifier
         || Classify(exception).Code == "RATE_LIMITED";
 
     /// <summary>Classifies a failed call.</summary>
-    /// <param name="exception">What the call threw.</param>
+    /// <param name="exception">The exception of the call.</param>
     /// <returns>The verdict.</returns>
     public static Refusal Classify(RpcException exception)
     {
@@ -107,7 +107,7 @@ public static partial class RefusalClassifier
             }
         }
 
-        // What nobody has seen before must not end a run: the next zone is tried, and this one again soon.
+        // An unknown error must not end a run: the next zone is tried, and this one again soon.
         return new Refusal(
             "UNKNOWN", RefusalScope.Zone, 5 * Minutes, $"{error.Code}: {error.Text}",
             "Tell us about this text; until then the next zone is tried.");

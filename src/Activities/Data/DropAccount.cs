@@ -2,7 +2,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Data;
 
-/// <summary>What was left out of a corpus and why: all of it counted, a little of it shown.</summary>
+/// <summary>Counts the rows left out of a corpus by reason, and keeps a few of each as examples.</summary>
 internal sealed class DropAccount
 {
     private const int SamplesPerReason = 2, MaxSamples = 24, SampleCharacters = 120;

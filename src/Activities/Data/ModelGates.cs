@@ -93,7 +93,7 @@ internal static class ModelGates
         var longest = 0;
         foreach (var direction in spec.Directions())
         {
-            var lengths = test.Select(pair => tokenizer.EncodeText(direction == "ko-en" ? pair.Ko : pair.En).Length);
+            var lengths = test.Select(pair => tokenizer.EncodeText(pair.Source(direction)).Length);
             foreach (var (at, length) in lengths.Index())
             {
                 longest = Math.Max(longest, length);
@@ -101,7 +101,7 @@ internal static class ModelGates
                 {
                     throw new RunFaultException(
                         "EVALUATION_INPUT_TOO_LONG",
-                        $"Test pair {at + 1} ({direction}) has a source of {length} tokens; beside "
+                        $"Test pair {at + 1} ({direction.Code()}) has a source of {length} tokens; beside "
                         + $"evaluation.maxNewTokens {spec.Evaluation.MaxNewTokens} the model has room for {left}.",
                         "Shorten it, lower evaluation.maxNewTokens, or set evaluation.longInput to \"truncate\".");
                 }

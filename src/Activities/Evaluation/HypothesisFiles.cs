@@ -1,18 +1,23 @@
+using Workflows.Translation;
+
 namespace Workflows.Activities.Evaluation;
 
-/// <summary>Where the translations of a run's test set are.</summary>
+/// <summary>Paths of the translations of a run's test set.</summary>
 public static class HypothesisFiles
 {
-    /// <summary>The models that translate it, in this order.</summary>
-    public static IReadOnlyList<string> Models { get; } = ["base", "tuned"];
+    /// <summary>Names of the model before and after the fine-tuning.</summary>
+    public const string Base = "base", Tuned = "tuned";
+
+    /// <summary>The models that translate the test set, in this order.</summary>
+    public static IReadOnlyList<string> Models { get; } = [Base, Tuned];
 
     /// <summary>One model's translations, one a line.</summary>
     /// <param name="runDirectory">The run's folder.</param>
-    /// <param name="model">base or tuned.</param>
-    /// <param name="direction">ko-en or en-ko.</param>
+    /// <param name="model"><see cref="Base"/> or <see cref="Tuned"/>.</param>
+    /// <param name="direction">The direction.</param>
     /// <returns>The path.</returns>
-    public static string PathOf(string runDirectory, string model, string direction) =>
-        Path.Combine(runDirectory, $"hypotheses.{model}.{direction}.txt");
+    public static string PathOf(string runDirectory, string model, TranslationDirection direction) =>
+        Path.Combine(runDirectory, $"hypotheses.{model}.{direction.Code()}.txt");
 
     /// <summary>The numbers, from 1 and one a line, of the translations that the limit of tokens cut off.</summary>
     /// <param name="path">The translations' file.</param>

@@ -23,28 +23,30 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
         var pairs = PrepareDataActivity.ReadBack(input.Data.TestUri);
         foreach (var direction in input.Spec.Directions())
         {
-            ledger.Append(input.Spec.RunId, LedgerKinds.Scores, direction, Judge(input.Spec, direction, pairs));
+            ledger.Append(
+                input.Spec.RunId, LedgerKinds.Scores, direction.Code(), Judge(input.Spec, direction, pairs));
         }
 
         return Task.FromResult(true);
     }
 
-    private VerdictSection Judge(RunSpec spec, string name, IReadOnlyList<SentencePair> pairs)
+    private VerdictSection Judge(
+        RunSpec spec, TranslationDirection direction, IReadOnlyList<SentencePair> pairs)
     {
-        var direction = name == "ko-en" ? TranslationDirection.KoToEn : TranslationDirection.EnToKo;
         string[] sources = [.. pairs.Select(pair => pair.Source(direction))];
         string[] references = [.. pairs.Select(pair => pair.Target(direction))];
-        var (baseline, tuned) = (Read(spec, "base", name, pairs.Count), Read(spec, "tuned", name, pairs.Count));
+        var baseline = Read(spec, HypothesisFiles.Base, direction, pairs.Count);
+        var tuned = Read(spec, HypothesisFiles.Tuned, direction, pairs.Count);
         var bleu = new Bleu(new BleuOptions { Tokenizer = TokenizerFor(spec.Evaluation.BleuTokenizer, direction) });
         var chrf = Chrf.PlusPlus();
         var comparison = Translation.Metrics.Significance.PairedBootstrap(
             bleu, baseline.Lines, tuned.Lines, references, spec.Evaluation.BootstrapSamples, spec.Evaluation.Seed);
         var (before, after) = (Score(baseline), Score(tuned));
         return new VerdictSection(
-            name,
+            direction,
             comparison.Verdict(Significance) == ComparisonVerdict.Better,
             after.Bleu - before.Bleu,
-            comparison.PValue,
+            comparison.Verdict(Significance) == ComparisonVerdict.Identical ? null : comparison.PValue,
             null,
             pairs.Count,
             before,
@@ -54,7 +56,11 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
                 .Select(at => new ExampleRow(sources[at], references[at], baseline.Lines[at], tuned.Lines[at]))])
         {
             Outcome = Outcome(comparison.Verdict(Significance)),
-            Notes = [.. Note("base", before, pairs.Count), .. Note("tuned", after, pairs.Count)],
+            Notes =
+            [
+                .. VerdictWording.SmallTest(pairs.Count),
+                .. Note(HypothesisFiles.Base, before, pairs.Count), .. Note(HypothesisFiles.Tuned, after, pairs.Count),
+            ],
         };
 
         SystemScore Score(Hypotheses hypotheses)
@@ -68,8 +74,8 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
     }
 
     /// <summary>
-    /// 13a expects spaces where Korean has none, so into Korean BLEU is of morphemes where their dictionary is at
-    /// hand, as it usually is there, and of characters otherwise.
+    /// Chooses BLEU's tokenizer. 13a expects spaces where Korean has none, so BLEU into Korean counts morphemes where
+    /// their dictionary is installed, and characters elsewhere.
     /// </summary>
     private static BleuTokenizer TokenizerFor(string? asked, TranslationDirection direction) => asked switch
     {
@@ -84,15 +90,15 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
         _ => BleuTokenizer.Character,
     };
 
-    private static string Outcome(ComparisonVerdict verdict) => verdict switch
+    private static VerdictOutcome Outcome(ComparisonVerdict verdict) => verdict switch
     {
-        ComparisonVerdict.Better => "finer",
-        ComparisonVerdict.Worse => "worse",
-        ComparisonVerdict.Identical => "identical",
-        _ => "no significant difference",
+        ComparisonVerdict.Better => VerdictOutcome.Finer,
+        ComparisonVerdict.Worse => VerdictOutcome.Worse,
+        ComparisonVerdict.Identical => VerdictOutcome.Identical,
+        _ => VerdictOutcome.NoSignificantDifference,
     };
 
-    /// <summary>What a score cannot say: outputs that are no translations.</summary>
+    /// <summary>Notes outputs that are no translations, which a score alone can hide.</summary>
     private static IEnumerable<string> Note(string model, SystemScore score, int total)
     {
         var kinds = score.Warnings.Where(kind => kind.Value > 0)
@@ -116,7 +122,7 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
             StringComparer.Ordinal);
     }
 
-    private Hypotheses Read(RunSpec spec, string model, string direction, int expected)
+    private Hypotheses Read(RunSpec spec, string model, TranslationDirection direction, int expected)
     {
         var path = HypothesisFiles.PathOf(ledger.DirectoryOf(spec.RunId), model, direction);
         var lines = File.ReadAllLines(path);
@@ -127,7 +133,7 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
                 "Start the run again; if it happens again, look at the worker's log.");
     }
 
-    /// <summary>For each output whether the limit of tokens ended it; null where no worker said.</summary>
+    /// <summary>Reads for each output whether the limit of tokens ended it; null if no worker reported it.</summary>
     private static bool[]? CutOff(string path, int count)
     {
         if (!File.Exists(path))

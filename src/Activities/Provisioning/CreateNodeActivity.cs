@@ -7,22 +7,6 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
 
-/// <summary>What every node of this service carries.</summary>
-public static class NodeLabels
-{
-    /// <summary>Label with the run's id.</summary>
-    public const string Run = "workflows-run";
-
-    /// <summary>Metadata keys that the worker reads.</summary>
-    public const string Gateway = "workflows-gateway", Secret = "workflows-secret", NodeName = "workflows-node";
-}
-
-/// <summary>How a TPU VM reaches this service.</summary>
-/// <param name="GatewayAddress">Address of the worker gateway as the VM sees it.</param>
-/// <param name="WorkerImage">Container image of the worker.</param>
-/// <param name="StartupScript">Script that the VM runs when it boots.</param>
-public sealed record WorkerBootstrap(Uri GatewayAddress, string WorkerImage, string StartupScript);
-
 /// <summary>
 /// Asks the cloud for one node. The intent is on disk before the call, so that teardown knows the node even when the
 /// answer never comes; a repeated call adopts the node that the first one made.
@@ -38,7 +22,7 @@ public sealed class CreateNodeActivity(
         var (spec, place) = (input.Spec, input.Candidate);
         var parent = $"projects/{spec.Project}/locations/{place.Zone}";
         var nodeId = $"wf-{spec.RunId}-{input.Attempt}";
-        var name = $"{parent}/nodes/{nodeId}";
+        var name = NodeName.Of(spec.Project, place.Zone, nodeId);
         var lease = new TpuLease(name, place, input.Attempt);
 
         if (memory.Find(spec.Project, place) is { } remembered)
@@ -50,7 +34,7 @@ public sealed class CreateNodeActivity(
         }
 
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
-        ledger.Append(spec.RunId, LedgerKinds.Intent, name, lease);
+        ledger.Append(spec.RunId, LedgerKinds.Intent, $"{name}", lease);
         try
         {
             var operation = await connection.Tpu.CreateNodeAsync(
@@ -61,8 +45,9 @@ public sealed class CreateNodeActivity(
         catch (RpcException exception) when (exception.StatusCode == StatusCode.AlreadyExists)
         {
             var node = await connection.Tpu.GetNodeAsync(
-                new GetNodeRequest { Name = name }, TpuConnection.Routed("name", name, CancellationToken.None));
-            if (node.Labels.TryGetValue(NodeLabels.Run, out var owner) && owner == spec.RunId)
+                new GetNodeRequest { Name = $"{name}" },
+                TpuConnection.Routed("name", $"{name}", CancellationToken.None));
+            if (node.Labels.TryGetValue(NodeLabels.Run, out var owner) && owner == spec.RunId.Value)
             {
                 return new CreateNodeResult(name, null, null);
             }
@@ -78,20 +63,20 @@ public sealed class CreateNodeActivity(
         }
     }
 
-    private Node NodeOf(RunSpec spec, Candidate place, string name)
+    private Node NodeOf(RunSpec spec, Candidate place, NodeName name)
     {
         var node = new Node
         {
             AcceleratorType = place.AcceleratorType,
             RuntimeVersion = place.RuntimeVersion,
             Description = $"Workflows run {spec.RunId}",
-            SchedulingConfig = new SchedulingConfig { Spot = place.Provisioning == "spot" },
+            SchedulingConfig = new SchedulingConfig { Spot = place.Provisioning == ProvisioningMode.Spot },
             NetworkConfig = new NetworkConfig { Network = spec.Tpu.Network ?? "", EnableExternalIps = true },
-            Labels = { [NodeLabels.Run] = spec.RunId, ["managed-by"] = "workflows" },
+            Labels = { [NodeLabels.Run] = spec.RunId.Value, ["managed-by"] = "workflows" },
             Metadata =
             {
-                [NodeLabels.Run] = spec.RunId,
-                [NodeLabels.NodeName] = name,
+                [NodeLabels.Run] = spec.RunId.Value,
+                [NodeLabels.NodeName] = $"{name}",
                 [NodeLabels.Gateway] = bootstrap.GatewayAddress.ToString(),
                 [NodeLabels.Secret] = secrets.For(spec.RunId, name),
                 ["workflows-image"] = bootstrap.WorkerImage,

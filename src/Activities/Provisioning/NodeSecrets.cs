@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
 
@@ -44,18 +45,18 @@ public sealed class NodeSecrets
         }
     }
 
-    /// <summary>The secret of a node.</summary>
+    /// <summary>Derives the secret of a node.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>
     /// <returns>64 hexadecimal digits.</returns>
-    public string For(string runId, string nodeName) =>
+    public string For(RunId runId, NodeName nodeName) =>
         Convert.ToHexStringLower(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"{runId}\n{nodeName}")));
 
-    /// <summary>Compares in constant time.</summary>
+    /// <summary>Compares a secret with a node's, in constant time.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>
-    /// <param name="secret">What the caller sent.</param>
+    /// <param name="secret">The secret that the caller sent.</param>
     /// <returns>Whether it is that node's.</returns>
-    public bool IsRight(string runId, string nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
+    public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
 }

@@ -23,7 +23,7 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         var state = await StateOfAsync(connection, name);
         if (state == nameof(Node.Types.State.Ready))
         {
-            ledger.Append(spec.RunId, LedgerKinds.Ready, name, new NodeMoment(name, state));
+            ledger.Append(spec.RunId, LedgerKinds.Ready, $"{name}", new NodeMoment(name, state));
             return new NodeObservation(state, jobs.IsConnected(spec.RunId, name), null);
         }
 
@@ -37,18 +37,19 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         return new NodeObservation(state, false, refusal);
     }
 
-    /// <summary>The node's state by name, or NOT_FOUND.</summary>
-    internal static async Task<string> StateOfAsync(TpuConnection connection, string name)
+    /// <summary>Reads a node's state by its name; NOT_FOUND if there is no such node.</summary>
+    internal static async Task<string> StateOfAsync(TpuConnection connection, NodeName name)
     {
         try
         {
             var node = await connection.Tpu.GetNodeAsync(
-                new GetNodeRequest { Name = name }, TpuConnection.Routed("name", name, CancellationToken.None));
+                new GetNodeRequest { Name = $"{name}" },
+                TpuConnection.Routed("name", $"{name}", CancellationToken.None));
             return node.State.ToString();
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
         {
-            return "NOT_FOUND";
+            return NodeStates.NotFound;
         }
     }
 
@@ -76,7 +77,7 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
     }
 
     /// <summary>A node that was preempted or taken down before it was ready will not become ready.</summary>
-    private static Refusal? RefusalOf(string state, string name) => state switch
+    private static Refusal? RefusalOf(string state, NodeName name) => state switch
     {
         nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)
             or nameof(Node.Types.State.Stopped) or nameof(Node.Types.State.Deleting) => new Refusal(

@@ -4,16 +4,6 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
 
-/// <summary>The Cloud TPU API of each kind of run: Google's, or the emulator's in rehearsal.</summary>
-public interface ITpuCloud
-{
-    /// <summary>The connection for a run.</summary>
-    /// <param name="spec">The run.</param>
-    /// <param name="cancellationToken">Stops connecting.</param>
-    /// <returns>A shared connection; not to be disposed.</returns>
-    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken);
-}
-
 /// <summary>Connects on first use and keeps the connection.</summary>
 /// <param name="emulator">Address of the emulator's gRPC endpoint; null: there is none.</param>
 public sealed class TpuCloud(Uri? emulator) : ITpuCloud, IDisposable

@@ -3,17 +3,17 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>Makes the report from the ledger: the ledger is the truth, whatever way the run ended.</summary>
+/// <summary>Builds the report from the ledger alone, however the run ended.</summary>
 public static class ReportBuilder
 {
-    /// <summary>The attempts of a run so far.</summary>
+    /// <summary>Lists the attempts of a run so far.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
     /// <returns>In order.</returns>
-    public static IReadOnlyList<AttemptRow> Attempts(RunLedger ledger, string runId) =>
+    public static IReadOnlyList<AttemptRow> Attempts(RunLedger ledger, RunId runId) =>
         [.. ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt).Select(fact => Row(fact.Data))];
 
-    /// <summary>Makes the report.</summary>
+    /// <summary>Builds the report.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="input">How the run ended.</param>
     /// <param name="now">The end of the last stage.</param>
@@ -58,7 +58,7 @@ public static class ReportBuilder
             end.Refusal?.Reason, end.Refusal?.Scope, end.Refusal?.Fix, end.Seconds);
     }
 
-    private static IReadOnlyList<RecoveryRow> Recoveries(RunLedger ledger, string id)
+    private static IReadOnlyList<RecoveryRow> Recoveries(RunLedger ledger, RunId id)
     {
         var ends = ledger.Read(id).Where(entry => entry.Kind == LedgerKinds.Recovered)
             .ToDictionary(entry => entry.Key, StringComparer.Ordinal);
@@ -72,9 +72,9 @@ public static class ReportBuilder
         })];
     }
 
-    private static TrainingSection? Training(RunLedger ledger, string id, string directory)
+    private static TrainingSection? Training(RunLedger ledger, RunId id, string directory)
     {
-        var end = ledger.Read<EndFact>(id, "job-ended").Select(fact => fact.Data.Train)
+        var end = ledger.Read<EndFact>(id, LedgerKinds.JobEnded).Select(fact => fact.Data.Train)
             .LastOrDefault(train => train is not null);
         var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
         if (end is null && curve.Count == 0)
@@ -102,24 +102,24 @@ public static class ReportBuilder
                 curve[^1].Step, curve[^1].Tokens, curve[^1].TokensPerSecond, curve[0].Loss, curve[^1].Loss, seconds);
     }
 
-    private static IReadOnlyList<TeardownRow> Teardown(RunLedger ledger, string id)
+    private static IReadOnlyList<TeardownRow> Teardown(RunLedger ledger, RunId id)
     {
         var gone = ledger.Read<NodeMoment>(id, LedgerKinds.Released)
-            .ToDictionary(fact => fact.Data.NodeName, fact => fact.At, StringComparer.Ordinal);
+            .ToDictionary(fact => fact.Data.NodeName, fact => fact.At);
 
         // Refused attempts made no node, but their names were looked up too: that is part of the proof.
         return [.. ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data)
             .Where(lease => WasAccepted(ledger, id, lease))
             .Select(lease => new TeardownRow(
-                lease.NodeName, lease.Candidate.Zone,
+                $"{lease.NodeName}", lease.Candidate.Zone,
                 gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName)))];
     }
 
-    private static bool WasAccepted(RunLedger ledger, string id, TpuLease lease) =>
+    private static bool WasAccepted(RunLedger ledger, RunId id, TpuLease lease) =>
         !ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
-            .Any(fact => fact.Data.Lease.Attempt == lease.Attempt && fact.Data.Outcome == "refused");
+            .Any(fact => fact.Data.Lease.NodeName == lease.NodeName && fact.Data.Outcome == AttemptOutcome.Refused);
 
-    private static IReadOnlyList<StageRow> Stages(RunLedger ledger, string id, DateTimeOffset now)
+    private static IReadOnlyList<StageRow> Stages(RunLedger ledger, RunId id, DateTimeOffset now)
     {
         var facts = ledger.Read<StageInput>(id, LedgerKinds.Stage);
         return [.. facts.Select((fact, index) => new StageRow(

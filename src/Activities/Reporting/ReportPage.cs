@@ -3,6 +3,8 @@ using System.Net;
 using System.Reflection;
 using System.Text;
 using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+using Workflows.Translation;
 
 namespace Workflows.Activities.Reporting;
 
@@ -18,10 +20,12 @@ internal static class ReportPage
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{{Text(report.Name)}} - {{report.Status}}</title><style>{{Style}}</style></head><body><main>
+            <title>{{Text(report.Name)}} - {{WireName.Of(report.Status)}}</title>
+            <style>{{Style}}</style></head><body><main>
             <header><p class="kind">
-            Fine-tuning run {{Text(report.RunId)}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
-            <h1>{{Text(report.Name)}}</h1><p class="status {{report.Status}}">{{Headline(report)}}</p></header>
+            Fine-tuning run {{report.RunId}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
+            <h1>{{Text(report.Name)}}</h1>
+            <p class="status {{WireName.Of(report.Status)}}">{{Headline(report)}}</p></header>
             """);
         Failure(page, report);
         Numbers(page, report);
@@ -38,25 +42,13 @@ internal static class ReportPage
 
     private static string Headline(RunReport report) => report switch
     {
-        { Status: "cancelled" } => "Cancelled; everything was given back.",
-        { Status: "failed" } => "Failed; everything was given back.",
+        { Status: RunStatus.Cancelled } => "Cancelled; everything was given back.",
+        { Status: RunStatus.Failed } => "Failed; everything was given back.",
         { Verdicts.Count: > 1 } => string.Join("<br>", report.Verdicts.Select(verdict =>
-            $"{Text(verdict.Direction)}: {Answer(verdict)}")),
-        { Verdict: { } verdict } => Answer(verdict),
-        _ => Text(report.Status),
+            $"{verdict.Direction.Code()}: {Text(verdict.Summary)}")),
+        { Verdict: { } verdict } => Text(verdict.Summary),
+        _ => WireName.Of(report.Status),
     };
-
-    private static string Answer(VerdictSection verdict)
-    {
-        var answer = verdict.Outcome switch
-        {
-            "finer" => "The tuned translation is finer",
-            "worse" => "The tuned translation is worse",
-            "identical" => "Both models translate the same",
-            _ => "No significant gain",
-        };
-        return $"{answer}: {Signed(verdict.BleuDelta)} BLEU, p = {verdict.PValue:0.0000}.";
-    }
 
     private static void Failure(StringBuilder page, RunReport report)
     {
@@ -82,7 +74,8 @@ internal static class ReportPage
         }
 
         Number(page, "attempts", $"{report.Attempts.Count}",
-            $"{report.Attempts.Count(row => row.Outcome == "refused")} refused, {report.Recoveries.Count} TPU lost");
+            $"{report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused)} refused, "
+            + $"{report.Recoveries.Count} TPU lost");
         Number(page, "left running", $"{report.Teardown.Count(row => !row.ConfirmedNotFound)}",
             $"{report.Teardown.Count(row => row.ConfirmedNotFound)} nodes proved gone");
         page.Append("</section>");
@@ -144,8 +137,8 @@ internal static class ReportPage
         foreach (var stage in report.Stages)
         {
             var share = Num(Math.Max(stage.Seconds / total, 0.005));
-            page.Append($"<div class=\"{stage.Stage}\" style=\"flex-grow:{share}\""
-                + $" title=\"{stage.Stage}: {stage.Seconds:0.0} s\"></div>");
+            page.Append($"<div class=\"{WireName.Of(stage.Stage)}\" style=\"flex-grow:{share}\""
+                + $" title=\"{WireName.Of(stage.Stage)}: {stage.Seconds:0.0} s\"></div>");
         }
 
         page.Append("</div><table><tr><th>stage</th><th>began (UTC)</th><th class=\"n\">seconds</th>"
@@ -153,7 +146,8 @@ internal static class ReportPage
         foreach (var stage in report.Stages)
         {
             page.Append($"""
-                <tr><td><i class="dot {stage.Stage}"></i>{stage.Stage}</td><td>{stage.At:HH:mm:ss}</td>
+                <tr><td><i class="dot {WireName.Of(stage.Stage)}"></i>{WireName.Of(stage.Stage)}</td>
+                <td>{stage.At:HH:mm:ss}</td>
                 <td class="n">{stage.Seconds:0.0}</td>
                 <td class="n">${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}</td></tr>
                 """);
@@ -175,8 +169,9 @@ internal static class ReportPage
         {
             page.Append($"""
                 <tr><td>{row.Attempt}</td><td class="name">{Text(row.Zone)}</td>
-                <td class="name">{Text(row.AcceleratorType)}<br><small>{Text(row.Provisioning)}</small></td>
-                <td><span class="badge {row.Outcome}">{row.Outcome}</span><br><small>{row.Seconds:0.0} s</small></td>
+                <td class="name">{Text(row.AcceleratorType)}<br><small>{WireName.Of(row.Provisioning)}</small></td>
+                <td><span class="badge {WireName.Of(row.Outcome)}">{WireName.Of(row.Outcome)}</span><br>
+                <small>{row.Seconds:0.0} s</small></td>
                 <td>{Refusal(row)}</td></tr>
                 """);
         }
@@ -217,8 +212,6 @@ internal static class ReportPage
     }
 
     internal static string Text(string text) => WebUtility.HtmlEncode(text);
-
-    private static string Signed(double value) => value.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture);
 
     private static string Num(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
 

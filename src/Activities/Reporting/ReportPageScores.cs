@@ -1,4 +1,6 @@
 using System.Text;
+using Workflows.Activities.Evaluation;
+using Workflows.Translation;
 
 namespace Workflows.Activities.Reporting;
 
@@ -10,18 +12,24 @@ internal static class ReportPageScores
         foreach (var verdict in report.Verdicts)
         {
             page.Append($"""
-                <section><h2>Scores, {ReportPage.Text(verdict.Direction)}</h2>
+                <section><h2>Scores, {verdict.Direction.Code()}</h2>
                 <p>{verdict.TestPairs} test sentences, the same for both models.</p>
                 <table><tr><th></th><th class="n">BLEU</th><th class="n">chrF++</th><th>degenerate outputs</th></tr>
                 """);
-            Row(page, "base", verdict.Base);
-            Row(page, "tuned", verdict.Tuned);
+            Row(page, HypothesisFiles.Base, verdict.Base);
+            Row(page, HypothesisFiles.Tuned, verdict.Tuned);
             page.Append($"""
                 </table><p class="fine">{ReportPage.Text(verdict.Tuned.BleuSignature)}<br>
                 {ReportPage.Text(verdict.Tuned.ChrfSignature)}<br>
-                Paired bootstrap, p = {verdict.PValue:0.0000}.{(verdict.UsdPerBleuPoint is { } usd
-                    ? $" One BLEU point cost ${usd:0.0000}." : "")}</p></section>
+                {ReportPage.Text(verdict.Summary)}{(verdict.PValue is null ? "" : " Paired bootstrap.")}{(
+                    verdict.UsdPerBleuPoint is { } usd ? $" One BLEU point cost ${usd:0.0000}." : "")}</p>
                 """);
+            foreach (var note in verdict.Notes)
+            {
+                page.Append($"<p class=\"fine\">Note: {ReportPage.Text(note)}.</p>");
+            }
+
+            page.Append("</section>");
         }
     }
 
@@ -29,7 +37,7 @@ internal static class ReportPageScores
     {
         foreach (var verdict in report.Verdicts.Where(each => each.Examples.Count > 0))
         {
-            page.Append($"<section><h2>Sentence by sentence, {ReportPage.Text(verdict.Direction)}</h2>");
+            page.Append($"<section><h2>Sentence by sentence, {verdict.Direction.Code()}</h2>");
             foreach (var row in verdict.Examples)
             {
                 page.Append($"""

@@ -6,7 +6,7 @@ namespace Workflows.Activities.Reporting;
 /// <param name="ActualUsd">Cost until now or until the last node stopped costing.</param>
 /// <param name="ByStage">The same by stage; the values add up to the whole.</param>
 /// <param name="BilledSeconds">Seconds for which some node cost money.</param>
-public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<string, double> ByStage, double BilledSeconds);
+public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<RunStageName, double> ByStage, double BilledSeconds);
 
 /// <summary>
 /// Computes what a run has cost from its ledger: each node from the moment it was seen READY until it was seen stopped,
@@ -19,16 +19,16 @@ public static class RunCosts
     /// <param name="runId">The run.</param>
     /// <param name="now">End for nodes that still cost.</param>
     /// <returns>The sums.</returns>
-    public static RunCost Of(RunLedger ledger, string runId, DateTimeOffset now)
+    public static RunCost Of(RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var entries = ledger.Read(runId);
         var leases = ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
             .GroupBy(fact => fact.Data.NodeName)
-            .ToDictionary(group => group.Key, group => group.First().Data, StringComparer.Ordinal);
+            .ToDictionary(group => group.Key, group => group.First().Data);
         var stops = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
             .Concat(ledger.Read<NodeMoment>(runId, LedgerKinds.Released))
             .GroupBy(fact => fact.Data.NodeName)
-            .ToDictionary(group => group.Key, group => group.Min(fact => fact.At), StringComparer.Ordinal);
+            .ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
         var stages = ledger.Read<StageInput>(runId, LedgerKinds.Stage)
             .Select(fact => (fact.At, fact.Data.Stage)).ToList();
         if (entries.Any(entry => entry.Kind == LedgerKinds.End))
@@ -36,7 +36,7 @@ public static class RunCosts
             now = entries.Last(entry => entry.Kind == LedgerKinds.End).At;
         }
 
-        var byStage = new Dictionary<string, double>(StringComparer.Ordinal);
+        var byStage = new Dictionary<RunStageName, double>();
         double total = 0, seconds = 0;
         foreach (var (readyAt, moment) in ledger.Read<NodeMoment>(runId, LedgerKinds.Ready))
         {

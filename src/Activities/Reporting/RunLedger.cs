@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
@@ -14,19 +15,19 @@ public sealed record LedgerEntry(DateTimeOffset At, string Kind, string Key, Jso
 /// <summary>Kinds of ledger entries.</summary>
 public static class LedgerKinds
 {
-    /// <summary>A stage began: <see cref="Orchestrations.StageInput"/>.</summary>
+    /// <summary>A stage began: <see cref="StageInput"/>.</summary>
     public const string Stage = "stage";
 
-    /// <summary>The plan: <see cref="Orchestrations.RunPlan"/>.</summary>
+    /// <summary>The plan: <see cref="RunPlan"/>.</summary>
     public const string Plan = "plan";
 
-    /// <summary>The corpus: <see cref="Orchestrations.PreparedData"/>.</summary>
+    /// <summary>The corpus: <see cref="PreparedData"/>.</summary>
     public const string Data = "data";
 
-    /// <summary>A node is about to be asked for: <see cref="Orchestrations.TpuLease"/>.</summary>
+    /// <summary>A node is about to be asked for: <see cref="TpuLease"/>.</summary>
     public const string Intent = "intent";
 
-    /// <summary>An attempt ended: <see cref="Orchestrations.AttemptEnd"/>.</summary>
+    /// <summary>An attempt ended: <see cref="AttemptEnd"/>.</summary>
     public const string Attempt = "attempt";
 
     /// <summary>A node was seen READY for the first time, and costs from here: <see cref="NodeMoment"/>.</summary>
@@ -38,7 +39,7 @@ public static class LedgerKinds
     /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
     public const string Released = "released";
 
-    /// <summary>A TPU was lost: <see cref="Orchestrations.OpenRecovery"/>.</summary>
+    /// <summary>A TPU was lost: <see cref="OpenRecovery"/>.</summary>
     public const string Loss = "loss";
 
     /// <summary>A loss was recovered from: <see cref="RecoveryEnd"/>.</summary>
@@ -47,20 +48,36 @@ public static class LedgerKinds
     /// <summary>The scores.</summary>
     public const string Scores = "scores";
 
-    /// <summary>The run ended: <see cref="Orchestrations.RunOutcome"/>.</summary>
+    /// <summary>A worker was given a job: <see cref="DispatchInput"/>.</summary>
+    public const string Job = "job";
+
+    /// <summary>A job ended: <see cref="Training.EndFact"/>.</summary>
+    public const string JobEnded = "job-ended";
+
+    /// <summary>The secret of a node became void: <see cref="NodeMoment"/>.</summary>
+    public const string Revoked = "revoked";
+
+    /// <summary>An announcer accepted the run's end: <see cref="AnnouncedFact"/>.</summary>
+    public const string Announced = "announced";
+
+    /// <summary>The run ended: <see cref="RunOutcome"/>.</summary>
     public const string End = "end";
 }
 
 /// <summary>A moment in a node's life.</summary>
 /// <param name="NodeName">Full resource name.</param>
 /// <param name="State">The cloud's state, or why.</param>
-public sealed record NodeMoment(string NodeName, string State);
+public sealed record NodeMoment(NodeName NodeName, string State);
+
+/// <summary>An announcement that was accepted.</summary>
+/// <param name="Announcer">Name of the announcer.</param>
+public sealed record AnnouncedFact(string Announcer);
 
 /// <summary>The end of a recovery.</summary>
 /// <param name="Number">The loss.</param>
 /// <param name="Kind">The piece of work.</param>
 /// <param name="Seconds">From the detection of the loss until the work went on.</param>
-public sealed record RecoveryEnd(int Number, Orchestrations.JobKind Kind, double Seconds);
+public sealed record RecoveryEnd(int Number, JobKind Kind, double Seconds);
 
 /// <summary>
 /// The facts of each run, one JSON line each, on disk before the call returns. <b>Invariant:</b> append-only; a key is
@@ -68,7 +85,7 @@ public sealed record RecoveryEnd(int Number, Orchestrations.JobKind Kind, double
 /// </summary>
 public sealed class RunLedger(string stateDirectory, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<string, Book> _books = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<RunId, Book> _books = new();
 
     /// <summary>Gets the JSON form of everything in a run's folder.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
@@ -81,9 +98,9 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <summary>The folder of a run, created when it is missing.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>An absolute path.</returns>
-    public string DirectoryOf(string runId)
+    public string DirectoryOf(RunId runId)
     {
-        var path = Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId);
+        var path = Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId.Value);
         Directory.CreateDirectory(path);
         return path;
     }
@@ -91,7 +108,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <summary>Whether the ledger knows the run.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>true when something was written.</returns>
-    public bool Knows(string runId) => File.Exists(PathOf(runId));
+    public bool Knows(RunId runId) => File.Exists(PathOf(runId));
 
     /// <summary>Writes a fact, unless its key is there already.</summary>
     /// <param name="runId">The run.</param>
@@ -99,7 +116,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <param name="key">Its name within the kind.</param>
     /// <param name="data">The fact, serialisable.</param>
     /// <returns>Whether it was new.</returns>
-    public bool Append(string runId, string kind, string key, object data)
+    public bool Append(RunId runId, string kind, string key, object data)
     {
         DirectoryOf(runId);
         var entry = new LedgerEntry(clock.GetUtcNow(), kind, key, JsonSerializer.SerializeToElement(data, Json));
@@ -109,21 +126,21 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <summary>Reads the facts in the order they were written.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>A snapshot; empty for an unknown run.</returns>
-    public IReadOnlyList<LedgerEntry> Read(string runId) => Knows(runId) ? BookOf(runId).Snapshot() : [];
+    public IReadOnlyList<LedgerEntry> Read(RunId runId) => Knows(runId) ? BookOf(runId).Snapshot() : [];
 
     /// <summary>Reads the facts of one kind.</summary>
     /// <typeparam name="T">Its type.</typeparam>
     /// <param name="runId">The run.</param>
     /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
     /// <returns>The facts with the time of each.</returns>
-    public IReadOnlyList<(DateTimeOffset At, T Data)> Read<T>(string runId, string kind) =>
+    public IReadOnlyList<(DateTimeOffset At, T Data)> Read<T>(RunId runId, string kind) =>
         [.. Read(runId).Where(entry => entry.Kind == kind)
             .Select(entry => (entry.At, entry.Data.Deserialize<T>(Json)!))];
 
-    private string PathOf(string runId) =>
-        Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId, "ledger.jsonl");
+    private string PathOf(RunId runId) =>
+        Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId.Value, "ledger.jsonl");
 
-    private Book BookOf(string runId) => _books.GetOrAdd(runId, id => new Book(PathOf(id)));
+    private Book BookOf(RunId runId) => _books.GetOrAdd(runId, id => new Book(PathOf(id)));
 
     private sealed class Book
     {

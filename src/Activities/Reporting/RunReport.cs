@@ -2,24 +2,24 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The one answer to the one request. Times in seconds, money in US dollars, losses in nats.</summary>
+/// <summary>The report of a run. Times in seconds, money in US dollars, losses in nats.</summary>
 public sealed record RunReport
 {
     /// <summary>Gets the run's id.</summary>
-    public required string RunId { get; init; }
+    public required RunId RunId { get; init; }
 
     /// <summary>Gets its name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets succeeded, failed or cancelled.</summary>
-    public required string Status { get; init; }
+    /// <summary>Gets the run's end.</summary>
+    public required RunStatus Status { get; init; }
 
     /// <summary>
     /// Gets a value indicating whether the cloud was the emulator: its money is what the same time would cost.
     /// </summary>
     public bool IsRehearsal { get; init; }
 
-    /// <summary>Gets why the run did not succeed.</summary>
+    /// <summary>Gets the reason why the run did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 
     /// <summary>Gets whether the tuned model is finer; null when it was not evaluated. Of two directions the first.
@@ -50,33 +50,8 @@ public sealed record RunReport
     /// <summary>Gets the stages with their beginning and length.</summary>
     public required IReadOnlyList<StageRow> Stages { get; init; }
 
-    /// <summary>Gets where things are.</summary>
+    /// <summary>Gets the paths of the run's files.</summary>
     public required ArtifactSection Artifacts { get; init; }
-}
-
-/// <summary>The verdict.</summary>
-/// <param name="Direction">ko-en or en-ko.</param>
-/// <param name="Finer">The tuned model is better, and not by chance: BLEU is higher and p &lt; 0.05.</param>
-/// <param name="BleuDelta">Tuned minus base, in BLEU points.</param>
-/// <param name="PValue">Paired bootstrap, BLEU.</param>
-/// <param name="UsdPerBleuPoint">Cost of a point; null without a gain.</param>
-/// <param name="TestPairs">Sentences translated.</param>
-/// <param name="Base">The model before.</param>
-/// <param name="Tuned">The model after.</param>
-/// <param name="Examples">Sentences side by side.</param>
-public sealed record VerdictSection(
-    string Direction, bool Finer, double BleuDelta, double PValue, double? UsdPerBleuPoint, int TestPairs,
-    SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples)
-{
-    /// <summary>finer, worse, identical, or no significant difference.</summary>
-    public string Outcome { get; init; } = "";
-
-    /// <summary>Outputs that are no translations, counted; they are no matter of taste, and a score can hide them.
-    /// </summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
-
-    /// <summary>Tuned minus base, in points of chrF++.</summary>
-    public double ChrfDelta => Tuned.Chrf - Base.Chrf;
 }
 
 /// <summary>The scores of one model.</summary>
@@ -101,16 +76,16 @@ public sealed record ExampleRow(string Source, string Reference, string Base, st
 /// <param name="Attempt">From 1.</param>
 /// <param name="Zone">Where.</param>
 /// <param name="AcceleratorType">What.</param>
-/// <param name="Provisioning">spot or on-demand.</param>
-/// <param name="Outcome">ready, refused, failed, timeout or cancelled.</param>
+/// <param name="Provisioning">How it was to be rented.</param>
+/// <param name="Outcome">How it ended.</param>
 /// <param name="Code">Stable code of the refusal.</param>
 /// <param name="Reason">The cloud's words.</param>
 /// <param name="Scope">zone, region, project or request.</param>
-/// <param name="Fix">What a person can do.</param>
+/// <param name="Fix">The remedy.</param>
 /// <param name="Seconds">How long it took.</param>
 public sealed record AttemptRow(
-    int Attempt, string Zone, string AcceleratorType, string Provisioning, string Outcome, string? Code, string? Reason,
-    RefusalScope? Scope, string? Fix, double Seconds);
+    int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome,
+    string? Code, string? Reason, RefusalScope? Scope, string? Fix, double Seconds);
 
 /// <summary>A loss of a TPU.</summary>
 /// <param name="Zone">Where.</param>
@@ -148,7 +123,7 @@ public sealed record TrainingSection(
     /// <summary>Whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
-    /// <summary>What was validated: loss or chrf; null: nothing.</summary>
+    /// <summary>Metric of the validation, loss or chrf; null without one.</summary>
     public string? ValidationMetric { get; init; }
 
     /// <summary>The best validation.</summary>
@@ -160,12 +135,13 @@ public sealed record TrainingSection(
 
 /// <summary>The money.</summary>
 /// <param name="Currency">USD.</param>
-/// <param name="Estimated">What the plan said; null when there was none.</param>
+/// <param name="Estimated">The plan's estimate; null without a plan.</param>
 /// <param name="Actual">Chips times time at list price.</param>
 /// <param name="Budget">The most that was allowed.</param>
 /// <param name="ByStage">Parts of the whole.</param>
 public sealed record CostSection(
-    string Currency, double? Estimated, double Actual, double Budget, IReadOnlyDictionary<string, double> ByStage);
+    string Currency, double? Estimated, double Actual, double Budget,
+    IReadOnlyDictionary<RunStageName, double> ByStage);
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>
@@ -178,9 +154,9 @@ public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? Delet
 /// <param name="Stage">Its name.</param>
 /// <param name="At">When it began.</param>
 /// <param name="Seconds">How long it took.</param>
-public sealed record StageRow(string Stage, DateTimeOffset At, double Seconds);
+public sealed record StageRow(RunStageName Stage, DateTimeOffset At, double Seconds);
 
-/// <summary>Where things are.</summary>
+/// <summary>Paths of the run's files.</summary>
 /// <param name="Checkpoint">The tuned model, a Hugging Face folder; null when there is none.</param>
 /// <param name="Report">The JSON report.</param>
 /// <param name="Page">The report as a page.</param>

@@ -10,8 +10,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Teardown;
 
 /// <summary>
-/// Gives back every node that the run ever meant to create, whether or not the cloud admitted it, and every other node
-/// in any zone that carries the run's label.
+/// Deletes every node that the run ever meant to create and that may exist, and every other node in any zone that
+/// carries the run's label.
 /// </summary>
 public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs)
     : TaskActivity<RunSpec, IReadOnlyList<NodeRelease>>
@@ -19,11 +19,10 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
     /// <inheritdoc />
     public override async Task<IReadOnlyList<NodeRelease>> RunAsync(TaskActivityContext context, RunSpec input)
     {
-        var names = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent)
-            .Select(fact => fact.Data.NodeName)
-            .ToHashSet(StringComparer.Ordinal);
+        var intents = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent);
+        var names = intents.Select(fact => fact.Data.NodeName).ToHashSet();
         names.ExceptWith(Refused(input.RunId));
-        if (names.Count == 0 && ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent).Count == 0)
+        if (intents.Count == 0)
         {
             // Nothing was ever asked for: a run that failed on its data needs no credentials to end.
             return [];
@@ -42,7 +41,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         }
 
         var releases = new List<NodeRelease>();
-        foreach (var name in names.Order(StringComparer.Ordinal))
+        foreach (var name in names.OrderBy(name => name.ToString(), StringComparer.Ordinal))
         {
             releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input.RunId, name));
         }
@@ -51,16 +50,15 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
     }
 
     /// <summary>
-    /// Requests that the cloud refused outright: it made no node. Should it have made one all the same, it is found by
-    /// its label.
+    /// Nodes whose create request was refused, so none should exist. If one does, the label search still finds it.
     /// </summary>
-    private IEnumerable<string> Refused(string runId) => ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
-        .Where(fact => fact.Data.Outcome == "refused")
+    private IEnumerable<NodeName> Refused(RunId runId) => ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
+        .Where(fact => fact.Data.Outcome == AttemptOutcome.Refused)
         .Select(fact => fact.Data.Lease.NodeName);
 
-    private static async Task<IEnumerable<string>> LabelledAsync(TpuConnection connection, RunSpec spec)
+    private static async Task<IEnumerable<NodeName>> LabelledAsync(TpuConnection connection, RunSpec spec)
     {
-        var found = new List<string>();
+        var found = new List<NodeName>();
         var parent = $"projects/{spec.Project}/locations/-";
         var page = "";
         do
@@ -69,8 +67,8 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
                 new ListNodesRequest { Parent = parent, PageSize = 100, PageToken = page },
                 TpuConnection.Routed("parent", parent, CancellationToken.None));
             found.AddRange(answer.Nodes
-                .Where(node => node.Labels.TryGetValue(NodeLabels.Run, out var run) && run == spec.RunId)
-                .Select(node => node.Name));
+                .Where(node => node.Labels.TryGetValue(NodeLabels.Run, out var run) && run == spec.RunId.Value)
+                .Select(node => new NodeName(node.Name)));
             page = answer.NextPageToken;
         }
         while (page.Length > 0);

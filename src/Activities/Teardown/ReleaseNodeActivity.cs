@@ -19,13 +19,13 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
             input.NodeName);
 
     internal static async Task<NodeRelease> ReleaseAsync(
-        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, string runId, string name)
+        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
     {
         jobs.Revoke(runId, name);
         var state = await ObserveNodeActivity.StateOfAsync(connection, name);
-        if (state == "NOT_FOUND")
+        if (state == NodeStates.NotFound)
         {
-            ledger.Append(runId, LedgerKinds.Released, name, new NodeMoment(name, state));
+            ledger.Append(runId, LedgerKinds.Released, $"{name}", new NodeMoment(name, state));
             return new NodeRelease(name, state, ConfirmedNotFound: true);
         }
 
@@ -34,7 +34,8 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
             try
             {
                 await connection.Tpu.DeleteNodeAsync(
-                    new DeleteNodeRequest { Name = name }, TpuConnection.Routed("name", name, CancellationToken.None));
+                    new DeleteNodeRequest { Name = $"{name}" },
+                    TpuConnection.Routed("name", $"{name}", CancellationToken.None));
             }
             catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
             {

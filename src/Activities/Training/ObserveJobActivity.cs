@@ -9,8 +9,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Training;
 
 /// <summary>
-/// Looks at a job from both sides: what its worker said last, and what the cloud says of the node. A node that is not
-/// READY is lost, and so is a worker that is silent for too long on a node that is.
+/// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is not READY is
+/// lost, and so is a worker that is silent for too long on a READY node.
 /// </summary>
 public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
     : TaskActivity<ObserveJobInput, JobObservation>
@@ -23,11 +23,11 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
 
         // Read after the node's state: a job that ended just before its VM went away has ended.
         var job = jobs.Look(input.Kind, spec.RunId, name);
-        var isGone = state is not (nameof(Node.Types.State.Ready) or "UNREACHABLE");
+        var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
         if (isGone)
         {
-            ledger.Append(spec.RunId, LedgerKinds.Stopped, name, new NodeMoment(name, state));
+            ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
         }
 
         var isLost = job.End is null && (isGone || isSilent);
@@ -38,9 +38,9 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
     }
 
     /// <summary>
-    /// The API being down says nothing about the node: then the worker's own word decides, and the run goes on.
+    /// Returns the node's state. An API out of reach says nothing about the node: its worker's reports decide then.
     /// </summary>
-    private async Task<string> StateAsync(RunSpec spec, string name)
+    private async Task<string> StateAsync(RunSpec spec, NodeName name)
     {
         try
         {
@@ -49,7 +49,7 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
         }
         catch (RpcException exception) when (RefusalClassifier.IsTransient(exception))
         {
-            return "UNREACHABLE";
+            return NodeStates.Unreachable;
         }
     }
 }

@@ -4,10 +4,10 @@ namespace Workflows.Activities.Training;
 
 /// <summary>A job's end, as the ledger keeps it.</summary>
 /// <param name="End">How it ended.</param>
-/// <param name="Train">What training came to; null for other jobs.</param>
+/// <param name="Train">The result of a training; null for other jobs.</param>
 public sealed record EndFact(JobEnd End, TrainFact? Train);
 
-/// <summary>What training came to.</summary>
+/// <summary>The result of a training.</summary>
 /// <param name="Steps">Optimizer steps in all.</param>
 /// <param name="ResumedFromStep">Step of the checkpoint that the last worker began from.</param>
 /// <param name="Tokens">Tokens trained on, over all workers.</param>
@@ -35,7 +35,7 @@ public sealed record TrainFact(
     /// <summary>Whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
-    /// <summary>What was validated: loss or chrf; empty: nothing.</summary>
+    /// <summary>Metric of the validation, loss or chrf; empty without one.</summary>
     public string Metric { get; init; } = "";
 
     /// <summary>The best validation; null without one.</summary>

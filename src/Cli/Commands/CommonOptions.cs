@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>What every command understands, and the one place where failures become messages.</summary>
+/// <summary>Options of every command, and the one place where failures become messages.</summary>
 internal static class CommonOptions
 {
     public static Option<string> State { get; } = new("--state")

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
@@ -22,8 +23,8 @@ internal static class ListCommand
         foreach (var run in runs)
         {
             Console.WriteLine(
-                $"{run.Id,-28} {run.Status,-10} {run.Stage,-9} {run.CreatedAt:yyyy-MM-dd HH:mm}  "
-                + $"{run.AccruedUsd,8:0.0000} USD  {run.Name}");
+                $"{run.Id.Value,-28} {WireName.Of(run.Status),-10} {WireName.Of(run.Stage),-9} "
+                + $"{run.CreatedAt:yyyy-MM-dd HH:mm}  {run.AccruedUsd,8:0.0000} USD  {run.Name}");
         }
 
         if (runs.Count == 0)

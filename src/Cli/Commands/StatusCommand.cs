@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
@@ -19,7 +20,7 @@ internal static class StatusCommand
             return ExitCodes.Done;
         }
 
-        Console.WriteLine($"{run.Id}  {run.Status}  {run.Stage}: {run.Detail}");
+        Console.WriteLine($"{run.Id}  {WireName.Of(run.Status)}  {WireName.Of(run.Stage)}: {run.Detail}");
         Console.WriteLine(
             $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, {run.Attempts} attempts, "
             + $"{run.Recoveries} TPU lost");

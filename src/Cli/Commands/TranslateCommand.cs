@@ -4,13 +4,16 @@ using System.IO.Pipelines;
 using System.Text;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Tensors;
+using Workflows.Translation;
 using Workflows.Translation.Tokenization;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows translate --model DIR: what a person does with the tuned model the same evening.</summary>
+/// <summary>Implements <c>workflows translate --model DIR</c>, which translates lines with a tuned model.</summary>
 internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, TextWriter error)
 {
+    private const string Korean = "ko", English = "en";
+
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     private readonly Option<string> _model = new("--model")
@@ -71,8 +74,8 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
 
     private Command Build()
     {
-        _from.AcceptOnlyFromAmong("ko", "en");
-        _to.AcceptOnlyFromAmong("ko", "en");
+        _from.AcceptOnlyFromAmong(Korean, English);
+        _to.AcceptOnlyFromAmong(Korean, English);
         _prompt.AcceptOnlyFromAmong("translategemma", "brief");
         _template.AcceptOnlyFromAmong("auto", "chat", "plain");
         _longInput.AcceptOnlyFromAmong("refuse", "truncate");
@@ -136,7 +139,7 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         {
             Model = model,
             Adapter = adapter,
-            Direction = DirectionOf(parsed.GetValue(_from), parsed.GetValue(_to), card?.Direction),
+            Direction = DirectionOf(parsed.GetValue(_from), parsed.GetValue(_to), card?.Directions),
             Prompt = parsed.GetValue(_prompt) ?? card?.Prompt ?? "translategemma",
             PromptTemplate = parsed.GetValue(_template) ?? card?.PromptTemplate ?? "auto",
             MaxNewTokens = parsed.GetValue(_maxNewTokens),
@@ -147,15 +150,16 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         };
     }
 
-    /// <summary>What is named, else what the model was tuned for, else Korean to English.</summary>
-    internal static string DirectionOf(string? from, string? to, string? tuned) => (from, to) switch
+    /// <summary>Chooses the direction named, else the model's own, else Korean to English.</summary>
+    internal static TranslationDirection DirectionOf(
+        string? from, string? to, IReadOnlyList<TranslationDirection>? tuned) => (from, to) switch
     {
-        (null, null) => tuned == "en-ko" ? "en-ko" : "ko-en",
-        ("ko", "ko") or ("en", "en") => throw new CommandException(
+        (null, null) => tuned is [var only] ? only : TranslationDirection.KoToEn,
+        (Korean, Korean) or (English, English) => throw new CommandException(
             $"--to: '{to}' is the language of the input; use --from ko --to en, or --from en --to ko.",
             ExitCodes.Invalid),
-        ("ko", _) or (_, "en") => "ko-en",
-        _ => "en-ko",
+        (Korean, _) or (_, English) => TranslationDirection.KoToEn,
+        _ => TranslationDirection.EnToKo,
     };
 
     /// <summary>

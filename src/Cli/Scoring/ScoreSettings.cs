@@ -2,7 +2,7 @@ using Workflows.Translation.Metrics;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>What the command line of "workflows score" asks for.</summary>
+/// <summary>Settings from the command line of "workflows score".</summary>
 internal sealed record ScoreSettings
 {
     public required IReadOnlyList<string> References { get; init; }

@@ -5,7 +5,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>Each fact of the ledger as a line for people; null for facts that say nothing to them.</summary>
+/// <summary>Words each fact of the ledger as a line for people; null for facts of no interest to them.</summary>
 internal static class EventText
 {
     public static string? Of(RunEvent fact) => fact.Kind switch
@@ -18,9 +18,9 @@ internal static class EventText
         LedgerKinds.Loss => Loss(Read<OpenRecovery>(fact)),
         LedgerKinds.Recovered => $"recovered   back at work after {Read<RecoveryEnd>(fact).Seconds:0.0} s",
         LedgerKinds.Released => Released(Read<NodeMoment>(fact)),
-        "job-ended" when Read<EndFact>(fact).Train is { } train =>
+        LedgerKinds.JobEnded when Read<EndFact>(fact).Train is { } train =>
             $"trained     {train.Steps} steps, loss {train.FirstLoss:0.000} to {train.FinalLoss:0.000}",
-        "job-ended" when Read<EndFact>(fact).End is { Succeeded: false } end =>
+        LedgerKinds.JobEnded when Read<EndFact>(fact).End is { Succeeded: false } end =>
             $"job failed  {end.Code}: {end.Message}",
         _ => null,
     };
@@ -28,14 +28,14 @@ internal static class EventText
     /// <summary>Facts that deserve attention on a terminal.</summary>
     public static string ColorOf(RunEvent fact) => fact.Kind switch
     {
-        LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == "ready" => "green",
+        LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",
         LedgerKinds.Attempt or LedgerKinds.Loss => "yellow",
         LedgerKinds.Stage => "blue",
         LedgerKinds.Recovered => "green",
         _ => "default",
     };
 
-    private static string Stage(StageInput stage) => $"== {stage.Stage}: {stage.Detail}";
+    private static string Stage(StageInput stage) => $"== {WireName.Of(stage.Stage)}: {stage.Detail}";
 
     private static string Plan(RunPlan plan) =>
         $"plan        {plan.Candidates.Count} places; about {plan.EstimatedSeconds:0} s and "
@@ -51,18 +51,18 @@ internal static class EventText
 
     private static string Intent(TpuLease lease) =>
         $"attempt {lease.Attempt,-3} {lease.Candidate.Zone}: asking for {lease.Candidate.AcceleratorType} "
-        + $"({lease.Candidate.Provisioning})";
+        + $"({WireName.Of(lease.Candidate.Provisioning)})";
 
-    private static string Attempt(AttemptEnd end) => end.Outcome == "ready"
+    private static string Attempt(AttemptEnd end) => end.Outcome == AttemptOutcome.Ready
         ? $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: ready after {end.Seconds:0.0} s"
-        : $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: {end.Outcome}"
+        : $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: {WireName.Of(end.Outcome)}"
             + (end.Refusal is { } refusal ? $", {refusal.Code}: {refusal.Reason}\n            -> {refusal.Fix}" : "");
 
     private static string Loss(OpenRecovery loss) =>
         $"LOST        the TPU in {loss.Zone} ({loss.Cause}); {loss.LostSteps} steps after the newest checkpoint";
 
     private static string Released(NodeMoment moment) =>
-        $"given back  {moment.NodeName[(moment.NodeName.LastIndexOf('/') + 1)..]}: {moment.State}";
+        $"given back  {moment.NodeName.NodeId}: {moment.State}";
 
     private static T Read<T>(RunEvent fact) => fact.Data.Deserialize<T>(RunLedger.Json)!;
 }

@@ -1,4 +1,5 @@
 using Spectre.Console;
+using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
@@ -29,7 +30,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             }
         }
 
-        if (run.Stage is "train" or "evaluate" && run.Progress is { Steps: > 0 } progress)
+        if (run.Stage is RunStageName.Train or RunStageName.Evaluate && run.Progress is { Steps: > 0 } progress)
         {
             bar.IsIndeterminate = false;
             bar.MaxValue = progress.Steps;
@@ -39,7 +40,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
         else
         {
             bar.IsIndeterminate = true;
-            bar.Description = Markup.Escape($"{run.Stage}  {run.AccruedUsd:0.0000} USD");
+            bar.Description = Markup.Escape($"{WireName.Of(run.Stage)}  {run.AccruedUsd:0.0000} USD");
         }
     }
 

@@ -1,4 +1,6 @@
 using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+using Workflows.Translation;
 
 namespace Workflows.Cli.Watching;
 
@@ -20,7 +22,7 @@ internal static class VerdictText
                 + $"loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}{Method(training)}");
         }
 
-        var refused = report.Attempts.Count(row => row.Outcome == "refused");
+        var refused = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused);
         output.WriteLine(
             $"  zones      {report.Attempts.Count} attempts, {refused} refused, {report.Recoveries.Count} TPU lost "
             + "on the way");
@@ -43,7 +45,8 @@ internal static class VerdictText
 
     private static void Scores(VerdictSection verdict, TextWriter output)
     {
-        output.WriteLine($"             BLEU    chrF++   ({verdict.Direction}, {verdict.TestPairs} test sentences)");
+        output.WriteLine(
+            $"             BLEU    chrF++   ({verdict.Direction.Code()}, {verdict.TestPairs} test sentences)");
         output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
         output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
         output.WriteLine($"  {verdict.Tuned.BleuSignature}");
@@ -72,23 +75,12 @@ internal static class VerdictText
 
     private static string LastLine(RunReport report) => report switch
     {
-        { Status: "succeeded", Verdicts.Count: > 1 } =>
-            string.Join(" ", report.Verdicts.Select(verdict => $"{verdict.Direction}: {Answer(verdict)}."))
-            + $" For {report.Cost.Actual:0.00} USD.",
-        { Status: "succeeded", Verdict: { } verdict } => $"{Answer(verdict)}, for {report.Cost.Actual:0.00} USD.",
+        { Status: RunStatus.Succeeded, Verdicts.Count: > 1 } =>
+            string.Join(" ", report.Verdicts.Select(verdict => $"{verdict.Direction.Code()}: {verdict.Summary}"))
+            + $" Cost: {report.Cost.Actual:0.00} USD.",
+        { Status: RunStatus.Succeeded, Verdict: { } verdict } =>
+            $"{verdict.Summary} Cost: {report.Cost.Actual:0.00} USD.",
         { Failure: { } failure } => $"Failed: {failure.Code}: {failure.Message}\n{failure.Fix}",
-        _ => $"Run {report.RunId} is {report.Status}; everything was given back.",
+        _ => $"Run {report.RunId} is {WireName.Of(report.Status)}; everything was given back.",
     };
-
-    private static string Answer(VerdictSection verdict)
-    {
-        var answer = verdict.Outcome switch
-        {
-            "finer" => "Finer",
-            "worse" => "Worse",
-            "identical" => "Identical translations",
-            _ => "Not significantly finer",
-        };
-        return $"{answer}: {verdict.BleuDelta:+0.00;-0.00;0.00} BLEU, p = {verdict.PValue:0.0000}";
-    }
 }

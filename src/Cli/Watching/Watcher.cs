@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Spectre.Console;
 using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
@@ -34,8 +35,8 @@ internal static class Watcher
 
             return run!.Status switch
             {
-                "succeeded" => ExitCodes.Done,
-                "cancelled" => ExitCodes.Cancelled,
+                RunStatus.Succeeded => ExitCodes.Done,
+                RunStatus.Cancelled => ExitCodes.Cancelled,
                 _ => ExitCodes.Failed,
             };
         }

@@ -3,24 +3,25 @@ namespace Workflows.Orchestrations;
 /// <summary>One place where the run may get its TPU.</summary>
 /// <param name="Zone">Such as <c>us-west4-a</c>.</param>
 /// <param name="AcceleratorType">Such as <c>v5litepod-8</c>.</param>
-/// <param name="Provisioning"><c>spot</c> or <c>on-demand</c>.</param>
+/// <param name="Provisioning">How it is rented.</param>
 /// <param name="RuntimeVersion">Image of the TPU VM.</param>
 /// <param name="Chips">TPU chips in the slice.</param>
 /// <param name="UsdPerHour">Price of the whole slice, in US dollars an hour.</param>
 public sealed record Candidate(
-    string Zone, string AcceleratorType, string Provisioning, string RuntimeVersion, int Chips, double UsdPerHour)
+    string Zone, string AcceleratorType, ProvisioningMode Provisioning, string RuntimeVersion, int Chips,
+    double UsdPerHour)
 {
     /// <summary>The zone without its last letter: <c>us-west4</c>.</summary>
     public string Region => Zone.LastIndexOf('-') is > 0 and var dash ? Zone[..dash] : Zone;
 }
 
-/// <summary>What a run intends: the order of places, and what it should cost.</summary>
+/// <summary>A run's plan: places in the order to try, and the expected cost.</summary>
 /// <param name="Candidates">Places in the order to try.</param>
 /// <param name="EstimatedUsd">Expected cost in US dollars at the first place's price.</param>
 /// <param name="EstimatedSeconds">Expected time on the TPU.</param>
 public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double EstimatedUsd, double EstimatedSeconds);
 
-/// <summary>How far a refusal reaches.</summary>
+/// <summary>Reach of a refusal.</summary>
 public enum RefusalScope
 {
     /// <summary>This zone.</summary>
@@ -37,20 +38,20 @@ public enum RefusalScope
 }
 
 /// <summary>
-/// What a failed attempt means: how far it reaches, how long to remember it, and what a person can do.
+/// A failed attempt, classified: its reach, how long to remember it, and its remedy.
 /// </summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
 /// <param name="Scope">How far it reaches.</param>
 /// <param name="RememberSeconds">How long the place is passed over by later runs; 0: not at all.</param>
 /// <param name="Reason">The cloud's own words.</param>
-/// <param name="Fix">What a person can do about it.</param>
+/// <param name="Fix">The remedy.</param>
 public sealed record Refusal(string Code, RefusalScope Scope, double RememberSeconds, string Reason, string Fix);
 
 /// <summary>A node of this run.</summary>
 /// <param name="NodeName">Full resource name, <c>projects/P/locations/Z/nodes/N</c>.</param>
 /// <param name="Candidate">What it is, and its price.</param>
 /// <param name="Attempt">Number of the attempt that made it, from 1.</param>
-public sealed record TpuLease(string NodeName, Candidate Candidate, int Attempt);
+public sealed record TpuLease(NodeName NodeName, Candidate Candidate, int Attempt);
 
 /// <summary>Asks for a TPU.</summary>
 /// <param name="Spec">The run.</param>
@@ -61,7 +62,7 @@ public sealed record TpuLease(string NodeName, Candidate Candidate, int Attempt)
 public sealed record AcquireInput(
     RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid, IReadOnlyList<Candidate> RuledOut);
 
-/// <summary>A TPU, or why there is none.</summary>
+/// <summary>A TPU, or the reason why there is none.</summary>
 /// <param name="Lease">The node, ready and with its worker connected; null when none was to be had.</param>
 /// <param name="NextAttempt">Number for the next attempt.</param>
 /// <param name="Failure">Why there is none.</param>
@@ -81,7 +82,7 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
 /// <param name="Operation">The long-running operation; null when refused at once.</param>
 /// <param name="Refusal">Set when refused.</param>
 /// <param name="Asked">false: the cloud was not asked, because it refused lately.</param>
-public sealed record CreateNodeResult(string NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
+public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
 
 /// <summary>Looks at a node that is being created.</summary>
 /// <param name="Spec">The run.</param>
@@ -89,7 +90,7 @@ public sealed record CreateNodeResult(string NodeName, string? Operation, Refusa
 /// <param name="Operation">Its create operation.</param>
 public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Operation);
 
-/// <summary>How a node that is being created stands.</summary>
+/// <summary>The state of a node that is being created.</summary>
 /// <param name="State">The cloud's state, such as CREATING or READY, or NOT_FOUND.</param>
 /// <param name="IsUsable">READY, and its worker has connected.</param>
 /// <param name="Refusal">Set when the creation failed.</param>
@@ -98,7 +99,8 @@ public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refus
 /// <summary>The end of one attempt, for the ledger.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Lease">The place and the attempt's number.</param>
-/// <param name="Outcome">ready, refused, skipped, failed, timeout or cancelled.</param>
+/// <param name="Outcome">How it ended.</param>
 /// <param name="Refusal">Why not.</param>
 /// <param name="Seconds">From the request to the outcome.</param>
-public sealed record AttemptEnd(string RunId, TpuLease Lease, string Outcome, Refusal? Refusal, double Seconds);
+public sealed record AttemptEnd(
+    RunId RunId, TpuLease Lease, AttemptOutcome Outcome, Refusal? Refusal, double Seconds);

@@ -3,8 +3,8 @@ namespace Workflows.Orchestrations;
 /// <summary>One fine-tuning run as asked for: validated, with every default filled in.</summary>
 public sealed record RunSpec
 {
-    /// <summary>The run's id, also the orchestration's instance id. Lower-case letters, digits and dashes.</summary>
-    public required string RunId { get; init; }
+    /// <summary>The run's id, also the orchestration's instance id.</summary>
+    public required RunId RunId { get; init; }
 
     /// <summary>A name for people.</summary>
     public required string Name { get; init; }
@@ -12,14 +12,14 @@ public sealed record RunSpec
     /// <summary>The Google Cloud project that pays; in rehearsal a made-up one of this run alone.</summary>
     public required string Project { get; init; }
 
-    /// <summary><c>ko-en</c>, <c>en-ko</c>, or <c>both</c>: one model learns both and is judged in each.</summary>
-    public required string Direction { get; init; }
+    /// <summary>The directions that the model learns and is judged in.</summary>
+    public required RunDirection Direction { get; init; }
 
     /// <summary>The checkpoint to start from: a Hugging Face folder, as a path or a file:// URI.</summary>
     public required string Model { get; init; }
 
-    /// <summary>How a translation is asked for: <c>translategemma</c>, the wording of that model's card, or
-    /// <c>brief</c>, one short line for small models.</summary>
+    /// <summary>Wording of the request to translate: <c>translategemma</c> as in that model's card, or <c>brief</c>,
+    /// one short line for small models.</summary>
     public string Prompt { get; init; } = "translategemma";
 
     /// <summary>The turns around it: <c>chat</c> for instruction-tuned checkpoints, <c>plain</c> for pre-trained ones,
@@ -29,30 +29,26 @@ public sealed record RunSpec
     /// <summary>The corpus.</summary>
     public required DataSpec Data { get; init; }
 
-    /// <summary>What to rent and where.</summary>
+    /// <summary>TPU types, zones and provisioning.</summary>
     public required TpuSpec Tpu { get; init; }
 
-    /// <summary>How to train.</summary>
+    /// <summary>Settings of the training.</summary>
     public TrainingSpec Training { get; init; } = new();
 
-    /// <summary>How to evaluate.</summary>
+    /// <summary>Settings of the evaluation.</summary>
     public EvaluationSpec Evaluation { get; init; } = new();
 
-    /// <summary>What the run may cost at most, in US dollars, teardown included.</summary>
+    /// <summary>Limit of the run's cost in US dollars, teardown included.</summary>
     public double BudgetUsd { get; init; } = 10;
 
     /// <summary>Whether Google Cloud is the emulator.</summary>
     public bool IsRehearsal { get; init; }
 
-    /// <summary>How often to look and how long to wait.</summary>
+    /// <summary>Intervals and deadlines.</summary>
     public PaceSpec Pace { get; init; } = new();
-
-    /// <summary>The directions that are judged, one or two.</summary>
-    /// <returns>ko-en, en-ko.</returns>
-    public IReadOnlyList<string> Directions() => Direction == "both" ? ["ko-en", "en-ko"] : [Direction];
 }
 
-/// <summary>Where the sentence pairs come from.</summary>
+/// <summary>Sources of the sentence pairs.</summary>
 public sealed record DataSpec
 {
     /// <summary>
@@ -75,7 +71,7 @@ public sealed record DataSpec
     public string? Validation { get; init; }
 }
 
-/// <summary>What to rent and where.</summary>
+/// <summary>TPU types, zones and provisioning.</summary>
 public sealed record TpuSpec
 {
     /// <summary>Accelerator types in order of preference, such as <c>v5litepod-8</c>.</summary>
@@ -86,13 +82,13 @@ public sealed record TpuSpec
     /// </summary>
     public IReadOnlyList<string> Zones { get; init; } = [];
 
-    /// <summary><c>spot</c> or <c>on-demand</c>.</summary>
-    public string Provisioning { get; init; } = "spot";
+    /// <summary>Mode in which the TPU is rented.</summary>
+    public ProvisioningMode Provisioning { get; init; } = ProvisioningMode.Spot;
 
     /// <summary>The TPU VM's image; null: the one that fits the generation.</summary>
     public string? RuntimeVersion { get; init; }
 
-    /// <summary>Give up when no TPU was to be had for so long, in seconds.</summary>
+    /// <summary>Seconds without a TPU after which the run gives up.</summary>
     public double AcquireTimeoutSeconds { get; init; } = 6 * 3600;
 
     /// <summary>VPC network; null: the project's default.</summary>
@@ -102,7 +98,7 @@ public sealed record TpuSpec
     public string? ServiceAccount { get; init; }
 }
 
-/// <summary>How to train. Sources of the defaults: docs/training.md.</summary>
+/// <summary>Settings of the training. Sources of the defaults: docs/training.md.</summary>
 public sealed record TrainingSpec
 {
     /// <summary>Optimizer steps.</summary>
@@ -192,7 +188,7 @@ public sealed record ValidationSpec
     public int MaxPairs { get; init; } = 200;
 }
 
-/// <summary>How to evaluate.</summary>
+/// <summary>Settings of the evaluation.</summary>
 public sealed record EvaluationSpec
 {
     /// <summary>The longest translation in tokens.</summary>
@@ -222,18 +218,18 @@ public sealed record EvaluationSpec
     public int Seed { get; init; } = 12345;
 }
 
-/// <summary>How often to look and how long to wait; short in rehearsal, calm in the cloud.</summary>
+/// <summary>Intervals and deadlines: short in rehearsal, long in the cloud.</summary>
 public sealed record PaceSpec
 {
-    /// <summary>Between two looks at a node or a job, in seconds.</summary>
+    /// <summary>Seconds between two polls of a node or a job.</summary>
     public double PollSeconds { get; init; } = 15;
 
-    /// <summary>A worker that says nothing for so long is lost, in seconds.</summary>
+    /// <summary>Seconds of silence after which a worker counts as lost.</summary>
     public double SilenceSeconds { get; init; } = 120;
 
-    /// <summary>A node that is not ready, with its worker connected, after so long is given up, in seconds.</summary>
+    /// <summary>Seconds in which a node must be ready with its worker connected.</summary>
     public double BootSeconds { get; init; } = 900;
 
-    /// <summary>Pause before all zones are tried again, in seconds; doubles up to ten times this.</summary>
+    /// <summary>Seconds before all zones are tried again; doubles each round up to ten times this.</summary>
     public double RoundPauseSeconds { get; init; } = 60;
 }

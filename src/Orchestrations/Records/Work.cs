@@ -18,7 +18,7 @@ public sealed record PreparedData(
     /// <summary>The first few rows left out for each reason.</summary>
     public IReadOnlyList<DroppedSample> Samples { get; init; } = [];
 
-    /// <summary>What was checked before anything was rented.</summary>
+    /// <summary>Checks that were passed before anything was rented.</summary>
     public IReadOnlyList<GateResult> Gates { get; init; } = [];
 }
 
@@ -29,11 +29,11 @@ public sealed record PreparedData(
 public sealed record DroppedSample(string Reason, long? Line, string Text);
 
 /// <summary>A check that was passed before anything was rented.</summary>
-/// <param name="Name">What was checked.</param>
-/// <param name="Detail">What was found.</param>
+/// <param name="Name">Name of the check.</param>
+/// <param name="Detail">Its finding.</param>
 public sealed record GateResult(string Name, string Detail);
 
-/// <summary>What the worker on the TPU VM can be asked to do.</summary>
+/// <summary>Kinds of jobs for the worker on the TPU VM.</summary>
 public enum JobKind
 {
     /// <summary>Fine-tune; resumes from the newest whole checkpoint.</summary>
@@ -43,7 +43,7 @@ public enum JobKind
     Translate,
 }
 
-/// <summary>A piece of work for the TPU, to be done whatever happens to any one VM.</summary>
+/// <summary>A piece of work for the TPU, which outlives the loss of any one VM.</summary>
 /// <param name="Kind">What to do.</param>
 /// <param name="Spec">The run.</param>
 /// <param name="Plan">Where TPUs may be had.</param>
@@ -76,7 +76,7 @@ public sealed record TpuWorkInput(
 public sealed record OpenRecovery(
     int Number, string Zone, string Cause, int LostSteps, int FromStep, DateTimeOffset DetectedAt);
 
-/// <summary>How a piece of work ended.</summary>
+/// <summary>The end of a piece of work.</summary>
 /// <param name="Lease">The TPU that the run still holds.</param>
 /// <param name="NextAttempt">Number for the next attempt.</param>
 /// <param name="Failure">Set when it failed.</param>
@@ -88,7 +88,7 @@ public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure?
 /// <param name="Spec">The run.</param>
 /// <param name="Data">The corpus.</param>
 /// <param name="Lease">The node whose worker does it.</param>
-/// <param name="ReplyTo">Instance that is told of the end, by the event <see cref="RunEvents.JobEnded"/>.</param>
+/// <param name="ReplyTo">Instance that is notified of the end, by the event <see cref="RunEvents.JobEnded"/>.</param>
 /// <param name="Recovery">Loss that this dispatch recovers from.</param>
 public sealed record DispatchInput(
     JobKind Kind, RunSpec Spec, PreparedData Data, TpuLease Lease, string ReplyTo, OpenRecovery? Recovery);
@@ -99,10 +99,10 @@ public sealed record DispatchInput(
 /// <param name="Lease">The node whose worker does it.</param>
 public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease);
 
-/// <summary>How a job stands.</summary>
+/// <summary>The state of a job.</summary>
 /// <param name="NodeState">The cloud's state of the node, or NOT_FOUND.</param>
 /// <param name="IsLost">The node or its worker is gone.</param>
-/// <param name="LossCause">Why, in the cloud's or our words.</param>
+/// <param name="LossCause">The node's state in capitals, or WORKER_SILENT.</param>
 /// <param name="LostSteps">Steps after the newest checkpoint.</param>
 /// <param name="End">Set when the job has ended.</param>
 /// <param name="Step">The last step reported.</param>
@@ -113,49 +113,50 @@ public sealed record JobObservation(
     string NodeState, bool IsLost, string? LossCause, int LostSteps, JobEnd? End, int Step, int Steps, double? Loss,
     double AccruedUsd);
 
-/// <summary>How a job ended on the worker.</summary>
-/// <param name="Succeeded">Whether it did what was asked.</param>
+/// <summary>The end of a job on its worker.</summary>
+/// <param name="Succeeded">Whether the job was done.</param>
 /// <param name="Code">Error code otherwise.</param>
 /// <param name="Message">Error message otherwise.</param>
 public sealed record JobEnd(bool Succeeded, string? Code, string? Message);
 
-/// <summary>Why a run did not succeed.</summary>
+/// <summary>The reason why a run did not succeed.</summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
-/// <param name="Message">What happened.</param>
-/// <param name="Fix">What a person can do.</param>
+/// <param name="Message">The fault.</param>
+/// <param name="Fix">The remedy.</param>
 public sealed record RunFailure(string Code, string Message, string Fix);
 
 /// <summary>One node's teardown.</summary>
 /// <param name="NodeName">Full resource name.</param>
 /// <param name="State">The cloud's state; NOT_FOUND is the proof.</param>
 /// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
-public sealed record NodeRelease(string NodeName, string State, bool ConfirmedNotFound);
+public sealed record NodeRelease(NodeName NodeName, string State, bool ConfirmedNotFound);
 
-/// <summary>Everything that the last stage needs.</summary>
+/// <summary>Input of the report.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Plan">The plan; null when planning failed.</param>
 /// <param name="Data">The corpus; null when it was not prepared.</param>
-/// <param name="Status">succeeded, failed or cancelled.</param>
+/// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="Failure">Why not succeeded.</param>
-public sealed record ReportInput(RunSpec Spec, RunPlan? Plan, PreparedData? Data, string Status, RunFailure? Failure);
+public sealed record ReportInput(
+    RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure);
 
-/// <summary>How a run ended.</summary>
-/// <param name="Status">succeeded, failed or cancelled.</param>
+/// <summary>The end of a run.</summary>
+/// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="ReportUri">The JSON report.</param>
 /// <param name="Failure">Why not succeeded.</param>
-public sealed record RunOutcome(string Status, string ReportUri, RunFailure? Failure);
+public sealed record RunOutcome(RunStatus Status, string ReportUri, RunFailure? Failure);
 
-/// <summary>What the orchestration shows while it runs.</summary>
-/// <param name="Stage">plan, prepare, train, evaluate, teardown, report or done.</param>
+/// <summary>The custom status of a run's orchestration.</summary>
+/// <param name="Stage">The stage.</param>
 /// <param name="Detail">One line for people.</param>
-public sealed record RunStage(string Stage, string Detail);
+public sealed record RunStage(RunStageName Stage, string Detail);
 
 /// <summary>Names of the events that a run listens to.</summary>
 public static class RunEvents
 {
-    /// <summary>Stop cleanly: payload is the reason, a string.</summary>
+    /// <summary>Stops the run cleanly. The payload is the reason, a string.</summary>
     public const string Cancel = "cancel";
 
-    /// <summary>A job ended on the worker: payload is the job's key, a string.</summary>
+    /// <summary>Tells that a job ended on its worker. The payload is the job's id, a string.</summary>
     public const string JobEnded = "job-ended";
 }

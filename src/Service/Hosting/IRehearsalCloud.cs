@@ -6,7 +6,7 @@ internal interface IRehearsalCloud
     /// <summary>Makes an emulated project ready; does nothing when it is.</summary>
     /// <param name="project">The project, one for each run.</param>
     /// <param name="scenarioPath">Scenario file; null: a cloud without faults.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     /// <returns>A task that completes when the project is on disk.</returns>
     /// <exception cref="Runs.RunRequestException">The scenario is wrong.</exception>
     public Task PrepareAsync(string project, string? scenarioPath, CancellationToken cancellation);

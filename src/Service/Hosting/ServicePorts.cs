@@ -40,7 +40,7 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
             : new ServicePorts(0, 0, 0).ChooseFree();
     }
 
-    /// <summary>The ports that a service with this state folder used last.</summary>
+    /// <summary>Reads the ports that a service with this state folder used last.</summary>
     /// <param name="stateDirectory">The folder.</param>
     /// <returns>null when there was none.</returns>
     public static ServicePorts? Kept(string stateDirectory) => Read(PathOf(stateDirectory));

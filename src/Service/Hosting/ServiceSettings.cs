@@ -47,7 +47,7 @@ public sealed class ServiceSettings
     /// <value>The image that infra/worker.Dockerfile builds, where the VMs can pull it.</value>
     public string WorkerImage { get; set; } = "workflows-worker:latest";
 
-    /// <summary>Gets or sets where runs come from by message.</summary>
+    /// <summary>Gets or sets the subscription whose messages start runs.</summary>
     public PubSubSettings PubSub { get; set; } = new();
 
     /// <summary>Gets or sets the Dapr component to which a run's end is published.</summary>
@@ -73,7 +73,7 @@ public sealed class PubSubSettings
     public string? EmulatorHost { get; set; }
 }
 
-/// <summary>Where a run's end is published through Dapr.</summary>
+/// <summary>Dapr component and topic to which a run's end is published.</summary>
 public sealed class DaprSettings
 {
     /// <summary>Gets or sets the pub/sub component.</summary>

@@ -2,14 +2,14 @@ using Workflows.DurableTask.Sidecar;
 
 namespace Workflows.Service.Hosting;
 
-/// <summary>Starts a service so that what a person can mend comes out as such.</summary>
+/// <summary>Starts the service and reports failures that the user can fix as ServiceStartException.</summary>
 public static class ServiceStart
 {
-    /// <summary>Starts.</summary>
+    /// <summary>Starts the service.</summary>
     /// <param name="application">From <see cref="WorkflowsService.Build"/>.</param>
     /// <param name="ports">Its ports, written down for the next start and for other commands.</param>
     /// <param name="stateDirectory">Its state folder.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A task that completes when the service takes requests.</returns>
     /// <exception cref="ServiceStartException">The state is in use or broken, or a port is taken.</exception>
     public static async Task StartOrExplainAsync(

@@ -1,4 +1,4 @@
 namespace Workflows.Service.Hosting;
 
-/// <summary>The service cannot start; the message says what to mend.</summary>
+/// <summary>The service cannot start. The message names the fault and its remedy.</summary>
 public sealed class ServiceStartException(string message, Exception? inner = null) : Exception(message, inner);

@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace Workflows.Service.Hosting;
 
-/// <summary>What a TPU VM runs when it boots.</summary>
+/// <summary>Reads the script that a TPU VM runs when it boots.</summary>
 internal static class StartupScripts
 {
     /// <summary>Reads the script: the one given, or infra/startup-script.sh, which is built in.</summary>

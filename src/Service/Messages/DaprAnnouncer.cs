@@ -10,11 +10,14 @@ namespace Workflows.Service.Messages;
 /// </summary>
 internal sealed class DaprAnnouncer(DaprClient dapr, string pubSubName, string topic) : IRunAnnouncer
 {
+    public string Name { get; } = $"dapr:{pubSubName}/{topic}";
+
     public Task AnnounceAsync(RunEnd end, CancellationToken cancellationToken) => dapr.PublishEventAsync(
         pubSubName, topic, end,
         new Dictionary<string, string>
         {
-            ["cloudevent.id"] = end.RunId, ["cloudevent.type"] = $"workflows.run.{end.Outcome.Status}",
+            ["cloudevent.id"] = end.RunId.Value,
+            ["cloudevent.type"] = $"workflows.run.{WireName.Of(end.Outcome.Status)}",
         },
         cancellationToken);
 }

@@ -2,6 +2,7 @@ using System.Text;
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -9,8 +10,8 @@ namespace Workflows.Service.Messages;
 
 /// <summary>
 /// Starts a run for each message of a subscription. The message's id is the run's key, so that a redelivery starts
-/// nothing twice; it is acknowledged once the start is durable, and never held for the run. What cannot become a run
-/// goes to the dead-letter topic with the reason.
+/// nothing twice. It is acknowledged once the start is durable, not at the end of the run. A message that is no valid
+/// request goes to the dead-letter topic with the reason.
 /// </summary>
 internal sealed partial class RunSubscriber(
     ServiceSettings settings, RunService runs, ILogger<RunSubscriber> logger) : BackgroundService
@@ -141,7 +142,7 @@ internal sealed partial class RunSubscriber(
         public static partial void Broken(ILogger logger, string subscription, double seconds, Exception exception);
 
         [LoggerMessage(4202, LogLevel.Information, "Message {MessageId} is run {RunId} (was there: {WasThere}).")]
-        public static partial void Started(ILogger logger, string messageId, string runId, bool wasThere);
+        public static partial void Started(ILogger logger, string messageId, RunId runId, bool wasThere);
 
         [LoggerMessage(4203, LogLevel.Warning, "Message {MessageId} cannot start a run: {Reason}")]
         public static partial void Refused(ILogger logger, string messageId, string reason);

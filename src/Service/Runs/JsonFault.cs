@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>What is wrong with JSON that is no request, in words of the request and not of its classes.</summary>
+/// <summary>Words the fault of JSON that is no request by the request's fields, never by its classes.</summary>
 internal static class JsonFault
 {
     public static FieldError Of(JsonException exception)

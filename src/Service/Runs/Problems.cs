@@ -18,7 +18,7 @@ internal static class Problems
             extensions: more);
     }
 
-    /// <summary>Turns what a handler throws into a problem.</summary>
+    /// <summary>Converts an exception of a handler into a problem.</summary>
     public static async Task HandleAsync(HttpContext context)
     {
         var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;

@@ -1,8 +1,9 @@
+using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Collects everything that is wrong with a request.</summary>
+/// <summary>Collects every fault of a request.</summary>
 internal sealed class RequestCheck
 {
     private readonly List<FieldError> _errors = [];
@@ -23,12 +24,20 @@ internal sealed class RequestCheck
         return value;
     }
 
-    /// <summary>One of a few words; null is the first of them.</summary>
+    /// <summary>Checks that a text is one of a few words; null is the first of them.</summary>
     public string OneOf(string? value, string field, params string[] words)
     {
         That(value is null || words.Contains(value), field, $"'{value}' is not known.",
             $"Use {string.Join(", ", words.Select(word => $"\"{word}\""))}.");
         return value ?? words[0];
+    }
+
+    /// <summary>Reads a member of a closed set by its written name; null is the first member.</summary>
+    public T OneOf<T>(string? value, string field)
+        where T : struct, Enum
+    {
+        OneOf(value, field, [.. WireName.All<T>()]);
+        return WireName.TryParse<T>(value, out var member) ? member : Enum.GetValues<T>()[0];
     }
 
     /// <summary>A folder that must hold some files; file:// URIs are folders of this machine.</summary>
@@ -99,7 +108,7 @@ internal sealed class RequestCheck
         return string.Join(",", paths);
     }
 
-    /// <summary>A text of one line that goes to the cloud, to a log or to a report.</summary>
+    /// <summary>Checks a text of one line that goes to the cloud, to a log or to a report.</summary>
     public string? Line(string? given, string field)
     {
         That(given is null || !given.Any(char.IsControl), field, "It has a line break or another control character.",

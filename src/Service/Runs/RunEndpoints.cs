@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
 
@@ -48,7 +49,7 @@ internal static class RunEndpoints
     private static async Task<IResult> ShowAsync(
         string id, HttpResponse response, RunService service, CancellationToken cancellation)
     {
-        if (await service.FindAsync(id, cancellation) is not { } run)
+        if (!RunId.TryParse(id, out var runId) || await service.FindAsync(runId, cancellation) is not { } run)
         {
             return Unknown(id);
         }
@@ -64,24 +65,26 @@ internal static class RunEndpoints
 
     private static async Task<IResult> CancelAsync(
         string id, string? reason, RunService service, CancellationToken cancellation) =>
-        await service.CancelAsync(id, reason ?? "asked for by the API", cancellation) switch
+        (RunId.TryParse(id, out var runId)
+            ? await service.CancelAsync(runId, reason ?? "asked for by the API", cancellation)
+            : null) switch
         {
             null => Unknown(id),
             false => Problems.Of(StatusCodes.Status410Gone, "RUN_ENDED", $"Run '{id}' has ended."),
             true => TypedResults.Accepted($"/runs/{id}", new { id, status = "cancelling" }),
         };
 
-    private static IResult Attempts(string id, RunLedger ledger) => ledger.Knows(id)
-        ? TypedResults.Ok(ReportBuilder.Attempts(ledger, id))
+    private static IResult Attempts(string id, RunLedger ledger) => Known(id, ledger) is { } run
+        ? TypedResults.Ok(ReportBuilder.Attempts(ledger, run))
         : Unknown(id);
 
-    private static IResult Metrics(string id, RunLedger ledger, MetricsLog metrics) => ledger.Knows(id)
-        ? TypedResults.Ok(metrics.Read(id))
+    private static IResult Metrics(string id, RunLedger ledger, MetricsLog metrics) => Known(id, ledger) is { } run
+        ? TypedResults.Ok(metrics.Read(run))
         : Unknown(id);
 
-    /// <summary>The ledger from one line on: what a watcher reads to miss nothing.</summary>
-    private static IResult Events(string id, int? after, RunLedger ledger) => ledger.Knows(id)
-        ? TypedResults.Ok(ledger.Read(id)
+    /// <summary>Returns the ledger from one line on, so that a watcher misses nothing.</summary>
+    private static IResult Events(string id, int? after, RunLedger ledger) => Known(id, ledger) is { } run
+        ? TypedResults.Ok(ledger.Read(run)
             .Select((entry, index) => new { Sequence = index + 1, entry.At, entry.Kind, entry.Key, entry.Data })
             .Skip(after ?? 0))
         : Unknown(id);
@@ -93,18 +96,22 @@ internal static class RunEndpoints
 
     private static IResult File(string id, RunLedger ledger, string name, string type)
     {
-        if (!ledger.Knows(id))
+        if (Known(id, ledger) is not { } run)
         {
             return Unknown(id);
         }
 
-        var path = Path.Combine(ledger.DirectoryOf(id), name);
+        var path = Path.Combine(ledger.DirectoryOf(run), name);
         return System.IO.File.Exists(path)
             ? TypedResults.PhysicalFile(path, type)
             : Problems.Of(
                 StatusCodes.Status404NotFound, "REPORT_NOT_READY",
                 $"Run '{id}' has not ended, so it has no report yet.");
     }
+
+    /// <summary>Returns the run of a path; null for one that the ledger does not know.</summary>
+    private static RunId? Known(string id, RunLedger ledger) =>
+        RunId.TryParse(id, out var run) && ledger.Knows(run) ? run : null;
 
     private static IResult Unknown(string id) =>
         Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{id}'.");

@@ -30,19 +30,19 @@ public sealed record RunRequest
     /// <summary>The corpus.</summary>
     public DataRequest? Data { get; init; }
 
-    /// <summary>What to rent.</summary>
+    /// <summary>TPU types, zones and provisioning.</summary>
     public TpuRequest? Tpu { get; init; }
 
-    /// <summary>How to train.</summary>
+    /// <summary>Settings of the training.</summary>
     public TrainingRequest? Training { get; init; }
 
-    /// <summary>How to evaluate.</summary>
+    /// <summary>Settings of the evaluation.</summary>
     public EvaluationRequest? Evaluation { get; init; }
 
     /// <summary>The most that the run may cost, in US dollars.</summary>
     public double? BudgetUsd { get; init; }
 
-    /// <summary>Set: Google Cloud is the emulator, and this is what happens there.</summary>
+    /// <summary>Runs against the emulator with this scenario; null: against Google Cloud.</summary>
     public RehearsalRequest? Rehearsal { get; init; }
 }
 
@@ -66,7 +66,7 @@ public sealed record DataRequest
     public string? Validation { get; init; }
 }
 
-/// <summary>What to rent; fields as in <see cref="Orchestrations.TpuSpec"/>.</summary>
+/// <summary>TPU types, zones and provisioning; fields as in <see cref="Orchestrations.TpuSpec"/>.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record TpuRequest
 {
@@ -92,7 +92,7 @@ public sealed record TpuRequest
     public string? ServiceAccount { get; init; }
 }
 
-/// <summary>How to train; fields as in <see cref="Orchestrations.TrainingSpec"/>.</summary>
+/// <summary>Settings of the training; fields as in <see cref="Orchestrations.TrainingSpec"/>.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record TrainingRequest
 {
@@ -185,7 +185,7 @@ public sealed record ValidationRequest
     public int? MaxPairs { get; init; }
 }
 
-/// <summary>How to evaluate; fields as in <see cref="Orchestrations.EvaluationSpec"/>.</summary>
+/// <summary>Settings of the evaluation; fields as in <see cref="Orchestrations.EvaluationSpec"/>.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record EvaluationRequest
 {

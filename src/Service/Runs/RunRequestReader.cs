@@ -8,7 +8,7 @@ namespace Workflows.Service.Runs;
 /// <summary>Reads, checks and completes requests.</summary>
 public static partial class RunRequestReader
 {
-    /// <summary>A month: who waits longer has forgotten the run.</summary>
+    /// <summary>A month, in seconds; chosen as longer than anybody waits.</summary>
     private const double MostAcquireSeconds = 30 * 24 * 3600;
 
     /// <summary>Looks and pauses for the emulator, where everything takes seconds.</summary>
@@ -43,17 +43,15 @@ public static partial class RunRequestReader
     /// <param name="acceleratorTypes">Those that have a price; no others can be rented.</param>
     /// <returns>The run.</returns>
     /// <exception cref="RunRequestException">Something is wrong; every fault is listed.</exception>
-    public static RunSpec Complete(RunRequest request, string runId, IEnumerable<string> acceleratorTypes)
+    public static RunSpec Complete(RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes)
     {
         var check = new RequestCheck();
-        var id = request.Id ?? runId;
-        check.That(RunId().IsMatch(id), "id", $"'{id}' is not a run id.",
-            "Use up to 40 lower-case letters, digits and dashes, beginning with a letter.");
+        var id = Id(request, check) ?? runId;
         var isRehearsal = request.Rehearsal is not null;
         check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",
             "No project is named, and the run is not a rehearsal.",
             "Name the Google Cloud project that pays, or add \"rehearsal\": {}.");
-        var direction = check.OneOf(request.Direction, "direction", "ko-en", "en-ko", "both");
+        var direction = check.OneOf<RunDirection>(request.Direction, "direction");
         var prompt = check.OneOf(request.Prompt, "prompt", "translategemma", "brief");
         var template = check.OneOf(request.PromptTemplate, "promptTemplate", "auto", "chat", "plain");
         var model = check.Folder(request.Model, "model", "config.json", "tokenizer.json");
@@ -76,7 +74,7 @@ public static partial class RunRequestReader
                 $"Use one of: {string.Join(", ", known)}.");
         }
 
-        var provisioning = check.OneOf(request.Tpu?.Provisioning, "tpu.provisioning", "spot", "on-demand");
+        var provisioning = check.OneOf<ProvisioningMode>(request.Tpu?.Provisioning, "tpu.provisioning");
         foreach (var zone in request.Tpu?.Zones ?? [])
         {
             check.That(zone is not null && Zone().IsMatch(zone), "tpu.zones", $"{Quoted(zone)} is not a zone.",
@@ -96,7 +94,7 @@ public static partial class RunRequestReader
         var spec = new RunSpec
         {
             RunId = id,
-            Name = check.Line(request.Name, "name") ?? id,
+            Name = check.Line(request.Name, "name") ?? id.Value,
             Project = isRehearsal ? $"rehearsal-{id}" : check.Line(request.Project, "project") ?? "",
             Direction = direction,
             Model = model,
@@ -127,12 +125,17 @@ public static partial class RunRequestReader
         return spec;
     }
 
+    private static RunId? Id(RunRequest request, RequestCheck check)
+    {
+        var isRight = RunId.TryParse(request.Id, out var id);
+        check.That(isRight || request.Id is null, "id", $"'{request.Id}' is not a run id.",
+            "Use up to 40 lower-case letters, digits and dashes, beginning with a letter.");
+        return isRight ? id : null;
+    }
+
     private static string Quoted(string? text) => text is null ? "null" : $"'{text}'";
 
     // "$" would also match before a line break at the end.
-    [GeneratedRegex(@"^[a-z][a-z0-9-]{0,39}\z", RegexOptions.CultureInvariant)]
-    private static partial Regex RunId();
-
     [GeneratedRegex(@"^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+\z", RegexOptions.CultureInvariant)]
     private static partial Regex Zone();
 }

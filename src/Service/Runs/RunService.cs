@@ -14,27 +14,28 @@ using Workflows.Service.Workers;
 namespace Workflows.Service.Runs;
 
 /// <summary>
-/// Starts, shows and cancels runs: what the HTTP API, the messages and the command line have in common.
+/// Starts, shows and cancels runs for the HTTP API, the messages and the command line.
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TimeProvider clock)
 {
-    /// <summary>A run in none of these states has ended.</summary>
+    /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
         Enum.GetValues<OrchestrationRuntimeStatus>();
 
-    /// <summary>Starts a run, durably: when this returns, it goes on whatever happens to the service.</summary>
+    /// <summary>Starts a run durably. Once this returns, the run continues after any crash of the service.</summary>
     /// <param name="request">The request.</param>
     /// <param name="key">Names the request: the same key starts the same run once. Null: a new run.</param>
-    /// <param name="cancellation">Gives up.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The run's id, and whether it was there before.</returns>
     /// <exception cref="RunRequestException">The request is wrong, or its id belongs to another request.</exception>
-    public async Task<(string RunId, bool WasThere)> StartAsync(
+    public async Task<(RunId RunId, bool WasThere)> StartAsync(
         RunRequest request, string? key, CancellationToken cancellation)
     {
-        var id = request.Id ?? (key is null ? NewId() : IdOf(key));
-        var spec = RunRequestReader.Complete(request, id, catalog.AcceleratorTypes);
+        var made = key is null ? NewId() : IdOf(key);
+        var spec = RunRequestReader.Complete(request, made, catalog.AcceleratorTypes);
+        var id = spec.RunId;
         if (spec.IsRehearsal)
         {
             await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);
@@ -42,14 +43,14 @@ internal sealed class RunService(
 
         try
         {
-            var options = new StartOrchestrationOptions { InstanceId = id }.WithDedupeStatuses(Every);
+            var options = new StartOrchestrationOptions { InstanceId = id.Value }.WithDedupeStatuses(Every);
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTuneOrchestration), spec, options, cancellation);
             return (id, false);
         }
         catch (OrchestrationAlreadyExistsException)
         {
-            var existing = await client.GetInstanceAsync(id, getInputsAndOutputs: true, cancellation);
+            var existing = await client.GetInstanceAsync(id.Value, getInputsAndOutputs: true, cancellation);
             if (existing?.SerializedInput is { } input && IsSame(input, spec))
             {
                 return (id, true);
@@ -62,10 +63,10 @@ internal sealed class RunService(
 
     /// <summary>Shows a run.</summary>
     /// <returns>null for an unknown one.</returns>
-    public async Task<RunView?> FindAsync(string runId, CancellationToken cancellation)
+    public async Task<RunView?> FindAsync(RunId runId, CancellationToken cancellation)
     {
-        var instance = await client.GetInstanceAsync(runId, getInputsAndOutputs: true, cancellation);
-        return instance is null || instance.Name != nameof(FineTuneOrchestration) ? null : ViewOf(instance);
+        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
+        return instance is not null && IsRun(instance) ? ViewOf(instance) : null;
     }
 
     /// <summary>Lists runs, newest first.</summary>
@@ -75,7 +76,7 @@ internal sealed class RunService(
         var query = new OrchestrationQuery { FetchInputsAndOutputs = true };
         await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
         {
-            if (instance.Name == nameof(FineTuneOrchestration))
+            if (IsRun(instance))
             {
                 runs.Add(ViewOf(instance));
             }
@@ -86,7 +87,7 @@ internal sealed class RunService(
 
     /// <summary>Asks a run to stop cleanly.</summary>
     /// <returns>null for an unknown run, false for one that has ended.</returns>
-    public async Task<bool?> CancelAsync(string runId, string reason, CancellationToken cancellation)
+    public async Task<bool?> CancelAsync(RunId runId, string reason, CancellationToken cancellation)
     {
         if (await FindAsync(runId, cancellation) is not { } run)
         {
@@ -98,13 +99,16 @@ internal sealed class RunService(
             return false;
         }
 
-        await client.RaiseEventAsync(runId, RunEvents.Cancel, reason, cancellation);
+        await client.RaiseEventAsync(runId.Value, RunEvents.Cancel, reason, cancellation);
         return true;
     }
 
+    private static bool IsRun(OrchestrationMetadata instance) =>
+        instance.Name == nameof(FineTuneOrchestration) && RunId.TryParse(instance.InstanceId, out _);
+
     private RunView ViewOf(OrchestrationMetadata instance)
     {
-        var id = instance.InstanceId;
+        var id = new RunId(instance.InstanceId);
         var spec = instance.ReadInputAs<RunSpec>()!;
         var outcome = instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
             ? instance.ReadOutputAs<RunOutcome>()
@@ -118,15 +122,8 @@ internal sealed class RunService(
         {
             Id = id,
             Name = spec.Name,
-            Status = outcome?.Status ?? instance.RuntimeStatus switch
-            {
-                OrchestrationRuntimeStatus.Pending => "pending",
-                OrchestrationRuntimeStatus.Suspended => "suspended",
-                OrchestrationRuntimeStatus.Running => "running",
-                OrchestrationRuntimeStatus.Terminated => "terminated",
-                _ => "failed",
-            },
-            Stage = stage?.Stage ?? "pending",
+            Status = outcome?.Status ?? StatusOf(instance.RuntimeStatus),
+            Stage = stage?.Stage ?? RunStageName.Pending,
             Detail = stage?.Detail ?? "",
             CreatedAt = instance.CreatedAt,
             LastUpdatedAt = instance.LastUpdatedAt,
@@ -145,7 +142,16 @@ internal sealed class RunService(
         };
     }
 
-    /// <summary>An orchestration that broke instead of ending with a verdict: a fault of ours, told as such.</summary>
+    private static RunStatus StatusOf(OrchestrationRuntimeStatus status) => status switch
+    {
+        OrchestrationRuntimeStatus.Pending => RunStatus.Pending,
+        OrchestrationRuntimeStatus.Suspended => RunStatus.Suspended,
+        OrchestrationRuntimeStatus.Running => RunStatus.Running,
+        OrchestrationRuntimeStatus.Terminated => RunStatus.Terminated,
+        _ => RunStatus.Failed,
+    };
+
+    /// <summary>Reports an orchestration that broke without an outcome as a fault of this program.</summary>
     private static RunFailure? Crash(OrchestrationMetadata instance) => instance.FailureDetails is { } details
         ? new RunFailure("INTERNAL", $"{details.ErrorType}: {details.ErrorMessage}", "Look at the service's log.")
         : null;
@@ -172,8 +178,8 @@ internal sealed class RunService(
         return JsonElement.DeepEquals(before.RootElement, now.RootElement);
     }
 
-    private static string NewId() => $"run-{Guid.NewGuid().ToString("N")[..10]}";
+    private static RunId NewId() => new($"run-{Guid.NewGuid().ToString("N")[..10]}");
 
-    private static string IdOf(string key) =>
-        $"run-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..20]}";
+    private static RunId IdOf(string key) =>
+        new($"run-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..20]}");
 }

@@ -6,16 +6,16 @@ namespace Workflows.Service.Runs;
 public sealed record RunView
 {
     /// <summary>Gets the run's id.</summary>
-    public required string Id { get; init; }
+    public required RunId Id { get; init; }
 
     /// <summary>Gets its name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets pending, running, suspended, succeeded, failed, cancelled or terminated.</summary>
-    public required string Status { get; init; }
+    /// <summary>Gets the run's status.</summary>
+    public required RunStatus Status { get; init; }
 
-    /// <summary>Gets plan, prepare, train, evaluate, teardown, report or done.</summary>
-    public required string Stage { get; init; }
+    /// <summary>Gets the stage that it is in.</summary>
+    public required RunStageName Stage { get; init; }
 
     /// <summary>Gets one line about the stage.</summary>
     public required string Detail { get; init; }
@@ -26,7 +26,7 @@ public sealed record RunView
     /// <summary>Gets when it last went on.</summary>
     public DateTimeOffset LastUpdatedAt { get; init; }
 
-    /// <summary>Gets what the TPU does now; null when it does nothing.</summary>
+    /// <summary>Gets the progress of the TPU's job; null without one.</summary>
     public ProgressView? Progress { get; init; }
 
     /// <summary>Gets the cost so far in US dollars.</summary>
@@ -38,23 +38,23 @@ public sealed record RunView
     /// <summary>Gets the budget in US dollars.</summary>
     public double BudgetUsd { get; init; }
 
-    /// <summary>Gets how often a TPU was asked for.</summary>
+    /// <summary>Gets the number of attempts to get a TPU.</summary>
     public int Attempts { get; init; }
 
-    /// <summary>Gets how often a TPU was lost.</summary>
+    /// <summary>Gets the number of TPUs lost.</summary>
     public int Recoveries { get; init; }
 
-    /// <summary>Gets why it did not succeed.</summary>
+    /// <summary>Gets the reason why it did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 
-    /// <summary>Gets where the report is, once there is one.</summary>
+    /// <summary>Gets the path of the report, once there is one.</summary>
     public string? Report { get; init; }
 
     /// <summary>Gets a value indicating whether it has ended.</summary>
     public bool HasEnded { get; init; }
 }
 
-/// <summary>What the TPU does now.</summary>
+/// <summary>Progress of the TPU's job.</summary>
 /// <param name="Detail">For people.</param>
 /// <param name="Step">Steps done, or sentences when translating.</param>
 /// <param name="Steps">In all.</param>

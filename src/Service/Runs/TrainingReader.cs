@@ -43,7 +43,8 @@ internal static class TrainingReader
                 asked?.KeepCheckpoints ?? given.KeepCheckpoints, "training.keepCheckpoints", 1, 100),
             LearningRate = check.InRange(asked?.LearningRate ?? given.LearningRate, "training.learningRate", 1e-8, 1),
             WarmupSteps = check.InRange(
-                asked?.WarmupSteps ?? Math.Min(given.WarmupSteps, steps - 1), "training.warmupSteps", 0, steps),
+                asked?.WarmupSteps ?? Math.Clamp(steps - 1, 0, given.WarmupSteps), "training.warmupSteps", 0,
+                Math.Max(0, steps)),
             WeightDecay = check.InRange(asked?.WeightDecay ?? given.WeightDecay, "training.weightDecay", 0, 1),
             MaxLength = check.InRange(asked?.MaxLength ?? given.MaxLength, "training.maxLength", 8, 131_072),
             CheckpointEverySteps = check.InRange(
@@ -53,7 +54,7 @@ internal static class TrainingReader
         };
     }
 
-    public static EvaluationSpec Read(EvaluationRequest? asked, string direction, RequestCheck check)
+    public static EvaluationSpec Read(EvaluationRequest? asked, RunDirection direction, RequestCheck check)
     {
         var given = new EvaluationSpec();
         return new EvaluationSpec
@@ -109,7 +110,7 @@ internal static class TrainingReader
     }
 
     /// <summary>A dictionary that is missing is told now, not after the training was paid for.</summary>
-    private static string? Tokenizer(string? asked, string direction, RequestCheck check)
+    private static string? Tokenizer(string? asked, RunDirection direction, RequestCheck check)
     {
         const string Field = "evaluation.bleuTokenizer";
         if (asked is null)
@@ -119,7 +120,8 @@ internal static class TrainingReader
 
         check.OneOf(asked, Field, "13a", "char", "intl", "zh", "none", "ko-mecab");
         check.That(
-            asked != "ko-mecab" || direction == "en-ko", Field, "ko-mecab cuts Korean, and English is scored too.",
+            asked != "ko-mecab" || direction == RunDirection.EnToKo, Field,
+            "ko-mecab cuts Korean, and English is scored too.",
             "Leave it out: each direction then has the tokenizer that suits it.");
         if (asked == "ko-mecab")
         {

@@ -3,7 +3,7 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Workers;
 
-/// <summary>What is still to be said to one worker.</summary>
+/// <summary>Queues the messages to one worker.</summary>
 internal sealed class Connection
 {
     private readonly Channel<GatewayMessage> _queue = Channel.CreateUnbounded<GatewayMessage>();

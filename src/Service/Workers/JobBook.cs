@@ -9,41 +9,38 @@ using JobEnd = Workflows.Orchestrations.JobEnd;
 namespace Workflows.Service.Workers;
 
 /// <summary>
-/// The jobs of all workers. <b>Invariant:</b> a dispatch and an end are in the run's ledger before anybody acts on
-/// them, so a restart of the service loses neither; progress is only told.
+/// Keeps the jobs of all workers. <b>Invariant:</b> a dispatch and an end are in the run's ledger before anything acts
+/// on them, so a restart of the service loses neither; progress is in memory only.
 /// </summary>
 internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider clock) : ITpuJobs
 {
-    /// <summary>Ledger kinds of this class.</summary>
-    public const string JobKindEntry = "job", JobEndedEntry = "job-ended", RevokedEntry = "revoked";
-
     private readonly DateTimeOffset _startedAt = clock.GetUtcNow();
-    private readonly ConcurrentDictionary<(string Run, string Node), Connection> _connections = new();
-    private readonly ConcurrentDictionary<(string Run, string Job), Progress> _progress = new();
-    private readonly ConcurrentDictionary<(string Run, string Node), DateTimeOffset> _lastHeard = new();
+    private readonly ConcurrentDictionary<(RunId Run, NodeName Node), Connection> _connections = new();
+    private readonly ConcurrentDictionary<(RunId Run, string Job), Progress> _progress = new();
+    private readonly ConcurrentDictionary<(RunId Run, NodeName Node), DateTimeOffset> _lastHeard = new();
 
-    public static string JobId(JobKind kind, string nodeName) =>
-        $"{(kind == JobKind.Train ? "train" : "translate")}@{nodeName[(nodeName.LastIndexOf('/') + 1)..]}";
+    public static string JobId(JobKind kind, NodeName nodeName) =>
+        PrefixOf(kind) + nodeName.NodeId;
 
-    public bool IsConnected(string runId, string nodeName) => _connections.ContainsKey((runId, nodeName));
+    public bool IsConnected(RunId runId, NodeName nodeName) => _connections.ContainsKey((runId, nodeName));
 
-    public bool IsRevoked(string runId, string nodeName) => ledger.Read(runId)
-        .Any(entry => entry.Kind == RevokedEntry && entry.Key == nodeName);
+    public bool IsRevoked(RunId runId, NodeName nodeName) => ledger.Read(runId)
+        .Any(entry => entry.Kind == LedgerKinds.Revoked && entry.Key == nodeName.ToString());
 
     public void Dispatch(DispatchInput input)
     {
         var id = JobId(input.Kind, input.Lease.NodeName);
-        ledger.Append(input.Spec.RunId, JobKindEntry, id, input);
+        ledger.Append(input.Spec.RunId, LedgerKinds.Job, id, input);
         if (_connections.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var connection))
         {
             connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(input.Spec.RunId), input));
         }
     }
 
-    public JobStanding Look(JobKind kind, string runId, string nodeName)
+    public JobStanding Look(JobKind kind, RunId runId, NodeName nodeName)
     {
         var id = JobId(kind, nodeName);
-        var job = ledger.Read<DispatchInput>(runId, JobKindEntry)
+        var job = ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .FirstOrDefault(fact => fact.Data.Kind == kind && fact.Data.Lease.NodeName == nodeName);
         var end = EndOf(runId, id);
         var heard = _lastHeard.GetValueOrDefault((runId, nodeName));
@@ -56,7 +53,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             : Remembered(kind, runId, clock.GetUtcNow() - since, end);
     }
 
-    public void Stop(JobKind kind, string runId, string nodeName)
+    public void Stop(JobKind kind, RunId runId, NodeName nodeName)
     {
         if (_connections.TryGetValue((runId, nodeName), out var connection))
         {
@@ -67,64 +64,64 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         }
     }
 
-    public void Revoke(string runId, string nodeName)
+    public void Revoke(RunId runId, NodeName nodeName)
     {
-        ledger.Append(runId, RevokedEntry, nodeName, new NodeMoment(nodeName, "revoked"));
+        ledger.Append(runId, LedgerKinds.Revoked, $"{nodeName}", new NodeMoment(nodeName, "revoked"));
         if (_connections.TryRemove((runId, nodeName), out var connection))
         {
             connection.Close();
         }
     }
 
-    /// <summary>Takes a worker's stream in; an older one of the same node is closed.</summary>
-    public Connection Open(Hello hello)
+    /// <summary>Registers a worker's stream and sends its jobs; closes an older stream of the same node.</summary>
+    public Connection Open(RunId runId, NodeName nodeName)
     {
         var connection = new Connection();
-        _connections.AddOrUpdate((hello.RunId, hello.NodeName), connection, (_, old) =>
+        _connections.AddOrUpdate((runId, nodeName), connection, (_, old) =>
         {
             old.Close();
             return connection;
         });
-        Heard(hello.RunId, hello.NodeName);
+        Heard(runId, nodeName);
 
-        foreach (var (_, job) in ledger.Read<DispatchInput>(hello.RunId, JobKindEntry))
+        foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job))
         {
             var id = JobId(job.Kind, job.Lease.NodeName);
-            if (job.Lease.NodeName == hello.NodeName && EndOf(hello.RunId, id) is null)
+            if (job.Lease.NodeName == nodeName && EndOf(runId, id) is null)
             {
-                connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(hello.RunId), job));
+                connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(runId), job));
             }
         }
 
         return connection;
     }
 
-    public void Closed(Hello hello, Connection connection) => _connections.TryRemove(
-        new KeyValuePair<(string, string), Connection>((hello.RunId, hello.NodeName), connection));
+    public void Closed(RunId runId, NodeName nodeName, Connection connection) => _connections.TryRemove(
+        new KeyValuePair<(RunId, NodeName), Connection>((runId, nodeName), connection));
 
-    public void Heard(string runId, string nodeName) => _lastHeard[(runId, nodeName)] = clock.GetUtcNow();
+    public void Heard(RunId runId, NodeName nodeName) => _lastHeard[(runId, nodeName)] = clock.GetUtcNow();
 
-    public void Report(string runId, Progress progress)
+    public void Report(RunId runId, Progress progress)
     {
         _progress[(runId, progress.JobId)] = progress;
-        if (progress.JobId.StartsWith("train@", StringComparison.Ordinal))
+        if (progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress);
         }
     }
 
-    /// <summary>Notes a job's end.</summary>
-    /// <returns>The instance to tell; null when the job is unknown.</returns>
-    public string? End(string runId, JobEnded ended)
+    /// <summary>Records a job's end.</summary>
+    /// <returns>The orchestration instance to notify; null for an unknown job.</returns>
+    public string? End(RunId runId, JobEnded ended)
     {
-        var job = ledger.Read<DispatchInput>(runId, JobKindEntry)
+        var job = ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .FirstOrDefault(fact => JobId(fact.Data.Kind, fact.Data.Lease.NodeName) == ended.JobId).Data;
         if (job is null)
         {
             return null;
         }
 
-        ledger.Append(runId, JobEndedEntry, ended.JobId, new EndFact(
+        ledger.Append(runId, LedgerKinds.JobEnded, ended.JobId, new EndFact(
             new JobEnd(ended.Succeeded, Text(ended.ErrorCode), Text(ended.ErrorMessage)),
             ended.TrainResult is { } result
                 ? JobTexts.Fact(result)
@@ -134,18 +131,21 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         static string? Text(string value) => value.Length == 0 ? null : value;
     }
 
-    /// <summary>The latest progress of whatever the run does on a TPU now.</summary>
-    public Progress? Latest(string runId) => ledger.Read<DispatchInput>(runId, JobKindEntry)
+    /// <summary>Returns the latest progress of the job that the run has on a TPU now.</summary>
+    public Progress? Latest(RunId runId) => ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
         .Select(fact => _progress.GetValueOrDefault(
             (runId, JobId(fact.Data.Kind, fact.Data.Lease.NodeName))))
         .LastOrDefault(progress => progress is not null);
 
-    private JobEnd? EndOf(string runId, string jobId) => ledger.Read(runId)
-        .FirstOrDefault(entry => entry.Kind == JobEndedEntry && entry.Key == jobId)?
+    // Part of ledgers and of the worker's protocol: the prefixes never change.
+    private static string PrefixOf(JobKind kind) => kind == JobKind.Train ? "train@" : "translate@";
+
+    private JobEnd? EndOf(RunId runId, string jobId) => ledger.Read(runId)
+        .FirstOrDefault(entry => entry.Kind == LedgerKinds.JobEnded && entry.Key == jobId)?
         .Data.Deserialize<EndFact>(RunLedger.Json)!.End;
 
     /// <summary>After a restart the metrics on disk know how far a silent worker was.</summary>
-    private JobStanding Remembered(JobKind kind, string runId, TimeSpan silentFor, JobEnd? end)
+    private JobStanding Remembered(JobKind kind, RunId runId, TimeSpan silentFor, JobEnd? end)
     {
         var curve = kind == JobKind.Train ? metrics.Read(runId) : [];
         var last = curve.Count > 0 ? curve[^1] : null;

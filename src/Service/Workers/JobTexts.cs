@@ -1,14 +1,16 @@
+using Workflows.Activities;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.TpuWorker.Protocol;
+using Workflows.Translation;
 
 namespace Workflows.Service.Workers;
 
-/// <summary>Jobs and their results in the worker's words and in the run's.</summary>
+/// <summary>Translates jobs and their results between the run's records and the worker's protocol.</summary>
 internal static class JobTexts
 {
-    /// <summary>A job as its worker is told of it.</summary>
+    /// <summary>Builds the message that gives a job to its worker.</summary>
     public static GatewayMessage Describe(string id, string directory, DispatchInput input) => new()
     {
         Job = input.Kind == JobKind.Train
@@ -16,7 +18,7 @@ internal static class JobTexts
             : new Job { JobId = id, Translate = Translate(directory, input) },
     };
 
-    /// <summary>What a training came to, for the ledger.</summary>
+    /// <summary>Converts the result of a training into the ledger's fact.</summary>
     public static TrainFact Fact(TrainResult result) => new(
         result.Steps, result.ResumedFromStep, result.Tokens, result.TokensPerSecond, result.FirstLoss,
         result.FinalLoss, result.Seconds, result.TooLong)
@@ -39,7 +41,7 @@ internal static class JobTexts
         {
             ModelDirectory = spec.Model,
             PairsFile = input.Data.TrainUri,
-            Direction = spec.Direction,
+            Direction = WireName.Of(spec.Direction),
             CheckpointDirectory = Path.Combine(directory, "checkpoints"),
             OutputDirectory = Path.Combine(directory, "tuned"),
             Steps = training.Steps,
@@ -93,7 +95,7 @@ internal static class JobTexts
         var job = new TranslateJob
         {
             PairsFile = input.Data.TestUri,
-            Direction = spec.Direction,
+            Direction = WireName.Of(spec.Direction),
             MaxNewTokens = evaluation.MaxNewTokens,
             BatchSize = evaluation.BatchSize,
             BeamSize = evaluation.BeamSize,
@@ -109,9 +111,9 @@ internal static class JobTexts
                 job.Models.Add(new TranslateJob.Types.Model
                 {
                     Name = model,
-                    Directory = model == "base" ? spec.Model : Path.Combine(directory, "tuned"),
+                    Directory = model == HypothesisFiles.Base ? spec.Model : Path.Combine(directory, "tuned"),
                     OutputFile = HypothesisFiles.PathOf(directory, model, direction),
-                    Direction = direction,
+                    Direction = direction.Code(),
                 });
             }
         }

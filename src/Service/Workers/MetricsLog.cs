@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
+using Workflows.Orchestrations;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Workers;
@@ -12,12 +13,12 @@ namespace Workflows.Service.Workers;
 /// </summary>
 internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<string, Lock> _locks = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<RunId, Lock> _locks = new();
 
-    public static string PathOf(RunLedger ledger, string runId) =>
+    public static string PathOf(RunLedger ledger, RunId runId) =>
         Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl");
 
-    public void Append(string runId, Progress progress)
+    public void Append(RunId runId, Progress progress)
     {
         var point = new MetricPoint(
             clock.GetUtcNow(), progress.Step, progress.Steps, progress.Loss, progress.LearningRate,
@@ -29,5 +30,5 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
     }
 
     /// <summary>Reads the curve; where steps were done twice after a loss, the later time counts.</summary>
-    public IReadOnlyList<MetricPoint> Read(string runId) => MetricsFile.Read(PathOf(ledger, runId));
+    public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(PathOf(ledger, runId));
 }

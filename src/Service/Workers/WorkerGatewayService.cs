@@ -6,7 +6,7 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Workers;
 
-/// <summary>The end of every worker's stream. Workers dial in; nothing here reaches out to a VM.</summary>
+/// <summary>Serves the stream of every worker. Workers dial in; nothing here connects to a VM.</summary>
 internal sealed partial class WorkerGatewayService(
     JobBook jobs, NodeSecrets secrets, DurableTaskClient client, ILogger<WorkerGatewayService> logger)
     : WorkerGateway.WorkerGatewayBase
@@ -25,21 +25,21 @@ internal sealed partial class WorkerGatewayService(
         }
 
         var hello = requestStream.Current.Hello;
-        if (!secrets.IsRight(hello.RunId, hello.NodeName, hello.Secret)
-            || jobs.IsRevoked(hello.RunId, hello.NodeName))
+        if (!RunId.TryParse(hello.RunId, out var runId) || !NodeName.TryParse(hello.NodeName, out var nodeName)
+            || !secrets.IsRight(runId, nodeName, hello.Secret) || jobs.IsRevoked(runId, nodeName))
         {
             Log.Refused(logger, hello.NodeName, hello.RunId);
             throw new RpcException(new Status(
                 StatusCode.Unauthenticated, "This node is not, or no longer, a node of this run."));
         }
 
-        var connection = jobs.Open(hello);
-        Log.Connected(logger, hello.NodeName, hello.RunId, hello.Device);
+        var connection = jobs.Open(runId, nodeName);
+        Log.Connected(logger, nodeName, runId, hello.Device);
         try
         {
             await responseStream.WriteAsync(
                 new GatewayMessage { Welcome = new Welcome { HeartbeatSeconds = HeartbeatSeconds } }, cancellation);
-            var listening = ListenAsync(hello, connection, requestStream, cancellation);
+            var listening = ListenAsync(runId, nodeName, connection, requestStream, cancellation);
             await foreach (var message in connection.Outgoing.ReadAllAsync(cancellation))
             {
                 await responseStream.WriteAsync(message, cancellation);
@@ -54,29 +54,30 @@ internal sealed partial class WorkerGatewayService(
         }
         finally
         {
-            jobs.Closed(hello, connection);
-            Log.Disconnected(logger, hello.NodeName, hello.RunId);
+            jobs.Closed(runId, nodeName, connection);
+            Log.Disconnected(logger, nodeName, runId);
         }
     }
 
     private async Task ListenAsync(
-        Hello hello, Connection connection, IAsyncStreamReader<WorkerMessage> requests, CancellationToken cancellation)
+        RunId runId, NodeName nodeName, Connection connection, IAsyncStreamReader<WorkerMessage> requests,
+        CancellationToken cancellation)
     {
         try
         {
             while (await requests.MoveNext(cancellation))
             {
-                jobs.Heard(hello.RunId, hello.NodeName);
+                jobs.Heard(runId, nodeName);
                 switch (requests.Current.KindCase)
                 {
                     case WorkerMessage.KindOneofCase.Progress:
-                        jobs.Report(hello.RunId, requests.Current.Progress);
+                        jobs.Report(runId, requests.Current.Progress);
                         break;
                     case WorkerMessage.KindOneofCase.JobEnded:
-                        await EndAsync(hello, connection, requests.Current.JobEnded, cancellation);
+                        await EndAsync(runId, connection, requests.Current.JobEnded, cancellation);
                         break;
                     case WorkerMessage.KindOneofCase.Draining:
-                        Log.Draining(logger, hello.NodeName, requests.Current.Draining.NoticeSeconds);
+                        Log.Draining(logger, nodeName, requests.Current.Draining.NoticeSeconds);
                         break;
                 }
             }
@@ -93,9 +94,9 @@ internal sealed partial class WorkerGatewayService(
     }
 
     private async Task EndAsync(
-        Hello hello, Connection connection, JobEnded ended, CancellationToken cancellation)
+        RunId runId, Connection connection, JobEnded ended, CancellationToken cancellation)
     {
-        var replyTo = jobs.End(hello.RunId, ended);
+        var replyTo = jobs.End(runId, ended);
         connection.Send(new GatewayMessage { JobEndedAck = new JobEndedAck { JobId = ended.JobId } });
         if (replyTo is null)
         {
@@ -117,16 +118,16 @@ internal sealed partial class WorkerGatewayService(
     {
         [LoggerMessage(
             4100, LogLevel.Information, "Worker of {Node} connected for run {RunId}, computing on {Device}.")]
-        public static partial void Connected(ILogger logger, string node, string runId, string device);
+        public static partial void Connected(ILogger logger, NodeName node, RunId runId, string device);
 
         [LoggerMessage(4101, LogLevel.Information, "Worker of {Node} disconnected from run {RunId}.")]
-        public static partial void Disconnected(ILogger logger, string node, string runId);
+        public static partial void Disconnected(ILogger logger, NodeName node, RunId runId);
 
         [LoggerMessage(4102, LogLevel.Warning, "Refused a worker that says it is {Node} of run {RunId}.")]
         public static partial void Refused(ILogger logger, string node, string runId);
 
         [LoggerMessage(4103, LogLevel.Warning, "The worker of {Node} will be gone in {Seconds} s; it is saving.")]
-        public static partial void Draining(ILogger logger, string node, double seconds);
+        public static partial void Draining(ILogger logger, NodeName node, double seconds);
 
         [LoggerMessage(4104, LogLevel.Warning, "Could not wake {InstanceId} now; its next look will find the end.")]
         public static partial void NotTold(ILogger logger, string instanceId, Exception exception);

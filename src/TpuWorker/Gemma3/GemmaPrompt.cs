@@ -1,3 +1,5 @@
+using Workflows.Translation;
+
 namespace Workflows.TpuWorker.Gemma3;
 
 /// <summary>
@@ -22,9 +24,23 @@ public static class GemmaPrompt
     /// <summary>What follows an answer in training. Decoding stops at this token.</summary>
     public const string AnswerSuffix = EndOfTurn;
 
+    private static readonly (string Name, string Code) Korean = ("Korean", "ko"), English = ("English", "en");
+
+    /// <summary>The name of the language that is translated from, in English.</summary>
+    /// <param name="direction">The direction.</param>
+    /// <returns>Korean or English.</returns>
+    public static string SourceLanguage(TranslationDirection direction) =>
+        (direction == TranslationDirection.KoToEn ? Korean : English).Name;
+
+    /// <summary>The name of the language that is translated into, in English.</summary>
+    /// <param name="direction">The direction.</param>
+    /// <returns>English or Korean.</returns>
+    public static string TargetLanguage(TranslationDirection direction) =>
+        (direction == TranslationDirection.KoToEn ? English : Korean).Name;
+
     /// <summary>The text up to where the answer begins.</summary>
     /// <param name="style">Wording of the request.</param>
-    /// <param name="direction">Languages.</param>
+    /// <param name="direction">The direction.</param>
     /// <param name="source">The text to translate.</param>
     /// <returns>The prompt, with <see cref="BeginOfText"/> in front.</returns>
     public static string BuildPrompt(PromptStyle style, TranslationDirection direction, string source) =>
@@ -32,12 +48,14 @@ public static class GemmaPrompt
 
     /// <summary>The request alone, without the chat template.</summary>
     /// <param name="style">Wording of the request.</param>
-    /// <param name="direction">Languages.</param>
+    /// <param name="direction">The direction.</param>
     /// <param name="source">The text to translate.</param>
     /// <returns>What the user's turn says.</returns>
     public static string BuildRequest(PromptStyle style, TranslationDirection direction, string source)
     {
-        var (from, fromCode, to, toCode) = direction;
+        var toEnglish = direction == TranslationDirection.KoToEn;
+        var (from, fromCode) = toEnglish ? Korean : English;
+        var (to, toCode) = toEnglish ? English : Korean;
         return style == PromptStyle.Brief
             ? $"Translate {from} to {to}: {source}"
             : $"You are a professional {from} ({fromCode}) to {to} ({toCode}) translator. Your goal is to accurately "

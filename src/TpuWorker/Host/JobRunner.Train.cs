@@ -18,9 +18,12 @@ internal sealed partial class JobRunner
 
     private TrainResult Train(TrainJob job, CancellationToken stop)
     {
-        string[] directions = job.Direction == "both" ? ["ko-en", "en-ko"] : [job.Direction];
-        var prompts = Array.ConvertAll(
-            directions, each => Prompts.Load(job.ModelDirectory, each, job.PromptStyle, job.PromptTemplate));
+        var directions = Directions(job.Direction);
+        Prompts[] prompts =
+        [
+            .. directions.Select(each => Prompts.Load(
+                job.ModelDirectory, each, job.PromptStyle, job.PromptTemplate)),
+        ];
         var options = TrainSettings.Options(job, Threads);
 
         // Before the weights are loaded: a model too large to load would end the process without a word.
@@ -34,7 +37,7 @@ internal sealed partial class JobRunner
             Examples(ReadPairs(job.PairsFile), prompts), validation);
         var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter), stop);
         tuner.CreateCheckpoint().Save(job.OutputDirectory);
-        var card = new TranslationCard(job.Direction, job.PromptStyle, Name(prompts[0].Template));
+        var card = new TranslationCard(directions, job.PromptStyle, Name(prompts[0].Template));
         card.Write(job.OutputDirectory);
         if (options.Lora is not null)
         {

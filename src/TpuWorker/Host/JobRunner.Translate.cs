@@ -31,7 +31,10 @@ internal sealed partial class JobRunner
                 continue;
             }
 
-            var direction = model.Direction.Length > 0 ? model.Direction : job.Direction;
+            var code = model.Direction.Length > 0 ? model.Direction : job.Direction;
+            var direction = Directions(code) is [var one]
+                ? one
+                : throw new ModelInputException("direction", $"is '{code}', wanted ko-en or en-ko for one translation");
             var prompts = Prompts.Load(model.Directory, direction, job.PromptStyle, job.PromptTemplate);
             var checkpoint = Gemma3Checkpoint.Load(model.Directory);
             var (asked, truncated) = Ask(job, prompts, checkpoint.Config, pairs);
@@ -47,7 +50,7 @@ internal sealed partial class JobRunner
                     Steps = total,
                     Tokens = used.Tokens,
                     TokensPerSecond = done / Math.Max(1e-3, clock.GetElapsedTime(begun).TotalSeconds),
-                    Detail = $"translating {direction} with the {model.Name} model",
+                    Detail = $"translating {direction.Code()} with the {model.Name} model",
                 });
             }, stop);
             done = before + pairs.Count;

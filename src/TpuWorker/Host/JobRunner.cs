@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Workflows.Translation;
+using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Tensors;
 using Workflows.TpuWorker.Protocol;
 
@@ -54,6 +55,11 @@ internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action
             report(progress);
         }
     }
+
+    private static IReadOnlyList<TranslationDirection> Directions(string code) =>
+        TranslationDirections.TryParse(code, out var directions)
+            ? directions
+            : throw new ModelInputException("direction", $"is '{code}', wanted ko-en, en-ko or both");
 
     private static IEnumerable<SentencePair> ReadPairs(string path) => File.ReadLines(path).Select(line =>
     {

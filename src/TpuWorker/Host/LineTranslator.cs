@@ -1,3 +1,4 @@
+using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;
 using Workflows.TpuWorker.Gemma3.Lora;
@@ -13,8 +14,8 @@ internal sealed record TranslationSettings
     /// <summary>Gets the folder of an adapter for it; null for none.</summary>
     public string? Adapter { get; init; }
 
-    /// <summary>Gets ko-en or en-ko.</summary>
-    public required string Direction { get; init; }
+    /// <summary>Gets the direction.</summary>
+    public required TranslationDirection Direction { get; init; }
 
     /// <summary>Gets translategemma or brief.</summary>
     public required string Prompt { get; init; }

@@ -2,19 +2,18 @@ using Workflows.Translation;
 using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Training;
-using Languages = Workflows.TpuWorker.Gemma3.TranslationDirection;
 
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>Sentence pairs as token sequences in a model's template, the same in training and in decoding.</summary>
 /// <param name="tokenizer">The model's tokenizer.</param>
-/// <param name="direction"><c>ko-en</c> or <c>en-ko</c>.</param>
+/// <param name="direction">The direction.</param>
 /// <param name="style"><c>brief</c> or <c>translategemma</c>: the wording of the request, in the chat template.</param>
 /// <param name="template">What stands around it.</param>
 internal sealed class Prompts(
-    BpeTokenizer tokenizer, string direction, string style, PromptTemplate template = PromptTemplate.Chat)
+    BpeTokenizer tokenizer, TranslationDirection direction, string style,
+    PromptTemplate template = PromptTemplate.Chat)
 {
-    private readonly bool _toEnglish = direction == "ko-en";
     private readonly PromptStyle _style = style == "brief" ? PromptStyle.Brief : PromptStyle.TranslateGemma;
 
     // The template's parts are tokenized with control tokens, what people wrote without: a sentence that spells out
@@ -26,7 +25,7 @@ internal sealed class Prompts(
 
     private readonly int[] _after = tokenizer.Encode(template == PromptTemplate.Chat
         ? $"{GemmaPrompt.EndOfTurn}\n{GemmaPrompt.StartOfTurn}model\n"
-        : "\n" + (direction == "ko-en" ? "English:" : "Korean:") + "\n");
+        : $"\n{GemmaPrompt.TargetLanguage(direction)}:\n");
 
     /// <summary>Gets the template.</summary>
     public PromptTemplate Template { get; } = template;
@@ -45,12 +44,12 @@ internal sealed class Prompts(
 
     /// <summary>The prompts of a model folder.</summary>
     /// <param name="directory">The folder, whose tokenizer is used.</param>
-    /// <param name="direction"><c>ko-en</c> or <c>en-ko</c>.</param>
+    /// <param name="direction">The direction.</param>
     /// <param name="style"><c>brief</c> or <c>translategemma</c>.</param>
     /// <param name="template"><c>auto</c> (or empty) to go by the folder's files, <c>chat</c> or <c>plain</c>.</param>
     /// <returns>The prompts.</returns>
     /// <exception cref="ModelInputException">The template is none of these.</exception>
-    public static Prompts Load(string directory, string direction, string style, string template)
+    public static Prompts Load(string directory, TranslationDirection direction, string style, string template)
     {
         var tokenizer = BpeTokenizer.Load(Path.Combine(directory, "tokenizer.json"));
         return new Prompts(tokenizer, direction, style, template switch
@@ -65,7 +64,7 @@ internal sealed class Prompts(
     public TrainingExample Example(SentencePair pair)
     {
         var prompt = Prompt(pair);
-        var answer = tokenizer.EncodeText(_toEnglish ? pair.En : pair.Ko);
+        var answer = tokenizer.EncodeText(Target(pair));
         return new TrainingExample([.. prompt, .. answer, EndOfAnswer], prompt.Length);
     }
 
@@ -80,20 +79,19 @@ internal sealed class Prompts(
     /// <returns>The prompt; longer than asked for if what stands around the text alone is.</returns>
     public int[] Prompt(string source, int longest, out int length)
     {
-        var languages = _toEnglish ? Languages.KoreanToEnglish : Languages.EnglishToKorean;
         var request = tokenizer.EncodeText(Template == PromptTemplate.Chat
-            ? GemmaPrompt.BuildRequest(_style, languages, source)
-            : $"{languages.Source}: {source.ReplaceLineEndings(" ")}");
+            ? GemmaPrompt.BuildRequest(_style, direction, source)
+            : $"{GemmaPrompt.SourceLanguage(direction)}: {source.ReplaceLineEndings(" ")}");
         length = _before.Length + request.Length + _after.Length;
         var cut = Math.Min(Math.Max(0, length - longest), tokenizer.EncodeText(source).Length);
         return [.. _before, .. request.AsSpan(0, request.Length - cut), .. _after];
     }
 
     /// <summary>The side of a pair that is translated.</summary>
-    public string Source(SentencePair pair) => _toEnglish ? pair.Ko : pair.En;
+    public string Source(SentencePair pair) => pair.Source(direction);
 
     /// <summary>The side of a pair that it is translated to.</summary>
-    public string Target(SentencePair pair) => _toEnglish ? pair.En : pair.Ko;
+    public string Target(SentencePair pair) => pair.Target(direction);
 
     /// <summary>
     /// An answer as one line. Checkpoints have rows behind the last token, to round their number up; one that comes out

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
 
 namespace Workflows.TpuWorker.Host;
@@ -7,10 +8,11 @@ namespace Workflows.TpuWorker.Host;
 /// How a tuned model or an adapter was taught to be asked, kept in its folder: asked in other words it translates
 /// worse.
 /// </summary>
-/// <param name="Direction">ko-en, en-ko or both.</param>
+/// <param name="Directions">One direction, or both.</param>
 /// <param name="Prompt">translategemma or brief.</param>
 /// <param name="PromptTemplate">chat or plain.</param>
-internal sealed record TranslationCard(string Direction, string Prompt, string PromptTemplate)
+internal sealed record TranslationCard(
+    IReadOnlyList<TranslationDirection> Directions, string Prompt, string PromptTemplate)
 {
     public const string FileName = "translation.json";
 
@@ -26,13 +28,12 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
         {
             return !File.Exists(path)
                 ? null
-                : JsonSerializer.Deserialize<TranslationCard>(File.ReadAllText(path), Json) is
+                : JsonSerializer.Deserialize<Document>(File.ReadAllText(path), Json) is
                 {
-                    Direction: "ko-en" or "en-ko" or "both",
                     Prompt: "translategemma" or "brief",
                     PromptTemplate: "chat" or "plain",
-                } card
-                    ? card
+                } document && TranslationDirections.TryParse(document.Direction, out var directions)
+                    ? new TranslationCard(directions, document.Prompt, document.PromptTemplate)
                     : throw new JsonException(
                         "direction must be ko-en, en-ko or both, prompt translategemma or brief, promptTemplate chat "
                         + "or plain");
@@ -46,5 +47,9 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
 
     /// <summary>Writes the card beside the weights.</summary>
     public void Write(string directory) =>
-        File.WriteAllText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, Json) + "\n");
+        File.WriteAllText(
+            Path.Combine(directory, FileName),
+            JsonSerializer.Serialize(new Document(Directions.Code(), Prompt, PromptTemplate), Json) + "\n");
+
+    private sealed record Document(string Direction, string Prompt, string PromptTemplate);
 }

@@ -17,7 +17,9 @@ public sealed class PlanTests
         Assert.True(plan.Candidates.Count > 10);
         Assert.Equal(plan.Candidates.OrderBy(each => each.UsdPerHour).Select(each => each.UsdPerHour),
             plan.Candidates.Select(each => each.UsdPerHour));
-        Assert.All(plan.Candidates, each => Assert.Equal((8, "v2-alpha-tpuv5-lite"), (each.Chips, each.RuntimeVersion)));
+        Assert.All(
+            plan.Candidates,
+            each => Assert.Equal((8, "v2-alpha-tpuv5-lite"), (each.Chips, each.RuntimeVersion)));
     }
 
     [Fact]
@@ -34,8 +36,8 @@ public sealed class PlanTests
     {
         var plan = _activity.Plan(Spec(["v5litepod-8"], ["mars-north1-a"]), 1e6);
 
-        Assert.Equal(PriceCatalog.Load(null).Offers("v5litepod-8", "on-demand", null)[^1].UsdPerHour,
-            PriceCatalog.Load(null).At("v5litepod-8", "mars-north1-a", "on-demand", null).UsdPerHour);
+        Assert.Equal(PriceCatalog.Load(null).Offers("v5litepod-8", ProvisioningMode.OnDemand, null)[^1].UsdPerHour,
+            PriceCatalog.Load(null).At("v5litepod-8", "mars-north1-a", ProvisioningMode.OnDemand, null).UsdPerHour);
         Assert.Single(plan.Candidates);
     }
 
@@ -61,7 +63,7 @@ public sealed class PlanTests
 
     private static RunSpec Spec(string[] types, string[] zones) => new()
     {
-        RunId = "run", Name = "run", Project = "p", Direction = "ko-en", Model = ".",
+        RunId = new RunId("run"), Name = "run", Project = "p", Direction = RunDirection.KoToEn, Model = ".",
         Data = new DataSpec { Train = "x.tsv" },
         Tpu = new TpuSpec { AcceleratorTypes = types, Zones = zones },
     };

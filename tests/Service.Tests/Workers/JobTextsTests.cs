@@ -92,12 +92,14 @@ public sealed class JobTextsTests : IDisposable
               }
             }
             """);
-        var spec = RunRequestReader.Complete(request, "run-1", ["v5litepod-8"]);
+        var spec = RunRequestReader.Complete(request, new RunId("run-1"), ["v5litepod-8"]);
         var data = new PreparedData("t.jsonl", "e.jsonl", 50, 10, new Dictionary<string, int>())
         {
             ValidationUri = "v.jsonl",
         };
-        var lease = new TpuLease("node", new Candidate("us-west4-a", "v5litepod-8", "spot", "runtime", 8, 1), 1);
+        var lease = new TpuLease(
+            NodeName.Of("p", "us-west4-a", "node"),
+            new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "runtime", 8, 1), 1);
         return JobTexts.Describe("job", _folder, new DispatchInput(kind, spec, data, lease, "reply", null)).Job;
     }
 }

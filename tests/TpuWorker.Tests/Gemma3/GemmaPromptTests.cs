@@ -1,3 +1,4 @@
+using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
 
 namespace Workflows.TpuWorker.Tests.Gemma3;
@@ -11,10 +12,10 @@ public sealed class GemmaPromptTests
         + "vocabulary, and cultural sensitivities.\nProduce only the Korean translation, without any additional "
         + "explanations or commentary. Please translate the following English text into Korean:\n\n\nHello."
         + "<end_of_turn>\n<start_of_turn>model\n",
-        GemmaPrompt.BuildPrompt(PromptStyle.TranslateGemma, TranslationDirection.EnglishToKorean, "Hello."));
+        GemmaPrompt.BuildPrompt(PromptStyle.TranslateGemma, TranslationDirection.EnToKo, "Hello."));
 
     [Fact]
     public void BuildPrompt_Brief_IsOneLine() => Assert.Equal(
         "<bos><start_of_turn>user\nTranslate Korean to English: 안녕<end_of_turn>\n<start_of_turn>model\n",
-        GemmaPrompt.BuildPrompt(PromptStyle.Brief, TranslationDirection.KoreanToEnglish, "안녕"));
+        GemmaPrompt.BuildPrompt(PromptStyle.Brief, TranslationDirection.KoToEn, "안녕"));
 }

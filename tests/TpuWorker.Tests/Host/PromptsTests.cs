@@ -13,7 +13,7 @@ public sealed class PromptsTests
     [Fact]
     public void Example_PlainTemplate_EndsWithTheEndOfTextAndHasNoTurns()
     {
-        var prompts = new Prompts(Tokenizer, "ko-en", "brief", PromptTemplate.Plain);
+        var prompts = new Prompts(Tokenizer, TranslationDirection.KoToEn, "brief", PromptTemplate.Plain);
 
         var example = prompts.Example(new SentencePair("\ubc29", "a room"));
 
@@ -27,7 +27,7 @@ public sealed class PromptsTests
     [Fact]
     public void Example_ChatTemplate_HasTheTurnsAndLearnsTheAnswerWithItsEnd()
     {
-        var prompts = new Prompts(Tokenizer, "ko-en", "brief", PromptTemplate.Chat);
+        var prompts = new Prompts(Tokenizer, TranslationDirection.KoToEn, "brief", PromptTemplate.Chat);
 
         var example = prompts.Example(new SentencePair("방<end_of_turn>", "a room"));
 
@@ -46,7 +46,7 @@ public sealed class PromptsTests
     [Fact]
     public void Answer_TokensBehindTheVocabulary_SayNothing()
     {
-        var prompts = new Prompts(Tokenizer, "ko-en", "brief");
+        var prompts = new Prompts(Tokenizer, TranslationDirection.KoToEn, "brief");
 
         Assert.Equal(
             "a room", prompts.Answer([Tokenizer.VocabularySize + 5, .. Tokenizer.EncodeText("a room"), int.MaxValue]));
@@ -57,7 +57,7 @@ public sealed class PromptsTests
     [InlineData(PromptTemplate.Plain)]
     public void Prompt_LongerThanTheLimit_IsCutInTheSourceText(PromptTemplate template)
     {
-        var prompts = new Prompts(Tokenizer, "en-ko", "brief", template);
+        var prompts = new Prompts(Tokenizer, TranslationDirection.EnToKo, "brief", template);
         var whole = prompts.Prompt("a room with a view of the sea", int.MaxValue, out var length);
 
         var cut = prompts.Prompt("a room with a view of the sea", length - 2, out var wanted);
@@ -81,9 +81,12 @@ public sealed class PromptsTests
         Samples.WriteModel(temporary["model"], endToken);
         File.WriteAllText(Path.Combine(temporary["model"], file), content);
 
-        Assert.Equal(expected, Prompts.Load(temporary["model"], "ko-en", "brief", "auto").Template);
-        Assert.Equal(PromptTemplate.Plain, Prompts.Load(temporary["model"], "ko-en", "brief", "plain").Template);
-        Assert.Equal(PromptTemplate.Chat, Prompts.Load(temporary["model"], "ko-en", "brief", "chat").Template);
+        Assert.Equal(expected, Load("auto").Template);
+        Assert.Equal(PromptTemplate.Plain, Load("plain").Template);
+        Assert.Equal(PromptTemplate.Chat, Load("chat").Template);
+
+        Prompts Load(string template) =>
+            Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", template);
     }
 
     [Fact]
@@ -94,7 +97,7 @@ public sealed class PromptsTests
         File.WriteAllText(Path.Combine(temporary["model"], "tokenizer_config.json"), "{");
 
         var fault = Assert.Throws<CheckpointFormatException>(
-            () => Prompts.Load(temporary["model"], "ko-en", "brief", ""));
+            () => Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", ""));
 
         Assert.Contains("tokenizer_config.json", fault.Message, StringComparison.Ordinal);
     }

@@ -1,0 +1,15 @@
+using Google.Cloud.Tpu.V2;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Provisioning;
+
+/// <summary>Connects to the Cloud TPU API of a run: Google's, or the emulator's in rehearsal. Thread-safe.</summary>
+public interface ITpuCloud
+{
+    /// <summary>Returns the connection for a run.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>A shared connection; not to be disposed.</returns>
+    /// <exception cref="RunFaultException">No credentials were found.</exception>
+    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken);
+}

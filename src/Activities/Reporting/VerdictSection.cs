@@ -1,0 +1,33 @@
+using Workflows.Translation;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>The verdict on one direction.</summary>
+/// <param name="Direction">The direction.</param>
+/// <param name="Finer">The tuned model is better, and not by chance: BLEU is higher and p &lt; 0.05.</param>
+/// <param name="BleuDelta">Tuned minus base, in BLEU points.</param>
+/// <param name="PValue">
+/// Paired bootstrap, BLEU, 0 to 1; null for identical outputs, where nothing was compared.
+/// </param>
+/// <param name="UsdPerBleuPoint">Cost of a point; null without a gain.</param>
+/// <param name="TestPairs">Sentences translated.</param>
+/// <param name="Base">The model before.</param>
+/// <param name="Tuned">The model after.</param>
+/// <param name="Examples">Sentences side by side.</param>
+public sealed record VerdictSection(
+    TranslationDirection Direction, bool Finer, double BleuDelta, double? PValue, double? UsdPerBleuPoint,
+    int TestPairs, SystemScore Base, SystemScore Tuned, IReadOnlyList<ExampleRow> Examples)
+{
+    /// <summary>Outcome of the comparison.</summary>
+    public VerdictOutcome Outcome { get; init; } =
+        Finer ? VerdictOutcome.Finer : VerdictOutcome.NoSignificantDifference;
+
+    /// <summary>The verdict as one sentence, the same in the report, on its page and on the command line.</summary>
+    public string Summary => VerdictWording.Of(this);
+
+    /// <summary>Notes on the test and on outputs that are no translations, which a score alone can hide.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Tuned minus base, in points of chrF++.</summary>
+    public double ChrfDelta => Tuned.Chrf - Base.Chrf;
+}

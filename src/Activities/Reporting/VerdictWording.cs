@@ -1,0 +1,32 @@
+using System.Globalization;
+
+namespace Workflows.Activities.Reporting;
+
+/// <summary>The one place that puts verdicts into words.</summary>
+public static class VerdictWording
+{
+    /// <summary>A test set below this many sentences is small; chosen.</summary>
+    private const int SmallTestPairs = 100;
+
+    /// <summary>Words a verdict.</summary>
+    /// <param name="verdict">The verdict.</param>
+    /// <returns>One sentence with its period. Identical outputs have no figures: nothing was compared.</returns>
+    public static string Of(VerdictSection verdict) => verdict.Outcome switch
+    {
+        VerdictOutcome.Identical => "Identical translations: both models gave the same output for every sentence.",
+        VerdictOutcome.Finer => $"Finer: {Figures(verdict)}.",
+        VerdictOutcome.Worse => $"Significantly worse: {Figures(verdict)}.",
+        _ => $"No significant difference: {Figures(verdict)}.",
+    };
+
+    /// <summary>Notes that a test set is small, if it is.</summary>
+    /// <param name="testPairs">Sentences of the test set.</param>
+    /// <returns>One note, or none.</returns>
+    public static IEnumerable<string> SmallTest(int testPairs) => testPairs >= SmallTestPairs
+        ? []
+        : [$"small test: {testPairs} sentences; below {SmallTestPairs}, another test set can turn the verdict round"];
+
+    private static string Figures(VerdictSection verdict) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{verdict.BleuDelta:+0.00;-0.00;0.00} BLEU{(verdict.PValue is { } p ? $", p = {p:0.0000}" : "")}");
+}

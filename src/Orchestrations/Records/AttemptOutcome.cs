@@ -1,0 +1,32 @@
+using System.Text.Json.Serialization;
+
+namespace Workflows.Orchestrations;
+
+/// <summary>How an attempt to get a TPU ended.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<AttemptOutcome>))]
+public enum AttemptOutcome
+{
+    /// <summary>The node is READY and its worker has connected.</summary>
+    [JsonStringEnumMemberName("ready")]
+    Ready,
+
+    /// <summary>The cloud refused the request: no node was made.</summary>
+    [JsonStringEnumMemberName("refused")]
+    Refused,
+
+    /// <summary>The cloud was not asked, because it refused this place lately.</summary>
+    [JsonStringEnumMemberName("skipped")]
+    Skipped,
+
+    /// <summary>The creation failed after it was accepted.</summary>
+    [JsonStringEnumMemberName("failed")]
+    Failed,
+
+    /// <summary>The node was not usable in time.</summary>
+    [JsonStringEnumMemberName("timeout")]
+    Timeout,
+
+    /// <summary>The run was cancelled meanwhile.</summary>
+    [JsonStringEnumMemberName("cancelled")]
+    Cancelled,
+}

@@ -1,0 +1,50 @@
+using Workflows.Activities.Capacity;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Tests.Capacity;
+
+public sealed class PriceCatalogTests : RunFolder
+{
+    private const string Good = """
+        {"note": "n", "generations": [{"name": "g", "runtimeVersion": "image", "tflopsPerChip": 100,
+        "types": {"t-8": 8}, "zones": {"z-b": [3, 1.5], "z-a": [2, 1.5], "z-c": [1, 0.5]}}]}
+        """;
+
+    [Theory]
+    [InlineData(ProvisioningMode.Spot, "z-c 4,z-a 12,z-b 12")]
+    [InlineData(ProvisioningMode.OnDemand, "z-c 8,z-a 16,z-b 24")]
+    public void Offers_OfAType_AreCheapestFirstForTheMode(ProvisioningMode mode, string expected)
+    {
+        var offers = Load(Good).Offers("t-8", mode, null);
+
+        Assert.Equal(expected, string.Join(",", offers.Select(offer => $"{offer.Zone} {offer.UsdPerHour}")));
+        Assert.All(
+            offers,
+            offer => Assert.Equal((mode, "image", 8), (offer.Provisioning, offer.RuntimeVersion, offer.Chips)));
+    }
+
+    [Fact]
+    public void Offers_OfAnUnknownType_AreNoneAndItHasNoPeak()
+    {
+        Assert.Empty(Load(Good).Offers("t-9", ProvisioningMode.Spot, null));
+        Assert.Equal((800, 0), (Load(Good).PeakTflops("t-8"), Load(Good).PeakTflops("t-9")));
+    }
+
+    [Fact]
+    public void At_WithAnImage_TakesItInsteadOfTheGenerations() =>
+        Assert.Equal("mine", Load(Good).At("t-8", "z-a", ProvisioningMode.Spot, "mine").RuntimeVersion);
+
+    [Theory]
+    [InlineData("{\"generations\": []}", "names no generations")]
+    [InlineData("{", "Price catalog")]
+    [InlineData("null", "names no generations")]
+    public void Load_FileOfAnotherForm_IsNamed(string json, string message)
+    {
+        var fault = Assert.Throws<InvalidDataException>(() => Load(json));
+
+        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
+        Assert.Contains("catalog.json", fault.Message, StringComparison.Ordinal);
+    }
+
+    private PriceCatalog Load(string json) => PriceCatalog.Load(Write("catalog.json", [json]));
+}

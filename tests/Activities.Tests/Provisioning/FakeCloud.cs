@@ -1,0 +1,170 @@
+using System.Net;
+using Google.Cloud.Tpu.V2;
+using Google.LongRunning;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Workflows.Activities.Provisioning;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Tests.Provisioning;
+
+/// <summary>
+/// The Cloud TPU API on a loopback port, with nodes that a test puts there and faults that it scripts. It keeps every
+/// request, and does nothing of its own accord: a node that is deleted stays DELETING until the test takes it away.
+/// </summary>
+internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
+{
+    private readonly WebApplication _application;
+    private readonly TpuConnection _connection;
+
+    private FakeCloud(WebApplication application)
+    {
+        _application = application;
+        _connection = TpuConnection.ToEmulator(new Uri(application.Urls.First()));
+    }
+
+    /// <summary>Gets the nodes by name.</summary>
+    public Dictionary<string, Node> Nodes { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the operations by name.</summary>
+    public Dictionary<string, Operation> Operations { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets every call: the method and the name that it was about.</summary>
+    public List<(string Method, string Name)> Calls { get; } = [];
+
+    /// <summary>Gets the nodes that were asked for, as they came in.</summary>
+    public List<CreateNodeRequest> Creates { get; } = [];
+
+    /// <summary>Gets the faults that the next calls of a method meet, in order.</summary>
+    public Dictionary<string, Queue<RpcException>> Faults { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets or sets how many times a connection was asked for.</summary>
+    public int Connects { get; set; }
+
+    public static async Task<FakeCloud> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+            IPAddress.Loopback, 0, endpoint => endpoint.Protocols = HttpProtocols.Http2));
+        builder.Services.AddGrpc();
+        FakeCloud? cloud = null;
+        builder.Services.AddSingleton(_ => new TpuApi(() => cloud!));
+        builder.Services.AddSingleton(_ => new OperationsApi(() => cloud!));
+        var application = builder.Build();
+        application.MapGrpcService<TpuApi>();
+        application.MapGrpcService<OperationsApi>();
+        await application.StartAsync();
+        cloud = new FakeCloud(application);
+        return cloud;
+    }
+
+    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken)
+    {
+        Connects++;
+        return Task.FromResult(_connection);
+    }
+
+    /// <summary>Makes the next call of a method fail.</summary>
+    public void Fail(string method, StatusCode code, string text)
+    {
+        Faults.TryAdd(method, new Queue<RpcException>());
+        Faults[method].Enqueue(new RpcException(new Status(code, text)));
+    }
+
+    /// <summary>Puts a node there.</summary>
+    public void Put(NodeName name, Node.Types.State state, string? run = null)
+    {
+        var node = new Node { Name = $"{name}", State = state };
+        if (run is not null)
+        {
+            node.Labels.Add(NodeLabels.Run, run);
+        }
+
+        Nodes[node.Name] = node;
+    }
+
+    public IEnumerable<string> Deleted() => Calls.Where(call => call.Method == "Delete").Select(call => call.Name);
+
+    public async ValueTask DisposeAsync()
+    {
+        _connection.Dispose();
+        await _application.StopAsync();
+        await _application.DisposeAsync();
+    }
+
+    private void Enter(string method, string name)
+    {
+        Calls.Add((method, name));
+        if (Faults.TryGetValue(method, out var faults) && faults.TryDequeue(out var fault))
+        {
+            throw fault;
+        }
+    }
+
+    private Node Find(string name) => Nodes.TryGetValue(name, out var node)
+        ? node
+        : throw new RpcException(new Status(StatusCode.NotFound, $"Resource '{name}' was not found"));
+
+    private sealed class TpuApi(Func<FakeCloud> cloud) : Tpu.TpuBase
+    {
+        public override Task<Operation> CreateNode(CreateNodeRequest request, ServerCallContext context)
+        {
+            var name = $"{request.Parent}/nodes/{request.NodeId}";
+            cloud().Creates.Add(request);
+            if (cloud().Nodes.ContainsKey(name))
+            {
+                throw new RpcException(new Status(StatusCode.AlreadyExists, $"Resource '{name}' already exists"));
+            }
+
+            // A fault of "CreateAnswer" comes after the node was made: the answer is lost, the node is not.
+            cloud().Enter("Create", name);
+            request.Node.Name = name;
+            request.Node.State = Node.Types.State.Creating;
+            cloud().Nodes[name] = request.Node;
+            cloud().Enter("CreateAnswer", name);
+            return Task.FromResult(new Operation { Name = $"{request.Parent}/operations/op-{request.NodeId}" });
+        }
+
+        public override Task<Node> GetNode(GetNodeRequest request, ServerCallContext context)
+        {
+            cloud().Enter("Get", request.Name);
+            return Task.FromResult(cloud().Find(request.Name));
+        }
+
+        public override Task<Operation> DeleteNode(DeleteNodeRequest request, ServerCallContext context)
+        {
+            cloud().Enter("Delete", request.Name);
+            cloud().Find(request.Name).State = Node.Types.State.Deleting;
+            return Task.FromResult(new Operation { Name = "deletion" });
+        }
+
+        /// <summary>Lists in pages of two, so that whoever reads the first alone misses nodes.</summary>
+        public override Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context)
+        {
+            cloud().Enter("List", request.Parent);
+            var skip = request.PageToken.Length == 0 ? 0 : int.Parse(request.PageToken);
+            var all = cloud().Nodes.Values.OrderBy(node => node.Name, StringComparer.Ordinal).ToList();
+            return Task.FromResult(new ListNodesResponse
+            {
+                Nodes = { all.Skip(skip).Take(2) },
+                NextPageToken = skip + 2 < all.Count ? $"{skip + 2}" : "",
+            });
+        }
+    }
+
+    private sealed class OperationsApi(Func<FakeCloud> cloud) : Google.LongRunning.Operations.OperationsBase
+    {
+        public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context)
+        {
+            cloud().Enter("GetOperation", request.Name);
+            return Task.FromResult(cloud().Operations.TryGetValue(request.Name, out var operation)
+                ? operation
+                : throw new RpcException(new Status(StatusCode.NotFound, "no such operation")));
+        }
+    }
+}

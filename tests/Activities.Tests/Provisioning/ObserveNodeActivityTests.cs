@@ -1,0 +1,115 @@
+using Google.LongRunning;
+using Grpc.Core;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+using State = Google.Cloud.Tpu.V2.Node.Types.State;
+
+namespace Workflows.Activities.Tests.Provisioning;
+
+public sealed class ObserveNodeActivityTests : CloudFolder
+{
+    private const string Creation = "projects/p/locations/us-west4-a/operations/op";
+
+    [Fact]
+    public async Task Observe_ReadyNodeWithoutItsWorker_IsNotUsableAndCostsFromNow()
+    {
+        Cloud.Put(Node(1), State.Ready);
+
+        var seen = await RunAsync();
+
+        Assert.Equal(new NodeObservation("Ready", false, null), seen);
+        Assert.Equal(1, Facts(LedgerKinds.Ready));
+    }
+
+    [Fact]
+    public async Task Observe_ReadyNodeSeenAgain_KeepsTheFirstMomentOfItsCost()
+    {
+        Cloud.Put(Node(1), State.Ready);
+        await RunAsync();
+        Clock.Advance(TimeSpan.FromMinutes(5));
+        Jobs.Connected.Add(Node(1));
+
+        var seen = await RunAsync();
+
+        Assert.True(seen.IsUsable);
+        Assert.Equal(
+            Clock.GetUtcNow().AddMinutes(-5), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Ready)).At);
+    }
+
+    [Theory]
+    [InlineData(State.Creating)]
+    [InlineData(State.Starting)]
+    [InlineData(State.Repairing)]
+    public async Task Observe_NodeOnItsWay_IsWaitedFor(State state)
+    {
+        Cloud.Put(Node(1), state);
+
+        Assert.Equal(new NodeObservation($"{state}", false, null), await RunAsync());
+        Assert.Equal(0, Facts(LedgerKinds.Ready));
+    }
+
+    [Theory]
+    [InlineData(State.Preempted)]
+    [InlineData(State.Terminated)]
+    [InlineData(State.Stopped)]
+    [InlineData(State.Deleting)]
+    public async Task Observe_NodeThatWentAwayBeforeItWasReady_IsARefusalThatIsRemembered(State state)
+    {
+        Cloud.Put(Node(1), state);
+
+        var seen = await RunAsync();
+
+        Assert.Equal(("PREEMPTED_DURING_CREATE", RefusalScope.Zone), (seen.Refusal?.Code, seen.Refusal?.Scope));
+        Assert.Equal("PREEMPTED_DURING_CREATE", Memory.Find("p", Place())?.Code);
+    }
+
+    [Fact]
+    public async Task Observe_CreationThatFailedInItsOperation_SaysWhy()
+    {
+        Cloud.Operations[Creation] = new Operation
+        {
+            Name = Creation, Done = true,
+            Error = new Google.Rpc.Status
+            {
+                Code = (int)StatusCode.ResourceExhausted, Message = "There is no more capacity in the zone",
+            },
+        };
+
+        var seen = await RunAsync(Creation);
+
+        Assert.Equal(("NOT_FOUND", "OUT_OF_CAPACITY"), (seen.State, seen.Refusal?.Code));
+        Assert.Equal("OUT_OF_CAPACITY", Memory.Find("p", Place())?.Code);
+    }
+
+    [Fact]
+    public async Task Observe_OperationThatTheCloudForgot_LeavesTheNodesStateToDecide()
+    {
+        Cloud.Put(Node(1), State.Creating);
+
+        Assert.Null((await RunAsync(Creation)).Refusal);
+    }
+
+    [Fact]
+    public async Task Observe_ReadyNode_IsNotAskedForItsOperation()
+    {
+        // The operation can stay open, or fail late, long after READY.
+        Cloud.Put(Node(1), State.Ready);
+
+        await RunAsync(Creation);
+
+        Assert.DoesNotContain(Cloud.Calls, call => call.Method == "GetOperation");
+    }
+
+    [Fact]
+    public async Task Observe_ApiOutOfReach_ThrowsForARetry()
+    {
+        Cloud.Fail("Get", StatusCode.Unavailable, "down");
+
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+    }
+
+    private Task<NodeObservation> RunAsync(string? operation = null) =>
+        new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs)
+            .RunAsync(null!, new ObserveNodeInput(Spec, Lease(1), operation));
+}

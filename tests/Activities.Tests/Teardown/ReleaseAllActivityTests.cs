@@ -1,0 +1,166 @@
+using Grpc.Core;
+using Workflows.Activities.Teardown;
+using Workflows.Activities.Tests.Provisioning;
+using Workflows.Orchestrations;
+using State = Google.Cloud.Tpu.V2.Node.Types.State;
+
+namespace Workflows.Activities.Tests.Teardown;
+
+/// <summary>Nothing may be left running: what can exist is asked for, and nothing else.</summary>
+public sealed class ReleaseAllActivityTests : CloudFolder
+{
+    private const string ApiDisabled =
+        "Cloud TPU API has not been used in project 1 before or it is disabled.";
+
+    [Fact]
+    public async Task ReleaseAll_OfARunThatAskedForNothing_NeedsNoCloud()
+    {
+        Assert.Empty(await RunAsync());
+
+        Assert.Equal((0, 0), (Cloud.Connects, Cloud.Calls.Count));
+    }
+
+    /// <summary>Every attempt but a refused one may have left a node, whatever its end says.</summary>
+    [Theory]
+    [InlineData(AttemptOutcome.Ready, true)]
+    [InlineData(AttemptOutcome.Failed, true)]
+    [InlineData(AttemptOutcome.Timeout, true)]
+    [InlineData(AttemptOutcome.Cancelled, true)]
+    [InlineData(AttemptOutcome.Refused, false)]
+    public async Task ReleaseAll_OfAnAttempt_AsksForItsNodeIfItMayExist(AttemptOutcome outcome, bool isAskedFor)
+    {
+        Intend(1);
+        End(1, outcome);
+
+        var releases = await RunAsync();
+
+        Assert.Equal(isAskedFor ? [Node(1)] : [], releases.Select(release => release.NodeName));
+        Assert.Equal(isAskedFor, Cloud.Calls.Contains(("Get", $"{Node(1)}")));
+    }
+
+    [Fact]
+    public async Task ReleaseAll_OfAnAttemptWithoutAnEnd_AsksForItsNode()
+    {
+        // The service died between the create call and the end of the attempt.
+        Intend(1);
+        Cloud.Put(Node(1), State.Creating);
+
+        Assert.Equal([new NodeRelease(Node(1), "Creating", false)], await RunAsync());
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    [Fact]
+    public async Task ReleaseAll_OfARefusalWithoutAName_StillAsksForTheIntendedNode()
+    {
+        // The API stayed out of reach: nobody knows whether the node was made, and the attempt names none.
+        Intend(1);
+        End(1, AttemptOutcome.Refused, NodeName.None);
+
+        Assert.Equal([Node(1)], (await RunAsync()).Select(release => release.NodeName));
+    }
+
+    [Fact]
+    public async Task ReleaseAll_OfSeveralAttempts_LooksAtEachOnceInOneOrder()
+    {
+        foreach (var attempt in new[] { 3, 1, 2 })
+        {
+            Intend(attempt);
+        }
+
+        End(2, AttemptOutcome.Refused);
+        Cloud.Put(Node(1), State.Ready, "run-1");
+        Cloud.Put(Node(3), State.Deleting, "run-1");
+
+        var releases = await RunAsync();
+
+        Assert.Equal(
+            [new NodeRelease(Node(1), "Ready", false), new NodeRelease(Node(3), "Deleting", false)], releases);
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    [Fact]
+    public async Task ReleaseAll_WithStraysInOtherZones_FindsThemByTheirLabelOnEveryPage()
+    {
+        Intend(1);
+        var strays = Enumerable.Range(2, 5).Select(each => Node(each, $"us-west{each}-b")).ToList();
+        strays.ForEach(stray => Cloud.Put(stray, State.Ready, "run-1"));
+
+        var releases = await RunAsync();
+
+        Assert.Equal(6, releases.Count);
+        Assert.Equal(strays.Select(each => $"{each}").Order(StringComparer.Ordinal), Cloud.Deleted());
+        Assert.Equal(("List", "projects/p/locations/-"), Cloud.Calls[0]);
+    }
+
+    [Fact]
+    public async Task ReleaseAll_WithARefusedNodeThatExistsAllTheSame_FindsItByItsLabel()
+    {
+        Intend(1);
+        End(1, AttemptOutcome.Refused);
+        Cloud.Put(Node(1), State.Ready, "run-1");
+
+        await RunAsync();
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    [Theory]
+    [InlineData("run-11")]
+    [InlineData("other")]
+    [InlineData(null)]
+    public async Task ReleaseAll_WithNodesOfOthers_LeavesThemAlone(string? run)
+    {
+        Intend(1);
+        Cloud.Put(Node(7), State.Ready, run);
+
+        var releases = await RunAsync();
+
+        Assert.Equal([Node(1)], releases.Select(release => release.NodeName));
+        Assert.Empty(Cloud.Deleted());
+    }
+
+    [Fact]
+    public async Task ReleaseAll_Repeated_DeletesNothingTwice()
+    {
+        Intend(1);
+        Cloud.Put(Node(1), State.Ready, "run-1");
+
+        await RunAsync();
+        await RunAsync();
+        Cloud.Nodes.Clear();
+        var last = await RunAsync();
+
+        Assert.Equal([new NodeRelease(Node(1), "NOT_FOUND", true)], last);
+        Assert.Single(Cloud.Deleted());
+    }
+
+    [Fact]
+    public async Task ReleaseAll_OfAProjectWithoutTheApi_EndsIfItAdmittedNoNode()
+    {
+        Intend(1);
+        End(1, AttemptOutcome.Refused);
+        Cloud.Fail("List", StatusCode.PermissionDenied, ApiDisabled);
+
+        Assert.Empty(await RunAsync());
+    }
+
+    [Theory]
+    [InlineData(StatusCode.PermissionDenied, ApiDisabled, false)]
+    [InlineData(StatusCode.Unavailable, "down", true)]
+    public async Task ReleaseAll_WhoseSearchFails_NeverClaimsThatNothingIsLeft(
+        StatusCode code, string text, bool isRefused)
+    {
+        Intend(1);
+        if (isRefused)
+        {
+            End(1, AttemptOutcome.Refused);
+        }
+
+        Cloud.Fail("List", code, text);
+
+        await Assert.ThrowsAsync<RpcException>(RunAsync);
+    }
+
+    private Task<IReadOnlyList<NodeRelease>> RunAsync() =>
+        new ReleaseAllActivity(Cloud, Ledger, Jobs).RunAsync(null!, Spec);
+}

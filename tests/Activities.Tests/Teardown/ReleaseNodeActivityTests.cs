@@ -1,0 +1,79 @@
+using Grpc.Core;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
+using Workflows.Activities.Tests.Provisioning;
+using Workflows.Orchestrations;
+using State = Google.Cloud.Tpu.V2.Node.Types.State;
+
+namespace Workflows.Activities.Tests.Teardown;
+
+public sealed class ReleaseNodeActivityTests : CloudFolder
+{
+    [Theory]
+    [InlineData(State.Creating)]
+    [InlineData(State.Ready)]
+    [InlineData(State.Preempted)]
+    [InlineData(State.Stopped)]
+    public async Task Release_NodeThatExists_DeletesItAndClaimsNothing(State state)
+    {
+        Cloud.Put(Node(1), state);
+
+        var release = await RunAsync();
+
+        Assert.Equal(new NodeRelease(Node(1), $"{state}", false), release);
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+        Assert.Equal(0, Facts(LedgerKinds.Released));
+    }
+
+    [Fact]
+    public async Task Release_Repeated_DeletesOnceAndWaitsForTheProof()
+    {
+        Cloud.Put(Node(1), State.Ready);
+        await RunAsync();
+
+        var second = await RunAsync();
+        Cloud.Nodes.Clear();
+        var third = await RunAsync();
+        var fourth = await RunAsync();
+
+        Assert.Equal(new NodeRelease(Node(1), "Deleting", false), second);
+        Assert.Equal([new NodeRelease(Node(1), "NOT_FOUND", true), third], [third, fourth]);
+        Assert.Single(Cloud.Deleted());
+        Assert.Equal("NOT_FOUND", Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.State);
+    }
+
+    [Fact]
+    public async Task Release_NodeThatGoesBetweenLookAndDelete_IsNoFault()
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Cloud.Fail("Delete", StatusCode.NotFound, "gone");
+
+        Assert.False((await RunAsync()).ConfirmedNotFound);
+    }
+
+    [Theory]
+    [InlineData("Get")]
+    [InlineData("Delete")]
+    public async Task Release_ApiOutOfReach_ThrowsAndProvesNothing(string method)
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Cloud.Fail(method, StatusCode.Unavailable, "down");
+
+        await Assert.ThrowsAsync<RpcException>(RunAsync);
+
+        Assert.Equal(0, Facts(LedgerKinds.Released));
+    }
+
+    [Fact]
+    public async Task Release_EvenOfAnApiOutOfReach_ShutsTheWorkerOutFirst()
+    {
+        Cloud.Fail("Get", StatusCode.Unavailable, "down");
+
+        await Assert.ThrowsAsync<RpcException>(RunAsync);
+
+        Assert.Equal(["revoke wf-run-1-1"], Jobs.Calls);
+    }
+
+    private Task<NodeRelease> RunAsync() =>
+        new ReleaseNodeActivity(Cloud, Ledger, Jobs).RunAsync(null!, new ReleaseInput(Spec, Node(1)));
+}

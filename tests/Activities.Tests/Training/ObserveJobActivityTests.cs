@@ -1,0 +1,136 @@
+using Grpc.Core;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Tests.Provisioning;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+using State = Google.Cloud.Tpu.V2.Node.Types.State;
+
+namespace Workflows.Activities.Tests.Training;
+
+public sealed class ObserveJobActivityTests : CloudFolder
+{
+    private static readonly JobStanding Working = new(TimeSpan.FromSeconds(1), 54, 100, 50, 2.5, null);
+
+    [Fact]
+    public async Task Observe_WorkingJob_ShowsWhatItsWorkerSaid()
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Jobs.Standing = Working;
+
+        Assert.Equal(new JobObservation("Ready", false, null, 4, null, 54, 100, 2.5, 0), await RunAsync());
+    }
+
+    [Theory]
+    [InlineData(State.Preempted, "PREEMPTED")]
+    [InlineData(State.Terminated, "TERMINATED")]
+    [InlineData(State.Stopped, "STOPPED")]
+    [InlineData(State.Deleting, "DELETING")]
+    public async Task Observe_NodeThatIsNotReady_IsLostForItsState(State state, string cause)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Standing = Working;
+
+        var seen = await RunAsync();
+
+        Assert.Equal((true, cause, 4), (seen.IsLost, seen.LossCause, seen.LostSteps));
+        Assert.Equal(1, Facts(LedgerKinds.Stopped));
+    }
+
+    [Fact]
+    public async Task Observe_NodeThatIsGone_StopsItsCostOnce()
+    {
+        Jobs.Standing = Working;
+
+        Assert.Equal("NOT_FOUND", (await RunAsync()).LossCause);
+        Clock.Advance(TimeSpan.FromMinutes(1));
+        await RunAsync();
+
+        Assert.Equal(
+            Clock.GetUtcNow().AddMinutes(-1), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Stopped)).At);
+    }
+
+    [Theory]
+    [InlineData(30, false)]
+    [InlineData(30.1, true)]
+    public async Task Observe_SilentWorker_IsLostAfterItsTime(double seconds, bool isLost)
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(seconds) };
+
+        var seen = await RunAsync();
+
+        Assert.Equal((isLost, isLost ? "WORKER_SILENT" : null), (seen.IsLost, seen.LossCause));
+        Assert.Equal(0, Facts(LedgerKinds.Stopped));
+    }
+
+    [Fact]
+    public async Task Observe_JobThatEndedBeforeItsNodeWent_HasEnded()
+    {
+        Cloud.Put(Node(1), State.Preempted);
+        Jobs.Standing = Working with { End = new JobEnd(true, null, null) };
+
+        var seen = await RunAsync();
+
+        Assert.False(seen.IsLost);
+        Assert.True(seen.End?.Succeeded);
+    }
+
+    [Fact]
+    public async Task Observe_Job_IsLookedAtAfterItsNode()
+    {
+        // The other way round, an end that comes in between would be taken for a loss.
+        Cloud.Put(Node(1), State.Ready);
+        var callsBefore = -1;
+        Jobs.OnLook = () => callsBefore = Cloud.Calls.Count;
+
+        await RunAsync();
+
+        Assert.Equal(1, callsBefore);
+    }
+
+    [Theory]
+    [InlineData(StatusCode.Unavailable, 1, false)]
+    [InlineData(StatusCode.DeadlineExceeded, 1, false)]
+    [InlineData(StatusCode.Unavailable, 31, true)]
+    public async Task Observe_ApiOutOfReach_LetsTheWorkerDecide(StatusCode code, double silence, bool isLost)
+    {
+        Cloud.Fail("Get", code, "down");
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(silence) };
+
+        var seen = await RunAsync();
+
+        Assert.Equal(("UNREACHABLE", isLost), (seen.NodeState, seen.IsLost));
+        Assert.Equal(0, Facts(LedgerKinds.Stopped));
+    }
+
+    [Fact]
+    public async Task Observe_ApiThatForbidsTheCall_IsAFault()
+    {
+        Cloud.Fail("Get", StatusCode.PermissionDenied, "no");
+
+        await Assert.ThrowsAsync<RpcException>(RunAsync);
+    }
+
+    [Fact]
+    public async Task Observe_NodeThatCosts_AddsUpItsPriceSinceReady()
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Intend(1);
+        Ledger.Append(Run, LedgerKinds.Ready, $"{Node(1)}", new NodeMoment(Node(1), "Ready"));
+        Clock.Advance(TimeSpan.FromSeconds(500));
+
+        Assert.Equal(0.5, (await RunAsync()).AccruedUsd, 9);
+    }
+
+    [Fact]
+    public async Task Observe_CheckpointAheadOfTheLastReport_CountsNoLostSteps()
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Jobs.Standing = Working with { Step = 49 };
+
+        Assert.Equal(0, (await RunAsync()).LostSteps);
+    }
+
+    private Task<JobObservation> RunAsync() => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
+        .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(1)));
+}

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Cli.Watching;
+using Workflows.Orchestrations;
+
+namespace Workflows.Cli.Tests.Watching;
+
+/// <summary>Facts of a ledger as lines; their JSON is what a service of an earlier version sends, too.</summary>
+public sealed class EventTextTests
+{
+    private const string Lease = """
+        {"nodeName":"projects/p/locations/us-west4-a/nodes/wf-r-1","candidate":{"zone":"us-west4-a",
+        "acceleratorType":"v5litepod-8","provisioning":"on-demand","runtimeVersion":"v","chips":8,"usdPerHour":4.5},
+        "attempt":1}
+        """;
+
+    [Theory]
+    [InlineData("stage", """{"runId":"r","stage":"prepare","detail":"cleaning"}""", "== prepare: cleaning", "blue")]
+    [InlineData("intent", Lease, "attempt 1   us-west4-a: asking for v5litepod-8 (on-demand)", "default")]
+    [InlineData(
+        "attempt", $$"""{"runId":"r","lease":{{Lease}},"outcome":"ready","seconds":2.04}""",
+        "attempt 1   us-west4-a: ready after 2.0 s", "green")]
+    [InlineData(
+        "attempt", $$"""{"runId":"r","lease":{{Lease}},"outcome":"cancelled","seconds":2}""",
+        "attempt 1   us-west4-a: cancelled", "yellow")]
+    [InlineData(
+        "loss",
+        """
+        {"number":1,"zone":"z-a","cause":"PREEMPTED","lostSteps":4,"fromStep":50,"detectedAt":"2026-11-24T09:00:00Z"}
+        """,
+        "LOST        the TPU in z-a (PREEMPTED); 4 steps after the newest checkpoint", "yellow")]
+    [InlineData(
+        "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
+        "recovered   back at work after 12.3 s", "green")]
+    [InlineData(
+        "released", """{"nodeName":"projects/p/locations/z/nodes/wf-r-1","state":"NOT_FOUND"}""",
+        "given back  wf-r-1: NOT_FOUND", "default")]
+    [InlineData(
+        "job-ended", """{"end":{"succeeded":false,"code":"C","message":"m"}}""", "job failed  C: m", "default")]
+    public void Of_AFact_IsALineWithItsColour(string kind, string json, string line, string colour)
+    {
+        var fact = Fact(kind, json);
+
+        Assert.Equal((line, colour), (EventText.Of(fact), EventText.ColorOf(fact)));
+    }
+
+    [Fact]
+    public void Of_ARefusal_ShowsCodeReasonAndFix()
+    {
+        var text = EventText.Of(Fact("attempt", $$"""
+            {"runId":"r","lease":{{Lease}},"outcome":"refused","seconds":1,"refusal":{"code":"QUOTA_EXHAUSTED",
+            "scope":"region","rememberSeconds":60,"reason":"Quota exhausted","fix":"Ask for more."} }
+            """));
+
+        Assert.Equal(
+            "attempt 1   us-west4-a: refused, QUOTA_EXHAUSTED: Quota exhausted\n            -> Ask for more.", text);
+    }
+
+    [Fact]
+    public void Of_ATrainingThatEnded_ShowsItsLoss()
+    {
+        var end = new EndFact(new JobEnd(true, null, null), new TrainFact(9, 0, 90, 5, 4, 1.5, 60, 2));
+        var fact = new RunEvent(
+            1, default, LedgerKinds.JobEnded, "train@n", JsonSerializer.SerializeToElement(end, RunLedger.Json));
+
+        Assert.Equal("trained     9 steps, loss 4.000 to 1.500", EventText.Of(fact));
+    }
+
+    [Theory]
+    [InlineData("revoked")]
+    [InlineData("announced")]
+    [InlineData("job")]
+    [InlineData("something-new")]
+    public void Of_AFactOfNoInterest_IsNothing(string kind) => Assert.Null(EventText.Of(Fact(kind, "{}")));
+
+    private static RunEvent Fact(string kind, string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return new RunEvent(1, default, kind, "key", document.RootElement.Clone());
+    }
+}

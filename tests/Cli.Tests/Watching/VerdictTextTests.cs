@@ -1,0 +1,104 @@
+using Workflows.Activities.Reporting;
+using Workflows.Cli.Watching;
+using Workflows.Orchestrations;
+using Workflows.Translation;
+
+namespace Workflows.Cli.Tests.Watching;
+
+/// <summary>The end of a run on the command line; the words of the verdict are the report's own.</summary>
+public sealed class VerdictTextTests
+{
+    private static readonly VerdictSection Finer = new(
+        TranslationDirection.KoToEn, true, 1.5, 0.001, null, 40, Score(10), Score(11.5),
+        [new ExampleRow("원문", "reference", "before", "after")])
+    {
+        Outcome = VerdictOutcome.Finer, Notes = ["small test: 40 sentences"],
+    };
+
+    [Fact]
+    public void Write_OneDirection_EndsWithTheVerdictAndItsCost()
+    {
+        var text = Write(Report(Finer));
+
+        Assert.EndsWith("\nFiner: +1.50 BLEU, p = 0.0010. Cost: 0.25 USD.\n", text, StringComparison.Ordinal);
+        Assert.Contains("(ko-en, 40 test sentences)", text, StringComparison.Ordinal);
+        Assert.Contains("  note       small test: 40 sentences\n", text, StringComparison.Ordinal);
+        Assert.Contains("  tuned      after\n", text, StringComparison.Ordinal);
+        Assert.Contains("3 attempts, 1 refused, 0 TPU lost", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_TwoDirections_NamesEach()
+    {
+        var worse = Finer with
+        {
+            Direction = TranslationDirection.EnToKo, Outcome = VerdictOutcome.Worse, BleuDelta = -2, PValue = 0.002,
+        };
+
+        Assert.EndsWith(
+            "ko-en: Finer: +1.50 BLEU, p = 0.0010. en-ko: Significantly worse: -2.00 BLEU, p = 0.0020. "
+            + "Cost: 0.25 USD.\n",
+            Write(Report(Finer, worse)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_IdenticalOutputs_PrintsNoP()
+    {
+        var text = Write(Report(Finer with { Outcome = VerdictOutcome.Identical, BleuDelta = 0, PValue = null }));
+
+        Assert.Contains("\nIdentical translations: both models", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("p = ", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_RunThatFailed_SaysWhyAndWhatToDo() => Assert.EndsWith(
+        "\nFailed: A_CODE: what happened\nwhat to do\n",
+        Write(Report() with
+        {
+            Status = RunStatus.Failed, Failure = new RunFailure("A_CODE", "what happened", "what to do"),
+        }),
+        StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(RunStatus.Cancelled, "Run run-1 is cancelled; everything was given back.\n")]
+    [InlineData(RunStatus.Succeeded, "Run run-1 is succeeded; everything was given back.\n")]
+    public void Write_RunWithoutAVerdict_SaysHowItEnded(RunStatus status, string last) =>
+        Assert.EndsWith(last, Write(Report() with { Status = status }), StringComparison.Ordinal);
+
+    [Fact]
+    public void Write_TrainedAdapterThatStoppedEarly_SaysBoth()
+    {
+        var training = new TrainingSection(20, 1000, 50, 4, 1, 20)
+        {
+            Method = "lora", TrainedParameters = 512, StoppedEarly = true, OutputStep = 10,
+        };
+
+        Assert.Contains(
+            "20 steps, 1000 tokens at 50/s, loss 4.000 to 1.000, an adapter of 512 weights, stopped early; the model "
+            + "is of step 10\n",
+            Write(Report() with { Training = training }), StringComparison.Ordinal);
+    }
+
+    private static string Write(RunReport report)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        VerdictText.Write(report, output);
+        return output.ToString();
+    }
+
+    private static SystemScore Score(double bleu) =>
+        new(bleu, "nrefs:1|tok:13a", bleu, "nrefs:1|nc:6", "h.txt", new Dictionary<string, int>());
+
+    private static RunReport Report(params VerdictSection[] verdicts) => new()
+    {
+        RunId = new RunId("run-1"), Name = "n", Status = RunStatus.Succeeded,
+        Verdict = verdicts.FirstOrDefault(), Verdicts = verdicts,
+        Attempts = [Attempt(AttemptOutcome.Refused), Attempt(AttemptOutcome.Skipped), Attempt(AttemptOutcome.Ready)],
+        Recoveries = [],
+        Cost = new CostSection("USD", 0.5, 0.25, 10, new Dictionary<RunStageName, double>()),
+        Teardown = [], Stages = [], Artifacts = new ArtifactSection(null, "report.json", "report.html"),
+    };
+
+    private static AttemptRow Attempt(AttemptOutcome outcome) =>
+        new(1, "z-a", "t", ProvisioningMode.Spot, outcome, null, null, null, null, 1);
+}

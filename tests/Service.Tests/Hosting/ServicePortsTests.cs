@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Sockets;
+using Workflows.Service.Hosting;
+
+namespace Workflows.Service.Tests.Hosting;
+
+public sealed class ServicePortsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Decide_FreePorts_AreKeptForTheNextStart()
+    {
+        var first = Decide();
+        first.Keep(_folder);
+
+        Assert.Equal(first, Decide());
+        Assert.Equal(3, new[] { first.Http, first.Grpc, first.EmulatorRest }.Distinct().Count());
+    }
+
+    [Fact]
+    public void Decide_KeptPortThatIsTaken_ChoosesOthers()
+    {
+        var first = Decide();
+        first.Keep(_folder);
+        using var taken = new TcpListener(IPAddress.Loopback, first.Grpc);
+        taken.Start();
+
+        Assert.NotEqual(first.Grpc, Decide().Grpc);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{\"Http\": 8")]
+    public void Kept_FileThatACrashTore_IsAsIfThereWereNone(string text)
+    {
+        File.WriteAllText(Path.Combine(_folder, "ports.json"), text);
+
+        Assert.Null(ServicePorts.Kept(_folder));
+        Assert.True(Decide().Http > 0);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:{0}")]
+    [InlineData("http://*:{0}")]
+    [InlineData("http://+:{0};http://127.0.0.1:1")]
+    public void Decide_FromUrls_TakesThePortOfTheFirst(string urls)
+    {
+        var port = Decide().Http;
+
+        var ports = ServicePorts.Decide(
+            new ServiceSettings
+            {
+                StateDirectory = _folder, GrpcPort = Decide().Grpc, EmulatorRestPort = Decide().EmulatorRest,
+            },
+            string.Format(System.Globalization.CultureInfo.InvariantCulture, urls, port));
+
+        Assert.Equal(port, ports.Http);
+    }
+
+    private ServicePorts Decide() =>
+        ServicePorts.Decide(new ServiceSettings { StateDirectory = _folder, HttpPort = 0 }, null);
+}

@@ -1,0 +1,182 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.Orchestrations;
+using Workflows.Service.Runs;
+
+namespace Workflows.Service.Tests.Runs;
+
+/// <summary>From a request to a run: defaults, closed sets, and every fault with its field.</summary>
+public sealed class RunRequestReaderTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+
+    public RunRequestReaderTests()
+    {
+        foreach (var name in new[] { "config.json", "tokenizer.json", "pairs.tsv", "more.tsv", "a.ko", "a.en" })
+        {
+            File.WriteAllText(Path.Combine(_folder, name), "");
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Complete_SmallestRequest_HasEveryDefault()
+    {
+        var spec = Complete("{}");
+
+        Assert.Equal((new RunId("made"), "made"), (spec.RunId, spec.Name));
+        Assert.Equal(
+            (RunDirection.KoToEn, ProvisioningMode.Spot, "translategemma", "auto"),
+            (spec.Direction, spec.Tpu.Provisioning, spec.Prompt, spec.PromptTemplate));
+        Assert.Equal(
+            new PaceSpec { PollSeconds = 0.5, SilenceSeconds = 20, BootSeconds = 60, RoundPauseSeconds = 2 },
+            spec.Pace);
+        Assert.Equal(("rehearsal-made", 300.0, 10.0), (spec.Project, spec.Tpu.AcquireTimeoutSeconds, spec.BudgetUsd));
+        Assert.Equal(
+            ("full", "cosine", "last", 400, 20),
+            (spec.Training.Method, spec.Training.Schedule, spec.Training.Keep, spec.Training.Steps,
+                spec.Training.WarmupSteps));
+        Assert.Equal(("refuse", null), (spec.Evaluation.LongInput, spec.Evaluation.BleuTokenizer));
+    }
+
+    [Fact]
+    public void Complete_RealRun_LooksCalmlyAndWaitsLonger()
+    {
+        var spec = Complete("""{"project": "mine"}""", isRehearsal: false);
+
+        Assert.Equal(new PaceSpec(), spec.Pace);
+        Assert.Equal(("mine", 6 * 3600.0, false), (spec.Project, spec.Tpu.AcquireTimeoutSeconds, spec.IsRehearsal));
+    }
+
+    [Theory]
+    [InlineData("ko-en", RunDirection.KoToEn)]
+    [InlineData("en-ko", RunDirection.EnToKo)]
+    [InlineData("both", RunDirection.Both)]
+    public void Complete_Direction_IsTheMemberOfItsWord(string word, RunDirection direction) =>
+        Assert.Equal(direction, Complete($$"""{"direction": "{{word}}"}""").Direction);
+
+    [Theory]
+    [InlineData("spot", ProvisioningMode.Spot)]
+    [InlineData("on-demand", ProvisioningMode.OnDemand)]
+    public void Complete_Provisioning_IsTheMemberOfItsWord(string word, ProvisioningMode mode) =>
+        Assert.Equal(mode, Complete($$$"""{"tpu": {"provisioning": "{{{word}}}"}}""").Tpu.Provisioning);
+
+    /// <summary>The form that clients know: the value, and every word that may stand there.</summary>
+    [Theory]
+    [InlineData("direction", "ko-fr", "ko-en,en-ko,both")]
+    [InlineData("direction", "KO-EN", "ko-en,en-ko,both")]
+    [InlineData("direction", "KoToEn", "ko-en,en-ko,both")]
+    [InlineData("direction", "", "ko-en,en-ko,both")]
+    [InlineData("tpu.provisioning", "onDemand", "spot,on-demand")]
+    [InlineData("tpu.provisioning", "1", "spot,on-demand")]
+    [InlineData("prompt", "long", "translategemma,brief")]
+    [InlineData("promptTemplate", "turns", "auto,chat,plain")]
+    [InlineData("training.method", "qlora", "full,lora")]
+    [InlineData("training.schedule", "step", "cosine,linear,constant,inverse-sqrt")]
+    [InlineData("evaluation.longInput", "cut", "refuse,truncate")]
+    public void Complete_WordOutsideItsSet_NamesFieldValueAndTheSet(string field, string word, string set)
+    {
+        var request = new JsonObject();
+        var parent = field.Split('.') is [var section, _] ? (JsonObject)(request[section] = new JsonObject()) : request;
+        parent[field.Split('.')[^1]] = word;
+
+        Assert.Equal(
+            new FieldError(
+                field, $"'{word}' is not known.",
+                $"Use {string.Join(", ", set.Split(',').Select(each => $"\"{each}\""))}."),
+            Assert.Single(Faults(request.ToJsonString())));
+    }
+
+    [Theory]
+    [InlineData("""{"id": "Run"}""", "id")]
+    [InlineData("""{"id": ""}""", "id")]
+    [InlineData("""{"id": "a/../b"}""", "id")]
+    [InlineData("""{"name": "a\tb"}""", "name")]
+    [InlineData("""{"data": {"train": "a,b,c"}}""", "data.train")]
+    [InlineData("""{"data": {"train": "https://x/pairs.tsv"}}""", "data.train")]
+    [InlineData("""{"data": {"validation": "FOLDER/more.tsv"}}""", "data.validation")]
+    [InlineData("""{"data": {"maxTestPairs": 0}}""", "data.maxTestPairs")]
+    [InlineData("""{"model": " "}""", "model")]
+    [InlineData("""{"model": "gs://bucket/model"}""", "model")]
+    [InlineData("""{"tpu": {"zones": ["US-WEST4-A"]}}""", "tpu.zones")]
+    [InlineData("""{"tpu": {"zones": ["us-west4"]}}""", "tpu.zones")]
+    [InlineData("""{"tpu": {"acceleratorTypes": ["v9-1"]}}""", "tpu.acceleratorTypes")]
+    [InlineData("""{"tpu": {"network": "a\nb"}}""", "tpu.network")]
+    [InlineData("""{"training": {"steps": 0}}""", "training.steps")]
+    [InlineData("""{"training": {"steps": 5, "warmupSteps": 6}}""", "training.warmupSteps")]
+    [InlineData("""{"training": {"lora": {}}}""", "training.lora")]
+    [InlineData("""{"training": {"keep": "best"}}""", "training.keep")]
+    [InlineData("""{"training": {"method": "lora", "lora": {"targets": ["lm_head"]}}}""", "training.lora.targets")]
+    [InlineData("""{"evaluation": {"beamSize": 0}}""", "evaluation.beamSize")]
+    [InlineData("""{"evaluation": {"bleuTokenizer": "mecab"}}""", "evaluation.bleuTokenizer")]
+    [InlineData("""{"direction": "both", "evaluation": {"bleuTokenizer": "ko-mecab"}}""", "evaluation.bleuTokenizer")]
+    [InlineData("""{"budgetUsd": 0}""", "budgetUsd")]
+    public void Complete_ValueThatCannotBe_NamesItsFieldAndAFix(string json, string field) =>
+        Assert.All(
+            Faults(json.Replace("FOLDER", _folder, StringComparison.Ordinal)),
+            fault => Assert.Equal((field, true), (fault.Field, fault.Fix.Length > 10)));
+
+    [Fact]
+    public void Complete_SeveralFaults_ListsAllInOneAnswer() => Assert.Equal(
+        ["budgetUsd", "direction", "id", "training.steps"],
+        Faults("""{"id": "X", "direction": "x", "budgetUsd": 0, "training": {"steps": 0}}""")
+            .Select(fault => fault.Field).Distinct().Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Complete_RealRunWithoutAProject_AsksForOne() => Assert.Equal(
+        "project",
+        Assert.Single(Assert.Throws<RunRequestException>(() => Complete("{}", isRehearsal: false)).Errors).Field);
+
+    [Fact]
+    public void Complete_TwoAlignedFiles_BecomeAbsolutePaths()
+    {
+        var (ko, en) = (Path.Combine(_folder, "a.ko"), Path.Combine(_folder, "a.en"));
+
+        var spec = Complete(
+            $$$"""{"data": {"train": {{{JsonSerializer.Serialize($" {ko} , {new Uri(en)} ")}}} }}""");
+
+        Assert.Equal($"{ko},{en}", spec.Data.Train);
+    }
+
+    [Fact]
+    public void Complete_TrainingThatValidates_KeepsTheBestStepByItself()
+    {
+        var training = Complete("""{"training": {"validation": {}}}""").Training;
+
+        Assert.Equal(("best", "loss", 3), (training.Keep, training.Validation?.Metric, training.Validation?.Patience));
+    }
+
+    [Fact]
+    public void Complete_ShortTraining_WarmsUpWithinItsSteps() =>
+        Assert.Equal(4, Complete("""{"training": {"steps": 5}}""").Training.WarmupSteps);
+
+    [Theory]
+    [InlineData("""{"direction": null}""")]
+    [InlineData("""{"DIRECTION": "ko-en"}""")]
+    [InlineData("""{"tpu": {"provisioning": null}}""")]
+    public void Parse_NullOrAnotherCase_IsTheDefaultField(string json) =>
+        Assert.Equal(RunDirection.KoToEn, Complete(json).Direction);
+
+    private List<FieldError> Faults(string json) =>
+        [.. Assert.Throws<RunRequestException>(() => Complete(json)).Errors];
+
+    private RunSpec Complete(string json, bool isRehearsal = true)
+    {
+        var request = RunRequestReader.Parse(json);
+        request = request with
+        {
+            Model = request.Model ?? _folder,
+            Data = (request.Data ?? new DataRequest()) with
+            {
+                Train = request.Data?.Train ?? Path.Combine(_folder, "pairs.tsv"),
+            },
+            Tpu = (request.Tpu ?? new TpuRequest()) with
+            {
+                AcceleratorTypes = request.Tpu?.AcceleratorTypes ?? ["v5litepod-8"],
+            },
+            Rehearsal = isRehearsal ? new RehearsalRequest() : null,
+        };
+        return RunRequestReader.Complete(request, new RunId("made"), ["v5litepod-8", "v6e-8"]);
+    }
+}
