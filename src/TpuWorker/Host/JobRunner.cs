@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Workflows.ModelFiles;
 using Workflows.Translation;
 using Workflows.TpuWorker.Tensors;
 using Workflows.TpuWorker.Protocol;
@@ -36,6 +37,10 @@ internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action
             return Failed("STOPPED", "The job was stopped.");
         }
         catch (TpuWorkerException exception)
+        {
+            return Failed(exception.ErrorCode, exception.Message);
+        }
+        catch (ModelFileException exception)
         {
             return Failed(exception.ErrorCode, exception.Message);
         }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Workflows.TpuWorker.Gemma3;
+using Workflows.ModelFiles;
 
 namespace Workflows.TpuWorker.Host;
 
@@ -18,33 +18,28 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
 
     /// <summary>Reads the card of a model or an adapter.</summary>
     /// <returns>Null where the folder has none: it was made elsewhere.</returns>
-    /// <exception cref="CheckpointFormatException">It has one that says nothing.</exception>
+    /// <exception cref="ModelFileException">It has one that says nothing.</exception>
     public static TranslationCard? TryRead(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        try
-        {
-            return !File.Exists(path)
-                ? null
-                : JsonSerializer.Deserialize<TranslationCard>(File.ReadAllText(path), Json) is
-                {
-                    Direction: "ko-en" or "en-ko" or "both",
-                    Prompt: "translategemma" or "brief",
-                    PromptTemplate: "chat" or "plain",
-                } card
-                    ? card
-                    : throw new JsonException(
-                        "direction must be ko-en, en-ko or both, prompt translategemma or brief, promptTemplate chat "
-                        + "or plain");
-        }
-        catch (JsonException fault)
-        {
-            throw new CheckpointFormatException(
-                path, $"cannot be read: {fault.Message}; mend it, or delete it and name --prompt", fault);
-        }
+        return File.Exists(path) ? JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root)) : null;
     }
 
     /// <summary>Writes the card beside the weights.</summary>
     public void Write(string directory) =>
         File.WriteAllText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, Json) + "\n");
+
+    private static TranslationCard Parse(string path, JsonElement root)
+    {
+        var card = new JsonProperties(path, root);
+        return new TranslationCard(
+            OneOf("direction", "ko-en", "en-ko", "both"), OneOf("prompt", "translategemma", "brief"),
+            OneOf("promptTemplate", "chat", "plain"));
+
+        string OneOf(string key, params string[] values) => card.Text(key) is { } text && values.Contains(text)
+            ? text
+            : throw new ModelFileException(
+                path, $"{key} is '{card.Text(key)}', wanted {string.Join(", ", values)}",
+                fix: "Correct the file, or delete it and name --prompt.");
+    }
 }

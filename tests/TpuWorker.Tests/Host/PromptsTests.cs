@@ -93,7 +93,7 @@ public sealed class PromptsTests
         Samples.WriteModel(temporary["model"], 1);
         File.WriteAllText(Path.Combine(temporary["model"], "tokenizer_config.json"), "{");
 
-        var fault = Assert.Throws<CheckpointFormatException>(
+        var fault = Assert.Throws<ModelFileException>(
             () => Prompts.Load(temporary["model"], "ko-en", "brief", ""));
 
         Assert.Contains("tokenizer_config.json", fault.Message, StringComparison.Ordinal);
