@@ -19,20 +19,21 @@ public static class JsonFile
     /// kind than <paramref name="parse"/> asks for.
     /// </exception>
     public static T Read<T>(string path, long maxBytes, Func<JsonElement, T> parse) =>
-        Parse(path, RegularFile.ReadAll(path, maxBytes), parse);
+        Parse(path, RegularFile.ReadAll(path, maxBytes), parse, WithoutDuplicates);
 
-    /// <summary>Parses bytes that must be a JSON object.</summary>
-    /// <param name="path">The file that they are from, for the message.</param>
-    /// <param name="json">The bytes.</param>
-    /// <param name="parse">Makes the result of the object, which lives no longer than the call.</param>
-    /// <typeparam name="T">The result.</typeparam>
-    /// <returns>The result.</returns>
-    /// <exception cref="ModelFileException">As for <see cref="Read"/>.</exception>
-    public static T Parse<T>(string path, ReadOnlyMemory<byte> json, Func<JsonElement, T> parse)
+    /// <summary>
+    /// Parses bytes that must be a JSON object. Keys that occur twice are left to <paramref name="parse"/>, which can
+    /// name the tensor; the JSON reader shows the first letters of it.
+    /// </summary>
+    internal static T ParseTensors<T>(string path, ReadOnlyMemory<byte> json, Func<JsonElement, T> parse) =>
+        Parse(path, json, parse, default);
+
+    private static T Parse<T>(
+        string path, ReadOnlyMemory<byte> json, Func<JsonElement, T> parse, JsonDocumentOptions options)
     {
         try
         {
-            using var document = JsonDocument.Parse(json, WithoutDuplicates);
+            using var document = JsonDocument.Parse(json, options);
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? parse(document.RootElement)
                 : throw new ModelFileException(path, "it is not a JSON object");

@@ -30,7 +30,7 @@ public static class SafetensorsHeader
             throw new ModelFileException(path, "its header is not UTF-8");
         }
 
-        return JsonFile.Parse(path, header, root =>
+        return JsonFile.ParseTensors(path, header, root =>
         {
             var tensors = new Dictionary<string, StoredTensor>(StringComparer.Ordinal);
             foreach (var entry in root.EnumerateObject())
@@ -52,6 +52,11 @@ public static class SafetensorsHeader
         long count;
         try
         {
+            if (entry.Value.EnumerateObject().CountBy(property => property.Name).Any(name => name.Value > 1))
+            {
+                throw new FormatException("a key occurs twice");
+            }
+
             var type = entry.Value.GetProperty("dtype").GetString() ?? "null";
             int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32())];
             count = Array.TrueForAll(shape, size => size >= 0)

@@ -12,7 +12,8 @@ internal static class WeightIndex
 
     /// <summary>Shard by tensor, in the file's order.</summary>
     public static Dictionary<string, string> Read(string path) =>
-        JsonFile.Read(path, FileLimits.WeightIndex, root => Parse(path, root));
+        JsonFile.ParseTensors(
+            path, RegularFile.ReadAll(path, FileLimits.WeightIndex), root => Parse(path, root));
 
     private static Dictionary<string, string> Parse(string path, JsonElement root)
     {

@@ -136,7 +136,7 @@ internal static class Damage
         }),
         ["weights: header a list"] = Header("not a JSON object", _ => "[]"),
         ["weights: tensor twice"] = Header(
-            UpProjection, header => header.ToJsonString().Replace(
+            $"'{UpProjection}' occurs twice", header => header.ToJsonString().Replace(
                 "model.layers.0.mlp.up_proj.weight", UpProjection, StringComparison.Ordinal)),
         ["weights: overlap"] = Place("needs 256 bytes", 0, 255),
         ["weights: overlap of right size"] = Place("overlaps", 0, 256),
@@ -210,7 +210,7 @@ internal static class Damage
         ["shards: index of the folder itself"] = Map("not a file of this folder", """{"weight_map": {"a": ".."}}"""),
         ["shards: index of a number"] = Map("not a file of this folder", """{"weight_map": {"a": 5}}"""),
         ["shards: index with a tensor twice"] = Map(
-            "model.norm.weight", """
+            "'model.norm.weight' occurs twice", """
             {"weight_map": {"model.norm.weight": "model-00001-of-00002.safetensors",
              "model.norm.weight": "model-00002-of-00002.safetensors"}}
             """),

@@ -24,6 +24,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":"x","data_offsets":[0,4]}}|4""", "'a' has a malformed")]
     [InlineData("""{"a":{"shape":[1],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}|4""", "'a' has a malformed")]
+    [InlineData("""{"a":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]
     [InlineData("""{"a":5}|4""", "'a' has a malformed")]
     [InlineData(
         """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"""
@@ -33,11 +34,11 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData(
         """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"""
         + """ "a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}|4""",
-        "Duplicate property 'a'")]
+        "'a' occurs twice")]
     [InlineData(
         """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"""
         + """ "\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}|4""",
-        "Duplicate property 'a'")]
+        "'a' occurs twice")]
     public void Open_Rubbish_SaysWhatIsWrong(
         string content, string problem, string code = "MODEL_FILES_DAMAGED")
     {
