@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Workflows.TpuWorker.Gemma3;
-using Workflows.TpuWorker.Gemma3.Checkpoints;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Tensors;

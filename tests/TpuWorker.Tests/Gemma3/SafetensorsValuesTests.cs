@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Checkpoints;
 using Workflows.TpuWorker.Tensors;
 
