@@ -137,7 +137,7 @@ public sealed class ModelWeights : IDisposable
             RequireReadable(file, name, tensor.Shape);
         }
 
-        RequireNothingElse(known);
+        RequireNothingElse(known, config);
         var (embedding, stored) = Find(Gemma3Tensors.Embedding);
         Precision = PrecisionOf(embedding.Find(stored).Type);
         TiedHead.Require(_locations, embedding, stored);
@@ -162,7 +162,7 @@ public sealed class ModelWeights : IDisposable
     }
 
     /// <summary>More layers than config.json says would be another model, and translate to rubbish.</summary>
-    private void RequireNothingElse(HashSet<string> known)
+    private void RequireNothingElse(HashSet<string> known, Gemma3Config config)
     {
         var unknown = _locations.Keys
             .Where(name => name.StartsWith(_prefix, StringComparison.Ordinal) && !known.Contains(name)
@@ -171,7 +171,8 @@ public sealed class ModelWeights : IDisposable
         if (unknown is not null)
         {
             throw new ModelFileException(
-                _source, $"tensor '{unknown}' is none of the model that config.json describes",
+                _source, $"tensor '{unknown}' is none of the model that config.json describes, whose "
+                    + $"num_hidden_layers is {config.LayerCount}",
                 fix: "Correct num_hidden_layers, or give the checkpoint's own config.json.");
         }
     }

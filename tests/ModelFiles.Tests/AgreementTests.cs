@@ -82,6 +82,30 @@ public sealed class AgreementTests
         Assert.StartsWith(maker.Folder, fault.Path, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task GateAndLoader_PublishedTokenizer_BothAccept()
+    {
+        const string Variable = "WORKFLOWS_GEMMA_TOKENIZER";
+        const int Rows = 262_144;
+        var published = Environment.GetEnvironmentVariable(Variable);
+        Assert.SkipWhen(string.IsNullOrEmpty(published), $"Set {Variable} to the tokenizer.json of a published Gemma 3.");
+        using var maker = ModelMaker.OneBillion();
+        maker.Text["vocab_size"] = Rows;
+        maker.Text["eos_token_id"] = new System.Text.Json.Nodes.JsonArray(1, 106);
+        maker.Tensors[Gemma3Tensors.Embedding] = ("BF16", [Rows, 8]);
+        maker.Write();
+        File.Copy(published!, maker.PathOf("tokenizer.json"), overwrite: true);
+
+        var (accepted, refused) = await BothSides.CheckBeforeRentingAsync(maker.Folder);
+        var fault = BothSides.LoadInWorker(maker.Folder);
+
+        Assert.Null(refused);
+        Assert.Null(fault);
+        Assert.Contains(accepted!.Gates, gate => gate.Detail.StartsWith("262145 tokens of 262144", StringComparison.Ordinal));
+        var ids = ModelFolder.Open(maker.Folder).LoadTokenizer().EncodeText(ModelMaker.ImageToken);
+        Assert.All(ids, id => Assert.InRange(id, 0, Rows - 1));
+    }
+
     [Theory]
     [MemberData(nameof(SoundNames))]
     public async Task GateAndLoader_SoundFolder_BothAccept(string name)
