@@ -15,7 +15,7 @@ public static class ChatTemplate
     /// <summary>The file that holds a key for the template besides much else.</summary>
     public const string TokenizerConfigName = "tokenizer_config.json";
 
-    /// <summary>Gemma's turns, for tuned models whose base has no template: what the worker trains and asks with.</summary>
+    /// <summary>Gemma's turns, which the worker trains and asks with, for a model without a template.</summary>
     public const string OfGemma =
         "<bos>{% for message in messages %}<start_of_turn>"
         + "{{ 'model' if message['role'] == 'assistant' else 'user' }}\n{{ message['content'] | trim }}<end_of_turn>\n"
@@ -43,7 +43,8 @@ public static class ChatTemplate
 
     private static string? ReadKey(string path, long maxBytes) => !File.Exists(path)
         ? null
-        : JsonFile.Read(path, maxBytes, root => root.TryGetProperty(Key, out var template) ? Text(path, template) : null);
+        : JsonFile.Read(
+            path, maxBytes, root => root.TryGetProperty(Key, out var template) ? Text(path, template) : null);
 
     private static string? Text(string path, JsonElement template) => template.ValueKind switch
     {

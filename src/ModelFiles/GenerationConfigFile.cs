@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// Reads and writes <c>generation_config.json</c>, which transformers and others take the tokens from that begin, end and
-/// fill up a text.
+/// Reads and writes <c>generation_config.json</c>, from which transformers and others take the tokens that begin, end
+/// and fill up a text.
 /// </summary>
 public static class GenerationConfigFile
 {
@@ -35,7 +35,7 @@ public static class GenerationConfigFile
         ["do_sample"] = false,
     }.ToJsonString(Indented);
 
-    /// <summary>Makes the file of a model that was made from another: the other's, with every end token of both.</summary>
+    /// <summary>Makes the file of a model that was made from another: its file, with the end tokens of both.</summary>
     /// <param name="path">The other model's file.</param>
     /// <param name="config">The model.</param>
     /// <returns>The file's text.</returns>

@@ -15,8 +15,8 @@ public static class JsonFile
     /// <typeparam name="T">The result.</typeparam>
     /// <returns>The result.</returns>
     /// <exception cref="ModelFileException">
-    /// The file is missing, too large, not a regular file, not a JSON object, has a key twice, or has a value of another
-    /// kind than <paramref name="parse"/> asks for.
+    /// The file is missing, too large, not a regular file, not a JSON object, has a key twice, or has a value of
+    /// another kind than <paramref name="parse"/> asks for.
     /// </exception>
     public static T Read<T>(string path, long maxBytes, Func<JsonElement, T> parse) =>
         Parse(path, RegularFile.ReadAll(path, maxBytes), parse, WithoutDuplicates);
@@ -40,7 +40,8 @@ public static class JsonFile
         }
         catch (JsonException fault)
         {
-            throw new ModelFileException(path, $"it is not JSON that can be used ({fault.Message})", innerException: fault);
+            throw new ModelFileException(
+                path, $"it is not JSON that can be used ({fault.Message})", innerException: fault);
         }
         catch (Exception fault) when (fault is InvalidOperationException or FormatException or KeyNotFoundException)
         {

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Workflows.ModelFiles;
 
-/// <summary>Values of a JSON object by name; null counts as absent, a value of another kind is refused by name.</summary>
+/// <summary>
+/// Values of a JSON object by name. Null counts as absent; a value of another kind than asked for is refused by name.
+/// </summary>
 /// <param name="path">The file that the object is from, for the message.</param>
 /// <param name="element">The object.</param>
 public sealed class JsonProperties(string path, JsonElement element)

@@ -85,9 +85,9 @@ public sealed class ModelFolder
     /// <summary>Reads the tokenizer and checks that every id it can give has a row in the embedding.</summary>
     /// <returns>The tokenizer.</returns>
     /// <remarks>
-    /// Real Gemma 3 text checkpoints have a token more than rows, <c>&lt;image_soft_token&gt;</c>. An added token without
-    /// a row is left out of matching, so that its name in a text encodes as ordinary text; it is refused only where
-    /// merges, characters or a prompt need it.
+    /// Published text checkpoints have one token more than rows, <c>&lt;image_soft_token&gt;</c>. An added token
+    /// without a row is left out of matching, so its name in a text encodes as ordinary text. It is refused only where
+    /// merges, characters or a prompt give it.
     /// </remarks>
     /// <exception cref="ModelFileException">The file is damaged, or an id that can occur has no row.</exception>
     public BpeTokenizer LoadTokenizer()

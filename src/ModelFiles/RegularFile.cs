@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// Opens regular files alone. A pipe would make the reader wait for ever, and a device has no end, so neither is opened.
+/// Opens regular files alone. A pipe would make the reader wait for ever and a device has no end, so neither is opened.
 /// </summary>
 public static partial class RegularFile
 {

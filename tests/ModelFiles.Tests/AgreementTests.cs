@@ -88,7 +88,8 @@ public sealed class AgreementTests
         const string Variable = "WORKFLOWS_GEMMA_TOKENIZER";
         const int Rows = 262_144;
         var published = Environment.GetEnvironmentVariable(Variable);
-        Assert.SkipWhen(string.IsNullOrEmpty(published), $"Set {Variable} to the tokenizer.json of a published Gemma 3.");
+        Assert.SkipWhen(
+            string.IsNullOrEmpty(published), $"Set {Variable} to the tokenizer.json of a published Gemma 3.");
         using var maker = ModelMaker.OneBillion();
         maker.Text["vocab_size"] = Rows;
         maker.Text["eos_token_id"] = new System.Text.Json.Nodes.JsonArray(1, 106);
@@ -101,7 +102,8 @@ public sealed class AgreementTests
 
         Assert.Null(refused);
         Assert.Null(fault);
-        Assert.Contains(accepted!.Gates, gate => gate.Detail.StartsWith("262145 tokens of 262144", StringComparison.Ordinal));
+        Assert.Contains(
+            accepted!.Gates, gate => gate.Detail.StartsWith("262145 tokens of 262144", StringComparison.Ordinal));
         var ids = ModelFolder.Open(maker.Folder).LoadTokenizer().EncodeText(ModelMaker.ImageToken);
         Assert.All(ids, id => Assert.InRange(id, 0, Rows - 1));
     }

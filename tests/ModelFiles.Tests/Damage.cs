@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Workflows.ModelFiles.Tests;
 
-/// <summary>Ways in which a model folder is damaged or of another model, each with the code and words that it gets.</summary>
+/// <summary>Ways in which a folder is damaged or of another model, each with the code and words that it gets.</summary>
 internal static class Damage
 {
     private const string Damaged = "MODEL_FILES_DAMAGED", Unsupported = "MODEL_UNSUPPORTED";
@@ -49,7 +49,8 @@ internal static class Damage
         ["config: too large"] = new(
             Damaged, "1048576 at most", After: maker => File.WriteAllText(
                 maker.PathOf("config.json"), new string(' ', 1 << 20) + maker.Config.ToJsonString())),
-        ["config: gemma2"] = Config("model_type", "\"gemma2\"", "model_type is 'gemma2', wanted gemma3_text", Unsupported),
+        ["config: gemma2"] = Config(
+            "model_type", "\"gemma2\"", "model_type is 'gemma2', wanted gemma3_text", Unsupported),
         ["config: gemma2 around a text part"] = new(
             Unsupported, "model_type is 'gemma2'", maker =>
             {
@@ -75,7 +76,8 @@ internal static class Damage
         ["config: other number of layers"] = Config("num_hidden_layers", "1", "'model.layers.1."),
         ["config: epsilon 0"] = Config("rms_norm_eps", "0", "rms_norm_eps is 0"),
         ["config: epsilon 1e300"] = Config("rms_norm_eps", "1e300", "rms_norm_eps is 1E+300"),
-        ["config: 3 key-value heads"] = Config("num_key_value_heads", "3", "num_key_value_heads is 3, wanted a divisor"),
+        ["config: 3 key-value heads"] = Config(
+            "num_key_value_heads", "3", "num_key_value_heads is 3, wanted a divisor"),
         ["config: more key-value heads"] = Config("num_key_value_heads", "8", "num_key_value_heads is 8"),
         ["config: unknown scaling"] = Config(
             "rope_scaling", """{"rope_type": "yarn", "factor": 2}""", "rope_type is 'yarn'", Unsupported),
@@ -89,7 +91,8 @@ internal static class Damage
         ["config: pattern 0"] = Config("sliding_window_pattern", "0", "sliding_window_pattern is 0"),
         ["config: no positions"] = Config("max_position_embeddings", "0", "max_position_embeddings is 0"),
         ["config: tensor too large"] = new(
-            Unsupported, "elements", maker => (maker.Text["hidden_size"], maker.Text["vocab_size"]) = (130_000, 100_000)),
+            Unsupported, "elements",
+            maker => (maker.Text["hidden_size"], maker.Text["vocab_size"]) = (130_000, 100_000)),
         ["config: end token without a row"] = Config(
             "eos_token_id", "[1, 99999]", "eos_token_id has 99999", Vocabulary),
         ["config: begin token without a row"] = Config("bos_token_id", "99999", "bos_token_id has 99999", Vocabulary),
@@ -186,7 +189,8 @@ internal static class Damage
             Unsupported, "'lm_head.weight' differs from the embedding",
             maker => maker.Tensors["lm_head.weight"] = ("BF16", [maker.TokenCount, 8])),
         ["tensors: output matrix of another type"] = new(
-            Unsupported, "'lm_head.weight' is F32", maker => maker.Tensors["lm_head.weight"] = ("F32", [maker.TokenCount, 8])),
+            Unsupported, "'lm_head.weight' is F32",
+            maker => maker.Tensors["lm_head.weight"] = ("F32", [maker.TokenCount, 8])),
     };
 
     private static Case Map(string words, string json) =>
@@ -221,7 +225,8 @@ internal static class Damage
 
     private static Dictionary<string, Case> OfTokenizer() => new()
     {
-        ["tokenizer: absent"] = new(Damaged, "no such file", After: maker => File.Delete(maker.PathOf("tokenizer.json"))),
+        ["tokenizer: absent"] = new(
+            Damaged, "no such file", After: maker => File.Delete(maker.PathOf("tokenizer.json"))),
         ["tokenizer: cut"] = new(
             Tokenizer, "not a tokenizer.json", After: maker => File.WriteAllText(maker.PathOf("tokenizer.json"), "{")),
         ["tokenizer: added tokens with one id"] = Tokens(
@@ -242,10 +247,11 @@ internal static class Damage
             "token '<end_of_turn>' has id 5000", maker => Move(maker, "<end_of_turn>", 5000), Vocabulary),
         ["tokenizer: byte without a row"] = Tokens(
             "token '<0x41>' has id 5000", maker => Move(maker, "<0x41>", 5000), Vocabulary),
-        ["tokenizer: merged token without a row"] = Tokens(
-            "has id 5000", maker => Move(
-                maker, string.Concat(maker.Tokenizer["model"]!["merges"]![0]!.AsArray().Select(part => $"{part}")), 5000),
-            Vocabulary),
+        ["tokenizer: merged token without a row"] = Tokens("has id 5000", maker =>
+        {
+            var merge = maker.Tokenizer["model"]!["merges"]![0]!.AsArray();
+            Move(maker, string.Concat(merge.Select(part => $"{part}")), 5000);
+        }, Vocabulary),
         ["tokenizer: of a larger vocabulary"] = new(
             Vocabulary, "vocab_size", maker =>
             {
@@ -260,7 +266,8 @@ internal static class Damage
     private static Dictionary<string, Case> OfTemplates() => new()
     {
         ["template: tokenizer_config a list"] = Written("tokenizer_config.json", "[]", "not a JSON object"),
-        ["template: a number"] = Written("tokenizer_config.json", """{"chat_template": 5}""", "chat_template is neither"),
+        ["template: a number"] = Written(
+            "tokenizer_config.json", """{"chat_template": 5}""", "chat_template is neither"),
         ["template: list of texts"] = Written("chat_template.json", """{"chat_template": ["x"]}""", "is neither"),
         ["template: damaged behind another"] = new(Damaged, "tokenizer_config.json", After: maker =>
         {
@@ -291,9 +298,10 @@ internal static class Damage
     private static void Move(ModelMaker maker, string token, int id)
     {
         maker.Tokenizer["model"]!["vocab"]![token] = id;
-        foreach (var added in maker.Tokenizer["added_tokens"]!.AsArray().Where(added => $"{added!["content"]}" == token))
+        var added = maker.Tokenizer["added_tokens"]!.AsArray();
+        foreach (var entry in added.Where(entry => $"{entry!["content"]}" == token))
         {
-            added!["id"] = id;
+            entry!["id"] = id;
         }
     }
 }

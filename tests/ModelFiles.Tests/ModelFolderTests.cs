@@ -172,7 +172,8 @@ public sealed class ModelFolderTests
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "Workflows.sln")))
         {
-            folder = folder.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above the tests.");
+            folder = folder.Parent
+                ?? throw new InvalidOperationException("Workflows.sln is in no folder above the tests.");
         }
 
         var documented = File.ReadAllText(Path.Combine(folder.FullName, "docs", "errors.md"));

@@ -81,7 +81,7 @@ internal sealed class ModelMaker : IDisposable
         return maker;
     }
 
-    /// <summary>As 4B and larger are published: a sparse nested configuration without vocab_size, pictures beside.</summary>
+    /// <summary>As 4B and larger are published: a sparse nested configuration without vocab_size, and pictures.</summary>
     public static ModelMaker Multimodal(string prefix = "language_model.model.")
     {
         const int Rows = 262_208;
@@ -135,7 +135,8 @@ internal sealed class ModelMaker : IDisposable
             }
         }
 
-        File.WriteAllText(PathOf("model.safetensors.index.json"), new JsonObject { ["weight_map"] = map }.ToJsonString());
+        var index = new JsonObject { ["weight_map"] = map };
+        File.WriteAllText(PathOf("model.safetensors.index.json"), index.ToJsonString());
         return this;
     }
 

@@ -16,10 +16,12 @@ public sealed class SafetensorsFileTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}|4""", "truncated or damaged")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}|12""", "truncated or damaged")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}|4""", "'a' F32[2] needs 8 bytes")]
-    [InlineData("""{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}|4""", "unknown type 'F99'", "MODEL_UNSUPPORTED")]
+    [InlineData(
+        """{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}|4""", "unknown type 'F99'", "MODEL_UNSUPPORTED")]
     [InlineData("""{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]
     [InlineData("""{"a":{"dtype":"F32","shape":[99999999,99999999],"data_offsets":[0,4]}}|4""", "elements, wanted")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2000000000,2000000000,2000000000],"data_offsets":[0,4]}}|4""", "malformed")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2000000000,2000000000,2000000000],"data_offsets":[0,4]}}|4""", "malformed")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}|4""", "offsets -4 to 0")]
     [InlineData("""{"a":{"dtype":"F32","shape":"x","data_offsets":[0,4]}}|4""", "'a' has a malformed")]
     [InlineData("""{"a":{"shape":[1],"data_offsets":[0,4]}}|4""", "'a' has a malformed")]

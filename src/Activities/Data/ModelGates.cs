@@ -59,7 +59,8 @@ internal static class ModelGates
         var files = weights.FileCount == 1 ? "1 file" : $"{weights.FileCount} files";
         var aside = weights.IgnoresIndex ? $"; the index beside {ModelWeights.FileName} is left aside" : "";
         return new GateResult(
-            "weights", $"{files}, {weights.Bytes} bytes, as long as the headers say, with every tensor of the model{aside}");
+            "weights",
+            $"{files}, {weights.Bytes} bytes, as long as the headers say, with every tensor of the model{aside}");
     }
 
     private static GateResult Vocabulary(ModelFolder folder, BpeTokenizer tokenizer)

@@ -90,7 +90,7 @@ public sealed class Gemma3Checkpoint
     }
 
     /// <summary>The same weights, with one more token that ends a text.</summary>
-    /// <param name="token">The token, such as the end of a turn that training taught the model to end answers with.</param>
+    /// <param name="token">The token, such as the end of a turn for a model that was tuned by turns.</param>
     /// <returns>The model; this one where it ends with that token already.</returns>
     /// <exception cref="ModelInputException">The token has no row in the embedding.</exception>
     public Gemma3Checkpoint WithEndToken(int token)

@@ -47,8 +47,8 @@ public sealed partial class BpeTokenizer
     /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind</summary>
     /// <param name="path">The file.</param>
     /// <param name="rows">
-    /// Rows of the model's embedding. An added token whose id is not below it is not matched in text: its name encodes as
-    /// ordinary text. <see cref="FindWithoutRow"/> tells whether any other token lacks a row.
+    /// Rows of the model's embedding. An added token whose id is not below it is not matched in text: its name encodes
+    /// as ordinary text. <see cref="FindWithoutRow"/> tells whether any other token lacks a row.
     /// </param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="TokenizerException">

@@ -176,9 +176,10 @@ public sealed class Gemma3CheckpointTests
         Gemma3Checkpoint.CreateRandom(Models.Tiny, 2).Save(temporary["old"]);
         File.Move(
             Path.Combine(temporary["old"], "model.safetensors"), Path.Combine(temporary["model"], "old.safetensors"));
+        var map = model.Parameters.Keys.ToDictionary(name => name, _ => "old.safetensors");
         File.WriteAllText(
             Path.Combine(temporary["model"], "model.safetensors.index.json"),
-            JsonSerializer.Serialize(new { weight_map = model.Parameters.Keys.ToDictionary(n => n, _ => "old.safetensors") }));
+            JsonSerializer.Serialize(new { weight_map = map }));
 
         AssertSame(model, Gemma3Checkpoint.Load(temporary["model"]));
     }
@@ -189,7 +190,9 @@ public sealed class Gemma3CheckpointTests
         using var temporary = new TemporaryFolder();
         Directory.CreateDirectory(temporary["base"]);
         foreach (var name in (string[])
-            ["adapter_config.json", "preprocessor_config.json", "tokenizer_config.json", "model.safetensors.index.json"])
+        [
+            "adapter_config.json", "preprocessor_config.json", "tokenizer_config.json", "model.safetensors.index.json",
+        ])
         {
             File.WriteAllText(Path.Combine(temporary["base"], name), "{}");
         }

@@ -121,7 +121,8 @@ internal static class LoraConfigFile
             throw Refusal(
                 path, $"init_lora_weights is '{named}', wanted true, false, "
                     + $"{string.Join(", ", InitializersOfAdapterAlone)}: any other changes the base model",
-                "Convert the adapter to plain LoRA: in PEFT, save_pretrained with path_initial_model_for_weight_conversion.");
+                "Convert the adapter to plain LoRA, by PEFT's save_pretrained with "
+                    + "path_initial_model_for_weight_conversion.");
         }
 
         if (how is not null and not

@@ -158,7 +158,9 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     }
 
     private static ModelFileException Damaged(string file, string problem, Exception? innerException = null) =>
-        new(file, problem, fix: "Delete this checkpoint's folder; an older one is used.", innerException: innerException);
+        new(
+            file, problem, fix: "Delete this checkpoint's folder; an older one is used.",
+            innerException: innerException);
 
     private static string HashOf(string file)
     {
