@@ -1,5 +1,4 @@
 using Workflows.ModelFiles;
-using Workflows.TpuWorker.Gemma3;
 
 namespace Workflows.Training.Bench;
 

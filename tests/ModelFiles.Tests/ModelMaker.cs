@@ -81,7 +81,7 @@ internal sealed class ModelMaker : IDisposable
         return maker;
     }
 
-    /// <summary>As 4B and larger are published: a sparse nested configuration without vocab_size, and pictures.</summary>
+    /// <summary>As 4B and larger are published: a sparse nested config without vocab_size, and pictures.</summary>
     public static ModelMaker Multimodal(string prefix = "language_model.model.")
     {
         const int Rows = 262_208;

@@ -127,8 +127,8 @@ public sealed partial class BpeTokenizer
     /// </summary>
     /// <param name="rows">Rows of the embedding.</param>
     /// <returns>
-    /// The smallest such id: of a byte, a character, a merge, an added token that is matched in text, or a control token
-    /// of the chat format; null where every one of them has a row.
+    /// The smallest such id: of a byte, a character, a merge, an added token that is matched in text, or a control
+    /// token of the chat format; null where every one of them has a row.
     /// </returns>
     public int? FindWithoutRow(int rows)
     {
