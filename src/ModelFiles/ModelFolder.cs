@@ -23,6 +23,9 @@ public sealed class ModelFolder
         [ChatTemplate.FileName] = FileLimits.Configuration,
         [ChatTemplate.JsonFileName] = FileLimits.Configuration,
         [GenerationConfigFile.FileName] = FileLimits.Configuration,
+
+        // This product's own: how a tuned model was taught to be asked.
+        ["translation.json"] = FileLimits.Configuration,
     };
 
     private readonly IReadOnlyList<int> _generationEnds;

@@ -22,7 +22,16 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
     public static TranslationCard? TryRead(string directory)
     {
         var path = Path.Combine(directory, FileName);
-        return File.Exists(path) ? JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root)) : null;
+        try
+        {
+            return File.Exists(path) ? JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root)) : null;
+        }
+        catch (ModelFileException fault)
+        {
+            // The model does not need its card, so there is more to do than to download it again.
+            throw new ModelFileException(
+                path, fault.Problem, fix: "Correct the file, or delete it and name --prompt.", innerException: fault);
+        }
     }
 
     /// <summary>Writes the card beside the weights.</summary>
@@ -39,7 +48,6 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
         string OneOf(string key, params string[] values) => card.Text(key) is { } text && values.Contains(text)
             ? text
             : throw new ModelFileException(
-                path, $"{key} is '{card.Text(key)}', wanted {string.Join(", ", values)}",
-                fix: "Correct the file, or delete it and name --prompt.");
+                path, $"{key} is '{card.Text(key)}', wanted {string.Join(" or ", values)}");
     }
 }
