@@ -1,4 +1,5 @@
 using TorchSharp.Modules;
+using Workflows.ModelFiles;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Model;
 using static TorchSharp.torch;

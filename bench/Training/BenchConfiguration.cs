@@ -1,4 +1,4 @@
-using Workflows.TpuWorker.Gemma3;
+using Workflows.ModelFiles;
 
 namespace Workflows.Training.Bench;
 

@@ -13,17 +13,23 @@ public sealed class ProjectReferenceTests
         ["Workflows.GoogleCloud.PubSub.V1"] = [],
         ["Workflows.GoogleCloud.TpuEmulator"] = ["Workflows.GoogleCloud.Tpu.V2"],
         ["Workflows.Translation"] = [],
+        ["Workflows.ModelFiles"] = ["Workflows.Translation"],
         ["Workflows.TpuWorker.Protocol"] = [],
         ["Workflows.TpuWorker.Tensors"] = [],
         ["Workflows.TpuWorker.Onnx"] = ["Workflows.TpuWorker.Tensors"],
         ["Workflows.TpuWorker.Gemma3"] =
-            ["Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.Translation"],
+        [
+            "Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.ModelFiles", "Workflows.Translation",
+        ],
         ["Workflows.TpuWorker.Host"] =
-            ["Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Protocol", "Workflows.Translation"],
+        [
+            "Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Protocol", "Workflows.ModelFiles",
+            "Workflows.Translation",
+        ],
         ["Workflows.Orchestrations"] = [],
         ["Workflows.Activities"] =
         [
-            "Workflows.Orchestrations", "Workflows.Translation", "Workflows.GoogleCloud.Tpu.V2",
+            "Workflows.Orchestrations", "Workflows.ModelFiles", "Workflows.Translation", "Workflows.GoogleCloud.Tpu.V2",
         ],
         ["Workflows.Service"] =
         [

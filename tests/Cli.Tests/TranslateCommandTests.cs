@@ -76,7 +76,7 @@ public sealed class TranslateCommandTests
         var (code, output, error) = Run("x\n", "--model", folder.Path);
 
         Assert.Equal((2, ""), (code, output));
-        Assert.Contains("translation.json: cannot be read", error, StringComparison.Ordinal);
+        Assert.Contains("translation.json': it is not JSON", error, StringComparison.Ordinal);
         Assert.Contains("--prompt", error, StringComparison.Ordinal);
     }
 
@@ -116,7 +116,7 @@ public sealed class TranslateCommandTests
         var (code, _, error) = Run("x\n", "--model", folder.Path);
 
         Assert.Equal(2, code);
-        Assert.Contains("prompt translategemma or brief", error, StringComparison.Ordinal);
+        Assert.Contains("prompt is 'rubbish', wanted translategemma or brief", error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 using Workflows.Translation;
 using Workflows.Translation.Tokenization;
@@ -6,12 +6,11 @@ using Workflows.Translation.Tokenization;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Looks at the model's own files before anything is rented: whether its tokenizer has the turns of the prompt, ends an
-/// answer, knows both languages, and whether the pairs fit into the length asked for.
+/// Checks the model's own files before anything is rented: whether the worker can load them, by the reader that the
+/// worker uses, whether the tokenizer has the turns of the prompt, and whether the pairs fit into the length asked for.
 /// </summary>
 internal static class ModelGates
 {
-    private const string OwnTokenizer = "Give the tokenizer.json that belongs to the checkpoint.";
     private const string StartOfTurn = "<start_of_turn>", EndOfTurn = "<end_of_turn>";
 
     /// <summary>Pairs that are tokenized; enough to know a share.</summary>
@@ -34,38 +33,41 @@ internal static class ModelGates
     {
         try
         {
-            var config = ModelFiles.Config(spec.Model);
-            var tokenizer = BpeTokenizer.Load(Path.Combine(spec.Model, "tokenizer.json"));
+            var folder = ModelFolder.Open(spec.Model);
+
+            // Before the weights: a tokenizer of another model explains shapes that differ.
+            var tokenizer = folder.LoadTokenizer();
             return
             [
-                ModelFiles.Weights(spec.Model),
-                Vocabulary(spec.Model, config, tokenizer),
-                Template(spec, tokenizer),
+                Weights(folder),
+                Vocabulary(folder, tokenizer),
+                Template(spec, folder, tokenizer),
                 Answer(tokenizer),
                 Length(spec, tokenizer, train),
-                Positions(spec, config, tokenizer, test),
+                Positions(spec, folder, tokenizer, test),
             ];
         }
-        catch (TokenizerException exception)
+        catch (ModelFileException fault)
         {
-            throw new RunFaultException(exception.ErrorCode, exception.Message, OwnTokenizer);
+            throw new RunFaultException(fault.ErrorCode, $"'{fault.Path}': {fault.Problem}.", fault.Fix);
         }
     }
 
-    private static GateResult Vocabulary(string model, JsonElement config, BpeTokenizer tokenizer)
+    private static GateResult Weights(ModelFolder folder)
     {
-        if (ModelFiles.Number(model, config, "vocab_size") is not { } size)
-        {
-            return new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens; config.json names no number");
-        }
+        using var weights = folder.OpenWeights();
+        var files = weights.FileCount == 1 ? "1 file" : $"{weights.FileCount} files";
+        var aside = weights.IgnoresIndex ? $"; the index beside {ModelWeights.FileName} is left aside" : "";
+        return new GateResult(
+            "weights",
+            $"{files}, {weights.Bytes} bytes, as long as the headers say, with every tensor of the model{aside}");
+    }
 
-        return size >= tokenizer.VocabularySize
-            ? new GateResult("vocabulary", $"{tokenizer.VocabularySize} tokens of {size} rows")
-            : throw new RunFaultException(
-                "MODEL_VOCABULARY_MISMATCH",
-                $"'{Path.Combine(model, "config.json")}' says vocab_size {size}, tokenizer.json has "
-                + $"{tokenizer.VocabularySize} tokens.",
-                OwnTokenizer);
+    private static GateResult Vocabulary(ModelFolder folder, BpeTokenizer tokenizer)
+    {
+        var (tokens, rows) = (tokenizer.VocabularySize, folder.Config.VocabularySize);
+        var aside = tokens > rows ? $"; no text gives the {tokens - rows} without a row" : "";
+        return new GateResult("vocabulary", $"{tokens} tokens of {rows} rows{aside}");
     }
 
     /// <summary>
@@ -73,13 +75,9 @@ internal static class ModelGates
     /// so the worker may still refuse what passes here by a little.
     /// </summary>
     private static GateResult Positions(
-        RunSpec spec, JsonElement config, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> test)
+        RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> test)
     {
-        if (ModelFiles.Number(spec.Model, config, "max_position_embeddings") is not { } positions)
-        {
-            return new GateResult("positions", "config.json names no number");
-        }
-
+        var positions = folder.Config.MaxPositions;
         var left = positions - spec.Evaluation.MaxNewTokens;
         if (left < LeastPrompt)
         {
@@ -112,7 +110,7 @@ internal static class ModelGates
     }
 
     /// <summary>A checkpoint with another chat template would be asked in words that it never saw.</summary>
-    private static GateResult Template(RunSpec spec, BpeTokenizer tokenizer)
+    private static GateResult Template(RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer)
     {
         if (spec.PromptTemplate == "plain")
         {
@@ -121,7 +119,7 @@ internal static class ModelGates
 
         if (Single(tokenizer, StartOfTurn) && Single(tokenizer, EndOfTurn))
         {
-            return ChatTemplate(spec.Model)?.Contains(StartOfTurn, StringComparison.Ordinal) != false
+            return folder.Template?.Contains(StartOfTurn, StringComparison.Ordinal) != false
                 ? new GateResult("prompt template", "the tokenizer knows the turns of Gemma 3's chat template")
                 : throw new RunFaultException(
                     "MODEL_TEMPLATE_MISMATCH", $"The chat template of '{spec.Model}' has no {StartOfTurn}.",
@@ -161,26 +159,4 @@ internal static class ModelGates
 
     private static bool Single(BpeTokenizer tokenizer, string token) =>
         tokenizer.TryGetId(token, out var id) && tokenizer.Encode(token) is [var only] && only == id;
-
-    private static string? ChatTemplate(string model)
-    {
-        var file = Path.Combine(model, "chat_template.jinja");
-        if (File.Exists(file))
-        {
-            return File.ReadAllText(file);
-        }
-
-        foreach (var name in (string[])["chat_template.json", "tokenizer_config.json"])
-        {
-            var path = Path.Combine(model, name);
-            if (File.Exists(path)
-                && ModelFiles.Json(path, File.ReadAllBytes(path)).TryGetProperty("chat_template", out var template)
-                && template.ValueKind != JsonValueKind.Null)
-            {
-                return template.GetRawText();
-            }
-        }
-
-        return null;
-    }
 }

@@ -2,10 +2,10 @@ using System.Buffers;
 using System.CommandLine;
 using System.IO.Pipelines;
 using System.Text;
+using Workflows.ModelFiles;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Tensors;
 using Workflows.Translation;
-using Workflows.Translation.Tokenization;
 
 namespace Workflows.Cli.Commands;
 
@@ -118,7 +118,7 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
             return ExitCodes.Detached;
         }
         catch (Exception exception)
-            when (exception is CommandException or TpuWorkerException or TokenizerException or IOException)
+            when (exception is CommandException or TpuWorkerException or ModelFileException or IOException)
         {
             error.WriteLine(exception.Message);
             return ExitCodes.Invalid;

@@ -10,11 +10,6 @@ namespace Workflows.TpuWorker.Gemma3;
 /// </summary>
 public sealed class Gemma3Checkpoint
 {
-    // Anything larger beside the weights is not a tokenizer or a configuration.
-    private const long MaxCompanionBytes = 64L << 20;
-
-    private static readonly string[] CompanionExtensions = [".json", ".model", ".jinja", ".txt", ".md"];
-
     internal Gemma3Checkpoint(
         Gemma3Config config, WeightPrecision precision, IReadOnlyDictionary<string, HostTensor> parameters,
         string? source)
@@ -49,20 +44,20 @@ public sealed class Gemma3Checkpoint
     /// </summary>
     /// <param name="directory">A Hugging Face model folder.</param>
     /// <returns>The model, with its weights widened to single precision.</returns>
-    /// <exception cref="CheckpointFormatException">
+    /// <exception cref="ModelFileException">
     /// A file is missing, damaged or at odds with the configuration.
     /// </exception>
     public static Gemma3Checkpoint Load(string directory)
     {
-        var config = ReadConfig(directory);
-        var (tensors, precision) = Gemma3Weights.Read(directory, config);
-        return new Gemma3Checkpoint(config, precision, tensors, Path.GetFullPath(directory));
+        var folder = ModelFolder.Open(directory);
+        var (tensors, precision) = Gemma3Weights.Read(folder);
+        return new Gemma3Checkpoint(folder.Config, precision, tensors, Path.GetFullPath(directory));
     }
 
     /// <summary>Reads config.json alone.</summary>
     /// <param name="directory">A Hugging Face model folder.</param>
     /// <returns>Sizes and constants of its model.</returns>
-    /// <exception cref="CheckpointFormatException">The file is missing or damaged.</exception>
+    /// <exception cref="ModelFileException">The file is missing or damaged.</exception>
     public static Gemma3Config ReadConfig(string directory) =>
         Gemma3ConfigFile.Read(Path.Combine(directory, Gemma3ConfigFile.FileName));
 
@@ -94,41 +89,60 @@ public sealed class Gemma3Checkpoint
         return new Gemma3Checkpoint(config, precision, tensors, null);
     }
 
+    /// <summary>The same weights, with one more token that ends a text.</summary>
+    /// <param name="token">The token, such as the end of a turn for a model that was tuned by turns.</param>
+    /// <returns>The model; this one where it ends with that token already.</returns>
+    /// <exception cref="ModelInputException">The token has no row in the embedding.</exception>
+    public Gemma3Checkpoint WithEndToken(int token)
+    {
+        if (token < 0 || token >= Config.VocabularySize)
+        {
+            throw new ModelInputException("end token", $"is {token}, wanted 0 to {Config.VocabularySize - 1}");
+        }
+
+        return Config.EndTokens.Contains(token)
+            ? this
+            : new Gemma3Checkpoint(
+                Config with { EndTokens = [.. Config.EndTokens, token] }, Precision, Parameters, SourceDirectory);
+    }
+
     /// <summary>
-    /// Writes a text-only Hugging Face folder: config.json, model.safetensors, and the tokenizer and other small files
-    /// of the folder that the model came from; generation_config.json is made where that has none. The folder appears
-    /// whole or not at all; one that is there is replaced.
+    /// Writes a text-only Hugging Face folder: config.json, model.safetensors, generation_config.json with this model's
+    /// end tokens among its own, and the tokenizer files and chat template of the folder that the model came from. The
+    /// folder appears whole or not at all; one that is there is replaced.
     /// </summary>
     /// <param name="directory">Where to write.</param>
     /// <param name="companions">
-    /// Folder whose small files are carried along; null for <see cref="SourceDirectory"/>.
+    /// Folder whose tokenizer files are carried along; null for <see cref="SourceDirectory"/>.
+    /// </param>
+    /// <param name="chatTemplate">
+    /// Template to write as chat_template.jinja where no file that is carried along has one; null for none.
     /// </param>
     /// <exception cref="IOException">The disk refused; nothing is left behind.</exception>
-    public void Save(string directory, string? companions = null)
+    /// <exception cref="ModelFileException">A file to carry along is damaged; nothing is left behind.</exception>
+    public void Save(string directory, string? companions = null, string? chatTemplate = null)
     {
         var source = companions ?? SourceDirectory;
         WholeDirectory.Write(directory, target =>
         {
             File.WriteAllText(
                 Path.Combine(target, Gemma3ConfigFile.FileName), Gemma3ConfigFile.Write(Config, Precision));
-            SafetensorsWriter.Write(Path.Combine(target, Gemma3Weights.FileName), Parameters, Precision);
-            foreach (var file in source is null ? [] : CompanionsOf(source))
+            SafetensorsWriter.Write(Path.Combine(target, ModelWeights.FileName), Parameters, Precision);
+            foreach (var file in source is null ? [] : ModelFolder.Companions(source))
             {
                 File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
             }
 
-            var generation = Path.Combine(target, GenerationConfigFile.FileName);
-            if (!File.Exists(generation))
+            if (chatTemplate is not null && ChatTemplate.Read(target) is null)
             {
-                File.WriteAllText(generation, GenerationConfigFile.Write(Config));
+                File.WriteAllText(Path.Combine(target, ChatTemplate.FileName), chatTemplate);
             }
+
+            var generation = Path.Combine(target, GenerationConfigFile.FileName);
+            File.WriteAllText(
+                generation, File.Exists(generation)
+                    ? GenerationConfigFile.WriteFrom(generation, Config)
+                    : GenerationConfigFile.Write(Config));
         });
     }
-
-    private static IEnumerable<string> CompanionsOf(string directory) =>
-        Directory.EnumerateFiles(directory).Where(path =>
-            Path.GetFileName(path) is not Gemma3ConfigFile.FileName
-            && !path.EndsWith(".safetensors.index.json", StringComparison.Ordinal)
-            && CompanionExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)
-            && new FileInfo(path).Length <= MaxCompanionBytes);
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Workflows.ModelFiles;
 using Workflows.Translation;
 using Workflows.Translation.Metrics;
 using Workflows.TpuWorker.Gemma3;
@@ -36,7 +37,7 @@ internal sealed partial class JobRunner
             Gemma3Checkpoint.Load(job.ModelDirectory), options,
             Examples(ReadPairs(job.PairsFile), prompts), validation);
         var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter), stop);
-        tuner.CreateCheckpoint().Save(job.OutputDirectory);
+        SaveTuned(tuner.CreateCheckpoint(), prompts[0], job.OutputDirectory);
         var card = new TranslationCard(directions, job.PromptStyle, Name(prompts[0].Template));
         card.Write(job.OutputDirectory);
         if (options.Lora is not null)
@@ -68,6 +69,14 @@ internal sealed partial class JobRunner
             ValidationTooLong = _validationTooLong,
         };
     }
+
+    /// <summary>
+    /// Says in the model's own files how its answers end: other tools go by them, and would never stop at a turn's end
+    /// that only this worker knows of.
+    /// </summary>
+    private static void SaveTuned(Gemma3Checkpoint tuned, Prompts prompts, string directory) =>
+        tuned.WithEndToken(prompts.EndOfAnswer).Save(
+            directory, chatTemplate: prompts.Template == PromptTemplate.Chat ? ChatTemplate.OfGemma : null);
 
     private void Tell(TrainingProgress step, TrainingMeter meter)
     {

@@ -1,3 +1,4 @@
+using Workflows.ModelFiles;
 using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;

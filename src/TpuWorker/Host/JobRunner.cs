@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Workflows.ModelFiles;
 using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Tensors;
@@ -37,6 +38,10 @@ internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action
             return Failed("STOPPED", "The job was stopped.");
         }
         catch (TpuWorkerException exception)
+        {
+            return Failed(exception.ErrorCode, exception.Message);
+        }
+        catch (ModelFileException exception)
         {
             return Failed(exception.ErrorCode, exception.Message);
         }

@@ -1,3 +1,4 @@
+using Workflows.ModelFiles;
 using Workflows.Translation;
 using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
@@ -38,7 +39,8 @@ internal sealed class Prompts(
         ? [tokenizer.EndOfTurnId, tokenizer.EosId]
         : [tokenizer.EosId, .. NewLine];
 
-    private int EndOfAnswer => Template == PromptTemplate.Chat ? tokenizer.EndOfTurnId : tokenizer.EosId;
+    /// <summary>Gets the token that ends an answer in training, and so in the tuned model.</summary>
+    public int EndOfAnswer => Template == PromptTemplate.Chat ? tokenizer.EndOfTurnId : tokenizer.EosId;
 
     private IEnumerable<int> NewLine => tokenizer.Encode("\n") is [var token] ? [token] : [];
 
@@ -49,12 +51,14 @@ internal sealed class Prompts(
     /// <param name="template"><c>auto</c> (or empty) to go by the folder's files, <c>chat</c> or <c>plain</c>.</param>
     /// <returns>The prompts.</returns>
     /// <exception cref="ModelInputException">The template is none of these.</exception>
+    /// <exception cref="ModelFileException">A file of the folder cannot be used.</exception>
     public static Prompts Load(string directory, TranslationDirection direction, string style, string template)
     {
-        var tokenizer = BpeTokenizer.Load(Path.Combine(directory, "tokenizer.json"));
+        var folder = ModelFolder.Open(directory);
+        var tokenizer = folder.LoadTokenizer();
         return new Prompts(tokenizer, direction, style, template switch
         {
-            "" or "auto" => PromptTemplates.Detect(directory, tokenizer.EndOfTurnId),
+            "" or "auto" => folder.IsChat(tokenizer.EndOfTurnId) ? PromptTemplate.Chat : PromptTemplate.Plain,
             "chat" => PromptTemplate.Chat,
             "plain" => PromptTemplate.Plain,
             _ => throw new ModelInputException("prompt template", $"is '{template}', wanted auto, chat or plain"),

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Workflows.ModelFiles;
 using Workflows.Translation;
-using Workflows.TpuWorker.Gemma3;
 
 namespace Workflows.TpuWorker.Host;
 
@@ -20,28 +20,19 @@ internal sealed record TranslationCard(
 
     /// <summary>Reads the card of a model or an adapter.</summary>
     /// <returns>Null where the folder has none: it was made elsewhere.</returns>
-    /// <exception cref="CheckpointFormatException">It has one that says nothing.</exception>
+    /// <exception cref="ModelFileException">It has one that says nothing.</exception>
     public static TranslationCard? TryRead(string directory)
     {
         var path = Path.Combine(directory, FileName);
         try
         {
-            return !File.Exists(path)
-                ? null
-                : JsonSerializer.Deserialize<Document>(File.ReadAllText(path), Json) is
-                {
-                    Prompt: "translategemma" or "brief",
-                    PromptTemplate: "chat" or "plain",
-                } document && TranslationDirections.TryParse(document.Direction, out var directions)
-                    ? new TranslationCard(directions, document.Prompt, document.PromptTemplate)
-                    : throw new JsonException(
-                        "direction must be ko-en, en-ko or both, prompt translategemma or brief, promptTemplate chat "
-                        + "or plain");
+            return File.Exists(path) ? JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root)) : null;
         }
-        catch (JsonException fault)
+        catch (ModelFileException fault)
         {
-            throw new CheckpointFormatException(
-                path, $"cannot be read: {fault.Message}; mend it, or delete it and name --prompt", fault);
+            // The model does not need its card, so there is more to do than to download it again.
+            throw new ModelFileException(
+                path, fault.Problem, fix: "Correct the file, or delete it and name --prompt.", innerException: fault);
         }
     }
 
@@ -50,6 +41,20 @@ internal sealed record TranslationCard(
         File.WriteAllText(
             Path.Combine(directory, FileName),
             JsonSerializer.Serialize(new Document(Directions.Code(), Prompt, PromptTemplate), Json) + "\n");
+
+    private static TranslationCard Parse(string path, JsonElement root)
+    {
+        var card = new JsonProperties(path, root);
+        // The set of directions is Translation's: nothing is read that TryParse does not know.
+        _ = TranslationDirections.TryParse(OneOf("direction", "ko-en", "en-ko", "both"), out var directions);
+        return new TranslationCard(
+            directions, OneOf("prompt", "translategemma", "brief"), OneOf("promptTemplate", "chat", "plain"));
+
+        string OneOf(string key, params string[] values) => card.Text(key) is { } text && values.Contains(text)
+            ? text
+            : throw new ModelFileException(
+                path, $"{key} is '{card.Text(key)}', wanted {string.Join(" or ", values)}");
+    }
 
     private sealed record Document(string Direction, string Prompt, string PromptTemplate);
 }

@@ -22,6 +22,9 @@ internal sealed class AddedTokenMatcher
             group => group.Select(content => content.Length).Distinct().OrderDescending().ToArray());
     }
 
+    /// <summary>The ids that can be found.</summary>
+    public IReadOnlyCollection<int> Ids => _ids.Values;
+
     /// <summary>Looks for the first added token at or after <paramref name="from"/>.</summary>
     public bool TryFind(string text, int from, out int start, out int length, out int id)
     {

@@ -7,7 +7,7 @@ namespace Workflows.Translation.Tokenization;
 public sealed partial class BpeTokenizer
 {
     private BpeTokenizer(string file, Dictionary<string, int> ids, List<AddedToken> added,
-        IEnumerable<(string Left, string Right)> merges)
+        IEnumerable<(string Left, string Right)> merges, int rows)
     {
         _ids = ids;
         foreach (var token in added)
@@ -15,13 +15,7 @@ public sealed partial class BpeTokenizer
             _ids[token.Content] = token.Id;
         }
 
-        _tokens = new string[_ids.Values.Max() + 1];
-        Array.Fill(_tokens, "");
-        foreach (var (token, id) in _ids)
-        {
-            _tokens[id] = token;
-        }
-
+        _tokens = TokensById(file, _ids);
         _isSpecial = new bool[_tokens.Length];
         foreach (var token in added)
         {
@@ -40,8 +34,8 @@ public sealed partial class BpeTokenizer
 
         _characters = CharacterTokens();
         _merges = MergeTable(file, merges);
-        _allAdded = new AddedTokenMatcher(added);
-        _plainAdded = new AddedTokenMatcher(added.Where(token => !token.IsSpecial));
+        _allAdded = new AddedTokenMatcher(added.Where(token => token.Id < rows));
+        _plainAdded = new AddedTokenMatcher(added.Where(token => token.Id < rows && !token.IsSpecial));
         PadId = Require(file, "<pad>");
         EosId = Require(file, "<eos>");
         BosId = Require(file, "<bos>");
@@ -50,13 +44,18 @@ public sealed partial class BpeTokenizer
         EndOfTurnId = Require(file, "<end_of_turn>");
     }
 
-    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind.</summary>
+    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind</summary>
     /// <param name="path">The file.</param>
+    /// <param name="rows">
+    /// Rows of the model's embedding. An added token whose id is not below it is not matched in text: its name encodes
+    /// as ordinary text. <see cref="FindWithoutRow"/> tells whether any other token lacks a row.
+    /// </param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="TokenizerException">
-    /// The file is missing or damaged, is not byte-fallback BPE, or lacks a token that the chat format needs.
+    /// The file is missing or damaged, is not byte-fallback BPE, gives one id to two tokens, or lacks a token that the
+    /// chat format needs.
     /// </exception>
-    public static BpeTokenizer Load(string path)
+    public static BpeTokenizer Load(string path, int rows = int.MaxValue)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
 
@@ -64,11 +63,11 @@ public sealed partial class BpeTokenizer
         {
             using var stream = File.OpenRead(path);
             using var document = JsonDocument.Parse(stream);
-            return Read(path, document.RootElement);
+            return Read(path, document.RootElement, rows);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new TokenizerException(path, $"the file cannot be read ({error.Message}).", error);
+            throw new TokenizerException(path, $"the file cannot be read ({error.Message})", error);
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException
             or InvalidOperationException or FormatException)
@@ -77,13 +76,13 @@ public sealed partial class BpeTokenizer
         }
     }
 
-    private static BpeTokenizer Read(string file, JsonElement root)
+    private static BpeTokenizer Read(string file, JsonElement root, int rows)
     {
         var model = root.GetProperty("model");
         var type = model.TryGetProperty("type", out var kind) ? kind.GetString() : "BPE";
         if (type != "BPE" || !model.TryGetProperty("byte_fallback", out var fallback) || !fallback.GetBoolean())
         {
-            throw new TokenizerException(file, $"expected a BPE model with byte_fallback, found '{type}'.");
+            throw new TokenizerException(file, $"expected a BPE model with byte_fallback, found '{type}'");
         }
 
         RequireGemmaSteps(file, root, model);
@@ -91,10 +90,19 @@ public sealed partial class BpeTokenizer
         var ids = new Dictionary<string, int>(vocabulary.GetPropertyCount(), StringComparer.Ordinal);
         foreach (var entry in vocabulary.EnumerateObject())
         {
-            ids[entry.Name] = Id(file, entry.Value);
+            if (!ids.TryAdd(entry.Name, Id(file, entry.Value)))
+            {
+                throw new TokenizerException(file, $"its vocabulary has '{entry.Name}' twice");
+            }
         }
 
+        return new BpeTokenizer(file, ids, Added(file, root), Merges(file, model.GetProperty("merges")), rows);
+    }
+
+    private static List<AddedToken> Added(string file, JsonElement root)
+    {
         var added = new List<AddedToken>();
+        var contents = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in root.GetProperty("added_tokens").EnumerateArray())
         {
             foreach (var rule in (string[])["lstrip", "rstrip", "single_word"])
@@ -104,11 +112,39 @@ public sealed partial class BpeTokenizer
                     $"added token {entry.GetProperty("content").GetRawText()} has {rule}, which Gemma's do not use");
             }
 
-            added.Add(new AddedToken(Id(file, entry.GetProperty("id")), entry.GetProperty("content").GetString() ?? "",
-                entry.GetProperty("special").GetBoolean()));
+            var content = entry.GetProperty("content").GetString() ?? "";
+            if (!contents.Add(content))
+            {
+                throw new TokenizerException(file, $"its added_tokens have '{content}' twice");
+            }
+
+            added.Add(new AddedToken(
+                Id(file, entry.GetProperty("id")), content, entry.GetProperty("special").GetBoolean()));
         }
 
-        return new BpeTokenizer(file, ids, added, Merges(file, model.GetProperty("merges")));
+        return added;
+    }
+
+    /// <summary>Two tokens with one id would decode as one of them, and the model cannot tell them apart.</summary>
+    private static string[] TokensById(string file, Dictionary<string, int> ids)
+    {
+        if (ids.Count == 0)
+        {
+            throw new TokenizerException(file, "its vocabulary is empty");
+        }
+
+        var tokens = new string?[ids.Values.Max() + 1];
+        foreach (var (token, id) in ids)
+        {
+            if (tokens[id] is { } other)
+            {
+                throw new TokenizerException(file, $"tokens '{other}' and '{token}' have one id, {id}");
+            }
+
+            tokens[id] = token;
+        }
+
+        return Array.ConvertAll(tokens, token => token ?? "");
     }
 
     /// <summary>
@@ -146,7 +182,7 @@ public sealed partial class BpeTokenizer
     {
         if (!holds)
         {
-            throw new TokenizerException(file, $"{problem}: it is not a tokenizer of Gemma's kind.");
+            throw new TokenizerException(file, $"{problem}: it is not a tokenizer of Gemma's kind");
         }
     }
 
@@ -154,7 +190,7 @@ public sealed partial class BpeTokenizer
     private static int Id(string file, JsonElement element) =>
         element.GetInt32() is >= 0 and < 1 << 24 and var id
             ? id
-            : throw new TokenizerException(file, $"token id {element.GetRawText()} is out of range.");
+            : throw new TokenizerException(file, $"token id {element.GetRawText()} is out of range");
 
     // Newer files write a merge as ["a", "b"], older ones as "a b".
     private static IEnumerable<(string Left, string Right)> Merges(string file, JsonElement merges)
@@ -170,7 +206,7 @@ public sealed partial class BpeTokenizer
             var parts = merge.ValueKind == JsonValueKind.String ? merge.GetString()!.Split(' ') : [];
             yield return parts.Length == 2
                 ? (parts[0], parts[1])
-                : throw new TokenizerException(file, $"a merge has two parts, found {merge.GetRawText()}.");
+                : throw new TokenizerException(file, $"a merge has two parts, found {merge.GetRawText()}");
         }
     }
 
@@ -210,5 +246,5 @@ public sealed partial class BpeTokenizer
     }
 
     private int Require(string file, string token) =>
-        _ids.TryGetValue(token, out var id) ? id : throw new TokenizerException(file, $"it has no token '{token}'.");
+        _ids.TryGetValue(token, out var id) ? id : throw new TokenizerException(file, $"it has no token '{token}'");
 }

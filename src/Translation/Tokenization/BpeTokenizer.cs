@@ -122,6 +122,21 @@ public sealed partial class BpeTokenizer
     /// <returns>Whether the vocabulary has it.</returns>
     public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
 
+    /// <summary>
+    /// Looks for a token that text, a prompt or decoding can give and that has no row in an embedding.
+    /// </summary>
+    /// <param name="rows">Rows of the embedding.</param>
+    /// <returns>
+    /// The smallest such id: of a byte, a character, a merge, an added token that is matched in text, or a control
+    /// token of the chat format; null where every one of them has a row.
+    /// </returns>
+    public int? FindWithoutRow(int rows)
+    {
+        int[] control = [PadId, EosId, BosId, StartOfTurnId, EndOfTurnId];
+        return control.Concat(_bytes).Concat(_characters.Values).Concat(_merges.Values.Select(merge => merge.Id))
+            .Concat(_allAdded.Ids).Where(id => id >= rows).Select(id => (int?)id).Min();
+    }
+
     /// <summary>The text of a token as the file writes it.</summary>
     /// <param name="id">An id below <see cref="VocabularySize"/>.</param>
     /// <returns>The token's text; "" for an id that the file leaves out.</returns>

@@ -4,9 +4,9 @@ namespace Workflows.Translation.Tokenization;
 public sealed class TokenizerException : Exception
 {
     internal TokenizerException(string file, string reason, Exception? inner = null)
-        : base($"Cannot load the tokenizer '{file}': {reason}", inner)
+        : base($"Cannot load the tokenizer '{file}': {reason}.", inner)
     {
-        File = file;
+        (File, Reason) = (file, reason);
     }
 
     /// <summary>A stable code for programs and documentation.</summary>
@@ -14,4 +14,7 @@ public sealed class TokenizerException : Exception
 
     /// <summary>The file that was read.</summary>
     public string File { get; }
+
+    /// <summary>What is wrong with it, without the file's name and without a period at its end.</summary>
+    public string Reason { get; }
 }

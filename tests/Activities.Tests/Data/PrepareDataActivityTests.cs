@@ -131,7 +131,7 @@ public sealed class PrepareDataActivityTests : RunFolder
     [InlineData("rubbish", "does not fit its")]
     [InlineData("config", "it is not JSON")]
     [InlineData("size", "vocab_size is \"many\"")]
-    [InlineData("index", "'../x' is not a file of this folder")]
+    [InlineData("index", "'../x' in its weight_map is not a file of this folder")]
     [InlineData("tokenizer_config", "it is not a JSON object")]
     public async Task Run_DamagedModel_IsRefusedNamingTheFile(string damage, string problem)
     {
@@ -156,12 +156,13 @@ public sealed class PrepareDataActivityTests : RunFolder
                 File.WriteAllText(config, "{ \"vocab_size\":");
                 break;
             case "size":
-                File.WriteAllText(config, "{ \"vocab_size\": \"many\" }");
+                File.WriteAllText(config, "{ \"model_type\": \"gemma3_text\", \"vocab_size\": \"many\" }");
                 break;
             case "tokenizer_config":
                 File.WriteAllText(Path.Combine(model, "tokenizer_config.json"), "[]");
                 break;
             default:
+                File.Delete(weights);
                 File.WriteAllText(
                     Path.Combine(model, "model.safetensors.index.json"), "{ \"weight_map\": { \"a\": \"../x\" } }");
                 break;

@@ -1,3 +1,4 @@
+using Workflows.ModelFiles;
 using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
 

@@ -75,7 +75,7 @@ public sealed class Gemma3CheckpointTests
         json[key] = JsonNode.Parse(value);
         File.WriteAllText(path, json.ToJsonString());
 
-        Assert.Throws<CheckpointFormatException>(() => Gemma3Checkpoint.Load(temporary["model"]));
+        Assert.Throws<ModelFileException>(() => Gemma3Checkpoint.Load(temporary["model"]));
     }
 
     [Theory]
@@ -168,17 +168,66 @@ public sealed class Gemma3CheckpointTests
     }
 
     [Fact]
-    public void Load_IndexThatNamesATensorTwice_NamesTheTensor()
+    public void Load_OldIndexBesideTheSingleFile_TakesTheSingleFile()
     {
         using var temporary = new TemporaryFolder();
-        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["model"]);
+        var model = Gemma3Checkpoint.CreateRandom(Models.Tiny, 1);
+        model.Save(temporary["model"]);
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 2).Save(temporary["old"]);
+        File.Move(
+            Path.Combine(temporary["old"], "model.safetensors"), Path.Combine(temporary["model"], "old.safetensors"));
+        var map = model.Parameters.Keys.ToDictionary(name => name, _ => "old.safetensors");
         File.WriteAllText(
             Path.Combine(temporary["model"], "model.safetensors.index.json"),
-            """
-            {"weight_map": {"model.norm.weight": "model.safetensors", "model.norm.weight": "model.safetensors"}}
-            """);
+            JsonSerializer.Serialize(new { weight_map = map }));
 
-        Assert.Contains("'model.norm.weight' occurs twice", Fault(temporary["model"]), StringComparison.Ordinal);
+        AssertSame(model, Gemma3Checkpoint.Load(temporary["model"]));
+    }
+
+    [Fact]
+    public void Save_FolderWithFilesOfOtherModels_CarriesOnlyTheFilesOfATextModel()
+    {
+        using var temporary = new TemporaryFolder();
+        Directory.CreateDirectory(temporary["base"]);
+        foreach (var name in (string[])
+        [
+            "adapter_config.json", "preprocessor_config.json", "tokenizer_config.json", "model.safetensors.index.json",
+        ])
+        {
+            File.WriteAllText(Path.Combine(temporary["base"], name), "{}");
+        }
+
+        File.WriteAllText(
+            Path.Combine(temporary["base"], "generation_config.json"), """{"eos_token_id": 1, "top_k": 64}""");
+
+        Gemma3Checkpoint.CreateRandom(Models.Tiny with { EndTokens = [1] }, 1).WithEndToken(5)
+            .Save(temporary["saved"], temporary["base"], "turns");
+
+        Assert.Equal(
+            [
+                "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors",
+                "tokenizer_config.json",
+            ],
+            Directory.GetFiles(temporary["saved"]).Select(Path.GetFileName).Order());
+        Assert.Equal("turns", ModelFolder.Open(temporary["saved"]).Template);
+        Assert.Equal([1, 5], Gemma3Checkpoint.ReadConfig(temporary["saved"]).EndTokens);
+        using var generation = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(temporary["saved"], "generation_config.json")));
+        Assert.Equal("[1,5]", JsonSerializer.Serialize(generation.RootElement.GetProperty("eos_token_id")));
+        Assert.Equal(64, generation.RootElement.GetProperty("top_k").GetInt32());
+    }
+
+    [Fact]
+    public void Save_BaseWithATemplate_KeepsItsOwn()
+    {
+        using var temporary = new TemporaryFolder();
+        Directory.CreateDirectory(temporary["base"]);
+        File.WriteAllText(
+            Path.Combine(temporary["base"], "tokenizer_config.json"), """{"chat_template": "its own"}""");
+
+        Gemma3Checkpoint.CreateRandom(Models.Tiny, 1).Save(temporary["saved"], temporary["base"], "turns");
+
+        Assert.Equal("its own", ModelFolder.Open(temporary["saved"]).Template);
     }
 
     /// <summary>Two shards of zeros in BF16 that take no room on the disk, and their index.</summary>
@@ -270,7 +319,7 @@ public sealed class Gemma3CheckpointTests
     }
 
     private static string Fault(string folder) =>
-        Assert.Throws<CheckpointFormatException>(() => Gemma3Checkpoint.Load(folder)).Problem;
+        Assert.Throws<ModelFileException>(() => Gemma3Checkpoint.Load(folder)).Problem;
 
     private static void AssertSame(Gemma3Checkpoint expected, Gemma3Checkpoint actual)
     {

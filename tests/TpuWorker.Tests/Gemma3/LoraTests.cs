@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Workflows.TpuWorker.Gemma3;
-using Workflows.TpuWorker.Gemma3.Checkpoints;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Tensors;
@@ -153,7 +152,43 @@ public sealed class LoraTests
         Assert.Contains(from, text, StringComparison.Ordinal);
         File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
 
-        Assert.Throws<CheckpointFormatException>(() => LoraAdapter.Load(temporary["adapter"], Models.Tiny));
+        Assert.Throws<ModelFileException>(() => LoraAdapter.Load(temporary["adapter"], Models.Tiny));
+    }
+
+    [Theory]
+    [InlineData("\"pissa\"", false)]
+    [InlineData("\"pissa_niter_16\"", false)]
+    [InlineData("\"olora\"", false)]
+    [InlineData("\"corda\"", false)]
+    [InlineData("\"loftq\"", false)]
+    [InlineData("\"unheard-of\"", false)]
+    [InlineData("5", false)]
+    [InlineData("true", true)]
+    [InlineData("false", true)]
+    [InlineData("null", true)]
+    [InlineData("\"gaussian\"", true)]
+    [InlineData("\"eva\"", true)]
+    [InlineData("\"orthogonal\"", true)]
+    public void Load_InitializersThatChangeTheBase_AreRefusedByName(string initializer, bool isAccepted)
+    {
+        using var temporary = new TemporaryFolder();
+        LoraAdapter.Create(Models.Tiny, new LoraOptions { Rank = 2 }, 1).Save(temporary["adapter"]);
+        var path = Path.Combine(temporary["adapter"], "adapter_config.json");
+        var text = File.ReadAllText(path);
+        const string Plain = "\"init_lora_weights\": true";
+        Assert.Contains(Plain, text, StringComparison.Ordinal);
+        File.WriteAllText(
+            path, text.Replace(Plain, $"\"init_lora_weights\": {initializer}", StringComparison.Ordinal));
+
+        if (isAccepted)
+        {
+            Assert.Equal(2, LoraAdapter.Load(temporary["adapter"], Models.Tiny).Options.Rank);
+            return;
+        }
+
+        var fault = Assert.Throws<ModelFileException>(() => LoraAdapter.Load(temporary["adapter"], Models.Tiny));
+        Assert.Contains(
+            $"init_lora_weights is {initializer.Replace('"', '\'')}", fault.Problem, StringComparison.Ordinal);
     }
 
     private static JsonElement Json(string folder) =>

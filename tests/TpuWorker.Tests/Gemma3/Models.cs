@@ -1,5 +1,3 @@
-using Workflows.TpuWorker.Gemma3;
-
 namespace Workflows.TpuWorker.Tests.Gemma3;
 
 internal static class Models

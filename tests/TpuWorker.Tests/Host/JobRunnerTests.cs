@@ -47,6 +47,41 @@ public sealed class JobRunnerTests
     }
 
     [Fact]
+    public async Task Train_ChatOfABaseThatEndsWithTheTextAlone_ExportsTheEndOfATurnAndTheTemplate()
+    {
+        using var temporary = new TemporaryFolder();
+        var job = TrainJob(temporary, 1);
+        job.PromptTemplate = "chat";
+        File.WriteAllText(Path.Combine(job.ModelDirectory, "adapter_config.json"), "{}");
+        File.WriteAllText(Path.Combine(job.ModelDirectory, "generation_config.json"), """{"eos_token_id": [1]}""");
+
+        var ended = await RunAsync(new Job { Train = job }, _ => { });
+
+        Assert.True(ended.Succeeded, ended.ErrorMessage);
+        var tuned = ModelFolder.Open(job.OutputDirectory);
+        var endOfTurn = tuned.LoadTokenizer().EndOfTurnId;
+        Assert.Equal([1, endOfTurn], tuned.Config.EndTokens);
+        Assert.Equal(
+            [1, endOfTurn],
+            GenerationConfigFile.ReadEndTokens(Path.Combine(job.OutputDirectory, "generation_config.json")));
+        Assert.Equal(ChatTemplate.OfGemma, tuned.Template);
+        Assert.False(File.Exists(Path.Combine(job.OutputDirectory, "adapter_config.json")));
+    }
+
+    [Fact]
+    public async Task Train_DamagedModel_IsRefusedWithTheCodeThatTheChecksBeforeRentingHave()
+    {
+        using var temporary = new TemporaryFolder();
+        var job = TrainJob(temporary, 1);
+        File.WriteAllText(Path.Combine(job.ModelDirectory, "config.json"), "{");
+
+        var ended = await RunAsync(new Job { Train = job }, _ => { });
+
+        Assert.Equal((false, "MODEL_FILES_DAMAGED"), (ended.Succeeded, ended.ErrorCode));
+        Assert.Contains("config.json", ended.ErrorMessage, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Train_ChrfOfAPretrainedModel_UsesThePlainTemplate()
     {
         using var temporary = new TemporaryFolder();

@@ -96,7 +96,7 @@ public sealed class PromptsTests
         Samples.WriteModel(temporary["model"], 1);
         File.WriteAllText(Path.Combine(temporary["model"], "tokenizer_config.json"), "{");
 
-        var fault = Assert.Throws<CheckpointFormatException>(
+        var fault = Assert.Throws<ModelFileException>(
             () => Prompts.Load(temporary["model"], TranslationDirection.KoToEn, "brief", ""));
 
         Assert.Contains("tokenizer_config.json", fault.Message, StringComparison.Ordinal);

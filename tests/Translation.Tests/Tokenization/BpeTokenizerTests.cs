@@ -181,6 +181,70 @@ public sealed class BpeTokenizerTests
     }
 
     [Fact]
+    public void Load_AddedTokensWithoutRows_EncodeAsOrdinaryText()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", "");
+        var rows = Trained(path, (0, "<picture>", true), (1, "<plain>", false));
+
+        var tokenizer = BpeTokenizer.Load(path, rows);
+
+        const string Text = "<picture> and <plain>";
+        Assert.All(tokenizer.Encode(Text), id => Assert.InRange(id, 0, rows - 1));
+        Assert.Equal(Text, tokenizer.Decode(tokenizer.Encode(Text)));
+        Assert.Equal(tokenizer.EncodeText(Text), tokenizer.Encode(Text));
+        Assert.Equal((rows + 2, (int?)null), (tokenizer.VocabularySize, tokenizer.FindWithoutRow(rows)));
+        Assert.Contains(rows, BpeTokenizer.Load(path).Encode(Text));
+        Assert.Equal(rows, BpeTokenizer.Load(path).FindWithoutRow(rows));
+    }
+
+    [Fact]
+    public void FindWithoutRow_TokensThatTextGives_IsTheFirstOfThem()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", "");
+        var count = Trained(path);
+
+        var tokenizer = BpeTokenizer.Load(path, 8);
+
+        Assert.Equal(8, tokenizer.FindWithoutRow(8));
+        Assert.Equal("<0x00>", tokenizer.TokenOf(8));
+        Assert.Equal(tokenizer.EndOfTurnId, tokenizer.FindWithoutRow(tokenizer.EndOfTurnId));
+        Assert.Equal(count - 1, tokenizer.FindWithoutRow(count - 1));
+        Assert.Null(tokenizer.FindWithoutRow(count));
+    }
+
+    [Fact]
+    public void Load_TwoTokensWithOneId_NamesBoth()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("tokenizer.json", "");
+        Trained(path, (0, "<one>", true), (0, "<other>", true));
+
+        var error = Assert.Throws<TokenizerException>(() => BpeTokenizer.Load(path));
+
+        Assert.Contains("'<one>' and '<other>' have one id", error.Reason, StringComparison.Ordinal);
+    }
+
+    /// <summary>Writes a tokenizer with more added tokens behind its own, and gives the number of its own.</summary>
+    private static int Trained(string path, params (int Behind, string Content, bool IsSpecial)[] added)
+    {
+        var trained = BpeTrainer.Train(TinyTokenizer.Sentences, new BpeTrainerOptions { VocabularySize = 400 });
+        trained.Save(path);
+        var root = JsonNode.Parse(File.ReadAllText(path))!;
+        foreach (var (behind, content, isSpecial) in added)
+        {
+            root["added_tokens"]!.AsArray().Add(new JsonObject
+            {
+                ["id"] = trained.VocabularySize + behind, ["content"] = content, ["special"] = isSpecial,
+            });
+        }
+
+        File.WriteAllText(path, root.ToJsonString());
+        return trained.VocabularySize;
+    }
+
+    [Fact]
     public void Load_MissingFile_NamesTheFile()
     {
         var error = Assert.Throws<TokenizerException>(() => BpeTokenizer.Load("/nowhere/tokenizer.json"));

@@ -71,7 +71,7 @@ public sealed class LoraAdapter
     /// <param name="directory">A PEFT adapter folder.</param>
     /// <param name="config">The model it is for.</param>
     /// <returns>The adapter, widened to single precision.</returns>
-    /// <exception cref="CheckpointFormatException">
+    /// <exception cref="ModelFileException">
     /// A file is missing, damaged, at odds with the model, or asks for more than plain LoRA on linear layers.
     /// </exception>
     public static LoraAdapter Load(string directory, Gemma3Config config)
@@ -86,16 +86,16 @@ public sealed class LoraAdapter
         {
             var stored = Stored(prefix, name);
             var got = file.Tensors.TryGetValue(stored, out var found)
-                ? found.Shape
-                : throw new CheckpointFormatException(file.Path, $"tensor '{stored}' {shape} is missing");
+                ? SafetensorsValues.ShapeOf(found)
+                : throw Misfit(file, $"tensor '{stored}' {shape} is missing");
             tensors.Add(name, got.Equals(shape)
                 ? file.ReadFloats(stored)
-                : throw new CheckpointFormatException(file.Path, $"tensor '{stored}' is {got}, wanted {shape}"));
+                : throw Misfit(file, $"tensor '{stored}' is {got}, wanted {shape}"));
         }
 
         var used = wanted.Select(tensor => Stored(prefix, tensor.Name)).ToHashSet(StringComparer.Ordinal);
         return file.Tensors.Keys.FirstOrDefault(name => !used.Contains(name)) is { } unknown
-            ? throw new CheckpointFormatException(file.Path, $"tensor '{unknown}' adapts nothing that is supported")
+            ? throw Misfit(file, $"tensor '{unknown}' adapts nothing that is supported")
             : new LoraAdapter(options, tensors);
     }
 
@@ -165,6 +165,9 @@ public sealed class LoraAdapter
 
         return new HostTensor(weight.Shape, values);
     }
+
+    private static ModelFileException Misfit(SafetensorsFile file, string problem) =>
+        new(file.Path, problem, fix: "Give the adapter of this model, with its own adapter_config.json.");
 
     private static string Stored(string prefix, string name) => prefix + name[Model.Gemma3Parameters.Prefix.Length..];
 }

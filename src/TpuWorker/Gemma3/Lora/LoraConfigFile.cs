@@ -24,19 +24,11 @@ internal static class LoraConfigFile
         "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "kasa_config",
     ];
 
-    public static LoraOptions Read(string path)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return Parse(path, document.RootElement);
-        }
-        catch (Exception fault) when (fault is JsonException or IOException or UnauthorizedAccessException
-            or InvalidOperationException or FormatException or KeyNotFoundException)
-        {
-            throw new CheckpointFormatException(path, $"cannot be read: {fault.Message}", fault);
-        }
-    }
+    // Ways to draw an adapter's first weights that leave the base as it is.
+    private static readonly string[] InitializersOfAdapterAlone = ["gaussian", "eva", "orthogonal"];
+
+    public static LoraOptions Read(string path) =>
+        JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root));
 
     /// <param name="options">What to write.</param>
     /// <param name="baseModel">The adapted model; null to leave it open.</param>
@@ -72,33 +64,37 @@ internal static class LoraConfigFile
         }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
     }
 
-    private static LoraOptions Parse(string path, JsonElement root)
+    private static LoraOptions Parse(string path, JsonElement json)
     {
-        if (Property(root, "peft_type")?.GetString() is var type and not "LORA")
+        var root = new JsonProperties(path, json);
+        if (root.Text("peft_type") is var type and not "LORA")
         {
-            throw new CheckpointFormatException(path, $"peft_type is '{type}', wanted LORA");
+            throw Refusal(path, $"peft_type is '{type}', wanted LORA");
         }
 
-        if (Property(root, "bias")?.GetString() is var bias and not (null or "none"))
+        if (root.Text("bias") is { } bias and not "none")
         {
-            throw new CheckpointFormatException(path, $"bias is '{bias}', wanted none");
+            throw Refusal(path, $"bias is '{bias}', wanted none");
         }
 
+        RequireUnchangedBase(path, root);
         foreach (var key in Unsupported)
         {
-            if (Property(root, key) is { } value && !IsEmpty(value))
+            if (root.Value(key) is { } value && !IsEmpty(value))
             {
-                throw new CheckpointFormatException(path, $"{key} is {value}, which is not supported");
+                throw Refusal(path, $"{key} is {value}, which is not supported");
             }
         }
 
         var options = new LoraOptions
         {
-            Rank = root.GetProperty("r").GetInt32(),
-            Alpha = root.GetProperty("lora_alpha").GetDouble(),
-            Dropout = Property(root, "lora_dropout")?.GetDouble() ?? 0,
-            RankStabilized = Property(root, "use_rslora")?.GetBoolean() ?? false,
-            Targets = Targets(path, root.GetProperty("target_modules")),
+            Rank = root.WholeNumber("r") ?? throw new ModelFileException(path, "it has no r"),
+            Alpha = root.Number("lora_alpha") ?? throw new ModelFileException(path, "it has no lora_alpha"),
+            Dropout = root.Number("lora_dropout") ?? 0,
+            RankStabilized = root.Boolean("use_rslora") ?? false,
+            Targets = Targets(
+                path,
+                root.Value("target_modules") ?? throw new ModelFileException(path, "it has no target_modules")),
         };
         try
         {
@@ -107,7 +103,32 @@ internal static class LoraConfigFile
         }
         catch (ModelInputException fault)
         {
-            throw new CheckpointFormatException(path, fault.Message, fault);
+            throw new ModelFileException(
+                path, fault.Message.TrimEnd('.'), fix: "Correct the value, or save the adapter again.",
+                innerException: fault);
+        }
+    }
+
+    /// <summary>
+    /// PiSSA, OLoRA, CorDA and LoftQ take the adapter's first weights out of the base, so what they saved is an adapter
+    /// of the changed base. Added to the published one it gives another model.
+    /// </summary>
+    private static void RequireUnchangedBase(string path, JsonProperties root)
+    {
+        var how = root.Value("init_lora_weights");
+        if (how is { ValueKind: JsonValueKind.String } named && !InitializersOfAdapterAlone.Contains(named.GetString()))
+        {
+            throw Refusal(
+                path, $"init_lora_weights is '{named}', wanted true, false, "
+                    + $"{string.Join(", ", InitializersOfAdapterAlone)}: any other changes the base model",
+                "Convert the adapter to plain LoRA, by PEFT's save_pretrained with "
+                    + "path_initial_model_for_weight_conversion.");
+        }
+
+        if (how is not null and not
+            { ValueKind: JsonValueKind.String or JsonValueKind.True or JsonValueKind.False })
+        {
+            throw new ModelFileException(path, $"init_lora_weights is {how}, wanted true, false or a name");
         }
     }
 
@@ -126,12 +147,15 @@ internal static class LoraConfigFile
         {
             targets |= LoraTargetNames.All.TryGetValue(name, out var module)
                 ? module
-                : throw new CheckpointFormatException(
+                : throw Refusal(
                     path, $"target_modules has '{name}', wanted {string.Join(", ", LoraTargetNames.All.Keys)}");
         }
 
         return targets;
     }
+
+    private static ModelFileException Refusal(string path, string problem, string? fix = null) =>
+        new(path, problem, ModelFault.Unsupported, fix ?? "Give a plain LoRA adapter of the seven linear layers.");
 
     /// <summary>The names in the pattern that is written for multimodal models.</summary>
     private static string[] Nested(string pattern) =>
@@ -149,7 +173,4 @@ internal static class LoraConfigFile
         JsonValueKind.Object => !value.EnumerateObject().Any(),
         _ => false,
     };
-
-    private static JsonElement? Property(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 }

@@ -69,7 +69,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
                 Load(path, Parts(tensors));
                 return (manifest, path);
             }
-            catch (CheckpointFormatException fault)
+            catch (ModelFileException fault)
             {
                 damaged.Add(fault.Message);
             }
@@ -79,7 +79,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     }
 
     /// <summary>Loads the weights alone of the checkpoint of a step.</summary>
-    /// <exception cref="CheckpointFormatException">It is missing or damaged.</exception>
+    /// <exception cref="ModelFileException">It is missing or damaged.</exception>
     public void LoadWeights(int step, IReadOnlyDictionary<string, HostTensor> weights)
     {
         var path = PathOf(step);
@@ -112,8 +112,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
             var manifest = TrainingManifest.FromJson(File.ReadAllBytes(file));
             if (manifest is not { Format: TrainingManifest.CurrentFormat })
             {
-                throw new CheckpointFormatException(
-                    file, $"format {manifest?.Format}, wanted {TrainingManifest.CurrentFormat}");
+                throw Damaged(file, $"its format is {manifest?.Format}, wanted {TrainingManifest.CurrentFormat}");
             }
 
             foreach (var name in (string[])[Weights, First, Second])
@@ -121,7 +120,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
                 file = Path.Combine(path, name);
                 if (HashOf(file) != manifest.Files.GetValueOrDefault(name))
                 {
-                    throw new CheckpointFormatException(file, "does not have the hash that the manifest gives");
+                    throw Damaged(file, "it does not have the hash that the manifest gives");
                 }
             }
 
@@ -129,7 +128,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new CheckpointFormatException(file, $"cannot be read: {fault.Message}", fault);
+            throw Damaged(file, $"it cannot be read ({fault.Message})", fault);
         }
     }
 
@@ -145,8 +144,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
                 var read = file.ReadFloats(tensorName);
                 if (!read.Shape.Equals(tensor.Shape))
                 {
-                    throw new CheckpointFormatException(
-                        file.Path, $"tensor '{tensorName}' is {read.Shape}, wanted {tensor.Shape}");
+                    throw Damaged(file.Path, $"tensor '{tensorName}' is {read.Shape}, wanted {tensor.Shape}");
                 }
 
                 loaded.Add((read.Floats, tensor.Floats));
@@ -158,6 +156,11 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
             from.CopyTo(to, 0);
         }
     }
+
+    private static ModelFileException Damaged(string file, string problem, Exception? innerException = null) =>
+        new(
+            file, problem, fix: "Delete this checkpoint's folder; an older one is used.",
+            innerException: innerException);
 
     private static string HashOf(string file)
     {

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using Workflows.TpuWorker.Gemma3.Checkpoints;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 

@@ -1,4 +1,4 @@
-namespace Workflows.TpuWorker.Gemma3;
+namespace Workflows.ModelFiles;
 
 /// <summary>How weights are stored in a file. In memory they are always single precision.</summary>
 public enum WeightPrecision

@@ -1,4 +1,4 @@
-namespace Workflows.TpuWorker.Gemma3;
+namespace Workflows.ModelFiles;
 
 /// <summary>Sizes and constants of a Gemma 3 text model, as <c>config.json</c> gives them.</summary>
 /// <remarks>Defaults are those that a sparse <c>text_config</c> on the hub falls back to.</remarks>
