@@ -6,14 +6,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 using Workflows.Translation.Metrics;
 using Workflows.Translation.Tokenization;
 
 const int Segments = 10_000;
 
-var root = Root();
-var corpus = Option("--corpus") ?? Path.Combine(root, "samples", "general.tsv");
+var corpus = Option("--corpus") ?? Checkout.PathOf("samples", "general.tsv");
 Func<ReadCorpus> read = corpus.Split(',') is [var ko, var en]
     ? () => CorpusReader.ReadAligned(ko, en)
     : () => CorpusReader.Read(corpus);
@@ -46,7 +46,7 @@ void Rates()
 {
     var bytes = Encoding.UTF8.GetBytes(string.Join('\n', pairs.Select(pair => $"{pair.Ko}\t{pair.En}")));
     var decode = bytes.Length / Best(() => Encoding.UTF8.GetString(bytes));
-    var tokenizer = BpeTokenizer.Load(Option("--tokenizer") ?? Path.Combine(root, "samples/tiny-gemma3/tokenizer.json"));
+    var tokenizer = BpeTokenizer.Load(Option("--tokenizer") ?? Checkout.PathOf("samples", "tiny-gemma3", "tokenizer.json"));
     var tokens = 0;
     var seconds = Best(() =>
         tokens = pairs.Sum(pair => tokenizer.EncodeText(pair.Ko).Length + tokenizer.EncodeText(pair.En).Length));
@@ -129,14 +129,3 @@ static double Best(Action work)
 }
 
 string? Option(string name) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;
-
-static string Root()
-{
-    var directory = new DirectoryInfo(AppContext.BaseDirectory);
-    while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-    {
-        directory = directory.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above.");
-    }
-
-    return directory.FullName;
-}

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Workflows.Cli.Commands;
-using Workflows.Translation.Tests;
+using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
 

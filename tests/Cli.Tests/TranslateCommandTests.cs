@@ -1,5 +1,6 @@
 using System.Text;
 using Workflows.Cli.Commands;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
@@ -9,7 +10,7 @@ namespace Workflows.Cli.Tests;
 /// <summary>workflows translate with the sample's own model.</summary>
 public sealed class TranslateCommandTests
 {
-    private static readonly string Model = Path.Combine(Root(), "samples", "tiny-gemma3");
+    private static readonly string Model = Checkout.PathOf("samples", "tiny-gemma3");
 
     [Fact]
     public void Translate_LinesWithAnEmptyOneBetween_AnswersLineForLine()
@@ -37,7 +38,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_WithAnAdapterThatChangesNothing_AnswersAsTheModelDoes()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         var adapter = FreshAdapter(folder.Path);
         string[] arguments = ["--model", Model, "--prompt", "brief"];
 
@@ -51,7 +52,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_NoPromptNamed_AsksAsTheAdapterElseTheModelWasTuned()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         var adapter = FreshAdapter(folder.Path);
         string Answer(params string[] arguments) => Run("안녕하세요.\n", ["--model", Model, .. arguments]).Output;
 
@@ -68,7 +69,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_DamagedCard_IsNamedWithTheFix()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder.Path);
         File.WriteAllText(Path.Combine(folder.Path, "translation.json"), "{ \"prompt\": ");
 
@@ -82,7 +83,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_TrainedAdapter_AnswersAsTheMergedModelAndNotAsTheBase()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         var (adapter, merged) = (Path.Combine(folder.Path, "adapter"), Path.Combine(folder.Path, "merged"));
         var options = new FineTuneOptions
         {
@@ -106,7 +107,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_CardThatSaysRubbish_IsRefused()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder.Path);
         File.WriteAllText(
             Path.Combine(folder.Path, "translation.json"),
@@ -204,16 +205,5 @@ public sealed class TranslateCommandTests
             () => new MemoryStream(input), () => output, error);
         var code = command.Parse(arguments).Invoke();
         return (code, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
-    }
-
-    private static string Root()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-        {
-            directory = directory.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above.");
-        }
-
-        return directory.FullName;
     }
 }

@@ -1,15 +1,16 @@
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.TestKit;
 
 namespace Workflows.Activities.Tests.Reporting;
 
 public sealed class RunLedgerTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+    private readonly TemporaryFolder _folder = new();
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Append_SameKeyTwice_LeavesOneFact()
@@ -26,7 +27,7 @@ public sealed class RunLedgerTests : IDisposable
     public void Read_AfterACrashTornTheLastLine_KeepsTheWholeOnesAndGoesOn()
     {
         Open().Append("r", LedgerKinds.Stage, "plan", new StageInput("r", "plan", "계획"));
-        File.AppendAllText(Path.Combine(_folder, "runs", "r", "ledger.jsonl"), "{\"at\":\"2026-11-2");
+        File.AppendAllText(Path.Combine(_folder.Path, "runs", "r", "ledger.jsonl"), "{\"at\":\"2026-11-2");
 
         var reopened = Open();
         reopened.Append("r", LedgerKinds.Stage, "train", new StageInput("r", "train", ""));
@@ -75,7 +76,7 @@ public sealed class RunLedgerTests : IDisposable
         Assert.Equal(0.06, RunCosts.Of(ledger, "r", _clock.GetUtcNow()).ActualUsd, 9);
     }
 
-    private RunLedger Open() => new(_folder, _clock);
+    private RunLedger Open() => new(_folder.Path, _clock);
 
     private static void Lease(RunLedger ledger, string node, double usdPerHour) => ledger.Append(
         "r", LedgerKinds.Intent, node,

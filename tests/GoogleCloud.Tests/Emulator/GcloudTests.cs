@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
 
@@ -6,11 +7,11 @@ namespace Workflows.GoogleCloud.Tests.Emulator;
 public sealed class GcloudTests : IDisposable
 {
     private const string Zone = "us-west4-a";
-    private readonly string _folder = Directory.CreateTempSubdirectory("gcloud-").FullName;
+    private readonly TemporaryFolder _folder = new("gcloud-");
 
     public GcloudTests() => Command.Require("gcloud", "Install the Google Cloud CLI to let it drive the emulator.");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Gcloud_DrivesANodeThroughItsLife()
@@ -67,7 +68,7 @@ public sealed class GcloudTests : IDisposable
         "gcloud", ["compute", "tpus", "tpu-vm", verb, .. arguments, $"--zone={Zone}"],
         new Dictionary<string, string>
         {
-            ["CLOUDSDK_CONFIG"] = _folder,
+            ["CLOUDSDK_CONFIG"] = _folder.Path,
             ["CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU"] = $"http://127.0.0.1:{host.RestPort}/",
             ["CLOUDSDK_CORE_PROJECT"] = EmulatorHost.Project,
             ["CLOUDSDK_CORE_DISABLE_PROMPTS"] = "1",

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Grpc.Core;
+using Workflows.TestKit;
 using static Google.Cloud.Tpu.V2.Node.Types;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
@@ -14,14 +15,14 @@ public sealed class VmTests : IDisposable
     // Every 25 ms: a minute.
     private const int Attempts = 2400;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tpu-vm-").FullName;
+    private readonly TemporaryFolder _folder = new("tpu-vm-");
 
     private string Script =>
         // It sleeps before it says so: whoever reads of the boot finds the child.
-        $"sleep 300 & echo $$ $GCE_METADATA_HOST >>'{_folder}/boots.new' && cp '{_folder}/boots.new' '{_folder}/boots'; "
+        $"sleep 300 & echo $$ $GCE_METADATA_HOST >>'{_folder.Path}/boots.new' && cp '{_folder.Path}/boots.new' '{_folder.Path}/boots'; "
         + "wait";
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task ReadyNode_BootsAVmThatFindsItsMetadata()
@@ -108,7 +109,7 @@ public sealed class VmTests : IDisposable
     [Fact]
     public async Task RestartedEmulator_AdoptsTheRunningVm_AndItsClockGoesOn()
     {
-        var state = Path.Combine(_folder, "state");
+        var state = _folder["state"];
         const string scenario = """{"zones": {"us-west4-a": {"createSeconds": 0}}}""";
         var first = await EmulatorHost.StartAsync(scenario, Script, state, isRealTime: true);
         await first.CreateAsync(Zone, "n1");
@@ -121,7 +122,7 @@ public sealed class VmTests : IDisposable
 
         Assert.Equal(State.Ready, node.State);
         Assert.True(IsAlive(pid));
-        Assert.Single(await File.ReadAllLinesAsync(Path.Combine(_folder, "boots.new"), EmulatorHost.Cancellation));
+        Assert.Single(await File.ReadAllLinesAsync(_folder["boots.new"], EmulatorHost.Cancellation));
         await second.DeleteAsync(Zone, "n1");
         await EndsAsync(pid);
     }
@@ -129,7 +130,7 @@ public sealed class VmTests : IDisposable
     [Fact]
     public async Task RestartedEmulator_WhoseVmDied_BootsItAgain()
     {
-        var state = Path.Combine(_folder, "state");
+        var state = _folder["state"];
         const string scenario = """{"zones": {"us-west4-a": {"createSeconds": 0}}}""";
         var first = await EmulatorHost.StartAsync(scenario, Script, state, isRealTime: true);
         await first.CreateAsync(Zone, "n1");
@@ -153,7 +154,7 @@ public sealed class VmTests : IDisposable
     [Fact]
     public async Task RestartedEmulator_KeepsCreationsBurstsAndDeletions()
     {
-        var state = Path.Combine(_folder, "state");
+        var state = _folder["state"];
         const string scenario =
             """{"createSeconds": 0.2, "deleteSeconds": 0.2, "zones": {"us-east1-d": {"unavailableCreates": 1}}}""";
         var first = await EmulatorHost.StartAsync(scenario, state: state, isRealTime: true);
@@ -175,7 +176,7 @@ public sealed class VmTests : IDisposable
 
     private async Task<(int Pid, string Metadata)> BootAsync(int boots = 1)
     {
-        var path = Path.Combine(_folder, "boots");
+        var path = _folder["boots"];
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             if (File.Exists(path)

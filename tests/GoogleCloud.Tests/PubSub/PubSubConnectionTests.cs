@@ -1,6 +1,7 @@
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.PubSub;
 

@@ -2,8 +2,8 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
-using Workflows.GoogleCloud.Tests;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Messages;
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Translation.Tests.Corpora;

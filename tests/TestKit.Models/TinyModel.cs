@@ -1,11 +1,13 @@
-using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
+using Workflows.Translation.Tokenization;
 
-namespace Workflows.Service.Tests.Hosting;
+namespace Workflows.TestKit.Models;
 
 /// <summary>A model and a corpus small enough for a run of seconds.</summary>
-internal static class TinyModel
+public static class TinyModel
 {
+    /// <summary>Writes a random model with a tokenizer, as a folder that a run can be given.</summary>
+    /// <param name="folder">The folder; created if absent.</param>
     public static void Write(string folder)
     {
         Directory.CreateDirectory(folder);
@@ -22,6 +24,8 @@ internal static class TinyModel
         Gemma3Checkpoint.CreateRandom(config, 1).Save(folder, companions: folder);
     }
 
+    /// <summary>Writes 60 pairs as tab-separated Korean and English.</summary>
+    /// <param name="path">The file.</param>
     public static void WriteCorpus(string path) => File.WriteAllLines(path,
     [
         "ko\ten",
