@@ -87,7 +87,8 @@ public sealed class TranslateCommandTests
         var (adapter, merged) = (Path.Combine(folder.Path, "adapter"), Path.Combine(folder.Path, "merged"));
         var options = new FineTuneOptions
         {
-            Steps = 3, BatchSize = 1, LearningRate = 0.05, CheckpointEverySteps = 3, Lora = new LoraOptions { Rank = 4 },
+            Steps = 3, BatchSize = 1, LearningRate = 0.05, CheckpointEverySteps = 3,
+            Lora = new LoraOptions { Rank = 4 },
         };
         using var tuner = new FineTuner(
             Gemma3Checkpoint.Load(Model), options, [new TrainingExample([2, 5, 300, 301, 302, 303, 6], 3)]);
@@ -153,7 +154,8 @@ public sealed class TranslateCommandTests
         var input = "안녕하세요.\n" + string.Concat(Enumerable.Repeat("가나다라 ", 2000)) + "\n";
 
         var refused = Run(input, "--model", Model, "--prompt", "brief");
-        var cut = Run(input, "--model", Model, "--prompt", "brief", "--long-input", "truncate", "--max-new-tokens", "4");
+        var cut = Run(
+            input, "--model", Model, "--prompt", "brief", "--long-input", "truncate", "--max-new-tokens", "4");
 
         Assert.Equal(2, refused.Code);
         Assert.Contains("line 2", refused.Error, StringComparison.Ordinal);

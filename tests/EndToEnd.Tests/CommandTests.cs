@@ -47,7 +47,8 @@ public sealed class CommandTests : IDisposable
         Assert.True(recovery.GetProperty("fromStep").GetInt32() >= 50, "It did not resume from a checkpoint.");
         var verdict = root.GetProperty("verdict");
         Assert.True(verdict.GetProperty("finer").GetBoolean());
-        Assert.True(verdict.GetProperty("bleuDelta").GetDouble() > 20, $"Only {verdict.GetProperty("bleuDelta")} BLEU.");
+        Assert.True(
+            verdict.GetProperty("bleuDelta").GetDouble() > 20, $"Only {verdict.GetProperty("bleuDelta")} BLEU.");
         Assert.True(verdict.GetProperty("pValue").GetDouble() < 0.05);
         Assert.All(root.GetProperty("teardown").EnumerateArray(),
             row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));

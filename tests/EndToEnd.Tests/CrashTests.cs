@@ -95,7 +95,8 @@ public sealed class CrashTests : IDisposable
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = 4000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 100, ["maxLength"] = 128,
+            ["steps"] = 4000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 100,
+            ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
         ["rehearsal"] = new JsonObject { ["scenario"] = _folder["scenario.json"] },
@@ -144,19 +145,20 @@ public sealed class CrashTests : IDisposable
     [
         .. Directory.EnumerateDirectories("/proc")
             .Where(path => int.TryParse(Path.GetFileName(path), out _))
-            .Where(path => ReadOrEmpty(Path.Combine(path, "cmdline")).Contains("TpuWorker.Host", StringComparison.Ordinal)
-                && ReadOrEmpty(Path.Combine(path, "environ")).Contains($"127.0.0.1:{_ports.Number + 2}/", StringComparison.Ordinal)),
+            .Where(path => Says(path, "cmdline", "TpuWorker.Host")
+                && Says(path, "environ", $"127.0.0.1:{_ports.Number + 2}/")),
     ];
 
-    private static string ReadOrEmpty(string path)
+    private static bool Says(string process, string file, string text)
     {
         try
         {
-            return File.ReadAllText(path);
+            return File.ReadAllText(Path.Combine(process, file)).Contains(text, StringComparison.Ordinal);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return "";
+            // It has ended meanwhile, or is somebody else's.
+            return false;
         }
     }
 }

@@ -134,7 +134,8 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.Equal(["cancelled"], Ends().Select(end => end.Outcome));
     }
 
-    private Task<AcquireResult> RunAsync(RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
+    private Task<AcquireResult> RunAsync(
+        RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
         new AcquireTpuOrchestration().RunAsync(
             _context, new AcquireInput(Given.Spec, plan, 1, avoid, ruledOut ?? []));
 

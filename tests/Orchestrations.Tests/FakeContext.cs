@@ -42,7 +42,8 @@ internal sealed class FakeContext : TaskOrchestrationContext
     public override T? GetInput<T>()
         where T : default => throw new InvalidOperationException("Inputs are arguments here.");
 
-    public override Task<TResult> CallActivityAsync<TResult>(TaskName name, object? input = null, TaskOptions? options = null)
+    public override Task<TResult> CallActivityAsync<TResult>(
+        TaskName name, object? input = null, TaskOptions? options = null)
     {
         Calls.Add((name.Name, input));
         return Task.FromResult((TResult)Answer(name.Name, input)!);

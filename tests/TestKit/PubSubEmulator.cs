@@ -17,7 +17,7 @@ public sealed class PubSubEmulator : IAsyncDisposable
     /// <summary>Gets <c>host:port</c>, as the variable PUBSUB_EMULATOR_HOST has it.</summary>
     public string Host { get; }
 
-    /// <summary>Starts the emulator and waits until it answers, or skips the running test if it is not installed.</summary>
+    /// <summary>Starts the emulator and waits until it answers; skips the test if it is not installed.</summary>
     /// <param name="cancellation">Cancels the start.</param>
     /// <returns>The emulator; disposal ends it.</returns>
     public static async Task<PubSubEmulator> StartOrSkipAsync(CancellationToken cancellation)

@@ -4,12 +4,13 @@ using System.Net.Sockets;
 namespace Workflows.TestKit;
 
 /// <summary>
-/// A loopback port for a program that must be given its number, or that is started again on the one it had. Programs that
-/// can bind port 0 and say what they got, or take a bound socket, do not need it.
+/// A loopback port for a program that must be given its number, or that is started again on the one it had. Programs
+/// that can bind port 0 and say what they got, or take a bound socket, do not need it.
 /// </summary>
 /// <remarks>
-/// Until disposal no other test process gets the port: each holds a lock file of its own. Nor can an outgoing connection
-/// take it in a moment when the program does not listen: the port is below the range that systems give to those.
+/// Until disposal no other test process gets the port: each holds a lock file of its own. Nor can an outgoing
+/// connection take it in a moment when the program does not listen: the port is below the range that systems give to
+/// those.
 /// </remarks>
 public sealed class ReservedPort : IDisposable
 {

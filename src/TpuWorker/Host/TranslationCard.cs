@@ -10,15 +10,17 @@ namespace Workflows.TpuWorker.Host;
 /// <param name="Direction">ko-en, en-ko or both.</param>
 /// <param name="Prompt">translategemma or brief.</param>
 /// <param name="PromptTemplate">chat or plain.</param>
-internal sealed record TranslationCard(string Direction, string Prompt, string PromptTemplate)
+public sealed record TranslationCard(string Direction, string Prompt, string PromptTemplate)
 {
+    /// <summary>The card's name in the folder of the model or adapter.</summary>
     public const string FileName = "translation.json";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>Reads the card of a model or an adapter.</summary>
+    /// <param name="directory">The folder.</param>
     /// <returns>Null where the folder has none: it was made elsewhere.</returns>
-    /// <exception cref="CheckpointFormatException">It has one that says nothing.</exception>
+    /// <exception cref="CheckpointFormatException">The card is damaged, or has other values.</exception>
     public static TranslationCard? TryRead(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -45,6 +47,7 @@ internal sealed record TranslationCard(string Direction, string Prompt, string P
     }
 
     /// <summary>Writes the card beside the weights.</summary>
+    /// <param name="directory">The folder of the model or adapter.</param>
     public void Write(string directory) =>
         File.WriteAllText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, Json) + "\n");
 }

@@ -4,13 +4,17 @@ namespace Workflows.TpuWorker.Tensors;
 /// Reverse-mode differentiation: walks a graph from a result back to chosen nodes and appends the gradient program
 /// to the same graph. Only nodes that depend on a chosen node are visited.
 /// </summary>
-internal static class Autodiff
+public static class Autodiff
 {
     /// <summary>Gradients of sum(seed * result) by each of <paramref name="targets"/>.</summary>
     /// <param name="result">The node to differentiate, of any shape.</param>
     /// <param name="seed">Weight of each element of the result, of its shape: ones for a plain sum.</param>
     /// <param name="targets">The nodes to differentiate by.</param>
     /// <returns>One node per target, of its shape; zeros where the result does not depend on it.</returns>
+    /// <exception cref="GradientUndefinedException">The result depends on a target through an operand that has no
+    /// gradient.</exception>
+    /// <exception cref="TensorShapeException">The seed has not the result's shape, or an operation's rule is
+    /// wrong.</exception>
     public static Node[] Gradients(Node result, Node seed, IReadOnlyList<Node> targets) =>
         Gradients([(result, seed)], targets);
 

@@ -23,7 +23,8 @@ public sealed class PlanTests : IDisposable
         Assert.True(plan.Candidates.Count > 10);
         Assert.Equal(plan.Candidates.OrderBy(each => each.UsdPerHour).Select(each => each.UsdPerHour),
             plan.Candidates.Select(each => each.UsdPerHour));
-        Assert.All(plan.Candidates, each => Assert.Equal((8, "v2-alpha-tpuv5-lite"), (each.Chips, each.RuntimeVersion)));
+        Assert.All(
+            plan.Candidates, each => Assert.Equal((8, "v2-alpha-tpuv5-lite"), (each.Chips, each.RuntimeVersion)));
     }
 
     [Fact]

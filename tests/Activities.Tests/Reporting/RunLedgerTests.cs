@@ -32,7 +32,8 @@ public sealed class RunLedgerTests : IDisposable
         var reopened = Open();
         reopened.Append("r", LedgerKinds.Stage, "train", new StageInput("r", "train", ""));
 
-        Assert.Equal(["plan", "train"], Open().Read<StageInput>("r", LedgerKinds.Stage).Select(fact => fact.Data.Stage));
+        Assert.Equal(
+            ["plan", "train"], Open().Read<StageInput>("r", LedgerKinds.Stage).Select(fact => fact.Data.Stage));
         Assert.Equal("계획", Open().Read<StageInput>("r", LedgerKinds.Stage)[0].Data.Detail);
     }
 

@@ -23,7 +23,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
     private readonly TemporaryFolder? _ownState;
 
     private EmulatorHost(
-        WebApplication application, FakeTimeProvider? clock, string state, TemporaryFolder? ownState, int rest, int grpc)
+        WebApplication application, FakeTimeProvider? clock, string state, TemporaryFolder? ownState, int rest,
+        int grpc)
     {
         (_application, Clock, State, _ownState) = (application, clock, state, ownState);
         RestPort = rest;
@@ -128,7 +129,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         await _application.DisposeAsync();
     }
 
-    /// <summary>Binds before anything else can, on a port that the system chooses; Kestrel then listens on it.</summary>
+    /// <summary>Binds to a port that the system chooses, so that nobody else can; Kestrel then listens on it.</summary>
     private static Socket Bind()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

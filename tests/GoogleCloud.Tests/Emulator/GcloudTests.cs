@@ -28,7 +28,9 @@ public sealed class GcloudTests : IDisposable
         var delete = await GcloudAsync(host, "delete", "n1");
         var gone = await GcloudAsync(host, "describe", "n1");
 
-        Assert.All([create, list, update, described, stop, stopped, delete], answer => Assert.Equal((0, answer), (answer.ExitCode, answer)));
+        Assert.All(
+            [create, list, update, described, stop, stopped, delete],
+            answer => Assert.Equal((0, answer), (answer.ExitCode, answer)));
         Assert.Equal("READY", (string?)Assert.Single(JsonNode.Parse(list.Output)!.AsArray())!["state"]);
         var node = JsonNode.Parse(described.Output)!;
         Assert.Equal("two", (string?)node["labels"]!["team"]);
@@ -44,7 +46,8 @@ public sealed class GcloudTests : IDisposable
         "PERMISSION_DENIED: Permission denied on 'locations/us-west4-a' (or it may not exist).",
         "reason: LOCATION_POLICY_VIOLATED")]
     [InlineData("\"quota\": {\"TPUV5sLitepodServingPerProjectPerZoneForTPUAPI\": 4}",
-        "RESOURCE_EXHAUSTED: Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. Limit 4 in zone us-west4-a",
+        "RESOURCE_EXHAUSTED: Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. "
+            + "Limit 4 in zone us-west4-a",
         "subject: project:123456789012")]
     [InlineData("\"acceleratorTypes\": [\"v6e-8\"]",
         "INVALID_ARGUMENT: Cloud TPU received a bad request. The requested accelerator configuration for accelerator "

@@ -210,7 +210,8 @@ public sealed class QueuedResourceTests
             new() { Parent = EmulatorHost.Parent(Zone), QueuedResourceId = "q1", QueuedResource = asked },
             cancellationToken: EmulatorHost.Cancellation);
 
-    private static async Task<QueuedResourceState> StateAsync(EmulatorHost host) => (await host.Tpu.GetQueuedResourceAsync(
+    private static async Task<QueuedResourceState> StateAsync(EmulatorHost host) => (
+        await host.Tpu.GetQueuedResourceAsync(
         new() { Name = Name }, cancellationToken: EmulatorHost.Cancellation)).State;
 
     private static async Task<Google.LongRunning.Operation> DeleteAsync(EmulatorHost host, bool force) =>

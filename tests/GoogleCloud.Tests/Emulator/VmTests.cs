@@ -19,8 +19,8 @@ public sealed class VmTests : IDisposable
 
     private string Script =>
         // It sleeps before it says so: whoever reads of the boot finds the child.
-        $"sleep 300 & echo $$ $GCE_METADATA_HOST >>'{_folder.Path}/boots.new' && cp '{_folder.Path}/boots.new' '{_folder.Path}/boots'; "
-        + "wait";
+        $"sleep 300 & echo $$ $GCE_METADATA_HOST >>'{_folder.Path}/boots.new' "
+        + $"&& cp '{_folder.Path}/boots.new' '{_folder.Path}/boots'; wait";
 
     public void Dispose() => _folder.Dispose();
 
@@ -34,7 +34,8 @@ public sealed class VmTests : IDisposable
         var (_, metadata) = await BootAsync();
 
         Assert.Equal("r-1", await ReadAsync(host, metadata, "instance/attributes/workflows-run"));
-        Assert.EndsWith("/zones/us-west4-a", await ReadAsync(host, metadata, "instance/zone"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "/zones/us-west4-a", await ReadAsync(host, metadata, "instance/zone"), StringComparison.Ordinal);
         Assert.Equal("FALSE", await ReadAsync(host, metadata, "instance/preempted"));
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(host, metadata, "instance/attributes/none"));
         await host.DeleteAsync(Zone, "n1");

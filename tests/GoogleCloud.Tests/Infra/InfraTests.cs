@@ -69,7 +69,8 @@ public sealed partial class InfraTests
     [Fact]
     public void TerraformVariables_AreAllUsedAndAllDescribed()
     {
-        var texts = Directory.EnumerateFiles(Path.Combine(Infra, "terraform"), "*.tf").Select(File.ReadAllText).ToList();
+        var texts = Directory.EnumerateFiles(Path.Combine(Infra, "terraform"), "*.tf")
+            .Select(File.ReadAllText).ToList();
         var all = string.Join('\n', texts);
         var variables = VariableBlock().Matches(all).ToDictionary(
             match => match.Groups[1].Value, match => match.Groups[2].Value);
@@ -143,7 +144,8 @@ public sealed partial class InfraTests
                 ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}",
                 ["WORKFLOWS_RETRY_SECONDS"] = "0",
             });
-        return (answer.Error + await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken), answer.ExitCode);
+        return (
+            answer.Error + await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken), answer.ExitCode);
 
         void Stub(string program, string text)
         {

@@ -64,7 +64,8 @@ public sealed class RunningService : IAsyncLifetime
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = steps, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 2, ["maxLength"] = 128,
+            ["steps"] = steps, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 2,
+            ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
         ["rehearsal"] = new JsonObject { ["scenario"] = Scenario(scenario) },
@@ -111,7 +112,8 @@ public sealed class RunningService : IAsyncLifetime
     {
         var vms = Path.Combine(Settings.StateDirectory, "emulator", "cloud.json");
         using var cloud = JsonDocument.Parse(File.ReadAllText(vms));
-        var pid = cloud.RootElement.GetProperty($"rehearsal-{id}").GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
+        var pid = cloud.RootElement.GetProperty($"rehearsal-{id}")
+            .GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
         return System.Diagnostics.Process.GetProcessById(pid);
     }
 

@@ -53,7 +53,8 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     public async Task Run_PreemptedInTraining_ResumesElsewhere()
     {
         var request = service.Request(
-            """{"zones": {"us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 1}}}}""", steps: 120);
+            """{"zones": {"us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 1}}}}""",
+            steps: 120);
 
         var report = await service.ReportAsync(await service.StartAsync(request));
 

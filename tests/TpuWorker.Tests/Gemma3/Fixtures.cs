@@ -12,8 +12,8 @@ internal static class Fixtures
     private const string Absent = "(absent)";
 
     /// <summary>
-    /// Every folder below gemma3/ that holds the files, by its name relative to that; where there is none, one name that
-    /// makes the test skip.
+    /// Finds every folder below gemma3/ that holds the files, by its name relative to that; if there is none, gives one
+    /// name that makes the test skip.
     /// </summary>
     public static TheoryData<string> With(string file, params string[] others)
     {

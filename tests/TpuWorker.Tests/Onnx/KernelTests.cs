@@ -58,7 +58,8 @@ public sealed unsafe class KernelTests
     }
 
     [Fact]
-    public void TryAllocate_MoreThanThereIs_IsNull() => Assert.True(OrtFunctions.TryAllocate(nuint.MaxValue / 2) is null);
+    public void TryAllocate_MoreThanThereIs_IsNull() =>
+        Assert.True(OrtFunctions.TryAllocate(nuint.MaxValue / 2) is null);
 
     /// <summary>What the optimizer's fallback to smaller passes goes by.</summary>
     [Fact]

@@ -99,7 +99,8 @@ public sealed class AutodiffTests
         var fault = Refused(product, [x, y], call => [call.Upstream]);
 
         Assert.Equal(
-            "Gradient of %2 = Multiply(%0, %1) : Float32[2, 3]: the number of gradients is 1, wanted 2, one per operand.",
+            "Gradient of %2 = Multiply(%0, %1) : Float32[2, 3]: the number of gradients is 1, wanted 2, "
+            + "one per operand.",
             fault.Message);
     }
 

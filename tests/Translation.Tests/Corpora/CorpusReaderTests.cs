@@ -215,5 +215,6 @@ public sealed class CorpusReaderTests
     }
 
     /// <summary>Rows below the header; one character a byte, so that damaged text stays apart.</summary>
-    private static string[] Latin1Rows(string path) => File.ReadAllText(path, Encoding.Latin1).TrimEnd('\n').Split('\n')[1..];
+    private static string[] Latin1Rows(string path) =>
+        File.ReadAllText(path, Encoding.Latin1).TrimEnd('\n').Split('\n')[1..];
 }

@@ -1,5 +1,0 @@
-using System.Runtime.CompilerServices;
-
-[assembly: InternalsVisibleTo("Workflows.Cli")]
-[assembly: InternalsVisibleTo("Workflows.Samples")]
-[assembly: InternalsVisibleTo("Workflows.TpuWorker.Tests")]
