@@ -1,4 +1,4 @@
-// Measures the engine on this machine, each figure beside a limit of the machine or beside the official in-memory engine:
+// Measures the engine on this machine, each figure beside a limit of the machine or the official in-memory engine:
 //   --compare           interleaves rounds of four contestants: the official in-memory engine ("peer") and this
 //                       repository's, each with its worker and client in one process and in a process of its own;
 //                       --warm-up rounds are run first and not counted

@@ -34,6 +34,7 @@ internal static class DecodingBench
         var flops = 2.0 * model.ParameterCount * tokens;
         Console.WriteLine(
             $"  decoding {batch} at once: {tokens:f0} tokens/s, {flops / 1e9:f1} GFLOP/s, {flops / square:f2} of the "
-            + $"square's peak ({square / 1e9:f0}), reading {4 * model.ParameterCount * steps / 1e9:f1} GB/s of weights");
+            + $"square's peak ({square / 1e9:f0}), "
+            + $"reading {4 * model.ParameterCount * steps / 1e9:f1} GB/s of weights");
     }
 }

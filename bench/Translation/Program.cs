@@ -1,26 +1,27 @@
-// Scores, tokenizer and cleaning over a corpus, each as a figure of its own and, where it can be had, beside a peer or a
-// limit of the machine measured in the same run:
+// Scores, tokenizer and cleaning over a corpus, each as a figure of its own and, where it can be had, beside a peer or
+// a limit of the machine measured in the same run:
 //   BLEU and chrF++ of 10,000 segments beside sacreBLEU, run by --python PROGRAM where that can import it;
 //   tokenizer and cleaning beside the rate at which this machine decodes UTF-8, which no reader of text can beat.
 // --corpus FILE is any corpus that the product reads, or two aligned files; without it the sample's own sentences.
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 using Workflows.Translation.Metrics;
 using Workflows.Translation.Tokenization;
 
 const int Segments = 10_000;
 
-var root = Root();
-var corpus = Option("--corpus") ?? Path.Combine(root, "samples", "general.tsv");
+var corpus = Option("--corpus") ?? Checkout.PathOf("samples", "general.tsv");
 Func<ReadCorpus> read = corpus.Split(',') is [var ko, var en]
     ? () => CorpusReader.ReadAligned(ko, en)
     : () => CorpusReader.Read(corpus);
 var pairs = read().Pairs;
 var references = Enumerable.Range(0, Segments).Select(at => pairs[at % pairs.Count].En).ToArray();
 var hypotheses = Damage(references);
-Console.WriteLine($"{Segments} segments, {references.Sum(line => line.Length) / Segments} characters each, of {corpus}");
+var length = references.Sum(line => line.Length) / Segments;
+Console.WriteLine($"{Segments} segments, {length} characters each, of {corpus}");
 
 Scores();
 Rates();
@@ -28,7 +29,8 @@ Rates();
 void Scores()
 {
     var peer = Peer();
-    foreach (var (name, metric) in new (string, TranslationMetric)[] { ("BLEU", new Bleu()), ("chrF++", Chrf.PlusPlus()) })
+    (string, TranslationMetric)[] metrics = [("BLEU", new Bleu()), ("chrF++", Chrf.PlusPlus())];
+    foreach (var (name, metric) in metrics)
     {
         var seconds = Best(() => metric.ScoreCorpus(hypotheses, references));
         var beside = peer.TryGetValue(name, out var theirs)
@@ -46,7 +48,8 @@ void Rates()
 {
     var bytes = Encoding.UTF8.GetBytes(string.Join('\n', pairs.Select(pair => $"{pair.Ko}\t{pair.En}")));
     var decode = bytes.Length / Best(() => Encoding.UTF8.GetString(bytes));
-    var tokenizer = BpeTokenizer.Load(Option("--tokenizer") ?? Path.Combine(root, "samples/tiny-gemma3/tokenizer.json"));
+    var tokenizer = BpeTokenizer.Load(
+        Option("--tokenizer") ?? Checkout.PathOf("samples", "tiny-gemma3", "tokenizer.json"));
     var tokens = 0;
     var seconds = Best(() =>
         tokens = pairs.Sum(pair => tokenizer.EncodeText(pair.Ko).Length + tokenizer.EncodeText(pair.En).Length));
@@ -56,7 +59,8 @@ void Rates()
     return;
 
     void Line(string name, double time, string more) => Console.WriteLine(
-        $"{name,-8} {pairs.Count / time,12:#,0} lines/s   {bytes.Length / time / decode:0.0000} of the rate of decoding "
+        $"{name,-8} {pairs.Count / time,12:#,0} lines/s   "
+            + $"{bytes.Length / time / decode:0.0000} of the rate of decoding "
         + $"UTF-8 ({decode / 1e9:0.0} GB/s)   {more}");
 }
 
@@ -128,15 +132,5 @@ static double Best(Action work)
     return best;
 }
 
-string? Option(string name) => Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;
-
-static string Root()
-{
-    var directory = new DirectoryInfo(AppContext.BaseDirectory);
-    while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-    {
-        directory = directory.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above.");
-    }
-
-    return directory.FullName;
-}
+string? Option(string name) =>
+    Array.IndexOf(args, name) is var at and >= 0 && at + 1 < args.Length ? args[at + 1] : null;

@@ -1,5 +1,6 @@
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.TestKit;
 
 namespace Workflows.Activities.Tests;
 
@@ -8,17 +9,19 @@ public abstract class RunFolder : IDisposable
 {
     protected static readonly RunId Id = new("r");
 
+    private readonly TemporaryFolder _folder = new();
+
     protected RunFolder() => Ledger = new RunLedger(Folder, TimeProvider.System);
 
-    protected string Folder { get; } = Directory.CreateTempSubdirectory().FullName;
+    protected string Folder => _folder.Path;
 
     protected RunLedger Ledger { get; }
 
-    protected string SampleModel { get; } = Path.Combine(Checkout(), "samples", "tiny-gemma3");
+    protected string SampleModel { get; } = Checkout.PathOf("samples", "tiny-gemma3");
 
     public void Dispose()
     {
-        Directory.Delete(Folder, recursive: true);
+        _folder.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -44,16 +47,4 @@ public abstract class RunFolder : IDisposable
     [
         "ko\ten", .. Enumerable.Range(first, count).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
     ];
-
-    private static string Checkout()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-        {
-            directory = directory.Parent
-                ?? throw new InvalidOperationException("Workflows.sln is in no folder above the tests.");
-        }
-
-        return directory.FullName;
-    }
 }

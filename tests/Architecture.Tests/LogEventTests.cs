@@ -16,7 +16,8 @@ public sealed partial class LogEventTests
 
         Assert.NotEmpty(ids);
         Assert.Empty(ids.GroupBy(each => each.Id).Where(group => group.Count() > 1)
-            .Select(group => $"{group.Key}: {string.Join(", ", group.Select(each => Repository.Relative(each.Path)))}"));
+            .Select(group =>
+                $"{group.Key}: {string.Join(", ", group.Select(each => Repository.Relative(each.Path)))}"));
     }
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(\d+)", RegexOptions.CultureInvariant)]

@@ -1,24 +1,28 @@
+using Workflows.TestKit;
+
 namespace Workflows.Architecture.Tests;
 
 /// <summary>The checkout that these tests were built from.</summary>
 internal static class Repository
 {
-    public static string Root { get; } = Find();
+    private static readonly string[] Built = ["/obj/", "/bin/", "/artifacts/"];
 
-    public static IEnumerable<string> SourceFiles => Directory
-        .EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
-        .Where(path => !path.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}"));
+    public static string Root => Checkout.Root;
+
+    /// <summary>Gets the C# files of the product.</summary>
+    public static IEnumerable<string> SourceFiles => FilesBelow("src");
+
+    /// <summary>Gets the project files of the product.</summary>
+    public static IEnumerable<string> ProjectFiles => FilesBelow(["src"], "*.csproj");
+
+    /// <summary>C# files below folders of the checkout, without generated ones.</summary>
+    public static IEnumerable<string> FilesBelow(params string[] folders) => FilesBelow(folders, "*.cs");
+
+    /// <summary>Files below folders of the checkout, without generated ones.</summary>
+    public static IEnumerable<string> FilesBelow(string[] folders, string pattern) => folders
+        .Select(folder => Path.Combine(Root, folder))
+        .SelectMany(folder => Directory.EnumerateFiles(folder, pattern, SearchOption.AllDirectories))
+        .Where(path => !Array.Exists(Built, part => $"/{Relative(path)}".Contains(part, StringComparison.Ordinal)));
 
     public static string Relative(string path) => Path.GetRelativePath(Root, path).Replace('\\', '/');
-
-    private static string Find()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        return directory?.FullName ?? throw new InvalidOperationException("Workflows.sln is in no folder above the tests.");
-    }
 }

@@ -3,25 +3,14 @@ namespace Workflows.Architecture.Tests;
 /// <summary>What neither the compiler nor the formatter checks.</summary>
 public sealed class SourceFileTests
 {
-    private const int MaxLines = 400, MaxColumns = 120;
-
-    [Fact]
-    public void SourceFiles_UnderSrc_StayWithinTheSizeLimits()
-    {
-        var problems =
-            from path in Repository.SourceFiles
-            let lines = File.ReadAllLines(path)
-            let widest = lines.DefaultIfEmpty("").Max(line => line.Length)
-            where lines.Length > MaxLines || widest > MaxColumns
-            select $"{Repository.Relative(path)}: {lines.Length} lines, widest {widest} columns";
-
-        Assert.Empty(problems);
-    }
-
     [Fact]
     public void SourceFiles_UnderSrc_LeaveNothingUnfinished()
     {
-        string[] marks = ["new NotImplementedException()", "throw new NotSupportedException()", "TO" + "DO", "FIX" + "ME", "HA" + "CK"];
+        string[] marks =
+        [
+            "new NotImplementedException()", "throw new NotSupportedException()", "TO" + "DO", "FIX" + "ME",
+            "HA" + "CK",
+        ];
 
         var problems =
             from path in Repository.SourceFiles
@@ -38,7 +27,8 @@ public sealed class SourceFileTests
     {
         var documented = File.ReadAllText(Path.Combine(Repository.Root, "docs", "errors.md"));
         var constructors = new System.Text.RegularExpressions.Regex(
-            "new (?:Refusal|RunFailure|RunFaultException|Rule)\\(\\s*\"([A-Z][A-Z_]+)\"|new\\(\"([A-Z][A-Z_]+)\", RefusalScope"
+            "new (?:Refusal|RunFailure|RunFaultException|Rule)\\(\\s*\"([A-Z][A-Z_]+)\""
+            + "|new\\(\"([A-Z][A-Z_]+)\", RefusalScope"
             + "|Problems\\.Of\\(\\s*StatusCodes\\.\\w+, \"([A-Z_]+)\"|Failed\\(\"([A-Z_]+)\"");
 
         var codes = Repository.SourceFiles

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Workflows.Translation.Tests;
+using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Workflows.Cli.Commands;
-using Workflows.Translation.Tests;
+using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
 
@@ -81,7 +81,9 @@ public sealed class ScoreCommandTests : IDisposable
             .GetProperty("bootstrap").EnumerateArray().First(item => Field(item, "metric") == "bleu");
         var (reference, output) = Texts(given);
 
-        var run = ScoreRun.Of(reference, "-i", output, "-ci", "--confidence-n", $"{given.GetProperty("samples")}", "-f", "text", "-w", "2");
+        var run = ScoreRun.Of(
+            reference, "-i", output, "-ci", "--confidence-n", $"{given.GetProperty("samples")}",
+            "-f", "text", "-w", "2");
 
         Assert.Equal(Signed(Field(given, "text"), Field(given, "signature")) + "\n", run.Output);
     }

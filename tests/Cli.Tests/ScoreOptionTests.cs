@@ -1,11 +1,13 @@
 using System.IO.Compression;
 using System.Text.Json;
 using Workflows.Cli.Commands;
-using Workflows.Translation.Tests;
+using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
 
-/// <summary>The options of "workflows score". Numbers and tables are those of sacreBLEU 2.6.0 on the same text.</summary>
+/// <summary>
+/// The options of "workflows score". Numbers and tables are those of sacreBLEU 2.6.0 on the same text.
+/// </summary>
 [Collection(ScoreCommandTests.Environment)]
 public sealed class ScoreOptionTests : IDisposable
 {
@@ -76,7 +78,8 @@ public sealed class ScoreOptionTests : IDisposable
                         : [Names[(metric, option.Name)], $"{option.Value}"])]);
 
             var text = Field(given, "text");
-            Assert.Equal(text.Insert(text.IndexOf(' ', StringComparison.Ordinal), "|" + Field(given, "signature")) + "\n",
+            Assert.Equal(
+                text.Insert(text.IndexOf(' ', StringComparison.Ordinal), "|" + Field(given, "signature")) + "\n",
                 run.Output);
         }
 

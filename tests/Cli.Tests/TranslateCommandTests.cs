@@ -1,5 +1,6 @@
 using System.Text;
 using Workflows.Cli.Commands;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
@@ -10,7 +11,7 @@ namespace Workflows.Cli.Tests;
 /// <summary>workflows translate with the sample's own model.</summary>
 public sealed class TranslateCommandTests
 {
-    private static readonly string Model = Path.Combine(Root(), "samples", "tiny-gemma3");
+    private static readonly string Model = Checkout.PathOf("samples", "tiny-gemma3");
 
     [Fact]
     public void Translate_LinesWithAnEmptyOneBetween_AnswersLineForLine()
@@ -38,7 +39,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_WithAnAdapterThatChangesNothing_AnswersAsTheModelDoes()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         var adapter = FreshAdapter(folder.Path);
         string[] arguments = ["--model", Model, "--prompt", "brief"];
 
@@ -52,7 +53,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_NoPromptNamed_AsksAsTheAdapterElseTheModelWasTuned()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         var adapter = FreshAdapter(folder.Path);
         string Answer(params string[] arguments) => Run("안녕하세요.\n", ["--model", Model, .. arguments]).Output;
 
@@ -69,7 +70,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_DamagedCard_IsNamedWithTheFix()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder.Path);
         File.WriteAllText(Path.Combine(folder.Path, "translation.json"), "{ \"prompt\": ");
 
@@ -83,11 +84,12 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_TrainedAdapter_AnswersAsTheMergedModelAndNotAsTheBase()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         var (adapter, merged) = (Path.Combine(folder.Path, "adapter"), Path.Combine(folder.Path, "merged"));
         var options = new FineTuneOptions
         {
-            Steps = 3, BatchSize = 1, LearningRate = 0.05, CheckpointEverySteps = 3, Lora = new LoraOptions { Rank = 4 },
+            Steps = 3, BatchSize = 1, LearningRate = 0.05, CheckpointEverySteps = 3,
+            Lora = new LoraOptions { Rank = 4 },
         };
         using var tuner = new FineTuner(
             Gemma3Checkpoint.Load(Model), options, [new TrainingExample([2, 5, 300, 301, 302, 303, 6], 3)]);
@@ -107,7 +109,7 @@ public sealed class TranslateCommandTests
     [Fact]
     public void Translate_CardThatSaysRubbish_IsRefused()
     {
-        using var folder = new Translation.Tests.TemporaryFolder();
+        using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder.Path);
         File.WriteAllText(
             Path.Combine(folder.Path, "translation.json"),
@@ -153,7 +155,8 @@ public sealed class TranslateCommandTests
         var input = "안녕하세요.\n" + string.Concat(Enumerable.Repeat("가나다라 ", 2000)) + "\n";
 
         var refused = Run(input, "--model", Model, "--prompt", "brief");
-        var cut = Run(input, "--model", Model, "--prompt", "brief", "--long-input", "truncate", "--max-new-tokens", "4");
+        var cut = Run(
+            input, "--model", Model, "--prompt", "brief", "--long-input", "truncate", "--max-new-tokens", "4");
 
         Assert.Equal(2, refused.Code);
         Assert.Contains("line 2", refused.Error, StringComparison.Ordinal);
@@ -209,16 +212,5 @@ public sealed class TranslateCommandTests
             () => new MemoryStream(input), () => output, error);
         var code = command.Parse(arguments).Invoke();
         return (code, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
-    }
-
-    private static string Root()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-        {
-            directory = directory.Parent ?? throw new InvalidOperationException("Workflows.sln is in no folder above.");
-        }
-
-        return directory.FullName;
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
+using Workflows.TestKit.Models;
 
 namespace Workflows.EndToEnd.Tests;
 
@@ -12,9 +13,12 @@ public sealed class CommandTests : IDisposable
 
     // Only what hangs takes this long, on the slowest of machines, too.
     private static readonly TimeSpan CommandDeadline = TimeSpan.FromMinutes(4);
-    private readonly string _state = Path.Combine(Directory.CreateTempSubdirectory("workflows-e2e").FullName, "state");
+    private readonly TemporaryFolder _folder = new("workflows-e2e-");
+    private readonly string _state;
 
-    public void Dispose() => Directory.Delete(Path.GetDirectoryName(_state)!, recursive: true);
+    public CommandTests() => _state = _folder["state"];
+
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Run_TheSample_LosesThreeZonesAndATpuAndIsFinerStill()
@@ -43,7 +47,8 @@ public sealed class CommandTests : IDisposable
         Assert.True(recovery.GetProperty("fromStep").GetInt32() >= 50, "It did not resume from a checkpoint.");
         var verdict = root.GetProperty("verdict");
         Assert.True(verdict.GetProperty("finer").GetBoolean());
-        Assert.True(verdict.GetProperty("bleuDelta").GetDouble() > 20, $"Only {verdict.GetProperty("bleuDelta")} BLEU.");
+        Assert.True(
+            verdict.GetProperty("bleuDelta").GetDouble() > 20, $"Only {verdict.GetProperty("bleuDelta")} BLEU.");
         Assert.True(verdict.GetProperty("pValue").GetDouble() < 0.05);
         Assert.All(root.GetProperty("teardown").EnumerateArray(),
             row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
@@ -56,11 +61,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Run_OnRealSentences_FinishesWithAReport()
     {
-        var corpus = Path.Combine(ProgramRun.Repository, "..", "shared", "data", "ko-en", "tatoeba.tsv");
-        if (!File.Exists(corpus))
-        {
-            Assert.Skip($"The Tatoeba sentences are not at '{corpus}'.");
-        }
+        var corpus = Fixtures.Require("..", "data", "ko-en", "tatoeba.tsv");
 
         using var command = ProgramRun.Cli(
             "run", "samples/ko-en.json", "--state", _state, "--data-train", corpus);
@@ -124,22 +125,22 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Run_AgainstANamedService_GoesOnWithoutTheCommand()
     {
-        var folder = Path.GetDirectoryName(_state)!;
-        TinyModel.Write(Path.Combine(folder, "model"));
-        TinyModel.WriteCorpus(Path.Combine(folder, "pairs.tsv"));
-        var request = Path.Combine(folder, "request.json");
-        File.WriteAllText(request, """
+        TinyModel.Write(_folder["model"]);
+        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
+        var request = _folder.Write("request.json", """
             {"model": "model", "prompt": "brief", "data": {"train": "pairs.tsv"}, "rehearsal": {},
              "tpu": {"acceleratorTypes": ["v5litepod-8"]}, "evaluation": {"maxNewTokens": 4},
              "training": {"steps": 5, "batchSize": 4}}
             """);
+        using var ports = ReservedPort.Take(count: 3);
+        var address = $"http://127.0.0.1:{ports.Number}";
         using var service = ProgramRun.Start(
-            "Workflows.Service", "--urls", "http://127.0.0.1:18490", $"--Workflows:StateDirectory={_state}");
-        await service.SaysAsync("Runs: http://127.0.0.1:18490/runs", CommandDeadline);
+            "Workflows.Service", "--urls", address, $"--Workflows:StateDirectory={_state}");
+        await service.SaysAsync($"Runs: {address}/runs", CommandDeadline);
 
-        using var run = ProgramRun.Cli("run", request, "--no-wait", "--service", "http://127.0.0.1:18490");
+        using var run = ProgramRun.Cli("run", request, "--no-wait", "--service", address);
         Assert.Equal(0, await run.EndAsync(CommandDeadline));
-        using var watch = ProgramRun.Cli("watch", run.Output.Trim(), "--json", "--service", "http://127.0.0.1:18490");
+        using var watch = ProgramRun.Cli("watch", run.Output.Trim(), "--json", "--service", address);
 
         Assert.True(await watch.EndAsync(RunDeadline) == 0, watch.Error);
         using var report = JsonDocument.Parse(watch.Output);

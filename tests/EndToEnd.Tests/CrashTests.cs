@@ -1,7 +1,8 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
+using Workflows.TestKit.Models;
 
 namespace Workflows.EndToEnd.Tests;
 
@@ -13,18 +14,25 @@ public sealed class CrashTests : IDisposable
 
     // Every 50 ms.
     private const int UpAttempts = 3600;
-    private readonly string _folder = Directory.CreateTempSubdirectory("workflows-crash").FullName;
+    private readonly TemporaryFolder _folder = new("workflows-crash-");
+    private readonly ReservedPort _ports = ReservedPort.Take(count: 3);
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    private string Address => $"http://127.0.0.1:{_ports.Number}";
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _ports.Dispose();
+    }
 
     [Fact]
     public async Task Service_KilledAtRandomMomentsOfARun_FinishesItExactlyOnce()
     {
         var seed = Environment.TickCount;
         var random = new Random(seed);
-        TinyModel.Write(Path.Combine(_folder, "model"));
-        TinyModel.WriteCorpus(Path.Combine(_folder, "pairs.tsv"));
-        File.WriteAllText(Path.Combine(_folder, "scenario.json"), """
+        TinyModel.Write(_folder["model"]);
+        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
+        _folder.Write("scenario.json", """
             {"createSeconds": 0.3, "deleteSeconds": 0.3, "zones": {
               "us-central2-b": {"refuse": "LOCATION_POLICY_VIOLATED"},
               "us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 60}}}}
@@ -33,7 +41,7 @@ public sealed class CrashTests : IDisposable
         var service = StartService();
         try
         {
-            using var http = new HttpClient { BaseAddress = new Uri("http://127.0.0.1:18480") };
+            using var http = new HttpClient { BaseAddress = new Uri(Address) };
             await UpAsync(http);
             using (var started = await http.PostAsJsonAsync("/runs", Request()))
             {
@@ -71,15 +79,15 @@ public sealed class CrashTests : IDisposable
     }
 
     private ProgramRun StartService() => ProgramRun.Start(
-        "Workflows.Service", "--urls", "http://127.0.0.1:18480",
-        $"--Workflows:StateDirectory={Path.Combine(_folder, "state")}");
+        "Workflows.Service", "--urls", Address,
+        $"--Workflows:StateDirectory={_folder["state"]}");
 
     private JsonObject Request() => new()
     {
         ["id"] = "crash",
-        ["model"] = Path.Combine(_folder, "model"),
+        ["model"] = _folder["model"],
         ["prompt"] = "brief",
-        ["data"] = new JsonObject { ["train"] = Path.Combine(_folder, "pairs.tsv") },
+        ["data"] = new JsonObject { ["train"] = _folder["pairs.tsv"] },
         ["tpu"] = new JsonObject
         {
             ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
@@ -87,10 +95,11 @@ public sealed class CrashTests : IDisposable
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = 4000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 100, ["maxLength"] = 128,
+            ["steps"] = 4000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 100,
+            ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
-        ["rehearsal"] = new JsonObject { ["scenario"] = Path.Combine(_folder, "scenario.json") },
+        ["rehearsal"] = new JsonObject { ["scenario"] = _folder["scenario.json"] },
     };
 
     private static async Task UpAsync(HttpClient http)
@@ -132,23 +141,24 @@ public sealed class CrashTests : IDisposable
     }
 
     /// <summary>Worker processes whose metadata lies in this test's emulated cloud.</summary>
-    private static List<string> WorkersOf() =>
+    private List<string> WorkersOf() =>
     [
         .. Directory.EnumerateDirectories("/proc")
             .Where(path => int.TryParse(Path.GetFileName(path), out _))
-            .Where(path => ReadOrEmpty(Path.Combine(path, "cmdline")).Contains("TpuWorker.Host", StringComparison.Ordinal)
-                && ReadOrEmpty(Path.Combine(path, "environ")).Contains("127.0.0.1:18482/", StringComparison.Ordinal)),
+            .Where(path => Says(path, "cmdline", "TpuWorker.Host")
+                && Says(path, "environ", $"127.0.0.1:{_ports.Number + 2}/")),
     ];
 
-    private static string ReadOrEmpty(string path)
+    private static bool Says(string process, string file, string text)
     {
         try
         {
-            return File.ReadAllText(path);
+            return File.ReadAllText(Path.Combine(process, file)).Contains(text, StringComparison.Ordinal);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return "";
+            // It has ended meanwhile, or is somebody else's.
+            return false;
         }
     }
 }

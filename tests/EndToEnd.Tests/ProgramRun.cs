@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using Workflows.TestKit;
 
 namespace Workflows.EndToEnd.Tests;
 
@@ -20,7 +21,7 @@ internal sealed partial class ProgramRun : IDisposable
     {
         var start = new ProcessStartInfo("dotnet")
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repository,
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Checkout.Root,
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, $"{assembly}.dll"));
         foreach (var argument in arguments)
@@ -38,8 +39,6 @@ internal sealed partial class ProgramRun : IDisposable
     }
 
     public static ProgramRun Cli(params string[] arguments) => Start("Workflows.Cli", arguments);
-
-    public static string Repository { get; } = Find();
 
     /// <summary>Waits for the end.</summary>
     /// <returns>The exit code.</returns>
@@ -106,17 +105,6 @@ internal sealed partial class ProgramRun : IDisposable
         {
             return text.ToString();
         }
-    }
-
-    private static string Find()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Workflows.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        return directory?.FullName ?? throw new InvalidOperationException("Workflows.sln is in no folder above the tests.");
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -28,7 +28,8 @@ internal static class Compare
     public static void Close(double expected, double actual, double tolerance, string what)
     {
         var error = Math.Abs(expected - actual) / Math.Max(Math.Abs(expected), 1e-12);
-        Assert.True(error <= tolerance, $"{what}: {actual} instead of {expected}, error {error:e2}, allowed {tolerance:e1}");
+        Assert.True(
+            error <= tolerance, $"{what}: {actual} instead of {expected}, error {error:e2}, allowed {tolerance:e1}");
     }
 
     public static double RelativeError(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)

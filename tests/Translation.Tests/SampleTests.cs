@@ -1,3 +1,4 @@
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 using Workflows.Translation.Tokenization;
 
@@ -107,14 +108,5 @@ public sealed class SampleTests
 
     private static SentencePair[] Read(string name) => [.. CorpusReader.Read(Sample(name)).Pairs];
 
-    private static string Sample(string name)
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Workflows.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return Path.Combine(folder?.FullName ?? "", "samples", name);
-    }
+    private static string Sample(string name) => Checkout.PathOf("samples", name);
 }

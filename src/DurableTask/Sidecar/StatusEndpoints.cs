@@ -48,8 +48,8 @@ public static class StatusEndpoints
                 statusCode: StatusCodes.Status400BadRequest);
         }
 
-        return Results.Json(
-            await host.Engine.Reports.ReportsAsync(hub, atLeast, state, Math.Clamp(count ?? DefaultCount, 1, MostCount)), Json);
+        int most = Math.Clamp(count ?? DefaultCount, 1, MostCount);
+        return Results.Json(await host.Engine.Reports.ReportsAsync(hub, atLeast, state, most), Json);
     }
 
     private static async Task<IResult> InstanceAsync(TaskHubHost host, string id, string? hub) =>

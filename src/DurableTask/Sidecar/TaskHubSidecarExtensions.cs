@@ -51,7 +51,8 @@ public static class TaskHubSidecarExtensions
             provider.GetService<FaultInjection>()));
         services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
-        services.AddGrpc().AddServiceOptions<TaskHubService>(options => options.MaxReceiveMessageSize = MostBytesInMessage);
+        services.AddGrpc().AddServiceOptions<TaskHubService>(
+            options => options.MaxReceiveMessageSize = MostBytesInMessage);
         services.Configure<KestrelServerOptions>(options =>
             options.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection);
         return services;

@@ -1,22 +1,22 @@
-using Google.Apis.Auth.OAuth2;
-using Grpc.Core;
-using Grpc.Net.Client;
+using Workflows.GoogleCloud.Connections;
 
 namespace Google.Cloud.PubSub.V1;
 
-/// <summary>A channel to Cloud Pub/Sub: with Application Default Credentials to Google, or to Google's
-/// emulator.</summary>
+/// <summary>
+/// A channel to Cloud Pub/Sub: with Application Default Credentials to Google, or in plain text to Google's emulator.
+/// </summary>
 public sealed class PubSubConnection : IDisposable
 {
-    private const string Endpoint = "https://pubsub.googleapis.com";
-    private const string Scope = "https://www.googleapis.com/auth/pubsub";
-    private readonly GrpcChannel _channel;
+    /// <summary>Google's own endpoint.</summary>
+    public const string DefaultEndpoint = "https://pubsub.googleapis.com";
 
-    private PubSubConnection(GrpcChannel channel)
+    private readonly GoogleChannel _channel;
+
+    internal PubSubConnection(GoogleChannel channel)
     {
         _channel = channel;
-        Publisher = new Publisher.PublisherClient(channel);
-        Subscriber = new Subscriber.SubscriberClient(channel);
+        Publisher = new Publisher.PublisherClient(channel.Calls);
+        Subscriber = new Subscriber.SubscriberClient(channel.Calls);
     }
 
     /// <summary>Gets the client that publishes.</summary>
@@ -25,28 +25,20 @@ public sealed class PubSubConnection : IDisposable
     /// <summary>Gets the client that receives.</summary>
     public Subscriber.SubscriberClient Subscriber { get; }
 
-    /// <summary>Connects.</summary>
-    /// <param name="emulatorHost"><c>host:port</c> of an emulator, in plain text; null: Google.</param>
-    /// <param name="cancellationToken">Stops the look-up of credentials.</param>
+    /// <summary>Connects to Google with Application Default Credentials.</summary>
+    /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>
+    /// <param name="cancellationToken">Cancels the search for credentials.</param>
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="InvalidOperationException">There are no Application Default Credentials.</exception>
-    public static async Task<PubSubConnection> ConnectAsync(string? emulatorHost, CancellationToken cancellationToken)
-    {
-        if (emulatorHost is not null)
-        {
-            return new PubSubConnection(GrpcChannel.ForAddress($"http://{emulatorHost}"));
-        }
+    public static async Task<PubSubConnection> ConnectAsync(
+        string? quotaProject, CancellationToken cancellationToken) =>
+        new(await GoogleChannel.ConnectAsync(new Uri(DefaultEndpoint), quotaProject, cancellationToken));
 
-        var credential = (await GoogleCredential.GetApplicationDefaultAsync(cancellationToken)).CreateScoped(Scope);
-        ITokenAccess source = credential;
-        var calls = CallCredentials.FromInterceptor(async (context, metadata) => metadata.Add(
-            "authorization",
-            $"Bearer {await source.GetAccessTokenForRequestAsync(context.ServiceUrl, context.CancellationToken)}"));
-        return new PubSubConnection(GrpcChannel.ForAddress(Endpoint, new GrpcChannelOptions
-        {
-            Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls),
-        }));
-    }
+    /// <summary>Connects to an emulator, without credentials.</summary>
+    /// <param name="host">HOST:PORT, as the variable PUBSUB_EMULATOR_HOST has it.</param>
+    /// <returns>The connection, owned by the caller.</returns>
+    /// <exception cref="ArgumentException">The text is not HOST:PORT.</exception>
+    public static PubSubConnection ToEmulator(string host) => new(GoogleChannel.ToEmulator(host));
 
     /// <inheritdoc />
     public void Dispose() => _channel.Dispose();

@@ -1,7 +1,6 @@
-using Google.Apis.Auth.OAuth2;
 using Google.LongRunning;
 using Grpc.Core;
-using Grpc.Net.Client;
+using Workflows.GoogleCloud.Connections;
 
 namespace Google.Cloud.Tpu.V2;
 
@@ -14,14 +13,13 @@ public sealed class TpuConnection : IDisposable
     /// <summary>Google's own endpoint.</summary>
     public const string DefaultEndpoint = "https://tpu.googleapis.com";
 
-    private const string Scope = "https://www.googleapis.com/auth/cloud-platform";
-    private readonly GrpcChannel _channel;
+    private readonly GoogleChannel _channel;
 
-    private TpuConnection(GrpcChannel channel)
+    internal TpuConnection(GoogleChannel channel)
     {
         _channel = channel;
-        Tpu = new Tpu.TpuClient(channel);
-        Operations = new Operations.OperationsClient(channel);
+        Tpu = new Tpu.TpuClient(channel.Calls);
+        Operations = new Operations.OperationsClient(channel.Calls);
     }
 
     /// <summary>Gets the client of the TPU service.</summary>
@@ -31,38 +29,12 @@ public sealed class TpuConnection : IDisposable
     public Operations.OperationsClient Operations { get; }
 
     /// <summary>Connects to Google with Application Default Credentials.</summary>
-    /// <param name="quotaProject">Project that is charged for quota; null: the credentials' own.</param>
-    /// <param name="cancellationToken">Stops the look-up of credentials.</param>
+    /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>
+    /// <param name="cancellationToken">Cancels the search for credentials.</param>
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="InvalidOperationException">There are no Application Default Credentials.</exception>
-    public static async Task<TpuConnection> ConnectAsync(string? quotaProject, CancellationToken cancellationToken)
-    {
-        var credential = (await GoogleCredential.GetApplicationDefaultAsync(cancellationToken)).CreateScoped(Scope);
-        if (quotaProject is not null)
-        {
-            credential = credential.CreateWithQuotaProject(quotaProject);
-        }
-
-        var source = (ITokenAccessWithHeaders)credential;
-        var calls = CallCredentials.FromInterceptor(async (context, metadata) =>
-        {
-            var token = await source.GetAccessTokenWithHeadersForRequestAsync(
-                context.ServiceUrl, context.CancellationToken);
-            metadata.Add("authorization", $"Bearer {token.AccessToken}");
-            foreach (var (name, values) in token.Headers)
-            {
-                foreach (var value in values)
-                {
-                    metadata.Add(name.ToLowerInvariant(), value);
-                }
-            }
-        });
-
-        return new TpuConnection(GrpcChannel.ForAddress(DefaultEndpoint, new GrpcChannelOptions
-        {
-            Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls),
-        }));
-    }
+    public static async Task<TpuConnection> ConnectAsync(string? quotaProject, CancellationToken cancellationToken) =>
+        new(await GoogleChannel.ConnectAsync(new Uri(DefaultEndpoint), quotaProject, cancellationToken));
 
     /// <summary>Connects to an emulator, without credentials.</summary>
     /// <param name="address">http:// address of its gRPC endpoint; a loopback address.</param>
@@ -79,7 +51,7 @@ public sealed class TpuConnection : IDisposable
                 nameof(address));
         }
 
-        return new TpuConnection(GrpcChannel.ForAddress(address));
+        return new TpuConnection(GoogleChannel.ToEmulator(address));
     }
 
     /// <summary>
@@ -91,11 +63,7 @@ public sealed class TpuConnection : IDisposable
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The options.</returns>
     public static CallOptions Routed(string parameter, string value, CancellationToken cancellationToken) => new(
-        new Metadata
-        {
-            { "x-goog-request-params", $"{parameter}={Uri.EscapeDataString(value)}" },
-            { "x-goog-api-client", "gl-dotnet/10 workflows/1" },
-        },
+        new Metadata { { "x-goog-request-params", $"{parameter}={Uri.EscapeDataString(value)}" } },
         deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(1),
         cancellationToken);
 

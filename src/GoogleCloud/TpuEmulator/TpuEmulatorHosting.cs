@@ -4,6 +4,7 @@ using Google.LongRunning;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
+using Microsoft.AspNetCore.Routing.Constraints;
 using Workflows.GoogleCloud.TpuEmulator.Api;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
@@ -27,6 +28,9 @@ public static class TpuEmulatorHosting
             options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
         services.AddSingleton<ITpuEmulator, TpuEmulator>();
         services.AddHostedService<CloudClock>();
+
+        // Addresses such as "/v1/{name=operations/**}:cancel" become regular expressions, which slim applications lack.
+        services.Configure<RouteOptions>(routes => routes.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
         services.AddGrpc().AddJsonTranscoding(json =>
         {
             json.TypeRegistry = TypeRegistry.FromFiles(

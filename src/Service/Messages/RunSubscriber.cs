@@ -30,9 +30,7 @@ internal sealed partial class RunSubscriber(
         {
             try
             {
-                using var connection = await PubSubConnection.ConnectAsync(
-                    settings.PubSub.EmulatorHost ?? Environment.GetEnvironmentVariable("PUBSUB_EMULATOR_HOST"),
-                    stoppingToken);
+                using var connection = await ConnectAsync(subscription, stoppingToken);
                 Log.Listening(logger, subscription);
                 while (true)
                 {
@@ -53,6 +51,18 @@ internal sealed partial class RunSubscriber(
             }
         }
     }
+
+    private async Task<PubSubConnection> ConnectAsync(string subscription, CancellationToken cancellation)
+    {
+        var emulator = settings.PubSub.EmulatorHost ?? Environment.GetEnvironmentVariable("PUBSUB_EMULATOR_HOST");
+        return emulator is { Length: > 0 }
+            ? PubSubConnection.ToEmulator(emulator)
+            : await PubSubConnection.ConnectAsync(ProjectOf(subscription), cancellation);
+    }
+
+    /// <summary>The project in projects/PROJECT/subscriptions/NAME.</summary>
+    private static string? ProjectOf(string subscription) =>
+        subscription.Split('/') is ["projects", var project, ..] ? project : null;
 
     private async Task ReceiveAsync(
         PubSubConnection connection, string subscription, CancellationToken cancellation)

@@ -7,7 +7,7 @@ using Workflows.TpuWorker.Gemma3.Lora;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>How lines are translated.</summary>
-internal sealed record TranslationSettings
+public sealed record TranslationSettings
 {
     /// <summary>Gets the model's folder.</summary>
     public required string Model { get; init; }
@@ -41,7 +41,7 @@ internal sealed record TranslationSettings
 }
 
 /// <summary>Translates a stream of lines, one line for one line, in order.</summary>
-internal sealed class LineTranslator : IDisposable
+public sealed class LineTranslator : IDisposable
 {
     /// <summary>Batches read ahead, so that lines of like length can share one.</summary>
     private const int BatchesAtOnce = 4;
@@ -60,6 +60,10 @@ internal sealed class LineTranslator : IDisposable
     }
 
     /// <summary>Loads the model, and merges the adapter into it.</summary>
+    /// <param name="settings">The folders, and how to translate.</param>
+    /// <returns>The translator, owned by the caller.</returns>
+    /// <exception cref="ModelFileException">Model or adapter cannot be read.</exception>
+    /// <exception cref="ModelInputException">A setting does not fit the model.</exception>
     public static LineTranslator Load(TranslationSettings settings)
     {
         var prompts = Prompts.Load(
@@ -75,7 +79,9 @@ internal sealed class LineTranslator : IDisposable
     /// <param name="input">The lines.</param>
     /// <param name="output">Gets as many lines, flushed after every few batches.</param>
     /// <param name="onProgress">Told how many lines are written.</param>
-    /// <param name="cancellation">Looked at between tokens.</param>
+    /// <param name="cancellation">Cancels the translation between two tokens.</param>
+    /// <exception cref="ModelInputException">A line makes a prompt that is too long for the model.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public void Translate(
         IEnumerable<string> input, TextWriter output, Action<int> onProgress, CancellationToken cancellation)
     {
@@ -102,6 +108,7 @@ internal sealed class LineTranslator : IDisposable
         }
     }
 
+    /// <inheritdoc />
     public void Dispose()
     {
         _greedy?.Dispose();

@@ -11,7 +11,7 @@ namespace Workflows.TpuWorker.Host;
 /// <param name="direction">The direction.</param>
 /// <param name="style"><c>brief</c> or <c>translategemma</c>: the wording of the request, in the chat template.</param>
 /// <param name="template">What stands around it.</param>
-internal sealed class Prompts(
+public sealed class Prompts(
     BpeTokenizer tokenizer, TranslationDirection direction, string style,
     PromptTemplate template = PromptTemplate.Chat)
 {
@@ -44,7 +44,7 @@ internal sealed class Prompts(
 
     private IEnumerable<int> NewLine => tokenizer.Encode("\n") is [var token] ? [token] : [];
 
-    /// <summary>The prompts of a model folder.</summary>
+    /// <summary>Reads the tokenizer of a model folder and makes its prompts.</summary>
     /// <param name="directory">The folder, whose tokenizer is used.</param>
     /// <param name="direction">The direction.</param>
     /// <param name="style"><c>brief</c> or <c>translategemma</c>.</param>
@@ -65,6 +65,9 @@ internal sealed class Prompts(
         });
     }
 
+    /// <summary>Makes a pair a sequence to train on: the prompt, the translation, and the token that ends it.</summary>
+    /// <param name="pair">The pair.</param>
+    /// <returns>The sequence, with the loss on the translation alone.</returns>
     public TrainingExample Example(SentencePair pair)
     {
         var prompt = Prompt(pair);
@@ -72,8 +75,14 @@ internal sealed class Prompts(
         return new TrainingExample([.. prompt, .. answer, EndOfAnswer], prompt.Length);
     }
 
+    /// <summary>Makes the prompt that asks for a pair's translation.</summary>
+    /// <param name="pair">The pair.</param>
+    /// <returns>The prompt's tokens.</returns>
     public int[] Prompt(SentencePair pair) => Prompt(Source(pair));
 
+    /// <summary>Makes the prompt that asks for a text's translation.</summary>
+    /// <param name="source">The text to translate.</param>
+    /// <returns>The prompt's tokens.</returns>
     public int[] Prompt(string source) => Prompt(source, int.MaxValue, out _);
 
     /// <summary>A prompt cut to a length, at the end of the source text.</summary>
@@ -91,16 +100,22 @@ internal sealed class Prompts(
         return [.. _before, .. request.AsSpan(0, request.Length - cut), .. _after];
     }
 
-    /// <summary>The side of a pair that is translated.</summary>
+    /// <summary>Gets the side of a pair that is translated.</summary>
+    /// <param name="pair">The pair.</param>
+    /// <returns>Its text.</returns>
     public string Source(SentencePair pair) => pair.Source(direction);
 
-    /// <summary>The side of a pair that it is translated to.</summary>
+    /// <summary>Gets the side of a pair that it is translated to.</summary>
+    /// <param name="pair">The pair.</param>
+    /// <returns>Its text.</returns>
     public string Target(SentencePair pair) => pair.Target(direction);
 
     /// <summary>
-    /// An answer as one line. Checkpoints have rows behind the last token, to round their number up; one that comes out
-    /// all the same says nothing.
+    /// Makes an answer one line of text. Checkpoints have rows behind the last token, to round their number up; such a
+    /// token is left out.
     /// </summary>
+    /// <param name="tokens">The tokens that were decoded.</param>
+    /// <returns>The text, without spaces around it.</returns>
     public string Answer(int[] tokens) =>
         tokenizer.Decode(Array.FindAll(tokens, token => token < tokenizer.VocabularySize))
             .ReplaceLineEndings(" ").Trim();

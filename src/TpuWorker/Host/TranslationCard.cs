@@ -11,16 +11,18 @@ namespace Workflows.TpuWorker.Host;
 /// <param name="Directions">One direction, or both.</param>
 /// <param name="Prompt">translategemma or brief.</param>
 /// <param name="PromptTemplate">chat or plain.</param>
-internal sealed record TranslationCard(
+public sealed record TranslationCard(
     IReadOnlyList<TranslationDirection> Directions, string Prompt, string PromptTemplate)
 {
+    /// <summary>The card's name in the folder of the model or adapter.</summary>
     public const string FileName = "translation.json";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>Reads the card of a model or an adapter.</summary>
+    /// <param name="directory">The folder.</param>
     /// <returns>Null where the folder has none: it was made elsewhere.</returns>
-    /// <exception cref="ModelFileException">It has one that says nothing.</exception>
+    /// <exception cref="ModelFileException">The card is damaged, or has other values.</exception>
     public static TranslationCard? TryRead(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -37,6 +39,7 @@ internal sealed record TranslationCard(
     }
 
     /// <summary>Writes the card beside the weights.</summary>
+    /// <param name="directory">The folder of the model or adapter.</param>
     public void Write(string directory) =>
         File.WriteAllText(
             Path.Combine(directory, FileName),

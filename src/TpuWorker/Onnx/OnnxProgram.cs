@@ -8,7 +8,7 @@ namespace Workflows.TpuWorker.Onnx;
 /// A graph compiled for ONNX Runtime's CPU target, with every input and output bound to managed memory: bind once,
 /// then fill the inputs, <see cref="Run"/> and read the outputs, with no allocation in between. Not thread-safe.
 /// </summary>
-internal sealed class OnnxProgram : IDisposable
+public sealed class OnnxProgram : IDisposable
 {
     private static readonly Lock FirstSession = new();
     private static volatile bool _isDomainKnown;
@@ -21,6 +21,9 @@ internal sealed class OnnxProgram : IDisposable
     private readonly Dictionary<string, Node> _outputs;
     private readonly Dictionary<string, OrtValue> _bound = new(StringComparer.Ordinal);
 
+    /// <summary>Lowers a graph and compiles it.</summary>
+    /// <param name="graph">The graph, with its outputs named; nodes that no output needs are left out.</param>
+    /// <param name="threads">Threads that share the work of one operation, 1 or more.</param>
     public OnnxProgram(Graph graph, int threads)
     {
         var live = OnnxLowering.Live(graph);
@@ -43,10 +46,15 @@ internal sealed class OnnxProgram : IDisposable
         _binding = _session.CreateIoBinding();
     }
 
-    /// <summary>Whether any output depends on the input; one that does not need not be bound.</summary>
+    /// <summary>Tells whether an output depends on an input; one that none depends on need not be bound.</summary>
+    /// <param name="input">The input's name.</param>
+    /// <returns>True if one does.</returns>
     public bool Uses(string input) => _inputs.ContainsKey(input);
 
     /// <summary>Binds memory that is read at each run; ignored where no output depends on the input.</summary>
+    /// <param name="name">The input's name.</param>
+    /// <param name="tensor">The memory, of the input's type and shape.</param>
+    /// <exception cref="TensorShapeException">Type or shape is another.</exception>
     public void BindInput(string name, HostTensor tensor)
     {
         if (_inputs.TryGetValue(name, out var node))
@@ -56,6 +64,9 @@ internal sealed class OnnxProgram : IDisposable
     }
 
     /// <summary>Binds memory that each run overwrites; it must not be bound to an input as well.</summary>
+    /// <param name="name">The output's name.</param>
+    /// <param name="tensor">The memory, of the output's type and shape.</param>
+    /// <exception cref="TensorShapeException">The name is none of an output, or type or shape is another.</exception>
     public void BindOutput(string name, HostTensor tensor)
     {
         if (!_outputs.TryGetValue(name, out var node))
@@ -66,7 +77,8 @@ internal sealed class OnnxProgram : IDisposable
         _binding.BindOutput(name, Remember($"out:{name}", node, tensor));
     }
 
-    /// <summary>Binds new memory for every output and returns it by name.</summary>
+    /// <summary>Binds new memory for every output.</summary>
+    /// <returns>The memory, by the output's name.</returns>
     public Dictionary<string, HostTensor> AllocateOutputs()
     {
         var tensors = _outputs.ToDictionary(
@@ -80,9 +92,11 @@ internal sealed class OnnxProgram : IDisposable
         return tensors;
     }
 
+    /// <summary>Computes the outputs from what the bound inputs hold.</summary>
     /// <param name="cancellation">Breaks off between two operations; the outputs then mean nothing.</param>
     /// <exception cref="OperationCanceledException">Broken off.</exception>
     /// <exception cref="InsufficientMemoryException">The runtime got no memory for an intermediate result.</exception>
+    /// <exception cref="TensorShapeException">An input or output is not bound.</exception>
     public void Run(CancellationToken cancellation = default)
     {
         if (_bound.Count != _inputs.Count + _outputs.Count)
@@ -109,6 +123,7 @@ internal sealed class OnnxProgram : IDisposable
         }
     }
 
+    /// <inheritdoc />
     public void Dispose()
     {
         _binding.Dispose();

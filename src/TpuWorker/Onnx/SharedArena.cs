@@ -8,27 +8,28 @@ namespace Workflows.TpuWorker.Onnx;
 /// </summary>
 internal static class SharedArena
 {
-    // By the runtime's constants: no limit, grow by what is asked for instead of doubling, its own defaults.
+    // OrtArenaCfg values: 0 = unlimited, 1 = grow by the requested size, -1 = the runtime's default.
     private const uint Unlimited = 0;
     private const int GrowAsRequested = 1;
     private const int RuntimeDefault = -1;
 
-    private static readonly Lazy<bool> Registered = new(Register);
+    private static readonly Lazy<OrtEnv> Environment = new(Register);
 
+    /// <summary>Makes a session allocate from the shared pool, which the first call creates.</summary>
+    /// <param name="options">The session's options, before it is created.</param>
     public static void Use(SessionOptions options)
     {
-        if (Registered.Value)
-        {
-            options.AddSessionConfigEntry("session.use_env_allocators", "1");
-        }
+        _ = Environment.Value;
+        options.AddSessionConfigEntry("session.use_env_allocators", "1");
     }
 
-    private static bool Register()
+    private static OrtEnv Register()
     {
         using var memory = new OrtMemoryInfo(
             OrtMemoryInfo.allocatorCPU, OrtAllocatorType.ArenaAllocator, 0, OrtMemType.Default);
         using var arena = new OrtArenaCfg(Unlimited, GrowAsRequested, RuntimeDefault, RuntimeDefault);
-        OrtEnv.Instance().CreateAndRegisterAllocator(memory, arena);
-        return true;
+        var environment = OrtEnv.Instance();
+        environment.CreateAndRegisterAllocator(memory, arena);
+        return environment;
     }
 }

@@ -4,20 +4,37 @@ namespace Workflows.TpuWorker.Tensors;
 /// Reverse-mode differentiation: walks a graph from a result back to chosen nodes and appends the gradient program
 /// to the same graph. Only nodes that depend on a chosen node are visited.
 /// </summary>
-internal static class Autodiff
+public static class Autodiff
 {
     /// <summary>Gradients of sum(seed * result) by each of <paramref name="targets"/>.</summary>
     /// <param name="result">The node to differentiate, of any shape.</param>
     /// <param name="seed">Weight of each element of the result, of its shape: ones for a plain sum.</param>
     /// <param name="targets">The nodes to differentiate by.</param>
     /// <returns>One node per target, of its shape; zeros where the result does not depend on it.</returns>
+    /// <exception cref="GradientUndefinedException">The result depends on a target through an operand that has no
+    /// gradient.</exception>
+    /// <exception cref="TensorShapeException">The seed has not the result's shape, or an operation's rule is
+    /// wrong.</exception>
     public static Node[] Gradients(Node result, Node seed, IReadOnlyList<Node> targets) =>
         Gradients([(result, seed)], targets);
 
     /// <summary>
     /// The same summed over several results, such as one whose gradient is known already and is carried further.
     /// </summary>
-    public static Node[] Gradients(IReadOnlyList<(Node Result, Node Seed)> results, IReadOnlyList<Node> targets)
+    /// <param name="results">The nodes to differentiate, of one graph, each with its seed.</param>
+    /// <param name="targets">The nodes to differentiate by.</param>
+    /// <returns>One node per target, of its shape; zeros where no result depends on it.</returns>
+    /// <exception cref="GradientUndefinedException">A result depends on a target through an operand that has no
+    /// gradient.</exception>
+    /// <exception cref="TensorShapeException">A seed has not its result's shape, or an operation's rule is
+    /// wrong.</exception>
+    public static Node[] Gradients(IReadOnlyList<(Node Result, Node Seed)> results, IReadOnlyList<Node> targets) =>
+        Gradients(results, targets, op => OpTable.Row(op).GradientRule);
+
+    /// <summary>The same with rules of the caller's, which tests use to hand in wrong ones.</summary>
+    internal static Node[] Gradients(
+        IReadOnlyList<(Node Result, Node Seed)> results, IReadOnlyList<Node> targets,
+        Func<OpCode, Func<GradientCall, IReadOnlyList<Node?>>?> rules)
     {
         var graph = results[0].Result.Graph;
         var last = results.Max(result => result.Result.Index);
@@ -41,19 +58,43 @@ internal static class Autodiff
                 continue;
             }
 
-            var rule = OpTable.Row(node.Op).GradientRule ?? throw new GradientUndefinedException($"{node.Op}");
+            var rule = rules(node.Op) ?? throw new GradientUndefinedException($"{node.Op}");
             var byOperand = rule(new GradientCall(node, upstream));
+            RequireOnePerOperand(node, byOperand);
             for (var i = 0; i < byOperand.Count; i++)
             {
                 var operand = node.Operands[i].Index;
-                if (depends[operand] && byOperand[i] is { } gradient)
+                if (depends[operand])
                 {
+                    var gradient = byOperand[i]
+                        ?? throw new GradientUndefinedException($"Operand {i + 1} of {byOperand.Count} of {node.Op}");
                     gradients[operand] = Accumulate(gradients[operand], gradient);
                 }
             }
         }
 
         return [.. targets.Select(target => gradients[target.Index] ?? graph.Splat(target.Shape, 0))];
+    }
+
+    /// <summary>Refuses a rule whose gradients are not one per operand, each null or of its operand's shape.</summary>
+    private static void RequireOnePerOperand(Node node, IReadOnlyList<Node?> gradients)
+    {
+        if (gradients.Count != node.Operands.Count)
+        {
+            throw new TensorShapeException(
+                $"Gradient of {node}", "the number of gradients", $"{gradients.Count}",
+                $"{node.Operands.Count}, one per operand");
+        }
+
+        for (var i = 0; i < gradients.Count; i++)
+        {
+            if (gradients[i] is { } gradient && !gradient.Shape.Equals(node.Operands[i].Shape))
+            {
+                throw new TensorShapeException(
+                    $"Gradient of {node}", $"operand {i + 1} of {gradients.Count}", $"{gradient.Shape}",
+                    $"{node.Operands[i].Shape}");
+            }
+        }
     }
 
     private static bool[] DependsOn(Graph graph, int last, IReadOnlyList<Node> targets)

@@ -3,7 +3,8 @@ namespace Workflows.TpuWorker.Tensors;
 /// <summary>
 /// Element types that programs compute with; storage types of files are wider (see the checkpoint reader).
 /// </summary>
-internal enum DType
+#pragma warning disable CA1720 // Float32 and Int32 are the names that every tensor format gives these types.
+public enum DType
 {
     /// <summary>IEEE single precision.</summary>
     Float32,
@@ -11,3 +12,4 @@ internal enum DType
     /// <summary>Signed 32-bit integers: token ids, row indices and labels.</summary>
     Int32,
 }
+#pragma warning restore CA1720

@@ -4,15 +4,24 @@ namespace Workflows.TpuWorker.Tensors;
 /// Which elements a dropout leaves out: a pure function of seed, stream and index, so that the backward pass leaves out
 /// the same ones without their being kept, and a seed means the same on every machine.
 /// </summary>
-internal static class DropoutMask
+public static class DropoutMask
 {
-    /// <summary>Below this a hash means left out.</summary>
+    /// <summary>Gets the hash below which an element is left out.</summary>
+    /// <param name="share">The share of elements to leave out, 0 to below 1.</param>
+    /// <returns>That share of the range of hashes.</returns>
     public static uint Threshold(float share) => (uint)(share * 4294967296.0);
 
-    /// <summary>The start of a stream; streams of one seed have nothing to do with each other.</summary>
+    /// <summary>Gets the start of a stream; streams of one seed have nothing to do with each other.</summary>
+    /// <param name="seed">The run's or step's seed.</param>
+    /// <param name="stream">The number of the stream: one for each dropout of a program.</param>
+    /// <returns>The start, for <see cref="Keeps"/>.</returns>
     public static uint Start(int seed, int stream) => Mix((uint)seed + Mix((uint)stream + 0x9E3779B9));
 
-    /// <summary>Whether an element is kept; index is its place in row-major order.</summary>
+    /// <summary>Decides whether an element is kept.</summary>
+    /// <param name="start">The stream's start.</param>
+    /// <param name="index">The element's place in row-major order.</param>
+    /// <param name="threshold">As <see cref="Threshold"/> gives it.</param>
+    /// <returns>True if it is kept.</returns>
     public static bool Keeps(uint start, long index, uint threshold) =>
         Mix((uint)index ^ Mix(start + (uint)(index >> 32))) >= threshold;
 

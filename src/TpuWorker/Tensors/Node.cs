@@ -1,7 +1,7 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>One operation of a graph and the tensor that it yields. Made only by <see cref="Graph"/>.</summary>
-internal sealed class Node
+public sealed class Node
 {
     internal Node(
         Graph graph, int index, OpCode op, IReadOnlyList<Node> operands, OpAttributes attributes, DType type,
@@ -11,21 +11,29 @@ internal sealed class Node
         (DType, Shape) = (type, shape);
     }
 
+    /// <summary>Gets the graph that the node is part of.</summary>
     public Graph Graph { get; }
 
-    /// <summary>Position in the graph; operands always have smaller ones.</summary>
+    /// <summary>Gets the position in the graph; operands always have smaller ones.</summary>
     public int Index { get; }
 
+    /// <summary>Gets the operation.</summary>
     public OpCode Op { get; }
 
+    /// <summary>Gets the nodes that the operation reads, in the order that its row names them.</summary>
     public IReadOnlyList<Node> Operands { get; }
 
+    /// <summary>Gets the operation's attributes.</summary>
     public OpAttributes Attributes { get; }
 
+    /// <summary>Gets the element type of the result.</summary>
     public DType DType { get; }
 
+    /// <summary>Gets the shape of the result.</summary>
     public Shape Shape { get; }
 
+    /// <summary>Writes the node as a line of a listing: <c>%2 = Add(%0, %1) : Float32[2, 3]</c>.</summary>
+    /// <returns>The line.</returns>
     public override string ToString() => $"%{Index} = {Op}({string.Join(", ", Operands.Select(Id))}) : {DType}{Shape}";
 
     private static string Id(Node node) => $"%{node.Index}";

@@ -1,43 +1,48 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>What an operation needs besides its operands; each op's row says which of these it reads.</summary>
-internal sealed record OpAttributes
+public sealed record OpAttributes
 {
+    /// <summary>Gets the attributes of an operation that needs none.</summary>
     public static OpAttributes None { get; } = new();
 
-    /// <summary>Name of an input.</summary>
+    /// <summary>Gets the name of an input.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Element type of an input or splat.</summary>
+    /// <summary>Gets the element type of an input or splat.</summary>
     public DType DType { get; init; } = DType.Float32;
 
-    /// <summary>Target shape of an input, splat, reshape or broadcast.</summary>
+    /// <summary>Gets the target shape of an input, splat, reshape or broadcast.</summary>
     public Shape? Shape { get; init; }
 
-    /// <summary>Values of a constant.</summary>
+    /// <summary>Gets the values of a constant.</summary>
     public HostTensor? Value { get; init; }
 
-    /// <summary>Permutation of a transpose, or the axes of a reduction (ascending).</summary>
+    /// <summary>Gets the permutation of a transpose, or the axes of a reduction (ascending).</summary>
     public IReadOnlyList<int> Axes { get; init; } = [];
 
-    /// <summary>Axis of a slice, pad or concat.</summary>
+    /// <summary>Gets the axis of a slice, pad or concat.</summary>
     public int Axis { get; init; }
 
-    /// <summary>First index of a slice; zeros in front for a pad; stream of a dropout.</summary>
+    /// <summary>Gets the first index of a slice, the zeros in front for a pad, or the stream of a dropout.</summary>
     public int Start { get; init; }
 
-    /// <summary>Length of a slice; size of the axis after a pad.</summary>
+    /// <summary>Gets the length of a slice, or the size of the axis after a pad.</summary>
     public int Length { get; init; }
 
-    /// <summary>Factor of a scale or matrix product, fill of a splat, epsilon of a norm, share of a dropout.</summary>
+    /// <summary>
+    /// Gets the factor of a scale or matrix product, fill of a splat, epsilon of a norm or share of a dropout.
+    /// </summary>
     public float Scalar { get; init; } = 1;
 
-    /// <summary>The left matrix is used transposed (last two axes).</summary>
+    /// <summary>Gets a value indicating whether the left matrix is used transposed (last two axes).</summary>
     public bool TransposeLeft { get; init; }
 
-    /// <summary>The right matrix is used transposed (last two axes).</summary>
+    /// <summary>Gets a value indicating whether the right matrix is used transposed (last two axes).</summary>
     public bool TransposeRight { get; init; }
 
-    /// <summary>Rotate backwards, which is the gradient of rotating forwards.</summary>
+    /// <summary>
+    /// Gets a value indicating whether to rotate backwards, which is the gradient of rotating forwards.
+    /// </summary>
     public bool Inverse { get; init; }
 }

@@ -1,10 +1,13 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>Fixed sizes of a tensor, outermost first. Rank 0 is a scalar. Value equality; never changes.</summary>
-internal sealed class Shape : IEquatable<Shape>
+public sealed class Shape : IEquatable<Shape>
 {
     private readonly int[] _dimensions;
 
+    /// <summary>Makes a shape.</summary>
+    /// <param name="dimensions">The sizes, outermost first, each 0 or more; none for a scalar.</param>
+    /// <exception cref="TensorShapeException">A size is negative.</exception>
     public Shape(params ReadOnlySpan<int> dimensions)
     {
         foreach (var dimension in dimensions)
@@ -18,12 +21,17 @@ internal sealed class Shape : IEquatable<Shape>
         _dimensions = dimensions.ToArray();
     }
 
+    /// <summary>Gets the shape of a single number: rank 0.</summary>
     public static Shape Scalar { get; } = new();
 
+    /// <summary>Gets the number of dimensions.</summary>
     public int Rank => _dimensions.Length;
 
+    /// <summary>Gets the sizes, outermost first.</summary>
     public ReadOnlySpan<int> Dimensions => _dimensions;
 
+    /// <summary>Gets the number of elements; 1 for a scalar.</summary>
+    /// <exception cref="OverflowException">There are more than 2^31 - 1.</exception>
     public int Count
     {
         get
@@ -38,9 +46,12 @@ internal sealed class Shape : IEquatable<Shape>
         }
     }
 
+    /// <summary>Gets one size.</summary>
+    /// <param name="index">The dimension, from 0, or from the end as <c>^1</c>.</param>
     public int this[Index index] => _dimensions[index];
 
-    /// <summary>Row-major strides in elements.</summary>
+    /// <summary>Computes row-major strides.</summary>
+    /// <returns>For each dimension the distance in elements between two neighbours.</returns>
     public int[] Strides()
     {
         var strides = new int[Rank];
@@ -54,10 +65,14 @@ internal sealed class Shape : IEquatable<Shape>
         return strides;
     }
 
-    /// <summary>Product of all dimensions but the last; 1 for rank 0 and 1.</summary>
+    /// <summary>Computes the number of rows of the last dimension.</summary>
+    /// <returns>The product of all dimensions but the last; 1 for rank 0 and 1.</returns>
     public int LeadingCount() => Rank == 0 ? 1 : new Shape(_dimensions.AsSpan(0, Rank - 1)).Count;
 
-    /// <summary>The common shape of two operands by NumPy's rules, or null where a dimension disagrees.</summary>
+    /// <summary>Finds the common shape of two operands by NumPy's rules.</summary>
+    /// <param name="left">One shape.</param>
+    /// <param name="right">The other.</param>
+    /// <returns>The shape, or null if a dimension disagrees.</returns>
     public static Shape? Broadcast(Shape left, Shape right)
     {
         var rank = Math.Max(left.Rank, right.Rank);
@@ -77,10 +92,13 @@ internal sealed class Shape : IEquatable<Shape>
         return new Shape(result);
     }
 
+    /// <inheritdoc />
     public bool Equals(Shape? other) => other is not null && Dimensions.SequenceEqual(other.Dimensions);
 
+    /// <inheritdoc />
     public override bool Equals(object? obj) => Equals(obj as Shape);
 
+    /// <inheritdoc />
     public override int GetHashCode()
     {
         var hash = new HashCode();
@@ -92,5 +110,7 @@ internal sealed class Shape : IEquatable<Shape>
         return hash.ToHashCode();
     }
 
+    /// <summary>Writes the sizes: <c>[2, 3]</c>, <c>[]</c> for a scalar.</summary>
+    /// <returns>The text.</returns>
     public override string ToString() => $"[{string.Join(", ", _dimensions)}]";
 }

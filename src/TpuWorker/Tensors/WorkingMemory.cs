@@ -5,10 +5,13 @@ namespace Workflows.TpuWorker.Tensors;
 /// result is freed after its last use. Inputs and outputs are the caller's and do not count. A runtime may order
 /// differently and reuse memory in place, so this is an estimate.
 /// </summary>
-internal static class WorkingMemory
+public static class WorkingMemory
 {
     private const int ElementBytes = 4;
 
+    /// <summary>Estimates the most memory that a run of the graph needs at any time.</summary>
+    /// <param name="graph">The graph, with its outputs named.</param>
+    /// <returns>Bytes.</returns>
     public static long PeakBytes(Graph graph)
     {
         var lastUse = LastUses(graph);

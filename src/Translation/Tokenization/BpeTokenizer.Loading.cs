@@ -28,7 +28,7 @@ public sealed partial class BpeTokenizer
         for (var value = 0; value < 256; value++)
         {
             var name = string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");
-            _bytes[value] = Require(file, name);
+            _bytes[value] = IdOf(file, name);
             _byteOfToken[_bytes[value]] = value;
         }
 
@@ -36,12 +36,12 @@ public sealed partial class BpeTokenizer
         _merges = MergeTable(file, merges);
         _allAdded = new AddedTokenMatcher(added.Where(token => token.Id < rows));
         _plainAdded = new AddedTokenMatcher(added.Where(token => token.Id < rows && !token.IsSpecial));
-        PadId = Require(file, "<pad>");
-        EosId = Require(file, "<eos>");
-        BosId = Require(file, "<bos>");
-        UnkId = Require(file, "<unk>");
-        StartOfTurnId = Require(file, "<start_of_turn>");
-        EndOfTurnId = Require(file, "<end_of_turn>");
+        PadId = IdOf(file, "<pad>");
+        EosId = IdOf(file, "<eos>");
+        BosId = IdOf(file, "<bos>");
+        UnkId = IdOf(file, "<unk>");
+        StartOfTurnId = IdOf(file, "<start_of_turn>");
+        EndOfTurnId = IdOf(file, "<end_of_turn>");
     }
 
     /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind</summary>
@@ -72,7 +72,7 @@ public sealed partial class BpeTokenizer
         catch (Exception error) when (error is JsonException or KeyNotFoundException
             or InvalidOperationException or FormatException)
         {
-            throw new TokenizerException(path, $"it is not a tokenizer.json ({error.Message})", error);
+            throw new TokenizerException(path, $"it is not a tokenizer.json ({error.Message}).", error);
         }
     }
 
@@ -90,7 +90,7 @@ public sealed partial class BpeTokenizer
         var ids = new Dictionary<string, int>(vocabulary.GetPropertyCount(), StringComparer.Ordinal);
         foreach (var entry in vocabulary.EnumerateObject())
         {
-            if (!ids.TryAdd(entry.Name, Id(file, entry.Value)))
+            if (!ids.TryAdd(entry.Name, ReadTokenId(file, entry.Value)))
             {
                 throw new TokenizerException(file, $"its vocabulary has '{entry.Name}' twice");
             }
@@ -107,7 +107,7 @@ public sealed partial class BpeTokenizer
         {
             foreach (var rule in (string[])["lstrip", "rstrip", "single_word"])
             {
-                Require(
+                RequireGemma(
                     file, !entry.TryGetProperty(rule, out var set) || set.ValueKind == JsonValueKind.False,
                     $"added token {entry.GetProperty("content").GetRawText()} has {rule}, which Gemma's do not use");
             }
@@ -119,7 +119,7 @@ public sealed partial class BpeTokenizer
             }
 
             added.Add(new AddedToken(
-                Id(file, entry.GetProperty("id")), content, entry.GetProperty("special").GetBoolean()));
+                ReadTokenId(file, entry.GetProperty("id")), content, entry.GetProperty("special").GetBoolean()));
         }
 
         return added;
@@ -148,37 +148,40 @@ public sealed partial class BpeTokenizer
     }
 
     /// <summary>
-    /// What stands around the merges is not read but built in, so a file that says anything else would be read wrongly.
+    /// Rejects a file that configures another normalizer, pre-tokenizer or affix than the hard-coded ones.
     /// </summary>
     private static void RequireGemmaSteps(string file, JsonElement root, JsonElement model)
     {
-        var normalizer = Step(root, "normalizer");
-        Require(
-            file, normalizer is { } replace && Says(replace, "type", "Replace") && Says(replace, "content", "▁")
-                && Step(replace, "pattern") is { } replaced && Says(replaced, "String", " "),
+        var normalizer = PropertyOrNull(root, "normalizer");
+        RequireGemma(
+            file, normalizer is { } replace && HasText(replace, "type", "Replace") && HasText(replace, "content", "▁")
+                && PropertyOrNull(replace, "pattern") is { } replaced && HasText(replaced, "String", " "),
             $"normalizer is {normalizer?.GetRawText() ?? "null"}, expected a Replace of ' ' by '▁'");
-        var cut = Step(root, "pre_tokenizer");
-        Require(
-            file, cut is not { } split || (Says(split, "type", "Split") && Says(split, "behavior", "MergedWithPrevious")
-                && Step(split, "pattern") is { } at && Says(at, "String", " ")),
+        var cut = PropertyOrNull(root, "pre_tokenizer");
+        RequireGemma(
+            file, cut is not { } split || (HasText(split, "type", "Split")
+                && HasText(split, "behavior", "MergedWithPrevious")
+                && PropertyOrNull(split, "pattern") is { } at && HasText(at, "String", " ")),
             $"pre_tokenizer is {cut?.GetRawText()}, expected none or a Split at ' ', MergedWithPrevious");
         foreach (var name in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
         {
-            Require(
-                file, Step(model, name) is not { } affix || affix.GetString() is "", $"the model has a {name}");
+            RequireGemma(
+                file, PropertyOrNull(model, name) is not { } affix || affix.GetString() is "",
+                $"the model has a {name}");
         }
 
-        Require(
-            file, Step(model, "ignore_merges") is not { } ignores || !ignores.GetBoolean(), "the model ignores merges");
+        RequireGemma(
+            file, PropertyOrNull(model, "ignore_merges") is not { } ignores || !ignores.GetBoolean(),
+            "the model ignores merges");
     }
 
-    private static JsonElement? Step(JsonElement element, string name) =>
+    private static JsonElement? PropertyOrNull(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
-    private static bool Says(JsonElement element, string name, string value) =>
+    private static bool HasText(JsonElement element, string name, string value) =>
         element.TryGetProperty(name, out var said) && said.ValueKind == JsonValueKind.String && said.ValueEquals(value);
 
-    private static void Require(string file, bool holds, string problem)
+    private static void RequireGemma(string file, bool holds, string problem)
     {
         if (!holds)
         {
@@ -187,7 +190,7 @@ public sealed partial class BpeTokenizer
     }
 
     // A wild id would only fail later, as an array of that size.
-    private static int Id(string file, JsonElement element) =>
+    private static int ReadTokenId(string file, JsonElement element) =>
         element.GetInt32() is >= 0 and < 1 << 24 and var id
             ? id
             : throw new TokenizerException(file, $"token id {element.GetRawText()} is out of range");
@@ -217,11 +220,11 @@ public sealed partial class BpeTokenizer
         var rank = 0;
         foreach (var (left, right) in merges)
         {
-            var merged = Require(file, left + right);
+            var merged = IdOf(file, left + right);
             // A control token must not come out of plain characters, whatever the merges say.
             if (!_isSpecial[merged])
             {
-                table.TryAdd(Pair(Require(file, left), Require(file, right)), (rank, merged));
+                table.TryAdd(Pair(IdOf(file, left), IdOf(file, right)), (rank, merged));
             }
 
             rank++;
@@ -245,6 +248,6 @@ public sealed partial class BpeTokenizer
         return characters;
     }
 
-    private int Require(string file, string token) =>
+    private int IdOf(string file, string token) =>
         _ids.TryGetValue(token, out var id) ? id : throw new TokenizerException(file, $"it has no token '{token}'");
 }

@@ -1,13 +1,19 @@
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.TestKit;
 
 namespace Workflows.Activities.Tests.Capacity;
 
-public sealed class PlanTests
+public sealed class PlanTests : IDisposable
 {
-    private readonly PlanActivity _activity = new(
-        PriceCatalog.Load(null), new RunLedger(Directory.CreateTempSubdirectory().FullName, TimeProvider.System));
+    private readonly TemporaryFolder _folder = new();
+    private readonly PlanActivity _activity;
+
+    public PlanTests() =>
+        _activity = new PlanActivity(PriceCatalog.Load(null), new RunLedger(_folder.Path, TimeProvider.System));
+
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Plan_WithoutZones_OffersEveryZoneCheapestFirst()

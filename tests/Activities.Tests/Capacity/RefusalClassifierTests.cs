@@ -41,7 +41,8 @@ public sealed class RefusalClassifierTests
         },
         {
             Code.ResourceExhausted,
-            "Quota limit 'TPUV6EPreemptiblePerProjectPerRegionForTPUAPI' has been exceeded. Limit: 0 in region us-east5.",
+            "Quota limit 'TPUV6EPreemptiblePerProjectPerRegionForTPUAPI' has been exceeded. "
+                + "Limit: 0 in region us-east5.",
             "QUOTA_EXHAUSTED", RefusalScope.Region
         },
         {
@@ -85,7 +86,10 @@ public sealed class RefusalClassifierTests
             Code.PermissionDenied, "Permission 'tpu.nodes.create' denied on 'projects/p/locations/us-central1-b'",
             "PERMISSION_MISSING", RefusalScope.Project
         },
-        { Code.Unauthenticated, "Request had invalid authentication credentials.", "UNAUTHENTICATED", RefusalScope.Project },
+        {
+            Code.Unauthenticated, "Request had invalid authentication credentials.", "UNAUTHENTICATED",
+            RefusalScope.Project
+        },
         { Code.Internal, "an internal error has occurred", "UNKNOWN", RefusalScope.Zone },
     };
 
@@ -118,7 +122,10 @@ public sealed class RefusalClassifierTests
     [Fact]
     public void Classify_QuotaOnlyInTheDetails_StillReadsItsRegion()
     {
-        var violation = new QuotaFailure.Types.Violation { Description = "Quota 'X' exhausted. Limit 8 in region us-east5" };
+        var violation = new QuotaFailure.Types.Violation
+        {
+            Description = "Quota 'X' exhausted. Limit 8 in region us-east5",
+        };
         var status = new RpcStatus
         {
             Code = (int)Code.ResourceExhausted,

@@ -17,7 +17,8 @@ public sealed class PrepareDataActivityTests : RunFolder
         Assert.Equal((90, 20), (data.TrainPairs, data.TestPairs));
         Assert.Equal(10, data.Dropped.Where(each => each.Key.StartsWith("in the test set", StringComparison.Ordinal))
             .Sum(each => each.Value));
-        Assert.Contains(data.Gates, gate => gate.Detail.Contains("10 training pairs taken out", StringComparison.Ordinal));
+        Assert.Contains(
+            data.Gates, gate => gate.Detail.Contains("10 training pairs taken out", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -83,7 +84,10 @@ public sealed class PrepareDataActivityTests : RunFolder
         var data = await PrepareAsync(Spec());
 
         Assert.Equal(
-            ["train/test overlap", "weights", "vocabulary", "prompt template", "end of an answer", "length", "positions"],
+            [
+                "train/test overlap", "weights", "vocabulary", "prompt template", "end of an answer", "length",
+                "positions",
+            ],
             data.Gates.Select(gate => gate.Name));
     }
 

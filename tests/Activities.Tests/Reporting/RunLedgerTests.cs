@@ -1,16 +1,17 @@
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.TestKit;
 
 namespace Workflows.Activities.Tests.Reporting;
 
 public sealed class RunLedgerTests : IDisposable
 {
     private static readonly RunId Run = new("r");
-    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+    private readonly TemporaryFolder _folder = new();
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Append_SameKeyTwice_LeavesOneFact()
@@ -27,7 +28,7 @@ public sealed class RunLedgerTests : IDisposable
     public void Read_AfterACrashTornTheLastLine_KeepsTheWholeOnesAndGoesOn()
     {
         Open().Append(Run, LedgerKinds.Stage, "plan", new StageInput(Run, RunStageName.Plan, "계획"));
-        File.AppendAllText(Path.Combine(_folder, "runs", "r", "ledger.jsonl"), "{\"at\":\"2026-11-2");
+        File.AppendAllText(Path.Combine(_folder.Path, "runs", "r", "ledger.jsonl"), "{\"at\":\"2026-11-2");
 
         var reopened = Open();
         reopened.Append(Run, LedgerKinds.Stage, "train", new StageInput(Run, RunStageName.Train, ""));
@@ -78,7 +79,7 @@ public sealed class RunLedgerTests : IDisposable
         Assert.Equal(0.06, RunCosts.Of(ledger, Run, _clock.GetUtcNow()).ActualUsd, 9);
     }
 
-    private RunLedger Open() => new(_folder, _clock);
+    private RunLedger Open() => new(_folder.Path, _clock);
 
     private static void Lease(RunLedger ledger, string node, double usdPerHour) => ledger.Append(
         Run, LedgerKinds.Intent, node,

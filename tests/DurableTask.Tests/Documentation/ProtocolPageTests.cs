@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Workflows.TestKit;
 
 namespace Workflows.DurableTask.Tests.Documentation;
 
@@ -17,7 +18,8 @@ public sealed partial class ProtocolPageTests
                 .Select(method => $"{type.Name}.{method.Name}"))];
         string[][] rows =
         [
-            .. File.ReadLines(Page()).Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+            .. File.ReadLines(Checkout.PathOf("docs", "protocol.md"))
+                .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
                 .Select(line => line.Trim('|', ' ').Split(" | "))
                 .Where(cells => cells[^1] != "held by" && !cells[^1].StartsWith("---", StringComparison.Ordinal)),
         ];
@@ -33,17 +35,6 @@ public sealed partial class ProtocolPageTests
 
     private static IEnumerable<string> Named(string cell) =>
         TestName().Matches(cell).Select(match => match.Groups[1].Value);
-
-    private static string Page()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Workflows.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return Path.Combine(folder!.FullName, "docs", "protocol.md");
-    }
 
     [GeneratedRegex("`([A-Za-z]+\\.[A-Za-z0-9_]+)`")]
     private static partial Regex TestName();

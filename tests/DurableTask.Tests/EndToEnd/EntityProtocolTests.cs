@@ -44,7 +44,8 @@ public sealed class EntityProtocolTests : HandWorkerTest
 
         await CompleteAsync(first, "1", Success());
 
-        Assert.Equal("2", Assert.Single((await NextAsync(worker)).EntityRequestV2.OperationRequests).EntityOperationSignaled.Input);
+        WorkItem next = await NextAsync(worker);
+        Assert.Equal("2", Assert.Single(next.EntityRequestV2.OperationRequests).EntityOperationSignaled.Input);
     }
 
     [Fact]

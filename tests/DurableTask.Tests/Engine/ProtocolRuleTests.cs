@@ -296,7 +296,8 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         Assert.Equal(
             StatusCode.FailedPrecondition, await CodeAsync(Engine.RewindAsync(Hub, new() { InstanceId = "running" })));
         Assert.Equal(
-            StatusCode.FailedPrecondition, await CodeAsync(Engine.Lists.PurgeAsync(Hub, new() { InstanceId = "running" })));
+            StatusCode.FailedPrecondition,
+            await CodeAsync(Engine.Lists.PurgeAsync(Hub, new() { InstanceId = "running" })));
         Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.Lists.PurgeAsync(Hub, new())));
         Assert.Equal(StatusCode.InvalidArgument, await CodeAsync(Engine.Lists.PurgeAsync(Hub, new()
         {

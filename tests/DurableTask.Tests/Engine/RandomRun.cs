@@ -339,7 +339,8 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
 
     private async Task LookAsync()
     {
-        IReadOnlyList<InstanceReport> reports = await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 100);
+        IReadOnlyList<InstanceReport> reports =
+            await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 100);
         Assert.All(reports, report => Assert.NotEmpty(report.WaitsFor));
         await _harness.Engine.Reports.QueuesAsync();
         await _harness.Engine.Entities.QueryAsync(Hub, new() { IncludeTransient = true });
@@ -359,7 +360,8 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
         }
     }
 
-    private async Task<bool> IsUnfinishedAsync(string id) => await _harness.Engine.Reports.ReportAsync(Hub, id) is not null;
+    private async Task<bool> IsUnfinishedAsync(string id) =>
+        await _harness.Engine.Reports.ReportAsync(Hub, id) is not null;
 
     private async Task FinishAsync()
     {
@@ -400,7 +402,8 @@ internal sealed class RandomRun(int seed) : IAsyncDisposable
             _harness.Time.Advance(TimeSpan.FromSeconds(31));
         }
 
-        IReadOnlyList<InstanceReport> stuck = await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 100);
+        IReadOnlyList<InstanceReport> stuck =
+            await _harness.Engine.Reports.ReportsAsync(null, TimeSpan.Zero, null, 100);
         Assert.Fail("Stuck: " + string.Join("; ", stuck.Select(report =>
             $"{report.Id} {report.Status} waits for {string.Join(", ", report.WaitsFor)}")));
     }

@@ -61,7 +61,8 @@ public sealed class RefusedInputTests : IAsyncDisposable
         Func<Task>[] calls =
         [
             () => Engine.StartAsync(Hub, new() { InstanceId = "a", Name = "test", ScheduledStartTimestamp = Nonsense }),
-            () => Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op", ScheduledTime = Nonsense }),
+            () => Engine.Entities.SignalAsync(
+                Hub, new() { InstanceId = "@e@1", Name = "op", ScheduledTime = Nonsense }),
             () => Engine.Lists.QueryAsync(Hub, new() { CreatedTimeFrom = Nonsense }),
             () => Task.FromResult(Engine.Lists.ListIds(Hub, new() { CompletedTimeTo = Nonsense })),
             () => Engine.Lists.PurgeAsync(Hub, new() { PurgeInstanceFilter = new() { CreatedTimeTo = Nonsense } }),

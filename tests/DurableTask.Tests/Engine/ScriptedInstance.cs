@@ -44,7 +44,7 @@ internal sealed class ScriptedInstance(string id)
         }
 
         Assert.Equal(OrchestrationStatus.Completed, state.OrchestrationStatus);
-        // What a failed execution had not read is gone with it; a rewound one may have read any of them, once, in order.
+        // What a failed execution had not read is gone with it; a rewound one may have read any, once, in order.
         IReadOnlyList<string> events = IsRewound ? Payloads(state.Output[input.Split('|')[1].Length..]) : Events;
         if (IsRewound)
         {

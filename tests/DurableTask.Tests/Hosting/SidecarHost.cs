@@ -60,7 +60,10 @@ public sealed class SidecarHost : IAsyncDisposable
         // A stop that waits for a connection hangs and is seen, whatever the machine's speed.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromMinutes(5));
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, port ?? Ports.Free(), endpoint => endpoint.Protocols = HttpProtocols.Http2));
+            kestrel.Listen(
+                IPAddress.Loopback,
+                port ?? Ports.Free(),
+                endpoint => endpoint.Protocols = HttpProtocols.Http2));
         builder.Services.AddTaskHubSidecar(options =>
         {
             options.DataDirectory = folder;

@@ -9,20 +9,24 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.GoogleCloud.TpuEmulator;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
 
-/// <summary>The emulator on two loopback ports, and clients of it. A test's own clock moves only when told
-/// to.</summary>
+/// <summary>
+/// The emulator on two loopback ports, and clients of it. A test's own clock moves only when told to.
+/// </summary>
 internal sealed class EmulatorHost : IAsyncDisposable
 {
     public const string Project = "demo-proj";
     private readonly WebApplication _application;
-    private readonly bool _ownsState;
+    private readonly TemporaryFolder? _ownState;
 
-    private EmulatorHost(WebApplication application, FakeTimeProvider? clock, string state, bool ownsState, int rest, int grpc)
+    private EmulatorHost(
+        WebApplication application, FakeTimeProvider? clock, string state, TemporaryFolder? ownState, int rest,
+        int grpc)
     {
-        (_application, Clock, State, _ownsState) = (application, clock, state, ownsState);
+        (_application, Clock, State, _ownState) = (application, clock, state, ownState);
         RestPort = rest;
         Connection = TpuConnection.ToEmulator(new Uri($"http://127.0.0.1:{grpc}"));
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{rest}") };
@@ -47,12 +51,15 @@ internal sealed class EmulatorHost : IAsyncDisposable
     public static async Task<EmulatorHost> StartAsync(
         string scenario = "{}", string? workerScript = null, string? state = null, bool isRealTime = false)
     {
-        var (rest, grpc) = FreePorts();
-        var ownsState = state is null;
-        state ??= Directory.CreateTempSubdirectory("tpu-emulator-").FullName;
+        var (restSocket, grpcSocket) = (Bind(), Bind());
+        var (rest, grpc) = (PortOf(restSocket), PortOf(grpcSocket));
+        var ownState = state is null ? new TemporaryFolder("tpu-emulator-") : null;
+        state ??= ownState!.Path;
         var clock = isRealTime ? null : new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket =
+            endpoint => ((IPEndPoint)endpoint).Port == rest ? restSocket : grpcSocket);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(IPAddress.Loopback, rest, endpoint => endpoint.Protocols = HttpProtocols.Http1);
@@ -73,7 +80,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var application = builder.Build();
         application.MapTpuEmulator();
         await application.StartAsync(Cancellation);
-        return new EmulatorHost(application, clock, state, ownsState, rest, grpc);
+        return new EmulatorHost(application, clock, state, ownState, rest, grpc);
     }
 
     public static string Parent(string zone) => $"projects/{Project}/locations/{zone}";
@@ -111,10 +118,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        if (_ownsState)
-        {
-            Directory.Delete(State, recursive: true);
-        }
+        _ownState?.Dispose();
     }
 
     public async Task StopAsync()
@@ -125,11 +129,13 @@ internal sealed class EmulatorHost : IAsyncDisposable
         await _application.DisposeAsync();
     }
 
-    private static (int First, int Second) FreePorts()
+    /// <summary>Binds to a port that the system chooses, so that nobody else can; Kestrel then listens on it.</summary>
+    private static Socket Bind()
     {
-        using TcpListener first = new(IPAddress.Loopback, 0), second = new(IPAddress.Loopback, 0);
-        first.Start();
-        second.Start();
-        return (((IPEndPoint)first.LocalEndpoint).Port, ((IPEndPoint)second.LocalEndpoint).Port);
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
     }
+
+    private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
 
@@ -6,11 +7,11 @@ namespace Workflows.GoogleCloud.Tests.Emulator;
 public sealed class GcloudTests : IDisposable
 {
     private const string Zone = "us-west4-a";
-    private readonly string _folder = Directory.CreateTempSubdirectory("gcloud-").FullName;
+    private readonly TemporaryFolder _folder = new("gcloud-");
 
     public GcloudTests() => Command.Require("gcloud", "Install the Google Cloud CLI to let it drive the emulator.");
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Gcloud_DrivesANodeThroughItsLife()
@@ -27,7 +28,9 @@ public sealed class GcloudTests : IDisposable
         var delete = await GcloudAsync(host, "delete", "n1");
         var gone = await GcloudAsync(host, "describe", "n1");
 
-        Assert.All([create, list, update, described, stop, stopped, delete], answer => Assert.Equal((0, answer), (answer.ExitCode, answer)));
+        Assert.All(
+            [create, list, update, described, stop, stopped, delete],
+            answer => Assert.Equal((0, answer), (answer.ExitCode, answer)));
         Assert.Equal("READY", (string?)Assert.Single(JsonNode.Parse(list.Output)!.AsArray())!["state"]);
         var node = JsonNode.Parse(described.Output)!;
         Assert.Equal("two", (string?)node["labels"]!["team"]);
@@ -43,7 +46,8 @@ public sealed class GcloudTests : IDisposable
         "PERMISSION_DENIED: Permission denied on 'locations/us-west4-a' (or it may not exist).",
         "reason: LOCATION_POLICY_VIOLATED")]
     [InlineData("\"quota\": {\"TPUV5sLitepodServingPerProjectPerZoneForTPUAPI\": 4}",
-        "RESOURCE_EXHAUSTED: Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. Limit 4 in zone us-west4-a",
+        "RESOURCE_EXHAUSTED: Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. "
+            + "Limit 4 in zone us-west4-a",
         "subject: project:123456789012")]
     [InlineData("\"acceleratorTypes\": [\"v6e-8\"]",
         "INVALID_ARGUMENT: Cloud TPU received a bad request. The requested accelerator configuration for accelerator "
@@ -67,7 +71,7 @@ public sealed class GcloudTests : IDisposable
         "gcloud", ["compute", "tpus", "tpu-vm", verb, .. arguments, $"--zone={Zone}"],
         new Dictionary<string, string>
         {
-            ["CLOUDSDK_CONFIG"] = _folder,
+            ["CLOUDSDK_CONFIG"] = _folder.Path,
             ["CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU"] = $"http://127.0.0.1:{host.RestPort}/",
             ["CLOUDSDK_CORE_PROJECT"] = EmulatorHost.Project,
             ["CLOUDSDK_CORE_DISABLE_PROMPTS"] = "1",

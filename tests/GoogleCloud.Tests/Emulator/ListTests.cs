@@ -17,7 +17,10 @@ public sealed class ListTests
         do
         {
             page = await host.Tpu.ListNodesAsync(
-                new ListNodesRequest { Parent = EmulatorHost.Parent("-"), PageSize = 2, PageToken = page.NextPageToken },
+                new ListNodesRequest
+                {
+                    Parent = EmulatorHost.Parent("-"), PageSize = 2, PageToken = page.NextPageToken,
+                },
                 cancellationToken: EmulatorHost.Cancellation);
             names.AddRange(page.Nodes.Select(node => node.Name));
         }

@@ -23,7 +23,8 @@ public sealed class NodeLifecycleTests
 
         Assert.False(operation.Done);
         Assert.Matches(
-            "^projects/demo-proj/locations/us-west4-a/operations/operation-[0-9]+-[0-9a-f]{13}-[0-9a-f]{8}-[0-9a-f]{8}$",
+            "^projects/demo-proj/locations/us-west4-a/operations/operation-"
+            + "[0-9]+-[0-9a-f]{13}-[0-9a-f]{8}-[0-9a-f]{8}$",
             operation.Name);
         Assert.Equal(State.Creating, before.State);
         Assert.Equal(State.Ready, after.State);

@@ -1,6 +1,7 @@
 using Google.Cloud.Tpu.V2;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Workflows.TestKit;
 using static Google.Cloud.Tpu.V2.QueuedResourceState.Types;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
@@ -160,20 +161,13 @@ public sealed class QueuedResourceTests
     [Fact]
     public async Task RestartedEmulator_KeepsQueuedResources()
     {
-        var state = Directory.CreateTempSubdirectory("tpu-queue-").FullName;
-        try
-        {
-            var first = await EmulatorHost.StartAsync("""{"queueSeconds": 600}""", state: state, isRealTime: true);
-            await QueueAsync(first, Single());
-            await first.StopAsync();
-            await using var second = await EmulatorHost.StartAsync(state: state, isRealTime: true);
+        using var state = new TemporaryFolder("tpu-queue-");
+        var first = await EmulatorHost.StartAsync("""{"queueSeconds": 600}""", state: state.Path, isRealTime: true);
+        await QueueAsync(first, Single());
+        await first.StopAsync();
+        await using var second = await EmulatorHost.StartAsync(state: state.Path, isRealTime: true);
 
-            Assert.Equal(State.WaitingForResources, (await StateAsync(second)).State);
-        }
-        finally
-        {
-            Directory.Delete(state, recursive: true);
-        }
+        Assert.Equal(State.WaitingForResources, (await StateAsync(second)).State);
     }
 
     [Fact]
@@ -216,7 +210,8 @@ public sealed class QueuedResourceTests
             new() { Parent = EmulatorHost.Parent(Zone), QueuedResourceId = "q1", QueuedResource = asked },
             cancellationToken: EmulatorHost.Cancellation);
 
-    private static async Task<QueuedResourceState> StateAsync(EmulatorHost host) => (await host.Tpu.GetQueuedResourceAsync(
+    private static async Task<QueuedResourceState> StateAsync(EmulatorHost host) => (
+        await host.Tpu.GetQueuedResourceAsync(
         new() { Name = Name }, cancellationToken: EmulatorHost.Cancellation)).State;
 
     private static async Task<Google.LongRunning.Operation> DeleteAsync(EmulatorHost host, bool force) =>

@@ -53,8 +53,8 @@ public sealed class RefusalTests
         Assert.Equal(StatusCode.InvalidArgument, refusal.StatusCode);
         Assert.Matches(
             "^Cloud TPU received a bad request\\. The requested accelerator configuration for accelerator type, "
-            + "\"v5litepod-8\", could not be found in the zonal accelerator configurations for \"us-central1-b\"\\.; the "
-            + "accelerator v5litepod-8 was not found in zone us-central1-b \\[EID: 0x[0-9a-f]{16}\\]$",
+            + "\"v5litepod-8\", could not be found in the zonal accelerator configurations for \"us-central1-b\"\\.; "
+            + "the accelerator v5litepod-8 was not found in zone us-central1-b \\[EID: 0x[0-9a-f]{16}\\]$",
             refusal.Status.Detail);
     }
 
@@ -90,8 +90,8 @@ public sealed class RefusalTests
         Assert.True(operation.Done);
         Assert.Equal(8, operation.Error.Code);
         Assert.StartsWith(
-            "There is no more capacity in the zone \"us-west4-a\"; you can try in another zone where Cloud TPU Nodes are "
-            + "offered (see https://cloud.google.com/tpu/docs/regions) [EID: 0x",
+            "There is no more capacity in the zone \"us-west4-a\"; you can try in another zone where Cloud TPU Nodes "
+            + "are offered (see https://cloud.google.com/tpu/docs/regions) [EID: 0x",
             operation.Error.Message, StringComparison.Ordinal);
         Assert.Equal(StatusCode.NotFound, gone.StatusCode);
     }
@@ -136,7 +136,8 @@ public sealed class RefusalTests
         var refusal = await Assert.ThrowsAsync<RpcException>(() => host.GetAsync("us-west4-a", "n1"));
 
         Assert.Equal(StatusCode.PermissionDenied, refusal.StatusCode);
-        Assert.StartsWith("Cloud TPU API has not been used in project 42 before or it is disabled. Enable it by visiting ",
+        Assert.StartsWith(
+            "Cloud TPU API has not been used in project 42 before or it is disabled. Enable it by visiting ",
             refusal.Status.Detail, StringComparison.Ordinal);
         Assert.Equal("SERVICE_DISABLED", refusal.GetRpcStatus()!.GetDetail<ErrorInfo>().Reason);
     }
@@ -150,7 +151,8 @@ public sealed class RefusalTests
         var refusal = await RefusedAsync(host, "us-west4-a");
 
         Assert.Equal(StatusCode.AlreadyExists, refusal.StatusCode);
-        Assert.Equal("Resource 'projects/demo-proj/locations/us-west4-a/nodes/n1' already exists", refusal.Status.Detail);
+        Assert.Equal(
+            "Resource 'projects/demo-proj/locations/us-west4-a/nodes/n1' already exists", refusal.Status.Detail);
     }
 
     [Fact]

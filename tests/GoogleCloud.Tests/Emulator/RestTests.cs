@@ -14,8 +14,9 @@ public sealed class RestTests
     {
         await using var host = await EmulatorHost.StartAsync();
         var (status, operation) = await SendAsync(host, HttpMethod.Post, $"{Nodes}?nodeId=n1&alt=json", """
-            {"acceleratorType":"v5litepod-4","metadata":{},"networkConfig":{"enableExternalIps":true,"network":"default"},
-            "runtimeVersion":"v2-alpha-tpuv5-lite","schedulingConfig":{"preemptible":false,"reserved":false,"spot":true}}
+            {"acceleratorType":"v5litepod-4","metadata":{},
+            "networkConfig":{"enableExternalIps":true,"network":"default"},"runtimeVersion":"v2-alpha-tpuv5-lite",
+            "schedulingConfig":{"preemptible":false,"reserved":false,"spot":true}}
             """);
         host.Pass(1);
         var (_, done) = await SendAsync(host, HttpMethod.Get, $"/v2/{operation["name"]}");
@@ -26,7 +27,8 @@ public sealed class RestTests
         Assert.True((bool)done["done"]!);
         Assert.Equal("type.googleapis.com/google.cloud.tpu.v2.Node", (string?)done["response"]!["@type"]);
         Assert.Equal("type.googleapis.com/google.cloud.tpu.v2.OperationMetadata", (string?)done["metadata"]!["@type"]);
-        Assert.Equal(("READY", "HEALTHY", "V2"), ((string?)node["state"], (string?)node["health"], (string?)node["apiVersion"]));
+        Assert.Equal(
+            ("READY", "HEALTHY", "V2"), ((string?)node["state"], (string?)node["health"], (string?)node["apiVersion"]));
         Assert.Matches("^[0-9]+$", (string)node["id"]!);
     }
 

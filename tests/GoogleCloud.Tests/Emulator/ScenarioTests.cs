@@ -1,4 +1,5 @@
 using Workflows.GoogleCloud.TpuEmulator;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
 
@@ -63,7 +64,7 @@ public sealed class ScenarioTests
     [Fact]
     public void Parse_OfTheSample_HasItsThreeRefusalsAndItsPreemption()
     {
-        var scenario = Scenario.Parse(File.ReadAllText(Path.Combine(Checkout.Root, "samples", "ko-en.rehearsal.json")));
+        var scenario = Scenario.Parse(File.ReadAllText(Checkout.PathOf("samples", "ko-en.rehearsal.json")));
 
         Assert.Equal("LOCATION_POLICY_VIOLATED", scenario.Zones["us-central2-b"].Refuse);
         Assert.Equal(4, scenario.Zones["us-central1-a"].Quota["TPUV5sLitepodServingPerProjectPerZoneForTPUAPI"]);
@@ -74,7 +75,7 @@ public sealed class ScenarioTests
     [Fact]
     public void Documentation_NamesEveryField()
     {
-        var documented = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "rehearsal.md"));
+        var documented = File.ReadAllText(Checkout.PathOf("docs", "rehearsal.md"));
 
         var missing = new[] { typeof(Scenario), typeof(ZoneScenario), typeof(PreemptionScenario) }
             .SelectMany(type => type.GetProperties())

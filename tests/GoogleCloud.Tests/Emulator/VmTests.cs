@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Grpc.Core;
+using Workflows.TestKit;
 using static Google.Cloud.Tpu.V2.Node.Types;
 
 namespace Workflows.GoogleCloud.Tests.Emulator;
@@ -14,14 +15,14 @@ public sealed class VmTests : IDisposable
     // Every 25 ms: a minute.
     private const int Attempts = 2400;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tpu-vm-").FullName;
+    private readonly TemporaryFolder _folder = new("tpu-vm-");
 
     private string Script =>
         // It sleeps before it says so: whoever reads of the boot finds the child.
-        $"sleep 300 & echo $$ $GCE_METADATA_HOST >>'{_folder}/boots.new' && cp '{_folder}/boots.new' '{_folder}/boots'; "
-        + "wait";
+        $"sleep 300 & echo $$ $GCE_METADATA_HOST >>'{_folder.Path}/boots.new' "
+        + $"&& cp '{_folder.Path}/boots.new' '{_folder.Path}/boots'; wait";
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task ReadyNode_BootsAVmThatFindsItsMetadata()
@@ -33,7 +34,8 @@ public sealed class VmTests : IDisposable
         var (_, metadata) = await BootAsync();
 
         Assert.Equal("r-1", await ReadAsync(host, metadata, "instance/attributes/workflows-run"));
-        Assert.EndsWith("/zones/us-west4-a", await ReadAsync(host, metadata, "instance/zone"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "/zones/us-west4-a", await ReadAsync(host, metadata, "instance/zone"), StringComparison.Ordinal);
         Assert.Equal("FALSE", await ReadAsync(host, metadata, "instance/preempted"));
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(host, metadata, "instance/attributes/none"));
         await host.DeleteAsync(Zone, "n1");
@@ -108,7 +110,7 @@ public sealed class VmTests : IDisposable
     [Fact]
     public async Task RestartedEmulator_AdoptsTheRunningVm_AndItsClockGoesOn()
     {
-        var state = Path.Combine(_folder, "state");
+        var state = _folder["state"];
         const string scenario = """{"zones": {"us-west4-a": {"createSeconds": 0}}}""";
         var first = await EmulatorHost.StartAsync(scenario, Script, state, isRealTime: true);
         await first.CreateAsync(Zone, "n1");
@@ -121,7 +123,7 @@ public sealed class VmTests : IDisposable
 
         Assert.Equal(State.Ready, node.State);
         Assert.True(IsAlive(pid));
-        Assert.Single(await File.ReadAllLinesAsync(Path.Combine(_folder, "boots.new"), EmulatorHost.Cancellation));
+        Assert.Single(await File.ReadAllLinesAsync(_folder["boots.new"], EmulatorHost.Cancellation));
         await second.DeleteAsync(Zone, "n1");
         await EndsAsync(pid);
     }
@@ -129,7 +131,7 @@ public sealed class VmTests : IDisposable
     [Fact]
     public async Task RestartedEmulator_WhoseVmDied_BootsItAgain()
     {
-        var state = Path.Combine(_folder, "state");
+        var state = _folder["state"];
         const string scenario = """{"zones": {"us-west4-a": {"createSeconds": 0}}}""";
         var first = await EmulatorHost.StartAsync(scenario, Script, state, isRealTime: true);
         await first.CreateAsync(Zone, "n1");
@@ -153,7 +155,7 @@ public sealed class VmTests : IDisposable
     [Fact]
     public async Task RestartedEmulator_KeepsCreationsBurstsAndDeletions()
     {
-        var state = Path.Combine(_folder, "state");
+        var state = _folder["state"];
         const string scenario =
             """{"createSeconds": 0.2, "deleteSeconds": 0.2, "zones": {"us-east1-d": {"unavailableCreates": 1}}}""";
         var first = await EmulatorHost.StartAsync(scenario, state: state, isRealTime: true);
@@ -175,7 +177,7 @@ public sealed class VmTests : IDisposable
 
     private async Task<(int Pid, string Metadata)> BootAsync(int boots = 1)
     {
-        var path = Path.Combine(_folder, "boots");
+        var path = _folder["boots"];
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             if (File.Exists(path)

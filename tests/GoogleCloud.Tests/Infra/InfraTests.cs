@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.Infra;
 
@@ -6,7 +7,7 @@ namespace Workflows.GoogleCloud.Tests.Infra;
 public sealed partial class InfraTests
 {
     private const string Apt = "It is in Debian's and Ubuntu's packages.";
-    private static readonly string Infra = Path.Combine(Checkout.Root, "infra");
+    private static readonly string Infra = Checkout.PathOf("infra");
 
     public static TheoryData<string> Dockerfiles =>
         [.. Directory.EnumerateFiles(Infra, "*.Dockerfile").Select(path => Path.GetFileName(path))];
@@ -25,11 +26,11 @@ public sealed partial class InfraTests
     public async Task ComposeFile_BuildsFromDockerfilesThatExist()
     {
         var compose = await File.ReadAllTextAsync(
-            Path.Combine(Checkout.Root, "docker-compose.yml"), TestContext.Current.CancellationToken);
+            Checkout.PathOf("docker-compose.yml"), TestContext.Current.CancellationToken);
         var named = DockerfileKey().Matches(compose).Select(match => match.Groups[1].Value).ToList();
 
         Assert.NotEmpty(named);
-        Assert.All(named, path => Assert.True(File.Exists(Path.Combine(Checkout.Root, path)), path));
+        Assert.All(named, path => Assert.True(File.Exists(Checkout.PathOf(path)), path));
     }
 
     [Fact]
@@ -68,7 +69,8 @@ public sealed partial class InfraTests
     [Fact]
     public void TerraformVariables_AreAllUsedAndAllDescribed()
     {
-        var texts = Directory.EnumerateFiles(Path.Combine(Infra, "terraform"), "*.tf").Select(File.ReadAllText).ToList();
+        var texts = Directory.EnumerateFiles(Path.Combine(Infra, "terraform"), "*.tf")
+            .Select(File.ReadAllText).ToList();
         var all = string.Join('\n', texts);
         var variables = VariableBlock().Matches(all).ToDictionary(
             match => match.Groups[1].Value, match => match.Groups[2].Value);
@@ -89,7 +91,7 @@ public sealed partial class InfraTests
         var assemblies = Assembly().Matches(text).Select(match => match.Groups[1].Value).Distinct();
 
         Assert.NotEmpty(projects);
-        Assert.All(projects, path => Assert.True(File.Exists(Path.Combine(Checkout.Root, path)), path));
+        Assert.All(projects, path => Assert.True(File.Exists(Checkout.PathOf(path)), path));
         Assert.All(assemblies, name => Assert.Contains(projects, path =>
             Path.GetFileNameWithoutExtension(path) == name));
         Assert.Matches("(?m)^USER (?!root)", text);
@@ -125,39 +127,33 @@ public sealed partial class InfraTests
     private static async Task<(string Log, int ExitCode)> BootAsync(
         Dictionary<string, string> attributes, int workerExit = 0)
     {
-        var folder = Directory.CreateTempSubdirectory("startup-").FullName;
-        try
+        using var folder = new TemporaryFolder("startup-");
+        var log = folder["log"];
+        foreach (var (name, value) in attributes)
         {
-            var log = Path.Combine(folder, "log");
-            foreach (var (name, value) in attributes)
-            {
-                await File.WriteAllTextAsync(Path.Combine(folder, name), value, TestContext.Current.CancellationToken);
-            }
-
-            Stub("shutdown", $"echo \"shutdown $*\" >>'{log}'");
-            Stub("docker", $"echo \"docker $*\" >>'{log}'; [ \"$1\" != run ] || exit {workerExit}");
-            Stub("curl", $"for last; do :; done; cat \"{folder}/${{last##*/}}\"");
-            var answer = await Command.RunAsync(
-                "bash", [Path.Combine(Infra, "startup-script.sh")],
-                new Dictionary<string, string>
-                {
-                    ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}", ["WORKFLOWS_RETRY_SECONDS"] = "0",
-                });
-            return (answer.Error + await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken), answer.ExitCode);
-
-            void Stub(string program, string text)
-            {
-                var path = Path.Combine(folder, program);
-                File.WriteAllText(path, $"#!/bin/bash\n{text}\n");
-                if (!OperatingSystem.IsWindows())
-                {
-                    File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-                }
-            }
+            folder.Write(name, value);
         }
-        finally
+
+        Stub("shutdown", $"echo \"shutdown $*\" >>'{log}'");
+        Stub("docker", $"echo \"docker $*\" >>'{log}'; [ \"$1\" != run ] || exit {workerExit}");
+        Stub("curl", $"for last; do :; done; cat \"{folder.Path}/${{last##*/}}\"");
+        var answer = await Command.RunAsync(
+            "bash", [Path.Combine(Infra, "startup-script.sh")],
+            new Dictionary<string, string>
+            {
+                ["PATH"] = $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}",
+                ["WORKFLOWS_RETRY_SECONDS"] = "0",
+            });
+        return (
+            answer.Error + await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken), answer.ExitCode);
+
+        void Stub(string program, string text)
         {
-            Directory.Delete(folder, recursive: true);
+            var path = folder.Write(program, $"#!/bin/bash\n{text}\n");
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
         }
     }
 

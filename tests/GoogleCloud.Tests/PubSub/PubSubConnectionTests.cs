@@ -1,6 +1,7 @@
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
 using Grpc.Core;
+using Workflows.TestKit;
 
 namespace Workflows.GoogleCloud.Tests.PubSub;
 
@@ -16,7 +17,7 @@ public sealed class PubSubConnectionTests
     public async Task Connection_ToGooglesEmulator_PublishesPullsAndAcknowledges()
     {
         await using var emulator = await PubSubEmulator.StartOrSkipAsync(Cancellation);
-        using var connection = await PubSubConnection.ConnectAsync(emulator.Host, Cancellation);
+        using var connection = PubSubConnection.ToEmulator(emulator.Host);
         await connection.Publisher.CreateTopicAsync(new Topic { Name = Topic }, cancellationToken: Cancellation);
         await connection.Subscriber.CreateSubscriptionAsync(
             new Subscription { Name = Subscription, Topic = Topic, AckDeadlineSeconds = 10 },
@@ -49,12 +50,14 @@ public sealed class PubSubConnectionTests
         Assert.Equal("값", received.Message.Attributes["key"]);
         Assert.NotNull(received.Message.PublishTime);
         Assert.Equal(received.Message.MessageId, again.Message.MessageId);
-        var missing = await Assert.ThrowsAsync<RpcException>(async () => await connection.Subscriber.GetSubscriptionAsync(
-            new GetSubscriptionRequest { Subscription = Subscription + "-none" }, cancellationToken: Cancellation));
+        var missing = await Assert.ThrowsAsync<RpcException>(
+            async () => await connection.Subscriber.GetSubscriptionAsync(
+                new GetSubscriptionRequest { Subscription = Subscription + "-none" }, cancellationToken: Cancellation));
         Assert.Equal(StatusCode.NotFound, missing.StatusCode);
     }
 
-    private static async Task<PullResponse> PullAsync(PubSubConnection connection) => await connection.Subscriber.PullAsync(
-        new PullRequest { Subscription = Subscription, MaxMessages = 10 },
-        deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10), cancellationToken: Cancellation);
+    private static async Task<PullResponse> PullAsync(PubSubConnection connection) =>
+        await connection.Subscriber.PullAsync(
+            new PullRequest { Subscription = Subscription, MaxMessages = 10 },
+            deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(10), cancellationToken: Cancellation);
 }

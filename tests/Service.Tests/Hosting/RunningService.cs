@@ -3,6 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Workflows.Service.Hosting;
+using Workflows.TestKit;
+using Workflows.TestKit.Models;
 
 namespace Workflows.Service.Tests.Hosting;
 
@@ -10,9 +12,10 @@ namespace Workflows.Service.Tests.Hosting;
 public sealed class RunningService : IAsyncLifetime
 {
     private static readonly TimeSpan RunDeadline = TimeSpan.FromMinutes(6);
+    private readonly TemporaryFolder _folder = new("workflows-test-");
     private WebApplication? _application;
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("workflows-test").FullName;
+    public string Folder => _folder.Path;
 
     public HttpClient Http { get; private set; } = new();
 
@@ -45,7 +48,7 @@ public sealed class RunningService : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        Directory.Delete(Folder, recursive: true);
+        _folder.Dispose();
     }
 
     /// <summary>A request for a short rehearsal, to be changed by a test.</summary>
@@ -61,7 +64,8 @@ public sealed class RunningService : IAsyncLifetime
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = steps, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 2, ["maxLength"] = 128,
+            ["steps"] = steps, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 2,
+            ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
         ["rehearsal"] = new JsonObject { ["scenario"] = Scenario(scenario) },
@@ -108,7 +112,8 @@ public sealed class RunningService : IAsyncLifetime
     {
         var vms = Path.Combine(Settings.StateDirectory, "emulator", "cloud.json");
         using var cloud = JsonDocument.Parse(File.ReadAllText(vms));
-        var pid = cloud.RootElement.GetProperty($"rehearsal-{id}").GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
+        var pid = cloud.RootElement.GetProperty($"rehearsal-{id}")
+            .GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
         return System.Diagnostics.Process.GetProcessById(pid);
     }
 

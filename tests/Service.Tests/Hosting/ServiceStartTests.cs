@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using Workflows.Service.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Hosting;
 
@@ -30,40 +31,38 @@ public sealed class ServiceStartTests
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        var folder = Directory.CreateTempSubdirectory().FullName;
+        using var folder = new TemporaryFolder();
 
         var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build(
-            [], new ServiceSettings { StateDirectory = folder, HttpPort = port }));
+            [], new ServiceSettings { StateDirectory = folder.Path, HttpPort = port }));
 
         Assert.Contains($"Port {port} is in use", failure.Message, StringComparison.Ordinal);
-        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]
     public void Build_StateFolderThatIsAFile_NamesIt()
     {
-        var file = Path.GetTempFileName();
+        using var folder = new TemporaryFolder();
+        var file = folder.Write("state", "");
 
         var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build(
             [], new ServiceSettings { StateDirectory = file, HttpPort = 0 }));
 
         Assert.Contains(file, failure.Message, StringComparison.Ordinal);
-        File.Delete(file);
     }
 
     [Fact]
     public void Build_ConnectionStringWithAFault_NamesSettingAndKey()
     {
-        var folder = Directory.CreateTempSubdirectory().FullName;
+        using var folder = new TemporaryFolder();
 
         var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build([], new ServiceSettings
         {
-            StateDirectory = folder, HttpPort = 0, DurableTaskConnectionString = "TaskHub=x;Authentication=None",
+            StateDirectory = folder.Path, HttpPort = 0, DurableTaskConnectionString = "TaskHub=x;Authentication=None",
         }));
 
         Assert.Contains("Workflows:DurableTaskConnectionString", failure.Message, StringComparison.Ordinal);
         Assert.Contains("'Endpoint'", failure.Message, StringComparison.Ordinal);
-        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -14,7 +14,9 @@ using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Messages;
 
-/// <summary>The end of a run is published through Dapr; the sidecar here is a stand-in that speaks its protocol.</summary>
+/// <summary>
+/// The end of a run is published through Dapr; the sidecar here is a stand-in that speaks its protocol.
+/// </summary>
 public sealed class DaprAnnouncerTests : IAsyncDisposable
 {
     private readonly ConcurrentQueue<PublishEventRequest> _published = new();

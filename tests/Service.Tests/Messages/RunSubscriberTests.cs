@@ -2,8 +2,8 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
-using Workflows.GoogleCloud.Tests;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Messages;
 
@@ -46,13 +46,15 @@ public sealed class RunSubscriberTests
         // Somebody takes the message and lets it go without acknowledging it, twice: the service sees a redelivery.
         for (var time = 0; time < 2; time++)
         {
-            var pulled = await pubSub.Subscriber.PullAsync(new PullRequest { Subscription = Subscription, MaxMessages = 1 });
+            var pulled = await pubSub.Subscriber.PullAsync(
+            new PullRequest { Subscription = Subscription, MaxMessages = 1 });
             var nack = new ModifyAckDeadlineRequest { Subscription = Subscription };
             nack.AckIds.Add(pulled.ReceivedMessages[0].AckId);
             if (time == 1)
             {
                 // The first service that started it died before it could acknowledge: its run is there already.
-                using var started = await PostAsDeliveredAsync(request.Service, request.Json, pulled.ReceivedMessages[0]);
+                using var started = await PostAsDeliveredAsync(
+                request.Service, request.Json, pulled.ReceivedMessages[0]);
                 Assert.True(started.IsSuccessStatusCode);
             }
 
@@ -90,7 +92,7 @@ public sealed class RunSubscriberTests
 
     private static async Task<PubSubConnection> PrepareAsync(PubSubEmulator emulator)
     {
-        var pubSub = await PubSubConnection.ConnectAsync(emulator.Host, CancellationToken.None);
+        var pubSub = PubSubConnection.ToEmulator(emulator.Host);
         foreach (var (topic, subscription) in new[] { (Topic, Subscription), (DeadTopic, DeadSubscription) })
         {
             await pubSub.Publisher.CreateTopicAsync(new Topic { Name = topic });
@@ -132,7 +134,10 @@ public sealed class RunSubscriberTests
         new PublishRequest
         {
             Topic = Topic,
-            Messages = { new PubsubMessage { Data = ByteString.CopyFromUtf8(json), Attributes = { ["kept"] = "yes" } } },
+            Messages =
+            {
+                new PubsubMessage { Data = ByteString.CopyFromUtf8(json), Attributes = { ["kept"] = "yes" } },
+            },
         });
 
     private static async Task<List<string>> WaitForRunsAsync(RunningService service, int count)
@@ -156,7 +161,7 @@ public sealed class RunSubscriberTests
             new PullRequest { Subscription = subscription, MaxMessages = 1 },
             deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(2))).ReceivedMessages[0];
 
-    /// <summary>The service says what became of a message; to pull it here would take it away from the service.</summary>
+    /// <summary>The service says where a message went; to pull it here would take it away from the service.</summary>
     private static async Task WaitUntilLoggedAsync(RunningService service, string text)
     {
         var path = Path.Combine(service.Settings.StateDirectory, "service.log");

@@ -137,7 +137,8 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         var request = service.Request();
         // Unknown endings are told of files that are there.
         var value = JsonNode.Parse(json);
-        if (value is JsonValue text && text.TryGetValue<string>(out var name) && name.StartsWith("pairs.", StringComparison.Ordinal))
+        if (value is JsonValue text && text.TryGetValue<string>(out var name)
+                && name.StartsWith("pairs.", StringComparison.Ordinal))
         {
             value = Path.Combine(service.Folder, name);
             File.Copy(Path.Combine(service.Folder, "pairs.tsv"), (string)value!, overwrite: true);
@@ -163,7 +164,8 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         var ids = new List<string>();
         for (var time = 0; time < 2; time++)
         {
-            using var message = new HttpRequestMessage(HttpMethod.Post, "/runs") { Content = JsonContent.Create(request) };
+            using var message = new HttpRequestMessage(HttpMethod.Post, "/runs");
+        message.Content = JsonContent.Create(request);
             message.Headers.Add("Idempotency-Key", "one");
             using var answer = await service.Http.SendAsync(message);
             var body = await answer.Content.ReadFromJsonAsync<JsonElement>();

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Runs;
 
@@ -52,7 +53,8 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     public async Task Run_PreemptedInTraining_ResumesElsewhere()
     {
         var request = service.Request(
-            """{"zones": {"us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 1}}}}""", steps: 120);
+            """{"zones": {"us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 1}}}}""",
+            steps: 120);
 
         var report = await service.ReportAsync(await service.StartAsync(request));
 
@@ -68,10 +70,7 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     [Fact]
     public async Task Run_WhoseWorkerFallsSilentOnAHealthyNode_GoesOnElsewhere()
     {
-        if (!Directory.Exists("/proc/self"))
-        {
-            Assert.Skip("Finding the worker's process needs /proc.");
-        }
+        Skipped.Unless(Directory.Exists("/proc/self"), "Finding the worker's process needs /proc.");
 
         var id = await service.StartAsync(service.Request(steps: 20_000));
         await service.WaitAsync(id, run =>
@@ -92,10 +91,7 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     [Fact]
     public async Task Worker_ToldToEndByTheNoticeOfASpotVm_SavesACheckpointFirst()
     {
-        if (!File.Exists("/bin/kill"))
-        {
-            Assert.Skip("Sending SIGTERM needs /bin/kill.");
-        }
+        Skipped.Unless(File.Exists("/bin/kill"), "Sending SIGTERM needs /bin/kill.");
 
         // No checkpoint is due by itself: the one that is found was made on the signal.
         var request = service.Request(steps: 100_000);

@@ -2,8 +2,9 @@ using System.Text.Json;
 using Google.Protobuf;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
-using Workflows.Service.Tests.Hosting;
 using Workflows.Service.Workers;
+using Workflows.TestKit;
+using Workflows.TestKit.Models;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Tests.Workers;
@@ -11,7 +12,7 @@ namespace Workflows.Service.Tests.Workers;
 /// <summary>From a request's fields to what a worker is told: nothing may be lost on the way.</summary>
 public sealed class JobTextsTests : IDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
+    private readonly TemporaryFolder _folder = new();
 
     [Fact]
     public void Describe_RequestWithEveryTrainingField_TellsTheWorkerAllOfThem()
@@ -54,7 +55,7 @@ public sealed class JobTextsTests : IDisposable
         Assert.Equal(["max_prompt_tokens"], Empty(job));
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose() => _folder.Dispose();
 
     private static IEnumerable<string> Empty(IMessage message) => message.Descriptor.Fields.InDeclarationOrder()
         .Where(field => field.Accessor.GetValue(message) switch
@@ -70,7 +71,7 @@ public sealed class JobTextsTests : IDisposable
 
     private Job Describe(JobKind kind)
     {
-        var (model, train) = (Path.Combine(_folder, "model"), Path.Combine(_folder, "train.tsv"));
+        var (model, train) = (_folder["model"], _folder["train.tsv"]);
         TinyModel.Write(model);
         TinyModel.WriteCorpus(train);
         var request = RunRequestReader.Parse($$"""
@@ -100,6 +101,6 @@ public sealed class JobTextsTests : IDisposable
         var lease = new TpuLease(
             NodeName.Of("p", "us-west4-a", "node"),
             new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "runtime", 8, 1), 1);
-        return JobTexts.Describe("job", _folder, new DispatchInput(kind, spec, data, lease, "reply", null)).Job;
+        return JobTexts.Describe("job", _folder.Path, new DispatchInput(kind, spec, data, lease, "reply", null)).Job;
     }
 }

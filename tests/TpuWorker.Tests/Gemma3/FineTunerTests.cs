@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Tensors;
@@ -56,7 +57,7 @@ public sealed class FineTunerTests
             Assert.Equal(step.GetProperty("learningRate").GetDouble(), got.LearningRate, 1e-12);
         }
 
-        // AdamW divides a gradient by its own size: where all of a gradient is rounding, so is the direction of the step.
+        // AdamW divides a gradient by its own size: where all of it is rounding, so is the direction of the step.
         // PyTorch's float32 is up to 1.1e-4 from its float64 here, at single elements.
         var tuned = tuner.CreateCheckpoint();
         var wanted = Fixtures.Read(folder, Path.ChangeExtension(file, ".safetensors"));

@@ -12,8 +12,8 @@ internal static class Fixtures
     private const string Absent = "(absent)";
 
     /// <summary>
-    /// Every folder below gemma3/ that holds the files, by its name relative to that; where there is none, one name that
-    /// makes the test skip.
+    /// Finds every folder below gemma3/ that holds the files, by its name relative to that; if there is none, gives one
+    /// name that makes the test skip.
     /// </summary>
     public static TheoryData<string> With(string file, params string[] others)
     {
@@ -47,25 +47,9 @@ internal static class Fixtures
         return data;
     }
 
-    private static string? Root
-    {
-        get
-        {
-            var given = Environment.GetEnvironmentVariable("WORKFLOWS_FIXTURES");
-            var root = string.IsNullOrEmpty(given) ? Find() : given;
-            var folder = root is null ? null : Path.Combine(root, "gemma3");
-            return Directory.Exists(folder) ? folder : null;
-        }
-    }
+    private static string? Root => TestKit.Fixtures.Find("gemma3");
 
-    public static string Folder(string name)
-    {
-        var folder = Root is { } root ? Path.Combine(root, name) : null;
-        Assert.SkipUnless(
-            folder is not null && Directory.Exists(folder),
-            "Gemma 3 reference results not found: set WORKFLOWS_FIXTURES to the folder that holds gemma3/.");
-        return folder!;
-    }
+    public static string Folder(string name) => TestKit.Fixtures.Require("gemma3", name);
 
     public static Dictionary<string, HostTensor> Read(string folder, string file)
     {
@@ -86,19 +70,5 @@ internal static class Fixtures
             var tokens = batch["input_ids"].Ints[range][..batch["attention_mask"].Ints[range].Sum()];
             return new TrainingExample(tokens, Array.FindIndex(batch["labels"].Ints[range], l => l != IgnoredLabel));
         })];
-    }
-
-    private static string? Find()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            var candidate = Path.Combine(folder.FullName, "shared", "fixtures");
-            if (Directory.Exists(candidate))
-            {
-                return candidate;
-            }
-        }
-
-        return null;
     }
 }

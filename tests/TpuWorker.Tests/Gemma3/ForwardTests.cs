@@ -86,7 +86,8 @@ public sealed class ForwardTests
         var gradients = model.Parameters.ToDictionary(
             entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape));
         using var program = new GradientProgram(
-            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, examples.Length + 1), 2, model.Parameters, gradients,
+            model.Config, model.EmbeddingNormalizer, BatchShape.Of(examples, examples.Length + 1), 2,
+            model.Parameters, gradients,
             rowsAtOnce: rowsAtOnce);
 
         var (loss, answerTokens) = program.Run(examples);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;

@@ -1,3 +1,4 @@
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Gemma3.Training;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3.Checkpoints;
 using Workflows.TpuWorker.Tensors;
 

@@ -1,8 +1,8 @@
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Protocol;
-using Workflows.TpuWorker.Tests.Gemma3;
 
 namespace Workflows.TpuWorker.Tests.Host;
 

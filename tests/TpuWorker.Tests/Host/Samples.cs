@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Tests.Gemma3;
 
@@ -7,7 +8,7 @@ namespace Workflows.TpuWorker.Tests.Host;
 /// <summary>A tiny model folder with the tokenizer of the samples, and pairs to train on.</summary>
 internal static class Samples
 {
-    public static string Tokenizer { get; } = Path.Combine(Root(), "samples", "tiny-gemma3", "tokenizer.json");
+    public static string Tokenizer { get; } = Checkout.PathOf("samples", "tiny-gemma3", "tokenizer.json");
 
     /// <summary>Writes a random model whose end tokens make it an instruction-tuned or a pre-trained one.</summary>
     public static void WriteModel(string directory, params int[] endTokens)
@@ -21,15 +22,4 @@ internal static class Samples
 
     public static void WritePairs(string file, int count) => File.WriteAllLines(file, Enumerable.Range(0, count).Select(
         i => JsonSerializer.Serialize(new { ko = $"\ubc29 {i % 7}", en = $"room {i % 7}" })));
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Workflows.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return folder.FullName;
-    }
 }

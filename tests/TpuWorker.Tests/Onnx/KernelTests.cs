@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Onnx;
 using Workflows.TpuWorker.Onnx.Kernels;
 using Workflows.TpuWorker.Tensors;
@@ -17,7 +18,7 @@ public sealed unsafe class KernelTests
     [InlineData(385, 241, 257)]
     public void OuterProducts_AnySizes_AreTheSumOverTheRows(int rows, int width, int other)
     {
-        Assert.SkipUnless(Fma.IsSupported, "The kernel needs a processor with FMA.");
+        Skipped.Unless(Fma.IsSupported, "The kernel needs a processor with FMA.");
         var random = new Random(rows + width + other);
         var (x, y) = (Numbers(random, rows * width), Numbers(random, rows * other));
         var result = new float[width * other];
@@ -57,7 +58,8 @@ public sealed unsafe class KernelTests
     }
 
     [Fact]
-    public void TryAllocate_MoreThanThereIs_IsNull() => Assert.True(OrtFunctions.TryAllocate(nuint.MaxValue / 2) is null);
+    public void TryAllocate_MoreThanThereIs_IsNull() =>
+        Assert.True(OrtFunctions.TryAllocate(nuint.MaxValue / 2) is null);
 
     /// <summary>What the optimizer's fallback to smaller passes goes by.</summary>
     [Fact]

@@ -91,6 +91,67 @@ public sealed class AutodiffTests
         Assert.Equal("SoftmaxGradient", fault.Operation);
     }
 
+    [Fact]
+    public void Gradients_RuleWithTooFewGradients_NamesNodeAndCounts()
+    {
+        var (x, y, product) = Product();
+
+        var fault = Refused(product, [x, y], call => [call.Upstream]);
+
+        Assert.Equal(
+            "Gradient of %2 = Multiply(%0, %1) : Float32[2, 3]: the number of gradients is 1, wanted 2, "
+            + "one per operand.",
+            fault.Message);
+    }
+
+    [Fact]
+    public void Gradients_RuleWithAGradientOfAnotherShape_NamesNodeAndOperand()
+    {
+        var (x, y, product) = Product();
+
+        // The second operand was broadcast, and the sum over its repeated axis is forgotten.
+        var fault = Refused(product, [x, y], call => [call.Upstream, call.Upstream]);
+
+        Assert.Equal(
+            "Gradient of %2 = Multiply(%0, %1) : Float32[2, 3]: operand 2 of 2 is [2, 3], wanted [3].", fault.Message);
+    }
+
+    [Fact]
+    public void Gradients_RuleThatIsWrongForAnUnusedOperand_IsRefusedAllTheSame()
+    {
+        var (x, _, product) = Product();
+
+        var fault = Refused(product, [x], call => [call.Upstream, call.Upstream]);
+
+        Assert.Contains("operand 2 of 2", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Gradients_ByAnOperandWithoutOne_SayWhichItIs()
+    {
+        var graph = new Graph();
+        var heads = graph.Input("heads", new Shape(1, 2, 1, 4));
+        var (cosines, sines) = (graph.Input("cos", new Shape(1, 2, 2)), graph.Input("sin", new Shape(1, 2, 2)));
+        var turned = graph.Rope(heads, cosines, sines);
+
+        var fault = Assert.Throws<GradientUndefinedException>(
+            () => Autodiff.Gradients(turned, graph.Splat(turned.Shape, 1), [cosines]));
+
+        Assert.Equal("Operand 2 of 3 of Rope", fault.Operation);
+    }
+
+    private static (Node X, Node Y, Node Product) Product()
+    {
+        var graph = new Graph();
+        var (x, y) = (graph.Input("x", new Shape(2, 3)), graph.Input("y", new Shape(3)));
+        return (x, y, graph.Multiply(x, y));
+    }
+
+    private static TensorShapeException Refused(
+        Node result, IReadOnlyList<Node> targets, Func<GradientCall, IReadOnlyList<Node?>> rule) =>
+        Assert.Throws<TensorShapeException>(() => Autodiff.Gradients(
+            [(result, result.Graph.Splat(result.Shape, 1))], targets, _ => rule));
+
     private static double Slope(Graph graph, Dictionary<string, double[]> values, string input, int element)
     {
         var original = values[input];

@@ -1,3 +1,4 @@
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Translation.Tests.Corpora;

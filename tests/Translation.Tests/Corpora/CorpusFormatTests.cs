@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Translation.Tests.Corpora;

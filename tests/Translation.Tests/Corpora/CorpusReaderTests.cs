@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Translation.Tests.Corpora;
@@ -214,5 +215,6 @@ public sealed class CorpusReaderTests
     }
 
     /// <summary>Rows below the header; one character a byte, so that damaged text stays apart.</summary>
-    private static string[] Latin1Rows(string path) => File.ReadAllText(path, Encoding.Latin1).TrimEnd('\n').Split('\n')[1..];
+    private static string[] Latin1Rows(string path) =>
+        File.ReadAllText(path, Encoding.Latin1).TrimEnd('\n').Split('\n')[1..];
 }

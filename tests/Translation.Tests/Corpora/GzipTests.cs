@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Translation.Tests.Corpora;

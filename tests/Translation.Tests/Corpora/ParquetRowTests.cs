@@ -1,4 +1,5 @@
 using ParquetSharp;
+using Workflows.TestKit;
 using Workflows.Translation.Corpora;
 using Encoding = System.Text.Encoding;
 

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Workflows.TestKit;
 
 namespace Workflows.Translation.Tests.Metrics;
 
@@ -14,8 +15,8 @@ internal static class MecabDictionary
 
     public static string Require()
     {
-        Assert.SkipWhen(Path is null, WhyMissing ?? "");
-        return Path!;
+        Skipped.Unless(Path is not null, WhyMissing ?? "");
+        return Path;
     }
 
     private static (string? Path, string? WhyMissing) Unpack()

@@ -1,3 +1,4 @@
+using Workflows.TestKit;
 using Workflows.Translation.Metrics;
 using Workflows.Translation.Metrics.Mecab;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.TestKit;
 using Workflows.Translation.Metrics;
 
 namespace Workflows.Translation.Tests.Metrics;

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Workflows.TestKit;
 using Workflows.Translation.Tokenization;
 
 namespace Workflows.Translation.Tests.Tokenization;

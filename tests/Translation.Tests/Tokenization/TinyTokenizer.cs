@@ -1,3 +1,4 @@
+using Workflows.TestKit;
 using Workflows.Translation.Tokenization;
 
 namespace Workflows.Translation.Tests.Tokenization;

@@ -5,7 +5,7 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>An owner of a part of the engine's state. Its state is read and changed on the engine's thread only.</summary>
+/// <summary>An owner of a part of the engine's state, which is read and changed on the engine's thread only.</summary>
 internal abstract class EnginePart(EngineLoop loop, TaskHubSidecarOptions options)
 {
     /// <summary>Room for an item's frame beside the largest payload.</summary>

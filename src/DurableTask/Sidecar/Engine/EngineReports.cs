@@ -6,7 +6,11 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>Reports of every unfinished orchestration what it waits for and since when. Changes nothing.</summary>
 internal sealed class EngineReports(
-    EngineLoop loop, TaskHubSidecarOptions options, InstanceTable instances, WorkDispatcher dispatcher, EntityHost entities)
+    EngineLoop loop,
+    TaskHubSidecarOptions options,
+    InstanceTable instances,
+    WorkDispatcher dispatcher,
+    EntityHost entities)
     : EnginePart(loop, options)
 {
     /// <summary>An unfinished orchestration; null for an unknown or ended one.</summary>

@@ -142,7 +142,8 @@ internal sealed partial class EntityHost
     private void Reply(string hub, EntityMessage message, HistoryEvent answer)
     {
         if (message.Caller is { } caller
-            && instances.FindRunning(hub, caller.InstanceId) is { } slot && slot.State.ExecutionId == caller.ExecutionId)
+            && instances.FindRunning(hub, caller.InstanceId) is { } slot
+            && slot.State.ExecutionId == caller.ExecutionId)
         {
             instances.Deliver(hub, caller.InstanceId, answer);
         }

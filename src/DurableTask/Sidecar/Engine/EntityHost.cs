@@ -4,9 +4,13 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Owns the entities, their queues and their locks, and answers what clients ask of them. All entities are in memory.</summary>
+/// <summary>Owns the entities, their queues and their locks, and answers calls for them. All are in memory.</summary>
 internal sealed partial class EntityHost(
-    EngineLoop loop, TaskHubSidecarOptions options, TimerQueue timers, WorkDispatcher dispatcher, InstanceTable instances)
+    EngineLoop loop,
+    TaskHubSidecarOptions options,
+    TimerQueue timers,
+    WorkDispatcher dispatcher,
+    InstanceTable instances)
     : EnginePart(loop, options)
 {
     private readonly Dictionary<(string Hub, string Id), EntitySlot> _entities = [];

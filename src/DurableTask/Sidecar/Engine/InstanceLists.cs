@@ -5,8 +5,8 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Answers calls for many instances. Pages are read from the file, beside the engine's thread, and corrected by
-/// the instances in memory.</summary>
+/// <summary>Answers calls for many instances. Pages are read from the file, beside the engine's thread, and corrected
+/// by the instances in memory.</summary>
 internal sealed class InstanceLists(
     EngineLoop loop, TaskHubSidecarOptions options, InstanceTable instances, EntityHost entities)
     : EnginePart(loop, options)

@@ -137,7 +137,8 @@ internal sealed partial class TaskHubEngine
     public Task<string> RestartAsync(string hub, RestartInstanceRequest request) => AskAsync<string>(answer =>
     {
         string id = request.InstanceId;
-        OrchestrationState old = _instances.Stored(hub, new() { InstanceId = id, GetInputsAndOutputs = true })?.OrchestrationState
+        var whole = new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true };
+        OrchestrationState old = _instances.Stored(hub, whole)?.OrchestrationState
             ?? throw Refuse(StatusCode.NotFound, $"There is no orchestration '{id}'.");
         string newId = request.RestartWithNewInstanceId ? Guid.NewGuid().ToString("N") : id;
         if (newId == id)
@@ -254,7 +255,8 @@ internal sealed partial class TaskHubEngine
     {
         if (ids.Count > InstanceLists.MostInBatch)
         {
-            throw Refuse(StatusCode.InvalidArgument, $"A batch may name {InstanceLists.MostInBatch} instances at most.");
+            throw Refuse(
+                StatusCode.InvalidArgument, $"A batch may name {InstanceLists.MostInBatch} instances at most.");
         }
 
         return AskAsync<IReadOnlyList<string>>(answer =>

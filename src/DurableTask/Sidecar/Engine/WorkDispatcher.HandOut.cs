@@ -128,7 +128,8 @@ internal sealed partial class WorkDispatcher
         TaskScheduledEvent task = scheduled.TaskScheduled;
         if (scheduled.CalculateSize() > Options.MaxPayloadBytes + FrameBytes)
         {
-            _instances.FailActivity(slot, scheduled.EventId, $"its input is larger than {Options.MaxPayloadBytes} bytes");
+            _instances.FailActivity(
+                slot, scheduled.EventId, $"its input is larger than {Options.MaxPayloadBytes} bytes");
             return;
         }
 

@@ -73,7 +73,8 @@ internal sealed partial class WorkDispatcher
 
             if (message.CalculateSize() > Options.MaxPayloadBytes + FrameBytes)
             {
-                _instances.FailActivity(work.Slot, taskId, $"its result is larger than {Options.MaxPayloadBytes} bytes");
+                _instances.FailActivity(
+                    work.Slot, taskId, $"its result is larger than {Options.MaxPayloadBytes} bytes");
             }
             else
             {

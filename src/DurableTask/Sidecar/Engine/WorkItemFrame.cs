@@ -7,8 +7,8 @@ using Microsoft.DurableTask.Protobuf;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// A work item on its way to a worker, with the history of an episode beside it where the worker is not in this process.
-/// On the wire it is a <see cref="WorkItem"/>.
+/// A work item on its way to a worker, with the history of an episode beside it where the worker is in another
+/// process. On the wire it is a <see cref="WorkItem"/>.
 /// </summary>
 /// <param name="Item">The item; the episode in it has no past events if they are beside it.</param>
 /// <param name="PastEvents">The encoded field <c>pastEvents</c> of the episode; else empty.</param>

@@ -39,10 +39,10 @@ internal unsafe struct KernelCall
     public void* Third;
     public float* Result;
 
-    /// <summary>Memory of Tasks x Width numbers where the kernel asks for it.</summary>
+    /// <summary>Memory for Tasks x Width numbers, if the kernel asks for it; else null.</summary>
     public float* Scratch;
 
-    /// <summary>Not 0 once a piece of the work has failed, which one of several threads may say.</summary>
+    /// <summary>Why a piece of the work failed, if one has; any of the threads may set it.</summary>
     public KernelFault Fault;
 }
 

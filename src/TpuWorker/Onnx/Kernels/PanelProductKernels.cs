@@ -58,7 +58,9 @@ internal static unsafe class PanelProductKernels
         }
     }
 
-    /// <summary>Six rows of w times the panel; for missing ones the last stands in. Compiled well at once.</summary>
+    /// <summary>
+    /// Multiplies six rows of w by the panel; past the end the last row is reused. Skips tiered compilation.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum(float* w, long count, long inner, float* panel, float* sums)
     {

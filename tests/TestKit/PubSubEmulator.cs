@@ -1,43 +1,37 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
-namespace Workflows.GoogleCloud.Tests;
+namespace Workflows.TestKit;
 
-/// <summary>
-/// Google's Pub/Sub emulator as a process of this test run. Needs nothing but this file: other test projects may
-/// compile it by link.
-/// </summary>
+/// <summary>Google's Pub/Sub emulator as a process of this test run.</summary>
 /// <remarks>The java process is started directly: gcloud leaves it behind when gcloud itself is stopped.</remarks>
-internal sealed class PubSubEmulator : IAsyncDisposable
+public sealed class PubSubEmulator : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
     private readonly Process _process;
 
-    private PubSubEmulator(Process process, int port) =>
-        (_process, Host) = (process, string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}"));
+    private readonly ReservedPort _port;
+
+    private PubSubEmulator(Process process, ReservedPort port) =>
+        (_process, _port, Host) = (process, port, $"127.0.0.1:{port.Number}");
 
     /// <summary>Gets <c>host:port</c>, as the variable PUBSUB_EMULATOR_HOST has it.</summary>
     public string Host { get; }
 
-    /// <summary>Starts the emulator, or skips the calling test where it is not installed.</summary>
+    /// <summary>Starts the emulator and waits until it answers; skips the test if it is not installed.</summary>
+    /// <param name="cancellation">Cancels the start.</param>
+    /// <returns>The emulator; disposal ends it.</returns>
     public static async Task<PubSubEmulator> StartOrSkipAsync(CancellationToken cancellation)
     {
-        var jar = await FindJarAsync(cancellation);
-        if (jar is null)
-        {
-            const string reason = "Google's Pub/Sub emulator is missing: it needs java and gcloud, and "
-                + "'gcloud components install pubsub-emulator'.";
-            TestContext.Current.TestOutputHelper?.WriteLine($"Skipped: {reason}");
-            Assert.Skip(reason);
-        }
+        var jar = await FindJarAsync();
+        Skipped.Unless(jar is not null, "Google's Pub/Sub emulator is missing: it needs java and gcloud, and "
+            + "'gcloud components install pubsub-emulator'.");
 
-        var port = FreePort();
+        // It can bind port 0, but does not say what it got.
+        var port = ReservedPort.Take();
         var process = Process.Start(new ProcessStartInfo("java",
         [
-            "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", jar!, "--host=127.0.0.1",
-            string.Create(CultureInfo.InvariantCulture, $"--port={port}"),
+            "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", jar, "--host=127.0.0.1",
+            $"--port={port.Number}",
         ])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
@@ -59,6 +53,7 @@ internal sealed class PubSubEmulator : IAsyncDisposable
         }
     }
 
+    /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
@@ -68,6 +63,7 @@ internal sealed class PubSubEmulator : IAsyncDisposable
         }
 
         _process.Dispose();
+        _port.Dispose();
     }
 
     private async Task AnswersAsync(CancellationToken cancellation)
@@ -91,32 +87,17 @@ internal sealed class PubSubEmulator : IAsyncDisposable
         }
     }
 
-    private static async Task<string?> FindJarAsync(CancellationToken cancellation)
+    private static async Task<string?> FindJarAsync()
     {
-        if (!IsOnPath("java") || !IsOnPath("gcloud"))
+        if (!Command.IsInstalled("java") || !Command.IsInstalled("gcloud"))
         {
             return null;
         }
 
-        using var gcloud = Process.Start(new ProcessStartInfo("gcloud", ["info", "--format=value(installation.sdk_root)"])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true,
-        })!;
-        var output = gcloud.StandardOutput.ReadToEndAsync(cancellation);
-        await gcloud.WaitForExitAsync(cancellation);
-        var folder = Path.Combine((await output).Trim(), "platform", "pubsub-emulator", "lib");
+        var gcloud = await Command.RunAsync("gcloud", ["info", "--format=value(installation.sdk_root)"]);
+        var folder = Path.Combine(gcloud.Output.Trim(), "platform", "pubsub-emulator", "lib");
         return Directory.Exists(folder)
             ? Directory.EnumerateFiles(folder, "cloud-pubsub-emulator-*-all.jar").FirstOrDefault()
             : null;
-    }
-
-    private static bool IsOnPath(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "")
-        .Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

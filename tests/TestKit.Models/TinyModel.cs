@@ -1,12 +1,14 @@
 using Workflows.ModelFiles;
-using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
+using Workflows.Translation.Tokenization;
 
-namespace Workflows.Service.Tests.Hosting;
+namespace Workflows.TestKit.Models;
 
 /// <summary>A model and a corpus small enough for a run of seconds.</summary>
-internal static class TinyModel
+public static class TinyModel
 {
+    /// <summary>Writes a random model with a tokenizer, as a folder that a run can be given.</summary>
+    /// <param name="folder">The folder; created if absent.</param>
     public static void Write(string folder)
     {
         Directory.CreateDirectory(folder);
@@ -16,13 +18,16 @@ internal static class TinyModel
         var tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         var config = new Gemma3Config
         {
-            VocabularySize = tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 32, LayerCount = 2, HeadCount = 2,
-            KeyValueHeadCount = 1, HeadDimension = 8, QueryPreAttentionScalar = 8, SlidingWindow = 32, MaxPositions = 512,
-            BeginToken = tokenizer.BosId, EndTokens = [tokenizer.EosId, tokenizer.EndOfTurnId], PadToken = tokenizer.PadId,
+            VocabularySize = tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 32, LayerCount = 2,
+            HeadCount = 2, KeyValueHeadCount = 1, HeadDimension = 8, QueryPreAttentionScalar = 8, SlidingWindow = 32,
+            MaxPositions = 512, BeginToken = tokenizer.BosId, EndTokens = [tokenizer.EosId, tokenizer.EndOfTurnId],
+            PadToken = tokenizer.PadId,
         };
         Gemma3Checkpoint.CreateRandom(config, 1).Save(folder, companions: folder);
     }
 
+    /// <summary>Writes 60 pairs as tab-separated Korean and English.</summary>
+    /// <param name="path">The file.</param>
     public static void WriteCorpus(string path) => File.WriteAllLines(path,
     [
         "ko\ten",

@@ -1,0 +1,88 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Grpc.Net.Client;
+
+namespace Workflows.GoogleCloud.Connections;
+
+/// <summary>
+/// A gRPC channel to one of Google's services, or in plain text to an emulator of it. All calls carry the same headers,
+/// whichever service they are for; an emulator gets no credentials.
+/// </summary>
+public sealed class GoogleChannel : IDisposable
+{
+    private readonly GrpcChannel _channel;
+
+    private GoogleChannel(GrpcChannel channel)
+    {
+        _channel = channel;
+        Calls = channel.Intercept(WithClient);
+    }
+
+    /// <summary>Gets what generated clients are made from.</summary>
+    public CallInvoker Calls { get; }
+
+    /// <summary>Connects to Google with Application Default Credentials.</summary>
+    /// <param name="endpoint">Address of the service, https.</param>
+    /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>
+    /// <param name="cancellationToken">Cancels the search for credentials.</param>
+    /// <returns>The channel, owned by the caller.</returns>
+    /// <exception cref="InvalidOperationException">There are no Application Default Credentials.</exception>
+    public static async Task<GoogleChannel> ConnectAsync(
+        Uri endpoint, string? quotaProject, CancellationToken cancellationToken) =>
+        Connect(endpoint, await GoogleCredentials.FindAsync(quotaProject, cancellationToken), handler: null);
+
+    /// <summary>Connects to an emulator, in plain text and without credentials.</summary>
+    /// <param name="address">Its address, http.</param>
+    /// <returns>The channel, owned by the caller.</returns>
+    /// <exception cref="ArgumentException">The address is not http.</exception>
+    public static GoogleChannel ToEmulator(Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return address.Scheme == Uri.UriSchemeHttp
+            ? new GoogleChannel(GrpcChannel.ForAddress(address))
+            : throw new ArgumentException(
+                $"'{address}' is no address of an emulator: these have http://HOST:PORT.", nameof(address));
+    }
+
+    /// <summary>Connects to an emulator, in plain text and without credentials.</summary>
+    /// <param name="host">HOST:PORT, as variables such as PUBSUB_EMULATOR_HOST have it.</param>
+    /// <returns>The channel, owned by the caller.</returns>
+    /// <exception cref="ArgumentException">The text is not HOST:PORT.</exception>
+    public static GoogleChannel ToEmulator(string host) =>
+        Uri.TryCreate($"http://{host}", UriKind.Absolute, out var address)
+            && $"{address.Host}:{address.Port}".Equals(host, StringComparison.OrdinalIgnoreCase)
+            ? ToEmulator(address)
+            : throw new ArgumentException($"'{host}' is no address of an emulator: write HOST:PORT.", nameof(host));
+
+    /// <summary>The same with given credentials, and with a handler that may trust a test's certificate.</summary>
+    internal static GoogleChannel Connect(Uri endpoint, GoogleCredentials credentials, HttpMessageHandler? handler)
+    {
+        var calls = CallCredentials.FromInterceptor(async (context, metadata) =>
+        {
+            foreach (var (name, value) in await credentials.HeadersAsync(context.ServiceUrl, context.CancellationToken))
+            {
+                metadata.Add(name, value);
+            }
+        });
+        return new GoogleChannel(GrpcChannel.ForAddress(endpoint, new GrpcChannelOptions
+        {
+            Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls), HttpHandler = handler,
+            DisposeHttpClient = handler is not null,
+        }));
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _channel.Dispose();
+
+    // A copy: the caller may use its own headers for another call.
+    private static Metadata WithClient(Metadata given)
+    {
+        var headers = new Metadata { { ApiClientHeader.Name, ApiClientHeader.Grpc } };
+        foreach (var entry in given)
+        {
+            headers.Add(entry);
+        }
+
+        return headers;
+    }
+}
