@@ -46,8 +46,8 @@ public sealed class ProjectReferenceTests
         // The one exception to "nothing references the service": the command can hold it. See ADR 0002.
         ["Workflows.Cli"] =
         [
-            "Workflows.Activities", "Workflows.Orchestrations", "Workflows.Service", "Workflows.TpuWorker.Host",
-            "Workflows.TpuWorker.Tensors", "Workflows.Translation",
+            "Workflows.Activities", "Workflows.ModelFiles", "Workflows.Orchestrations", "Workflows.Service",
+            "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Tensors", "Workflows.Translation",
         ],
     };
 
