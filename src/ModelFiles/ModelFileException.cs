@@ -9,7 +9,7 @@ public sealed class ModelFileException : Exception
     /// <summary>Creates the exception.</summary>
     /// <param name="path">The file at fault.</param>
     /// <param name="problem">
-    /// What is wrong, naming the key or tensor with the value found and the value wanted; no period at its end.
+    /// The fault, naming the key or tensor with the value found and the value wanted; no period at its end.
     /// </param>
     /// <param name="fault">Decides the code, and the fix where none is given.</param>
     /// <param name="fix">A sentence that says how to correct it; null for the fault's own.</param>
@@ -25,7 +25,7 @@ public sealed class ModelFileException : Exception
     /// <summary>The file at fault.</summary>
     public string Path { get; }
 
-    /// <summary>What is wrong, naming the key or tensor.</summary>
+    /// <summary>The fault, naming the key or tensor.</summary>
     public string Problem { get; }
 
     /// <summary>The kind of fault.</summary>

@@ -41,7 +41,7 @@ internal static class FaultPoint
     ];
 }
 
-/// <summary>What happens at the fault points; nothing is registered outside tests.</summary>
+/// <summary>Is called at the fault points; nothing is registered outside tests.</summary>
 /// <param name="Reach">Called with the name of the point, on the thread that reaches it.</param>
 internal sealed record FaultInjection(Action<string> Reach)
 {

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>What people and probes may ask a running engine, as JSON. Nothing here changes anything.</summary>
+/// <summary>Answers people and probes about a running engine, as JSON. Nothing here changes anything.</summary>
 public static class StatusEndpoints
 {
     private const int DefaultCount = 100;

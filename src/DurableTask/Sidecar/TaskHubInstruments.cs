@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>What an engine can be watched by. Names and units are a contract: dashboards depend on them.</summary>
+/// <summary>The metrics of an engine. Names and units are a contract: dashboards depend on them.</summary>
 internal sealed class TaskHubInstruments : IDisposable
 {
     public const string MeterName = "Workflows.DurableTask.Sidecar";

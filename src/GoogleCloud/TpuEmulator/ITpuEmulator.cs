@@ -1,6 +1,6 @@
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>What the application around the emulator may do with it.</summary>
+/// <summary>Controls the emulator from the application around it.</summary>
 public interface ITpuEmulator
 {
     /// <summary>Gives a project its scenario; does nothing when it has one.</summary>

@@ -21,7 +21,7 @@ public static class GemmaPrompt
     /// <summary>Ends a turn, and with it a generated answer.</summary>
     public const string EndOfTurn = "<end_of_turn>";
 
-    /// <summary>What follows an answer in training. Decoding stops at this token.</summary>
+    /// <summary>The token after an answer in training. Decoding stops at it.</summary>
     public const string AnswerSuffix = EndOfTurn;
 
     private static readonly (string Name, string Code) Korean = ("Korean", "ko"), English = ("English", "en");

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3;
 
-/// <summary>What stands around a request and its answer.</summary>
+/// <summary>The template around a request and its answer.</summary>
 public enum PromptTemplate
 {
     /// <summary>

@@ -128,7 +128,7 @@ internal sealed partial class JobRunner
             patience, keepsBest);
     }
 
-    /// <summary>What is short enough to be measured; how many are not is counted.</summary>
+    /// <summary>Keeps the pairs that are short enough to be measured, and counts the others.</summary>
     private T[] Within<T>(T[] all, Func<T, int> length, int limit, string what)
     {
         var within = Array.FindAll(all, each => length(each) <= limit);

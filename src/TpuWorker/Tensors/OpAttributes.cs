@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>What an operation needs besides its operands; each op's row says which of these it reads.</summary>
+/// <summary>The parameters of an operation besides its operands; each op's row says which of these it reads.</summary>
 public sealed record OpAttributes
 {
     /// <summary>Gets the attributes of an operation that needs none.</summary>

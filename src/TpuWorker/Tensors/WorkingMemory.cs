@@ -70,7 +70,7 @@ public static class WorkingMemory
     private static bool IsComputed(Node node) =>
         node.Op is not (OpCode.Input or OpCode.Constant or OpCode.Splat or OpCode.Reshape);
 
-    /// <summary>What the operations that are lowered to several hold besides their result.</summary>
+    /// <summary>Counts the bytes that operations which are lowered to several hold besides their result.</summary>
     private static long PassingBytes(Node node) => node.Op switch
     {
         OpCode.CrossEntropy or OpCode.CrossEntropyGradient or OpCode.SoftmaxGradient => BytesOf(node.Operands[0]),

@@ -11,7 +11,7 @@ public sealed record BleuOptions
     /// <value>Null means the folder that the environment variable WORKFLOWS_MECAB_KO_DIC names.</value>
     public string? MecabDictionary { get; init; }
 
-    /// <summary>What stands in for an order without a match.</summary>
+    /// <summary>The substitute for an order without a match.</summary>
     /// <value>Default <see cref="BleuSmoothing.Exponential"/>.</value>
     public BleuSmoothing Smoothing { get; init; } = BleuSmoothing.Exponential;
 

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>What stands in for an n-gram order without a match.</summary>
+/// <summary>The substitute for an n-gram order without a match.</summary>
 public enum BleuSmoothing
 {
     /// <summary>"exp": halved for each further order; the default of sacreBLEU.</summary>

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>What a comparison of a system with a baseline says.</summary>
+/// <summary>The verdict of a comparison of a system with a baseline.</summary>
 public enum ComparisonVerdict
 {
     /// <summary>Both systems gave the same outputs, so p means nothing.</summary>

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>What turns the output into the reference at one place.</summary>
+/// <summary>An edit that turns the output into the reference at one place.</summary>
 internal enum EditStep : byte
 {
     None,

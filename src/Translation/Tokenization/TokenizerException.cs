@@ -15,6 +15,6 @@ public sealed class TokenizerException : Exception
     /// <summary>The file that was read.</summary>
     public string File { get; }
 
-    /// <summary>What is wrong with it, without the file's name and without a period at its end.</summary>
+    /// <summary>The fault, without the file's name and without a period at its end.</summary>
     public string Reason { get; }
 }

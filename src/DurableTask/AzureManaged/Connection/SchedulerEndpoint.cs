@@ -17,7 +17,7 @@ internal sealed record SchedulerEndpoint(
     public Uri Uri => new(
         Address.Contains("://", StringComparison.Ordinal) ? Address : $"https://{Address}", UriKind.Absolute);
 
-    /// <summary>What is wrong with the options; null when nothing is.</summary>
+    /// <summary>Finds the first option that cannot be used and says how to set it; null when all can.</summary>
     public static string? Check(string address, string taskHub, TokenCredential? credential, bool allowsInsecure)
     {
         if (string.IsNullOrWhiteSpace(address))

@@ -19,7 +19,7 @@ public class DurableTaskSchedulerWorkerOptions
     /// <value>Null for a scheduler without authentication, such as the sidecar or an emulator.</value>
     public TokenCredential? Credential { get; set; }
 
-    /// <summary>What the tokens are for.</summary>
+    /// <summary>The resource that the tokens are for.</summary>
     /// <value>Default: <c>https://durabletask.io</c>.</value>
     public string ResourceId { get; set; } = "https://durabletask.io";
 

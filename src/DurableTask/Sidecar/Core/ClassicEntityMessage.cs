@@ -11,7 +11,7 @@ internal static class ClassicEntityMessage
 {
     private const string Release = "release";
 
-    /// <summary>What an event to an entity asks for; null when it is no entity message.</summary>
+    /// <summary>Reads the request in an event to an entity; null when it is no entity message.</summary>
     /// <exception cref="FormatException">The text is damaged.</exception>
     public static Command? Parse(string target, SendEventAction send, string instanceId, string executionId)
     {

@@ -2,7 +2,7 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>What an episode wants done to other orchestrations, in the same transaction.</summary>
+/// <summary>A change that an episode makes to another orchestration or an entity, in the same transaction.</summary>
 internal abstract record Command
 {
     /// <summary>Start a child; if that is impossible, the parent gets a failure for the task.</summary>

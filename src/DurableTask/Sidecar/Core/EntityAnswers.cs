@@ -3,7 +3,7 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>What workers and callers get of an entity's messages.</summary>
+/// <summary>Makes an entity's messages for workers, and its answers for callers.</summary>
 internal static class EntityAnswers
 {
     /// <summary>An operation as a worker gets it. Stock workers break on ids that are no GUIDs.</summary>

@@ -4,7 +4,7 @@ using ActionCase = Microsoft.DurableTask.Protobuf.OrchestratorAction.Orchestrato
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>What a worker reports of one episode.</summary>
+/// <summary>A worker's report of one episode.</summary>
 /// <param name="Consumed">How many inbox messages the worker was given.</param>
 /// <param name="StartedAt">The time it was given them.</param>
 /// <param name="Actions">What the orchestrator asks for, in order.</param>
@@ -17,7 +17,7 @@ internal sealed record EpisodeReport(
     string? CustomStatus,
     OrchestrationTraceContext? Trace);
 
-/// <summary>What an episode changes, all of it in one transaction.</summary>
+/// <summary>The changes of an episode, all of them in one transaction.</summary>
 /// <param name="Record">The record for the instance's log.</param>
 /// <param name="Commands">What other instances get, in order.</param>
 internal sealed record EpisodeOutcome(LogRecord Record, IReadOnlyList<Command> Commands);

@@ -12,7 +12,7 @@ internal sealed record OpenCall(string RequestId, string EntityId, string Operat
 internal sealed record ReceivedEvents(string Name, int Count, Timestamp Last);
 
 /// <summary>
-/// What an execution expects, as far as its history tells. Not kept with the state: only people ask for it, and a walk
+/// The open calls of an execution, as far as its history tells. Not kept with the state: only people ask, and a walk
 /// over one history is cheap.
 /// </summary>
 internal sealed class Expectations
@@ -35,7 +35,7 @@ internal sealed class Expectations
 
     public IEnumerable<ReceivedEvents> Events => _events.Values;
 
-    /// <summary>What was asked for with an id; null for what is only in the history of another execution.</summary>
+    /// <summary>The event that asked for something under an id; null when another execution did.</summary>
     public HistoryEvent? Asked(int id) => _asked.GetValueOrDefault(id);
 
     /// <summary>When the locks of a critical section were asked for.</summary>

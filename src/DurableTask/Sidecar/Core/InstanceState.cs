@@ -38,7 +38,7 @@ internal sealed class InstanceState(string hub, string id)
 
     public OrchestrationTraceContext? Trace { get; private set; }
 
-    /// <summary>What orchestrators have seen and done in this execution.</summary>
+    /// <summary>The events that the orchestrator has seen and made in this execution.</summary>
     public List<HistoryEvent> History { get; } = [];
 
     public long HistoryBytes { get; private set; }

@@ -63,7 +63,7 @@ internal static class Messages
         IsNonRetriable = true,
     };
 
-    /// <summary>What a parent hears of its child's end.</summary>
+    /// <summary>Tells a parent of its child's end.</summary>
     public static HistoryEvent ChildEnded(int taskId, ExecutionCompletedEvent end, Timestamp now) =>
         end.OrchestrationStatus == OrchestrationStatus.Completed
             ? new HistoryEvent

@@ -4,7 +4,7 @@ using EventCase = Microsoft.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>What becomes of a child of a rewound orchestration.</summary>
+/// <summary>The fate of a child of a rewound orchestration.</summary>
 internal enum ChildFate
 {
     /// <summary>It runs, or is rewound itself: its end is still to come.</summary>
@@ -14,7 +14,7 @@ internal enum ChildFate
     StartedAgain,
 }
 
-/// <summary>Takes a failed orchestration back to before its failures. What succeeded is kept, not run
+/// <summary>Takes a failed orchestration back to before its failures. Successes are kept, not run
 /// again.</summary>
 internal static class Rewind
 {

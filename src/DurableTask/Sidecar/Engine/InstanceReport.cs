@@ -38,7 +38,7 @@ internal sealed record WaitReport(
     /// <summary>The orchestration that holds the lock that this waits for.</summary>
     public string? HeldBy { get; init; }
 
-    /// <summary>What is missing, where the state alone does not say it.</summary>
+    /// <summary>The missing thing, where the state alone does not say it.</summary>
     public string? Why { get; init; }
 }
 

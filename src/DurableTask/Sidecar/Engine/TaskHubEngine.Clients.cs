@@ -5,7 +5,7 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>What clients ask for, one instance at a time.</summary>
+/// <summary>Answers calls of clients for one instance.</summary>
 internal sealed partial class TaskHubEngine
 {
     public Task<string> StartAsync(string hub, CreateInstanceRequest request) => AskAsync<string>(answer =>

@@ -105,7 +105,7 @@ internal sealed partial class TaskHubStore : IDisposable
         }
     }
 
-    /// <summary>What the file and its engine are watched by.</summary>
+    /// <summary>The metrics of the file and its engine.</summary>
     public TaskHubInstruments Instruments => _instruments;
 
     /// <summary>Called at the fault points; null outside tests.</summary>

@@ -4,7 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>What of a caller's node the cloud takes over.</summary>
+/// <summary>Takes over the fields of a caller's node that the cloud lets callers set.</summary>
 internal static class NodeUpdate
 {
     private static readonly Dictionary<string, Action<Node, Node>> Fields = new(StringComparer.Ordinal)

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>What happens in one emulated project: which zones refuse, how long things take, what is taken
+/// <summary>The events in one emulated project: which zones refuse, how long things take, what is taken
 /// away.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record Scenario
@@ -55,6 +55,6 @@ public sealed record Scenario
         }
     }
 
-    /// <summary>What holds in a zone: its own rules, or none.</summary>
+    /// <summary>Finds the rules of a zone: its own, or none.</summary>
     internal ZoneScenario In(string zone) => Zones.GetValueOrDefault(zone) ?? ZoneScenario.None;
 }

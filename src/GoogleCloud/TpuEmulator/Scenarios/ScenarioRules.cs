@@ -2,7 +2,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>What a scenario must keep to, beyond its types.</summary>
+/// <summary>Checks the rules of a scenario that its types do not express.</summary>
 internal static class ScenarioRules
 {
     private const double LongestSeconds = 7 * 24 * 3600;

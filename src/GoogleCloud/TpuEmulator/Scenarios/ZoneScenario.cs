@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>What is special about a zone.</summary>
+/// <summary>The rules of one zone.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ZoneScenario
 {

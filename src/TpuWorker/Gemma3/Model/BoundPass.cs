@@ -42,7 +42,7 @@ internal sealed class BoundPass : IDisposable
 
     /// <summary>
     /// Says what stands in a row that brings its own mask: texts of these lengths one behind the other, each with
-    /// positions from 0 and seeing only itself. What is left of the row sees itself alone.
+    /// positions from 0 and seeing only itself. Each of the rest of the row sees itself alone.
     /// </summary>
     public void PlaceTexts(int row, IReadOnlyList<int> lengths)
     {

@@ -27,7 +27,7 @@ public sealed class FineTuneOptions
     /// <value>0 or more; default 0.</value>
     public int WarmupSteps { get; set; }
 
-    /// <summary>What the rate does then.</summary>
+    /// <summary>The course of the rate after the warm-up.</summary>
     /// <value>Default <see cref="LearningRateDecay.Cosine"/>.</value>
     public LearningRateDecay Decay { get; set; }
 

@@ -7,7 +7,7 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
 /// Fine-tuning of a Gemma 3 model on the CPU, of all weights or of a low-rank adapter: AdamW on the mean loss of the
-/// answer tokens. What comes out is decided by model, options, examples and validation alone; stopping and resuming
+/// answer tokens. The result is decided by model, options, examples and validation alone; stopping and resuming
 /// changes no bit of it on the same machine. Not thread-safe.
 /// </summary>
 public sealed partial class FineTuner : IDisposable

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>What a training checkpoint says of itself; written last, as manifest.json.</summary>
+/// <summary>The manifest of a training checkpoint; written last, as manifest.json.</summary>
 internal sealed record TrainingManifest
 {
     public const string FileName = "manifest.json";

@@ -70,7 +70,7 @@ public static class TrainingMemory
     }
 
     /// <summary>
-    /// What a checkpoint written in the background takes more: a copy of the trained weights and moments.
+    /// The bytes that a checkpoint written in the background takes more: a copy of the trained weights and moments.
     /// </summary>
     internal static long SnapshotBytes(Gemma3Config config, FineTuneOptions options) =>
         3 * ElementBytes * Count(options.Lora is { } lora

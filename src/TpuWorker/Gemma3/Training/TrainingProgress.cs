@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>What one finished step of training did.</summary>
+/// <summary>The figures of one finished step of training.</summary>
 /// <param name="Step">Number of the step, from 1.</param>
 /// <param name="Steps">How many there will be.</param>
 /// <param name="Loss">Mean negative log-likelihood, in nats, of the step's answer tokens before its update.</param>

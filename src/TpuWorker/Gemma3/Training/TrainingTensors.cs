@@ -2,7 +2,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>What a checkpoint holds: trained weights and both moments, under the same names.</summary>
+/// <summary>The tensors of a checkpoint: trained weights and both moments, under the same names.</summary>
 internal sealed record TrainingTensors(
     IReadOnlyDictionary<string, HostTensor> Weights, IReadOnlyDictionary<string, HostTensor> First,
     IReadOnlyDictionary<string, HostTensor> Second)

@@ -14,7 +14,7 @@ public sealed class TrainingValidation
         (Metric, Examples, Score, Identity) = (metric, examples, score, identity);
     }
 
-    /// <summary>What is measured, for people: "loss", or what a score was named.</summary>
+    /// <summary>The name of the measurement, for people: "loss", or the name of a score.</summary>
     public string Metric { get; }
 
     /// <summary>Steps from one measurement to the next; there is one after the last step as well.</summary>
@@ -36,7 +36,7 @@ public sealed class TrainingValidation
 
     internal Func<Gemma3Checkpoint, CancellationToken, double>? Score { get; }
 
-    /// <summary>What decides the measurements, for the training's fingerprint.</summary>
+    /// <summary>Everything that decides the measurements, for the training's fingerprint.</summary>
     internal string Identity { get; }
 
     internal string Settings => string.Create(

@@ -46,7 +46,7 @@ internal unsafe struct KernelCall
     public KernelFault Fault;
 }
 
-/// <summary>What went wrong inside a kernel.</summary>
+/// <summary>An error inside a kernel.</summary>
 internal enum KernelFault
 {
     None,

@@ -18,7 +18,7 @@ internal static unsafe class PanelProductKernels
     /// <summary>Whether so many rows fill enough of a panel: half of it empty costs what a whole one does.</summary>
     public static bool Suits(long rows) => Fma.IsSupported && rows is > Lanes and <= PanelRows;
 
-    /// <summary>What <see cref="ProductKernels.FewRows"/> computes, for some columns of the result.</summary>
+    /// <summary>Computes some columns of the result of <see cref="ProductKernels.FewRows"/>.</summary>
     public static void FewRows(KernelCall* call, long begin, long end)
     {
         var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);

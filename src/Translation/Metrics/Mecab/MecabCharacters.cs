@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Workflows.Translation.Metrics.Mecab;
 
-/// <summary>What is known of a character: its classes, and how unknown words begin with it.</summary>
+/// <summary>The classes of a character, and how unknown words begin with it.</summary>
 internal readonly record struct MecabCharacter(uint Bits)
 {
     public uint Classes => Bits & 0x3ffff;
