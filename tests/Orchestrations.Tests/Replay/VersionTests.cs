@@ -9,7 +9,7 @@ namespace Workflows.Orchestrations.Tests.Replay;
 /// </summary>
 public sealed class VersionTests : IDisposable
 {
-    private const string Name = "Story", Child = "Chapter", Go = "go";
+    private const string Name = "Story", Go = "go";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("versions-");
 
@@ -58,48 +58,43 @@ public sealed class VersionTests : IDisposable
         Assert.Equal("OrchestratorTaskNotFound", end.FailureDetails?.ErrorType);
     }
 
-    [Fact]
-    public async Task Child_OfAVersionThatOnlyItHas_IsReachedThroughAParentWithoutVersions()
+    [Theory]
+    [InlineData(null, RunStatus.Succeeded)]
+    [InlineData("2", RunStatus.Failed)]
+    public async Task Run_WhereOneOrchestratorHasTheNewVersion_ReachesItThroughItsParents(
+        string? version, RunStatus ends)
     {
-        await StartAndStopAsync(registry => AddFamily(registry, withNew: false), "");
+        var end = await RunAsync(version, registry => registry.AddOrchestrator(
+            nameof(AcquireTpuOrchestration), new TaskVersion("2"), () => new AcquireV2()));
 
-        await using var hub = await StartHubAsync(registry => AddFamily(registry, withNew: true));
-        await StartAsync(hub, "new", "2");
-
-        Assert.Equal("child of old", await EndAsync(hub, "old"));
-        Assert.Equal("child of new", await EndAsync(hub, "new"));
+        Assert.Equal(OrchestrationRuntimeStatus.Completed, end.RuntimeStatus);
+        Assert.Equal(
+            (ends, version is null ? null : "NEW_WAY"),
+            (end.ReadOutputAs<RunOutcome>()!.Status, end.ReadOutputAs<RunOutcome>()!.Failure?.Code));
     }
 
     [Fact]
-    public async Task Child_WithVersionsButNotItsParents_Fails()
+    public async Task Run_OfAVersionThatAnOrchestratorWithVersionsHasNot_FailsThere()
     {
-        await using var hub = await StartHubAsync(registry => AddFamily(registry, withNew: true));
-        await StartAsync(hub, "later", "3");
-        await hub.Client.RaiseEventAsync("later", Go, Go);
+        var end = await RunAsync("3", registry => registry.AddOrchestrator(
+            nameof(AcquireTpuOrchestration), new TaskVersion("2"), () => new AcquireV2()));
 
-        var end = await hub.Client.WaitForInstanceCompletionAsync("later", getInputsAndOutputs: true);
-
-        Assert.Equal(OrchestrationRuntimeStatus.Failed, end.RuntimeStatus);
-        Assert.Contains(Child, end.FailureDetails?.ErrorMessage);
+        Assert.Equal(RunStatus.Failed, end.ReadOutputAs<RunOutcome>()!.Status);
+        Assert.Contains(nameof(AcquireTpuOrchestration), end.ReadOutputAs<RunOutcome>()!.Failure?.Message);
     }
 
-    private static void AddFamily(DurableTaskRegistry registry, bool withNew)
+    private async Task<OrchestrationMetadata> RunAsync(string? version, Action<DurableTaskRegistry> more)
     {
-        registry
-            .AddOrchestrator(Name, () => FuncTaskOrchestrator.Create<object?, string>(async (context, _) =>
-            {
-                await WaitAsync(context);
-                return await context.CallSubOrchestratorAsync<string>(Child);
-            }))
-            .AddOrchestrator(Child, () => Says("child of old"));
-        if (withNew)
+        var scenario = new Scenario("run");
+        await using var hub = await TestHub.StartAsync(_folder.FullName, registry =>
         {
-            registry.AddOrchestrator(Child, new TaskVersion("2"), () => Says("child of new"));
-        }
+            scenario.Register(registry.AddRunOrchestrations(), () => throw new InvalidOperationException("No cancel."));
+            more(registry);
+        });
+        await hub.Client.ScheduleNewOrchestrationInstanceAsync(
+            nameof(FineTuneOrchestration), scenario.Spec, new StartOrchestrationOptions("run") { Version = version });
+        return await hub.Client.WaitForInstanceCompletionAsync("run", getInputsAndOutputs: true);
     }
-
-    private static TaskOrchestrator<object?, string> Says(string answer) =>
-        FuncTaskOrchestrator.Create<object?, string>((_, _) => Task.FromResult(answer));
 
     private async Task StartAndStopAsync(Action<DurableTaskRegistry> orchestrators, string version)
     {
@@ -171,5 +166,11 @@ public sealed class VersionTests : IDisposable
             context.ContinueAsNew(1);
             return "";
         }
+    }
+
+    private sealed class AcquireV2 : TaskOrchestrator<AcquireInput, AcquireResult>
+    {
+        public override Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input) =>
+            Task.FromResult(new AcquireResult(null, 1, new RunFailure("NEW_WAY", "m", "f"), false, []));
     }
 }
