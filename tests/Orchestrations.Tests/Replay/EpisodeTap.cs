@@ -41,7 +41,10 @@ internal sealed class EpisodeTap : Interceptor
     {
         var call = continuation(request, context);
         return new AsyncServerStreamingCall<TResponse>(
-            new Tapped<TResponse>(call.ResponseStream, See), call.ResponseHeadersAsync, call.GetStatus, call.GetTrailers,
+            new Tapped<TResponse>(call.ResponseStream, See),
+            call.ResponseHeadersAsync,
+            call.GetStatus,
+            call.GetTrailers,
             call.Dispose);
     }
 

@@ -38,7 +38,9 @@ public sealed partial class HistoryRecorder
             tap))
         {
             await hub.Client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(FineTuneOrchestration), scenario.Spec, new StartOrchestrationOptions(scenario.Name));
+                nameof(FineTuneOrchestration),
+                scenario.Spec,
+                new StartOrchestrationOptions(scenario.Name) { Version = scenario.Version });
             var end = await hub.Client.WaitForInstanceCompletionAsync(scenario.Name);
             Assert.Equal(OrchestrationRuntimeStatus.Completed, end.RuntimeStatus);
         }

@@ -32,17 +32,13 @@ internal static class HistoryReplay
                 ? [.. history.Response.Actions.Select(OrchestratorStep.Of)]
                 : [.. episodes[number].Select(OrchestratorStep.Of).OfType<OrchestratorStep>()];
             List<OrchestratorStep> replayed = [.. answer.Actions.Select(OrchestratorStep.Of)];
-            var where = $"{file}, {history.Orchestrator}, episode {number + 1} of {episodes.Count}";
-            if (!IsSame(recorded, replayed))
-            {
-                problems.Add($"{where}:\n{List("recorded", recorded)}\n{List("replayed", replayed)}\n{Advice}");
-            }
-
-            if (isLast && !OrchestratorStep.PayloadHolds(history.Response.CustomStatus, answer.CustomStatus))
+            var problem = Difference(recorded, replayed)
+                ?? (isLast ? StatusDifference(history.Response.CustomStatus, answer.CustomStatus) : null);
+            if (problem is not null)
             {
                 problems.Add(
-                    $"{where}:\n  recorded custom status: {history.Response.CustomStatus}\n"
-                    + $"  replayed custom status: {answer.CustomStatus}\n{Advice}");
+                    $"{file}, {history.Orchestrator}, episode {number + 1} of {episodes.Count}: {problem}\n"
+                    + $"{List("recorded", recorded)}\n{List("replayed", replayed)}\n{Advice}");
             }
         }
 
@@ -79,8 +75,13 @@ internal static class HistoryReplay
         return OrchestratorResponse.Parser.ParseFrom(Convert.FromBase64String(answer));
     }
 
-    private static bool IsSame(List<OrchestratorStep> recorded, List<OrchestratorStep> replayed) =>
-        recorded.Count == replayed.Count && recorded.Zip(replayed).All(pair => pair.First.IsRepeatedBy(pair.Second));
+    private static string? Difference(List<OrchestratorStep> recorded, List<OrchestratorStep> replayed) => recorded
+        .Zip(replayed, (was, now) => was.DifferenceTo(now) is { } difference ? $"#{was.Id}: {difference}" : null)
+        .FirstOrDefault(difference => difference is not null)
+        ?? (recorded.Count == replayed.Count ? null : $"{recorded.Count} actions became {replayed.Count}");
+
+    private static string? StatusDifference(string? recorded, string? replayed) =>
+        OrchestratorStep.PayloadDifference(recorded, replayed) is { } difference ? $"custom status {difference}" : null;
 
     private static string List(string title, List<OrchestratorStep> steps) => steps.Count == 0
         ? $"  {title}: nothing"

@@ -14,7 +14,8 @@ public sealed class HistoryReplayTests
         var differences = HistoryReplay.Differences(
             file, history, OrchestratorTable.Find(history.Orchestrator, history.Version).Create);
 
-        Assert.True(differences.Count == 0, string.Join("\n\n", differences));
+        // The first one says it: after it, the replay and the history are no longer about the same thing.
+        Assert.True(differences is [], differences is [var first, ..] ? $"{first}\n{differences.Count} differ." : null);
     }
 
     [Fact]
@@ -25,9 +26,8 @@ public sealed class HistoryReplayTests
         Assert.Equal(
             Scenarios.All.Select(scenario => scenario.Name).Order(),
             histories.Select(history => history.Scenario).Distinct().Order());
-        Assert.Equal(
-            OrchestrationRegistration.Orchestrators.Select(row => (row.Name, row.Version)).Order(),
-            histories.Select(history => (history.Orchestrator, history.Version)).Distinct().Order());
+        Assert.Empty(OrchestrationRegistration.Orchestrators.Except(
+            histories.Select(history => OrchestratorTable.Find(history.Orchestrator, history.Version))));
     }
 
     [Theory]
@@ -38,7 +38,8 @@ public sealed class HistoryReplayTests
         var ends = RecordedHistory.Files.Select(RecordedHistory.Read)
             .Where(history => history.Orchestrator == orchestrator)
             .SelectMany(history => history.Response.Actions)
-            .Select(action => action.CompleteOrchestration.OrchestrationStatus.ToString());
+            .Select(action => action.CompleteOrchestration?.OrchestrationStatus.ToString())
+            .OfType<string>();
 
         Assert.Superset(new HashSet<string> { "ContinuedAsNew", "Completed" }, ends.ToHashSet());
     }

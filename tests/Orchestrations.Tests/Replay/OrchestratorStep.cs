@@ -38,20 +38,27 @@ internal sealed record OrchestratorStep(int Id, string Kind, string Name, string
         _ => null,
     };
 
-    /// <summary>Compares with the same step of a replay. A payload may have more properties than the recorded one: a
-    /// new field of a record with a default changes nothing for an instance that runs.</summary>
-    public bool IsRepeatedBy(OrchestratorStep replayed) =>
-        replayed with { Payload = Payload } == this && PayloadHolds(Payload, replayed.Payload);
+    /// <summary>Compares with the same step of a replay.</summary>
+    /// <returns>The first difference; null: none.</returns>
+    public string? DifferenceTo(OrchestratorStep replayed) => replayed with { Payload = Payload } == this
+        ? PayloadDifference(Payload, replayed.Payload)
+        : $"'{this with { Payload = null }}' became '{replayed with { Payload = null }}'";
 
-    /// <summary>Whether a payload has everything that the recorded one has.</summary>
-    public static bool PayloadHolds(string? recorded, string? replayed)
+    /// <summary>
+    /// Compares payloads. A replayed one may have more properties than the recorded one: a new field of a record, with
+    /// a default, changes nothing for an instance that runs.
+    /// </summary>
+    /// <returns>The path and both values of the first difference; null: none.</returns>
+    public static string? PayloadDifference(string? recorded, string? replayed)
     {
         if (recorded is null or "" || replayed is null or "")
         {
-            return string.IsNullOrEmpty(recorded) == string.IsNullOrEmpty(replayed);
+            return string.IsNullOrEmpty(recorded) == string.IsNullOrEmpty(replayed)
+                ? null
+                : $"'{recorded}' became '{replayed}'";
         }
 
-        return Holds(JsonNode.Parse(recorded), JsonNode.Parse(replayed));
+        return Difference("$", JsonNode.Parse(recorded), JsonNode.Parse(replayed));
     }
 
     public override string ToString()
@@ -60,18 +67,26 @@ internal sealed record OrchestratorStep(int Id, string Kind, string Name, string
         return $"#{Id} {Kind} {Name} {Detail}{(payload is null ? "" : $" {payload}")}";
     }
 
-    private static bool Holds(JsonNode? recorded, JsonNode? replayed) => (recorded, replayed) switch
+    private static string? Difference(string path, JsonNode? was, JsonNode? now) => (was, now) switch
     {
-        (JsonObject was, JsonObject now) =>
-            was.All(pair => now.TryGetPropertyValue(pair.Key, out var value) && Holds(pair.Value, value)),
-        (JsonArray was, JsonArray now) => was.Count == now.Count && was.Zip(now).All(pair => Holds(pair.First, pair.Second)),
-        _ => JsonNode.DeepEquals(recorded, replayed),
+        (JsonObject old, JsonObject next) => old
+            .Select(pair => next.TryGetPropertyValue(pair.Key, out var value)
+                ? Difference($"{path}.{pair.Key}", pair.Value, value)
+                : $"{path}.{pair.Key} is gone")
+            .FirstOrDefault(difference => difference is not null),
+        (JsonArray old, JsonArray next) when old.Count == next.Count => old
+            .Select((item, index) => Difference($"{path}[{index}]", item, next[index]))
+            .FirstOrDefault(difference => difference is not null),
+        _ => JsonNode.DeepEquals(was, now) ? null : $"{path}: {Shown(was)} became {Shown(now)}",
     };
+
+    private static string Shown(JsonNode? node) => node?.ToJsonString() ?? "null";
 
     private static OrchestratorStep Activity(int id, string name, string? version, string? input) =>
         new(id, "activity", name, OfVersion(version), input);
 
-    private static OrchestratorStep Timer(int id, Timestamp at) => new(id, "timer", "", $"at {at.ToDateTime():O}", null);
+    private static OrchestratorStep Timer(int id, Timestamp at) =>
+        new(id, "timer", "", $"at {at.ToDateTime():O}", null);
 
     private static OrchestratorStep Child(int id, string name, string? version, string instance, string? input) =>
         new(id, "child", name, $"as '{instance}'{OfVersion(version)}", input);
@@ -82,9 +97,9 @@ internal sealed record OrchestratorStep(int Id, string Kind, string Name, string
     private static OrchestratorStep End(int id, CompleteOrchestrationAction end)
     {
         var fault = end.FailureDetails is { } failure ? $"{failure.ErrorType}: {failure.ErrorMessage}" : "";
-        var kept = string.Join(", ", end.CarryoverEvents.Select(item => item.EventRaised?.Name ?? $"{item.EventTypeCase}"));
-        return new OrchestratorStep(
-            id, "end", $"{end.OrchestrationStatus}", $"{fault}{(kept.Length > 0 ? $" keeping {kept}" : "")}", end.Result);
+        var kept = end.CarryoverEvents.Select(item => item.EventRaised?.Name ?? $"{item.EventTypeCase}");
+        var detail = string.Join(", ", [.. kept.Select(name => $"keeping {name}"), fault]);
+        return new OrchestratorStep(id, "end", $"{end.OrchestrationStatus}", detail, end.Result);
     }
 
     private static string OfVersion(string? version) => string.IsNullOrEmpty(version) ? "" : $" of version {version}";

@@ -1,9 +1,13 @@
 namespace Workflows.Orchestrations.Tests.Replay;
 
-/// <summary>Finds the orchestrator of an instance by the worker's rule, which VersionTests compares with it.</summary>
+/// <summary>
+/// Finds the orchestrator of an instance by the worker's rule, which <see cref="VersionTests"/> shows.
+/// </summary>
 internal static class OrchestratorTable
 {
-    /// <summary>Finds the row of exactly this version, or the one without a version when the name has no other.</summary>
+    /// <summary>
+    /// Finds the row of exactly this version, or the one without a version when the name has no other.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The worker would fail the instance.</exception>
     public static RunOrchestrator Find(string name, string version)
     {

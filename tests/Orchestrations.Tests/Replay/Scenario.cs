@@ -15,6 +15,9 @@ internal sealed class Scenario(string name)
 
     public string Name { get; } = name;
 
+    /// <summary>The version that the run is started with; null: none, as runs are today.</summary>
+    public string? Version { get; init; }
+
     public RunPlan Plan { get; init; } = Given.Plan("us-a1-a", "us-b1-a");
 
     public double PollSeconds { get; init; } = 0.05;
@@ -25,6 +28,9 @@ internal sealed class Scenario(string name)
 
     /// <summary>The activity during whose first call the run is cancelled.</summary>
     public string? CancelledIn { get; init; }
+
+    /// <summary>Events by which the worker tells of the end of its job as soon as it has it.</summary>
+    public int Wakes { get; init; }
 
     /// <summary>Throws to fail the preparation of the data; the number of the call counts from 1.</summary>
     public Action<int> Prepare { get; init; } = _ => { };
@@ -97,7 +103,14 @@ internal sealed class Scenario(string name)
                 var call = Count(activity);
                 if (activity == CancelledIn && call == 1)
                 {
+                    // The cancel passes through the run to its children while this activity is still under way.
                     await client().RaiseEventAsync(Name, RunEvents.Cancel, "enough");
+                    await Task.Delay(TimeSpan.FromSeconds(1));
+                }
+
+                for (var wake = 0; wake < Wakes && input is DispatchInput; wake++)
+                {
+                    await client().RaiseEventAsync((input as DispatchInput)!.ReplyTo, RunEvents.JobEnded, "job");
                 }
 
                 return answer(input, call);

@@ -51,6 +51,21 @@ internal static class Scenarios
                 _ => Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
             },
         },
+        new("woken")
+        {
+            PollSeconds = 2,
+            Wakes = 3,
+            // Lost at the second look: the third event goes on to the next generation.
+            ObserveJob = (input, look) => (input.Kind, look) switch
+            {
+                (JobKind.Train, 1) => Scenario.Working,
+                (JobKind.Train, 2) => Scenario.Working with
+                {
+                    NodeState = "READY", IsLost = true, LossCause = "WORKER_SILENT", LostSteps = 1,
+                },
+                _ => Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
+            },
+        },
         new("worker-failed")
         {
             ObserveJob = (_, _) => Scenario.Working with { End = new JobEnd(false, "DIVERGED", "The loss is NaN.") },
@@ -62,6 +77,11 @@ internal static class Scenarios
             CancelledIn = Stages.DispatchJob,
             PollSeconds = 2,
             ObserveJob = (_, _) => Scenario.Working,
+        },
+        new("cancel-at-a-loss")
+        {
+            CancelledIn = Stages.ObserveJob,
+            ObserveJob = (_, _) => Scenario.Working with { NodeState = "NOT_FOUND", IsLost = true },
         },
         new("budget")
         {
