@@ -30,12 +30,33 @@ public sealed partial class HistoryRecorder
     private static async Task RecordAsync(Scenario scenario, string folder)
     {
         var data = Directory.CreateTempSubdirectory("histories-");
+        try
+        {
+            var executions = await RunAsync(scenario, data.FullName);
+            foreach (var generations in executions.GroupBy(item => item.Request.InstanceId))
+            {
+                var number = 0;
+                foreach (var (request, response) in generations)
+                {
+                    var file = $"{generations.Key.Replace(':', '.')}.{++number}.json";
+                    await File.WriteAllTextAsync(Path.Combine(folder, file), Text(scenario, request, response));
+                }
+            }
+        }
+        finally
+        {
+            data.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<IReadOnlyList<(OrchestratorRequest Request, OrchestratorResponse Response)>> RunAsync(
+        Scenario scenario, string data)
+    {
         var tap = new EpisodeTap();
         TestHub? hub = null;
-        await using (hub = await TestHub.StartAsync(
-            data.FullName,
-            registry => scenario.Register(registry.AddRunOrchestrations(), () => hub!.Client),
-            tap))
+        hub = await TestHub.StartAsync(
+            data, registry => scenario.Register(registry.AddRunOrchestrations(), () => hub!.Client), tap);
+        await using (hub)
         {
             await hub.Client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTuneOrchestration),
@@ -45,19 +66,10 @@ public sealed partial class HistoryRecorder
             Assert.Equal(OrchestrationRuntimeStatus.Completed, end.RuntimeStatus);
         }
 
-        data.Delete(recursive: true);
-        foreach (var generations in tap.Executions().GroupBy(item => item.Request.InstanceId))
-        {
-            var number = 0;
-            foreach (var (request, response) in generations)
-            {
-                var file = $"{generations.Key.Replace(':', '.')}.{++number}.json";
-                await File.WriteAllTextAsync(Path.Combine(folder, file), Text(scenario, request, response));
-            }
-        }
+        return tap.Executions();
     }
 
-    /// <summary>Leaves out what is of one machine or one process alone, and what no orchestrator sees.</summary>
+    /// <summary>Leaves out the parts of one machine or one process, which no orchestrator sees.</summary>
     private static string Text(Scenario scenario, OrchestratorRequest request, OrchestratorResponse response)
     {
         response.CompletionToken = "";

@@ -62,7 +62,10 @@ internal sealed class Scenario(string name)
         Tpu = Given.Spec.Tpu with { AcquireTimeoutSeconds = AcquireTimeoutSeconds },
         Pace = new PaceSpec
         {
-            PollSeconds = PollSeconds, BootSeconds = BootSeconds, RoundPauseSeconds = 0.1, SilenceSeconds = 30,
+            PollSeconds = PollSeconds,
+            BootSeconds = BootSeconds,
+            RoundPauseSeconds = 0.1,
+            SilenceSeconds = 30,
         },
     };
 
