@@ -18,7 +18,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         // story can end comes back here as a value instead.
         await context.EnterStageAsync(input.RunId, RunStageName.Teardown, "giving back every node of the run");
         await context.CallSubOrchestratorAsync(
-            nameof(TeardownOrchestration), input, new SubOrchestrationOptions(instanceId: $"{input.RunId}:teardown"));
+            nameof(TeardownOrchestration), input, context.ChildOptions($"{input.RunId}:teardown"));
 
         await context.EnterStageAsync(input.RunId, RunStageName.Report, "writing the report");
         var outcome = await context.ReportAsync(
@@ -111,7 +111,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
                 new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt),
-                new SubOrchestrationOptions(instanceId: child));
+                context.ChildOptions(child));
 
             if (await Task.WhenAny(work, _cancel) == _cancel)
             {

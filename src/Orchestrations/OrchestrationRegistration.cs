@@ -5,15 +5,34 @@ namespace Workflows.Orchestrations;
 /// <summary>Registers the orchestrations.</summary>
 public static class OrchestrationRegistration
 {
+    /// <summary>
+    /// Every orchestrator with its versions. A row is never changed, and goes only when no instance of it can be left:
+    /// see "A change of an orchestrator" in CONTRIBUTING.md.
+    /// </summary>
+    public static IReadOnlyList<RunOrchestrator> Orchestrators { get; } =
+    [
+        new(nameof(FineTuneOrchestration), "", () => new FineTuneOrchestration()),
+        new(nameof(AcquireTpuOrchestration), "", () => new AcquireTpuOrchestration()),
+        new(nameof(TpuWorkOrchestration), "", () => new TpuWorkOrchestration()),
+        new(nameof(TeardownOrchestration), "", () => new TeardownOrchestration()),
+    ];
+
     /// <summary>Adds every orchestration of this assembly.</summary>
     /// <param name="registry">The worker's registry.</param>
     /// <returns>The same registry.</returns>
     public static DurableTaskRegistry AddRunOrchestrations(this DurableTaskRegistry registry)
     {
-        registry.AddOrchestrator<FineTuneOrchestration>();
-        registry.AddOrchestrator<AcquireTpuOrchestration>();
-        registry.AddOrchestrator<TpuWorkOrchestration>();
-        registry.AddOrchestrator<TeardownOrchestration>();
+        foreach (var (name, version, create) in Orchestrators)
+        {
+            registry.AddOrchestrator(name, new TaskVersion(version), create);
+        }
+
         return registry;
     }
 }
+
+/// <summary>The class that runs the instances of one name and version.</summary>
+/// <param name="Name">Name that instances are started with.</param>
+/// <param name="Version">Version that instances are started with; empty: without one.</param>
+/// <param name="Create">Makes an orchestrator for one episode.</param>
+public sealed record RunOrchestrator(string Name, string Version, Func<ITaskOrchestrator> Create);

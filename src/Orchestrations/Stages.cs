@@ -77,6 +77,12 @@ public static class Stages
         await context.CallActivityAsync(EnterStage, new StageInput(runId, stage, detail), Local);
     }
 
+    /// <summary>
+    /// Names a child. It runs in the version of its parent, so that a new version of a child needs none of its parents.
+    /// </summary>
+    internal static SubOrchestrationOptions ChildOptions(this TaskOrchestrationContext context, string instanceId) =>
+        new(instanceId: instanceId) { Version = context.Version };
+
     private static TaskOptions Retry(int attempts, TimeSpan first, double factor, TimeSpan longest) =>
         TaskOptions.FromRetryPolicy(new RetryPolicy(attempts, first, factor, longest)
         {

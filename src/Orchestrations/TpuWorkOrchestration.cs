@@ -111,7 +111,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         var acquire = context.CallSubOrchestratorAsync<AcquireResult>(
             nameof(AcquireTpuOrchestration),
             new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid, input.RuledOut),
-            new SubOrchestrationOptions(instanceId: child));
+            context.ChildOptions(child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
         {
             context.SendEvent(child, RunEvents.Cancel, await cancel);

@@ -1,0 +1,126 @@
+using System.Collections.Concurrent;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+
+namespace Workflows.Orchestrations.Tests.Replay;
+
+/// <summary>A run whose activities answer by a script. The defaults let it succeed.</summary>
+/// <param name="name">Its name, and the run's id.</param>
+internal sealed class Scenario(string name)
+{
+    /// <summary>A look at a job that goes on.</summary>
+    public static readonly JobObservation Working = new("READY", false, null, 0, null, 1, 10, 2.0, 0.1);
+
+    private readonly ConcurrentDictionary<string, int> _calls = new(StringComparer.Ordinal);
+
+    public string Name { get; } = name;
+
+    /// <summary>The version that the run is started with; null: none, as runs are today.</summary>
+    public string? Version { get; init; }
+
+    public RunPlan Plan { get; init; } = Given.Plan("us-a1-a", "us-b1-a");
+
+    public double PollSeconds { get; init; } = 0.05;
+
+    public double BootSeconds { get; init; } = 900;
+
+    public double AcquireTimeoutSeconds { get; init; } = 600;
+
+    /// <summary>The activity during whose first call the run is cancelled.</summary>
+    public string? CancelledIn { get; init; }
+
+    /// <summary>Events by which the worker tells of the end of its job as soon as it has it.</summary>
+    public int Wakes { get; init; }
+
+    /// <summary>Throws to fail the preparation of the data; the number of the call counts from 1.</summary>
+    public Action<int> Prepare { get; init; } = _ => { };
+
+    /// <summary>Answers a request for a node.</summary>
+    public Func<CreateNodeInput, Refusal?> Create { get; init; } = _ => null;
+
+    /// <summary>false: the cloud is not asked for a refused node.</summary>
+    public Func<CreateNodeInput, bool> IsAsked { get; init; } = _ => true;
+
+    /// <summary>Answers a look at a node.</summary>
+    public Func<ObserveNodeInput, NodeObservation> ObserveNode { get; init; } =
+        _ => new NodeObservation("READY", true, null);
+
+    /// <summary>Answers a look at a job; the number of the look at this kind of job counts from 1.</summary>
+    public Func<ObserveJobInput, int, JobObservation> ObserveJob { get; init; } =
+        (_, look) => look == 1 ? Working : Working with { Step = 10, End = new JobEnd(true, null, null) };
+
+    /// <summary>The look of the teardown, from 1, that finds nothing left.</summary>
+    public int GoneAtLook { get; init; } = 1;
+
+    /// <summary>Throws to fail the announcement.</summary>
+    public Action Announce { get; init; } = () => { };
+
+    public RunSpec Spec => Given.Spec with
+    {
+        RunId = new RunId(Name),
+        Name = Name,
+        Tpu = Given.Spec.Tpu with { AcquireTimeoutSeconds = AcquireTimeoutSeconds },
+        Pace = new PaceSpec
+        {
+            PollSeconds = PollSeconds,
+            BootSeconds = BootSeconds,
+            RoundPauseSeconds = 0.1,
+            SilenceSeconds = 30,
+        },
+    };
+
+    /// <summary>Registers the activities.</summary>
+    public void Register(DurableTaskRegistry registry, Func<DurableTaskClient> client)
+    {
+        Add<RunSpec, RunPlan>(Stages.Plan, (_, _) => Plan);
+        Add<RunSpec, PreparedData>(Stages.PrepareData, (_, call) =>
+        {
+            Prepare(call);
+            return Given.Data;
+        });
+        Add<CreateNodeInput, CreateNodeResult>(Stages.CreateNode, (input, _) => Create(input) is { } refusal
+            ? new CreateNodeResult(NodeOf(input), null, refusal, IsAsked(input))
+            : new CreateNodeResult(NodeOf(input), $"operation-{input.Attempt}", null));
+        Add<ObserveNodeInput, NodeObservation>(Stages.ObserveNode, (input, _) => ObserveNode(input));
+        Add<AttemptEnd, bool>(Stages.EndAttempt, (_, _) => true);
+        Add<DispatchInput, bool>(Stages.DispatchJob, (_, _) => true);
+        Add<ObserveJobInput, JobObservation>(
+            Stages.ObserveJob, (input, _) => ObserveJob(input, Count($"{Stages.ObserveJob} {input.Kind}")));
+        Add<ObserveJobInput, bool>(Stages.StopJob, (_, _) => true);
+        Add<ScoreInput, bool>(Stages.Score, (_, _) => true);
+        Add<LossInput, bool>(Stages.RecordLoss, (_, _) => true);
+        Add<StageInput, bool>(Stages.EnterStage, (_, _) => true);
+        Add<ReleaseInput, NodeRelease>(Stages.ReleaseNode, (input, _) => new(input.NodeName, "DELETING", false));
+        Add<RunSpec, IReadOnlyList<NodeRelease>>(Stages.ReleaseAll, (_, call) =>
+            [new(Given.Node("us-a1-a", "n1"), call < GoneAtLook ? "DELETING" : "NOT_FOUND", call >= GoneAtLook)]);
+        Add<ReportInput, RunOutcome>(Stages.Report, (input, _) => new(input.Status, "report.json", input.Failure));
+        Add<RunEnd, bool>(Stages.Announce, (_, _) =>
+        {
+            Announce();
+            return true;
+        });
+
+        void Add<TIn, TOut>(string activity, Func<TIn, int, TOut> answer) =>
+            registry.AddActivityFunc<TIn, TOut>(activity, async (_, input) =>
+            {
+                var call = Count(activity);
+                if (activity == CancelledIn && call == 1)
+                {
+                    // The cancel passes through the run to its children while this activity is still under way.
+                    await client().RaiseEventAsync(Name, RunEvents.Cancel, "enough");
+                    await Task.Delay(TimeSpan.FromSeconds(1));
+                }
+
+                for (var wake = 0; wake < Wakes && input is DispatchInput; wake++)
+                {
+                    await client().RaiseEventAsync((input as DispatchInput)!.ReplyTo, RunEvents.JobEnded, "job");
+                }
+
+                return answer(input, call);
+            });
+    }
+
+    private static NodeName NodeOf(CreateNodeInput input) => Given.Node(input.Candidate.Zone, $"n{input.Attempt}");
+
+    private int Count(string what) => _calls.AddOrUpdate(what, 1, (_, count) => count + 1);
+}

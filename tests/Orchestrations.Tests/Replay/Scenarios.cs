@@ -1,0 +1,144 @@
+namespace Workflows.Orchestrations.Tests.Replay;
+
+/// <summary>The runs whose histories are kept.</summary>
+internal static class Scenarios
+{
+    private const double Day = 86400;
+
+    // Waits that only an event ends.
+    private const double Long = 60;
+
+    /// <summary>
+    /// All of them. A recorded scenario is never changed: a new path through an orchestrator is a new scenario.
+    /// </summary>
+    public static IReadOnlyList<Scenario> All { get; } =
+    [
+        new("plain-run"),
+        new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
+        new("bad-data")
+        {
+            Prepare = _ => throw new RunFaultException("NO_PAIRS", "The corpus has no pairs.", "Add pairs."),
+        },
+        Refusals(),
+        new("project-refused")
+        {
+            Create = _ => Given.Refusal("BILLING_DISABLED", RefusalScope.Project, Day),
+        },
+        new("no-zone-left") { Create = _ => Given.Refusal("ZONE_FORBIDDEN", RefusalScope.Zone, Day) },
+        new("no-capacity")
+        {
+            AcquireTimeoutSeconds = 1,
+            Create = _ => Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600),
+        },
+        new("no-credentials")
+        {
+            Create = _ => throw new RunFaultException("CREDENTIALS_MISSING", "There are none.", "Log in."),
+        },
+        new("cloud-unreachable")
+        {
+            Create = input => input.Candidate.Zone == "us-a1-a" ? throw new IOException("no route") : null,
+        },
+        new("loss")
+        {
+            ObserveJob = (input, look) => (input.Kind, look) switch
+            {
+                (_, 1) => Scenario.Working,
+                (JobKind.Train, 2) => Scenario.Working with
+                {
+                    NodeState = "PREEMPTED", IsLost = true, LossCause = "PREEMPTED", LostSteps = 4, Step = 9,
+                },
+                (JobKind.Train, 3) => Scenario.Working with { Step = 6 },
+                _ => Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
+            },
+        },
+        new("woken")
+        {
+            PollSeconds = 2,
+            Wakes = 3,
+            // Lost at the second look: the third event goes on to the next generation.
+            ObserveJob = (input, look) => (input.Kind, look) switch
+            {
+                (JobKind.Train, 1) => Scenario.Working,
+                (JobKind.Train, 2) => Scenario.Working with
+                {
+                    NodeState = "READY", IsLost = true, LossCause = "WORKER_SILENT", LostSteps = 1,
+                },
+                _ => Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
+            },
+        },
+        new("worker-failed")
+        {
+            ObserveJob = (_, _) => Scenario.Working with { End = new JobEnd(false, "DIVERGED", "The loss is NaN.") },
+        },
+        new("cancel-preparing") { CancelledIn = Stages.PrepareData },
+        new("cancel-acquiring") { CancelledIn = Stages.CreateNode, PollSeconds = Long },
+        new("cancel-working")
+        {
+            CancelledIn = Stages.DispatchJob,
+            PollSeconds = 2,
+            ObserveJob = (_, _) => Scenario.Working,
+        },
+        new("cancel-at-a-loss")
+        {
+            CancelledIn = Stages.ObserveJob,
+            ObserveJob = (_, _) => Scenario.Working with { NodeState = "NOT_FOUND", IsLost = true },
+        },
+        new("budget")
+        {
+            ObserveJob = (_, look) => Scenario.Working with { AccruedUsd = look * Given.Spec.BudgetUsd / 2 },
+        },
+        new("continue-as-new")
+        {
+            PollSeconds = 0.01,
+            GoneAtLook = 45,
+            ObserveJob = (input, look) => input.Kind == JobKind.Train && look < 65
+                ? Scenario.Working
+                : Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
+        },
+        new("announcer-fails") { Announce = () => throw new IOException("The topic is gone.") },
+    ];
+
+    /// <summary>Every way to be refused, one after the other; the last place is ready in the second round.</summary>
+    private static Scenario Refusals()
+    {
+        var asked = 0;
+        return new Scenario("refusals")
+        {
+            PollSeconds = 0.5,
+            BootSeconds = 3,
+            Plan = new RunPlan(
+                [
+                    Given.At("us-a1-a"), Given.At("us-b1-a"), Given.At("us-b1-b"),
+                    Given.At("us-b1-b") with { AcceleratorType = "v6e-8" }, Given.At("us-c1-a"), Given.At("us-d1-a"),
+                    Given.At("us-e1-a"),
+                ],
+                1, 1),
+            IsAsked = input => input.Candidate.Zone != "us-c1-a",
+            Create = input => (input.Candidate.Zone, input.Candidate.AcceleratorType) switch
+            {
+                ("us-a1-a", _) => Given.Refusal("ZONE_FORBIDDEN", RefusalScope.Zone, Day),
+                ("us-b1-a", _) => Given.Refusal("QUOTA_EXHAUSTED", RefusalScope.Region, Day),
+                ("us-b1-b", "v6e-8") => Given.Refusal("ACCELERATOR_NOT_OFFERED", RefusalScope.Zone, Day),
+                ("us-c1-a", _) => Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600),
+                ("us-e1-a", _) when ++asked == 1 => Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600),
+                _ => null,
+            },
+            // One node fails while it is made in the first round, and is never ready in the second.
+            ObserveNode = input => (input.Lease.Candidate.Zone, input.Lease.Attempt) switch
+            {
+                ("us-d1-a", < 6) => new NodeObservation(
+                    "PREEMPTED", false, Given.Refusal("PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600)),
+                ("us-d1-a", _) => new NodeObservation("CREATING", false, null),
+                _ => new NodeObservation("READY", true, null),
+            },
+        };
+    }
+
+    private static void FailIf(bool fails, Exception fault)
+    {
+        if (fails)
+        {
+            throw fault;
+        }
+    }
+}
