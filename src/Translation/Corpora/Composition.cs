@@ -23,7 +23,8 @@ internal static class Composition
     /// <summary>The composed text: the same object where there is nothing to compose.</summary>
     public static string Compose(string text)
     {
-        if (!text.AsSpan().ContainsAnyInRange('\u0300', '\u036F') && !text.AsSpan().ContainsAnyInRange('\u1100', '\u11FF'))
+        if (!text.AsSpan().ContainsAnyInRange('\u0300', '\u036F')
+            && !text.AsSpan().ContainsAnyInRange('\u1100', '\u11FF'))
         {
             return text;
         }

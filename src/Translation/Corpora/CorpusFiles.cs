@@ -71,7 +71,8 @@ public sealed record CorpusFiles
 
         if (names.Count > MostFiles)
         {
-            throw new CorpusException(CorpusError.TooLarge, given, $"{names.Count} files are named, at most {MostFiles}.");
+            throw new CorpusException(
+                CorpusError.TooLarge, given, $"{names.Count} files are named, at most {MostFiles}.");
         }
 
         var plain = names.Where(name => !IsOfPairs(name)).ToList();

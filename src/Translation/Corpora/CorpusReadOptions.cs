@@ -19,7 +19,9 @@ public sealed record CorpusReadOptions
     /// <value>At least 0, default 5.</value>
     public int SamplesPerFault { get; init; } = 5;
 
-    /// <summary>The longest line, row or segment in bytes; a longer one is a bad row, so a wrong file cannot fill the memory.</summary>
+    /// <summary>
+    /// The longest line, row or segment in bytes; a longer one is a bad row, so a wrong file cannot fill the memory.
+    /// </summary>
     /// <value>At least 1, default 1 MiB.</value>
     public int MaxLineBytes { get; init; } = 1 << 20;
 

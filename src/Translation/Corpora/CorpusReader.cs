@@ -9,7 +9,7 @@ namespace Workflows.Translation.Corpora;
 /// </summary>
 public static class CorpusReader
 {
-    /// <summary>Gets the endings of names that <see cref="Read(string, CorpusReadOptions?)"/> knows, in words.</summary>
+    /// <summary>Gets the endings of names that <see cref="Read(string, CorpusReadOptions?)"/> knows.</summary>
     public static string KnownEndings =>
         ".tsv, .txt, .csv, .jsonl, .json, .tmx, .po or .mo, each also with .gz, or .parquet";
 

@@ -3,7 +3,7 @@ namespace Workflows.Translation.Corpora;
 /// <summary>Opens corpus files: regular files alone, unpacked where the name says gzip.</summary>
 internal static class CorpusStream
 {
-    /// <summary>A file's text as UTF-8, whatever its byte order mark says, counted against the limit of bytes.</summary>
+    /// <summary>A file's text as UTF-8, whatever its byte order mark says, counted for the limit of bytes.</summary>
     public static Stream OpenText(string path, RowCollector rows) => new Utf16Stream(OpenBytes(path, rows), path);
 
     /// <summary>A file's own bytes, counted against the limit of bytes.</summary>

@@ -95,7 +95,7 @@ internal static class DelimitedTable
     /// <summary>By Excel's own first line "sep=;", by the header, or by the first row that has two columns.</summary>
     private static (char Separator, bool IsNamed) Separator(string path, CorpusReadOptions options)
     {
-        var uncounted = new RowCollector(options with { MaxBytes = long.MaxValue });
+        var uncounted = new RowCollector(options);
         if (CorpusLine.Read(path, uncounted).FirstOrDefault().Text is ['s', 'e', 'p', '=', var named])
         {
             return (named, true);

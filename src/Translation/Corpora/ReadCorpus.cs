@@ -11,7 +11,7 @@ public sealed record ReadCorpus(
     IReadOnlyDictionary<RowFault, long> BadRows,
     IReadOnlyList<RowSample> Samples)
 {
-    /// <summary>Kept rows whose text was decomposed (NFD, as macOS writes Hangul) and is given composed (NFC).</summary>
+    /// <summary>Kept rows whose text was decomposed (NFD, as macOS writes Hangul) and is composed (NFC).</summary>
     public long ComposedRows { get; init; }
 
     /// <summary>What is no fault and must be said, such as a first line that was read as data.</summary>

@@ -12,7 +12,7 @@ internal static class TableQuoting
     /// <exception cref="CorpusException">Rows of both kinds are there, and neither is a rare damage.</exception>
     public static bool IsQuoted(string path, CorpusReadOptions options)
     {
-        var uncounted = new RowCollector(options with { MaxBytes = long.MaxValue });
+        var uncounted = new RowCollector(options);
         var lines = CorpusLine.Read(path, uncounted);
         var (needed, withComma, needless, bare, bareWithComma, broken) = (0L, 0L, 0L, 0L, 0L, 0L);
         var (firstNeeded, firstBroken) = (0L, 0L);

@@ -10,15 +10,15 @@ internal sealed record TableRecord(CorpusLine Line, IReadOnlyList<string>? Field
     public static IEnumerable<TableRecord> ReadPlain(IEnumerable<CorpusLine> lines, char separator) =>
         lines.Select(line => new TableRecord(line, line.Fault is null ? line.Text.Split(separator) : null));
 
-    /// <summary>Rows with CSV's quotes. A broken one costs its first line alone: reading goes on at its second.</summary>
+    /// <summary>Rows with CSV's quotes. A broken one costs its first line: reading goes on at its second.</summary>
     public static IEnumerable<TableRecord> ReadQuoted(
         IEnumerable<CorpusLine> lines, char separator, int maxCharacters)
     {
         using var source = lines.GetEnumerator();
-        var again = new Queue<CorpusLine>();
+        var again = new Stack<CorpusLine>();
         bool Next(out CorpusLine line)
         {
-            if (again.TryDequeue(out line))
+            if (again.TryPop(out line))
             {
                 return true;
             }
@@ -49,15 +49,16 @@ internal sealed record TableRecord(CorpusLine Line, IReadOnlyList<string>? Field
 
             if (state == QuotedRecord.State.Whole)
             {
-                yield return new TableRecord(first with { Fault = fault }, fault is null ? record.Fields : null, record);
+                yield return new TableRecord(
+                    first with { Fault = fault }, fault is null ? record.Fields : null, record);
                 continue;
             }
 
-            yield return new TableRecord(
-                first with { Fault = first.Fault ?? RowFault.InvalidQuotes }, null, state == QuotedRecord.State.Broken
-                || behind.Count > 0 ? record : null);
-            var rest = again.ToArray();
-            again = new Queue<CorpusLine>([.. behind, .. rest]);
+            yield return new TableRecord(first with { Fault = first.Fault ?? RowFault.InvalidQuotes }, null);
+            for (var at = behind.Count - 1; at >= 0; at--)
+            {
+                again.Push(behind[at]);
+            }
         }
     }
 }
