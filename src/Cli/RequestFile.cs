@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Workflows.Translation.Corpora;
 
 namespace Workflows.Cli;
 
@@ -145,7 +146,7 @@ internal static class RequestFile
 
     /// <summary>Makes paths absolute. An empty one between two commas stays empty, for the service to report.</summary>
     private static string Absolute(string text, string folder, bool isList) =>
-        string.Join(",", (isList ? text.Split(',') : [text]).Select(part => part.Trim()).Select(part =>
+        string.Join(",", (isList ? CorpusFiles.Names(text, folder) : [text]).Select(part => part.Trim()).Select(part =>
             part.Length == 0 || part.Contains("://", StringComparison.Ordinal)
                 ? part : Path.GetFullPath(part, folder)));
 

@@ -1,20 +1,13 @@
-using System.Runtime.InteropServices;
-using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
+using Workflows.Translation;
 
 namespace Workflows.ModelFiles;
 
 /// <summary>
 /// Opens regular files alone. A pipe would make the reader wait for ever and a device has no end, so neither is opened.
 /// </summary>
-public static partial class RegularFile
+public static class RegularFile
 {
-    // Linux's struct statx, whose layout is the same on every architecture: 256 bytes, the mode at byte 28.
-    private const int StatBytes = 256, ModeOffset = 28;
-    private const int CurrentDirectory = -100;
-    private const uint TypeMask = 1;
-    private const int FileTypeBits = 0xF000, RegularFileType = 0x8000;
-
     /// <summary>Opens a file for reading at any offset.</summary>
     /// <param name="path">The file.</param>
     /// <param name="length">Its length in bytes.</param>
@@ -27,7 +20,7 @@ public static partial class RegularFile
             throw new ModelFileException(path, Directory.Exists(path) ? "it is a folder" : "there is no such file");
         }
 
-        if (OperatingSystem.IsLinux() && !IsRegular(path))
+        if (!FileKind.IsRegular(path))
         {
             throw NotRegular(path);
         }
@@ -106,18 +99,4 @@ public static partial class RegularFile
 
     private static ModelFileException NotRegular(string path) =>
         new(path, "it is not a regular file", fix: "Give the file itself in place of a pipe, socket or device.");
-
-    [SupportedOSPlatform("linux")]
-    private static bool IsRegular(string path)
-    {
-        Span<byte> stat = stackalloc byte[StatBytes];
-
-        // A file that cannot be looked at cannot be opened either, and opening it says why.
-        return Statx(CurrentDirectory, path, 0, TypeMask, stat) != 0
-            || (MemoryMarshal.Read<ushort>(stat[ModeOffset..]) & FileTypeBits) == RegularFileType;
-    }
-
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Statx(int directory, string path, int flags, uint mask, Span<byte> stat);
 }

@@ -6,15 +6,14 @@ namespace Workflows.Activities.Data;
 /// <summary>One part of a run's corpus, read and cleaned.</summary>
 internal static class CorpusPart
 {
-    /// <summary>Reads one file, or two aligned ones separated by a comma.</summary>
+    /// <summary>Reads files of pairs one after the other, a folder of them, or two aligned files.</summary>
     /// <param name="files">As the request names them.</param>
     /// <param name="part">train, test or validation: how the account calls it.</param>
     /// <param name="account">Takes what is left out.</param>
     /// <returns>The usable pairs in order.</returns>
     public static IReadOnlyList<SentencePair> Read(string files, string part, DropAccount account)
     {
-        var paths = files.Split(',');
-        var read = paths.Length == 2 ? CorpusReader.ReadAligned(paths[0], paths[1]) : CorpusReader.Read(paths[0]);
+        var read = CorpusReader.Read(CorpusFiles.Of(files));
         var cleaned = CorpusCleaner.Clean(read.Pairs);
         foreach (var (reason, count) in read.BadRows)
         {
@@ -24,6 +23,16 @@ internal static class CorpusPart
         foreach (var sample in read.Samples)
         {
             account.Show(Name(sample.Fault), sample.Line, sample.Text);
+        }
+
+        foreach (var note in read.Notes)
+        {
+            account.Note($"{part}: {note}");
+        }
+
+        if (read.ComposedRows > 0)
+        {
+            account.Note($"{part}: {read.ComposedRows} rows of decomposed text (NFD) were composed (NFC)");
         }
 
         foreach (var (reason, count) in cleaned.Removed)

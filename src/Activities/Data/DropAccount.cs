@@ -9,10 +9,16 @@ internal sealed class DropAccount
 
     private readonly SortedDictionary<string, int> _counts = new(StringComparer.Ordinal);
     private readonly List<DroppedSample> _samples = [];
+    private readonly List<string> _notes = [];
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
 
     public IReadOnlyList<DroppedSample> Samples => _samples;
+
+    /// <summary>Gets what is said of the rows that were kept.</summary>
+    public IReadOnlyList<string> Notes => _notes;
+
+    public void Note(string text) => _notes.Add(text);
 
     public void Add(string reason, long count) => _counts[reason] = _counts.GetValueOrDefault(reason) + (int)count;
 

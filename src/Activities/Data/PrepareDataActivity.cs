@@ -65,6 +65,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
                 [
                     new GateResult(
                         "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
+                    .. account.Notes.Select(note => new GateResult("reading", note)),
                     .. ModelGates.Check(input, train, test),
                 ],
             };
@@ -139,7 +140,8 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
             throw new RunFaultException(
                 "CORPUS_TOO_SMALL",
                 $"{field} has {count} usable pairs, expected at least {least}. "
-                + $"Left out: {(why.Length == 0 ? "none" : why)}.",
+                + $"Left out: {(why.Length == 0 ? "none" : why)}."
+                + string.Concat(account.Notes.Select(note => $" Note: {note}.")),
                 "Check the columns and the scripts: Korean in 'ko', English in 'en'; or give more pairs.");
         }
     }

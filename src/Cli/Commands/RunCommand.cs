@@ -14,7 +14,7 @@ internal static class RunCommand
     private static readonly Option<string?> DataTrain = new("--data-train")
     {
         Description = "Training pairs in place of the request's corpus, whose test and validation files are left out: "
-            + ".tsv, .jsonl, or two aligned files a.ko,a.en.",
+            + ".tsv, .csv, .jsonl and others, several with commas, a folder, or two aligned files a.ko,a.en.",
     };
 
     private static readonly Option<string?> DataTest = new("--data-test")

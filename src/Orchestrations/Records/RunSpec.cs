@@ -52,7 +52,7 @@ public sealed record RunSpec
 public sealed record DataSpec
 {
     /// <summary>
-    /// Training pairs: a .tsv or .jsonl file, or two aligned files separated by a comma (Korean, English).
+    /// Training pairs: files of pairs separated by commas, a folder of them, or two aligned files (Korean, English).
     /// </summary>
     public required string Train { get; init; }
 

@@ -1,4 +1,5 @@
 using Workflows.Orchestrations;
+using Workflows.Translation;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Service.Runs;
@@ -70,7 +71,7 @@ internal sealed class RequestCheck
         return path;
     }
 
-    /// <summary>A file of pairs, or two aligned ones.</summary>
+    /// <summary>Files of pairs, a folder of them, or two aligned files of plain text.</summary>
     public string? Pairs(string? given, string field, bool isNeeded)
     {
         if (string.IsNullOrWhiteSpace(given))
@@ -85,11 +86,11 @@ internal sealed class RequestCheck
             return null;
         }
 
-        string[] parts = [.. given.Split(',').Select(part => part.Trim())];
+        var parts = CorpusFiles.Names(given);
         if (parts.Contains(""))
         {
             That(false, field, $"'{given}' has a comma without a file on either side.",
-                "Give one file, or two aligned ones \"a.ko,a.en\".");
+                "Give one file, several files of pairs, or two aligned ones \"a.ko,a.en\".");
             return null;
         }
 
@@ -97,12 +98,18 @@ internal sealed class RequestCheck
         foreach (var (part, path) in parts.Zip(paths))
         {
             That(path is not null, field, $"'{part}' is not on this machine.", "Give a path or a file:// URI.");
-            That(path is null || File.Exists(path), field, $"There is no file '{path}'.", "Give the path of a file.");
+            That(path is null || File.Exists(path) || (paths.Count == 1 && Directory.Exists(path)), field,
+                $"There is no file '{path}'.", "Give the path of a file.");
+            That(path is null || !File.Exists(path) || FileKind.IsRegular(path), field,
+                $"'{path}' is not a regular file.", "Give the file itself in place of a pipe, socket or device.");
         }
 
-        That(paths.Count <= 2, field, $"{paths.Count} files are named.", "Give one file, or two aligned ones.");
-        // Two aligned files are lines of text, whatever they are called.
-        That(paths is not [{ } single] || CorpusReader.KnowsFormatOf(single), field,
+        if (paths.All(Path.Exists) && paths.All(path => Directory.Exists(path) || FileKind.IsRegular(path!)))
+        {
+            GoTogether(string.Join(",", paths), field);
+        }
+
+        That(paths is not [{ } single] || Directory.Exists(single) || CorpusReader.KnowsFormatOf(single), field,
             $"The ending of '{parts[0]}' tells no format of pairs.",
             $"Give a file that ends in {CorpusReader.KnownEndings}; or two aligned files \"a.ko,a.en\".");
         return string.Join(",", paths);
@@ -121,6 +128,23 @@ internal sealed class RequestCheck
         if (_errors.Count > 0)
         {
             throw new RunRequestException(_errors);
+        }
+    }
+
+    private void GoTogether(string files, string field)
+    {
+        try
+        {
+            CorpusFiles.Of(files);
+        }
+        catch (CorpusException exception)
+        {
+            That(false, field, exception.Message,
+                "Give files of pairs, which are read one after the other, or two aligned files \"a.ko,a.en\".");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            That(false, field, exception.Message, "Let the service read the folder and its files.");
         }
     }
 

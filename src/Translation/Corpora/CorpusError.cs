@@ -17,4 +17,10 @@ public enum CorpusError
 
     /// <summary>The file's name does not tell a format that is known.</summary>
     UnknownFormat,
+
+    /// <summary>Several files are given that cannot be read as one corpus.</summary>
+    MixedFormats,
+
+    /// <summary>The file grows over a limit when it is read.</summary>
+    TooLarge,
 }

@@ -21,6 +21,8 @@ public sealed class CorpusException : Exception
         CorpusError.FileUnreadable => "CORPUS_FILE_UNREADABLE",
         CorpusError.ColumnMissing => "CORPUS_COLUMN_MISSING",
         CorpusError.LineCountMismatch => "CORPUS_LINE_COUNT_MISMATCH",
+        CorpusError.MixedFormats => "CORPUS_MIXED_FORMATS",
+        CorpusError.TooLarge => "CORPUS_TOO_LARGE",
         _ => "CORPUS_UNKNOWN_FORMAT",
     };
 

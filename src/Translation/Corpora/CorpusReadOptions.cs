@@ -19,7 +19,21 @@ public sealed record CorpusReadOptions
     /// <value>At least 0, default 5.</value>
     public int SamplesPerFault { get; init; } = 5;
 
-    /// <summary>The longest line in bytes; a longer one is a bad row, so a wrong file cannot fill the memory.</summary>
+    /// <summary>
+    /// The longest line, row or segment in bytes; a longer one is a bad row, so a wrong file cannot fill the memory.
+    /// </summary>
     /// <value>At least 1, default 1 MiB.</value>
     public int MaxLineBytes { get; init; } = 1 << 20;
+
+    /// <summary>The most bytes of all files together, unpacked; more is a <see cref="CorpusException"/>.</summary>
+    /// <value>At least 1, default 4 GiB.</value>
+    public long MaxBytes { get; init; } = 1L << 32;
+
+    /// <summary>The most pairs that are kept; those behind them are counted and left out.</summary>
+    /// <value>At least 1, default 4,000,000.</value>
+    public int MaxPairs { get; init; } = 4_000_000;
+
+    /// <summary>The most characters that are kept; the pairs behind them are counted and left out.</summary>
+    /// <value>At least 1, default 536,870,912: 1 GiB of memory.</value>
+    public long MaxCharacters { get; init; } = 1L << 29;
 }

@@ -1,22 +1,19 @@
-using System.Text.Json;
+using Reader = System.Action<string, Workflows.Translation.Corpora.RowCollector>;
 
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Reads parallel text as people have it: tables, JSON lines, translation memories, gettext, Parquet, two aligned
-/// files; UTF-8, gzip where the name ends in ".gz". A bad row is counted and never stops the reading; a bad file is a
-/// <see cref="CorpusException"/>.
+/// Reads parallel text as people have it: tables, JSON, translation memories, gettext, Parquet, two aligned files;
+/// UTF-8 or UTF-16 with its mark, gzip where the name ends in ".gz". Decomposed text is composed and counted. A bad row
+/// is counted and never stops the reading; a bad file is a <see cref="CorpusException"/>.
 /// </summary>
 public static class CorpusReader
 {
-    /// <summary>Gets the endings of names that <see cref="Read"/> knows, in words.</summary>
+    /// <summary>Gets the endings of names that <see cref="Read(string, CorpusReadOptions?)"/> knows.</summary>
     public static string KnownEndings =>
-        ".tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz, or .parquet";
+        ".tsv, .txt, .csv, .jsonl, .json, .tmx, .po or .mo, each also with .gz, or .parquet";
 
-    /// <summary>
-    /// Reads one file by the format that its name tells: .tsv, .txt, .jsonl, .tmx, .po or .mo, each also with .gz,
-    /// or .parquet.
-    /// </summary>
+    /// <summary>Reads one file by the format that its name tells, see <see cref="KnownEndings"/>.</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Settings; null means the defaults.</param>
     /// <returns>The pairs, and what was left out.</returns>
@@ -24,19 +21,47 @@ public static class CorpusReader
     public static ReadCorpus Read(string path, CorpusReadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-
-        return Reader(path) is { } read
-            ? read(path, options ?? new CorpusReadOptions())
-            : throw new CorpusException(CorpusError.UnknownFormat, path,
-                $"'{Path.GetExtension(Unpacked(path))}' is not a known ending; expected {KnownEndings}.");
+        return Read(path, ReaderOf(path), options);
     }
 
-    /// <summary>Says whether the file's name tells a format that <see cref="Read"/> reads.</summary>
+    /// <summary>Reads what a request names: a file, several one after the other, a folder, two aligned files.</summary>
+    /// <param name="files">The files, see <see cref="CorpusFiles.Of"/>.</param>
+    /// <param name="options">Settings; null means the defaults. The limits hold for all files together.</param>
+    /// <returns>The pairs of all files in order, and what was left out.</returns>
+    /// <exception cref="CorpusException">A file as a whole cannot be used.</exception>
+    public static ReadCorpus Read(CorpusFiles files, CorpusReadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        if (files.IsAligned)
+        {
+            return ReadAligned(files.Paths[0], files.Paths[1], options);
+        }
+
+        var rows = new RowCollector(options ?? new CorpusReadOptions());
+        foreach (var path in files.Paths)
+        {
+            rows.File = files.Paths.Count > 1 ? path : null;
+            ReaderOf(path)(path, rows);
+        }
+
+        rows.File = null;
+        foreach (var note in files.Notes)
+        {
+            rows.Note(note);
+        }
+
+        return rows.Result();
+    }
+
+    /// <summary>Says whether the file's name tells a format of pairs.</summary>
     /// <param name="path">The file, which need not exist.</param>
     /// <returns>False for an unknown ending.</returns>
-    public static bool KnowsFormatOf(string path) => Reader(path) is not null;
+    public static bool KnowsFormatOf(string path) => Find(path) is not null;
 
-    /// <summary>Reads tab-separated columns. Quotes mean nothing; a tab always separates.</summary>
+    /// <summary>
+    /// Reads tab-separated columns. Quotes are text and a tab always separates, unless the file as a whole is quoted as
+    /// CSV, which a note then says.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">Settings; null means the defaults.</param>
     /// <returns>The pairs, and what was left out.</returns>
@@ -44,41 +69,7 @@ public static class CorpusReader
     public static ReadCorpus ReadTsv(string path, CorpusReadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new CorpusReadOptions();
-
-        var rows = new RowCollector(options.SamplesPerFault);
-        var columns = new TsvColumns(0, 1, null);
-        foreach (var line in CorpusLine.Read(path, options.MaxLineBytes))
-        {
-            if (line.Number == 1 && options.Header != HeaderLine.Absent
-                && TsvColumns.FromHeader(path, line, options) is { } named)
-            {
-                columns = named;
-                continue;
-            }
-
-            if (line.Fault is { } fault)
-            {
-                rows.Reject(line, fault);
-                continue;
-            }
-
-            var fields = line.Text.Split('\t');
-            if (fields.Length <= Math.Max(columns.Ko, columns.En) || fields.Length < columns.Count)
-            {
-                rows.Reject(line, RowFault.TooFewColumns);
-            }
-            else if (fields.Length > columns.Count)
-            {
-                rows.Reject(line, RowFault.TooManyColumns);
-            }
-            else
-            {
-                rows.Add(new SentencePair(fields[columns.Ko], fields[columns.En]));
-            }
-        }
-
-        return rows.Result();
+        return Read(path, DelimitedTable.ReadTsv, options);
     }
 
     /// <summary>Reads one JSON object a line, flat or with the pair inside "translation".</summary>
@@ -89,29 +80,7 @@ public static class CorpusReader
     public static ReadCorpus ReadJsonLines(string path, CorpusReadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new CorpusReadOptions();
-
-        var rows = new RowCollector(options.SamplesPerFault);
-        foreach (var line in CorpusLine.Read(path, options.MaxLineBytes))
-        {
-            if (line.Fault is { } fault)
-            {
-                rows.Reject(line, fault);
-                continue;
-            }
-
-            var wrong = TryParse(line.Text, options, out var pair);
-            if (wrong is { } reason)
-            {
-                rows.Reject(line, reason);
-            }
-            else
-            {
-                rows.Add(pair);
-            }
-        }
-
-        return rows.Result();
+        return Read(path, JsonPairs.ReadLines, options);
     }
 
     /// <summary>Reads two files whose lines belong together.</summary>
@@ -124,11 +93,10 @@ public static class CorpusReader
     {
         ArgumentException.ThrowIfNullOrEmpty(koPath);
         ArgumentException.ThrowIfNullOrEmpty(enPath);
-        options ??= new CorpusReadOptions();
 
-        var rows = new RowCollector(options.SamplesPerFault);
-        using var korean = CorpusLine.Read(koPath, options.MaxLineBytes).GetEnumerator();
-        using var english = CorpusLine.Read(enPath, options.MaxLineBytes).GetEnumerator();
+        var rows = new RowCollector(options ?? new CorpusReadOptions());
+        using var korean = CorpusLine.Read(koPath, rows).GetEnumerator();
+        using var english = CorpusLine.Read(enPath, rows).GetEnumerator();
         while (true)
         {
             var (hasKorean, hasEnglish) = (korean.MoveNext(), english.MoveNext());
@@ -152,7 +120,7 @@ public static class CorpusReader
             }
             else
             {
-                rows.Add(new SentencePair(korean.Current.Text, english.Current.Text));
+                rows.Add(new SentencePair(korean.Current.Text, english.Current.Text), korean.Current.Number);
             }
         }
     }
@@ -160,51 +128,31 @@ public static class CorpusReader
     private static string Unpacked(string path) =>
         path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
 
-    private static Func<string, CorpusReadOptions, ReadCorpus>? Reader(string path)
+    private static ReadCorpus Read(string path, Reader read, CorpusReadOptions? options)
+    {
+        var rows = new RowCollector(options ?? new CorpusReadOptions());
+        read(path, rows);
+        return rows.Result();
+    }
+
+    private static Reader ReaderOf(string path) => Find(path) ?? throw new CorpusException(
+        CorpusError.UnknownFormat, path,
+        $"'{Path.GetExtension(Unpacked(path))}' is not a known ending; expected {KnownEndings}.");
+
+    private static Reader? Find(string path)
     {
         var name = Unpacked(path);
         return Path.GetExtension(name).ToUpperInvariant() switch
         {
-            ".TSV" or ".TXT" or ".TAB" => ReadTsv,
-            ".JSONL" or ".NDJSON" => ReadJsonLines,
+            ".TSV" or ".TXT" or ".TAB" => DelimitedTable.ReadTsv,
+            ".CSV" => DelimitedTable.ReadCsv,
+            ".JSONL" or ".NDJSON" => JsonPairs.ReadLines,
+            ".JSON" => JsonPairs.Read,
             ".TMX" => TmxFile.Read,
             ".PO" => PoFile.Read,
             ".PARQUET" or ".PQ" when name == path => ParquetTable.Read,
             ".MO" => MoFile.Read,
             _ => null,
         };
-    }
-
-    private static RowFault? TryParse(string text, CorpusReadOptions options, out SentencePair pair)
-    {
-        pair = default;
-        try
-        {
-            using var document = JsonDocument.Parse(text);
-            var row = document.RootElement;
-            if (row.ValueKind != JsonValueKind.Object)
-            {
-                return RowFault.InvalidJson;
-            }
-
-            if (row.TryGetProperty("translation", out var nested) && nested.ValueKind == JsonValueKind.Object)
-            {
-                row = nested;
-            }
-
-            if (!row.TryGetProperty(options.KoColumn, out var korean) || korean.ValueKind != JsonValueKind.String
-                || !row.TryGetProperty(options.EnColumn, out var english) || english.ValueKind != JsonValueKind.String)
-            {
-                return RowFault.MissingField;
-            }
-
-            pair = new SentencePair(korean.GetString()!, english.GetString()!);
-            return null;
-        }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
-        {
-            // An escaped half of a surrogate pair parses, and only fails when its text is taken.
-            return RowFault.InvalidJson;
-        }
     }
 }

@@ -1,9 +1,8 @@
 namespace Workflows.Translation.Corpora;
 
 /// <summary>Turns the messages of a gettext file into pairs.</summary>
-internal sealed class GettextCatalog(string path, CorpusReadOptions options)
+internal sealed class GettextCatalog(string path, RowCollector rows)
 {
-    private readonly RowCollector _rows = new(options.SamplesPerFault);
     private bool _isIntoEnglish;
 
     /// <summary>Takes a message; the one without a text of its own is the header.</summary>
@@ -15,21 +14,23 @@ internal sealed class GettextCatalog(string path, CorpusReadOptions options)
         }
         else if (isFuzzy)
         {
-            _rows.Reject(new CorpusLine(line, source, null), RowFault.Fuzzy);
+            rows.Reject(new CorpusLine(line, source, null), RowFault.Fuzzy);
         }
         else if (target.Length == 0)
         {
-            _rows.Reject(new CorpusLine(line, source, null), RowFault.Untranslated);
+            rows.Reject(new CorpusLine(line, source, null), RowFault.Untranslated);
         }
         else
         {
-            _rows.Add(_isIntoEnglish ? new SentencePair(source, target) : new SentencePair(target, source));
+            rows.Add(_isIntoEnglish ? new SentencePair(source, target) : new SentencePair(target, source), line);
         }
     }
 
-    public void Reject(CorpusLine line, RowFault fault) => _rows.Reject(line, fault);
+    public void Reject(CorpusLine line, RowFault fault) => rows.Reject(line, fault);
 
-    public ReadCorpus Result() => _rows.Result();
+    // Bytes in EUC-KR are found by the bytes: a file that was converted may still have its old header.
+    private static bool IsKorean(string encoding) =>
+        encoding is "EUC-KR" or "EUCKR" or "CP949" or "UHC" or "WINDOWS-949" or "MS949" or "KS_C_5601-1987";
 
     private void ReadHeader(string header)
     {
@@ -40,12 +41,12 @@ internal sealed class GettextCatalog(string path, CorpusReadOptions options)
             if (name.Equals("Language", StringComparison.OrdinalIgnoreCase))
             {
                 // Messages are English and translations Korean, unless the file says that it is the other way.
-                _isIntoEnglish = value.StartsWith(options.EnColumn, StringComparison.OrdinalIgnoreCase);
+                _isIntoEnglish = LanguageName.Is(value, rows.Options.EnColumn);
             }
 
             var charset = value.IndexOf("charset=", StringComparison.OrdinalIgnoreCase);
             var encoding = charset < 0 ? "" : value[(charset + 8)..].Trim().ToUpperInvariant();
-            if (encoding is not ("" or "UTF-8" or "UTF8" or "ASCII" or "US-ASCII" or "CHARSET"))
+            if (encoding is not ("" or "UTF-8" or "UTF8" or "ASCII" or "US-ASCII" or "CHARSET") && !IsKorean(encoding))
             {
                 throw new CorpusException(CorpusError.FileUnreadable, path,
                     $"its text is in {encoding}; convert it to UTF-8, for example with msgconv --to-code=UTF-8.");

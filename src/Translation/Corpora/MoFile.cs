@@ -9,11 +9,12 @@ internal static class MoFile
     private const uint Magic = 0x950412de;
     private const char AfterContext = '\u0004';
 
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+    // A compiled catalogue is read as a whole: its tables point anywhere.
+    private const int MaxFileBytes = 1 << 28;
 
-    public static ReadCorpus Read(string path, CorpusReadOptions options)
+    public static void Read(string path, RowCollector rows)
     {
-        var bytes = ReadAll(path);
+        var bytes = ReadAll(path, rows);
         var isBigEndian = bytes.Length >= 4 && BinaryPrimitives.ReadUInt32BigEndian(bytes) == Magic;
         uint Word(long at) => at < 0 || at + 4 > bytes.Length ? throw Damaged(path)
             : isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan((int)at))
@@ -24,24 +25,35 @@ internal static class MoFile
         }
 
         var (count, sources, targets) = (Word(8), Word(12), Word(16));
-        var catalog = new GettextCatalog(path, options);
+        var catalog = new GettextCatalog(path, rows);
+        var check = new EncodingCheck(path);
         for (var i = 0L; i < count; i++)
         {
             var source = Text(bytes, Word(sources + 8 * i), Word(sources + 8 * i + 4), path);
             var target = Text(bytes, Word(targets + 8 * i), Word(targets + 8 * i + 4), path);
-            try
+            if (Math.Max(source.Length, target.Length) > rows.Options.MaxLineBytes)
             {
-                var message = Strict.GetString(source);
-                message = message[(message.IndexOf(AfterContext, StringComparison.Ordinal) + 1)..];
-                catalog.Add(i + 1, First(message), First(Strict.GetString(target)), isFuzzy: false);
+                var beginning = source[..Math.Min(source.Length, CorpusLine.SampleBytes)];
+                catalog.Reject(new CorpusLine(i + 1, Encoding.UTF8.GetString(beginning), null), RowFault.LineTooLong);
+                continue;
             }
-            catch (DecoderFallbackException)
+
+            // Many messages may share one text, and each is a copy of it here.
+            rows.CountBytes(path, source.Length + target.Length);
+            var (isSource, isTarget) = (check.IsUtf8(source), check.IsUtf8(target));
+            var message = Encoding.UTF8.GetString(source);
+            if (isSource && isTarget)
             {
-                catalog.Reject(new CorpusLine(i + 1, Encoding.UTF8.GetString(source), null), RowFault.InvalidUtf8);
+                message = message[(message.IndexOf(AfterContext, StringComparison.Ordinal) + 1)..];
+                catalog.Add(i + 1, First(message), First(Encoding.UTF8.GetString(target)), isFuzzy: false);
+            }
+            else
+            {
+                catalog.Reject(new CorpusLine(i + 1, message, null), RowFault.InvalidUtf8);
             }
         }
 
-        return catalog.Result();
+        check.Finish();
     }
 
     // Forms of the plural follow the first one behind a zero.
@@ -50,13 +62,24 @@ internal static class MoFile
     private static ReadOnlySpan<byte> Text(byte[] bytes, uint length, uint offset, string path) =>
         (long)offset + length <= bytes.Length ? bytes.AsSpan((int)offset, (int)length) : throw Damaged(path);
 
-    private static byte[] ReadAll(string path)
+    private static byte[] ReadAll(string path, RowCollector rows)
     {
         try
         {
-            using var stream = CorpusLine.Open(path);
+            using var stream = CorpusStream.OpenBytes(path, rows);
             using var memory = new MemoryStream();
-            stream.CopyTo(memory);
+            var buffer = new byte[1 << 16];
+            int count;
+            while ((count = stream.Read(buffer)) > 0)
+            {
+                memory.Write(buffer, 0, count);
+                if (memory.Length > MaxFileBytes)
+                {
+                    throw new CorpusException(CorpusError.TooLarge, path,
+                        $"a compiled catalogue has at most {MaxFileBytes:N0} bytes here; give the .po file.");
+                }
+            }
+
             return memory.ToArray();
         }
         catch (Exception error) when (error is IOException or InvalidDataException)

@@ -1,4 +1,3 @@
-using System.Text;
 using ParquetSharp;
 using Encoding = System.Text.Encoding;
 
@@ -16,28 +15,27 @@ internal static class ParquetTable
     // More than the characters that a sample keeps, of whatever kind.
     private const int SampleBytes = 512;
 
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
-
-    public static ReadCorpus Read(string path, CorpusReadOptions options)
+    public static void Read(string path, RowCollector rows)
     {
-        RequireFile(path);
+        CorpusStream.RequireFile(path);
         try
         {
             using var file = new ParquetFileReader(path);
             var schema = file.FileMetaData.Schema;
-            var (ko, en) = (Find(path, schema, options.KoColumn), Find(path, schema, options.EnColumn));
-            var rows = new RowCollector(options.SamplesPerFault);
+            var (ko, en) = (Find(path, schema, rows.Options.KoColumn), Find(path, schema, rows.Options.EnColumn));
             var number = 0L;
+            var check = new EncodingCheck(path);
             for (var group = 0; group < file.FileMetaData.NumRowGroups; group++)
             {
                 using var reader = file.RowGroup(group);
                 foreach (var (korean, english) in Rows(reader, ko, en))
                 {
-                    Add(rows, ++number, korean, english, options.MaxLineBytes);
+                    rows.CountBytes(path, (korean?.Length ?? 0) + (english?.Length ?? 0));
+                    Add(rows, check, ++number, korean, english);
                 }
             }
 
-            return rows.Result();
+            check.Finish();
         }
         catch (Exception error) when (error is ParquetException or ArgumentException or OverflowException
             || error.GetType() == typeof(Exception))
@@ -75,8 +73,10 @@ internal static class ParquetTable
         }
     }
 
-    private static void Add(RowCollector rows, long number, byte[]? korean, byte[]? english, int maxBytes)
+    private static void Add(
+        RowCollector rows, EncodingCheck check, long number, byte[]? korean, byte[]? english)
     {
+        var maxBytes = rows.Options.MaxLineBytes;
         if (korean is null || english is null)
         {
             rows.Reject(new CorpusLine(number, Sample(korean ?? english), null), RowFault.MissingField);
@@ -85,16 +85,13 @@ internal static class ParquetTable
         {
             rows.Reject(new CorpusLine(number, Sample(korean), null), RowFault.LineTooLong);
         }
+        else if (!check.IsUtf8(korean) || !check.IsUtf8(english))
+        {
+            rows.Reject(new CorpusLine(number, Sample(korean), null), RowFault.InvalidUtf8);
+        }
         else
         {
-            try
-            {
-                rows.Add(new SentencePair(Strict.GetString(korean), Strict.GetString(english)));
-            }
-            catch (DecoderFallbackException)
-            {
-                rows.Reject(new CorpusLine(number, Sample(korean), null), RowFault.InvalidUtf8);
-            }
+            rows.Add(new SentencePair(Encoding.UTF8.GetString(korean), Encoding.UTF8.GetString(english)), number);
         }
     }
 
@@ -102,27 +99,31 @@ internal static class ParquetTable
     private static int Find(string path, SchemaDescriptor schema, string name)
     {
         var found = new List<string>();
+        var other = -1;
         for (var index = 0; index < schema.NumColumns; index++)
         {
             var column = schema.Column(index);
             found.Add(column.Path.ToDotString());
-            if (string.Equals(column.Name, name, StringComparison.OrdinalIgnoreCase)
-                && column.PhysicalType == PhysicalType.ByteArray && column.MaxRepetitionLevel == 0)
+            if (column.PhysicalType != PhysicalType.ByteArray || column.MaxRepetitionLevel != 0)
+            {
+                continue;
+            }
+
+            if (string.Equals(column.Name, name, StringComparison.OrdinalIgnoreCase))
             {
                 return index;
             }
+
+            other = other < 0 && LanguageName.Is(column.Name, name) ? index : other;
+        }
+
+        if (other >= 0)
+        {
+            return other;
         }
 
         throw new CorpusException(CorpusError.ColumnMissing, path,
             $"it has no text column '{name}'; its columns are {string.Join(", ", found.Select(each => $"'{each}'"))}.");
-    }
-
-    private static void RequireFile(string path)
-    {
-        if (!File.Exists(path))
-        {
-            throw new CorpusException(CorpusError.FileNotFound, path, "there is no such file.");
-        }
     }
 
     // Never strict: a sample is of a bad row, and its end may be in the middle of a character.

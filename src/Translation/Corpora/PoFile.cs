@@ -6,11 +6,11 @@ namespace Workflows.Translation.Corpora;
 /// <summary>Reads gettext sources (PO). Obsolete messages are comments; a plural gives its first form.</summary>
 internal static class PoFile
 {
-    public static ReadCorpus Read(string path, CorpusReadOptions options)
+    public static void Read(string path, RowCollector rows)
     {
-        var catalog = new GettextCatalog(path, options);
+        var catalog = new GettextCatalog(path, rows);
         var entry = new Entry();
-        foreach (var line in CorpusLine.Read(path, options.MaxLineBytes))
+        foreach (var line in CorpusLine.Read(path, rows))
         {
             var text = line.Text.Trim();
             if (line.Fault is { } fault)
@@ -33,12 +33,11 @@ internal static class PoFile
                 var isNext = text.StartsWith("msgctxt", StringComparison.Ordinal)
                     || text.StartsWith("msgid ", StringComparison.Ordinal);
                 entry = isNext && entry.HasTarget ? Finish(entry, catalog) : entry;
-                entry.Take(line with { Text = text });
+                entry.Take(line with { Text = text }, rows.Options.MaxLineBytes);
             }
         }
 
         Finish(entry, catalog);
-        return catalog.Result();
     }
 
     private static Entry Finish(Entry entry, GettextCatalog catalog)
@@ -80,8 +79,14 @@ internal static class PoFile
 
         public string Target => _target.ToString();
 
-        public void Take(CorpusLine line)
+        public void Take(CorpusLine line, int maxCharacters)
         {
+            if (_source.Length + _target.Length + _other.Length + line.Text.Length > maxCharacters)
+            {
+                Fault ??= (line, RowFault.LineTooLong);
+                return;
+            }
+
             Line = Line == 0 ? line.Number : Line;
             var quote = line.Text.IndexOf('"', StringComparison.Ordinal);
             var keyword = quote < 0 ? line.Text : line.Text[..quote].Trim();

@@ -9,4 +9,11 @@ public sealed record ReadCorpus(
     IReadOnlyList<SentencePair> Pairs,
     long RowCount,
     IReadOnlyDictionary<RowFault, long> BadRows,
-    IReadOnlyList<RowSample> Samples);
+    IReadOnlyList<RowSample> Samples)
+{
+    /// <summary>Kept rows whose text was decomposed (NFD, as macOS writes Hangul) and is composed (NFC).</summary>
+    public long ComposedRows { get; init; }
+
+    /// <summary>What is no fault and must be said, such as a first line that was read as data.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}

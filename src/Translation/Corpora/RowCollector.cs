@@ -1,19 +1,36 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Gathers good rows and counts bad ones while a file is read.</summary>
-internal sealed class RowCollector(int samplesPerFault)
+/// <summary>Gathers good rows and counts bad ones while files are read, and holds the limits of all of them.</summary>
+internal sealed class RowCollector(CorpusReadOptions options)
 {
     private const int SampleCharacters = 120;
 
     private readonly List<SentencePair> _pairs = [];
     private readonly SortedDictionary<RowFault, long> _bad = [];
     private readonly List<RowSample> _samples = [];
-    private long _rows;
+    private readonly List<string> _notes = [];
+    private long _rows, _composed, _bytes, _characters;
 
-    public void Add(SentencePair pair)
+    public CorpusReadOptions Options => options;
+
+    /// <summary>The file among several that is read now, for the samples and notes.</summary>
+    public string? File { get; set; }
+
+    public void Add(SentencePair pair, long line)
     {
+        _characters += pair.Ko.Length + pair.En.Length;
+        if (_pairs.Count >= options.MaxPairs || _characters > options.MaxCharacters)
+        {
+            // A shorter row behind it must not be taken: what is kept is the beginning of the file.
+            _characters = Math.Max(_characters, options.MaxCharacters + 1);
+            Reject(new CorpusLine(line, pair.Ko, null), RowFault.OverTheLimit);
+            return;
+        }
+
         _rows++;
-        _pairs.Add(pair);
+        var composed = new SentencePair(Composition.Compose(pair.Ko), Composition.Compose(pair.En));
+        _composed += ReferenceEquals(composed.Ko, pair.Ko) && ReferenceEquals(composed.En, pair.En) ? 0 : 1;
+        _pairs.Add(composed);
     }
 
     public void Reject(CorpusLine line, RowFault fault)
@@ -21,13 +38,29 @@ internal sealed class RowCollector(int samplesPerFault)
         _rows++;
         var count = _bad.GetValueOrDefault(fault) + 1;
         _bad[fault] = count;
-        if (count <= samplesPerFault)
+        if (count <= options.SamplesPerFault)
         {
-            _samples.Add(new RowSample(line.Number, fault, Beginning(line.Text)));
+            _samples.Add(new RowSample(line.Number, fault, InFile(Beginning(line.Text))));
         }
     }
 
-    public ReadCorpus Result() => new(_pairs, _rows, _bad, _samples);
+    /// <summary>Takes what is no fault and must be said.</summary>
+    public void Note(string text) => _notes.Add(InFile(text));
+
+    /// <summary>Counts bytes that were unpacked or copied, so that a small file cannot grow without end.</summary>
+    public void CountBytes(string path, long count)
+    {
+        _bytes += count;
+        if (_bytes > options.MaxBytes)
+        {
+            throw new CorpusException(CorpusError.TooLarge, path,
+                $"more than {options.MaxBytes:N0} bytes, unpacked, is over the limit of one corpus; leave rows out.");
+        }
+    }
+
+    public ReadCorpus Result() => new(_pairs, _rows, _bad, _samples) { ComposedRows = _composed, Notes = _notes };
+
+    private string InFile(string text) => File is null ? text : $"{Path.GetFileName(File)}: {text}";
 
     // Half of a surrogate pair could not be written to a report.
     private static string Beginning(string text) => text.Length <= SampleCharacters ? text

@@ -29,4 +29,13 @@ public enum RowFault
 
     /// <summary>The message of a gettext file has no translation.</summary>
     Untranslated,
+
+    /// <summary>The quotes of a quoted row do not fit, or a row of a table without quoting is quoted.</summary>
+    InvalidQuotes,
+
+    /// <summary>The row has a character that its format does not allow, such as a control character.</summary>
+    InvalidCharacter,
+
+    /// <summary>The row is behind the most pairs or characters that are kept.</summary>
+    OverTheLimit,
 }

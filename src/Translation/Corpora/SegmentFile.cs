@@ -17,7 +17,7 @@ public static class SegmentFile
     public static IReadOnlyList<string> Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = CorpusLine.Open(path);
+        using var stream = CorpusStream.Open(path);
         return Read(stream, path);
     }
 

@@ -5,10 +5,6 @@ namespace Workflows.Translation.Corpora;
 /// <summary>Two texts with the same key are the same text for the purpose of duplicates and leaks.</summary>
 internal static class TextKey
 {
-    private const int FirstSyllable = 0xAC00;
-    private const int Vowels = 21;
-    private const int Tails = 28;
-
     /// <summary>The text with white space collapsed, case, width and Hangul composition aside.</summary>
     public static string Exact(string text) => Build(text, keepsMarks: true);
 
@@ -56,15 +52,9 @@ internal static class TextKey
 
     private static void Append(StringBuilder key, char value)
     {
-        var last = key.Length > 0 ? key[^1] : '\0';
-        if (value is >= '\u1161' and <= '\u1175' && last is >= '\u1100' and <= '\u1112')
+        if (key.Length > 0 && Composition.Join(key[^1], value) is { } joined)
         {
-            key[^1] = (char)(FirstSyllable + ((last - 0x1100) * Vowels + (value - 0x1161)) * Tails);
-        }
-        else if (value is >= '\u11A8' and <= '\u11C2' && last is >= '\uAC00' and <= '\uD7A3'
-            && (last - FirstSyllable) % Tails == 0)
-        {
-            key[^1] = (char)(last + (value - 0x11A7));
+            key[^1] = joined;
         }
         else
         {

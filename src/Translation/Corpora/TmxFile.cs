@@ -1,37 +1,47 @@
+using System.Text;
+using System.Text.RegularExpressions;
 using System.Xml;
 
 namespace Workflows.Translation.Corpora;
 
 /// <summary>Reads translation memories (TMX 1.1 to 1.4).</summary>
-internal static class TmxFile
+internal sealed partial class TmxFile
 {
+    private const int HeadBytes = 1 << 16;
+
+    // Deeper than any memory: inline codes nest a few times.
+    private const int MaxDepth = 64;
+
     // Codes of the text's own format, such as HTML tags; what they hold is not text.
     private static readonly HashSet<string> Codes = new(StringComparer.Ordinal) { "bpt", "ept", "it", "ph", "ut" };
 
+    // References to characters that XML forbids are let through: their unit is counted, and the others are read.
     private static readonly XmlReaderSettings Settings = new()
     {
-        DtdProcessing = DtdProcessing.Ignore, XmlResolver = null, MaxCharactersInDocument = 0,
+        DtdProcessing = DtdProcessing.Ignore, XmlResolver = null, MaxCharactersInDocument = 0, CheckCharacters = false,
     };
 
-    public static ReadCorpus Read(string path, CorpusReadOptions options)
+    private readonly string _path;
+    private readonly XmlReader _reader;
+    private readonly RowCollector _rows;
+
+    private TmxFile(string path, XmlReader reader, RowCollector rows) =>
+        (_path, _reader, _rows) = (path, reader, rows);
+
+    public static void Read(string path, RowCollector rows)
     {
-        var rows = new RowCollector(options.SamplesPerFault);
+        var encoding = EncodingOf(path);
         try
         {
-            using var stream = CorpusLine.Open(path);
-            using var reader = XmlReader.Create(stream, Settings);
+            using var stream = CorpusStream.OpenText(path, rows);
+            using var text = new TmxText(new StreamReader(stream, encoding), rows.Options.MaxLineBytes);
+            using var reader = XmlReader.Create(text, Settings);
             if (reader.MoveToContent() != XmlNodeType.Element || reader.LocalName != "tmx")
             {
                 throw new CorpusException(CorpusError.FileUnreadable, path, "it is XML but not a TMX file.");
             }
 
-            while (reader.Read())
-            {
-                if (reader.NodeType == XmlNodeType.Element && reader.LocalName == "tu")
-                {
-                    AddUnit(reader, options, rows);
-                }
-            }
+            new TmxFile(path, reader, rows).ReadUnits();
         }
         catch (XmlException error)
         {
@@ -41,75 +51,127 @@ internal static class TmxFile
         {
             throw new CorpusException(CorpusError.FileUnreadable, path, error.Message, null, error);
         }
-
-        return rows.Result();
     }
 
-    private static void AddUnit(XmlReader reader, CorpusReadOptions options, RowCollector rows)
+    /// <summary>The encoding that the declaration names; UTF-16 is UTF-8 by now.</summary>
+    private static Encoding EncodingOf(string path)
     {
-        var line = (reader as IXmlLineInfo)?.LineNumber ?? 0;
+        var head = CorpusStream.Head(path, HeadBytes);
+        var declared = Declared().Match(Encoding.Latin1.GetString(head)) is { Success: true } match
+            ? match.Groups[1].Value.ToUpperInvariant() : "UTF-8";
+        var whole = head.AsSpan(0, Math.Max(0, head.AsSpan().LastIndexOf((byte)'<')));
+        if (!System.Text.Unicode.Utf8.IsValid(whole) && EncodingCheck.IsKorean(whole))
+        {
+            throw EncodingCheck.Korean(path);
+        }
+
+        return declared switch
+        {
+            "ISO-8859-1" or "LATIN1" => Encoding.Latin1,
+            "UTF-8" or "UTF8" or "UTF-16" or "UTF-16LE" or "UTF-16BE" or "ASCII" or "US-ASCII" => TmxText.Utf8,
+            // The text was converted, and its first line was not.
+            _ when System.Text.Unicode.Utf8.IsValid(whole) && !Ascii.IsValid(whole) => TmxText.Utf8,
+            _ => throw new CorpusException(CorpusError.FileUnreadable, path,
+                $"its text is in {declared}; convert it to UTF-8, for example with iconv.", 1),
+        };
+    }
+
+    [GeneratedRegex("""\A\W*<\?xml[^>]{0,200}encoding\s*=\s*["']([^"']+)["']""", RegexOptions.CultureInvariant)]
+    private static partial Regex Declared();
+
+    // "ko" means "ko-KR" and "KO_kr" as well.
+    private static bool IsLanguage(string given, string wanted) =>
+        LanguageName.Is(given, wanted)
+        || (given.StartsWith(wanted, StringComparison.OrdinalIgnoreCase)
+            && given.Length > wanted.Length && given[wanted.Length] is '-' or '_');
+
+    private void ReadUnits()
+    {
+        while (Advance())
+        {
+            if (_reader.NodeType == XmlNodeType.Element && _reader.LocalName == "tu")
+            {
+                AddUnit();
+            }
+        }
+    }
+
+    private bool Advance()
+    {
+        var hasMore = _reader.Read();
+        return _reader.Depth <= MaxDepth ? hasMore : throw new CorpusException(CorpusError.TooLarge, _path,
+            $"its elements are nested deeper than {MaxDepth} levels, the limit.",
+            (_reader as IXmlLineInfo)?.LineNumber);
+    }
+
+    private void AddUnit()
+    {
+        var line = (_reader as IXmlLineInfo)?.LineNumber ?? 0;
         var (korean, english) = ((string?)null, (string?)null);
         var language = "";
-        if (!reader.IsEmptyElement)
+        if (!_reader.IsEmptyElement)
         {
-            var depth = reader.Depth;
-            while (reader.Read() && reader.Depth > depth)
+            var depth = _reader.Depth;
+            while (Advance() && _reader.Depth > depth)
             {
-                if (reader.NodeType == XmlNodeType.Element && reader.LocalName == "tuv")
+                if (_reader.NodeType == XmlNodeType.Element && _reader.LocalName == "tuv")
                 {
-                    language = reader.GetAttribute("xml:lang") ?? reader.GetAttribute("lang") ?? "";
+                    language = _reader.GetAttribute("xml:lang") ?? _reader.GetAttribute("lang") ?? "";
                 }
-                else if (reader.NodeType == XmlNodeType.Element && reader.LocalName == "seg")
+                else if (_reader.NodeType == XmlNodeType.Element && _reader.LocalName == "seg")
                 {
-                    var text = Segment(reader);
-                    korean ??= IsLanguage(language, options.KoColumn) ? text : null;
-                    english ??= IsLanguage(language, options.EnColumn) ? text : null;
+                    var text = Segment();
+                    korean ??= IsLanguage(language, _rows.Options.KoColumn) ? text : null;
+                    english ??= IsLanguage(language, _rows.Options.EnColumn) ? text : null;
                 }
             }
         }
 
-        if (korean is not null && english is not null)
+        if (korean is null || english is null)
         {
-            rows.Add(new SentencePair(korean, english));
+            _rows.Reject(new CorpusLine(line, korean ?? english ?? "", null), RowFault.MissingField);
+        }
+        else if (Fault(korean) is { } koFault)
+        {
+            _rows.Reject(new CorpusLine(line, korean, null), koFault);
+        }
+        else if (Fault(english) is { } enFault)
+        {
+            _rows.Reject(new CorpusLine(line, english, null), enFault);
         }
         else
         {
-            rows.Reject(new CorpusLine(line, korean ?? english ?? "", null), RowFault.MissingField);
+            _rows.Add(new SentencePair(korean, english), line);
         }
     }
 
-    // "ko" means "ko-KR" and "KO_kr" as well.
-    private static bool IsLanguage(string given, string wanted) =>
-        given.StartsWith(wanted, StringComparison.OrdinalIgnoreCase)
-        && (given.Length == wanted.Length || given[wanted.Length] is '-' or '_');
+    private RowFault? Fault(string segment) =>
+        segment.Length > _rows.Options.MaxLineBytes ? RowFault.LineTooLong : TmxText.Fault(segment);
 
-    private static string Segment(XmlReader reader)
+    private string Segment()
     {
-        var text = new System.Text.StringBuilder();
-        if (reader.IsEmptyElement)
+        var text = new StringBuilder();
+        if (_reader.IsEmptyElement)
         {
             return "";
         }
 
-        var depth = reader.Depth;
-        reader.Read();
-        while (reader.Depth > depth)
+        var depth = _reader.Depth;
+        var code = int.MaxValue;
+        while (Advance() && _reader.Depth > depth)
         {
-            if (reader.NodeType == XmlNodeType.Element && Codes.Contains(reader.LocalName))
+            if (code < int.MaxValue && _reader.Depth > code)
             {
-                reader.Skip();
                 continue;
             }
 
-            if (reader.NodeType is XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.SignificantWhitespace
-                or XmlNodeType.Whitespace)
+            code = _reader.NodeType == XmlNodeType.Element && !_reader.IsEmptyElement
+                && Codes.Contains(_reader.LocalName) ? _reader.Depth : int.MaxValue;
+            var isText = _reader.NodeType is XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.SignificantWhitespace
+                or XmlNodeType.Whitespace;
+            if (isText && text.Length <= _rows.Options.MaxLineBytes)
             {
-                text.Append(reader.Value);
-            }
-
-            if (!reader.Read())
-            {
-                break;
+                text.Append(_reader.Value);
             }
         }
 

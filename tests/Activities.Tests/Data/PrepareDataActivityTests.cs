@@ -43,6 +43,28 @@ public sealed class PrepareDataActivityTests : RunFolder
     }
 
     [Fact]
+    public async Task Run_ShardsOfDecomposedText_AreReadOneAfterTheOtherAndSaid()
+    {
+        var spec = Spec();
+        var (first, second) = (Pairs(40), Pairs(40, first: 41));
+        spec = spec with
+        {
+            Data = spec.Data with
+            {
+                Train = string.Join(',', Write("1.tsv", ["source\ttarget", .. first]),
+                    Write("2.tsv", [.. second, "\u1107\u1161\u11BC\troom"])),
+            },
+        };
+
+        var data = await PrepareAsync(spec);
+
+        Assert.Contains(data.Gates, gate => gate.Detail == "train: 1.tsv: line 1 read as data: no header ko/en");
+        Assert.Contains(
+            data.Gates, gate => gate.Detail == "train: 1 rows of decomposed text (NFD) were composed (NFC)");
+        Assert.InRange(data.TrainPairs + data.TestPairs, 80, 81);
+    }
+
+    [Fact]
     public async Task Run_WithValidation_HoldsPairsOutOfTrainingAndTest()
     {
         var spec = Spec();

@@ -117,7 +117,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
     [InlineData("data.train", "\"a\\u0000b.tsv\"", "code 0")]
     [InlineData("data.train", "\"a.ko,\"", "'a.ko,' has a comma")]
     [InlineData("data.train", "\",\"", "',' has a comma")]
-    [InlineData("data.train", "\"pairs.json\"", "The ending of 'pairs.json'")]
+    [InlineData("data.train", "\"pairs.docx\"", "The ending of 'pairs.docx'")]
     [InlineData("data.test", "\"pairs.parquet.gz\"", "The ending of 'pairs.parquet.gz'")]
     [InlineData("data.testFraction", "1e400", "out of range")]
     [InlineData("tpu.zones", "[null]", "null is not a zone")]

@@ -234,7 +234,7 @@ public sealed class CorpusFormatTests
     [InlineData("a.tmx", "<tmx version=\"1.4\"><body><tu>")]
     [InlineData("a.tmx", "<html/>")]
     [InlineData("a.mo", "not a catalogue, though it is long enough")]
-    [InlineData("a.po", "msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=EUC-KR\\n\"\n")]
+    [InlineData("a.po", "msgid \"\"\nmsgstr \"Content-Type: text/plain; charset=ISO-2022-KR\\n\"\n")]
     public void Read_DamagedFile_NamesTheFile(string name, string content)
     {
         using var folder = new TemporaryFolder();

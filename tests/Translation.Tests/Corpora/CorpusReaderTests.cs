@@ -82,14 +82,14 @@ public sealed class CorpusReaderTests
     public void ReadTsv_ColumnMissing_NamesFileLineAndColumns()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("corpus.tsv", "korean\tenglish\n방\troom\n");
+        var path = folder.Write("corpus.tsv", "korean\ttarget\n방\troom\n");
 
         var error = Assert.Throws<CorpusException>(() =>
             CorpusReader.ReadTsv(path, new CorpusReadOptions { Header = HeaderLine.Present }));
 
         Assert.Equal((CorpusError.ColumnMissing, "CORPUS_COLUMN_MISSING"), (error.Error, error.ErrorCode));
         Assert.Equal((path, 1L), (error.File, error.Line));
-        Assert.Contains("'korean', 'english'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'korean', 'target'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,124 @@
+using System.Buffers.Binary;
+using System.Text.Unicode;
+
+namespace Workflows.Translation.Corpora;
+
+/// <summary>
+/// Gives UTF-16 text as UTF-8, and every other text as it is. UTF-16 is known by its byte order mark, or by the zeros
+/// of two first characters that are ASCII. Half of a surrogate pair becomes a byte that no UTF-8 has, so that its row
+/// is counted as bad.
+/// </summary>
+internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inner)
+{
+    private const int BufferBytes = 1 << 15, Utf8BytesOfUnit = 3;
+    private const byte NoUtf8 = 0xFF;
+
+    private readonly Stream _inner = inner;
+    private readonly byte[] _packed = new byte[BufferBytes];
+    private readonly char[] _units = new char[BufferBytes / 2];
+    private byte[] _ready = [];
+    private int _start, _end;
+    private int _packedCount, _unitCount;
+    private Form _form;
+
+    private enum Form
+    {
+        Unknown,
+        Other,
+        LittleEndian,
+        BigEndian,
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (_form == Form.Unknown)
+        {
+            Begin();
+        }
+
+        while (_start == _end && _form != Form.Other && buffer.Length > 0 && Convert())
+        {
+        }
+
+        if (_start == _end)
+        {
+            return _form == Form.Other ? _inner.Read(buffer) : 0;
+        }
+
+        var count = Math.Min(buffer.Length, _end - _start);
+        _ready.AsSpan(_start, count).CopyTo(buffer);
+        _start += count;
+        return count;
+    }
+
+    private void Begin()
+    {
+        _packedCount = _inner.ReadAtLeast(_packed.AsSpan(0, 4), 4, throwOnEndOfStream: false);
+        ReadOnlySpan<byte> head = _packed.AsSpan(0, _packedCount);
+        if (head is [0xFF, 0xFE, 0, 0] or [0, 0, 0xFE, 0xFF])
+        {
+            throw new CorpusException(CorpusError.FileUnreadable, path,
+                $"its text is UTF-32; convert it: iconv -f utf-32 -t utf-8 '{path}' > '{path}.utf8'.");
+        }
+
+        _form = head is [0xFF, 0xFE, ..] or [not 0, 0, not 0, 0] ? Form.LittleEndian
+            : head is [0xFE, 0xFF, ..] or [0, not 0, 0, not 0] ? Form.BigEndian
+            : Form.Other;
+        if (_form == Form.Other)
+        {
+            (_ready, _end, _packedCount) = (_packed, _packedCount, 0);
+            return;
+        }
+
+        _ready = new byte[_units.Length * Utf8BytesOfUnit];
+    }
+
+    /// <summary>Makes more bytes ready; false at the end.</summary>
+    private bool Convert()
+    {
+        var count = _inner.Read(_packed.AsSpan(_packedCount));
+        var isLast = count == 0;
+        _packedCount += count;
+        (_start, _end) = (0, 0);
+        var whole = Math.Min(_packedCount / 2, _units.Length - _unitCount);
+        for (var at = 0; at < whole; at++)
+        {
+            var two = _packed.AsSpan(2 * at, 2);
+            _units[_unitCount++] = (char)(_form == Form.LittleEndian
+                ? BinaryPrimitives.ReadUInt16LittleEndian(two) : BinaryPrimitives.ReadUInt16BigEndian(two));
+        }
+
+        _packed.AsSpan(2 * whole, _packedCount - 2 * whole).CopyTo(_packed);
+        _packedCount -= 2 * whole;
+        Encode(isLast && _packedCount < 2);
+        if (isLast && _packedCount == 1)
+        {
+            // Half of a character at the end.
+            (_ready[_end++], _packedCount) = (NoUtf8, 0);
+        }
+
+        return !isLast || _end > 0;
+    }
+
+    private void Encode(bool isLast)
+    {
+        ReadOnlySpan<char> rest = _units.AsSpan(0, _unitCount);
+        while (!rest.IsEmpty)
+        {
+            Utf8.FromUtf16(rest, _ready.AsSpan(_end), out var read, out var written, replaceInvalidSequences: false,
+                isFinalBlock: isLast);
+            _end += written;
+            rest = rest[read..];
+            if (rest.IsEmpty || (!isLast && rest.Length == 1 && char.IsHighSurrogate(rest[0])))
+            {
+                break;
+            }
+
+            _ready[_end++] = NoUtf8;
+            rest = rest[1..];
+        }
+
+        _unitCount = rest.Length;
+        rest.CopyTo(_units);
+    }
+}
