@@ -10,8 +10,8 @@ using Workflows.Service.Runs;
 namespace Workflows.Service.Messages;
 
 /// <summary>
-/// Handles one message of a subscription at a time. Nothing that a message holds is thrown further: it starts a run, goes
-/// to the dead-letter topic with code and reason, or waits alone for longer and longer.
+/// Handles one message of a subscription at a time. Nothing that a message holds is thrown further: it starts a run,
+/// goes to the dead-letter topic with code and reason, or waits alone for longer and longer.
 /// </summary>
 internal sealed partial class RunMessages(ServiceSettings settings, RunService runs, ILogger<RunMessages> logger)
 {

@@ -60,7 +60,8 @@ internal static partial class Problems
         if (exception is RunRequestException or BadHttpRequestException)
         {
             Log.Refused(
-                logger, context.Request.Method, SafeText.Of(context.Request.Path.Value), SafeText.Of(exception.Message));
+                logger, context.Request.Method, SafeText.Of(context.Request.Path.Value),
+                SafeText.Of(exception.Message));
         }
         else if (exception is Grpc.Core.RpcException fault)
         {
@@ -86,10 +87,10 @@ internal static partial class Problems
 
     private static partial class Log
     {
-        [LoggerMessage(4300, LogLevel.Information, "Refused {Method} {Path}: {Reason}")]
+        [LoggerMessage(4290, LogLevel.Information, "Refused {Method} {Path}: {Reason}")]
         public static partial void Refused(ILogger logger, string method, string path, string reason);
 
-        [LoggerMessage(4301, LogLevel.Warning, "{Method} {Path} could not reach the engine: {Status}")]
+        [LoggerMessage(4291, LogLevel.Warning, "{Method} {Path} could not reach the engine: {Status}")]
         public static partial void NoEngine(ILogger logger, string method, string path, string status);
     }
 }

@@ -4,8 +4,8 @@ using System.Reflection;
 namespace Workflows.Service.Runs;
 
 /// <summary>
-/// Limits the length of every text of a request, and the items of every list. A field without a limit of its own has the
-/// default, so that a new one is never without.
+/// Limits the length of every text of a request, and the items of every list. A field without a limit of its own has
+/// the default, so that a new one is never without.
 /// </summary>
 internal static class TextLimits
 {

@@ -60,7 +60,8 @@ internal sealed partial class WorkerGatewayService(
         {
             jobs.Closed(runId, nodeName, connection);
 
-            // Also closed from this side: the node was given back, or connected anew. A call must not end while it reads.
+            // Also closed from this side: the node was given back, or connected anew. A call must not end while it
+            // reads.
             await ending.CancelAsync();
             await listening;
             Log.Disconnected(logger, nodeName, runId);

@@ -9,7 +9,7 @@ using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
 
-/// <summary>Requests that are too long, too deep, of the wrong files, or made again: told in words, as problem+json.</summary>
+/// <summary>Requests that are too long, too deep, of the wrong files, or made again: problem+json.</summary>
 public sealed class HostileRequestTests(RunningService service) : IClassFixture<RunningService>
 {
     [Theory]
