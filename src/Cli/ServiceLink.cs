@@ -145,7 +145,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         try
         {
             var health = await http.GetFromJsonAsync<Health>(new Uri("/healthz", UriKind.Relative), cancellation);
-            if (health?.StateDirectory == Path.GetFullPath(state))
+            if (health?.StateId == ServicePorts.StateIdOf(state))
             {
                 return http;
             }
@@ -193,7 +193,7 @@ internal sealed class ServiceLink : IAsyncDisposable
             answer.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.Invalid : ExitCodes.Failed);
     }
 
-    private sealed record Health(string Status, string StateDirectory);
+    private sealed record Health(string Status, string StateId);
 }
 
 /// <summary>One fact of a run.</summary>

@@ -19,6 +19,12 @@ public static class TaskHubSidecarExtensions
     // A hundred years: times that are counted from now stay within the calendar.
     private static readonly TimeSpan Longest = TimeSpan.FromDays(36_500);
 
+    /// <summary>The error that stopped the engine.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <returns>null while it runs, when it was stopped on purpose, and without an engine.</returns>
+    public static Exception? TaskHubFault(this IServiceProvider services) =>
+        services.GetService<TaskHubHost>()?.Fault;
+
     /// <summary>Adds the engine. It opens its file when the host starts and closes it when the host stops.</summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Changes the options.</param>

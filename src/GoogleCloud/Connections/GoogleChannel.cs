@@ -10,6 +10,9 @@ namespace Workflows.GoogleCloud.Connections;
 /// </summary>
 public sealed class GoogleChannel : IDisposable
 {
+    // Ten Pub/Sub messages of 10 MB come in one answer; the library's default of 4 MB would refuse it for ever.
+    private const int MaxReceiveBytes = 128 << 20;
+
     private readonly GrpcChannel _channel;
 
     private GoogleChannel(GrpcChannel channel)
@@ -39,7 +42,10 @@ public sealed class GoogleChannel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(address);
         return address.Scheme == Uri.UriSchemeHttp
-            ? new GoogleChannel(GrpcChannel.ForAddress(address))
+            ? new GoogleChannel(GrpcChannel.ForAddress(address, new GrpcChannelOptions
+            {
+                MaxReceiveMessageSize = MaxReceiveBytes,
+            }))
             : throw new ArgumentException(
                 $"'{address}' is no address of an emulator: these have http://HOST:PORT.", nameof(address));
     }
@@ -67,7 +73,7 @@ public sealed class GoogleChannel : IDisposable
         return new GoogleChannel(GrpcChannel.ForAddress(endpoint, new GrpcChannelOptions
         {
             Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls), HttpHandler = handler,
-            DisposeHttpClient = handler is not null,
+            DisposeHttpClient = handler is not null, MaxReceiveMessageSize = MaxReceiveBytes,
         }));
     }
 

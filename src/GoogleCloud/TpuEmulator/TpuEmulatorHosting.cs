@@ -63,17 +63,36 @@ internal sealed class TpuEmulator(EmulatedCloud cloud) : ITpuEmulator
 }
 
 /// <summary>Lets the emulated cloud's time pass.</summary>
-internal sealed class CloudClock(EmulatedCloud cloud) : BackgroundService
+internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock> logger) : BackgroundService
 {
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        try
+        var pause = FirstPause;
+        while (!stoppingToken.IsCancellationRequested)
         {
-            await cloud.RunAsync(stoppingToken);
+            try
+            {
+                await cloud.RunAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                // The application stops; the VMs go on.
+            }
+            catch (Exception exception)
+            {
+                // Such as a full disk: the time of the emulated cloud stands still until there is room.
+                Log.Stands(logger, pause.TotalSeconds, exception);
+                await Task.Delay(pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
         }
-        catch (OperationCanceledException)
-        {
-            // The application stops; the VMs go on.
-        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(4400, LogLevel.Error, "The emulated cloud stands still; it goes on in {Seconds} s.")]
+        public static partial void Stands(ILogger logger, double seconds, Exception exception);
     }
 }

@@ -10,8 +10,17 @@ internal sealed class RehearsalCloud(ITpuEmulator emulator) : IRehearsalCloud
     {
         try
         {
-            var scenario = scenarioPath is null ? "{}" : await File.ReadAllTextAsync(scenarioPath, cancellation);
+            var path = scenarioPath?.Contains("://", StringComparison.Ordinal) == true
+                ? new Uri(scenarioPath).LocalPath
+                : scenarioPath;
+            var scenario = path is null ? "{}" : await File.ReadAllTextAsync(path, cancellation);
             emulator.Prepare(project, scenario);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new RunRequestException([new FieldError(
+                "rehearsal.scenario", $"The file cannot be read: {exception.Message}",
+                "Give a file that the service may read.")]);
         }
         catch (ScenarioException exception)
         {

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace Workflows.Service.Hosting;
@@ -44,6 +46,12 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
     /// <param name="stateDirectory">The folder.</param>
     /// <returns>null when there was none.</returns>
     public static ServicePorts? Kept(string stateDirectory) => Read(PathOf(stateDirectory));
+
+    /// <summary>Names a state folder without telling its path: who knows the folder can compare.</summary>
+    /// <param name="stateDirectory">The folder.</param>
+    /// <returns>A hash of the absolute path.</returns>
+    public static string StateIdOf(string stateDirectory) => Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(stateDirectory))))[..32];
 
     /// <summary>Writes the ports down, once the service has them and the state folder.</summary>
     /// <param name="stateDirectory">The folder.</param>

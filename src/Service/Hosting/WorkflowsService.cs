@@ -15,6 +15,7 @@ namespace Workflows.Service.Hosting;
 public static class WorkflowsService
 {
     private const int MaxMessageBytes = 64 << 20;
+    private const int MaxWorkerMessageBytes = 4 << 20;
 
     /// <summary>Builds the service.</summary>
     /// <param name="args">Command line, which wins over files and environment.</param>
@@ -43,7 +44,7 @@ public static class WorkflowsService
         AddRooms(builder.Services, settings, ports);
 
         var application = builder.Build();
-        application.UseExceptionHandler(errors => errors.Run(Problems.HandleAsync));
+        application.UseProblems(ports.Http);
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
         if (settings.UsesEmbeddedEngine)
         {
@@ -114,6 +115,10 @@ public static class WorkflowsService
         services.AddSingleton(settings);
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
+
+        // A part that fails is told in the log; runs that are on a TPU need the rest.
+        services.Configure<HostOptions>(
+            host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore);
         services.ConfigureHttpJsonOptions(json =>
         {
             foreach (var converter in RunLedger.Json.Converters)
@@ -124,7 +129,8 @@ public static class WorkflowsService
             json.SerializerOptions.Encoder = RunLedger.Json.Encoder;
         });
 
-        services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes);
+        services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes)
+            .AddServiceOptions<WorkerGatewayService>(options => options.MaxReceiveMessageSize = MaxWorkerMessageBytes);
         services.AddTpuEmulator(options =>
         {
             options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
@@ -148,6 +154,7 @@ public static class WorkflowsService
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton<RunService>();
+        services.AddSingleton<RunMessages>();
         services.AddHostedService<RunSubscriber>();
         AddDapr(services, settings.Dapr);
     }

@@ -7,10 +7,13 @@ namespace Workflows.Service.Runs;
 /// <summary>Words the fault of JSON that is no request by the request's fields, never by its classes.</summary>
 internal static class JsonFault
 {
+    private const int MostPath = 200;
+
     public static FieldError Of(JsonException exception)
     {
-        var path = exception.Path is null or "$" ? "$" : exception.Path.Replace("$.", "", StringComparison.Ordinal);
-        var message = exception.Message.Split(" Path:", 2)[0];
+        var path = exception.Path is null or "$" ? "$"
+            : SafeText.Of(exception.Path.Replace("$.", "", StringComparison.Ordinal), MostPath);
+        var message = SafeText.Of(exception.Message.Split(" Path:", 2)[0]);
         var line = $"Line {exception.LineNumber + 1}";
         if (message.Contains("could not be mapped", StringComparison.Ordinal))
         {
@@ -20,7 +23,7 @@ internal static class JsonFault
 
         if (message.StartsWith("Duplicate property", StringComparison.Ordinal))
         {
-            var name = message.Split('\'') is [_, var quoted, ..] ? quoted : "";
+            var name = message.Split('\'') is [_, var quoted, ..] ? SafeText.Of(quoted, MostPath) : "";
             var field = path == "$" ? name
                 : path.EndsWith(name, StringComparison.OrdinalIgnoreCase) ? path : $"{path}.{name}";
             return new(field, "It is given more than once.", "Leave one of them; names are case-insensitive.");

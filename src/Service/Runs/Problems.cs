@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Diagnostics;
 namespace Workflows.Service.Runs;
 
 /// <summary>Errors as problem+json (RFC 9457) with a stable code.</summary>
-internal static class Problems
+internal static partial class Problems
 {
     public static IResult Of(int status, string code, string detail, IReadOnlyList<FieldError>? errors = null)
     {
@@ -18,14 +18,37 @@ internal static class Problems
             extensions: more);
     }
 
+    /// <summary>Answers faults of the API; those of the caller are no errors of the service, and logged so.</summary>
+    /// <param name="application">The application.</param>
+    /// <param name="port">The API's port. Others speak gRPC, or Google's REST with errors of its own form.</param>
+    public static void UseProblems(this WebApplication application, int port)
+    {
+        application.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            ExceptionHandler = HandleAsync,
+            SuppressDiagnosticsCallback = context => IsExpected(context.Exception),
+        });
+        application.UseWhen(
+            context => context.Connection.LocalPort == port,
+            api => api.UseStatusCodePages(pages => NoEndpoint(pages.HttpContext).ExecuteAsync(pages.HttpContext)));
+    }
+
+    private static bool IsExpected(Exception exception) =>
+        exception is RunRequestException or BadHttpRequestException or Grpc.Core.RpcException;
+
     /// <summary>Converts an exception of a handler into a problem.</summary>
-    public static async Task HandleAsync(HttpContext context)
+    private static async Task HandleAsync(HttpContext context)
     {
         var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;
         var result = exception switch
         {
+            RunRequestException { Code: RunRequestException.KeyReused } reused => Of(
+                StatusCodes.Status409Conflict, reused.Code, reused.Message, reused.Errors),
             RunRequestException wrong => Of(
-                StatusCodes.Status400BadRequest, "REQUEST_INVALID", wrong.Message, wrong.Errors),
+                StatusCodes.Status400BadRequest, wrong.Code, wrong.Message, wrong.Errors),
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Of(
+                StatusCodes.Status413PayloadTooLarge, "REQUEST_TOO_LARGE",
+                $"The request has more than {RunEndpoints.MostBodyBytes} bytes. Name files in place of their content."),
             BadHttpRequestException bad => Of(bad.StatusCode, "REQUEST_UNREADABLE", bad.Message),
             Grpc.Core.RpcException => Of(
                 StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE",
@@ -33,6 +56,41 @@ internal static class Problems
             _ => Of(
                 StatusCodes.Status500InternalServerError, "INTERNAL", "Something went wrong; see the service's log."),
         };
+        var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Problems));
+        if (exception is RunRequestException or BadHttpRequestException)
+        {
+            Log.Refused(
+                logger, context.Request.Method, SafeText.Of(context.Request.Path.Value),
+                SafeText.Of(exception.Message));
+        }
+        else if (exception is Grpc.Core.RpcException fault)
+        {
+            Log.NoEngine(
+                logger, context.Request.Method, SafeText.Of(context.Request.Path.Value),
+                SafeText.Of(fault.Status.ToString()));
+        }
+
         await result.ExecuteAsync(context);
+    }
+
+    /// <summary>Words an answer that the server gave without a body.</summary>
+    private static IResult NoEndpoint(HttpContext context) => context.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => Of(
+            StatusCodes.Status404NotFound, "PATH_UNKNOWN",
+            $"There is nothing at '{SafeText.Of(context.Request.Path.Value)}'; see README.md for the paths."),
+        StatusCodes.Status405MethodNotAllowed => Of(
+            StatusCodes.Status405MethodNotAllowed, "METHOD_NOT_ALLOWED",
+            $"{SafeText.Of(context.Request.Method)} is not possible here; use {context.Response.Headers.Allow}."),
+        var status => Of(status, "REQUEST_UNREADABLE", "The request cannot be read."),
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(4290, LogLevel.Information, "Refused {Method} {Path}: {Reason}")]
+        public static partial void Refused(ILogger logger, string method, string path, string reason);
+
+        [LoggerMessage(4291, LogLevel.Warning, "{Method} {Path} could not reach the engine: {Status}")]
+        public static partial void NoEngine(ILogger logger, string method, string path, string status);
     }
 }

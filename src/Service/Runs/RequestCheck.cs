@@ -1,3 +1,4 @@
+using Workflows.Activities.Data;
 using Workflows.Orchestrations;
 using Workflows.Translation;
 using Workflows.Translation.Corpora;
@@ -5,7 +6,7 @@ using Workflows.Translation.Corpora;
 namespace Workflows.Service.Runs;
 
 /// <summary>Collects every fault of a request.</summary>
-internal sealed class RequestCheck
+internal sealed class RequestCheck(bool looksAtFiles)
 {
     private readonly List<FieldError> _errors = [];
 
@@ -55,17 +56,26 @@ internal sealed class RequestCheck
             return "";
         }
 
-        if (LocalPath(given) is not { } path)
+        if (LocalPath(given, field) is not { } path)
         {
-            That(false, field, $"'{given}' is not on this machine.", "Give a path or a file:// URI.");
             return given;
+        }
+
+        if (!looksAtFiles)
+        {
+            return path;
         }
 
         That(Directory.Exists(path), field, $"There is no folder '{path}'.", "Give the path of a checkpoint folder.");
         foreach (var file in files.Where(_ => Directory.Exists(path)))
         {
-            That(File.Exists(Path.Combine(path, file)), field, $"'{path}' has no {file}.",
+            var whole = Path.Combine(path, file);
+            That(File.Exists(whole), field, $"'{path}' has no {file}.",
                 "Give a Hugging Face folder: config.json, tokenizer.json and *.safetensors.");
+            if (File.Exists(whole) && InputFile.FaultOf(whole, InputFile.MostBytesOf(file)) is { } fault)
+            {
+                That(false, field, fault, "Give the checkpoint's own file.");
+            }
         }
 
         return path;
@@ -94,17 +104,18 @@ internal sealed class RequestCheck
             return null;
         }
 
-        var paths = parts.Select(LocalPath).ToList();
-        foreach (var (part, path) in parts.Zip(paths))
+        var paths = parts.Select(part => LocalPath(part, field)).ToList();
+        foreach (var path in paths.Where(path => path is not null && looksAtFiles))
         {
-            That(path is not null, field, $"'{part}' is not on this machine.", "Give a path or a file:// URI.");
-            That(path is null || File.Exists(path) || (paths.Count == 1 && Directory.Exists(path)), field,
-                $"There is no file '{path}'.", "Give the path of a file.");
-            That(path is null || !File.Exists(path) || FileKind.IsRegular(path), field,
-                $"'{path}' is not a regular file.", "Give the file itself in place of a pipe, socket or device.");
+            // A folder of shards stands for its files; the reader looks at each of them.
+            if (!(paths.Count == 1 && Directory.Exists(path))
+                && InputFile.FaultOf(path!, InputFile.MostCorpusBytes) is { } fault)
+            {
+                That(false, field, fault, "Give the path of a file.");
+            }
         }
 
-        if (paths.All(Path.Exists) && paths.All(path => Directory.Exists(path) || FileKind.IsRegular(path!)))
+        if (looksAtFiles && paths.All(path => Directory.Exists(path) || (File.Exists(path) && FileKind.IsRegular(path!))))
         {
             GoTogether(string.Join(",", paths), field);
         }
@@ -113,6 +124,16 @@ internal sealed class RequestCheck
             $"The ending of '{parts[0]}' tells no format of pairs.",
             $"Give a file that ends in {CorpusReader.KnownEndings}; or two aligned files \"a.ko,a.en\".");
         return string.Join(",", paths);
+    }
+
+    /// <summary>A scenario file of the emulated cloud.</summary>
+    public void Scenario(string? given, string field)
+    {
+        if (given is not null && IsPath(given, field) && LocalPath(given, field) is { } path && looksAtFiles
+            && InputFile.FaultOf(path, InputFile.MostScenarioBytes) is { } fault)
+        {
+            That(false, field, fault, "Give the path of a scenario file, or leave it out.");
+        }
     }
 
     /// <summary>Checks a text of one line that goes to the cloud, to a log or to a report.</summary>
@@ -155,8 +176,18 @@ internal sealed class RequestCheck
         return isPath;
     }
 
-    private static string? LocalPath(string given) =>
-        !given.Contains("://", StringComparison.Ordinal) ? Path.GetFullPath(given)
-        : Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile ? uri.LocalPath
-        : null;
+    /// <summary>A relative path would be taken from the service's folder, which its user does not know.</summary>
+    private string? LocalPath(string given, string field)
+    {
+        if (given.Contains("://", StringComparison.Ordinal))
+        {
+            var isFile = Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile;
+            That(isFile, field, $"'{given}' is not on this machine.", "Give an absolute path or a file:// URI.");
+            return isFile ? uri!.LocalPath : null;
+        }
+
+        That(Path.IsPathFullyQualified(given), field, $"'{given}' is a relative path.",
+            "Give the absolute path, which begins with a slash, or a file:// URI.");
+        return Path.IsPathFullyQualified(given) ? Path.GetFullPath(given) : null;
+    }
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -9,6 +12,11 @@ namespace Workflows.Service.Runs;
 /// <summary>The HTTP API.</summary>
 internal static class RunEndpoints
 {
+    /// <summary>The most bytes of a request's body.</summary>
+    public const int MostBodyBytes = 8 << 20;
+
+    private const int MostKeyLength = 255;
+
     public static void MapRuns(this IEndpointRouteBuilder routes, ServiceSettings settings)
     {
         var runs = routes.MapGroup("/runs");
@@ -21,15 +29,20 @@ internal static class RunEndpoints
         runs.MapGet("/{id}/events", Events);
         runs.MapGet("/{id}/report", Report);
         runs.MapGet("/{id}/report.html", ReportPage);
-        routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok", settings.StateDirectory }));
+        var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
+        routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok", stateId }));
     }
 
     private static async Task<IResult> StartAsync(
         HttpRequest http, RunService service, CancellationToken cancellation)
     {
-        using var reader = new StreamReader(http.Body);
-        var request = RunRequestReader.Parse(await reader.ReadToEndAsync(cancellation));
-        var key = http.Headers["Idempotency-Key"].FirstOrDefault();
+        if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = MostBodyBytes;
+        }
+
+        var key = KeyOf(http);
+        var request = RunRequestReader.Parse(await ReadAsync(http.Body, cancellation));
         var (id, wasThere) = await service.StartAsync(request, key, cancellation);
         http.HttpContext.Response.Headers.RetryAfter = "5";
         return TypedResults.Accepted($"/runs/{id}", new
@@ -40,6 +53,33 @@ internal static class RunEndpoints
             cancelUri = $"/runs/{id}/cancel",
             reportUri = $"/runs/{id}/report",
         });
+    }
+
+    private static async Task<string> ReadAsync(Stream body, CancellationToken cancellation)
+    {
+        try
+        {
+            using var reader = new StreamReader(body, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            return await reader.ReadToEndAsync(cancellation);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new RunRequestException([new FieldError("$", "The body is not UTF-8.", "Send a JSON object.")]);
+        }
+    }
+
+    private static string? KeyOf(HttpRequest http)
+    {
+        if (!http.Headers.TryGetValue("Idempotency-Key", out var given))
+        {
+            return null;
+        }
+
+        var key = given.ToString();
+        return key.Length is > 0 and <= MostKeyLength
+            ? key
+            : throw new RunRequestException([new FieldError(
+                "Idempotency-Key", $"It has {key.Length} characters.", $"Use 1 to {MostKeyLength} characters.")]);
     }
 
     private static async Task<Ok<IReadOnlyList<RunView>>> ListAsync(
@@ -83,11 +123,22 @@ internal static class RunEndpoints
         : Unknown(id);
 
     /// <summary>Returns the ledger from one line on, so that a watcher misses nothing.</summary>
-    private static IResult Events(string id, int? after, RunLedger ledger) => Known(id, ledger) is { } run
-        ? TypedResults.Ok(ledger.Read(run)
-            .Select((entry, index) => new { Sequence = index + 1, entry.At, entry.Kind, entry.Key, entry.Data })
-            .Skip(after ?? 0))
-        : Unknown(id);
+    private static IResult Events(string id, string? after, RunLedger ledger)
+    {
+        var from = 0;
+        if (after is not null && !int.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        {
+            throw new RunRequestException([new FieldError(
+                "after", $"'{SafeText.Of(after, 100)}' is no sequence number.",
+                "Use the sequence of the last event that you have, or leave it out.")]);
+        }
+
+        return Known(id, ledger) is { } run
+            ? TypedResults.Ok(ledger.Read(run)
+                .Select((entry, index) => new { Sequence = index + 1, entry.At, entry.Kind, entry.Key, entry.Data })
+                .Skip(from))
+            : Unknown(id);
+    }
 
     private static IResult Report(string id, RunLedger ledger) => File(id, ledger, "report.json", "application/json");
 

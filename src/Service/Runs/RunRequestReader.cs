@@ -8,6 +8,9 @@ namespace Workflows.Service.Runs;
 /// <summary>Reads, checks and completes requests.</summary>
 public static partial class RunRequestReader
 {
+    /// <summary>The most levels of a request's JSON.</summary>
+    private const int MostDepth = 16;
+
     /// <summary>A month, in seconds; chosen as longer than anybody waits.</summary>
     private const double MostAcquireSeconds = 30 * 24 * 3600;
 
@@ -18,7 +21,10 @@ public static partial class RunRequestReader
     };
 
     /// <summary>A field that is given twice would silently count once.</summary>
-    private static readonly JsonSerializerOptions Strict = new(RunLedger.Json) { AllowDuplicateProperties = false };
+    private static readonly JsonSerializerOptions Strict = new(RunLedger.Json)
+    {
+        AllowDuplicateProperties = false, MaxDepth = MostDepth,
+    };
 
     /// <summary>Parses JSON into a request.</summary>
     /// <param name="json">The text.</param>
@@ -43,9 +49,18 @@ public static partial class RunRequestReader
     /// <param name="acceleratorTypes">Those that have a price; no others can be rented.</param>
     /// <returns>The run.</returns>
     /// <exception cref="RunRequestException">Something is wrong; every fault is listed.</exception>
-    public static RunSpec Complete(RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes)
+    public static RunSpec Complete(RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes) =>
+        Complete(request, runId, acceleratorTypes, new RequestCheck(looksAtFiles: true));
+
+    /// <summary>Completes a request whose files may have gone since it was first made.</summary>
+    internal static RunSpec CompleteWithoutFiles(
+        RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes) =>
+        Complete(request, runId, acceleratorTypes, new RequestCheck(looksAtFiles: false));
+
+    private static RunSpec Complete(
+        RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes, RequestCheck check)
     {
-        var check = new RequestCheck();
+        TextLimits.Require(request);
         var id = Id(request, check) ?? runId;
         var isRehearsal = request.Rehearsal is not null;
         check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",
@@ -86,9 +101,7 @@ public static partial class RunRequestReader
             MostAcquireSeconds);
 
         var budget = check.InRange(request.BudgetUsd ?? 10, "budgetUsd", 0.01, 1_000_000);
-        var scenario = request.Rehearsal?.Scenario;
-        check.That(scenario is null || File.Exists(scenario), "rehearsal.scenario",
-            $"There is no file '{scenario}'.", "Give the path of a scenario file, or leave it out.");
+        check.Scenario(request.Rehearsal?.Scenario, "rehearsal.scenario");
         var training = TrainingReader.Read(request.Training, check);
         var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
         var spec = new RunSpec

@@ -34,6 +34,11 @@ internal sealed class RunService(
         RunRequest request, string? key, CancellationToken cancellation)
     {
         var made = key is null ? NewId() : IdOf(key);
+        if ((key ?? request.Id) is not null && await IsThereAsync(request, made, key, cancellation) is { } there)
+        {
+            return (there, true);
+        }
+
         var spec = RunRequestReader.Complete(request, made, catalog.AcceleratorTypes);
         var id = spec.RunId;
         if (spec.IsRehearsal)
@@ -56,10 +61,44 @@ internal sealed class RunService(
                 return (id, true);
             }
 
-            throw new RunRequestException([new FieldError(
-                "id", $"Run '{id}' exists, and was asked for differently.", "Choose another id, or leave it out.")]);
+            throw AskedDifferently(id, request, key);
         }
     }
+
+    /// <summary>
+    /// Looks for the run of a request that is made again. Its files are not looked at: they may have been moved since.
+    /// </summary>
+    private async Task<RunId?> IsThereAsync(
+        RunRequest request, RunId made, string? key, CancellationToken cancellation)
+    {
+        RunSpec spec;
+        try
+        {
+            spec = RunRequestReader.CompleteWithoutFiles(request, made, catalog.AcceleratorTypes);
+        }
+        catch (RunRequestException)
+        {
+            // Told by the full check, together with the faults of files.
+            return null;
+        }
+
+        return await client.GetInstanceAsync(spec.RunId.Value, getInputsAndOutputs: true, cancellation) switch
+        {
+            null => null,
+            { SerializedInput: { } input } when IsSame(input, spec) => spec.RunId,
+            _ => throw AskedDifferently(spec.RunId, request, key),
+        };
+    }
+
+    private static RunRequestException AskedDifferently(RunId id, RunRequest request, string? key) =>
+        key is null || request.Id is not null
+            ? new([new FieldError(
+                "id", $"Run '{id}' exists, and was asked for differently.", "Choose another id, or leave it out.")])
+            : new(
+                [new FieldError(
+                    "Idempotency-Key", $"The key '{SafeText.Of(key)}' started run '{id}' with another request.",
+                    "Send the same request again, or choose another key.")],
+                RunRequestException.KeyReused);
 
     /// <summary>Shows a run.</summary>
     /// <returns>null for an unknown one.</returns>

@@ -6,11 +6,20 @@ namespace Workflows.Service.Workers;
 /// <summary>Queues the messages to one worker.</summary>
 internal sealed class Connection
 {
-    private readonly Channel<GatewayMessage> _queue = Channel.CreateUnbounded<GatewayMessage>();
+    // A worker that reads nothing must not fill the memory; it connects again and is told its jobs anew.
+    private const int MostWaiting = 1000;
+
+    private readonly Channel<GatewayMessage> _queue = Channel.CreateBounded<GatewayMessage>(MostWaiting);
 
     public ChannelReader<GatewayMessage> Outgoing => _queue.Reader;
 
-    public void Send(GatewayMessage message) => _queue.Writer.TryWrite(message);
+    public void Send(GatewayMessage message)
+    {
+        if (!_queue.Writer.TryWrite(message))
+        {
+            Close();
+        }
+    }
 
     public void Close() => _queue.Writer.TryComplete();
 }

@@ -101,26 +101,39 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
 
     public void Heard(RunId runId, NodeName nodeName) => _lastHeard[(runId, nodeName)] = clock.GetUtcNow();
 
-    public void Report(RunId runId, Progress progress)
+    /// <summary>Takes the progress of a job that this node was given.</summary>
+    /// <returns>Why it is not taken; null when it is.</returns>
+    public string? Report(RunId runId, NodeName nodeName, Progress progress)
     {
-        _progress[(runId, progress.JobId)] = progress;
+        if (JobOf(runId, nodeName, progress.JobId) is null)
+        {
+            return "job_id";
+        }
+
+        if (WorkerInput.FaultOf(progress) is { } fault)
+        {
+            return fault;
+        }
+
+        _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
         if (progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress);
         }
+
+        return null;
     }
 
     /// <summary>Records a job's end.</summary>
     /// <returns>The orchestration instance to notify; null for an unknown job.</returns>
-    public string? End(RunId runId, JobEnded ended)
+    public string? End(RunId runId, NodeName nodeName, JobEnded ended)
     {
-        var job = ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
-            .FirstOrDefault(fact => JobId(fact.Data.Kind, fact.Data.Lease.NodeName) == ended.JobId).Data;
-        if (job is null)
+        if (JobOf(runId, nodeName, ended.JobId) is not { } job)
         {
             return null;
         }
 
+        ended = WorkerInput.Bounded(ended);
         ledger.Append(runId, LedgerKinds.JobEnded, ended.JobId, new EndFact(
             new JobEnd(ended.Succeeded, Text(ended.ErrorCode), Text(ended.ErrorMessage)),
             ended.TrainResult is { } result
@@ -136,6 +149,12 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         .Select(fact => _progress.GetValueOrDefault(
             (runId, JobId(fact.Data.Kind, fact.Data.Lease.NodeName))))
         .LastOrDefault(progress => progress is not null);
+
+    /// <summary>The job of this id, if this very node was given it.</summary>
+    private DispatchInput? JobOf(RunId runId, NodeName nodeName, string jobId) =>
+        ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
+            .Select(fact => fact.Data)
+            .FirstOrDefault(job => job.Lease.NodeName == nodeName && JobId(job.Kind, nodeName) == jobId);
 
     // Part of ledgers and of the worker's protocol: the prefixes never change.
     private static string PrefixOf(JobKind kind) => kind == JobKind.Train ? "train@" : "translate@";

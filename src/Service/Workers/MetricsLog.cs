@@ -13,7 +13,13 @@ namespace Workflows.Service.Workers;
 /// </summary>
 internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<RunId, Lock> _locks = new();
+    /// <summary>Bytes after which a curve is not continued; the bounds below keep an honest one far from it.</summary>
+    internal const long MostBytes = 32L << 20;
+
+    /// <summary>Points that a training without losses leaves at most, and a few more.</summary>
+    private const int MostPoints = 20_000;
+
+    private readonly ConcurrentDictionary<RunId, Last> _lasts = new();
 
     public static string PathOf(RunLedger ledger, RunId runId) =>
         Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl");
@@ -23,12 +29,33 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
         var point = new MetricPoint(
             clock.GetUtcNow(), progress.Step, progress.Steps, progress.Loss, progress.LearningRate,
             progress.GradientNorm, progress.Tokens, progress.TokensPerSecond, progress.CheckpointStep);
-        lock (_locks.GetOrAdd(runId, _ => new Lock()))
+        var last = _lasts.GetOrAdd(runId, _ => new Last());
+        lock (last.Lock)
         {
-            File.AppendAllText(PathOf(ledger, runId), JsonSerializer.Serialize(point, RunLedger.Json) + "\n");
+            var path = PathOf(ledger, runId);
+            if (last.Adds(point) && (!File.Exists(path) || new FileInfo(path).Length < MostBytes))
+            {
+                File.AppendAllText(path, JsonSerializer.Serialize(point, RunLedger.Json) + "\n");
+                last.Point = point;
+            }
         }
     }
 
     /// <summary>Reads the curve; where steps were done twice after a loss, the later time counts.</summary>
     public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(PathOf(ledger, runId));
+
+    /// <summary>The point that was written last.</summary>
+    private sealed class Last
+    {
+        public Lock Lock { get; } = new();
+
+        public MetricPoint? Point { get; set; }
+
+        /// <summary>Whether a point says something that the last one did not, or not so near to it.</summary>
+        public bool Adds(MetricPoint point) => Point is null
+            || point.Step < Point.Step
+            || (point.Step != Point.Step && point.Step == point.Steps)
+            || point.CheckpointStep != Point.CheckpointStep
+            || point.Step - Point.Step >= Math.Max(1, point.Steps / MostPoints);
+    }
 }

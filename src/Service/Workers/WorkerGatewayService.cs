@@ -1,7 +1,9 @@
+using System.Threading.RateLimiting;
 using Grpc.Core;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Provisioning;
 using Workflows.Orchestrations;
+using Workflows.Service.Runs;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Workers;
@@ -12,6 +14,7 @@ internal sealed partial class WorkerGatewayService(
     : WorkerGateway.WorkerGatewayBase
 {
     private const double HeartbeatSeconds = 5;
+    private const int MostShown = 200;
 
     public override async Task Connect(
         IAsyncStreamReader<WorkerMessage> requestStream, IServerStreamWriter<GatewayMessage> responseStream,
@@ -25,28 +28,29 @@ internal sealed partial class WorkerGatewayService(
         }
 
         var hello = requestStream.Current.Hello;
+        hello.Device = SafeText.Of(hello.Device, MostShown);
         if (!RunId.TryParse(hello.RunId, out var runId) || !NodeName.TryParse(hello.NodeName, out var nodeName)
             || !secrets.IsRight(runId, nodeName, hello.Secret) || jobs.IsRevoked(runId, nodeName))
         {
-            Log.Refused(logger, hello.NodeName, hello.RunId);
+            Log.Refused(
+                logger, SafeText.Of(hello.NodeName, MostShown), SafeText.Of(hello.RunId, MostShown));
             throw new RpcException(new Status(
                 StatusCode.Unauthenticated, "This node is not, or no longer, a node of this run."));
         }
 
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var listening = Task.CompletedTask;
         var connection = jobs.Open(runId, nodeName);
         Log.Connected(logger, nodeName, runId, hello.Device);
         try
         {
             await responseStream.WriteAsync(
                 new GatewayMessage { Welcome = new Welcome { HeartbeatSeconds = HeartbeatSeconds } }, cancellation);
-            var listening = ListenAsync(runId, nodeName, connection, requestStream, cancellation);
+            listening = ListenAsync(runId, nodeName, connection, requestStream, ending.Token);
             await foreach (var message in connection.Outgoing.ReadAllAsync(cancellation))
             {
                 await responseStream.WriteAsync(message, cancellation);
             }
-
-            // Closed from this side: the node was given back, or connected anew. Ending the call ends the listening.
-            _ = listening;
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
@@ -55,6 +59,11 @@ internal sealed partial class WorkerGatewayService(
         finally
         {
             jobs.Closed(runId, nodeName, connection);
+
+            // Also closed from this side: the node was given back, or connected anew. A call must not end while it
+            // reads.
+            await ending.CancelAsync();
+            await listening;
             Log.Disconnected(logger, nodeName, runId);
         }
     }
@@ -63,23 +72,19 @@ internal sealed partial class WorkerGatewayService(
         RunId runId, NodeName nodeName, Connection connection, IAsyncStreamReader<WorkerMessage> requests,
         CancellationToken cancellation)
     {
+        // A worker sends a few messages a second; one that sends more is read no faster than this.
+        using var rate = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = 200, TokensPerPeriod = 20, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 1,
+        });
+        var told = new HashSet<string>(StringComparer.Ordinal);
         try
         {
             while (await requests.MoveNext(cancellation))
             {
+                using var _ = await rate.AcquireAsync(1, cancellation);
                 jobs.Heard(runId, nodeName);
-                switch (requests.Current.KindCase)
-                {
-                    case WorkerMessage.KindOneofCase.Progress:
-                        jobs.Report(runId, requests.Current.Progress);
-                        break;
-                    case WorkerMessage.KindOneofCase.JobEnded:
-                        await EndAsync(runId, connection, requests.Current.JobEnded, cancellation);
-                        break;
-                    case WorkerMessage.KindOneofCase.Draining:
-                        Log.Draining(logger, nodeName, requests.Current.Draining.NoticeSeconds);
-                        break;
-                }
+                await TakeAsync(runId, nodeName, connection, requests.Current, told, cancellation);
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException
@@ -87,16 +92,62 @@ internal sealed partial class WorkerGatewayService(
         {
             // The stream broke; the worker connects again or is lost.
         }
+        catch (Exception exception)
+        {
+            // Such as a message that is too large: this stream ends, and no other.
+            Log.Broken(logger, nodeName, runId, exception);
+        }
         finally
         {
             connection.Close();
         }
     }
 
-    private async Task EndAsync(
-        RunId runId, Connection connection, JobEnded ended, CancellationToken cancellation)
+    /// <summary>Takes one message; a disk that refuses it is told once, and the worker goes on.</summary>
+    private async Task TakeAsync(
+        RunId runId, NodeName nodeName, Connection connection, WorkerMessage message, HashSet<string> told,
+        CancellationToken cancellation)
     {
-        var replyTo = jobs.End(runId, ended);
+        try
+        {
+            switch (message.KindCase)
+            {
+                case WorkerMessage.KindOneofCase.Progress:
+                    if (jobs.Report(runId, nodeName, message.Progress) is { } fault && told.Add(fault))
+                    {
+                        Log.NotTaken(logger, nodeName, runId, fault);
+                    }
+
+                    break;
+                case WorkerMessage.KindOneofCase.JobEnded:
+                    await EndAsync(runId, nodeName, connection, message.JobEnded, told, cancellation);
+                    break;
+                case WorkerMessage.KindOneofCase.Draining:
+                    Log.Draining(logger, nodeName, message.Draining.NoticeSeconds);
+                    break;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // An end that is not acknowledged comes again.
+            if (told.Add("disk"))
+            {
+                Log.NotWritten(logger, nodeName, runId, exception);
+            }
+        }
+    }
+
+    private async Task EndAsync(
+        RunId runId, NodeName nodeName, Connection connection, JobEnded ended, HashSet<string> told,
+        CancellationToken cancellation)
+    {
+        var replyTo = jobs.End(runId, nodeName, ended);
+        if (replyTo is null && told.Add("job_ended.job_id"))
+        {
+            Log.NotTaken(logger, nodeName, runId, "job_ended.job_id");
+        }
+
+        // Also for a job that nobody gave it: the worker would repeat it for ever.
         connection.Send(new GatewayMessage { JobEndedAck = new JobEndedAck { JobId = ended.JobId } });
         if (replyTo is null)
         {
@@ -128,6 +179,17 @@ internal sealed partial class WorkerGatewayService(
 
         [LoggerMessage(4103, LogLevel.Warning, "The worker of {Node} will be gone in {Seconds} s; it is saving.")]
         public static partial void Draining(ILogger logger, NodeName node, double seconds);
+
+        [LoggerMessage(4105, LogLevel.Warning,
+            "The worker of {Node} of run {RunId} sends a {Field} that cannot be; such messages are left out.")]
+        public static partial void NotTaken(ILogger logger, NodeName node, RunId runId, string field);
+
+        [LoggerMessage(4106, LogLevel.Error,
+            "A message of the worker of {Node} of run {RunId} could not be written to disk; its end will come again.")]
+        public static partial void NotWritten(ILogger logger, NodeName node, RunId runId, Exception exception);
+
+        [LoggerMessage(4107, LogLevel.Warning, "The stream of the worker of {Node} of run {RunId} broke.")]
+        public static partial void Broken(ILogger logger, NodeName node, RunId runId, Exception exception);
 
         [LoggerMessage(4104, LogLevel.Warning, "Could not wake {InstanceId} now; its next look will find the end.")]
         public static partial void NotTold(ILogger logger, string instanceId, Exception exception);

@@ -131,7 +131,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
     [InlineData("training.learningRate", "1e400", "out of range")]
     [InlineData("evaluation.seed", "-1", "out of range")]
     [InlineData("budgetUsd", "1e400", "out of range")]
-    [InlineData("rehearsal.scenario", "\"a\\u0000b\"", "There is no file")]
+    [InlineData("rehearsal.scenario", "\"a\\u0000b\"", "code 0")]
     public async Task Post_ValueThatCannotBe_NamesTheFieldAndStartsNothing(string field, string json, string message)
     {
         var request = service.Request();

@@ -51,7 +51,7 @@ public sealed class JobBookTests : IDisposable
     {
         _jobs.Dispatch(Job(JobKind.Train));
         _jobs.Dispatch(Job(JobKind.Translate));
-        _jobs.End(Run, new JobEnded { JobId = "train@wf-run-1-1", Succeeded = true });
+        _jobs.End(Run, Node, new JobEnded { JobId = "train@wf-run-1-1", Succeeded = true });
 
         _jobs = Open();
 
@@ -91,8 +91,9 @@ public sealed class JobBookTests : IDisposable
             JobId = "train@wf-run-1-1", Succeeded = true, TrainResult = new TrainResult { Steps = 9, Method = "lora" },
         };
 
-        Assert.Equal("run-1:train", _jobs.End(Run, ended));
-        Assert.Equal("run-1:train", _jobs.End(Run, new JobEnded { JobId = "train@wf-run-1-1", ErrorCode = "late" }));
+        Assert.Equal("run-1:train", _jobs.End(Run, Node, ended));
+        Assert.Equal(
+            "run-1:train", _jobs.End(Run, Node, new JobEnded { JobId = "train@wf-run-1-1", ErrorCode = "late" }));
 
         Assert.Equal(new JobEnd(true, null, null), _jobs.Look(JobKind.Train, Run, Node).End);
         var fact = Assert.Single(Ledger().Read<EndFact>(Run, LedgerKinds.JobEnded)).Data;
@@ -107,7 +108,7 @@ public sealed class JobBookTests : IDisposable
     {
         _jobs.Dispatch(Job(JobKind.Train));
 
-        Assert.Null(_jobs.End(Run, new JobEnded { JobId = id, Succeeded = true }));
+        Assert.Null(_jobs.End(Run, Node, new JobEnded { JobId = id, Succeeded = true }));
 
         Assert.Empty(Ledger().Read<EndFact>(Run, LedgerKinds.JobEnded));
     }
@@ -116,7 +117,7 @@ public sealed class JobBookTests : IDisposable
     public void End_ThatFailed_CarriesTheWorkersWords()
     {
         _jobs.Dispatch(Job(JobKind.Translate));
-        _jobs.End(Run, new JobEnded { JobId = "translate@wf-run-1-1", ErrorCode = "C", ErrorMessage = "m" });
+        _jobs.End(Run, Node, new JobEnded { JobId = "translate@wf-run-1-1", ErrorCode = "C", ErrorMessage = "m" });
 
         Assert.Equal(new JobEnd(false, "C", "m"), _jobs.Look(JobKind.Translate, Run, Node).End);
         Assert.Null(Assert.Single(Ledger().Read<EndFact>(Run, LedgerKinds.JobEnded)).Data.Train);
@@ -152,7 +153,7 @@ public sealed class JobBookTests : IDisposable
     public void Look_AfterARestart_KnowsFromTheCurveHowFarTheTrainingWas()
     {
         _jobs.Dispatch(Job(JobKind.Train));
-        _jobs.Report(Run, At(54, 2.5));
+        _jobs.Report(Run, Node, At(54, 2.5));
 
         var live = _jobs.Look(JobKind.Train, Run, Node);
         _jobs = Open();
@@ -170,7 +171,7 @@ public sealed class JobBookTests : IDisposable
         var progress = At(7, 0);
         progress.JobId = "translate@wf-run-1-1";
 
-        _jobs.Report(Run, progress);
+        _jobs.Report(Run, Node, progress);
 
         Assert.Empty(Metrics().Read(Run));
         var standing = _jobs.Look(JobKind.Translate, Run, Node);
@@ -183,13 +184,13 @@ public sealed class JobBookTests : IDisposable
     {
         Assert.Null(_jobs.Latest(Run));
         _jobs.Dispatch(Job(JobKind.Train));
-        _jobs.Report(Run, At(54, 2.5));
+        _jobs.Report(Run, Node, At(54, 2.5));
         Assert.Equal(54, _jobs.Latest(Run)?.Step);
 
         _jobs.Dispatch(Job(JobKind.Translate));
         var translating = At(3, 0);
         translating.JobId = "translate@wf-run-1-1";
-        _jobs.Report(Run, translating);
+        _jobs.Report(Run, Node, translating);
 
         Assert.Equal(3, _jobs.Latest(Run)?.Step);
     }

@@ -1,0 +1,186 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Google.Cloud.PubSub.V1;
+using Google.Protobuf;
+using Grpc.Core;
+using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
+using Workflows.Service.Runs;
+
+namespace Workflows.Service.Messages;
+
+/// <summary>
+/// Handles one message of a subscription at a time. Nothing that a message holds is thrown further: it starts a run,
+/// goes to the dead-letter topic with code and reason, or waits alone for longer and longer.
+/// </summary>
+internal sealed partial class RunMessages(ServiceSettings settings, RunService runs, ILogger<RunMessages> logger)
+{
+    private const int MostReason = 1000;
+
+    /// <summary>More waiting messages than this are handled as well, and told in the log each time.</summary>
+    private const int MostRemembered = 10_000;
+
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(30);
+    private readonly ConcurrentDictionary<string, int> _tries = new(StringComparer.Ordinal);
+
+    /// <summary>Handles a message and tells the broker what becomes of it.</summary>
+    /// <exception cref="OperationCanceledException">The service stops.</exception>
+    public async Task HandleAsync(
+        Publisher.PublisherClient publisher, Subscriber.SubscriberClient subscriber, string subscription,
+        ReceivedMessage received, CancellationToken cancellation)
+    {
+        var id = received.Message.MessageId;
+        try
+        {
+            if (await TakeAsync(publisher, subscription, received.Message, cancellation))
+            {
+                _tries.TryRemove(id, out _);
+                await subscriber.AcknowledgeAsync(
+                    new AcknowledgeRequest { Subscription = subscription, AckIds = { received.AckId } },
+                    deadline: Deadline(), cancellationToken: cancellation);
+                return;
+            }
+
+            await subscriber.ModifyAckDeadlineAsync(
+                new ModifyAckDeadlineRequest
+                {
+                    Subscription = subscription, AckIds = { received.AckId }, AckDeadlineSeconds = WaitOf(id),
+                },
+                deadline: Deadline(), cancellationToken: cancellation);
+        }
+        catch (RpcException exception) when (!cancellation.IsCancellationRequested)
+        {
+            // The broker delivers the message again, and its id makes that harmless.
+            Log.NotAnswered(logger, id, exception.Status.ToString());
+        }
+    }
+
+    /// <returns>Whether the message is done with; false: it must come again.</returns>
+    private async Task<bool> TakeAsync(
+        Publisher.PublisherClient publisher, string subscription, PubsubMessage message,
+        CancellationToken cancellation)
+    {
+        try
+        {
+            var request = RunRequestReader.Parse(Decode(message.Data));
+            var (id, wasThere) = await runs.StartAsync(request, $"{subscription}/{message.MessageId}", cancellation);
+            Log.Started(logger, message.MessageId, id, wasThere);
+            return true;
+        }
+        catch (RunRequestException exception)
+        {
+            return await BuryAsync(publisher, message, exception.Code, exception.Message, null, cancellation);
+        }
+        catch (Exception exception) when (!cancellation.IsCancellationRequested
+            && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException)
+        {
+            // The engine or the disk did not take it, which is no fault of the message.
+            if (IsFirst(message.MessageId))
+            {
+                Log.NotStarted(logger, message.MessageId, exception);
+            }
+
+            return false;
+        }
+        catch (Exception exception) when (!cancellation.IsCancellationRequested)
+        {
+            return await BuryAsync(
+                publisher, message, "INTERNAL", $"{exception.GetType().Name}: {exception.Message}", exception,
+                cancellation);
+        }
+    }
+
+    /// <summary>Puts a message away that can never start a run.</summary>
+    /// <returns>Whether it lies in the dead-letter topic, or there is none.</returns>
+    private async Task<bool> BuryAsync(
+        Publisher.PublisherClient publisher, PubsubMessage message, string code, string reason, Exception? exception,
+        CancellationToken cancellation)
+    {
+        var isFirst = IsFirst(message.MessageId);
+        var shown = SafeText.Of(reason, MostReason);
+        if (isFirst)
+        {
+            Log.Refused(logger, message.MessageId, code, shown, exception);
+        }
+
+        if (settings.PubSub.DeadLetterTopic is not { } topic)
+        {
+            return true;
+        }
+
+        var letter = message.Clone();
+        letter.MessageId = "";
+        letter.PublishTime = null;
+        letter.Attributes["workflows-code"] = code;
+
+        // An attribute has 1024 bytes at most, and Korean three bytes a character.
+        letter.Attributes["workflows-reason"] = SafeText.Of(shown, 300);
+        letter.Attributes["workflows-message-id"] = message.MessageId;
+        try
+        {
+            await publisher.PublishAsync(
+                new PublishRequest { Topic = topic, Messages = { letter } }, deadline: Deadline(),
+                cancellationToken: cancellation);
+            return true;
+        }
+        catch (RpcException fault) when (!cancellation.IsCancellationRequested)
+        {
+            if (isFirst)
+            {
+                Log.NotBuried(logger, message.MessageId, topic, fault.Status.ToString());
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>Whether a message is met for the first time since the service started.</summary>
+    private bool IsFirst(string id) => !_tries.ContainsKey(id);
+
+    /// <summary>Seconds until a message comes again: longer with each time, as long as Pub/Sub allows.</summary>
+    private int WaitOf(string id)
+    {
+        if (_tries.Count > MostRemembered)
+        {
+            _tries.Clear();
+        }
+
+        var tries = _tries.AddOrUpdate(id, 0, (_, before) => before + 1);
+        return Math.Min(600, 10 << Math.Min(tries, 6));
+    }
+
+    private static DateTime Deadline() => (TimeProvider.System.GetUtcNow() + CallLimit).UtcDateTime;
+
+    private static string Decode(ByteString data)
+    {
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(data.Span);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new RunRequestException([new FieldError("$", "The message is not UTF-8.", "Send a JSON object.")]);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(4202, LogLevel.Information, "Message {MessageId} is run {RunId} (was there: {WasThere}).")]
+        public static partial void Started(ILogger logger, string messageId, RunId runId, bool wasThere);
+
+        [LoggerMessage(4203, LogLevel.Warning, "Message {MessageId} cannot start a run: {Code}: {Reason}")]
+        public static partial void Refused(
+            ILogger logger, string messageId, string code, string reason, Exception? exception);
+
+        [LoggerMessage(4204, LogLevel.Warning, "Message {MessageId} could not be started now; it will come again.")]
+        public static partial void NotStarted(ILogger logger, string messageId, Exception exception);
+
+        [LoggerMessage(4205, LogLevel.Error,
+            "Message {MessageId} cannot go to the dead-letter topic {Topic}: {Status} Create the topic, or let the "
+            + "service publish to it; until then the message comes again, and others are not held up.")]
+        public static partial void NotBuried(ILogger logger, string messageId, string topic, string status);
+
+        [LoggerMessage(4206, LogLevel.Warning, "The broker did not hear of message {MessageId}: {Status}")]
+        public static partial void NotAnswered(ILogger logger, string messageId, string status);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Collections;
+using System.Reflection;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>
+/// Limits the length of every text of a request, and the items of every list. A field without a limit of its own has
+/// the default, so that a new one is never without.
+/// </summary>
+internal static class TextLimits
+{
+    /// <summary>The most characters of a field that is not listed.</summary>
+    public const int Default = 100;
+
+    /// <summary>The most items of a list.</summary>
+    public const int MostItems = 100;
+
+    /// <summary>The most characters of a path, as Linux has it.</summary>
+    private const int Path = 4096;
+
+    private static readonly Dictionary<string, int> Of = new(StringComparer.Ordinal)
+    {
+        ["name"] = 200,
+        ["model"] = Path,
+        ["data.train"] = 2 * Path,
+        ["data.test"] = 2 * Path,
+        ["data.validation"] = 2 * Path,
+        ["tpu.network"] = 1000,
+        ["tpu.serviceAccount"] = 320,
+        ["tpu.runtimeVersion"] = 200,
+        ["rehearsal.scenario"] = Path,
+    };
+
+    /// <summary>Checks a request.</summary>
+    /// <exception cref="RunRequestException">A text or a list is too long; every one is listed.</exception>
+    public static void Require(RunRequest request)
+    {
+        var errors = new List<FieldError>();
+        Visit(request, "", errors);
+        if (errors.Count > 0)
+        {
+            throw new RunRequestException(errors);
+        }
+    }
+
+    private static void Visit(object part, string prefix, List<FieldError> errors)
+    {
+        foreach (var property in part.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            var field = prefix + char.ToLowerInvariant(property.Name[0]) + property.Name[1..];
+            switch (property.GetValue(part))
+            {
+                case string text:
+                    Check(text, field, errors);
+                    break;
+                case ICollection { Count: > MostItems } list:
+                    errors.Add(new(
+                        field, $"It has {list.Count} items, {MostItems} at most.", "Leave some of them out."));
+                    break;
+                case IEnumerable<string> texts:
+                    // Only the first: a list of a hundred faults of one kind tells no more.
+                    Check(texts.FirstOrDefault(text => text?.Length > Limit(field)) ?? "", field, errors);
+                    break;
+                case { } inner when property.PropertyType.Namespace == typeof(RunRequest).Namespace:
+                    Visit(inner, field + ".", errors);
+                    break;
+            }
+        }
+    }
+
+    private static void Check(string text, string field, List<FieldError> errors)
+    {
+        if (text.Length > Limit(field))
+        {
+            errors.Add(new(
+                field, $"It has {text.Length} characters, {Limit(field)} at most.",
+                $"Shorten it to {Limit(field)} characters."));
+        }
+    }
+
+    private static int Limit(string field) => Of.GetValueOrDefault(field, Default);
+}

@@ -1,0 +1,73 @@
+using Workflows.Service.Runs;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.Service.Workers;
+
+/// <summary>Checks what a worker sends: numbers are finite, texts are bounded.</summary>
+internal static class WorkerInput
+{
+    private const int MostText = 4000;
+    private const int MostCode = 100;
+
+    /// <summary>Names the first number that cannot be; null when there is none.</summary>
+    public static string? FaultOf(Progress progress) =>
+        progress.Step < 0 || progress.Step > progress.Steps ? "step"
+        : progress.CheckpointStep < 0 ? "checkpoint_step"
+        : progress.Tokens < 0 ? "tokens"
+        : !double.IsFinite(progress.Loss) ? "loss"
+        : !double.IsFinite(progress.LearningRate) ? "learning_rate"
+        : !double.IsFinite(progress.GradientNorm) ? "gradient_norm"
+        : !double.IsFinite(progress.TokensPerSecond) ? "tokens_per_second"
+        : !double.IsFinite(progress.ValidationScore) ? "validation_score"
+        : null;
+
+    /// <inheritdoc cref="FaultOf(Progress)" />
+    public static string? FaultOf(TrainResult result) =>
+        result.Steps < 0 ? "steps"
+        : result.Tokens < 0 ? "tokens"
+        : !double.IsFinite(result.TokensPerSecond) ? "tokens_per_second"
+        : !double.IsFinite(result.FirstLoss) ? "first_loss"
+        : !double.IsFinite(result.FinalLoss) ? "final_loss"
+        : !double.IsFinite(result.Seconds) || result.Seconds < 0 ? "seconds"
+        : !double.IsFinite(result.BestScore) ? "best_score"
+        : null;
+
+    /// <summary>Shortens the texts of a progress, which stays in memory and is shown.</summary>
+    public static Progress Bounded(Progress progress)
+    {
+        progress.Detail = SafeText.Of(progress.Detail, MostText);
+        return progress;
+    }
+
+    /// <summary>Shortens the texts of an end, and takes a result that cannot be for a failure.</summary>
+    public static JobEnded Bounded(JobEnded ended)
+    {
+        ended.ErrorCode = SafeText.Of(ended.ErrorCode, MostCode);
+        ended.ErrorMessage = ended.ErrorMessage.Length > MostText
+            ? ended.ErrorMessage[..MostText] + "..."
+            : ended.ErrorMessage;
+        if (ended.TrainResult is not { } result)
+        {
+            return ended;
+        }
+
+        result.Method = SafeText.Of(result.Method, MostCode);
+        result.Metric = SafeText.Of(result.Metric, MostCode);
+        if (FaultOf(result) is not { } field)
+        {
+            return ended;
+        }
+
+        ended.TrainResult = null;
+        if (ended.Succeeded)
+        {
+            ended.Succeeded = false;
+            ended.ErrorCode = ResultInvalid;
+            ended.ErrorMessage = $"The worker's result has a {field} that is no possible number.";
+        }
+
+        return ended;
+    }
+
+    private const string ResultInvalid = "WORKER_RESULT_INVALID";
+}

@@ -1,0 +1,114 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Threading.Channels;
+using Google.Cloud.PubSub.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Workflows.Service.Tests.Messages;
+
+/// <summary>A broker that fails as a test asks, and writes down what it is told.</summary>
+internal sealed class FakePubSub : IAsyncDisposable
+{
+    private readonly Channel<ReceivedMessage> _waiting = Channel.CreateUnbounded<ReceivedMessage>();
+    private readonly Channel<PubsubMessage> _letters = Channel.CreateUnbounded<PubsubMessage>();
+    private readonly WebApplication _application;
+    private int _count;
+
+    private FakePubSub()
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+            IPAddress.Loopback, 0, endpoint => endpoint.Protocols = HttpProtocols.Http2));
+        builder.Services.AddGrpc(options => options.MaxReceiveMessageSize = null);
+        builder.Services.AddSingleton(this);
+        _application = builder.Build();
+        _application.MapGrpcService<Sub>();
+        _application.MapGrpcService<Pub>();
+    }
+
+    public string Host => new Uri(_application.Urls.Single()).Authority;
+
+    public bool CanPublish { get; set; } = true;
+
+    /// <summary>Pulls so far; a pull that waits counts.</summary>
+    public int Pulls { get; private set; }
+
+    public ConcurrentQueue<string> Acknowledged { get; } = new();
+
+    public ConcurrentQueue<(string Id, int Seconds)> Delayed { get; } = new();
+
+    public static async Task<FakePubSub> StartAsync()
+    {
+        var broker = new FakePubSub();
+        await broker._application.StartAsync();
+        return broker;
+    }
+
+    public string Send(ByteString data)
+    {
+        var id = $"m{Interlocked.Increment(ref _count)}";
+        _waiting.Writer.TryWrite(new ReceivedMessage
+        {
+            AckId = id, Message = new PubsubMessage { MessageId = id, Data = data },
+        });
+        return id;
+    }
+
+    public async Task<PubsubMessage> LetterAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        return await _letters.Reader.ReadAsync(limit.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _waiting.Writer.TryComplete();
+        await _application.DisposeAsync();
+    }
+
+    private sealed class Sub(FakePubSub broker) : Subscriber.SubscriberBase
+    {
+        public override async Task<PullResponse> Pull(PullRequest request, ServerCallContext context)
+        {
+            broker.Pulls++;
+            return new PullResponse
+            {
+                ReceivedMessages = { await broker._waiting.Reader.ReadAsync(context.CancellationToken) },
+            };
+        }
+
+        public override Task<Empty> Acknowledge(AcknowledgeRequest request, ServerCallContext context)
+        {
+            broker.Acknowledged.Enqueue(request.AckIds.Single());
+            return Task.FromResult(new Empty());
+        }
+
+        public override Task<Empty> ModifyAckDeadline(ModifyAckDeadlineRequest request, ServerCallContext context)
+        {
+            broker.Delayed.Enqueue((request.AckIds.Single(), request.AckDeadlineSeconds));
+            return Task.FromResult(new Empty());
+        }
+    }
+
+    private sealed class Pub(FakePubSub broker) : Publisher.PublisherBase
+    {
+        public override Task<PublishResponse> Publish(PublishRequest request, ServerCallContext context)
+        {
+            if (!broker.CanPublish)
+            {
+                throw new RpcException(new Status(StatusCode.NotFound, "Topic not found."));
+            }
+
+            broker._letters.Writer.TryWrite(request.Messages.Single());
+            return Task.FromResult(new PublishResponse { MessageIds = { "letter" } });
+        }
+    }
+}
