@@ -115,7 +115,8 @@ internal sealed class RequestCheck(bool looksAtFiles)
             }
         }
 
-        if (looksAtFiles && paths.All(path => Directory.Exists(path) || (File.Exists(path) && FileKind.IsRegular(path!))))
+        if (looksAtFiles
+            && paths.All(path => Directory.Exists(path) || (File.Exists(path) && FileKind.IsRegular(path!))))
         {
             GoTogether(string.Join(",", paths), field);
         }
