@@ -27,11 +27,11 @@ public static class TranslationDirections
     /// <exception cref="ArgumentException">The list is empty.</exception>
     public static string Code(this IReadOnlyList<TranslationDirection> directions) =>
         directions.Distinct().Count() switch
-    {
-        1 => directions[0].Code(),
-        2 => BothCode,
-        _ => throw new ArgumentException("No direction is named.", nameof(directions)),
-    };
+        {
+            1 => directions[0].Code(),
+            2 => BothCode,
+            _ => throw new ArgumentException("No direction is named.", nameof(directions)),
+        };
 
     /// <summary>Finds the directions of a code.</summary>
     /// <param name="code"><c>ko-en</c>, <c>en-ko</c> or <c>both</c>.</param>

@@ -43,13 +43,21 @@ public sealed class ScoreOptionTests : IDisposable
 
     private static readonly Dictionary<(string Metric, string Option), string> Names = new()
     {
-        [("bleu", "tokenize")] = "-tok", [("bleu", "lowercase")] = "-lc", [("bleu", "smooth_method")] = "-s",
-        [("bleu", "smooth_value")] = "-sv", [("bleu", "force")] = "--force",
-        [("chrf", "word_order")] = "-cw", [("chrf", "char_order")] = "-cc", [("chrf", "beta")] = "--chrf-beta",
-        [("chrf", "whitespace")] = "--chrf-whitespace", [("chrf", "lowercase")] = "--chrf-lowercase",
+        [("bleu", "tokenize")] = "-tok",
+        [("bleu", "lowercase")] = "-lc",
+        [("bleu", "smooth_method")] = "-s",
+        [("bleu", "smooth_value")] = "-sv",
+        [("bleu", "force")] = "--force",
+        [("chrf", "word_order")] = "-cw",
+        [("chrf", "char_order")] = "-cc",
+        [("chrf", "beta")] = "--chrf-beta",
+        [("chrf", "whitespace")] = "--chrf-whitespace",
+        [("chrf", "lowercase")] = "--chrf-lowercase",
         [("chrf", "eps_smoothing")] = "--chrf-eps-smoothing",
-        [("ter", "normalized")] = "--ter-normalized", [("ter", "no_punct")] = "--ter-no-punct",
-        [("ter", "case_sensitive")] = "--ter-case-sensitive", [("ter", "asian_support")] = "--ter-asian-support",
+        [("ter", "normalized")] = "--ter-normalized",
+        [("ter", "no_punct")] = "--ter-no-punct",
+        [("ter", "case_sensitive")] = "--ter-case-sensitive",
+        [("ter", "asian_support")] = "--ter-asian-support",
     };
 
     private readonly TemporaryFolder _folder = new();

@@ -88,7 +88,10 @@ public sealed class TranslateCommandTests
         var (adapter, merged) = (Path.Combine(folder.Path, "adapter"), Path.Combine(folder.Path, "merged"));
         var options = new FineTuneOptions
         {
-            Steps = 3, BatchSize = 1, LearningRate = 0.05, CheckpointEverySteps = 3,
+            Steps = 3,
+            BatchSize = 1,
+            LearningRate = 0.05,
+            CheckpointEverySteps = 3,
             Lora = new LoraOptions { Rank = 4 },
         };
         using var tuner = new FineTuner(

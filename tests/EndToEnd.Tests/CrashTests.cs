@@ -95,7 +95,10 @@ public sealed class CrashTests : IDisposable
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = 4000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 100,
+            ["steps"] = 4000,
+            ["batchSize"] = 4,
+            ["warmupSteps"] = 1,
+            ["checkpointEverySteps"] = 100,
             ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },

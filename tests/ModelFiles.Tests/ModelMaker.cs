@@ -107,8 +107,13 @@ internal sealed class ModelMaker : IDisposable
 
     public static JsonObject Added(int id, string content, bool isSpecial) => new()
     {
-        ["id"] = id, ["content"] = content, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false,
-        ["normalized"] = false, ["special"] = isSpecial,
+        ["id"] = id,
+        ["content"] = content,
+        ["single_word"] = false,
+        ["lstrip"] = false,
+        ["rstrip"] = false,
+        ["normalized"] = false,
+        ["special"] = isSpecial,
     };
 
     public string PathOf(string name) => Path.Combine(Folder, name);
@@ -201,9 +206,16 @@ internal sealed class ModelMaker : IDisposable
     {
         foreach (var (key, value) in new Dictionary<string, int?>
         {
-            ["vocab_size"] = rows, ["hidden_size"] = 8, ["intermediate_size"] = 16, ["num_hidden_layers"] = 2,
-            ["num_attention_heads"] = 4, ["num_key_value_heads"] = 1, ["head_dim"] = 4, ["query_pre_attn_scalar"] = 4,
-            ["sliding_window"] = 32, ["max_position_embeddings"] = 512,
+            ["vocab_size"] = rows,
+            ["hidden_size"] = 8,
+            ["intermediate_size"] = 16,
+            ["num_hidden_layers"] = 2,
+            ["num_attention_heads"] = 4,
+            ["num_key_value_heads"] = 1,
+            ["head_dim"] = 4,
+            ["query_pre_attn_scalar"] = 4,
+            ["sliding_window"] = 32,
+            ["max_position_embeddings"] = 512,
         }.Where(size => size.Value is not null))
         {
             Text[key] = value;
@@ -214,8 +226,13 @@ internal sealed class ModelMaker : IDisposable
     {
         var config = new Gemma3Config
         {
-            VocabularySize = rows, HiddenSize = 8, IntermediateSize = 16, LayerCount = 2, HeadCount = 4,
-            KeyValueHeadCount = 1, HeadDimension = 4,
+            VocabularySize = rows,
+            HiddenSize = 8,
+            IntermediateSize = 16,
+            LayerCount = 2,
+            HeadCount = 4,
+            KeyValueHeadCount = 1,
+            HeadDimension = 4,
         };
         foreach (var tensor in Gemma3Tensors.All(config))
         {

@@ -5,7 +5,11 @@ internal static class Given
 {
     public static RunSpec Spec { get; } = new()
     {
-        RunId = new RunId("run"), Name = "run", Project = "p", Direction = RunDirection.KoToEn, Model = "m",
+        RunId = new RunId("run"),
+        Name = "run",
+        Project = "p",
+        Direction = RunDirection.KoToEn,
+        Model = "m",
         Data = new DataSpec { Train = "t" },
         Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"], AcquireTimeoutSeconds = 600 },
         Pace = new PaceSpec { PollSeconds = 10, BootSeconds = 60, RoundPauseSeconds = 60, SilenceSeconds = 30 },

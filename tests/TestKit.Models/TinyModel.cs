@@ -18,9 +18,18 @@ public static class TinyModel
         var tokenizer = BpeTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         var config = new Gemma3Config
         {
-            VocabularySize = tokenizer.VocabularySize, HiddenSize = 16, IntermediateSize = 32, LayerCount = 2,
-            HeadCount = 2, KeyValueHeadCount = 1, HeadDimension = 8, QueryPreAttentionScalar = 8, SlidingWindow = 32,
-            MaxPositions = 512, BeginToken = tokenizer.BosId, EndTokens = [tokenizer.EosId, tokenizer.EndOfTurnId],
+            VocabularySize = tokenizer.VocabularySize,
+            HiddenSize = 16,
+            IntermediateSize = 32,
+            LayerCount = 2,
+            HeadCount = 2,
+            KeyValueHeadCount = 1,
+            HeadDimension = 8,
+            QueryPreAttentionScalar = 8,
+            SlidingWindow = 32,
+            MaxPositions = 512,
+            BeginToken = tokenizer.BosId,
+            EndTokens = [tokenizer.EosId, tokenizer.EndOfTurnId],
             PadToken = tokenizer.PadId,
         };
         Gemma3Checkpoint.CreateRandom(config, 1).Save(folder, companions: folder);

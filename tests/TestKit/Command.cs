@@ -35,7 +35,9 @@ public static class Command
     {
         var start = new ProcessStartInfo(program, arguments)
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
             WorkingDirectory = folder ?? Checkout.Root,
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())

@@ -34,7 +34,8 @@ public sealed class PubSubEmulator : IAsyncDisposable
             $"--port={port.Number}",
         ])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         }) ?? throw new InvalidOperationException("java did not start.");
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };

@@ -53,7 +53,9 @@ public sealed class ReservedPort : IDisposable
             {
                 locks.Add(new FileStream(Path.Combine(folder, $"{port}"), new FileStreamOptions
                 {
-                    Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None,
+                    Mode = FileMode.OpenOrCreate,
+                    Access = FileAccess.ReadWrite,
+                    Share = FileShare.None,
                 }));
                 using var probe = new TcpListener(IPAddress.Loopback, port);
                 probe.Start();

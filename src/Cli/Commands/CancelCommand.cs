@@ -8,7 +8,8 @@ internal static class CancelCommand
 {
     private static readonly Option<string> Reason = new("--reason")
     {
-        Description = "Why, for the record.", DefaultValueFactory = _ => "cancelled by the user",
+        Description = "Why, for the record.",
+        DefaultValueFactory = _ => "cancelled by the user",
     };
 
     public static Command Create() => new Command(

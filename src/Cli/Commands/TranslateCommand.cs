@@ -18,7 +18,8 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
 
     private readonly Option<string> _model = new("--model")
     {
-        Description = "A Hugging Face folder, such as the tuned model of a run's report.", Required = true,
+        Description = "A Hugging Face folder, such as the tuned model of a run's report.",
+        Required = true,
     };
 
     private readonly Option<string?> _adapter = new("--adapter")
@@ -42,22 +43,26 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
 
     private readonly Option<int> _maxNewTokens = new("--max-new-tokens")
     {
-        Description = "Longest translation in tokens.", DefaultValueFactory = _ => 128,
+        Description = "Longest translation in tokens.",
+        DefaultValueFactory = _ => 128,
     };
 
     private readonly Option<int> _batch = new("--batch")
     {
-        Description = "Lines decoded at once.", DefaultValueFactory = _ => 16,
+        Description = "Lines decoded at once.",
+        DefaultValueFactory = _ => 16,
     };
 
     private readonly Option<int> _beams = new("--beam-size")
     {
-        Description = "1: greedy; more: beam search.", DefaultValueFactory = _ => 1,
+        Description = "1: greedy; more: beam search.",
+        DefaultValueFactory = _ => 1,
     };
 
     private readonly Option<double> _lengthPenalty = new("--length-penalty")
     {
-        Description = "Of beam search; above 0 favours longer translations.", DefaultValueFactory = _ => 1,
+        Description = "Of beam search; above 0 favours longer translations.",
+        DefaultValueFactory = _ => 1,
     };
 
     private readonly Option<string> _longInput = new("--long-input")
@@ -153,14 +158,14 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
     /// <summary>Chooses the direction named, else the model's own, else Korean to English.</summary>
     internal static TranslationDirection DirectionOf(
         string? from, string? to, IReadOnlyList<TranslationDirection>? tuned) => (from, to) switch
-    {
-        (null, null) => tuned is [var only] ? only : TranslationDirection.KoToEn,
-        (Korean, Korean) or (English, English) => throw new CommandException(
-            $"--to: '{to}' is the language of the input; use --from ko --to en, or --from en --to ko.",
-            ExitCodes.Invalid),
-        (Korean, _) or (_, English) => TranslationDirection.KoToEn,
-        _ => TranslationDirection.EnToKo,
-    };
+        {
+            (null, null) => tuned is [var only] ? only : TranslationDirection.KoToEn,
+            (Korean, Korean) or (English, English) => throw new CommandException(
+                $"--to: '{to}' is the language of the input; use --from ko --to en, or --from en --to ko.",
+                ExitCodes.Invalid),
+            (Korean, _) or (_, English) => TranslationDirection.KoToEn,
+            _ => TranslationDirection.EnToKo,
+        };
 
     /// <summary>
     /// Lines as wc counts them: only a line feed ends one, so that the output has as many. A carriage return before it

@@ -9,8 +9,16 @@ internal sealed record PrintedScore(MetricScore Score, double? Mean, double? Hal
     // Short names of a signature's parts; those that are short already are not here.
     private static readonly Dictionary<string, string> Short = new(StringComparer.Ordinal)
     {
-        ["nrefs"] = "#", ["seed"] = "rs", ["case"] = "c", ["eff"] = "e", ["smooth"] = "s", ["space"] = "s",
-        ["norm"] = "nr", ["punct"] = "pn", ["asian"] = "as", ["version"] = "v",
+        ["nrefs"] = "#",
+        ["seed"] = "rs",
+        ["case"] = "c",
+        ["eff"] = "e",
+        ["smooth"] = "s",
+        ["space"] = "s",
+        ["norm"] = "nr",
+        ["punct"] = "pn",
+        ["asian"] = "as",
+        ["version"] = "v",
     };
 
     public static string Shorten(string metric, string signature) => string.Join('|', signature.Split('|').Select(

@@ -72,8 +72,10 @@ public sealed class GoogleChannel : IDisposable
         });
         return new GoogleChannel(GrpcChannel.ForAddress(endpoint, new GrpcChannelOptions
         {
-            Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls), HttpHandler = handler,
-            DisposeHttpClient = handler is not null, MaxReceiveMessageSize = MaxReceiveBytes,
+            Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls),
+            HttpHandler = handler,
+            DisposeHttpClient = handler is not null,
+            MaxReceiveMessageSize = MaxReceiveBytes,
         }));
     }
 

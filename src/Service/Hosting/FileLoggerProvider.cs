@@ -5,7 +5,8 @@ internal sealed class FileLoggerProvider(string path) : ILoggerProvider
 {
     private readonly Lock _lock = new();
     private readonly StreamWriter _writer = new(new FileStream(
-        path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+        path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
+    { AutoFlush = true };
 
     public ILogger CreateLogger(string categoryName) => new FileLogger(this, categoryName);
 

@@ -28,7 +28,8 @@ public static class WorkflowsService
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
-            Args = args, ContentRootPath = AppContext.BaseDirectory,
+            Args = args,
+            ContentRootPath = AppContext.BaseDirectory,
         });
         settings ??= builder.Configuration.GetSection("Workflows").Get<ServiceSettings>() ?? new ServiceSettings();
         settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);

@@ -44,7 +44,9 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
             await subscriber.ModifyAckDeadlineAsync(
                 new ModifyAckDeadlineRequest
                 {
-                    Subscription = subscription, AckIds = { received.AckId }, AckDeadlineSeconds = WaitOf(id),
+                    Subscription = subscription,
+                    AckIds = { received.AckId },
+                    AckDeadlineSeconds = WaitOf(id),
                 },
                 deadline: Deadline(), cancellationToken: cancellation);
         }

@@ -17,13 +17,17 @@ public static partial class RunRequestReader
     /// <summary>Looks and pauses for the emulator, where everything takes seconds.</summary>
     private static readonly PaceSpec RehearsalPace = new()
     {
-        PollSeconds = 0.5, SilenceSeconds = 20, BootSeconds = 60, RoundPauseSeconds = 2,
+        PollSeconds = 0.5,
+        SilenceSeconds = 20,
+        BootSeconds = 60,
+        RoundPauseSeconds = 2,
     };
 
     /// <summary>A field that is given twice would silently count once.</summary>
     private static readonly JsonSerializerOptions Strict = new(RunLedger.Json)
     {
-        AllowDuplicateProperties = false, MaxDepth = MostDepth,
+        AllowDuplicateProperties = false,
+        MaxDepth = MostDepth,
     };
 
     /// <summary>Parses JSON into a request.</summary>
@@ -115,7 +119,10 @@ public static partial class RunRequestReader
             PromptTemplate = template,
             Data = new DataSpec
             {
-                Train = train ?? "", Test = test, TestFraction = fraction, MaxTestPairs = maxTest,
+                Train = train ?? "",
+                Test = test,
+                TestFraction = fraction,
+                MaxTestPairs = maxTest,
                 Validation = validation,
             },
             Tpu = new TpuSpec

@@ -75,7 +75,10 @@ internal sealed partial class WorkerGatewayService(
         // A worker sends a few messages a second; one that sends more is read no faster than this.
         using var rate = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
         {
-            TokenLimit = 200, TokensPerPeriod = 20, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 1,
+            TokenLimit = 200,
+            TokensPerPeriod = 20,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+            QueueLimit = 1,
         });
         var told = new HashSet<string>(StringComparer.Ordinal);
         try

@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
 using Workflows.ModelFiles;
-using Workflows.Translation;
-using Workflows.Translation.Metrics;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Protocol;
+using Workflows.Translation;
+using Workflows.Translation.Metrics;
 
 namespace Workflows.TpuWorker.Host;
 

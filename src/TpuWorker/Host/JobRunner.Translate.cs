@@ -1,8 +1,8 @@
 using Workflows.ModelFiles;
-using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;
 using Workflows.TpuWorker.Protocol;
+using Workflows.Translation;
 
 namespace Workflows.TpuWorker.Host;
 

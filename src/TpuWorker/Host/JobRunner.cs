@@ -1,10 +1,10 @@
 using System.Text;
 using System.Text.Json;
 using Workflows.ModelFiles;
-using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
-using Workflows.TpuWorker.Tensors;
 using Workflows.TpuWorker.Protocol;
+using Workflows.TpuWorker.Tensors;
+using Workflows.Translation;
 
 namespace Workflows.TpuWorker.Host;
 

@@ -1,8 +1,8 @@
 using Workflows.ModelFiles;
-using Workflows.Translation;
-using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.Translation;
+using Workflows.Translation.Tokenization;
 
 namespace Workflows.TpuWorker.Host;
 

@@ -18,7 +18,10 @@ internal sealed partial class TmxFile
     // References to characters that XML forbids are let through: their unit is counted, and the others are read.
     private static readonly XmlReaderSettings Settings = new()
     {
-        DtdProcessing = DtdProcessing.Ignore, XmlResolver = null, MaxCharactersInDocument = 0, CheckCharacters = false,
+        DtdProcessing = DtdProcessing.Ignore,
+        XmlResolver = null,
+        MaxCharactersInDocument = 0,
+        CheckCharacters = false,
     };
 
     private readonly string _path;

@@ -69,7 +69,11 @@ public sealed class PlanTests : IDisposable
 
     private static RunSpec Spec(string[] types, string[] zones) => new()
     {
-        RunId = new RunId("run"), Name = "run", Project = "p", Direction = RunDirection.KoToEn, Model = ".",
+        RunId = new RunId("run"),
+        Name = "run",
+        Project = "p",
+        Direction = RunDirection.KoToEn,
+        Model = ".",
         Data = new DataSpec { Train = "x.tsv" },
         Tpu = new TpuSpec { AcceleratorTypes = types, Zones = zones },
     };

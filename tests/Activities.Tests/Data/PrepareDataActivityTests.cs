@@ -89,7 +89,8 @@ public sealed class PrepareDataActivityTests : RunFolder
         {
             Data = spec.Data with
             {
-                Test = Write("test.tsv", Pairs(20, first: 201)), Validation = Write("val.tsv", Pairs(20, first: 211)),
+                Test = Write("test.tsv", Pairs(20, first: 201)),
+                Validation = Write("val.tsv", Pairs(20, first: 211)),
             },
             Training = spec.Training with { Validation = new ValidationSpec() },
         };
@@ -210,7 +211,8 @@ public sealed class PrepareDataActivityTests : RunFolder
         var test = Write("long.tsv", [.. Pairs(20, 201), $"{Words("버스")}\t{Words("bus")}"]);
         spec = spec with
         {
-            Data = spec.Data with { Test = test }, Evaluation = spec.Evaluation with { MaxNewTokens = 960 },
+            Data = spec.Data with { Test = test },
+            Evaluation = spec.Evaluation with { MaxNewTokens = 960 },
         };
 
         var tooLong = await RefusedAsync(spec);

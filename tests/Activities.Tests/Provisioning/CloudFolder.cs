@@ -34,8 +34,13 @@ public abstract class CloudFolder : IAsyncLifetime
 
     protected static RunSpec Spec { get; } = new()
     {
-        RunId = Run, Name = "n", Project = "p", Direction = RunDirection.KoToEn, Model = "m",
-        Data = new DataSpec { Train = "t" }, Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+        RunId = Run,
+        Name = "n",
+        Project = "p",
+        Direction = RunDirection.KoToEn,
+        Model = "m",
+        Data = new DataSpec { Train = "t" },
+        Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
         Pace = new PaceSpec { SilenceSeconds = 30 },
     };
 

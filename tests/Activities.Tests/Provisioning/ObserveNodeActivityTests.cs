@@ -69,10 +69,12 @@ public sealed class ObserveNodeActivityTests : CloudFolder
     {
         Cloud.Operations[Creation] = new Operation
         {
-            Name = Creation, Done = true,
+            Name = Creation,
+            Done = true,
             Error = new Google.Rpc.Status
             {
-                Code = (int)StatusCode.ResourceExhausted, Message = "There is no more capacity in the zone",
+                Code = (int)StatusCode.ResourceExhausted,
+                Message = "There is no more capacity in the zone",
             },
         };
 

@@ -12,7 +12,8 @@ public sealed class VerdictTextTests
         TranslationDirection.KoToEn, true, 1.5, 0.001, null, 40, Score(10), Score(11.5),
         [new ExampleRow("원문", "reference", "before", "after")])
     {
-        Outcome = VerdictOutcome.Finer, Notes = ["small test: 40 sentences"],
+        Outcome = VerdictOutcome.Finer,
+        Notes = ["small test: 40 sentences"],
     };
 
     [Fact]
@@ -32,7 +33,10 @@ public sealed class VerdictTextTests
     {
         var worse = Finer with
         {
-            Direction = TranslationDirection.EnToKo, Outcome = VerdictOutcome.Worse, BleuDelta = -2, PValue = 0.002,
+            Direction = TranslationDirection.EnToKo,
+            Outcome = VerdictOutcome.Worse,
+            BleuDelta = -2,
+            PValue = 0.002,
         };
 
         Assert.EndsWith(
@@ -55,7 +59,8 @@ public sealed class VerdictTextTests
         "\nFailed: A_CODE: what happened\nwhat to do\n",
         Write(Report() with
         {
-            Status = RunStatus.Failed, Failure = new RunFailure("A_CODE", "what happened", "what to do"),
+            Status = RunStatus.Failed,
+            Failure = new RunFailure("A_CODE", "what happened", "what to do"),
         }),
         StringComparison.Ordinal);
 
@@ -70,7 +75,10 @@ public sealed class VerdictTextTests
     {
         var training = new TrainingSection(20, 1000, 50, 4, 1, 20)
         {
-            Method = "lora", TrainedParameters = 512, StoppedEarly = true, OutputStep = 10,
+            Method = "lora",
+            TrainedParameters = 512,
+            StoppedEarly = true,
+            OutputStep = 10,
         };
 
         Assert.Contains(
@@ -91,12 +99,17 @@ public sealed class VerdictTextTests
 
     private static RunReport Report(params VerdictSection[] verdicts) => new()
     {
-        RunId = new RunId("run-1"), Name = "n", Status = RunStatus.Succeeded,
-        Verdict = verdicts.FirstOrDefault(), Verdicts = verdicts,
+        RunId = new RunId("run-1"),
+        Name = "n",
+        Status = RunStatus.Succeeded,
+        Verdict = verdicts.FirstOrDefault(),
+        Verdicts = verdicts,
         Attempts = [Attempt(AttemptOutcome.Refused), Attempt(AttemptOutcome.Skipped), Attempt(AttemptOutcome.Ready)],
         Recoveries = [],
         Cost = new CostSection("USD", 0.5, 0.25, 10, new Dictionary<RunStageName, double>()),
-        Teardown = [], Stages = [], Artifacts = new ArtifactSection(null, "report.json", "report.html"),
+        Teardown = [],
+        Stages = [],
+        Artifacts = new ArtifactSection(null, "report.json", "report.html"),
     };
 
     private static AttemptRow Attempt(AttemptOutcome outcome) =>

@@ -17,7 +17,9 @@ public sealed class MessageSizeTests : HandWorkerTest
         WorkItem item = await NextAsync(worker);
         var response = new OrchestratorResponse
         {
-            InstanceId = "a", CompletionToken = item.CompletionToken, CustomStatus = new string('x', 70_000_000),
+            InstanceId = "a",
+            CompletionToken = item.CompletionToken,
+            CustomStatus = new string('x', 70_000_000),
         };
 
         RpcException refusal = await Assert.ThrowsAsync<RpcException>(async () =>

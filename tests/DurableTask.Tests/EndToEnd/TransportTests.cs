@@ -1,8 +1,8 @@
 using Grpc.Core;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Microsoft.DurableTask.Worker;
 using Microsoft.DurableTask.Protobuf;
+using Microsoft.DurableTask.Worker;
 
 namespace Workflows.DurableTask.Tests.EndToEnd;
 

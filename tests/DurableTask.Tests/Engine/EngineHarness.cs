@@ -1,6 +1,6 @@
+using Microsoft.DurableTask.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Sidecar;
 using Workflows.DurableTask.Sidecar.Engine;
 using Workflows.DurableTask.Sidecar.Storage;

@@ -3,8 +3,8 @@ using Grpc.Net.Client;
 using Microsoft.Data.Sqlite;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Microsoft.DurableTask.Worker;
 using Microsoft.DurableTask.Protobuf;
+using Microsoft.DurableTask.Worker;
 using Workflows.DurableTask.Tests.Hosting;
 
 namespace Workflows.DurableTask.Tests.Storage;

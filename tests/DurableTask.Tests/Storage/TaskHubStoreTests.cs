@@ -1,7 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.DurableTask.Protobuf;
+using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.DurableTask.Sidecar;
 using Workflows.DurableTask.Sidecar.Core;
 using Workflows.DurableTask.Sidecar.Storage;

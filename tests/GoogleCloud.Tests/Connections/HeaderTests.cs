@@ -79,7 +79,8 @@ public sealed class HeaderTests
         using var http = new HttpMessageInvoker(handler);
         using var request = new HttpRequestMessage(HttpMethod.Get, google.Address)
         {
-            Version = new Version(2, 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Version = new Version(2, 0),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
         };
 
         // A message may be sent once by HttpClient, but a handler inside may send it again, as those that retry do.

@@ -89,7 +89,9 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     public static Node SpotNode(string type = "v5litepod-4", bool isSpot = true) => new()
     {
-        AcceleratorType = type, RuntimeVersion = "v2-alpha-tpuv5-lite", SchedulingConfig = new() { Spot = isSpot },
+        AcceleratorType = type,
+        RuntimeVersion = "v2-alpha-tpuv5-lite",
+        SchedulingConfig = new() { Spot = isSpot },
     };
 
     public async Task<Operation> CreateAsync(string zone, string id, Node? node = null) => await Tpu.CreateNodeAsync(

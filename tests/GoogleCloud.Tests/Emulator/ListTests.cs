@@ -19,7 +19,9 @@ public sealed class ListTests
             page = await host.Tpu.ListNodesAsync(
                 new ListNodesRequest
                 {
-                    Parent = EmulatorHost.Parent("-"), PageSize = 2, PageToken = page.NextPageToken,
+                    Parent = EmulatorHost.Parent("-"),
+                    PageSize = 2,
+                    PageToken = page.NextPageToken,
                 },
                 cancellationToken: EmulatorHost.Cancellation);
             names.AddRange(page.Nodes.Select(node => node.Name));

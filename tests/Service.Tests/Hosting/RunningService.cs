@@ -64,7 +64,10 @@ public sealed class RunningService : IAsyncLifetime
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = steps, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 2,
+            ["steps"] = steps,
+            ["batchSize"] = 4,
+            ["warmupSteps"] = 1,
+            ["checkpointEverySteps"] = 2,
             ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },

@@ -53,7 +53,9 @@ public sealed class ServicePortsTests : IDisposable
         var ports = ServicePorts.Decide(
             new ServiceSettings
             {
-                StateDirectory = _folder, GrpcPort = Decide().Grpc, EmulatorRestPort = Decide().EmulatorRest,
+                StateDirectory = _folder,
+                GrpcPort = Decide().Grpc,
+                EmulatorRestPort = Decide().EmulatorRest,
             },
             string.Format(System.Globalization.CultureInfo.InvariantCulture, urls, port));
 

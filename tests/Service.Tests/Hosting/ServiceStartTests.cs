@@ -58,7 +58,9 @@ public sealed class ServiceStartTests
 
         var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build([], new ServiceSettings
         {
-            StateDirectory = folder.Path, HttpPort = 0, DurableTaskConnectionString = "TaskHub=x;Authentication=None",
+            StateDirectory = folder.Path,
+            HttpPort = 0,
+            DurableTaskConnectionString = "TaskHub=x;Authentication=None",
         }));
 
         Assert.Contains("Workflows:DurableTaskConnectionString", failure.Message, StringComparison.Ordinal);

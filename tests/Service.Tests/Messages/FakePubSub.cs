@@ -57,7 +57,8 @@ internal sealed class FakePubSub : IAsyncDisposable
         var id = $"m{Interlocked.Increment(ref _count)}";
         _waiting.Writer.TryWrite(new ReceivedMessage
         {
-            AckId = id, Message = new PubsubMessage { MessageId = id, Data = data },
+            AckId = id,
+            Message = new PubsubMessage { MessageId = id, Data = data },
         });
         return id;
     }

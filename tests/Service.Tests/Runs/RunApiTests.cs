@@ -165,7 +165,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         for (var time = 0; time < 2; time++)
         {
             using var message = new HttpRequestMessage(HttpMethod.Post, "/runs");
-        message.Content = JsonContent.Create(request);
+            message.Content = JsonContent.Create(request);
             message.Headers.Add("Idempotency-Key", "one");
             using var answer = await service.Http.SendAsync(message);
             var body = await answer.Content.ReadFromJsonAsync<JsonElement>();

@@ -30,8 +30,13 @@ public sealed class HostileWorkerTests : IDisposable
             JobKind.Train,
             new RunSpec
             {
-                RunId = Run, Name = "n", Project = "p", Direction = RunDirection.EnToKo, Model = "/m",
-                Data = new DataSpec { Train = "t" }, Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+                RunId = Run,
+                Name = "n",
+                Project = "p",
+                Direction = RunDirection.EnToKo,
+                Model = "/m",
+                Data = new DataSpec { Train = "t" },
+                Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
             },
             new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
             new TpuLease(Node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
@@ -103,7 +108,9 @@ public sealed class HostileWorkerTests : IDisposable
     {
         var replyTo = _jobs.End(Run, Node, new JobEnded
         {
-            JobId = Train, Succeeded = succeeded, ErrorCode = code,
+            JobId = Train,
+            Succeeded = succeeded,
+            ErrorCode = code,
             TrainResult = new TrainResult { FinalLoss = double.NaN },
         });
 
@@ -117,7 +124,9 @@ public sealed class HostileWorkerTests : IDisposable
     {
         _jobs.End(Run, Node, new JobEnded
         {
-            JobId = Train, ErrorCode = new string('c', 3_000_000), ErrorMessage = new string('m', 3_000_000),
+            JobId = Train,
+            ErrorCode = new string('c', 3_000_000),
+            ErrorMessage = new string('m', 3_000_000),
         });
 
         Assert.InRange(new FileInfo(Path.Combine(_ledger.DirectoryOf(Run), "ledger.jsonl")).Length, 1, 20_000);

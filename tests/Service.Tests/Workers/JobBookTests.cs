@@ -88,7 +88,9 @@ public sealed class JobBookTests : IDisposable
         _jobs.Dispatch(Job(JobKind.Train));
         var ended = new JobEnded
         {
-            JobId = "train@wf-run-1-1", Succeeded = true, TrainResult = new TrainResult { Steps = 9, Method = "lora" },
+            JobId = "train@wf-run-1-1",
+            Succeeded = true,
+            TrainResult = new TrainResult { Steps = 9, Method = "lora" },
         };
 
         Assert.Equal("run-1:train", _jobs.End(Run, Node, ended));
@@ -236,15 +238,25 @@ public sealed class JobBookTests : IDisposable
 
     private static Progress At(int step, double loss) => new()
     {
-        JobId = "train@wf-run-1-1", Step = step, Steps = 100, CheckpointStep = 50, Loss = loss, TokensPerSecond = 5,
+        JobId = "train@wf-run-1-1",
+        Step = step,
+        Steps = 100,
+        CheckpointStep = 50,
+        Loss = loss,
+        TokensPerSecond = 5,
     };
 
     private static DispatchInput Job(JobKind kind) => new(
         kind,
         new RunSpec
         {
-            RunId = Run, Name = "n", Project = "p", Direction = RunDirection.EnToKo, Model = "/m",
-            Data = new DataSpec { Train = "t" }, Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+            RunId = Run,
+            Name = "n",
+            Project = "p",
+            Direction = RunDirection.EnToKo,
+            Model = "/m",
+            Data = new DataSpec { Train = "t" },
+            Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
         },
         new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
         new TpuLease(

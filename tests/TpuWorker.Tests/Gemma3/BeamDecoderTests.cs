@@ -51,7 +51,10 @@ public sealed class BeamDecoderTests
             .Select(i => Enumerable.Range(0, 3 + (i * 4)).Select(_ => random.Next(1, 90)).ToArray()).ToArray();
         var options = new DecodeOptions
         {
-            MaxNewTokens = 70, StopTokens = [.. Enumerable.Range(0, 9)], BatchSize = 12, BeamSize = 3,
+            MaxNewTokens = 70,
+            StopTokens = [.. Enumerable.Range(0, 9)],
+            BatchSize = 12,
+            BeamSize = 3,
         };
         using var decoder = new BeamDecoder(model, 2);
         var counts = new List<int>();

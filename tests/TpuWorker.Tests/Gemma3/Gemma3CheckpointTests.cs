@@ -247,7 +247,9 @@ public sealed class Gemma3CheckpointTests
                 end += 2L * shape.Count;
                 entries[name] = new
                 {
-                    dtype = "BF16", shape = shape.Dimensions.ToArray(), data_offsets = new[] { begin, end },
+                    dtype = "BF16",
+                    shape = shape.Dimensions.ToArray(),
+                    data_offsets = new[] { begin, end },
                 };
                 index[name] = file;
             }

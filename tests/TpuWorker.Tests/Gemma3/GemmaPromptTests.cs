@@ -1,5 +1,5 @@
-using Workflows.Translation;
 using Workflows.TpuWorker.Gemma3;
+using Workflows.Translation;
 
 namespace Workflows.TpuWorker.Tests.Gemma3;
 

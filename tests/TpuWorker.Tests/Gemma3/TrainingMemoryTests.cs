@@ -74,7 +74,9 @@ public sealed class TrainingMemoryTests
     {
         var options = new FineTuneOptions
         {
-            BatchSize = batch, MaxLength = length, MemoryLimitBytes = 1L << 36,
+            BatchSize = batch,
+            MaxLength = length,
+            MemoryLimitBytes = 1L << 36,
         };
         var config = Models.Tiny with { MaxPositions = length };
 
@@ -99,7 +101,10 @@ public sealed class TrainingMemoryTests
             using var temporary = new TemporaryFolder();
             var options = new FineTuneOptions
             {
-                Steps = 5, BatchSize = batch, AccumulationSteps = accumulation, LearningRate = 1e-3,
+                Steps = 5,
+                BatchSize = batch,
+                AccumulationSteps = accumulation,
+                LearningRate = 1e-3,
             };
             using var tuner = new FineTuner(model, options, examples);
             tuner.BeforePass = shape =>

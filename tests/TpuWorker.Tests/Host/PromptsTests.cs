@@ -1,8 +1,8 @@
 using Workflows.TestKit;
-using Workflows.Translation;
-using Workflows.Translation.Tokenization;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Host;
+using Workflows.Translation;
+using Workflows.Translation.Tokenization;
 
 namespace Workflows.TpuWorker.Tests.Host;
 

@@ -237,7 +237,9 @@ public sealed class BpeTokenizerTests
         {
             root["added_tokens"]!.AsArray().Add(new JsonObject
             {
-                ["id"] = trained.VocabularySize + behind, ["content"] = content, ["special"] = isSpecial,
+                ["id"] = trained.VocabularySize + behind,
+                ["content"] = content,
+                ["special"] = isSpecial,
             });
         }
 

@@ -25,7 +25,8 @@ internal sealed class LocationsApi(EmulatedCloud cloud) : Locations.LocationsBas
             var (page, next) = Paging.Of(zones, request.PageSize, request.PageToken);
             return new ListLocationsResponse
             {
-                Locations = { page.Select(zone => LocationOf(request.Name, zone)) }, NextPageToken = next,
+                Locations = { page.Select(zone => LocationOf(request.Name, zone)) },
+                NextPageToken = next,
             };
         });
 

@@ -63,7 +63,8 @@ internal sealed partial class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
         var (page, next) = Paging.Of(Accelerators.Runtimes, request.PageSize, request.PageToken);
         return new ListRuntimeVersionsResponse
         {
-            RuntimeVersions = { page.Select(runtime => RuntimeOf(request.Parent, runtime)) }, NextPageToken = next,
+            RuntimeVersions = { page.Select(runtime => RuntimeOf(request.Parent, runtime)) },
+            NextPageToken = next,
         };
     });
 
@@ -94,7 +95,9 @@ internal sealed partial class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
             var slash = name.IndexOf('/', StringComparison.Ordinal);
             value.Items.Add(new GuestAttributesEntry
             {
-                Namespace = name[..slash], Key = name[(slash + 1)..], Value = text,
+                Namespace = name[..slash],
+                Key = name[(slash + 1)..],
+                Value = text,
             });
         }
 

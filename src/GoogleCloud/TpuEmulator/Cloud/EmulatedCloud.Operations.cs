@@ -92,7 +92,10 @@ internal sealed partial class EmulatedCloud
             Name = $"projects/{project}/locations/{zone}/operations/{id}",
             Metadata = Any.Pack(new OperationMetadata
             {
-                CreateTime = Timestamp.FromDateTimeOffset(now), Target = target, Verb = verb, ApiVersion = "v2",
+                CreateTime = Timestamp.FromDateTimeOffset(now),
+                Target = target,
+                Verb = verb,
+                ApiVersion = "v2",
             }),
         };
         Project(project).Operations.Add(operation.Name, operation);

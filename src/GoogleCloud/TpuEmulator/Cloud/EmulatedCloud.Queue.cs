@@ -156,15 +156,15 @@ internal sealed partial class EmulatedCloud
 
     private static (DateTimeOffset? From, DateTimeOffset? Until) Window(
         QueuedResource.Types.QueueingPolicy? policy, DateTimeOffset now) => policy switch
-    {
-        { ValidUntilDuration: { } duration } => (null, now + duration.ToTimeSpan()),
-        { ValidUntilTime: { } time } => (null, time.ToDateTimeOffset()),
-        { ValidAfterDuration: { } duration } => (now + duration.ToTimeSpan(), null),
-        { ValidAfterTime: { } time } => (time.ToDateTimeOffset(), null),
-        { ValidInterval: { } interval } =>
-            (interval.StartTime?.ToDateTimeOffset(), interval.EndTime?.ToDateTimeOffset()),
-        _ => (null, null),
-    };
+        {
+            { ValidUntilDuration: { } duration } => (null, now + duration.ToTimeSpan()),
+            { ValidUntilTime: { } time } => (null, time.ToDateTimeOffset()),
+            { ValidAfterDuration: { } duration } => (now + duration.ToTimeSpan(), null),
+            { ValidAfterTime: { } time } => (time.ToDateTimeOffset(), null),
+            { ValidInterval: { } interval } =>
+                (interval.StartTime?.ToDateTimeOffset(), interval.EndTime?.ToDateTimeOffset()),
+            _ => (null, null),
+        };
 
     /// <summary>Takes one step, if one is due.</summary>
     private bool Step(ProjectRecord owner, QueuedRecord record, DateTimeOffset now)

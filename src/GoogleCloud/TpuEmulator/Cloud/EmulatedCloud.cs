@@ -303,7 +303,8 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             record = new ProjectRecord
             {
-                ScenarioJson = _options.DefaultScenario, Scenario = Scenario.Parse(_options.DefaultScenario),
+                ScenarioJson = _options.DefaultScenario,
+                Scenario = Scenario.Parse(_options.DefaultScenario),
             };
             _projects.Add(project, record);
         }

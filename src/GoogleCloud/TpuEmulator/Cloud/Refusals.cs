@@ -86,7 +86,8 @@ internal static class Refusals
 
     public static Status NoReservation() => new()
     {
-        Code = (int)Code.NotFound, Message = "Reservation not found",
+        Code = (int)Code.NotFound,
+        Message = "Reservation not found",
     };
 
     public static Status LocationNotFound(string zone) => new()
@@ -103,27 +104,32 @@ internal static class Refusals
 
     public static Status NotInTime(string name) => new()
     {
-        Code = (int)Code.DeadlineExceeded, Message = $"'{name}' could not be met before its valid_until time.",
+        Code = (int)Code.DeadlineExceeded,
+        Message = $"'{name}' could not be met before its valid_until time.",
     };
 
     public static Status Cancelled() => new()
     {
-        Code = (int)Code.Cancelled, Message = "The operation was cancelled.",
+        Code = (int)Code.Cancelled,
+        Message = "The operation was cancelled.",
     };
 
     public static Status Unavailable() => new()
     {
-        Code = (int)Code.Unavailable, Message = "Internal error. Please try again",
+        Code = (int)Code.Unavailable,
+        Message = "Internal error. Please try again",
     };
 
     public static Status NotFound(string name) => new()
     {
-        Code = (int)Code.NotFound, Message = $"Resource '{name}' was not found",
+        Code = (int)Code.NotFound,
+        Message = $"Resource '{name}' was not found",
     };
 
     public static Status Exists(string name) => new()
     {
-        Code = (int)Code.AlreadyExists, Message = $"Resource '{name}' already exists",
+        Code = (int)Code.AlreadyExists,
+        Message = $"Resource '{name}' already exists",
     };
 
     public static Status NoUpdateIn(string state) => Bad(
