@@ -1,6 +1,5 @@
 using Workflows.Activities.Data;
 using Workflows.Orchestrations;
-using Workflows.Translation;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Service.Runs;
@@ -105,20 +104,16 @@ internal sealed class RequestCheck(bool looksAtFiles)
         }
 
         var paths = parts.Select(part => LocalPath(part, field)).ToList();
-        foreach (var path in paths.Where(path => path is not null && looksAtFiles))
+        if (looksAtFiles && paths.All(path => path is not null))
         {
-            // A folder of shards stands for its files; the reader looks at each of them.
-            if (!(paths.Count == 1 && Directory.Exists(path))
-                && InputFile.FaultOf(path!, InputFile.MostCorpusBytes) is { } fault)
+            var faults = paths.Count == 1 && Directory.Exists(paths[0])
+                ? [] // A folder of shards stands for its files; the reader looks at each of them.
+                : paths.Select(path => InputFile.FaultOf(path!, InputFile.MostCorpusBytes)).OfType<string>().ToList();
+            faults.ForEach(fault => That(false, field, fault, "Give the path of a file."));
+            if (faults.Count == 0)
             {
-                That(false, field, fault, "Give the path of a file.");
+                GoTogether(string.Join(",", paths), field);
             }
-        }
-
-        if (looksAtFiles
-            && paths.All(path => Directory.Exists(path) || (File.Exists(path) && FileKind.IsRegular(path!))))
-        {
-            GoTogether(string.Join(",", paths), field);
         }
 
         That(paths is not [{ } single] || Directory.Exists(single) || CorpusReader.KnowsFormatOf(single), field,
