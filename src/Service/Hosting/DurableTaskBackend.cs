@@ -30,6 +30,8 @@ internal static class DurableTaskBackend
         var client = services.AddDurableTaskClient();
         var worker = services.AddDurableTaskWorker();
         worker.AddTasks(registry => registry.AddRunOrchestrations().AddRunActivities());
+        // The categories of older releases would repeat each line of the log.
+        worker.Configure(options => options.Logging.UseLegacyCategories = false);
         if (settings.DurableTaskConnectionString is not { Length: > 0 } connection)
         {
             var address = (settings.DurableTaskAddress ?? embedded).ToString();
