@@ -24,7 +24,9 @@ public static class ActivityRegistration
         return registry;
     }
 
-    /// <summary>Adds the activities that look, cancel, give back and report: nothing of a user's can hold them.</summary>
+    /// <summary>
+    /// Adds the activities that look, cancel, give back and report: nothing of a user's can hold them.
+    /// </summary>
     /// <param name="registry">The worker's registry.</param>
     /// <returns>The same registry.</returns>
     public static DurableTaskRegistry AddRunActivities(this DurableTaskRegistry registry)

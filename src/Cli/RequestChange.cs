@@ -19,7 +19,7 @@ internal static class RequestChange
     /// <summary>Applies changes in their order.</summary>
     /// <param name="request">The request, changed in place.</param>
     /// <param name="changes">Each <c>field.of.field=value</c>; a value that is no JSON is a text.</param>
-    /// <exception cref="CommandException">A change has no field, or leads through a value that is no object.</exception>
+    /// <exception cref="CommandException">A change has no field, or leads through what is no object.</exception>
     public static void Apply(JsonObject request, IReadOnlyList<string> changes)
     {
         foreach (var change in changes)

@@ -66,8 +66,8 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     /// <summary>
-    /// Joins the service that has the state folder, or starts one. Of several commands at once one starts it; the others
-    /// wait, and write nothing before they have joined.
+    /// Joins the service that has the state folder, or starts one. Of several commands at once one starts it; the
+    /// others wait, and write nothing before they have joined.
     /// </summary>
     private static async Task<(HttpClient Http, WebApplication? Own)> JoinOrStartAsync(
         string state, CancellationToken cancellation)

@@ -12,6 +12,6 @@ internal static partial class FineTuneOrchestrationLog
     public static partial void StepFailed(this ILogger logger, string runId, string step, string reason);
 
     [LoggerMessage(4302, LogLevel.Error,
-        "Nodes of run {RunId} cannot be given back and may cost money; it is tried again in {Minutes} minutes: {Reason}")]
+        "Nodes of run {RunId} cannot be given back and may cost money; next try in {Minutes} minutes: {Reason}")]
     public static partial void NotGivenBack(this ILogger logger, RunId runId, double minutes, string reason);
 }

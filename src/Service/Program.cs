@@ -12,7 +12,7 @@ if (args is ["--help" or "-h" or "-?" or "/?"])
                                       REST have the two ports above it
           --Workflows:StateDirectory  folder of everything that must survive (default .workflows)
 
-        Every setting can also be an environment variable, as in Workflows__StateDirectory. docs/operations.md lists them.
+        Every setting can also be an environment variable, as in Workflows__StateDirectory: docs/operations.md.
         """);
     return 0;
 }

@@ -17,7 +17,7 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     /// <param name="project">The project refused.</param>
     /// <param name="candidate">The place.</param>
     /// <param name="refusal">The refusal; nothing is kept when it is not to be remembered.</param>
-    /// <param name="pace">Share of the time to remember it for: a rehearsal's clock is quicker than the cloud's.</param>
+    /// <param name="pace">Share of the time to remember it for: a rehearsal's clock runs quicker.</param>
     public void Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
     {
         if (refusal.RememberSeconds <= 0 || refusal.Scope is RefusalScope.Project or RefusalScope.Request)

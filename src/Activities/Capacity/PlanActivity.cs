@@ -7,7 +7,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>Chooses the places to try for a TPU and their order, and estimates the cost.</summary>
-public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWork inputs) : TaskActivity<RunSpec, RunPlan>
+public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWork inputs)
+    : TaskActivity<RunSpec, RunPlan>
 {
     /// <summary>From the request of a node until its worker computes, besides training; chosen.</summary>
     private const double CloudBootSeconds = 180, RehearsalBootSeconds = 8;

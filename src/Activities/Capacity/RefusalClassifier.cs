@@ -56,7 +56,8 @@ public static class RefusalClassifier
             }
         }
 
-        // An unknown error must not end a run at once: the next zone is tried. SameAnswerRule ends it when all answer so.
+        // An unknown error must not end a run at once: the next zone is tried. SameAnswerRule ends it when all zones
+        // answer so.
         return new Refusal(
             Unknown, RefusalScope.Zone, UnknownSeconds, $"{error.Code}: {error.Text}",
             "Tell us about this text; until then the next zone is tried.");

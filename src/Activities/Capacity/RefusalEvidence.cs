@@ -11,7 +11,9 @@ namespace Workflows.Activities.Capacity;
 /// <param name="Quota">The violated quotas; null without any.</param>
 internal sealed partial record RefusalEvidence(StatusCode Code, string Message, string? Reason, QuotaFailure? Quota)
 {
-    /// <summary>Gets the cloud's words, with those of the violated quotas where the message does not name them.</summary>
+    /// <summary>
+    /// Gets the cloud's words, with those of the violated quotas where the message does not name them.
+    /// </summary>
     public string Text { get; } =
         Quota is { Violations.Count: > 0 } && !QuotaText().IsMatch(Message)
             ? $"{Message} {string.Join(" ", Quota.Violations.Select(violation => violation.Description))}".Trim()

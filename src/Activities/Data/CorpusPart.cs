@@ -12,7 +12,8 @@ internal static class CorpusPart
     /// <param name="account">Takes what is left out.</param>
     /// <param name="cancellation">Stops the reading.</param>
     /// <returns>The usable pairs in order.</returns>
-    public static IReadOnlyList<SentencePair> Read(string files, string part, DropAccount account, CancellationToken cancellation)
+    public static IReadOnlyList<SentencePair> Read(
+        string files, string part, DropAccount account, CancellationToken cancellation)
     {
         var read = CorpusReader.Read(CorpusFiles.Of(files), new CorpusReadOptions { Cancellation = cancellation });
         cancellation.ThrowIfCancellationRequested();

@@ -4,12 +4,12 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Reads what users bring, on threads of its own and within a time: a file that grows, a file system that hangs or a run
-/// that was cancelled must not hold what other runs need.
+/// Reads what users bring, on threads of its own and within a time: a file that grows, a file system that hangs or a
+/// run that was cancelled must not hold what other runs need.
 /// </summary>
 public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock) : IDisposable
 {
-    /// <summary>Threads that hang in the kernel and cannot be ended; more of them, and nothing is read any more.</summary>
+    /// <summary>Threads that hang in the kernel and cannot be ended; beyond it nothing is read any more.</summary>
     private const int MostLeftBehind = 32;
 
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1), Grace = TimeSpan.FromSeconds(5);

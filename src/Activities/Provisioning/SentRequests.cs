@@ -7,8 +7,8 @@ namespace Workflows.Activities.Provisioning;
 
 /// <summary>
 /// Keeps account of the create requests that never left this machine: a node that nobody was asked for cannot exist,
-/// and teardown need not search for it. <b>Invariant:</b> a request that may have been sent never counts as unsent, also
-/// when the service dies during the call.
+/// and teardown need not search for it. <b>Invariant:</b> a request that may have been sent never counts as unsent,
+/// also when the service dies during the call.
 /// </summary>
 internal static class SentRequests
 {

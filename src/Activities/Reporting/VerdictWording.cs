@@ -8,7 +8,7 @@ public static class VerdictWording
     /// <summary>A test set below this many sentences is small; chosen.</summary>
     private const int SmallTestPairs = 100;
 
-    /// <summary>More passes over the training pairs are noted; chosen, fine-tunings of translation take 1 to 5.</summary>
+    /// <summary>More passes over the training pairs are noted; chosen, as fine-tunings take 1 to 5.</summary>
     private const int ManyPasses = 20;
 
     /// <summary>Words a verdict.</summary>

@@ -21,9 +21,11 @@ internal static class StatusCommand
             return ExitCodes.Done;
         }
 
-        Console.WriteLine($"{run.Id}  {WireName.Of(run.Status)}  {WireName.Of(run.Stage)}: {TerminalText.Of(run.Detail)}");
         Console.WriteLine(
-            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, {run.Attempts} {(run.Attempts == 1 ? "attempt" : "attempts")}, "
+            $"{run.Id}  {WireName.Of(run.Status)}  {WireName.Of(run.Stage)}: {TerminalText.Of(run.Detail)}");
+        Console.WriteLine(
+            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, "
+            + $"{run.Attempts} {(run.Attempts == 1 ? "attempt" : "attempts")}, "
             + $"{run.Recoveries} TPU lost");
         if (run.Progress is { } progress)
         {

@@ -10,7 +10,8 @@ internal static class EventText
 {
     public static string? Of(RunEvent fact) => Line(fact) is { } line ? TerminalText.Of(line) : null;
 
-    /// <summary>Names a fact that repeats an earlier one: it is shown once. Null for facts that are always shown.</summary>
+    /// <summary>Names a fact that repeats an earlier one: it is shown once.</summary>
+    /// <returns>null for facts that are always shown.</returns>
     public static string? RepeatKey(RunEvent fact)
     {
         if (fact.Kind != LedgerKinds.Attempt
@@ -74,10 +75,12 @@ internal static class EventText
         train.OutputStep > 0 && train.OutputStep != train.Steps ? $", kept step {train.OutputStep}" : "";
 
     private static string Validation(ValidationFact fact) =>
-        $"validated   step {fact.Step}: {(fact.Metric == "chrf" ? $"chrF {fact.Score:0.00}" : $"loss {fact.Score:0.000}")}";
+        $"validated   step {fact.Step}: "
+        + (fact.Metric == "chrf" ? $"chrF {fact.Score:0.00}" : $"loss {fact.Score:0.000}");
 
     private static string Attempt(AttemptEnd end) => end.Outcome == AttemptOutcome.Skipped
-        ? $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: not asked, {end.Refusal?.Code}; {end.Refusal?.Reason}"
+        ? $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: not asked, {end.Refusal?.Code}; "
+            + end.Refusal?.Reason
         : end.Outcome == AttemptOutcome.Ready
         ? $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: ready after {end.Seconds:0.0} s"
         : $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: {WireName.Of(end.Outcome)}"

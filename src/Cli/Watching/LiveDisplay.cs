@@ -42,7 +42,8 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             bar.IsIndeterminate = false;
             bar.MaxValue = progress.Steps;
             bar.Value = progress.Step;
-            bar.Description = Markup.Escape($"{TerminalText.Of(progress.Detail)}  {ProgressText.Figures(run, progress)}");
+            bar.Description = Markup.Escape(
+                $"{TerminalText.Of(progress.Detail)}  {ProgressText.Figures(run, progress)}");
         }
         else
         {

@@ -3,8 +3,8 @@ using System.Text;
 namespace Workflows.Cli.Watching;
 
 /// <summary>
-/// Shows text from outside as text: a sentence of a corpus, or the words of an error, may hold sequences that a terminal
-/// obeys.
+/// Shows text from outside as text: a sentence of a corpus, or the words of an error, may hold sequences that a
+/// terminal obeys.
 /// </summary>
 internal static class TerminalText
 {

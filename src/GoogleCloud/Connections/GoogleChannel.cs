@@ -101,7 +101,8 @@ public sealed class GoogleChannel : IDisposable
         catch (HttpRequestException exception)
         {
             throw UnsentCall.WithoutToken(
-                StatusCode.Unavailable, $"the endpoint that gives access tokens cannot be reached: {exception.Message}");
+                StatusCode.Unavailable,
+                $"the endpoint that gives access tokens cannot be reached: {exception.Message}");
         }
     }
 

@@ -82,8 +82,8 @@ internal static class DurableTaskBackend
             inputs.AddTasks(registry => registry.AddInputActivities());
             inputs.UseWorkItemFilters();
 
-            // They wait for their places inside (InputWork): one that waits in the engine would keep its run from ending
-            // when it is cancelled.
+            // They wait for their places inside (InputWork): one that waits in the engine would keep its run from
+            // ending when it is cancelled.
             inputs.Configure(options => options.Concurrency.MaximumConcurrentActivityWorkItems = MostWaiting);
             workers.Add(inputs);
         }

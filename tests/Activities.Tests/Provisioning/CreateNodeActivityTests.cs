@@ -79,7 +79,8 @@ public sealed class CreateNodeActivityTests : CloudFolder
         var scopes = new List<(string?, RefusalScope?)>();
         foreach (var (zone, attempt) in new[] { ("a-b1-a", 1), ("a-b1-b", 2), (Zone, 3) })
         {
-            Cloud.Fail("Create", StatusCode.FailedPrecondition, $"The frob of '{zone}' is not zorked [EID: 0x{attempt}]");
+            Cloud.Fail(
+                "Create", StatusCode.FailedPrecondition, $"The frob of '{zone}' is not zorked [EID: 0x{attempt}]");
             var result = await RunAsync(Place(zone), attempt);
             scopes.Add((result.Refusal?.Code, result.Refusal?.Scope));
             Finish(attempt, zone, result.Refusal);

@@ -94,7 +94,7 @@ public sealed class EventTextTests
         var fact = new RunEvent(
             1, default, LedgerKinds.JobEnded, "train@n", JsonSerializer.SerializeToElement(end, RunLedger.Json));
 
-        Assert.Equal("trained     9 steps, loss 4.000 to 1.500", EventText.Of(fact));
+        Assert.Equal("trained     9 steps, loss 4.000 to 1.500 (mean of the last steps)", EventText.Of(fact));
     }
 
     [Theory]
