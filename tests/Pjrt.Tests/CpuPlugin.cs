@@ -1,16 +1,16 @@
 using System.Security.Cryptography;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Pjrt;
+using Workflows.TpuWorker.Pjrt.Host;
 
 namespace Workflows.Pjrt.Tests;
 
 /// <summary>
-/// A real plugin for tests: the file that WORKFLOWS_PJRT_PLUGIN names, else the CPU plugin of <c>shared/pjrt</c> beside
-/// the checkout, unpacked once into a cache folder. Tests are skipped where neither is there.
+/// A real plugin for tests: the one that WORKFLOWS_PJRT_PLUGIN names or that is installed, else the CPU plugin of
+/// <c>shared/pjrt</c> beside the checkout, unpacked once into a cache folder. Tests are skipped where neither is there.
 /// </summary>
 internal static class CpuPlugin
 {
-    private const string Variable = "WORKFLOWS_PJRT_PLUGIN";
     private const string Name = "pjrt_c_api_cpu_plugin.so";
     private const string Sha256 = "ad1309ac822b1b24d51b7f9947c7c9fa9ef5d67f390584cbc3d1fa2428fed9c2";
 
@@ -30,7 +30,7 @@ internal static class CpuPlugin
     {
         Skipped.Unless(
             Given is not null || Packed is not null,
-            $"No PJRT plugin: set {Variable} to one, or run eng/get-pjrt-plugin.sh cpu.");
+            $"No PJRT plugin: set {PjrtPluginFile.Variable} to one, or run eng/get-pjrt-plugin.sh cpu.");
         Skipped.Unless(
             Given is not null || OperatingSystem.IsLinux() && Command.IsInstalled("xz"),
             "The CPU plugin of shared/pjrt is for Linux and is unpacked by 'xz', which is not on the PATH.");
@@ -45,7 +45,10 @@ internal static class CpuPlugin
         return path;
     }
 
-    private static string? Given => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } path ? path : null;
+    /// <summary>Gets the plugin that is named, or installed as a CPU plugin.</summary>
+    private static string? Given => PjrtPluginFile.Find(
+        given: null, hasChips: false,
+        name => name == PjrtPluginFile.TpuVariable ? null : Environment.GetEnvironmentVariable(name))?.Path;
 
     private static string? Packed => Fixtures.Above("shared", "pjrt", $"{Name}.xz");
 
