@@ -21,6 +21,7 @@ public sealed class ProjectReferenceTests
         ["Workflows.TpuWorker.Protocol"] = [],
         ["Workflows.TpuWorker.Tensors"] = [],
         ["Workflows.TpuWorker.Onnx"] = ["Workflows.TpuWorker.Tensors"],
+        ["Workflows.TpuWorker.Pjrt"] = [],
         ["Workflows.TpuWorker.Gemma3"] =
         [
             "Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.ModelFiles", "Workflows.Translation",
