@@ -63,16 +63,12 @@ public sealed class LeanStep
         plan.Validate();
         var graph = new Graph();
         var (parameters, trained) = Declare(graph, config, plan);
-        var (lossSum, total, gradients) = Gradients(graph, config, plan, parameters, trained);
-
-        // The mean over all answers, which are as many as the weights say; their sum is never 0 in a batch worth a step.
-        var loss = graph.Divide(lossSum, total);
-        Node[] means = [.. gradients.Select(gradient => graph.Divide(graph.Convert(gradient, DType.Float32), total))];
-        var norm = AdamWGraph.Norm(graph, means);
+        var (loss, gradients) = Gradients(graph, config, plan, parameters, trained, isMean: true);
+        var norm = AdamWGraph.Norm(graph, gradients);
         graph.Output(LeanInputs.Loss, loss);
         graph.Output(LeanInputs.Norm, norm);
         AdamWGraph.Update(
-            graph, plan.Optimizer, [.. trained.Select((name, i) => (name, parameters[name], means[i]))], norm,
+            graph, plan.Optimizer, [.. trained.Select((name, i) => (name, parameters[name], gradients[i]))], norm,
             AdamWGraph.IsFinite(graph, loss, norm));
         return new LeanStep(config, plan, graph);
     }
@@ -83,7 +79,7 @@ public sealed class LeanStep
         plan.Validate();
         var graph = new Graph();
         var (parameters, trained) = Declare(graph, config, plan);
-        var (lossSum, _, gradients) = Gradients(graph, config, plan, parameters, trained);
+        var (lossSum, gradients) = Gradients(graph, config, plan, parameters, trained, isMean: false);
         graph.Output(LeanInputs.Loss, lossSum);
         for (var i = 0; i < trained.Length; i++)
         {
@@ -112,16 +108,25 @@ public sealed class LeanStep
         return (parameters, [.. trained]);
     }
 
-    private static (Node LossSum, Node Total, Node[] Gradients) Gradients(
-        Graph graph, Gemma3Config config, LeanPlan plan, Dictionary<string, Node> parameters, string[] trained)
+    /// <summary>
+    /// The loss and its gradients; the mean is taken by the answers' weights, so that no gradient is ever scaled. The
+    /// weights' sum is 0 only in a step without answers, whose loss is then no number and changes nothing.
+    /// </summary>
+    private static (Node Loss, Node[] Gradients) Gradients(
+        Graph graph, Gemma3Config config, LeanPlan plan, Dictionary<string, Node> parameters, string[] trained,
+        bool isMean)
     {
         var batch = DeclareBatch(graph, plan);
-        int[] all = [.. Enumerable.Range(0, batch.Weights.Shape.Rank)];
-        var total = graph.Reshape(graph.ReduceSum(batch.Weights, all), Shape.Scalar);
+        if (isMean)
+        {
+            int[] all = [.. Enumerable.Range(0, batch.Weights.Shape.Rank)];
+            var total = graph.Reshape(graph.ReduceSum(batch.Weights, all), Shape.Scalar);
+            batch = batch with { Weights = graph.Divide(batch.Weights, total) };
+        }
+
         if (plan.MicroBatches == 1)
         {
-            var (sum, gradients) = new LeanModel(graph, config, plan, parameters).LossAndGradients(batch, trained);
-            return (sum, total, gradients);
+            return new LeanModel(graph, config, plan, parameters).LossAndGradients(batch, trained);
         }
 
         var loop = new ScanBuilder(graph, plan.MicroBatches);
@@ -140,7 +145,7 @@ public sealed class LeanStep
             loop.Next(sums[i], body.Add(sums[i], body.Convert(parts[i], DType.Float32)));
         }
 
-        return (loop.Final(loss), total, [.. sums.Select(loop.Final)]);
+        return (loop.Final(loss), [.. sums.Select(loop.Final)]);
     }
 
     private static LeanBatch DeclareBatch(Graph graph, LeanPlan plan)
