@@ -21,9 +21,12 @@ public sealed class ProjectReferenceTests
         ["Workflows.TpuWorker.Protocol"] = [],
         ["Workflows.TpuWorker.Tensors"] = [],
         ["Workflows.TpuWorker.Onnx"] = ["Workflows.TpuWorker.Tensors"],
+        ["Workflows.TpuWorker.Pjrt"] = [],
+        ["Workflows.TpuWorker.StableHlo"] = ["Workflows.TpuWorker.Tensors"],
         ["Workflows.TpuWorker.Gemma3"] =
         [
-            "Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.ModelFiles", "Workflows.Translation",
+            "Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.TpuWorker.StableHlo",
+            "Workflows.ModelFiles", "Workflows.Translation",
         ],
         ["Workflows.TpuWorker.Host"] =
         [

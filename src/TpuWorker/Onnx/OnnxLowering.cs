@@ -70,7 +70,7 @@ internal static class OnnxLowering
         foreach (var node in graph.Nodes.Where(node => live[node.Index]))
         {
             var operands = node.Operands.Select(operand => names[operand.Index]).ToArray();
-            names[node.Index] = Table[node.Op](new LoweringCall(node, operands, writer));
+            names[node.Index] = Lowering(node)(new LoweringCall(node, operands, writer));
         }
 
         foreach (var (name, node) in graph.Outputs)
@@ -82,23 +82,19 @@ internal static class OnnxLowering
     }
 
     /// <summary>Which nodes an output depends on, by index.</summary>
-    public static bool[] Live(Graph graph)
+    public static bool[] Live(Graph graph) => GraphCopy.Live(graph);
+
+    private static Func<LoweringCall, string> Lowering(Node node)
     {
-        var live = new bool[graph.Nodes.Count];
-        foreach (var (_, node) in graph.Outputs)
+        if (!Table.TryGetValue(node.Op, out var lowering))
         {
-            live[node.Index] = true;
+            throw new TensorShapeException(
+                $"{node.Op}", "operation", "without a lowering to ONNX", "an operation that ONNX Runtime is given");
         }
 
-        for (var index = live.Length - 1; index >= 0; index--)
-        {
-            foreach (var operand in graph.Nodes[index].Operands)
-            {
-                live[operand.Index] |= live[index];
-            }
-        }
-
-        return live;
+        return node.DType is DType.Float32 or DType.Int32
+            ? lowering
+            : throw new TensorShapeException($"{node.Op}", "element type", $"{node.DType}", "Float32 or Int32 for ONNX");
     }
 
     private static string Input(LoweringCall c)

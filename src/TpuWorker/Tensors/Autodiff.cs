@@ -40,6 +40,7 @@ public static class Autodiff
         var last = results.Max(result => result.Result.Index);
         var depends = DependsOn(graph, last, targets);
         var gradients = new Node?[graph.Nodes.Count];
+        var loops = new Dictionary<int, Dictionary<int, Node>>();
         foreach (var (result, seed) in results)
         {
             if (!seed.Shape.Equals(result.Shape))
@@ -53,14 +54,18 @@ public static class Autodiff
         for (var index = last; index >= 0; index--)
         {
             var node = graph.Nodes[index];
-            if (gradients[index] is not { } upstream || !depends[index] || node.Operands.Count == 0)
+            if (!depends[index] || node.Operands.Count == 0)
             {
                 continue;
             }
 
-            var rule = rules(node.Op) ?? throw new GradientUndefinedException($"{node.Op}");
-            var byOperand = rule(new GradientCall(node, upstream));
-            RequireOnePerOperand(node, byOperand);
+            if (node.Op == OpCode.ScanResult && gradients[index] is { } ofResult)
+            {
+                HandToLoop(loops, node, ofResult);
+                continue;
+            }
+
+            var byOperand = ByOperand(node, gradients[index], loops.GetValueOrDefault(index), depends, rules);
             for (var i = 0; i < byOperand.Count; i++)
             {
                 var operand = node.Operands[i].Index;
@@ -73,7 +78,44 @@ public static class Autodiff
             }
         }
 
-        return [.. targets.Select(target => gradients[target.Index] ?? graph.Splat(target.Shape, 0))];
+        return [.. targets.Select(target => gradients[target.Index]
+            ?? graph.Splat(target.Shape, 0, target.DType))];
+    }
+
+    private static IReadOnlyList<Node?> ByOperand(
+        Node node, Node? upstream, Dictionary<int, Node>? ofLoop, bool[] depends,
+        Func<OpCode, Func<GradientCall, IReadOnlyList<Node?>>?> rules)
+    {
+        if (node.Op == OpCode.Scan)
+        {
+            bool[] wanted = [.. node.Operands.Select(operand => depends[operand.Index])];
+            return ofLoop is null
+                ? []
+                : [.. ScanGradient.Build(node, ofLoop, wanted).Select((gradient, i) => gradient
+                    ?? (wanted[i] ? node.Graph.Splat(node.Operands[i].Shape, 0, node.Operands[i].DType) : null))];
+        }
+
+        if (upstream is null)
+        {
+            return [];
+        }
+
+        var rule = rules(node.Op) ?? throw new GradientUndefinedException($"{node.Op}");
+        var byOperand = rule(new GradientCall(node, upstream));
+        RequireOnePerOperand(node, byOperand);
+        return byOperand;
+    }
+
+    /// <summary>Collects the gradients of a loop's results until the loop itself is reached.</summary>
+    private static void HandToLoop(Dictionary<int, Dictionary<int, Node>> loops, Node result, Node gradient)
+    {
+        var scan = result.Operands[0].Index;
+        if (!loops.TryGetValue(scan, out var ofLoop))
+        {
+            loops.Add(scan, ofLoop = []);
+        }
+
+        ofLoop[result.Attributes.Start] = Accumulate(ofLoop.GetValueOrDefault(result.Attributes.Start), gradient);
     }
 
     /// <summary>Refuses a rule whose gradients are not one per operand, each null or of its operand's shape.</summary>
@@ -94,10 +136,19 @@ public static class Autodiff
                     $"Gradient of {node}", $"operand {i + 1} of {gradients.Count}", $"{gradient.Shape}",
                     $"{node.Operands[i].Shape}");
             }
+
+            if (gradients[i] is { } typed && typed.DType != node.Operands[i].DType)
+            {
+                throw new TensorShapeException(
+                    $"Gradient of {node}", $"type of operand {i + 1}", $"{typed.DType}", $"{node.Operands[i].DType}");
+            }
         }
     }
 
-    private static bool[] DependsOn(Graph graph, int last, IReadOnlyList<Node> targets)
+    /// <summary>
+    /// Which nodes depend on a target in a way that has a slope: what holds no real numbers has none.
+    /// </summary>
+    internal static bool[] DependsOn(Graph graph, int last, IReadOnlyList<Node> targets)
     {
         var depends = new bool[graph.Nodes.Count];
         foreach (var target in targets)
@@ -107,7 +158,8 @@ public static class Autodiff
 
         for (var index = 0; index <= last; index++)
         {
-            foreach (var operand in graph.Nodes[index].Operands)
+            var node = graph.Nodes[index];
+            foreach (var operand in node.DType.IsFloat() || node.Op == OpCode.Scan ? node.Operands : [])
             {
                 depends[index] |= depends[operand.Index];
             }

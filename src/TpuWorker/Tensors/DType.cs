@@ -11,5 +11,14 @@ public enum DType
 
     /// <summary>Signed 32-bit integers: token ids, row indices and labels.</summary>
     Int32,
+
+    /// <summary>The upper half of a <see cref="Float32"/>: 8 bits of exponent, 7 of fraction.</summary>
+    BFloat16,
+
+    /// <summary>Truth values, one byte each in memory.</summary>
+    Bool,
+
+    /// <summary>Unsigned 32-bit integers, which wrap around: hashes.</summary>
+    UInt32,
 }
 #pragma warning restore CA1720

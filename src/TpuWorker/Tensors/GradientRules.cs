@@ -4,7 +4,7 @@ namespace Workflows.TpuWorker.Tensors;
 /// Gradient of each operand, given the gradient of the result, as the op table names them. What a caller does not
 /// use is dropped when the graph is lowered, so rules need not ask which operands matter.
 /// </summary>
-internal static class GradientRules
+internal static partial class GradientRules
 {
     public static IReadOnlyList<Node?> Add(GradientCall c) =>
         [SumTo(c.Upstream, c.Operand(0)), SumTo(c.Upstream, c.Operand(1))];
@@ -47,18 +47,22 @@ internal static class GradientRules
         [c.Graph.Scale(c.Upstream, c.Node.Attributes.Scalar)];
 
     /// <summary>
-    /// For C = s op(A) op(B): each operand's gradient is again one product, with no transpose of its own.
+    /// For C = s op(A) op(B): each operand's gradient is again one product, with no transpose of its own, computed from
+    /// numbers of the operands' type.
     /// </summary>
     public static IReadOnlyList<Node?> MatMul(GradientCall c)
     {
         var at = c.Node.Attributes;
-        var (a, b, d, g) = (c.Operand(0), c.Operand(1), c.Upstream, c.Graph);
+        var (a, b, g) = (c.Operand(0), c.Operand(1), c.Graph);
+        var d = g.Convert(c.Upstream, a.DType);
+        Node Product(Node left, Node right, bool transposeLeft, bool transposeRight) =>
+            g.MatMul(left, right, transposeLeft, transposeRight, at.Scalar, a.DType, at.Precision);
         var byLeft = at.TransposeLeft
-            ? g.MatMul(b, d, at.TransposeRight, true, at.Scalar)
-            : g.MatMul(d, b, false, !at.TransposeRight, at.Scalar);
+            ? Product(b, d, at.TransposeRight, true)
+            : Product(d, b, false, !at.TransposeRight);
         var byRight = at.TransposeRight
-            ? g.MatMul(d, a, true, at.TransposeLeft, at.Scalar)
-            : g.MatMul(a, d, !at.TransposeLeft, false, at.Scalar);
+            ? Product(d, a, true, at.TransposeLeft)
+            : Product(a, d, !at.TransposeLeft, false);
         return [byLeft, byRight];
     }
 
@@ -116,7 +120,7 @@ internal static class GradientRules
         return
         [
             c.Graph.ScatterAdd(
-                c.Graph.Splat(table.Shape, 0),
+                c.Graph.Splat(table.Shape, 0, table.DType),
                 c.Graph.Reshape(rows, new Shape(count)),
                 c.Graph.Reshape(c.Upstream, new Shape([count, .. table.Shape.Dimensions[1..]]))),
             null,

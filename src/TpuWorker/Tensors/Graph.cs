@@ -5,7 +5,7 @@ namespace Workflows.TpuWorker.Tensors;
 /// outputs. Every node is checked against its op's row when it is added, so a finished graph is well shaped.
 /// Gradients are appended to the same graph by <see cref="Autodiff"/>.
 /// </summary>
-public sealed class Graph
+public sealed partial class Graph
 {
     private readonly List<Node> _nodes = [];
     private readonly List<Node> _inputs = [];
@@ -27,11 +27,7 @@ public sealed class Graph
     /// <returns>The new node.</returns>
     public Node Input(string name, Shape shape, DType type = DType.Float32)
     {
-        if (_inputs.Any(input => input.Attributes.Name == name))
-        {
-            throw new TensorShapeException("Input", "name", $"'{name}', taken", "a new name");
-        }
-
+        RequireNewInput(name);
         var node = Append(OpCode.Input, [], new OpAttributes { Name = name, Shape = shape, DType = type });
         _inputs.Add(node);
         return node;
@@ -58,10 +54,11 @@ public sealed class Graph
 
     /// <summary>Adds a tensor of one number.</summary>
     /// <param name="shape">Its shape.</param>
-    /// <param name="value">The number.</param>
+    /// <param name="value">The number; whole for types that hold whole numbers, 0 or 1 for truth values.</param>
+    /// <param name="type">The element type.</param>
     /// <returns>The new node.</returns>
-    public Node Splat(Shape shape, float value) =>
-        Append(OpCode.Splat, [], new OpAttributes { Shape = shape, Scalar = value });
+    public Node Splat(Shape shape, float value, DType type = DType.Float32) =>
+        Append(OpCode.Splat, [], new OpAttributes { Shape = shape, Scalar = value, DType = type });
 
     /// <summary>Adds a + b, element by element.</summary>
     /// <param name="left">The one, [...].</param>
@@ -125,14 +122,19 @@ public sealed class Graph
     /// <param name="transposeLeft">Transposes the left matrices.</param>
     /// <param name="transposeRight">Transposes the right matrices.</param>
     /// <param name="factor">A number that the products are multiplied by.</param>
+    /// <param name="type">The result's element type, which must be Float32 unless the operands are BFloat16.</param>
+    /// <param name="precision">How exactly a target is to multiply numbers of Float32.</param>
     /// <returns>The new node, [..., M, N].</returns>
     public Node MatMul(
-        Node left, Node right, bool transposeLeft = false, bool transposeRight = false, float factor = 1) =>
+        Node left, Node right, bool transposeLeft = false, bool transposeRight = false, float factor = 1,
+        DType type = DType.Float32, ProductPrecision precision = ProductPrecision.Highest) =>
         Append(OpCode.MatMul, [left, right], new OpAttributes
         {
             TransposeLeft = transposeLeft,
             TransposeRight = transposeRight,
             Scalar = factor,
+            DType = type,
+            Precision = precision,
         });
 
     /// <summary>Gives the elements, in row-major order, another shape.</summary>

@@ -2,35 +2,70 @@ namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
 /// Runs a graph with plain loops in double precision. Slow and obvious on purpose: it is the numeric reference that
-/// targets and gradients are held against in tests.
+/// targets and gradients are held against in tests. What a program stores as bfloat16 is rounded to it at every node.
 /// </summary>
-internal static class Interpreter
+internal static partial class Interpreter
 {
-    /// <summary>Runs with tensors of the declared types; results are rounded to single precision.</summary>
+    /// <summary>Runs with tensors of the declared types; results are rounded to the outputs' types.</summary>
     public static Dictionary<string, HostTensor> Run(Graph graph, IReadOnlyDictionary<string, HostTensor> inputs) =>
         Run(graph, inputs.ToDictionary(input => input.Key, input => Widen(input.Value))).ToDictionary(
             output => output.Key,
-            output => new HostTensor(
-                graph.Outputs.First(named => named.Key == output.Key).Value.Shape,
-                Array.ConvertAll(output.Value, value => (float)value)));
+            output => Narrow(graph.Outputs.First(named => named.Key == output.Key).Value, output.Value));
 
     /// <summary>Runs in double precision throughout, which finite differences need.</summary>
     public static Dictionary<string, double[]> Run(Graph graph, IReadOnlyDictionary<string, double[]> inputs)
     {
-        var values = new double[graph.Nodes.Count][];
-        foreach (var node in graph.Nodes)
-        {
-            values[node.Index] = node.Op == OpCode.Input
-                ? Given(node, inputs)
-                : Evaluate(node, [.. node.Operands.Select(operand => values[operand.Index])]);
-        }
-
+        var values = Values(graph, GraphCopy.Live(graph), node => Given(node, inputs));
         return graph.Outputs.ToDictionary(output => output.Key, output => values[output.Value.Index]);
     }
 
-    public static double[] Widen(HostTensor tensor) => tensor.DType == DType.Float32
-        ? Array.ConvertAll(tensor.Floats, value => (double)value)
-        : Array.ConvertAll(tensor.Ints, value => (double)value);
+    public static double[] Widen(HostTensor tensor) => tensor.DType switch
+    {
+        DType.Float32 => Array.ConvertAll(tensor.Floats, value => (double)value),
+        DType.Int32 => Array.ConvertAll(tensor.Ints, value => (double)value),
+        DType.BFloat16 => Array.ConvertAll(tensor.BFloat16Bits, bits => (double)DTypes.FromBFloat16Bits(bits)),
+        DType.UInt32 => Array.ConvertAll(tensor.UInts, value => (double)value),
+        _ => Array.ConvertAll(tensor.Bools, value => value ? 1.0 : 0),
+    };
+
+    private static HostTensor Narrow(Node node, double[] values) => node.DType switch
+    {
+        DType.Float32 => new HostTensor(node.Shape, Array.ConvertAll(values, value => (float)value)),
+        DType.Int32 => new HostTensor(node.Shape, Array.ConvertAll(values, value => (int)value)),
+        DType.BFloat16 => HostTensor.OfBFloat16(
+            node.Shape, Array.ConvertAll(values, value => DTypes.ToBFloat16Bits((float)value))),
+        DType.UInt32 => HostTensor.OfUInt32(node.Shape, Array.ConvertAll(values, value => (uint)value)),
+        _ => HostTensor.OfBool(node.Shape, Array.ConvertAll(values, value => value != 0)),
+    };
+
+    private static double[][] Values(Graph graph, bool[] live, Func<Node, double[]> given)
+    {
+        var values = new double[graph.Nodes.Count][];
+        var loops = new Dictionary<int, Dictionary<int, double[]>>();
+        var used = GraphCopy.UsedResults(graph, live);
+        foreach (var node in graph.Nodes.Where(node => live[node.Index]))
+        {
+            double[][] x = [.. node.Operands.Select(operand => values[operand.Index])];
+            if (node.Op == OpCode.Scan)
+            {
+                loops[node.Index] = Loop(node, x, used.TryGetValue(node.Index, out var results) ? results : []);
+                values[node.Index] = [0];
+                continue;
+            }
+
+            var value = node.Op switch
+            {
+                OpCode.Input => given(node),
+                OpCode.ScanResult => loops[node.Operands[0].Index][node.Attributes.Start],
+                _ => Evaluate(node, x),
+            };
+            values[node.Index] = node.DType == DType.BFloat16
+                ? Array.ConvertAll(value, number => (double)DTypes.RoundToBFloat16((float)number))
+                : value;
+        }
+
+        return values;
+    }
 
     private static double[] Given(Node node, IReadOnlyDictionary<string, double[]> inputs)
     {
@@ -48,9 +83,9 @@ internal static class Interpreter
     {
         OpCode.Constant => Widen(node.Attributes.Value!),
         OpCode.Splat => Filled(node.Shape.Count, node.Attributes.Scalar),
-        OpCode.Add => Binary(node, x, static (a, b) => a + b),
-        OpCode.Subtract => Binary(node, x, static (a, b) => a - b),
-        OpCode.Multiply => Binary(node, x, static (a, b) => a * b),
+        OpCode.Add => Arithmetic(node, x, static (a, b) => a + b, static (a, b) => a + b),
+        OpCode.Subtract => Arithmetic(node, x, static (a, b) => a - b, static (a, b) => a - b),
+        OpCode.Multiply => Arithmetic(node, x, static (a, b) => a * b, static (a, b) => a * b),
         OpCode.Divide => Binary(node, x, static (a, b) => a / b),
         OpCode.Negate => Array.ConvertAll(x[0], static a => -a),
         OpCode.Exp => Array.ConvertAll(x[0], Math.Exp),
@@ -79,6 +114,23 @@ internal static class Interpreter
         OpCode.CrossEntropy => InterpreterKernels.CrossEntropy(node, x[0], x[1]),
         OpCode.CrossEntropyGradient => InterpreterKernels.CrossEntropyGradient(node, x[0], x[1], x[2]),
         OpCode.Dropout => InterpreterKernels.Dropout(node, x[0], x[1]),
+        OpCode.Sine => Array.ConvertAll(x[0], Math.Sin),
+        OpCode.Cosine => Array.ConvertAll(x[0], Math.Cos),
+        OpCode.Convert => Convert(node, x[0]),
+        OpCode.Iota => Iota(node),
+        OpCode.Compare => Binary(node, x, Comparer(node.Attributes.Comparison)),
+        OpCode.Select => Select(node, x),
+        OpCode.And => Bits(node, x, static (a, b) => a & b),
+        OpCode.Xor => Bits(node, x, static (a, b) => a ^ b),
+        OpCode.ShiftRight => Bits(node, x, static (a, b) => a >> (int)b),
+        OpCode.Maximum => Binary(node, x, Math.Max),
+        OpCode.Minimum => Binary(node, x, Math.Min),
+        OpCode.ReduceMax => ReduceMax(node, x[0]),
+        OpCode.ArgMax => Largest(node, x[0], 1),
+        OpCode.TopK => Largest(node, x[0], node.Attributes.Length),
+        OpCode.DynamicSlice => DynamicSlice(node, x[0], x[1]),
+        OpCode.DynamicUpdateSlice => DynamicUpdateSlice(node, x[0], x[1], x[2]),
+        OpCode.Barrier => x[0],
         _ => throw new TensorShapeException($"{node.Op}", "operation", "unknown", "a row of the op table"),
     };
 

@@ -9,10 +9,16 @@ public sealed record OpAttributes
     /// <summary>Gets the name of an input.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Gets the element type of an input or splat.</summary>
+    /// <summary>
+    /// Gets the element type of an input, splat or iota, of the result of a conversion, or of a product of
+    /// <see cref="DType.BFloat16"/>; sums are single precision in any case.
+    /// </summary>
     public DType DType { get; init; } = DType.Float32;
 
-    /// <summary>Gets the target shape of an input, splat, reshape or broadcast.</summary>
+    /// <summary>Gets a value indicating whether an input is state that the program updates.</summary>
+    public bool IsState { get; init; }
+
+    /// <summary>Gets the target shape of an input, splat, iota, reshape or broadcast.</summary>
     public Shape? Shape { get; init; }
 
     /// <summary>Gets the values of a constant.</summary>
@@ -21,13 +27,16 @@ public sealed record OpAttributes
     /// <summary>Gets the permutation of a transpose, or the axes of a reduction (ascending).</summary>
     public IReadOnlyList<int> Axes { get; init; } = [];
 
-    /// <summary>Gets the axis of a slice, pad or concat.</summary>
+    /// <summary>Gets the axis of a slice, pad, concat or iota.</summary>
     public int Axis { get; init; }
 
-    /// <summary>Gets the first index of a slice, the zeros in front for a pad, or the stream of a dropout.</summary>
+    /// <summary>
+    /// Gets the first index of a slice, the zeros in front for a pad, the stream of a dropout, or the number of a loop's
+    /// result.
+    /// </summary>
     public int Start { get; init; }
 
-    /// <summary>Gets the length of a slice, or the size of the axis after a pad.</summary>
+    /// <summary>Gets the length of a slice, the size of the axis after a pad, or how many a top-k gives.</summary>
     public int Length { get; init; }
 
     /// <summary>
@@ -45,4 +54,13 @@ public sealed record OpAttributes
     /// Gets a value indicating whether to rotate backwards, which is the gradient of rotating forwards.
     /// </summary>
     public bool Inverse { get; init; }
+
+    /// <summary>Gets the comparison that is made.</summary>
+    public Comparison Comparison { get; init; }
+
+    /// <summary>Gets the precision that a product of <see cref="DType.Float32"/> is computed with.</summary>
+    public ProductPrecision Precision { get; init; } = ProductPrecision.Highest;
+
+    /// <summary>Gets the loop of a scan.</summary>
+    public ScanLoop? Loop { get; init; }
 }

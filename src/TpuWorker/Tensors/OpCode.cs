@@ -107,4 +107,61 @@ public enum OpCode
 
     /// <summary>A share of elements becomes 0, the others grow to make up for it.</summary>
     Dropout,
+
+    /// <summary>The sine of an angle.</summary>
+    Sine,
+
+    /// <summary>The cosine of an angle.</summary>
+    Cosine,
+
+    /// <summary>The same values in another element type, rounded to nearest.</summary>
+    Convert,
+
+    /// <summary>The index along one axis.</summary>
+    Iota,
+
+    /// <summary>The truth of a comparison, broadcasting.</summary>
+    Compare,
+
+    /// <summary>One of two values by a truth value, broadcasting.</summary>
+    Select,
+
+    /// <summary>Both of two truth values, or the bits that both numbers have; broadcasting.</summary>
+    And,
+
+    /// <summary>The bits that one of two numbers has, or one of two truth values; broadcasting.</summary>
+    Xor,
+
+    /// <summary>The bits moved towards the lowest, zeros moving in; broadcasting.</summary>
+    ShiftRight,
+
+    /// <summary>The larger of two, broadcasting.</summary>
+    Maximum,
+
+    /// <summary>The smaller of two, broadcasting.</summary>
+    Minimum,
+
+    /// <summary>The largest over axes, which stay with size 1.</summary>
+    ReduceMax,
+
+    /// <summary>The index of the largest over the last axis, which stays with size 1.</summary>
+    ArgMax,
+
+    /// <summary>The indices of the largest over the last axis, the largest first.</summary>
+    TopK,
+
+    /// <summary>A range of one axis that begins where a number given at run time says.</summary>
+    DynamicSlice,
+
+    /// <summary>A tensor with a range of one axis replaced, beginning where a number given at run time says.</summary>
+    DynamicUpdateSlice,
+
+    /// <summary>The value itself, which no optimization looks through.</summary>
+    Barrier,
+
+    /// <summary>A loop with a fixed number of rounds; what it yields is picked by <see cref="ScanResult"/>.</summary>
+    Scan,
+
+    /// <summary>A result of a loop: a carried value after the last round, or a value of every round.</summary>
+    ScanResult,
 }

@@ -31,18 +31,22 @@ public sealed class Shape : IEquatable<Shape>
     public ReadOnlySpan<int> Dimensions => _dimensions;
 
     /// <summary>Gets the number of elements; 1 for a scalar.</summary>
-    /// <exception cref="OverflowException">There are more than 2^31 - 1.</exception>
-    public int Count
+    /// <exception cref="OverflowException">There are more than 2^31 - 1: see <see cref="ElementCount"/>.</exception>
+    public int Count => checked((int)ElementCount);
+
+    /// <summary>Gets the number of elements, which may be more than an array of one machine holds.</summary>
+    /// <exception cref="OverflowException">There are more than 2^63 - 1.</exception>
+    public long ElementCount
     {
         get
         {
             var count = 1L;
             foreach (var dimension in _dimensions)
             {
-                count *= dimension;
+                count = checked(count * dimension);
             }
 
-            return checked((int)count);
+            return count;
         }
     }
 

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>Result shapes, and the checks of operand shapes, as the op table names them.</summary>
-internal static class ShapeRules
+internal static partial class ShapeRules
 {
     public static Shape Declared(OpCall call) => Need(call, call.Attributes.Shape, "Shape");
 
@@ -47,9 +47,10 @@ internal static class ShapeRules
     public static Shape Reshape(OpCall call)
     {
         var target = Declared(call);
-        return target.Count == call.Operands[0].Shape.Count
+        return target.ElementCount == call.Operands[0].Shape.ElementCount
             ? target
-            : throw Fault(call, "operand 0", $"{call.Operands[0].Shape}", $"{target.Count} elements for {target}");
+            : throw Fault(
+                call, "operand 0", $"{call.Operands[0].Shape}", $"{target.ElementCount} elements for {target}");
     }
 
     public static Shape Transpose(OpCall call)

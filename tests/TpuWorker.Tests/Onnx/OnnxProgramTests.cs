@@ -6,7 +6,8 @@ namespace Workflows.TpuWorker.Tests.Onnx;
 
 public sealed class OnnxProgramTests
 {
-    public static TheoryData<string> Cases => [.. OpCases.All.Select(op => op.ToString())];
+    public static TheoryData<string> Cases => [.. OpCases.All
+        .Where(op => OnnxLowering.Ops.Contains(op.Op) && !op.IsRounded).Select(op => op.ToString())];
 
     public static TheoryData<string> LargeCases => [.. OpCases.Large.Select(op => op.ToString())];
 

@@ -11,6 +11,9 @@ internal sealed record OpCase(OpCode Op, string Name, Func<Graph, Node[], Node> 
     /// <summary>Numbers in 0.5 to 1.5, for logarithms, roots and divisors.</summary>
     public bool IsPositive { get; init; }
 
+    /// <summary>Rounds on the way, so that differences over small steps say nothing.</summary>
+    public bool IsRounded { get; init; }
+
     public override string ToString() => $"{Op} {Name}";
 
     public (Graph Graph, Node Result, Node[] Inputs) Compile()

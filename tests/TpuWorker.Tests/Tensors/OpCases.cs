@@ -3,7 +3,7 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Tests.Tensors;
 
 /// <summary>Every operation over even, odd, broadcast and degenerate shapes.</summary>
-internal static class OpCases
+internal static partial class OpCases
 {
     public static IReadOnlyList<OpCase> All { get; } =
     [
@@ -60,6 +60,7 @@ internal static class OpCases
             S(5, 11), S(5), S(5)),
         Rows(OpCode.Dropout, "a third", (g, x) => g.Dropout(x[0], x[1], 0.33f, 2), 1, 100, S(6, 5), S(1)),
         Rows(OpCode.Dropout, "none", (g, x) => g.Dropout(x[0], x[1], 0, 0), 1, 100, S(7), S(1)),
+        .. Growth(),
     ];
 
     /// <summary>Large enough for several threads, with widths that no vector divides.</summary>

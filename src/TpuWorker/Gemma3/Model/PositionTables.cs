@@ -17,6 +17,9 @@ internal sealed class PositionTables
         _window = config.SlidingWindow;
     }
 
+    /// <summary>Angle of each pair of a head at position 1, D/2 of them.</summary>
+    public ReadOnlySpan<float> FrequenciesOf(bool isGlobal) => isGlobal ? _globalFrequencies : _localFrequencies;
+
     /// <summary>Cosines and sines of one position, D/2 of each.</summary>
     public void FillRope(bool isGlobal, int position, Span<float> cosines, Span<float> sines)
     {

@@ -91,9 +91,15 @@ public static class TrainingMemory
         long alive;
         try
         {
-            alive = WorkingMemory.PeakBytes(GradientProgram.Build(
+            var graph = GradientProgram.Build(
                 config, 1, shape, [.. trained.Select(parameter => parameter.Name)], options.Lora,
-                AnswerLoss.RowsAtOnce(config)));
+                AnswerLoss.RowsAtOnce(config));
+            if (graph.Nodes.Any(node => node.Shape.ElementCount > int.MaxValue))
+            {
+                return BeyondReach;
+            }
+
+            alive = WorkingMemory.PeakBytes(graph);
         }
         catch (OverflowException)
         {

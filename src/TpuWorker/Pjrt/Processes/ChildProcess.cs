@@ -1,0 +1,250 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Workflows.TpuWorker.Pjrt.Processes;
+
+/// <summary>
+/// A child process that answers requests one after the other, on its standard input and output. A child that hangs,
+/// ends, crashes or loses its device is a <see cref="ChildFaultException"/>, never a silent wait.
+/// </summary>
+public sealed class ChildProcess : IAsyncDisposable
+{
+    private const int KeptLines = 20, SignalBase = 128;
+
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(5);
+
+    private readonly ChildProcessOptions _options;
+    private readonly Process _process;
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Queue<string> _lastLines = new();
+    private readonly TaskCompletionSource _errorEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ChildFaultException? _fault;
+
+    private ChildProcess(ChildProcessOptions options, Process process)
+    {
+        (_options, _process) = (options, process);
+        process.ErrorDataReceived += (_, line) => TakeErrorLine(line.Data);
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>Gets the number of the process.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Starts a child.</summary>
+    /// <param name="options">The program and its surroundings.</param>
+    /// <returns>The child, which may not have come to its first request yet.</returns>
+    /// <exception cref="Win32Exception">The program cannot be started.</exception>
+    public static ChildProcess Start(ChildProcessOptions options)
+    {
+        var start = new ProcessStartInfo(options.Program, options.Arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in options.Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new ChildProcess(
+            options, Process.Start(start) ?? throw new Win32Exception($"'{options.Program}' did not start."));
+    }
+
+    /// <summary>Sends a request and waits for its answer. Requests wait for their turn.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="deadline">
+    /// The longest time from its turn to the answer; a child that takes longer is killed.
+    /// </param>
+    /// <param name="cancellation">Kills the child too: what a device does cannot be broken off.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="ChildFaultException">The child failed, now or before.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<byte[]> RequestAsync(
+        ReadOnlyMemory<byte> request, TimeSpan deadline, CancellationToken cancellation = default)
+    {
+        await _turn.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            if (_fault is not null)
+            {
+                throw _fault;
+            }
+
+            using var late = new CancellationTokenSource(deadline, _options.Time);
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+            try
+            {
+                return await AskAsync(request, end.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                Kill();
+                cancellation.ThrowIfCancellationRequested();
+                throw Gone(new ChildFaultException(
+                    ChildFault.Hang, $"The child process {Id} gave no answer within {deadline} and was killed.",
+                    LastLines()));
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Lets the child end: closes its input, waits, and kills it if it stays.</summary>
+    /// <param name="patience">The longest time to wait.</param>
+    /// <returns>The exit code; 128 and more after a signal.</returns>
+    public async Task<int> StopAsync(TimeSpan patience)
+    {
+        _fault ??= new ChildFaultException(ChildFault.Exit, $"The child process {Id} was stopped.", []);
+        try
+        {
+            _process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has gone before.
+        }
+
+        using var late = new CancellationTokenSource(patience, _options.Time);
+        try
+        {
+            await _process.WaitForExitAsync(late.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            Kill();
+            await _process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+
+        return _process.ExitCode;
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        Kill();
+        await _process.WaitForExitAsync().ConfigureAwait(false);
+        _process.Dispose();
+        _turn.Dispose();
+    }
+
+    private async Task<byte[]> AskAsync(ReadOnlyMemory<byte> request, CancellationToken end)
+    {
+        try
+        {
+            // Pipes need not obey cancellation: the wait ends, and killing the child ends the reading.
+            await Frames.WriteAsync(_process.StandardInput.BaseStream, FrameKind.Request, request, end)
+                .WaitAsync(end).ConfigureAwait(false);
+            while (true)
+            {
+                var message = await Frames.ReadAsync(_process.StandardOutput.BaseStream, end)
+                    .WaitAsync(end).ConfigureAwait(false);
+                switch (message)
+                {
+                    case (FrameKind.Answer, var answer):
+                        return answer;
+                    case (FrameKind.Failure, var failure):
+                        throw Refusal(ChildError.Parse(failure));
+                    case (FrameKind.Note, var note):
+                        _options.Note?.Invoke(note);
+                        break;
+                    case null:
+                        throw Gone(await EndAsync().ConfigureAwait(false));
+                    default:
+                        throw new InvalidDataException("The child sent a request.");
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // Its end of the pipe is closed.
+            throw Gone(await EndAsync().ConfigureAwait(false));
+        }
+        catch (Exception exception) when (exception is InvalidDataException or JsonException)
+        {
+            Kill();
+            throw Gone(new ChildFaultException(
+                ChildFault.Garbled, $"The child process {Id} wrote no message: {exception.Message}", LastLines()));
+        }
+    }
+
+    private static ChildFaultException Refusal(ChildError error) => new(
+        error.IsDeviceLost ? ChildFault.DeviceLost : ChildFault.Refused, error.Text, [])
+    {
+        PluginCode = error.Code,
+    };
+
+    private ChildFaultException Gone(ChildFaultException fault) => _fault ??= fault;
+
+    private async Task<ChildFaultException> EndAsync()
+    {
+        using var patience = new CancellationTokenSource(LastWords);
+        try
+        {
+            await _process.WaitForExitAsync(patience.Token).ConfigureAwait(false);
+            await _errorEnded.Task.WaitAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // It closed its output and stays, or a grandchild holds its standard error.
+            Kill();
+            await _process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+
+        var code = _process.ExitCode;
+        return !OperatingSystem.IsWindows() && code > SignalBase
+            ? new ChildFaultException(
+                ChildFault.Signal, $"The child process {Id} was ended by signal {code - SignalBase}.", LastLines())
+            {
+                SignalNumber = code - SignalBase,
+            }
+            : new ChildFaultException(
+                ChildFault.Exit, $"The child process {Id} ended with exit code {code} and gave no answer.", LastLines())
+            {
+                ExitCode = code,
+            };
+    }
+
+    private void TakeErrorLine(string? line)
+    {
+        if (line is null)
+        {
+            _errorEnded.TrySetResult();
+            return;
+        }
+
+        lock (_lastLines)
+        {
+            _lastLines.Enqueue(line);
+            if (_lastLines.Count > KeptLines)
+            {
+                _lastLines.Dequeue();
+            }
+        }
+
+        _options.ErrorLine?.Invoke(line);
+    }
+
+    private string[] LastLines()
+    {
+        lock (_lastLines)
+        {
+            return [.. _lastLines];
+        }
+    }
+
+    private void Kill()
+    {
+        try
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or Win32Exception)
+        {
+            // It has ended by itself meanwhile.
+        }
+    }
+}

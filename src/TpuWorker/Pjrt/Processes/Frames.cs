@@ -1,0 +1,71 @@
+using System.Buffers.Binary;
+
+namespace Workflows.TpuWorker.Pjrt.Processes;
+
+/// <summary>The kinds of messages between a parent and its child.</summary>
+internal enum FrameKind : byte
+{
+    /// <summary>The parent asks.</summary>
+    Request = 1,
+
+    /// <summary>The child answers.</summary>
+    Answer = 2,
+
+    /// <summary>The child answers that it could not.</summary>
+    Failure = 3,
+
+    /// <summary>The child tells something while it works.</summary>
+    Note = 4,
+}
+
+/// <summary>Messages on a stream of bytes: length (4 bytes, little-endian, with the kind), kind, content.</summary>
+internal static class Frames
+{
+    /// <summary>The most bytes of a message; more means that something else wrote into the stream.</summary>
+    public const int MaxBytes = 1 << 30;
+
+    private const int LengthBytes = sizeof(int);
+
+    /// <summary>Writes a message whole.</summary>
+    public static async Task WriteAsync(
+        Stream stream, FrameKind kind, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    {
+        if (content.Length >= MaxBytes)
+        {
+            throw new ArgumentException($"A message has {content.Length} bytes, wanted fewer than {MaxBytes}.");
+        }
+
+        var head = new byte[LengthBytes + 1];
+        BinaryPrimitives.WriteInt32LittleEndian(head, content.Length + 1);
+        head[LengthBytes] = (byte)kind;
+        await stream.WriteAsync(head, cancellation).ConfigureAwait(false);
+        await stream.WriteAsync(content, cancellation).ConfigureAwait(false);
+        await stream.FlushAsync(cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads a message.</summary>
+    /// <returns>The message; null if the stream ends, before it or in it.</returns>
+    /// <exception cref="InvalidDataException">The bytes are no message.</exception>
+    public static async Task<(FrameKind Kind, byte[] Content)?> ReadAsync(Stream stream, CancellationToken cancellation)
+    {
+        try
+        {
+            var head = new byte[LengthBytes + 1];
+            await stream.ReadExactlyAsync(head, cancellation).ConfigureAwait(false);
+            var (length, kind) = (BinaryPrimitives.ReadInt32LittleEndian(head), (FrameKind)head[LengthBytes]);
+            if (length is < 1 or > MaxBytes || kind is < FrameKind.Request or > FrameKind.Note)
+            {
+                throw new InvalidDataException(
+                    $"The bytes {Convert.ToHexStringLower(head)} begin no message: something else wrote here.");
+            }
+
+            var content = new byte[length - 1];
+            await stream.ReadExactlyAsync(content, cancellation).ConfigureAwait(false);
+            return (kind, content);
+        }
+        catch (EndOfStreamException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+namespace Workflows.TpuWorker.Tensors;
+
+/// <summary>
+/// How exactly an accelerator multiplies numbers of <see cref="DType.Float32"/>, whose units are made for half the width.
+/// </summary>
+public enum ProductPrecision
+{
+    /// <summary>As fast as it can: one pass of bfloat16 on a TPU, TF32 on a GPU.</summary>
+    Default,
+
+    /// <summary>Three passes of bfloat16 on a TPU.</summary>
+    High,
+
+    /// <summary>Single precision.</summary>
+    Highest,
+}
