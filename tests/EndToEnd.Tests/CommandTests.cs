@@ -58,6 +58,41 @@ public sealed class CommandTests : IDisposable
             root.GetProperty("artifacts").GetProperty("checkpoint").GetString()!, "model.safetensors")));
     }
 
+    /// <summary>One of them holds the service; the others join it, and one takes it over when the first has ended.</summary>
+    [Fact]
+    public async Task Runs_StartedAtOnceOnOneFolder_AllEnd()
+    {
+        string[] arguments =
+        [
+            "run", "samples/ko-en.json", "--state", _state, "--set", "training.steps=3", "--set",
+            "evaluation.maxNewTokens=2", "--set", "data.maxTestPairs=5", "--set", "tpu.zones=[\"us-west4-a\"]",
+        ];
+        using var first = ProgramRun.Cli(arguments);
+        using var second = ProgramRun.Cli(arguments);
+        using var third = ProgramRun.Cli(arguments);
+        foreach (var command in new[] { first, second, third })
+        {
+            Assert.True(await command.EndAsync(RunDeadline) == 0, command.Output + command.Error);
+            Assert.Contains("report     ", command.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("list > /dev/full")]
+    [InlineData("list >&-")]
+    [InlineData("list > /dev/full 2> /dev/full")]
+    public async Task Command_WhoseOutputCannotBeWritten_EndsPlainly(string command)
+    {
+        Assert.SkipWhen(!File.Exists("/dev/full"), "There is no /dev/full on this system.");
+        using var run = ProgramRun.InShell($"{command} --state '{_state}'");
+
+        var code = await run.EndAsync(CommandDeadline);
+
+        Assert.InRange(code, 0, 2);
+        Assert.DoesNotContain("Unhandled", run.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Run_OnRealSentences_FinishesWithAReport()
     {

@@ -19,18 +19,25 @@ internal sealed partial class ProgramRun : IDisposable
 
     public static ProgramRun Start(string assembly, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet")
+        return Begin("dotnet", [PathOf(assembly), .. arguments]);
+    }
+
+    public static ProgramRun Cli(params string[] arguments) => Start("Workflows.Cli", arguments);
+
+    /// <summary>The command in a shell, which can redirect what it writes.</summary>
+    public static ProgramRun InShell(string arguments) =>
+        Begin("sh", ["-c", $"exec dotnet '{PathOf("Workflows.Cli")}' {arguments}"]);
+
+    private static string PathOf(string assembly) => Path.Combine(AppContext.BaseDirectory, $"{assembly}.dll");
+
+    private static ProgramRun Begin(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Checkout.Root,
         };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, $"{assembly}.dll"));
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
         start.Environment.Remove("WORKFLOWS_SERVICE");
         var run = new ProgramRun(Process.Start(start)!);
         run._process.OutputDataReceived += (_, line) => Append(run._output, line.Data);
@@ -39,8 +46,6 @@ internal sealed partial class ProgramRun : IDisposable
         run._process.BeginErrorReadLine();
         return run;
     }
-
-    public static ProgramRun Cli(params string[] arguments) => Start("Workflows.Cli", arguments);
 
     /// <summary>Waits for the end.</summary>
     /// <returns>The exit code.</returns>

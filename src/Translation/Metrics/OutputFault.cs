@@ -17,4 +17,7 @@ public enum OutputFault
 
     /// <summary>The length limit cut it off, or it is far longer than its source lets expect.</summary>
     NeverEnding,
+
+    /// <summary>Bytes that are no UTF-8, which the decoder shows as U+FFFD.</summary>
+    BrokenCharacters,
 }

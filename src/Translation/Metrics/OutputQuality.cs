@@ -80,6 +80,12 @@ public static class OutputQuality
             yield return OutputFault.WrongScript;
         }
 
+        // A quoted U+FFFD of the source may come through; more of them are bytes that never became a character.
+        if (output.Count(letter => letter == '\ufffd') > source.Count(letter => letter == '\ufffd'))
+        {
+            yield return OutputFault.BrokenCharacters;
+        }
+
         var growth = direction == TranslationDirection.KoToEn ? EnglishPerKorean : 1 / EnglishPerKorean;
         var expected = source.Length * growth;
         if (wasCutOff || output.Length > options.MaxLengthRatio * (expected + GrantedCharacters))

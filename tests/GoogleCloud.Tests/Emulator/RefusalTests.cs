@@ -1,3 +1,4 @@
+using Google.Cloud.Tpu.V2;
 using Google.Rpc;
 using Grpc.Core;
 
@@ -72,6 +73,37 @@ public sealed class RefusalTests
 
         Assert.Equal(code, refusal.StatusCode);
         Assert.StartsWith(text, refusal.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("us-west4-a", "..", StatusCode.InvalidArgument)]
+    [InlineData("us-west4-a", "a%00", StatusCode.InvalidArgument)]
+    [InlineData("us-west4-a", "Node", StatusCode.InvalidArgument)]
+    [InlineData("us-west4-a", "a-", StatusCode.InvalidArgument)]
+    [InlineData("-", "node", StatusCode.PermissionDenied)]
+    [InlineData("..", "node", StatusCode.PermissionDenied)]
+    public async Task CreateNode_NameThatCannotBe_IsRefusedAndLeavesNothing(string zone, string id, StatusCode code)
+    {
+        await using var host = await EmulatorHost.StartAsync("{}");
+
+        var refusal = await Assert.ThrowsAsync<RpcException>(() => host.CreateAsync(zone, id));
+
+        Assert.Equal(code, refusal.StatusCode);
+        Assert.Empty((await host.Tpu.ListNodesAsync(
+            new ListNodesRequest { Parent = $"projects/{EmulatorHost.Project}/locations/-" })).Nodes);
+    }
+
+    [Fact]
+    public async Task CreateNode_MetadataOverTheLimit_IsRefused()
+    {
+        await using var host = await EmulatorHost.StartAsync("{}");
+        var node = new Node { AcceleratorType = "v5litepod-8", RuntimeVersion = "v2-alpha-tpuv5-lite" };
+        node.Metadata["startup-script"] = new string('x', 600_000);
+
+        var refusal = await Assert.ThrowsAsync<RpcException>(() => host.CreateAsync("us-west4-a", "node", node));
+
+        Assert.Equal(StatusCode.InvalidArgument, refusal.StatusCode);
+        Assert.Contains("metadata", refusal.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -9,6 +9,7 @@ public sealed class OutputQualityTests
     [InlineData("방이 있나요?", "  ", OutputFault.Empty)]
     [InlineData("방이 있나요?", "방이 있나요", OutputFault.CopiedSource)]
     [InlineData("방이 있나요?", "방은 있어요.", OutputFault.WrongScript)]
+    [InlineData("방이 있나요?", "Is there a \ufffd\ufffdoom?", OutputFault.BrokenCharacters)]
     [InlineData("방이 있나요?", "Do you have a room a room a room a room", OutputFault.Repeated)]
     [InlineData("방이 있나요?", "yesyesyesyesyesyes", OutputFault.Repeated)]
     [InlineData("방이 있나요?", "有房间吗", OutputFault.WrongScript)]

@@ -9,6 +9,9 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 /// <summary>Who is let in, and what happens by itself. All members need the lock.</summary>
 internal sealed partial class EmulatedCloud
 {
+    /// <summary>Compute Engine takes 512 KB of metadata in all.</summary>
+    private const int MostMetadata = 512 * 1024;
+
     /// <summary>The checks of a create call, in the order in which the cloud makes them.</summary>
     private Accelerator Admit(
         ProjectRecord owner, string project, string zone, string name, Node asked, int count = 1)
@@ -244,6 +247,32 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    [GeneratedRegex(@"^[A-Za-z0-9_.~+%-]+\z", RegexOptions.CultureInvariant)]
+    /// <summary>Refuses what the cloud refuses before it looks at zones and quotas.</summary>
+    private static void RequireValid(string zone, string nodeId, Node asked)
+    {
+        if (!NodeId().IsMatch(nodeId))
+        {
+            throw new CloudException(Refusals.Bad(
+                $"'{nodeId}' is not a node id: lower-case letters, digits and dashes, beginning with a letter and not "
+                + "ending with a dash, at most 63."));
+        }
+
+        if (!Zone().IsMatch(zone))
+        {
+            throw new CloudException(Refusals.LocationPolicy("-", zone));
+        }
+
+        if (asked.Metadata.Sum(pair => (long)pair.Key.Length + pair.Value.Length) > MostMetadata)
+        {
+            throw new CloudException(Refusals.Bad(
+                $"The total size of the metadata is over the limit of {MostMetadata} characters."));
+        }
+    }
+
+    /// <summary>As Compute Engine's names are (RFC 1035).</summary>
+    [GeneratedRegex(@"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\z", RegexOptions.CultureInvariant)]
     private static partial Regex NodeId();
+
+    [GeneratedRegex(@"^[a-z]+(-[a-z0-9]+)+\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Zone();
 }

@@ -59,11 +59,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             Settle();
             var owner = Project(project);
-            if (!NodeId().IsMatch(nodeId))
-            {
-                throw new CloudException(Refusals.Bad($"'{nodeId}' is not a node id."));
-            }
-
+            RequireValid(zone, nodeId, asked);
             var name = $"projects/{project}/locations/{zone}/nodes/{nodeId}";
             var accelerator = Admit(owner, project, zone, name, asked);
             var record = AddNode(owner, project, zone, name, asked, accelerator);
