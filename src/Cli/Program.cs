@@ -22,17 +22,21 @@ try
     await Console.Out.FlushAsync();
     return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : code;
 }
-catch (IOException exception)
+catch (Exception exception) when (IsOfAStream(exception))
 {
     // Standard output is full, closed, or a pipe whose reader has gone. A run goes on or waits in its state folder.
     try
     {
         await Console.Error.WriteLineAsync($"The output cannot be written: {exception.Message}");
     }
-    catch (IOException)
+    catch (Exception error) when (IsOfAStream(error))
     {
         // Standard error is in the same state: the code says it.
     }
 
     return ExitCodes.Failed;
 }
+
+// A closed descriptor is told as a path to which access is denied.
+static bool IsOfAStream(Exception exception) =>
+    exception is IOException or UnauthorizedAccessException { InnerException: IOException };
