@@ -201,6 +201,7 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
         for (var attempt = 1; target.Length < file.Bytes; attempt++)
         {
             var before = target.Length;
+            await using var counted = new TargetStream(target);
             try
             {
                 await AskAsync(
@@ -214,12 +215,12 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
                         }
 
                         await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
-                        await CopyAsync(body, target, file.Bytes - target.Length, cancellation);
+                        await CopyAsync(body, counted, file.Bytes - target.Length, cancellation);
                         return true;
                     }, cancellation);
             }
-            catch (Exception exception) when (exception is HttpRequestException or HttpIOException
-                && !cancellation.IsCancellationRequested)
+            catch (Exception exception) when (exception is HttpRequestException or IOException
+                && counted.Fault is null && !cancellation.IsCancellationRequested)
             {
                 if (attempt >= Retry.MostTries)
                 {
@@ -274,7 +275,7 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
                         ? true
                         : throw new HttpIOException(HttpRequestError.ResponseEnded, "The answer ended too early.");
                 }, cancellation),
-            exception => exception is HttpRequestException or HttpIOException, cancellation);
+            exception => exception is HttpRequestException or IOException, cancellation);
         part.Position = 0;
         await part.CopyToAsync(target, cancellation);
     }

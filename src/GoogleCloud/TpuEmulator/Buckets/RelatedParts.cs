@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.Net.Http.Headers;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
@@ -9,18 +8,21 @@ namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 /// </summary>
 internal sealed class RelatedParts : IAsyncDisposable
 {
+    private const string Parameter = "boundary=";
     private const int MostHeaderBytes = 16 << 10;
     private readonly Stream _body;
     private readonly byte[] _mark;
     private readonly byte[] _buffer = new byte[256 << 10];
     private int _start, _end;
-    private bool _isOver;
+    private bool _isOver, _skipsBreak;
 
     public RelatedParts(Stream body, string? contentType)
     {
         _body = body;
-        var boundary = MediaTypeHeaderValue.TryParse(contentType, out var type)
-            ? HeaderUtilities.RemoveQuotes(type.Boundary).Value : null;
+
+        // By hand: Google's command puts it in single quotes, with letters that no token may have.
+        var at = contentType?.IndexOf(Parameter, StringComparison.OrdinalIgnoreCase) ?? -1;
+        var boundary = at < 0 ? null : contentType![(at + Parameter.Length)..].Split(';')[0].Trim().Trim('"', '\'');
         _mark = string.IsNullOrEmpty(boundary) || boundary.Length > 200
             ? throw StorageError.Invalid("Missing or malformed boundary of the multipart request.")
             : Encoding.UTF8.GetBytes($"\n--{boundary}");
@@ -58,8 +60,6 @@ internal sealed class RelatedParts : IAsyncDisposable
         _skipsBreak = true;
         return new PartStream(this);
     }
-
-    private bool _skipsBreak;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
