@@ -35,7 +35,8 @@ public sealed record ArtifactManifest
             if (manifest is not { Format: CurrentFormat, Files.Count: > 0 })
             {
                 throw Faults.Damaged(
-                    tree.Child(FileName), $"Its format is {manifest?.Format}, expected {CurrentFormat} and some files.");
+                    tree.Child(FileName),
+                    $"Its format is {manifest?.Format}, expected {CurrentFormat} and some files.");
             }
 
             foreach (var name in manifest.Files.Keys)

@@ -58,7 +58,8 @@ public sealed class FileArtifactStore : IArtifactStore
             var buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(1, length))];
             while (length > 0)
             {
-                var count = await file.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), cancellation);
+                var count = await file.ReadAsync(
+                    buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), cancellation);
                 if (count == 0)
                 {
                     throw Faults.TooShort(uri, range, file.Length);

@@ -38,7 +38,8 @@ internal sealed record HubListing(string Commit, IReadOnlyDictionary<string, Hub
         foreach (var sibling in siblings.EnumerateArray())
         {
             if (TextOf(sibling, "rfilename") is not { } name
-                || name.Split('/').Any(part => part is "" or "." or "..") || name.Contains('\\', StringComparison.Ordinal))
+                || name.Split('/').Any(part => part is "" or "." or "..")
+                || name.Contains('\\', StringComparison.Ordinal))
             {
                 throw new JsonException("it lists a file without a name, or with one that leaves the repository");
             }

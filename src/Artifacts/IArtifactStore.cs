@@ -40,8 +40,8 @@ public readonly record struct WriteCondition
 }
 
 /// <summary>
-/// Reads and writes artifacts of one place. <b>Invariant:</b> an artifact appears whole or not at all, and a reader sees
-/// either the old one or the new one. Transient faults are retried inside. Safe for concurrent use.
+/// Reads and writes artifacts of one place. <b>Invariant:</b> an artifact appears whole or not at all, and a reader
+/// sees either the old one or the new one. Transient faults are retried inside. Safe for concurrent use.
 /// </summary>
 public interface IArtifactStore
 {
@@ -70,7 +70,9 @@ public interface IArtifactStore
 
     /// <summary>Writes an artifact whole.</summary>
     /// <param name="uri">The artifact.</param>
-    /// <param name="content">The bytes, from the first; seekable, so that a broken transfer can go on. Not closed.</param>
+    /// <param name="content">
+    /// The bytes, from where it stands; seekable, so that a broken transfer can go on. Not closed.
+    /// </param>
     /// <param name="condition">What must hold when it appears.</param>
     /// <param name="cancellation">Cancels the call; the artifact is then as it was, or whole.</param>
     /// <returns>The artifact, with the SHA-256 of what was sent.</returns>

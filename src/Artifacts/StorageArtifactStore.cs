@@ -32,7 +32,9 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     private StorageClient? _client;
 
     /// <summary>Creates the store; nothing is asked for yet.</summary>
-    /// <param name="emulator">Address of an emulator, http; null: the variable STORAGE_EMULATOR_HOST, else Google.</param>
+    /// <param name="emulator">
+    /// Address of an emulator, http; null: the variable STORAGE_EMULATOR_HOST, else Google.
+    /// </param>
     /// <param name="clock">Measures pauses between tries; null: the system's.</param>
     public StorageArtifactStore(Uri? emulator = null, TimeProvider? clock = null)
         : this(emulator ?? EmulatorOf(Environment.GetEnvironmentVariable(EmulatorVariable)), clock, null)

@@ -212,14 +212,14 @@ public sealed class HubArtifactStoreTests : IAsyncLifetime
     [InlineData("{")]
     [InlineData("[]")]
     [InlineData("""{"sha": "main", "siblings": []}""")]
-    [InlineData("""{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"rfilename": "../x", "size": 1}]}""")]
-    [InlineData("""{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"rfilename": "x", "size": -1}]}""")]
-    [InlineData("""{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"rfilename": "x", "size": 1, "blobId": "../../x"}]}""")]
+    [InlineData("""{"sha": "COMMIT", "siblings": [{"rfilename": "../x", "size": 1}]}""")]
+    [InlineData("""{"sha": "COMMIT", "siblings": [{"rfilename": "x", "size": -1}]}""")]
+    [InlineData("""{"sha": "COMMIT", "siblings": [{"rfilename": "x", "size": 1, "blobId": "../../x"}]}""")]
     public async Task FindAsync_OfAListThatIsRubbish_IsRefused(string json)
     {
         _hub.Before = async context =>
         {
-            await context.Response.WriteAsync(json);
+            await context.Response.WriteAsync(json.Replace("COMMIT", FakeHub.Commit, StringComparison.Ordinal));
             return true;
         };
         using var store = Store();

@@ -109,7 +109,8 @@ public sealed class RealClientTests : IDisposable
         Assert.Equal((308, null), await PutAsync(bytes[..(256 << 10)], "bytes 262144-524287/*"));
         Assert.Equal((308, "bytes=0-262143"), await PutAsync(bytes[..(300 << 10)], "bytes 0-307199/*"));
         Assert.Equal((308, "bytes=0-262143"), await PutAsync([], "bytes */*"));
-        Assert.Equal((200, null), await PutAsync(bytes[(128 << 10)..], $"bytes 131072-{bytes.Length - 1}/{bytes.Length}"));
+        Assert.Equal(
+            (200, null), await PutAsync(bytes[(128 << 10)..], $"bytes 131072-{bytes.Length - 1}/{bytes.Length}"));
         Assert.Equal((200, null), await PutAsync([], $"bytes */{bytes.Length}"));
         Assert.Equal(bytes, await host.Store.ReadBytesAsync(StorageHost.Uri("r"), ByteRange.Whole, Cancellation));
 

@@ -2,7 +2,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Workflows.GoogleCloud.TpuEmulator;
 
 // The emulator alone: gcloud and other clients can drive it.
-//   dotnet run -c Release --project src/GoogleCloud/TpuEmulator -- --grpc-port 8085 --rest-port 8086 --storage-port 8087 --scenario FILE
+//   dotnet run -c Release --project src/GoogleCloud/TpuEmulator --
+//     --grpc-port 8085 --rest-port 8086 --storage-port 8087 --scenario FILE
 var builder = WebApplication.CreateBuilder(args);
 var grpc = builder.Configuration.GetValue("grpc-port", 8085);
 var rest = builder.Configuration.GetValue("rest-port", 8086);
