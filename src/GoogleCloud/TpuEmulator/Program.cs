@@ -2,16 +2,19 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Workflows.GoogleCloud.TpuEmulator;
 
 // The emulator alone: gcloud and other clients can drive it.
-//   dotnet run -c Release --project src/GoogleCloud/TpuEmulator -- --grpc-port 8085 --rest-port 8086 --scenario FILE
+//   dotnet run -c Release --project src/GoogleCloud/TpuEmulator --
+//     --grpc-port 8085 --rest-port 8086 --storage-port 8087 --scenario FILE
 var builder = WebApplication.CreateBuilder(args);
 var grpc = builder.Configuration.GetValue("grpc-port", 8085);
 var rest = builder.Configuration.GetValue("rest-port", 8086);
+var storage = builder.Configuration.GetValue("storage-port", 8087);
 var scenario = builder.Configuration["scenario"];
 var anyHost = builder.Configuration.GetValue("any-host", false);
 builder.WebHost.ConfigureKestrel(kestrel =>
 {
     Listen(grpc, HttpProtocols.Http2);
     Listen(rest, HttpProtocols.Http1);
+    Listen(storage, HttpProtocols.Http1);
 
     void Listen(int port, HttpProtocols protocols)
     {
@@ -44,6 +47,7 @@ catch (Exception exception) when (exception is ScenarioException or IOException 
 }
 
 var application = builder.Build();
+application.MapStorageEmulator(storage);
 application.MapTpuEmulator();
 await application.RunAsync();
 return 0;

@@ -6,6 +6,7 @@ using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Microsoft.AspNetCore.Routing.Constraints;
 using Workflows.GoogleCloud.TpuEmulator.Api;
+using Workflows.GoogleCloud.TpuEmulator.Buckets;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator;
@@ -28,6 +29,11 @@ public static class TpuEmulatorHosting
             options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
         services.AddSingleton<ITpuEmulator, TpuEmulator>();
         services.AddHostedService<CloudClock>();
+        services.AddSingleton(provider => new BucketStore(
+            options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        services.AddSingleton<UploadSessions>();
+        services.AddSingleton<BucketFaults>();
+        services.AddSingleton<BucketApi>();
 
         // Addresses such as "/v1/{name=operations/**}:cancel" become regular expressions, which slim applications lack.
         services.Configure<RouteOptions>(routes => routes.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
@@ -53,6 +59,18 @@ public static class TpuEmulatorHosting
         application.MapGrpcService<OperationsApi>().RequireHost(hosts);
         application.MapGrpcService<LocationsApi>().RequireHost(hosts);
         MetadataApi.Map(application);
+    }
+
+    /// <summary>Maps the JSON API of Cloud Storage to a port of its own, and nothing else to that port.</summary>
+    /// <param name="application">The application; call this before other endpoints are mapped.</param>
+    /// <param name="port">The port, which the application listens on for HTTP/1.1.</param>
+    public static void MapStorageEmulator(this WebApplication application, int port)
+    {
+        ArgumentNullException.ThrowIfNull(application);
+        application.MapWhen(
+            context => context.Connection.LocalPort == port,
+            branch => branch.Run(context =>
+                context.RequestServices.GetRequiredService<BucketApi>().HandleAsync(context)));
     }
 }
 

@@ -20,6 +20,7 @@ internal static class MetadataApi
             cloud.ByMetadataKey(key) is { } node && node.Metadata.TryGetValue(name, out var value)
                 ? Results.Text(value)
                 : Results.NotFound());
+        MapIdentity(routes, server);
         server.MapGet("/instance/preempted", (string key, EmulatedCloud cloud) =>
             cloud.ByMetadataKey(key) is { } node
                 ? Results.Text(node.State == Google.Cloud.Tpu.V2.Node.Types.State.Preempted ? "TRUE" : "FALSE")
@@ -40,5 +41,30 @@ internal static class MetadataApi
                 ? Results.Ok()
                 : Results.NotFound();
         });
+    }
+
+    /// <summary>A token of the VM's service account; the emulated services ask for none.</summary>
+    private static void MapIdentity(IEndpointRouteBuilder routes, RouteGroupBuilder server)
+    {
+        // Google's clients take an address that answers with this header for a metadata server.
+        routes.MapGet("/metadata/{key}", (HttpResponse response) =>
+        {
+            response.Headers["Metadata-Flavor"] = "Google";
+            return Results.Text("computeMetadata/");
+        });
+        server.MapGet("/instance/service-accounts/default/token", (string key, EmulatedCloud cloud) =>
+            cloud.ByMetadataKey(key) is null
+                ? Results.NotFound()
+                : Results.Json(new Dictionary<string, object>
+                {
+                    ["access_token"] = $"emulated-{key}",
+                    ["expires_in"] = 3599,
+                    ["token_type"] = "Bearer",
+                }));
+        server.MapGet("/instance/service-accounts/default/email", (string key, EmulatedCloud cloud) =>
+            cloud.ByMetadataKey(key) is { } node
+                ? Results.Text($"tpu-vm@{node.Name.Split('/')[1]}.iam.gserviceaccount.com")
+                : Results.NotFound());
+        server.MapGet("/universe/universe-domain", () => Results.Text("googleapis.com"));
     }
 }

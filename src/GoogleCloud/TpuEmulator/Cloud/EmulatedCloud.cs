@@ -119,6 +119,15 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
+    /// <summary>The scenario of a project.</summary>
+    public Scenario ScenarioOf(string project)
+    {
+        lock (_lock)
+        {
+            return Project(project).Scenario;
+        }
+    }
+
     /// <summary>The nodes of a zone, or of all with <c>-</c>.</summary>
     public IReadOnlyList<Node> List(string project, string zone)
     {

@@ -36,6 +36,9 @@ public sealed record Scenario
     /// <summary>Gets the zones with something of their own; any other zone has every type and no faults.</summary>
     public IReadOnlyDictionary<string, ZoneScenario> Zones { get; init; } = new Dictionary<string, ZoneScenario>();
 
+    /// <summary>Gets the faults of the project's buckets; the first that meets a call is played.</summary>
+    public IReadOnlyList<StorageFault> Storage { get; init; } = [];
+
     /// <summary>Reads a scenario.</summary>
     /// <param name="json">The text; comments are allowed.</param>
     /// <returns>The scenario.</returns>

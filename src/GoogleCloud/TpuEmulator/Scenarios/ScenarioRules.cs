@@ -7,6 +7,9 @@ internal static class ScenarioRules
 {
     private const double LongestSeconds = 7 * 24 * 3600;
 
+    private static readonly string[] StorageCalls = ["any", "upload", "download", "list", "stat", "delete"];
+    private static readonly int[] StorageStatuses = [401, 403, 404, 412, 429, 500, 502, 503];
+
     private static readonly string[] Refusals =
         ["LOCATION_POLICY_VIOLATED", "LOCATION_NOT_FOUND", "ZONE_NOT_SUPPORTED"];
 
@@ -25,6 +28,30 @@ internal static class ScenarioRules
             Require(rules is not null, field, "the zone is null; write a JSON object.");
             Check(field, rules!);
         }
+
+        for (var index = 0; index < scenario.Storage.Count; index++)
+        {
+            var field = $"storage[{index}]";
+            Require(scenario.Storage[index] is not null, field, "the fault is null; write a JSON object.");
+            Check(field, scenario.Storage[index]);
+        }
+    }
+
+    private static void Check(string field, StorageFault fault)
+    {
+        Require(StorageCalls.Contains(fault.On), $"{field}.on",
+            $"'{fault.On}' is no call; use {string.Join(", ", StorageCalls)}.");
+        Require(fault.Status is null || StorageStatuses.Contains(fault.Status.Value), $"{field}.status",
+            $"{fault.Status} is not played; use {string.Join(", ", StorageStatuses)}.");
+        Require(fault.Status is null || fault.CutAfterBytes is null, field,
+            "it has status and cutAfterBytes; a call has one end, so give one of them.");
+        Require(fault.Status is not null || fault.CutAfterBytes is not null || fault.DelaySeconds > 0, field,
+            "nothing says what happens; give status, cutAfterBytes or delaySeconds.");
+        Require(fault.CutAfterBytes is null or >= 0, $"{field}.cutAfterBytes",
+            $"{fault.CutAfterBytes} is too small; the least is 0.");
+        Seconds($"{field}.delaySeconds", fault.DelaySeconds);
+        AtLeast(0, $"{field}.skip", fault.Skip);
+        AtLeast(1, $"{field}.times", fault.Times);
     }
 
     private static void Check(string field, ZoneScenario zone)

@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+
+namespace Workflows.Artifacts;
+
+/// <summary>Small artifacts as bytes, and artifacts as files.</summary>
+public static class ArtifactStoreExtensions
+{
+    /// <summary>The most bytes that are read into memory at once.</summary>
+    private const long MostBytes = 256 << 20;
+
+    /// <summary>Reads a small artifact, or a small part of one.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="uri">The artifact.</param>
+    /// <param name="range">The part; whole by default.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The bytes, at most 256 MiB.</returns>
+    /// <exception cref="ArtifactException">It cannot be read, or is larger.</exception>
+    public static async Task<byte[]> ReadBytesAsync(
+        this IArtifactStore store, ArtifactUri uri, ByteRange range, CancellationToken cancellation)
+    {
+        var bytes = range.Length ?? (await store.FindAsync(uri, cancellation))?.Bytes - range.Offset ?? 0;
+        if (bytes > MostBytes)
+        {
+            throw new ArtifactException(
+                ArtifactFault.Unsupported, $"{uri}", $"It has {bytes} bytes, expected {MostBytes} at most.",
+                "Give the right file.");
+        }
+
+        using var memory = new MemoryStream((int)Math.Max(0, bytes));
+        await store.ReadAsync(uri, range, memory, cancellation);
+        return memory.ToArray();
+    }
+
+    /// <summary>Writes a small artifact.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="uri">The artifact.</param>
+    /// <param name="bytes">Its content.</param>
+    /// <param name="condition">What must hold when it appears.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The artifact.</returns>
+    /// <exception cref="ArtifactException">It was not written.</exception>
+    public static async Task<ArtifactInfo> WriteBytesAsync(
+        this IArtifactStore store, ArtifactUri uri, byte[] bytes, WriteCondition condition,
+        CancellationToken cancellation)
+    {
+        using var memory = new MemoryStream(bytes, writable: false);
+        return await store.WriteAsync(uri, memory, condition, cancellation);
+    }
+
+    /// <summary>Brings an artifact to a file, which appears whole or not at all.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="uri">The artifact.</param>
+    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The SHA-256 of its bytes in lower-case hexadecimal.</returns>
+    /// <exception cref="ArtifactException">It cannot be read.</exception>
+    public static async Task<string> DownloadAsync(
+        this IArtifactStore store, ArtifactUri uri, string path, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var aside = $"{path}.{Guid.NewGuid():n}.part";
+        try
+        {
+            using var hash = SHA256.Create();
+            await using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write))
+            await using (var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write))
+            {
+                await store.ReadAsync(uri, ByteRange.Whole, hashing, cancellation);
+                await hashing.FlushFinalBlockAsync(cancellation);
+            }
+
+            File.Move(aside, path, overwrite: true);
+            return Convert.ToHexStringLower(hash.Hash!);
+        }
+        finally
+        {
+            File.Delete(aside);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Workflows.Artifacts;
+
+/// <summary>
+/// The address of an artifact, or of the folder above some. A value: two addresses of one text are equal.
+/// </summary>
+public sealed partial record ArtifactUri
+{
+    private const string FilePrefix = "file://", StoragePrefix = "gs://", HubPrefix = "hf://", Sets = "datasets/";
+
+    /// <summary>Cloud Storage's limit for an object's name, in bytes of UTF-8.</summary>
+    private const int LongestName = 1024;
+
+    private ArtifactUri(ArtifactScheme scheme, string container, string path) =>
+        (Scheme, Container, Path) = (scheme, container, path);
+
+    /// <summary>Gets the place.</summary>
+    public ArtifactScheme Scheme { get; }
+
+    /// <summary>Gets the bucket; for the Hub the repository, <c>ORG/NAME</c>; for files nothing.</summary>
+    public string Container { get; }
+
+    /// <summary>
+    /// Gets the path inside the container, without slashes at its ends; for files the absolute path. Empty: the whole
+    /// container.
+    /// </summary>
+    public string Path { get; }
+
+    /// <summary>Gets the revision of a repository of the Hub, a branch, tag or commit; null elsewhere.</summary>
+    public string? Revision { get; private init; }
+
+    /// <summary>Gets a value indicating whether a repository of the Hub is a data set, not a model.</summary>
+    public bool IsDataSet { get; private init; }
+
+    /// <summary>Gets the last part of the path.</summary>
+    public string Name => Path[(Path.LastIndexOfAny(['/', System.IO.Path.DirectorySeparatorChar]) + 1)..];
+
+    /// <summary>Reads an address.</summary>
+    /// <param name="text">The address, or an absolute path as older histories have.</param>
+    /// <returns>The address.</returns>
+    /// <exception cref="ArtifactException">It is none, with <see cref="ArtifactFault.Address"/>.</exception>
+    public static ArtifactUri Parse(string text) => TryParse(text, out var fault) ?? throw new ArtifactException(
+        ArtifactFault.Address, text ?? "", fault!, "Give an absolute path, file:///PATH, gs://BUCKET/PREFIX or "
+        + "hf://ORG/NAME[@REVISION].");
+
+    /// <summary>Reads an address.</summary>
+    /// <param name="text">The address, or an absolute path.</param>
+    /// <param name="fault">Why it is none, as a sentence; null where it is one.</param>
+    /// <returns>The address; null where it is none.</returns>
+    public static ArtifactUri? TryParse(string? text, out string? fault)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            fault = "The address is empty.";
+            return null;
+        }
+
+        if (text.Any(char.IsControl))
+        {
+            fault = "The address has a line break or another control character.";
+            return null;
+        }
+
+        return text switch
+        {
+            _ when text.StartsWith(FilePrefix, StringComparison.Ordinal) => FileOf(text, out fault),
+            _ when text.StartsWith(StoragePrefix, StringComparison.Ordinal) =>
+                StorageOf(text[StoragePrefix.Length..], text, out fault),
+            _ when text.StartsWith(HubPrefix, StringComparison.Ordinal) =>
+                HubOf(text[HubPrefix.Length..], text, out fault),
+            _ when text.Contains("://", StringComparison.Ordinal) => None(
+                $"'{text[..text.IndexOf("://", StringComparison.Ordinal)]}://' is no place for artifacts; there are "
+                + "file://, gs:// and hf://.", out fault),
+            _ when System.IO.Path.IsPathFullyQualified(text) => Local(text, out fault),
+            _ => None($"'{text}' is a relative path, which depends on the folder of a program.", out fault),
+        };
+    }
+
+    /// <summary>The address of a file or folder of this machine.</summary>
+    /// <param name="path">Its path; a relative one is taken from the current folder.</param>
+    /// <returns>The address.</returns>
+    public static ArtifactUri OfFile(string path) =>
+        new(ArtifactScheme.File, "", Trimmed(System.IO.Path.GetFullPath(path)));
+
+    /// <summary>The address of an artifact below this one.</summary>
+    /// <param name="relative">Its path from here, with slashes, such as <c>step-00000010/manifest.json</c>.</param>
+    /// <returns>The address.</returns>
+    /// <exception cref="ArtifactException">The path leaves this folder, or has an empty part.</exception>
+    public ArtifactUri Child(string relative)
+    {
+        if (FaultOfPath(relative) is { } fault)
+        {
+            throw new ArtifactException(ArtifactFault.Address, $"{this}/{relative}", fault, "Give a path inside it.");
+        }
+
+        return new ArtifactUri(
+            Scheme, Container, Scheme == ArtifactScheme.File
+                ? System.IO.Path.Combine(Path, relative.Replace('/', System.IO.Path.DirectorySeparatorChar))
+                : Path.Length == 0 ? relative : $"{Path}/{relative}")
+        {
+            Revision = Revision,
+            IsDataSet = IsDataSet,
+        };
+    }
+
+    /// <summary>The path of an artifact from a folder above it, with slashes.</summary>
+    /// <param name="root">The folder.</param>
+    /// <returns>The path; null where this is not below the folder.</returns>
+    public string? RelativeTo(ArtifactUri root)
+    {
+        if ((Scheme, Container, Revision, IsDataSet)
+            != (root.Scheme, root.Container, root.Revision, root.IsDataSet))
+        {
+            return null;
+        }
+
+        var separator = Scheme == ArtifactScheme.File ? System.IO.Path.DirectorySeparatorChar : '/';
+        var above = root.Path.Length == 0 || root.Path.EndsWith(separator) ? root.Path : root.Path + separator;
+        return Path.Length > above.Length && Path.StartsWith(above, StringComparison.Ordinal)
+            ? Path[above.Length..].Replace(separator, '/')
+            : null;
+    }
+
+    /// <summary>The same place in another revision of its repository.</summary>
+    /// <param name="revision">A commit.</param>
+    /// <returns>The address.</returns>
+    internal ArtifactUri At(string revision) => this with { Revision = revision };
+
+    /// <inheritdoc />
+    public override string ToString() => Scheme switch
+    {
+        ArtifactScheme.File => new Uri(Path).AbsoluteUri,
+        ArtifactScheme.CloudStorage => Path.Length == 0
+            ? $"{StoragePrefix}{Container}" : $"{StoragePrefix}{Container}/{Path}",
+        _ => $"{HubPrefix}{(IsDataSet ? Sets : "")}{Container}{(Revision == "main" ? "" : $"@{Revision}")}"
+            + (Path.Length == 0 ? "" : $"/{Path}"),
+    };
+
+    private static ArtifactUri? FileOf(string text, out string? fault) =>
+        !Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length > 0 || uri.LocalPath.Length < 2
+            ? None($"'{text}' names no file of this machine; write file:///PATH with three slashes.", out fault)
+            : uri.Query.Length + uri.Fragment.Length > 0
+                ? None($"'{text}' has a '?' or '#'; write them as %3F and %23.", out fault)
+                : Local(uri.LocalPath, out fault);
+
+    private static ArtifactUri? Local(string path, out string? fault)
+    {
+        fault = null;
+        return OfFile(path);
+    }
+
+    private static ArtifactUri? StorageOf(string rest, string text, out string? fault)
+    {
+        var slash = rest.IndexOf('/', StringComparison.Ordinal);
+        var (bucket, path) = slash < 0 ? (rest, "") : (rest[..slash], rest[(slash + 1)..].TrimEnd('/'));
+        if (!Bucket().IsMatch(bucket))
+        {
+            return None(
+                $"'{bucket}' of '{text}' is no name of a bucket: 3 to 63 lower-case letters, digits, '-', '_' and '.', "
+                + "with a letter or digit at each end.", out fault);
+        }
+
+        fault = path.Length == 0 ? null : FaultOfPath(path);
+        return fault is null ? new ArtifactUri(ArtifactScheme.CloudStorage, bucket, path) : null;
+    }
+
+    private static ArtifactUri? HubOf(string rest, string text, out string? fault)
+    {
+        var isSet = rest.StartsWith(Sets, StringComparison.Ordinal);
+        var match = Repository().Match(isSet ? rest[Sets.Length..] : rest);
+        if (!match.Success)
+        {
+            return None(
+                $"'{text}' names no repository of the Hub; write hf://ORG/NAME, hf://ORG/NAME@REVISION or "
+                + "hf://datasets/ORG/NAME.", out fault);
+        }
+
+        var path = match.Groups["path"].Value.TrimEnd('/');
+        fault = path.Length == 0 ? null : FaultOfPath(path);
+        return fault is not null
+            ? null
+            : new ArtifactUri(ArtifactScheme.Hub, match.Groups["name"].Value, path)
+            {
+                // A branch such as refs/pr/1 is written with %2F, as the Hub's own addresses have it.
+                Revision = match.Groups["revision"] is { Success: true } revision
+                    ? Uri.UnescapeDataString(revision.Value) : "main",
+                IsDataSet = isSet,
+            };
+    }
+
+    private static string? FaultOfPath(string path) => path switch
+    {
+        _ when path.Split('/').Any(part => part is "" or "." or "..") =>
+            $"'{path}' has an empty part, a '.' or a '..'.",
+        _ when path.Any(char.IsControl) => $"'{path}' has a control character.",
+        _ when Encoding.UTF8.GetByteCount(path) > LongestName => $"'{path}' is longer than {LongestName} bytes.",
+        _ => null,
+    };
+
+    private static ArtifactUri? None(string why, out string? fault)
+    {
+        fault = why;
+        return null;
+    }
+
+    private static string Trimmed(string path) => System.IO.Path.TrimEndingDirectorySeparator(path);
+
+    [GeneratedRegex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", RegexOptions.CultureInvariant)]
+    private static partial Regex Bucket();
+
+    [GeneratedRegex(
+        "^(?<name>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?<revision>[^/@]+))?"
+        + "(?:/(?<path>.*))?$", RegexOptions.CultureInvariant)]
+    private static partial Regex Repository();
+}

@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Workflows.Artifacts;
+
+/// <summary>
+/// Repositories of the Hub on this machine, in the layout of Python's library: <c>models--ORG--NAME</c> with
+/// <c>refs/REVISION</c> (a commit), <c>snapshots/COMMIT/PATH</c> (a link) and <c>blobs/ETAG</c> (the bytes).
+/// </summary>
+internal sealed class HubCache(string folder)
+{
+    /// <summary>The commit that a revision stood for when it was asked for last; null where none is known.</summary>
+    public string? CommitOf(ArtifactUri uri)
+    {
+        if (HubListing.IsCommit(uri.Revision!))
+        {
+            return uri.Revision;
+        }
+
+        var path = RefOf(uri);
+        return File.Exists(path) && File.ReadAllText(path).Trim() is var commit && HubListing.IsCommit(commit)
+            ? commit : null;
+    }
+
+    /// <summary>The files of a repository that are here; null where none is.</summary>
+    public HubListing? List(ArtifactUri uri)
+    {
+        if (CommitOf(uri) is not { } commit || !Directory.Exists(SnapshotOf(uri, commit)))
+        {
+            return null;
+        }
+
+        var root = SnapshotOf(uri, commit);
+        var files = new SortedDictionary<string, HubFile>(StringComparer.Ordinal);
+        foreach (var path in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Where(File.Exists))
+        {
+            files[Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/')] =
+                new HubFile(LengthOf(path), null, null);
+        }
+
+        return new HubListing(commit, files);
+    }
+
+    /// <summary>The file of a commit, where it is here.</summary>
+    public string? Find(ArtifactUri uri, string commit)
+    {
+        var path = PathOf(uri, commit);
+        return File.Exists(path) ? path : null;
+    }
+
+    /// <summary>Where the bytes of a file go, and where they are while they come.</summary>
+    public (string Blob, string Incomplete) BlobOf(ArtifactUri uri, string etag)
+    {
+        var blobs = Path.Combine(RootOf(uri), "blobs");
+        Directory.CreateDirectory(blobs);
+        return (Path.Combine(blobs, etag), Path.Combine(blobs, $"{etag}.incomplete"));
+    }
+
+    /// <summary>Gives a blob its name in the snapshot, and remembers what the revision stands for.</summary>
+    public string Link(ArtifactUri uri, string commit, string blob)
+    {
+        var path = PathOf(uri, commit);
+        if (!File.Exists(path))
+        {
+            var parent = Path.GetDirectoryName(path)!;
+            Directory.CreateDirectory(parent);
+            try
+            {
+                File.CreateSymbolicLink(path, Path.GetRelativePath(parent, blob));
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // Windows wants a right for links, as Python's library meets it too; or another process made the link.
+                if (!File.Exists(path))
+                {
+                    File.Copy(blob, path);
+                }
+            }
+        }
+
+        if (!HubListing.IsCommit(uri.Revision!))
+        {
+            var reference = RefOf(uri);
+            Directory.CreateDirectory(Path.GetDirectoryName(reference)!);
+            File.WriteAllText(reference, commit);
+        }
+
+        return path;
+    }
+
+    /// <summary>Whether a file's content is what the Hub says.</summary>
+    public static async Task<bool> IsRightAsync(string path, HubFile file, CancellationToken cancellation)
+    {
+        await using var stream = File.OpenRead(path);
+        if (stream.Length != file.Bytes)
+        {
+            return false;
+        }
+
+        if (file.Sha256 is { } sha)
+        {
+            return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation)) == sha;
+        }
+
+        if (file.BlobId is not { } blob)
+        {
+            return true;
+        }
+
+        // The name that Git gives to a blob; weak as a signature, but it is all that the Hub tells of small files.
+#pragma warning disable CA5350
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+#pragma warning restore CA5350
+        hash.AppendData(Encoding.ASCII.GetBytes($"blob {file.Bytes}\0"));
+        var buffer = new byte[1 << 20];
+        int count;
+        while ((count = await stream.ReadAsync(buffer, cancellation)) > 0)
+        {
+            hash.AppendData(buffer, 0, count);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset()) == blob;
+    }
+
+    private static long LengthOf(string path) =>
+        (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path)).Length;
+
+    private string RootOf(ArtifactUri uri) => Path.Combine(
+        folder,
+        $"{(uri.IsDataSet ? "datasets" : "models")}--{uri.Container.Replace("/", "--", StringComparison.Ordinal)}");
+
+    private string SnapshotOf(ArtifactUri uri, string commit) => Path.Combine(RootOf(uri), "snapshots", commit);
+
+    private string PathOf(ArtifactUri uri, string commit) =>
+        Path.Combine(SnapshotOf(uri, commit), uri.Path.Replace('/', Path.DirectorySeparatorChar));
+
+    // A revision is checked by its address to have no control characters; a part '..' must not leave the folder.
+    private string RefOf(ArtifactUri uri) => Path.Combine(
+        RootOf(uri), "refs", string.Join(Path.DirectorySeparatorChar, uri.Revision!.Split('/')
+            .Select(part => part is "" or "." or ".." ? "_" : part)));
+}

@@ -1,0 +1,107 @@
+using System.Security.Cryptography;
+using Workflows.GoogleCloud.Connections;
+
+namespace Workflows.Artifacts;
+
+/// <summary>
+/// Hands on the bytes of a seekable stream and hashes each once, however often it is read. A fault of the stream is
+/// kept, so that it is not taken for a fault of the network and tried again.
+/// </summary>
+internal sealed class SourceStream(Stream inner) : Stream
+{
+    private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly long _start = inner.Position;
+    private Crc32C _crc;
+    private long _hashed;
+    private string? _sha256;
+
+    /// <summary>Gets what reading failed with.</summary>
+    public Exception? Fault { get; private set; }
+
+    /// <summary>Gets the checksum of all bytes; only once they were read.</summary>
+    public uint Checksum => _crc.Value;
+
+    /// <summary>Gets the SHA-256 of all bytes; only once they were read.</summary>
+    public string Sha256 => _sha256 ??= Convert.ToHexStringLower(_sha.GetHashAndReset());
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => true;
+
+    public override bool CanWrite => false;
+
+    public override long Length => inner.Length - _start;
+
+    public override long Position
+    {
+        get => inner.Position - _start;
+        set => inner.Position = value + _start;
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        try
+        {
+            return Note(buffer, inner.Position - _start, inner.Read(buffer));
+        }
+        catch (Exception exception)
+        {
+            Fault = exception;
+            throw;
+        }
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override async ValueTask<int> ReadAsync(
+        Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            var at = inner.Position - _start;
+            var count = await inner.ReadAsync(buffer, cancellationToken);
+            return Note(buffer.Span, at, count);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            Fault = exception;
+            throw;
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override long Seek(long offset, SeekOrigin origin) =>
+        inner.Seek(origin == SeekOrigin.Begin ? offset + _start : offset, origin) - _start;
+
+    public override void Flush()
+    {
+    }
+
+    public override void SetLength(long value) => throw new InvalidOperationException("A source is only read.");
+
+    public override void Write(byte[] buffer, int offset, int count) =>
+        throw new InvalidOperationException("A source is only read.");
+
+    protected override void Dispose(bool disposing)
+    {
+        _sha.Dispose();
+        base.Dispose(disposing);
+    }
+
+    // Bytes that are read again after a seek are known already; the order of the first reading is that of the stream.
+    private int Note(ReadOnlySpan<byte> buffer, long at, int count)
+    {
+        var known = _hashed - at;
+        if (known >= 0 && known < count)
+        {
+            var fresh = buffer[(int)known..count];
+            _sha.AppendData(fresh);
+            _crc.Append(fresh);
+            _hashed += fresh.Length;
+        }
+
+        return count;
+    }
+}

@@ -1,0 +1,337 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using Google;
+using Google.Apis.Http;
+using Google.Apis.Upload;
+using Google.Cloud.Storage.V1;
+using Workflows.GoogleCloud.Connections;
+
+using GcsObject = Google.Apis.Storage.v1.Data.Object;
+
+namespace Workflows.Artifacts;
+
+/// <summary>
+/// Artifacts in buckets of Cloud Storage, by Google's own client. Uploads are resumable, in chunks; downloads go on
+/// where a connection broke, in the version that they began with; both are checked by CRC-32C. Credentials are looked
+/// for at the first call; an emulator gets none.
+/// </summary>
+public sealed class StorageArtifactStore : IArtifactStore, IDisposable
+{
+    /// <summary>Variable that names an emulator, <c>HOST:PORT</c>, as Google's clients know it.</summary>
+    public const string EmulatorVariable = "STORAGE_EMULATOR_HOST";
+
+    /// <summary>Bytes of one part of an upload; a multiple of 256 KiB, held in memory.</summary>
+    private const int ChunkBytes = 8 << 20;
+
+    /// <summary>Bytes that are handed on at once; what a broken connection had of more is asked for again.</summary>
+    private const int ReadBytes = 1 << 20;
+
+    private readonly Uri? _emulator;
+    private readonly Retry _retry;
+    private readonly SemaphoreSlim _gate = new(1);
+    private StorageClient? _client;
+
+    /// <summary>Creates the store; nothing is asked for yet.</summary>
+    /// <param name="emulator">
+    /// Address of an emulator, http; null: the variable STORAGE_EMULATOR_HOST, else Google.
+    /// </param>
+    /// <param name="clock">Measures pauses between tries; null: the system's.</param>
+    public StorageArtifactStore(Uri? emulator = null, TimeProvider? clock = null)
+        : this(emulator ?? EmulatorOf(Environment.GetEnvironmentVariable(EmulatorVariable)), clock, null)
+    {
+    }
+
+    internal StorageArtifactStore(Uri? emulator, TimeProvider? clock, TimeSpan? firstPause)
+    {
+        _emulator = emulator;
+        _retry = new Retry(clock ?? TimeProvider.System, firstPause ?? TimeSpan.FromSeconds(0.5));
+    }
+
+    /// <inheritdoc />
+    public Task<ArtifactInfo?> FindAsync(ArtifactUri uri, CancellationToken cancellation) =>
+        CallAsync(uri, async (client, _) =>
+        {
+            try
+            {
+                return Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+            }
+            catch (GoogleApiException exception) when (StorageFaults.IsMissingObject(exception))
+            {
+                return null;
+            }
+        }, cancellation);
+
+    /// <inheritdoc />
+    public async IAsyncEnumerable<ArtifactInfo> ListAsync(
+        ArtifactUri folder, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var prefix = folder.Path.Length == 0 ? "" : $"{folder.Path}/";
+        string? page = null;
+        do
+        {
+            var token = page;
+            var found = await CallAsync(folder, async (client, _) =>
+            {
+                var request = client.Service.Objects.List(folder.Container);
+                (request.Prefix, request.PageToken, request.MaxResults) = (prefix, token, 1000);
+                return await request.ExecuteAsync(cancellation);
+            }, cancellation);
+
+            // Names that end with a slash are folders as the console makes them: they hold nothing.
+            foreach (var item in (found.Items ?? []).Where(item => !item.Name.EndsWith('/')))
+            {
+                yield return Info(folder.Child(item.Name[prefix.Length..]), item);
+            }
+
+            page = found.NextPageToken;
+        }
+        while (page is not null);
+    }
+
+    /// <inheritdoc />
+    public async Task ReadAsync(ArtifactUri uri, ByteRange range, Stream target, CancellationToken cancellation)
+    {
+        var known = await FindAsync(uri, cancellation) ?? throw Missing(uri);
+        var length = range.Length ?? Math.Max(0, known.Bytes - range.Offset);
+        if (range.Offset < 0 || length < 0 || range.Offset + length > known.Bytes)
+        {
+            throw Faults.TooShort(uri, range, known.Bytes);
+        }
+
+        using var counted = new TargetStream(target);
+        for (var (attempt, before) = (1, -1L); counted.Count < length; attempt++)
+        {
+            // Bytes that arrived count as progress: a long download may break more often than a short one.
+            (attempt, before) = (counted.Count > before && before >= 0 ? 1 : attempt, counted.Count);
+            try
+            {
+                await DownloadAsync(
+                    uri, known.Generation, range.Offset + counted.Count, range.Offset + length - 1, counted,
+                    cancellation);
+                if (counted.Count < length)
+                {
+                    throw new HttpIOException(HttpRequestError.ResponseEnded, "The answer ended too early.");
+                }
+            }
+            catch (Exception exception) when (exception is not ArtifactException)
+            {
+                Rethrow(counted.Fault, exception, cancellation);
+                if (attempt >= Retry.MostTries || !StorageFaults.IsTransient(exception))
+                {
+                    throw StorageFaults.Typed(uri, exception);
+                }
+
+                await _retry.PauseAsync(attempt, null, cancellation);
+            }
+        }
+
+        if (range.IsWhole && known.Crc32C is { } crc && crc != counted.Checksum)
+        {
+            throw Faults.Damaged(uri, "The bytes that arrived do not have the CRC-32C that Cloud Storage gives.");
+        }
+    }
+
+    /// <inheritdoc />
+    public async Task<ArtifactInfo> WriteAsync(
+        ArtifactUri uri, Stream content, WriteCondition condition, CancellationToken cancellation)
+    {
+        using var source = new SourceStream(content);
+        var written = await CallAsync(
+            uri, (client, attempt) => UploadAsync(client, uri, source, condition, attempt, cancellation), cancellation,
+            source);
+        if (written.Bytes == source.Length && (written.Crc32C ?? source.Checksum) == source.Checksum)
+        {
+            return written with { Sha256 = source.Sha256 };
+        }
+
+        await DeleteAsync(uri, written.Generation, cancellation);
+        throw Faults.Damaged(uri, "Cloud Storage has another CRC-32C for it than the bytes that were sent.");
+    }
+
+    /// <inheritdoc />
+    public Task<bool> DeleteAsync(ArtifactUri uri, long? generation, CancellationToken cancellation) =>
+        CallAsync(uri, async (client, _) =>
+        {
+            try
+            {
+                await client.DeleteObjectAsync(
+                    uri.Container, uri.Path, new DeleteObjectOptions { IfGenerationMatch = generation }, cancellation);
+                return true;
+            }
+            catch (GoogleApiException exception) when (StorageFaults.IsMissingObject(exception))
+            {
+                return false;
+            }
+        }, cancellation);
+
+    /// <summary>Makes a bucket, for an emulator or a test; does nothing where there is one of this name.</summary>
+    /// <param name="bucket">Its name.</param>
+    /// <param name="project">Id of the project that it belongs to.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>A task that completes when the bucket is there.</returns>
+    /// <exception cref="ArtifactException">It was not made.</exception>
+    public Task CreateBucketAsync(string bucket, string project, CancellationToken cancellation) =>
+        CallAsync(ArtifactUri.Parse($"gs://{bucket}"), async (client, _) =>
+        {
+            try
+            {
+                await client.CreateBucketAsync(project, bucket, null, cancellation);
+                return true;
+            }
+            catch (GoogleApiException exception) when (exception.HttpStatusCode == HttpStatusCode.Conflict)
+            {
+                return false;
+            }
+        }, cancellation);
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _client?.Dispose();
+        _gate.Dispose();
+    }
+
+    private static Uri? EmulatorOf(string? host) => string.IsNullOrEmpty(host)
+        ? null
+        : new Uri(host.Contains("://", StringComparison.Ordinal) ? host : $"http://{host}");
+
+    private static async Task<ArtifactInfo> UploadAsync(
+        StorageClient client, ArtifactUri uri, SourceStream source, WriteCondition condition, int attempt,
+        CancellationToken cancellation)
+    {
+        source.Position = 0;
+        var options = new UploadObjectOptions
+        {
+            ChunkSize = ChunkBytes,
+            IfGenerationMatch = condition.Generation,
+
+            // The checksum is compared here, over all tries.
+            UploadValidationMode = UploadValidationMode.None,
+        };
+        var upload = client.CreateObjectUploader(
+            new GcsObject { Bucket = uri.Container, Name = uri.Path, ContentType = "application/octet-stream" },
+            source, options);
+        var progress = await upload.UploadAsync(cancellation);
+        for (var resumed = 1; progress is { Status: UploadStatus.Failed, BytesSent: > 0 }
+            && source.Fault is null && resumed <= Retry.MostTries && StorageFaults.IsTransient(progress.Exception);
+            resumed++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(0.25 * resumed), cancellation);
+            var before = progress.BytesSent;
+            progress = await upload.ResumeAsync(cancellation);
+            resumed = progress.BytesSent > before ? 0 : resumed;
+        }
+
+        if (progress.Status == UploadStatus.Completed)
+        {
+            // Where the answer to the last part was lost, the question after it says no more than that all is there.
+            return Info(uri, upload.ResponseBody
+                ?? await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+        }
+
+        var exception = progress.Exception
+            ?? new HttpIOException(HttpRequestError.ResponseEnded, $"The upload ended as {progress.Status}.");
+        if (attempt > 1 && StorageFaults.IsChanged(exception) && source.Position == source.Length)
+        {
+            // The answer to an earlier try may have been lost: where the object is what was sent, that try wrote it.
+            var there = Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+            if (there.Bytes == source.Length && there.Crc32C == source.Checksum)
+            {
+                return there;
+            }
+        }
+
+        System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
+        return null!;
+    }
+
+    private async Task DownloadAsync(
+        ArtifactUri uri, long generation, long first, long last, Stream target, CancellationToken cancellation)
+    {
+        var client = await ClientAsync(cancellation);
+        await client.DownloadObjectAsync(
+            uri.Container, uri.Path, target,
+            new DownloadObjectOptions
+            {
+                Generation = generation,
+                ChunkSize = ReadBytes,
+                Range = new System.Net.Http.Headers.RangeHeaderValue(first, last),
+
+                // The hash of the answer is that of the whole object.
+                DownloadValidationMode = DownloadValidationMode.Never,
+            }, cancellation);
+    }
+
+    private async Task<T> CallAsync<T>(
+        ArtifactUri uri, Func<StorageClient, int, Task<T>> call, CancellationToken cancellation,
+        SourceStream? source = null)
+    {
+        try
+        {
+            var client = await ClientAsync(cancellation);
+            return await _retry.RunAsync(
+                attempt => call(client, attempt),
+                exception => source?.Fault is null && StorageFaults.IsTransient(exception), cancellation);
+        }
+        catch (Exception exception) when (exception is not ArtifactException)
+        {
+            Rethrow(source?.Fault, exception, cancellation);
+            throw StorageFaults.Typed(uri, exception);
+        }
+    }
+
+    /// <summary>Throws what is no fault of the store: a cancelled call, or a stream of the caller.</summary>
+    private static void Rethrow(Exception? ofStream, Exception exception, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (ofStream is not null)
+        {
+            throw new IOException(ofStream.Message, ofStream);
+        }
+
+        if (exception is not (GoogleApiException or HttpRequestException or IOException or InvalidOperationException
+            or OperationCanceledException))
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
+        }
+    }
+
+    private static ArtifactException Missing(ArtifactUri uri) => new(
+        ArtifactFault.NotFound, $"{uri}", "There is no such object.",
+        $"Look with 'gcloud storage ls gs://{uri.Container}'.");
+
+    private static ArtifactInfo Info(ArtifactUri uri, GcsObject found) => new(
+        uri, (long)(found.Size ?? 0), found.Generation ?? 0, Crc32C.Parse(found.Crc32c));
+
+    private async Task<StorageClient> ClientAsync(CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            return _client ??= await ConnectAsync(cancellation);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>The credentials come from the handler that all of Google's services here have.</summary>
+    private async Task<StorageClient> ConnectAsync(CancellationToken cancellation)
+    {
+        var credentials = _emulator is null ? await GoogleCredentials.FindAsync(null, cancellation) : null;
+        return await new StorageClientBuilder
+        {
+            BaseUri = _emulator is null ? null : new Uri(_emulator, "/storage/v1/").AbsoluteUri,
+            UnauthenticatedAccess = true,
+            HttpClientFactory = new HttpClientFromMessageHandlerFactory(
+                _ => new HttpClientFromMessageHandlerFactory.ConfiguredHttpMessageHandler(
+                    new GoogleHttpHandler(credentials, new SocketsHttpHandler
+                    {
+                        ConnectTimeout = TimeSpan.FromSeconds(20),
+                        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+                        AllowAutoRedirect = false,
+                    }), performsAutomaticDecompression: false, handlesRedirect: false)),
+        }.BuildAsync(cancellation);
+    }
+}

@@ -1,0 +1,270 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
+
+/// <summary>
+/// The buckets on disk: contents as files named by their hash, so that one content is there once, and an index of one
+/// JSON line a change. <b>Invariant:</b> a content is on disk before its line is, and a line before the call returns.
+/// </summary>
+internal sealed class BucketStore : IDisposable
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    private readonly Lock _lock = new();
+    private readonly string _index, _blobs;
+    private readonly TimeProvider _clock;
+    private readonly Dictionary<string, StoredBucket> _buckets = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<(string Bucket, string Name), StoredObject> _objects = new(
+        Comparer<(string Bucket, string Name)>.Create((left, right) =>
+            string.CompareOrdinal(left.Bucket, right.Bucket) is var order and not 0
+                ? order : string.CompareOrdinal(left.Name, right.Name)));
+
+    private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
+    private FileStream? _file;
+    private long _lastGeneration;
+
+    public BucketStore(EmulatorOptions options, TimeProvider clock)
+    {
+        var directory = Path.Combine(options.StateDirectory, "buckets");
+        (_clock, _index, _blobs) = (clock, Path.Combine(directory, "index.jsonl"), Path.Combine(directory, "blobs"));
+        Uploads = Path.Combine(directory, "uploads");
+        Directory.CreateDirectory(_blobs);
+        Directory.CreateDirectory(Uploads);
+        if (File.Exists(_index))
+        {
+            Load();
+        }
+    }
+
+    /// <summary>Gets the folder of what is being uploaded.</summary>
+    public string Uploads { get; }
+
+    public void Dispose() => _file?.Dispose();
+
+    /// <summary>Finds a bucket.</summary>
+    /// <exception cref="StorageError">There is none.</exception>
+    public StoredBucket Bucket(string name)
+    {
+        lock (_lock)
+        {
+            return _buckets.GetValueOrDefault(name) ?? throw StorageError.NoBucket();
+        }
+    }
+
+    public IReadOnlyList<StoredBucket> Buckets(string? project)
+    {
+        lock (_lock)
+        {
+            return [.. _buckets.Values.Where(bucket => project is null || bucket.Project == project)
+                .OrderBy(bucket => bucket.Name, StringComparer.Ordinal)];
+        }
+    }
+
+    public StoredBucket Create(string name, string project)
+    {
+        lock (_lock)
+        {
+            if (_buckets.TryGetValue(name, out var there))
+            {
+                throw there.Project == project
+                    ? new StorageError(409, "conflict", "Your previous request to create the named bucket succeeded "
+                        + "and you already own it.")
+                    : new StorageError(409, "conflict", "The requested bucket name is not available. The bucket "
+                        + "namespace is shared by all users of the system. Please select a different name and try "
+                        + "again.");
+            }
+
+            var bucket = new StoredBucket(name, project, _clock.GetUtcNow());
+            Append(new Change { Bucket = bucket });
+            return bucket;
+        }
+    }
+
+    public void Delete(string bucket)
+    {
+        lock (_lock)
+        {
+            Bucket(bucket);
+            if (_objects.Keys.Any(key => key.Bucket == bucket))
+            {
+                throw new StorageError(409, "conflict", "The bucket you tried to delete is not empty.");
+            }
+
+            Append(new Change { DeletedBucket = bucket });
+        }
+    }
+
+    public StoredObject? Find(string bucket, string name)
+    {
+        lock (_lock)
+        {
+            Bucket(bucket);
+            return _objects.GetValueOrDefault((bucket, name));
+        }
+    }
+
+    /// <summary>The objects of a bucket in the order of their names.</summary>
+    public IReadOnlyList<StoredObject> List(string bucket, string prefix)
+    {
+        lock (_lock)
+        {
+            Bucket(bucket);
+            return [.. _objects.Where(pair => pair.Key.Bucket == bucket
+                && pair.Key.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(pair => pair.Value)];
+        }
+    }
+
+    /// <summary>Opens the content; it can be read to its end even where the object is deleted meanwhile.</summary>
+    public FileStream Open(StoredObject item) => new(
+        Path.Combine(_blobs, item.Blob), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+    /// <summary>Makes a file the content of an object, whole, if the conditions hold in this moment.</summary>
+    /// <param name="file">The content; taken away.</param>
+    /// <param name="bucket">The bucket.</param>
+    /// <param name="name">The object's name.</param>
+    /// <param name="check">Looks at the version that is there, and throws.</param>
+    /// <param name="make">Makes the object from its generation and the time.</param>
+    public StoredObject Commit(
+        string file, string bucket, string name, Action<StoredObject?> check,
+        Func<long, DateTimeOffset, StoredObject> make)
+    {
+        lock (_lock)
+        {
+            check(Find(bucket, name));
+            var now = _clock.GetUtcNow();
+            var generation = Math.Max(_lastGeneration + 1, now.ToUnixTimeMilliseconds() * 1000);
+            var item = make(generation, now);
+            if (_uses.ContainsKey(item.Blob))
+            {
+                File.Delete(file);
+            }
+            else
+            {
+                File.Move(file, Path.Combine(_blobs, item.Blob), overwrite: true);
+            }
+
+            Append(new Change { Object = item });
+            return item;
+        }
+    }
+
+    /// <summary>Changes what is known of an object; its content stays.</summary>
+    public StoredObject Update(string bucket, string name, Func<StoredObject?, DateTimeOffset, StoredObject> change)
+    {
+        lock (_lock)
+        {
+            var item = change(Find(bucket, name), _clock.GetUtcNow());
+            Append(new Change { Object = item });
+            return item;
+        }
+    }
+
+    public void Delete(string bucket, string name, Action<StoredObject?> check)
+    {
+        lock (_lock)
+        {
+            var item = Find(bucket, name);
+            check(item);
+            Append(new Change { DeletedObject = [bucket, name] });
+        }
+    }
+
+    private void Load()
+    {
+        var text = File.ReadAllText(_index);
+
+        // A crash tore the last line; its writer was never told that it was written.
+        foreach (var line in text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            Apply(JsonSerializer.Deserialize<Change>(line, Json)!);
+        }
+
+        var aside = _index + ".new";
+        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
+        {
+            foreach (var change in _buckets.Values.Select(bucket => new Change { Bucket = bucket })
+                .Concat(_objects.Values.Select(item => new Change { Object = item })))
+            {
+                Write(file, change);
+            }
+
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(aside, _index, overwrite: true);
+        foreach (var blob in Directory.EnumerateFiles(_blobs).Where(
+            blob => !_uses.ContainsKey(Path.GetFileName(blob))))
+        {
+            File.Delete(blob);
+        }
+    }
+
+    private void Append(Change change)
+    {
+        _file ??= new FileStream(_index, FileMode.Append, FileAccess.Write, FileShare.Read);
+        Write(_file, change);
+        _file.Flush(flushToDisk: true);
+        foreach (var blob in Apply(change))
+        {
+            File.Delete(Path.Combine(_blobs, blob));
+        }
+    }
+
+    private static void Write(FileStream file, Change change) =>
+        file.Write([.. JsonSerializer.SerializeToUtf8Bytes(change, Json), (byte)'\n']);
+
+    /// <returns>Contents that nothing uses any more.</returns>
+    private List<string> Apply(Change change)
+    {
+        var unused = new List<string>();
+        if (change.Bucket is { } bucket)
+        {
+            _buckets[bucket.Name] = bucket;
+        }
+
+        if (change.DeletedBucket is { } deleted)
+        {
+            _buckets.Remove(deleted);
+        }
+
+        if (change.Object is { } item)
+        {
+            _uses[item.Blob] = _uses.GetValueOrDefault(item.Blob) + 1;
+            Drop((item.Bucket, item.Name));
+            _objects[(item.Bucket, item.Name)] = item;
+            _lastGeneration = Math.Max(_lastGeneration, item.Generation);
+        }
+
+        if (change.DeletedObject is [var from, var name])
+        {
+            Drop((from, name));
+        }
+
+        return unused;
+
+        void Drop((string Bucket, string Name) key)
+        {
+            if (_objects.Remove(key, out var old) && --_uses[old.Blob] == 0)
+            {
+                _uses.Remove(old.Blob);
+                unused.Add(old.Blob);
+            }
+        }
+    }
+
+    /// <summary>A line of the index: one of its members.</summary>
+    private sealed record Change
+    {
+        public StoredBucket? Bucket { get; init; }
+
+        public StoredObject? Object { get; init; }
+
+        public string? DeletedBucket { get; init; }
+
+        public string[]? DeletedObject { get; init; }
+    }
+}

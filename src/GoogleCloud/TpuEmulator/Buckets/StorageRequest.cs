@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
+
+/// <summary>A request as Cloud Storage reads it: names are percent-encoded, with their slashes.</summary>
+internal sealed class StorageRequest
+{
+    /// <summary>The most bytes of a JSON body.</summary>
+    private const int MostJsonBytes = 1 << 20;
+
+    public StorageRequest(HttpContext context)
+    {
+        Context = context;
+
+        // The server decodes a path except for its %2F; an object's name needs the text as it was sent.
+        var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        Parts = [.. (query < 0 ? target : target[..query]).Split('/', StringSplitOptions.RemoveEmptyEntries)
+            .Select(Uri.UnescapeDataString)];
+    }
+
+    public HttpContext Context { get; }
+
+    public string[] Parts { get; }
+
+    public string Method => Context.Request.Method;
+
+    public string Host => $"{Context.Request.Scheme}://{Context.Request.Host}";
+
+    public Conditions Conditions => new(
+        Number("ifGenerationMatch"), Number("ifGenerationNotMatch"), Number("ifMetagenerationMatch"));
+
+    public string? Query(string name) => Context.Request.Query[name] is { Count: > 0 } values ? values[0] : null;
+
+    public string? Header(string name) => Context.Request.Headers[name] is { Count: > 0 } values ? values[0] : null;
+
+    /// <exception cref="StorageError">The parameter is no number.</exception>
+    public long? Number(string name) => Query(name) is not { Length: > 0 } text
+        ? null
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw StorageError.Invalid($"Invalid value '{text}' for the parameter {name}.");
+
+    public async Task<JsonObject> JsonAsync(Stream? part = null)
+    {
+        var body = part ?? Context.Request.Body;
+        await using var gzip = part is null && Header("Content-Encoding") == "gzip"
+            ? new GZipStream(body, CompressionMode.Decompress) : null;
+        using var memory = new MemoryStream();
+        var buffer = new byte[16 << 10];
+        int count;
+        while ((count = await (gzip ?? body).ReadAsync(buffer, Context.RequestAborted)) > 0)
+        {
+            memory.Write(buffer, 0, count);
+            if (memory.Length > MostJsonBytes)
+            {
+                throw StorageError.Invalid("The metadata is too long.");
+            }
+        }
+
+        try
+        {
+            return memory.Length == 0
+                ? []
+                : JsonNode.Parse(memory.ToArray()) as JsonObject
+                    ?? throw StorageError.Invalid("Parse Error: the body is no JSON object.");
+        }
+        catch (JsonException)
+        {
+            throw StorageError.Invalid("Parse Error");
+        }
+    }
+
+    public Task AnswerAsync(JsonObject body, int status = 200)
+    {
+        Context.Response.StatusCode = status;
+        Context.Response.ContentType = "application/json; charset=UTF-8";
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(body);
+        Context.Response.ContentLength = bytes.Length;
+        return Context.Response.Body.WriteAsync(bytes, Context.RequestAborted).AsTask();
+    }
+
+    /// <summary>What an upload shall become, from the query and the resource that came with it.</summary>
+    public UploadPlan Plan(string bucket, JsonObject resource, string? contentType = null)
+    {
+        var name = Query("name") is { Length: > 0 } given ? given : Text(resource, "name");
+        if (string.IsNullOrEmpty(name))
+        {
+            throw new StorageError(400, "required", "Required");
+        }
+
+        if (System.Text.Encoding.UTF8.GetByteCount(name) > 1024 || name is "." or ".."
+            || name.Any(letter => letter is '\r' or '\n'))
+        {
+            throw StorageError.Invalid($"Disallowed unicode characters or length in the object name '{name}'.");
+        }
+
+        return new UploadPlan
+        {
+            Bucket = bucket,
+            Name = name,
+            ContentType = Text(resource, "contentType") ?? contentType,
+            ContentEncoding = Query("contentEncoding") ?? Text(resource, "contentEncoding"),
+            CacheControl = Text(resource, "cacheControl"),
+            Metadata = MetadataOf(resource),
+            Conditions = Conditions,
+        };
+    }
+
+    public static string? Text(JsonObject resource, string name) =>
+        resource[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+
+    public static Dictionary<string, string>? MetadataOf(JsonObject resource) =>
+        resource["metadata"] is JsonObject metadata
+            ? metadata.Where(pair => pair.Value is JsonValue).ToDictionary(
+                pair => pair.Key, pair => pair.Value!.ToString(), StringComparer.Ordinal)
+            : null;
+}
