@@ -85,7 +85,8 @@ public sealed class PjrtProgram : IDisposable
         if (tensor.DType != argument.DType || !tensor.Shape.Equals(argument.Shape))
         {
             throw new TensorShapeException(
-                "Run", $"input '{argument.Name}'", $"{tensor.DType}{tensor.Shape}", $"{argument.DType}{argument.Shape}");
+                "Run", $"input '{argument.Name}'", $"{tensor.DType}{tensor.Shape}",
+                $"{argument.DType}{argument.Shape}");
         }
 
         var device = Executable.Devices.Count > 0 ? Executable.Devices[0] : null;
