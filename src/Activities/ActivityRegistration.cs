@@ -13,20 +13,30 @@ namespace Workflows.Activities;
 /// <summary>Registers the activities under the names that the orchestrations call.</summary>
 public static class ActivityRegistration
 {
-    /// <summary>Adds every activity of this assembly.</summary>
+    /// <summary>Adds the activities that read what users bring; they take places of their own.</summary>
+    /// <param name="registry">The worker's registry.</param>
+    /// <returns>The same registry.</returns>
+    public static DurableTaskRegistry AddInputActivities(this DurableTaskRegistry registry)
+    {
+        registry.AddActivity<PlanActivity>(Stages.Plan);
+        registry.AddActivity<PrepareDataActivity>(Stages.PrepareData);
+        registry.AddActivity<ScoreActivity>(Stages.Score);
+        return registry;
+    }
+
+    /// <summary>
+    /// Adds the activities that look, cancel, give back and report: nothing of a user's can hold them.
+    /// </summary>
     /// <param name="registry">The worker's registry.</param>
     /// <returns>The same registry.</returns>
     public static DurableTaskRegistry AddRunActivities(this DurableTaskRegistry registry)
     {
-        registry.AddActivity<PlanActivity>(Stages.Plan);
-        registry.AddActivity<PrepareDataActivity>(Stages.PrepareData);
         registry.AddActivity<CreateNodeActivity>(Stages.CreateNode);
         registry.AddActivity<ObserveNodeActivity>(Stages.ObserveNode);
         registry.AddActivity<EndAttemptActivity>(Stages.EndAttempt);
         registry.AddActivity<DispatchJobActivity>(Stages.DispatchJob);
         registry.AddActivity<ObserveJobActivity>(Stages.ObserveJob);
         registry.AddActivity<StopJobActivity>(Stages.StopJob);
-        registry.AddActivity<ScoreActivity>(Stages.Score);
         registry.AddActivity<ReleaseNodeActivity>(Stages.ReleaseNode);
         registry.AddActivity<ReleaseAllActivity>(Stages.ReleaseAll);
         registry.AddActivity<RecordLossActivity>(Stages.RecordLoss);

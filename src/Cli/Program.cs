@@ -16,5 +16,23 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
 };
 
 var parsed = root.Parse(args);
-var code = await parsed.InvokeAsync();
-return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : code;
+try
+{
+    var code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    await Console.Out.FlushAsync();
+    return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : code;
+}
+catch (IOException exception)
+{
+    // Standard output is full, closed, or a pipe whose reader has gone. A run goes on or waits in its state folder.
+    try
+    {
+        await Console.Error.WriteLineAsync($"The output cannot be written: {exception.Message}");
+    }
+    catch (IOException)
+    {
+        // Standard error is in the same state: the code says it.
+    }
+
+    return ExitCodes.Failed;
+}

@@ -14,9 +14,16 @@ internal static class RequestFile
     };
 
     // As the service reads names.
-    private static readonly JsonNodeOptions AnyCase = new() { PropertyNameCaseInsensitive = true };
+    internal static readonly JsonNodeOptions AnyCase = new() { PropertyNameCaseInsensitive = true };
 
-    public static string Read(string path, string? dataTrain, string? dataTest)
+    /// <param name="path">The request file.</param>
+    /// <param name="dataTrain">Takes the place of the whole corpus; null: as the file says.</param>
+    /// <param name="dataTest">Takes the place of the test file; null: as the file says.</param>
+    /// <param name="changes">Values of single fields, as <c>training.steps=20</c>.</param>
+    /// <returns>The request's JSON.</returns>
+    /// <exception cref="CommandException">The file or a change cannot be used.</exception>
+    public static string Read(
+        string path, string? dataTrain, string? dataTest, IReadOnlyList<string>? changes = null)
     {
         var request = Parse(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
@@ -30,6 +37,7 @@ internal static class RequestFile
             Replace(request, dataTrain, dataTest);
         }
 
+        RequestChange.Apply(request, changes ?? []);
         return request.ToJsonString();
     }
 
@@ -146,7 +154,7 @@ internal static class RequestFile
     }
 
     /// <summary>Makes paths absolute. An empty one between two commas stays empty, for the service to report.</summary>
-    private static string Absolute(string text, string folder, bool isList) =>
+    internal static string Absolute(string text, string folder, bool isList) =>
         string.Join(",", (isList ? CorpusFiles.Names(text, folder) : [text]).Select(part => part.Trim()).Select(part =>
             part.Length == 0 || part.Contains("://", StringComparison.Ordinal)
                 ? part : Path.GetFullPath(part, folder)));

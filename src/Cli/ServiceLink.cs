@@ -15,12 +15,16 @@ namespace Workflows.Cli;
 /// </summary>
 internal sealed class ServiceLink : IAsyncDisposable
 {
-    private readonly HttpClient _http;
-    private readonly WebApplication? _own;
+    /// <summary>How long another command may take to start its service.</summary>
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(200);
 
-    private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory)
+    private readonly bool _isNamed;
+    private HttpClient _http;
+    private WebApplication? _own;
+
+    private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory, bool isNamed)
     {
-        (_http, _own, StateDirectory) = (http, own, stateDirectory);
+        (_http, _own, StateDirectory, _isNamed) = (http, own, stateDirectory, isNamed);
     }
 
     /// <summary>Gets the folder given by --state.</summary>
@@ -37,28 +41,103 @@ internal sealed class ServiceLink : IAsyncDisposable
         named ??= FromEnvironment();
         if (named is not null)
         {
-            return new ServiceLink(new HttpClient { BaseAddress = named }, null, state);
+            return new ServiceLink(new HttpClient { BaseAddress = named }, null, state, isNamed: true);
         }
 
-        if (await FindRunningAsync(state, cancellation) is { } running)
+        var (http, own) = await JoinOrStartAsync(state, cancellation);
+        return new ServiceLink(http, own, state, isNamed: false);
+    }
+
+    /// <summary>
+    /// Goes on when the command that held the service has ended: joins the next one, or starts a service here.
+    /// </summary>
+    /// <returns>false: the service was named, or is in this process, so there is no other.</returns>
+    public async Task<bool> ReopenAsync(CancellationToken cancellation)
+    {
+        if (_isNamed || _own is not null)
         {
-            return new ServiceLink(running, null, state);
+            return false;
         }
 
+        var old = _http;
+        (_http, _own) = await JoinOrStartAsync(StateDirectory, cancellation);
+        old.Dispose();
+        return true;
+    }
+
+    /// <summary>
+    /// Joins the service that has the state folder, or starts one. Of several commands at once one starts it; the
+    /// others wait, and write nothing before they have joined.
+    /// </summary>
+    private static async Task<(HttpClient Http, WebApplication? Own)> JoinOrStartAsync(
+        string state, CancellationToken cancellation)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            if (await FindRunningAsync(state, cancellation) is { } running)
+            {
+                return (running, null);
+            }
+
+            var isLate = TimeProvider.System.GetElapsedTime(began) > StartDeadline;
+            using (var mine = TryLock(state))
+            {
+                if (mine is not null || isLate)
+                {
+                    try
+                    {
+                        return await StartServiceAsync(state, cancellation);
+                    }
+                    catch (ServiceStartException exception)
+                    {
+                        throw new CommandException(exception.Message, ExitCodes.Failed);
+                    }
+                }
+            }
+
+            await Task.Delay(Pause, cancellation);
+        }
+    }
+
+    private static async Task<(HttpClient Http, WebApplication? Own)> StartServiceAsync(
+        string state, CancellationToken cancellation)
+    {
+        var (application, ports) = WorkflowsService.Build([], new ServiceSettings
+        {
+            StateDirectory = state,
+            HttpPort = 0,
+        }, isEmbedded: true);
+        await application.StartOrExplainAsync(ports, state, cancellation);
+        return (new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application);
+    }
+
+    /// <summary>Takes the right to start a service in this folder; null: another command starts one now.</summary>
+    private static FileStream? TryLock(string state)
+    {
         try
         {
-            var (application, ports) = WorkflowsService.Build([], new ServiceSettings
-            {
-                StateDirectory = state,
-                HttpPort = 0,
-            }, isEmbedded: true);
-            await application.StartOrExplainAsync(ports, state, cancellation);
-            return new ServiceLink(
-                new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application, state);
+            Directory.CreateDirectory(state);
+            return new FileStream(
+                Path.Combine(state, "start.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (ServiceStartException exception)
+        catch (UnauthorizedAccessException exception)
         {
-            throw new CommandException(exception.Message, ExitCodes.Failed);
+            throw new CommandException(
+                $"--state: the folder '{state}' cannot be written: {exception.Message}", ExitCodes.Failed);
+        }
+        catch (DirectoryNotFoundException exception)
+        {
+            throw new CommandException($"--state: {exception.Message}", ExitCodes.Failed);
+        }
+        catch (IOException) when (Directory.Exists(state))
+        {
+            return null;
+        }
+        catch (IOException exception)
+        {
+            throw new CommandException(
+                $"--state: '{state}' cannot be a folder: {exception.Message}", ExitCodes.Failed);
         }
     }
 

@@ -8,38 +8,32 @@ namespace Workflows.Orchestrations;
 /// </summary>
 public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome>
 {
+    /// <summary>The version that new runs are started with; the runs before it had none.</summary>
+    public const string Version = "2";
+
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskOrchestrationContext context, RunSpec input)
     {
         var story = new Story(context, input);
         var end = await story.TellAsync();
+        var report = new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure);
 
         // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every way that the
-        // story can end comes back here as a value instead.
-        await context.EnterStageAsync(input.RunId, RunStageName.Teardown, "giving back every node of the run");
+        // story can end comes back here as a value instead, and nothing may keep the teardown from its work.
+        await context.UnlessItFailsAsync(() => context.EnterStageAsync(
+            input.RunId, RunStageName.Teardown, "giving back every node of the run"));
+
+        // A deletion can take hours: the verdict does not wait for it.
+        await context.UnlessItFailsAsync(() => context.ReportAsync(report with { IsDraft = true }));
         await context.CallSubOrchestratorAsync(
             nameof(TeardownOrchestration), input, context.ChildOptions($"{input.RunId}:teardown"));
 
         await context.EnterStageAsync(input.RunId, RunStageName.Report, "writing the report");
-        var outcome = await context.ReportAsync(
-            new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure));
-        await AnnounceAsync(context, new RunEnd(input.RunId, input.Name, outcome));
+        var outcome = await context.ReportAsync(report);
+        await context.UnlessItFailsAsync(
+            () => context.AnnounceAsync(new RunEnd(input.RunId, input.Name, outcome)));
         context.SetCustomStatus(new RunStage(RunStageName.Done, WireName.Of(outcome.Status)));
         return outcome;
-    }
-
-    /// <summary>Announces the end. An announcer that fails does not change how the run ended.</summary>
-    private static async Task AnnounceAsync(TaskOrchestrationContext context, RunEnd end)
-    {
-        try
-        {
-            await context.AnnounceAsync(end);
-        }
-        catch (TaskFailedException exception)
-        {
-            context.CreateReplaySafeLogger<FineTuneOrchestration>()
-                .NotAnnounced(end.RunId, exception.FailureDetails.ErrorMessage);
-        }
     }
 
     /// <summary>The end of the part of a run before its teardown.</summary>
@@ -68,11 +62,23 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             try
             {
                 await context.EnterStageAsync(spec.RunId, RunStageName.Plan, "choosing zones and estimating the cost");
-                Plan = await context.PlanAsync(spec);
+                var planning = context.PlanAsync(spec);
+                if (await IsCancelledBeforeAsync(planning))
+                {
+                    return StoryEnd.Cancelled;
+                }
+
+                Plan = await planning;
 
                 // Before anything is rented: bad data must not cost money.
                 await context.EnterStageAsync(spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
-                Data = await context.PrepareDataAsync(spec);
+                var preparing = context.PrepareDataAsync(spec);
+                if (await IsCancelledBeforeAsync(preparing))
+                {
+                    return StoryEnd.Cancelled;
+                }
+
+                Data = await preparing;
 
                 await context.EnterStageAsync(spec.RunId, RunStageName.Train, "getting a TPU and fine-tuning on it");
                 if (await WorkOnTpuAsync(JobKind.Train) is { } trainEnd)
@@ -87,8 +93,14 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     return translateEnd;
                 }
 
-                await ReleaseEarlyAsync();
-                await context.ScoreAsync(spec, Data);
+                ReleaseEarly();
+                var scoring = context.ScoreAsync(spec, Data);
+                if (await IsCancelledBeforeAsync(scoring))
+                {
+                    return StoryEnd.Cancelled;
+                }
+
+                await scoring;
                 return StoryEnd.Succeeded;
             }
             catch (TaskFailedException exception)
@@ -96,6 +108,12 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 return StoryEnd.Failed(RunFaultException.Read(Innermost(exception.FailureDetails)));
             }
         }
+
+        /// <summary>
+        /// Waits for work or for a cancel, whichever comes first. Work that is left behind stops by itself once the run
+        /// has entered another stage; its result counts no more.
+        /// </summary>
+        private async Task<bool> IsCancelledBeforeAsync(Task work) => await Task.WhenAny(work, _cancel) == _cancel;
 
         /// <summary>Runs one piece of TPU work. Returns how the run ended, or null to go on.</summary>
         private async Task<StoryEnd?> WorkOnTpuAsync(JobKind kind)
@@ -113,7 +131,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt),
                 context.ChildOptions(child));
 
-            if (await Task.WhenAny(work, _cancel) == _cancel)
+            if (await IsCancelledBeforeAsync(work))
             {
                 // The child stops its worker and ends by itself; waiting for it keeps the two from racing in teardown.
                 context.SendEvent(child, RunEvents.Cancel, await _cancel);
@@ -129,12 +147,15 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             };
         }
 
-        /// <summary>Scoring needs no TPU: stop paying before it.</summary>
-        private async Task ReleaseEarlyAsync()
+        /// <summary>
+        /// Starts to give the TPU back: scoring needs none. A deletion that fails is not waited for here, since the
+        /// teardown asks again.
+        /// </summary>
+        private void ReleaseEarly()
         {
             if (_lease is not null)
             {
-                await context.ReleaseNodeAsync(spec, _lease.NodeName);
+                _ = context.ReleaseNodeAsync(spec, _lease.NodeName);
             }
         }
 

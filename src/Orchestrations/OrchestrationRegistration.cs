@@ -11,7 +11,8 @@ public static class OrchestrationRegistration
     /// </summary>
     public static IReadOnlyList<RunOrchestrator> Orchestrators { get; } =
     [
-        new(nameof(FineTuneOrchestration), "", () => new FineTuneOrchestration()),
+        new(nameof(FineTuneOrchestration), "", () => new FineTuneOrchestrationV1()),
+        new(nameof(FineTuneOrchestration), FineTuneOrchestration.Version, () => new FineTuneOrchestration()),
         new(nameof(AcquireTpuOrchestration), "", () => new AcquireTpuOrchestration()),
         new(nameof(TpuWorkOrchestration), "", () => new TpuWorkOrchestration()),
         new(nameof(TeardownOrchestration), "", () => new TeardownOrchestration()),

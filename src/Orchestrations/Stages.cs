@@ -77,6 +77,20 @@ public static class Stages
         await context.CallActivityAsync(EnterStage, new StageInput(runId, stage, detail), Local);
     }
 
+    /// <summary>Does a step whose failure does not change how the run ends; a failure is told in the log.</summary>
+    internal static async Task UnlessItFailsAsync(this TaskOrchestrationContext context, Func<Task> step)
+    {
+        try
+        {
+            await step();
+        }
+        catch (TaskFailedException exception)
+        {
+            context.CreateReplaySafeLogger<FineTuneOrchestration>()
+                .StepFailed(context.InstanceId, exception.TaskName, exception.FailureDetails.ErrorMessage);
+        }
+    }
+
     /// <summary>
     /// Names a child. It runs in the version of its parent, so that a new version of a child needs none of its parents.
     /// </summary>

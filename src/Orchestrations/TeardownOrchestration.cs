@@ -10,6 +10,9 @@ public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
 {
     private const int PollsPerGeneration = 40;
 
+    /// <summary>The longest pause between two looks.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
+
     /// <summary>Runs the teardown.</summary>
     /// <param name="context">The orchestration.</param>
     /// <param name="input">The run.</param>
@@ -18,13 +21,26 @@ public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
     {
         for (var poll = 0; poll < PollsPerGeneration; poll++)
         {
-            var nodes = await context.ReleaseAllAsync(input);
+            IReadOnlyList<NodeRelease> nodes;
+            try
+            {
+                nodes = await context.ReleaseAllAsync(input);
+            }
+            catch (TaskFailedException exception)
+            {
+                // After hours of tries, or without credentials. It is never given up: what is there costs money.
+                context.CreateReplaySafeLogger<TeardownOrchestration>()
+                    .NotGivenBack(input.RunId, Longest.TotalMinutes, exception.FailureDetails.ErrorMessage);
+                await context.CreateTimer(Longest, CancellationToken.None);
+                break;
+            }
+
             if (nodes.All(node => node.ConfirmedNotFound))
             {
                 return nodes.Count;
             }
 
-            var pause = Math.Min(input.Pace.PollSeconds * (1 + poll / 5), 300);
+            var pause = Math.Min(input.Pace.PollSeconds * (1 + poll / 5), Longest.TotalSeconds);
             await context.CreateTimer(TimeSpan.FromSeconds(pause), CancellationToken.None);
         }
 

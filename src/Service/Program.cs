@@ -1,6 +1,28 @@
 using Workflows.DurableTask.Sidecar;
 using Workflows.Service.Hosting;
 
+if (args is ["--help" or "-h" or "-?" or "/?"])
+{
+    await Console.Out.WriteLineAsync("""
+        Workflows service: takes requests for fine-tuning runs over HTTP and Pub/Sub, and runs them durably.
+
+        Usage: Workflows.Service [--urls http://HOST:PORT] [--Workflows:SETTING VALUE]...
+
+          --urls                      address of the HTTP API (default http://127.0.0.1:8080); gRPC and the emulator's
+                                      REST have the two ports above it
+          --Workflows:StateDirectory  folder of everything that must survive (default .workflows)
+
+        Every setting can also be an environment variable, as in Workflows__StateDirectory: docs/operations.md.
+        """);
+    return 0;
+}
+
+if (args is [var word, ..] && !word.StartsWith('-') && !word.Contains('='))
+{
+    await Console.Error.WriteLineAsync($"'{word}' is no option of the service; --help lists them.");
+    return 2;
+}
+
 try
 {
     var (application, ports) = WorkflowsService.Build(args);

@@ -36,7 +36,8 @@ public sealed class ProjectReferenceTests
         ["Workflows.Orchestrations"] = [],
         ["Workflows.Activities"] =
         [
-            "Workflows.Orchestrations", "Workflows.ModelFiles", "Workflows.Translation", "Workflows.GoogleCloud.Tpu.V2",
+            "Workflows.Orchestrations", "Workflows.ModelFiles", "Workflows.Translation",
+            "Workflows.GoogleCloud.Connections", "Workflows.GoogleCloud.Tpu.V2",
         ],
         ["Workflows.Service"] =
         [

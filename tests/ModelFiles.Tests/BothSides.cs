@@ -36,7 +36,9 @@ internal static class BothSides
                 Training = new TrainingSpec { MaxLength = 400 },
                 Evaluation = new EvaluationSpec { MaxNewTokens = 64 },
             };
-            var activity = new PrepareDataActivity(new RunLedger(folder, TimeProvider.System));
+            var ledger = new RunLedger(folder, TimeProvider.System);
+            var activity = new PrepareDataActivity(
+                ledger, new InputWork(ledger, InputLimits.Default, TimeProvider.System));
             return (await activity.RunAsync(null!, spec), null);
         }
         catch (RunFaultException fault)

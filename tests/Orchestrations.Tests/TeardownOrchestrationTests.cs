@@ -1,3 +1,5 @@
+using Microsoft.DurableTask;
+
 namespace Workflows.Orchestrations.Tests;
 
 public sealed class TeardownOrchestrationTests
@@ -57,6 +59,20 @@ public sealed class TeardownOrchestrationTests
         Assert.Equal(
             Enumerable.Range(0, 40).Sum(look => 10.0 * (1 + look / 5)),
             (_context.CurrentUtcDateTime - began).TotalSeconds);
+    }
+
+    /// <summary>After hours of tries, or without credentials: what may be there costs money.</summary>
+    [Fact]
+    public async Task Teardown_ThatCannotReachTheCloud_PausesAndGoesOn()
+    {
+        _context.Answer = (name, _) => throw new TaskFailedException(
+            name, 0, new RunFaultException("CREDENTIALS_MISSING", "There are none.", "Log in."));
+        var began = _context.CurrentUtcDateTime;
+
+        await RunAsync();
+
+        Assert.Equal(Given.Spec, _context.NextGeneration);
+        Assert.Equal(TimeSpan.FromMinutes(5), _context.CurrentUtcDateTime - began);
     }
 
     [Fact]

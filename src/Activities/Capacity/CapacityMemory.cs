@@ -17,14 +17,15 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     /// <param name="project">The project refused.</param>
     /// <param name="candidate">The place.</param>
     /// <param name="refusal">The refusal; nothing is kept when it is not to be remembered.</param>
-    public void Remember(string project, Candidate candidate, Refusal refusal)
+    /// <param name="pace">Share of the time to remember it for: a rehearsal's clock runs quicker.</param>
+    public void Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
     {
         if (refusal.RememberSeconds <= 0 || refusal.Scope is RefusalScope.Project or RefusalScope.Request)
         {
             return;
         }
 
-        var until = clock.GetUtcNow().AddSeconds(refusal.RememberSeconds);
+        var until = clock.GetUtcNow().AddSeconds(refusal.RememberSeconds * pace);
         var place = refusal.Scope == RefusalScope.Region ? candidate.Region : candidate.Zone;
         lock (_lock)
         {

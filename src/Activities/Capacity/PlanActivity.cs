@@ -1,11 +1,14 @@
+using System.Globalization;
 using Microsoft.DurableTask;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
 /// <summary>Chooses the places to try for a TPU and their order, and estimates the cost.</summary>
-public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger) : TaskActivity<RunSpec, RunPlan>
+public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWork inputs)
+    : TaskActivity<RunSpec, RunPlan>
 {
     /// <summary>From the request of a node until its worker computes, besides training; chosen.</summary>
     private const double CloudBootSeconds = 180, RehearsalBootSeconds = 8;
@@ -17,11 +20,23 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger) : TaskA
     private const double RehearsalTflops = 0.1;
 
     /// <inheritdoc />
-    public override Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
+    public override async Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
     {
-        var plan = Plan(input, ParameterCount(input.Model));
+        var parameters = await inputs.RunAsync(input.RunId, _ => ParameterCount(input.Model));
+        var plan = Plan(input, parameters);
         ledger.Append(input.RunId, LedgerKinds.Plan, "plan", plan);
-        return Task.FromResult(plan);
+        if (plan.EstimatedUsd > input.BudgetUsd && !input.AllowOverBudget)
+        {
+            throw new RunFaultException(
+                "BUDGET_BELOW_ESTIMATE",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The run would cost about {plan.EstimatedUsd:0.00} USD, and its budget is "
+                    + $"{input.BudgetUsd:0.00} USD: it would be paid for and stopped without a model."),
+                "Raise budgetUsd, ask for fewer steps or a cheaper accelerator, or set allowOverBudget to true.");
+        }
+
+        return plan;
     }
 
     /// <summary>Makes the plan.</summary>
@@ -59,7 +74,8 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger) : TaskA
     private static double EstimateSeconds(RunSpec spec, double parameters, double peakTflops)
     {
         const double TokensPerPair = 40;
-        var trained = (double)spec.Training.Steps * spec.Training.BatchSize * TokensPerPair;
+        var trained = (double)spec.Training.Steps * spec.Training.BatchSize * spec.Training.AccumulationSteps
+            * TokensPerPair;
         var translated = 2.0 * spec.Data.MaxTestPairs * TokensPerPair;
         var flops = parameters * (6 * trained + 2 * translated);
         return spec.IsRehearsal

@@ -41,6 +41,11 @@ public sealed class PriceCatalog
     public IEnumerable<string> AcceleratorTypes =>
         _document.Generations.SelectMany(generation => generation.Types.Keys);
 
+    /// <summary>Gets every zone that the catalog knows, in alphabetical order.</summary>
+    public IReadOnlyList<string> Zones =>
+        [.. _document.Generations.SelectMany(generation => generation.Zones.Keys)
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
     /// <summary>Returns the peak bf16 rate of a whole slice.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
     /// <returns>TFLOP/s; 0 for an unknown type.</returns>
@@ -63,7 +68,7 @@ public sealed class PriceCatalog
 
     /// <summary>
     /// Prices the place asked for, whether or not the catalog knows the zone. A zone without a price is counted at the
-    /// generation's dearest: whether it exists is for the cloud to say.
+    /// generation's dearest of the mode: whether it exists is for the cloud to say.
     /// </summary>
     /// <param name="acceleratorType">A known type.</param>
     /// <param name="zone">Any zone.</param>
@@ -78,8 +83,9 @@ public sealed class PriceCatalog
     {
         var price = generation.Zones.TryGetValue(zone, out var known)
             ? known
-            : generation.Zones.Values.MaxBy(each => each[0])!;
-        var perChipHour = provisioning == ProvisioningMode.Spot ? price[1] : price[0];
+            : null;
+        var mode = provisioning == ProvisioningMode.Spot ? 1 : 0;
+        var perChipHour = price?[mode] ?? generation.Zones.Values.Max(each => each[mode]);
         var chips = generation.Types[type];
         return new Candidate(
             zone, type, provisioning, runtimeVersion ?? generation.RuntimeVersion, chips, perChipHour * chips);

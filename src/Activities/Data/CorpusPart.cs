@@ -10,10 +10,13 @@ internal static class CorpusPart
     /// <param name="files">As the request names them.</param>
     /// <param name="part">train, test or validation: how the account calls it.</param>
     /// <param name="account">Takes what is left out.</param>
+    /// <param name="cancellation">Stops the reading.</param>
     /// <returns>The usable pairs in order.</returns>
-    public static IReadOnlyList<SentencePair> Read(string files, string part, DropAccount account)
+    public static IReadOnlyList<SentencePair> Read(
+        string files, string part, DropAccount account, CancellationToken cancellation)
     {
-        var read = CorpusReader.Read(CorpusFiles.Of(files));
+        var read = CorpusReader.Read(CorpusFiles.Of(files), new CorpusReadOptions { Cancellation = cancellation });
+        cancellation.ThrowIfCancellationRequested();
         var cleaned = CorpusCleaner.Clean(read.Pairs);
         foreach (var (reason, count) in read.BadRows)
         {

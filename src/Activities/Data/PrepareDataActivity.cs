@@ -12,7 +12,7 @@ namespace Workflows.Activities.Data;
 /// Reads the corpus, cleans it, splits it, takes out of training what is in the test or validation part, and checks
 /// that model and corpus fit each other; what was left out and why is counted.
 /// </summary>
-public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec, PreparedData>
+public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : TaskActivity<RunSpec, PreparedData>
 {
     private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
 
@@ -22,16 +22,19 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
     private const double ValidationFraction = 0.1;
 
     /// <inheritdoc />
-    public override async Task<PreparedData> RunAsync(TaskActivityContext context, RunSpec input)
+    public override Task<PreparedData> RunAsync(TaskActivityContext context, RunSpec input) =>
+        inputs.RunAsync(input.RunId, token => Prepare(input, token));
+
+    private PreparedData Prepare(RunSpec input, CancellationToken cancellation)
     {
         var account = new DropAccount();
         try
         {
-            var train = CorpusPart.Read(input.Data.Train, "train", account);
+            var train = CorpusPart.Read(input.Data.Train, "train", account, cancellation);
             IReadOnlyList<SentencePair> test;
             if (input.Data.Test is { } testFile)
             {
-                test = Choose(CorpusPart.Read(testFile, "test", account), input.Data.MaxTestPairs);
+                test = Choose(CorpusPart.Read(testFile, "test", account, cancellation), input.Data.MaxTestPairs);
             }
             else
             {
@@ -42,7 +45,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
             var overlap = train.Count;
             train = WithoutLeaks(train, test, "test", account);
             overlap -= train.Count;
-            (train, var validation) = HoldOut(input, train, test, account);
+            (train, var validation) = HoldOut(input, train, test, account, cancellation);
 
             Require(train.Count >= LeastTrain, "data.train", train.Count, LeastTrain, account);
             Require(test.Count >= LeastTest, "data.test", test.Count, LeastTest, account);
@@ -52,13 +55,13 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
 
             var directory = ledger.DirectoryOf(input.RunId);
             var data = new PreparedData(
-                await WriteAsync(Path.Combine(directory, "train.jsonl"), train),
-                await WriteAsync(Path.Combine(directory, "test.jsonl"), test),
+                Write(Path.Combine(directory, "train.jsonl"), train, cancellation),
+                Write(Path.Combine(directory, "test.jsonl"), test, cancellation),
                 train.Count, test.Count, account.Counts)
             {
                 ValidationUri = validation is null
                     ? null
-                    : await WriteAsync(Path.Combine(directory, "validation.jsonl"), validation),
+                    : Write(Path.Combine(directory, "validation.jsonl"), validation, cancellation),
                 ValidationPairs = validation?.Count ?? 0,
                 Samples = account.Samples,
                 Gates =
@@ -89,7 +92,8 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
     /// The validation pairs, of a file or held out of the training pairs, and the training pairs without them.
     /// </summary>
     private static (IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair>? Validation) HoldOut(
-        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test, DropAccount account)
+        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test, DropAccount account,
+        CancellationToken cancellation)
     {
         if (spec.Training.Validation is not { } validation)
         {
@@ -98,7 +102,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
 
         if (spec.Data.Validation is { } file)
         {
-            var given = Choose(CorpusPart.Read(file, "validation", account), validation.MaxPairs);
+            var given = Choose(CorpusPart.Read(file, "validation", account, cancellation), validation.MaxPairs);
 
             // Stopping at the step that is best on test sentences would be training on them.
             given = WithoutLeaks(given, test, "test", account);
@@ -146,12 +150,16 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
         }
     }
 
-    private static async Task<string> WriteAsync(string path, IReadOnlyList<SentencePair> pairs)
+    private static string Write(string path, IReadOnlyList<SentencePair> pairs, CancellationToken cancellation)
     {
         var aside = path + ".new";
-        await File.WriteAllLinesAsync(
+        File.WriteAllLines(
             aside,
-            pairs.Select(pair => JsonSerializer.Serialize(new { ko = pair.Ko, en = pair.En }, RunLedger.Json)),
+            pairs.Select(pair =>
+            {
+                cancellation.ThrowIfCancellationRequested();
+                return JsonSerializer.Serialize(new { ko = pair.Ko, en = pair.En }, RunLedger.Json);
+            }),
             new UTF8Encoding(false));
         File.Move(aside, path, overwrite: true);
         return path;

@@ -35,6 +35,7 @@ public sealed class CreateNodeActivity(
 
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
         ledger.Append(spec.RunId, LedgerKinds.Intent, $"{name}", lease);
+        var sending = SentRequests.Begin(ledger, spec.RunId, name);
         try
         {
             var operation = await connection.Tpu.CreateNodeAsync(
@@ -57,9 +58,16 @@ public sealed class CreateNodeActivity(
         }
         catch (RpcException exception) when (!RefusalClassifier.IsTransient(exception))
         {
-            var refusal = RefusalClassifier.Classify(exception);
-            memory.Remember(spec.Project, place, refusal);
+            SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
+            var refusal = SameAnswerRule.Judge(
+                ledger, spec.RunId, place, RefusalClassifier.Classify(exception));
+            memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
             return new CreateNodeResult(name, null, refusal);
+        }
+        catch (RpcException exception)
+        {
+            SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
+            throw;
         }
     }
 
@@ -71,7 +79,11 @@ public sealed class CreateNodeActivity(
             RuntimeVersion = place.RuntimeVersion,
             Description = $"Workflows run {spec.RunId}",
             SchedulingConfig = new SchedulingConfig { Spot = place.Provisioning == ProvisioningMode.Spot },
-            NetworkConfig = new NetworkConfig { Network = spec.Tpu.Network ?? "", EnableExternalIps = true },
+            NetworkConfig = new NetworkConfig
+            {
+                Network = spec.Tpu.Network ?? "",
+                EnableExternalIps = !spec.Tpu.WithoutExternalIp,
+            },
             Labels = { [NodeLabels.Run] = spec.RunId.Value, ["managed-by"] = "workflows" },
             Metadata =
             {

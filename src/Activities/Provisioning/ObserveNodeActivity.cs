@@ -31,7 +31,8 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
             ?? RefusalOf(state, name);
         if (refusal is not null)
         {
-            memory.Remember(spec.Project, input.Lease.Candidate, refusal);
+            refusal = SameAnswerRule.Judge(ledger, spec.RunId, input.Lease.Candidate, refusal);
+            memory.Remember(spec.Project, input.Lease.Candidate, refusal, spec.MemoryPace);
         }
 
         return new NodeObservation(state, false, refusal);

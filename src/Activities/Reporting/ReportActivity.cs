@@ -21,7 +21,11 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock) : TaskA
         await WriteAsync(report.Artifacts.Page, ReportPage.Render(report, curve));
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
-        ledger.Append(input.Spec.RunId, LedgerKinds.End, "end", outcome);
+        if (!input.IsDraft)
+        {
+            ledger.Append(input.Spec.RunId, LedgerKinds.End, "end", outcome);
+        }
+
         return outcome;
     }
 

@@ -35,14 +35,17 @@ public static class ReportBuilder
             Status = input.Status,
             IsRehearsal = spec.IsRehearsal,
             Failure = input.Failure,
+            IsDraft = input.IsDraft,
             Verdict = verdicts.FirstOrDefault(),
             Verdicts = verdicts,
             Attempts = Attempts(ledger, id),
             Recoveries = Recoveries(ledger, id),
             Data = input.Data,
-            Training = Training(ledger, id, directory),
+            Training = Training(ledger, spec, input.Data, directory),
             Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage),
             Teardown = Teardown(ledger, id),
+            Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)
+                .Select(fact => fact.Data).OrderBy(fact => fact.Step)],
             Stages = Stages(ledger, id, now),
             Artifacts = new ArtifactSection(
                 File.Exists(Path.Combine(tuned, "config.json")) ? tuned : null,
@@ -72,8 +75,9 @@ public static class ReportBuilder
         })];
     }
 
-    private static TrainingSection? Training(RunLedger ledger, RunId id, string directory)
+    private static TrainingSection? Training(RunLedger ledger, RunSpec spec, PreparedData? data, string directory)
     {
+        var id = spec.RunId;
         var end = ledger.Read<EndFact>(id, LedgerKinds.JobEnded).Select(fact => fact.Data.Train)
             .LastOrDefault(train => train is not null);
         var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
@@ -93,6 +97,7 @@ public static class ReportBuilder
                 MicroBatchSize = end.MicroBatchSize > 0 ? end.MicroBatchSize : null,
                 TooLong = end.TooLong,
                 OutputStep = end.OutputStep > 0 ? end.OutputStep : null,
+                Epochs = data?.Epochs(spec.Training with { Steps = end.Steps }),
                 StoppedEarly = end.StoppedEarly,
                 ValidationMetric = end.Metric.Length > 0 ? end.Metric : null,
                 BestScore = end.BestScore,

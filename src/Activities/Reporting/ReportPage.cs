@@ -42,6 +42,8 @@ internal static class ReportPage
 
     private static string Headline(RunReport report) => report switch
     {
+        { Status: RunStatus.Cancelled, IsDraft: true } => "Cancelled; its nodes are still being given back.",
+        { Status: RunStatus.Failed, IsDraft: true } => "Failed; its nodes are still being given back.",
         { Status: RunStatus.Cancelled } => "Cancelled; everything was given back.",
         { Status: RunStatus.Failed } => "Failed; everything was given back.",
         { Verdicts.Count: > 1 } => string.Join("<br>", report.Verdicts.Select(verdict =>
@@ -73,9 +75,10 @@ internal static class ReportPage
                 + $"{training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)}/s{Method(training)}");
         }
 
-        Number(page, "attempts", $"{report.Attempts.Count}",
+        var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
+        Number(page, "attempts", $"{report.Attempts.Count - skipped}",
             $"{report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused)} refused, "
-            + $"{report.Recoveries.Count} TPU lost");
+            + $"{(skipped > 0 ? $"{skipped} not asked, " : "")}{report.Recoveries.Count} TPU lost");
         Number(page, "left running", $"{report.Teardown.Count(row => !row.ConfirmedNotFound)}",
             $"{report.Teardown.Count(row => row.ConfirmedNotFound)} nodes proved gone");
         page.Append("</section>");
@@ -86,7 +89,11 @@ internal static class ReportPage
         { Method: "lora", TrainedParameters: { } trained } =>
             $", an adapter of {trained.ToString("N0", CultureInfo.InvariantCulture)} weights",
         _ => "",
-    } + (training is { StoppedEarly: true } ? $", stopped early; the model is of step {training.OutputStep}" : "");
+    } + (training.Epochs is { } epochs
+            ? string.Create(CultureInfo.InvariantCulture, $", {epochs:0.0} passes over the pairs")
+            : "")
+        + (training.StoppedEarly ? ", stopped early" : "")
+        + (training.OutputStep is { } step && step != training.Steps ? $"; kept step {step}" : "");
 
     private static void Number(StringBuilder page, string label, string value, string detail) => page.Append(
         $"<div><span>{label}</span><strong>{value}</strong><small>{detail}</small></div>");
@@ -127,7 +134,31 @@ internal static class ReportPage
         }
 
         page.Append($"</svg><p class=\"fine\">Cross-entropy in nats by optimizer step, from {curve[0].Loss:0.000}"
-            + $" to {report.Training?.FinalLoss ?? curve[^1].Loss:0.000}.</p></section>");
+            + $" to {report.Training?.FinalLoss ?? curve[^1].Loss:0.000} (mean of the last steps).</p>");
+        Validations(page, report);
+        foreach (var note in VerdictWording.ManyEpochs(report.Training?.Epochs))
+        {
+            page.Append($"<p class=\"fine\">Note: {Text(note)}.</p>");
+        }
+
+        page.Append("</section>");
+    }
+
+    private static void Validations(StringBuilder page, RunReport report)
+    {
+        if (report.Validations is not [var first, ..] all)
+        {
+            return;
+        }
+
+        page.Append($"<table><tr><th>step</th><th>validation {(first.Metric == "chrf" ? "chrF" : "loss")}</th></tr>");
+        foreach (var point in all)
+        {
+            page.Append($"<tr><td>{point.Step}</td><td>{Num(point.Score)}"
+                + $"{(point.Step == report.Training?.OutputStep ? " (kept)" : "")}</td></tr>");
+        }
+
+        page.Append("</table>");
     }
 
     private static void Timeline(StringBuilder page, RunReport report)
@@ -208,7 +239,14 @@ internal static class ReportPage
                 + $"<td>{row.DeletedAt?.ToString("HH:mm:ss", CultureInfo.InvariantCulture) ?? "not proved"}</td></tr>");
         }
 
-        page.Append("</table></section>");
+        page.Append("</table>");
+        if (report.IsDraft)
+        {
+            page.Append("<p><b>Not all nodes are gone yet</b>: they cost money until they are. "
+                + "This page is written again when the cloud has confirmed it.</p>");
+        }
+
+        page.Append("</section>");
     }
 
     internal static string Text(string text) => WebUtility.HtmlEncode(text);

@@ -63,6 +63,34 @@ public static class RunCosts
         return new RunCost(total, byStage, seconds);
     }
 
+    /// <summary>Lists the nodes that were asked for and are not proved gone.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="now">The moment of the look.</param>
+    /// <returns>Each with the seconds since it was asked for, and its cost so far in US dollars.</returns>
+    public static IReadOnlyList<(TpuLease Lease, double Seconds, double Usd)> Left(
+        RunLedger ledger, RunId runId, DateTimeOffset now)
+    {
+        var gone = Names(LedgerKinds.Released);
+        var refused = ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
+            .Where(fact => fact.Data.Outcome == AttemptOutcome.Refused)
+            .Select(fact => fact.Data.Lease.NodeName).ToHashSet();
+        var ready = ledger.Read<NodeMoment>(runId, LedgerKinds.Ready)
+            .GroupBy(fact => fact.Data.NodeName).ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
+        var stopped = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
+            .GroupBy(fact => fact.Data.NodeName).ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
+        return [.. ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
+            .Where(fact => !gone.Contains(fact.Data.NodeName) && !refused.Contains(fact.Data.NodeName))
+            .Select(fact => (
+                fact.Data, (now - fact.At).TotalSeconds,
+                ready.TryGetValue(fact.Data.NodeName, out var from)
+                    ? Usd(stopped.GetValueOrDefault(fact.Data.NodeName, now) - from, fact.Data)
+                    : 0))];
+
+        HashSet<NodeName> Names(string kind) =>
+            [.. ledger.Read<NodeMoment>(runId, kind).Select(fact => fact.Data.NodeName)];
+    }
+
     private static double Usd(TimeSpan time, TpuLease lease) =>
         Math.Max(0, time.TotalHours) * lease.Candidate.UsdPerHour;
 

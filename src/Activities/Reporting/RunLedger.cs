@@ -27,6 +27,12 @@ public static class LedgerKinds
     /// <summary>A node is about to be asked for: <see cref="TpuLease"/>.</summary>
     public const string Intent = "intent";
 
+    /// <summary>A request for a node is about to be sent: <see cref="NodeMoment"/>, one each try.</summary>
+    public const string Asking = "asking";
+
+    /// <summary>That request never left this machine: <see cref="NodeMoment"/>.</summary>
+    public const string Unsent = "unsent";
+
     /// <summary>An attempt ended: <see cref="AttemptEnd"/>.</summary>
     public const string Attempt = "attempt";
 
@@ -50,6 +56,9 @@ public static class LedgerKinds
 
     /// <summary>A worker was given a job: <see cref="DispatchInput"/>.</summary>
     public const string Job = "job";
+
+    /// <summary>A validation was measured: <see cref="Training.ValidationFact"/>.</summary>
+    public const string Validation = "validation";
 
     /// <summary>A job ended: <see cref="Training.EndFact"/>.</summary>
     public const string JobEnded = "job-ended";

@@ -1,3 +1,4 @@
+using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
@@ -18,6 +19,11 @@ public sealed record RunReport
     /// Gets a value indicating whether the cloud was the emulator: its money is what the same time would cost.
     /// </summary>
     public bool IsRehearsal { get; init; }
+
+    /// <summary>
+    /// Gets a value indicating whether nodes are still being given back: cost and teardown are not yet final.
+    /// </summary>
+    public bool IsDraft { get; init; }
 
     /// <summary>Gets the reason why the run did not succeed.</summary>
     public RunFailure? Failure { get; init; }
@@ -46,6 +52,9 @@ public sealed record RunReport
 
     /// <summary>Gets the proof that nothing is left running.</summary>
     public required IReadOnlyList<TeardownRow> Teardown { get; init; }
+
+    /// <summary>Gets each measurement on the validation pairs, by step; empty without a validation.</summary>
+    public IReadOnlyList<ValidationFact> Validations { get; init; } = [];
 
     /// <summary>Gets the stages with their beginning and length.</summary>
     public required IReadOnlyList<StageRow> Stages { get; init; }
@@ -119,6 +128,9 @@ public sealed record TrainingSection(
 
     /// <summary>The step whose weights are the tuned model.</summary>
     public int? OutputStep { get; init; }
+
+    /// <summary>Passes over the training pairs; null while their number is not known.</summary>
+    public double? Epochs { get; init; }
 
     /// <summary>Whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }

@@ -8,6 +8,9 @@ public static class VerdictWording
     /// <summary>A test set below this many sentences is small; chosen.</summary>
     private const int SmallTestPairs = 100;
 
+    /// <summary>More passes over the training pairs are noted; chosen, as fine-tunings take 1 to 5.</summary>
+    private const int ManyPasses = 20;
+
     /// <summary>Words a verdict.</summary>
     /// <param name="verdict">The verdict.</param>
     /// <returns>One sentence with its period. Identical outputs have no figures: nothing was compared.</returns>
@@ -25,6 +28,14 @@ public static class VerdictWording
     public static IEnumerable<string> SmallTest(int testPairs) => testPairs >= SmallTestPairs
         ? []
         : [$"small test: {testPairs} sentences; below {SmallTestPairs}, another test set can turn the verdict round"];
+
+    /// <summary>Notes that the training went over its pairs so often that it may know them by heart.</summary>
+    /// <param name="epochs">Passes over the training pairs; null: not known.</param>
+    /// <returns>One note, or none.</returns>
+    public static IEnumerable<string> ManyEpochs(double? epochs) => epochs is { } passes && passes > ManyPasses
+        ? [$"{passes.ToString("0", CultureInfo.InvariantCulture)} passes over the training pairs: above {ManyPasses} a "
+            + "model learns them by heart; lower training.steps, or bring more pairs"]
+        : [];
 
     private static string Figures(VerdictSection verdict) => string.Create(
         CultureInfo.InvariantCulture,

@@ -5,6 +5,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
+using Workflows.GoogleCloud.Connections;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Teardown;
@@ -22,6 +23,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         var intents = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent);
         var names = intents.Select(fact => fact.Data.NodeName).ToHashSet();
         names.ExceptWith(Refused(input.RunId));
+        names.RemoveWhere(name => !SentRequests.MayExist(ledger, input.RunId, name));
         if (intents.Count == 0)
         {
             // Nothing was ever asked for: a run that failed on its data needs no credentials to end.
@@ -34,9 +36,11 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
             names.UnionWith(await LabelledAsync(connection, input));
         }
         catch (RpcException exception) when (names.Count == 0
-            && RefusalClassifier.Classify(exception).Scope == RefusalScope.Project)
+            && (UnsentCall.IsProved(exception)
+                || RefusalClassifier.Classify(exception).Scope is RefusalScope.Project or RefusalScope.Request))
         {
-            // The project may not use the API at all, and admitted no node of ours: there is nothing to give back.
+            // The cloud admitted no node of ours, or never heard of one: there is nothing to give back. The search is
+            // only for what should not exist.
             return [];
         }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
 
@@ -48,7 +49,7 @@ internal static class CommonOptions
             }
             catch (CommandException exception)
             {
-                await Console.Error.WriteLineAsync(exception.Message);
+                await Console.Error.WriteLineAsync(TerminalText.Of(exception.Message));
                 return exception.ExitCode;
             }
             catch (HttpRequestException exception)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Cli.Watching;
 using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
@@ -24,7 +25,7 @@ internal static class ListCommand
         {
             Console.WriteLine(
                 $"{run.Id.Value,-28} {WireName.Of(run.Status),-10} {WireName.Of(run.Stage),-9} "
-                + $"{run.CreatedAt:yyyy-MM-dd HH:mm}  {run.AccruedUsd,8:0.0000} USD  {run.Name}");
+                + $"{run.CreatedAt:yyyy-MM-dd HH:mm}  {run.AccruedUsd,8:0.0000} USD  {TerminalText.Of(run.Name)}");
         }
 
         if (runs.Count == 0)

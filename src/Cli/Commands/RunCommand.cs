@@ -22,6 +22,12 @@ internal static class RunCommand
         Description = "Test pairs in place of the request's.",
     };
 
+    private static readonly Option<string[]> Set = new("--set")
+    {
+        Description = "Change one field of the request, as often as needed: --set training.steps=20 --set name=trial.",
+        DefaultValueFactory = _ => [],
+    };
+
     private static readonly Option<bool> NoWait = new("--no-wait")
     {
         Description = "Start the run, print its id and return; needs a running service.",
@@ -30,11 +36,12 @@ internal static class RunCommand
     public static Command Create() => new Command(
         "run", "Start a run and watch it: workflows run samples/ko-en.json")
     {
-        Request, DataTrain, DataTest, NoWait, CommonOptions.Json,
+        Request, DataTrain, DataTest, Set, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var json = RequestFile.Read(
-            parsed.GetValue(Request)!, parsed.GetValue(DataTrain), parsed.GetValue(DataTest));
+            parsed.GetValue(Request)!, parsed.GetValue(DataTrain), parsed.GetValue(DataTest),
+            parsed.GetValue(Set));
         if (parsed.GetValue(NoWait) && link.IsInProcess)
         {
             throw new CommandException(

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Cli.Watching;
 using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
@@ -20,18 +21,26 @@ internal static class StatusCommand
             return ExitCodes.Done;
         }
 
-        Console.WriteLine($"{run.Id}  {WireName.Of(run.Status)}  {WireName.Of(run.Stage)}: {run.Detail}");
         Console.WriteLine(
-            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, {run.Attempts} attempts, "
+            $"{run.Id}  {WireName.Of(run.Status)}  {WireName.Of(run.Stage)}: {TerminalText.Of(run.Detail)}");
+        Console.WriteLine(
+            $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, "
+            + $"{run.Attempts} {(run.Attempts == 1 ? "attempt" : "attempts")}, "
             + $"{run.Recoveries} TPU lost");
         if (run.Progress is { } progress)
         {
-            Console.WriteLine($"  {progress.Detail}: {progress.Step}/{progress.Steps}");
+            Console.WriteLine($"  {TerminalText.Of(progress.Detail)}: {progress.Step}/{progress.Steps}");
         }
 
         if (run.Failure is { } failure)
         {
-            Console.WriteLine($"  {failure.Code}: {failure.Message}\n  {failure.Fix}");
+            Console.WriteLine(TerminalText.Of($"  {failure.Code}: {failure.Message}\n  {failure.Fix}"));
+        }
+
+        foreach (var node in run.Nodes)
+        {
+            Console.WriteLine(
+                $"  still there: {node.Node} in {node.Zone} for {node.Seconds:0} s, {node.Usd:0.0000} USD so far");
         }
 
         return ExitCodes.Done;

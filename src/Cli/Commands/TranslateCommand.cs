@@ -140,11 +140,19 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
 
         var adapter = parsed.GetValue(_adapter);
         var card = (adapter is null ? null : TranslationCard.TryRead(adapter)) ?? TranslationCard.TryRead(model);
+        var direction = DirectionOf(parsed.GetValue(_from), parsed.GetValue(_to), card?.Directions);
+        if (card is { Directions.Count: > 0 } && !card.Directions.Contains(direction))
+        {
+            error.WriteLine(
+                $"Warning: the model was taught {string.Join(" and ", card.Directions.Select(each => each.Code()))} "
+                + $"alone, not {direction.Code()}; its translations will be poor.");
+        }
+
         return new TranslationSettings
         {
             Model = model,
             Adapter = adapter,
-            Direction = DirectionOf(parsed.GetValue(_from), parsed.GetValue(_to), card?.Directions),
+            Direction = direction,
             Prompt = parsed.GetValue(_prompt) ?? card?.Prompt ?? "translategemma",
             PromptTemplate = parsed.GetValue(_template) ?? card?.PromptTemplate ?? "auto",
             MaxNewTokens = parsed.GetValue(_maxNewTokens),

@@ -8,7 +8,23 @@ namespace Workflows.Cli.Watching;
 /// <summary>Words each fact of the ledger as a line for people; null for facts of no interest to them.</summary>
 internal static class EventText
 {
-    public static string? Of(RunEvent fact) => fact.Kind switch
+    public static string? Of(RunEvent fact) => Line(fact) is { } line ? TerminalText.Of(line) : null;
+
+    /// <summary>Names a fact that repeats an earlier one: it is shown once.</summary>
+    /// <returns>null for facts that are always shown.</returns>
+    public static string? RepeatKey(RunEvent fact)
+    {
+        if (fact.Kind != LedgerKinds.Attempt
+            || Read<AttemptEnd>(fact) is not { Outcome: AttemptOutcome.Skipped } end)
+        {
+            return null;
+        }
+
+        var place = end.Lease.Candidate;
+        return $"{place.Zone}/{place.AcceleratorType}/{place.Provisioning}/{end.Refusal?.Code}";
+    }
+
+    private static string? Line(RunEvent fact) => fact.Kind switch
     {
         LedgerKinds.Stage => Stage(Read<StageInput>(fact)),
         LedgerKinds.Plan => Plan(Read<RunPlan>(fact)),
@@ -17,9 +33,11 @@ internal static class EventText
         LedgerKinds.Attempt => Attempt(Read<AttemptEnd>(fact)),
         LedgerKinds.Loss => Loss(Read<OpenRecovery>(fact)),
         LedgerKinds.Recovered => $"recovered   back at work after {Read<RecoveryEnd>(fact).Seconds:0.0} s",
+        LedgerKinds.Validation => Validation(Read<ValidationFact>(fact)),
         LedgerKinds.Released => Released(Read<NodeMoment>(fact)),
         LedgerKinds.JobEnded when Read<EndFact>(fact).Train is { } train =>
-            $"trained     {train.Steps} steps, loss {train.FirstLoss:0.000} to {train.FinalLoss:0.000}",
+            $"trained     {train.Steps} steps, loss {train.FirstLoss:0.000} to {train.FinalLoss:0.000} "
+                + $"(mean of the last steps){Kept(train)}",
         LedgerKinds.JobEnded when Read<EndFact>(fact).End is { Succeeded: false } end =>
             $"job failed  {end.Code}: {end.Message}",
         _ => null,
@@ -53,7 +71,17 @@ internal static class EventText
         $"attempt {lease.Attempt,-3} {lease.Candidate.Zone}: asking for {lease.Candidate.AcceleratorType} "
         + $"({WireName.Of(lease.Candidate.Provisioning)})";
 
-    private static string Attempt(AttemptEnd end) => end.Outcome == AttemptOutcome.Ready
+    private static string Kept(TrainFact train) =>
+        train.OutputStep > 0 && train.OutputStep != train.Steps ? $", kept step {train.OutputStep}" : "";
+
+    private static string Validation(ValidationFact fact) =>
+        $"validated   step {fact.Step}: "
+        + (fact.Metric == "chrf" ? $"chrF {fact.Score:0.00}" : $"loss {fact.Score:0.000}");
+
+    private static string Attempt(AttemptEnd end) => end.Outcome == AttemptOutcome.Skipped
+        ? $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: not asked, {end.Refusal?.Code}; "
+            + end.Refusal?.Reason
+        : end.Outcome == AttemptOutcome.Ready
         ? $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: ready after {end.Seconds:0.0} s"
         : $"attempt {end.Lease.Attempt,-3} {end.Lease.Candidate.Zone}: {WireName.Of(end.Outcome)}"
             + (end.Refusal is { } refusal ? $", {refusal.Code}: {refusal.Reason}\n            -> {refusal.Fix}" : "");

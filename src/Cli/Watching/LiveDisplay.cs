@@ -7,6 +7,8 @@ namespace Workflows.Cli.Watching;
 /// <summary>Facts scroll by above a bar for what the TPU does now: for terminals.</summary>
 internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
 {
+    private readonly HashSet<string> _said = new(StringComparer.Ordinal);
+
     public Task RunAsync(Func<Action<RunView, IReadOnlyList<RunEvent>>, Task> work) => console.Progress()
         .AutoClear(true)
         .HideCompleted(false)
@@ -24,6 +26,11 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
     {
         foreach (var fact in events)
         {
+            if (EventText.RepeatKey(fact) is { } repeat && !_said.Add(repeat))
+            {
+                continue;
+            }
+
             if (EventText.Of(fact) is { } text)
             {
                 Print($"{fact.At:HH:mm:ss}  {text}", EventText.ColorOf(fact));
@@ -35,7 +42,8 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             bar.IsIndeterminate = false;
             bar.MaxValue = progress.Steps;
             bar.Value = progress.Step;
-            bar.Description = Markup.Escape($"{progress.Detail}  {ProgressText.Figures(run, progress)}");
+            bar.Description = Markup.Escape(
+                $"{TerminalText.Of(progress.Detail)}  {ProgressText.Figures(run, progress)}");
         }
         else
         {

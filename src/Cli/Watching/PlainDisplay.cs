@@ -8,6 +8,7 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3);
     private long _lastProgress;
     private int _lastStep = -1;
+    private readonly HashSet<string> _said = new(StringComparer.Ordinal);
     private bool _hasBegun;
 
     public async Task RunAsync(Func<Action<RunView, IReadOnlyList<RunEvent>>, Task> work) => await work(Update);
@@ -17,11 +18,16 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
         if (!_hasBegun)
         {
             _hasBegun = true;
-            output.WriteLine($"Run {run.Id} ({run.Name})");
+            output.WriteLine($"Run {run.Id} ({TerminalText.Of(run.Name)})");
         }
 
         foreach (var fact in events)
         {
+            if (EventText.RepeatKey(fact) is { } repeat && !_said.Add(repeat))
+            {
+                continue;
+            }
+
             if (EventText.Of(fact) is { } line)
             {
                 output.WriteLine($"{fact.At:HH:mm:ss}  {line}");

@@ -6,7 +6,7 @@ namespace Workflows.Cli.Watching;
 internal static class ProgressText
 {
     public static string Of(RunView run, ProgressView progress) =>
-        $"{progress.Detail}  {progress.Step}/{progress.Steps}  {Figures(run, progress)}";
+        $"{TerminalText.Of(progress.Detail)}  {progress.Step}/{progress.Steps}  {Figures(run, progress)}";
 
     public static string Figures(RunView run, ProgressView progress)
     {

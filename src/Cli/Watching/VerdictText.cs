@@ -9,6 +9,14 @@ internal static class VerdictText
 {
     public static void Write(RunReport report, TextWriter output)
     {
+        var text = new StringWriter { NewLine = "\n" };
+        Compose(report, text);
+        output.Write(TerminalText.Of(text.ToString()).ReplaceLineEndings(output.NewLine));
+        output.Flush();
+    }
+
+    private static void Compose(RunReport report, StringWriter output)
+    {
         output.WriteLine();
         foreach (var verdict in report.Verdicts)
         {
@@ -20,11 +28,18 @@ internal static class VerdictText
             output.WriteLine(
                 $"  trained    {training.Steps} steps, {training.Tokens} tokens at {training.TokensPerSecond:0}/s, "
                 + $"loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}{Method(training)}");
+            foreach (var note in VerdictWording.ManyEpochs(training.Epochs))
+            {
+                output.WriteLine($"  note       {note}");
+            }
         }
 
+        var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
+        var asked = report.Attempts.Count - skipped;
         var refused = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused);
         output.WriteLine(
-            $"  zones      {report.Attempts.Count} attempts, {refused} refused, {report.Recoveries.Count} TPU lost "
+            $"  zones      {asked} {(asked == 1 ? "attempt" : "attempts")}, {refused} refused"
+            + $"{(skipped > 0 ? $", {skipped} not asked (refused lately)" : "")}, {report.Recoveries.Count} TPU lost "
             + "on the way");
         output.WriteLine(
             $"  cost       {report.Cost.Actual:0.00} USD (estimated {report.Cost.Estimated ?? 0:0.00}, budget "
@@ -40,10 +55,9 @@ internal static class VerdictText
 
         output.WriteLine();
         output.WriteLine(LastLine(report));
-        output.Flush();
     }
 
-    private static void Scores(VerdictSection verdict, TextWriter output)
+    private static void Scores(VerdictSection verdict, StringWriter output)
     {
         output.WriteLine(
             $"             BLEU    chrF++   ({verdict.Direction.Code()}, {verdict.TestPairs} test sentences)");
@@ -71,7 +85,9 @@ internal static class VerdictText
     {
         { Method: "lora", TrainedParameters: { } trained } => $", an adapter of {trained} weights",
         _ => "",
-    } + (training.StoppedEarly ? $", stopped early; the model is of step {training.OutputStep}" : "");
+    } + (training.Epochs is { } epochs ? $", {epochs:0.0} passes" : "")
+        + (training.StoppedEarly ? ", stopped early" : "")
+        + (training.OutputStep is { } step && step != training.Steps ? $"; kept step {step}" : "");
 
     private static string LastLine(RunReport report) => report switch
     {
@@ -81,6 +97,8 @@ internal static class VerdictText
         { Status: RunStatus.Succeeded, Verdict: { } verdict } =>
             $"{verdict.Summary} Cost: {report.Cost.Actual:0.00} USD.",
         { Failure: { } failure } => $"Failed: {failure.Code}: {failure.Message}\n{failure.Fix}",
+        { IsDraft: true } =>
+            $"Run {report.RunId} is {WireName.Of(report.Status)}; its nodes are still being given back.",
         _ => $"Run {report.RunId} is {WireName.Of(report.Status)}; everything was given back.",
     };
 }

@@ -22,7 +22,21 @@ internal static class Watcher
         {
             RunView? run = null;
             await display.RunAsync(async update => run = await FollowAsync(link, id, update, cancellation));
-            var report = await link.ReportAsync(id, cancellation);
+            string report;
+            try
+            {
+                report = await link.ReportAsync(id, cancellation);
+            }
+            catch (HttpRequestException) when (!link.IsInProcess)
+            {
+                if (!await link.ReopenAsync(cancellation))
+                {
+                    throw;
+                }
+
+                report = await link.ReportAsync(id, cancellation);
+            }
+
             if (json)
             {
                 Console.Out.Write(report);
@@ -55,8 +69,24 @@ internal static class Watcher
         while (true)
         {
             // The state first: when it says ended, the facts read after it are all there are.
-            var run = await link.ShowAsync(id, cancellation);
-            var events = await link.EventsAsync(id, seen, cancellation);
+            RunView run;
+            IReadOnlyList<RunEvent> events;
+            try
+            {
+                run = await link.ShowAsync(id, cancellation);
+                events = await link.EventsAsync(id, seen, cancellation);
+            }
+            catch (HttpRequestException)
+            {
+                // The command that held the service has ended; another takes it up, or this one does.
+                if (!await link.ReopenAsync(cancellation))
+                {
+                    throw;
+                }
+
+                continue;
+            }
+
             seen = events.Count > 0 ? events[^1].Sequence : seen;
             update(run, events);
             if (run.HasEnded)

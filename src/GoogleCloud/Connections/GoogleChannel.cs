@@ -1,3 +1,4 @@
+using Google.Apis.Auth.OAuth2.Responses;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
@@ -65,7 +66,7 @@ public sealed class GoogleChannel : IDisposable
     {
         var calls = CallCredentials.FromInterceptor(async (context, metadata) =>
         {
-            foreach (var (name, value) in await credentials.HeadersAsync(context.ServiceUrl, context.CancellationToken))
+            foreach (var (name, value) in await HeadersAsync(credentials, context))
             {
                 metadata.Add(name, value);
             }
@@ -78,6 +79,39 @@ public sealed class GoogleChannel : IDisposable
             MaxReceiveMessageSize = MaxReceiveBytes,
         }));
     }
+
+    /// <summary>
+    /// Gets the headers, or fails as the service itself would: the library's own errors would pass for its outages, and
+    /// expired credentials would be tried again for hours.
+    /// </summary>
+    private static async Task<IReadOnlyList<KeyValuePair<string, string>>> HeadersAsync(
+        GoogleCredentials credentials, AuthInterceptorContext context)
+    {
+        try
+        {
+            return await credentials.HeadersAsync(context.ServiceUrl, context.CancellationToken);
+        }
+        catch (TokenResponseException exception)
+        {
+            // 400 and 401 refuse the credentials (invalid_grant, invalid_client); 5xx is an outage of the endpoint.
+            throw UnsentCall.WithoutToken(
+                (int?)exception.StatusCode >= 500 ? StatusCode.Unavailable : StatusCode.Unauthenticated,
+                $"no access token was given for the credentials: {WordsOf(exception)}");
+        }
+        catch (HttpRequestException exception)
+        {
+            throw UnsentCall.WithoutToken(
+                StatusCode.Unavailable,
+                $"the endpoint that gives access tokens cannot be reached: {exception.Message}");
+        }
+    }
+
+    private static string WordsOf(TokenResponseException exception) => exception.Error switch
+    {
+        { Error: { Length: > 0 } error, ErrorDescription: { Length: > 0 } description } => $"{error} ({description})",
+        { Error: { Length: > 0 } error } => error,
+        _ => exception.Message,
+    };
 
     /// <inheritdoc />
     public void Dispose() => _channel.Dispose();

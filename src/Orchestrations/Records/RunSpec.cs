@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Workflows.Orchestrations;
 
 /// <summary>One fine-tuning run as asked for: validated, with every default filled in.</summary>
@@ -41,11 +43,26 @@ public sealed record RunSpec
     /// <summary>Limit of the run's cost in US dollars, teardown included.</summary>
     public double BudgetUsd { get; init; } = 10;
 
+    /// <summary>Whether the run starts although its estimate is over the budget.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AllowOverBudget { get; init; }
+
+    /// <summary>Whether the run may pay for a TPU while its worker computes on the VM's processor.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AllowHostProcessor { get; init; }
+
     /// <summary>Whether Google Cloud is the emulator.</summary>
     public bool IsRehearsal { get; init; }
 
     /// <summary>Intervals and deadlines.</summary>
     public PaceSpec Pace { get; init; } = new();
+
+    /// <summary>
+    /// Gets the share of its time for which a refusal is remembered. A rehearsal searches for minutes, not for hours: a
+    /// stock-out of ten minutes must end within it.
+    /// </summary>
+    [JsonIgnore]
+    public double MemoryPace => IsRehearsal ? Pace.RoundPauseSeconds / new PaceSpec().RoundPauseSeconds : 1;
 }
 
 /// <summary>Sources of the sentence pairs.</summary>
@@ -96,6 +113,10 @@ public sealed record TpuSpec
 
     /// <summary>Service account of the TPU VM; null: the project's default.</summary>
     public string? ServiceAccount { get; init; }
+
+    /// <summary>Whether the TPU VM has no address in the internet; its network has another way out then.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool WithoutExternalIp { get; init; }
 }
 
 /// <summary>Settings of the training. Sources of the defaults: docs/training.md.</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Workflows.Orchestrations;
 
 /// <summary>The cleaned corpus, ready for the worker.</summary>
@@ -20,6 +22,13 @@ public sealed record PreparedData(
 
     /// <summary>Checks that were passed before anything was rented.</summary>
     public IReadOnlyList<GateResult> Gates { get; init; } = [];
+
+    /// <summary>Counts the passes over the training pairs that a training makes.</summary>
+    /// <param name="training">The training.</param>
+    /// <returns>Passes; 0 without pairs.</returns>
+    public double Epochs(TrainingSpec training) => TrainPairs == 0
+        ? 0
+        : (double)training.Steps * training.BatchSize * training.AccumulationSteps / TrainPairs;
 }
 
 /// <summary>A row of the corpus that was left out.</summary>
@@ -138,7 +147,12 @@ public sealed record NodeRelease(NodeName NodeName, string State, bool Confirmed
 /// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="Failure">Why not succeeded.</param>
 public sealed record ReportInput(
-    RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure);
+    RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure)
+{
+    /// <summary>Whether nodes are still to be given back; the report is written again afterwards.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsDraft { get; init; }
+}
 
 /// <summary>The end of a run.</summary>
 /// <param name="Status">Succeeded, failed or cancelled.</param>

@@ -14,6 +14,9 @@ namespace Workflows.Service.Hosting;
 /// service.</summary>
 internal static class DurableTaskBackend
 {
+    private const string InputWorker = "inputs";
+    private const int MostWaiting = 100_000;
+
     /// <exception cref="ServiceStartException">The connection string cannot be used.</exception>
     public static void Add(IServiceCollection services, ServiceSettings settings, Uri embedded)
     {
@@ -28,22 +31,19 @@ internal static class DurableTaskBackend
         }
 
         var client = services.AddDurableTaskClient();
-        var worker = services.AddDurableTaskWorker();
-        worker.AddTasks(registry => registry.AddRunOrchestrations().AddRunActivities());
-        // The categories of older releases would repeat each line of the log.
-        worker.Configure(options => options.Logging.UseLegacyCategories = false);
+        var workers = AddWorkers(services, settings);
         if (settings.DurableTaskConnectionString is not { Length: > 0 } connection)
         {
             var address = (settings.DurableTaskAddress ?? embedded).ToString();
             client.UseGrpc(address);
-            worker.UseGrpc(address);
+            workers.ForEach(worker => worker.UseGrpc(address));
             if (settings.UsesEmbeddedEngine)
             {
                 // The engine in this process is called without the network; its port stays open for others.
                 services.AddOptions<GrpcDurableTaskClientOptions>().Configure<InProcessTaskHub>(
                     (options, hub) => options.CallInvoker = hub);
-                services.AddOptions<GrpcDurableTaskWorkerOptions>().Configure<InProcessTaskHub>(
-                    (options, hub) => options.CallInvoker = hub);
+                workers.ForEach(worker => services.AddOptions<GrpcDurableTaskWorkerOptions>(worker.Name)
+                    .Configure<InProcessTaskHub>((options, hub) => options.CallInvoker = hub));
             }
 
             return;
@@ -52,12 +52,44 @@ internal static class DurableTaskBackend
         try
         {
             client.UseDurableTaskScheduler(connection);
-            worker.UseDurableTaskScheduler(connection);
+            workers.ForEach(worker => worker.UseDurableTaskScheduler(connection));
         }
         catch (ArgumentException exception)
         {
             throw new ServiceStartException(
                 $"The setting 'Workflows:DurableTaskConnectionString' cannot be used: {exception.Message}", exception);
         }
+    }
+
+    /// <summary>
+    /// Makes one worker for what users bring and one for the rest, so that a run cannot take the places that looking,
+    /// cancelling and teardown need. A backend of another make may not know filters of work items: there one worker
+    /// does all.
+    /// </summary>
+    private static List<IDurableTaskWorkerBuilder> AddWorkers(IServiceCollection services, ServiceSettings settings)
+    {
+        var main = services.AddDurableTaskWorker();
+        main.AddTasks(registry => registry.AddRunOrchestrations().AddRunActivities());
+        var workers = new List<IDurableTaskWorkerBuilder> { main };
+        if (settings.DurableTaskAddress is not null)
+        {
+            main.AddTasks(registry => registry.AddInputActivities());
+        }
+        else
+        {
+            main.UseWorkItemFilters();
+            var inputs = services.AddDurableTaskWorker(InputWorker);
+            inputs.AddTasks(registry => registry.AddInputActivities());
+            inputs.UseWorkItemFilters();
+
+            // They wait for their places inside (InputWork): one that waits in the engine would keep its run from
+            // ending when it is cancelled.
+            inputs.Configure(options => options.Concurrency.MaximumConcurrentActivityWorkItems = MostWaiting);
+            workers.Add(inputs);
+        }
+
+        // The categories of older releases would repeat each line of the log.
+        workers.ForEach(worker => worker.Configure(options => options.Logging.UseLegacyCategories = false));
+        return workers;
     }
 }

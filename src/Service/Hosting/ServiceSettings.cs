@@ -1,3 +1,5 @@
+using Workflows.Activities.Data;
+
 namespace Workflows.Service.Hosting;
 
 /// <summary>Settings of the service; every one can be given in appsettings.json, as an environment variable with
@@ -38,6 +40,14 @@ public sealed class ServiceSettings
     /// <summary>Gets or sets a price catalog in place of the built-in one.</summary>
     /// <value>A path, or null.</value>
     public string? PriceCatalog { get; set; }
+
+    /// <summary>Gets or sets how many runs have their files read at once.</summary>
+    /// <value>At least 1, default 2.</value>
+    public int InputPlaces { get; set; } = InputLimits.Default.Places;
+
+    /// <summary>Gets or sets the minutes within which the files of one run must be read.</summary>
+    /// <value>More than 0, default 30.</value>
+    public double InputMinutes { get; set; } = InputLimits.Default.Time.TotalMinutes;
 
     /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>
     /// <value>A path, or null: infra/startup-script.sh, built in.</value>

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Data;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
@@ -21,10 +22,12 @@ public static class WorkflowsService
     /// <param name="args">Command line, which wins over files and environment.</param>
     /// <param name="settings">Settings; null: from the configuration's section <c>Workflows</c>.</param>
     /// <param name="isEmbedded">Inside another program: logs go to a file in the state folder.</param>
+    /// <param name="change">Changes what the service is put together from; null: nothing.</param>
     /// <returns>The application, not started, and its ports.</returns>
     /// <exception cref="ServiceStartException">The settings or the state folder cannot be used.</exception>
     public static (WebApplication Application, ServicePorts Ports) Build(
-        string[] args, ServiceSettings? settings = null, bool isEmbedded = false)
+        string[] args, ServiceSettings? settings = null, bool isEmbedded = false,
+        Action<IServiceCollection>? change = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
@@ -43,6 +46,7 @@ public static class WorkflowsService
 
         ConfigureKestrel(builder, ports, builder.Configuration["urls"]);
         AddRooms(builder.Services, settings, ports);
+        change?.Invoke(builder.Services);
 
         var application = builder.Build();
         application.UseProblems(ports.Http);
@@ -145,6 +149,8 @@ public static class WorkflowsService
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new InputWork(
+            provider.GetRequiredService<RunLedger>(), Limits(settings), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
         services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
@@ -159,6 +165,13 @@ public static class WorkflowsService
         services.AddHostedService<RunSubscriber>();
         AddDapr(services, settings.Dapr);
     }
+
+    private static InputLimits Limits(ServiceSettings settings) =>
+        settings is { InputPlaces: >= 1, InputMinutes: > 0 and < 1e6 }
+            ? new InputLimits(settings.InputPlaces, TimeSpan.FromMinutes(settings.InputMinutes))
+            : throw new ServiceStartException(
+                "The settings 'Workflows:InputPlaces' (1 or more) and 'Workflows:InputMinutes' (more than 0) cannot be "
+                + $"{settings.InputPlaces} and {settings.InputMinutes}.");
 
     private static void AddDapr(IServiceCollection services, DaprSettings settings)
     {

@@ -15,6 +15,9 @@ internal static class RunEndpoints
     /// <summary>The most bytes of a request's body.</summary>
     public const int MostBodyBytes = 8 << 20;
 
+    /// <summary>The most bytes that are read only to answer that they are too many.</summary>
+    private const int MostDrainedBytes = 256 << 20;
+
     private const int MostKeyLength = 255;
 
     public static void MapRuns(this IEndpointRouteBuilder routes, ServiceSettings settings)
@@ -38,7 +41,7 @@ internal static class RunEndpoints
     {
         if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
-            limit.MaxRequestBodySize = MostBodyBytes;
+            limit.MaxRequestBodySize = MostDrainedBytes;
         }
 
         var key = KeyOf(http);
@@ -57,9 +60,25 @@ internal static class RunEndpoints
 
     private static async Task<string> ReadAsync(Stream body, CancellationToken cancellation)
     {
+        using var bytes = new MemoryStream();
+        var buffer = new byte[81920];
+        long length = 0;
+        while (await body.ReadAsync(buffer, cancellation) is > 0 and var count)
+        {
+            length += count;
+            bytes.Write(buffer, 0, length > MostBodyBytes ? 0 : count);
+        }
+
+        // Read to its end all the same: a client that is still sending would see a broken pipe in place of the answer.
+        if (length > MostBodyBytes)
+        {
+            throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
+        }
+
         try
         {
-            using var reader = new StreamReader(body, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            bytes.Position = 0;
+            using var reader = new StreamReader(bytes, new UTF8Encoding(false, throwOnInvalidBytes: true));
             return await reader.ReadToEndAsync(cancellation);
         }
         catch (DecoderFallbackException)

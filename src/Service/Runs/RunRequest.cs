@@ -42,6 +42,12 @@ public sealed record RunRequest
     /// <summary>The most that the run may cost, in US dollars.</summary>
     public double? BudgetUsd { get; init; }
 
+    /// <summary>Starts although the estimate is over the budget.</summary>
+    public bool? AllowOverBudget { get; init; }
+
+    /// <summary>Pays for a TPU although the worker computes on the VM's processor.</summary>
+    public bool? AllowHostProcessor { get; init; }
+
     /// <summary>Runs against the emulator with this scenario; null: against Google Cloud.</summary>
     public RehearsalRequest? Rehearsal { get; init; }
 }
@@ -90,6 +96,12 @@ public sealed record TpuRequest
 
     /// <summary>Service account of the TPU VM.</summary>
     public string? ServiceAccount { get; init; }
+
+    /// <summary>Whether the TPU VM has an address in the internet.</summary>
+    public bool? ExternalIp { get; init; }
+
+    /// <summary>Takes zones that the price catalog does not know.</summary>
+    public bool? AllowUnknownZones { get; init; }
 }
 
 /// <summary>Settings of the training; fields as in <see cref="Orchestrations.TrainingSpec"/>.</summary>

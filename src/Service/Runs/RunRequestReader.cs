@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -43,26 +44,27 @@ public static partial class RunRequestReader
         }
         catch (JsonException exception)
         {
-            throw new RunRequestException([JsonFault.Of(exception)]);
+            var unknown = UnknownFields.Of(json, MostDepth);
+            throw new RunRequestException(unknown.Count > 0 ? unknown : [JsonFault.Of(exception)]);
         }
     }
 
     /// <summary>Checks a request and fills in the defaults.</summary>
     /// <param name="request">The request.</param>
     /// <param name="runId">Id to use when the request names none.</param>
-    /// <param name="acceleratorTypes">Those that have a price; no others can be rented.</param>
+    /// <param name="catalog">Has the accelerator types and zones that can be asked for.</param>
     /// <returns>The run.</returns>
     /// <exception cref="RunRequestException">Something is wrong; every fault is listed.</exception>
-    public static RunSpec Complete(RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes) =>
-        Complete(request, runId, acceleratorTypes, new RequestCheck(looksAtFiles: true));
+    public static RunSpec Complete(RunRequest request, RunId runId, PriceCatalog catalog) =>
+        Complete(request, runId, catalog, new RequestCheck(looksAtFiles: true));
 
     /// <summary>Completes a request whose files may have gone since it was first made.</summary>
     internal static RunSpec CompleteWithoutFiles(
-        RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes) =>
-        Complete(request, runId, acceleratorTypes, new RequestCheck(looksAtFiles: false));
+        RunRequest request, RunId runId, PriceCatalog catalog) =>
+        Complete(request, runId, catalog, new RequestCheck(looksAtFiles: false));
 
     private static RunSpec Complete(
-        RunRequest request, RunId runId, IEnumerable<string> acceleratorTypes, RequestCheck check)
+        RunRequest request, RunId runId, PriceCatalog catalog, RequestCheck check)
     {
         TextLimits.Require(request);
         var id = Id(request, check) ?? runId;
@@ -70,6 +72,11 @@ public static partial class RunRequestReader
         check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",
             "No project is named, and the run is not a rehearsal.",
             "Name the Google Cloud project that pays, or add \"rehearsal\": {}.");
+        check.That(
+            isRehearsal || request.AllowHostProcessor == true || string.IsNullOrWhiteSpace(request.Project),
+            "allowHostProcessor",
+            "The run would pay for a TPU, but this version's worker computes on the processor of the TPU VM.",
+            "Add \"rehearsal\": {} to try it for nothing, or \"allowHostProcessor\": true to pay all the same.");
         var direction = check.OneOf<RunDirection>(request.Direction, "direction");
         var prompt = check.OneOf(request.Prompt, "prompt", "translategemma", "brief");
         var template = check.OneOf(request.PromptTemplate, "promptTemplate", "auto", "chat", "plain");
@@ -86,7 +93,7 @@ public static partial class RunRequestReader
         var types = request.Tpu?.AcceleratorTypes ?? [];
         check.That(types.Count > 0, "tpu.acceleratorTypes", "No accelerator type is named.",
             "Add \"tpu\": {\"acceleratorTypes\": [\"v5litepod-8\"]}.");
-        string[] known = [.. acceleratorTypes];
+        string[] known = [.. catalog.AcceleratorTypes];
         foreach (var type in types.Where(type => !known.Contains(type)))
         {
             check.That(false, "tpu.acceleratorTypes", $"{Quoted(type)} is not in the price catalog.",
@@ -98,6 +105,12 @@ public static partial class RunRequestReader
         {
             check.That(zone is not null && Zone().IsMatch(zone), "tpu.zones", $"{Quoted(zone)} is not a zone.",
                 "Use names such as us-west4-a.");
+            check.That(
+                zone is null || !Zone().IsMatch(zone) || request.Tpu?.AllowUnknownZones == true
+                    || catalog.Zones.Contains(zone),
+                "tpu.zones", $"{Quoted(zone)} is no zone of the price catalog.",
+                $"{NearestName.Ask(zone ?? "", catalog.Zones)}For a zone that is new, add "
+                + "\"tpu\": {\"allowUnknownZones\": true}; it is priced as the dearest.");
         }
 
         var timeout = check.InRange(
@@ -134,10 +147,13 @@ public static partial class RunRequestReader
                 AcquireTimeoutSeconds = timeout,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),
                 ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),
+                WithoutExternalIp = request.Tpu?.ExternalIp == false,
             },
             Training = training,
             Evaluation = evaluation,
             BudgetUsd = budget,
+            AllowOverBudget = request.AllowOverBudget ?? false,
+            AllowHostProcessor = request.AllowHostProcessor ?? false,
             IsRehearsal = isRehearsal,
             Pace = isRehearsal ? RehearsalPace : new PaceSpec(),
         };

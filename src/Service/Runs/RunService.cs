@@ -39,7 +39,7 @@ internal sealed class RunService(
             return (there, true);
         }
 
-        var spec = RunRequestReader.Complete(request, made, catalog.AcceleratorTypes);
+        var spec = RunRequestReader.Complete(request, made, catalog);
         var id = spec.RunId;
         if (spec.IsRehearsal)
         {
@@ -48,7 +48,11 @@ internal sealed class RunService(
 
         try
         {
-            var options = new StartOrchestrationOptions { InstanceId = id.Value }.WithDedupeStatuses(Every);
+            var options = new StartOrchestrationOptions
+            {
+                InstanceId = id.Value,
+                Version = new TaskVersion(FineTuneOrchestration.Version),
+            }.WithDedupeStatuses(Every);
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTuneOrchestration), spec, options, cancellation);
             return (id, false);
@@ -74,7 +78,7 @@ internal sealed class RunService(
         RunSpec spec;
         try
         {
-            spec = RunRequestReader.CompleteWithoutFiles(request, made, catalog.AcceleratorTypes);
+            spec = RunRequestReader.CompleteWithoutFiles(request, made, catalog);
         }
         catch (RunRequestException)
         {
@@ -173,12 +177,23 @@ internal sealed class RunService(
             AccruedUsd = cost.ActualUsd,
             EstimatedUsd = plan?.EstimatedUsd,
             BudgetUsd = spec.BudgetUsd,
-            Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Count,
+            Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
+                .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss).Count,
             Failure = outcome?.Failure ?? Crash(instance),
-            Report = outcome?.ReportUri,
+            Report = outcome?.ReportUri ?? Draft(id, stage),
+            Nodes = outcome is not null ? [] : [.. RunCosts.Left(ledger, id, clock.GetUtcNow())
+                .Select(left => new NodeView(
+                    left.Lease.NodeName.NodeId, left.Lease.Candidate.Zone, left.Seconds, left.Usd))],
             HasEnded = instance.IsCompleted,
         };
+    }
+
+    /// <summary>The report that is there before the last node is proved gone.</summary>
+    private string? Draft(RunId id, RunStage? stage)
+    {
+        var path = Path.Combine(ledger.DirectoryOf(id), "report.json");
+        return stage?.Stage is RunStageName.Teardown or RunStageName.Report && File.Exists(path) ? path : null;
     }
 
     private static RunStatus StatusOf(OrchestrationRuntimeStatus status) => status switch
@@ -212,7 +227,8 @@ internal sealed class RunService(
 
     private static bool IsSame(string input, RunSpec spec)
     {
-        using var before = JsonDocument.Parse(input);
+        // Read and written again: a request of an earlier version lacks the fields that were added since.
+        using var before = JsonDocument.Parse(JsonSerializer.Serialize(JsonSerializer.Deserialize<RunSpec>(input)));
         using var now = JsonDocument.Parse(JsonSerializer.Serialize(spec));
         return JsonElement.DeepEquals(before.RootElement, now.RootElement);
     }

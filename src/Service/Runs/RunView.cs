@@ -50,9 +50,19 @@ public sealed record RunView
     /// <summary>Gets the path of the report, once there is one.</summary>
     public string? Report { get; init; }
 
+    /// <summary>Gets the nodes that were asked for and are not proved gone: what is there may cost money.</summary>
+    public IReadOnlyList<NodeView> Nodes { get; init; } = [];
+
     /// <summary>Gets a value indicating whether it has ended.</summary>
     public bool HasEnded { get; init; }
 }
+
+/// <summary>A node that is not proved gone.</summary>
+/// <param name="Node">Its id in the zone.</param>
+/// <param name="Zone">Where.</param>
+/// <param name="Seconds">Since it was asked for.</param>
+/// <param name="Usd">Cost so far in US dollars.</param>
+public sealed record NodeView(string Node, string Zone, double Seconds, double Usd);
 
 /// <summary>Progress of the TPU's job.</summary>
 /// <param name="Detail">For people.</param>

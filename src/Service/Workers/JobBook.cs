@@ -105,7 +105,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     /// <returns>Why it is not taken; null when it is.</returns>
     public string? Report(RunId runId, NodeName nodeName, Progress progress)
     {
-        if (JobOf(runId, nodeName, progress.JobId) is null)
+        if (JobOf(runId, nodeName, progress.JobId) is not { } job)
         {
             return "job_id";
         }
@@ -119,6 +119,13 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         if (progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress);
+            if (progress.ValidationStep > 0 && job.Spec.Training.Validation is { } validation)
+            {
+                // After a loss the steps are done again, with the same result: the key keeps the first.
+                ledger.Append(
+                    runId, LedgerKinds.Validation, $"{progress.ValidationStep}",
+                    new ValidationFact(progress.ValidationStep, progress.ValidationScore, validation.Metric));
+            }
         }
 
         return null;

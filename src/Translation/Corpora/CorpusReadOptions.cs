@@ -33,6 +33,10 @@ public sealed record CorpusReadOptions
     /// <value>At least 1, default 4,000,000.</value>
     public int MaxPairs { get; init; } = 4_000_000;
 
+    /// <summary>Stops the reading, which then throws <see cref="OperationCanceledException"/>.</summary>
+    /// <value>Default: never.</value>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>The most characters that are kept; the pairs behind them are counted and left out.</summary>
     /// <value>At least 1, default 536,870,912: 1 GiB of memory.</value>
     public long MaxCharacters { get; init; } = 1L << 29;

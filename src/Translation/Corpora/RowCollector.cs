@@ -18,6 +18,7 @@ internal sealed class RowCollector(CorpusReadOptions options)
 
     public void Add(SentencePair pair, long line)
     {
+        options.Cancellation.ThrowIfCancellationRequested();
         _characters += pair.Ko.Length + pair.En.Length;
         if (_pairs.Count >= options.MaxPairs || _characters > options.MaxCharacters)
         {
@@ -50,6 +51,7 @@ internal sealed class RowCollector(CorpusReadOptions options)
     /// <summary>Counts bytes that were unpacked or copied, so that a small file cannot grow without end.</summary>
     public void CountBytes(string path, long count)
     {
+        options.Cancellation.ThrowIfCancellationRequested();
         _bytes += count;
         if (_bytes > options.MaxBytes)
         {

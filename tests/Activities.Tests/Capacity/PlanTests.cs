@@ -1,4 +1,5 @@
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
@@ -10,8 +11,12 @@ public sealed class PlanTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly PlanActivity _activity;
 
-    public PlanTests() =>
-        _activity = new PlanActivity(PriceCatalog.Load(null), new RunLedger(_folder.Path, TimeProvider.System));
+    public PlanTests()
+    {
+        var ledger = new RunLedger(_folder.Path, TimeProvider.System);
+        _activity = new PlanActivity(
+            PriceCatalog.Load(null), ledger, new InputWork(ledger, InputLimits.Default, TimeProvider.System));
+    }
 
     public void Dispose() => _folder.Dispose();
 
@@ -55,6 +60,54 @@ public sealed class PlanTests : IDisposable
         Assert.Equal("UNKNOWN_ACCELERATOR", fault.Failure.Code);
         Assert.Contains("tpu.acceleratorTypes", fault.Failure.Message, StringComparison.Ordinal);
         Assert.Contains("v6e-8", fault.Failure.Fix, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Plan_SpotZoneOutsideTheCatalog_IsCountedAtTheDearestSpotPrice()
+    {
+        var catalog = PriceCatalog.Load(null);
+
+        Assert.Equal(
+            catalog.Offers("v5litepod-8", ProvisioningMode.Spot, null)[^1].UsdPerHour,
+            catalog.At("v5litepod-8", "mars-north1-a", ProvisioningMode.Spot, null).UsdPerHour);
+    }
+
+    [Fact]
+    public void Plan_AccumulationSteps_CountAsTheBatchesThatTheyAre()
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]);
+        var once = _activity.Plan(spec, 1e9).EstimatedSeconds;
+        var fourTimes = _activity.Plan(
+            spec with { Training = spec.Training with { AccumulationSteps = 4 } }, 1e9).EstimatedSeconds;
+        var quadrupled = _activity.Plan(
+            spec with { Training = spec.Training with { BatchSize = 4 * spec.Training.BatchSize } }, 1e9)
+            .EstimatedSeconds;
+
+        Assert.True(fourTimes > once);
+        Assert.Equal(quadrupled, fourTimes, 6);
+    }
+
+    [Theory]
+    [InlineData(0.0001, false, true)]
+    [InlineData(0.0001, true, false)]
+    [InlineData(1000, false, false)]
+    public async Task Plan_BudgetBelowTheEstimate_EndsTheRunUnlessTold(double budget, bool isAllowed, bool isRefused)
+    {
+        var model = Path.Combine(_folder.Path, "model");
+        Directory.CreateDirectory(model);
+        await File.WriteAllBytesAsync(
+            Path.Combine(model, "model.safetensors"), new byte[1000], TestContext.Current.CancellationToken);
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with
+        {
+            Model = model,
+            BudgetUsd = budget,
+            AllowOverBudget = isAllowed,
+        };
+
+        var fault = await Record.ExceptionAsync(() => _activity.RunAsync(null!, spec));
+
+        Assert.Equal(isRefused ? "BUDGET_BELOW_ESTIMATE" : null, (fault as RunFaultException)?.Failure.Code);
+        Assert.Equal(isRefused, fault is not null);
     }
 
     [Fact]

@@ -66,7 +66,71 @@ public sealed class RefusalClassifierTests
         {
             Code.FailedPrecondition,
             "Insufficient reserved capacity. Contact customer support to increase your reservation. [EID: 0x1]",
-            "RESERVATION_MISSING", RefusalScope.Zone
+            "OUT_OF_CAPACITY", RefusalScope.Zone
+        },
+        { Code.NotFound, "Reservation not found", "RESERVATION_MISSING", RefusalScope.Zone },
+        {
+            Code.NotFound, "The resource 'projects/p/global/networks/default' was not found", "NETWORK_MISSING",
+            RefusalScope.Request
+        },
+        {
+            Code.NotFound, "The resource 'projects/p/regions/us-west4/subnetworks/a' was not found", "NETWORK_MISSING",
+            RefusalScope.Request
+        },
+        {
+            Code.FailedPrecondition,
+            "Constraint constraints/compute.vmExternalIpAccess violated for project 1234. Add instance "
+            + "projects/p/zones/z/instances/i to the constraint to use external IP with it.",
+            "EXTERNAL_IP_FORBIDDEN", RefusalScope.Request
+        },
+        {
+            Code.FailedPrecondition, "Constraint constraints/compute.trustedImageProjects violated for project 1234.",
+            "POLICY_VIOLATED", RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied,
+            "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x", "POLICY_VIOLATED",
+            RefusalScope.Project
+        },
+        {
+            Code.FailedPrecondition, "Constraint constraints/gcp.resourceLocations violated for us-west4-a.",
+            "ZONE_FORBIDDEN", RefusalScope.Zone
+        },
+        {
+            Code.InvalidArgument,
+            "You do not have permission to act as service_account: x@p.iam.gserviceaccount.com. (or it may not exist).",
+            "SERVICE_ACCOUNT_FORBIDDEN", RefusalScope.Request
+        },
+        {
+            Code.PermissionDenied,
+            "Permission 'iam.serviceaccounts.actAs' denied on service account x@p.iam.gserviceaccount.com (or it may "
+            + "not exist).",
+            "SERVICE_ACCOUNT_FORBIDDEN", RefusalScope.Request
+        },
+        {
+            Code.PermissionDenied, "The caller does not have permission", "PERMISSION_MISSING", RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied, "Permission 'compute.networks.use' denied on resource 'x' (or it may not exist).",
+            "PERMISSION_MISSING", RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied, "Read access to project 'x' was denied", "PROJECT_FORBIDDEN", RefusalScope.Zone
+        },
+        {
+            Code.PermissionDenied, "TPU API is not enabled or you don't have TPU access to zone us-west4-a",
+            "ZONE_FORBIDDEN", RefusalScope.Zone
+        },
+        {
+            Code.InvalidArgument,
+            "CloudTpu received an invalid AcceleratorType, \"v3-8\" for zone \"us-central1-c\". Valid values are "
+            + "\"v2-8, \".",
+            "ACCELERATOR_NOT_IN_ZONE", RefusalScope.Zone
+        },
+        {
+            Code.InvalidArgument, "Cloud TPU received an invalid argument. The field \"TensorflowVersion\" cannot be "
+            + "\"2.4\". [EID: 0x1]",
+            "RUNTIME_VERSION_INVALID", RefusalScope.Request
         },
         {
             Code.InvalidArgument,

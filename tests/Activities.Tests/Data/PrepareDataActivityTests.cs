@@ -225,7 +225,8 @@ public sealed class PrepareDataActivityTests : RunFolder
         Assert.NotEmpty(cut.Gates);
     }
 
-    private Task<PreparedData> PrepareAsync(RunSpec spec) => new PrepareDataActivity(Ledger).RunAsync(null!, spec);
+    private Task<PreparedData> PrepareAsync(RunSpec spec) => new PrepareDataActivity(
+            Ledger, new InputWork(Ledger, InputLimits.Default, TimeProvider.System)).RunAsync(null!, spec);
 
     private Task<RunFaultException> RefusedAsync(RunSpec spec) =>
         Assert.ThrowsAsync<RunFaultException>(() => PrepareAsync(spec));

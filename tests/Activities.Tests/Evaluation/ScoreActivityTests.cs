@@ -85,7 +85,8 @@ public sealed class ScoreActivityTests : RunFolder
     {
         var spec = Spec(direction);
         spec = spec with { Data = spec.Data with { TestFraction = 0.4 } };
-        return (spec, await new PrepareDataActivity(Ledger).RunAsync(null!, spec));
+        return (spec, await new PrepareDataActivity(
+            Ledger, new InputWork(Ledger, InputLimits.Default, TimeProvider.System)).RunAsync(null!, spec));
     }
 
     private async Task<IReadOnlyList<VerdictSection>> ScoreAsync(RunSpec spec, PreparedData data)

@@ -58,7 +58,105 @@ public sealed class CreateNodeActivityTests : CloudFolder
 
         var node = Assert.Single(Cloud.Creates).Node;
         Assert.Equal(("vpc", "worker@p"), (node.NetworkConfig.Network, node.ServiceAccount.Email));
+        Assert.True(node.NetworkConfig.EnableExternalIps);
     }
+
+    [Fact]
+    public async Task Create_WithoutAnExternalAddress_AsksForNone()
+    {
+        var spec = Spec with { Tpu = Spec.Tpu with { WithoutExternalIp = true } };
+
+        await Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
+
+        Assert.False(Assert.Single(Cloud.Creates).Node.NetworkConfig.EnableExternalIps);
+    }
+
+    /// <summary>The first two zones may be in trouble; the third with the same words makes it the project's.</summary>
+    [Fact]
+    public async Task Create_ThatEveryZoneAnswersWithTheSameUnknownWords_EndsTheRun()
+    {
+        Ledger.Append(Run, LedgerKinds.Plan, "plan", new RunPlan([Place("a-b1-a"), Place("a-b1-b"), Place()], 1, 1));
+        var scopes = new List<(string?, RefusalScope?)>();
+        foreach (var (zone, attempt) in new[] { ("a-b1-a", 1), ("a-b1-b", 2), (Zone, 3) })
+        {
+            Cloud.Fail(
+                "Create", StatusCode.FailedPrecondition, $"The frob of '{zone}' is not zorked [EID: 0x{attempt}]");
+            var result = await RunAsync(Place(zone), attempt);
+            scopes.Add((result.Refusal?.Code, result.Refusal?.Scope));
+            Finish(attempt, zone, result.Refusal);
+        }
+
+        Assert.Equal(
+            [("UNKNOWN", RefusalScope.Zone), ("UNKNOWN", RefusalScope.Zone),
+                ("SAME_ANSWER_EVERYWHERE", RefusalScope.Project)],
+            scopes);
+    }
+
+    [Fact]
+    public async Task Create_ThatOneZoneAnswersDifferently_GoesOnTrying()
+    {
+        Ledger.Append(Run, LedgerKinds.Plan, "plan", new RunPlan([Place("a-b1-a"), Place()], 1, 1));
+        RefusalScope? scope = null;
+        for (var attempt = 1; attempt <= 6; attempt++)
+        {
+            var zone = attempt % 2 == 0 ? Zone : "a-b1-a";
+            Clock.Advance(TimeSpan.FromHours(1));
+            Cloud.Fail(
+                "Create", StatusCode.FailedPrecondition, attempt % 2 == 0 ? "The moon is full." : "The sun is out.");
+            var result = await RunAsync(Place(zone), attempt);
+            Finish(attempt, zone, result.Refusal);
+            scope = result.Refusal?.Scope;
+        }
+
+        Assert.Equal(RefusalScope.Zone, scope);
+    }
+
+    [Fact]
+    public async Task Create_WithoutReadAccessInTwoZones_EndsTheRun()
+    {
+        Ledger.Append(
+            Run, LedgerKinds.Plan, "plan", new RunPlan([Place("a-b1-a"), Place("a-b1-b"), Place()], 1, 1));
+        Cloud.Fail("Create", StatusCode.PermissionDenied, "Read access to project 'p' was denied");
+        Cloud.Fail("Create", StatusCode.PermissionDenied, "Read access to project 'p' was denied");
+
+        var first = await RunAsync(Place("a-b1-a"));
+        Finish(1, "a-b1-a", first.Refusal);
+        var second = await RunAsync(Place("a-b1-b"), 2);
+
+        Assert.Equal(
+            (RefusalScope.Zone, RefusalScope.Project), (first.Refusal?.Scope, second.Refusal?.Scope));
+        Assert.Equal("PROJECT_FORBIDDEN", second.Refusal?.Code);
+    }
+
+    /// <summary>Teardown must not search for hours for a node that nobody was asked for.</summary>
+    [Theory]
+    [InlineData(StatusCode.Unauthenticated, "Not sent: no access token was given: invalid_grant", false)]
+    [InlineData(StatusCode.Unavailable, "Not sent: the endpoint that gives access tokens cannot be reached", false)]
+    [InlineData(StatusCode.Unavailable, "connection reset", true)]
+    public async Task Create_WhoseRequestNeverLeft_LeavesNothingToGiveBack(StatusCode code, string text, bool mayExist)
+    {
+        Cloud.Fail("Create", code, text);
+
+        await Record.ExceptionAsync(() => RunAsync());
+
+        Assert.Equal(mayExist, SentRequests.MayExist(Ledger, Run, Node(1)));
+    }
+
+    [Fact]
+    public async Task Create_UnsentOnceAndSentAtTheRetry_MayExist()
+    {
+        Cloud.Fail("Create", StatusCode.Unavailable, "Not sent: no route");
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        Assert.False(SentRequests.MayExist(Ledger, Run, Node(1)));
+        Cloud.Fail("CreateAnswer", StatusCode.Unavailable, "connection reset");
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+
+        Assert.True(SentRequests.MayExist(Ledger, Run, Node(1)));
+    }
+
+    private void Finish(int attempt, string zone, Refusal? refusal) => Ledger.Append(
+        Run, LedgerKinds.Attempt, $"{attempt}",
+        new AttemptEnd(Run, Lease(attempt, zone), AttemptOutcome.Refused, refusal, 1));
 
     /// <summary>The invariant of teardown: what may exist is on disk before the cloud hears of it.</summary>
     [Fact]

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Teardown;
 using Workflows.Activities.Tests.Provisioning;
 using Workflows.Orchestrations;
@@ -47,6 +48,29 @@ public sealed class ReleaseAllActivityTests : CloudFolder
 
         Assert.Equal([new NodeRelease(Node(1), "Creating", false)], await RunAsync());
         Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    /// <summary>Nothing can exist, and the cloud cannot be reached: the run ends at once, not after hours.</summary>
+    [Fact]
+    public async Task ReleaseAll_OfAnUnsentRequestWithoutCredentials_HasNothingToGiveBack()
+    {
+        Intend(1);
+        var key = SentRequests.Begin(Ledger, Run, Node(1));
+        var unsent = new RpcException(new Status(StatusCode.Unauthenticated, "Not sent: invalid_grant"));
+        SentRequests.NoteIfUnsent(Ledger, Run, key, unsent);
+        Cloud.Fail("List", StatusCode.Unauthenticated, "Not sent: invalid_grant");
+
+        Assert.Empty(await RunAsync());
+    }
+
+    [Fact]
+    public async Task ReleaseAll_OfASentRequestWithoutCredentials_IsTriedAgain()
+    {
+        Intend(1);
+        SentRequests.Begin(Ledger, Run, Node(1));
+        Cloud.Fail("List", StatusCode.Unauthenticated, "Not sent: invalid_grant");
+
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
     }
 
     [Fact]

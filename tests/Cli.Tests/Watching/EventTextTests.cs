@@ -46,6 +46,36 @@ public sealed class EventTextTests
     }
 
     [Fact]
+    public void Of_TextWithTerminalSequences_ShowsThemAsText()
+    {
+        var line = EventText.Of(Fact(
+            "job-ended", """{"end":{"succeeded":false,"code":"C","message":"\u001b[2Jgone\u009b0m \u202edrow"}}"""));
+
+        Assert.Equal(@"job failed  C: \u001b[2Jgone\u009b0m \u202edrow", line);
+    }
+
+    [Fact]
+    public void RepeatKey_OfAPlaceThatIsNotAskedAgain_IsTheSameEachRound()
+    {
+        RunEvent Skip(int attempt) => Fact("attempt", $$$"""
+            {"runId":"r","lease":{{{Lease.Replace("\"attempt\":1", $"\"attempt\":{attempt}")}}},"outcome":"skipped",
+            "seconds":0,"refusal":{"code":"OUT_OF_CAPACITY","scope":"zone","rememberSeconds":60,
+            "reason":"Refused lately","fix":"Wait."} }
+            """);
+
+        Assert.Equal(EventText.RepeatKey(Skip(1)), EventText.RepeatKey(Skip(7)));
+        Assert.NotNull(EventText.RepeatKey(Skip(1)));
+        Assert.Null(EventText.RepeatKey(Fact(
+            "attempt", $$"""{"runId":"r","lease":{{Lease}},"outcome":"refused","seconds":2}""")));
+    }
+
+    [Theory]
+    [InlineData("loss", "validated   step 10: loss 1.235")]
+    [InlineData("chrf", "validated   step 10: chrF 1.23")]
+    public void Of_AValidation_IsALine(string metric, string line) => Assert.Equal(
+        line, EventText.Of(Fact("validation", $$"""{"step":10,"score":1.2345,"metric":"{{metric}}"}""")));
+
+    [Fact]
     public void Of_ARefusal_ShowsCodeReasonAndFix()
     {
         var text = EventText.Of(Fact("attempt", $$"""
@@ -64,7 +94,7 @@ public sealed class EventTextTests
         var fact = new RunEvent(
             1, default, LedgerKinds.JobEnded, "train@n", JsonSerializer.SerializeToElement(end, RunLedger.Json));
 
-        Assert.Equal("trained     9 steps, loss 4.000 to 1.500", EventText.Of(fact));
+        Assert.Equal("trained     9 steps, loss 4.000 to 1.500 (mean of the last steps)", EventText.Of(fact));
     }
 
     [Theory]

@@ -25,7 +25,8 @@ public sealed class VerdictTextTests
         Assert.Contains("(ko-en, 40 test sentences)", text, StringComparison.Ordinal);
         Assert.Contains("  note       small test: 40 sentences\n", text, StringComparison.Ordinal);
         Assert.Contains("  tuned      after\n", text, StringComparison.Ordinal);
-        Assert.Contains("3 attempts, 1 refused, 0 TPU lost", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "2 attempts, 1 refused, 1 not asked (refused lately), 0 TPU lost", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,8 +83,8 @@ public sealed class VerdictTextTests
         };
 
         Assert.Contains(
-            "20 steps, 1000 tokens at 50/s, loss 4.000 to 1.000, an adapter of 512 weights, stopped early; the model "
-            + "is of step 10\n",
+            "20 steps, 1000 tokens at 50/s, loss 4.000 to 1.000, an adapter of 512 weights, stopped early; "
+            + "kept step 10\n",
             Write(Report() with { Training = training }), StringComparison.Ordinal);
     }
 

@@ -30,7 +30,7 @@ public sealed class HistoryDifferenceTests
         var (plan, prepare) = (Scheduled(history, Stages.Plan), Scheduled(history, Stages.PrepareData));
         (plan.TaskScheduled, prepare.TaskScheduled) = (prepare.TaskScheduled, plan.TaskScheduled);
 
-        var differences = HistoryReplay.Differences(File, history, () => new FineTuneOrchestration());
+        var differences = HistoryReplay.Differences(File, history, () => new FineTuneOrchestrationV1());
 
         Assert.Contains("activity PrepareData", differences[0]);
         Assert.Contains("activity Plan", differences[0]);
@@ -65,7 +65,7 @@ public sealed class HistoryDifferenceTests
         history.Events.First(item => item.SubOrchestrationInstanceCreated is not null)
             .SubOrchestrationInstanceCreated.InstanceId = "plain-run:learn";
 
-        var difference = Assert.Single(HistoryReplay.Differences(File, history, () => new FineTuneOrchestration()));
+        var difference = Assert.Single(HistoryReplay.Differences(File, history, () => new FineTuneOrchestrationV1()));
 
         Assert.Contains("as 'plain-run:learn'", difference);
     }
@@ -99,7 +99,7 @@ public sealed class HistoryDifferenceTests
         history.Response.CustomStatus = history.Response.CustomStatus
             .Replace("done", "finished", StringComparison.OrdinalIgnoreCase);
 
-        var difference = Assert.Single(HistoryReplay.Differences(File, history, () => new FineTuneOrchestration()));
+        var difference = Assert.Single(HistoryReplay.Differences(File, history, () => new FineTuneOrchestrationV1()));
 
         Assert.Contains("custom status", difference);
     }

@@ -13,6 +13,19 @@ internal static class Scenarios
     /// </summary>
     public static IReadOnlyList<Scenario> All { get; } =
     [
+        new("v2-plain-run") { Version = "2" },
+        new("v2-bad-data")
+        {
+            Version = "2",
+            Prepare = _ => throw new RunFaultException("NO_PAIRS", "The corpus has no pairs.", "Add pairs."),
+        },
+        new("v2-cancel-preparing") { Version = "2", CancelledIn = Stages.PrepareData },
+        new("v2-cancel-scoring") { Version = "2", CancelledIn = Stages.Score },
+        new("v2-announcer-fails")
+        {
+            Version = "2",
+            Announce = () => throw new InvalidOperationException("The broker is away."),
+        },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
         new("bad-data")

@@ -77,8 +77,10 @@ public sealed class VersionTests : IDisposable
     [Fact]
     public async Task Run_OfAVersionThatAnOrchestratorWithVersionsHasNot_FailsThere()
     {
-        var end = await RunAsync("3", registry => registry.AddOrchestrator(
-            nameof(AcquireTpuOrchestration), new TaskVersion("2"), () => new AcquireV2()));
+        var end = await RunAsync("3", registry => registry
+            .AddOrchestrator(
+                nameof(FineTuneOrchestration), new TaskVersion("3"), () => new FineTuneOrchestration())
+            .AddOrchestrator(nameof(AcquireTpuOrchestration), new TaskVersion("2"), () => new AcquireV2()));
 
         Assert.Equal(RunStatus.Failed, end.ReadOutputAs<RunOutcome>()!.Status);
         Assert.Contains(nameof(AcquireTpuOrchestration), end.ReadOutputAs<RunOutcome>()!.Failure?.Message);

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Workflows.Service.Hosting;
 using Workflows.TestKit;
 using Workflows.TestKit.Models;
@@ -14,6 +15,9 @@ public sealed class RunningService : IAsyncLifetime
     private static readonly TimeSpan RunDeadline = TimeSpan.FromMinutes(6);
     private readonly TemporaryFolder _folder = new("workflows-test-");
     private WebApplication? _application;
+
+    /// <summary>Gets what changes the parts that the service is put together from; null: nothing.</summary>
+    public Action<IServiceCollection>? Change { get; init; }
 
     public string Folder => _folder.Path;
 
@@ -39,7 +43,7 @@ public sealed class RunningService : IAsyncLifetime
 
     private async Task StartAsync()
     {
-        var (application, ports) = WorkflowsService.Build([], Settings, isEmbedded: true);
+        var (application, ports) = WorkflowsService.Build([], Settings, isEmbedded: true, Change);
         _application = application;
         await application.StartOrExplainAsync(ports, Settings.StateDirectory, CancellationToken.None);
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };

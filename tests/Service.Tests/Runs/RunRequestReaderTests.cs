@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 
@@ -43,7 +44,7 @@ public sealed class RunRequestReaderTests : IDisposable
     [Fact]
     public void Complete_RealRun_LooksCalmlyAndWaitsLonger()
     {
-        var spec = Complete("""{"project": "mine"}""", isRehearsal: false);
+        var spec = Complete("""{"project": "mine", "allowHostProcessor": true}""", isRehearsal: false);
 
         Assert.Equal(new PaceSpec(), spec.Pace);
         Assert.Equal(("mine", 6 * 3600.0, false), (spec.Project, spec.Tpu.AcquireTimeoutSeconds, spec.IsRehearsal));
@@ -158,6 +159,48 @@ public sealed class RunRequestReaderTests : IDisposable
     public void Parse_NullOrAnotherCase_IsTheDefaultField(string json) =>
         Assert.Equal(RunDirection.KoToEn, Complete(json).Direction);
 
+    [Fact]
+    public void Complete_RealRunOnTheProcessor_NeedsToBeToldSo() => Assert.Equal(
+        ["allowHostProcessor"],
+        Assert.Throws<RunRequestException>(() => Complete("""{"project": "mine"}""", isRehearsal: false))
+            .Errors.Select(error => error.Field));
+
+    [Fact]
+    public void Complete_ZoneThatTheCatalogLacks_AsksForTheNearest()
+    {
+        var fault = Assert.Single(Faults("""{"tpu": {"zones": ["us-west4-z", "us-west4-a"]}}"""));
+
+        Assert.Equal("tpu.zones", fault.Field);
+        Assert.Contains("'us-west4-z'", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("Did you mean 'us-west4-", fault.Fix, StringComparison.Ordinal);
+        Assert.Contains("allowUnknownZones", fault.Fix, StringComparison.Ordinal);
+        Assert.Equal(
+            ["us-west4-z"],
+            Complete("""{"tpu": {"zones": ["us-west4-z"], "allowUnknownZones": true}}""").Tpu.Zones);
+    }
+
+    [Fact]
+    public void Parse_SeveralUnknownFields_NamesAllWithTheNearest()
+    {
+        var faults = Assert.Throws<RunRequestException>(() => RunRequestReader.Parse(
+            """{"modle": "m", "training": {"stepz": 1, "lora": {"rnk": 2}, "xyzzy": 0}, "direction": "ko-en"}"""))
+            .Errors;
+
+        Assert.Equal(
+            ["modle", "training.stepz", "training.lora.rnk", "training.xyzzy"], faults.Select(fault => fault.Field));
+        Assert.StartsWith("Did you mean 'model'?", faults[0].Fix, StringComparison.Ordinal);
+        Assert.StartsWith("Did you mean 'steps'?", faults[1].Fix, StringComparison.Ordinal);
+        Assert.StartsWith("Did you mean 'rank'?", faults[2].Fix, StringComparison.Ordinal);
+        Assert.StartsWith("See docs/requests.md", faults[3].Fix, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Complete_VmWithoutAnExternalAddress_ReachesTheSpec()
+    {
+        Assert.False(Complete("{}").Tpu.WithoutExternalIp);
+        Assert.True(Complete("""{"tpu": {"externalIp": false}}""").Tpu.WithoutExternalIp);
+    }
+
     private List<FieldError> Faults(string json) =>
         [.. Assert.Throws<RunRequestException>(() => Complete(json)).Errors];
 
@@ -177,6 +220,6 @@ public sealed class RunRequestReaderTests : IDisposable
             },
             Rehearsal = isRehearsal ? new RehearsalRequest() : null,
         };
-        return RunRequestReader.Complete(request, new RunId("made"), ["v5litepod-8", "v6e-8"]);
+        return RunRequestReader.Complete(request, new RunId("made"), PriceCatalog.Load(null));
     }
 }

@@ -161,6 +161,7 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     {
         var request = service.Request(steps: 100_000);
         request["budgetUsd"] = 0.01;
+        request["allowOverBudget"] = true;
         request["tpu"]!["acceleratorTypes"] = new JsonArray("v5litepod-256");
 
         var report = await service.ReportAsync(await service.StartAsync(request));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Google.Protobuf;
+using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 using Workflows.Service.Workers;
@@ -93,7 +94,7 @@ public sealed class JobTextsTests : IDisposable
               }
             }
             """);
-        var spec = RunRequestReader.Complete(request, new RunId("run-1"), ["v5litepod-8"]);
+        var spec = RunRequestReader.Complete(request, new RunId("run-1"), PriceCatalog.Load(null));
         var data = new PreparedData("t.jsonl", "e.jsonl", 50, 10, new Dictionary<string, int>())
         {
             ValidationUri = "v.jsonl",

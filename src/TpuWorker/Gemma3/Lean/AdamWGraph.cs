@@ -56,8 +56,11 @@ internal static class AdamWGraph
             var first = graph.State(LeanInputs.FirstMomentOf(name), weight.Shape, weight.DType);
             var second = graph.State(LeanInputs.SecondMomentOf(name), weight.Shape, weight.DType);
             var g = graph.Multiply(Wide(gradient), clip);
-            var m = Mixed(graph, Wide(first), g, options.Beta1);
-            var v = Mixed(graph, Wide(second), graph.Multiply(g, g), options.Beta2);
+
+            // The weight is moved by the moments as they are stored afterwards, and looks at no old one: so each state has
+            // one reader and can be overwritten in place. Without the barriers compilers copy the old moments first.
+            var m = Set(first, Mixed(graph, Wide(first), g, options.Beta1));
+            var v = Set(second, Mixed(graph, Wide(second), graph.Multiply(g, g), options.Beta2));
             var divisor = graph.Add(
                 graph.Multiply(graph.Sqrt(v), rootCorrection), Number(graph, options.Epsilon));
             var move = graph.Divide(graph.Multiply(m, rate), divisor);
@@ -68,13 +71,15 @@ internal static class AdamWGraph
                 : graph.Multiply(Wide(weight), graph.Subtract(
                     Number(graph, 1), graph.Multiply(learningRate, Number(graph, decay))));
             Set(weight, graph.Subtract(kept, move));
-            Set(first, m);
-            Set(second, v);
         }
 
         Node Wide(Node value) => graph.Convert(value, DType.Float32);
-        void Set(Node state, Node next) => graph.Update(
-            state, graph.Select(isFinite, graph.Convert(next, state.DType), state));
+        Node Set(Node state, Node next)
+        {
+            var stored = graph.Barrier(graph.Select(isFinite, graph.Convert(next, state.DType), state));
+            graph.Update(state, stored);
+            return Wide(stored);
+        }
     }
 
     private static Node Mixed(Graph graph, Node old, Node added, double share) => graph.Add(

@@ -1,0 +1,107 @@
+using Grpc.Core;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Capacity;
+
+/// <summary>The known errors of the Cloud TPU API. Sources of the texts: docs/errors.md.</summary>
+internal static class RefusalRules
+{
+    private const double Minutes = 60, Hours = 3600, Days = 86400;
+
+    /// <summary>Gets the rules in the order in which they are asked.</summary>
+    public static IReadOnlyList<RefusalRule> All { get; } =
+    [
+        // The whole project, or the request in every zone: no zone can help.
+        new("API_DISABLED", RefusalScope.Project, 0,
+            error => error.Reason == "SERVICE_DISABLED" || error.Says("has not been used in project"),
+            "Enable the Cloud TPU API: gcloud services enable tpu.googleapis.com --project PROJECT"),
+        new("BILLING_DISABLED", RefusalScope.Project, 0,
+            error => error.Reason == "BILLING_DISABLED" || error.Says("free-trial billing account")
+                || error.Says("billing to be enabled"),
+            "Link a paid billing account to the project."),
+        new("PROJECT_INVALID", RefusalScope.Project, 0,
+            error => error.Reason is "CONSUMER_INVALID" or "USER_PROJECT_DENIED" or "CONSUMER_SUSPENDED"
+                || error.Says("not found or deleted"),
+            "Check the project's id in 'project' and in the credentials: gcloud projects describe PROJECT"),
+        new("SERVICE_ACCOUNT_FORBIDDEN", RefusalScope.Request, 0,
+            error => error.Says("permission to act as service_account") || error.Says("serviceAccounts.actAs"),
+            "Grant the service's account roles/iam.serviceAccountUser on the account in tpu.serviceAccount, or on the "
+            + "project's default Compute Engine account where the request names none."),
+        new("NETWORK_MISSING", RefusalScope.Request, 0,
+            error => (error.Says("/networks/") || error.Says("/subnetworks/")) && error.Says("not found"),
+            "Make the network (gcloud compute networks create NAME --subnet-mode=auto), or name another in "
+            + "tpu.network."),
+        new("EXTERNAL_IP_FORBIDDEN", RefusalScope.Request, 0,
+            error => error.Says("constraints/compute.vmExternalIpAccess"),
+            "Set tpu.externalIp to false; the network then needs Private Google Access or Cloud NAT."),
+        new("POLICY_VIOLATED", RefusalScope.Project, 0,
+            error => (error.Says("Constraint constraints/") && !error.Says("constraints/gcp.resourceLocations"))
+                || error.Says("prohibited by organization's policy") || error.Reason == "SECURITY_POLICY_VIOLATED",
+            "Ask the organization's administrator to allow TPU VMs under the named policy."),
+        new("RUNTIME_VERSION_INVALID", RefusalScope.Request, 0,
+            error => error.Code == StatusCode.InvalidArgument
+                && (error.Says("runtime version") || error.Says("runtime_version") || error.Says("TensorflowVersion")),
+            "Name a version that the accelerator has in tpu.runtimeVersion, or leave it out: gcloud compute tpus "
+            + "tpu-vm versions list --zone ZONE"),
+        new("PERMISSION_MISSING", RefusalScope.Project, 0,
+            error => error.Reason is "IAM_PERMISSION_DENIED" or "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+                || (error.Code == StatusCode.PermissionDenied
+                    && ((error.Says("Permission '") && !error.Says("denied on 'locations/") && error.Says("' denied"))
+                        || error.Says("caller does not have permission"))),
+            "Grant the service's account roles/tpu.admin, and roles/iam.serviceAccountUser on the worker's account."),
+        new("UNAUTHENTICATED", RefusalScope.Project, 0,
+            error => error.Code == StatusCode.Unauthenticated,
+            "Give the service valid credentials: gcloud auth application-default login, or another key file."),
+
+        // A zone or a region.
+        new("ZONE_FORBIDDEN", RefusalScope.Zone, 7 * Days,
+            error => error.Reason == "LOCATION_POLICY_VIOLATED" || error.Says("Permission denied on 'locations/")
+                || error.Says("is not found or access is unauthorized")
+                || error.Says("constraints/gcp.resourceLocations")
+                || error.Says("don't have TPU access to zone"),
+            "Ask Google for access to this zone, or leave it out of tpu.zones."),
+        new(SameAnswerRule.ProjectForbidden, RefusalScope.Zone, 0,
+            error => error.Says("Read access to project"),
+            "Check the project's id and the zones: a zone that does not exist is answered so as well."),
+        new("RATE_LIMITED", RefusalScope.Zone, 1 * Minutes,
+            error => error.Code == StatusCode.ResourceExhausted && error.Says("requests per minute"),
+            "Nothing: the service waits and tries again."),
+        new("QUOTA_EXHAUSTED", RefusalScope.Region, 1 * Days,
+            error => error.IsQuota && error.Says(" in region "),
+            "Ask for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+        new("QUOTA_EXHAUSTED", RefusalScope.Zone, 1 * Days,
+            error => error.IsQuota,
+            "Ask for more of the named quota (https://console.cloud.google.com/iam-admin/quotas), or a smaller slice."),
+        new("ACCELERATOR_NOT_IN_ZONE", RefusalScope.Zone, 7 * Days,
+            error => error.Says("could not be found in the zonal accelerator configurations")
+                || error.Says("was not found in zone") || error.Says("invalid AcceleratorType"),
+            "Leave this zone out of tpu.zones for this accelerator type."),
+        new("ZONE_WITHOUT_TPU", RefusalScope.Zone, 7 * Days,
+            error => error.Says("The requested zone") && error.Says("is not supported"),
+            "Leave this zone out of tpu.zones."),
+        new("RESERVATION_MISSING", RefusalScope.Zone, 1 * Days,
+            error => error.Says("Reservation not found"),
+            "Use spot or on-demand provisioning here, or a zone with your reservation."),
+        new("PREEMPTED_DURING_CREATE", RefusalScope.Zone, 10 * Minutes,
+            error => error.Says("while in state PREEMPTED"),
+            "Nothing: the next zone is tried."),
+
+        // "Insufficient reserved capacity" also answers requests without a reservation, such as all that this service
+        // sends: what is not reserved for others is used up just now.
+        new("OUT_OF_CAPACITY", RefusalScope.Zone, 10 * Minutes,
+            error => error.Says("no more capacity in the zone") || error.Says("Insufficient reserved capacity"),
+            "Nothing: the next zone is tried; on-demand provisioning or other accelerator types widen the choice."),
+        new("INSTANCE_LIMIT", RefusalScope.Region, 1 * Hours,
+            error => error.Says("IN_USE_ADDRESSES limit") || error.Says("INSTANCES limit"),
+            "Raise the named Compute Engine limit in this region, or free some of it."),
+    ];
+}
+
+/// <summary>One known error.</summary>
+/// <param name="Code">Stable code, listed in docs/errors.md.</param>
+/// <param name="Scope">How far it reaches.</param>
+/// <param name="RememberSeconds">How long the place is passed over by later runs; 0: not at all.</param>
+/// <param name="Matches">Recognises it.</param>
+/// <param name="Fix">The remedy in one sentence.</param>
+internal sealed record RefusalRule(
+    string Code, RefusalScope Scope, double RememberSeconds, Func<RefusalEvidence, bool> Matches, string Fix);

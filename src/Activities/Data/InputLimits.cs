@@ -1,0 +1,10 @@
+namespace Workflows.Activities.Data;
+
+/// <summary>Limits of the work on what users bring.</summary>
+/// <param name="Places">Runs whose files are read at once, at least 1.</param>
+/// <param name="Time">How long the files of one run may be read for.</param>
+public sealed record InputLimits(int Places, TimeSpan Time)
+{
+    /// <summary>Gets two places, and 30 minutes each: a corpus of the largest size takes a few.</summary>
+    public static InputLimits Default { get; } = new(2, TimeSpan.FromMinutes(30));
+}

@@ -1,0 +1,137 @@
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Data;
+
+/// <summary>
+/// Reads what users bring, on threads of its own and within a time: a file that grows, a file system that hangs or a
+/// run that was cancelled must not hold what other runs need.
+/// </summary>
+public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock) : IDisposable
+{
+    /// <summary>Threads that hang in the kernel and cannot be ended; beyond it nothing is read any more.</summary>
+    private const int MostLeftBehind = 32;
+
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1), Grace = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim _places = new(limits.Places);
+    private int _leftBehind;
+
+    /// <summary>Does the work of one run, once there is a place for it.</summary>
+    /// <typeparam name="T">Its result.</typeparam>
+    /// <param name="runId">The run; once it enters its teardown, the work is stopped.</param>
+    /// <param name="read">The work; it looks at its token often.</param>
+    /// <returns>The result.</returns>
+    /// <exception cref="RunFaultException">The time is over, or the run has been cancelled.</exception>
+    public async Task<T> RunAsync<T>(RunId runId, Func<CancellationToken, T> read)
+    {
+        // An orchestration ends only when its activities have ended, so a wait for a place ends with the run, too.
+        while (!await _places.WaitAsync(Look))
+        {
+            ThrowIfOver(runId);
+        }
+
+        try
+        {
+            ThrowIfOver(runId);
+            if (Volatile.Read(ref _leftBehind) >= MostLeftBehind)
+            {
+                throw new RunFaultException(
+                    "INPUT_STUCK", $"{MostLeftBehind} reads of earlier runs hang in the file system of this machine.",
+                    "Mend or unmount that file system, and start the service again.");
+            }
+
+            return await WithinLimitsAsync(runId, read);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    private async Task<T> WithinLimitsAsync<T>(RunId runId, Func<CancellationToken, T> read)
+    {
+        using var stop = new CancellationTokenSource();
+        var until = clock.GetUtcNow() + limits.Time;
+        var work = StartAsync(runId, read, stop.Token);
+        while (await Task.WhenAny(work, Task.Delay(Look, clock)) != work)
+        {
+            var (isOver, isLate) = (IsOver(runId), clock.GetUtcNow() >= until);
+            if (!isOver && !isLate)
+            {
+                continue;
+            }
+
+            await stop.CancelAsync();
+            if (await Task.WhenAny(work, Task.Delay(Grace, clock)) != work)
+            {
+                LeaveBehind(work);
+            }
+
+            throw isOver ? Over(runId) : new RunFaultException(
+                "INPUT_TIMEOUT",
+                $"The files of the request were not read within {limits.Time.TotalMinutes:0} minutes.",
+                "Bring smaller files, on a file system that answers; the limit is the setting Workflows:InputMinutes.");
+        }
+
+        return await work;
+    }
+
+    /// <summary>
+    /// Leaves a thread that hangs in a read of the system to itself; its place is free for another run.
+    /// </summary>
+    private void LeaveBehind(Task work)
+    {
+        Interlocked.Increment(ref _leftBehind);
+        _ = work.ContinueWith(
+            done =>
+            {
+                _ = done.Exception;
+                Interlocked.Decrement(ref _leftBehind);
+            },
+            TaskScheduler.Default);
+    }
+
+    /// <summary>Starts the work on a thread of its own.</summary>
+    /// <typeparam name="T">Its result.</typeparam>
+    /// <param name="runId">The run.</param>
+    /// <param name="read">The work.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <returns>The work.</returns>
+    protected virtual Task<T> StartAsync<T>(
+        RunId runId, Func<CancellationToken, T> read, CancellationToken cancellation) =>
+        Task.Factory.StartNew(
+            () => read(cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>The orchestration left this work behind when it entered another stage.</summary>
+    private bool IsOver(RunId runId) => ledger.Read<StageInput>(runId, LedgerKinds.Stage)
+        .Any(fact => fact.Data.Stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done);
+
+    private void ThrowIfOver(RunId runId)
+    {
+        if (IsOver(runId))
+        {
+            throw Over(runId);
+        }
+    }
+
+    private static RunFaultException Over(RunId runId) => new(
+        "STOPPED", $"Run '{runId}' was stopped while its files were read.", "Nothing: the run has ended.");
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Lets go of what it holds.</summary>
+    /// <param name="disposing">Called by <see cref="Dispose()"/>.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _places.Dispose();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Grpc.Core;
+using Workflows.Activities.Reporting;
+using Workflows.GoogleCloud.Connections;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Provisioning;
+
+/// <summary>
+/// Keeps account of the create requests that never left this machine: a node that nobody was asked for cannot exist,
+/// and teardown need not search for it. <b>Invariant:</b> a request that may have been sent never counts as unsent,
+/// also when the service dies during the call.
+/// </summary>
+internal static class SentRequests
+{
+    /// <summary>Records that a request is about to be sent.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="name">The node asked for.</param>
+    /// <returns>The request's key.</returns>
+    public static string Begin(RunLedger ledger, RunId runId, NodeName name)
+    {
+        var key = $"{name}#{Keys(ledger, runId, LedgerKinds.Asking, name).Count + 1}";
+        ledger.Append(runId, LedgerKinds.Asking, key, new NodeMoment(name, "asking"));
+        return key;
+    }
+
+    /// <summary>Records that a request was not sent, where its error proves it.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="key">The request's key.</param>
+    /// <param name="exception">Its error.</param>
+    public static void NoteIfUnsent(RunLedger ledger, RunId runId, string key, RpcException exception)
+    {
+        if (UnsentCall.IsProved(exception))
+        {
+            var name = new NodeName(key[..key.LastIndexOf('#')]);
+            ledger.Append(runId, LedgerKinds.Unsent, key, new NodeMoment(name, exception.Status.Detail));
+        }
+    }
+
+    /// <summary>Returns whether the cloud can have heard of a node.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="name">The node.</param>
+    /// <returns>false when every request for it is proved unsent.</returns>
+    public static bool MayExist(RunLedger ledger, RunId runId, NodeName name)
+    {
+        var asked = Keys(ledger, runId, LedgerKinds.Asking, name);
+
+        // Ledgers of earlier versions have no such entries: their nodes may exist.
+        return asked.Count == 0 || !asked.IsSubsetOf(Keys(ledger, runId, LedgerKinds.Unsent, name));
+    }
+
+    private static HashSet<string> Keys(RunLedger ledger, RunId runId, string kind, NodeName name) =>
+        ledger.Read(runId)
+            .Where(entry => entry.Kind == kind && entry.Key.StartsWith($"{name}#", StringComparison.Ordinal))
+            .Select(entry => entry.Key)
+            .ToHashSet(StringComparer.Ordinal);
+}

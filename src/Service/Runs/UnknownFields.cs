@@ -1,0 +1,61 @@
+using System.Reflection;
+using System.Text.Json;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>Names every field of a request that does not exist, where the serializer names the first alone.</summary>
+internal static class UnknownFields
+{
+    private const int MostFaults = 50, MostName = 100;
+
+    /// <summary>Finds them.</summary>
+    /// <param name="json">A request's text, which need not be JSON.</param>
+    /// <param name="mostDepth">The most levels.</param>
+    /// <returns>At most 50 faults; empty when the text is no JSON or has no such field.</returns>
+    public static IReadOnlyList<FieldError> Of(string json, int mostDepth)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = mostDepth });
+            var faults = new List<FieldError>();
+            Walk(document.RootElement, typeof(RunRequest), "", faults);
+            return faults;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // Not JSON, or half of a surrogate pair in a name: JsonFault words that.
+            return [];
+        }
+    }
+
+    private static void Walk(JsonElement element, Type type, string path, List<FieldError> faults)
+    {
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            return;
+        }
+
+        var known = type.GetProperties(BindingFlags.Public | BindingFlags.Instance);
+        foreach (var field in element.EnumerateObject())
+        {
+            var property = known.FirstOrDefault(
+                each => each.Name.Equals(field.Name, StringComparison.OrdinalIgnoreCase));
+            if (property is not null)
+            {
+                if (property.PropertyType.Namespace == typeof(RunRequest).Namespace)
+                {
+                    Walk(field.Value, property.PropertyType, $"{path}{field.Name}.", faults);
+                }
+            }
+            else if (faults.Count < MostFaults)
+            {
+                faults.Add(new FieldError(
+                    path + SafeText.Of(field.Name, MostName), "There is no such field.",
+                    NearestName.Ask(field.Name.Length > MostName ? "" : field.Name, known.Select(Written))
+                    + "See docs/requests.md for the fields; names are case-insensitive."));
+            }
+        }
+    }
+
+    private static string Written(PropertyInfo property) => JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+}

@@ -1,0 +1,114 @@
+using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Data;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+using Workflows.TestKit;
+
+namespace Workflows.Activities.Tests.Data;
+
+/// <summary>A read that does not end must end for the run, and let go of its place.</summary>
+public sealed class InputWorkTests : IDisposable
+{
+    private static readonly RunId Run = new("run-1");
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly FakeTimeProvider _clock = new();
+    private readonly ManualResetEventSlim _release = new();
+    private readonly RunLedger _ledger;
+    private readonly InputWork _work;
+
+    public InputWorkTests()
+    {
+        _ledger = new RunLedger(_folder.Path, TimeProvider.System);
+        _work = new InputWork(_ledger, new InputLimits(1, TimeSpan.FromMinutes(30)), _clock);
+    }
+
+    public void Dispose()
+    {
+        _release.Set();
+        _work.Dispose();
+        _folder.Dispose();
+        _release.Dispose();
+    }
+
+    [Fact]
+    public async Task Run_ThatEnds_GivesItsResultOrItsFault()
+    {
+        Assert.Equal(5, await _work.RunAsync(Run, _ => 5));
+        await Assert.ThrowsAsync<IOException>(() => _work.RunAsync<int>(Run, _ => throw new IOException("gone")));
+    }
+
+    [Fact]
+    public async Task Run_ThatLooksAtItsToken_IsStoppedWhenItsTimeIsOver()
+    {
+        var isStopped = false;
+        var work = _work.RunAsync(Run, token =>
+        {
+            token.WaitHandle.WaitOne(TimeSpan.FromMinutes(1));
+            isStopped = token.IsCancellationRequested;
+            return 0;
+        });
+
+        Assert.Equal("INPUT_TIMEOUT", (await FaultAsync(work)).Code);
+        Assert.True(isStopped);
+    }
+
+    [Fact]
+    public async Task Run_ThatHangsInTheSystem_IsLeftBehind()
+    {
+        var work = _work.RunAsync(Run, _ =>
+        {
+            _release.Wait(CancellationToken.None);
+            return 0;
+        });
+
+        Assert.Equal("INPUT_TIMEOUT", (await FaultAsync(work)).Code);
+        Assert.Equal(7, await _work.RunAsync(Run, _ => 7));
+    }
+
+    [Fact]
+    public async Task Run_ThatWasCancelled_IsStopped()
+    {
+        using var begun = new ManualResetEventSlim();
+        var work = _work.RunAsync(Run, token =>
+        {
+            begun.Set();
+            token.WaitHandle.WaitOne(TimeSpan.FromMinutes(1));
+            token.ThrowIfCancellationRequested();
+            return 0;
+        });
+        begun.Wait(TestContext.Current.CancellationToken);
+
+        _ledger.Append(
+            Run, LedgerKinds.Stage, "teardown", new StageInput(Run, RunStageName.Teardown, "giving back"));
+
+        Assert.Equal("STOPPED", (await FaultAsync(work, TimeSpan.FromSeconds(1))).Code);
+        Assert.Equal("STOPPED", (await FaultAsync(_work.RunAsync(Run, _ => 0))).Code);
+    }
+
+    [Fact]
+    public async Task Run_BesideThirtyTwoThatHang_IsRefusedUntilTheyEnd()
+    {
+        var hanging = Enumerable.Range(0, 32).Select(_ => _work.RunAsync(Run, _ =>
+        {
+            _release.Wait(CancellationToken.None);
+            return 0;
+        })).ToList();
+        foreach (var work in hanging)
+        {
+            Assert.Equal("INPUT_TIMEOUT", (await FaultAsync(work)).Code);
+        }
+
+        Assert.Equal("INPUT_STUCK", (await FaultAsync(_work.RunAsync(Run, _ => 0))).Code);
+    }
+
+    private async Task<RunFailure> FaultAsync(Task work, TimeSpan? step = null)
+    {
+        while (await Task.WhenAny(work, Task.Delay(5, TestContext.Current.CancellationToken)) != work)
+        {
+            _clock.Advance(step ?? TimeSpan.FromMinutes(10));
+        }
+
+        return (await Assert.ThrowsAsync<RunFaultException>(() => work)).Failure;
+    }
+}
