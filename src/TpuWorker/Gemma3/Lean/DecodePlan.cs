@@ -40,7 +40,8 @@ public sealed record DecodePlan
         Require(PromptLength >= 1, nameof(PromptLength), $"{PromptLength}", "1 or more");
         Require(NewTokens >= 1, nameof(NewTokens), $"{NewTokens}", "1 or more");
         Require(
-            LaunchTokens >= 1 && LaunchTokens <= NewTokens, nameof(LaunchTokens), $"{LaunchTokens}", $"1 to {NewTokens}");
+            LaunchTokens >= 1 && LaunchTokens <= NewTokens, nameof(LaunchTokens), $"{LaunchTokens}",
+            $"1 to {NewTokens}");
         Require(
             Candidates >= 1 && Candidates <= config.VocabularySize, nameof(Candidates), $"{Candidates}",
             $"1 to {config.VocabularySize}");

@@ -4,10 +4,10 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Decoding as two programs. The prefill makes the cache of the prompts and the candidates for the first token. A launch
-/// goes on for several tokens: its cache is state, of which each token writes one place, and the likeliest token of each
-/// row is the next one's input without leaving the device. Every row writes the same place: prompts stand in front, padded
-/// on the right, generated tokens behind <see cref="DecodePlan.PromptLength"/>.
+/// Decoding as two programs. The prefill makes the cache of the prompts and the candidates for the first token. A
+/// launch goes on for several tokens: its cache is state, of which each token writes one place, and the likeliest
+/// token of each row is the next one's input without leaving the device. Every row writes the same place: prompts
+/// stand in front, padded on the right, generated tokens behind <see cref="DecodePlan.PromptLength"/>.
 /// </summary>
 public sealed class LeanDecode
 {
@@ -29,7 +29,9 @@ public sealed class LeanDecode
     /// <summary>State: whether a row has ended, Bool [B]; an ended row goes on with padding.</summary>
     public const string Ended = "ended";
 
-    /// <summary>State: how many tokens behind the prompts are in the cache, Int32 []; 0 in front of the first launch.</summary>
+    /// <summary>
+    /// State: how many tokens behind the prompts are in the cache, Int32 []; 0 in front of the first launch.
+    /// </summary>
     public const string Count = "count";
 
     /// <summary>
@@ -167,8 +169,8 @@ public sealed class LeanDecode
     }
 
     /// <summary>
-    /// How far back each place of the cache lies, [B, C]. A prompt's places hold their own positions as far as the prompt
-    /// goes; those behind hold the positions that follow it, as far as tokens were generated.
+    /// How far back each place of the cache lies, [B, C]. A prompt's places hold their own positions as far as the
+    /// prompt goes; those behind hold the positions that follow it, as far as tokens were generated.
     /// </summary>
     private Node Distances(Graph g, Node lengths, Node count)
     {

@@ -3,7 +3,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
-/// <summary>What one pass is given: see <see cref="LeanInputs"/> for shapes, without the axis of micro-batches.</summary>
+/// <summary>
+/// What one pass is given: see <see cref="LeanInputs"/> for shapes, without the axis of micro-batches.
+/// </summary>
 internal sealed record LeanBatch(
     Node Tokens, Node Positions, Node Segments, Node Answers, Node Labels, Node Weights, Node DropoutSeed);
 
@@ -97,7 +99,9 @@ internal sealed class LeanModel
         return new LeanLayers(loop.Final(carried), loop, layer);
     }
 
-    /// <summary>Scores of every vocabulary entry, single precision [N, V], for hidden states that are not normed.</summary>
+    /// <summary>
+    /// Scores of every vocabulary entry, single precision [N, V], for hidden states that are not normed.
+    /// </summary>
     public Node Logits(Node hidden) => _graph.MatMul(
         Norm(_graph, hidden, _parameters[Gemma3Parameters.FinalNorm]),
         _graph.Convert(_parameters[Gemma3Parameters.Embedding], Compute),
@@ -125,8 +129,8 @@ internal sealed class LeanModel
     }
 
     /// <summary>
-    /// How far back each key lies from each query, [B, 1, 1, S, S]; <see cref="Unseen"/> for keys that come later or are
-    /// part of another text.
+    /// How far back each key lies from each query, [B, 1, 1, S, S]; <see cref="Unseen"/> for keys that come later or
+    /// are part of another text.
     /// </summary>
     public Node Distances(LeanBatch batch)
     {

@@ -34,8 +34,8 @@ public sealed class LeanDecodeTests
         var decode = LeanDecode.Build(LeanCases.Model.Config, Plan(lora));
 
         var (tokens, probabilities) = Decode(
-            Plan(lora),
-            inputs => Interpreter.Run(decode.PrefillGraph, inputs), inputs => Interpreter.Run(decode.LaunchGraph, inputs));
+            Plan(lora), inputs => Interpreter.Run(decode.PrefillGraph, inputs),
+            inputs => Interpreter.Run(decode.LaunchGraph, inputs));
 
         Assert.Equal(Expected(lora), tokens);
         Assert.All(probabilities, value => Assert.InRange(value, -20, 0));
@@ -74,13 +74,16 @@ public sealed class LeanDecodeTests
             StringComparison.Ordinal));
     }
 
-    /// <summary>The tokens of each row up to its end, as the decoder for ONNX Runtime gives them for the merged model.</summary>
+    /// <summary>
+    /// The tokens of each row up to its end, as the decoder for ONNX Runtime gives them for the merged model.
+    /// </summary>
     private static int[][] Expected(LoraOptions? lora)
     {
         var model = LeanCases.Model;
         if (lora is not null)
         {
-            var tensors = LeanCases.Weights(lora).Where(weight => weight.Key.Contains(".lora_", StringComparison.Ordinal));
+            var tensors = LeanCases.Weights(lora)
+                .Where(weight => weight.Key.Contains(".lora_", StringComparison.Ordinal));
             model = new LoraAdapter(lora, tensors.ToDictionary()).Merge(model);
         }
 
@@ -108,7 +111,8 @@ public sealed class LeanDecodeTests
         var probabilities = new List<float>(state[LeanDecode.LogProbabilities].Floats);
         Take(rows, first, ends);
         state[LeanDecode.Tokens] = new HostTensor(new Shape(plan.Batch), first);
-        state[LeanDecode.Ended] = HostTensor.OfBool(new Shape(plan.Batch), [.. first.Select(token => ends.Contains(token))]);
+        state[LeanDecode.Ended] = HostTensor.OfBool(
+            new Shape(plan.Batch), [.. first.Select(token => ends.Contains(token))]);
         state[LeanDecode.Count] = HostTensor.Zeros(DType.Int32, Shape.Scalar);
         for (var count = 1; count < plan.NewTokens; count += Launch)
         {
