@@ -22,7 +22,7 @@ public sealed class ProjectReferenceTests
         ["Workflows.TpuWorker.Protocol"] = [],
         ["Workflows.TpuWorker.Tensors"] = [],
         ["Workflows.TpuWorker.Onnx"] = ["Workflows.TpuWorker.Tensors"],
-        ["Workflows.TpuWorker.Pjrt"] = [],
+        ["Workflows.TpuWorker.Pjrt"] = ["Workflows.TpuWorker.StableHlo", "Workflows.TpuWorker.Tensors"],
         ["Workflows.TpuWorker.StableHlo"] = ["Workflows.TpuWorker.Tensors"],
         ["Workflows.TpuWorker.Gemma3"] =
         [

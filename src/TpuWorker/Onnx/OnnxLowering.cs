@@ -94,7 +94,8 @@ internal static class OnnxLowering
 
         return node.DType is DType.Float32 or DType.Int32
             ? lowering
-            : throw new TensorShapeException($"{node.Op}", "element type", $"{node.DType}", "Float32 or Int32 for ONNX");
+            : throw new TensorShapeException(
+                $"{node.Op}", "element type", $"{node.DType}", "Float32 or Int32 for ONNX");
     }
 
     private static string Input(LoweringCall c)

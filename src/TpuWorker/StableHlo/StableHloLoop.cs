@@ -24,7 +24,7 @@ internal static class StableHloLoop
 
         var passed = new List<(string Value, string Type)>
         {
-            (writer.Splat(DType.Int32, Shape.Scalar, 0), Scalar),
+            (Number(writer, 0), Scalar),
         };
         int[] carried = [.. Operands(loop, kind => kind == ScanOperand.Carried)];
         int[] read = [.. Operands(loop, kind => kind != ScanOperand.Carried)
@@ -40,7 +40,8 @@ internal static class StableHloLoop
         passed.AddRange(read.Select(i => c[i]));
         var types = string.Join(", ", passed.Select(value => value.Type));
         var name = writer.NewName();
-        writer.Line($"{name}:{passed.Count} = \"stablehlo.while\"({string.Join(", ", passed.Select(value => value.Value))}) ({{");
+        var initial = string.Join(", ", passed.Select(value => value.Value));
+        writer.Line($"{name}:{passed.Count} = \"stablehlo.while\"({initial}) ({{");
         WriteCondition(writer, loop, passed);
         writer.Line("}, {");
         WriteRound(c, passed, carried, kept, read, live);
@@ -58,6 +59,9 @@ internal static class StableHloLoop
         return results;
     }
 
+    private static string Number(StableHloWriter writer, int value) =>
+        writer.Splat(DType.Int32, Shape.Scalar, value);
+
     private static IEnumerable<int> Operands(ScanLoop loop, Func<ScanOperand, bool> which) =>
         Enumerable.Range(0, loop.Kinds.Count).Where(i => which(loop.Kinds[i]));
 
@@ -72,7 +76,7 @@ internal static class StableHloLoop
         StableHloWriter writer, ScanLoop loop, IReadOnlyList<(string Value, string Type)> passed)
     {
         var names = Block(writer, passed);
-        var limit = writer.Splat(DType.Int32, Shape.Scalar, loop.Count);
+        var limit = Number(writer, loop.Count);
         var truth = TypeOf(DType.Bool, Shape.Scalar);
         var goesOn = writer.Emit(
             "compare", [(names[0], Scalar), (limit, Scalar)], truth,
@@ -88,10 +92,9 @@ internal static class StableHloLoop
         var body = loop.Body;
         var names = Block(writer, passed);
         var at = loop.Reverse
-            ? writer.Emit(
-                "subtract", [(writer.Splat(DType.Int32, Shape.Scalar, loop.Count - 1), Scalar), (names[0], Scalar)], Scalar)
+            ? writer.Emit("subtract", [(Number(writer, loop.Count - 1), Scalar), (names[0], Scalar)], Scalar)
             : names[0];
-        var zero = writer.Splat(DType.Int32, Shape.Scalar, 0);
+        var zero = Number(writer, 0);
         var inputs = new string[body.Inputs.Count];
         inputs[0] = at;
         for (var k = 0; k < carried.Length; k++)
@@ -108,7 +111,7 @@ internal static class StableHloLoop
         }
 
         var values = StableHloLowering.Write(writer, body, live, inputs);
-        var one = writer.Splat(DType.Int32, Shape.Scalar, 1);
+        var one = Number(writer, 1);
         var next = new List<string> { writer.Emit("add", [(names[0], Scalar), (one, Scalar)], Scalar) };
         next.AddRange(Enumerable.Range(0, carried.Length).Select(k => values[body.Outputs[k].Value.Index]));
         for (var k = 0; k < kept.Length; k++)

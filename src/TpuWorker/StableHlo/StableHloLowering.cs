@@ -116,8 +116,9 @@ internal static partial class StableHloLowering
             switch (node.Op)
             {
                 case OpCode.Scan:
-                    loops.Add(node.Index, StableHloLoop.Write(
-                        new StableHloCall(node, operands, writer), used.TryGetValue(node.Index, out var results) ? results : []));
+                    var picked = used.TryGetValue(node.Index, out var results) ? results : [];
+                    loops.Add(
+                        node.Index, StableHloLoop.Write(new StableHloCall(node, operands, writer), picked));
                     names[node.Index] = string.Empty;
                     break;
                 case OpCode.ScanResult:
@@ -205,12 +206,16 @@ internal static partial class StableHloLowering
         return c.Writer.Emit("convert", [(sum, TypeOf(DType.Float32, c.Node.Shape))], c.Type);
     }
 
-    private static string ReduceMax(StableHloCall c) => Reduce(c, c[0].Value, c.Node.DType, "maximum", c.Node.DType switch
+    private static string ReduceMax(StableHloCall c)
     {
-        DType.Int32 => int.MinValue,
-        DType.UInt32 => 0,
-        _ => double.NegativeInfinity,
-    });
+        var least = c.Node.DType switch
+        {
+            DType.Int32 => int.MinValue,
+            DType.UInt32 => 0,
+            _ => double.NegativeInfinity,
+        };
+        return Reduce(c, c[0].Value, c.Node.DType, "maximum", least);
+    }
 
     /// <summary>Reduces and puts the axes back with size 1.</summary>
     private static string Reduce(StableHloCall c, string value, DType type, string op, double initial)

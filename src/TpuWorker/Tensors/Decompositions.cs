@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Composites spelled in primitives, for targets whose compiler fuses them again. Labels are found by comparing them with
-/// the index, which splits over devices along the vocabulary where a lookup does not.
+/// Composites spelled in primitives, for targets whose compiler fuses them again. Labels are found by comparing them
+/// with the index, which splits over devices along the vocabulary where a lookup does not.
 /// </summary>
 internal static class Decompositions
 {

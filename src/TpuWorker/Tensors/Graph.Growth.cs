@@ -8,7 +8,9 @@ public sealed partial class Graph
     /// <summary>Gets, for each state that the program updates, the name of the output that takes its place.</summary>
     public IReadOnlyDictionary<Node, string> Updates => _updates;
 
-    /// <summary>Declares a tensor that the program keeps from run to run: an input that an output takes the place of.</summary>
+    /// <summary>
+    /// Declares a tensor that the program keeps from run to run: an input that an output takes the place of.
+    /// </summary>
     /// <param name="name">A name that no other input has.</param>
     /// <param name="shape">Its shape.</param>
     /// <param name="type">Its element type.</param>
@@ -16,7 +18,8 @@ public sealed partial class Graph
     public Node State(string name, Shape shape, DType type = DType.Float32)
     {
         RequireNewInput(name);
-        var node = Append(OpCode.Input, [], new OpAttributes { Name = name, Shape = shape, DType = type, IsState = true });
+        var node = Append(
+            OpCode.Input, [], new OpAttributes { Name = name, Shape = shape, DType = type, IsState = true });
         _inputs.Add(node);
         return node;
     }
@@ -27,8 +30,8 @@ public sealed partial class Graph
     /// </summary>
     /// <param name="state">As <see cref="State"/> gave it.</param>
     /// <param name="next">The new value, of its shape and type.</param>
-    /// <exception cref="TensorShapeException">The node is no state, or has been updated, or the value is of another shape
-    /// or type.</exception>
+    /// <exception cref="TensorShapeException">The node is no state, or has been updated, or the value is of another
+    /// shape or type.</exception>
     public void Update(Node state, Node next)
     {
         if (!state.Attributes.IsState || _updates.ContainsKey(state))
@@ -132,7 +135,9 @@ public sealed partial class Graph
     /// <returns>The new node, Int32 [..., 1].</returns>
     public Node ArgMax(Node value) => Append(OpCode.ArgMax, [value]);
 
-    /// <summary>Adds the indices of the largest over the last axis, the largest first, the first of equals first.</summary>
+    /// <summary>
+    /// Adds the indices of the largest over the last axis, the largest first, the first of equals first.
+    /// </summary>
     /// <param name="value">[..., N] of finite numbers.</param>
     /// <param name="count">How many, 1 to N; a few, since each costs a pass over the numbers.</param>
     /// <returns>The new node, Int32 [..., count].</returns>

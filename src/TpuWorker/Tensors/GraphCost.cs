@@ -1,10 +1,12 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// The work and the memory that a program itself implies, loops counted as often as they run. A compiler's own count sees
-/// the body of a loop once, whatever its rounds.
+/// The work and the memory that a program itself implies, loops counted as often as they run. A compiler's own count
+/// sees the body of a loop once, whatever its rounds.
 /// </summary>
-/// <param name="ProductFlops">Floating-point operations of all products: two for each multiplication and addition.</param>
+/// <param name="ProductFlops">
+/// Floating-point operations of all products: two for each multiplication and addition.
+/// </param>
 /// <param name="ElementOps">Elements that all other operations but rearrangements give.</param>
 /// <param name="ArgumentBytes">Bytes of the inputs that are needed, and of all states with an update.</param>
 /// <param name="OutputBytes">Bytes of the outputs.</param>

@@ -31,8 +31,8 @@ public sealed record OpAttributes
     public int Axis { get; init; }
 
     /// <summary>
-    /// Gets the first index of a slice, the zeros in front for a pad, the stream of a dropout, or the number of a loop's
-    /// result.
+    /// Gets the first index of a slice, the zeros in front for a pad, the stream of a dropout, or the number of a
+    /// loop's result.
     /// </summary>
     public int Start { get; init; }
 

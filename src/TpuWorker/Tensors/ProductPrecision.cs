@@ -1,7 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// How exactly an accelerator multiplies numbers of <see cref="DType.Float32"/>, whose units are made for half the width.
+/// How exactly an accelerator multiplies numbers of <see cref="DType.Float32"/>, whose units are made for half the
+/// width.
 /// </summary>
 public enum ProductPrecision
 {

@@ -58,7 +58,8 @@ public sealed class ScanBuilder
     /// <returns>The same value as a node of the body; one for each value, however often it is asked for.</returns>
     public Node Share(Node value)
     {
-        var known = _operands.Find(operand => operand.Kind == ScanOperand.Shared && ReferenceEquals(operand.Outer, value));
+        var known = _operands.Find(
+            operand => operand.Kind == ScanOperand.Shared && ReferenceEquals(operand.Outer, value));
         return known.Inner ?? Take(ScanOperand.Shared, value, value.Shape);
     }
 
@@ -119,7 +120,8 @@ public sealed class ScanBuilder
             throw new TensorShapeException("Scan", "operand", "given after a result was asked for", "given before");
         }
 
-        var inner = Body.Input(string.Create(CultureInfo.InvariantCulture, $"operand.{_operands.Count}"), shape, outer.DType);
+        var name = string.Create(CultureInfo.InvariantCulture, $"operand.{_operands.Count}");
+        var inner = Body.Input(name, shape, outer.DType);
         _operands.Add((kind, outer, inner));
         return inner;
     }

@@ -97,7 +97,9 @@ internal static class ScanGradient
         }
     }
 
-    /// <summary>Copies what the gradients need into the round, forward nodes only as far as they are not kept.</summary>
+    /// <summary>
+    /// Copies what the gradients need into the round, forward nodes only as far as they are not kept.
+    /// </summary>
     private static Node[] Copy(
         Node scan, ScanBuilder back, Node[] forward, Node[] gradients, Dictionary<Node, Node> ways)
     {

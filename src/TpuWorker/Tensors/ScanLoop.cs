@@ -14,10 +14,10 @@ public enum ScanOperand
 }
 
 /// <summary>
-/// A loop with a fixed number of rounds. The body's inputs are the number of the round, a scalar of Int32, and then one for
-/// each operand; its outputs are the next carried values, and then values that are kept from every round, stacked along
-/// a new first axis. Which of those a program uses is seen from the <see cref="OpCode.ScanResult"/> nodes, and only those
-/// cost anything; so the loop's gradient can ask for more of them afterwards.
+/// A loop with a fixed number of rounds. The body's inputs are the number of the round, a scalar of Int32, and then
+/// one for each operand; its outputs are the next carried values, and then values that are kept from every round,
+/// stacked along a new first axis. Which of those a program uses is seen from the <see cref="OpCode.ScanResult"/>
+/// nodes, and only those cost anything; so the loop's gradient can ask for more of them afterwards.
 /// </summary>
 /// <param name="Body">One round.</param>
 /// <param name="Count">Rounds, 1 or more.</param>

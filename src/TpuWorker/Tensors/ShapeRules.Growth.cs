@@ -9,8 +9,9 @@ internal static partial class ShapeRules
         var shape = call.Operands[0].Shape;
         for (var i = 1; i < call.Operands.Count; i++)
         {
-            shape = Shape.Broadcast(shape, call.Operands[i].Shape)
-                ?? throw Fault(call, $"operand {i}", $"{call.Operands[i].Shape}", $"a shape that broadcasts with {shape}");
+            var next = call.Operands[i].Shape;
+            shape = Shape.Broadcast(shape, next)
+                ?? throw Fault(call, $"operand {i}", $"{next}", $"a shape that broadcasts with {shape}");
         }
 
         return shape;

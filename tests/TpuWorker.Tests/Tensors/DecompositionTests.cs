@@ -20,7 +20,8 @@ public sealed class DecompositionTests
         Assert.DoesNotContain(
             primitives.Nodes.SelectMany(AndOfBody), node => OpTable.Row(node.Op).Decompose is not null);
         Compare.Close(
-            Interpreter.Run(graph, inputs)["result"].Floats, Interpreter.Run(primitives, inputs)["result"].Floats, 1e-6);
+            Interpreter.Run(graph, inputs)["result"].Floats, Interpreter.Run(primitives, inputs)["result"].Floats,
+            1e-6);
     }
 
     [Fact]

@@ -8,7 +8,7 @@ public sealed class InterpreterTests
     [InlineData(1.00390625f, 1f)] // halfway to the next, which is odd
     [InlineData(1.01171875f, 1.015625f)] // halfway from the odd one
     [InlineData(1.004f, 1.0078125f)]
-    [InlineData(-3.3e38f, -3.3e38f)]
+    [InlineData(-3.3895314e38f, -3.3895314e38f)] // the largest
     [InlineData(float.PositiveInfinity, float.PositiveInfinity)]
     [InlineData(float.NaN, float.NaN)]
     [InlineData(3.4e38f, float.PositiveInfinity)]
@@ -16,7 +16,7 @@ public sealed class InterpreterTests
     {
         var rounded = DTypes.RoundToBFloat16(value);
 
-        Assert.Equal(float.IsFinite(expected) && Math.Abs(expected) > 1e30 ? DTypes.RoundToBFloat16(expected) : expected, rounded);
+        Assert.Equal(expected, rounded);
         Assert.Equal(rounded, DTypes.RoundToBFloat16(rounded));
     }
 

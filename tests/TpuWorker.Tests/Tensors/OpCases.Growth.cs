@@ -2,7 +2,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Tests.Tensors;
 
-/// <summary>Operations that only compiled programs have. Each case ends in single precision, whatever it goes through.</summary>
+/// <summary>
+/// Operations that only compiled programs have. Each case ends in single precision, whatever it goes through.
+/// </summary>
 internal static partial class OpCases
 {
     private static IEnumerable<OpCase> Growth() =>
@@ -62,7 +64,9 @@ internal static partial class OpCases
         }
     }
 
-    /// <summary>Rounds h = tanh(h w + b) + index / 10, with a sum of all values beside it, and one inside the other.</summary>
+    /// <summary>
+    /// Rounds h = tanh(h w + b) + index / 10, with a sum of all values beside it, and one inside the other.
+    /// </summary>
     private static Node Loop(Graph graph, Node[] x, bool reverse, bool recompute, bool final)
     {
         var loop = new ScanBuilder(graph, 4, reverse, recompute);

@@ -84,7 +84,9 @@ public sealed class ScanTests
         var closed = new ScanBuilder(graph, 3);
         closed.Final(closed.Carry(x));
         Assert.Throws<TensorShapeException>(() => closed.Share(x));
-        Assert.Throws<TensorShapeException>(() => new ScanBuilder(graph, 0) is var none ? none.Final(none.Carry(x)) : x);
+        var none = new ScanBuilder(graph, 0);
+        var carried = none.Carry(x);
+        Assert.Throws<TensorShapeException>(() => none.Final(carried));
     }
 
     private static int KeptResults(bool recompute)

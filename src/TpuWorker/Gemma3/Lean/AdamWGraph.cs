@@ -4,8 +4,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// AdamW (Loshchilov and Hutter 2019, algorithm 2) on states of a graph, with the numbers of <see cref="AdamW"/>. A step
-/// whose loss or norm is not finite leaves every state as it was: the device has no copy to go back to.
+/// AdamW (Loshchilov and Hutter 2019, algorithm 2) on states of a graph, with the numbers of <see cref="AdamW"/>. A
+/// step whose loss or norm is not finite leaves every state as it was: the device has no copy to go back to.
 /// </summary>
 internal static class AdamWGraph
 {
@@ -41,8 +41,8 @@ internal static class AdamWGraph
 
     /// <summary>Updates the weights that have a gradient, and their moments.</summary>
     public static void Update(
-        Graph graph, FineTuneOptions options, IReadOnlyList<(string Name, Node Weight, Node Gradient)> trained, Node norm,
-        Node isFinite)
+        Graph graph, FineTuneOptions options, IReadOnlyList<(string Name, Node Weight, Node Gradient)> trained,
+        Node norm, Node isFinite)
     {
         Node Scalar(string name) => graph.Input(name, Shape.Scalar);
         var (learningRate, rate) = (Scalar(LeanInputs.LearningRate), Scalar(LeanInputs.Rate));
@@ -57,8 +57,9 @@ internal static class AdamWGraph
             var second = graph.State(LeanInputs.SecondMomentOf(name), weight.Shape, weight.DType);
             var g = graph.Multiply(Wide(gradient), clip);
 
-            // The weight is moved by the moments as they are stored afterwards, and looks at no old one: so each state has
-            // one reader and can be overwritten in place. Without the barriers compilers copy the old moments first.
+            // The weight is moved by the moments as they are stored afterwards, and looks at no old one: so each state
+            // has one reader and can be overwritten in place. Without the barriers compilers copy the old moments
+            // first.
             var m = Set(first, Mixed(graph, Wide(first), g, options.Beta1));
             var v = Set(second, Mixed(graph, Wide(second), graph.Multiply(g, g), options.Beta2));
             var divisor = graph.Add(

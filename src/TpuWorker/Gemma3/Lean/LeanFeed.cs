@@ -19,9 +19,9 @@ internal static class LeanFeed
             throw new ModelInputException("step", $"has {parts.Count} micro-batches, wanted {plan.MicroBatches}");
         }
 
-        Shape Of(params int[] sizes) => plan.MicroBatches == 1 ? new Shape(sizes) : new Shape([plan.MicroBatches, .. sizes]);
         HostTensor Whole(Shape shape) => HostTensor.Zeros(DType.Int32, shape);
-        var (texts, answers) = (Of(plan.Batch, plan.Length), Of(plan.Batch, plan.AnswerCount));
+        var texts = plan.PerMicroBatch(plan.Batch, plan.Length);
+        var answers = plan.PerMicroBatch(plan.Batch, plan.AnswerCount);
         var feed = new Dictionary<string, HostTensor>(StringComparer.Ordinal)
         {
             [LeanInputs.Tokens] = Whole(texts),
@@ -30,13 +30,14 @@ internal static class LeanFeed
             [LeanInputs.Answers] = Whole(answers),
             [LeanInputs.Labels] = Whole(answers),
             [LeanInputs.Weights] = HostTensor.Zeros(DType.Float32, answers),
-            [LeanInputs.DropoutSeed] = new(Of(1), [.. dropoutSeeds]),
+            [LeanInputs.DropoutSeed] = new(plan.PerMicroBatch(1), [.. dropoutSeeds]),
         };
         for (var part = 0; part < parts.Count; part++)
         {
             if (parts[part].Rows.Count > plan.Batch)
             {
-                throw new ModelInputException("batch", $"has {parts[part].Rows.Count} rows, wanted at most {plan.Batch}");
+                throw new ModelInputException(
+                    "batch", $"has {parts[part].Rows.Count} rows, wanted at most {plan.Batch}");
             }
 
             for (var row = 0; row < plan.Batch; row++)

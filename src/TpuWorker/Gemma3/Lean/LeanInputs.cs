@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Names of a step's inputs and outputs, besides the weights. Letters: M micro-batches (the axis is missing where there is
-/// one), B rows, S positions, R answers of a row.
+/// Names of a step's inputs and outputs, besides the weights. Letters: M micro-batches (the axis is missing where
+/// there is one), B rows, S positions, R answers of a row.
 /// </summary>
 public static class LeanInputs
 {
@@ -12,7 +12,9 @@ public static class LeanInputs
     /// <summary>Position of each token in its text, Int32 [M, B, S].</summary>
     public const string Positions = "positions";
 
-    /// <summary>Number of the text that a token is part of, Int32 [M, B, S]; texts of one number see each other.</summary>
+    /// <summary>
+    /// Number of the text that a token is part of, Int32 [M, B, S]; texts of one number see each other.
+    /// </summary>
     public const string Segments = "segments";
 
     /// <summary>Places in their row that predict an answer's token, Int32 [M, B, R], each below S.</summary>

@@ -34,11 +34,20 @@ internal sealed class LeanLayer
     /// <summary>[B, S, 1] of single precision.</summary>
     public required Node Positions { get; init; }
 
-    /// <summary>[B, 1, 1, S, S] of Int32.</summary>
+    /// <summary>How far back each key lies, those of the cache first: Int32 [B, 1, 1, S, C + S].</summary>
     public required Node Distances { get; init; }
 
-    /// <summary>Int32 [1].</summary>
-    public required Node DropoutSeed { get; init; }
+    /// <summary>Int32 [1]; null leaves nothing out.</summary>
+    public required Node? DropoutSeed { get; init; }
+
+    /// <summary>Keys and values of earlier positions, [B, K, C, D]; null for none.</summary>
+    public (Node Keys, Node Values)? Past { get; init; }
+
+    /// <summary>Keys of the new positions, [B, K, S, D], once the layer is built.</summary>
+    public Node? Keys { get; private set; }
+
+    /// <summary>Values of the new positions, [B, K, S, D], once the layer is built.</summary>
+    public Node? Values { get; private set; }
 
     private DType Compute => _plan.Precision.Compute;
 
@@ -64,16 +73,36 @@ internal sealed class LeanLayer
             new Shape(batch, shared, heads / shared * length, width));
         var keys = HeadsFirst(Rotated("self_attn.k_proj", "self_attn.k_norm", x, shared, cosines, sines));
         var values = HeadsFirst(Heads("self_attn.v_proj", x, shared));
-        var scores = _graph.MatMul(
-            queries, keys, false, true, (float)(1 / Math.Sqrt(_config.QueryPreAttentionScalar)),
-            precision: _plan.Precision.Products);
-        var grouped = _graph.Reshape(scores, new Shape(batch, shared, heads / shared, length, length));
-        var sees = _graph.Compare(Distances, Comparison.Less, Window);
-        var seen = _graph.Select(sees, grouped, _graph.Splat(Shape.Scalar, PositionTables.Hidden));
-        var probabilities = _graph.Convert(_graph.Reshape(_graph.Softmax(seen), scores.Shape), Compute);
-        var mixed = Product(probabilities, values, false);
+        (Keys, Values) = (keys, values);
+
+        // Only scores are joined: the cache is read where it lies.
+        var scores = Past is { } past
+            ? _graph.Concat(3, Scores(queries, past.Keys), Scores(queries, keys))
+            : Scores(queries, keys);
+        var probabilities = Probabilities(scores);
+        var mixed = Past is { } before
+            ? _graph.Add(
+                Product(Part(probabilities, 0, before.Values.Shape[2]), before.Values, false),
+                Product(Part(probabilities, before.Values.Shape[2], length), values, false))
+            : Product(probabilities, values, false);
         var byPosition = HeadsFirst(_graph.Reshape(mixed, new Shape(batch, heads, length, width)));
         return Linear("self_attn.o_proj", _graph.Reshape(byPosition, new Shape(batch * length, heads * width)));
+
+        Node Part(Node all, int start, int count) => _graph.Slice(all, 3, start, count);
+    }
+
+    private Node Scores(Node queries, Node keys) => _graph.MatMul(
+        queries, keys, false, true, (float)(1 / Math.Sqrt(_config.QueryPreAttentionScalar)),
+        precision: _plan.Precision.Products);
+
+    private Node Probabilities(Node scores)
+    {
+        var (shape, shared) = (scores.Shape, _config.KeyValueHeadCount);
+        var grouped = _graph.Reshape(
+            scores, new Shape(shape[0], shared, _config.HeadCount / shared, _plan.Length, shape[3]));
+        var sees = _graph.Compare(Distances, Comparison.Less, Window);
+        var seen = _graph.Select(sees, grouped, _graph.Splat(Shape.Scalar, PositionTables.Hidden));
+        return _graph.Convert(_graph.Reshape(_graph.Softmax(seen), shape), Compute);
     }
 
     private Node FeedForward(Node x)
@@ -108,8 +137,8 @@ internal sealed class LeanLayer
         }
 
         var lora = _plan.Lora!;
-        var kept = lora.Dropout > 0
-            ? HashedDropout.Apply(_graph, x, DropoutSeed, NextStream(), (float)lora.Dropout)
+        var kept = lora.Dropout > 0 && DropoutSeed is { } seed
+            ? HashedDropout.Apply(_graph, x, seed, NextStream(), (float)lora.Dropout)
             : x;
         var narrow = Product(kept, _graph.Convert(down, Compute), true);
         var up = _graph.Convert(_parameters[LoraParameters.UpOf(name)], Compute);

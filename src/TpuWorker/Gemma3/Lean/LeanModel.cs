@@ -3,9 +3,21 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
-/// <summary>What one pass is given: see <see cref="LeanInputs"/> for shapes, without the axis of micro-batches.</summary>
+/// <summary>
+/// What one pass is given: see <see cref="LeanInputs"/> for shapes, without the axis of micro-batches.
+/// </summary>
 internal sealed record LeanBatch(
     Node Tokens, Node Positions, Node Segments, Node Answers, Node Labels, Node Weights, Node DropoutSeed);
+
+/// <summary>What the loop over the layers gives.</summary>
+/// <param name="Hidden">The residual stream behind the last layer, [B*S, d], not normed.</param>
+/// <param name="Loop">The loop.</param>
+/// <param name="Layer">Its round.</param>
+internal sealed record LeanLayers(Node Hidden, ScanBuilder Loop, LeanLayer Layer)
+{
+    /// <summary>Keys and values of the new positions of all layers, [L, B, K, S, D].</summary>
+    public (Node Keys, Node Values) NewCache() => (Loop.Stacked(Layer.Keys!), Loop.Stacked(Layer.Values!));
+}
 
 /// <summary>
 /// Gemma 3 as a loop over its layers, with masks and rotary angles made from positions. Letters as in
@@ -14,7 +26,7 @@ internal sealed record LeanBatch(
 internal sealed class LeanModel
 {
     // What makes a sliding layer's mask is a distance below its window; this is beyond every window.
-    private const int Unseen = 1 << 30;
+    public const int Unseen = 1 << 30;
 
     private readonly Graph _graph;
     private readonly Gemma3Config _config;
@@ -50,24 +62,50 @@ internal sealed class LeanModel
     /// <summary>The residual stream behind the last layer, [B*S, d], not normed.</summary>
     public Node HiddenStates(LeanBatch batch)
     {
-        var (rows, length) = (_plan.Batch, _plan.Length);
-        var tokens = _graph.Reshape(batch.Tokens, new Shape(rows * length));
-        var rounded = _graph.Convert(_graph.Gather(_parameters[Gemma3Parameters.Embedding], tokens), Compute);
-        var hidden = _graph.Scale(rounded, _plan.Precision.EmbeddingFactor(_config.HiddenSize));
+        var positions = _graph.Reshape(batch.Positions, new Shape(_plan.Batch, _plan.Length, 1));
+        return Layers(
+            Embed(batch.Tokens), _graph.Convert(positions, DType.Float32), Distances(batch), batch.DropoutSeed).Hidden;
+    }
 
+    /// <summary>Scaled embeddings of tokens, [B*S, d].</summary>
+    public Node Embed(Node tokens)
+    {
+        var flat = _graph.Reshape(tokens, new Shape(_plan.Batch * _plan.Length));
+        var rounded = _graph.Convert(_graph.Gather(_parameters[Gemma3Parameters.Embedding], flat), Compute);
+        return _graph.Scale(rounded, _plan.Precision.EmbeddingFactor(_config.HiddenSize));
+    }
+
+    /// <summary>The loop over the layers.</summary>
+    /// <param name="hidden">[B*S, d].</param>
+    /// <param name="positions">Single precision [B, S, 1].</param>
+    /// <param name="distances">Of each key, those of the cache first: Int32 [B, 1, 1, S, C + S].</param>
+    /// <param name="dropoutSeed">Int32 [1]; null leaves nothing out.</param>
+    /// <param name="cache">Keys and values of earlier positions, [L, B, K, C, D]; null for none.</param>
+    public LeanLayers Layers(
+        Node hidden, Node positions, Node distances, Node? dropoutSeed, (Node Keys, Node Values)? cache = null)
+    {
         var loop = new ScanBuilder(_graph, _config.LayerCount, recompute: _plan.Recompute);
         var layer = new LeanLayer(_config, _plan, loop, LayerParameters(loop))
         {
             Window = loop.Slice(_graph.Constant(Windows())),
             Frequencies = loop.Slice(_graph.Constant(Frequencies())),
-            Positions = loop.Share(_graph.Convert(_graph.Reshape(batch.Positions, new Shape(rows, length, 1)), DType.Float32)),
-            Distances = loop.Share(Distances(batch)),
-            DropoutSeed = loop.Share(batch.DropoutSeed),
+            Positions = loop.Share(positions),
+            Distances = loop.Share(distances),
+            DropoutSeed = dropoutSeed is null ? null : loop.Share(dropoutSeed),
+            Past = cache is { } past ? (loop.Slice(past.Keys), loop.Slice(past.Values)) : null,
         };
         var carried = loop.Carry(hidden);
         loop.Next(carried, layer.Build(carried));
-        return loop.Final(carried);
+        return new LeanLayers(loop.Final(carried), loop, layer);
     }
+
+    /// <summary>
+    /// Scores of every vocabulary entry, single precision [N, V], for hidden states that are not normed.
+    /// </summary>
+    public Node Logits(Node hidden) => _graph.MatMul(
+        Norm(_graph, hidden, _parameters[Gemma3Parameters.FinalNorm]),
+        _graph.Convert(_parameters[Gemma3Parameters.Embedding], Compute),
+        transposeRight: true, precision: _plan.Precision.Products);
 
     /// <summary>Normed x, in its own type; the norm itself is single precision.</summary>
     public static Node Norm(Graph graph, Node x, Node scale, float epsilon) => graph.Convert(
@@ -79,7 +117,7 @@ internal sealed class LeanModel
     /// Picks the answers' places of each row by a product with ones and zeros, exactly: no row looks at another, so it
     /// splits over devices, and its gradient is a product too.
     /// </summary>
-    private Node Pick(Node hidden, Node answers)
+    public Node Pick(Node hidden, Node answers)
     {
         var (rows, length, count) = (_plan.Batch, _plan.Length, _plan.AnswerCount);
         var places = _graph.Reshape(answers, new Shape(rows, count, 1));
@@ -91,10 +129,10 @@ internal sealed class LeanModel
     }
 
     /// <summary>
-    /// How far back each key lies from each query, [B, 1, 1, S, S]; <see cref="Unseen"/> for keys that come later or are
-    /// part of another text.
+    /// How far back each key lies from each query, [B, 1, 1, S, S]; <see cref="Unseen"/> for keys that come later or
+    /// are part of another text.
     /// </summary>
-    private Node Distances(LeanBatch batch)
+    public Node Distances(LeanBatch batch)
     {
         var (rows, length) = (_plan.Batch, _plan.Length);
         var (asQuery, asKey) = (new Shape(rows, 1, 1, length, 1), new Shape(rows, 1, 1, 1, length));

@@ -5,8 +5,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Weights as a loop over layers wants them: those of one kind in one tensor, the layers along its first axis. A stack's
-/// name is that of a layer's weight without the layer's number.
+/// Weights as a loop over layers wants them: those of one kind in one tensor, the layers along its first axis. A
+/// stack's name is that of a layer's weight without the layer's number.
 /// </summary>
 public static class LeanParameters
 {

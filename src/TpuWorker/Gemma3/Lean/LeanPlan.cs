@@ -1,5 +1,6 @@
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
@@ -65,6 +66,10 @@ public sealed record LeanPlan
 
         return chunks;
     }
+
+    /// <summary>Shape of an input of which each micro-batch has its own part.</summary>
+    internal Shape PerMicroBatch(params ReadOnlySpan<int> sizes) =>
+        MicroBatches == 1 ? new Shape(sizes) : new Shape([MicroBatches, .. sizes]);
 
     internal void Validate()
     {

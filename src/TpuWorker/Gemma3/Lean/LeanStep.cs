@@ -5,8 +5,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// A whole training step as one program: forward, loss, backward, clipping and AdamW, with weights and moments that stay
-/// where they are. Its arguments are named by <see cref="LeanInputs"/> and <see cref="LeanParameters"/>.
+/// A whole training step as one program: forward, loss, backward, clipping and AdamW, with weights and moments that
+/// stay where they are. Its arguments are named by <see cref="LeanInputs"/> and <see cref="LeanParameters"/>.
 /// </summary>
 public sealed class LeanStep
 {
@@ -134,8 +134,9 @@ public sealed class LeanStep
         var shared = parameters.ToDictionary(
             parameter => parameter.Key, parameter => loop.Share(parameter.Value), StringComparer.Ordinal);
         var part = new LeanBatch(
-            loop.Slice(batch.Tokens), loop.Slice(batch.Positions), loop.Slice(batch.Segments), loop.Slice(batch.Answers),
-            loop.Slice(batch.Labels), loop.Slice(batch.Weights), loop.Slice(batch.DropoutSeed));
+            loop.Slice(batch.Tokens), loop.Slice(batch.Positions), loop.Slice(batch.Segments),
+            loop.Slice(batch.Answers), loop.Slice(batch.Labels), loop.Slice(batch.Weights),
+            loop.Slice(batch.DropoutSeed));
         var loss = loop.Carry(graph.Splat(Shape.Scalar, 0));
         Node[] sums = [.. trained.Select(name => loop.Carry(graph.Splat(parameters[name].Shape, 0)))];
         var (partLoss, parts) = new LeanModel(body, config, plan, shared).LossAndGradients(part, trained);
@@ -150,8 +151,8 @@ public sealed class LeanStep
 
     private static LeanBatch DeclareBatch(Graph graph, LeanPlan plan)
     {
-        Shape Of(params int[] sizes) => plan.MicroBatches == 1 ? new Shape(sizes) : new Shape([plan.MicroBatches, .. sizes]);
-        var (texts, answers) = (Of(plan.Batch, plan.Length), Of(plan.Batch, plan.AnswerCount));
+        var texts = plan.PerMicroBatch(plan.Batch, plan.Length);
+        var answers = plan.PerMicroBatch(plan.Batch, plan.AnswerCount);
         return new LeanBatch(
             graph.Input(LeanInputs.Tokens, texts, DType.Int32),
             graph.Input(LeanInputs.Positions, texts, DType.Int32),
@@ -159,6 +160,6 @@ public sealed class LeanStep
             graph.Input(LeanInputs.Answers, answers, DType.Int32),
             graph.Input(LeanInputs.Labels, answers, DType.Int32),
             graph.Input(LeanInputs.Weights, answers),
-            graph.Input(LeanInputs.DropoutSeed, Of(1), DType.Int32));
+            graph.Input(LeanInputs.DropoutSeed, plan.PerMicroBatch(1), DType.Int32));
     }
 }

@@ -3,8 +3,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Which element types a step uses for what. Sums are single precision in every policy: norms, attention scores, softmax,
-/// logits, losses, the optimizer, and gradients that are added up over rounds of a loop.
+/// Which element types a step uses for what. Sums are single precision in every policy: norms, attention scores,
+/// softmax, logits, losses, the optimizer, and gradients that are added up over rounds of a loop.
 /// </summary>
 /// <param name="Store">Trained weights and their moments.</param>
 /// <param name="Frozen">Weights that are not trained.</param>
@@ -34,7 +34,9 @@ public sealed record PrecisionPolicy(DType Store, DType Frozen, DType Compute, P
 
     internal void Validate()
     {
-        foreach (var (type, name) in new[] { (Store, nameof(Store)), (Frozen, nameof(Frozen)), (Compute, nameof(Compute)) })
+        (DType Type, string Name)[] types =
+            [(Store, nameof(Store)), (Frozen, nameof(Frozen)), (Compute, nameof(Compute))];
+        foreach (var (type, name) in types)
         {
             if (!type.IsFloat())
             {

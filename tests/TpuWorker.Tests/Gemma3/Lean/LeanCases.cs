@@ -54,7 +54,9 @@ internal static class LeanCases
         Precision = PrecisionPolicy.Full,
     };
 
-    /// <summary>Everything that a step of single precision is given but for the optimizer's states and scalars.</summary>
+    /// <summary>
+    /// Everything that a step of single precision is given but for the optimizer's states and scalars.
+    /// </summary>
     public static Dictionary<string, HostTensor> Inputs(LeanPlan plan, params IReadOnlyList<BatchLayout> layouts)
     {
         var inputs = LeanFeed.Of(plan, layouts, [.. layouts.Select((_, i) => DropoutSeed + i)]);
@@ -74,7 +76,8 @@ internal static class LeanCases
     {
         var (config, shape) = (Model.Config, layout.Shape);
         var weights = Weights(lora);
-        string[] trained = [.. weights.Keys.Where(name => lora is null || name.Contains("lora", StringComparison.Ordinal))];
+        string[] trained = [.. weights.Keys
+            .Where(name => lora is null || name.Contains("lora", StringComparison.Ordinal))];
         var graph = GradientProgram.Build(config, Model.EmbeddingNormalizer, shape, trained, lora, 5);
         var inputs = new Dictionary<string, HostTensor>(weights);
         FillPass(layout, inputs);
@@ -122,10 +125,12 @@ internal static class LeanCases
 
         foreach (var isGlobal in new[] { false, true })
         {
-            var mask = Add(isGlobal ? GraphInputs.GlobalMask : GraphInputs.LocalMask, DType.Float32, size.MaskShape).Floats;
+            float[] Table(string local, string global, Shape of) =>
+                Add(isGlobal ? global : local, DType.Float32, of).Floats;
             var rope = size.RopeShape(config);
-            var cosines = Add(isGlobal ? GraphInputs.GlobalCosines : GraphInputs.LocalCosines, DType.Float32, rope).Floats;
-            var sines = Add(isGlobal ? GraphInputs.GlobalSines : GraphInputs.LocalSines, DType.Float32, rope).Floats;
+            var mask = Table(GraphInputs.LocalMask, GraphInputs.GlobalMask, size.MaskShape);
+            var cosines = Table(GraphInputs.LocalCosines, GraphInputs.GlobalCosines, rope);
+            var sines = Table(GraphInputs.LocalSines, GraphInputs.GlobalSines, rope);
             Array.Fill(mask, PositionTables.Hidden);
             for (var row = 0; row < shape.Batch; row++)
             {

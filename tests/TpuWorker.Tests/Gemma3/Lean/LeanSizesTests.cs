@@ -36,8 +36,8 @@ public sealed class LeanSizesTests
         Assert.InRange(step.Module.ArgumentBytes - States, 1, 1 << 20);
         Assert.Equal(step.Cost.ArgumentBytes, step.Module.ArgumentBytes);
 
-        // Weights of the layers four times with recomputation, the vocabulary three times, two operations each; attention
-        // comes on top.
+        // Weights of the layers four times with recomputation, the vocabulary three times, two operations each;
+        // attention comes on top.
         var tokens = 64 * 256L;
         var least = 2 * tokens * ((4 * 100_278_272L) + (3 * 262_144L * 640));
         Assert.InRange((double)step.Cost.ProductFlops / least, 1, 1.1);
@@ -84,7 +84,8 @@ public sealed class LeanSizesTests
         var memory = program.Executable.ReadMemory()!;
 
         TestContext.Current.TestOutputHelper!.WriteLine(
-            $"{name} {batch} x {length}: arguments {memory.Arguments / GiB:f2}, temporaries {memory.Temporaries / GiB:f2} GiB");
+            $"{name} {batch} x {length}: arguments {memory.Arguments / GiB:f2} GiB, "
+            + $"temporaries {memory.Temporaries / GiB:f2} GiB");
         Assert.Equal(step.Module.DonatedBytes, memory.Aliased);
         Assert.Equal(step.Module.ArgumentBytes, memory.Arguments);
     }

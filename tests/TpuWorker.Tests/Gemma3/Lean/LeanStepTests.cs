@@ -25,7 +25,8 @@ public sealed class LeanStepTests
         var layout = Layout(packed);
         var plan = LeanCases.PlanOf(layout, lora) with { Recompute = recompute, ChunkRows = chunkRows };
 
-        var actual = Interpreter.Run(LeanStep.BuildGradients(LeanCases.Model.Config, plan), LeanCases.Inputs(plan, layout));
+        var actual = Interpreter.Run(
+            LeanStep.BuildGradients(LeanCases.Model.Config, plan), LeanCases.Inputs(plan, layout));
 
         CompareAll(LeanCases.Reference(layout, lora), actual);
     }
@@ -157,9 +158,9 @@ public sealed class LeanStepTests
         var plan = new LeanPlan { Batch = 2, Length = 8 };
         (LeanPlan Plan, string Name)[] wrong =
         [
-            (plan with { Batch = 0 }, "Batch"), (plan with { Length = 0 }, "Length"), (plan with { Answers = 9 }, "Answers"),
-            (plan with { Answers = 0 }, "Answers"), (plan with { MicroBatches = 0 }, "MicroBatches"),
-            (plan with { ChunkRows = 0 }, "ChunkRows"), (plan with { Lora = new LoraOptions { Rank = 0 } }, "Rank"),
+            (plan with { Batch = 0 }, "Batch"), (plan with { Length = 0 }, "Length"),
+            (plan with { Answers = 9 }, "Answers"), (plan with { Answers = 0 }, "Answers"),
+            (plan with { MicroBatches = 0 }, "MicroBatches"), (plan with { ChunkRows = 0 }, "ChunkRows"), (plan with { Lora = new LoraOptions { Rank = 0 } }, "Rank"),
             (plan with { Precision = PrecisionPolicy.Full with { Compute = DType.Int32 } }, "Compute"),
             (plan with { Batch = 1 << 20, Length = 1 << 20 }, "Batch"),
         ];
@@ -246,7 +247,8 @@ public sealed class LeanStepTests
 
         foreach (var (name, second) in LeanParameters.Stack(optimizer.SecondMoments))
         {
-            Compare.Close(second.Floats, outputs[LeanInputs.SecondMomentOf(name)].Floats, 2 * Tolerance, $"second of {name}");
+            Compare.Close(
+                second.Floats, outputs[LeanInputs.SecondMomentOf(name)].Floats, 2 * Tolerance, $"second of {name}");
         }
 
         // The first step moves by the sign of the gradient alone, so an element without one moves by its rounding.

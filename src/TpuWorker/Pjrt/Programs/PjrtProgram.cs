@@ -1,0 +1,134 @@
+using Workflows.TpuWorker.StableHlo;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Pjrt.Programs;
+
+/// <summary>A graph, lowered to StableHLO and compiled for one device of a client.</summary>
+public sealed class PjrtProgram : IDisposable
+{
+    private PjrtProgram(StableHloModule module, PjrtLoadedExecutable executable, bool wasLoaded) =>
+        (Module, Executable, WasLoaded) = (module, executable, wasLoaded);
+
+    /// <summary>Gets the text, the arguments and the outputs.</summary>
+    public StableHloModule Module { get; }
+
+    /// <summary>Gets the compiled program.</summary>
+    public PjrtLoadedExecutable Executable { get; }
+
+    /// <summary>Gets whether it came from a cache, without a compilation.</summary>
+    public bool WasLoaded { get; }
+
+    /// <summary>Lowers and compiles a graph.</summary>
+    /// <param name="client">The client; the program runs on its first device.</param>
+    /// <param name="graph">The graph, with its outputs named.</param>
+    /// <param name="cache">Keeps the compiled program; null compiles.</param>
+    /// <param name="options">Options of the compiler; null are the default ones.</param>
+    /// <returns>The program.</returns>
+    /// <exception cref="TensorShapeException">The graph has no output.</exception>
+    /// <exception cref="PjrtException">
+    /// The compiler refuses, for want of device memory for example (<see cref="PjrtErrorCode.ResourceExhausted"/>), or
+    /// a state's update does not take its memory, which would double the memory of all states in silence.
+    /// </exception>
+    public static PjrtProgram Compile(
+        PjrtClient client, Graph graph, PjrtExecutableCache? cache = null, PjrtCompileOptions? options = null)
+    {
+        var module = StableHloModule.Lower(graph);
+        var (executable, wasLoaded) = cache is null
+            ? (client.Compile(module.Text, options), false)
+            : cache.GetOrCompile(client, module.Text, options);
+        try
+        {
+            RequireDonation(module, executable);
+            return new PjrtProgram(module, executable, wasLoaded);
+        }
+        catch
+        {
+            executable.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Runs the program once with tensors of the host; its states are inputs like the others.</summary>
+    /// <param name="inputs">A tensor for each argument by its name; more are ignored.</param>
+    /// <returns>A tensor for each output by its name, the updates of states among them.</returns>
+    /// <exception cref="TensorShapeException">An input is missing, or has another type or shape.</exception>
+    /// <exception cref="PjrtException">The plugin refuses, or the work failed.</exception>
+    public Dictionary<string, HostTensor> Run(IReadOnlyDictionary<string, HostTensor> inputs)
+    {
+        using var session = new PjrtSession(this);
+        foreach (var state in session.StateNames)
+        {
+            session.SetState(state, Given(inputs, state));
+        }
+
+        var outputs = session.Step(inputs);
+        foreach (var state in session.StateNames)
+        {
+            outputs.Add(Module.Outputs[StateOf(state).Alias!.Value].Name, session.GetState(state));
+        }
+
+        return outputs;
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => Executable.Dispose();
+
+    /// <summary>Finds an argument's tensor.</summary>
+    internal static HostTensor Given(IReadOnlyDictionary<string, HostTensor> inputs, string name) =>
+        inputs.TryGetValue(name, out var tensor)
+            ? tensor
+            : throw new TensorShapeException("Run", $"input '{name}'", "missing", "a tensor of that name");
+
+    /// <summary>Puts a tensor on the program's device.</summary>
+    internal PjrtBuffer Upload(StableHloValue argument, HostTensor tensor)
+    {
+        if (tensor.DType != argument.DType || !tensor.Shape.Equals(argument.Shape))
+        {
+            throw new TensorShapeException(
+                "Run", $"input '{argument.Name}'", $"{tensor.DType}{tensor.Shape}",
+                $"{argument.DType}{argument.Shape}");
+        }
+
+        var device = Executable.Devices.Count > 0 ? Executable.Devices[0] : null;
+        return Executable.Client.Upload<byte>(tensor.Bytes, TypeOf(tensor.DType), Sizes(tensor.Shape), device);
+    }
+
+    /// <summary>Copies a buffer to the host.</summary>
+    internal static HostTensor Download(StableHloValue value, PjrtBuffer buffer)
+    {
+        var tensor = HostTensor.Zeros(value.DType, value.Shape);
+        buffer.Download(tensor.Bytes);
+        return tensor;
+    }
+
+    /// <summary>Finds a state's argument.</summary>
+    internal StableHloValue StateOf(string name) =>
+        Module.Arguments.FirstOrDefault(argument => argument.Name == name && argument.Alias is not null)
+        ?? throw new TensorShapeException(
+            "State", "name", $"'{name}'", $"one of {string.Join(", ", Module.Arguments.Where(argument =>
+                argument.Alias is not null).Select(argument => argument.Name))}");
+
+    private static void RequireDonation(StableHloModule module, PjrtLoadedExecutable executable)
+    {
+        if (module.DonatedBytes > 0 && executable.Executable.ReadMemory() is { } memory
+            && memory.Aliased < module.DonatedBytes)
+        {
+            throw new PjrtException(
+                PjrtErrorCode.FailedPrecondition, "Compile",
+                $"the updates of states take {memory.Aliased} bytes of their memory, wanted {module.DonatedBytes}: the "
+                + "compiler would keep two copies");
+        }
+    }
+
+    private static long[] Sizes(Shape shape) => [.. shape.Dimensions.ToArray().Select(size => (long)size)];
+
+    private static PjrtElementType TypeOf(DType type) => type switch
+    {
+        DType.Float32 => PjrtElementType.F32,
+        DType.Int32 => PjrtElementType.S32,
+        DType.BFloat16 => PjrtElementType.BF16,
+        DType.UInt32 => PjrtElementType.U32,
+        DType.Bool => PjrtElementType.Pred,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "The element type has none of the plugin's."),
+    };
+}
