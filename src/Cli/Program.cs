@@ -13,6 +13,8 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     ReportCommand.Create(),
     TranslateCommand.Create(),
     ScoreCommand.Create(),
+    CompileCommand.Create(),
+    CompileCommand.CreateChild(),
 };
 
 var parsed = root.Parse(args);

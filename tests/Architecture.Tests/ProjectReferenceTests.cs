@@ -52,7 +52,13 @@ public sealed class ProjectReferenceTests
         ["Workflows.Cli"] =
         [
             "Workflows.Activities", "Workflows.ModelFiles", "Workflows.Orchestrations", "Workflows.Service",
-            "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Tensors", "Workflows.Translation",
+            "Workflows.TpuWorker.Compile", "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Tensors",
+            "Workflows.Translation",
+        ],
+        ["Workflows.TpuWorker.Compile"] =
+        [
+            "Workflows.ModelFiles", "Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Pjrt",
+            "Workflows.TpuWorker.StableHlo", "Workflows.TpuWorker.Tensors",
         ],
     };
 

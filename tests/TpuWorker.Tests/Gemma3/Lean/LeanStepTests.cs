@@ -160,7 +160,8 @@ public sealed class LeanStepTests
         [
             (plan with { Batch = 0 }, "Batch"), (plan with { Length = 0 }, "Length"),
             (plan with { Answers = 9 }, "Answers"), (plan with { Answers = 0 }, "Answers"),
-            (plan with { MicroBatches = 0 }, "MicroBatches"), (plan with { ChunkRows = 0 }, "ChunkRows"), (plan with { Lora = new LoraOptions { Rank = 0 } }, "Rank"),
+            (plan with { MicroBatches = 0 }, "MicroBatches"), (plan with { ChunkRows = 0 }, "ChunkRows"),
+            (plan with { Lora = new LoraOptions { Rank = 0 } }, "Rank"),
             (plan with { Precision = PrecisionPolicy.Full with { Compute = DType.Int32 } }, "Compute"),
             (plan with { Batch = 1 << 20, Length = 1 << 20 }, "Batch"),
         ];

@@ -1,0 +1,82 @@
+namespace Workflows.TpuWorker.Compile;
+
+/// <summary>The programs of a run, judged for one chip.</summary>
+public sealed record CompileReport
+{
+    /// <summary>Gets the topology, such as <c>v6e:1x1</c>.</summary>
+    public required string Topology { get; init; }
+
+    /// <summary>Gets the method: <c>full</c>, or <c>lora</c> with its rank.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>Gets the rows of a pass.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Gets the positions of a row.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>Gets the weights of the model.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Gets the weights that are trained.</summary>
+    public required long TrainedParameters { get; init; }
+
+    /// <summary>Gets the device memory of the chip that a program can have, in bytes.</summary>
+    public required long MemoryLimitBytes { get; init; }
+
+    /// <summary>
+    /// Gets the compiler: platform and version; null: none was at hand, and the figures are the programs' own.
+    /// </summary>
+    public string? Compiler { get; init; }
+
+    /// <summary>Gets the training step and the two programs of decoding.</summary>
+    public required IReadOnlyList<CompiledProgram> Programs { get; init; }
+
+    /// <summary>Gets the most rows of a pass that fit the chip; null: not searched for.</summary>
+    public int? LargestBatch { get; init; }
+
+    /// <summary>Gets the tokens of a step.</summary>
+    public long TokensPerStep { get; init; }
+
+    /// <summary>
+    /// Gets the seconds of a training step at the chip's peak or at its memory's bandwidth, whichever is longer: no
+    /// step can be shorter.
+    /// </summary>
+    public required double StepSeconds { get; init; }
+
+    /// <summary>Gets the price of such a step in US dollars; null where the price is not known.</summary>
+    public double? StepUsd { get; init; }
+}
+
+/// <summary>One program.</summary>
+/// <param name="Name"><c>training_step</c>, <c>prefill</c> or <c>decode</c>.</param>
+/// <param name="TextBytes">Length of its StableHLO text.</param>
+/// <param name="Hash">SHA-256 of the text.</param>
+/// <param name="Flops">Floating-point operations of its products, loops counted as often as they run.</param>
+/// <param name="ArgumentBytes">Bytes of its arguments.</param>
+/// <param name="DonatedBytes">Bytes of arguments that its outputs take the place of.</param>
+public sealed record CompiledProgram(
+    string Name, long TextBytes, string Hash, long Flops, long ArgumentBytes, long DonatedBytes)
+{
+    /// <summary>Gets the memory that the compiler counts; null without a compiler, or when it does not fit.</summary>
+    public ProgramMemory? Memory { get; init; }
+
+    /// <summary>Gets the compiler's refusal, such as that the program does not fit; null when it compiled.</summary>
+    public string? Refusal { get; init; }
+
+    /// <summary>Gets the seconds of the compilation.</summary>
+    public double? CompileSeconds { get; init; }
+
+    /// <summary>Gets the file that the text was written to.</summary>
+    public string? File { get; init; }
+}
+
+/// <summary>Device memory of a program in bytes.</summary>
+/// <param name="Arguments">Arguments, donated ones among them.</param>
+/// <param name="Temporaries">Values that live while it runs.</param>
+/// <param name="Outputs">Outputs, those in donated memory among them.</param>
+/// <param name="Aliased">Outputs in donated memory.</param>
+/// <param name="Code">Code.</param>
+/// <param name="Total">Memory that must be free: arguments, outputs of their own, temporaries and code.</param>
+public sealed record ProgramMemory(
+    long Arguments, long Temporaries, long Outputs, long Aliased, long Code, long Total);

@@ -1,0 +1,48 @@
+using Workflows.ModelFiles;
+
+namespace Workflows.TpuWorker.Compile;
+
+/// <summary>The programs of a run, to be judged for a chip.</summary>
+public sealed record CompileRequest
+{
+    /// <summary>Gets the sizes of the model.</summary>
+    public required Gemma3Config Model { get; init; }
+
+    /// <summary>Gets the topology, such as <c>v6e:1x1</c>.</summary>
+    public required string Topology { get; init; }
+
+    /// <summary>Gets the rows of a pass.</summary>
+    /// <value>1 or more.</value>
+    public required int Batch { get; init; }
+
+    /// <summary>Gets the positions of a row.</summary>
+    /// <value>1 or more.</value>
+    public required int Length { get; init; }
+
+    /// <summary>Gets the passes whose gradients make up a step.</summary>
+    /// <value>1 or more.</value>
+    public int MicroBatches { get; init; } = 1;
+
+    /// <summary>Gets the rank of the adapter for all linear layers.</summary>
+    /// <value>1 or more; null trains all weights.</value>
+    public int? LoraRank { get; init; }
+
+    /// <summary>Gets the rows that are decoded at once.</summary>
+    /// <value>1 or more.</value>
+    public int DecodeBatch { get; init; } = 16;
+
+    /// <summary>Gets the most tokens of a translation.</summary>
+    /// <value>1 or more.</value>
+    public int NewTokens { get; init; } = 128;
+
+    /// <summary>Gets the plugin that compiles.</summary>
+    /// <value>A path, or <c>cpu</c>, <c>libtpu</c>, <c>cuda</c>; null: an installed libtpu, if there is one.</value>
+    public string? Plugin { get; init; }
+
+    /// <summary>Gets whether the largest batch that fits is searched for, which compiles several times.</summary>
+    public bool FindsLargestBatch { get; init; }
+
+    /// <summary>Gets the folder that the programs are written into.</summary>
+    /// <value>null: none.</value>
+    public string? DumpFolder { get; init; }
+}

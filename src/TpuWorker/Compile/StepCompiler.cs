@@ -1,0 +1,221 @@
+using System.Text.Json;
+using Workflows.TpuWorker.Gemma3.Lean;
+using Workflows.TpuWorker.Gemma3.Lora;
+using Workflows.TpuWorker.Pjrt;
+using Workflows.TpuWorker.Pjrt.Host;
+using Workflows.TpuWorker.Pjrt.Processes;
+using Workflows.TpuWorker.StableHlo;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Compile;
+
+/// <summary>
+/// Builds a run's own training step and decoding for a chip, counts what they imply, and has them compiled where a
+/// plugin is at hand: whether a batch fits is known before anything is rented.
+/// </summary>
+/// <param name="child">Command line of a process that runs <see cref="CompileChild"/>.</param>
+public sealed class StepCompiler(IReadOnlyList<string> child)
+{
+    /// <summary>A whole step of 1B takes up to two minutes; much longer is a compiler that hangs.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(20);
+
+    private const int MostBatch = 4096;
+
+    /// <summary>Variables that libtpu reads when it is loaded, on a machine without a metadata server.</summary>
+    private static readonly Dictionary<string, string> PluginEnvironment = new(StringComparer.Ordinal)
+    {
+        ["TPU_SKIP_MDS_QUERY"] = "1",
+    };
+
+    /// <summary>Judges the programs.</summary>
+    /// <param name="request">Sizes, chip and plugin.</param>
+    /// <param name="cancellation">Ends the compiler.</param>
+    /// <returns>The figures; memory and seconds of the compiler only where one was at hand.</returns>
+    /// <exception cref="CompileException">A size, topology or plugin cannot be used, or the compiler failed.</exception>
+    public async Task<CompileReport> RunAsync(CompileRequest request, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var chip = TpuChip.Of(request.Topology);
+        var plugin = PluginOf(request.Plugin);
+        var (step, modules) = Build(request);
+        await using var compiler = plugin is null ? null : Start();
+        var programs = new List<CompiledProgram>();
+        string? made = null;
+        foreach (var (name, module, cost) in modules)
+        {
+            var program = new CompiledProgram(
+                name, module.Text.Length, module.Hash, cost.ProductFlops, cost.ArgumentBytes, cost.DonatedBytes)
+            {
+                File = Dump(request.DumpFolder, name, module.Text),
+            };
+            if (compiler is not null)
+            {
+                (program, var by) = await CompileAsync(
+                    compiler, plugin!, request.Topology, program, module, cancellation);
+                made ??= by;
+            }
+
+            programs.Add(program);
+        }
+
+        if (request.DumpFolder is { } folder)
+        {
+            await File.WriteAllBytesAsync(
+                Path.Combine(folder, "compile_options.pb"), new PjrtCompileOptions().ToBytes(), cancellation);
+        }
+
+        var parameters = LeanParameters.All(request.Model, LoraOf(request)).ToList();
+        var weights = parameters.Sum(each => each.Shape.ElementCount);
+        var trained = parameters.Where(each => each.IsTrained).Sum(each => each.Shape.ElementCount);
+        return new CompileReport
+        {
+            Topology = request.Topology,
+            Method = request.LoraRank is { } rank ? $"lora (rank {rank})" : "full",
+            Batch = request.Batch,
+            Length = request.Length,
+            Parameters = request.LoraRank is null ? weights : weights - trained,
+            TrainedParameters = trained,
+            MemoryLimitBytes = chip.MemoryBytes,
+            Compiler = made,
+            Programs = programs,
+            LargestBatch = request.FindsLargestBatch && compiler is not null
+                ? await LargestAsync(compiler, plugin!, request, cancellation)
+                : null,
+            TokensPerStep = (long)request.Batch * request.Length * request.MicroBatches,
+            StepSeconds = Math.Max(
+                step.Cost.ProductFlops / (chip.PeakTflops * 1e12),
+                (step.Cost.ArgumentBytes + step.Cost.OutputBytes) / (chip.GigabytesPerSecond * 1e9)),
+        };
+    }
+
+    /// <summary>The programs of a run: the training step, and the two of decoding.</summary>
+    private static (LeanStep Step, (string Name, StableHloModule Module, GraphCost Cost)[] Programs) Build(
+        CompileRequest request)
+    {
+        try
+        {
+            var step = StepOf(request, request.Batch);
+            var decode = LeanDecode.Build(request.Model, new DecodePlan
+            {
+                Batch = request.DecodeBatch,
+                PromptLength = request.Length,
+                NewTokens = request.NewTokens,
+                LaunchTokens = Math.Min(8, request.NewTokens),
+                Lora = LoraOf(request),
+            });
+            return (step,
+            [
+                ("training_step", step.Module, step.Cost),
+                ("prefill", decode.Prefill, GraphCost.Of(decode.PrefillGraph)),
+                ("decode", decode.Launch, GraphCost.Of(decode.LaunchGraph)),
+            ]);
+        }
+        catch (Exception exception) when (exception is TpuWorkerException or OverflowException)
+        {
+            throw new CompileException($"These sizes cannot be built: {exception.Message}", exception);
+        }
+    }
+
+    private static LeanStep StepOf(CompileRequest request, int batch) => LeanStep.Build(request.Model, new LeanPlan
+    {
+        Batch = batch,
+        Length = request.Length,
+        MicroBatches = request.MicroBatches,
+        Lora = LoraOf(request),
+    });
+
+    private static LoraOptions? LoraOf(CompileRequest request) =>
+        request.LoraRank is { } rank ? new LoraOptions { Rank = rank } : null;
+
+    /// <summary>Doubles and halves the batch until the next one does not fit.</summary>
+    private static async Task<int> LargestAsync(
+        ChildProcess compiler, string plugin, CompileRequest request, CancellationToken cancellation)
+    {
+        var largest = 0;
+        var batch = request.Batch;
+        var isGrowing = true;
+        while (batch is >= 1 and <= MostBatch)
+        {
+            var module = StepOf(request, batch).Module;
+            var (program, _) = await CompileAsync(
+                compiler, plugin, request.Topology,
+                new CompiledProgram("training_step", module.Text.Length, module.Hash, 0, 0, 0), module, cancellation);
+            var fits = program.Refusal is null;
+            largest = fits ? Math.Max(largest, batch) : largest;
+            isGrowing = batch == request.Batch ? fits : isGrowing;
+            if (fits != isGrowing)
+            {
+                break;
+            }
+
+            batch = isGrowing ? batch * 2 : batch / 2;
+        }
+
+        return largest;
+    }
+
+    private static async Task<(CompiledProgram Program, string? Compiler)> CompileAsync(
+        ChildProcess compiler, string plugin, string topology, CompiledProgram program, StableHloModule module,
+        CancellationToken cancellation)
+    {
+        // The plugin for processors has no topologies: its figures are of the machine itself.
+        var isTpu = !Path.GetFileName(plugin).Contains("cpu", StringComparison.OrdinalIgnoreCase);
+        var order = JsonSerializer.SerializeToUtf8Bytes(
+            new CompileChild.Order(plugin, isTpu ? topology : null, module.Text));
+        try
+        {
+            var answer = JsonSerializer.Deserialize<CompileChild.Answer>(
+                await compiler.RequestAsync(order, Deadline, cancellation))!;
+            return (program with { Memory = answer.Memory, CompileSeconds = answer.Seconds }, answer.Compiler);
+        }
+        catch (ChildFaultException fault) when (fault.PluginCode == PjrtErrorCode.ResourceExhausted)
+        {
+            return (program with { Refusal = fault.Message.ReplaceLineEndings(" ") }, null);
+        }
+        catch (ChildFaultException fault)
+        {
+            throw new CompileException($"{program.Name}: {fault.Message}", fault);
+        }
+    }
+
+    private static string? PluginOf(string? given)
+    {
+        try
+        {
+            // Only a plugin for TPUs can judge a TPU; another one is used when it is named.
+            var found = PjrtPluginFile.Find(given, hasChips: true, Environment.GetEnvironmentVariable);
+            return found?.Path;
+        }
+        catch (PjrtPluginException exception)
+        {
+            throw new CompileException($"--plugin: {exception.Message}", exception);
+        }
+    }
+
+    private static string? Dump(string? folder, string name, string text)
+    {
+        if (folder is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(folder);
+            var path = Path.Combine(folder, $"{name}.mlir");
+            File.WriteAllText(path, text);
+            return path;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CompileException($"--dump: '{folder}' cannot be written: {exception.Message}", exception);
+        }
+    }
+
+    private ChildProcess Start() => ChildProcess.Start(new ChildProcessOptions
+    {
+        Program = child[0],
+        Arguments = [.. child.Skip(1)],
+        Environment = PluginEnvironment,
+    });
+}

@@ -1,0 +1,51 @@
+namespace Workflows.TpuWorker.Compile;
+
+/// <summary>A generation of TPU chips, as a compiler's topology names it.</summary>
+/// <param name="Name">The part of a topology before the colon, such as <c>v6e</c>.</param>
+/// <param name="AcceleratorType">Accelerator type with one chip, such as <c>v6e-1</c>; null: none.</param>
+/// <param name="PeakTflops">Peak of bfloat16 products, in TFLOP/s.</param>
+/// <param name="MemoryBytes">Device memory that a program can have, in bytes.</param>
+/// <param name="GigabytesPerSecond">Bandwidth of the device memory, in GB/s.</param>
+/// <remarks>
+/// Sources: Google's pages of the generations (cloud.google.com/tpu/docs/v5e, v6e, v5p, v4) for peaks and bandwidths;
+/// the limits of v5e and v6e are those that the compiler itself names when a program does not fit.
+/// </remarks>
+public sealed record TpuChip(
+    string Name, string? AcceleratorType, double PeakTflops, long MemoryBytes, double GigabytesPerSecond)
+{
+    private const long Gibibyte = 1L << 30;
+
+    /// <summary>Gets the generations that are known.</summary>
+    public static IReadOnlyList<TpuChip> All { get; } =
+    [
+        new("v5e", "v5litepod-1", 197, 16_909_332_480, 819),
+        new("v6e", "v6e-1", 918, (long)(31.25 * Gibibyte), 1640),
+        new("v5p", null, 459, 95 * Gibibyte, 2765),
+        new("v4", null, 275, 32 * Gibibyte, 1228),
+    ];
+
+    /// <summary>Finds the chip of a topology.</summary>
+    /// <param name="topology">Such as <c>v6e:1x1</c>.</param>
+    /// <returns>The chip.</returns>
+    /// <exception cref="CompileException">The generation is not known, or has several chips.</exception>
+    public static TpuChip Of(string topology)
+    {
+        ArgumentNullException.ThrowIfNull(topology);
+        var parts = topology.Split(':');
+        var chip = All.FirstOrDefault(each => each.Name == parts[0])
+            ?? throw new CompileException(
+                $"--topology: '{topology}' is not known; use one of "
+                + $"{string.Join(", ", All.Select(each => $"{each.Name}:1x1"))}.");
+        var sizes = parts.Length == 2 ? parts[1].Split('x') : [];
+        if (sizes.Length is < 2 or > 3 || !sizes.All(size => int.TryParse(size, out var count) && count >= 1))
+        {
+            throw new CompileException(
+                $"--topology: '{topology}' has no sizes; write GENERATION:ROWSxCOLUMNS, such as {chip.Name}:1x1.");
+        }
+
+        return sizes.All(size => size == "1")
+            ? chip
+            : throw new CompileException(
+                $"--topology: '{topology}' has several chips, and the program is for one. Use {chip.Name}:1x1.");
+    }
+}
