@@ -10,19 +10,34 @@ public sealed class LeanSizesTests
 
     private static Gemma3Config Config270M { get; } = new()
     {
-        VocabularySize = 262_144, HiddenSize = 640, IntermediateSize = 2_048, LayerCount = 18, HeadCount = 4,
-        KeyValueHeadCount = 1, HeadDimension = 256, QueryPreAttentionScalar = 256, SlidingWindow = 512,
+        VocabularySize = 262_144,
+        HiddenSize = 640,
+        IntermediateSize = 2_048,
+        LayerCount = 18,
+        HeadCount = 4,
+        KeyValueHeadCount = 1,
+        HeadDimension = 256,
+        QueryPreAttentionScalar = 256,
+        SlidingWindow = 512,
     };
 
     private static Gemma3Config Config1B { get; } = Config270M with
     {
-        HiddenSize = 1_152, IntermediateSize = 6_912, LayerCount = 26,
+        HiddenSize = 1_152,
+        IntermediateSize = 6_912,
+        LayerCount = 26,
     };
 
     private static Gemma3Config Config12B { get; } = Config270M with
     {
-        VocabularySize = 262_208, HiddenSize = 3_840, IntermediateSize = 15_360, LayerCount = 48, HeadCount = 16,
-        KeyValueHeadCount = 8, SlidingWindow = 1_024, GlobalRopeFactor = 8,
+        VocabularySize = 262_208,
+        HiddenSize = 3_840,
+        IntermediateSize = 15_360,
+        LayerCount = 48,
+        HeadCount = 16,
+        KeyValueHeadCount = 8,
+        SlidingWindow = 1_024,
+        GlobalRopeFactor = 8,
     };
 
     [Fact]

@@ -1,4 +1,5 @@
 using Workflows.Pjrt.Tests;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Lora;
@@ -94,6 +95,46 @@ public sealed class LeanStepTests
         Assert.Equal(step.Module.DonatedBytes, program.Executable.ReadMemory()!.Aliased);
         Assert.Equal(step.Cost.DonatedBytes, step.Module.DonatedBytes);
         Assert.Equal(step.Cost.ArgumentBytes, step.Module.ArgumentBytes);
+    }
+
+    [Fact]
+    public async Task Steps_ThroughThePlugin_GiveTheLossesOfTheTrainerForOnnx()
+    {
+        var client = await CpuPlugin.ClientOrSkipAsync();
+        var examples = LeanCases.Examples(5);
+        var options = new FineTuneOptions
+        {
+            Steps = 12,
+            BatchSize = 5,
+            LearningRate = 0.01,
+            WarmupSteps = 3,
+            WeightDecay = 0.1,
+            Threads = 1,
+        };
+        using var temporary = new TemporaryFolder();
+        using var tuner = new FineTuner(LeanCases.Model, options, examples);
+        var expected = new List<double>();
+        tuner.Run(temporary["run"], progress => expected.Add(progress.Loss), default);
+
+        var layout = BatchLayout.Alone(examples, 5);
+        var step = LeanStep.Build(
+            LeanCases.Model.Config, LeanCases.PlanOf(layout, null) with { Optimizer = options, ChunkRows = 8 });
+        using var program = client.Compile(step.Module.Text);
+        var inputs = StepInputs(step, layout);
+        var actual = new List<double>();
+        for (var number = 0; number < options.Steps; number++)
+        {
+            SetRates(inputs, options, number);
+            var outputs = PluginRun.Run(client, program, step.Module, inputs);
+            actual.Add(outputs[LeanInputs.Loss].Floats[0]);
+            foreach (var state in step.Graph.Updates.Values)
+            {
+                inputs[state] = outputs[state];
+            }
+        }
+
+        Assert.True(expected[^1] < expected[0] * 0.8, "nothing was learned");
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-3 * pair.First));
     }
 
     [Fact]
@@ -211,18 +252,18 @@ public sealed class LeanStepTests
             inputs.TryAdd(name, HostTensor.Zeros(state.DType, state.Shape));
         }
 
-        var options = step.Plan.Optimizer;
-        foreach (var (name, value) in new[]
-        {
-            (LeanInputs.LearningRate, options.LearningRate),
-            (LeanInputs.Rate, options.LearningRate / (1 - options.Beta1)),
-            (LeanInputs.RootCorrection, 1 / Math.Sqrt(1 - options.Beta2)),
-        })
-        {
-            inputs.Add(name, new HostTensor(Shape.Scalar, [(float)value]));
-        }
-
+        SetRates(inputs, step.Plan.Optimizer, 0);
         return inputs;
+    }
+
+    /// <summary>What a host computes for a step, numbered from 0.</summary>
+    private static void SetRates(Dictionary<string, HostTensor> inputs, FineTuneOptions options, int step)
+    {
+        void Set(string name, double value) => inputs[name] = new HostTensor(Shape.Scalar, [(float)value]);
+        var rate = LearningRateSchedule.At(options, step);
+        Set(LeanInputs.LearningRate, rate);
+        Set(LeanInputs.Rate, rate / (1 - Math.Pow(options.Beta1, step + 1)));
+        Set(LeanInputs.RootCorrection, 1 / Math.Sqrt(1 - Math.Pow(options.Beta2, step + 1)));
     }
 
     private static void CompareWithAdamW(LeanStep step, BatchLayout layout, Dictionary<string, HostTensor> outputs)
