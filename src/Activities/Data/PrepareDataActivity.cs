@@ -1,7 +1,8 @@
-using System.Text;
 using System.Text.Json;
 using Microsoft.DurableTask;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation;
 using Workflows.Translation.Corpora;
@@ -10,10 +11,16 @@ namespace Workflows.Activities.Data;
 
 /// <summary>
 /// Reads the corpus, cleans it, splits it, takes out of training what is in the test or validation part, and checks
-/// that model and corpus fit each other; what was left out and why is counted.
+/// that model and corpus fit each other; what was left out and why is counted. Brings the parts, and the model, to
+/// where the worker can read them.
 /// </summary>
-public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec, PreparedData>
+/// <param name="ledger">Gets the facts.</param>
+/// <param name="artifacts">Where the parts go; null: to the run's folder.</param>
+public sealed class PrepareDataActivity(RunLedger ledger, RunArtifacts? artifacts = null)
+    : TaskActivity<RunSpec, PreparedData>
 {
+    private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+
     private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
 
     /// <summary>Another split than the test's, so that the two do not depend on each other.</summary>
@@ -50,15 +57,22 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
                 validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
                 LeastValidation, account);
 
-            var directory = ledger.DirectoryOf(input.RunId);
+            // Before anything is sent anywhere.
+            var gates = ModelGates.Check(input, train, test);
+            var store = _artifacts.StoreOf(input);
+            var (root, models) = await RunArtifacts.GuardAsync(
+                () => _artifacts.ChooseAsync(input, CancellationToken.None));
             var data = new PreparedData(
-                await WriteAsync(Path.Combine(directory, "train.jsonl"), train),
-                await WriteAsync(Path.Combine(directory, "test.jsonl"), test),
+                await WriteAsync(store, root.Child("train.jsonl"), train),
+                await WriteAsync(store, root.Child("test.jsonl"), test),
                 train.Count, test.Count, account.Counts)
             {
                 ValidationUri = validation is null
                     ? null
-                    : await WriteAsync(Path.Combine(directory, "validation.jsonl"), validation),
+                    : await WriteAsync(store, root.Child("validation.jsonl"), validation),
+                ArtifactsUri = root.ToText(),
+                ModelUri = (await RunArtifacts.GuardAsync(
+                    () => _artifacts.BringModelAsync(input, models, CancellationToken.None))).ToText(),
                 ValidationPairs = validation?.Count ?? 0,
                 Samples = account.Samples,
                 Gates =
@@ -66,7 +80,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
                     new GateResult(
                         "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
                     .. account.Notes.Select(note => new GateResult("reading", note)),
-                    .. ModelGates.Check(input, train, test),
+                    .. gates,
                 ],
             };
             ledger.Append(input.RunId, LedgerKinds.Data, "data", data);
@@ -81,7 +95,7 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
     }
 
     /// <summary>Reads the prepared pairs back.</summary>
-    /// <param name="path">A file that this activity wrote.</param>
+    /// <param name="path">A file that this activity wrote, or a copy of one.</param>
     /// <returns>The pairs in order.</returns>
     internal static IReadOnlyList<SentencePair> ReadBack(string path) => CorpusReader.ReadJsonLines(path).Pairs;
 
@@ -146,14 +160,19 @@ public sealed class PrepareDataActivity(RunLedger ledger) : TaskActivity<RunSpec
         }
     }
 
-    private static async Task<string> WriteAsync(string path, IReadOnlyList<SentencePair> pairs)
+    private static async Task<string> WriteAsync(
+        IArtifactStore store, ArtifactUri uri, IReadOnlyList<SentencePair> pairs)
     {
-        var aside = path + ".new";
-        await File.WriteAllLinesAsync(
-            aside,
-            pairs.Select(pair => JsonSerializer.Serialize(new { ko = pair.Ko, en = pair.En }, RunLedger.Json)),
-            new UTF8Encoding(false));
-        File.Move(aside, path, overwrite: true);
-        return path;
+        using var lines = new MemoryStream();
+        foreach (var pair in pairs)
+        {
+            JsonSerializer.Serialize(lines, new { ko = pair.Ko, en = pair.En }, RunLedger.Json);
+            lines.WriteByte((byte)'\n');
+        }
+
+        lines.Position = 0;
+        await RunArtifacts.GuardAsync(
+            () => store.WriteAsync(uri, lines, WriteCondition.None, CancellationToken.None));
+        return uri.ToText();
     }
 }

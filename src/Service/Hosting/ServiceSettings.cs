@@ -21,6 +21,15 @@ public sealed class ServiceSettings
     /// <value>Null: the HTTP port plus two.</value>
     public int? EmulatorRestPort { get; set; }
 
+    /// <summary>Gets or sets the port of the emulated cloud's buckets.</summary>
+    /// <value>Null: the HTTP port plus three.</value>
+    public int? EmulatorStoragePort { get; set; }
+
+    /// <summary>Gets or sets where artifacts are: corpora, models, checkpoints, translations.</summary>
+    /// <value><c>gs://BUCKET/PREFIX</c> for runs that pay, which are refused without; a folder is used by rehearsals.
+    /// Null: rehearsals use the emulated cloud's buckets, below the state folder.</value>
+    public string? Artifacts { get; set; }
+
     /// <summary>Gets or sets the address at which TPU VMs reach the worker gateway.</summary>
     /// <value>Null: this machine's gRPC port, which only the emulator's workers can reach.</value>
     public Uri? GatewayAddress { get; set; }
