@@ -65,7 +65,7 @@ done
 # Privileged and root: the TPU's device files belong to root. The host's network: the metadata server is only there.
 # A spot VM gets a notice of about 30 seconds, in which docker passes SIGTERM on to the worker.
 docker run --rm --name workflows-worker --privileged --user 0:0 --net=host --stop-timeout 25 \
-  --volume /var/lib/workflows:/var/lib/workflows "$image"
+  --volume /var/lib/workflows:/var/lib/workflows --env WORKFLOWS_WORK_FOLDER=/var/lib/workflows/work "$image"
 code=$?
 say "The worker ended with code $code."
 exit "$code"

@@ -5,7 +5,8 @@ WORKDIR /source
 COPY . .
 RUN dotnet publish src/TpuWorker/Host/Workflows.TpuWorker.Host.csproj -c Release -o /app
 
-FROM mcr.microsoft.com/dotnet/runtime:10.0
+# The program asks for ASP.NET Core too: it also runs beside the service, with the libraries that come with it.
+FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
 COPY --from=build /app .
 # On a TPU VM the start-up script overrides this: only root may open the TPU's device files there.

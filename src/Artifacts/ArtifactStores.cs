@@ -12,11 +12,11 @@ public sealed class ArtifactStores : IArtifactStore, IDisposable
     /// Address of an emulator of Cloud Storage; null: the variable STORAGE_EMULATOR_HOST, else Google.
     /// </param>
     /// <param name="hub">Where and as whom to read the Hub; null: by the environment.</param>
-    /// <param name="clock">Measures pauses between tries; null: the system's.</param>
-    public ArtifactStores(Uri? storageEmulator = null, HubSettings? hub = null, TimeProvider? clock = null)
+    /// <param name="patience">How long a bucket that is out of reach is tried; default: half a minute.</param>
+    public ArtifactStores(Uri? storageEmulator = null, HubSettings? hub = null, TimeSpan patience = default)
     {
-        _storage = new StorageArtifactStore(storageEmulator, clock);
-        _hub = new HubArtifactStore(hub ?? HubSettings.OfEnvironment(), clock);
+        _storage = new StorageArtifactStore(storageEmulator, patience);
+        _hub = new HubArtifactStore(hub ?? HubSettings.OfEnvironment());
     }
 
     /// <inheritdoc />

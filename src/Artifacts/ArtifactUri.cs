@@ -123,10 +123,9 @@ public sealed partial record ArtifactUri
             : null;
     }
 
-    /// <summary>The same place in another revision of its repository.</summary>
-    /// <param name="revision">A commit.</param>
-    /// <returns>The address.</returns>
-    internal ArtifactUri At(string revision) => this with { Revision = revision };
+    /// <summary>The address as jobs and records have it: of a file its path, as older ones have.</summary>
+    /// <returns>A text that <see cref="Parse"/> reads.</returns>
+    public string ToText() => Scheme == ArtifactScheme.File ? Path : ToString();
 
     /// <inheritdoc />
     public override string ToString() => Scheme switch

@@ -35,17 +35,17 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     /// <param name="emulator">
     /// Address of an emulator, http; null: the variable STORAGE_EMULATOR_HOST, else Google.
     /// </param>
-    /// <param name="clock">Measures pauses between tries; null: the system's.</param>
-    public StorageArtifactStore(Uri? emulator = null, TimeProvider? clock = null)
-        : this(emulator ?? EmulatorOf(Environment.GetEnvironmentVariable(EmulatorVariable)), clock, null)
+    /// <param name="patience">How long a store that is out of reach is tried; default: half a minute.</param>
+    public StorageArtifactStore(Uri? emulator = null, TimeSpan patience = default)
+        : this(
+            emulator ?? EmulatorOf(Environment.GetEnvironmentVariable(EmulatorVariable)), TimeProvider.System,
+            TimeSpan.FromSeconds(0.5), patience)
     {
     }
 
-    internal StorageArtifactStore(Uri? emulator, TimeProvider? clock, TimeSpan? firstPause)
-    {
-        _emulator = emulator;
-        _retry = new Retry(clock ?? TimeProvider.System, firstPause ?? TimeSpan.FromSeconds(0.5));
-    }
+    internal StorageArtifactStore(
+        Uri? emulator, TimeProvider clock, TimeSpan firstPause, TimeSpan patience = default) =>
+        (_emulator, _retry) = (emulator, new Retry(clock, firstPause, patience));
 
     /// <inheritdoc />
     public Task<ArtifactInfo?> FindAsync(ArtifactUri uri, CancellationToken cancellation) =>
@@ -99,10 +99,15 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         }
 
         using var counted = new TargetStream(target);
-        for (var (attempt, before) = (1, -1L); counted.Count < length; attempt++)
+        var begun = _retry.Begin();
+        for (var (attempt, before) = (1, 0L); counted.Count < length; attempt++)
         {
             // Bytes that arrived count as progress: a long download may break more often than a short one.
-            (attempt, before) = (counted.Count > before && before >= 0 ? 1 : attempt, counted.Count);
+            if (counted.Count > before)
+            {
+                (attempt, before, begun) = (1, counted.Count, _retry.Begin());
+            }
+
             try
             {
                 await DownloadAsync(
@@ -116,7 +121,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             catch (Exception exception) when (exception is not ArtifactException)
             {
                 Rethrow(counted.Fault, exception, cancellation);
-                if (attempt >= Retry.MostTries || !StorageFaults.IsTransient(exception))
+                if (_retry.IsOver(attempt, begun) || !StorageFaults.IsTransient(exception))
                 {
                     throw StorageFaults.Typed(uri, exception);
                 }

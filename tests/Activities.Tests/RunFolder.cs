@@ -34,6 +34,7 @@ public abstract class RunFolder : IDisposable
         Model = SampleModel,
         Data = new DataSpec { Train = Write("train.tsv", Pairs(100)) },
         Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+        IsRehearsal = true,
     };
 
     protected string Write(string name, IEnumerable<string> lines)

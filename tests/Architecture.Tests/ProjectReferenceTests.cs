@@ -31,19 +31,20 @@ public sealed class ProjectReferenceTests
         ],
         ["Workflows.TpuWorker.Host"] =
         [
-            "Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Protocol", "Workflows.TpuWorker.Tensors",
-            "Workflows.ModelFiles", "Workflows.Translation",
+            "Workflows.Artifacts", "Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Protocol",
+            "Workflows.TpuWorker.Tensors", "Workflows.ModelFiles", "Workflows.Translation",
         ],
         ["Workflows.Orchestrations"] = [],
         ["Workflows.Activities"] =
         [
-            "Workflows.Orchestrations", "Workflows.ModelFiles", "Workflows.Translation",
+            "Workflows.Artifacts", "Workflows.Orchestrations", "Workflows.ModelFiles", "Workflows.Translation",
             "Workflows.GoogleCloud.Connections", "Workflows.GoogleCloud.Tpu.V2",
         ],
         ["Workflows.Service"] =
         [
             "Workflows.DurableTask.AzureManaged", "Workflows.DurableTask.Sidecar",
-            "Workflows.Activities", "Workflows.Orchestrations", "Workflows.GoogleCloud.PubSub.V1",
+            "Workflows.Activities", "Workflows.Artifacts", "Workflows.Orchestrations",
+            "Workflows.GoogleCloud.PubSub.V1",
             "Workflows.GoogleCloud.TpuEmulator", "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Protocol",
             "Workflows.Translation",
         ],

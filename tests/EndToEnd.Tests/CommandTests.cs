@@ -167,7 +167,7 @@ public sealed class CommandTests : IDisposable
              "tpu": {"acceleratorTypes": ["v5litepod-8"]}, "evaluation": {"maxNewTokens": 4},
              "training": {"steps": 5, "batchSize": 4}}
             """);
-        using var ports = ReservedPort.Take(count: 3);
+        using var ports = ReservedPort.Take(count: 4);
         var address = $"http://127.0.0.1:{ports.Number}";
         using var service = ProgramRun.Start(
             "Workflows.Service", "--urls", address, $"--Workflows:StateDirectory={_state}");

@@ -15,7 +15,7 @@ public sealed class CrashTests : IDisposable
     // Every 50 ms.
     private const int UpAttempts = 3600;
     private readonly TemporaryFolder _folder = new("workflows-crash-");
-    private readonly ReservedPort _ports = ReservedPort.Take(count: 3);
+    private readonly ReservedPort _ports = ReservedPort.Take(count: 4);
 
     private string Address => $"http://127.0.0.1:{_ports.Number}";
 

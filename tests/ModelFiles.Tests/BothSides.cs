@@ -29,6 +29,7 @@ internal static class BothSides
                 RunId = new RunId("r"),
                 Name = "r",
                 Project = "p",
+                IsRehearsal = true,
                 Direction = RunDirection.KoToEn,
                 Model = model,
                 Data = new DataSpec { Train = train },

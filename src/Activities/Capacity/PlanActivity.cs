@@ -56,16 +56,32 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWo
                     $"Use one of: {string.Join(", ", catalog.AcceleratorTypes)}.");
             }
 
+            var zone = spec.Tpu.Zones is [var first, ..] ? first : "";
+            var chips = catalog.At(type, zone, spec.Tpu.Provisioning, null).Chips;
+            if (!spec.IsRehearsal && chips > ChipsOfOneHost(type))
+            {
+                throw new RunFaultException(
+                    "SEVERAL_HOSTS_UNSUPPORTED",
+                    $"tpu.acceleratorTypes names '{type}', whose {chips} chips are on several hosts; a run uses one.",
+                    "Use a type of one host, such as v5litepod-8 or v6e-8.");
+            }
+
             candidates.AddRange(spec.Tpu.Zones.Count == 0
                 ? catalog.Offers(type, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)
-                : spec.Tpu.Zones.Select(zone =>
-                    catalog.At(type, zone, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)));
+                : spec.Tpu.Zones.Select(each =>
+                    catalog.At(type, each, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)));
         }
 
-        var first = candidates[0];
-        var seconds = EstimateSeconds(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
-        return new RunPlan(candidates, seconds / 3600 * first.UsdPerHour, seconds);
+        var best = candidates[0];
+        var seconds = EstimateSeconds(spec, parameters, catalog.PeakTflops(best.AcceleratorType));
+        return new RunPlan(candidates, seconds / 3600 * best.UsdPerHour, seconds);
     }
+
+    /// <summary>A host of v5e and v6e has up to eight chips, one of the other generations four.</summary>
+    private static int ChipsOfOneHost(string type) =>
+        type.StartsWith("v5litepod-", StringComparison.Ordinal) || type.StartsWith("v6e-", StringComparison.Ordinal)
+            ? 8
+            : 4;
 
     /// <summary>
     /// Training costs 6 floating-point operations for each parameter and token, decoding 2 (Kaplan et al. 2020,

@@ -5,6 +5,9 @@ namespace Workflows.Activities.Data;
 /// <param name="Time">How long the files of one run may be read for.</param>
 public sealed record InputLimits(int Places, TimeSpan Time)
 {
-    /// <summary>Gets two places, and 30 minutes each: a corpus of the largest size takes a few.</summary>
-    public static InputLimits Default { get; } = new(2, TimeSpan.FromMinutes(30));
+    /// <summary>
+    /// Gets two places, and two hours each: the largest corpus takes minutes, a model of 4B on its way to a bucket an
+    /// hour at 20 Mbit/s.
+    /// </summary>
+    public static InputLimits Default { get; } = new(2, TimeSpan.FromHours(2));
 }

@@ -1,7 +1,8 @@
-using System.Text;
 using System.Text.Json;
 using Microsoft.DurableTask;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation;
 using Workflows.Translation.Corpora;
@@ -10,9 +11,14 @@ namespace Workflows.Activities.Data;
 
 /// <summary>
 /// Reads the corpus, cleans it, splits it, takes out of training what is in the test or validation part, and checks
-/// that model and corpus fit each other; what was left out and why is counted.
+/// that model and corpus fit each other; what was left out and why is counted. Brings the parts, and the model, to
+/// where the worker can read them.
 /// </summary>
-public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : TaskActivity<RunSpec, PreparedData>
+/// <param name="ledger">Gets the facts.</param>
+/// <param name="inputs">Reads what users bring.</param>
+/// <param name="artifacts">Where the parts go; null: to the run's folder.</param>
+public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null)
+    : TaskActivity<RunSpec, PreparedData>
 {
     private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
 
@@ -21,11 +27,13 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : Ta
 
     private const double ValidationFraction = 0.1;
 
+    private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+
     /// <inheritdoc />
     public override Task<PreparedData> RunAsync(TaskActivityContext context, RunSpec input) =>
-        inputs.RunAsync(input.RunId, token => Prepare(input, token));
+        inputs.RunAsync(input.RunId, token => PrepareAsync(input, token).GetAwaiter().GetResult());
 
-    private PreparedData Prepare(RunSpec input, CancellationToken cancellation)
+    private async Task<PreparedData> PrepareAsync(RunSpec input, CancellationToken cancellation)
     {
         var account = new DropAccount();
         try
@@ -53,15 +61,22 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : Ta
                 validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
                 LeastValidation, account);
 
-            var directory = ledger.DirectoryOf(input.RunId);
+            // Before anything is sent anywhere.
+            var gates = ModelGates.Check(input, train, test);
+            var store = _artifacts.StoreOf(input);
+            var (root, models) = await RunArtifacts.GuardAsync(
+                () => _artifacts.ChooseAsync(input, cancellation));
             var data = new PreparedData(
-                Write(Path.Combine(directory, "train.jsonl"), train, cancellation),
-                Write(Path.Combine(directory, "test.jsonl"), test, cancellation),
+                await WriteAsync(store, root.Child("train.jsonl"), train, cancellation),
+                await WriteAsync(store, root.Child("test.jsonl"), test, cancellation),
                 train.Count, test.Count, account.Counts)
             {
                 ValidationUri = validation is null
                     ? null
-                    : Write(Path.Combine(directory, "validation.jsonl"), validation, cancellation),
+                    : await WriteAsync(store, root.Child("validation.jsonl"), validation, cancellation),
+                ArtifactsUri = root.ToText(),
+                ModelUri = (await RunArtifacts.GuardAsync(
+                    () => _artifacts.BringModelAsync(input, models, cancellation))).ToText(),
                 ValidationPairs = validation?.Count ?? 0,
                 Samples = account.Samples,
                 Gates =
@@ -69,7 +84,7 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : Ta
                     new GateResult(
                         "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
                     .. account.Notes.Select(note => new GateResult("reading", note)),
-                    .. ModelGates.Check(input, train, test),
+                    .. gates,
                 ],
             };
             ledger.Append(input.RunId, LedgerKinds.Data, "data", data);
@@ -84,7 +99,7 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : Ta
     }
 
     /// <summary>Reads the prepared pairs back.</summary>
-    /// <param name="path">A file that this activity wrote.</param>
+    /// <param name="path">A file that this activity wrote, or a copy of one.</param>
     /// <returns>The pairs in order.</returns>
     internal static IReadOnlyList<SentencePair> ReadBack(string path) => CorpusReader.ReadJsonLines(path).Pairs;
 
@@ -150,18 +165,20 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs) : Ta
         }
     }
 
-    private static string Write(string path, IReadOnlyList<SentencePair> pairs, CancellationToken cancellation)
+    private static async Task<string> WriteAsync(
+        IArtifactStore store, ArtifactUri uri, IReadOnlyList<SentencePair> pairs, CancellationToken cancellation)
     {
-        var aside = path + ".new";
-        File.WriteAllLines(
-            aside,
-            pairs.Select(pair =>
-            {
-                cancellation.ThrowIfCancellationRequested();
-                return JsonSerializer.Serialize(new { ko = pair.Ko, en = pair.En }, RunLedger.Json);
-            }),
-            new UTF8Encoding(false));
-        File.Move(aside, path, overwrite: true);
-        return path;
+        using var lines = new MemoryStream();
+        foreach (var pair in pairs)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            JsonSerializer.Serialize(lines, new { ko = pair.Ko, en = pair.En }, RunLedger.Json);
+            lines.WriteByte((byte)'\n');
+        }
+
+        lines.Position = 0;
+        await RunArtifacts.GuardAsync(
+            () => store.WriteAsync(uri, lines, WriteCondition.None, cancellation));
+        return uri.ToText();
     }
 }

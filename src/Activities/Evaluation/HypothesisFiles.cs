@@ -17,7 +17,14 @@ public static class HypothesisFiles
     /// <param name="direction">The direction.</param>
     /// <returns>The path.</returns>
     public static string PathOf(string runDirectory, string model, TranslationDirection direction) =>
-        Path.Combine(runDirectory, $"hypotheses.{model}.{direction.Code()}.txt");
+        Path.Combine(runDirectory, NameOf(model, direction));
+
+    /// <summary>The name of that file, below a run's artifacts too.</summary>
+    /// <param name="model"><see cref="Base"/> or <see cref="Tuned"/>.</param>
+    /// <param name="direction">The direction.</param>
+    /// <returns>The name.</returns>
+    public static string NameOf(string model, TranslationDirection direction) =>
+        $"hypotheses.{model}.{direction.Code()}.txt";
 
     /// <summary>The numbers, from 1 and one a line, of the translations that the limit of tokens cut off.</summary>
     /// <param name="path">The translations' file.</param>

@@ -1,7 +1,9 @@
 using System.Globalization;
 using Microsoft.DurableTask;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation;
 using Workflows.Translation.Metrics;
@@ -12,31 +14,67 @@ namespace Workflows.Activities.Evaluation;
 /// Answers the question, for each direction: is the tuned translation finer? BLEU and chrF++ as sacreBLEU computes
 /// them, the difference tested by paired bootstrap, degenerate outputs counted.
 /// </summary>
-public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, bool>
+/// <param name="ledger">Gets the scores.</param>
+/// <param name="artifacts">Where the worker wrote the translations; null: to the run's folder.</param>
+public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = null) : TaskActivity<ScoreInput, bool>
 {
+    private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+
     private const double Significance = 0.05;
     private const int Examples = 12;
+    private const string TestFile = "test.jsonl";
 
     /// <inheritdoc />
-    public override Task<bool> RunAsync(TaskActivityContext context, ScoreInput input)
+    public override async Task<bool> RunAsync(TaskActivityContext context, ScoreInput input)
     {
-        var pairs = PrepareDataActivity.ReadBack(input.Data.TestUri);
+        var root = _artifacts.RootOf(input.Spec, input.Data);
+        if (root.Scheme != ArtifactScheme.File)
+        {
+            await RunArtifacts.GuardAsync(() => FetchAsync(input, root));
+        }
+
+        var isHere = root.Scheme == ArtifactScheme.File;
+        var folder = isHere ? root.Path : ledger.DirectoryOf(input.Spec.RunId);
+        var pairs = PrepareDataActivity.ReadBack(
+            isHere ? ArtifactUri.Parse(input.Data.TestUri).Path : Path.Combine(folder, TestFile));
         foreach (var direction in input.Spec.Directions())
         {
             ledger.Append(
-                input.Spec.RunId, LedgerKinds.Scores, direction.Code(), Judge(input.Spec, direction, pairs));
+                input.Spec.RunId, LedgerKinds.Scores, direction.Code(), Judge(input.Spec, folder, direction, pairs));
         }
 
-        return Task.FromResult(true);
+        return true;
     }
 
-    private VerdictSection Judge(
-        RunSpec spec, TranslationDirection direction, IReadOnlyList<SentencePair> pairs)
+    /// <summary>Brings the test set and the translations to the run's folder, where a reader of the report finds
+    /// them.</summary>
+    private async Task<bool> FetchAsync(ScoreInput input, ArtifactUri root)
+    {
+        var (store, folder) = (_artifacts.StoreOf(input.Spec), ledger.DirectoryOf(input.Spec.RunId));
+        await store.DownloadAsync(
+            ArtifactUri.Parse(input.Data.TestUri), Path.Combine(folder, TestFile), CancellationToken.None);
+        foreach (var name in HypothesisFiles.Models.SelectMany(
+            model => input.Spec.Directions().Select(direction => HypothesisFiles.NameOf(model, direction))))
+        {
+            await store.DownloadAsync(root.Child(name), Path.Combine(folder, name), CancellationToken.None);
+            var unfinished = HypothesisFiles.UnfinishedOf(name);
+            if (await store.FindAsync(root.Child(unfinished), CancellationToken.None) is not null)
+            {
+                await store.DownloadAsync(
+                    root.Child(unfinished), Path.Combine(folder, unfinished), CancellationToken.None);
+            }
+        }
+
+        return true;
+    }
+
+    private static VerdictSection Judge(
+        RunSpec spec, string folder, TranslationDirection direction, IReadOnlyList<SentencePair> pairs)
     {
         string[] sources = [.. pairs.Select(pair => pair.Source(direction))];
         string[] references = [.. pairs.Select(pair => pair.Target(direction))];
-        var baseline = Read(spec, HypothesisFiles.Base, direction, pairs.Count);
-        var tuned = Read(spec, HypothesisFiles.Tuned, direction, pairs.Count);
+        var baseline = Read(folder, HypothesisFiles.Base, direction, pairs.Count);
+        var tuned = Read(folder, HypothesisFiles.Tuned, direction, pairs.Count);
         var bleu = new Bleu(new BleuOptions { Tokenizer = TokenizerFor(spec.Evaluation.BleuTokenizer, direction) });
         var chrf = Chrf.PlusPlus();
         var comparison = Translation.Metrics.Significance.PairedBootstrap(
@@ -122,9 +160,9 @@ public sealed class ScoreActivity(RunLedger ledger) : TaskActivity<ScoreInput, b
             StringComparer.Ordinal);
     }
 
-    private Hypotheses Read(RunSpec spec, string model, TranslationDirection direction, int expected)
+    private static Hypotheses Read(string folder, string model, TranslationDirection direction, int expected)
     {
-        var path = HypothesisFiles.PathOf(ledger.DirectoryOf(spec.RunId), model, direction);
+        var path = HypothesisFiles.PathOf(folder, model, direction);
         var lines = File.ReadAllLines(path);
         return lines.Length == expected
             ? new Hypotheses(path, lines, CutOff(HypothesisFiles.UnfinishedOf(path), expected))

@@ -1,20 +1,28 @@
 using System.Text;
 using System.Text.Json;
 using Microsoft.DurableTask;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Training;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
 /// <summary>Writes the report, as JSON and as a page.</summary>
-public sealed class ReportActivity(RunLedger ledger, TimeProvider clock) : TaskActivity<ReportInput, RunOutcome>
+/// <param name="ledger">The facts.</param>
+/// <param name="clock">The end of the last stage.</param>
+/// <param name="artifacts">Where the tuned model is; null: in the run's folder.</param>
+public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArtifacts? artifacts = null)
+    : TaskActivity<ReportInput, RunOutcome>
 {
+    private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+
     private static readonly JsonSerializerOptions Indented = new(RunLedger.Json) { WriteIndented = true };
 
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskActivityContext context, ReportInput input)
     {
-        var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow());
+        var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
         var directory = ledger.DirectoryOf(input.Spec.RunId);
         var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
         await WriteAsync(report.Artifacts.Report, JsonSerializer.Serialize(report, Indented) + "\n");
@@ -27,6 +35,50 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock) : TaskA
         }
 
         return outcome;
+    }
+
+    /// <summary>
+    /// The tuned model where it is whole. The emulated cloud's is brought to the run's folder: nobody has a client for
+    /// a bucket that is gone with its service.
+    /// </summary>
+    private async Task<string?> TunedAsync(ReportInput input)
+    {
+        var tuned = _artifacts.RootOf(input.Spec, input.Data).Child(ReportBuilder.TunedFolder);
+        if (tuned.Scheme == ArtifactScheme.File)
+        {
+            return File.Exists(Path.Combine(tuned.Path, "config.json")) ? tuned.Path : null;
+        }
+
+        var tree = new ArtifactTree(_artifacts.StoreOf(input.Spec));
+        try
+        {
+            if (await tree.FindAsync(tuned, CancellationToken.None) is null)
+            {
+                return null;
+            }
+
+            if (!input.Spec.IsRehearsal)
+            {
+                return tuned.ToText();
+            }
+
+            var folder = Path.Combine(ledger.DirectoryOf(input.Spec.RunId), ReportBuilder.TunedFolder);
+            var aside = folder + ".new";
+            await tree.ReadAsync(tuned, aside, CancellationToken.None);
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+
+            Directory.Move(aside, folder);
+            return folder;
+        }
+        catch (ArtifactException exception) when (
+            exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
+        {
+            // The report tells what happened however the run ended: a bucket that refuses must not take it away.
+            return tuned.ToText();
+        }
     }
 
     private static async Task WriteAsync(string path, string text)

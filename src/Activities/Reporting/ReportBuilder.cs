@@ -6,6 +6,9 @@ namespace Workflows.Activities.Reporting;
 /// <summary>Builds the report from the ledger alone, however the run ended.</summary>
 public static class ReportBuilder
 {
+    /// <summary>Name of the tuned model's folder, below a run's artifacts too.</summary>
+    internal const string TunedFolder = "tuned";
+
     /// <summary>Lists the attempts of a run so far.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
@@ -17,8 +20,9 @@ public static class ReportBuilder
     /// <param name="ledger">The facts.</param>
     /// <param name="input">How the run ended.</param>
     /// <param name="now">The end of the last stage.</param>
+    /// <param name="tuned">Where the tuned model is; null: there is none.</param>
     /// <returns>The report.</returns>
-    internal static RunReport Build(RunLedger ledger, ReportInput input, DateTimeOffset now)
+    internal static RunReport Build(RunLedger ledger, ReportInput input, DateTimeOffset now, string? tuned)
     {
         var (spec, id) = (input.Spec, input.Spec.RunId);
         var directory = ledger.DirectoryOf(id);
@@ -27,7 +31,6 @@ public static class ReportBuilder
         {
             UsdPerBleuPoint = fact.Data.BleuDelta > 0 ? cost.ActualUsd / fact.Data.BleuDelta : null,
         }).ToList();
-        var tuned = Path.Combine(directory, "tuned");
         return new RunReport
         {
             RunId = id,
@@ -48,8 +51,7 @@ public static class ReportBuilder
                 .Select(fact => fact.Data).OrderBy(fact => fact.Step)],
             Stages = Stages(ledger, id, now),
             Artifacts = new ArtifactSection(
-                File.Exists(Path.Combine(tuned, "config.json")) ? tuned : null,
-                Path.Combine(directory, "report.json"), Path.Combine(directory, "report.html")),
+                tuned, Path.Combine(directory, "report.json"), Path.Combine(directory, "report.html")),
         };
     }
 

@@ -169,7 +169,9 @@ public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? Delet
 public sealed record StageRow(RunStageName Stage, DateTimeOffset At, double Seconds);
 
 /// <summary>Paths of the run's files.</summary>
-/// <param name="Checkpoint">The tuned model, a Hugging Face folder; null when there is none.</param>
+/// <param name="Checkpoint">
+/// The tuned model, a Hugging Face folder: a path, or an address such as gs://BUCKET/...; null when there is none.
+/// </param>
 /// <param name="Report">The JSON report.</param>
 /// <param name="Page">The report as a page.</param>
 public sealed record ArtifactSection(string? Checkpoint, string Report, string Page);

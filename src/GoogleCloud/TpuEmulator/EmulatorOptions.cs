@@ -16,6 +16,10 @@ public sealed class EmulatorOptions
     /// <value><c>host:port</c>.</value>
     public string RestHost { get; set; } = "127.0.0.1:8082";
 
+    /// <summary>Gets or sets the address of this emulator's buckets as a VM sees it.</summary>
+    /// <value><c>host:port</c>; null: VMs are not told of any.</value>
+    public string? StorageHost { get; set; }
+
     /// <summary>Gets or sets the scenario of projects that have none of their own.</summary>
     /// <value>JSON text; default: no faults.</value>
     public string DefaultScenario { get; set; } = "{}";

@@ -14,6 +14,15 @@ public sealed record PreparedData(
     /// <summary>Validation pairs, JSON lines; null: the training does not validate.</summary>
     public string? ValidationUri { get; init; }
 
+    /// <summary>
+    /// Where the run's artifacts are, as an address; null in older histories: the run's folder on the service's
+    /// machine.
+    /// </summary>
+    public string? ArtifactsUri { get; init; }
+
+    /// <summary>Where the worker reads the base model; null in older histories: as the request names it.</summary>
+    public string? ModelUri { get; init; }
+
     /// <summary>Pairs to validate on.</summary>
     public int ValidationPairs { get; init; }
 

@@ -10,8 +10,11 @@ namespace Workflows.Service.Hosting;
 /// <param name="Http">HTTP API.</param>
 /// <param name="Grpc">gRPC: workers, sidecar, emulator.</param>
 /// <param name="EmulatorRest">REST side of the emulator.</param>
-public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
+/// <param name="EmulatorStorage">Buckets of the emulator; 0 in what an older service wrote.</param>
+public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int EmulatorStorage = 0)
 {
+    private int[] All => [Http, Grpc, EmulatorRest, EmulatorStorage];
+
     /// <summary>Decides the ports; free ones are chosen when the HTTP port is 0, and kept for the next start, because
     /// workers on running VMs know the address.</summary>
     /// <param name="settings">The service's settings.</param>
@@ -24,12 +27,15 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
             StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal)).Port);
         if (http != 0)
         {
-            var given = new ServicePorts(http, settings.GrpcPort ?? http + 1, settings.EmulatorRestPort ?? http + 2);
-            foreach (var port in new[] { given.Http, given.Grpc, given.EmulatorRest }.Where(port => !IsFree(port)))
+            var given = new ServicePorts(
+                http, settings.GrpcPort ?? http + 1, settings.EmulatorRestPort ?? http + 2,
+                settings.EmulatorStoragePort ?? http + 3);
+            foreach (var port in given.All.Where(port => !IsFree(port)))
             {
                 throw new ServiceStartException(
-                    $"Port {port} is in use. The service needs three: {given.Http} for HTTP, {given.Grpc} for gRPC and "
-                    + $"{given.EmulatorRest} for the emulator; choose others with --urls http://127.0.0.1:PORT.");
+                    $"Port {port} is in use. The service needs four: {given.Http} for HTTP, {given.Grpc} for gRPC, "
+                    + $"{given.EmulatorRest} and {given.EmulatorStorage} for the emulator; choose others with --urls "
+                    + "http://127.0.0.1:PORT.");
             }
 
             return given;
@@ -37,9 +43,11 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
 
         var path = PathOf(settings.StateDirectory);
         var kept = Read(path);
-        return kept is not null && IsFree(kept.Http) && IsFree(kept.Grpc) && IsFree(kept.EmulatorRest)
-            ? kept
-            : new ServicePorts(0, 0, 0).ChooseFree();
+        return kept is not null && kept.All.All(IsFree)
+            ? kept.EmulatorStorage > 0 ? kept : kept with { EmulatorStorage = ChooseFree()[0] }
+            : ChooseFree() is [var first, var second, var third, var fourth]
+                ? new ServicePorts(first, second, third, fourth)
+                : throw new InvalidOperationException("Four ports were asked for.");
     }
 
     /// <summary>Reads the ports that a service with this state folder used last.</summary>
@@ -87,15 +95,13 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest)
         }
     }
 
-    private ServicePorts ChooseFree()
+    /// <summary>Four ports that are free, and different.</summary>
+    private static int[] ChooseFree()
     {
-        using TcpListener a = new(IPAddress.Loopback, Http), b = new(IPAddress.Loopback, Grpc),
-            c = new(IPAddress.Loopback, EmulatorRest);
-        a.Start();
-        b.Start();
-        c.Start();
-        return new ServicePorts(PortOf(a), PortOf(b), PortOf(c));
-
-        static int PortOf(TcpListener listener) => ((IPEndPoint)listener.LocalEndpoint).Port;
+        var listeners = Enumerable.Range(0, 4).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(listener => listener.Start());
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        listeners.ForEach(listener => listener.Dispose());
+        return ports;
     }
 }

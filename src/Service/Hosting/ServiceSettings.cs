@@ -23,6 +23,15 @@ public sealed class ServiceSettings
     /// <value>Null: the HTTP port plus two.</value>
     public int? EmulatorRestPort { get; set; }
 
+    /// <summary>Gets or sets the port of the emulated cloud's buckets.</summary>
+    /// <value>Null: the HTTP port plus three.</value>
+    public int? EmulatorStoragePort { get; set; }
+
+    /// <summary>Gets or sets where artifacts are: corpora, models, checkpoints, translations.</summary>
+    /// <value><c>gs://BUCKET/PREFIX</c> for runs that pay, which are refused without; a folder is used by rehearsals.
+    /// Null: rehearsals use the emulated cloud's buckets, below the state folder.</value>
+    public string? Artifacts { get; set; }
+
     /// <summary>Gets or sets the address at which TPU VMs reach the worker gateway.</summary>
     /// <value>Null: this machine's gRPC port, which only the emulator's workers can reach.</value>
     public Uri? GatewayAddress { get; set; }
@@ -46,7 +55,7 @@ public sealed class ServiceSettings
     public int InputPlaces { get; set; } = InputLimits.Default.Places;
 
     /// <summary>Gets or sets the minutes within which the files of one run must be read.</summary>
-    /// <value>More than 0, default 30.</value>
+    /// <value>More than 0, default 120.</value>
     public double InputMinutes { get; set; } = InputLimits.Default.Time.TotalMinutes;
 
     /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>

@@ -1,9 +1,11 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
+using Workflows.Artifacts;
 using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Messages;
@@ -37,6 +39,10 @@ public static class WorkflowsService
         settings ??= builder.Configuration.GetSection("Workflows").Get<ServiceSettings>() ?? new ServiceSettings();
         settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);
         var ports = Prepare(settings, builder.Configuration["urls"]);
+        if (settings.Artifacts is { } artifacts && ArtifactUri.TryParse(artifacts, out var fault) is null)
+        {
+            throw new ServiceStartException($"Workflows:Artifacts cannot be used: {fault}");
+        }
 
         if (isEmbedded)
         {
@@ -50,6 +56,7 @@ public static class WorkflowsService
 
         var application = builder.Build();
         application.UseProblems(ports.Http);
+        application.MapStorageEmulator(ports.EmulatorStorage);
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
         if (settings.UsesEmbeddedEngine)
         {
@@ -99,6 +106,7 @@ public static class WorkflowsService
             Listen(ports.Http, HttpProtocols.Http1);
             Listen(ports.Grpc, HttpProtocols.Http2);
             Listen(ports.EmulatorRest, HttpProtocols.Http1);
+            Listen(ports.EmulatorStorage, HttpProtocols.Http1);
 
             void Listen(int port, HttpProtocols protocols)
             {
@@ -140,6 +148,7 @@ public static class WorkflowsService
         {
             options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
             options.RestHost = $"127.0.0.1:{ports.EmulatorRest}";
+            options.StorageHost = $"127.0.0.1:{ports.EmulatorStorage}";
             options.WorkerCommand = WorkerCommand();
         });
 
@@ -147,6 +156,9 @@ public static class WorkflowsService
 
         services.AddSingleton(provider => new RunLedger(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new RunArtifacts(
+            provider.GetRequiredService<RunLedger>(), settings.Artifacts,
+            new Uri($"http://127.0.0.1:{ports.EmulatorStorage}")));
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new InputWork(

@@ -18,6 +18,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), Connection> _connections = new();
     private readonly ConcurrentDictionary<(RunId Run, string Job), Progress> _progress = new();
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), DateTimeOffset> _lastHeard = new();
+    private readonly ConcurrentDictionary<(RunId Run, NodeName Node), string> _devices = new();
 
     public static string JobId(JobKind kind, NodeName nodeName) =>
         PrefixOf(kind) + nodeName.NodeId;
@@ -31,6 +32,12 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     {
         var id = JobId(input.Kind, input.Lease.NodeName);
         ledger.Append(input.Spec.RunId, LedgerKinds.Job, id, input);
+        if (_devices.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var device)
+            && EndsOnWrongDevice(id, input, device))
+        {
+            return;
+        }
+
         if (_connections.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var connection))
         {
             connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(input.Spec.RunId), input));
@@ -70,6 +77,17 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         if (_connections.TryRemove((runId, nodeName), out var connection))
         {
             connection.Close();
+        }
+    }
+
+    /// <summary>Takes what a worker computes on. A run that pays for a TPU ends where there is none.</summary>
+    public void Found(RunId runId, NodeName nodeName, string device)
+    {
+        _devices[(runId, nodeName)] = device;
+        foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
+            .Where(fact => fact.Data.Lease.NodeName == nodeName))
+        {
+            EndsOnWrongDevice(JobId(job.Kind, nodeName), job, device);
         }
     }
 
@@ -131,6 +149,20 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         return null;
     }
 
+    /// <summary>Takes the newest checkpoint of a worker whose VM is about to go: fewer steps are lost then.</summary>
+    public void Drain(RunId runId, NodeName nodeName, Draining draining)
+    {
+        if (JobOf(runId, nodeName, draining.JobId) is not null
+            && _progress.TryGetValue((runId, draining.JobId), out var seen)
+            && draining.CheckpointStep > seen.CheckpointStep && draining.CheckpointStep <= seen.Steps)
+        {
+            var progress = seen.Clone();
+            progress.CheckpointStep = draining.CheckpointStep;
+            progress.Step = Math.Max(progress.Step, draining.CheckpointStep);
+            _progress[(runId, draining.JobId)] = progress;
+        }
+    }
+
     /// <summary>Records a job's end.</summary>
     /// <returns>The orchestration instance to notify; null for an unknown job.</returns>
     public string? End(RunId runId, NodeName nodeName, JobEnded ended)
@@ -162,6 +194,25 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Select(fact => fact.Data)
             .FirstOrDefault(job => job.Lease.NodeName == nodeName && JobId(job.Kind, nodeName) == jobId);
+
+    /// <summary>Ends a job that would compute on a VM's processor while a TPU is paid for.</summary>
+    private bool EndsOnWrongDevice(string id, DispatchInput job, string device)
+    {
+        if (job.Spec.IsRehearsal || job.Spec.AllowHostProcessor
+            || device.Contains("tpu", StringComparison.OrdinalIgnoreCase) || EndOf(job.Spec.RunId, id) is not null)
+        {
+            return false;
+        }
+
+        var failure = new RunFailure(
+            "WORKER_WITHOUT_TPU",
+            $"The worker of {job.Lease.NodeName} computes on '{device}', and the run pays for a TPU.",
+            "Use a worker image with a TPU library, and the runtime version of the accelerator type; or set "
+            + "allowHostProcessor to pay for the processor all the same.");
+        ledger.Append(job.Spec.RunId, LedgerKinds.JobEnded, id, new EndFact(
+            new JobEnd(false, failure.Code, $"{failure.Message} {failure.Fix}"), null));
+        return true;
+    }
 
     // Part of ledgers and of the worker's protocol: the prefixes never change.
     private static string PrefixOf(JobKind kind) => kind == JobKind.Train ? "train@" : "translate@";

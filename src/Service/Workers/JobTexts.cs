@@ -1,6 +1,7 @@
 using Workflows.Activities;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Training;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.TpuWorker.Protocol;
 using Workflows.Translation;
@@ -11,12 +12,20 @@ namespace Workflows.Service.Workers;
 internal static class JobTexts
 {
     /// <summary>Builds the message that gives a job to its worker.</summary>
+    /// <param name="id">The job's id.</param>
+    /// <param name="directory">The run's folder, where runs of older histories have their artifacts.</param>
+    /// <param name="input">The job.</param>
     public static GatewayMessage Describe(string id, string directory, DispatchInput input) => new()
     {
         Job = input.Kind == JobKind.Train
-            ? new Job { JobId = id, Train = Train(directory, input) }
-            : new Job { JobId = id, Translate = Translate(directory, input) },
+            ? new Job { JobId = id, Train = Train(RootOf(directory, input), input) }
+            : new Job { JobId = id, Translate = Translate(RootOf(directory, input), input) },
     };
+
+    private static ArtifactUri RootOf(string directory, DispatchInput input) =>
+        ArtifactUri.Parse(input.Data.ArtifactsUri ?? directory);
+
+    private static string ModelOf(DispatchInput input) => input.Data.ModelUri ?? input.Spec.Model;
 
     /// <summary>Converts the result of a training into the ledger's fact.</summary>
     public static TrainFact Fact(TrainResult result) => new(
@@ -34,16 +43,17 @@ internal static class JobTexts
         ValidationTooLong = result.ValidationTooLong,
     };
 
-    private static TrainJob Train(string directory, DispatchInput input)
+    private static TrainJob Train(ArtifactUri root, DispatchInput input)
     {
         var (spec, training) = (input.Spec, input.Spec.Training);
         var job = new TrainJob
         {
-            ModelDirectory = spec.Model,
+            ModelDirectory = ModelOf(input),
+            BaseModel = spec.Model,
             PairsFile = input.Data.TrainUri,
             Direction = WireName.Of(spec.Direction),
-            CheckpointDirectory = Path.Combine(directory, "checkpoints"),
-            OutputDirectory = Path.Combine(directory, "tuned"),
+            CheckpointDirectory = root.Child("checkpoints").ToText(),
+            OutputDirectory = root.Child("tuned").ToText(),
             Steps = training.Steps,
             BatchSize = training.BatchSize,
             AccumulationSteps = training.AccumulationSteps,
@@ -89,7 +99,7 @@ internal static class JobTexts
         return job;
     }
 
-    private static TranslateJob Translate(string directory, DispatchInput input)
+    private static TranslateJob Translate(ArtifactUri root, DispatchInput input)
     {
         var (spec, evaluation) = (input.Spec, input.Spec.Evaluation);
         var job = new TranslateJob
@@ -111,8 +121,8 @@ internal static class JobTexts
                 job.Models.Add(new TranslateJob.Types.Model
                 {
                     Name = model,
-                    Directory = model == HypothesisFiles.Base ? spec.Model : Path.Combine(directory, "tuned"),
-                    OutputFile = HypothesisFiles.PathOf(directory, model, direction),
+                    Directory = model == HypothesisFiles.Base ? ModelOf(input) : root.Child("tuned").ToText(),
+                    OutputFile = root.Child(HypothesisFiles.NameOf(model, direction)).ToText(),
                     Direction = direction.Code(),
                 });
             }

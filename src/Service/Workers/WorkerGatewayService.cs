@@ -40,6 +40,7 @@ internal sealed partial class WorkerGatewayService(
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var listening = Task.CompletedTask;
+        jobs.Found(runId, nodeName, hello.Device);
         var connection = jobs.Open(runId, nodeName);
         Log.Connected(logger, nodeName, runId, hello.Device);
         try
@@ -126,7 +127,9 @@ internal sealed partial class WorkerGatewayService(
                     await EndAsync(runId, nodeName, connection, message.JobEnded, told, cancellation);
                     break;
                 case WorkerMessage.KindOneofCase.Draining:
-                    Log.Draining(logger, nodeName, message.Draining.NoticeSeconds);
+                    jobs.Drain(runId, nodeName, message.Draining);
+                    Log.Draining(
+                        logger, nodeName, message.Draining.NoticeSeconds, message.Draining.CheckpointStep);
                     break;
             }
         }
@@ -180,8 +183,10 @@ internal sealed partial class WorkerGatewayService(
         [LoggerMessage(4102, LogLevel.Warning, "Refused a worker that says it is {Node} of run {RunId}.")]
         public static partial void Refused(ILogger logger, string node, string runId);
 
-        [LoggerMessage(4103, LogLevel.Warning, "The worker of {Node} will be gone in {Seconds} s; it is saving.")]
-        public static partial void Draining(ILogger logger, NodeName node, double seconds);
+        [LoggerMessage(
+            4103, LogLevel.Warning,
+            "The worker of {Node} will be gone in {Seconds} s; its newest checkpoint is of step {Step}.")]
+        public static partial void Draining(ILogger logger, NodeName node, double seconds, int step);
 
         [LoggerMessage(4105, LogLevel.Warning,
             "The worker of {Node} of run {RunId} sends a {Field} that cannot be; such messages are left out.")]

@@ -36,14 +36,14 @@ internal sealed partial class JobRunner
         using var tuner = new FineTuner(
             Gemma3Checkpoint.Load(job.ModelDirectory), options,
             Examples(ReadPairs(job.PairsFile), prompts), validation);
-        var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter), stop);
+        var result = tuner.Run(job.CheckpointDirectory, step => Tell(step, meter, stop), stop);
         SaveTuned(tuner.CreateCheckpoint(), prompts[0], job.OutputDirectory);
         var card = new TranslationCard(directions, job.PromptStyle, Name(prompts[0].Template));
         card.Write(job.OutputDirectory);
         if (options.Lora is not null)
         {
             var adapter = Path.Combine(job.OutputDirectory, AdapterFolder);
-            tuner.CreateAdapter().Save(adapter, job.ModelDirectory);
+            tuner.CreateAdapter().Save(adapter, job.BaseModel);
             card.Write(adapter);
         }
 
@@ -78,9 +78,16 @@ internal sealed partial class JobRunner
         tuned.WithEndToken(prompts.EndOfAnswer).Save(
             directory, chatTemplate: prompts.Template == PromptTemplate.Chat ? ChatTemplate.OfGemma : null);
 
-    private void Tell(TrainingProgress step, TrainingMeter meter)
+    private void Tell(TrainingProgress step, TrainingMeter meter, CancellationToken stop)
     {
         meter.Count(step);
+        if (step.CheckpointPath is { } path)
+        {
+            _uploads?.Add(path, step.CheckpointStep, stop);
+        }
+
+        // A checkpoint counts once another VM can read it.
+        CheckpointStep = _uploads?.Step ?? step.CheckpointStep;
         var isMeasured = step.ValidationScore is not null && step.ValidationStep == step.Step;
         var isDue = step.Step == 1 || step.Step == step.Steps || step.CheckpointPath is not null || isMeasured;
         Report(isDue, new Progress
@@ -93,8 +100,8 @@ internal sealed partial class JobRunner
             GradientNorm = step.GradientNorm,
             Tokens = step.Tokens,
             TokensPerSecond = meter.TokensPerSecond,
-            CheckpointStep = step.CheckpointStep,
-            Detail = "training",
+            CheckpointStep = CheckpointStep,
+            Detail = _uploads?.Fault is { } fault ? $"training; a checkpoint was not uploaded: {fault}" : "training",
             ValidationScore = step.ValidationScore ?? 0,
             ValidationStep = step.ValidationStep,
         });

@@ -1,3 +1,4 @@
+using Workflows.Artifacts;
 using Workflows.ModelFiles;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;
@@ -12,9 +13,9 @@ internal sealed partial class JobRunner
     /// <summary>Ending of the list of lines, from 1, that the limit of tokens cut off.</summary>
     private const string UnfinishedEnding = ".unfinished";
 
-    private JobEnded Translate(TranslateJob job, CancellationToken stop)
+    private async Task<JobEnded> TranslateAsync(TranslateJob job, CancellationToken stop)
     {
-        var pairs = ReadPairs(job.PairsFile).ToList();
+        var pairs = ReadPairs(await files.FileAsync(job.PairsFile, stop)).ToList();
         var total = pairs.Count * job.Models.Count;
         var begun = clock.GetTimestamp();
         var done = 0;
@@ -25,7 +26,8 @@ internal sealed partial class JobRunner
         };
         foreach (var model in job.Models)
         {
-            if (File.Exists(model.OutputFile))
+            var output = ArtifactUri.Parse(model.OutputFile);
+            if (await files.Store.FindAsync(output, stop) is not null)
             {
                 // An earlier worker finished this one; files appear whole or not at all.
                 done += pairs.Count;
@@ -36,8 +38,9 @@ internal sealed partial class JobRunner
             var direction = Directions(code) is [var one]
                 ? one
                 : throw new ModelInputException("direction", $"is '{code}', wanted ko-en or en-ko for one translation");
-            var prompts = Prompts.Load(model.Directory, direction, job.PromptStyle, job.PromptTemplate);
-            var checkpoint = Gemma3Checkpoint.Load(model.Directory);
+            var folder = await files.ModelAsync(model.Directory, stop);
+            var prompts = Prompts.Load(folder, direction, job.PromptStyle, job.PromptTemplate);
+            var checkpoint = Gemma3Checkpoint.Load(folder);
             var (asked, truncated) = Ask(job, prompts, checkpoint.Config, pairs);
             (used.PromptTemplate, used.Truncated) = (Name(prompts.Template), used.Truncated + truncated);
             var before = done;
@@ -58,8 +61,11 @@ internal sealed partial class JobRunner
             used.Tokens += outputs.Sum(output => (long)output.Length);
 
             // First what stands beside them: where the translations are, the list is.
-            WriteWhole(model.OutputFile + UnfinishedEnding, CutOff(outputs, job.MaxNewTokens, prompts.StopTokens));
-            WriteWhole(model.OutputFile, outputs.Select(prompts.Answer));
+            await files.Store.WriteBytesAsync(
+                ArtifactUri.Parse(model.OutputFile + UnfinishedEnding),
+                Lines(CutOff(outputs, job.MaxNewTokens, prompts.StopTokens)), WriteCondition.None, stop);
+            await files.Store.WriteBytesAsync(
+                output, Lines(outputs.Select(prompts.Answer)), WriteCondition.None, stop);
         }
 
         return new JobEnded { JobId = jobId, Succeeded = true, TranslateResult = used };

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Workflows.Artifacts;
 using Workflows.ModelFiles;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Protocol;
@@ -9,7 +10,12 @@ using Workflows.Translation;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>Does one job and says how it ended; nothing that a job does can end the worker.</summary>
-internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action<Progress> report)
+/// <param name="jobId">The job's id.</param>
+/// <param name="clock">Measures rates and pauses.</param>
+/// <param name="files">Brings what the job needs, and takes away what it makes.</param>
+/// <param name="report">Gets the progress.</param>
+internal sealed partial class JobRunner(
+    string jobId, TimeProvider clock, JobFiles files, Action<Progress> report)
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
     private static readonly int Threads = Math.Max(1, Environment.ProcessorCount);
@@ -25,9 +31,9 @@ internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action
                 {
                     JobId = jobId,
                     Succeeded = true,
-                    TrainResult = await Task.Run(() => Train(job.Train, stop), stop),
+                    TrainResult = await Task.Run(() => TrainAsync(job.Train, stop), stop),
                 },
-                Job.KindOneofCase.Translate => await Task.Run(() => Translate(job.Translate, stop), stop),
+                Job.KindOneofCase.Translate => await Task.Run(() => TranslateAsync(job.Translate, stop), stop),
                 _ => Failed(
                     "UNKNOWN_JOB",
                     $"This worker does not know the job '{job.KindCase}'; it is older than the service."),
@@ -38,6 +44,10 @@ internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action
             return Failed("STOPPED", "The job was stopped.");
         }
         catch (TpuWorkerException exception)
+        {
+            return Failed(exception.ErrorCode, exception.Message);
+        }
+        catch (ArtifactException exception)
         {
             return Failed(exception.ErrorCode, exception.Message);
         }
@@ -73,23 +83,8 @@ internal sealed partial class JobRunner(string jobId, TimeProvider clock, Action
             document.RootElement.GetProperty("ko").GetString()!, document.RootElement.GetProperty("en").GetString()!);
     });
 
-    private static void WriteWhole(string path, IEnumerable<string> lines)
-    {
-        var aside = path + ".new";
-        using (var stream = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
-            foreach (var line in lines)
-            {
-                writer.WriteLine(line);
-            }
-
-            writer.Flush();
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, path, overwrite: true);
-    }
+    private static byte[] Lines(IEnumerable<string> lines) =>
+        new UTF8Encoding(false).GetBytes(string.Concat(lines.Select(line => $"{line}\n")));
 
     private JobEnded Failed(string code, string message) =>
         new() { JobId = jobId, Succeeded = false, ErrorCode = code, ErrorMessage = message };

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Workflows.Artifacts;
 using Workflows.TpuWorker.Host;
 
 // What runs on the TPU VM: read who we are from the metadata server, dial the gateway, do jobs until told to stop.
@@ -14,7 +15,14 @@ try
 {
     using var metadata = new MetadataServer(Environment.GetEnvironmentVariable("GCE_METADATA_HOST"));
     var identity = await metadata.ReadIdentityAsync(stop.Token);
-    using var worker = new Worker(identity, metadata, TimeProvider.System, Console.Error);
+
+    // As long as the worker itself waits for the service: the bucket of a rehearsal comes back with it.
+    using var artifacts = new ArtifactStores(patience: TimeSpan.FromMinutes(15));
+    var folder = Environment.GetEnvironmentVariable("WORKFLOWS_WORK_FOLDER") is { Length: > 0 } given
+        ? given
+        : Path.Combine(Path.GetTempPath(), "workflows-worker");
+    using var worker = new Worker(
+        identity, metadata, new JobFiles(artifacts, folder), TimeProvider.System, Console.Error);
     return await worker.RunAsync(stop.Token);
 }
 catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -17,11 +17,17 @@ internal sealed class Worker : IDisposable
     /// </summary>
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromMinutes(15);
 
+    /// <summary>Of the 30 seconds that a spot VM is told before, what a job gets to save its work.</summary>
+    private static readonly TimeSpan Notice = TimeSpan.FromSeconds(25);
+
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
+
     private readonly WorkerIdentity _identity;
     private readonly MetadataServer _metadata;
     private readonly TimeProvider _clock;
     private readonly TextWriter _log;
     private readonly GrpcChannel _channel;
+    private readonly JobFiles _files;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, JobEnded> _unacknowledged = new(StringComparer.Ordinal);
     private readonly HashSet<string> _finished = new(StringComparer.Ordinal);
@@ -29,10 +35,14 @@ internal sealed class Worker : IDisposable
     private string _currentJob = "";
     private CancellationTokenSource? _jobStop;
     private Task _job = Task.CompletedTask;
+    private Task _speaking = Task.CompletedTask;
+    private JobRunner? _runner;
+    private bool _isDraining;
 
-    public Worker(WorkerIdentity identity, MetadataServer metadata, TimeProvider clock, TextWriter log)
+    public Worker(
+        WorkerIdentity identity, MetadataServer metadata, JobFiles files, TimeProvider clock, TextWriter log)
     {
-        (_identity, _metadata, _clock, _log) = (identity, metadata, clock, log);
+        (_identity, _metadata, _files, _clock, _log) = (identity, metadata, files, clock, log);
         _channel = GrpcChannel.ForAddress(identity.Gateway, new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
@@ -45,8 +55,25 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>Works until told to stop, refused, or abandoned.</summary>
+    /// <param name="told">Cancelled: the VM will be taken away. The stream stays open until the job is saved.</param>
     /// <returns>The process's exit code.</returns>
-    public async Task<int> RunAsync(CancellationToken cancellation)
+    public async Task<int> RunAsync(CancellationToken told)
+    {
+        using var hangUp = new CancellationTokenSource();
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(told);
+        var draining = DrainAsync(hangUp, told, over.Token);
+        try
+        {
+            return await WorkAsync(hangUp.Token);
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await draining;
+        }
+    }
+
+    private async Task<int> WorkAsync(CancellationToken cancellation)
     {
         var client = new WorkerGateway.WorkerGatewayClient(_channel);
         var lastContact = _clock.GetTimestamp();
@@ -87,9 +114,45 @@ internal sealed class Worker : IDisposable
             pause = TimeSpan.FromSeconds(Math.Min(5, pause.TotalSeconds * 1.5));
         }
 
-        await StopJobAsync();
         return ExitCodes.Stopped;
     }
+
+    /// <summary>
+    /// Once the VM is about to go: stops the job, says at once and again when the job has saved its work how far a
+    /// checkpoint is, and hangs up when that was sent.
+    /// </summary>
+    private async Task DrainAsync(
+        CancellationTokenSource hangUp, CancellationToken told, CancellationToken over)
+    {
+        await Task.Delay(Timeout.InfiniteTimeSpan, over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (told.IsCancellationRequested)
+        {
+            _isDraining = true;
+            Say(Draining());
+            await StopJobAsync();
+            Say(Draining());
+            Task speaking;
+            lock (_lock)
+            {
+                _outgoing.Writer.TryComplete();
+                speaking = _speaking;
+            }
+
+            await Task.WhenAny(speaking, Task.Delay(Farewell, CancellationToken.None));
+        }
+
+        await hangUp.CancelAsync();
+    }
+
+    private WorkerMessage Draining() => new()
+    {
+        Draining = new Draining
+        {
+            NoticeSeconds = Notice.TotalSeconds,
+            JobId = _currentJob,
+            CheckpointStep = _runner?.CheckpointStep ?? 0,
+        },
+    };
 
     public void Dispose()
     {
@@ -116,6 +179,11 @@ internal sealed class Worker : IDisposable
 
         var heard = false;
         var speaking = SpeakAsync(call.RequestStream, outgoing.Reader, ended.Token);
+        lock (_lock)
+        {
+            _speaking = speaking;
+        }
+
         try
         {
             await foreach (var message in call.ResponseStream.ReadAllAsync(ended.Token))
@@ -161,6 +229,13 @@ internal sealed class Worker : IDisposable
         await foreach (var message in messages.ReadAllAsync(cancellation))
         {
             await stream.WriteAsync(message, cancellation);
+        }
+
+        if (_isDraining)
+        {
+            // The last word is out; the other side may end the stream now.
+            await stream.CompleteAsync();
+            return;
         }
 
         await beating;
@@ -228,14 +303,21 @@ internal sealed class Worker : IDisposable
     private async Task DoAsync(Job job, CancellationToken stop)
     {
         await _log.WriteLineAsync($"{job.JobId}: begins");
-        var runner = new JobRunner(job.JobId, _clock, progress =>
+        var runner = new JobRunner(job.JobId, _clock, _files, progress =>
         {
             Say(new WorkerMessage { Progress = progress });
             _ = _metadata.TryPublishAsync("step", $"{progress.Step}");
         });
+        _runner = runner;
         var end = await runner.RunAsync(job, stop);
         await _log.WriteLineAsync(
             $"{job.JobId}: {(end.Succeeded ? "done" : $"{end.ErrorCode}: {end.ErrorMessage}")}");
+        if (_isDraining && !end.Succeeded)
+        {
+            // The VM ends, not the job: another one goes on with it.
+            return;
+        }
+
         lock (_lock)
         {
             _finished.Add(job.JobId);
@@ -258,7 +340,6 @@ internal sealed class Worker : IDisposable
             job = _job;
         }
 
-        Say(new WorkerMessage { Draining = new Draining { NoticeSeconds = 25 } });
-        await Task.WhenAny(job, Task.Delay(TimeSpan.FromSeconds(25)));
+        await Task.WhenAny(job, Task.Delay(Notice));
     }
 }

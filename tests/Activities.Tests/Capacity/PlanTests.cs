@@ -62,6 +62,26 @@ public sealed class PlanTests : IDisposable
         Assert.Contains("v6e-8", fault.Failure.Fix, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("v5litepod-8", true)]
+    [InlineData("v6e-8", true)]
+    [InlineData("v4-8", true)]
+    [InlineData("v5litepod-16", false)]
+    [InlineData("v4-16", false)]
+    [InlineData("v2-32", false)]
+    public void Plan_TypeOfSeveralHosts_IsRefusedBeforeAnythingIsRented(string type, bool isOne)
+    {
+        if (isOne)
+        {
+            Assert.NotEmpty(_activity.Plan(Spec([type], []), 1e6).Candidates);
+            return;
+        }
+
+        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(Spec(["v6e-8", type], []), 1e6));
+        Assert.Equal("SEVERAL_HOSTS_UNSUPPORTED", fault.Failure.Code);
+        Assert.Contains(type, fault.Failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Plan_SpotZoneOutsideTheCatalog_IsCountedAtTheDearestSpotPrice()
     {

@@ -17,7 +17,8 @@ public sealed class ServicePortsTests : IDisposable
         first.Keep(_folder);
 
         Assert.Equal(first, Decide());
-        Assert.Equal(3, new[] { first.Http, first.Grpc, first.EmulatorRest }.Distinct().Count());
+        Assert.Equal(
+            4, new[] { first.Http, first.Grpc, first.EmulatorRest, first.EmulatorStorage }.Distinct().Count());
     }
 
     [Fact]
@@ -56,6 +57,7 @@ public sealed class ServicePortsTests : IDisposable
                 StateDirectory = _folder,
                 GrpcPort = Decide().Grpc,
                 EmulatorRestPort = Decide().EmulatorRest,
+                EmulatorStoragePort = Decide().EmulatorStorage,
             },
             string.Format(System.Globalization.CultureInfo.InvariantCulture, urls, port));
 

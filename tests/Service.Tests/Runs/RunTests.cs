@@ -99,15 +99,19 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
         var id = await service.StartAsync(request);
         await service.WaitAsync(id, run => run.TryGetProperty("progress", out var progress)
             && progress.ValueKind == JsonValueKind.Object && progress.GetProperty("step").GetInt32() > 1);
-        var checkpoints = Path.Combine(service.Settings.StateDirectory, "runs", id, "checkpoints");
-        Assert.False(Directory.Exists(checkpoints) && Directory.EnumerateFileSystemEntries(checkpoints).Any());
+        var bucket = Path.Combine(service.Settings.StateDirectory, "emulator", "buckets", "index.jsonl");
+        var mark = $"runs/{id}/checkpoints/step-";
+        Assert.DoesNotContain(mark, await File.ReadAllTextAsync(bucket), StringComparison.Ordinal);
 
         using var worker = service.WorkerOf(id);
         using var kill = System.Diagnostics.Process.Start("/bin/kill", ["-TERM", $"{worker.Id}"]);
         using var notice = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         await worker.WaitForExitAsync(notice.Token);
 
-        Assert.NotEmpty(Directory.EnumerateFiles(checkpoints, "*", SearchOption.AllDirectories));
+        // Whole, in the bucket: the VM and its disk are about to go.
+        Assert.Contains(
+            await File.ReadAllLinesAsync(bucket), line => line.Contains(mark, StringComparison.Ordinal)
+                && line.Contains("/artifact.json", StringComparison.Ordinal));
         using var cancel = await service.Http.PostAsync($"/runs/{id}/cancel", null);
         Assert.Equal("cancelled", (await service.ReportAsync(id)).GetProperty("status").GetString());
     }

@@ -225,6 +225,49 @@ public sealed class JobBookTests : IDisposable
         Assert.False(connection.Outgoing.TryRead(out _));
     }
 
+    [Theory]
+    [InlineData("onnxruntime cpu", true)]
+    [InlineData("", true)]
+    [InlineData("TPU v5 lite", false)]
+    public void Found_NoTpuInARunThatPays_EndsItsJobAtOnce(string device, bool ends)
+    {
+        _jobs.Dispatch(Job(JobKind.Train));
+
+        _jobs.Found(Run, Node, device);
+
+        Assert.Equal(ends ? [] : ["train@wf-run-1-1"], Sent(_jobs.Open(Run, Node)));
+        Assert.Equal(ends ? "WORKER_WITHOUT_TPU" : null, _jobs.Look(JobKind.Train, Run, Node).End?.Code);
+    }
+
+    [Fact]
+    public void Dispatch_ToAWorkerWithoutTpu_EndsTheJobInARunThatPaysAlone()
+    {
+        _jobs.Found(Run, Node, "onnxruntime cpu");
+        var connection = _jobs.Open(Run, Node);
+        var job = Job(JobKind.Train);
+
+        _jobs.Dispatch(job with { Kind = JobKind.Translate });
+        _jobs.Dispatch(job with { Spec = job.Spec with { IsRehearsal = true } });
+
+        Assert.Equal(["train@wf-run-1-1"], Sent(connection));
+        Assert.Equal("WORKER_WITHOUT_TPU", _jobs.Look(JobKind.Translate, Run, Node).End?.Code);
+    }
+
+    [Fact]
+    public void Drain_WithALaterCheckpoint_LosesFewerSteps()
+    {
+        _jobs.Dispatch(Job(JobKind.Train));
+        _jobs.Report(Run, Node, At(70, 1));
+
+        _jobs.Drain(Run, Node, new Draining { JobId = "train@wf-run-1-1", CheckpointStep = 71 });
+        _jobs.Drain(Run, Node, new Draining { JobId = "train@wf-run-1-1", CheckpointStep = 10 });
+        _jobs.Drain(Run, Node, new Draining { JobId = "train@wf-run-1-1", CheckpointStep = 1000 });
+        _jobs.Drain(Run, Other, new Draining { JobId = "train@wf-run-1-1", CheckpointStep = 90 });
+
+        var standing = _jobs.Look(JobKind.Train, Run, Node);
+        Assert.Equal((71, 71), (standing.Step, standing.CheckpointStep));
+    }
+
     private static List<string> Sent(Connection connection)
     {
         var ids = new List<string>();

@@ -46,6 +46,7 @@ public sealed class JobTextsTests : IDisposable
     {
         var job = Describe(JobKind.Translate).Translate;
 
+        Assert.Equal("e.jsonl", job.PairsFile);
         Assert.Equal(
             (33, 5, 4, 0.6, "truncate", "brief", "plain"),
             (job.MaxNewTokens, job.BatchSize, job.BeamSize, job.LengthPenalty, job.LongInput, job.PromptStyle,
@@ -54,6 +55,46 @@ public sealed class JobTextsTests : IDisposable
             ["base ko-en", "base en-ko", "tuned ko-en", "tuned en-ko"],
             job.Models.Select(model => $"{model.Name} {model.Direction}"));
         Assert.Equal(["max_prompt_tokens"], Empty(job));
+    }
+
+    [Fact]
+    public void Describe_ArtifactsInABucket_NamesNoPathOfTheServicesMachine()
+    {
+        var data = Data() with
+        {
+            TrainUri = "gs://some-bucket/runs/run-1/train.jsonl",
+            TestUri = "gs://some-bucket/runs/run-1/test.jsonl",
+            ValidationUri = "gs://some-bucket/runs/run-1/validation.jsonl",
+            ArtifactsUri = "gs://some-bucket/runs/run-1",
+            ModelUri = "gs://some-bucket/models/sha256-1",
+        };
+
+        var (train, translate) = (Describe(JobKind.Train, data).Train, Describe(JobKind.Translate, data).Translate);
+
+        Assert.Equal(
+            ("gs://some-bucket/models/sha256-1", "gs://some-bucket/runs/run-1/checkpoints",
+                "gs://some-bucket/runs/run-1/tuned"),
+            (train.ModelDirectory, train.CheckpointDirectory, train.OutputDirectory));
+        Assert.Equal(
+            ["gs://some-bucket/models/sha256-1", "gs://some-bucket/runs/run-1/tuned"],
+            translate.Models.Select(model => model.Directory).Distinct());
+        Assert.Equal(
+            "gs://some-bucket/runs/run-1/hypotheses.base.ko-en.txt", translate.Models[0].OutputFile);
+
+        // What the adapter's card names is the user's own; all else is an address that the VM can reach.
+        train.BaseModel = "";
+        Assert.DoesNotContain(_folder.Path, $"{train} {translate}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Describe_DataOfAnOlderHistory_NamesTheRunsFolder()
+    {
+        var (train, translate) = (Describe(JobKind.Train).Train, Describe(JobKind.Translate).Translate);
+
+        Assert.Equal(
+            (_folder["model"], _folder["checkpoints"], _folder["tuned"]),
+            (train.ModelDirectory, train.CheckpointDirectory, train.OutputDirectory));
+        Assert.Equal(_folder["hypotheses.base.ko-en.txt"], translate.Models[0].OutputFile);
     }
 
     public void Dispose() => _folder.Dispose();
@@ -70,7 +111,12 @@ public sealed class JobTextsTests : IDisposable
         })
         .Select(field => field.Name);
 
-    private Job Describe(JobKind kind)
+    private static PreparedData Data() => new("t.jsonl", "e.jsonl", 50, 10, new Dictionary<string, int>())
+    {
+        ValidationUri = "v.jsonl",
+    };
+
+    private Job Describe(JobKind kind, PreparedData? data = null)
     {
         var (model, train) = (_folder["model"], _folder["train.tsv"]);
         TinyModel.Write(model);
@@ -95,13 +141,10 @@ public sealed class JobTextsTests : IDisposable
             }
             """);
         var spec = RunRequestReader.Complete(request, new RunId("run-1"), PriceCatalog.Load(null));
-        var data = new PreparedData("t.jsonl", "e.jsonl", 50, 10, new Dictionary<string, int>())
-        {
-            ValidationUri = "v.jsonl",
-        };
         var lease = new TpuLease(
             NodeName.Of("p", "us-west4-a", "node"),
             new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "runtime", 8, 1), 1);
-        return JobTexts.Describe("job", _folder.Path, new DispatchInput(kind, spec, data, lease, "reply", null)).Job;
+        return JobTexts.Describe(
+            "job", _folder.Path, new DispatchInput(kind, spec, data ?? Data(), lease, "reply", null)).Job;
     }
 }

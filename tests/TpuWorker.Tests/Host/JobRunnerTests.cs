@@ -1,3 +1,4 @@
+using Workflows.Artifacts;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
@@ -233,7 +234,8 @@ public sealed class JobRunnerTests
     }
 
     private static Task<JobEnded> RunAsync(Job job, Action<Progress> report, CancellationToken stop = default) =>
-        new JobRunner("job", TimeProvider.System, report).RunAsync(job, stop);
+        new JobRunner("job", TimeProvider.System, new JobFiles(new FileArtifactStore(), "unused"), report)
+            .RunAsync(job, stop);
 
     private static void Cancel(bool now, CancellationTokenSource stop)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Workflows.Artifacts;
 using Workflows.TpuWorker.Host;
 
 namespace Workflows.TpuWorker.Tests.Host;
@@ -16,7 +17,8 @@ public sealed class WorkerTests
         using var metadata = new MetadataServer($"{silent.LocalEndpoint}");
         using var log = new StringWriter();
         using var worker = new Worker(
-            new WorkerIdentity("run", "node", gateway, "secret"), metadata, TimeProvider.System, log);
+            new WorkerIdentity("run", "node", gateway, "secret"), metadata,
+            new JobFiles(new FileArtifactStore(), "unused"), TimeProvider.System, log);
         using var stop = new CancellationTokenSource();
 
         var running = worker.RunAsync(stop.Token);

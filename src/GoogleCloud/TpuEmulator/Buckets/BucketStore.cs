@@ -14,6 +14,9 @@ internal sealed class BucketStore : IDisposable
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    /// <summary>Cloud Storage forgets an upload after a week.</summary>
+    private static readonly TimeSpan SessionLife = TimeSpan.FromDays(7);
+
     private readonly Lock _lock = new();
     private readonly string _index, _blobs;
     private readonly TimeProvider _clock;
@@ -34,6 +37,12 @@ internal sealed class BucketStore : IDisposable
         Uploads = Path.Combine(directory, "uploads");
         Directory.CreateDirectory(_blobs);
         Directory.CreateDirectory(Uploads);
+        foreach (var session in Directory.EnumerateFiles(Uploads).Where(
+            path => clock.GetUtcNow() - File.GetLastWriteTimeUtc(path) > SessionLife))
+        {
+            File.Delete(session);
+        }
+
         if (File.Exists(_index))
         {
             Load();

@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Google.Protobuf.WellKnownTypes;
-using Workflows.GoogleCloud.TpuEmulator.Vms;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
@@ -209,9 +208,9 @@ internal sealed partial class EmulatedCloud
     }
 
     /// <summary>The VM is gone at once; the node stays, with its name taken, until somebody deletes it.</summary>
-    private static void Preempt(NodeRecord record)
+    private void Preempt(NodeRecord record)
     {
-        VmHost.Kill(record);
+        _vms.Kill(record);
         record.PreemptAt = null;
         record.PreemptAttribute = null;
         record.Node.State = Node.Types.State.Preempted;
@@ -237,7 +236,7 @@ internal sealed partial class EmulatedCloud
             }
             else
             {
-                VmHost.Kill(record);
+                _vms.Kill(record);
             }
 
             var operation = NewOperation(record, verb);

@@ -119,12 +119,13 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The scenario of a project.</summary>
+    /// <summary>The scenario of a project, also where its TPU API is off: buckets are another API.</summary>
     public Scenario ScenarioOf(string project)
     {
         lock (_lock)
         {
-            return Project(project).Scenario;
+            return _projects.TryGetValue(project, out var record)
+                ? record.Scenario : Scenario.Parse(_options.DefaultScenario);
         }
     }
 
@@ -279,7 +280,7 @@ internal sealed partial class EmulatedCloud : IDisposable
 
     private void BeginDelete(ProjectRecord owner, NodeRecord record)
     {
-        VmHost.Kill(record);
+        _vms.Kill(record);
         record.Node.State = Node.Types.State.Deleting;
         record.CreatedAt = null;
         record.OperationEndsAt = null;

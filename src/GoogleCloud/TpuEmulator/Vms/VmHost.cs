@@ -11,6 +11,7 @@ namespace Workflows.GoogleCloud.TpuEmulator.Vms;
 internal sealed class VmHost(EmulatorOptions options)
 {
     private const string SetSid = "/usr/bin/setsid";
+    private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(2);
 
     /// <summary>Boots a node's VM: the process finds its metadata through GCE_METADATA_HOST, as on Compute
     /// Engine.</summary>
@@ -21,9 +22,11 @@ internal sealed class VmHost(EmulatorOptions options)
             return;
         }
 
-        var logs = Path.Combine(options.StateDirectory, "vms");
+        var logs = Path.Combine(Path.GetFullPath(options.StateDirectory), "vms");
         Directory.CreateDirectory(logs);
-        var log = Path.Combine(logs, $"{record.Node.Name[(record.Node.Name.LastIndexOf('/') + 1)..]}.log");
+        var log = Path.Combine(logs, $"{NameOf(record)}.log");
+        var disk = DiskOf(record);
+        Directory.CreateDirectory(disk);
 
         // The shell only opens the log file and becomes the worker; a pipe would break when this process dies.
         var start = new ProcessStartInfo(File.Exists(SetSid) ? SetSid : "/bin/sh") { UseShellExecute = false };
@@ -41,6 +44,13 @@ internal sealed class VmHost(EmulatorOptions options)
             start.ArgumentList.Add(word);
         }
 
+        // A folder of its own, and no word of any other: a VM has its disk, and reaches the rest by address.
+        start.Environment["WORKFLOWS_WORK_FOLDER"] = disk;
+        if (options.StorageHost is { } storage)
+        {
+            start.Environment["STORAGE_EMULATOR_HOST"] = storage;
+        }
+
         start.Environment["GCE_METADATA_HOST"] = $"{options.RestHost}/metadata/{record.MetadataKey}";
         using var process = Process.Start(start)
             ?? throw new InvalidOperationException($"Could not start the VM's command '{options.WorkerCommand[0]}'.");
@@ -48,8 +58,8 @@ internal sealed class VmHost(EmulatorOptions options)
         record.WorkerStartedAt = new DateTimeOffset(process.StartTime);
     }
 
-    /// <summary>Takes the VM away without warning.</summary>
-    public static void Kill(NodeRecord record)
+    /// <summary>Takes the VM away without warning, with its disk.</summary>
+    public void Kill(NodeRecord record)
     {
         if (record.WorkerPid != 0 && Find(record) is { } process)
         {
@@ -58,6 +68,7 @@ internal sealed class VmHost(EmulatorOptions options)
                 try
                 {
                     process.Kill(entireProcessTree: true);
+                    process.WaitForExit(KillWait);
                 }
                 catch (Exception exception) when (exception is InvalidOperationException or Win32Exception)
                 {
@@ -67,7 +78,24 @@ internal sealed class VmHost(EmulatorOptions options)
         }
 
         record.WorkerPid = 0;
+        try
+        {
+            if (Directory.Exists(DiskOf(record)))
+            {
+                Directory.Delete(DiskOf(record), recursive: true);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A process of the VM that is still dying made a file meanwhile; nobody reads the rest.
+        }
     }
+
+    private string DiskOf(NodeRecord record) =>
+        Path.Combine(Path.GetFullPath(options.StateDirectory), "vms", $"{NameOf(record)}.disk");
+
+    private static string NameOf(NodeRecord record) =>
+        record.Node.Name[(record.Node.Name.LastIndexOf('/') + 1)..];
 
     /// <summary>Whether the VM still runs; a process id that was given to somebody else does not count.</summary>
     public static bool IsRunning(NodeRecord record)

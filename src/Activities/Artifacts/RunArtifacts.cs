@@ -1,0 +1,123 @@
+using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Artifacts;
+
+/// <summary>
+/// Where the artifacts of each run are: those of a rehearsal in the emulated cloud's own bucket or in a folder, those
+/// of a run that pays in the bucket of the settings. Only what the service alone needs stays in the run's folder.
+/// </summary>
+public sealed class RunArtifacts
+{
+    private readonly RunLedger _ledger;
+    private readonly ArtifactUri? _setting;
+    private readonly StorageArtifactStore? _emulator;
+    private readonly IArtifactStore _real, _emulated;
+
+    /// <summary>Creates the places.</summary>
+    /// <param name="ledger">Knows the folders of runs.</param>
+    /// <param name="setting">The setting <c>Workflows:Artifacts</c>; null: none is given.</param>
+    /// <param name="storageEmulator">Address of the emulated cloud's buckets; null: rehearsals use folders.</param>
+    /// <exception cref="ArtifactException">The setting is no address, or is one of the Hub.</exception>
+    public RunArtifacts(RunLedger ledger, string? setting = null, Uri? storageEmulator = null)
+    {
+        (_ledger, _setting) = (ledger, setting is null ? null : ArtifactUri.Parse(setting));
+        if (_setting?.Scheme == ArtifactScheme.Hub)
+        {
+            throw new ArtifactException(
+                ArtifactFault.Address, setting!, "The Hub is only read from.", "Give a folder or gs://BUCKET/PREFIX.");
+        }
+
+        _real = new ArtifactStores();
+        _emulator = storageEmulator is null ? null : new StorageArtifactStore(storageEmulator);
+        _emulated = storageEmulator is null ? _real : new ArtifactStores(storageEmulator);
+    }
+
+    /// <summary>The store that reads and writes a run's artifacts.</summary>
+    /// <param name="spec">The run.</param>
+    /// <returns>The store.</returns>
+    public IArtifactStore StoreOf(RunSpec spec) => spec.IsRehearsal ? _emulated : _real;
+
+    /// <summary>Where a run's artifacts are.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="data">The prepared corpus, which says it; null: the run has none.</param>
+    /// <returns>The root.</returns>
+    public ArtifactUri RootOf(RunSpec spec, PreparedData? data) => data?.ArtifactsUri is { } uri
+        ? ArtifactUri.Parse(uri)
+        : ArtifactUri.OfFile(_ledger.DirectoryOf(spec.RunId));
+
+    /// <summary>Chooses where a run's artifacts go, and makes the emulated bucket.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The root of the run's artifacts, and that of all models.</returns>
+    /// <exception cref="RunFaultException">The run pays, and no bucket is set that its worker could reach.</exception>
+    public async Task<(ArtifactUri Run, ArtifactUri Models)> ChooseAsync(
+        RunSpec spec, CancellationToken cancellation)
+    {
+        var run = $"runs/{spec.RunId}";
+        if (!spec.IsRehearsal)
+        {
+            return _setting is { Scheme: ArtifactScheme.CloudStorage } bucket
+                ? (bucket.Child(run), bucket.Child("models"))
+                : throw new RunFaultException(
+                    "ARTIFACTS_NOT_SHARED",
+                    $"Workflows:Artifacts is '{_setting?.ToText() ?? ""}', where no TPU VM can read or write.",
+                    "Set it to gs://BUCKET/PREFIX, a bucket that the service and the VM's account may write.");
+        }
+
+        if (_setting is { Scheme: ArtifactScheme.File } folder)
+        {
+            return (folder.Child(run), folder.Child("models"));
+        }
+
+        if (_emulator is null)
+        {
+            var own = ArtifactUri.OfFile(_ledger.DirectoryOf(spec.RunId));
+            return (own, own.Child("models"));
+        }
+
+        // A rehearsal never touches the real cloud, whatever bucket is set. A run id may end with a dash, and a
+        // bucket may not.
+        var name = $"{spec.Project}-artifacts";
+        await _emulator.CreateBucketAsync(name, spec.Project, cancellation);
+        var root = ArtifactUri.Parse($"gs://{name}");
+        return (root.Child(run), root.Child("models"));
+    }
+
+    /// <summary>Brings a model of this machine to where the run's worker reads it, named by its content.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="models">The root of all models.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>Where the worker reads it.</returns>
+    /// <exception cref="ArtifactException">It was not brought there.</exception>
+    public async Task<ArtifactUri> BringModelAsync(
+        RunSpec spec, ArtifactUri models, CancellationToken cancellation)
+    {
+        var given = ArtifactUri.Parse(spec.Model);
+        return given.Scheme != ArtifactScheme.File || models.Scheme == ArtifactScheme.File
+            ? given
+            : (await new ArtifactTree(StoreOf(spec)).WriteByContentAsync(
+                models, given.Path, TextModelFiles.IsNeeded, cancellation)).Tree;
+    }
+
+    /// <summary>Calls a store; a fault that no retry can mend becomes one of the run.</summary>
+    /// <typeparam name="T">What the call gives.</typeparam>
+    /// <param name="call">The call.</param>
+    /// <returns>What it gives.</returns>
+    /// <exception cref="RunFaultException">The store refuses for good.</exception>
+    /// <exception cref="ArtifactException">The store is out of reach; another try may help.</exception>
+    public static async Task<T> GuardAsync<T>(Func<Task<T>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (ArtifactException exception) when (
+            exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
+        {
+            throw new RunFaultException(
+                exception.ErrorCode, $"{exception.Address}: {exception.Problem}", exception.Fix);
+        }
+    }
+}

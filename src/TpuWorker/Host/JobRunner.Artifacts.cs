@@ -1,0 +1,112 @@
+using Workflows.Artifacts;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.TpuWorker.Host;
+
+/// <summary>What a training reads and writes, by address.</summary>
+internal sealed partial class JobRunner
+{
+    /// <summary>Of the notice that a spot VM gets, what is left for the last checkpoint.</summary>
+    private static readonly TimeSpan UploadNotice = TimeSpan.FromSeconds(20);
+
+    private CheckpointUploads? _uploads;
+
+    /// <summary>Gets the newest step that another VM can go on from; 0: none.</summary>
+    public int CheckpointStep { get; private set; }
+
+    /// <summary>
+    /// Trains on copies of what the job names, and writes back. The tuned model appears last, whole: with its card and
+    /// its adapter.
+    /// </summary>
+    private async Task<TrainResult> TrainAsync(TrainJob job, CancellationToken stop)
+    {
+        var local = job.Clone();
+        local.ModelDirectory = await files.ModelAsync(job.ModelDirectory, stop);
+        local.PairsFile = await files.FileAsync(job.PairsFile, stop);
+        local.BaseModel = job.BaseModel.Length > 0 ? job.BaseModel : job.ModelDirectory;
+        if (job.ValidationFile.Length > 0)
+        {
+            local.ValidationFile = await files.FileAsync(job.ValidationFile, stop);
+        }
+
+        var output = ArtifactUri.Parse(job.OutputDirectory);
+        local.OutputDirectory = output.Scheme == ArtifactScheme.File
+            ? $"{output.Path}.parts"
+            : files.FolderOf("tuned");
+        _uploads = await CheckpointsAsync(job, local, stop);
+        TrainResult result;
+        try
+        {
+            result = Train(local, stop);
+        }
+        catch
+        {
+            // The last whole step is in a checkpoint here: another VM goes on from it if it arrives in time.
+            await EndUploadsAsync(local, UploadNotice);
+            throw;
+        }
+
+        await EndUploadsAsync(local, limit: null);
+        if (output.Scheme == ArtifactScheme.File)
+        {
+            Replace(local.OutputDirectory, output.Path);
+        }
+        else
+        {
+            await new ArtifactTree(files.Store).WriteAsync(output, local.OutputDirectory, stop);
+        }
+
+        return result;
+    }
+
+    /// <summary>Where checkpoints are elsewhere: keeps them there, and brings the newest here.</summary>
+    private async Task<CheckpointUploads?> CheckpointsAsync(TrainJob job, TrainJob local, CancellationToken stop)
+    {
+        var root = ArtifactUri.Parse(job.CheckpointDirectory);
+        if (root.Scheme == ArtifactScheme.File)
+        {
+            local.CheckpointDirectory = root.Path;
+            return null;
+        }
+
+        var keep = TrainSettings.Options(job, Threads).KeepCheckpoints;
+        local.CheckpointDirectory = files.FolderOf("checkpoints");
+
+        // One more here: the newest but one may still be on its way.
+        local.KeepCheckpoints = keep + 1;
+        var uploads = new CheckpointUploads(files.Store, root, local.CheckpointDirectory, keep);
+        await uploads.RestoreAsync(stop);
+        CheckpointStep = uploads.Step;
+        return uploads;
+    }
+
+    private async Task EndUploadsAsync(TrainJob local, TimeSpan? limit)
+    {
+        if (_uploads is not null)
+        {
+            await _uploads.FinishAsync(limit);
+        }
+
+        CheckpointStep = _uploads?.Step ?? CheckpointUploads.NewestIn(local.CheckpointDirectory);
+    }
+
+    private static void Replace(string made, string target)
+    {
+        var old = $"{target}.replaced";
+        if (Directory.Exists(old))
+        {
+            Directory.Delete(old, recursive: true);
+        }
+
+        if (Directory.Exists(target))
+        {
+            Directory.Move(target, old);
+        }
+
+        Directory.Move(made, target);
+        if (Directory.Exists(old))
+        {
+            Directory.Delete(old, recursive: true);
+        }
+    }
+}

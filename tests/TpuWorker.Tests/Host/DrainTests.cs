@@ -1,0 +1,120 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Workflows.TestKit;
+using Workflows.TpuWorker.Host;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.TpuWorker.Tests.Host;
+
+/// <summary>A worker whose VM is about to be taken away says how far it came, over the stream that is open.</summary>
+public sealed class DrainTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task RunAsync_ToldToStopInAJob_SavesItAndSaysTheLastCheckpointAndNoEnd()
+    {
+        Samples.WriteModel(_folder["model"], 1, 6);
+        Samples.WritePairs(_folder["pairs.jsonl"], 12);
+        using var stop = new CancellationTokenSource();
+        var gateway = new FakeGateway(
+            new Job
+            {
+                JobId = "train@node",
+                Train = new TrainJob
+                {
+                    ModelDirectory = _folder["model"], PairsFile = _folder["pairs.jsonl"], Direction = "ko-en",
+                    CheckpointDirectory = "gs://test-bucket/checkpoints", OutputDirectory = "gs://test-bucket/tuned",
+                    Steps = 100_000, BatchSize = 2, LearningRate = 1e-4, MaxLength = 64, CheckpointEverySteps = 1000,
+                    PromptStyle = "brief",
+                },
+            },
+            message =>
+            {
+                if (message.Progress is { Step: > 2 })
+                {
+                    stop.Cancel();
+                }
+            });
+        var (application, address) = await gateway.StartAsync();
+        await using var _ = application;
+        using var metadata = new MetadataServer("127.0.0.1:1");
+        using var log = new StringWriter();
+        using var worker = new Worker(
+            new WorkerIdentity("run", "node", address, "secret"), metadata,
+            new JobFiles(new BucketInAFolder(_folder["bucket"]), _folder["vm"]), TimeProvider.System, log);
+
+        Assert.Equal(ExitCodes.Stopped, await worker.RunAsync(stop.Token));
+
+        await gateway.Ended.WaitAsync(Cancellation);
+        var last = gateway.Messages.Last(message => message.KindCase == WorkerMessage.KindOneofCase.Draining);
+        var saved = Assert.Single(Directory.GetDirectories(
+            Path.Combine(_folder["bucket"], "test-bucket", "checkpoints")));
+        Assert.Equal("train@node", last.Draining.JobId);
+        Assert.Equal($"step-{last.Draining.CheckpointStep:D8}", Path.GetFileName(saved));
+        Assert.True(last.Draining.CheckpointStep > 2);
+        Assert.DoesNotContain(
+            gateway.Messages, message => message.KindCase == WorkerMessage.KindOneofCase.JobEnded);
+    }
+
+    /// <summary>Gives one job, and writes down what it hears.</summary>
+    private sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : WorkerGateway.WorkerGatewayBase
+    {
+        private readonly TaskCompletionSource _ended = new();
+
+        public List<WorkerMessage> Messages { get; } = [];
+
+        public Task Ended => _ended.Task;
+
+        public async Task<(WebApplication Application, Uri Address)> StartAsync()
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.Logging.SetMinimumLevel(LogLevel.Critical);
+            builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = _ => socket);
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+                IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http2));
+            builder.Services.AddGrpc();
+            builder.Services.AddSingleton(this);
+            var application = builder.Build();
+            application.MapGrpcService<FakeGateway>();
+            await application.StartAsync(Cancellation);
+            return (application, new Uri($"http://127.0.0.1:{port}"));
+        }
+
+        public override async Task Connect(
+            IAsyncStreamReader<WorkerMessage> requestStream, IServerStreamWriter<GatewayMessage> responseStream,
+            ServerCallContext context)
+        {
+            await responseStream.WriteAsync(new GatewayMessage { Job = job }, context.CancellationToken);
+            try
+            {
+                await foreach (var message in requestStream.ReadAllAsync(context.CancellationToken))
+                {
+                    Messages.Add(message);
+                    onMessage(message);
+                }
+            }
+            catch (Exception exception) when (exception is IOException or OperationCanceledException)
+            {
+                // Broken off; the messages tell the rest.
+            }
+            finally
+            {
+                _ended.TrySetResult();
+            }
+        }
+    }
+}
