@@ -18,6 +18,9 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>How long another command may take to start its service.</summary>
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long a service that ends may hold the state folder after it has stopped to answer.</summary>
+    private static readonly TimeSpan UseDeadline = TimeSpan.FromSeconds(30);
+
     private readonly bool _isNamed;
     private HttpClient _http;
     private WebApplication? _own;
@@ -90,8 +93,13 @@ internal sealed class ServiceLink : IAsyncDisposable
                         return await StartServiceAsync(state, cancellation);
                     }
                     catch (ServiceStartException exception)
+                        when (!exception.IsInUse || TimeProvider.System.GetElapsedTime(began) > UseDeadline)
                     {
                         throw new CommandException(exception.Message, ExitCodes.Failed);
+                    }
+                    catch (ServiceStartException)
+                    {
+                        // The folder is still held by a service that ends: the next round joins or starts one.
                     }
                 }
             }

@@ -6,7 +6,9 @@ using Workflows.TpuWorker.Compile;
 
 namespace Workflows.Cli.Tests;
 
-/// <summary>The programs of a run are counted and written without any plugin; a folder with config.json is enough.</summary>
+/// <summary>
+/// The programs of a run are counted and written without any plugin; a folder with config.json is enough.
+/// </summary>
 public sealed class CompileCommandTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -17,13 +19,15 @@ public sealed class CompileCommandTests : IDisposable
     public async Task Compile_AFolderWithItsConfigurationAlone_CountsAndWritesThePrograms()
     {
         var (code, output, error) = await RunAsync(
-            ConfigAlone(), "--topology", "v6e:1x1", "--batch", "4", "--length", "32", "--dump", _folder["dump"], "--json");
+            ConfigAlone(), "--topology", "v6e:1x1", "--batch", "4", "--length", "32", "--dump", _folder["dump"],
+            "--json");
 
         Assert.True(code == 0, error);
         using var report = JsonDocument.Parse(output);
         var programs = report.RootElement.GetProperty("programs").EnumerateArray().ToList();
         Assert.Equal(
-            ["training_step", "prefill", "decode"], programs.Select(program => program.GetProperty("name").GetString()));
+            ["training_step", "prefill", "decode"],
+            programs.Select(program => program.GetProperty("name").GetString()));
         Assert.All(programs, program =>
         {
             Assert.True(program.GetProperty("flops").GetInt64() > 0);

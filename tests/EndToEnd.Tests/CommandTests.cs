@@ -58,14 +58,15 @@ public sealed class CommandTests : IDisposable
             root.GetProperty("artifacts").GetProperty("checkpoint").GetString()!, "model.safetensors")));
     }
 
-    /// <summary>One of them holds the service; the others join it, and one takes it over when the first has ended.</summary>
+    /// <summary>One of them holds the service; the others join it, and one takes it over when it ends.</summary>
     [Fact]
     public async Task Runs_StartedAtOnceOnOneFolder_AllEnd()
     {
         string[] arguments =
         [
-            "run", "samples/ko-en.json", "--state", _state, "--set", "training.steps=3", "--set",
-            "evaluation.maxNewTokens=2", "--set", "data.maxTestPairs=5", "--set", "tpu.zones=[\"us-west4-a\"]",
+            "run", "samples/ko-en.json", "--state", _state, "--set", "training.steps=3",
+            "--set", "training.warmupSteps=1", "--set", "evaluation.maxNewTokens=2",
+            "--set", "data.maxTestPairs=5", "--set", "tpu.zones=[\"us-west4-a\"]",
         ];
         using var first = ProgramRun.Cli(arguments);
         using var second = ProgramRun.Cli(arguments);

@@ -176,6 +176,12 @@ internal static class CompileCommand
             : null;
     }
 
+    /// <summary>A compiler for processors counts memory of this machine, not of the chip.</summary>
+    private static string Limit(CompileReport report) =>
+        report.Compiler?.Contains("tpu", StringComparison.OrdinalIgnoreCase) == true
+            ? string.Create(CultureInfo.InvariantCulture, $"of {report.MemoryLimitBytes / Gibibyte:0.00} GiB")
+            : "GiB on the compiler's own device, which is no TPU";
+
     private static void Write(CompileReport report, CompileRequest request, TextWriter output)
     {
         var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
@@ -189,15 +195,17 @@ internal static class CompileCommand
             text.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{program.Name,-14}{program.Flops / 1e12:0.000} TFLOP, arguments "
-                + $"{program.ArgumentBytes / Gibibyte:0.00} GiB of which {program.DonatedBytes / Gibibyte:0.00} are overwritten in place"));
+                + $"{program.ArgumentBytes / Gibibyte:0.00} GiB of which {program.DonatedBytes / Gibibyte:0.00} are "
+                + $"overwritten in place"));
             if (program.Memory is { } memory)
             {
                 text.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"              {memory.Total / Gibibyte:0.00} of {report.MemoryLimitBytes / Gibibyte:0.00} GiB: "
-                    + $"arguments {memory.Arguments / Gibibyte:0.00}, temporaries {memory.Temporaries / Gibibyte:0.00}, outputs "
-                    + $"{(memory.Outputs - memory.Aliased) / Gibibyte:0.00}, code {memory.Code / Gibibyte:0.00}; "
-                    + $"compiled in {program.CompileSeconds:0.0} s"));
+                    $"              {memory.Total / Gibibyte:0.00} {Limit(report)}: "
+                    + $"arguments {memory.Arguments / Gibibyte:0.00}, "
+                    + $"temporaries {memory.Temporaries / Gibibyte:0.00}, "
+                    + $"outputs {(memory.Outputs - memory.Aliased) / Gibibyte:0.00}, "
+                    + $"code {memory.Code / Gibibyte:0.00}; compiled in {program.CompileSeconds:0.0} s"));
             }
             else if (program.Refusal is { } refusal)
             {

@@ -27,7 +27,10 @@ public static class ServiceStart
         {
             await application.DisposeAsync();
             throw new ServiceStartException(
-                $"The state in '{stateDirectory}' cannot be opened: {exception.Message}", exception);
+                $"The state in '{stateDirectory}' cannot be opened: {exception.Message}", exception)
+            {
+                IsInUse = exception.Error == TaskHubStoreError.InUse,
+            };
         }
         catch (IOException exception)
         {

@@ -1,4 +1,8 @@
 namespace Workflows.Service.Hosting;
 
 /// <summary>The service cannot start. The message names the fault and its remedy.</summary>
-public sealed class ServiceStartException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class ServiceStartException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Gets a value indicating whether another process has the state folder, perhaps for a moment.</summary>
+    public bool IsInUse { get; init; }
+}

@@ -31,7 +31,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
     /// <param name="request">Sizes, chip and plugin.</param>
     /// <param name="cancellation">Ends the compiler.</param>
     /// <returns>The figures; memory and seconds of the compiler only where one was at hand.</returns>
-    /// <exception cref="CompileException">A size, topology or plugin cannot be used, or the compiler failed.</exception>
+    /// <exception cref="CompileException">A size, topology or plugin is wrong, or the compiler failed.</exception>
     public async Task<CompileReport> RunAsync(CompileRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);

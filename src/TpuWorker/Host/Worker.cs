@@ -20,7 +20,7 @@ internal sealed class Worker : IDisposable
     /// <summary>Of the 30 seconds that a spot VM is told before, what a job gets to save its work.</summary>
     private static readonly TimeSpan Notice = TimeSpan.FromSeconds(25);
 
-    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(4);
 
     private readonly WorkerIdentity _identity;
     private readonly MetadataServer _metadata;
