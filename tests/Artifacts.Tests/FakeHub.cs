@@ -160,7 +160,8 @@ internal sealed class FakeHub : IAsyncDisposable
         {
             entry["lfs"] = new JsonObject
             {
-                ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(content)), ["size"] = file.Value.Length,
+                ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(content)),
+                ["size"] = file.Value.Length,
             };
         }
 
