@@ -28,7 +28,9 @@ static async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> request, ChildService
         case "hang":
             await Console.Error.WriteLineAsync("I hang.");
             await service.NoteAsync("hanging"u8.ToArray());
-            Thread.Sleep(Timeout.InfiniteTimeSpan);
+
+            // A thread that is stuck, as in a plugin's call: the event is never set.
+            new ManualResetEvent(false).WaitOne();
             return [];
         case "exit":
             await Console.Error.WriteLineAsync("I go.");
