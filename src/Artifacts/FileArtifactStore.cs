@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using Workflows.ModelFiles;
 
 namespace Workflows.Artifacts;
 
@@ -158,7 +159,7 @@ public sealed class FileArtifactStore : IArtifactStore
             throw Faults.Changed(uri, 0, Info(uri)?.Generation ?? 0);
         }
 
-        FolderFlush.Flush(Path.GetDirectoryName(uri.Path)!);
+        DiskFlush.Flush(Path.GetDirectoryName(uri.Path)!);
     }
 
     private async Task<Held> HoldAsync(ArtifactUri uri, CancellationToken cancellation)

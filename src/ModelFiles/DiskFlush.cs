@@ -1,23 +1,24 @@
 using System.Runtime.InteropServices;
 
-namespace Workflows.Artifacts;
+namespace Workflows.ModelFiles;
 
-/// <summary>Brings the entries of a folder to the disk, so that a rename survives a power cut.</summary>
-internal static partial class FolderFlush
+/// <summary>Brings files and the entries of folders to the disk, so that a rename survives a power cut.</summary>
+public static partial class DiskFlush
 {
-    /// <summary>Flushes a folder. Windows has no such call.</summary>
-    /// <exception cref="IOException">The system refused.</exception>
-    public static void Flush(string folder)
+    /// <summary>Flushes a file, or the entries of a folder. Windows has no such call for folders.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <exception cref="IOException">There is no such path, or the system refused.</exception>
+    public static void Flush(string path)
     {
         if (OperatingSystem.IsWindows())
         {
             return;
         }
 
-        var descriptor = OpenForReading(folder, 0);
+        var descriptor = OpenForReading(path, 0);
         if (descriptor < 0)
         {
-            throw new IOException($"Cannot open '{folder}' to flush it: errno {Marshal.GetLastPInvokeError()}.");
+            throw new IOException($"Cannot open '{path}' to flush it: errno {Marshal.GetLastPInvokeError()}.");
         }
 
         var result = Synchronize(descriptor);
@@ -25,7 +26,7 @@ internal static partial class FolderFlush
         _ = Close(descriptor);
         if (result != 0)
         {
-            throw new IOException($"Cannot flush '{folder}': errno {error}.");
+            throw new IOException($"Cannot flush '{path}': errno {error}.");
         }
     }
 

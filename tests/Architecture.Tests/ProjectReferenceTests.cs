@@ -16,7 +16,7 @@ public sealed class ProjectReferenceTests
         ["Workflows.GoogleCloud.Tpu.V2"] = ["Workflows.GoogleCloud.Connections"],
         ["Workflows.GoogleCloud.PubSub.V1"] = ["Workflows.GoogleCloud.Connections"],
         ["Workflows.GoogleCloud.TpuEmulator"] = ["Workflows.GoogleCloud.Connections", "Workflows.GoogleCloud.Tpu.V2"],
-        ["Workflows.Artifacts"] = ["Workflows.GoogleCloud.Connections"],
+        ["Workflows.Artifacts"] = ["Workflows.GoogleCloud.Connections", "Workflows.ModelFiles"],
         ["Workflows.Translation"] = [],
         ["Workflows.ModelFiles"] = ["Workflows.Translation"],
         ["Workflows.TpuWorker.Protocol"] = [],

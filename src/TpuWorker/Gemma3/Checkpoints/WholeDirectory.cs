@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 
 /// <summary>
@@ -7,7 +5,7 @@ namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 /// by file, and renamed into place. A crash leaves nothing or the whole new directory; where one is replaced, the old
 /// one stands aside under its name with ".replaced" until the new one is in place.
 /// </summary>
-internal static partial class WholeDirectory
+internal static class WholeDirectory
 {
     private const string WritingSuffix = ".writing";
     private const string ReplacedSuffix = ".replaced";
@@ -25,10 +23,10 @@ internal static partial class WholeDirectory
             fill(writing);
             foreach (var file in Directory.EnumerateFiles(writing))
             {
-                Flush(file);
+                DiskFlush.Flush(file);
             }
 
-            Flush(writing);
+            DiskFlush.Flush(writing);
             Remove(replaced);
             if (Directory.Exists(target))
             {
@@ -43,7 +41,7 @@ internal static partial class WholeDirectory
             throw;
         }
 
-        Flush(parent);
+        DiskFlush.Flush(parent);
         Remove(replaced);
     }
 
@@ -54,41 +52,4 @@ internal static partial class WholeDirectory
             Directory.Delete(directory, recursive: true);
         }
     }
-
-    /// <summary>
-    /// Brings a file, or the entries of a directory, to the disk. Windows has no such call for directories.
-    /// </summary>
-    private static void Flush(string path)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
-
-        var descriptor = OpenForReading(path, 0);
-        if (descriptor < 0)
-        {
-            throw new IOException($"Cannot open '{path}' to flush it: errno {Marshal.GetLastPInvokeError()}.");
-        }
-
-        var result = Synchronize(descriptor);
-        var error = Marshal.GetLastPInvokeError();
-        _ = Close(descriptor);
-        if (result != 0)
-        {
-            throw new IOException($"Cannot flush '{path}': errno {error}.");
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int OpenForReading(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Synchronize(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Close(int descriptor);
 }
