@@ -26,13 +26,14 @@ public sealed class ProjectReferenceTests
         ["Workflows.TpuWorker.StableHlo"] = ["Workflows.TpuWorker.Tensors"],
         ["Workflows.TpuWorker.Gemma3"] =
         [
-            "Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.TpuWorker.StableHlo",
-            "Workflows.ModelFiles", "Workflows.Translation",
+            "Workflows.TpuWorker.Tensors", "Workflows.TpuWorker.Onnx", "Workflows.TpuWorker.Pjrt",
+            "Workflows.TpuWorker.StableHlo", "Workflows.ModelFiles", "Workflows.Translation",
         ],
         ["Workflows.TpuWorker.Host"] =
         [
-            "Workflows.Artifacts", "Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Protocol",
-            "Workflows.TpuWorker.Tensors", "Workflows.ModelFiles", "Workflows.Translation",
+            "Workflows.Artifacts", "Workflows.TpuWorker.Gemma3", "Workflows.TpuWorker.Pjrt",
+            "Workflows.TpuWorker.Protocol", "Workflows.TpuWorker.Tensors", "Workflows.ModelFiles",
+            "Workflows.Translation",
         ],
         ["Workflows.Orchestrations"] = [],
         ["Workflows.Activities"] =

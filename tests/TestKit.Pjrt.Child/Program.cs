@@ -25,6 +25,14 @@ static async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> request, ChildService
             await service.NoteAsync("one"u8.ToArray());
             await service.NoteAsync("two"u8.ToArray());
             return "three"u8.ToArray();
+        case "steps":
+            for (var step = 1; step <= int.Parse(words[1], null) && !service.Stopping.IsCancellationRequested; step++)
+            {
+                await service.NoteAsync(Encoding.UTF8.GetBytes($"{step}"));
+                await Task.Delay(100, service.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            return Encoding.UTF8.GetBytes(service.Stopping.IsCancellationRequested ? "stopped" : "done");
         case "hang":
             await Console.Error.WriteLineAsync("I hang.");
             await service.NoteAsync("hanging"u8.ToArray());

@@ -10,11 +10,13 @@ namespace Workflows.Activities.Training;
 
 /// <summary>
 /// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is not READY is
-/// lost, and so is a worker that is silent for too long on a READY node.
+/// lost, and so is a worker that is silent for too long on a READY node, or whose chips have failed.
 /// </summary>
 public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
     : TaskActivity<ObserveJobInput, JobObservation>
 {
+    private const string DeviceLost = "DEVICE_LOST";
+
     /// <inheritdoc />
     public override async Task<JobObservation> RunAsync(TaskActivityContext context, ObserveJobInput input)
     {
@@ -30,10 +32,14 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
             ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
         }
 
-        var isLost = job.End is null && (isGone || isSilent);
-        var cause = isGone ? state.ToUpperInvariant() : isSilent ? "WORKER_SILENT" : null;
+        // Chips that fail after they have worked are the node's fault: another one goes on. Those that fail at once would
+        // do so on every node.
+        var isBroken = job.End?.Code == DeviceLost && job.Step > 0;
+        var isLost = isBroken || (job.End is null && (isGone || isSilent));
+        var cause = isGone ? state.ToUpperInvariant() : isBroken ? DeviceLost : isSilent ? "WORKER_SILENT" : null;
         return new JobObservation(
-            state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), job.End, job.Step, job.Steps, job.Loss,
+            state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), isBroken ? null : job.End, job.Step,
+            job.Steps, job.Loss,
             RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd);
     }
 

@@ -120,7 +120,7 @@ public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease)
 /// <summary>The state of a job.</summary>
 /// <param name="NodeState">The cloud's state of the node, or NOT_FOUND.</param>
 /// <param name="IsLost">The node or its worker is gone.</param>
-/// <param name="LossCause">The node's state in capitals, or WORKER_SILENT.</param>
+/// <param name="LossCause">The node's state in capitals, WORKER_SILENT or DEVICE_LOST.</param>
 /// <param name="LostSteps">Steps after the newest checkpoint.</param>
 /// <param name="End">Set when the job has ended.</param>
 /// <param name="Step">The last step reported.</param>

@@ -199,7 +199,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     private bool EndsOnWrongDevice(string id, DispatchInput job, string device)
     {
         if (job.Spec.IsRehearsal || job.Spec.AllowHostProcessor
-            || device.Contains("tpu", StringComparison.OrdinalIgnoreCase) || EndOf(job.Spec.RunId, id) is not null)
+            || device.StartsWith("tpu", StringComparison.OrdinalIgnoreCase) || EndOf(job.Spec.RunId, id) is not null)
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using Workflows.Artifacts;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
@@ -37,7 +38,8 @@ internal sealed partial class JobRunner
         TrainResult result;
         try
         {
-            result = Train(local, stop);
+            var meter = new TrainingMeter(clock);
+            result = await device.TrainAsync(local, step => Tell(step, meter, stop), stop);
         }
         catch
         {
@@ -69,7 +71,7 @@ internal sealed partial class JobRunner
             return null;
         }
 
-        var keep = TrainSettings.Options(job, Threads).KeepCheckpoints;
+        var keep = TrainSettings.Options(job, TrainWork.Threads).KeepCheckpoints;
         local.CheckpointDirectory = files.FolderOf("checkpoints");
 
         // One more here: the newest but one may still be on its way.

@@ -2,6 +2,7 @@ using Workflows.Artifacts;
 using Workflows.ModelFiles;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 using Workflows.Translation;
 
@@ -15,7 +16,7 @@ internal sealed partial class JobRunner
 
     private async Task<JobEnded> TranslateAsync(TranslateJob job, CancellationToken stop)
     {
-        var pairs = ReadPairs(await files.FileAsync(job.PairsFile, stop)).ToList();
+        var pairs = JobInput.ReadPairs(await files.FileAsync(job.PairsFile, stop)).ToList();
         var total = pairs.Count * job.Models.Count;
         var begun = clock.GetTimestamp();
         var done = 0;
@@ -35,16 +36,16 @@ internal sealed partial class JobRunner
             }
 
             var code = model.Direction.Length > 0 ? model.Direction : job.Direction;
-            var direction = Directions(code) is [var one]
+            var direction = JobInput.Directions(code) is [var one]
                 ? one
                 : throw new ModelInputException("direction", $"is '{code}', wanted ko-en or en-ko for one translation");
             var folder = await files.ModelAsync(model.Directory, stop);
             var prompts = Prompts.Load(folder, direction, job.PromptStyle, job.PromptTemplate);
-            var checkpoint = Gemma3Checkpoint.Load(folder);
-            var (asked, truncated) = Ask(job, prompts, checkpoint.Config, pairs);
-            (used.PromptTemplate, used.Truncated) = (Name(prompts.Template), used.Truncated + truncated);
+            var config = Gemma3Checkpoint.ReadConfig(folder);
+            var (asked, truncated) = Ask(job, prompts, config, pairs);
+            (used.PromptTemplate, used.Truncated) = (JobInput.Name(prompts.Template), used.Truncated + truncated);
             var before = done;
-            var outputs = Decode(checkpoint, asked, Options(job, prompts), finished =>
+            var outputs = await device.DecodeAsync(new DecodeWork(folder, asked, Options(job, prompts)), finished =>
             {
                 done = before + finished;
                 Report(done == total, new Progress
@@ -83,19 +84,6 @@ internal sealed partial class JobRunner
         BeamSize = Math.Max(1, job.BeamSize),
         LengthPenalty = job.HasLengthPenalty ? job.LengthPenalty : 1,
     };
-
-    private static int[][] Decode(
-        Gemma3Checkpoint model, int[][] prompts, DecodeOptions options, Action<int> onCompleted, CancellationToken stop)
-    {
-        if (options.BeamSize == 1)
-        {
-            using var greedy = new GreedyDecoder(model, Threads);
-            return greedy.Generate(prompts, options, onCompleted, stop);
-        }
-
-        using var beams = new BeamDecoder(model, Threads);
-        return [.. beams.Generate(prompts, options, onCompleted, stop).Select(found => found[0].Tokens)];
-    }
 
     /// <summary>The prompts, each within the limit: cut or refused as the job says.</summary>
     private static (int[][] Prompts, int Truncated) Ask(

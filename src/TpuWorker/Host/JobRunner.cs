@@ -1,24 +1,22 @@
 using System.Text;
-using System.Text.Json;
 using Workflows.Artifacts;
 using Workflows.ModelFiles;
-using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 using Workflows.TpuWorker.Tensors;
-using Workflows.Translation;
 
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>Does one job and says how it ended; nothing that a job does can end the worker.</summary>
 /// <param name="jobId">The job's id.</param>
 /// <param name="clock">Measures rates and pauses.</param>
+/// <param name="device">Computes.</param>
 /// <param name="files">Brings what the job needs, and takes away what it makes.</param>
 /// <param name="report">Gets the progress.</param>
 internal sealed partial class JobRunner(
-    string jobId, TimeProvider clock, JobFiles files, Action<Progress> report)
+    string jobId, TimeProvider clock, IDevice device, JobFiles files, Action<Progress> report)
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
-    private static readonly int Threads = Math.Max(1, Environment.ProcessorCount);
     private long _lastReport;
 
     public async Task<JobEnded> RunAsync(Job job, CancellationToken stop)
@@ -70,18 +68,6 @@ internal sealed partial class JobRunner(
             report(progress);
         }
     }
-
-    private static IReadOnlyList<TranslationDirection> Directions(string code) =>
-        TranslationDirections.TryParse(code, out var directions)
-            ? directions
-            : throw new ModelInputException("direction", $"is '{code}', wanted ko-en, en-ko or both");
-
-    private static IEnumerable<SentencePair> ReadPairs(string path) => File.ReadLines(path).Select(line =>
-    {
-        using var document = JsonDocument.Parse(line);
-        return new SentencePair(
-            document.RootElement.GetProperty("ko").GetString()!, document.RootElement.GetProperty("en").GetString()!);
-    });
 
     private static byte[] Lines(IEnumerable<string> lines) =>
         new UTF8Encoding(false).GetBytes(string.Concat(lines.Select(line => $"{line}\n")));

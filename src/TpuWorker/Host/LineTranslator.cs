@@ -49,14 +49,12 @@ public sealed class LineTranslator : IDisposable
     private readonly TranslationSettings _settings;
     private readonly Gemma3Config _config;
     private readonly Prompts _prompts;
-    private readonly GreedyDecoder? _greedy;
-    private readonly BeamDecoder? _beams;
+    private readonly ITextDecoder _decoder;
 
     private LineTranslator(TranslationSettings settings, Gemma3Checkpoint model, Prompts prompts)
     {
         (_settings, _config, _prompts) = (settings, model.Config, prompts);
-        _greedy = settings.BeamSize == 1 ? new GreedyDecoder(model, Environment.ProcessorCount) : null;
-        _beams = settings.BeamSize == 1 ? null : new BeamDecoder(model, Environment.ProcessorCount);
+        _decoder = new OnnxExecutor(Environment.ProcessorCount).CreateDecoder(model);
     }
 
     /// <summary>Loads the model, and merges the adapter into it.</summary>
@@ -109,11 +107,7 @@ public sealed class LineTranslator : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose()
-    {
-        _greedy?.Dispose();
-        _beams?.Dispose();
-    }
+    public void Dispose() => _decoder.Dispose();
 
     private int[] Prompt(string line, int number)
     {
@@ -136,8 +130,6 @@ public sealed class LineTranslator : IDisposable
             LengthPenalty = _settings.LengthPenalty,
             StopTokens = _prompts.StopTokens,
         };
-        return _greedy is not null
-            ? _greedy.Generate(prompts, options, null, cancellation)
-            : [.. _beams!.Generate(prompts, options, null, cancellation).Select(found => found[0].Tokens)];
+        return _decoder.Generate(prompts, options, null, cancellation);
     }
 }

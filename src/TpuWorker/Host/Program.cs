@@ -1,6 +1,13 @@
 using System.Runtime.InteropServices;
 using Workflows.Artifacts;
 using Workflows.TpuWorker.Host;
+using Workflows.TpuWorker.Host.Devices;
+
+if (args is [DeviceChild.Name])
+{
+    await DeviceChild.RunAsync();
+    return ExitCodes.Stopped;
+}
 
 // What runs on the TPU VM: read who we are from the metadata server, dial the gateway, do jobs until told to stop.
 using var stop = new CancellationTokenSource();
@@ -21,8 +28,10 @@ try
     var folder = Environment.GetEnvironmentVariable("WORKFLOWS_WORK_FOLDER") is { Length: > 0 } given
         ? given
         : Path.Combine(Path.GetTempPath(), "workflows-worker");
+    await using var device = await DeviceChoice.OpenAsync(
+        folder, Environment.GetEnvironmentVariable, Console.Error, stop.Token);
     using var worker = new Worker(
-        identity, metadata, new JobFiles(artifacts, folder), TimeProvider.System, Console.Error);
+        identity, metadata, device, new JobFiles(artifacts, folder), TimeProvider.System, Console.Error);
     return await worker.RunAsync(stop.Token);
 }
 catch (OperationCanceledException) when (stop.IsCancellationRequested)

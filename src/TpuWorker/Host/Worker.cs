@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Threading.Channels;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
@@ -27,6 +28,7 @@ internal sealed class Worker : IDisposable
     private readonly TimeProvider _clock;
     private readonly TextWriter _log;
     private readonly GrpcChannel _channel;
+    private readonly IDevice _device;
     private readonly JobFiles _files;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, JobEnded> _unacknowledged = new(StringComparer.Ordinal);
@@ -40,9 +42,10 @@ internal sealed class Worker : IDisposable
     private bool _isDraining;
 
     public Worker(
-        WorkerIdentity identity, MetadataServer metadata, JobFiles files, TimeProvider clock, TextWriter log)
+        WorkerIdentity identity, MetadataServer metadata, IDevice device, JobFiles files, TimeProvider clock,
+        TextWriter log)
     {
-        (_identity, _metadata, _files, _clock, _log) = (identity, metadata, files, clock, log);
+        (_identity, _metadata, _device, _files, _clock, _log) = (identity, metadata, device, files, clock, log);
         _channel = GrpcChannel.ForAddress(identity.Gateway, new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
@@ -214,7 +217,7 @@ internal sealed class Worker : IDisposable
             NodeName = _identity.NodeName,
             Secret = _identity.Secret,
             WorkerVersion = Assembly.GetExecutingAssembly().GetName().Version?.ToString() ?? "",
-            Device = "onnxruntime cpu",
+            Device = _device.Description,
             JobId = _currentJob,
         },
     };
@@ -303,7 +306,7 @@ internal sealed class Worker : IDisposable
     private async Task DoAsync(Job job, CancellationToken stop)
     {
         await _log.WriteLineAsync($"{job.JobId}: begins");
-        var runner = new JobRunner(job.JobId, _clock, _files, progress =>
+        var runner = new JobRunner(job.JobId, _clock, _device, _files, progress =>
         {
             Say(new WorkerMessage { Progress = progress });
             _ = _metadata.TryPublishAsync("step", $"{progress.Step}");

@@ -75,6 +75,11 @@ public sealed class HostTensor
         _ => MemoryMarshal.AsBytes(Bools.AsSpan()),
     };
 
+    /// <summary>
+    /// Gets the first byte of the values, to be pinned: tensors of more than 2^31 - 1 bytes fit no span.
+    /// </summary>
+    public ref byte FirstByte => ref MemoryMarshal.GetArrayDataReference(_values);
+
     /// <summary>Wraps numbers of half the width.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="bits">The sixteen bits of each, row-major; shared, not copied.</param>

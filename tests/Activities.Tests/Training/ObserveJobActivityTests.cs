@@ -50,6 +50,22 @@ public sealed class ObserveJobActivityTests : CloudFolder
     }
 
     [Theory]
+    [InlineData(7, true)]
+    [InlineData(0, false)]
+    public async Task Observe_DeviceThatFailed_IsALossAfterItHasWorkedAndTheJobsEndBefore(int step, bool isLost)
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Jobs.Standing = Working with
+        {
+            Step = step, End = new JobEnd(false, "DEVICE_LOST", "The child process 7 was ended by signal 6."),
+        };
+
+        var seen = await RunAsync();
+
+        Assert.Equal((isLost, isLost ? "DEVICE_LOST" : null, isLost), (seen.IsLost, seen.LossCause, seen.End is null));
+    }
+
+    [Theory]
     [InlineData(30, false)]
     [InlineData(30.1, true)]
     public async Task Observe_SilentWorker_IsLostAfterItsTime(double seconds, bool isLost)

@@ -76,6 +76,43 @@ public sealed class ChildProcessTests
     }
 
     [Fact]
+    public async Task RequestAsync_OfManySteps_HasItsDeadlineFromEachNote()
+    {
+        await using var child = ChildProcess.Start(Options());
+        await AskAsync(child, "echo started");
+
+        var answer = await child.RequestAsync(
+            "steps 30"u8.ToArray(), TimeSpan.FromSeconds(2), _ => TimeSpan.FromSeconds(3),
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal("done", Encoding.UTF8.GetString(answer));
+        var fault = await Assert.ThrowsAsync<ChildFaultException>(() => child.RequestAsync(
+            "hang"u8.ToArray(), TimeSpan.FromMinutes(1), _ => TimeSpan.FromMilliseconds(300),
+            TestContext.Current.CancellationToken));
+        Assert.Equal(ChildFault.Hang, fault.Fault);
+        Assert.Contains("said nothing for", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task BreakOffAsync_DuringWork_EndsItWithAnAnswer()
+    {
+        var begun = new TaskCompletionSource();
+        await using var child = ChildProcess.Start(Options() with { Note = _ => begun.TrySetResult() });
+        var work = AskAsync(child, "steps 10000");
+        await begun.Task;
+
+        await child.BreakOffAsync();
+
+        Assert.Equal("stopped", await work);
+
+        // Said too late, it disturbs nothing; neither does it reach the next request.
+        await child.BreakOffAsync();
+        Assert.Equal("done", await AskAsync(child, "steps 1"));
+        await child.StopAsync(Long);
+        await child.BreakOffAsync();
+    }
+
+    [Fact]
     public async Task RequestAsync_ThatIsCancelled_KillsTheChild()
     {
         using var cancel = new CancellationTokenSource();

@@ -19,7 +19,7 @@ public sealed class EarlyStoppingTests
         var models = new List<float[]>();
         var validation = TrainingValidation.OfScore("points", "1", (model, _) =>
         {
-            models.Add((float[])model.Parameters["model.norm.weight"].Floats.Clone());
+            models.Add(model.Read().Parameters["model.norm.weight"].Floats);
             return scores[measured++];
         }, everySteps: 2, patience: 2);
         using var tuner = new FineTuner(Base, Options(40), Examples(), validation);

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Host;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Tests.Host;
@@ -59,6 +60,7 @@ public sealed class DrainTests : IDisposable
         using var log = new StringWriter();
         using var worker = new Worker(
             new WorkerIdentity("run", "node", address, "secret"), metadata,
+            new ProcessorDevice(TimeProvider.System),
             new JobFiles(new BucketInAFolder(_folder["bucket"]), _folder["vm"]), TimeProvider.System, log);
 
         Assert.Equal(ExitCodes.Stopped, await worker.RunAsync(stop.Token));

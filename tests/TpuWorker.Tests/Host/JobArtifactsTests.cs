@@ -1,6 +1,7 @@
 using Workflows.Artifacts;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Host;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Tests.Host;
@@ -144,7 +145,8 @@ public sealed class JobArtifactsTests : IDisposable
     }
 
     private JobRunner RunnerOf(string machine, IArtifactStore store, Action<Progress>? report = null) => new(
-        "job", TimeProvider.System, new JobFiles(store, _folder[machine]), report ?? (_ => { }));
+        "job", TimeProvider.System, new ProcessorDevice(TimeProvider.System), new JobFiles(store, _folder[machine]),
+        report ?? (_ => { }));
 
     private Task<JobEnded> RunAsync(
         TrainJob job, string machine, IArtifactStore store, Action<Progress>? report = null,

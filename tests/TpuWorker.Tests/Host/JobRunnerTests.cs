@@ -3,6 +3,7 @@ using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Host;
+using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Tests.Host;
@@ -234,8 +235,9 @@ public sealed class JobRunnerTests
     }
 
     private static Task<JobEnded> RunAsync(Job job, Action<Progress> report, CancellationToken stop = default) =>
-        new JobRunner("job", TimeProvider.System, new JobFiles(new FileArtifactStore(), "unused"), report)
-            .RunAsync(job, stop);
+        new JobRunner(
+            "job", TimeProvider.System, new ProcessorDevice(TimeProvider.System),
+            new JobFiles(new FileArtifactStore(), "unused"), report).RunAsync(job, stop);
 
     private static void Cancel(bool now, CancellationTokenSource stop)
     {

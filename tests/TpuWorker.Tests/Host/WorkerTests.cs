@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Workflows.Artifacts;
 using Workflows.TpuWorker.Host;
+using Workflows.TpuWorker.Host.Devices;
 
 namespace Workflows.TpuWorker.Tests.Host;
 
@@ -18,7 +19,8 @@ public sealed class WorkerTests
         using var log = new StringWriter();
         using var worker = new Worker(
             new WorkerIdentity("run", "node", gateway, "secret"), metadata,
-            new JobFiles(new FileArtifactStore(), "unused"), TimeProvider.System, log);
+            new ProcessorDevice(TimeProvider.System), new JobFiles(new FileArtifactStore(), "unused"),
+            TimeProvider.System, log);
         using var stop = new CancellationTokenSource();
 
         var running = worker.RunAsync(stop.Token);

@@ -24,7 +24,7 @@ public sealed class BeamDecoder(Gemma3Checkpoint model, int threads) : IDisposab
         IReadOnlyList<int[]> prompts, DecodeOptions options, Action<int>? onCompleted,
         CancellationToken cancellationToken)
     {
-        _programs.RequireUsable(prompts, options);
+        DecodeRequests.RequireUsable(model.Config, prompts, options);
         var stops = (options.StopTokens ?? model.Config.EndTokens).ToHashSet();
         var results = new ScoredText[prompts.Count][];
         var completed = 0;

@@ -7,7 +7,7 @@ namespace Workflows.TpuWorker.Gemma3.Decoding;
 /// </summary>
 internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options, HashSet<int> stops)
 {
-    private readonly int _kept = Math.Max(2, 1 + stops.Count) * options.BeamSize;
+    private readonly int _kept = KeptOf(options, stops);
     private readonly List<ScoredText> _ended = [];
 
     /// <summary>Its place among the caller's prompts.</summary>
@@ -29,9 +29,35 @@ internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options,
     /// <summary>Extends every running beam by one token.</summary>
     /// <param name="logits">Scores of the whole vocabulary, for each running beam.</param>
     /// <returns>For each beam that runs on, which of the running ones it continues.</returns>
-    public int[] Advance(ReadOnlySpan<float> logits)
+    public int[] Advance(ReadOnlySpan<float> logits) => Advance(BestContinuations(logits));
+
+    /// <summary>Extends every running beam by one token.</summary>
+    /// <param name="candidates">For each running beam its likeliest tokens, as many as are kept of all.</param>
+    /// <param name="logProbabilities">Their log-probabilities.</param>
+    /// <returns>For each beam that runs on, which of the running ones it continues.</returns>
+    public int[] Advance(ReadOnlySpan<int> candidates, ReadOnlySpan<float> logProbabilities)
     {
-        var best = BestContinuations(logits);
+        var width = candidates.Length / Running.Count;
+        var all = new List<(double Sum, int Beam, int Token)>();
+        for (var i = 0; i < candidates.Length; i++)
+        {
+            if (!float.IsFinite(logProbabilities[i]))
+            {
+                throw new NonFiniteOutputException(Index, Position - 1);
+            }
+
+            all.Add((Running[i / width].LogProbability + logProbabilities[i], i / width, candidates[i]));
+        }
+
+        return Advance([.. all.OrderByDescending(each => each.Sum).Take(_kept)]);
+    }
+
+    /// <summary>The continuations that a search looks at in each step: enough for all beams if some end.</summary>
+    public static int KeptOf(DecodeOptions options, IReadOnlySet<int> stops) =>
+        Math.Max(2, 1 + stops.Count) * options.BeamSize;
+
+    private int[] Advance(List<(double Sum, int Beam, int Token)> best)
+    {
         var length = Running[0].Tokens.Length + 1;
         var isLast = length == options.MaxNewTokens;
         var divisor = Math.Pow(length, options.LengthPenalty);

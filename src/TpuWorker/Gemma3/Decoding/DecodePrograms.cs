@@ -4,7 +4,7 @@ using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
-/// <summary>The compiled passes of a model's decoding, kept between calls, and the checks before any runs.</summary>
+/// <summary>The compiled passes of a model's decoding, kept between calls.</summary>
 internal sealed class DecodePrograms(Gemma3Checkpoint model, int threads) : IDisposable
 {
     private const int MaxPrograms = 12;
@@ -36,33 +36,6 @@ internal sealed class DecodePrograms(Gemma3Checkpoint model, int threads) : IDis
         (rows, CapacityFor(positions)), key => new DecodeStep(model, key.Batch, key.Capacity, threads));
 
     public static int CapacityFor(int positions) => (positions + CapacityStep - 1) / CapacityStep * CapacityStep;
-
-    public void RequireUsable(IReadOnlyList<int[]> prompts, DecodeOptions options)
-    {
-        if (options.MaxNewTokens < 1 || options.BatchSize < 1 || options.BeamSize < 1
-            || !double.IsFinite(options.LengthPenalty))
-        {
-            throw new ModelInputException(
-                "decoding",
-                $"of {options.MaxNewTokens} tokens, {options.BatchSize} at once, {options.BeamSize} beams, length "
-                + $"penalty {options.LengthPenalty}: wanted 1 or more of the first three and a finite penalty");
-        }
-
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            var (prompt, longest) = (prompts[i], model.Config.MaxPositions - options.MaxNewTokens);
-            if (prompt.Length < 1 || prompt.Length > longest)
-            {
-                throw new ModelInputException($"prompt {i}", $"has {prompt.Length} tokens, wanted 1 to {longest}");
-            }
-
-            if (Array.FindIndex(prompt, token => token < 0 || token >= model.Config.VocabularySize) is var at and >= 0)
-            {
-                throw new ModelInputException(
-                    $"prompt {i}", $"has token {prompt[at]}, wanted 0 to {model.Config.VocabularySize - 1}");
-            }
-        }
-    }
 
     public void Dispose()
     {

@@ -26,7 +26,7 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
         IReadOnlyList<int[]> prompts, DecodeOptions options, Action<int>? onCompleted,
         CancellationToken cancellationToken)
     {
-        _programs.RequireUsable(prompts, options);
+        DecodeRequests.RequireUsable(model.Config, prompts, options);
         var stops = (options.StopTokens ?? model.Config.EndTokens).ToHashSet();
         var results = new int[prompts.Count][];
         var completed = 0;

@@ -25,6 +25,10 @@ public sealed record DecodePlan
     /// <value>1 or more: 1 for greedy decoding, twice the beams for beam search.</value>
     public int Candidates { get; init; } = 1;
 
+    /// <summary>Gets the tokens that end a row, which goes on with padding.</summary>
+    /// <value>Null for the model's own; empty where the host decides.</value>
+    public IReadOnlyList<int>? EndTokens { get; init; }
+
     /// <summary>Gets the adapter, which stays beside the weights; null for none.</summary>
     public LoraOptions? Lora { get; init; }
 

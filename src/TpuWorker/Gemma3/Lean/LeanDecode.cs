@@ -34,6 +34,9 @@ public sealed class LeanDecode
     /// </summary>
     public const string Count = "count";
 
+    /// <summary>Input: the row that each row of the cache is taken from, Int32 [B].</summary>
+    public const string Rows = "rows";
+
     /// <summary>
     /// Output: the likeliest tokens, the likeliest first: Int32 [B, k] of a prefill, [N, B, k] of a launch.
     /// </summary>
@@ -78,6 +81,31 @@ public sealed class LeanDecode
         return new LeanDecode(config, plan);
     }
 
+    /// <summary>Builds the program that gives each row of the cache another row's, as beam search wants it.</summary>
+    /// <returns>
+    /// The graph: states <see cref="Keys"/> and <see cref="Values"/>, input <see cref="Rows"/>.
+    /// </returns>
+    public Graph BuildReorder()
+    {
+        var graph = new Graph();
+        var rows = graph.Input(Rows, new Shape(_plan.Batch), DType.Int32);
+        var flat = new Shape(_plan.Batch, _config.KeyValueHeadCount * _plan.Capacity * _config.HeadDimension);
+        foreach (var name in (string[])[Keys, Values])
+        {
+            var state = graph.State(name, CacheShape, _plan.Precision.Compute);
+            var loop = new ScanBuilder(graph, _config.LayerCount);
+            var layer = loop.Slice(state);
+            var moved = loop.Body.Reshape(
+                loop.Body.Gather(loop.Body.Reshape(layer, flat), loop.Share(rows)), layer.Shape);
+            graph.Update(state, loop.Stacked(moved));
+        }
+
+        return graph;
+    }
+
+    private Shape CacheShape => new(
+        _config.LayerCount, _plan.Batch, _config.KeyValueHeadCount, _plan.Capacity, _config.HeadDimension);
+
     private Graph BuildPrefill()
     {
         var (graph, batch, length) = (new Graph(), _plan.Batch, _plan.PromptLength);
@@ -107,11 +135,10 @@ public sealed class LeanDecode
         var (graph, rows) = (new Graph(), new Shape(_plan.Batch));
         var parameters = Declare(graph);
         var lengths = graph.Input(Lengths, rows, DType.Int32);
-        var cache = new Shape(
-            _config.LayerCount, _plan.Batch, _config.KeyValueHeadCount, _plan.Capacity, _config.HeadDimension);
         Node[] states =
         [
-            graph.State(Keys, cache, _plan.Precision.Compute), graph.State(Values, cache, _plan.Precision.Compute),
+            graph.State(Keys, CacheShape, _plan.Precision.Compute),
+            graph.State(Values, CacheShape, _plan.Precision.Compute),
             graph.State(Tokens, rows, DType.Int32), graph.State(Ended, rows, DType.Bool),
             graph.State(Count, Shape.Scalar, DType.Int32),
         ];
@@ -154,7 +181,7 @@ public sealed class LeanDecode
         var best = g.Reshape(g.Slice(candidates, 1, 0, 1), new Shape(batch));
         var chosen = g.Select(ended, Whole(g, _config.PadToken), best);
         var isEnd = ended;
-        foreach (var end in _config.EndTokens)
+        foreach (var end in _plan.EndTokens ?? _config.EndTokens)
         {
             var isThis = g.Compare(chosen, Comparison.Equal, Whole(g, end));
             isEnd = g.Select(isThis, isThis, isEnd);

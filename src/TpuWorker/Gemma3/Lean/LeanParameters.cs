@@ -51,9 +51,16 @@ public static class LeanParameters
     /// <param name="type">The element type of the stacks.</param>
     /// <returns>The stacks by name, in memory of their own.</returns>
     public static Dictionary<string, HostTensor> Stack(
-        IEnumerable<KeyValuePair<string, HostTensor>> tensors, DType type = DType.Float32)
+        IEnumerable<KeyValuePair<string, HostTensor>> tensors, DType type = DType.Float32) =>
+        new(Stacks(tensors, type), StringComparer.Ordinal);
+
+    /// <summary>Stacks the weights of all layers, each stack when it is asked for: all at once take twice the room.</summary>
+    /// <param name="tensors">Weights of single precision by the names that checkpoints have.</param>
+    /// <param name="type">The element type of the stacks.</param>
+    /// <returns>The stacks with their names, each in memory of its own.</returns>
+    public static IEnumerable<KeyValuePair<string, HostTensor>> Stacks(
+        IEnumerable<KeyValuePair<string, HostTensor>> tensors, DType type)
     {
-        var result = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
         foreach (var group in tensors.GroupBy(tensor => StackOf(tensor.Key), StringComparer.Ordinal))
         {
             HostTensor[] layers = [.. group.OrderBy(tensor => LayerOf(tensor.Key)).Select(tensor => tensor.Value)];
@@ -66,10 +73,8 @@ public static class LeanParameters
                 Write(layers[layer].Floats, stack, layer * layers[layer].Floats.Length);
             }
 
-            result.Add(group.Key, stack);
+            yield return new(group.Key, stack);
         }
-
-        return result;
     }
 
     /// <summary>Takes stacks apart.</summary>

@@ -89,6 +89,23 @@ public sealed class LeanStep
         return graph;
     }
 
+    /// <summary>Only the summed loss, of one micro-batch, with all weights as inputs.</summary>
+    internal static Graph BuildLoss(Gemma3Config config, LeanPlan plan)
+    {
+        plan.Validate();
+        var graph = new Graph();
+        var parameters = LeanParameters.All(config, plan.Lora).ToDictionary(
+            parameter => parameter.Name,
+            parameter => graph.Input(
+                parameter.Name, parameter.Shape,
+                parameter.IsTrained ? plan.Precision.Store : plan.Precision.Frozen),
+            StringComparer.Ordinal);
+        var (lossSum, _) = new LeanModel(graph, config, plan, parameters).LossAndGradients(
+            DeclareBatch(graph, plan with { MicroBatches = 1 }), []);
+        graph.Output(LeanInputs.Loss, lossSum);
+        return graph;
+    }
+
     private static (Dictionary<string, Node> Parameters, string[] Trained) Declare(
         Graph graph, Gemma3Config config, LeanPlan plan)
     {

@@ -17,9 +17,11 @@ internal sealed record BatchLayout(BatchShape Shape, IReadOnlyList<IReadOnlyList
     /// example needs. The same examples make up the batch, so the loss and its gradients are those of the batch
     /// unpacked.
     /// </summary>
-    public static BatchLayout Packed(IReadOnlyList<TrainingExample> examples)
+    /// <param name="examples">The examples.</param>
+    /// <param name="rowLength">Positions of a row; null is what the longest example needs.</param>
+    public static BatchLayout Packed(IReadOnlyList<TrainingExample> examples, int? rowLength = null)
     {
-        var length = BatchShape.RoundLength(examples.Max(Positions));
+        var length = rowLength ?? BatchShape.RoundLength(examples.Max(Positions));
         var (rows, free) = (new List<List<TrainingExample>>(), new List<int>());
         foreach (var example in examples.OrderByDescending(Positions))
         {

@@ -1,20 +1,16 @@
 using System.Diagnostics;
 using Workflows.TpuWorker.Gemma3.Lora;
-using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Fine-tuning of a Gemma 3 model on the CPU, of all weights or of a low-rank adapter: AdamW on the mean loss of the
-/// answer tokens. The result is decided by model, options, examples and validation alone; stopping and resuming
-/// changes no bit of it on the same machine. Not thread-safe.
+/// Fine-tuning of a Gemma 3 model, of all weights or of a low-rank adapter: AdamW on the mean loss of the answer
+/// tokens. The result is decided by model, options, examples and validation alone; stopping and resuming changes no
+/// bit of it on machines of one kind. Not thread-safe.
 /// </summary>
 public sealed partial class FineTuner : IDisposable
 {
-    // A program holds one pass's activations; beyond this many shapes the least recently used is dropped.
-    private const int MaxPrograms = 24;
-
     private readonly Gemma3Checkpoint _base;
     private readonly FineTuneOptions _options;
     private readonly TrainingValidation? _validation;
@@ -23,30 +19,25 @@ public sealed partial class FineTuner : IDisposable
     private readonly string _fingerprint;
     private readonly bool _writesInBackground;
 
-    // The trained weights only: a copy of the model's, or the adapter's.
-    private readonly Dictionary<string, HostTensor> _weights;
-    private readonly Dictionary<string, HostTensor> _gradients;
-    private readonly AdamW _optimizer;
-    private readonly TrainingTensors _state;
-    private readonly ProgramCache<BatchShape, GradientProgram> _programs = new(MaxPrograms);
-    private Dictionary<string, HostTensor>? _sums;
-    private int _passSize;
+    private readonly ITrainingSession _session;
 
     /// <summary>Prepares a training; nothing is compiled or written yet.</summary>
     /// <param name="model">The base model; not changed: trained weights are a copy, frozen ones are shared.</param>
     /// <param name="options">How to train; read once, here.</param>
     /// <param name="examples">What to learn from; not copied, must not change.</param>
     /// <param name="validation">What the training is measured on; null for nothing.</param>
+    /// <param name="executor">Computes; null is this machine's processor.</param>
     /// <exception cref="ModelInputException">
     /// An option or example is out of range, or no example is short enough.
     /// </exception>
     /// <exception cref="TrainingMemoryException">It would not fit in memory.</exception>
     public FineTuner(
         Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples,
-        TrainingValidation? validation = null)
+        TrainingValidation? validation = null, Executor? executor = null)
     {
         options.Validate();
-        (_base, _options, _validation, _passSize) = (model, options.Clone(), validation, options.PassSize);
+        executor ??= new OnnxExecutor(options.Threads);
+        (_base, _options, _validation) = (model, options.Clone(), validation);
         TrainingExample.RequireUsable(model.Config, examples, "example");
         validation?.Validate(model.Config);
         _examples = [.. examples.Where(example => example.Tokens.Length <= options.MaxLength)];
@@ -56,24 +47,24 @@ public sealed partial class FineTuner : IDisposable
         }
 
         SkippedExamples = examples.Count - _examples.Count;
-        _writesInBackground = RequireMemory(model.Config, options);
+        _writesInBackground = executor.RequireMemory(model.Config, options);
         _order = new DataOrder(
             [.. _examples.Select(example => example.Tokens.Length)], options.BatchSize, options.Seed);
         _fingerprint = TrainingFingerprint.Of(model, options, _examples, validation);
         var trained = options.Lora is null
             ? model.Parameters
             : LoraAdapter.Create(model.Config, options.Lora, options.Seed).Tensors;
-        _weights = Copy(trained, tensor => (float[])tensor.Floats.Clone());
-        _gradients = Copy(trained, tensor => new float[tensor.Shape.Count]);
-        _optimizer = new AdamW(options, _weights, _gradients);
-        _state = new TrainingTensors(_weights, _optimizer.FirstMoments, _optimizer.SecondMoments);
+        _session = executor.CreateSession(model, _options, Copy(trained), _examples, _order);
     }
 
     /// <summary>Examples left out because they are longer than the options allow.</summary>
     public int SkippedExamples { get; }
 
     /// <summary>Called before each pass; tests make memory run out here.</summary>
-    internal Action<BatchShape>? BeforePass { get; set; }
+    internal Action<BatchShape>? BeforePass
+    {
+        set => _session.BeforePass = value;
+    }
 
     /// <summary>
     /// Trains to the last step, going on from the newest whole checkpoint of the directory if there is one.
@@ -95,14 +86,15 @@ public sealed partial class FineTuner : IDisposable
         var checkpoints = new TrainingCheckpoints(checkpointDirectory, _options.KeepCheckpoints);
         var writer = new CheckpointWriter(checkpoints, _writesInBackground);
         var damaged = new List<string>();
-        var resumed = checkpoints.LoadNewest(_fingerprint, _state, damaged);
+        var resumed = checkpoints.LoadNewest(_fingerprint, _session.Tensors, damaged);
         var state = resumed?.Manifest ?? Beginning();
         if (resumed is var (_, path))
         {
+            _session.Upload();
             writer.Found(path, state.Step);
         }
 
-        _passSize = state.PassSize;
+        _session.PassSize = state.PassSize;
         try
         {
             state = TakeSteps(state, writer, onStep, cancellationToken);
@@ -115,7 +107,12 @@ public sealed partial class FineTuner : IDisposable
         var best = _validation is { KeepsBest: true } ? state.BestScore : null;
         if (best is not null && best.Step != state.Step)
         {
-            checkpoints.LoadWeights(best.Step, _weights);
+            checkpoints.LoadWeights(best.Step, _session.Tensors.Weights);
+            _session.Upload();
+        }
+        else
+        {
+            _session.Download();
         }
 
         return new TrainingResult(
@@ -126,8 +123,8 @@ public sealed partial class FineTuner : IDisposable
             StoppedEarly = state.IsStopped,
             BestScore = state.BestScore?.Score,
             BestStep = state.BestScore?.Step ?? 0,
-            PassSize = _passSize,
-            TrainedParameters = _weights.Values.Sum(tensor => (long)tensor.Shape.Count),
+            PassSize = _session.PassSize,
+            TrainedParameters = _session.Tensors.Weights.Values.Sum(tensor => (long)tensor.Shape.Count),
         };
     }
 
@@ -141,22 +138,17 @@ public sealed partial class FineTuner : IDisposable
     public Gemma3Checkpoint CreateCheckpoint() => _options.Lora is not null
         ? CreateAdapter().Merge(_base)
         : new Gemma3Checkpoint(
-            _base.Config, _base.Precision, Copy(_weights, tensor => (float[])tensor.Floats.Clone()),
-            _base.SourceDirectory);
+            _base.Config, _base.Precision, Copy(_session.Tensors.Weights), _base.SourceDirectory);
 
     /// <summary>The adapter as it is now.</summary>
     /// <returns>A copy that can be saved or merged.</returns>
     /// <exception cref="InvalidOperationException">This is full fine-tuning, which has no adapter.</exception>
     public LoraAdapter CreateAdapter() => _options.Lora is { } lora
-        ? new LoraAdapter(lora, Copy(_weights, tensor => (float[])tensor.Floats.Clone()))
+        ? new LoraAdapter(lora, Copy(_session.Tensors.Weights))
         : throw new InvalidOperationException("Full fine-tuning has no adapter: set FineTuneOptions.Lora for one.");
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _programs.Dispose();
-        _measures.Dispose();
-    }
+    public void Dispose() => _session.Dispose();
 
     private TrainingManifest Beginning() => new()
     {
@@ -194,8 +186,8 @@ public sealed partial class FineTuner : IDisposable
             : options.WriteCheckpointsInBackground && needed + TrainingMemory.SnapshotBytes(config, options) <= limit;
     }
 
-    private static Dictionary<string, HostTensor> Copy(
-        IReadOnlyDictionary<string, HostTensor> tensors, Func<HostTensor, float[]> values) => tensors.ToDictionary(
-            entry => entry.Key, entry => new HostTensor(entry.Value.Shape, values(entry.Value)),
+    private static Dictionary<string, HostTensor> Copy(IReadOnlyDictionary<string, HostTensor> tensors) =>
+        tensors.ToDictionary(
+            entry => entry.Key, entry => new HostTensor(entry.Value.Shape, (float[])entry.Value.Floats.Clone()),
             StringComparer.Ordinal);
 }

@@ -34,6 +34,15 @@ public sealed class TrainingMemoryException : TpuWorkerException
             : "no batch fits. Use LoRA, shorter examples, a smaller model or a larger machine."),
         largest);
 
+    /// <summary>Refused before it began: the host has no room for weights, moments and the exported model.</summary>
+    /// <param name="needed">Bytes it needs.</param>
+    /// <param name="limit">Bytes there are.</param>
+    /// <returns>The exception.</returns>
+    internal static TrainingMemoryException HostRefused(long needed, long limit) => new(
+        $"The training needs about {needed / Gibi:f2} GiB of the host's memory besides the device's, there are "
+        + $"{limit / Gibi:f2} GiB. Use LoRA, a smaller model or a larger machine.",
+        null);
+
     /// <summary>Memory ran out with a single example.</summary>
     /// <param name="step">The step.</param>
     /// <returns>The exception.</returns>

@@ -9,7 +9,7 @@ public sealed class TrainingValidation
 {
     private TrainingValidation(
         string metric, IReadOnlyList<TrainingExample>? examples,
-        Func<Gemma3Checkpoint, CancellationToken, double>? score, string identity)
+        Func<IMeasuredModel, CancellationToken, double>? score, string identity)
     {
         (Metric, Examples, Score, Identity) = (metric, examples, score, identity);
     }
@@ -34,7 +34,7 @@ public sealed class TrainingValidation
 
     internal IReadOnlyList<TrainingExample>? Examples { get; }
 
-    internal Func<Gemma3Checkpoint, CancellationToken, double>? Score { get; }
+    internal Func<IMeasuredModel, CancellationToken, double>? Score { get; }
 
     /// <summary>Everything that decides the measurements, for the training's fingerprint.</summary>
     internal string Identity { get; }
@@ -68,7 +68,7 @@ public sealed class TrainingValidation
     /// <param name="keepsBest">See <see cref="KeepsBest"/>.</param>
     /// <returns>The validation.</returns>
     public static TrainingValidation OfScore(
-        string metric, string identity, Func<Gemma3Checkpoint, CancellationToken, double> score, int everySteps = 100,
+        string metric, string identity, Func<IMeasuredModel, CancellationToken, double> score, int everySteps = 100,
         int? patience = null, bool keepsBest = true) => new(metric, null, score, identity)
         {
             EverySteps = everySteps,

@@ -17,6 +17,7 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly ChildProcessOptions _options;
     private readonly Process _process;
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly Queue<string> _lastLines = new();
     private readonly TaskCompletionSource _errorEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ChildFaultException? _fault;
@@ -61,8 +62,23 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <returns>The answer.</returns>
     /// <exception cref="ChildFaultException">The child failed, now or before.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task<byte[]> RequestAsync(
+        ReadOnlyMemory<byte> request, TimeSpan deadline, CancellationToken cancellation = default) =>
+        RequestAsync(request, deadline, null, cancellation);
+
+    /// <summary>Sends a request for work of many steps, which has no length itself: its steps do.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="deadline">The longest time from its turn to the first note, or to the answer.</param>
+    /// <param name="patience">
+    /// Gives the longest time from each of the child's notes to its next message; null keeps the deadline.
+    /// </param>
+    /// <param name="cancellation">Kills the child.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="ChildFaultException">The child failed, now or before.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public async Task<byte[]> RequestAsync(
-        ReadOnlyMemory<byte> request, TimeSpan deadline, CancellationToken cancellation = default)
+        ReadOnlyMemory<byte> request, TimeSpan deadline, Func<ReadOnlyMemory<byte>, TimeSpan>? patience,
+        CancellationToken cancellation)
     {
         await _turn.WaitAsync(cancellation).ConfigureAwait(false);
         try
@@ -76,20 +92,47 @@ public sealed class ChildProcess : IAsyncDisposable
             using var end = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
             try
             {
-                return await AskAsync(request, end.Token).ConfigureAwait(false);
+                return await AskAsync(request, note =>
+                {
+                    if (patience is not null)
+                    {
+                        deadline = patience(note);
+                        late.CancelAfter(deadline);
+                    }
+
+                    _options.Note?.Invoke(note);
+                }, end.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
                 Kill();
                 cancellation.ThrowIfCancellationRequested();
                 throw Gone(new ChildFaultException(
-                    ChildFault.Hang, $"The child process {Id} gave no answer within {deadline} and was killed.",
-                    LastLines()));
+                    ChildFault.Hang,
+                    $"The child process {Id} {(patience is not null ? "said nothing for" : "gave no answer within")} {deadline} "
+                    + "and was killed.", LastLines()));
             }
         }
         finally
         {
             _turn.Release();
+        }
+    }
+
+    /// <summary>
+    /// Asks the child to break its present work off and to answer soon (<see cref="ChildService.Stopping"/>). Nothing
+    /// happens where there is no work, or the child is gone.
+    /// </summary>
+    /// <returns>Completes when it was said.</returns>
+    public async Task BreakOffAsync()
+    {
+        try
+        {
+            await WriteAsync(FrameKind.Stop, default, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+        {
+            // It has gone before; its request tells how.
         }
     }
 
@@ -129,15 +172,29 @@ public sealed class ChildProcess : IAsyncDisposable
         await _process.WaitForExitAsync().ConfigureAwait(false);
         _process.Dispose();
         _turn.Dispose();
+        _writing.Dispose();
     }
 
-    private async Task<byte[]> AskAsync(ReadOnlyMemory<byte> request, CancellationToken end)
+    private async Task WriteAsync(FrameKind kind, ReadOnlyMemory<byte> content, CancellationToken end)
+    {
+        await _writing.WaitAsync(end).ConfigureAwait(false);
+        try
+        {
+            await Frames.WriteAsync(_process.StandardInput.BaseStream, kind, content, end).ConfigureAwait(false);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private async Task<byte[]> AskAsync(
+        ReadOnlyMemory<byte> request, Action<ReadOnlyMemory<byte>> onNote, CancellationToken end)
     {
         try
         {
             // Pipes need not obey cancellation: the wait ends, and killing the child ends the reading.
-            await Frames.WriteAsync(_process.StandardInput.BaseStream, FrameKind.Request, request, end)
-                .WaitAsync(end).ConfigureAwait(false);
+            await WriteAsync(FrameKind.Request, request, end).WaitAsync(end).ConfigureAwait(false);
             while (true)
             {
                 var message = await Frames.ReadAsync(_process.StandardOutput.BaseStream, end)
@@ -149,7 +206,7 @@ public sealed class ChildProcess : IAsyncDisposable
                     case (FrameKind.Failure, var failure):
                         throw Refusal(ChildError.Parse(failure));
                     case (FrameKind.Note, var note):
-                        _options.Note?.Invoke(note);
+                        onNote(note);
                         break;
                     case null:
                         throw Gone(await EndAsync().ConfigureAwait(false));

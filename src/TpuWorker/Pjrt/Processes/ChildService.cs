@@ -38,6 +38,9 @@ public sealed class ChildService : IDisposable
         return service;
     }
 
+    /// <summary>Gets a token that is cancelled when the parent wants the present work broken off.</summary>
+    public CancellationToken Stopping { get; private set; }
+
     /// <summary>Answers requests until the input ends.</summary>
     /// <param name="handler">
     /// Answers one request; what it throws is told to the parent, with the plugin's code if the plugin threw.
@@ -49,21 +52,22 @@ public sealed class ChildService : IDisposable
         var next = Frames.ReadAsync(_input, CancellationToken.None);
         while (await next.ConfigureAwait(false) is { } message)
         {
+            next = Frames.ReadAsync(_input, CancellationToken.None);
+            if (message.Kind == FrameKind.Stop)
+            {
+                // It was sent when the work had just ended.
+                continue;
+            }
+
             if (message.Kind != FrameKind.Request)
             {
                 throw new InvalidDataException($"The parent sent {message.Kind}, wanted a request.");
             }
 
-            // The input is read during the work too: its end means that the parent is gone, and a plugin that hangs or
-            // computes must not keep the chips from the next one.
-            next = Frames.ReadAsync(_input, CancellationToken.None);
+            using var stop = new CancellationTokenSource();
+            Stopping = stop.Token;
             var work = Task.Run(() => AnswerAsync(handler, message.Content));
-            if (await Task.WhenAny(work, next).ConfigureAwait(false) == next
-                && await next.ConfigureAwait(false) is null && !work.IsCompleted)
-            {
-                Process.GetCurrentProcess().Kill();
-            }
-
+            next = await ListenAsync(work, next, stop).ConfigureAwait(false);
             await work.ConfigureAwait(false);
         }
     }
@@ -80,6 +84,34 @@ public sealed class ChildService : IDisposable
         _output.Dispose();
         _input.Dispose();
         _writing.Dispose();
+    }
+
+    /// <summary>
+    /// Reads the input during the work: the parent may want it broken off, and the input's end means that the parent is
+    /// gone. A plugin that hangs or computes must not keep the chips from the next one then.
+    /// </summary>
+    /// <returns>What is read next.</returns>
+    private async Task<Task<(FrameKind Kind, byte[] Content)?>> ListenAsync(
+        Task work, Task<(FrameKind Kind, byte[] Content)?> next, CancellationTokenSource stop)
+    {
+        while (await Task.WhenAny(work, next).ConfigureAwait(false) == next)
+        {
+            var message = await next.ConfigureAwait(false);
+            if (message is null && !work.IsCompleted)
+            {
+                Process.GetCurrentProcess().Kill();
+            }
+
+            if (message is not (FrameKind.Stop, _))
+            {
+                break;
+            }
+
+            await stop.CancelAsync().ConfigureAwait(false);
+            next = Frames.ReadAsync(_input, CancellationToken.None);
+        }
+
+        return next;
     }
 
     private async Task AnswerAsync(Handler handler, byte[] request)

@@ -16,6 +16,9 @@ internal enum FrameKind : byte
 
     /// <summary>The child tells something while it works.</summary>
     Note = 4,
+
+    /// <summary>The parent asks the child to break its work off and to answer.</summary>
+    Stop = 5,
 }
 
 /// <summary>Messages on a stream of bytes: length (4 bytes, little-endian, with the kind), kind, content.</summary>
@@ -53,7 +56,7 @@ internal static class Frames
             var head = new byte[LengthBytes + 1];
             await stream.ReadExactlyAsync(head, cancellation).ConfigureAwait(false);
             var (length, kind) = (BinaryPrimitives.ReadInt32LittleEndian(head), (FrameKind)head[LengthBytes]);
-            if (length is < 1 or > MaxBytes || kind is < FrameKind.Request or > FrameKind.Note)
+            if (length is < 1 or > MaxBytes || kind is < FrameKind.Request or > FrameKind.Stop)
             {
                 throw new InvalidDataException(
                     $"The bytes {Convert.ToHexStringLower(head)} begin no message: something else wrote here.");

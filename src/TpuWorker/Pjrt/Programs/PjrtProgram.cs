@@ -79,8 +79,8 @@ public sealed class PjrtProgram : IDisposable
             ? tensor
             : throw new TensorShapeException("Run", $"input '{name}'", "missing", "a tensor of that name");
 
-    /// <summary>Puts a tensor on the program's device.</summary>
-    internal PjrtBuffer Upload(StableHloValue argument, HostTensor tensor)
+    /// <summary>Makes sure that a tensor is what an argument wants.</summary>
+    internal static void Require(StableHloValue argument, HostTensor tensor)
     {
         if (tensor.DType != argument.DType || !tensor.Shape.Equals(argument.Shape))
         {
@@ -88,17 +88,14 @@ public sealed class PjrtProgram : IDisposable
                 "Run", $"input '{argument.Name}'", $"{tensor.DType}{tensor.Shape}",
                 $"{argument.DType}{argument.Shape}");
         }
-
-        var device = Executable.Devices.Count > 0 ? Executable.Devices[0] : null;
-        return Executable.Client.Upload<byte>(tensor.Bytes, TypeOf(tensor.DType), Sizes(tensor.Shape), device);
     }
 
-    /// <summary>Copies a buffer to the host.</summary>
-    internal static HostTensor Download(StableHloValue value, PjrtBuffer buffer)
+    /// <summary>Puts a tensor on the program's device.</summary>
+    internal PjrtBuffer Upload(StableHloValue argument, HostTensor tensor)
     {
-        var tensor = HostTensor.Zeros(value.DType, value.Shape);
-        buffer.Download(tensor.Bytes);
-        return tensor;
+        Require(argument, tensor);
+        return PjrtTensors.Upload(
+            Executable.Client, tensor, Executable.Devices.Count > 0 ? Executable.Devices[0] : null);
     }
 
     /// <summary>Finds a state's argument.</summary>
@@ -119,16 +116,4 @@ public sealed class PjrtProgram : IDisposable
                 + "compiler would keep two copies");
         }
     }
-
-    private static long[] Sizes(Shape shape) => [.. shape.Dimensions.ToArray().Select(size => (long)size)];
-
-    private static PjrtElementType TypeOf(DType type) => type switch
-    {
-        DType.Float32 => PjrtElementType.F32,
-        DType.Int32 => PjrtElementType.S32,
-        DType.BFloat16 => PjrtElementType.BF16,
-        DType.UInt32 => PjrtElementType.U32,
-        DType.Bool => PjrtElementType.Pred,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "The element type has none of the plugin's."),
-    };
 }

@@ -4,8 +4,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Pjrt.Programs;
 
 /// <summary>
-/// The states of a program on its device, such as weights and moments: each step takes their memory and leaves their
-/// updates in it. They come to the host only when they are asked for.
+/// Runs a program on tensors that stay on its device: each step takes the memory of the states, such as weights and
+/// moments, and leaves their updates in it.
 /// </summary>
 /// <remarks>
 /// Not thread-safe. A step cannot be broken off or done again: its states are gone when it starts. After a step that
@@ -14,21 +14,33 @@ namespace Workflows.TpuWorker.Pjrt.Programs;
 public sealed class PjrtSession : IDisposable
 {
     private readonly PjrtProgram _program;
-    private readonly Dictionary<string, PjrtBuffer> _states = new(StringComparer.Ordinal);
+    private readonly bool _ownsTensors;
 
-    /// <summary>Starts without any state set.</summary>
+    /// <summary>Starts with tensors of its own, none of them set.</summary>
     /// <param name="program">The program, which must outlive the session.</param>
     public PjrtSession(PjrtProgram program)
+        : this(program, new PjrtTensors(program.Executable.Client)) => _ownsTensors = true;
+
+    /// <summary>Starts with tensors that other programs use too.</summary>
+    /// <param name="program">The program, which must outlive the session.</param>
+    /// <param name="tensors">States, and inputs that stay from step to step, by name; the caller's.</param>
+    public PjrtSession(PjrtProgram program, PjrtTensors tensors)
     {
-        _program = program;
+        (_program, Tensors) = (program, tensors);
         StateNames = [.. program.Module.Arguments.Where(IsState).Select(argument => argument.Name)];
     }
+
+    /// <summary>Gets the tensors.</summary>
+    public PjrtTensors Tensors { get; }
 
     /// <summary>Gets the names of the states that have an update.</summary>
     public IReadOnlyList<string> StateNames { get; }
 
-    /// <summary>Gets the bytes of the states on the device, with their padding.</summary>
-    public long StateBytes => _states.Values.Sum(buffer => buffer.OnDeviceBytes);
+    /// <summary>Gets whether every state is set, and none was lost in a step that failed.</summary>
+    public bool IsReady => StateNames.All(Tensors.Contains);
+
+    /// <summary>Gets the bytes of the tensors on the device, with their padding.</summary>
+    public long StateBytes => Tensors.Bytes;
 
     /// <summary>Puts a state on the device in place of the old one.</summary>
     /// <param name="name">Its name.</param>
@@ -37,15 +49,8 @@ public sealed class PjrtSession : IDisposable
     /// <exception cref="PjrtException">The plugin refuses, for want of memory for example.</exception>
     public void SetState(string name, HostTensor value)
     {
-        var argument = _program.StateOf(name);
-
-        // The old one goes first: two copies of a large state need not fit.
-        if (_states.Remove(name, out var old))
-        {
-            old.Dispose();
-        }
-
-        _states.Add(name, _program.Upload(argument, value));
+        PjrtProgram.Require(_program.StateOf(name), value);
+        Tensors.Set(name, value);
     }
 
     /// <summary>Copies a state to the host.</summary>
@@ -54,37 +59,31 @@ public sealed class PjrtSession : IDisposable
     /// <exception cref="TensorShapeException">There is no such state.</exception>
     /// <exception cref="InvalidOperationException">It is not set, or was lost in a step that failed.</exception>
     /// <exception cref="PjrtException">The step that makes it failed.</exception>
-    public HostTensor GetState(string name) => PjrtProgram.Download(_program.StateOf(name), Buffer(name));
+    public HostTensor GetState(string name) => Tensors.Get(_program.StateOf(name).Name);
 
     /// <summary>Runs the program once and replaces the states by their updates.</summary>
-    /// <param name="inputs">A tensor for each argument that is no state, by its name; more are ignored.</param>
-    /// <returns>A tensor for each output that is no state's update, by its name.</returns>
+    /// <param name="inputs">
+    /// A tensor for each argument that is no state and not among the tensors on the device, by its name; more are
+    /// ignored.
+    /// </param>
+    /// <param name="kept">Outputs that stay on the device as tensors of their names; null keeps none.</param>
+    /// <returns>A tensor for each output that is no state's update and is not kept, by its name.</returns>
     /// <exception cref="TensorShapeException">An input is missing, or has another type or shape.</exception>
     /// <exception cref="InvalidOperationException">A state is not set, or was lost in a step that failed.</exception>
     /// <exception cref="PjrtException">The plugin refuses, or the work failed: the states are lost.</exception>
-    public Dictionary<string, HostTensor> Step(IReadOnlyDictionary<string, HostTensor> inputs)
+    public Dictionary<string, HostTensor> Step(
+        IReadOnlyDictionary<string, HostTensor> inputs, IReadOnlySet<string>? kept = null)
     {
-        var module = _program.Module;
         var uploaded = new List<PjrtBuffer>();
         PjrtExecution? execution = null;
         var isDone = false;
         try
         {
-            var arguments = new List<PjrtBuffer>(module.Arguments.Count);
-            foreach (var argument in module.Arguments)
-            {
-                if (!IsState(argument))
-                {
-                    uploaded.Add(_program.Upload(argument, PjrtProgram.Given(inputs, argument.Name)));
-                }
-
-                arguments.Add(IsState(argument) ? Buffer(argument.Name) : uploaded[^1]);
-            }
-
+            var arguments = _program.Module.Arguments.Select(argument => BufferOf(argument, inputs, uploaded)).ToList();
             execution = _program.Executable.Execute(arguments);
-            var results = Read(execution.Outputs[0]);
+            var results = Read(execution.Outputs[0], kept);
             execution.Completed.GetAwaiter().GetResult();
-            Replace(execution.Outputs[0]);
+            Keep(execution.Outputs[0], kept);
             isDone = true;
             return results;
         }
@@ -94,7 +93,7 @@ public sealed class PjrtSession : IDisposable
             if (!isDone)
             {
                 execution?.Dispose();
-                ForgetLost();
+                Tensors.ForgetLost();
             }
         }
     }
@@ -102,30 +101,36 @@ public sealed class PjrtSession : IDisposable
     /// <inheritdoc />
     public void Dispose()
     {
-        foreach (var buffer in _states.Values)
+        if (_ownsTensors)
         {
-            buffer.Dispose();
+            Tensors.Dispose();
         }
-
-        _states.Clear();
     }
 
     private static bool IsState(StableHloValue argument) => argument.Alias is not null;
 
-    private PjrtBuffer Buffer(string name) => _states.TryGetValue(name, out var buffer)
-        ? buffer
-        : throw new InvalidOperationException($"The state '{name}' is not set: set it first, and after a failed step.");
+    private PjrtBuffer BufferOf(
+        StableHloValue argument, IReadOnlyDictionary<string, HostTensor> inputs, List<PjrtBuffer> uploaded)
+    {
+        if (IsState(argument) || (!inputs.ContainsKey(argument.Name) && Tensors.Contains(argument.Name)))
+        {
+            return Tensors.BufferOf(argument);
+        }
 
-    /// <summary>Copies what is no state to the host.</summary>
-    private Dictionary<string, HostTensor> Read(IReadOnlyList<PjrtBuffer> outputs)
+        uploaded.Add(_program.Upload(argument, PjrtProgram.Given(inputs, argument.Name)));
+        return uploaded[^1];
+    }
+
+    /// <summary>Copies to the host what does not stay on the device.</summary>
+    private Dictionary<string, HostTensor> Read(IReadOnlyList<PjrtBuffer> outputs, IReadOnlySet<string>? kept)
     {
         var results = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
         for (var index = 0; index < outputs.Count; index++)
         {
             var output = _program.Module.Outputs[index];
-            if (!IsState(output))
+            if (!IsState(output) && kept?.Contains(output.Name) != true)
             {
-                results.Add(output.Name, PjrtProgram.Download(output, outputs[index]));
+                results.Add(output.Name, PjrtTensors.Download(output.DType, output.Shape, outputs[index]));
                 outputs[index].Dispose();
             }
         }
@@ -133,26 +138,19 @@ public sealed class PjrtSession : IDisposable
         return results;
     }
 
-    private void Replace(IReadOnlyList<PjrtBuffer> outputs)
+    private void Keep(IReadOnlyList<PjrtBuffer> outputs, IReadOnlySet<string>? kept)
     {
         for (var index = 0; index < outputs.Count; index++)
         {
-            if (_program.Module.Outputs[index].Alias is { } argument)
+            var output = _program.Module.Outputs[index];
+            if (output.Alias is { } argument)
             {
-                var name = _program.Module.Arguments[argument].Name;
-                _states[name].Dispose();
-                _states[name] = outputs[index];
+                Tensors.Take(_program.Module.Arguments[argument].Name, output, outputs[index]);
             }
-        }
-    }
-
-    /// <summary>Lets go of states whose memory a failed step has taken; a refused one has taken none.</summary>
-    private void ForgetLost()
-    {
-        foreach (var (name, buffer) in _states.Where(state => state.Value.IsDeleted).ToList())
-        {
-            buffer.Dispose();
-            _states.Remove(name);
+            else if (kept?.Contains(output.Name) == true)
+            {
+                Tensors.Take(output.Name, output, outputs[index]);
+            }
         }
     }
 }

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Gemma3.Lora;
+using Workflows.TpuWorker.Gemma3.Model;
+using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Pjrt;
+using Workflows.TpuWorker.Pjrt.Programs;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Gemma3.Lean;
+
+/// <summary>
+/// Computes on the first device of a PJRT plugin: whole steps as one program, with weights, moments and caches that
+/// stay on the device.
+/// </summary>
+public sealed class PjrtExecutor : Executor
+{
+    private const long ElementBytes = 4;
+
+    private readonly PjrtClient _client;
+    private readonly PjrtExecutableCache? _cache;
+
+    /// <summary>Uses a client.</summary>
+    /// <param name="client">The client, which must outlive the executor.</param>
+    /// <param name="precision">Element types; null is <see cref="PrecisionPolicy.Mixed"/>.</param>
+    /// <param name="cache">Keeps compiled programs for the next process; null compiles anew.</param>
+    public PjrtExecutor(PjrtClient client, PrecisionPolicy? precision = null, PjrtExecutableCache? cache = null)
+    {
+        (_client, _cache, Precision) = (client, cache, precision ?? PrecisionPolicy.Mixed);
+        Precision.Validate();
+    }
+
+    /// <summary>Gets or sets who is told before each program is compiled and after weights are moved; null: nobody.</summary>
+    public Action<string>? OnStage { get; set; }
+
+    /// <summary>Gets the compiler's options; null are the default ones.</summary>
+    public PjrtCompileOptions? CompileOptions { get; init; }
+
+    /// <summary>Gets the element types.</summary>
+    public PrecisionPolicy Precision { get; }
+
+    /// <summary>Gets the seconds that compiling, or loading what was compiled before, has taken so far.</summary>
+    public double CompileSeconds { get; private set; }
+
+    /// <summary>Gets the number of programs compiled or loaded so far.</summary>
+    public int ProgramCount { get; private set; }
+
+    /// <inheritdoc />
+    public override ITextDecoder CreateDecoder(Gemma3Checkpoint model)
+    {
+        var weights = CreateTensors();
+        try
+        {
+            foreach (var (name, stack) in LeanParameters.Stacks(model.Parameters, Precision.Frozen))
+            {
+                weights.Set(name, stack);
+            }
+
+            OnStage?.Invoke("the model is on the device");
+            return new PjrtTextDecoder(this, model.Config, weights, ownsWeights: true)
+            {
+                Precision = Precision,
+            };
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc />
+    public override bool RequireMemory(Gemma3Config config, FineTuneOptions options)
+    {
+        options.Validate();
+        var all = Gemma3Parameters.All(config).Sum(each => each.Shape.ElementCount);
+        var trained = options.Lora is { } lora
+            ? LoraParameters.All(config, lora).Sum(each => each.Shape.ElementCount)
+            : all;
+
+        // On the host: the base model, the copy of weights and moments, and the model that is exported.
+        var needed = ElementBytes * (all + (3 * trained) + all);
+        var limit = MachineMemory.LimitBytes();
+        return needed > limit
+            ? throw TrainingMemoryException.HostRefused(needed, limit)
+            : options.WriteCheckpointsInBackground && needed + (3 * ElementBytes * trained) <= limit;
+    }
+
+    /// <inheritdoc />
+    internal override ITrainingSession CreateSession(
+        Gemma3Checkpoint model, FineTuneOptions options, Dictionary<string, HostTensor> weights,
+        IReadOnlyList<TrainingExample> examples, DataOrder order) =>
+        new PjrtTrainingSession(this, model, options, weights, examples, order);
+
+    /// <summary>Gets the most bytes that may be in use on the device; null where the plugin does not say.</summary>
+    internal long? DeviceLimit => _client.AddressableDevices[0].ReadMemory()?.BytesLimit is > 0 and var limit
+        ? limit
+        : null;
+
+    /// <summary>Gets or sets who sees each graph before it is compiled; tests teach a fake plugin by it.</summary>
+    internal Action<Graph>? OnGraph { get; set; }
+
+    internal PjrtTensors CreateTensors() => new(_client);
+
+    /// <summary>Compiles a graph, or loads it from the cache.</summary>
+    internal PjrtProgram Compile(string name, Graph graph)
+    {
+        OnStage?.Invoke($"compiling {name}");
+        OnGraph?.Invoke(graph);
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            return PjrtProgram.Compile(_client, graph, _cache, CompileOptions);
+        }
+        finally
+        {
+            CompileSeconds += Stopwatch.GetElapsedTime(began).TotalSeconds;
+            ProgramCount++;
+            OnStage?.Invoke($"compiled {name}");
+        }
+    }
+}

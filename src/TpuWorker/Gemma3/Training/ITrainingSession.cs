@@ -1,0 +1,54 @@
+using Workflows.TpuWorker.Gemma3.Decoding;
+
+namespace Workflows.TpuWorker.Gemma3.Training;
+
+/// <summary>The examples and the rate of one step.</summary>
+/// <param name="Number">Number of the step, from 1.</param>
+/// <param name="LearningRate">Rate of its update.</param>
+/// <param name="Batches">Batches whose gradients make it up, weighted by their answer tokens.</param>
+internal sealed record TrainingStep(int Number, double LearningRate, IReadOnlyList<TrainingExample[]> Batches);
+
+/// <summary>The figures of a step.</summary>
+/// <param name="Loss">Mean loss of its answer tokens before the update, in nats.</param>
+/// <param name="GradientNorm">Global norm of that loss's gradient before clipping.</param>
+/// <param name="Tokens">Tokens of its examples, padding not counted.</param>
+internal readonly record struct StepOutcome(double Loss, double GradientNorm, long Tokens);
+
+/// <summary>
+/// Weights, moments and programs of a training where they are computed with. What is done when is the caller's; how a
+/// step is computed is the session's. Not thread-safe.
+/// </summary>
+internal interface ITrainingSession : IDisposable
+{
+    /// <summary>Examples of one pass; halved by the session for as long as memory runs out.</summary>
+    public int PassSize { get; set; }
+
+    /// <summary>
+    /// Trained weights and moments on the host: the state itself, or a copy as of the last <see cref="Download"/>.
+    /// </summary>
+    public TrainingTensors Tensors { get; }
+
+    /// <summary>Called before each pass; tests make memory run out here.</summary>
+    public Action<BatchShape>? BeforePass { get; set; }
+
+    /// <summary>Brings <see cref="Tensors"/> up to date.</summary>
+    public void Download();
+
+    /// <summary>Takes <see cref="Tensors"/> over, after they were changed.</summary>
+    public void Upload();
+
+    /// <summary>Takes a step. Where it fails or is cancelled, weights and moments stay as they were.</summary>
+    /// <exception cref="TrainingDivergedException">Loss or gradient is not a finite number.</exception>
+    /// <exception cref="TrainingMemoryException">Memory ran out even with a single example at a time.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before the update.</exception>
+    public StepOutcome Step(TrainingStep step, CancellationToken cancellation);
+
+    /// <summary>Measures the mean loss of the examples' answer tokens, without dropout.</summary>
+    /// <param name="step">Steps done, for the words of a failure.</param>
+    /// <param name="examples">The examples.</param>
+    /// <param name="cancellation">Breaks off.</param>
+    public double MeanLoss(int step, IReadOnlyList<TrainingExample> examples, CancellationToken cancellation);
+
+    /// <summary>Decodes with the weights as they are; valid until the next step.</summary>
+    public ITextDecoder CreateDecoder();
+}

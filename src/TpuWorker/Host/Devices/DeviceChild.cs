@@ -1,0 +1,124 @@
+using System.Globalization;
+using Google.Protobuf;
+using Workflows.ModelFiles;
+using Workflows.TpuWorker.Gemma3.Lean;
+using Workflows.TpuWorker.Pjrt;
+using Workflows.TpuWorker.Pjrt.Host;
+using Workflows.TpuWorker.Pjrt.Processes;
+using Workflows.TpuWorker.Pjrt.Programs;
+using Workflows.TpuWorker.Protocol;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Host.Devices;
+
+/// <summary>
+/// The process that holds a plugin and computes: it may abort, hang or lose its chips without taking the gateway's
+/// stream, the logs or an upload with it.
+/// </summary>
+internal sealed class DeviceChild
+{
+    /// <summary>The argument of the worker's program that makes it such a process.</summary>
+    public const string Name = "device";
+
+    /// <summary>The code of work that was broken off.</summary>
+    public const string Stopped = "STOPPED";
+
+    private readonly ChildService _service;
+    private PjrtExecutor? _executor;
+
+    private DeviceChild(ChildService service) => _service = service;
+
+    /// <summary>Answers requests until the parent closes the input.</summary>
+    public static async Task RunAsync()
+    {
+        using var service = ChildService.Open();
+        var child = new DeviceChild(service);
+        await service.RunAsync((bytes, _) => Task.FromResult(child.Answer(bytes)));
+    }
+
+    private byte[] Answer(ReadOnlyMemory<byte> bytes)
+    {
+        var order = DeviceMessages.Read<DeviceOrder>(bytes.Span);
+        try
+        {
+            return DeviceMessages.ToBytes(new DeviceAnswer(Obey(order)));
+        }
+        catch (OperationCanceledException)
+        {
+            return Refused(Stopped, "The work was broken off.");
+        }
+        catch (TpuWorkerException exception)
+        {
+            return Refused(exception.ErrorCode, exception.Message);
+        }
+        catch (ModelFileException exception)
+        {
+            return Refused(exception.ErrorCode, exception.Message);
+        }
+        catch (Exception exception) when (exception is TpuHostException or PjrtPluginException)
+        {
+            return Refused(DeviceFaults.Unusable, exception.Message);
+        }
+    }
+
+    private byte[] Obey(DeviceOrder order)
+    {
+        var stop = _service.Stopping;
+        if (order.Open is { } open)
+        {
+            return Open(open);
+        }
+
+        if (order.Train is { } train)
+        {
+            return TrainWork.Run(
+                TrainJob.Parser.ParseFrom(train), Executor, TimeProvider.System,
+                step => Tell(new DeviceNote(Step: step)), stop).ToByteArray();
+        }
+
+        return DeviceMessages.ToBytes(TrainWork.Decode(
+            order.Decode ?? throw new InvalidDataException("The order is empty."), Executor,
+            completed => Tell(new DeviceNote(Completed: completed)), stop));
+    }
+
+    private PjrtExecutor Executor => _executor ?? throw new InvalidOperationException("No plugin is open.");
+
+    private byte[] Open(OpenOrder order)
+    {
+        PjrtClient client;
+        try
+        {
+            client = PjrtClient.Create(PjrtPlugin.Load(order.Plugin));
+        }
+        catch (PjrtException exception) when (TpuHost.Explain(exception) is { } explained)
+        {
+            throw explained;
+        }
+
+        var report = PjrtSmokeTest.Run(client);
+        _executor = new PjrtExecutor(
+            client, PrecisionOf(order.Precision, report.Platform), new PjrtExecutableCache(order.ProgramFolder))
+        {
+            OnStage = stage => Tell(new DeviceNote(Stage: stage)),
+        };
+        return DeviceMessages.ToBytes(Describe(report));
+    }
+
+    private static string Describe(PjrtDeviceReport report) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{report.Platform.ToLowerInvariant()} {report.DeviceKinds[0]} x{report.DeviceKinds.Count}, "
+        + $"PJRT API {report.ApiVersion}, {report.PlatformVersion.ReplaceLineEndings(" ")}");
+
+    /// <summary>A processor is there to compare with, in single precision; a TPU is made for bfloat16.</summary>
+    private static PrecisionPolicy PrecisionOf(string? name, string platform) => name switch
+    {
+        "full" => PrecisionPolicy.Full,
+        "mixed" => PrecisionPolicy.Mixed,
+        _ => platform == "cpu" ? PrecisionPolicy.Full : PrecisionPolicy.Mixed,
+    };
+
+    private void Tell(DeviceNote note) => _service.NoteAsync(DeviceMessages.ToBytes(note)).GetAwaiter().GetResult();
+
+    private static byte[] Refused(string code, string message) =>
+        DeviceMessages.ToBytes(new DeviceAnswer(null, code, message));
+}

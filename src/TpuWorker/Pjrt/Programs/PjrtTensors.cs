@@ -1,0 +1,134 @@
+using Workflows.TpuWorker.StableHlo;
+using Workflows.TpuWorker.Tensors;
+
+namespace Workflows.TpuWorker.Pjrt.Programs;
+
+/// <summary>
+/// Tensors that stay on a device under their names, such as weights, moments and a cache: several programs can read and
+/// replace them. They come to the host only when they are asked for. Not thread-safe.
+/// </summary>
+/// <param name="client">The client; its first device holds them.</param>
+public sealed class PjrtTensors(PjrtClient client) : IDisposable
+{
+    private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the bytes of all tensors on the device, with their padding.</summary>
+    public long Bytes => _entries.Values.Sum(entry => entry.Buffer.OnDeviceBytes);
+
+    /// <summary>Tells whether there is a tensor of a name.</summary>
+    /// <param name="name">The name.</param>
+    /// <returns>True if there is one, and no failed program has taken it.</returns>
+    public bool Contains(string name) => _entries.ContainsKey(name);
+
+    /// <summary>Puts a tensor on the device in place of an old one.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="value">Its value; may be changed as soon as the call returns.</param>
+    /// <exception cref="PjrtException">The plugin refuses, for want of memory for example.</exception>
+    public void Set(string name, HostTensor value)
+    {
+        // The old one goes first: two copies of a large tensor need not fit.
+        Remove(name);
+        _entries.Add(name, new Entry(Upload(client, value), value.DType, value.Shape));
+    }
+
+    /// <summary>Copies a tensor to the host.</summary>
+    /// <param name="name">Its name.</param>
+    /// <returns>Its value.</returns>
+    /// <exception cref="InvalidOperationException">It is not set, or was lost in a program that failed.</exception>
+    /// <exception cref="PjrtException">The program that makes it failed.</exception>
+    public HostTensor Get(string name)
+    {
+        var entry = EntryOf(name);
+        return Download(entry.DType, entry.Shape, entry.Buffer);
+    }
+
+    /// <summary>Gives a tensor's memory back.</summary>
+    /// <param name="name">Its name; one that is not there is no fault.</param>
+    public void Remove(string name)
+    {
+        if (_entries.Remove(name, out var old))
+        {
+            old.Buffer.Dispose();
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        foreach (var entry in _entries.Values)
+        {
+            entry.Buffer.Dispose();
+        }
+
+        _entries.Clear();
+    }
+
+    /// <summary>Puts a tensor of the host on the first device of a client.</summary>
+    internal static unsafe PjrtBuffer Upload(PjrtClient client, HostTensor tensor, PjrtDevice? device = null)
+    {
+        // A span has at most 2^31 - 1 bytes, a tensor may have four times as many.
+        fixed (byte* first = &tensor.FirstByte)
+        {
+            var shape = new PjrtShape(TypeOf(tensor.DType), Sizes(tensor.Shape));
+            return client.Upload((nint)first, shape.Bytes, shape, device);
+        }
+    }
+
+    /// <summary>Copies a buffer to a tensor of the host.</summary>
+    internal static unsafe HostTensor Download(DType type, Shape shape, PjrtBuffer buffer)
+    {
+        var tensor = HostTensor.Zeros(type, shape);
+        fixed (byte* first = &tensor.FirstByte)
+        {
+            buffer.Download((nint)first, new PjrtShape(TypeOf(type), Sizes(shape)).Bytes);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Finds the buffer that an argument is given.</summary>
+    internal PjrtBuffer BufferOf(StableHloValue argument)
+    {
+        var entry = EntryOf(argument.Name);
+        return entry.DType == argument.DType && entry.Shape.Equals(argument.Shape)
+            ? entry.Buffer
+            : throw new TensorShapeException(
+                "Run", $"input '{argument.Name}'", $"{entry.DType}{entry.Shape}",
+                $"{argument.DType}{argument.Shape}");
+    }
+
+    /// <summary>Takes a program's output over in place of an old tensor.</summary>
+    internal void Take(string name, StableHloValue output, PjrtBuffer buffer)
+    {
+        Remove(name);
+        _entries.Add(name, new Entry(buffer, output.DType, output.Shape));
+    }
+
+    /// <summary>Lets go of tensors whose memory a failed program has taken; a refused one has taken none.</summary>
+    internal void ForgetLost()
+    {
+        foreach (var (name, entry) in _entries.Where(each => each.Value.Buffer.IsDeleted).ToList())
+        {
+            entry.Buffer.Dispose();
+            _entries.Remove(name);
+        }
+    }
+
+    private Entry EntryOf(string name) => _entries.TryGetValue(name, out var entry)
+        ? entry
+        : throw new InvalidOperationException($"The tensor '{name}' is not set: set it first, and after a failed step.");
+
+    private static long[] Sizes(Shape shape) => [.. shape.Dimensions.ToArray().Select(size => (long)size)];
+
+    private static PjrtElementType TypeOf(DType type) => type switch
+    {
+        DType.Float32 => PjrtElementType.F32,
+        DType.Int32 => PjrtElementType.S32,
+        DType.BFloat16 => PjrtElementType.BF16,
+        DType.UInt32 => PjrtElementType.U32,
+        DType.Bool => PjrtElementType.Pred,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "The element type has none of the plugin's."),
+    };
+
+    private sealed record Entry(PjrtBuffer Buffer, DType DType, Shape Shape);
+}
