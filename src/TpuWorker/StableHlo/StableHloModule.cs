@@ -13,9 +13,22 @@ namespace Workflows.TpuWorker.StableHlo;
 /// </param>
 public sealed record StableHloValue(string Name, DType DType, Shape Shape, int? Alias)
 {
+    /// <summary>Gets the axis that is split over the devices; null: each device has the whole value.</summary>
+    public int? SplitAxis { get; init; }
+
     /// <summary>Gets the size in memory, in bytes.</summary>
     public long Bytes => Shape.ElementCount * DType.Bytes();
 }
+
+/// <summary>
+/// How a program is split over devices: which axis of each argument and result is cut into as many equal parts. The
+/// compiler splits everything in between and inserts the exchanges (GSPMD, Xu et al. 2021).
+/// </summary>
+/// <param name="Devices">Devices, 2 or more.</param>
+/// <param name="AxisOf">
+/// Gives the axis of an argument or result by its name and shape; null leaves it whole on each device.
+/// </param>
+public sealed record StableHloPartition(int Devices, Func<string, Shape, int?> AxisOf);
 
 /// <summary>
 /// A graph as StableHLO text in the generic form, which has one grammar for all operations and is what plugins of every
@@ -24,9 +37,9 @@ public sealed record StableHloValue(string Name, DType DType, Shape Shape, int? 
 public sealed class StableHloModule
 {
     private StableHloModule(
-        string text, IReadOnlyList<StableHloValue> arguments, IReadOnlyList<StableHloValue> outputs)
+        string text, int devices, IReadOnlyList<StableHloValue> arguments, IReadOnlyList<StableHloValue> outputs)
     {
-        (Text, Arguments, Outputs) = (text, arguments, outputs);
+        (Text, Devices, Arguments, Outputs) = (text, devices, arguments, outputs);
         Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
@@ -35,6 +48,9 @@ public sealed class StableHloModule
 
     /// <summary>Gets the SHA-256 of the text in lower-case hexadecimal, which names the program in caches.</summary>
     public string Hash { get; }
+
+    /// <summary>Gets the number of devices that the program is split over.</summary>
+    public int Devices { get; }
 
     /// <summary>
     /// Gets the arguments in their order: the graph's inputs that an output depends on, and all states with an update.
@@ -50,12 +66,19 @@ public sealed class StableHloModule
     /// <summary>Gets the bytes of the arguments whose memory results take.</summary>
     public long DonatedBytes => Arguments.Where(argument => argument.Alias is not null).Sum(argument => argument.Bytes);
 
+    /// <summary>Gets the bytes of <see cref="DonatedBytes"/> that each device holds.</summary>
+    public long DonatedBytesPerDevice => Arguments.Where(argument => argument.Alias is not null)
+        .Sum(argument => argument.SplitAxis is null ? argument.Bytes : argument.Bytes / Devices);
+
     /// <summary>Spells a graph.</summary>
     /// <param name="graph">The graph, with its outputs named.</param>
     /// <param name="name">Name of the module: letters, digits and underscores.</param>
+    /// <param name="partition">How the program is split over devices; null is one device.</param>
     /// <returns>The module; equal graphs give equal texts.</returns>
-    /// <exception cref="TensorShapeException">The graph has no output, or the name other characters.</exception>
-    public static StableHloModule Lower(Graph graph, string name = "program")
+    /// <exception cref="TensorShapeException">
+    /// The graph has no output, the name other characters, or an axis cannot be split.
+    /// </exception>
+    public static StableHloModule Lower(Graph graph, string name = "program", StableHloPartition? partition = null)
     {
         if (graph.Outputs.Count == 0)
         {
@@ -76,7 +99,10 @@ public sealed class StableHloModule
 
         StableHloValue[] arguments = [.. primitives.Inputs.Select(input => new StableHloValue(
             input.Attributes.Name!, input.DType, input.Shape,
-            primitives.Updates.TryGetValue(input, out var output) ? places[output] : null))];
+            primitives.Updates.TryGetValue(input, out var output) ? places[output] : null)
+        {
+            SplitAxis = SplitAxis(partition, input.Attributes.Name!, input.Shape),
+        })];
         var aliases = new Dictionary<int, int>();
         for (var i = 0; i < arguments.Length; i++)
         {
@@ -87,22 +113,65 @@ public sealed class StableHloModule
         }
 
         StableHloValue[] outputs = [.. primitives.Outputs.Select((output, i) => new StableHloValue(
-            output.Key, output.Value.DType, output.Value.Shape, aliases.TryGetValue(i, out var from) ? from : null))];
-        return new StableHloModule(Write(primitives, name, arguments, outputs), arguments, outputs);
+            output.Key, output.Value.DType, output.Value.Shape, aliases.TryGetValue(i, out var from) ? from : null)
+        {
+            // A result that takes an argument's memory is split as that is.
+            SplitAxis = aliases.TryGetValue(i, out var argument)
+                ? arguments[argument].SplitAxis
+                : SplitAxis(partition, output.Key, output.Value.Shape),
+        })];
+        var devices = partition?.Devices ?? 1;
+        return new StableHloModule(
+            Write(primitives, name, devices, arguments, outputs), devices, arguments, outputs);
+    }
+
+    private static int? SplitAxis(StableHloPartition? partition, string name, Shape shape)
+    {
+        if (partition?.AxisOf(name, shape) is not { } axis)
+        {
+            return null;
+        }
+
+        return axis >= 0 && axis < shape.Rank && shape[axis] % partition.Devices == 0
+            ? axis
+            : throw new TensorShapeException(
+                "StableHLO", $"axis {axis} of '{name}'", $"{shape}", $"an axis that {partition.Devices} divides");
+    }
+
+    /// <summary>The attributes of an argument or a result; none where there is one device and no alias.</summary>
+    private static string AttributesOf(StableHloValue value, int devices, bool isArgument)
+    {
+        var attributes = new List<string>();
+        if (isArgument && value.Alias is { } output)
+        {
+            attributes.Add($"tf.aliasing_output = {output} : i32");
+        }
+
+        if (devices > 1)
+        {
+            var parts = Enumerable.Range(0, value.Shape.Rank).Select(axis => axis == value.SplitAxis ? devices : 1);
+            attributes.Add(value.SplitAxis is null
+                ? "mhlo.sharding = \"{replicated}\""
+                : $"mhlo.sharding = \"{{devices=[{string.Join(',', parts)}]<=[{devices}]}}\"");
+        }
+
+        return attributes.Count == 0 ? string.Empty : $" {{{string.Join(", ", attributes)}}}";
     }
 
     private static string Write(
-        Graph graph, string name, StableHloValue[] arguments, StableHloValue[] outputs)
+        Graph graph, string name, int devices, StableHloValue[] arguments, StableHloValue[] outputs)
     {
         var writer = new StableHloWriter();
         string[] names = [.. arguments.Select((_, i) => $"%arg{i}")];
         var parameters = arguments.Select((argument, i) =>
             $"{names[i]}: {StableHloWriter.TypeOf(argument.DType, argument.Shape)}"
-            + (argument.Alias is { } output ? $" {{tf.aliasing_output = {output} : i32}}" : string.Empty));
+            + AttributesOf(argument, devices, isArgument: true));
         var results = outputs.Select(output => StableHloWriter.TypeOf(output.DType, output.Shape));
+        var declared = outputs.Select(output => StableHloWriter.TypeOf(output.DType, output.Shape)
+            + AttributesOf(output, devices, isArgument: false));
         writer.Line(
-            $"module @{name} attributes {{mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32}} {{");
-        writer.Line($"func.func public @main({string.Join(", ", parameters)}) -> ({string.Join(", ", results)}) {{");
+            $"module @{name} attributes {{mhlo.num_partitions = {devices} : i32, mhlo.num_replicas = 1 : i32}} {{");
+        writer.Line($"func.func public @main({string.Join(", ", parameters)}) -> ({string.Join(", ", declared)}) {{");
         var values = StableHloLowering.Write(writer, graph, GraphCopy.Live(graph), names);
         var returned = graph.Outputs.Select(output => values[output.Value.Index]).ToArray();
         writer.Line($"\"func.return\"({string.Join(", ", returned)}) : ({string.Join(", ", results)}) -> ()");

@@ -14,14 +14,13 @@ internal sealed record LeanLoss(Node LossSum, Node ByHidden, Node? ByEmbedding)
     public static LeanLoss Build(
         Graph graph, Node hidden, LeanBatch batch, Node embedding, bool isTrained, LeanPlan plan, int chunks)
     {
-        var (count, width) = (hidden.Shape[0], hidden.Shape[1]);
-        var (rows, compute, precision) = (count / chunks, plan.Precision.Compute, plan.Precision.Products);
-        var perChunk = new Shape(chunks, rows);
-        var weights = graph.Reshape(batch.Weights, perChunk);
+        var width = hidden.Shape[1];
+        var (compute, precision) = (plan.Precision.Compute, plan.Precision.Products);
+        var weights = Chunked(graph, batch.Weights, plan, chunks);
         var loop = new ScanBuilder(graph, chunks);
         var body = loop.Body;
-        var part = loop.Slice(graph.Reshape(hidden, new Shape(chunks, rows, width)));
-        var labels = loop.Slice(graph.Reshape(batch.Labels, perChunk));
+        var part = loop.Slice(Chunked(graph, hidden, plan, chunks, width));
+        var labels = loop.Slice(Chunked(graph, batch.Labels, plan, chunks));
         var matrix = loop.Share(graph.Convert(embedding, compute));
         var sum = isTrained ? loop.Carry(graph.Splat(embedding.Shape, 0)) : null;
 
@@ -38,7 +37,39 @@ internal sealed record LeanLoss(Node LossSum, Node ByHidden, Node? ByEmbedding)
         var weighted = graph.Multiply(loop.Stacked(losses), weights);
         return new LeanLoss(
             graph.Reshape(graph.ReduceSum(weighted, 0, 1), Shape.Scalar),
-            graph.Reshape(loop.Stacked(byHidden), hidden.Shape),
+            Whole(graph, loop.Stacked(byHidden), plan, chunks, width),
             sum is null ? null : graph.Convert(loop.Final(sum), embedding.DType));
     }
+
+    /// <summary>
+    /// Cuts [B*R] or [B*R, d] into [chunks, B*R/chunks] with its d. On one chip a chunk is some rows; where rows lie on
+    /// several chips it is a part of each row, so that every chip has its share of every chunk.
+    /// </summary>
+    private static Node Chunked(Graph graph, Node value, LeanPlan plan, int chunks, params ReadOnlySpan<int> width)
+    {
+        var rows = plan.Batch * plan.AnswerCount / chunks;
+        if (plan.Devices == 1)
+        {
+            return graph.Reshape(value, new Shape([chunks, rows, .. width]));
+        }
+
+        var cut = graph.Reshape(value, new Shape([plan.Batch, chunks, plan.AnswerCount / chunks, .. width]));
+        return graph.Reshape(Swapped(graph, cut), new Shape([chunks, rows, .. width]));
+    }
+
+    /// <summary>Undoes <see cref="Chunked"/>.</summary>
+    private static Node Whole(Graph graph, Node value, LeanPlan plan, int chunks, int width)
+    {
+        var whole = new Shape(plan.Batch * plan.AnswerCount, width);
+        if (plan.Devices == 1)
+        {
+            return graph.Reshape(value, whole);
+        }
+
+        var cut = graph.Reshape(value, new Shape(chunks, plan.Batch, plan.AnswerCount / chunks, width));
+        return graph.Reshape(Swapped(graph, cut), whole);
+    }
+
+    private static Node Swapped(Graph graph, Node value) =>
+        graph.Transpose(value, [1, 0, .. Enumerable.Range(2, value.Shape.Rank - 2)]);
 }

@@ -28,6 +28,10 @@ public sealed record LeanPlan
     /// <value>1 or more.</value>
     public int MicroBatches { get; init; } = 1;
 
+    /// <summary>Gets the chips that the step is split over.</summary>
+    /// <value>1 or more; a divisor of <see cref="Batch"/>.</value>
+    public int Devices { get; init; } = 1;
+
     /// <summary>Gets the adapter; null trains all weights.</summary>
     public LoraOptions? Lora { get; init; }
 
@@ -55,11 +59,12 @@ public sealed record LeanPlan
     /// <returns>The number of chunks.</returns>
     internal int ChunkCount(Gemma3Config config)
     {
-        var elements = Lora is null ? TrainedChunkElements : FrozenChunkElements;
+        // Each chip makes the scores of its own rows: a chunk is cut out of every row then.
+        var elements = (Lora is null ? TrainedChunkElements : FrozenChunkElements) * Devices;
         var most = ChunkRows ?? Math.Max(1, elements / config.VocabularySize);
-        var rows = Batch * AnswerCount;
-        var chunks = (int)((rows + most - 1) / most);
-        while (rows % chunks != 0)
+        var (rows, cut) = (Batch * AnswerCount, Devices == 1 ? Batch * AnswerCount : AnswerCount);
+        var chunks = (int)Math.Min(cut, (rows + most - 1) / most);
+        while (cut % chunks != 0)
         {
             chunks++;
         }
@@ -76,6 +81,8 @@ public sealed record LeanPlan
         Require(Batch >= 1, nameof(Batch), $"{Batch}", "1 or more");
         Require(Length >= 1, nameof(Length), $"{Length}", "1 or more");
         Require(AnswerCount >= 1 && AnswerCount <= Length, nameof(Answers), $"{Answers}", $"1 to {Length}");
+        Require(
+            Devices >= 1 && Batch % Devices == 0, nameof(Devices), $"{Devices} for {Batch} rows", "a divisor of the rows");
         Require(MicroBatches >= 1, nameof(MicroBatches), $"{MicroBatches}", "1 or more");
         Require(ChunkRows is null or >= 1, nameof(ChunkRows), $"{ChunkRows}", "1 or more");
         Require(

@@ -16,7 +16,8 @@ public sealed class LeanStep
     private LeanStep(Gemma3Config config, LeanPlan plan, Graph graph)
     {
         (Config, Plan, Graph) = (config, plan, graph);
-        _module = new Lazy<StableHloModule>(() => StableHloModule.Lower(graph, "training_step"));
+        _module = new Lazy<StableHloModule>(() => StableHloModule.Lower(
+            graph, "training_step", LeanSharding.Over(plan.Devices)));
         _cost = new Lazy<GraphCost>(() => GraphCost.Of(graph));
     }
 

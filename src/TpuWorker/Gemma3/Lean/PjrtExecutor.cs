@@ -10,8 +10,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Computes on the first device of a PJRT plugin: whole steps as one program, with weights, moments and caches that
-/// stay on the device.
+/// Computes on the devices of a PJRT plugin: whole steps as one program, with weights, moments and caches that stay on
+/// the devices.
 /// </summary>
 public sealed class PjrtExecutor : Executor
 {
@@ -24,10 +24,18 @@ public sealed class PjrtExecutor : Executor
     /// <param name="client">The client, which must outlive the executor.</param>
     /// <param name="precision">Element types; null is <see cref="PrecisionPolicy.Mixed"/>.</param>
     /// <param name="cache">Keeps compiled programs for the next process; null compiles anew.</param>
-    public PjrtExecutor(PjrtClient client, PrecisionPolicy? precision = null, PjrtExecutableCache? cache = null)
+    /// <param name="devices">How many of its devices, from the first, share the work.</param>
+    /// <exception cref="ModelInputException">The client has not so many devices.</exception>
+    public PjrtExecutor(
+        PjrtClient client, PrecisionPolicy? precision = null, PjrtExecutableCache? cache = null, int devices = 1)
     {
-        (_client, _cache, Precision) = (client, cache, precision ?? PrecisionPolicy.Mixed);
+        (_client, _cache, Precision, Devices) = (client, cache, precision ?? PrecisionPolicy.Mixed, devices);
         Precision.Validate();
+        if (devices < 1 || devices > client.AddressableDevices.Count)
+        {
+            throw new ModelInputException(
+                "devices", $"is {devices}, wanted 1 to {client.AddressableDevices.Count}, which the plugin has");
+        }
     }
 
     /// <summary>Gets or sets who is told before each program is compiled and after weights are moved; null: nobody.</summary>
@@ -35,6 +43,9 @@ public sealed class PjrtExecutor : Executor
 
     /// <summary>Gets the compiler's options; null are the default ones.</summary>
     public PjrtCompileOptions? CompileOptions { get; init; }
+
+    /// <summary>Gets the number of devices that share the work.</summary>
+    public int Devices { get; }
 
     /// <summary>Gets the element types.</summary>
     public PrecisionPolicy Precision { get; }
@@ -100,7 +111,10 @@ public sealed class PjrtExecutor : Executor
     /// <summary>Gets or sets who sees each graph before it is compiled; tests teach a fake plugin by it.</summary>
     internal Action<Graph>? OnGraph { get; set; }
 
-    internal PjrtTensors CreateTensors() => new(_client);
+    internal PjrtTensors CreateTensors() => new(_client, LeanSharding.Over(Devices));
+
+    /// <summary>Rounds rows up to as many for each device.</summary>
+    internal int RowsFor(int rows) => (rows + Devices - 1) / Devices * Devices;
 
     /// <summary>Compiles a graph, or loads it from the cache.</summary>
     internal PjrtProgram Compile(string name, Graph graph)
@@ -110,7 +124,7 @@ public sealed class PjrtExecutor : Executor
         var began = Stopwatch.GetTimestamp();
         try
         {
-            return PjrtProgram.Compile(_client, graph, _cache, CompileOptions);
+            return PjrtProgram.Compile(_client, graph, _cache, CompileOptions, LeanSharding.Over(Devices));
         }
         finally
         {

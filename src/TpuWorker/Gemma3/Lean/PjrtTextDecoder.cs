@@ -96,7 +96,7 @@ internal sealed class PjrtTextDecoder(
         var launches = Math.Max(1, (options.MaxNewTokens - 1 + launch - 1) / launch);
         return new DecodePlan
         {
-            Batch = rows,
+            Batch = executor.RowsFor(rows),
             PromptLength = promptLength,
             NewTokens = launches * launch,
             LaunchTokens = launch,

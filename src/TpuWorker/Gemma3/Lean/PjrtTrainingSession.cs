@@ -121,13 +121,13 @@ internal sealed class PjrtTrainingSession : ITrainingSession
         {
             var passes = examples.OrderBy(example => example.Tokens.Length).Chunk(PassSize).ToArray();
             var shapes = StepShapes.OfLengths(
-                PassSize, passes.Select(pass => pass.Max(BatchLayout.Positions)), examples, StepShapes.MostOther);
+                Rows, passes.Select(pass => pass.Max(BatchLayout.Positions)), examples, StepShapes.MostOther);
             var (sum, answers) = (0.0, 0);
             foreach (var pass in passes)
             {
                 cancellation.ThrowIfCancellationRequested();
                 var layout = BatchLayout.Alone(pass, PassSize);
-                var compiled = MeasureFor(shapes.For(NeedOf([layout], PassSize)));
+                var compiled = MeasureFor(shapes.For(NeedOf([layout], Rows)));
                 var outputs = compiled.Session.Step(LeanFeed.Of(compiled.Plan, [layout], [0]));
                 sum += outputs[LeanInputs.Loss].Floats[0];
                 answers += pass.Sum(example => example.Tokens.Length - example.PromptLength);
@@ -203,10 +203,13 @@ internal sealed class PjrtTrainingSession : ITrainingSession
                 .Select(batch => Array.ConvertAll(batch, example => _examples[example])).ToArray());
         var needs = batches.Select(step => Layouts(new TrainingStep(1, 0, step)).Need).ToList();
         return _options.Pack
-            ? StepShapes.OfPacks(PassSize, RowLength, needs)
+            ? StepShapes.OfPacks(Rows, RowLength, needs)
             : StepShapes.OfLengths(
-                PassSize, needs.Select(need => need.Length), _examples, StepShapes.MostTraining);
+                Rows, needs.Select(need => need.Length), _examples, StepShapes.MostTraining);
     }
+
+    /// <summary>Rows of a pass; those without an example weigh nothing.</summary>
+    private int Rows => _executor.RowsFor(PassSize);
 
     private int RowLength => StepShapes.RoundUp(_examples.Max(BatchLayout.Positions));
 
@@ -217,11 +220,11 @@ internal sealed class PjrtTrainingSession : ITrainingSession
             .Select(pass => _options.Pack
                 ? BatchLayout.Packed(pass, RowLength)
                 : BatchLayout.Alone(pass, PassSize)).ToList();
-        return (layouts, NeedOf(layouts, _options.Pack ? 1 : PassSize));
+        return (layouts, NeedOf(layouts, _options.Pack ? 1 : Rows));
     }
 
-    private static StepShape NeedOf(IReadOnlyList<BatchLayout> layouts, int rows) => new(
-        Math.Max(rows, layouts.Max(layout => layout.Rows.Count)),
+    private StepShape NeedOf(IReadOnlyList<BatchLayout> layouts, int rows) => new(
+        _executor.RowsFor(Math.Max(rows, layouts.Max(layout => layout.Rows.Count))),
         layouts.Max(layout => layout.Rows.Max(row => row.Sum(BatchLayout.Positions))),
         layouts.Max(layout => layout.Rows.Max(
             row => row.Sum(example => example.Tokens.Length - example.PromptLength))));
@@ -292,6 +295,7 @@ internal sealed class PjrtTrainingSession : ITrainingSession
         Batch = shape.Rows,
         Length = shape.Length,
         Answers = shape.Answers,
+        Devices = _executor.Devices,
         Lora = lora,
         Precision = _executor.Precision,
         Optimizer = _options,

@@ -96,17 +96,18 @@ internal sealed class DeviceChild
         }
 
         var report = PjrtSmokeTest.Run(client);
+        var devices = order.Devices ?? (report.Platform == "cpu" ? 1 : client.AddressableDevices.Count);
         _executor = new PjrtExecutor(
-            client, PrecisionOf(order.Precision, report.Platform), new PjrtExecutableCache(order.ProgramFolder))
+            client, PrecisionOf(order.Precision, report.Platform), new PjrtExecutableCache(order.ProgramFolder), devices)
         {
             OnStage = stage => Tell(new DeviceNote(Stage: stage)),
         };
-        return DeviceMessages.ToBytes(Describe(report));
+        return DeviceMessages.ToBytes(Describe(report, devices));
     }
 
-    private static string Describe(PjrtDeviceReport report) => string.Create(
+    private static string Describe(PjrtDeviceReport report, int devices) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{report.Platform.ToLowerInvariant()} {report.DeviceKinds[0]} x{report.DeviceKinds.Count}, "
+        $"{report.Platform.ToLowerInvariant()} {report.DeviceKinds[0]} x{devices}, "
         + $"PJRT API {report.ApiVersion}, {report.PlatformVersion.ReplaceLineEndings(" ")}");
 
     /// <summary>A processor is there to compare with, in single precision; a TPU is made for bfloat16.</summary>

@@ -12,6 +12,9 @@ internal static class DeviceChoice
     /// <summary>The variable that names the precision: <c>full</c> or <c>mixed</c>.</summary>
     public const string PrecisionVariable = "WORKFLOWS_PJRT_PRECISION";
 
+    /// <summary>The variable that names how many of the plugin's devices share the work.</summary>
+    public const string DevicesVariable = "WORKFLOWS_PJRT_DEVICES";
+
     /// <summary>Opens the device.</summary>
     /// <param name="folder">The worker's own folder, where compiled programs are kept.</param>
     /// <param name="variable">Gives environment variables.</param>
@@ -45,7 +48,8 @@ internal static class DeviceChoice
                 {
                     Command = ChildCommand(),
                     Open = new OpenOrder(
-                        file.Path, variable(PrecisionVariable), Path.Combine(folder, "programs")),
+                        file.Path, variable(PrecisionVariable), Path.Combine(folder, "programs"),
+                        int.TryParse(variable(DevicesVariable), out var devices) ? devices : null),
                     Environment = host.LibraryEnvironment(),
                 }, log, cancellation);
             await log.WriteLineAsync($"{file.Path} (named by {file.NamedBy}): {device.Description}");

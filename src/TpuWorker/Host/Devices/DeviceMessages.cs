@@ -12,7 +12,8 @@ internal sealed record DeviceOrder(OpenOrder? Open = null, byte[]? Train = null,
 /// <param name="Plugin">Path of the plugin.</param>
 /// <param name="Precision">full or mixed; null: what suits the plugin.</param>
 /// <param name="ProgramFolder">Where compiled programs are kept.</param>
-internal sealed record OpenOrder(string Plugin, string? Precision, string ProgramFolder);
+/// <param name="Devices">How many of the plugin's devices share the work; null: all, of a processor one.</param>
+internal sealed record OpenOrder(string Plugin, string? Precision, string ProgramFolder, int? Devices = null);
 
 /// <summary>An answer; a refusal has a code that <c>docs/errors.md</c> lists.</summary>
 /// <param name="Content">What was asked for; null where it was refused.</param>

@@ -3,7 +3,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Pjrt.Programs;
 
-/// <summary>A graph, lowered to StableHLO and compiled for one device of a client.</summary>
+/// <summary>A graph, lowered to StableHLO and compiled for the first devices of a client.</summary>
 public sealed class PjrtProgram : IDisposable
 {
     private PjrtProgram(StableHloModule module, PjrtLoadedExecutable executable, bool wasLoaded) =>
@@ -19,10 +19,11 @@ public sealed class PjrtProgram : IDisposable
     public bool WasLoaded { get; }
 
     /// <summary>Lowers and compiles a graph.</summary>
-    /// <param name="client">The client; the program runs on its first device.</param>
+    /// <param name="client">The client; the program runs on its first devices.</param>
     /// <param name="graph">The graph, with its outputs named.</param>
     /// <param name="cache">Keeps the compiled program; null compiles.</param>
     /// <param name="options">Options of the compiler; null are the default ones.</param>
+    /// <param name="partition">How the program is split over the client's first devices; null: one device.</param>
     /// <returns>The program.</returns>
     /// <exception cref="TensorShapeException">The graph has no output.</exception>
     /// <exception cref="PjrtException">
@@ -30,9 +31,15 @@ public sealed class PjrtProgram : IDisposable
     /// a state's update does not take its memory, which would double the memory of all states in silence.
     /// </exception>
     public static PjrtProgram Compile(
-        PjrtClient client, Graph graph, PjrtExecutableCache? cache = null, PjrtCompileOptions? options = null)
+        PjrtClient client, Graph graph, PjrtExecutableCache? cache = null, PjrtCompileOptions? options = null,
+        StableHloPartition? partition = null)
     {
-        var module = StableHloModule.Lower(graph);
+        var module = StableHloModule.Lower(graph, partition: partition);
+        if (partition is not null)
+        {
+            options = (options ?? new PjrtCompileOptions()) with { Partitions = partition.Devices, UseSpmd = true };
+        }
+
         var (executable, wasLoaded) = cache is null
             ? (client.Compile(module.Text, options), false)
             : cache.GetOrCompile(client, module.Text, options);
@@ -90,12 +97,11 @@ public sealed class PjrtProgram : IDisposable
         }
     }
 
-    /// <summary>Puts a tensor on the program's device.</summary>
-    internal PjrtBuffer Upload(StableHloValue argument, HostTensor tensor)
+    /// <summary>Puts a tensor on the program's devices, whole or split as its argument is.</summary>
+    internal PjrtBuffer[] Upload(StableHloValue argument, HostTensor tensor)
     {
         Require(argument, tensor);
-        return PjrtTensors.Upload(
-            Executable.Client, tensor, Executable.Devices.Count > 0 ? Executable.Devices[0] : null);
+        return PjrtTensors.Upload(Executable.Client, tensor, Module.Devices, argument.SplitAxis);
     }
 
     /// <summary>Finds a state's argument.</summary>
@@ -108,11 +114,11 @@ public sealed class PjrtProgram : IDisposable
     private static void RequireDonation(StableHloModule module, PjrtLoadedExecutable executable)
     {
         if (module.DonatedBytes > 0 && executable.Executable.ReadMemory() is { } memory
-            && memory.Aliased < module.DonatedBytes)
+            && memory.Aliased < module.DonatedBytesPerDevice)
         {
             throw new PjrtException(
                 PjrtErrorCode.FailedPrecondition, "Compile",
-                $"the updates of states take {memory.Aliased} bytes of their memory, wanted {module.DonatedBytes}: the "
+                $"the updates of states take {memory.Aliased} bytes of their memory, wanted {module.DonatedBytesPerDevice}: the "
                 + "compiler would keep two copies");
         }
     }

@@ -79,11 +79,12 @@ public sealed class PjrtSession : IDisposable
         var isDone = false;
         try
         {
-            var arguments = _program.Module.Arguments.Select(argument => BufferOf(argument, inputs, uploaded)).ToList();
-            execution = _program.Executable.Execute(arguments);
-            var results = Read(execution.Outputs[0], kept);
+            var arguments = _program.Module.Arguments.Select(argument => BuffersOf(argument, inputs, uploaded)).ToList();
+            execution = _program.Executable.ExecuteOnAll(
+                [.. Devices().Select(device => arguments.ConvertAll(buffers => buffers[device]))]);
+            var results = Read(execution.Outputs, kept);
             execution.Completed.GetAwaiter().GetResult();
-            Keep(execution.Outputs[0], kept);
+            Keep(execution.Outputs, kept);
             isDone = true;
             return results;
         }
@@ -109,48 +110,52 @@ public sealed class PjrtSession : IDisposable
 
     private static bool IsState(StableHloValue argument) => argument.Alias is not null;
 
-    private PjrtBuffer BufferOf(
+    private IEnumerable<int> Devices() => Enumerable.Range(0, _program.Module.Devices);
+
+    private IReadOnlyList<PjrtBuffer> BuffersOf(
         StableHloValue argument, IReadOnlyDictionary<string, HostTensor> inputs, List<PjrtBuffer> uploaded)
     {
         if (IsState(argument) || (!inputs.ContainsKey(argument.Name) && Tensors.Contains(argument.Name)))
         {
-            return Tensors.BufferOf(argument);
+            return Tensors.BuffersOf(argument);
         }
 
-        uploaded.Add(_program.Upload(argument, PjrtProgram.Given(inputs, argument.Name)));
-        return uploaded[^1];
+        var buffers = _program.Upload(argument, PjrtProgram.Given(inputs, argument.Name));
+        uploaded.AddRange(buffers);
+        return buffers;
     }
 
-    /// <summary>Copies to the host what does not stay on the device.</summary>
-    private Dictionary<string, HostTensor> Read(IReadOnlyList<PjrtBuffer> outputs, IReadOnlySet<string>? kept)
+    /// <summary>Copies to the host what does not stay on the devices.</summary>
+    private Dictionary<string, HostTensor> Read(
+        IReadOnlyList<IReadOnlyList<PjrtBuffer>> outputs, IReadOnlySet<string>? kept)
     {
         var results = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
-        for (var index = 0; index < outputs.Count; index++)
+        for (var index = 0; index < _program.Module.Outputs.Count; index++)
         {
             var output = _program.Module.Outputs[index];
             if (!IsState(output) && kept?.Contains(output.Name) != true)
             {
-                results.Add(output.Name, PjrtTensors.Download(output.DType, output.Shape, outputs[index]));
-                outputs[index].Dispose();
+                PjrtBuffer[] parts = [.. outputs.Select(device => device[index])];
+                results.Add(output.Name, PjrtTensors.Download(output.DType, output.Shape, output.SplitAxis, parts));
+                Array.ForEach(parts, part => part.Dispose());
             }
         }
 
         return results;
     }
 
-    private void Keep(IReadOnlyList<PjrtBuffer> outputs, IReadOnlySet<string>? kept)
+    private void Keep(IReadOnlyList<IReadOnlyList<PjrtBuffer>> outputs, IReadOnlySet<string>? kept)
     {
-        for (var index = 0; index < outputs.Count; index++)
+        for (var index = 0; index < _program.Module.Outputs.Count; index++)
         {
             var output = _program.Module.Outputs[index];
-            if (output.Alias is { } argument)
+            if (output.Alias is null && kept?.Contains(output.Name) != true)
             {
-                Tensors.Take(_program.Module.Arguments[argument].Name, output, outputs[index]);
+                continue;
             }
-            else if (kept?.Contains(output.Name) == true)
-            {
-                Tensors.Take(output.Name, output, outputs[index]);
-            }
+
+            var name = output.Alias is { } argument ? _program.Module.Arguments[argument].Name : output.Name;
+            Tensors.Take(name, output, [.. outputs.Select(device => device[index])]);
         }
     }
 }

@@ -7,13 +7,14 @@ namespace Workflows.TpuWorker.Pjrt.Programs;
 /// Tensors that stay on a device under their names, such as weights, moments and a cache: several programs can read and
 /// replace them. They come to the host only when they are asked for. Not thread-safe.
 /// </summary>
-/// <param name="client">The client; its first device holds them.</param>
-public sealed class PjrtTensors(PjrtClient client) : IDisposable
+/// <param name="client">The client, whose first devices hold them.</param>
+/// <param name="partition">How tensors are split over devices; null: all are on the first device.</param>
+public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition = null) : IDisposable
 {
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
 
     /// <summary>Gets the bytes of all tensors on the device, with their padding.</summary>
-    public long Bytes => _entries.Values.Sum(entry => entry.Buffer.OnDeviceBytes);
+    public long Bytes => _entries.Values.SelectMany(entry => entry.Buffers).Sum(buffer => buffer.OnDeviceBytes);
 
     /// <summary>Tells whether there is a tensor of a name.</summary>
     /// <param name="name">The name.</param>
@@ -28,7 +29,9 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
     {
         // The old one goes first: two copies of a large tensor need not fit.
         Remove(name);
-        _entries.Add(name, new Entry(Upload(client, value), value.DType, value.Shape));
+        var axis = partition?.AxisOf(name, value.Shape);
+        _entries.Add(name, new Entry(
+            Upload(client, value, partition?.Devices ?? 1, axis), value.DType, value.Shape, axis));
     }
 
     /// <summary>Copies a tensor to the host.</summary>
@@ -39,7 +42,7 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
     public HostTensor Get(string name)
     {
         var entry = EntryOf(name);
-        return Download(entry.DType, entry.Shape, entry.Buffer);
+        return Download(entry.DType, entry.Shape, entry.Axis, entry.Buffers);
     }
 
     /// <summary>Gives a tensor's memory back.</summary>
@@ -48,7 +51,7 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
     {
         if (_entries.Remove(name, out var old))
         {
-            old.Buffer.Dispose();
+            old.Dispose();
         }
     }
 
@@ -57,14 +60,84 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
     {
         foreach (var entry in _entries.Values)
         {
-            entry.Buffer.Dispose();
+            entry.Dispose();
         }
 
         _entries.Clear();
     }
 
-    /// <summary>Puts a tensor of the host on the first device of a client.</summary>
-    internal static unsafe PjrtBuffer Upload(PjrtClient client, HostTensor tensor, PjrtDevice? device = null)
+    /// <summary>Puts a tensor of the host on the first devices of a client, whole or split.</summary>
+    internal static PjrtBuffer[] Upload(PjrtClient client, HostTensor tensor, int devices, int? axis)
+    {
+        var buffers = new List<PjrtBuffer>(devices);
+        try
+        {
+            for (var device = 0; device < devices; device++)
+            {
+                var part = axis is { } split ? TensorParts.Cut(tensor, split, devices, device) : tensor;
+                buffers.Add(Upload(client, part, client.AddressableDevices[device]));
+            }
+
+            return [.. buffers];
+        }
+        catch
+        {
+            buffers.ForEach(buffer => buffer.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Copies the parts of an array to a tensor of the host.</summary>
+    internal static HostTensor Download(DType type, Shape shape, int? axis, IReadOnlyList<PjrtBuffer> buffers)
+    {
+        if (axis is not { } split)
+        {
+            return Download(type, shape, buffers[0]);
+        }
+
+        var whole = HostTensor.Zeros(type, shape);
+        var partShape = TensorParts.ShapeOf(shape, split, buffers.Count);
+        for (var device = 0; device < buffers.Count; device++)
+        {
+            TensorParts.Paste(Download(type, partShape, buffers[device]), whole, split, device);
+        }
+
+        return whole;
+    }
+
+    /// <summary>Finds the buffers, one of each device, that an argument is given.</summary>
+    internal IReadOnlyList<PjrtBuffer> BuffersOf(StableHloValue argument)
+    {
+        var entry = EntryOf(argument.Name);
+        return entry.DType == argument.DType && entry.Shape.Equals(argument.Shape) && entry.Axis == argument.SplitAxis
+            ? entry.Buffers
+            : throw new TensorShapeException(
+                "Run", $"input '{argument.Name}'", $"{entry.DType}{entry.Shape} split at {entry.Axis}",
+                $"{argument.DType}{argument.Shape} split at {argument.SplitAxis}");
+    }
+
+    /// <summary>Takes a program's output over in place of an old tensor.</summary>
+    internal void Take(string name, StableHloValue output, IReadOnlyList<PjrtBuffer> buffers)
+    {
+        Remove(name);
+        _entries.Add(name, new Entry(buffers, output.DType, output.Shape, output.SplitAxis));
+    }
+
+    /// <summary>Lets go of tensors whose memory a failed program has taken; a refused one has taken none.</summary>
+    internal void ForgetLost()
+    {
+        foreach (var (name, entry) in _entries.Where(each => each.Value.IsLost).ToList())
+        {
+            entry.Dispose();
+            _entries.Remove(name);
+        }
+    }
+
+    private Entry EntryOf(string name) => _entries.TryGetValue(name, out var entry)
+        ? entry
+        : throw new InvalidOperationException($"The tensor '{name}' is not set: set it first, and after a failed step.");
+
+    private static unsafe PjrtBuffer Upload(PjrtClient client, HostTensor tensor, PjrtDevice device)
     {
         // A span has at most 2^31 - 1 bytes, a tensor may have four times as many.
         fixed (byte* first = &tensor.FirstByte)
@@ -74,8 +147,7 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
         }
     }
 
-    /// <summary>Copies a buffer to a tensor of the host.</summary>
-    internal static unsafe HostTensor Download(DType type, Shape shape, PjrtBuffer buffer)
+    private static unsafe HostTensor Download(DType type, Shape shape, PjrtBuffer buffer)
     {
         var tensor = HostTensor.Zeros(type, shape);
         fixed (byte* first = &tensor.FirstByte)
@@ -85,38 +157,6 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
 
         return tensor;
     }
-
-    /// <summary>Finds the buffer that an argument is given.</summary>
-    internal PjrtBuffer BufferOf(StableHloValue argument)
-    {
-        var entry = EntryOf(argument.Name);
-        return entry.DType == argument.DType && entry.Shape.Equals(argument.Shape)
-            ? entry.Buffer
-            : throw new TensorShapeException(
-                "Run", $"input '{argument.Name}'", $"{entry.DType}{entry.Shape}",
-                $"{argument.DType}{argument.Shape}");
-    }
-
-    /// <summary>Takes a program's output over in place of an old tensor.</summary>
-    internal void Take(string name, StableHloValue output, PjrtBuffer buffer)
-    {
-        Remove(name);
-        _entries.Add(name, new Entry(buffer, output.DType, output.Shape));
-    }
-
-    /// <summary>Lets go of tensors whose memory a failed program has taken; a refused one has taken none.</summary>
-    internal void ForgetLost()
-    {
-        foreach (var (name, entry) in _entries.Where(each => each.Value.Buffer.IsDeleted).ToList())
-        {
-            entry.Buffer.Dispose();
-            _entries.Remove(name);
-        }
-    }
-
-    private Entry EntryOf(string name) => _entries.TryGetValue(name, out var entry)
-        ? entry
-        : throw new InvalidOperationException($"The tensor '{name}' is not set: set it first, and after a failed step.");
 
     private static long[] Sizes(Shape shape) => [.. shape.Dimensions.ToArray().Select(size => (long)size)];
 
@@ -130,5 +170,16 @@ public sealed class PjrtTensors(PjrtClient client) : IDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "The element type has none of the plugin's."),
     };
 
-    private sealed record Entry(PjrtBuffer Buffer, DType DType, Shape Shape);
+    private sealed record Entry(IReadOnlyList<PjrtBuffer> Buffers, DType DType, Shape Shape, int? Axis)
+    {
+        public bool IsLost => Buffers.Any(buffer => buffer.IsDeleted);
+
+        public void Dispose()
+        {
+            foreach (var buffer in Buffers)
+            {
+                buffer.Dispose();
+            }
+        }
+    }
 }

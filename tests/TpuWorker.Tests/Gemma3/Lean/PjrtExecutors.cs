@@ -21,14 +21,15 @@ internal static class PjrtExecutors
     };
 
     /// <summary>Gives an executor, or skips the running test where there is no real plugin.</summary>
-    public static async Task<PjrtExecutor> StartOrSkipAsync(bool isReal)
+    public static async Task<PjrtExecutor> StartOrSkipAsync(bool isReal, int devices = 1)
     {
         if (isReal)
         {
             // Kept from test to test and from run to run: compiling takes seconds, and the same programs come again.
             var folder = Path.Combine(Path.GetDirectoryName(await CpuPlugin.PathOrSkipAsync())!, "test-programs");
             return new PjrtExecutor(
-                await CpuPlugin.ClientOrSkipAsync(), PrecisionPolicy.Full, new PjrtExecutableCache(folder))
+                await CpuPlugin.ClientOrSkipAsync(), PrecisionPolicy.Full, new PjrtExecutableCache(folder),
+                devices)
             {
                 CompileOptions = Quick,
             };

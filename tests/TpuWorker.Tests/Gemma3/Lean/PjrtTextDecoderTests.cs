@@ -32,6 +32,20 @@ public sealed class PjrtTextDecoderTests
         Assert.Equal(Enumerable.Range(1, prompts.Length), done);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Generate_SplitOverDevices_GivesTheTokensOfOne(int beams)
+    {
+        var executor = await PjrtExecutors.StartOrSkipAsync(isReal: true, devices: 4);
+        var options = new DecodeOptions { MaxNewTokens = 11, BatchSize = 6, BeamSize = beams };
+        using var expected = new OnnxExecutor(1).CreateDecoder(LeanCases.Model);
+        using var actual = executor.CreateDecoder(LeanCases.Model);
+
+        Assert.Equal(
+            expected.Generate(Prompts, options, null, default), actual.Generate(Prompts, options, null, default));
+    }
+
     [Fact]
     public async Task Generate_OtherStopTokens_EndWhereTheCallerSays()
     {

@@ -37,6 +37,26 @@ public sealed class PjrtTrainingSessionTests
     }
 
     [Theory]
+    [InlineData(2, false, false)]
+    [InlineData(4, false, true)]
+    [InlineData(4, true, false)]
+    public async Task Run_SplitOverDevices_GivesTheLossesOfOne(int devices, bool lora, bool pack)
+    {
+        var executor = await PjrtExecutors.StartOrSkipAsync(isReal: true, devices);
+        var options = Options(12, accumulation: 2);
+        options.Lora = lora ? LeanCases.Lora() : null;
+        options.Pack = pack;
+        var wide = Gemma3Checkpoint.CreateRandom(
+            LeanCases.Model.Config with { VocabularySize = 4096, IntermediateSize = 1024, InitializerRange = 0.1 }, 3);
+
+        var (expected, _) = Train(options, null, model: wide);
+        var (actual, _) = Train(options, executor, model: wide);
+
+        Assert.True(expected[^1] < expected[0] * 0.9, "nothing was learned");
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, Tolerance * pair.First));
+    }
+
+    [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
     [InlineData(false, true)]
@@ -207,11 +227,13 @@ public sealed class PjrtTrainingSessionTests
     }
 
     private static (List<double> Losses, TrainingResult Result) Train(
-        FineTuneOptions options, Executor? executor, TrainingExample[]? examples = null)
+        FineTuneOptions options, Executor? executor, TrainingExample[]? examples = null,
+        Gemma3Checkpoint? model = null)
     {
         using var temporary = new TemporaryFolder();
         var losses = new List<double>();
-        using var tuner = new FineTuner(LeanCases.Model, options, examples ?? Examples(), executor: executor);
+        using var tuner = new FineTuner(
+            model ?? LeanCases.Model, options, examples ?? Examples(), executor: executor);
         var result = tuner.Run(temporary["run"], step => losses.Add(step.Loss), default);
         return (losses, result);
     }
