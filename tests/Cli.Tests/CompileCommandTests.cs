@@ -43,6 +43,26 @@ public sealed class CompileCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Compile_ASliceOfSeveralChips_SplitsTheProgramsOverThem()
+    {
+        var (code, output, error) = await RunAsync(
+            ConfigAlone(), "--topology", "v5e:2x4", "--batch", "6", "--length", "32", "--dump", _folder["dump"],
+            "--json");
+
+        Assert.True(code == 0, error);
+        using var report = JsonDocument.Parse(output);
+        Assert.Equal(8, report.RootElement.GetProperty("chips").GetInt32());
+        foreach (var name in (string[])["training_step", "prefill", "decode"])
+        {
+            var text = await File.ReadAllTextAsync(
+                _folder[$"dump/{name}.mlir"], TestContext.Current.CancellationToken);
+            Assert.Contains("sdy.mesh @mesh = <[\"chips\"=8]>", text, StringComparison.Ordinal);
+            Assert.Contains("mhlo.num_partitions = 8", text, StringComparison.Ordinal);
+            Assert.Contains("[{\"chips\"}, {}]", text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Compile_TwiceTheBatch_IsTwiceTheWorkForTheSameWeights()
     {
         var folder = ConfigAlone();
@@ -66,7 +86,8 @@ public sealed class CompileCommandTests : IDisposable
 
     [Theory]
     [InlineData("--topology: 'v9:1x1' is not known", "--topology", "v9:1x1")]
-    [InlineData("--topology: 'v6e:2x4' has several chips", "--topology", "v6e:2x4")]
+    [InlineData("--topology: 'v6e:4x4' has 16 chips", "--topology", "v6e:4x4")]
+    [InlineData("--topology: 'v6e:0x4' has no sizes", "--topology", "v6e:0x4")]
     [InlineData("--topology: 'v6e' has no sizes", "--topology", "v6e")]
     [InlineData("--topology: 'v6e:0x1' has no sizes", "--topology", "v6e:0x1")]
     [InlineData("--batch: 0 is out of range", "--topology", "v6e:1x1", "--batch", "0")]
@@ -91,7 +112,8 @@ public sealed class CompileCommandTests : IDisposable
 
     [Fact]
     public void Of_AKnownTopology_HasTheLimitThatTheCompilerNames() => Assert.Equal(
-        (16_909_332_480, "v5litepod-1"), (TpuChip.Of("v5e:1x1").MemoryBytes, TpuChip.Of("v5e:1x1").AcceleratorType));
+        (16_909_332_480, "v5litepod-1"), (TpuSlice.Parse("v5e:1x1").Chip.MemoryBytes, TpuSlice.Parse("v5e:1x1").AcceleratorType));
+        Assert.Equal((8, "v6e-8"), (TpuSlice.Parse("v6e:2x4").Chips, TpuSlice.Parse("v6e:2x4").AcceleratorType));
 
     private static async Task<long> FlopsAsync(string folder, int batch)
     {

@@ -29,7 +29,7 @@ internal static class CompileCommand
 
     private static readonly Option<string> Topology = new("--topology")
     {
-        Description = "The chip, such as v6e:1x1, v5e:1x1, v5p:1x1x1 or v4:1x1x1.",
+        Description = "The chips of one host, such as v6e:1x1, v5e:2x4, v5p:2x2x1 or v4:1x1x1.",
         Required = true,
     };
 
@@ -170,7 +170,7 @@ internal static class CompileCommand
 
     private static double? Price(CompileReport report)
     {
-        var type = TpuChip.Of(report.Topology).AcceleratorType;
+        var type = TpuSlice.Parse(report.Topology).AcceleratorType;
         return type is not null && PriceCatalog.Load(null).Offers(type, ProvisioningMode.Spot, null) is [var offer, ..]
             ? offer.UsdPerHour * report.StepSeconds / 3600
             : null;
@@ -201,7 +201,7 @@ internal static class CompileCommand
             {
                 text.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"              {memory.Total / Gibibyte:0.00} {Limit(report)}: "
+                    $"              {memory.Total / Gibibyte:0.00} {Limit(report)}{(report.Chips > 1 ? " on each chip" : "")}: "
                     + $"arguments {memory.Arguments / Gibibyte:0.00}, "
                     + $"temporaries {memory.Temporaries / Gibibyte:0.00}, "
                     + $"outputs {(memory.Outputs - memory.Aliased) / Gibibyte:0.00}, "
@@ -220,12 +220,12 @@ internal static class CompileCommand
 
         text.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"a step        {report.TokensPerStep} tokens, at least {report.StepSeconds:0.0000} s at the chip's peak"
+            $"a step        {report.TokensPerStep} tokens, at least {report.StepSeconds:0.0000} s at the {(report.Chips > 1 ? "chips'" : "chip's")} peak"
             + $"{(report.StepUsd is { } usd ? $", {usd:0.000000} USD on the cheapest spot" : "")}"));
         if (report.LargestBatch is { } largest)
         {
             text.WriteLine(largest == 0
-                ? "No batch fits this chip."
+                ? "No batch fits."
                 : $"largest       a batch of {largest} fits (powers of two times {request.Batch} were tried)");
         }
 

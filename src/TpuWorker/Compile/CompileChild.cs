@@ -32,13 +32,13 @@ public static class CompileChild
         {
             // A plugin without topologies, such as one for processors, compiles for the machine itself.
             using var client = PjrtClient.Create(plugin);
-            using var loaded = client.Compile(order.Text);
+            using var loaded = client.Compile(order.Text, PjrtCompileOptions.Over(order.Devices));
             var program = loaded.Executable;
             return Of(program, $"{client.PlatformName} {client.PlatformVersion}", began);
         }
 
         using var topology = PjrtTopology.Create(plugin, name);
-        using var executable = topology.Compile(order.Text);
+        using var executable = topology.Compile(order.Text, PjrtCompileOptions.Over(order.Devices));
         return Of(executable, $"{topology.PlatformName} {topology.PlatformVersion}", began);
     }
 
@@ -56,7 +56,8 @@ public static class CompileChild
     /// <param name="Plugin">Path of the plugin.</param>
     /// <param name="Topology">Name of the topology; null: the plugin's own first device.</param>
     /// <param name="Text">StableHLO text.</param>
-    internal sealed record Order(string Plugin, string? Topology, string Text);
+    /// <param name="Devices">Devices that the program is split over.</param>
+    internal sealed record Order(string Plugin, string? Topology, string Text, int Devices = 1);
 
     /// <summary>A compiled program.</summary>
     internal sealed record Answer(string Compiler, double Seconds, ProgramMemory? Memory);

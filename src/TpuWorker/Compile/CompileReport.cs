@@ -1,10 +1,13 @@
 namespace Workflows.TpuWorker.Compile;
 
-/// <summary>The programs of a run, judged for one chip.</summary>
+/// <summary>The programs of a run, judged for the chips of one host.</summary>
 public sealed record CompileReport
 {
     /// <summary>Gets the topology, such as <c>v6e:1x1</c>.</summary>
     public required string Topology { get; init; }
+
+    /// <summary>Gets the chips that the programs are split over.</summary>
+    public int Chips { get; init; } = 1;
 
     /// <summary>Gets the method: <c>full</c>, or <c>lora</c> with its rank.</summary>
     public required string Method { get; init; }
@@ -71,7 +74,7 @@ public sealed record CompiledProgram(
     public string? File { get; init; }
 }
 
-/// <summary>Device memory of a program in bytes.</summary>
+/// <summary>Memory of a program on each chip, in bytes.</summary>
 /// <param name="Arguments">Arguments, donated ones among them.</param>
 /// <param name="Temporaries">Values that live while it runs.</param>
 /// <param name="Outputs">Outputs, those in donated memory among them.</param>

@@ -35,7 +35,8 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
     public async Task<CompileReport> RunAsync(CompileRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var chip = TpuChip.Of(request.Topology);
+        var slice = TpuSlice.Parse(request.Topology);
+        var chip = slice.Chip;
         var plugin = PluginOf(request.Plugin);
         var (step, modules) = Build(request);
         await using var compiler = plugin is null ? null : Start();
@@ -61,7 +62,8 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         if (request.DumpFolder is { } folder)
         {
             await File.WriteAllBytesAsync(
-                Path.Combine(folder, "compile_options.pb"), new PjrtCompileOptions().ToBytes(), cancellation);
+                Path.Combine(folder, "compile_options.pb"), PjrtCompileOptions.Over(slice.Chips).ToBytes(),
+                cancellation);
         }
 
         var parameters = LeanParameters.All(request.Model, LoraOf(request)).ToList();
@@ -70,6 +72,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         return new CompileReport
         {
             Topology = request.Topology,
+            Chips = slice.Chips,
             Method = request.LoraRank is { } rank ? $"lora (rank {rank})" : "full",
             Batch = request.Batch,
             Length = request.Length,
@@ -83,8 +86,8 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
                 : null,
             TokensPerStep = (long)request.Batch * request.Length * request.MicroBatches,
             StepSeconds = Math.Max(
-                step.Cost.ProductFlops / (chip.PeakTflops * 1e12),
-                (step.Cost.ArgumentBytes + step.Cost.OutputBytes) / (chip.GigabytesPerSecond * 1e9)),
+                step.Cost.ProductFlops / (slice.Chips * chip.PeakTflops * 1e12),
+                (step.Cost.ArgumentBytes + step.Cost.OutputBytes) / (slice.Chips * chip.GigabytesPerSecond * 1e9)),
         };
     }
 
@@ -97,7 +100,8 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
             var step = StepOf(request, request.Batch);
             var decode = LeanDecode.Build(request.Model, new DecodePlan
             {
-                Batch = request.DecodeBatch,
+                Batch = RowsFor(request, request.DecodeBatch),
+                Devices = TpuSlice.Parse(request.Topology).Chips,
                 PromptLength = request.Length,
                 NewTokens = request.NewTokens,
                 LaunchTokens = Math.Min(8, request.NewTokens),
@@ -118,11 +122,19 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
 
     private static LeanStep StepOf(CompileRequest request, int batch) => LeanStep.Build(request.Model, new LeanPlan
     {
-        Batch = batch,
+        Batch = RowsFor(request, batch),
         Length = request.Length,
+        Devices = TpuSlice.Parse(request.Topology).Chips,
         MicroBatches = request.MicroBatches,
         Lora = LoraOf(request),
     });
+
+    /// <summary>Each chip has as many rows, as the worker pads them.</summary>
+    private static int RowsFor(CompileRequest request, int rows)
+    {
+        var chips = TpuSlice.Parse(request.Topology).Chips;
+        return (rows + chips - 1) / chips * chips;
+    }
 
     private static LoraOptions? LoraOf(CompileRequest request) =>
         request.LoraRank is { } rank ? new LoraOptions { Rank = rank } : null;
@@ -161,7 +173,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         // The plugin for processors has no topologies: its figures are of the machine itself.
         var isTpu = !Path.GetFileName(plugin).Contains("cpu", StringComparison.OrdinalIgnoreCase);
         var order = JsonSerializer.SerializeToUtf8Bytes(
-            new CompileChild.Order(plugin, isTpu ? topology : null, module.Text));
+            new CompileChild.Order(plugin, isTpu ? topology : null, module.Text, module.Devices));
         try
         {
             var answer = JsonSerializer.Deserialize<CompileChild.Answer>(

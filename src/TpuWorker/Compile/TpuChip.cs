@@ -23,29 +23,4 @@ public sealed record TpuChip(
         new("v5p", null, 459, 95 * Gibibyte, 2765),
         new("v4", null, 275, 32 * Gibibyte, 1228),
     ];
-
-    /// <summary>Finds the chip of a topology.</summary>
-    /// <param name="topology">Such as <c>v6e:1x1</c>.</param>
-    /// <returns>The chip.</returns>
-    /// <exception cref="CompileException">The generation is not known, or has several chips.</exception>
-    public static TpuChip Of(string topology)
-    {
-        ArgumentNullException.ThrowIfNull(topology);
-        var parts = topology.Split(':');
-        var chip = All.FirstOrDefault(each => each.Name == parts[0])
-            ?? throw new CompileException(
-                $"--topology: '{topology}' is not known; use one of "
-                + $"{string.Join(", ", All.Select(each => $"{each.Name}:1x1"))}.");
-        var sizes = parts.Length == 2 ? parts[1].Split('x') : [];
-        if (sizes.Length is < 2 or > 3 || !sizes.All(size => int.TryParse(size, out var count) && count >= 1))
-        {
-            throw new CompileException(
-                $"--topology: '{topology}' has no sizes; write GENERATION:ROWSxCOLUMNS, such as {chip.Name}:1x1.");
-        }
-
-        return sizes.All(size => size == "1")
-            ? chip
-            : throw new CompileException(
-                $"--topology: '{topology}' has several chips, and the program is for one. Use {chip.Name}:1x1.");
-    }
 }

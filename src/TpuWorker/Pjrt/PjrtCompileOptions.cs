@@ -33,6 +33,14 @@ public sealed record PjrtCompileOptions
     /// </summary>
     public IReadOnlyDictionary<string, object> Flags { get; init; } = new Dictionary<string, object>();
 
+    /// <summary>Gives the options of a program that annotations split over devices (Shardy).</summary>
+    /// <param name="devices">Devices; 1 is a program of one device.</param>
+    /// <param name="others">All other options; null are the default ones.</param>
+    /// <returns>The options.</returns>
+    public static PjrtCompileOptions Over(int devices, PjrtCompileOptions? others = null) => devices == 1
+        ? others ?? new PjrtCompileOptions()
+        : (others ?? new PjrtCompileOptions()) with { Partitions = devices, UseSpmd = true, UseShardy = true };
+
     /// <summary>Writes the options in the protobuf format.</summary>
     /// <returns>The same bytes for equal options, whatever the order of their flags.</returns>
     /// <exception cref="ArgumentException">

@@ -22,7 +22,7 @@ public sealed record StableHloValue(string Name, DType DType, Shape Shape, int? 
 
 /// <summary>
 /// How a program is split over devices: which axis of each argument and result is cut into as many equal parts. The
-/// compiler splits everything in between and inserts the exchanges (GSPMD, Xu et al. 2021).
+/// compiler splits everything in between and inserts the exchanges (Shardy).
 /// </summary>
 /// <param name="Devices">Devices, 2 or more.</param>
 /// <param name="AxisOf">
@@ -36,6 +36,8 @@ public sealed record StableHloPartition(int Devices, Func<string, Shape, int?> A
 /// </summary>
 public sealed class StableHloModule
 {
+    private const string MeshAxis = "chips";
+
     private StableHloModule(
         string text, int devices, IReadOnlyList<StableHloValue> arguments, IReadOnlyList<StableHloValue> outputs)
     {
@@ -149,10 +151,9 @@ public sealed class StableHloModule
 
         if (devices > 1)
         {
-            var parts = Enumerable.Range(0, value.Shape.Rank).Select(axis => axis == value.SplitAxis ? devices : 1);
-            attributes.Add(value.SplitAxis is null
-                ? "mhlo.sharding = \"{replicated}\""
-                : $"mhlo.sharding = \"{{devices=[{string.Join(',', parts)}]<=[{devices}]}}\"");
+            var axes = Enumerable.Range(0, value.Shape.Rank)
+                .Select(axis => axis == value.SplitAxis ? $"{{\"{MeshAxis}\"}}" : "{}");
+            attributes.Add($"sdy.sharding = #sdy.sharding<@mesh, [{string.Join(", ", axes)}]>");
         }
 
         return attributes.Count == 0 ? string.Empty : $" {{{string.Join(", ", attributes)}}}";
@@ -171,6 +172,11 @@ public sealed class StableHloModule
             + AttributesOf(output, devices, isArgument: false));
         writer.Line(
             $"module @{name} attributes {{mhlo.num_partitions = {devices} : i32, mhlo.num_replicas = 1 : i32}} {{");
+        if (devices > 1)
+        {
+            writer.Line($"sdy.mesh @mesh = <[\"{MeshAxis}\"={devices}]>");
+        }
+
         writer.Line($"func.func public @main({string.Join(", ", parameters)}) -> ({string.Join(", ", declared)}) {{");
         var values = StableHloLowering.Write(writer, graph, GraphCopy.Live(graph), names);
         var returned = graph.Outputs.Select(output => values[output.Value.Index]).ToArray();

@@ -18,6 +18,40 @@ public sealed class StableHloModuleTests
     private const double Tolerance = 1e-4;
 
     [Fact]
+    public void Lower_SplitOverDevices_CutsArgumentsAndTheResultsInTheirMemory()
+    {
+        var graph = new Graph();
+        var state = graph.State("weights", new Shape(8, 6));
+        var rows = graph.Input("rows", new Shape(4, 8));
+        graph.Output("sum", graph.ReduceSum(graph.MatMul(rows, state), 0, 1));
+        graph.Update(state, graph.Scale(state, 0.5f));
+
+        var module = StableHloModule.Lower(graph, partition: new StableHloPartition(
+            2, (name, _) => name switch { "weights" => 0, "rows" => 0, _ => null }));
+
+        Assert.Contains("sdy.mesh @mesh = <[\"chips\"=2]>", module.Text, StringComparison.Ordinal);
+        Assert.Contains(
+            "tensor<8x6xf32> {sdy.sharding = #sdy.sharding<@mesh, [{\"chips\"}, {}]>}", module.Text,
+            StringComparison.Ordinal);
+        Assert.Contains("#sdy.sharding<@mesh, [{}, {}]>", module.Text, StringComparison.Ordinal);
+        Assert.Equal((2, 8 * 6 * 4L, 8 * 6 * 2L), (module.Devices, module.DonatedBytes, module.DonatedBytesPerDevice));
+        Assert.All(module.Outputs.Where(output => output.Alias is not null), output => Assert.Equal(0, output.SplitAxis));
+        Assert.DoesNotContain("sdy", StableHloModule.Lower(graph).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Lower_AxisThatTheDevicesDoNotDivide_IsRefusedByName()
+    {
+        var graph = new Graph();
+        graph.Output("twice", graph.Scale(graph.Input("rows", new Shape(3, 4)), 2));
+
+        var fault = Assert.Throws<TensorShapeException>(() => StableHloModule.Lower(
+            graph, partition: new StableHloPartition(2, (name, _) => name == "rows" ? 0 : null)));
+
+        Assert.Contains("'rows'", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Ops_EveryPrimitive_HasASpelling() => Assert.Equal(
         OpTable.Rows.Where(row => row.Decompose is null).Select(row => row.Op), StableHloLowering.Ops.Order());
 

@@ -9,6 +9,10 @@ public sealed record DecodePlan
     /// <value>1 or more.</value>
     public required int Batch { get; init; }
 
+    /// <summary>Gets the chips that decoding is split over.</summary>
+    /// <value>1 or more; a divisor of <see cref="Batch"/>.</value>
+    public int Devices { get; init; } = 1;
+
     /// <summary>Gets the positions of a prompt; shorter ones are padded on the right.</summary>
     /// <value>1 or more.</value>
     public required int PromptLength { get; init; }
@@ -41,6 +45,8 @@ public sealed record DecodePlan
     internal void Validate(Gemma3Config config)
     {
         Require(Batch >= 1, nameof(Batch), $"{Batch}", "1 or more");
+        Require(
+            Devices >= 1 && Batch % Devices == 0, nameof(Devices), $"{Devices} for {Batch} rows", "a divisor of the rows");
         Require(PromptLength >= 1, nameof(PromptLength), $"{PromptLength}", "1 or more");
         Require(NewTokens >= 1, nameof(NewTokens), $"{NewTokens}", "1 or more");
         Require(

@@ -54,8 +54,10 @@ public sealed class LeanDecode
     {
         (_config, _plan) = (config, plan);
         (PrefillGraph, LaunchGraph) = (BuildPrefill(), BuildLaunch());
-        _prefill = new Lazy<StableHloModule>(() => StableHloModule.Lower(PrefillGraph, "prefill"));
-        _launch = new Lazy<StableHloModule>(() => StableHloModule.Lower(LaunchGraph, "decode"));
+        _prefill = new Lazy<StableHloModule>(() => StableHloModule.Lower(
+            PrefillGraph, "prefill", LeanSharding.Over(plan.Devices)));
+        _launch = new Lazy<StableHloModule>(() => StableHloModule.Lower(
+            LaunchGraph, "decode", LeanSharding.Over(plan.Devices)));
     }
 
     /// <summary>Gets the graph of the prefill.</summary>

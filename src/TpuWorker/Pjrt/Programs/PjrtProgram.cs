@@ -35,11 +35,7 @@ public sealed class PjrtProgram : IDisposable
         StableHloPartition? partition = null)
     {
         var module = StableHloModule.Lower(graph, partition: partition);
-        if (partition is not null)
-        {
-            options = (options ?? new PjrtCompileOptions()) with { Partitions = partition.Devices, UseSpmd = true };
-        }
-
+        options = PjrtCompileOptions.Over(module.Devices, options);
         var (executable, wasLoaded) = cache is null
             ? (client.Compile(module.Text, options), false)
             : cache.GetOrCompile(client, module.Text, options);

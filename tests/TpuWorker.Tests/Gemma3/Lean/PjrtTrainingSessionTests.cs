@@ -56,6 +56,27 @@ public sealed class PjrtTrainingSessionTests
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, Tolerance * pair.First));
     }
 
+    [Fact]
+    public async Task Compile_SplitOverDevices_HoldsAPartOfTheWeightsOnEach()
+    {
+        var config = LeanCases.Model.Config with { VocabularySize = 4096, IntermediateSize = 1024 };
+        var plan = new LeanPlan { Batch = 4, Length = 8, Precision = PrecisionPolicy.Full };
+        async Task<(long Arguments, long Aliased)> MemoryOn(int devices)
+        {
+            var executor = await PjrtExecutors.StartOrSkipAsync(isReal: true, devices);
+            using var program = executor.Compile(
+                "a step", LeanStep.Build(config, plan with { Devices = devices }).Graph);
+            var memory = program.Executable.Executable.ReadMemory()!;
+            return (memory.Arguments, memory.Aliased);
+        }
+
+        var (one, four) = (await MemoryOn(1), await MemoryOn(4));
+
+        // Small weights are whole on each.
+        Assert.InRange(four.Arguments, one.Arguments / 4, one.Arguments * 3 / 10);
+        Assert.InRange(four.Aliased, one.Aliased / 4, one.Aliased * 3 / 10);
+    }
+
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
