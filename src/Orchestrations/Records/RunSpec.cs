@@ -47,7 +47,7 @@ public sealed record RunSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowOverBudget { get; init; }
 
-    /// <summary>Whether the run may pay for a TPU while its worker computes on the VM's processor.</summary>
+    /// <summary>Whether the run may pay for a TPU VM whose worker finds no TPU and computes on the processor.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowHostProcessor { get; init; }
 

@@ -45,7 +45,7 @@ public sealed record RunRequest
     /// <summary>Starts although the estimate is over the budget.</summary>
     public bool? AllowOverBudget { get; init; }
 
-    /// <summary>Pays for a TPU although the worker computes on the VM's processor.</summary>
+    /// <summary>Pays for a TPU VM even where its worker finds no TPU and computes on the processor.</summary>
     public bool? AllowHostProcessor { get; init; }
 
     /// <summary>Runs against the emulator with this scenario; null: against Google Cloud.</summary>

@@ -72,11 +72,6 @@ public static partial class RunRequestReader
         check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",
             "No project is named, and the run is not a rehearsal.",
             "Name the Google Cloud project that pays, or add \"rehearsal\": {}.");
-        check.That(
-            isRehearsal || request.AllowHostProcessor == true || string.IsNullOrWhiteSpace(request.Project),
-            "allowHostProcessor",
-            "The run would pay for a TPU, but this version's worker computes on the processor of the TPU VM.",
-            "Add \"rehearsal\": {} to try it for nothing, or \"allowHostProcessor\": true to pay all the same.");
         var direction = check.OneOf<RunDirection>(request.Direction, "direction");
         var prompt = check.OneOf(request.Prompt, "prompt", "translategemma", "brief");
         var template = check.OneOf(request.PromptTemplate, "promptTemplate", "auto", "chat", "plain");

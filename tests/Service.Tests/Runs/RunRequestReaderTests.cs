@@ -44,7 +44,7 @@ public sealed class RunRequestReaderTests : IDisposable
     [Fact]
     public void Complete_RealRun_LooksCalmlyAndWaitsLonger()
     {
-        var spec = Complete("""{"project": "mine", "allowHostProcessor": true}""", isRehearsal: false);
+        var spec = Complete("""{"project": "mine"}""", isRehearsal: false);
 
         Assert.Equal(new PaceSpec(), spec.Pace);
         Assert.Equal(("mine", 6 * 3600.0, false), (spec.Project, spec.Tpu.AcquireTimeoutSeconds, spec.IsRehearsal));
@@ -159,11 +159,11 @@ public sealed class RunRequestReaderTests : IDisposable
     public void Parse_NullOrAnotherCase_IsTheDefaultField(string json) =>
         Assert.Equal(RunDirection.KoToEn, Complete(json).Direction);
 
-    [Fact]
-    public void Complete_RealRunOnTheProcessor_NeedsToBeToldSo() => Assert.Equal(
-        ["allowHostProcessor"],
-        Assert.Throws<RunRequestException>(() => Complete("""{"project": "mine"}""", isRehearsal: false))
-            .Errors.Select(error => error.Field));
+    [Theory]
+    [InlineData("""{"project": "mine"}""", false)]
+    [InlineData("""{"project": "mine", "allowHostProcessor": true}""", true)]
+    public void Complete_RealRun_PaysForAProcessorOnlyWhereItIsToldTo(string json, bool isAllowed) =>
+        Assert.Equal(isAllowed, Complete(json, isRehearsal: false).AllowHostProcessor);
 
     [Fact]
     public void Complete_ZoneThatTheCatalogLacks_AsksForTheNearest()
