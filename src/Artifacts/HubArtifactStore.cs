@@ -15,12 +15,20 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
 {
     private const int BufferBytes = 1 << 20, MostRedirects = 8;
 
+    /// <summary>Of a file whose host ignores ranges, so much before the wanted part is read and left out.</summary>
+    private const long MostSkipped = 16 << 20;
+
+    /// <summary>A revision that is no commit may move; what it stands for is asked for again after this.</summary>
+    private static readonly TimeSpan RevisionLife = TimeSpan.FromMinutes(5);
+
     private readonly HubSettings _settings;
+    private readonly TimeProvider _clock;
+    private readonly TimeSpan _stall;
     private readonly HubCache _cache;
     private readonly Retry _retry;
     private readonly HttpClient _http;
-    private readonly ConcurrentDictionary<(string Container, string Revision, bool IsDataSet), HubListing> _listings =
-        new();
+    private readonly ConcurrentDictionary<
+        (string Container, string Revision, bool IsDataSet), (HubListing Listing, long At)> _listings = new();
 
     /// <summary>Creates the store; nothing is asked for yet.</summary>
     /// <param name="settings">Where and as whom.</param>
@@ -30,10 +38,11 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
     {
     }
 
-    internal HubArtifactStore(HubSettings settings, TimeProvider? clock, TimeSpan firstPause)
+    internal HubArtifactStore(
+        HubSettings settings, TimeProvider? clock, TimeSpan firstPause, TimeSpan? stall = null)
     {
-        (_settings, _cache) = (settings, new HubCache(settings.Cache));
-        _retry = new Retry(clock ?? TimeProvider.System, firstPause);
+        (_settings, _cache, _clock) = (settings, new HubCache(settings.Cache), clock ?? TimeProvider.System);
+        (_retry, _stall) = (new Retry(_clock, firstPause), stall ?? TimeSpan.FromSeconds(60));
         _http = new HttpClient(new SocketsHttpHandler
         {
             ConnectTimeout = TimeSpan.FromSeconds(20),
@@ -44,6 +53,24 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
+    }
+
+    /// <summary>
+    /// Asks which commit a revision stands for now: what is read by the answer stays the same, wherever the revision
+    /// moves.
+    /// </summary>
+    /// <param name="uri">An artifact or a repository.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The same at the commit.</returns>
+    /// <exception cref="ArtifactException">The Hub cannot tell, or will not.</exception>
+    public async Task<ArtifactUri> PinAsync(ArtifactUri uri, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        _listings.TryRemove(KeyOf(uri), out _);
+        var listing = await ListingAsync(uri, cancellation);
+        var pinned = uri.AtRevision(listing.Commit);
+        _listings[KeyOf(pinned)] = (listing, _clock.GetTimestamp());
+        return pinned;
     }
 
     /// <inheritdoc />
@@ -82,9 +109,9 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
         }
 
         var path = _cache.Find(uri, listing.Commit);
-        if (path is null && !range.IsWhole)
+        if (path is null && !range.IsWhole
+            && await ReadRangeAsync(uri, listing.Commit, range.Offset, length, target, cancellation))
         {
-            await ReadRangeAsync(uri, listing.Commit, range.Offset, length, target, cancellation);
             return;
         }
 
@@ -118,15 +145,19 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
     /// <inheritdoc />
     public void Dispose() => _http.Dispose();
 
+    private static (string Container, string Revision, bool IsDataSet) KeyOf(ArtifactUri uri) =>
+        (uri.Container, uri.Revision!, uri.IsDataSet);
+
     private static ArtifactInfo Info(ArtifactUri uri, HubFile file) =>
         new(uri, file.Bytes, 0, Sha256: file.Sha256);
 
     private async Task<HubListing> ListingAsync(ArtifactUri uri, CancellationToken cancellation)
     {
-        var key = (uri.Container, uri.Revision!, uri.IsDataSet);
-        if (_listings.TryGetValue(key, out var known))
+        var key = KeyOf(uri);
+        if (_listings.TryGetValue(key, out var known)
+            && (HubListing.IsCommit(uri.Revision!) || _clock.GetElapsedTime(known.At) < RevisionLife))
         {
-            return known;
+            return known.Listing;
         }
 
         var cached = _cache.List(uri);
@@ -152,7 +183,7 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
 
         try
         {
-            return _listings[key] = HubListing.Parse(json);
+            return (_listings[key] = (HubListing.Parse(json), _clock.GetTimestamp())).Listing;
         }
         catch (JsonException exception)
         {
@@ -246,7 +277,8 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
         target.Flush(flushToDisk: true);
     }
 
-    private async Task ReadRangeAsync(
+    /// <returns>false: the host of the file ignores ranges, and the part is far inside: read it whole.</returns>
+    private async Task<bool> ReadRangeAsync(
         ArtifactUri uri, string commit, long offset, long length, Stream target, CancellationToken cancellation)
     {
         if (_settings.IsOffline)
@@ -256,36 +288,73 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
 
         if (length == 0)
         {
-            return;
+            return true;
         }
 
         // Kept apart until it is whole: a try that broke must not leave its bytes in the target.
         using var part = new MemoryStream();
-        await _retry.RunAsync(
+        if (!await TypedAsync(uri, () => _retry.RunAsync(
             _ => AskAsync(
                 uri, FileAddress(uri, commit), new RangeHeaderValue(offset, offset + length - 1),
                 async answer =>
                 {
+                    var skipped = Continues(answer, offset) ? 0 : offset;
+                    if (skipped > MostSkipped)
+                    {
+                        return false;
+                    }
+
                     await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
                     part.SetLength(0);
-                    await CopyAsync(
-                        body, Stream.Null, Continues(answer, offset) ? 0 : offset, cancellation);
+                    await CopyAsync(body, Stream.Null, skipped, cancellation);
                     await CopyAsync(body, part, length, cancellation);
                     return part.Length == length
                         ? true
                         : throw new HttpIOException(HttpRequestError.ResponseEnded, "The answer ended too early.");
                 }, cancellation),
-            exception => exception is HttpRequestException or IOException, cancellation);
+            exception => exception is HttpRequestException or IOException, cancellation)))
+        {
+            return false;
+        }
+
         part.Position = 0;
         await part.CopyToAsync(target, cancellation);
+        return true;
     }
 
-    private static async Task CopyAsync(Stream from, Stream to, long length, CancellationToken cancellation)
+    private static async Task<T> TypedAsync<T>(ArtifactUri uri, Func<Task<T>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            throw new ArtifactException(
+                ArtifactFault.Truncated, $"{uri}", $"The Hub breaks its answers off: {exception.Message}",
+                "Try again later.", exception);
+        }
+    }
+
+    /// <summary>Copies bytes; a connection that stays silent for a minute is taken for a broken one.</summary>
+    private async Task CopyAsync(Stream from, Stream to, long length, CancellationToken cancellation)
     {
         var buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(1, length))];
         while (length > 0)
         {
-            var count = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), cancellation);
+            using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            silence.CancelAfter(_stall);
+            int count;
+            try
+            {
+                count = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), silence.Token);
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                throw new HttpIOException(
+                    HttpRequestError.ResponseEnded, $"Nothing arrived for {_stall.TotalSeconds:0} seconds.");
+            }
+
             if (count == 0)
             {
                 return;

@@ -158,7 +158,8 @@ public static class WorkflowsService
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new RunArtifacts(
             provider.GetRequiredService<RunLedger>(), settings.Artifacts,
-            new Uri($"http://127.0.0.1:{ports.EmulatorStorage}")));
+            new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"), provider.GetService<Func<Uri?, ArtifactStores>>()));
+        services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new InputWork(
