@@ -46,7 +46,16 @@ public sealed class RunArtifacts
     /// <summary>The store that reads and writes a run's artifacts.</summary>
     /// <param name="spec">The run.</param>
     /// <returns>The store.</returns>
-    public ArtifactStores StoreOf(RunSpec spec) => spec.IsRehearsal ? _emulated : _real;
+    public ArtifactStores StoreOf(RunSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return StoreOf(spec.IsRehearsal);
+    }
+
+    /// <summary>The store of runs that pay, or of rehearsals.</summary>
+    /// <param name="isRehearsal">Whether of rehearsals.</param>
+    /// <returns>The store.</returns>
+    public ArtifactStores StoreOf(bool isRehearsal) => isRehearsal ? _emulated : _real;
 
     /// <summary>Where a run's artifacts are.</summary>
     /// <param name="spec">The run.</param>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
+using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -16,8 +17,10 @@ namespace Workflows.Activities.Capacity;
 /// <param name="ledger">Gets the facts.</param>
 /// <param name="inputs">Reads what users bring.</param>
 /// <param name="artifacts">Where artifacts are; null: in the run's folder.</param>
+/// <param name="readiness">Looks at the cloud before a run that pays goes on; null: nobody does.</param>
 public sealed class PlanActivity(
-    PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null)
+    PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
+    CloudReadiness? readiness = null)
     : TaskActivity<RunSpec, RunPlan>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -34,6 +37,7 @@ public sealed class PlanActivity(
     /// <inheritdoc />
     public override async Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
     {
+        await RequireReadyAsync(input);
         var sources = new RunSources(ledger, _artifacts);
         var source = await inputs.RunAsync(
             input.RunId, token => sources.FindModelAsync(input, token).GetAwaiter().GetResult());
@@ -52,6 +56,25 @@ public sealed class PlanActivity(
         }
 
         return plan;
+    }
+
+    /// <summary>What is wrong with the cloud is told in seconds, not after an hour of zones that refuse.</summary>
+    private async Task RequireReadyAsync(RunSpec input)
+    {
+        if (input.IsRehearsal || readiness is null)
+        {
+            return;
+        }
+
+        var failed = (await readiness.QuickAsync(input, CancellationToken.None))
+            .Where(line => line.Level == ReadinessLevel.Fail).ToList();
+        if (failed.Count > 0)
+        {
+            throw new RunFaultException(
+                "CLOUD_NOT_READY", string.Join(" ", failed.Select(line => $"{line.Check}: {line.Finding}")),
+                string.Join(" ", failed.Select(line => $"{line.Check}: {line.Fix}"))
+                + " 'workflows doctor REQUEST' checks everything.");
+        }
     }
 
     /// <summary>Makes the plan.</summary>
