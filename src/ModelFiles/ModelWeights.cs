@@ -66,7 +66,9 @@ public sealed class ModelWeights : IDisposable
     /// their full length, but with their headers alone.
     /// </summary>
     /// <param name="directory">The folder.</param>
-    /// <returns>Path, first byte and length of each part; none where a header is damaged, which opening tells.</returns>
+    /// <returns>
+    /// Path, first byte and length of each part; none where a header is damaged, which opening tells.
+    /// </returns>
     public static IReadOnlyList<(string Path, long Offset, int Length)> RangesReadOnOpening(string directory)
     {
         using var weights = new ModelWeights(directory);

@@ -58,8 +58,18 @@ public sealed class TransferCrashTests : IDisposable
                 each => each.Contains(seen, StringComparison.Ordinal)));
 
             // The next call of the scenario's kind is held up for ten seconds from here.
-            await UntilAsync(() => Task.FromResult(who == "service" || WorkerOf() is not null));
-            await Task.Delay(TimeSpan.FromSeconds(call == "download" ? 3 : 0.3), Cancellation);
+            if (call == "download")
+            {
+                await UntilAsync(async () => (await http.GetStringAsync("/runs/hurt/events", Cancellation)).Contains(
+                    "\"kind\":\"job\"", StringComparison.Ordinal));
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(call == "download" ? 2 : 0.3), Cancellation);
+            if (call == "upload")
+            {
+                Assert.DoesNotContain(await NamesAsync("hurt"), each => each.Contains(name, StringComparison.Ordinal));
+            }
+
             if (who == "worker")
             {
                 using var worker = WorkerOf();
@@ -73,6 +83,8 @@ public sealed class TransferCrashTests : IDisposable
         }]);
 
         Assert.Equal(expected, weights);
+        var report = await http.GetFromJsonAsync<JsonElement>("/runs/hurt/report", Cancellation);
+        Assert.True(who == "service" || report.GetProperty("recoveries").GetArrayLength() > 0, $"{report}");
         using var bucket = Bucket();
         var tree = new ArtifactTree(bucket);
         var root = ArtifactUri.Parse("gs://rehearsal-hurt-artifacts");

@@ -125,7 +125,9 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
         }
     }
 
-    /// <summary>A folder of this machine; its files are opened by the reader of models alone, which checks each.</summary>
+    /// <summary>
+    /// A folder of this machine; its files are opened by the reader of models alone, which checks each.
+    /// </summary>
     private static ModelSource OfFolder(ArtifactUri folder) => new(folder, Directory.Exists(folder.Path)
         ? [.. Directory.EnumerateFiles(folder.Path).Where(path => TextModelFiles.IsNeeded(Path.GetFileName(path)))
             .Order(StringComparer.Ordinal)

@@ -5,7 +5,9 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Artifacts;
 
-/// <summary>Shows how far the transfers of runs are; in memory, since a transfer that begins anew tells it anew.</summary>
+/// <summary>
+/// Shows how far the transfers of runs are; in memory, since a transfer that begins anew tells it anew.
+/// </summary>
 public sealed class TransferBoard
 {
     private readonly ConcurrentDictionary<RunId, TreeProgress> _progress = new();

@@ -22,7 +22,9 @@ public sealed class CloudReadiness(
     GoogleServices google, ITpuCloud cloud, RunArtifacts artifacts, WorkerBootstrap bootstrap, PriceCatalog catalog,
     TimeProvider clock)
 {
-    /// <summary>The checks that a run that pays makes before it asks for a TPU: a second, and nothing is written.</summary>
+    /// <summary>
+    /// The checks that a run that pays makes before it asks for a TPU: a second, and nothing is written.
+    /// </summary>
     /// <param name="spec">The run.</param>
     /// <param name="cancellation">Cancels the checks.</param>
     /// <returns>A line for each.</returns>

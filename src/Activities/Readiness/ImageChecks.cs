@@ -133,5 +133,6 @@ internal static class ImageChecks
     private static bool IsLocal(string host) => host.Split(':')[0] is "localhost" or "127.0.0.1";
 
     private static bool IsGoogles(string host) => host == "gcr.io"
-        || host.EndsWith(".gcr.io", StringComparison.Ordinal) || host.EndsWith("-docker.pkg.dev", StringComparison.Ordinal);
+        || host.EndsWith(".gcr.io", StringComparison.Ordinal)
+        || host.EndsWith("-docker.pkg.dev", StringComparison.Ordinal);
 }

@@ -39,7 +39,8 @@ internal static partial class GatewayDoor
             or CryptographicException)
         {
             throw new ServiceStartException(
-                $"Workflows:GatewayCertificate '{path}' cannot be used: {exception.Message} Name a PEM file.", exception);
+                $"Workflows:GatewayCertificate '{path}' cannot be used: {exception.Message} Name a PEM file.",
+                exception);
         }
     }
 
@@ -98,7 +99,8 @@ internal static partial class GatewayDoor
     {
         var logger = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(GatewayDoor));
         var line = GatewayChecks.OfAddress(settings.GatewayAddress);
-        if (settings.GatewayAddress is null && settings.Artifacts?.StartsWith("gs://", StringComparison.Ordinal) != true)
+        if (settings.GatewayAddress is null
+            && settings.Artifacts?.StartsWith("gs://", StringComparison.Ordinal) != true)
         {
             // A service for rehearsals alone.
             return;
@@ -129,7 +131,7 @@ internal static partial class GatewayDoor
 
     private static partial class Log
     {
-        [LoggerMessage(4300, LogLevel.Warning, "Runs that pay will be refused, or fail: {Finding} {Fix}")]
+        [LoggerMessage(4310, LogLevel.Warning, "Runs that pay will be refused, or fail: {Finding} {Fix}")]
         public static partial void Unreachable(ILogger logger, string finding, string fix);
     }
 }

@@ -36,7 +36,8 @@ public sealed class ServiceSettings
     /// <value>Null: this machine's gRPC port, which only the emulator's workers can reach.</value>
     public Uri? GatewayAddress { get; set; }
 
-    /// <summary>Gets or sets a port for the worker gateway alone, open to all machines where it speaks TLS itself.</summary>
+    /// <summary>Gets or sets a port for the worker gateway alone, open to all machines where it speaks TLS
+    /// itself.</summary>
     /// <value>Null: none. With <see cref="GatewayKey"/> the service ends TLS there; without it the port is on loopback,
     /// without TLS, for a proxy on this machine that ends it.</value>
     public int? GatewayPort { get; set; }

@@ -180,7 +180,8 @@ public static class WorkflowsService
             settings.GatewayAddress is null ? null : gatewayPin, settings.GatewayAddress is not null));
         services.AddSingleton(new GoogleServices(
             new GoogleRest(null), new GoogleRest(
-                new Uri($"http://127.0.0.1:{ports.EmulatorRest}"), new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"))));
+                new Uri($"http://127.0.0.1:{ports.EmulatorRest}"),
+                new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"))));
         services.AddSingleton<CloudReadiness>();
         services.AddSingleton<MetricsLog>();
         services.AddSingleton<JobBook>();

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Capacity;
@@ -49,8 +50,7 @@ internal static class DoctorEndpoint
             lines.Add(new ReadinessLine("request", ReadinessLevel.Ok, "Its fields and files can be used."));
             if (spec.IsRehearsal)
             {
-                // An emulated project of this scenario: a name of its own, since a project keeps its first one.
-                spec = spec with { Project = $"{Project}-{Guid.NewGuid().ToString("n")[..8]}" };
+                spec = spec with { Project = await ProjectOfAsync(request.Rehearsal!.Scenario, cancellation) };
                 await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);
             }
 
@@ -59,6 +59,13 @@ internal static class DoctorEndpoint
         }
 
         return TypedResults.Ok(new DoctorView(lines.TrueForAll(line => line.Level != ReadinessLevel.Fail), lines));
+    }
+
+    /// <summary>One emulated project for each scenario, since a project keeps its first one.</summary>
+    private static async Task<string> ProjectOfAsync(string? scenario, CancellationToken cancellation)
+    {
+        var text = scenario is null ? [] : await File.ReadAllBytesAsync(ArtifactUri.Parse(scenario).Path, cancellation);
+        return $"{Project}-{Convert.ToHexStringLower(SHA256.HashData(text))[..12]}";
     }
 
     private static ReadinessSubject SubjectOf(RunSpec spec) => new(

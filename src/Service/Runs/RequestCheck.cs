@@ -188,7 +188,9 @@ internal sealed class RequestCheck(bool looksAtFiles)
     private static bool IsElsewhere(string given) =>
         given.StartsWith("gs://", StringComparison.Ordinal) || given.StartsWith("hf://", StringComparison.Ordinal);
 
-    /// <summary>Reads an address of a bucket or of the Hub; whether there is something is asked before renting.</summary>
+    /// <summary>
+    /// Reads an address of a bucket or of the Hub; whether there is something is asked before renting.
+    /// </summary>
     private string? Elsewhere(string given, string field, bool isModel)
     {
         var address = ArtifactUri.TryParse(given, out var fault);

@@ -1,7 +1,6 @@
 using Workflows.Activities.Artifacts;
 using Workflows.Artifacts;
 using Workflows.ModelFiles;
-using Workflows.TestKit;
 
 namespace Workflows.Activities.Tests.Artifacts;
 

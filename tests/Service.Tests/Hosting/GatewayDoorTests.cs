@@ -121,7 +121,10 @@ public sealed class GatewayDoorTests : IDisposable
 
     private HttpClient Client() => new(new SocketsHttpHandler
     {
-        SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Subject == "CN=gateway.example" },
+        SslOptions =
+        {
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Subject == "CN=gateway.example",
+        },
     })
     {
         BaseAddress = new Uri($"https://127.0.0.1:{_ports.Number}"),
@@ -193,7 +196,8 @@ public sealed class GatewayDoorTests : IDisposable
                 using var plain = new TcpClient();
                 await plain.ConnectAsync(IPAddress.Loopback, target, _stop.Token);
                 await Task.WhenAny(
-                    secret.CopyToAsync(plain.GetStream(), _stop.Token), plain.GetStream().CopyToAsync(secret, _stop.Token));
+                    secret.CopyToAsync(plain.GetStream(), _stop.Token),
+                    plain.GetStream().CopyToAsync(secret, _stop.Token));
             }
             catch (Exception exception) when (exception is IOException or OperationCanceledException
                 or SocketException or AuthenticationException)

@@ -57,7 +57,8 @@ public sealed partial class TerraformTests
         Assert.Contains("/workflows-worker:latest\"", Terraform, StringComparison.Ordinal);
         Assert.EndsWith("/workflows-worker:latest", $"/{new ServiceSettings().WorkerImage}", StringComparison.Ordinal);
         Assert.Contains(
-            "-docker.pkg.dev", File.ReadAllText(Checkout.PathOf("infra", "startup-script.sh")), StringComparison.Ordinal);
+            "-docker.pkg.dev", File.ReadAllText(Checkout.PathOf("infra", "startup-script.sh")),
+            StringComparison.Ordinal);
     }
 
     [Fact]

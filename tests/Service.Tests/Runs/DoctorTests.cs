@@ -74,7 +74,10 @@ public sealed class DoctorTests : IAsyncLifetime
 
         Assert.True(found.GetProperty("ready").GetBoolean(), $"{found}");
         Assert.Equal(
-            ["disk", "memory", "engine", "request", "credentials", "project", "api", "rights", "zones", "quota", "model"],
+            [
+                "disk", "memory", "engine", "request", "credentials", "project", "api", "rights", "zones", "quota",
+                "model",
+            ],
             Lines(found).Select(line => line.GetProperty("check").GetString()));
         Assert.Contains(FakeHub.Commit, Finding(found, "model"), StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, $"{found}", StringComparison.Ordinal);
@@ -186,7 +189,8 @@ public sealed class DoctorTests : IAsyncLifetime
         await bucket.CreateBucketAsync("team-bucket", "team-project", Cancellation);
         var made = await AskAsync(Paying());
 
-        Assert.Contains("gcloud storage buckets create gs://team-bucket", Fix(missing, "bucket"), StringComparison.Ordinal);
+        Assert.Contains(
+            "gcloud storage buckets create gs://team-bucket", Fix(missing, "bucket"), StringComparison.Ordinal);
         Assert.Equal("ok", Level(made, "bucket"));
         Assert.Equal("warn", Level(made, "bucket place"));
         Assert.Contains("us-central1", Finding(made, "bucket place"), StringComparison.Ordinal);

@@ -35,8 +35,8 @@ public sealed class CheckpointUploadsTests : IDisposable
     }
 
     [Theory]
-    [InlineData(3)]
-    [InlineData(5)]
+    [InlineData(4)]
+    [InlineData(6)]
     public async Task Add_WhoseMachineIsLostAfterTheBest_LeavesNoStepThatNamesAMissingOne(int writes)
     {
         Checkpoint(2, best: null);
