@@ -141,10 +141,11 @@ public sealed class RunArtifacts
     /// <summary>Calls a store; a fault that no retry can mend becomes one of the run.</summary>
     /// <typeparam name="T">What the call gives.</typeparam>
     /// <param name="call">The call.</param>
+    /// <param name="field">The field of the request that it is about; null: none.</param>
     /// <returns>What it gives.</returns>
     /// <exception cref="RunFaultException">The store refuses for good.</exception>
     /// <exception cref="ArtifactException">The store is out of reach; another try may help.</exception>
-    public static async Task<T> GuardAsync<T>(Func<Task<T>> call)
+    public static async Task<T> GuardAsync<T>(Func<Task<T>> call, string? field = null)
     {
         try
         {
@@ -154,7 +155,8 @@ public sealed class RunArtifacts
             exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
         {
             throw new RunFaultException(
-                exception.ErrorCode, $"{exception.Address}: {exception.Problem}", exception.Fix);
+                exception.ErrorCode,
+                $"{(field is null ? "" : $"{field}: ")}{exception.Address}: {exception.Problem}", exception.Fix);
         }
     }
 }

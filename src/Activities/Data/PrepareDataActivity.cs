@@ -53,7 +53,7 @@ public sealed class PrepareDataActivity(
                     {
                         alive();
                         board?.Note(input.RunId, progress);
-                    }, token)));
+                    }, token), "model"));
             if (tree != source.Address)
             {
                 ledger.Append(input.RunId, LedgerKinds.ModelBrought, "model", new ModelBroughtFact(

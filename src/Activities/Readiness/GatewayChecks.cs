@@ -61,11 +61,16 @@ public static class GatewayChecks
         WorkerBootstrap bootstrap, string? stateId, TimeProvider clock, CancellationToken cancellation)
     {
         var line = OfAddress(bootstrap.GatewayAddress);
-        if (line.Level == ReadinessLevel.Fail)
-        {
-            return line;
-        }
+        return line.Level == ReadinessLevel.Fail
+            ? line
+            : await ConnectAsync(bootstrap, line, stateId, clock, cancellation);
+    }
 
+    /// <summary>Dials an address that is right by itself.</summary>
+    internal static async Task<ReadinessLine> ConnectAsync(
+        WorkerBootstrap bootstrap, ReadinessLine line, string? stateId, TimeProvider clock,
+        CancellationToken cancellation)
+    {
         X509Certificate2? seen = null;
         try
         {

@@ -1,5 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Cloud.Tpu.V2;
@@ -174,6 +177,48 @@ public sealed class DoctorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ARunThatPays_SharingNothingButABucket_GoesToItsVerdict()
+    {
+        var own = Array.Find(
+            await Dns.GetHostAddressesAsync(Dns.GetHostName(), Cancellation),
+            address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+        Assert.SkipWhen(own is null, "This machine has no address besides loopback, which no TPU VM could reach.");
+        using var folder = new TemporaryFolder("gateway-");
+        using var port = ReservedPort.Take();
+        WriteCertificate(folder);
+        await _service.RestartAsync(settings =>
+        {
+            settings.Artifacts = "gs://team-bucket/workflows";
+            settings.WorkerImage = "registry.example/team/worker:1";
+            settings.GatewayAddress = new Uri($"https://{own}:{port.Number}");
+            settings.GatewayPort = port.Number;
+            (settings.GatewayCertificate, settings.GatewayKey) = (folder["cert.pem"], folder["key.pem"]);
+        });
+        _ = await AskAsync(Paying());
+        using var bucket = new StorageArtifactStore(_storage);
+        await bucket.CreateBucketAsync("team-bucket", "team-project", Cancellation);
+        var request = Paying();
+        request["model"] = "hf://google/tiny";
+        request["tpu"]!["zones"] = new JsonArray("us-west4-a");
+
+        var gateway = Lines(await AskAsync(request)).Single(line => line.GetProperty("check").GetString() == "gateway");
+        var id = await _service.StartAsync(request);
+        var report = await _service.ReportAsync(id);
+
+        Assert.Contains("leads here", gateway.GetProperty("finding").GetString(), StringComparison.Ordinal);
+        Assert.True(report.GetProperty("status").GetString() == "succeeded", $"{report}");
+        Assert.True(Assert.Single(report.GetProperty("teardown").EnumerateArray())
+            .GetProperty("confirmedNotFound").GetBoolean());
+        var trees = new ArtifactTree(bucket);
+        foreach (var part in new[] { "models", $"runs/{id}/tuned", $"runs/{id}/checkpoints" })
+        {
+            var root = ArtifactUri.Parse($"gs://team-bucket/workflows/{part}");
+            Assert.NotEmpty(await trees.ListAsync(root, Cancellation));
+            Assert.Empty(await trees.UnreachableAsync(root, Cancellation));
+        }
+    }
+
+    [Fact]
     public async Task Doctor_OfARunThatPays_LooksAtBucketImageAndGateway()
     {
         await using var registry = await FakeRegistry.StartAsync();
@@ -204,6 +249,17 @@ public sealed class DoctorTests : IAsyncLifetime
 
         registry.Tag = "2";
         Assert.StartsWith("docker push", Fix(await AskAsync(Paying()), "image"), StringComparison.Ordinal);
+    }
+
+    private static void WriteCertificate(TemporaryFolder folder)
+    {
+        using var key = RSA.Create(2048);
+        var now = TimeProvider.System.GetUtcNow();
+        using var made = new CertificateRequest(
+            "CN=gateway.example", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
+        folder.Write("cert.pem", made.ExportCertificatePem());
+        folder.Write("key.pem", key.ExportPkcs8PrivateKeyPem());
     }
 
     private JsonObject Paying()

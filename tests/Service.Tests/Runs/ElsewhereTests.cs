@@ -149,7 +149,7 @@ public sealed class ElsewhereTests : IAsyncLifetime
 
         var failure = report.GetProperty("failure");
         Assert.True(failure.GetProperty("code").GetString() == code, $"{failure}");
-        Assert.Contains("model", failure.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("model: ", failure.GetProperty("message").GetString(), StringComparison.Ordinal);
         Assert.Contains(model.Split('@')[0], failure.GetProperty("message").GetString(), StringComparison.Ordinal);
         Assert.Contains(fix, failure.GetProperty("fix").GetString(), StringComparison.Ordinal);
         Assert.Empty(report.GetProperty("attempts").EnumerateArray());
