@@ -4,7 +4,8 @@
 # Metadata attributes that it reads (the service writes them):
 #   workflows-image         container image of the worker, required
 #   workflows-max-minutes   longest life of the VM, default 1440
-# The worker itself reads workflows-run, workflows-node, workflows-gateway and workflows-secret.
+# The worker itself reads workflows-run, workflows-node, workflows-gateway, workflows-gateway-sha256 and
+# workflows-secret.
 #
 # The VM powers itself off when the worker ends or the time is over, whatever happens to the service. That stops the
 # work, not the bill: a TPU is paid for until its node is deleted, which is the service's task.

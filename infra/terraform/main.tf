@@ -3,7 +3,12 @@ data "google_project" "this" {
 }
 
 locals {
-  apis = ["tpu.googleapis.com", "pubsub.googleapis.com", "storage.googleapis.com", "iam.googleapis.com"]
+  # The last three are what "workflows doctor" asks.
+  apis = [
+    "tpu.googleapis.com", "pubsub.googleapis.com", "storage.googleapis.com", "iam.googleapis.com",
+    "artifactregistry.googleapis.com", "cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com",
+    "cloudquotas.googleapis.com",
+  ]
 
   # The agent with which Pub/Sub forwards what could not be delivered.
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
@@ -29,9 +34,13 @@ resource "google_service_account" "worker" {
   display_name = "Workflows: TPU VMs"
 }
 
-resource "google_project_iam_member" "service_tpu" {
+resource "google_project_iam_member" "service" {
+  for_each = toset([
+    "roles/tpu.admin", "roles/browser", "roles/serviceusage.serviceUsageConsumer", "roles/cloudquotas.viewer",
+  ])
+
   project = var.project
-  role    = "roles/tpu.admin"
+  role    = each.value
   member  = google_service_account.service.member
 }
 
@@ -43,11 +52,33 @@ resource "google_service_account_iam_member" "service_acts_as_worker" {
 }
 
 resource "google_project_iam_member" "worker" {
-  for_each = toset(["roles/artifactregistry.reader", "roles/logging.logWriter"])
+  for_each = toset(["roles/logging.logWriter"])
 
   project = var.project
   role    = each.value
   member  = google_service_account.worker.member
+}
+
+# Images
+
+resource "google_artifact_registry_repository" "images" {
+  location      = var.region
+  repository_id = var.prefix
+  format        = "DOCKER"
+  description   = "Workflows: the service's and the worker's images"
+  depends_on    = [google_project_service.api]
+}
+
+resource "google_artifact_registry_repository_iam_member" "pulls" {
+  for_each = {
+    service = google_service_account.service.member
+    worker  = google_service_account.worker.member
+  }
+
+  location   = google_artifact_registry_repository.images.location
+  repository = google_artifact_registry_repository.images.name
+  role       = "roles/artifactregistry.reader"
+  member     = each.value
 }
 
 # Messages that start runs
@@ -117,6 +148,19 @@ resource "google_pubsub_subscription_iam_member" "agent_forwards" {
   member       = local.pubsub_agent
 }
 
+# The end of each run, which Dapr publishes: infra/dapr/google
+
+resource "google_pubsub_topic" "ended" {
+  name       = var.ended_topic
+  depends_on = [google_project_service.api]
+}
+
+resource "google_pubsub_topic_iam_member" "service_publishes" {
+  topic  = google_pubsub_topic.ended.name
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.service.member
+}
+
 # Artifacts
 
 resource "google_storage_bucket" "artifacts" {
@@ -130,8 +174,10 @@ resource "google_storage_bucket" "artifacts" {
     for_each = var.artifact_days > 0 ? [var.artifact_days] : []
 
     content {
+      # Base models, below models/, are shared by all runs and stay.
       condition {
-        age = lifecycle_rule.value
+        age            = lifecycle_rule.value
+        matches_prefix = ["runs/"]
       }
 
       action {
@@ -150,4 +196,11 @@ resource "google_storage_bucket_iam_member" "artifacts" {
   bucket = google_storage_bucket.artifacts.name
   role   = "roles/storage.objectAdmin"
   member = each.value
+}
+
+# Where the bucket is decides what reading it costs.
+resource "google_storage_bucket_iam_member" "service_sees_bucket" {
+  bucket = google_storage_bucket.artifacts.name
+  role   = "roles/storage.legacyBucketReader"
+  member = google_service_account.service.member
 }

@@ -18,7 +18,17 @@ output "dead_letter_topic" {
   value       = google_pubsub_topic.dead_letter.id
 }
 
+output "ended_topic" {
+  description = "Set Workflows__Dapr__Topic to this, where Dapr publishes the end of runs."
+  value       = google_pubsub_topic.ended.name
+}
+
+output "worker_image" {
+  description = "Push what infra/worker.Dockerfile builds here, and set Workflows__WorkerImage to it."
+  value       = "${google_artifact_registry_repository.images.location}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}/workflows-worker:latest"
+}
+
 output "artifacts" {
-  description = "Address of the bucket."
+  description = "Set Workflows__Artifacts to this: the bucket."
   value       = google_storage_bucket.artifacts.url
 }

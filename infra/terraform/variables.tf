@@ -9,7 +9,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "Region of the bucket. TPUs are sought in the zones of each run's request, not here."
+  description = "Region of the bucket and the images. TPUs are sought in the zones of each run's request, not here."
   type        = string
   default     = "us-central1"
 
@@ -41,8 +41,19 @@ variable "topic" {
   }
 }
 
+variable "ended_topic" {
+  description = "Name of the Pub/Sub topic to which Dapr publishes the end of each run: Workflows__Dapr__Topic."
+  type        = string
+  default     = "workflow-runs-ended"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$", var.ended_topic)) && !startswith(var.ended_topic, "goog")
+    error_message = "Give at least three letters, digits or ._~+%- that start with a letter and not with goog."
+  }
+}
+
 variable "artifact_days" {
-  description = "Days after which artifacts of runs are deleted; 0 keeps them."
+  description = "Days after which artifacts of runs, below runs/, are deleted; 0 keeps them. Base models stay."
   type        = number
   default     = 90
 

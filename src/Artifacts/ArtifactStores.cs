@@ -19,6 +19,31 @@ public sealed class ArtifactStores : IArtifactStore, IDisposable
         _hub = new HubArtifactStore(hub ?? HubSettings.OfEnvironment());
     }
 
+    /// <summary>The same with shorter pauses between tries.</summary>
+    internal ArtifactStores(Uri? storageEmulator, HubSettings hub, TimeProvider clock, TimeSpan firstPause) =>
+        (_storage, _hub) = (
+            new StorageArtifactStore(storageEmulator, clock, firstPause),
+            new HubArtifactStore(hub, clock, firstPause));
+
+    /// <summary>Asks for the version that an address stands for now, where it names one that may move.</summary>
+    /// <param name="uri">An artifact, or the folder above some.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>On the Hub the same at a commit; elsewhere the same.</returns>
+    /// <exception cref="ArtifactException">The store cannot tell.</exception>
+    public Task<ArtifactUri> PinAsync(ArtifactUri uri, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        return uri.Scheme == ArtifactScheme.Hub ? _hub.PinAsync(uri, cancellation) : Task.FromResult(uri);
+    }
+
+    /// <summary>Tells where a bucket is.</summary>
+    /// <param name="uri">The bucket, or an artifact in it.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>A region or a larger place in lower case, such as <c>us-central1</c> or <c>eu</c>.</returns>
+    /// <exception cref="ArtifactException">There is no such bucket, or this program may not know.</exception>
+    public Task<string> LocationOfAsync(ArtifactUri uri, CancellationToken cancellation) =>
+        _storage.LocationOfAsync(uri, cancellation);
+
     /// <inheritdoc />
     public Task<ArtifactInfo?> FindAsync(ArtifactUri uri, CancellationToken cancellation) =>
         Of(uri).FindAsync(uri, cancellation);

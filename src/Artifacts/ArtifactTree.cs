@@ -72,38 +72,64 @@ public sealed class ArtifactTree(IArtifactStore store)
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The tree's root, and whether it was there already.</returns>
     /// <exception cref="ArtifactException">A file was not written.</exception>
-    public async Task<(ArtifactUri Tree, bool WasThere)> WriteByContentAsync(
-        ArtifactUri root, string folder, Func<string, bool> isWanted, CancellationToken cancellation)
-    {
-        var files = FilesOf(folder).Where(file => isWanted(file.Name)).ToList();
-        var hashed = new SortedDictionary<string, ArtifactFile>(StringComparer.Ordinal);
-        foreach (var (name, path) in files)
-        {
-            await using var content = File.OpenRead(path);
-            hashed.Add(name, new ArtifactFile(
-                content.Length, Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellation))));
-        }
+    public Task<(ArtifactUri Tree, bool WasThere)> WriteByContentAsync(
+        ArtifactUri root, string folder, Func<string, bool> isWanted, CancellationToken cancellation) =>
+        BringAsync(
+            root, new FileArtifactStore(),
+            [.. FilesOf(folder).Where(file => isWanted(file.Name)).Select(file => new TreeSource(
+                file.Name, ArtifactUri.OfFile(file.Path), new FileInfo(file.Path).Length, null))],
+            null, cancellation);
 
+    /// <summary>
+    /// Copies files from any store below a root under a name that their content decides, unless they are there. What an
+    /// earlier call that broke has copied is not copied again, and no file appears that has not its hash.
+    /// </summary>
+    /// <param name="root">The root of all such trees.</param>
+    /// <param name="from">The store that has the files; they are read in parts, a few of which are in memory.</param>
+    /// <param name="files">The files. One without a hash is read once more, before anything is copied.</param>
+    /// <param name="report">Gets the progress, once for each file and each 16 MiB; null: nobody.</param>
+    /// <param name="cancellation">Cancels the call; without a manifest there is no tree then.</param>
+    /// <returns>The tree's root, and whether it was there already.</returns>
+    /// <exception cref="ArtifactException">A file was not read or not written, or has another hash.</exception>
+    public async Task<(ArtifactUri Tree, bool WasThere)> BringAsync(
+        ArtifactUri root, IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
+        CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        ArgumentNullException.ThrowIfNull(from);
+        ArgumentNullException.ThrowIfNull(files);
+        var hashed = await HashAsync(from, files, report, cancellation);
         var tree = root.Child(NameOf(hashed));
         if (await FindAsync(tree, cancellation) is not null)
         {
             return (tree, true);
         }
 
-        foreach (var (name, path) in files)
+        var (done, total) = (0L, files.Sum(file => file.Bytes));
+        foreach (var file in files.OrderBy(file => file.Name, StringComparer.Ordinal))
         {
-            await using var content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            var info = await store.WriteAsync(tree.Child(name), content, WriteCondition.None, cancellation);
-            if (info.Sha256 != hashed[name].Sha256)
+            report?.Invoke(new TreeProgress(TreeStep.Copying, file.Name, done, total));
+
+            // Only whole files with the right hash ever appear under this name.
+            if ((await store.FindAsync(tree.Child(file.Name), cancellation))?.Bytes != file.Bytes)
             {
-                throw Faults.Damaged(tree.Child(name), $"'{path}' changed while it was copied.");
+                var before = done;
+                using var parts = new ArtifactReadStream(
+                    from, file.Uri, file.Bytes,
+                    at => report?.Invoke(new TreeProgress(TreeStep.Copying, file.Name, before + at, total)),
+                    cancellation);
+                using var guarded = new GuardedStream(parts, file.Uri, hashed[file.Name].Sha256);
+                await WriteGuardedAsync(tree.Child(file.Name), guarded, cancellation);
             }
+
+            done += file.Bytes;
         }
 
         // Two services that bring the same content at once write the same bytes: the second manifest does no harm.
         var manifest = new ArtifactManifest { Format = ArtifactManifest.CurrentFormat, Files = hashed };
         await store.WriteBytesAsync(
             tree.Child(ArtifactManifest.FileName), manifest.ToJson(), WriteCondition.None, cancellation);
+        report?.Invoke(new TreeProgress(TreeStep.Copying, "", total, total));
         return (tree, false);
     }
 
@@ -177,6 +203,45 @@ public sealed class ArtifactTree(IArtifactStore store)
         }
 
         return [.. names.Where(name => !reachable.Contains(name)).Select(folder.Child)];
+    }
+
+    private static async Task<SortedDictionary<string, ArtifactFile>> HashAsync(
+        IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
+        CancellationToken cancellation)
+    {
+        var (done, total) = (0L, files.Where(file => file.Sha256 is null).Sum(file => file.Bytes));
+        var hashed = new SortedDictionary<string, ArtifactFile>(StringComparer.Ordinal);
+        foreach (var file in files)
+        {
+            var sha256 = file.Sha256;
+            if (sha256 is null)
+            {
+                var before = done;
+                using var parts = new ArtifactReadStream(
+                    from, file.Uri, file.Bytes,
+                    at => report?.Invoke(new TreeProgress(TreeStep.Hashing, file.Name, before + at, total)),
+                    cancellation);
+                sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(parts, cancellation));
+                done += file.Bytes;
+            }
+
+            hashed.Add(file.Name, new ArtifactFile(file.Bytes, sha256));
+        }
+
+        return hashed;
+    }
+
+    /// <summary>Writes a file; a fault of its source is told as it is, not as one of the target.</summary>
+    private async Task WriteGuardedAsync(ArtifactUri uri, GuardedStream content, CancellationToken cancellation)
+    {
+        try
+        {
+            await store.WriteAsync(uri, content, WriteCondition.None, cancellation);
+        }
+        catch (Exception exception) when (content.Fault is { } fault && !ReferenceEquals(fault, exception))
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+        }
     }
 
     private static IEnumerable<string> RootsOf(IEnumerable<string> names) => names

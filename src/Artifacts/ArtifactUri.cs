@@ -105,6 +105,11 @@ public sealed partial record ArtifactUri
         };
     }
 
+    /// <summary>The same artifact of the Hub at another revision.</summary>
+    /// <param name="revision">A branch, tag or commit.</param>
+    /// <returns>The address.</returns>
+    internal ArtifactUri AtRevision(string revision) => this with { Revision = revision };
+
     /// <summary>The path of an artifact from a folder above it, with slashes.</summary>
     /// <param name="root">The folder.</param>
     /// <returns>The path; null where this is not below the folder.</returns>

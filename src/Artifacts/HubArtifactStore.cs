@@ -11,16 +11,24 @@ namespace Workflows.Artifacts;
 /// has on this machine, is resumed where a connection broke, and is checked against the Hub's hash; a part of a file
 /// that is not in the cache is read by range.
 /// </summary>
-public sealed class HubArtifactStore : IArtifactStore, IDisposable
+public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
 {
     private const int BufferBytes = 1 << 20, MostRedirects = 8;
 
+    /// <summary>Of a file whose host ignores ranges, so much before the wanted part is read and left out.</summary>
+    private const long MostSkipped = 16 << 20;
+
+    /// <summary>A revision that is no commit may move; what it stands for is asked for again after this.</summary>
+    private static readonly TimeSpan RevisionLife = TimeSpan.FromMinutes(5);
+
     private readonly HubSettings _settings;
+    private readonly TimeProvider _clock;
+    private readonly TimeSpan _stall;
     private readonly HubCache _cache;
     private readonly Retry _retry;
     private readonly HttpClient _http;
-    private readonly ConcurrentDictionary<(string Container, string Revision, bool IsDataSet), HubListing> _listings =
-        new();
+    private readonly ConcurrentDictionary<
+        (string Container, string Revision, bool IsDataSet), (HubListing Listing, long At)> _listings = new();
 
     /// <summary>Creates the store; nothing is asked for yet.</summary>
     /// <param name="settings">Where and as whom.</param>
@@ -30,10 +38,11 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
     {
     }
 
-    internal HubArtifactStore(HubSettings settings, TimeProvider? clock, TimeSpan firstPause)
+    internal HubArtifactStore(
+        HubSettings settings, TimeProvider? clock, TimeSpan firstPause, TimeSpan? stall = null)
     {
-        (_settings, _cache) = (settings, new HubCache(settings.Cache));
-        _retry = new Retry(clock ?? TimeProvider.System, firstPause);
+        (_settings, _cache, _clock) = (settings, new HubCache(settings.Cache), clock ?? TimeProvider.System);
+        (_retry, _stall) = (new Retry(_clock, firstPause), stall ?? TimeSpan.FromSeconds(60));
         _http = new HttpClient(new SocketsHttpHandler
         {
             ConnectTimeout = TimeSpan.FromSeconds(20),
@@ -44,6 +53,24 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
+    }
+
+    /// <summary>
+    /// Asks which commit a revision stands for now: what is read by the answer stays the same, wherever the revision
+    /// moves.
+    /// </summary>
+    /// <param name="uri">An artifact or a repository.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The same at the commit.</returns>
+    /// <exception cref="ArtifactException">The Hub cannot tell, or will not.</exception>
+    public async Task<ArtifactUri> PinAsync(ArtifactUri uri, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        _listings.TryRemove(KeyOf(uri), out _);
+        var listing = await ListingAsync(uri, cancellation);
+        var pinned = uri.AtRevision(listing.Commit);
+        _listings[KeyOf(pinned)] = (listing, _clock.GetTimestamp());
+        return pinned;
     }
 
     /// <inheritdoc />
@@ -82,9 +109,9 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
         }
 
         var path = _cache.Find(uri, listing.Commit);
-        if (path is null && !range.IsWhole)
+        if (path is null && !range.IsWhole
+            && await ReadRangeAsync(uri, listing.Commit, range.Offset, length, target, cancellation))
         {
-            await ReadRangeAsync(uri, listing.Commit, range.Offset, length, target, cancellation);
             return;
         }
 
@@ -118,15 +145,19 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
     /// <inheritdoc />
     public void Dispose() => _http.Dispose();
 
+    private static (string Container, string Revision, bool IsDataSet) KeyOf(ArtifactUri uri) =>
+        (uri.Container, uri.Revision!, uri.IsDataSet);
+
     private static ArtifactInfo Info(ArtifactUri uri, HubFile file) =>
         new(uri, file.Bytes, 0, Sha256: file.Sha256);
 
     private async Task<HubListing> ListingAsync(ArtifactUri uri, CancellationToken cancellation)
     {
-        var key = (uri.Container, uri.Revision!, uri.IsDataSet);
-        if (_listings.TryGetValue(key, out var known))
+        var key = KeyOf(uri);
+        if (_listings.TryGetValue(key, out var known)
+            && (HubListing.IsCommit(uri.Revision!) || _clock.GetElapsedTime(known.At) < RevisionLife))
         {
-            return known;
+            return known.Listing;
         }
 
         var cached = _cache.List(uri);
@@ -152,147 +183,13 @@ public sealed class HubArtifactStore : IArtifactStore, IDisposable
 
         try
         {
-            return _listings[key] = HubListing.Parse(json);
+            return (_listings[key] = (HubListing.Parse(json), _clock.GetTimestamp())).Listing;
         }
         catch (JsonException exception)
         {
             throw new ArtifactException(
                 ArtifactFault.Damaged, $"{uri}", $"The Hub's list of files cannot be read: {exception.Message}.",
                 "Check HF_ENDPOINT.", exception);
-        }
-    }
-
-    private async Task<string> DownloadAsync(
-        ArtifactUri uri, string commit, HubFile file, CancellationToken cancellation)
-    {
-        if (_settings.IsOffline || file.ETag is not { } etag)
-        {
-            throw HubFaults.Offline(uri, _settings);
-        }
-
-        var (blob, incomplete) = _cache.BlobOf(uri, etag);
-        if (!File.Exists(blob))
-        {
-            await FetchAsync(uri, commit, file, incomplete, cancellation);
-            if (!await HubCache.IsRightAsync(incomplete, file, cancellation))
-            {
-                File.Delete(incomplete);
-                throw Faults.Damaged(uri, $"What arrived does not have the hash {etag} that the Hub gives.");
-            }
-
-            File.Move(incomplete, blob, overwrite: true);
-        }
-
-        return _cache.Link(uri, commit, blob);
-    }
-
-    /// <summary>Fetches what is missing of a file; each try goes on where the last one broke.</summary>
-    private async Task FetchAsync(
-        ArtifactUri uri, string commit, HubFile file, string path, CancellationToken cancellation)
-    {
-        await using var target = new FileStream(
-            path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
-        if (target.Length > file.Bytes)
-        {
-            target.SetLength(0);
-        }
-
-        target.Position = target.Length;
-        for (var attempt = 1; target.Length < file.Bytes; attempt++)
-        {
-            var before = target.Length;
-            await using var counted = new TargetStream(target);
-            try
-            {
-                await AskAsync(
-                    uri, FileAddress(uri, commit), before == 0 ? null : new RangeHeaderValue(before, null),
-                    async answer =>
-                    {
-                        if (before > 0 && !Continues(answer, before))
-                        {
-                            // The range was ignored: this is the whole file from its first byte.
-                            target.SetLength(0);
-                        }
-
-                        await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
-                        await CopyAsync(body, counted, file.Bytes - target.Length, cancellation);
-                        return true;
-                    }, cancellation);
-            }
-            catch (Exception exception) when (exception is HttpRequestException or IOException
-                && counted.Fault is null && !cancellation.IsCancellationRequested)
-            {
-                if (attempt >= Retry.MostTries)
-                {
-                    throw HubFaults.Unreachable(uri, _settings, exception);
-                }
-            }
-
-            if (target.Length < file.Bytes)
-            {
-                attempt = target.Length > before ? 1 : attempt;
-                if (attempt >= Retry.MostTries)
-                {
-                    throw new ArtifactException(
-                        ArtifactFault.Truncated, $"{uri}",
-                        $"The Hub ends its answers at {target.Length} of {file.Bytes} bytes.",
-                        "Try again later; what has arrived is kept.");
-                }
-
-                await _retry.PauseAsync(attempt, null, cancellation);
-            }
-        }
-
-        target.Flush(flushToDisk: true);
-    }
-
-    private async Task ReadRangeAsync(
-        ArtifactUri uri, string commit, long offset, long length, Stream target, CancellationToken cancellation)
-    {
-        if (_settings.IsOffline)
-        {
-            throw HubFaults.Offline(uri, _settings);
-        }
-
-        if (length == 0)
-        {
-            return;
-        }
-
-        // Kept apart until it is whole: a try that broke must not leave its bytes in the target.
-        using var part = new MemoryStream();
-        await _retry.RunAsync(
-            _ => AskAsync(
-                uri, FileAddress(uri, commit), new RangeHeaderValue(offset, offset + length - 1),
-                async answer =>
-                {
-                    await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
-                    part.SetLength(0);
-                    await CopyAsync(
-                        body, Stream.Null, Continues(answer, offset) ? 0 : offset, cancellation);
-                    await CopyAsync(body, part, length, cancellation);
-                    return part.Length == length
-                        ? true
-                        : throw new HttpIOException(HttpRequestError.ResponseEnded, "The answer ended too early.");
-                }, cancellation),
-            exception => exception is HttpRequestException or IOException, cancellation);
-        part.Position = 0;
-        await part.CopyToAsync(target, cancellation);
-    }
-
-    private static async Task CopyAsync(Stream from, Stream to, long length, CancellationToken cancellation)
-    {
-        var buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(1, length))];
-        while (length > 0)
-        {
-            var count = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), cancellation);
-            if (count == 0)
-            {
-                return;
-            }
-
-            await to.WriteAsync(buffer.AsMemory(0, count), cancellation);
-            length -= count;
         }
     }
 

@@ -169,6 +169,17 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             }
         }, cancellation);
 
+    /// <summary>Tells where a bucket is.</summary>
+    /// <param name="uri">The bucket, or an artifact in it.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>A region or a larger place in lower case, such as <c>us-central1</c> or <c>eu</c>.</returns>
+    /// <exception cref="ArtifactException">There is no such bucket, or this program may not know.</exception>
+    public Task<string> LocationOfAsync(ArtifactUri uri, CancellationToken cancellation) =>
+        CallAsync(
+            uri, async (client, _) =>
+                (await client.GetBucketAsync(uri.Container, null, cancellation)).Location?.ToLowerInvariant() ?? "",
+            cancellation);
+
     /// <summary>Makes a bucket, for an emulator or a test; does nothing where there is one of this name.</summary>
     /// <param name="bucket">Its name.</param>
     /// <param name="project">Id of the project that it belongs to.</param>

@@ -15,6 +15,9 @@ internal static class ExitCodes
     /// <summary>The run was cancelled.</summary>
     public const int Cancelled = 3;
 
+    /// <summary>A check of the doctor failed: a run would, too.</summary>
+    public const int NotReady = 4;
+
     /// <summary>Detached by Ctrl-C; the run is kept.</summary>
     public const int Detached = 130;
 }

@@ -11,6 +11,7 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     ListCommand.Create(),
     CancelCommand.Create(),
     ReportCommand.Create(),
+    DoctorCommand.Create(),
     TranslateCommand.Create(),
     ScoreCommand.Create(),
     CompileCommand.Create(),

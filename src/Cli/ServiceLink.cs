@@ -161,6 +161,17 @@ internal sealed class ServiceLink : IAsyncDisposable
         return body.RootElement.GetProperty("id").GetString()!;
     }
 
+    /// <summary>Asks whether a request could be run.</summary>
+    /// <param name="requestJson">The request; empty: none.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    public async Task<DoctorView> DoctorAsync(string requestJson, CancellationToken cancellation)
+    {
+        using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(new Uri("/doctor", UriKind.Relative), content, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<DoctorView>(RunLedger.Json, cancellation))!;
+    }
+
     public async Task<RunView> ShowAsync(string id, CancellationToken cancellation) =>
         (await GetAsync<RunView>($"/runs/{Uri.EscapeDataString(id)}", cancellation))!;
 

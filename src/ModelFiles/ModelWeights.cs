@@ -61,6 +61,31 @@ public sealed class ModelWeights : IDisposable
         }
     }
 
+    /// <summary>
+    /// Lists the parts of weight files that opening reads besides their headers: for a folder whose files are there in
+    /// their full length, but with their headers alone.
+    /// </summary>
+    /// <param name="directory">The folder.</param>
+    /// <returns>
+    /// Path, first byte and length of each part; none where a header is damaged, which opening tells.
+    /// </returns>
+    public static IReadOnlyList<(string Path, long Offset, int Length)> RangesReadOnOpening(string directory)
+    {
+        using var weights = new ModelWeights(directory);
+        try
+        {
+            weights.OpenFiles();
+        }
+        catch (ModelFileException)
+        {
+            return [];
+        }
+
+        return Array.Find(Prefixes, each => weights._locations.ContainsKey($"{each}embed_tokens.weight")) is { } prefix
+            ? [.. TiedHead.Ranges(weights._locations, $"{prefix}embed_tokens.weight")]
+            : [];
+    }
+
     /// <summary>Finds a weight.</summary>
     /// <param name="name">Its name in <see cref="Gemma3Tensors"/>.</param>
     /// <returns>The file that holds it, and its name there.</returns>

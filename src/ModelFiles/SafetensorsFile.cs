@@ -60,6 +60,9 @@ public sealed class SafetensorsFile : IDisposable
         ? stored
         : throw new ModelFileException(Path, $"tensor '{name}' is missing");
 
+    /// <summary>Where in the file a byte of a tensor is.</summary>
+    internal long PlaceOf(StoredTensor tensor, long offset) => _dataStart + tensor.Begin + offset;
+
     /// <summary>Reads bytes of a tensor as they are stored, little-endian.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
     /// <param name="offset">First byte, counted from the tensor's own first.</param>

@@ -26,18 +26,50 @@ internal static class TiedHead
             throw Differs(file, name, $"is {head}, the embedding it is tied to {tied}");
         }
 
-        var (rows, rowBytes) = (tied.Shape[0], (int)((tied.End - tied.Begin) / tied.Shape[0]));
+        var rowBytes = RowBytes(tied);
         var (one, other) = (new byte[rowBytes], new byte[rowBytes]);
-        var compared = Math.Min(rows, ComparedRows);
-        for (var i = 0; i < compared; i++)
+        foreach (var row in Rows(tied))
         {
-            var row = compared == 1 ? 0 : (long)i * (rows - 1) / (compared - 1);
             file.Read(head, row * rowBytes, one);
             embedding.Read(tied, row * rowBytes, other);
             if (!one.AsSpan().SequenceEqual(other))
             {
                 throw Differs(file, name, $"differs from the embedding it is tied to, in row {row}");
             }
+        }
+    }
+
+    /// <summary>The parts of the files that <see cref="Require"/> reads; none without an output matrix.</summary>
+    public static IEnumerable<(string Path, long Offset, int Length)> Ranges(
+        IReadOnlyDictionary<string, SafetensorsFile> locations, string embeddingName)
+    {
+        var name = locations.ContainsKey(Name) ? Name : $"language_model.{Name}";
+        if (!locations.TryGetValue(name, out var file) || !locations.TryGetValue(embeddingName, out var embedding))
+        {
+            yield break;
+        }
+
+        var (head, tied) = (file.Find(name), embedding.Find(embeddingName));
+        if (head.Type != tied.Type || !head.Shape.SequenceEqual(tied.Shape) || tied.Shape is not [> 0, ..])
+        {
+            yield break;
+        }
+
+        foreach (var row in Rows(tied))
+        {
+            yield return (file.Path, file.PlaceOf(head, row * RowBytes(tied)), RowBytes(tied));
+            yield return (embedding.Path, embedding.PlaceOf(tied, row * RowBytes(tied)), RowBytes(tied));
+        }
+    }
+
+    private static int RowBytes(StoredTensor tensor) => (int)((tensor.End - tensor.Begin) / tensor.Shape[0]);
+
+    private static IEnumerable<long> Rows(StoredTensor tensor)
+    {
+        var compared = Math.Min(tensor.Shape[0], ComparedRows);
+        for (var i = 0; i < compared; i++)
+        {
+            yield return compared == 1 ? 0 : (long)i * (tensor.Shape[0] - 1) / (compared - 1);
         }
     }
 

@@ -114,6 +114,37 @@ public sealed class HubArtifactStoreTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ReadAsync_FromAHostThatFallsSilent_TriesAgain(bool isPart)
+    {
+        var silent = 1;
+        _hub.Before = async context =>
+        {
+            if (!context.Request.Path.Value!.Contains("/resolve/", StringComparison.Ordinal)
+                || Interlocked.Decrement(ref silent) < 0)
+            {
+                return false;
+            }
+
+            context.Response.ContentLength = _weights.Length;
+            await context.Response.Body.WriteAsync(_weights.AsMemory(0, 1000));
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
+        };
+        using var store = new HubArtifactStore(
+            new HubSettings { Endpoint = _hub.Address, Cache = _cache.Path }, TimeProvider.System,
+            TimeSpan.FromMilliseconds(1), stall: TimeSpan.FromMilliseconds(300));
+
+        var range = isPart ? new ByteRange(0, 5000) : ByteRange.Whole;
+        Assert.Equal(
+            isPart ? _weights[..5000] : _weights,
+            await store.ReadBytesAsync(Model.Child("model.safetensors"), range, Cancellation));
+    }
+
+    [Theory]
     [InlineData("model.safetensors")]
     [InlineData("config.json")]
     public async Task ReadAsync_OfAFileWithAnotherHash_IsRefusedAndNotKept(string name)

@@ -60,6 +60,46 @@ public sealed class ModelFolderTests
         Assert.Equal(1, weights.FileCount);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void RangesReadOnOpening_WithAnOutputMatrix_AreAllThatAViewNeedsBesidesHeaders(bool isEqual)
+    {
+        using var maker = ModelMaker.OneBillion();
+        maker.Tensors["lm_head.weight"] = maker.Tensors["model.embed_tokens.weight"];
+        maker.Write();
+        if (isEqual)
+        {
+            CopyTensor(maker, "model.embed_tokens.weight", "lm_head.weight");
+        }
+
+        var path = maker.PathOf("model.safetensors");
+        var whole = File.ReadAllBytes(path);
+        var view = new byte[whole.Length];
+        var header = sizeof(ulong) + (int)BitConverter.ToUInt64(whole);
+        whole.AsSpan(0, header).CopyTo(view);
+        File.WriteAllBytes(path, view);
+        var ranges = ModelWeights.RangesReadOnOpening(maker.Folder);
+        foreach (var (file, offset, length) in ranges)
+        {
+            Assert.Equal(path, file);
+            whole.AsSpan((int)offset, length).CopyTo(view.AsSpan((int)offset));
+        }
+
+        File.WriteAllBytes(path, view);
+
+        Assert.NotEmpty(ranges);
+        if (isEqual)
+        {
+            using var weights = ModelFolder.Open(maker.Folder).OpenWeights();
+            Assert.Equal(1, weights.FileCount);
+            return;
+        }
+
+        Assert.Contains("differs from the embedding", Assert.Throws<ModelFileException>(
+            () => ModelFolder.Open(maker.Folder).OpenWeights()).Problem, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void LoadTokenizer_TokenWithoutARow_ItsNameEncodesAsOrdinaryText()
     {

@@ -13,15 +13,21 @@ public sealed class RunArtifacts
     private readonly RunLedger _ledger;
     private readonly ArtifactUri? _setting;
     private readonly StorageArtifactStore? _emulator;
-    private readonly IArtifactStore _real, _emulated;
+    private readonly ArtifactStores _real, _emulated;
 
     /// <summary>Creates the places.</summary>
     /// <param name="ledger">Knows the folders of runs.</param>
     /// <param name="setting">The setting <c>Workflows:Artifacts</c>; null: none is given.</param>
     /// <param name="storageEmulator">Address of the emulated cloud's buckets; null: rehearsals use folders.</param>
+    /// <param name="stores">
+    /// Makes the stores for the address of an emulator, or for the real cloud; null: as the environment says.
+    /// </param>
     /// <exception cref="ArtifactException">The setting is no address, or is one of the Hub.</exception>
-    public RunArtifacts(RunLedger ledger, string? setting = null, Uri? storageEmulator = null)
+    public RunArtifacts(
+        RunLedger ledger, string? setting = null, Uri? storageEmulator = null,
+        Func<Uri?, ArtifactStores>? stores = null)
     {
+        stores ??= emulator => new ArtifactStores(emulator);
         (_ledger, _setting) = (ledger, setting is null ? null : ArtifactUri.Parse(setting));
         if (_setting?.Scheme == ArtifactScheme.Hub)
         {
@@ -29,15 +35,27 @@ public sealed class RunArtifacts
                 ArtifactFault.Address, setting!, "The Hub is only read from.", "Give a folder or gs://BUCKET/PREFIX.");
         }
 
-        _real = new ArtifactStores();
+        _real = stores(null);
         _emulator = storageEmulator is null ? null : new StorageArtifactStore(storageEmulator);
-        _emulated = storageEmulator is null ? _real : new ArtifactStores(storageEmulator);
+        _emulated = storageEmulator is null ? _real : stores(storageEmulator);
     }
+
+    /// <summary>Gets the setting <c>Workflows:Artifacts</c>; null: none is given.</summary>
+    public ArtifactUri? Setting => _setting;
 
     /// <summary>The store that reads and writes a run's artifacts.</summary>
     /// <param name="spec">The run.</param>
     /// <returns>The store.</returns>
-    public IArtifactStore StoreOf(RunSpec spec) => spec.IsRehearsal ? _emulated : _real;
+    public ArtifactStores StoreOf(RunSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return StoreOf(spec.IsRehearsal);
+    }
+
+    /// <summary>The store of runs that pay, or of rehearsals.</summary>
+    /// <param name="isRehearsal">Whether of rehearsals.</param>
+    /// <returns>The store.</returns>
+    public ArtifactStores StoreOf(bool isRehearsal) => isRehearsal ? _emulated : _real;
 
     /// <summary>Where a run's artifacts are.</summary>
     /// <param name="spec">The run.</param>
@@ -85,29 +103,49 @@ public sealed class RunArtifacts
         return (root.Child(run), root.Child("models"));
     }
 
-    /// <summary>Brings a model of this machine to where the run's worker reads it, named by its content.</summary>
+    /// <summary>Brings a model to where the run's worker reads it, once, named by its content.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="models">The root of all models.</param>
-    /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>Where the worker reads it.</returns>
+    /// <param name="source">The model.</param>
+    /// <param name="report">Gets the progress; null: nobody.</param>
+    /// <param name="cancellation">Cancels the call; the next one goes on with the files that are missing.</param>
+    /// <returns>Where the worker reads it, and whether it was there already.</returns>
     /// <exception cref="ArtifactException">It was not brought there.</exception>
-    public async Task<ArtifactUri> BringModelAsync(
-        RunSpec spec, ArtifactUri models, CancellationToken cancellation)
+    public async Task<(ArtifactUri Tree, bool WasThere)> BringModelAsync(
+        RunSpec spec, ArtifactUri models, ModelSource source, Action<TreeProgress>? report,
+        CancellationToken cancellation)
     {
-        var given = ArtifactUri.Parse(spec.Model);
-        return given.Scheme != ArtifactScheme.File || models.Scheme == ArtifactScheme.File
-            ? given
-            : (await new ArtifactTree(StoreOf(spec)).WriteByContentAsync(
-                models, given.Path, TextModelFiles.IsNeeded, cancellation)).Tree;
+        if (source.IsLocal && models.Scheme == ArtifactScheme.File)
+        {
+            return (source.Address, true);
+        }
+
+        var (store, known) = (StoreOf(spec), await HashesAsync(spec, source, cancellation));
+        var files = source.Files.Select(file => new TreeSource(
+            file.Uri.RelativeTo(source.Address)!, file.Uri, file.Bytes,
+            file.Sha256 ?? known.GetValueOrDefault(file.Uri.RelativeTo(source.Address)!)));
+        return await new ArtifactTree(store).BringAsync(models, store, [.. files], report, cancellation);
+    }
+
+    /// <summary>The hashes that a tree of this product tells of itself.</summary>
+    private async Task<IReadOnlyDictionary<string, string>> HashesAsync(
+        RunSpec spec, ModelSource source, CancellationToken cancellation)
+    {
+        var manifest = source.Address.Scheme == ArtifactScheme.CloudStorage
+            ? await new ArtifactTree(StoreOf(spec)).FindAsync(source.Address, cancellation)
+            : null;
+        return manifest?.Files.ToDictionary(file => file.Key, file => file.Value.Sha256, StringComparer.Ordinal)
+            ?? [];
     }
 
     /// <summary>Calls a store; a fault that no retry can mend becomes one of the run.</summary>
     /// <typeparam name="T">What the call gives.</typeparam>
     /// <param name="call">The call.</param>
+    /// <param name="field">The field of the request that it is about; null: none.</param>
     /// <returns>What it gives.</returns>
     /// <exception cref="RunFaultException">The store refuses for good.</exception>
     /// <exception cref="ArtifactException">The store is out of reach; another try may help.</exception>
-    public static async Task<T> GuardAsync<T>(Func<Task<T>> call)
+    public static async Task<T> GuardAsync<T>(Func<Task<T>> call, string? field = null)
     {
         try
         {
@@ -117,7 +155,8 @@ public sealed class RunArtifacts
             exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
         {
             throw new RunFaultException(
-                exception.ErrorCode, $"{exception.Address}: {exception.Problem}", exception.Fix);
+                exception.ErrorCode,
+                $"{(field is null ? "" : $"{field}: ")}{exception.Address}: {exception.Problem}", exception.Fix);
         }
     }
 }

@@ -1,15 +1,30 @@
 using System.Globalization;
 using Microsoft.DurableTask;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
+using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
-/// <summary>Chooses the places to try for a TPU and their order, and estimates the cost.</summary>
-public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWork inputs)
+/// <summary>
+/// Chooses the places to try for a TPU and their order, and estimates the cost. Decides which version of the model the
+/// run uses, where it is in a place that may change.
+/// </summary>
+/// <param name="catalog">Has the prices.</param>
+/// <param name="ledger">Gets the facts.</param>
+/// <param name="inputs">Reads what users bring.</param>
+/// <param name="artifacts">Where artifacts are; null: in the run's folder.</param>
+/// <param name="readiness">Looks at the cloud before a run that pays goes on; null: nobody does.</param>
+public sealed class PlanActivity(
+    PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
+    CloudReadiness? readiness = null)
     : TaskActivity<RunSpec, RunPlan>
 {
+    private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+
     /// <summary>From the request of a node until its worker computes, besides training; chosen.</summary>
     private const double CloudBootSeconds = 180, RehearsalBootSeconds = 8;
 
@@ -22,8 +37,12 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWo
     /// <inheritdoc />
     public override async Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
     {
-        var parameters = await inputs.RunAsync(input.RunId, _ => ParameterCount(input.Model));
-        var plan = Plan(input, parameters);
+        await RequireReadyAsync(input);
+        var sources = new RunSources(ledger, _artifacts);
+        var source = await inputs.RunAsync(
+            input.RunId, token => sources.FindModelAsync(input, token).GetAwaiter().GetResult());
+        var plan = Plan(input, ParameterCount(source));
+        plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
         ledger.Append(input.RunId, LedgerKinds.Plan, "plan", plan);
         if (plan.EstimatedUsd > input.BudgetUsd && !input.AllowOverBudget)
         {
@@ -37,6 +56,25 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWo
         }
 
         return plan;
+    }
+
+    /// <summary>What is wrong with the cloud is told in seconds, not after an hour of zones that refuse.</summary>
+    private async Task RequireReadyAsync(RunSpec input)
+    {
+        if (input.IsRehearsal || readiness is null)
+        {
+            return;
+        }
+
+        var failed = (await readiness.QuickAsync(input, CancellationToken.None))
+            .Where(line => line.Level == ReadinessLevel.Fail).ToList();
+        if (failed.Count > 0)
+        {
+            throw new RunFaultException(
+                "CLOUD_NOT_READY", string.Join(" ", failed.Select(line => $"{line.Check}: {line.Finding}")),
+                string.Join(" ", failed.Select(line => $"{line.Check}: {line.Fix}"))
+                + " 'workflows doctor REQUEST' checks everything.");
+        }
     }
 
     /// <summary>Makes the plan.</summary>
@@ -99,11 +137,43 @@ public sealed class PlanActivity(PriceCatalog catalog, RunLedger ledger, InputWo
             : CloudBootSeconds + flops / (peakTflops * AssumedUtilisation * 1e12);
     }
 
-    private static double ParameterCount(string model)
+    /// <summary>The model's way to the worker, and what it costs; a rehearsal's costs nothing.</summary>
+    private async Task<ModelTransfer?> TransferAsync(RunSpec spec, ModelSource source, string region)
+    {
+        if (spec.IsRehearsal || _artifacts.Setting is not { Scheme: ArtifactScheme.CloudStorage } bucket)
+        {
+            return source.IsLocal ? null : new ModelTransfer(source.Address.ToText(), source.Bytes, 0, 0);
+        }
+
+        var stores = _artifacts.StoreOf(spec);
+        var place = await LocationAsync(bucket);
+        var gibibytes = source.Bytes / (double)(1 << 30);
+
+        // Into Google's cloud costs nothing.
+        var copy = source.Address.Scheme == ArtifactScheme.CloudStorage
+            ? catalog.EgressUsdPerGiB(await LocationAsync(source.Address), place) * gibibytes
+            : 0;
+        return new ModelTransfer(
+            source.Address.ToText(), source.Bytes, copy, catalog.EgressUsdPerGiB(place, region) * gibibytes);
+
+        Task<string> LocationAsync(ArtifactUri uri) => RunArtifacts.GuardAsync(async () =>
+        {
+            try
+            {
+                return await stores.LocationOfAsync(uri, CancellationToken.None);
+            }
+            catch (ArtifactException exception) when (exception.Fault == ArtifactFault.Forbidden)
+            {
+                // Who may read objects may not know where their bucket is; the dearest place is assumed.
+                return "";
+            }
+        });
+    }
+
+    private static double ParameterCount(ModelSource source)
     {
         // Stored parameters take two or four bytes; counting the larger errs towards the smaller model by a factor of
         // two, which is within what an estimate made before the corpus is read can promise.
-        var bytes = Directory.EnumerateFiles(model, "*.safetensors").Sum(file => new FileInfo(file).Length);
-        return bytes / 2.0;
+        return source.WeightBytes / 2.0;
     }
 }

@@ -78,6 +78,26 @@ public sealed class PriceCatalog
     public Candidate At(string acceleratorType, string zone, ProvisioningMode provisioning, string? runtimeVersion) =>
         Offer(Find(acceleratorType)!, acceleratorType, zone, provisioning, runtimeVersion);
 
+    /// <summary>Prices the way of bytes from one place of Google's to another.</summary>
+    /// <param name="from">A region, or a larger place such as <c>eu</c>.</param>
+    /// <param name="to">A region, or a larger place.</param>
+    /// <returns>US dollars for 1 GiB; 0 inside a region.</returns>
+    public double EgressUsdPerGiB(string from, string to)
+    {
+        var prices = _document.Egress ?? new Egress(0.02, 0.08);
+        return from.Equals(to, StringComparison.OrdinalIgnoreCase) ? 0
+            : ContinentOf(from) == ContinentOf(to) ? prices.WithinContinent
+            : prices.BetweenContinents;
+    }
+
+    private static string ContinentOf(string place) => place.ToUpperInvariant().Split('-')[0] switch
+    {
+        "EU" or "EUR4" => "EUROPE",
+        "NORTHAMERICA" or "NAM4" => "US",
+        "ASIA1" => "ASIA",
+        var name => name,
+    };
+
     private static Candidate Offer(
         Generation generation, string type, string zone, ProvisioningMode provisioning, string? runtimeVersion)
     {
@@ -94,7 +114,10 @@ public sealed class PriceCatalog
     private Generation? Find(string acceleratorType) =>
         _document.Generations.FirstOrDefault(generation => generation.Types.ContainsKey(acceleratorType));
 
-    private sealed record Document(string Note, IReadOnlyList<Generation> Generations);
+    private sealed record Document(string Note, IReadOnlyList<Generation> Generations, Egress? Egress = null);
+
+    /// <summary>US dollars for 1 GiB from one region to another.</summary>
+    private sealed record Egress(double WithinContinent, double BetweenContinents);
 
     /// <summary>Types map to chips; zones to [on-demand, spot] in US dollars per chip-hour.</summary>
     private sealed record Generation(

@@ -6,8 +6,8 @@ namespace Workflows.Activities.Data;
 public sealed record InputLimits(int Places, TimeSpan Time)
 {
     /// <summary>
-    /// Gets two places, and two hours each: the largest corpus takes minutes, a model of 4B on its way to a bucket an
-    /// hour at 20 Mbit/s.
+    /// Gets two places, and two hours each: the largest corpus takes minutes. A model on its way to a bucket may take
+    /// longer, as long as something of it arrives within this time.
     /// </summary>
     public static InputLimits Default { get; } = new(2, TimeSpan.FromHours(2));
 }

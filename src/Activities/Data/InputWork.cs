@@ -14,7 +14,7 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
 
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1), Grace = TimeSpan.FromSeconds(5);
 
-    private readonly SemaphoreSlim _places = new(limits.Places);
+    private readonly SemaphoreSlim _places = new(limits.Places), _transfers = new(limits.Places);
     private int _leftBehind;
 
     /// <summary>Does the work of one run, once there is a place for it.</summary>
@@ -23,10 +23,25 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
     /// <param name="read">The work; it looks at its token often.</param>
     /// <returns>The result.</returns>
     /// <exception cref="RunFaultException">The time is over, or the run has been cancelled.</exception>
-    public async Task<T> RunAsync<T>(RunId runId, Func<CancellationToken, T> read)
+    public Task<T> RunAsync<T>(RunId runId, Func<CancellationToken, T> read) =>
+        InPlaceAsync(runId, _places, (stop, _) => StartAsync(runId, read, stop));
+
+    /// <summary>
+    /// Brings something large from one place to another, in places of its own: it may take as long as it goes on.
+    /// </summary>
+    /// <typeparam name="T">Its result.</typeparam>
+    /// <param name="runId">The run; once it enters its teardown, the work is stopped.</param>
+    /// <param name="transfer">The work; it calls what it is given whenever it has got on.</param>
+    /// <returns>The result.</returns>
+    /// <exception cref="RunFaultException">It stood still for too long, or the run has been cancelled.</exception>
+    public Task<T> TransferAsync<T>(RunId runId, Func<Action, CancellationToken, Task<T>> transfer) =>
+        InPlaceAsync(runId, _transfers, (stop, alive) => Task.Run(() => transfer(alive, stop), CancellationToken.None));
+
+    private async Task<T> InPlaceAsync<T>(
+        RunId runId, SemaphoreSlim places, Func<CancellationToken, Action, Task<T>> start)
     {
         // An orchestration ends only when its activities have ended, so a wait for a place ends with the run, too.
-        while (!await _places.WaitAsync(Look))
+        while (!await places.WaitAsync(Look))
         {
             ThrowIfOver(runId);
         }
@@ -41,19 +56,19 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
                     "Mend or unmount that file system, and start the service again.");
             }
 
-            return await WithinLimitsAsync(runId, read);
+            return await WithinLimitsAsync(runId, start);
         }
         finally
         {
-            _places.Release();
+            places.Release();
         }
     }
 
-    private async Task<T> WithinLimitsAsync<T>(RunId runId, Func<CancellationToken, T> read)
+    private async Task<T> WithinLimitsAsync<T>(RunId runId, Func<CancellationToken, Action, Task<T>> start)
     {
         using var stop = new CancellationTokenSource();
         var until = clock.GetUtcNow() + limits.Time;
-        var work = StartAsync(runId, read, stop.Token);
+        var work = start(stop.Token, () => until = clock.GetUtcNow() + limits.Time);
         while (await Task.WhenAny(work, Task.Delay(Look, clock)) != work)
         {
             var (isOver, isLate) = (IsOver(runId), clock.GetUtcNow() >= until);
@@ -132,6 +147,7 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
         if (disposing)
         {
             _places.Dispose();
+            _transfers.Dispose();
         }
     }
 }

@@ -24,16 +24,17 @@ internal static class ModelGates
 
     /// <summary>Checks a model against the pairs that it shall learn.</summary>
     /// <param name="spec">The run.</param>
+    /// <param name="path">The model's folder, or a view of it with the headers of the weights alone.</param>
     /// <param name="train">The training pairs.</param>
     /// <param name="test">The pairs that it will be judged by.</param>
     /// <returns>What was found.</returns>
     /// <exception cref="RunFaultException">Training would be wasted.</exception>
     public static IReadOnlyList<GateResult> Check(
-        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test)
+        RunSpec spec, string path, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test)
     {
         try
         {
-            var folder = ModelFolder.Open(spec.Model);
+            var folder = ModelFolder.Open(path);
 
             // Before the weights: a tokenizer of another model explains shapes that differ.
             var tokenizer = folder.LoadTokenizer();
@@ -49,7 +50,9 @@ internal static class ModelGates
         }
         catch (ModelFileException fault)
         {
-            throw new RunFaultException(fault.ErrorCode, $"'{fault.Path}': {fault.Problem}.", fault.Fix);
+            // Of a view, users know the address that it is of.
+            var message = $"'{fault.Path}': {fault.Problem}.".Replace(path, spec.Model, StringComparison.Ordinal);
+            throw new RunFaultException(fault.ErrorCode, message, fault.Fix);
         }
     }
 

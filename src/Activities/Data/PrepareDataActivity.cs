@@ -17,7 +17,9 @@ namespace Workflows.Activities.Data;
 /// <param name="ledger">Gets the facts.</param>
 /// <param name="inputs">Reads what users bring.</param>
 /// <param name="artifacts">Where the parts go; null: to the run's folder.</param>
-public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null)
+/// <param name="board">Shows how far the model is on its way; null: nobody looks.</param>
+public sealed class PrepareDataActivity(
+    RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null, TransferBoard? board = null)
     : TaskActivity<RunSpec, PreparedData>
 {
     private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
@@ -30,72 +32,124 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs, RunA
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
 
     /// <inheritdoc />
-    public override Task<PreparedData> RunAsync(TaskActivityContext context, RunSpec input) =>
-        inputs.RunAsync(input.RunId, token => PrepareAsync(input, token).GetAwaiter().GetResult());
-
-    private async Task<PreparedData> PrepareAsync(RunSpec input, CancellationToken cancellation)
+    public override async Task<PreparedData> RunAsync(TaskActivityContext context, RunSpec input)
     {
-        var account = new DropAccount();
+        var (data, models, source) = await inputs.RunAsync(
+            input.RunId, token => PrepareAsync(input, token).GetAwaiter().GetResult());
+        data = data with { ModelUri = (await BringAsync(input, models, source)).ToText() };
+        ledger.Append(input.RunId, LedgerKinds.Data, "data", data);
+        return data;
+    }
+
+    /// <summary>Brings the model once everything else is right.</summary>
+    private async Task<ArtifactUri> BringAsync(RunSpec input, ArtifactUri models, ModelSource source)
+    {
+        var begun = TimeProvider.System.GetTimestamp();
         try
         {
-            var train = CorpusPart.Read(input.Data.Train, "train", account, cancellation);
-            IReadOnlyList<SentencePair> test;
-            if (input.Data.Test is { } testFile)
+            var (tree, wasThere) = await inputs.TransferAsync(
+                input.RunId, (alive, token) => RunArtifacts.GuardAsync(() => _artifacts.BringModelAsync(
+                    input, models, source, progress =>
+                    {
+                        alive();
+                        board?.Note(input.RunId, progress);
+                    }, token), "model"));
+            if (tree != source.Address)
             {
-                test = Choose(CorpusPart.Read(testFile, "test", account, cancellation), input.Data.MaxTestPairs);
+                ledger.Append(input.RunId, LedgerKinds.ModelBrought, "model", new ModelBroughtFact(
+                    tree.ToText(), source.Bytes, TimeProvider.System.GetElapsedTime(begun).TotalSeconds, wasThere));
             }
-            else
-            {
-                var split = CorpusSplitter.Split(train, input.Data.TestFraction, input.Data.MaxTestPairs);
-                (train, test) = (split.Train, split.Test);
-            }
 
-            var overlap = train.Count;
-            train = WithoutLeaks(train, test, "test", account);
-            overlap -= train.Count;
-            (train, var validation) = HoldOut(input, train, test, account, cancellation);
+            return tree;
+        }
+        finally
+        {
+            board?.Clear(input.RunId);
+        }
+    }
 
-            Require(train.Count >= LeastTrain, "data.train", train.Count, LeastTrain, account);
-            Require(test.Count >= LeastTest, "data.test", test.Count, LeastTest, account);
-            Require(
-                validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
-                LeastValidation, account);
-
-            // Before anything is sent anywhere.
-            var gates = ModelGates.Check(input, train, test);
-            var store = _artifacts.StoreOf(input);
-            var (root, models) = await RunArtifacts.GuardAsync(
-                () => _artifacts.ChooseAsync(input, cancellation));
-            var data = new PreparedData(
-                await WriteAsync(store, root.Child("train.jsonl"), train, cancellation),
-                await WriteAsync(store, root.Child("test.jsonl"), test, cancellation),
-                train.Count, test.Count, account.Counts)
-            {
-                ValidationUri = validation is null
-                    ? null
-                    : await WriteAsync(store, root.Child("validation.jsonl"), validation, cancellation),
-                ArtifactsUri = root.ToText(),
-                ModelUri = (await RunArtifacts.GuardAsync(
-                    () => _artifacts.BringModelAsync(input, models, cancellation))).ToText(),
-                ValidationPairs = validation?.Count ?? 0,
-                Samples = account.Samples,
-                Gates =
-                [
-                    new GateResult(
-                        "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
-                    .. account.Notes.Select(note => new GateResult("reading", note)),
-                    .. gates,
-                ],
-            };
-            ledger.Append(input.RunId, LedgerKinds.Data, "data", data);
-            return data;
+    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource Source)> PrepareAsync(
+        RunSpec input, CancellationToken cancellation)
+    {
+        var sources = new RunSources(ledger, _artifacts);
+        try
+        {
+            return await PrepareAsync(input, sources, cancellation);
         }
         catch (CorpusException exception)
         {
             throw new RunFaultException(
-                exception.ErrorCode, exception.Message,
+                exception.ErrorCode, sources.Worded(input, exception.Message),
                 "Correct the file, or name another one in data.train, data.test or data.validation.");
         }
+        finally
+        {
+            sources.Clean(input);
+        }
+    }
+
+    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource Source)> PrepareAsync(
+        RunSpec input, RunSources sources, CancellationToken cancellation)
+    {
+        var account = new DropAccount();
+        var train = await ReadAsync("data.train", input.Data.Train);
+        IReadOnlyList<SentencePair> test;
+        if (input.Data.Test is { } testFile)
+        {
+            test = Choose(await ReadAsync("data.test", testFile), input.Data.MaxTestPairs);
+        }
+        else
+        {
+            var split = CorpusSplitter.Split(train, input.Data.TestFraction, input.Data.MaxTestPairs);
+            (train, test) = (split.Train, split.Test);
+        }
+
+        var overlap = train.Count;
+        train = WithoutLeaks(train, test, "test", account);
+        overlap -= train.Count;
+        var given = input.Training.Validation is not null && input.Data.Validation is { } validationFile
+            ? await ReadAsync("data.validation", validationFile)
+            : null;
+        (train, var validation) = HoldOut(input, train, test, given, account);
+
+        Require(train.Count >= LeastTrain, "data.train", train.Count, LeastTrain, account);
+        Require(test.Count >= LeastTest, "data.test", test.Count, LeastTest, account);
+        Require(
+            validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
+            LeastValidation, account);
+
+        // Before anything is sent anywhere.
+        var source = await sources.FindModelAsync(input, cancellation);
+        var gates = ModelGates.Check(
+            input, await sources.ViewAsync(input, source, cancellation), train, test);
+        var store = _artifacts.StoreOf(input);
+        var (root, models) = await RunArtifacts.GuardAsync(
+            () => _artifacts.ChooseAsync(input, cancellation));
+        var data = new PreparedData(
+            await WriteAsync(store, root.Child("train.jsonl"), train, cancellation),
+            await WriteAsync(store, root.Child("test.jsonl"), test, cancellation),
+            train.Count, test.Count, account.Counts)
+        {
+            ValidationUri = validation is null
+                ? null
+                : await WriteAsync(store, root.Child("validation.jsonl"), validation, cancellation),
+            ArtifactsUri = root.ToText(),
+            ValidationPairs = validation?.Count ?? 0,
+            Samples = account.Samples,
+            Gates =
+            [
+                new GateResult(
+                    "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
+                .. account.Notes.Select(note => new GateResult("reading", note)),
+                .. source.IsLocal ? [] : new[] { new GateResult("model", $"{source.Address}, as this run found it") },
+                .. gates,
+            ],
+        };
+        return (data, models, source);
+
+        async Task<IReadOnlyList<SentencePair>> ReadAsync(string field, string files) => CorpusPart.Read(
+            await sources.FetchAsync(input, field, files, cancellation), field["data.".Length..], account,
+            cancellation);
     }
 
     /// <summary>Reads the prepared pairs back.</summary>
@@ -107,17 +161,17 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs, RunA
     /// The validation pairs, of a file or held out of the training pairs, and the training pairs without them.
     /// </summary>
     private static (IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair>? Validation) HoldOut(
-        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test, DropAccount account,
-        CancellationToken cancellation)
+        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test,
+        IReadOnlyList<SentencePair>? all, DropAccount account)
     {
         if (spec.Training.Validation is not { } validation)
         {
             return (train, null);
         }
 
-        if (spec.Data.Validation is { } file)
+        if (all is not null)
         {
-            var given = Choose(CorpusPart.Read(file, "validation", account, cancellation), validation.MaxPairs);
+            var given = Choose(all, validation.MaxPairs);
 
             // Stopping at the step that is best on test sentences would be training on them.
             given = WithoutLeaks(given, test, "test", account);
@@ -166,7 +220,7 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs, RunA
     }
 
     private static async Task<string> WriteAsync(
-        IArtifactStore store, ArtifactUri uri, IReadOnlyList<SentencePair> pairs, CancellationToken cancellation)
+        ArtifactStores store, ArtifactUri uri, IReadOnlyList<SentencePair> pairs, CancellationToken cancellation)
     {
         using var lines = new MemoryStream();
         foreach (var pair in pairs)

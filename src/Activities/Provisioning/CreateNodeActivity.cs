@@ -95,6 +95,11 @@ public sealed class CreateNodeActivity(
                 ["startup-script"] = bootstrap.StartupScript,
             },
         };
+        if (bootstrap.GatewayCertificate is { } pin)
+        {
+            node.Metadata[NodeLabels.Certificate] = pin;
+        }
+
         if (spec.Tpu.ServiceAccount is { } email)
         {
             node.ServiceAccount = new ServiceAccount { Email = email };

@@ -11,5 +11,14 @@ public interface ITpuCloud
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A shared connection; not to be disposed.</returns>
     /// <exception cref="RunFaultException">No credentials were found.</exception>
-    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken);
+    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken) =>
+        ConnectAsync(spec.Project, spec.IsRehearsal, cancellationToken);
+
+    /// <summary>Returns the connection for a project.</summary>
+    /// <param name="project">The project that pays.</param>
+    /// <param name="isRehearsal">Whether the cloud is the emulator.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>A shared connection; not to be disposed.</returns>
+    /// <exception cref="RunFaultException">No credentials were found.</exception>
+    public Task<TpuConnection> ConnectAsync(string project, bool isRehearsal, CancellationToken cancellationToken);
 }

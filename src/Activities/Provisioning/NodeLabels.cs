@@ -7,5 +7,6 @@ public static class NodeLabels
     public const string Run = "workflows-run";
 
     /// <summary>Metadata keys that the worker reads.</summary>
-    public const string Gateway = "workflows-gateway", Secret = "workflows-secret", NodeName = "workflows-node";
+    public const string Gateway = "workflows-gateway", Secret = "workflows-secret", NodeName = "workflows-node",
+        Certificate = "workflows-gateway-sha256";
 }

@@ -11,13 +11,13 @@ public sealed class TpuCloud(Uri? emulator) : ITpuCloud, IDisposable
     private readonly ConcurrentDictionary<string, Lazy<Task<TpuConnection>>> _connections = new(StringComparer.Ordinal);
 
     /// <inheritdoc />
-    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken)
+    public Task<TpuConnection> ConnectAsync(string project, bool isRehearsal, CancellationToken cancellationToken)
     {
-        var key = spec.IsRehearsal ? "emulator" : spec.Project;
-        var connection = _connections.GetOrAdd(key, _ => new Lazy<Task<TpuConnection>>(() => spec.IsRehearsal
+        var key = isRehearsal ? "emulator" : project;
+        var connection = _connections.GetOrAdd(key, _ => new Lazy<Task<TpuConnection>>(() => isRehearsal
             ? Task.FromResult(TpuConnection.ToEmulator(
                 emulator ?? throw new InvalidOperationException("This service has no TPU emulator.")))
-            : ConnectToGoogleAsync(spec.Project)));
+            : ConnectToGoogleAsync(project)));
         if (connection.Value.IsFaulted)
         {
             // The next call may find credentials.

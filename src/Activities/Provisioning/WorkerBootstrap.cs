@@ -4,4 +4,10 @@ namespace Workflows.Activities.Provisioning;
 /// <param name="GatewayAddress">Address of the worker gateway as the VM sees it.</param>
 /// <param name="WorkerImage">Container image of the worker.</param>
 /// <param name="StartupScript">Script that the VM runs when it boots.</param>
-public sealed record WorkerBootstrap(Uri GatewayAddress, string WorkerImage, string StartupScript);
+/// <param name="GatewayCertificate">
+/// The only certificate that workers accept, by <see cref="GatewayPin"/>; null: any that the system's roots vouch for.
+/// </param>
+/// <param name="IsGatewaySet">Whether the address is one of the settings, not this machine's own port.</param>
+public sealed record WorkerBootstrap(
+    Uri GatewayAddress, string WorkerImage, string StartupScript, string? GatewayCertificate = null,
+    bool IsGatewaySet = true);

@@ -21,6 +21,12 @@ public static class LedgerKinds
     /// <summary>The plan: <see cref="RunPlan"/>.</summary>
     public const string Plan = "plan";
 
+    /// <summary>The version of a model that is elsewhere: <see cref="Artifacts.ModelFact"/>.</summary>
+    public const string Model = "model";
+
+    /// <summary>The model is where the worker reads it: <see cref="Artifacts.ModelBroughtFact"/>.</summary>
+    public const string ModelBrought = "model-brought";
+
     /// <summary>The corpus: <see cref="PreparedData"/>.</summary>
     public const string Data = "data";
 

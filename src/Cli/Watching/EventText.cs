@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -28,6 +29,9 @@ internal static class EventText
     {
         LedgerKinds.Stage => Stage(Read<StageInput>(fact)),
         LedgerKinds.Plan => Plan(Read<RunPlan>(fact)),
+        LedgerKinds.Model when Read<ModelFact>(fact) is { } model =>
+            $"model       {model.Address}, {model.Files} files, {TransferBoard.SizeOf(model.Bytes)}",
+        LedgerKinds.ModelBrought => Brought(Read<ModelBroughtFact>(fact)),
         LedgerKinds.Data => Data(Read<PreparedData>(fact)),
         LedgerKinds.Intent => Intent(Read<TpuLease>(fact)),
         LedgerKinds.Attempt => Attempt(Read<AttemptEnd>(fact)),
@@ -57,7 +61,16 @@ internal static class EventText
 
     private static string Plan(RunPlan plan) =>
         $"plan        {plan.Candidates.Count} places; about {plan.EstimatedSeconds:0} s and "
-        + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour";
+        + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour"
+        + (plan.Transfer is { } way ? Way(way) : "");
+
+    private static string Way(ModelTransfer way) =>
+        $"; the model, {TransferBoard.SizeOf(way.Bytes)}, is copied to the run's bucket unless it is there: egress "
+        + $"{way.CopyUsd:0.0000} USD, and {way.LoadUsd:0.0000} USD for each node that loads it";
+
+    private static string Brought(ModelBroughtFact brought) => brought.WasThere
+        ? $"model       was there already: {brought.Address}"
+        : $"model       {TransferBoard.SizeOf(brought.Bytes)} brought in {brought.Seconds:0.0} s to {brought.Address}";
 
     private static string Data(PreparedData data)
     {

@@ -45,6 +45,13 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             bar.Description = Markup.Escape(
                 $"{TerminalText.Of(progress.Detail)}  {ProgressText.Figures(run, progress)}");
         }
+        else if (run.Transfer is { TotalBytes: > 0 } transfer)
+        {
+            bar.IsIndeterminate = false;
+            bar.MaxValue = transfer.TotalBytes;
+            bar.Value = transfer.Bytes;
+            bar.Description = Markup.Escape(TerminalText.Of(run.Detail));
+        }
         else
         {
             bar.IsIndeterminate = true;

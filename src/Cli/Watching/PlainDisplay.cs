@@ -8,6 +8,7 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3);
     private long _lastProgress;
     private int _lastStep = -1;
+    private string _lastTransfer = "";
     private readonly HashSet<string> _said = new(StringComparer.Ordinal);
     private bool _hasBegun;
 
@@ -40,6 +41,12 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
             _lastProgress = TimeProvider.System.GetTimestamp();
             _lastStep = progress.Step;
             output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {ProgressText.Of(run, progress)}");
+        }
+
+        if (run.Transfer is not null && isDue && run.Detail != _lastTransfer)
+        {
+            (_lastProgress, _lastTransfer) = (TimeProvider.System.GetTimestamp(), run.Detail);
+            output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {TerminalText.Of(run.Detail)}");
         }
 
         output.Flush();

@@ -58,6 +58,7 @@ public static class TpuEmulatorHosting
         application.MapGrpcService<TpuApi>().RequireHost(hosts);
         application.MapGrpcService<OperationsApi>().RequireHost(hosts);
         application.MapGrpcService<LocationsApi>().RequireHost(hosts);
+        ProjectApi.Map(application, hosts);
         MetadataApi.Map(application);
     }
 

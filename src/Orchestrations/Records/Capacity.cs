@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Workflows.Orchestrations;
 
 /// <summary>One place where the run may get its TPU.</summary>
@@ -19,7 +21,21 @@ public sealed record Candidate(
 /// <param name="Candidates">Places in the order to try.</param>
 /// <param name="EstimatedUsd">Expected cost in US dollars at the first place's price.</param>
 /// <param name="EstimatedSeconds">Expected time on the TPU.</param>
-public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double EstimatedUsd, double EstimatedSeconds);
+public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double EstimatedUsd, double EstimatedSeconds)
+{
+    /// <summary>How the model comes to the worker; null in older histories, and where nothing is copied.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ModelTransfer? Transfer { get; init; }
+}
+
+/// <summary>The model's way to the run's worker.</summary>
+/// <param name="From">Where it is, at the version that the run uses.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="CopyUsd">
+/// Egress in US dollars for the copy to the run's bucket, which is made once for each content.
+/// </param>
+/// <param name="LoadUsd">Egress in US dollars each time that a node loads it, at the first place of the plan.</param>
+public sealed record ModelTransfer(string From, long Bytes, double CopyUsd, double LoadUsd);
 
 /// <summary>Reach of a refusal.</summary>
 public enum RefusalScope

@@ -36,6 +36,21 @@ public sealed class ServiceSettings
     /// <value>Null: this machine's gRPC port, which only the emulator's workers can reach.</value>
     public Uri? GatewayAddress { get; set; }
 
+    /// <summary>Gets or sets a port for the worker gateway alone, open to all machines where it speaks TLS
+    /// itself.</summary>
+    /// <value>Null: none. With <see cref="GatewayKey"/> the service ends TLS there; without it the port is on loopback,
+    /// without TLS, for a proxy on this machine that ends it.</value>
+    public int? GatewayPort { get; set; }
+
+    /// <summary>Gets or sets the certificate that the gateway shows, the service's own or a proxy's.</summary>
+    /// <value>A PEM file; its first certificate is the only one that workers accept. Null: they accept any that their
+    /// system's roots vouch for.</value>
+    public string? GatewayCertificate { get; set; }
+
+    /// <summary>Gets or sets the key of <see cref="GatewayCertificate"/>.</summary>
+    /// <value>A PEM file; null: a proxy has it.</value>
+    public string? GatewayKey { get; set; }
+
     /// <summary>Gets or sets the address of another Durable Task backend.</summary>
     /// <value>Null: the embedded sidecar.</value>
     public Uri? DurableTaskAddress { get; set; }

@@ -3,6 +3,7 @@ using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Provisioning;
+using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
@@ -50,12 +51,15 @@ public static class WorkflowsService
             builder.Logging.AddProvider(new FileLoggerProvider(Path.Combine(settings.StateDirectory, "service.log")));
         }
 
-        ConfigureKestrel(builder, ports, builder.Configuration["urls"]);
-        AddRooms(builder.Services, settings, ports);
+        var pin = GatewayDoor.PinOf(settings);
+        ConfigureKestrel(builder, settings, ports, builder.Configuration["urls"]);
+        AddRooms(builder.Services, settings, ports, pin);
         change?.Invoke(builder.Services);
 
         var application = builder.Build();
+        GatewayDoor.Tell(application, settings);
         application.UseProblems(ports.Http);
+        GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
         if (settings.UsesEmbeddedEngine)
@@ -65,6 +69,7 @@ public static class WorkflowsService
 
         application.MapGrpcService<WorkerGatewayService>();
         application.MapRuns(settings);
+        application.MapDoctor(settings);
         return (application, ports);
     }
 
@@ -84,7 +89,8 @@ public static class WorkflowsService
     }
 
     /// <summary>Without TLS a port speaks either HTTP/1.1 or HTTP/2, so API, gRPC and emulator have one each.</summary>
-    private static void ConfigureKestrel(WebApplicationBuilder builder, ServicePorts ports, string? urls)
+    private static void ConfigureKestrel(
+        WebApplicationBuilder builder, ServiceSettings settings, ServicePorts ports, string? urls)
     {
         var isOpen = urls?.Contains("://0.0.0.0", StringComparison.Ordinal) == true
             || urls?.Contains("://*", StringComparison.Ordinal) == true
@@ -107,6 +113,7 @@ public static class WorkflowsService
             Listen(ports.Grpc, HttpProtocols.Http2);
             Listen(ports.EmulatorRest, HttpProtocols.Http1);
             Listen(ports.EmulatorStorage, HttpProtocols.Http1);
+            GatewayDoor.Open(kestrel, settings);
 
             void Listen(int port, HttpProtocols protocols)
             {
@@ -122,7 +129,8 @@ public static class WorkflowsService
         });
     }
 
-    private static void AddRooms(IServiceCollection services, ServiceSettings settings, ServicePorts ports)
+    private static void AddRooms(
+        IServiceCollection services, ServiceSettings settings, ServicePorts ports, string? gatewayPin)
     {
         var grpc = new Uri($"http://127.0.0.1:{ports.Grpc}");
         services.AddSingleton(settings);
@@ -158,7 +166,8 @@ public static class WorkflowsService
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new RunArtifacts(
             provider.GetRequiredService<RunLedger>(), settings.Artifacts,
-            new Uri($"http://127.0.0.1:{ports.EmulatorStorage}")));
+            new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"), provider.GetService<Func<Uri?, ArtifactStores>>()));
+        services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new InputWork(
@@ -167,7 +176,13 @@ public static class WorkflowsService
         services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
         services.AddSingleton(new WorkerBootstrap(
-            settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript)));
+            settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript),
+            settings.GatewayAddress is null ? null : gatewayPin, settings.GatewayAddress is not null));
+        services.AddSingleton(new GoogleServices(
+            new GoogleRest(null), new GoogleRest(
+                new Uri($"http://127.0.0.1:{ports.EmulatorRest}"),
+                new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"))));
+        services.AddSingleton<CloudReadiness>();
         services.AddSingleton<MetricsLog>();
         services.AddSingleton<JobBook>();
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());

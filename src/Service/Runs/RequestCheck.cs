@@ -1,4 +1,5 @@
 using Workflows.Activities.Data;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
 
@@ -55,6 +56,11 @@ internal sealed class RequestCheck(bool looksAtFiles)
             return "";
         }
 
+        if (IsElsewhere(given))
+        {
+            return Elsewhere(given, field, isModel: true) ?? given;
+        }
+
         if (LocalPath(given, field) is not { } path)
         {
             return given;
@@ -103,7 +109,13 @@ internal sealed class RequestCheck(bool looksAtFiles)
             return null;
         }
 
-        var paths = parts.Select(part => LocalPath(part, field)).ToList();
+        var paths = parts.Select(part => IsElsewhere(part)
+            ? Elsewhere(part, field, isModel: false) : LocalPath(part, field)).ToList();
+        if (paths.Exists(path => path is not null && IsElsewhere(path)))
+        {
+            return string.Join(",", paths);
+        }
+
         if (looksAtFiles && paths.All(path => path is not null))
         {
             var faults = paths.Count == 1 && Directory.Exists(paths[0])
@@ -172,13 +184,37 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return isPath;
     }
 
+    /// <summary>Whether an address is of a bucket or of the Hub.</summary>
+    private static bool IsElsewhere(string given) =>
+        given.StartsWith("gs://", StringComparison.Ordinal) || given.StartsWith("hf://", StringComparison.Ordinal);
+
+    /// <summary>
+    /// Reads an address of a bucket or of the Hub; whether there is something is asked before renting.
+    /// </summary>
+    private string? Elsewhere(string given, string field, bool isModel)
+    {
+        var address = ArtifactUri.TryParse(given, out var fault);
+        That(address is not null, field, fault ?? "",
+            isModel ? "Give gs://BUCKET/PREFIX or hf://ORG/NAME[@REVISION]."
+                : "Give gs://BUCKET/FILE or hf://datasets/ORG/NAME[@REVISION]/FILE.");
+        if (address is { Scheme: ArtifactScheme.Hub } && address.IsDataSet == isModel)
+        {
+            That(false, field, isModel ? $"'{given}' is a data set of the Hub, no model." :
+                $"'{given}' is a model of the Hub, no data set.",
+                isModel ? "Give hf://ORG/NAME[@REVISION]." : "Give hf://datasets/ORG/NAME[@REVISION]/FILE.");
+        }
+
+        return address?.ToText();
+    }
+
     /// <summary>A relative path would be taken from the service's folder, which its user does not know.</summary>
     private string? LocalPath(string given, string field)
     {
         if (given.Contains("://", StringComparison.Ordinal))
         {
             var isFile = Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile;
-            That(isFile, field, $"'{given}' is not on this machine.", "Give an absolute path or a file:// URI.");
+            That(isFile, field, $"'{given}' is no place that is known.",
+                "Give an absolute path, or an address: file://, gs:// or hf://.");
             return isFile ? uri!.LocalPath : null;
         }
 

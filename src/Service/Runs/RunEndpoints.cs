@@ -58,7 +58,7 @@ internal static class RunEndpoints
         });
     }
 
-    private static async Task<string> ReadAsync(Stream body, CancellationToken cancellation)
+    internal static async Task<string> ReadAsync(Stream body, CancellationToken cancellation)
     {
         using var bytes = new MemoryStream();
         var buffer = new byte[81920];

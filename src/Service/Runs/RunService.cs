@@ -4,6 +4,7 @@ using System.Text.Json;
 using DurableTask.Core.Exceptions;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
@@ -18,7 +19,7 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
-    PriceCatalog catalog, TimeProvider clock)
+    PriceCatalog catalog, TransferBoard transfers, TimeProvider clock)
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -161,13 +162,16 @@ internal sealed class RunService(
         var curve = outcome is null ? metrics.Read(id) : [];
         var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).FirstOrDefault();
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
+        var transfer = transfers.Find(id);
         return new RunView
         {
             Id = id,
             Name = spec.Name,
             Status = outcome?.Status ?? StatusOf(instance.RuntimeStatus),
             Stage = stage?.Stage ?? RunStageName.Pending,
-            Detail = stage?.Detail ?? "",
+            Detail = transfer is null ? stage?.Detail ?? "" : TransferBoard.TextOf(transfer),
+            Transfer = transfer is null
+                ? null : new TransferView(transfer.Name, transfer.Bytes, transfer.TotalBytes),
             CreatedAt = instance.CreatedAt,
             LastUpdatedAt = instance.LastUpdatedAt,
             Progress = progress is null || outcome is not null ? null : new ProgressView(

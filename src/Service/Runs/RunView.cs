@@ -29,6 +29,9 @@ public sealed record RunView
     /// <summary>Gets the progress of the TPU's job; null without one.</summary>
     public ProgressView? Progress { get; init; }
 
+    /// <summary>Gets how far the model is on its way to the run's bucket; null where it is not on its way.</summary>
+    public TransferView? Transfer { get; init; }
+
     /// <summary>Gets the cost so far in US dollars.</summary>
     public double AccruedUsd { get; init; }
 
@@ -63,6 +66,12 @@ public sealed record RunView
 /// <param name="Seconds">Since it was asked for.</param>
 /// <param name="Usd">Cost so far in US dollars.</param>
 public sealed record NodeView(string Node, string Zone, double Seconds, double Usd);
+
+/// <summary>A model on its way.</summary>
+/// <param name="File">The file; empty at the end.</param>
+/// <param name="Bytes">Bytes done.</param>
+/// <param name="TotalBytes">Bytes in all.</param>
+public sealed record TransferView(string File, long Bytes, long TotalBytes);
 
 /// <summary>Progress of the TPU's job.</summary>
 /// <param name="Detail">For people.</param>

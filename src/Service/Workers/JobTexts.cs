@@ -27,6 +27,12 @@ internal static class JobTexts
 
     private static string ModelOf(DispatchInput input) => input.Data.ModelUri ?? input.Spec.Model;
 
+    /// <summary>The base model's name in an adapter: that of the Hub, as every loader of adapters knows it.</summary>
+    private static string NameOf(string model) =>
+        ArtifactUri.TryParse(model, out _) is { Scheme: ArtifactScheme.Hub, Path: "" } repository
+            ? repository.Container
+            : model;
+
     /// <summary>Converts the result of a training into the ledger's fact.</summary>
     public static TrainFact Fact(TrainResult result) => new(
         result.Steps, result.ResumedFromStep, result.Tokens, result.TokensPerSecond, result.FirstLoss,
@@ -49,7 +55,7 @@ internal static class JobTexts
         var job = new TrainJob
         {
             ModelDirectory = ModelOf(input),
-            BaseModel = spec.Model,
+            BaseModel = NameOf(spec.Model),
             PairsFile = input.Data.TrainUri,
             Direction = WireName.Of(spec.Direction),
             CheckpointDirectory = root.Child("checkpoints").ToText(),

@@ -7,7 +7,12 @@ namespace Workflows.TpuWorker.Host;
 /// <param name="NodeName">Full resource name of this node.</param>
 /// <param name="Gateway">Where to dial.</param>
 /// <param name="Secret">The node's one-time secret.</param>
-internal sealed record WorkerIdentity(string RunId, string NodeName, Uri Gateway, string Secret);
+/// <param name="Certificate">
+/// SHA-256 of the only certificate that the gateway may show, in lower-case hexadecimal; null: the system's roots
+/// decide.
+/// </param>
+internal sealed record WorkerIdentity(
+    string RunId, string NodeName, Uri Gateway, string Secret, string? Certificate = null);
 
 /// <summary>The VM's metadata server, as Compute Engine has it.</summary>
 /// <param name="host">Host and port; null: Google's own name.</param>
@@ -31,11 +36,19 @@ internal sealed class MetadataServer(string? host) : IDisposable
             throw new WorkerStartException($"Metadata 'workflows-gateway' is '{gateway}', which is not an address.");
         }
 
+        if (!address.IsLoopback && address.Scheme != Uri.UriSchemeHttps)
+        {
+            throw new WorkerStartException(
+                $"Metadata 'workflows-gateway' is '{gateway}': the node's secret is not sent in plain text. Set the "
+                + "service's Workflows:GatewayAddress to an address with https.");
+        }
+
         return new WorkerIdentity(
             await AttributeAsync("workflows-run", cancellation),
             await AttributeAsync("workflows-node", cancellation),
             address,
-            await AttributeAsync("workflows-secret", cancellation));
+            await AttributeAsync("workflows-secret", cancellation),
+            await FindAttributeAsync("workflows-gateway-sha256", cancellation));
     }
 
     /// <summary>Publishes a guest attribute, readable through the TPU API; best effort.</summary>
@@ -58,7 +71,11 @@ internal sealed class MetadataServer(string? host) : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<string> AttributeAsync(string name, CancellationToken cancellation)
+    private async Task<string> AttributeAsync(string name, CancellationToken cancellation) =>
+        await FindAttributeAsync(name, cancellation) ?? throw new WorkerStartException(
+            $"This VM's metadata has no '{name}': it was not made by the workflow service.");
+
+    private async Task<string?> FindAttributeAsync(string name, CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -68,8 +85,7 @@ internal sealed class MetadataServer(string? host) : IDisposable
                     new Uri(AttributeFolder + name, UriKind.Relative), cancellation);
                 if (answer.StatusCode == HttpStatusCode.NotFound)
                 {
-                    throw new WorkerStartException(
-                        $"This VM's metadata has no '{name}': it was not made by the workflow service.");
+                    return null;
                 }
 
                 answer.EnsureSuccessStatusCode();

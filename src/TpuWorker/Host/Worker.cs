@@ -53,6 +53,7 @@ internal sealed class Worker : IDisposable
                 ConnectTimeout = TimeSpan.FromSeconds(10),
                 KeepAlivePingDelay = TimeSpan.FromSeconds(20),
                 KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
+                SslOptions = GatewayTrust.Options(identity.Certificate),
             },
         });
     }

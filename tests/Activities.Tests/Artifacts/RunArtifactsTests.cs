@@ -44,7 +44,8 @@ public sealed class RunArtifactsTests : RunFolder
     [Fact]
     public async Task BringModel_ToAFolder_CopiesNothing() => Assert.Equal(
         SampleModel, (await new RunArtifacts(Ledger).BringModelAsync(
-            Spec(), ArtifactUri.OfFile(Folder), Cancellation)).Path);
+            Spec(), ArtifactUri.OfFile(Folder), new ModelSource(ArtifactUri.OfFile(SampleModel), []), null,
+            Cancellation)).Tree.Path);
 
     [Theory]
     [InlineData("relative/folder")]

@@ -35,6 +35,20 @@ public sealed class PriceCatalogTests : RunFolder
         Assert.Equal("mine", Load(Good).At("t-8", "z-a", ProvisioningMode.Spot, "mine").RuntimeVersion);
 
     [Theory]
+    [InlineData("us-central1", "us-central1", 0)]
+    [InlineData("us-central1", "US-CENTRAL1", 0)]
+    [InlineData("us-central1", "us-west4", 0.02)]
+    [InlineData("eu", "europe-west4", 0.02)]
+    [InlineData("us-central1", "europe-west4", 0.08)]
+    [InlineData("", "us-west4", 0.08)]
+    public void Egress_BetweenPlaces_IsFreeInsideARegionAndDearBetweenContinents(string from, string to, double usd) =>
+        Assert.Equal(usd, PriceCatalog.Load(null).EgressUsdPerGiB(from, to));
+
+    [Fact]
+    public void Egress_OfACatalogWithoutIt_HasTheBuiltInPrices() =>
+        Assert.Equal(0.02, Load(Good).EgressUsdPerGiB("us-central1", "us-west4"));
+
+    [Theory]
     [InlineData("{\"generations\": []}", "names no generations")]
     [InlineData("{", "Price catalog")]
     [InlineData("null", "names no generations")]

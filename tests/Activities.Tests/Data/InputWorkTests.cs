@@ -102,6 +102,42 @@ public sealed class InputWorkTests : IDisposable
         Assert.Equal("INPUT_STUCK", (await FaultAsync(_work.RunAsync(Run, _ => 0))).Code);
     }
 
+    [Fact]
+    public async Task Transfer_ThatGetsOn_MayTakeLongerThanARead()
+    {
+        var work = _work.TransferAsync(Run, async (alive, _) =>
+        {
+            for (var hour = 0; hour < 5; hour++)
+            {
+                _clock.Advance(TimeSpan.FromMinutes(25));
+                alive();
+                await Task.Delay(TimeSpan.FromMilliseconds(20), CancellationToken.None);
+            }
+
+            return 5;
+        });
+
+        Assert.Equal(5, await work);
+    }
+
+    [Fact]
+    public async Task Transfer_ThatStandsStillOrWhoseRunIsCancelled_IsStopped()
+    {
+        var still = _work.TransferAsync(Run, StandAsync);
+        Assert.Equal("INPUT_TIMEOUT", (await FaultAsync(still)).Code);
+
+        var cancelled = _work.TransferAsync(Run, StandAsync);
+        _ledger.Append(
+            Run, LedgerKinds.Stage, "teardown", new StageInput(Run, RunStageName.Teardown, "giving back"));
+        Assert.Equal("STOPPED", (await FaultAsync(cancelled, TimeSpan.FromSeconds(1))).Code);
+
+        static async Task<int> StandAsync(Action alive, CancellationToken stop)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, stop);
+            return 0;
+        }
+    }
+
     private async Task<RunFailure> FaultAsync(Task work, TimeSpan? step = null)
     {
         while (await Task.WhenAny(work, Task.Delay(5, TestContext.Current.CancellationToken)) != work)

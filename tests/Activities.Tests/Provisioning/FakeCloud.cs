@@ -63,7 +63,8 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
         return cloud;
     }
 
-    public Task<TpuConnection> ConnectAsync(RunSpec spec, CancellationToken cancellationToken)
+    public Task<TpuConnection> ConnectAsync(
+        string project, bool isRehearsal, CancellationToken cancellationToken)
     {
         Connects++;
         return Task.FromResult(_connection);

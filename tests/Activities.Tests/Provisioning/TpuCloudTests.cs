@@ -8,7 +8,8 @@ public sealed class TpuCloudTests : RunFolder
     [Fact]
     public async Task Connect_RehearsalsOfSeveralRuns_ShareOneConnection()
     {
-        using var cloud = new TpuCloud(new Uri("http://127.0.0.1:1"));
+        using var tpu = new TpuCloud(new Uri("http://127.0.0.1:1"));
+        ITpuCloud cloud = tpu;
         var spec = Spec() with { IsRehearsal = true };
 
         var first = await cloud.ConnectAsync(spec, CancellationToken.None);
@@ -21,7 +22,8 @@ public sealed class TpuCloudTests : RunFolder
     [Fact]
     public async Task Connect_RehearsalWithoutAnEmulator_SaysSo()
     {
-        using var cloud = new TpuCloud(null);
+        using var tpu = new TpuCloud(null);
+        ITpuCloud cloud = tpu;
 
         var fault = await Assert.ThrowsAsync<InvalidOperationException>(
             () => cloud.ConnectAsync(Spec() with { IsRehearsal = true }, CancellationToken.None));

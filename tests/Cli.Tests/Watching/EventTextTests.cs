@@ -31,6 +31,24 @@ public sealed class EventTextTests
         """,
         "LOST        the TPU in z-a (PREEMPTED); 4 steps after the newest checkpoint", "yellow")]
     [InlineData(
+        "model", """{"given":"hf://o/m","address":"hf://o/m@c","files":4,"bytes":2000000000}""",
+        "model       hf://o/m@c, 4 files, 2.0 GB", "default")]
+    [InlineData(
+        "model-brought", """{"address":"gs://b/models/sha256-1","bytes":2500000,"seconds":1.26,"wasThere":false}""",
+        "model       2.5 MB brought in 1.3 s to gs://b/models/sha256-1", "default")]
+    [InlineData(
+        "model-brought", """{"address":"gs://b/models/sha256-1","bytes":2500000,"seconds":1,"wasThere":true}""",
+        "model       was there already: gs://b/models/sha256-1", "default")]
+    [InlineData(
+        "plan",
+        """
+        {"candidates":[{"zone":"z-a","acceleratorType":"v6e-1","provisioning":"spot","runtimeVersion":"v","chips":1,
+        "usdPerHour":1.5}],"estimatedUsd":0.25,"estimatedSeconds":600,
+        "transfer":{"from":"gs://x/m","bytes":2000000000,"copyUsd":0.04,"loadUsd":0.15}}
+        """,
+        "plan        1 places; about 600 s and 0.2500 USD at 1.50 USD an hour; the model, 2.0 GB, is copied to the "
+            + "run's bucket unless it is there: egress 0.0400 USD, and 0.1500 USD for each node that loads it", "default")]
+    [InlineData(
         "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
         "recovered   back at work after 12.3 s", "green")]
     [InlineData(

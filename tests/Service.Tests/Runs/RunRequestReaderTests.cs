@@ -99,7 +99,7 @@ public sealed class RunRequestReaderTests : IDisposable
     [InlineData("""{"data": {"validation": "FOLDER/more.tsv"}}""", "data.validation")]
     [InlineData("""{"data": {"maxTestPairs": 0}}""", "data.maxTestPairs")]
     [InlineData("""{"model": " "}""", "model")]
-    [InlineData("""{"model": "gs://bucket/model"}""", "model")]
+    [InlineData("""{"model": "s3://bucket/model"}""", "model")]
     [InlineData("""{"tpu": {"zones": ["US-WEST4-A"]}}""", "tpu.zones")]
     [InlineData("""{"tpu": {"zones": ["us-west4"]}}""", "tpu.zones")]
     [InlineData("""{"tpu": {"acceleratorTypes": ["v9-1"]}}""", "tpu.acceleratorTypes")]

@@ -97,6 +97,13 @@ public sealed class JobTextsTests : IDisposable
         Assert.Equal(_folder["hypotheses.base.ko-en.txt"], translate.Models[0].OutputFile);
     }
 
+    [Theory]
+    [InlineData("hf://google/gemma-3-1b-it", "google/gemma-3-1b-it")]
+    [InlineData("hf://google/gemma-3-1b-it@v1", "google/gemma-3-1b-it")]
+    [InlineData("gs://models/gemma", "gs://models/gemma")]
+    public void Describe_BaseModelOfTheHub_HasTheNameThatLoadersOfAdaptersKnow(string model, string name) =>
+        Assert.Equal(name, Describe(JobKind.Train, modelAddress: model).Train.BaseModel);
+
     public void Dispose() => _folder.Dispose();
 
     private static IEnumerable<string> Empty(IMessage message) => message.Descriptor.Fields.InDeclarationOrder()
@@ -116,7 +123,7 @@ public sealed class JobTextsTests : IDisposable
         ValidationUri = "v.jsonl",
     };
 
-    private Job Describe(JobKind kind, PreparedData? data = null)
+    private Job Describe(JobKind kind, PreparedData? data = null, string? modelAddress = null)
     {
         var (model, train) = (_folder["model"], _folder["train.tsv"]);
         TinyModel.Write(model);
@@ -144,6 +151,7 @@ public sealed class JobTextsTests : IDisposable
         var lease = new TpuLease(
             NodeName.Of("p", "us-west4-a", "node"),
             new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "runtime", 8, 1), 1);
+        spec = spec with { Model = modelAddress ?? spec.Model };
         return JobTexts.Describe(
             "job", _folder.Path, new DispatchInput(kind, spec, data ?? Data(), lease, "reply", null)).Job;
     }

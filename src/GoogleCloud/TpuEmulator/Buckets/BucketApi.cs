@@ -3,11 +3,13 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
 /// <summary>The JSON API of Cloud Storage, as far as clients of objects use it.</summary>
-internal sealed partial class BucketApi(BucketStore store, UploadSessions sessions, BucketFaults faults)
+internal sealed partial class BucketApi(
+    BucketStore store, UploadSessions sessions, BucketFaults faults, EmulatedCloud cloud)
 {
     private const int MostResults = 1000;
 
@@ -52,6 +54,7 @@ internal sealed partial class BucketApi(BucketStore store, UploadSessions sessio
         ["storage", "v1", "b", var bucket] => BucketAsync(request, bucket),
         ["storage", "v1", "b", var bucket, "storageLayout"] => LayoutAsync(request, bucket),
         ["storage", "v1", "b", var bucket, "iam", "testPermissions"] => PermissionsAsync(request, bucket),
+        ["storage", "v1", "b", var bucket, "iam"] => PolicyAsync(request, bucket),
         ["storage", "v1", "b", var bucket, "o"] => ListAsync(request, bucket),
         ["storage", "v1", "b", var bucket, "o", var name, "rewriteTo" or "copyTo", "b", var target, "o", var copy] =>
             CopyAsync(request, bucket, name, target, copy),
@@ -117,12 +120,29 @@ internal sealed partial class BucketApi(BucketStore store, UploadSessions sessio
     private async Task PermissionsAsync(StorageRequest request, string bucket)
     {
         Require(request, HttpMethods.Get);
-        store.Bucket(bucket);
+        var denied = cloud.ScenarioOf(store.Bucket(bucket).Project).DeniedPermissions;
         await request.AnswerAsync(new JsonObject
         {
             ["kind"] = "storage#testIamPermissionsResponse",
             ["permissions"] = new JsonArray(
-                [.. request.Context.Request.Query["permissions"].Select(each => (JsonNode?)each)]),
+                [.. request.Context.Request.Query["permissions"].Where(each => !denied.Contains(each!))
+                    .Select(each => (JsonNode?)each)]),
+        });
+    }
+
+    /// <summary>A bucket that everybody may use, as all of the emulated ones.</summary>
+    private async Task PolicyAsync(StorageRequest request, string bucket)
+    {
+        Require(request, HttpMethods.Get);
+        store.Bucket(bucket);
+        await request.AnswerAsync(new JsonObject
+        {
+            ["kind"] = "storage#policy",
+            ["bindings"] = new JsonArray(new JsonObject
+            {
+                ["role"] = "roles/storage.objectAdmin",
+                ["members"] = new JsonArray("allUsers"),
+            }),
         });
     }
 

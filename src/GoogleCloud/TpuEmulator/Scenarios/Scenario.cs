@@ -21,6 +21,10 @@ public sealed record Scenario
     /// <summary>Gets a value indicating whether the Cloud TPU API is switched off for the project.</summary>
     public bool ApiDisabled { get; init; }
 
+    /// <summary>Gets the permissions that every caller lacks, in the project and on its buckets, when it asks for them:
+    /// calls themselves are not refused.</summary>
+    public IReadOnlyList<string> DeniedPermissions { get; init; } = [];
+
     /// <summary>Gets the time from a create call to READY, in seconds.</summary>
     public double CreateSeconds { get; init; } = 1;
 

@@ -18,6 +18,12 @@ internal static class ScenarioRules
     {
         Require(scenario.ProjectNumber.Length > 0 && scenario.ProjectNumber.All(char.IsAsciiDigit), "projectNumber",
             $"'{scenario.ProjectNumber}' is not a number; write digits, such as \"123456789012\".");
+        foreach (var permission in scenario.DeniedPermissions)
+        {
+            Require(permission?.Split('.') is { Length: 3 }, "deniedPermissions",
+                $"'{permission}' is no permission; write such as \"tpu.nodes.create\".");
+        }
+
         Seconds("createSeconds", scenario.CreateSeconds);
         Seconds("operationLagSeconds", scenario.OperationLagSeconds);
         Seconds("deleteSeconds", scenario.DeleteSeconds);

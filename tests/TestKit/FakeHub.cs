@@ -8,13 +8,17 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
-namespace Workflows.Artifacts.Tests;
+namespace Workflows.TestKit;
 
 /// <summary>A Hub with one model, and a host for its large files that must never see a token.</summary>
-internal sealed class FakeHub : IAsyncDisposable
+public sealed class FakeHub : IAsyncDisposable
 {
     public const string Commit = "0123456789abcdef0123456789abcdef01234567";
     private readonly WebApplication _application;
+    private readonly Dictionary<string, SortedDictionary<string, byte[]>> _commits = new(StringComparer.Ordinal)
+    {
+        [Commit] = new(StringComparer.Ordinal),
+    };
 
     private FakeHub(WebApplication application, int port)
     {
@@ -24,7 +28,11 @@ internal sealed class FakeHub : IAsyncDisposable
 
     public Uri Address { get; }
 
-    public SortedDictionary<string, byte[]> Files { get; } = new(StringComparer.Ordinal);
+    /// <summary>Gets the files of the first commit.</summary>
+    public SortedDictionary<string, byte[]> Files => _commits[Commit];
+
+    /// <summary>Gets the commit that "main" stands for.</summary>
+    public string Head { get; private set; } = Commit;
 
     /// <summary>Gets the names of the files that are kept as large ones, with their SHA-256.</summary>
     public HashSet<string> Large { get; } = new(StringComparer.Ordinal);
@@ -39,9 +47,16 @@ internal sealed class FakeHub : IAsyncDisposable
 
     public bool HasWrongHashes { get; set; }
 
+    /// <summary>Gets or sets the only file whose hash is wrong.</summary>
+    public string? WrongHashOf { get; set; }
+
     public List<string> Requests { get; } = [];
 
     public int TokensElsewhere { get; private set; }
+
+    /// <summary>Lets "main" stand for another commit from now on.</summary>
+    public void MoveTo(string commit, SortedDictionary<string, byte[]> files) =>
+        (_commits[commit], Head) = (files, commit);
 
     public static async Task<FakeHub> StartAsync()
     {
@@ -74,10 +89,20 @@ internal sealed class FakeHub : IAsyncDisposable
             return;
         }
 
+        if (path.StartsWith("/api/", StringComparison.Ordinal)
+            && !path.StartsWith("/api/models/google/tiny/", StringComparison.Ordinal)
+            && !path.StartsWith("/api/datasets/org/pairs/", StringComparison.Ordinal))
+        {
+            await RefuseAsync(context, 401, "RepoNotFound", "Repository not found");
+            return;
+        }
+
         if (path.StartsWith("/api/models/google/tiny/revision/", StringComparison.Ordinal)
             || path.StartsWith("/api/datasets/org/pairs/revision/", StringComparison.Ordinal))
         {
-            if (!path.EndsWith("/main", StringComparison.Ordinal) && !path.EndsWith(Commit, StringComparison.Ordinal))
+            var revision = path[(path.LastIndexOf('/') + 1)..];
+            var commit = revision == "main" ? Head : revision;
+            if (!_commits.TryGetValue(commit, out var files))
             {
                 await RefuseAsync(context, 404, "RevisionNotFound", "Invalid rev id");
                 return;
@@ -85,14 +110,15 @@ internal sealed class FakeHub : IAsyncDisposable
 
             await context.Response.WriteAsJsonAsync(new JsonObject
             {
-                ["sha"] = Commit,
-                ["siblings"] = new JsonArray([.. Files.Select(Describe)]),
+                ["sha"] = commit,
+                ["siblings"] = new JsonArray([.. files.Select(Describe)]),
             });
             return;
         }
 
-        var name = path[(path.LastIndexOf(Commit, StringComparison.Ordinal) + Commit.Length + 1)..];
-        if (!Files.TryGetValue(name, out var bytes))
+        var parts = path.Split("/resolve/")[^1].Split('/', 2);
+        var name = parts[^1];
+        if (!_commits.TryGetValue(parts[0], out var tree) || !tree.TryGetValue(name, out var bytes))
         {
             await RefuseAsync(context, 404, "EntryNotFound", "Entry not found");
             return;
@@ -150,7 +176,7 @@ internal sealed class FakeHub : IAsyncDisposable
 
     private JsonNode Describe(KeyValuePair<string, byte[]> file)
     {
-        var content = HasWrongHashes ? [.. file.Value, 0] : file.Value;
+        var content = HasWrongHashes || file.Key == WrongHashOf ? [.. file.Value, 0] : file.Value;
 #pragma warning disable CA5350
         var blob = Convert.ToHexStringLower(SHA1.HashData(
             [.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));

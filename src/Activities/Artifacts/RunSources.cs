@@ -1,0 +1,209 @@
+using Workflows.Activities.Data;
+using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
+using Workflows.Orchestrations;
+using Workflows.Translation.Corpora;
+
+namespace Workflows.Activities.Artifacts;
+
+/// <summary>
+/// Models and corpora where their users have them: folders, buckets and the Hub. Every fault names the field.
+/// </summary>
+/// <param name="ledger">Keeps which version of a model a run uses.</param>
+/// <param name="artifacts">Knows the stores.</param>
+internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
+{
+    private const int MostShards = 1000;
+
+    /// <summary>
+    /// Looks at a run's model: the same version at every look, whatever happens where it is.
+    /// </summary>
+    /// <exception cref="RunFaultException">It cannot be had; the fault names the field and the remedy.</exception>
+    public Task<ModelSource> FindModelAsync(RunSpec spec, CancellationToken cancellation) =>
+        GuardAsync("model", async () =>
+        {
+            var given = ArtifactUri.Parse(spec.Model);
+            if (given.Scheme == ArtifactScheme.File)
+            {
+                return OfFolder(given);
+            }
+
+            var store = artifacts.StoreOf(spec);
+            var seen = ledger.Read<ModelFact>(spec.RunId, LedgerKinds.Model).Select(fact => fact.Data).FirstOrDefault();
+            var address = seen is not null
+                ? ArtifactUri.Parse(seen.Address)
+                : await store.PinAsync(given, cancellation);
+            var source = new ModelSource(
+                address, await TextModelFiles.ChooseAsync(store, address, cancellation));
+            if (source.Files.Count == 0)
+            {
+                throw new ArtifactException(
+                    ArtifactFault.NotFound, spec.Model, "It has none of a model's files.",
+                    "Name the folder that has config.json, tokenizer.json and *.safetensors.");
+            }
+
+            if (seen is null)
+            {
+                ledger.Append(spec.RunId, LedgerKinds.Model, "model", new ModelFact(
+                    spec.Model, address.ToText(), source.Files.Count, source.Bytes));
+            }
+
+            return source;
+        });
+
+    /// <summary>A folder for the checks before renting: the model's own, or a view of it.</summary>
+    /// <exception cref="RunFaultException">It cannot be read.</exception>
+    public async Task<string> ViewAsync(RunSpec spec, ModelSource source, CancellationToken cancellation)
+    {
+        if (source.IsLocal)
+        {
+            return spec.Model;
+        }
+
+        var folder = Path.Combine(InputsOf(spec), "model");
+        await GuardAsync("model", async () =>
+        {
+            await ModelView.CreateAsync(artifacts.StoreOf(spec), source, folder, cancellation);
+            return true;
+        });
+        return folder;
+    }
+
+    /// <summary>Brings the files of a corpus that are elsewhere to this machine.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="field">The field of the request that names them.</param>
+    /// <param name="given">Its value: files with commas between them, or a folder.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The value with paths of this machine.</returns>
+    /// <exception cref="RunFaultException">A file cannot be had.</exception>
+    public async Task<string> FetchAsync(
+        RunSpec spec, string field, string given, CancellationToken cancellation)
+    {
+        if (!given.Contains("://", StringComparison.Ordinal))
+        {
+            return given;
+        }
+
+        var paths = new List<string>();
+        foreach (var name in CorpusFiles.Names(given))
+        {
+            var folder = Path.Combine(InputsOf(spec), field, $"{paths.Count}");
+            paths.Add(name.Contains("://", StringComparison.Ordinal)
+                ? await GuardAsync(field, () => FetchOneAsync(
+                    artifacts.StoreOf(spec), ArtifactUri.Parse(name), folder, cancellation))
+                : name);
+        }
+
+        return string.Join(',', paths);
+    }
+
+    /// <summary>Words a fault of a corpus with the address in place of the copy that was read.</summary>
+    public string Worded(RunSpec spec, string message)
+    {
+        foreach (var (field, given) in new[]
+        {
+            ("data.train", spec.Data.Train), ("data.test", spec.Data.Test), ("data.validation", spec.Data.Validation),
+        })
+        {
+            foreach (var (at, name) in CorpusFiles.Names(given ?? "").Index())
+            {
+                var folder = Path.Combine(InputsOf(spec), field, $"{at}");
+                message = message.Replace(Path.Combine(folder, NameOf(name)), name, StringComparison.Ordinal)
+                    .Replace(folder, name, StringComparison.Ordinal);
+            }
+        }
+
+        return message;
+    }
+
+    /// <summary>Takes away what was only needed for the checks.</summary>
+    public void Clean(RunSpec spec)
+    {
+        if (Directory.Exists(InputsOf(spec)))
+        {
+            Directory.Delete(InputsOf(spec), recursive: true);
+        }
+    }
+
+    /// <summary>
+    /// A folder of this machine; its files are opened by the reader of models alone, which checks each.
+    /// </summary>
+    private static ModelSource OfFolder(ArtifactUri folder) => new(folder, Directory.Exists(folder.Path)
+        ? [.. Directory.EnumerateFiles(folder.Path).Where(path => TextModelFiles.IsNeeded(Path.GetFileName(path)))
+            .Order(StringComparer.Ordinal)
+            .Select(path => new ArtifactInfo(ArtifactUri.OfFile(path), new FileInfo(path).Length, 0))]
+        : []);
+
+    private string InputsOf(RunSpec spec) => Path.Combine(ledger.DirectoryOf(spec.RunId), "inputs");
+
+    private static string NameOf(string address) => address[(address.LastIndexOf('/') + 1)..];
+
+    /// <summary>A file, or the files of pairs directly in a folder, as a folder of this machine is read.</summary>
+    private static async Task<string> FetchOneAsync(
+        ArtifactStores store, ArtifactUri given, string folder, CancellationToken cancellation)
+    {
+        var address = await store.PinAsync(given, cancellation);
+        if (address.Path.Length > 0 && await store.FindAsync(address, cancellation) is { } file)
+        {
+            return await DownloadAsync(store, file, folder, cancellation);
+        }
+
+        var shards = new List<ArtifactInfo>();
+        await foreach (var each in store.ListAsync(address, cancellation))
+        {
+            if (each.Uri.RelativeTo(address) is { } name && !name.Contains('/', StringComparison.Ordinal)
+                && name[0] is not ('.' or '_') && CorpusReader.KnowsFormatOf(name))
+            {
+                shards.Add(each);
+            }
+        }
+
+        if (shards.Count is 0 or > MostShards)
+        {
+            throw new ArtifactException(
+                ArtifactFault.NotFound, $"{given}",
+                shards.Count == 0
+                    ? "It is no file, and has no files of pairs directly in it."
+                    : $"It has {shards.Count} files of pairs, {MostShards} at most.",
+                $"Name a file, or a folder of files that end in {CorpusReader.KnownEndings}.");
+        }
+
+        foreach (var shard in shards)
+        {
+            await DownloadAsync(store, shard, folder, cancellation);
+        }
+
+        return folder;
+    }
+
+    private static async Task<string> DownloadAsync(
+        ArtifactStores store, ArtifactInfo file, string folder, CancellationToken cancellation)
+    {
+        if (file.Bytes > InputFile.MostCorpusBytes)
+        {
+            throw new ArtifactException(
+                ArtifactFault.Unsupported, $"{file.Uri}",
+                $"It has {file.Bytes} bytes, {InputFile.MostCorpusBytes} at most.", "Give a smaller file.");
+        }
+
+        var path = Path.Combine(folder, file.Uri.Name);
+        await store.DownloadAsync(file.Uri, path, cancellation);
+        return path;
+    }
+
+    /// <summary>
+    /// Reads from a source. The store has tried again by itself, so what is left ends the run with its own words.
+    /// </summary>
+    private static async Task<T> GuardAsync<T>(string field, Func<Task<T>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (ArtifactException exception)
+        {
+            throw new RunFaultException(
+                exception.ErrorCode, $"{field}: {exception.Address}: {exception.Problem}", exception.Fix);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Workflows.Activities.Readiness;
+
+/// <summary>The project's side of the readiness: it exists, its API is on, and this program may use it.</summary>
+/// <param name="google">Google's services, or an emulator of them.</param>
+internal sealed class ProjectChecks(GoogleRest google)
+{
+    private const string Api = "tpu.googleapis.com";
+
+    private static readonly string[] Rights =
+    [
+        "tpu.nodes.create", "tpu.nodes.delete", "tpu.nodes.get", "tpu.nodes.list", "tpu.operations.get",
+    ];
+
+    /// <summary>Whether there are credentials that give tokens.</summary>
+    public async Task<ReadinessLine> CredentialsAsync(CancellationToken cancellation) =>
+        await google.BearerAsync(cancellation) is null
+            ? ReadinessLine.Ok("credentials", "The emulated cloud asks for none.")
+            : ReadinessLine.Ok("credentials", "Application Default Credentials give a token.");
+
+    public async Task<ReadinessLine> ProjectAsync(string project, CancellationToken cancellation)
+    {
+        var answer = await google.CallAsync(
+            "cloudresourcemanager.googleapis.com", $"/v1/projects/{project}", null, cancellation);
+        return answer switch
+        {
+            { IsOk: true } when answer.Text("lifecycleState") is null or "ACTIVE" =>
+                ReadinessLine.Ok("project", $"'{project}' is there."),
+            { IsOk: true } => ReadinessLine.Fail(
+                "project", $"'{project}' is {answer.Text("lifecycleState")}.",
+                $"gcloud projects undelete {project}, or name another project."),
+            { Status: 403 } => ReadinessLine.Warn(
+                "project", $"'{project}' cannot be looked at ({answer.Words}).",
+                $"Check the id; to see it: gcloud projects add-iam-policy-binding {project} --role=roles/browser "
+                + "--member=serviceAccount:ACCOUNT"),
+            _ => ReadinessLine.Fail(
+                "project", $"'{project}' is not there ({answer.Words}).", "Name one of: gcloud projects list"),
+        };
+    }
+
+    public async Task<ReadinessLine> ApiAsync(string project, CancellationToken cancellation)
+    {
+        var answer = await google.CallAsync(
+            "serviceusage.googleapis.com", $"/v1/projects/{project}/services/{Api}", null, cancellation);
+        return answer switch
+        {
+            { IsOk: true } when answer.Text("state") == "ENABLED" => ReadinessLine.Ok("api", $"{Api} is enabled."),
+            { IsOk: true } => ReadinessLine.Fail(
+                "api", $"{Api} is not enabled in '{project}'.", $"gcloud services enable {Api} --project={project}"),
+            _ => ReadinessLine.Warn(
+                "api", $"Whether {Api} is enabled cannot be read ({answer.Words}).",
+                $"gcloud services list --enabled --project={project} --filter={Api}"),
+        };
+    }
+
+    public async Task<ReadinessLine> RightsAsync(string project, CancellationToken cancellation)
+    {
+        var answer = await google.CallAsync(
+            "cloudresourcemanager.googleapis.com", $"/v1/projects/{project}:testIamPermissions",
+            new { permissions = Rights }, cancellation);
+        if (!answer.IsOk)
+        {
+            return ReadinessLine.Warn(
+                "rights", $"The rights in '{project}' cannot be read ({answer.Words}).",
+                "gcloud services enable cloudresourcemanager.googleapis.com --project=" + project);
+        }
+
+        var missing = Rights.Except(answer.Texts("permissions"), StringComparer.Ordinal).ToList();
+        return missing.Count == 0
+            ? ReadinessLine.Ok("rights", $"This program may make, list and delete TPU nodes in '{project}'.")
+            : ReadinessLine.Fail(
+                "rights", $"This program has no {string.Join(", ", missing)} in '{project}'.",
+                $"gcloud projects add-iam-policy-binding {project} --role=roles/tpu.admin "
+                + "--member=serviceAccount:ACCOUNT");
+    }
+
+    /// <summary>Whether nodes may be made that run as the worker's account.</summary>
+    public async Task<ReadinessLine> WorkerAccountAsync(string? account, CancellationToken cancellation)
+    {
+        if (account is null)
+        {
+            return ReadinessLine.Warn(
+                "worker account", "The request names none: VMs run as Compute Engine's default account.",
+                "Set tpu.serviceAccount to terraform's output worker_service_account.");
+        }
+
+        const string Right = "iam.serviceAccounts.actAs";
+        var answer = await google.CallAsync(
+            "iam.googleapis.com", $"/v1/projects/-/serviceAccounts/{Uri.EscapeDataString(account)}:testIamPermissions",
+            new { permissions = new[] { Right } }, cancellation);
+        return answer switch
+        {
+            { IsOk: true } when answer.Texts("permissions").Contains(Right) =>
+                ReadinessLine.Ok("worker account", $"VMs may be made that run as {account}."),
+            { IsOk: true } => ReadinessLine.Fail(
+                "worker account", $"This program has no {Right} on {account}.",
+                $"gcloud iam service-accounts add-iam-policy-binding {account} --role=roles/iam.serviceAccountUser "
+                + "--member=serviceAccount:ACCOUNT"),
+            { Status: 404 } => ReadinessLine.Fail(
+                "worker account", $"There is no account {account}.", "gcloud iam service-accounts list"),
+            _ => ReadinessLine.Warn(
+                "worker account", $"The rights on {account} cannot be read ({answer.Words}).",
+                "gcloud iam service-accounts get-iam-policy " + account),
+        };
+    }
+
+    /// <summary>Compares the quotas that can be read with the smallest slice of the request.</summary>
+    public async Task<ReadinessLine> QuotaAsync(
+        string project, IReadOnlyList<(string Type, int Units)> types, IReadOnlyList<string> zones,
+        CancellationToken cancellation)
+    {
+        var answer = await google.CallAsync(
+            "cloudquotas.googleapis.com",
+            $"/v1/projects/{project}/locations/global/services/{Api}/quotaInfos?pageSize=500", null, cancellation);
+        var look = $"https://console.cloud.google.com/iam-admin/quotas?project={project}";
+        if (!answer.IsOk)
+        {
+            return ReadinessLine.Warn("quota", $"Quotas cannot be read ({answer.Words}).", $"Look at {look}");
+        }
+
+        var tooSmall = new List<string>();
+        foreach (var (quota, place, limit) in Limits(answer.Json))
+        {
+            tooSmall.AddRange(types
+                .Where(type => Draws(type.Type, quota) && limit < type.Units
+                    && (zones.Count == 0 || zones.Any(zone => zone == place
+                        || zone.StartsWith($"{place}-", StringComparison.Ordinal))))
+                .Select(type => string.Create(
+                    CultureInfo.InvariantCulture, $"{quota} is {limit} in {place}, {type.Type} needs {type.Units}")));
+        }
+
+        return tooSmall.Count == 0
+            ? ReadinessLine.Ok("quota", "No quota that can be read is too small.")
+            : ReadinessLine.Warn(
+                "quota", $"{string.Join("; ", tooSmall.Take(3))}.", $"Ask for more at {look}, or use other zones.");
+    }
+
+    private static IEnumerable<(string Quota, string Place, long Limit)> Limits(JsonElement answer)
+    {
+        foreach (var info in List(answer, "quotaInfos"))
+        {
+            foreach (var limit in List(info, "dimensionsInfos"))
+            {
+                if (info.TryGetProperty("quotaId", out var id) && limit.TryGetProperty("details", out var details)
+                    && details.TryGetProperty("value", out var value)
+                    && long.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number))
+                {
+                    foreach (var place in List(limit, "applicableLocations"))
+                    {
+                        yield return ($"{id}", $"{place}", number);
+                    }
+                }
+            }
+        }
+    }
+
+    private static JsonElement.ArrayEnumerator List(JsonElement parent, string name) =>
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var list)
+        && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
+
+    /// <summary>Whether a type draws on an on-demand quota, by the family in its name.</summary>
+    private static bool Draws(string type, string quota) =>
+        !quota.Contains("Preemptible", StringComparison.OrdinalIgnoreCase)
+        && quota.Contains(
+            type.StartsWith("v5litepod-", StringComparison.Ordinal) ? "litepod" : $"TPU{type.Split('-')[0]}",
+            StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,70 @@
+using System.Text.Json.Nodes;
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Api;
+
+/// <summary>
+/// What programs ask about a project before they use it, of Cloud Resource Manager, Service Usage, IAM and Cloud
+/// Quotas: each answers by the scenario.
+/// </summary>
+internal static class ProjectApi
+{
+    private const string Tpu = "tpu.googleapis.com";
+
+    public static void Map(IEndpointRouteBuilder routes, string[] hosts)
+    {
+        var projects = routes.MapGroup("/v1/projects").RequireHost(hosts);
+        projects.MapGet("/{project}", (string project, EmulatedCloud cloud) => Json(new JsonObject
+        {
+            ["projectId"] = project,
+            ["projectNumber"] = cloud.ScenarioOf(project).ProjectNumber,
+            ["lifecycleState"] = "ACTIVE",
+        }));
+        projects.MapPost("/{project}:testIamPermissions", async (
+            string project, HttpRequest request, EmulatedCloud cloud) =>
+            Permitted(await AskedAsync(request), cloud.ScenarioOf(project)));
+        projects.MapPost("/-/serviceAccounts/{account}:testIamPermissions", async (
+            string account, HttpRequest request, EmulatedCloud cloud) =>
+            Permitted(await AskedAsync(request), cloud.ScenarioOf(account.Split('@')[^1].Split('.')[0])));
+        projects.MapGet("/{project}/services/{service}", (string project, string service, EmulatedCloud cloud) =>
+            Json(new JsonObject
+            {
+                ["name"] = $"projects/{cloud.ScenarioOf(project).ProjectNumber}/services/{service}",
+                ["state"] = service == Tpu && cloud.ScenarioOf(project).ApiDisabled ? "DISABLED" : "ENABLED",
+            }));
+        projects.MapGet("/{project}/locations/global/services/{service}/quotaInfos", (
+            string project, EmulatedCloud cloud) => Json(new JsonObject
+            {
+                ["quotaInfos"] = new JsonArray([.. cloud.ScenarioOf(project).Zones.SelectMany(zone =>
+                    zone.Value.Quota.Select(quota => (JsonNode?)QuotaOf(quota.Key, zone.Key, quota.Value)))]),
+            }));
+    }
+
+    private static JsonObject QuotaOf(string quota, string zone, int limit) => new()
+    {
+        ["quotaId"] = quota,
+        ["service"] = Tpu,
+        ["dimensionsInfos"] = new JsonArray(new JsonObject
+        {
+            ["dimensions"] = new JsonObject { ["zone"] = zone },
+            ["details"] = new JsonObject { ["value"] = $"{limit}" },
+            ["applicableLocations"] = new JsonArray(zone),
+        }),
+    };
+
+    private static async Task<IEnumerable<string>> AskedAsync(HttpRequest request) =>
+        JsonNode.Parse(await new StreamReader(request.Body).ReadToEndAsync())?["permissions"] is JsonArray list
+            ? list.Select(each => each?.ToString() ?? "") : [];
+
+    /// <summary>Google leaves an empty list out.</summary>
+    private static IResult Permitted(IEnumerable<string> asked, Scenario scenario)
+    {
+        var permitted = asked.Except(scenario.DeniedPermissions, StringComparer.Ordinal).ToList();
+        return Json(permitted.Count == 0 ? [] : new JsonObject
+        {
+            ["permissions"] = new JsonArray([.. permitted.Select(each => (JsonNode?)each)]),
+        });
+    }
+
+    private static IResult Json(JsonObject json) => Results.Text(json.ToJsonString(), "application/json");
+}

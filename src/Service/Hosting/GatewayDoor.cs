@@ -1,0 +1,137 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Readiness;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.Service.Hosting;
+
+/// <summary>
+/// The worker gateway's way into the open: a port of its own, behind which are neither the API nor the engine nor the
+/// emulator, and what workers know the gateway by.
+/// </summary>
+internal static partial class GatewayDoor
+{
+    private static readonly string Gateway = $"/{WorkerGateway.Descriptor.FullName}";
+
+    /// <summary>Reads the certificate's pin.</summary>
+    /// <exception cref="ServiceStartException">The files or the settings do not fit.</exception>
+    public static string? PinOf(ServiceSettings settings)
+    {
+        if (settings.GatewayKey is not null && (settings.GatewayCertificate is null || settings.GatewayPort is null))
+        {
+            throw new ServiceStartException(
+                "Workflows:GatewayKey needs Workflows:GatewayCertificate, whose key it is, and Workflows:GatewayPort.");
+        }
+
+        if (settings.GatewayCertificate is not { } path)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var certificate = X509CertificateLoader.LoadCertificate(File.ReadAllBytes(path));
+            return GatewayPin.Of(certificate);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or CryptographicException)
+        {
+            throw new ServiceStartException(
+                $"Workflows:GatewayCertificate '{path}' cannot be used: {exception.Message} Name a PEM file.",
+                exception);
+        }
+    }
+
+    /// <summary>Opens the port.</summary>
+    /// <exception cref="ServiceStartException">The key does not fit the certificate.</exception>
+    public static void Open(KestrelServerOptions kestrel, ServiceSettings settings)
+    {
+        if (settings.GatewayPort is not { } port)
+        {
+            return;
+        }
+
+        if (settings.GatewayKey is not { } key)
+        {
+            // A proxy that hands on the streams as they are says https here, where it is not.
+            kestrel.AllowAlternateSchemes = true;
+            kestrel.Listen(
+                System.Net.IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http2);
+            return;
+        }
+
+        var certificate = Load(settings.GatewayCertificate!, key);
+        var chain = new X509Certificate2Collection();
+        chain.ImportFromPemFile(settings.GatewayCertificate!);
+        kestrel.ListenAnyIP(port, endpoint =>
+        {
+            endpoint.Protocols = HttpProtocols.Http2;
+            endpoint.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = (certificate, chain));
+        });
+    }
+
+    /// <summary>Lets nothing but the gateway and the health address through that port.</summary>
+    public static void Guard(WebApplication application, ServiceSettings settings)
+    {
+        if (settings.GatewayPort is not { } port)
+        {
+            return;
+        }
+
+        application.Use(async (context, next) =>
+        {
+            if (context.Connection.LocalPort == port
+                && !context.Request.Path.StartsWithSegments(Gateway, StringComparison.Ordinal)
+                && !context.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal))
+            {
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return;
+            }
+
+            await next(context);
+        });
+    }
+
+    /// <summary>Says at the start what would stop a run that pays in the middle of a night.</summary>
+    public static void Tell(WebApplication application, ServiceSettings settings)
+    {
+        var logger = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(GatewayDoor));
+        var line = GatewayChecks.OfAddress(settings.GatewayAddress);
+        if (settings.GatewayAddress is null
+            && settings.Artifacts?.StartsWith("gs://", StringComparison.Ordinal) != true)
+        {
+            // A service for rehearsals alone.
+            return;
+        }
+
+        if (line.Level != ReadinessLevel.Ok)
+        {
+            Log.Unreachable(logger, line.Finding, line.Fix ?? "");
+        }
+    }
+
+    private static X509Certificate2 Load(string certificate, string key)
+    {
+        try
+        {
+            using var pem = X509Certificate2.CreateFromPemFile(certificate, key);
+
+            // A key that is in memory alone is refused by the TLS of Windows.
+            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
+            or CryptographicException or ArgumentException)
+        {
+            throw new ServiceStartException(
+                $"Workflows:GatewayKey '{key}' cannot be used with '{certificate}': {exception.Message}", exception);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(4310, LogLevel.Warning, "Runs that pay will be refused, or fail: {Finding} {Fix}")]
+        public static partial void Unreachable(ILogger logger, string finding, string fix);
+    }
+}

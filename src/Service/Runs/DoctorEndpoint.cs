@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.DurableTask.Client;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Readiness;
+using Workflows.Artifacts;
+using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
+using Workflows.Translation.Corpora;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>The findings of a doctor's look.</summary>
+/// <param name="Ready">Whether no check failed.</param>
+/// <param name="Lines">Every check.</param>
+public sealed record DoctorView(bool Ready, IReadOnlyList<ReadinessLine> Lines);
+
+/// <summary>POST /doctor: whether runs, or one request, can work here. Nothing is started or rented.</summary>
+internal static class DoctorEndpoint
+{
+    private const string Project = "rehearsal-doctor";
+
+    public static void MapDoctor(this IEndpointRouteBuilder routes, ServiceSettings settings) => routes.MapPost(
+        "/doctor", (
+            HttpRequest http, CloudReadiness readiness, PriceCatalog catalog, DurableTaskClient client,
+            IRehearsalCloud rehearsal, CancellationToken cancellation) =>
+            LookAsync(http, settings, readiness, catalog, client, rehearsal, cancellation));
+
+    private static async Task<Ok<DoctorView>> LookAsync(
+        HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
+        DurableTaskClient client, IRehearsalCloud rehearsal, CancellationToken cancellation)
+    {
+        var text = await RunEndpoints.ReadAsync(http.Body, cancellation);
+        var lines = new List<ReadinessLine>
+        {
+            MachineChecks.Disk(settings.StateDirectory),
+            MachineChecks.Memory(),
+            await EngineAsync(settings, client, cancellation),
+        };
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            lines.Add(new ReadinessLine(
+                "request", ReadinessLevel.Warn, "No request is named: the cloud's side was not looked at.",
+                "workflows doctor REQUEST"));
+        }
+        else
+        {
+            var request = RunRequestReader.Parse(text);
+            var spec = RunRequestReader.Complete(request, new RunId("doctor"), catalog);
+            lines.Add(new ReadinessLine("request", ReadinessLevel.Ok, "Its fields and files can be used."));
+            if (spec.IsRehearsal)
+            {
+                spec = spec with { Project = await ProjectOfAsync(request.Rehearsal!.Scenario, cancellation) };
+                await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);
+            }
+
+            lines.AddRange(await readiness.AllAsync(
+                SubjectOf(spec), ServicePorts.StateIdOf(settings.StateDirectory), cancellation));
+        }
+
+        return TypedResults.Ok(new DoctorView(lines.TrueForAll(line => line.Level != ReadinessLevel.Fail), lines));
+    }
+
+    /// <summary>One emulated project for each scenario, since a project keeps its first one.</summary>
+    private static async Task<string> ProjectOfAsync(string? scenario, CancellationToken cancellation)
+    {
+        var text = scenario is null ? [] : await File.ReadAllBytesAsync(ArtifactUri.Parse(scenario).Path, cancellation);
+        return $"{Project}-{Convert.ToHexStringLower(SHA256.HashData(text))[..12]}";
+    }
+
+    private static ReadinessSubject SubjectOf(RunSpec spec) => new(
+        spec.Project, spec.IsRehearsal, spec.Tpu.AcceleratorTypes, spec.Tpu.Zones, spec.Tpu.ServiceAccount,
+        [
+            .. new[]
+            {
+                ("model", (string?)spec.Model), ("data.train", spec.Data.Train), ("data.test", spec.Data.Test),
+                ("data.validation", spec.Data.Validation),
+            }
+            .SelectMany(each => CorpusFiles.Names(each.Item2 ?? "").Select(name => (each.Item1, name)))
+            .Where(each => ArtifactUri.TryParse(each.name, out _) is
+                { Scheme: ArtifactScheme.CloudStorage or ArtifactScheme.Hub }),
+        ]);
+
+    private static async Task<ReadinessLine> EngineAsync(
+        ServiceSettings settings, DurableTaskClient client, CancellationToken cancellation)
+    {
+        var where = settings.UsesEmbeddedEngine
+            ? $"in '{Path.Combine(settings.StateDirectory, "engine")}'"
+            : settings.DurableTaskAddress is { } address ? $"at {address}" : "of Workflows:DurableTaskConnectionString";
+        try
+        {
+            await client.GetInstanceAsync("doctor", false, cancellation);
+            return new ReadinessLine("engine", ReadinessLevel.Ok, $"The engine {where} answers.");
+        }
+        catch (Grpc.Core.RpcException exception)
+        {
+            return new ReadinessLine(
+                "engine", ReadinessLevel.Fail, $"The engine {where} does not answer: {exception.Status.Detail}",
+                settings.UsesEmbeddedEngine
+                    ? "Look at the service's log, and at the disk of the state folder."
+                    : "Look at that backend, and at Workflows:DurableTaskAddress or the connection string.");
+        }
+    }
+}
