@@ -26,10 +26,12 @@ internal static class ModelGates
     /// <param name="spec">The run.</param>
     /// <param name="train">The training pairs.</param>
     /// <param name="test">The pairs that it will be judged by.</param>
+    /// <param name="cancellation">Looked at while the weights are read.</param>
     /// <returns>What was found.</returns>
     /// <exception cref="RunFaultException">Training would be wasted.</exception>
     public static IReadOnlyList<GateResult> Check(
-        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test)
+        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test,
+        CancellationToken cancellation)
     {
         try
         {
@@ -45,6 +47,9 @@ internal static class ModelGates
                 Answer(tokenizer),
                 Length(spec, tokenizer, train),
                 Positions(spec, folder, tokenizer, test),
+
+                // Last: it reads the whole checkpoint, and everything before it takes a moment.
+                Values(folder, cancellation),
             ];
         }
         catch (ModelFileException fault)
@@ -61,6 +66,13 @@ internal static class ModelGates
         return new GateResult(
             "weights",
             $"{files}, {weights.Bytes} bytes, as long as the headers say, with every tensor of the model{aside}");
+    }
+
+    private static GateResult Values(ModelFolder folder, CancellationToken cancellation)
+    {
+        using var weights = folder.OpenWeights();
+        weights.RequireValues(cancellation);
+        return new GateResult("values", "every weight is a finite number, and no matrix is zero throughout");
     }
 
     private static GateResult Vocabulary(ModelFolder folder, BpeTokenizer tokenizer)

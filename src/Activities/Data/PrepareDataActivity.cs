@@ -62,7 +62,7 @@ public sealed class PrepareDataActivity(RunLedger ledger, InputWork inputs, RunA
                 LeastValidation, account);
 
             // Before anything is sent anywhere.
-            var gates = ModelGates.Check(input, train, test);
+            var gates = ModelGates.Check(input, train, test, cancellation);
             var store = _artifacts.StoreOf(input);
             var (root, models) = await RunArtifacts.GuardAsync(
                 () => _artifacts.ChooseAsync(input, cancellation));
