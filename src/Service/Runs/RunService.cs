@@ -213,8 +213,19 @@ internal sealed class RunService(
     private static double? SecondsLeft(
         IReadOnlyList<MetricPoint> curve, TpuWorker.Protocol.Progress progress)
     {
-        // Rate over the last points alone: a loss of the TPU in between must not slow the estimate down.
-        var recent = curve.TakeLast(20).ToList();
+        // Rate over the last points of this node alone: after a loss the steps begin again below the last one, and the
+        // time until then says nothing of the rate.
+        var recent = new List<MetricPoint>();
+        for (var at = curve.Count - 1; at >= 0 && recent.Count < 20; at--)
+        {
+            if (recent.Count > 0 && curve[at].Step >= recent[0].Step)
+            {
+                break;
+            }
+
+            recent.Insert(0, curve[at]);
+        }
+
         if (progress.Loss <= 0 || recent.Count < 2)
         {
             return null;
