@@ -17,10 +17,11 @@ public sealed class ModelWeights : IDisposable
     private readonly Dictionary<string, SafetensorsFile> _files = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SafetensorsFile> _locations = new(StringComparer.Ordinal);
     private readonly string _directory;
+    private readonly Gemma3Config _config;
     private string _source = "";
     private string _prefix = "";
 
-    private ModelWeights(string directory) => _directory = directory;
+    private ModelWeights(string directory, Gemma3Config config) => (_directory, _config) = (directory, config);
 
     /// <summary>Number of weight files.</summary>
     public int FileCount => _files.Count;
@@ -47,11 +48,11 @@ public sealed class ModelWeights : IDisposable
     /// </exception>
     public static ModelWeights Open(string directory, Gemma3Config config)
     {
-        var weights = new ModelWeights(directory);
+        var weights = new ModelWeights(directory, config);
         try
         {
             weights.OpenFiles();
-            weights.CheckTensors(config);
+            weights.CheckTensors();
             return weights;
         }
         catch
@@ -96,6 +97,23 @@ public sealed class ModelWeights : IDisposable
         return _locations.TryGetValue(stored, out var file)
             ? (file, stored)
             : throw new ModelFileException(_source, $"tensor '{stored}' is missing");
+    }
+
+    /// <summary>
+    /// Reads every weight of the text model once, a piece at a time, and checks that it is a finite number and that no
+    /// matrix is zero throughout.
+    /// </summary>
+    /// <param name="cancellation">Looked at before each piece of 1 MiB.</param>
+    /// <exception cref="ModelFileException">
+    /// A weight is NaN or infinite, or a matrix holds zeros alone; names the tensor and the place.
+    /// </exception>
+    public void RequireValues(CancellationToken cancellation)
+    {
+        foreach (var tensor in Gemma3Tensors.All(_config))
+        {
+            var (file, stored) = Find(tensor.Name);
+            WeightValues.Require(file, stored, cancellation);
+        }
     }
 
     /// <inheritdoc />
@@ -145,13 +163,13 @@ public sealed class ModelWeights : IDisposable
         return file;
     }
 
-    private void CheckTensors(Gemma3Config config)
+    private void CheckTensors()
     {
         _prefix = Array.Find(Prefixes, prefix => _locations.ContainsKey($"{prefix}embed_tokens.weight"))
             ?? throw new ModelFileException(
                 _source, $"it has no embed_tokens.weight under {string.Join(", ", Prefixes)}");
         var known = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var tensor in Gemma3Tensors.All(config))
+        foreach (var tensor in Gemma3Tensors.All(_config))
         {
             var name = Stored(tensor.Name);
             known.Add(name);
@@ -162,7 +180,7 @@ public sealed class ModelWeights : IDisposable
             RequireReadable(file, name, tensor.Shape);
         }
 
-        RequireNothingElse(known, config);
+        RequireNothingElse(known);
         var (embedding, stored) = Find(Gemma3Tensors.Embedding);
         Precision = PrecisionOf(embedding.Find(stored).Type);
         TiedHead.Require(_locations, embedding, stored);
@@ -187,7 +205,7 @@ public sealed class ModelWeights : IDisposable
     }
 
     /// <summary>More layers than config.json says would be another model, and translate to rubbish.</summary>
-    private void RequireNothingElse(HashSet<string> known, Gemma3Config config)
+    private void RequireNothingElse(HashSet<string> known)
     {
         var unknown = _locations.Keys
             .Where(name => name.StartsWith(_prefix, StringComparison.Ordinal) && !known.Contains(name)
@@ -197,7 +215,7 @@ public sealed class ModelWeights : IDisposable
         {
             throw new ModelFileException(
                 _source, $"tensor '{unknown}' is none of the model that config.json describes, whose "
-                    + $"num_hidden_layers is {config.LayerCount}",
+                    + $"num_hidden_layers is {_config.LayerCount}",
                 fix: "Correct num_hidden_layers, or give the checkpoint's own config.json.");
         }
     }

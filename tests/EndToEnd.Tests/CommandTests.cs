@@ -99,8 +99,11 @@ public sealed class CommandTests : IDisposable
     {
         var corpus = Fixtures.Require("..", "data", "ko-en", "tatoeba.tsv");
 
+        // A few steps: the way of real sentences is looked at, and the sample's own run learns enough for a verdict.
         using var command = ProgramRun.Cli(
-            "run", "samples/ko-en.json", "--state", _state, "--data-train", corpus);
+            "run", "samples/ko-en.json", "--state", _state, "--data-train", corpus, "--set", "training.steps=20",
+            "--set", "training.warmupSteps=5", "--set", "evaluation.maxNewTokens=32", "--set", "data.maxTestPairs=40",
+            "--set", "tpu.zones=[\"us-west1-c\"]");
 
         var code = await command.EndAsync(RunDeadline);
 

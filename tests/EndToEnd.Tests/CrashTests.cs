@@ -12,6 +12,9 @@ public sealed class CrashTests : IDisposable
 {
     private const int Kills = 10;
 
+    // Some twenty seconds on two cores: the last kills fall into them, and what comes after the kills tests nothing.
+    private const int Steps = 1500;
+
     // Every 50 ms.
     private const int UpAttempts = 3600;
     private readonly TemporaryFolder _folder = new("workflows-crash-");
@@ -60,7 +63,7 @@ public sealed class CrashTests : IDisposable
             var report = await ReportAsync(http, service);
 
             Assert.True(report.GetProperty("status").GetString() == "succeeded", $"Seed {seed}: {report}");
-            Assert.Equal(4000, report.GetProperty("training").GetProperty("steps").GetInt32());
+            Assert.Equal(Steps, report.GetProperty("training").GetProperty("steps").GetInt32());
             Assert.All(report.GetProperty("teardown").EnumerateArray(),
                 row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean(), $"Seed {seed}: {row}"));
             var attempts = report.GetProperty("attempts").EnumerateArray()
@@ -95,7 +98,7 @@ public sealed class CrashTests : IDisposable
         },
         ["training"] = new JsonObject
         {
-            ["steps"] = 4000,
+            ["steps"] = Steps,
             ["batchSize"] = 4,
             ["warmupSteps"] = 1,
             ["checkpointEverySteps"] = 100,

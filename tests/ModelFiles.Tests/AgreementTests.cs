@@ -48,6 +48,24 @@ public sealed class AgreementTests
             maker.Tokenizer["added_tokens"]!.AsArray().Add(ModelMaker.Added(maker.TokenCount + 1, "<plain>", false));
             return maker.Write();
         },
+        ["norms at rest, which are zeros"] = () =>
+        {
+            var maker = ModelMaker.OneBillion().Write();
+            maker.WriteTensor("model.norm.weight", 0, new byte[8 * 2]);
+            return maker;
+        },
+        ["one value that is not zero"] = () =>
+        {
+            var maker = ModelMaker.OneBillion().Write();
+            maker.WriteTensor("model.layers.1.mlp.up_proj.weight", 0, new byte[127 * 2]);
+            return maker;
+        },
+        ["the largest numbers and the smallest"] = () =>
+        {
+            var maker = ModelMaker.OneBillion().Write();
+            maker.WriteTensor("model.norm.weight", 0, [0x7F, 0x7F, 0x7F, 0xFF, 0x01, 0x00, 0x01, 0x80]);
+            return maker;
+        },
         ["link to a regular file"] = () =>
         {
             var maker = ModelMaker.OneBillion().Write();

@@ -16,7 +16,7 @@ internal static class Damage
         string Code, string Words, Action<ModelMaker>? Before = null, Action<ModelMaker>? After = null, int Shards = 0);
 
     public static IReadOnlyDictionary<string, Case> All { get; } = OfConfig().Concat(OfHeaders()).Concat(OfTensors())
-        .Concat(OfShards()).Concat(OfTokenizer()).Concat(OfTemplates()).Concat(OfFileKinds()).ToDictionary();
+        .Concat(OfValues()).Concat(OfShards()).Concat(OfTokenizer()).Concat(OfTemplates()).Concat(OfFileKinds()).ToDictionary();
 
     public static void MakePipe(string path)
     {
@@ -191,6 +191,37 @@ internal static class Damage
         ["tensors: output matrix of another type"] = new(
             Unsupported, "'lm_head.weight' is F32",
             maker => maker.Tensors["lm_head.weight"] = ("F32", [maker.TokenCount, 8])),
+    };
+
+    private static Case Value(string words, string tensor, string type, byte[] bytes, int element = 0) => new(
+        Damaged, words, maker => maker.Tensors[tensor] = (type, maker.Tensors[tensor].Shape),
+        maker => maker.WriteTensor(tensor, element, bytes));
+
+    private static Dictionary<string, Case> OfValues() => new()
+    {
+        ["values: BF16 NaN"] = Value(
+            $"tensor '{UpProjection}' BF16[16, 8] holds NaN at [2, 3]", UpProjection, "BF16", [0xC0, 0x7F], 19),
+        ["values: the last element"] = Value("holds NaN at [15, 7]", UpProjection, "BF16", [0xFF, 0xFF], 127),
+        ["values: BF16 infinity"] = Value("holds infinity at [0, 0]", UpProjection, "BF16", [0x80, 0x7F]),
+        ["values: F16 minus infinity"] = Value("minus infinity at [0, 1]", UpProjection, "F16", [0x00, 0xFC], 1),
+        ["values: F32 NaN"] = Value("holds NaN at [0, 2]", UpProjection, "F32", [1, 0, 0x80, 0x7F], 2),
+        ["values: a norm"] = Value("'model.norm.weight'", "model.norm.weight", "BF16", [0x80, 0xFF], 7),
+        ["values: beyond the first piece"] = new(
+            Damaged, "holds NaN at [160000, 1]", maker =>
+            {
+                maker.Text["vocab_size"] = 200_000;
+                maker.Tensors[Gemma3Tensors.Embedding] = ("BF16", [200_000, 8]);
+            },
+            maker => maker.WriteTensor(Gemma3Tensors.Embedding, (160_000 * 8) + 1, [0xC0, 0x7F])),
+        ["values: embedding of zeros"] = new(
+            Damaged, "holds zeros alone", After: maker => maker.WriteTensor(
+                Gemma3Tensors.Embedding, 0, new byte[maker.TokenCount * 8 * 2])),
+        ["values: a hole of an unfinished download"] = new(
+            Damaged, $"tensor '{UpProjection}' BF16[16, 8] holds zeros alone",
+            After: maker => maker.WriteTensor(UpProjection, 0, new byte[16 * 8 * 2])),
+        ["values: zeros with a sign"] = new(
+            Damaged, "holds zeros alone", After: maker => maker.WriteTensor(
+                UpProjection, 0, [.. Enumerable.Repeat<byte[]>([0x00, 0x80], 16 * 8).SelectMany(each => each)])),
     };
 
     private static Case Map(string words, string json) =>

@@ -101,6 +101,15 @@ public sealed class ModelFolderTests
     }
 
     [Fact]
+    public void RequireValues_Cancelled_StopsBeforeItReads()
+    {
+        using var maker = ModelMaker.OneBillion();
+        using var weights = ModelFolder.Open(maker.Write().Folder).OpenWeights();
+
+        Assert.ThrowsAny<OperationCanceledException>(() => weights.RequireValues(new CancellationToken(true)));
+    }
+
+    [Fact]
     public void LoadTokenizer_TokenWithoutARow_ItsNameEncodesAsOrdinaryText()
     {
         using var maker = ModelMaker.OneBillion();

@@ -175,6 +175,22 @@ internal sealed class ModelMaker : IDisposable
         file.Write(bytes.AsSpan(sizeof(ulong) + length));
     }
 
+    /// <summary>Puts other bytes in place of elements of a tensor of model.safetensors.</summary>
+    public void WriteTensor(string name, int element, ReadOnlySpan<byte> bytes)
+    {
+        long start;
+        using (var file = SafetensorsFile.Open(PathOf("model.safetensors")))
+        {
+            var tensor = file.Find(name);
+            start = file.Length - file.Tensors.Values.Max(each => each.End) + tensor.Begin
+                + (element * (long)SafetensorsHeader.ElementBytes(tensor.Type));
+        }
+
+        using var stream = File.OpenWrite(PathOf("model.safetensors"));
+        stream.Position = start;
+        stream.Write(bytes);
+    }
+
     private void WriteWeights(string file, IEnumerable<KeyValuePair<string, (string Type, int[] Shape)>> tensors)
     {
         var (header, data) = (new Dictionary<string, object>(), new MemoryStream());
@@ -186,7 +202,8 @@ internal sealed class ModelMaker : IDisposable
             _random.NextBytes(values);
 
             // Small numbers: the exponent's upper bits are those of values around a hundredth.
-            for (var i = 1; type == "BF16" && i < values.Length; i += 2)
+            var bytes = SafetensorsHeader.ElementBytes(type);
+            for (var i = bytes - 1; type is "BF16" or "F16" or "F32" && i < values.Length; i += bytes)
             {
                 values[i] = 0x3C;
             }

@@ -13,6 +13,14 @@ internal static partial class SameAnswerRule
     /// <summary>The code of "read access denied", which a zone that does not exist is answered too.</summary>
     public const string ProjectForbidden = "PROJECT_FORBIDDEN";
 
+    /// <summary>
+    /// The code of "an internal error has occurred", which Google also answers to requests that it cannot take.
+    /// </summary>
+    public const string CloudInternal = "CLOUD_INTERNAL_ERROR";
+
+    /// <summary>An outage of Google's may reach every zone at once: each is asked again before the run ends.</summary>
+    private const int InternalAnswersAZone = 2;
+
     /// <summary>One zone may be in trouble for a moment: so many answers are wanted in all.</summary>
     private const int LeastAnswers = 3;
 
@@ -27,7 +35,7 @@ internal static partial class SameAnswerRule
     /// <returns>The refusal itself, or one that ends the run.</returns>
     public static Refusal Judge(RunLedger ledger, RunId runId, Candidate place, Refusal refusal)
     {
-        if (refusal.Code is not (RefusalClassifier.Unknown or ProjectForbidden))
+        if (refusal.Code is not (RefusalClassifier.Unknown or ProjectForbidden or CloudInternal))
         {
             return refusal;
         }
@@ -49,17 +57,26 @@ internal static partial class SameAnswerRule
             .ToDictionary(group => group.Key, group => Words(group.Last().Answer.Reason), StringComparer.Ordinal);
         var everywhere = refusal.Code == ProjectForbidden
             ? same.Select(answer => answer.Zone).Distinct(StringComparer.Ordinal).Count() >= Math.Min(2, zones.Count)
-            : same.Count >= LeastAnswers && zones.All(zone => last.GetValueOrDefault(zone) == words);
+            : same.Count >= LeastOf(refusal.Code, zones.Count)
+                && zones.All(zone => last.GetValueOrDefault(zone) == words);
         return everywhere
             ? refusal with
             {
-                Code = refusal.Code == ProjectForbidden ? ProjectForbidden : "SAME_ANSWER_EVERYWHERE",
+                Code = refusal.Code == RefusalClassifier.Unknown ? "SAME_ANSWER_EVERYWHERE" : refusal.Code,
                 Scope = RefusalScope.Project,
                 RememberSeconds = 0,
-                Fix = "Every zone answers so: mend the project or the request as the answer says, not the zones.",
+                Fix = refusal.Code == CloudInternal
+                    ? "Every zone answers so, again and again: look at https://status.cloud.google.com, check "
+                        + "tpu.network and tpu.serviceAccount, and start the run again; if it stays, give Google's "
+                        + "support these words and the time."
+                    : "Every zone answers so: mend the project or the request as the answer says, not the zones.",
             }
             : refusal;
     }
+
+    private static int LeastOf(string code, int zones) => code == CloudInternal
+        ? Math.Max(LeastAnswers, zones * InternalAnswersAZone)
+        : LeastAnswers;
 
     /// <summary>The words without the parts that differ from zone to zone: names in quotes, paths, numbers.</summary>
     private static string Words(string reason) => Varying().Replace(reason, "*");

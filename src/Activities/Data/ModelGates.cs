@@ -25,12 +25,15 @@ internal static class ModelGates
     /// <summary>Checks a model against the pairs that it shall learn.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="path">The model's folder, or a view of it with the headers of the weights alone.</param>
+    /// <param name="hasValues">False for such a view.</param>
     /// <param name="train">The training pairs.</param>
     /// <param name="test">The pairs that it will be judged by.</param>
+    /// <param name="cancellation">Looked at while the weights are read.</param>
     /// <returns>What was found.</returns>
     /// <exception cref="RunFaultException">Training would be wasted.</exception>
     public static IReadOnlyList<GateResult> Check(
-        RunSpec spec, string path, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test)
+        RunSpec spec, string path, bool hasValues, IReadOnlyList<SentencePair> train,
+        IReadOnlyList<SentencePair> test, CancellationToken cancellation)
     {
         try
         {
@@ -46,6 +49,11 @@ internal static class ModelGates
                 Answer(tokenizer),
                 Length(spec, tokenizer, train),
                 Positions(spec, folder, tokenizer, test),
+
+                // Last: it reads the whole checkpoint, and everything before it takes a moment.
+                hasValues
+                    ? Values(folder, cancellation)
+                    : new GateResult("values", "looked at by the worker, which reads them all when it loads them"),
             ];
         }
         catch (ModelFileException fault)
@@ -64,6 +72,13 @@ internal static class ModelGates
         return new GateResult(
             "weights",
             $"{files}, {weights.Bytes} bytes, as long as the headers say, with every tensor of the model{aside}");
+    }
+
+    private static GateResult Values(ModelFolder folder, CancellationToken cancellation)
+    {
+        using var weights = folder.OpenWeights();
+        weights.RequireValues(cancellation);
+        return new GateResult("values", "every weight is a finite number, and no matrix is zero throughout");
     }
 
     private static GateResult Vocabulary(ModelFolder folder, BpeTokenizer tokenizer)

@@ -121,7 +121,7 @@ public sealed class PrepareDataActivity(
         // Before anything is sent anywhere.
         var source = await sources.FindModelAsync(input, cancellation);
         var gates = ModelGates.Check(
-            input, await sources.ViewAsync(input, source, cancellation), train, test);
+            input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, train, test, cancellation);
         var store = _artifacts.StoreOf(input);
         var (root, models) = await RunArtifacts.GuardAsync(
             () => _artifacts.ChooseAsync(input, cancellation));

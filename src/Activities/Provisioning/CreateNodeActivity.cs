@@ -16,6 +16,11 @@ public sealed class CreateNodeActivity(
     TimeProvider clock)
     : TaskActivity<CreateNodeInput, CreateNodeResult>
 {
+    /// <summary>
+    /// Tries in one zone that may be answered INTERNAL: the third such answer is no short outage; chosen.
+    /// </summary>
+    internal const int MostInternalAnswers = 3;
+
     /// <inheritdoc />
     public override async Task<CreateNodeResult> RunAsync(TaskActivityContext context, CreateNodeInput input)
     {
@@ -45,16 +50,7 @@ public sealed class CreateNodeActivity(
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.AlreadyExists)
         {
-            var node = await connection.Tpu.GetNodeAsync(
-                new GetNodeRequest { Name = $"{name}" },
-                TpuConnection.Routed("name", $"{name}", CancellationToken.None));
-            if (node.Labels.TryGetValue(NodeLabels.Run, out var owner) && owner == spec.RunId.Value)
-            {
-                return new CreateNodeResult(name, null, null);
-            }
-
-            return new CreateNodeResult(name, null, new Refusal(
-                "NAME_TAKEN", RefusalScope.Zone, 0, $"'{name}' exists and is not this run's.", "Delete that node."));
+            return await TakeAsync(connection, spec, name);
         }
         catch (RpcException exception) when (!RefusalClassifier.IsTransient(exception))
         {
@@ -64,11 +60,52 @@ public sealed class CreateNodeActivity(
             memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
             return new CreateNodeResult(name, null, refusal);
         }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal
+            && SentRequests.CountOf(ledger, spec.RunId, name) >= MostInternalAnswers)
+        {
+            return await AfterInternalErrorsAsync(connection, input, name, exception);
+        }
         catch (RpcException exception)
         {
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
             throw;
         }
+    }
+
+    /// <summary>Takes a node that is there, if it is this run's.</summary>
+    private static async Task<CreateNodeResult> TakeAsync(TpuConnection connection, RunSpec spec, NodeName name)
+    {
+        var node = await connection.Tpu.GetNodeAsync(
+            new GetNodeRequest { Name = $"{name}" },
+            TpuConnection.Routed("name", $"{name}", CancellationToken.None));
+        return node.Labels.TryGetValue(NodeLabels.Run, out var owner) && owner == spec.RunId.Value
+            ? new CreateNodeResult(name, null, null)
+            : new CreateNodeResult(name, null, new Refusal(
+                "NAME_TAKEN", RefusalScope.Zone, 0, $"'{name}' exists and is not this run's.", "Delete that node."));
+    }
+
+    /// <summary>
+    /// Ends the tries in a zone that answers INTERNAL to each. Such an answer does not say that nothing was made: a
+    /// node that is there after all is taken, and one that cannot be looked for is left to the teardown, which asks
+    /// for it by its intent.
+    /// </summary>
+    private async Task<CreateNodeResult> AfterInternalErrorsAsync(
+        TpuConnection connection, CreateNodeInput input, NodeName name, RpcException exception)
+    {
+        var (spec, place) = (input.Spec, input.Candidate);
+        try
+        {
+            return await TakeAsync(connection, spec, name);
+        }
+        catch (RpcException look)
+            when (look.StatusCode == StatusCode.NotFound || RefusalClassifier.IsTransient(look))
+        {
+            // Nothing is there, or the API is in trouble altogether; the next zone is tried.
+        }
+
+        var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception));
+        memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
+        return new CreateNodeResult(NodeName.None, null, refusal);
     }
 
     private Node NodeOf(RunSpec spec, Candidate place, NodeName name)

@@ -20,7 +20,17 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
     {
         var (spec, name) = (input.Spec, input.Lease.NodeName);
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
-        var state = await StateOfAsync(connection, name);
+        string state;
+        try
+        {
+            state = await StateOfAsync(connection, name);
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal)
+        {
+            // Says nothing about the node; the time that a node has to become ready ends this, not a fault of ours.
+            return new NodeObservation(NodeStates.Unreachable, false, null);
+        }
+
         if (state == nameof(Node.Types.State.Ready))
         {
             ledger.Append(spec.RunId, LedgerKinds.Ready, $"{name}", new NodeMoment(name, state));

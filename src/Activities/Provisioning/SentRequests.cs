@@ -51,6 +51,14 @@ internal static class SentRequests
         return asked.Count == 0 || !asked.IsSubsetOf(Keys(ledger, runId, LedgerKinds.Unsent, name));
     }
 
+    /// <summary>Counts the requests for a node, sent or not.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="name">The node.</param>
+    /// <returns>The number, the one in flight included.</returns>
+    public static int CountOf(RunLedger ledger, RunId runId, NodeName name) =>
+        Keys(ledger, runId, LedgerKinds.Asking, name).Count;
+
     private static HashSet<string> Keys(RunLedger ledger, RunId runId, string kind, NodeName name) =>
         ledger.Read(runId)
             .Where(entry => entry.Kind == kind && entry.Key.StartsWith($"{name}#", StringComparison.Ordinal))

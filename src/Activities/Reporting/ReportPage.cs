@@ -25,7 +25,7 @@ internal static class ReportPage
             <header><p class="kind">
             Fine-tuning run {{report.RunId}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
             <h1>{{Text(report.Name)}}</h1>
-            <p class="status {{WireName.Of(report.Status)}}">{{Headline(report)}}</p></header>
+            {{Headline(report)}}</header>
             """);
         Failure(page, report);
         Numbers(page, report);
@@ -40,16 +40,35 @@ internal static class ReportPage
         return page.ToString();
     }
 
-    private static string Headline(RunReport report) => report switch
+    /// <summary>
+    /// The answer in its colour: green for a finer translation alone, whatever way the run itself went.
+    /// </summary>
+    private static string Headline(RunReport report)
     {
-        { Status: RunStatus.Cancelled, IsDraft: true } => "Cancelled; its nodes are still being given back.",
-        { Status: RunStatus.Failed, IsDraft: true } => "Failed; its nodes are still being given back.",
-        { Status: RunStatus.Cancelled } => "Cancelled; everything was given back.",
-        { Status: RunStatus.Failed } => "Failed; everything was given back.",
-        { Verdicts.Count: > 1 } => string.Join("<br>", report.Verdicts.Select(verdict =>
-            $"{verdict.Direction.Code()}: {Text(verdict.Summary)}")),
-        { Verdict: { } verdict } => Text(verdict.Summary),
-        _ => WireName.Of(report.Status),
+        var verdicts = report.Verdicts.Count > 0 ? report.Verdicts : report.Verdict is { } one ? [one] : [];
+        return report switch
+        {
+            { Status: RunStatus.Succeeded } when verdicts.Count > 0 => string.Concat(verdicts.Select(verdict =>
+                Line(ClassOf(verdict.Outcome), verdicts.Count > 1
+                    ? $"{verdict.Direction.Code()}: {verdict.Summary}"
+                    : verdict.Summary))),
+            { Status: RunStatus.Cancelled, IsDraft: true } =>
+                Line("cancelled", "Cancelled; its nodes are still being given back."),
+            { Status: RunStatus.Failed, IsDraft: true } =>
+                Line("failed", "Failed; its nodes are still being given back."),
+            { Status: RunStatus.Cancelled } => Line("cancelled", "Cancelled; everything was given back."),
+            { Status: RunStatus.Failed } => Line("failed", "Failed; everything was given back."),
+            _ => Line(WireName.Of(report.Status), WireName.Of(report.Status)),
+        };
+    }
+
+    private static string Line(string kind, string text) => $"<p class=\"status {kind}\">{Text(text)}</p>";
+
+    private static string ClassOf(VerdictOutcome outcome) => outcome switch
+    {
+        VerdictOutcome.Finer => "finer",
+        VerdictOutcome.Worse => "worse",
+        _ => "undecided",
     };
 
     private static void Failure(StringBuilder page, RunReport report)
@@ -70,7 +89,7 @@ internal static class ReportPage
             $"estimated ${report.Cost.Estimated ?? 0:0.00}, budget ${report.Cost.Budget:0.00}");
         if (report.Training is { } training)
         {
-            Number(page, "trained", $"{training.Steps} steps",
+            Number(page, "trained", Counted.Of(training.Steps, "step"),
                 $"{training.Tokens.ToString("N0", CultureInfo.InvariantCulture)} tokens at "
                 + $"{training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)}/s{Method(training)}");
         }
@@ -78,9 +97,9 @@ internal static class ReportPage
         var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
         Number(page, "attempts", $"{report.Attempts.Count - skipped}",
             $"{report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused)} refused, "
-            + $"{(skipped > 0 ? $"{skipped} not asked, " : "")}{report.Recoveries.Count} TPU lost");
+            + $"{(skipped > 0 ? $"{skipped} not asked, " : "")}{Counted.Of(report.Recoveries.Count, "TPU")} lost");
         Number(page, "left running", $"{report.Teardown.Count(row => !row.ConfirmedNotFound)}",
-            $"{report.Teardown.Count(row => row.ConfirmedNotFound)} nodes proved gone");
+            $"{Counted.Of(report.Teardown.Count(row => row.ConfirmedNotFound), "node")} proved gone");
         page.Append("</section>");
     }
 
@@ -211,8 +230,9 @@ internal static class ReportPage
         foreach (var row in report.Recoveries)
         {
             var end = row.Seconds is { } seconds ? $"back at work after {seconds:0.0} s" : "not recovered";
-            page.Append($"<p>Lost the TPU in <b>{Text(row.Zone)}</b> ({Text(row.Cause)}): {row.LostSteps} steps were "
-                + $"done again, {end}.</p>");
+            page.Append($"<p>Lost the TPU in <b>{Text(row.Zone)}</b> ({Text(row.Cause)}): "
+                + $"{Counted.Of(row.LostSteps, "step")} {(row.LostSteps == 1 ? "was" : "were")} done again, "
+                + $"{end}.</p>");
         }
 
         page.Append("</section>");

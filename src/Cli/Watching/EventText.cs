@@ -40,7 +40,7 @@ internal static class EventText
         LedgerKinds.Validation => Validation(Read<ValidationFact>(fact)),
         LedgerKinds.Released => Released(Read<NodeMoment>(fact)),
         LedgerKinds.JobEnded when Read<EndFact>(fact).Train is { } train =>
-            $"trained     {train.Steps} steps, loss {train.FirstLoss:0.000} to {train.FinalLoss:0.000} "
+            $"trained     {Counted.Of(train.Steps, "step")}, loss {train.FirstLoss:0.000} to {train.FinalLoss:0.000} "
                 + $"(mean of the last steps){Kept(train)}",
         LedgerKinds.JobEnded when Read<EndFact>(fact).End is { Succeeded: false } end =>
             $"job failed  {end.Code}: {end.Message}",
@@ -60,7 +60,7 @@ internal static class EventText
     private static string Stage(StageInput stage) => $"== {WireName.Of(stage.Stage)}: {stage.Detail}";
 
     private static string Plan(RunPlan plan) =>
-        $"plan        {plan.Candidates.Count} places; about {plan.EstimatedSeconds:0} s and "
+        $"plan        {Counted.Of(plan.Candidates.Count, "place")}; about {plan.EstimatedSeconds:0} s and "
         + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour"
         + (plan.Transfer is { } way ? Way(way) : "");
 
@@ -76,7 +76,7 @@ internal static class EventText
     {
         var dropped = data.Dropped.Where(each => each.Value > 0).Select(each => $"{each.Value} {each.Key}").ToList();
         var validation = data.ValidationPairs > 0 ? $", {data.ValidationPairs} to validate" : "";
-        return $"corpus      {data.TrainPairs} pairs to train{validation}, {data.TestPairs} to test"
+        return $"corpus      {Counted.Of(data.TrainPairs, "pair")} to train{validation}, {data.TestPairs} to test"
             + (dropped.Count == 0 ? "" : $"; left out: {string.Join(", ", dropped)}");
     }
 
@@ -100,7 +100,8 @@ internal static class EventText
             + (end.Refusal is { } refusal ? $", {refusal.Code}: {refusal.Reason}\n            -> {refusal.Fix}" : "");
 
     private static string Loss(OpenRecovery loss) =>
-        $"LOST        the TPU in {loss.Zone} ({loss.Cause}); {loss.LostSteps} steps after the newest checkpoint";
+        $"LOST        the TPU in {loss.Zone} ({loss.Cause}); {Counted.Of(loss.LostSteps, "step")} after the newest "
+        + "checkpoint";
 
     private static string Released(NodeMoment moment) =>
         $"given back  {moment.NodeName.NodeId}: {moment.State}";

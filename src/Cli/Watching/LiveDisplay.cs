@@ -37,7 +37,8 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             }
         }
 
-        if (run.Stage is RunStageName.Train or RunStageName.Evaluate && run.Progress is { Steps: > 0 } progress)
+        if (run.Stage is RunStageName.Train or RunStageName.Evaluate
+            && run.ProgressAfter(events) is { Steps: > 0 } progress)
         {
             bar.IsIndeterminate = false;
             bar.MaxValue = progress.Steps;

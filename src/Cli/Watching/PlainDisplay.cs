@@ -36,7 +36,7 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
         }
 
         var isDue = _lastProgress == 0 || TimeProvider.System.GetElapsedTime(_lastProgress) >= ProgressEvery;
-        if (run.Progress is { } progress && progress.Step != _lastStep && isDue)
+        if (run.ProgressAfter(events) is { } progress && progress.Step != _lastStep && isDue)
         {
             _lastProgress = TimeProvider.System.GetTimestamp();
             _lastStep = progress.Step;

@@ -1,3 +1,4 @@
+using Workflows.Activities.Reporting;
 using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
@@ -5,6 +6,13 @@ namespace Workflows.Cli.Watching;
 /// <summary>Progress as text.</summary>
 internal static class ProgressText
 {
+    /// <summary>
+    /// The progress to show below new facts. The state was read before them: where they tell of a loss it may still be
+    /// the lost node's.
+    /// </summary>
+    public static ProgressView? ProgressAfter(this RunView run, IReadOnlyList<RunEvent> events) =>
+        events.Any(fact => fact.Kind == LedgerKinds.Loss) ? null : run.Progress;
+
     public static string Of(RunView run, ProgressView progress) =>
         $"{TerminalText.Of(progress.Detail)}  {progress.Step}/{progress.Steps}  {Figures(run, progress)}";
 

@@ -26,8 +26,9 @@ internal static class VerdictText
         if (report.Training is { } training)
         {
             output.WriteLine(
-                $"  trained    {training.Steps} steps, {training.Tokens} tokens at {training.TokensPerSecond:0}/s, "
-                + $"loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}{Method(training)}");
+                $"  trained    {Counted.Of(training.Steps, "step")}, {training.Tokens} tokens at "
+                + $"{training.TokensPerSecond:0}/s, loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}"
+                + $"{Method(training)}");
             foreach (var note in VerdictWording.ManyEpochs(training.Epochs))
             {
                 output.WriteLine($"  note       {note}");
@@ -38,14 +39,14 @@ internal static class VerdictText
         var asked = report.Attempts.Count - skipped;
         var refused = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused);
         output.WriteLine(
-            $"  zones      {asked} {(asked == 1 ? "attempt" : "attempts")}, {refused} refused"
-            + $"{(skipped > 0 ? $", {skipped} not asked (refused lately)" : "")}, {report.Recoveries.Count} TPU lost "
-            + "on the way");
+            $"  zones      {Counted.Of(asked, "attempt")}, {refused} refused"
+            + $"{(skipped > 0 ? $", {skipped} not asked (refused lately)" : "")}, "
+            + $"{Counted.Of(report.Recoveries.Count, "TPU")} lost on the way");
         output.WriteLine(
             $"  cost       {report.Cost.Actual:0.00} USD (estimated {report.Cost.Estimated ?? 0:0.00}, budget "
             + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}");
         output.WriteLine(
-            $"  left over  {report.Teardown.Count(row => !row.ConfirmedNotFound)} nodes; "
+            $"  left over  {Counted.Of(report.Teardown.Count(row => !row.ConfirmedNotFound), "node")}; "
             + $"{report.Teardown.Count(row => row.ConfirmedNotFound)} proved gone");
         output.WriteLine($"  report     {report.Artifacts.Page}");
         if (report.Artifacts.Checkpoint is { } checkpoint)
@@ -60,7 +61,8 @@ internal static class VerdictText
     private static void Scores(VerdictSection verdict, StringWriter output)
     {
         output.WriteLine(
-            $"             BLEU    chrF++   ({verdict.Direction.Code()}, {verdict.TestPairs} test sentences)");
+            $"             BLEU    chrF++   ({verdict.Direction.Code()}, "
+            + $"{Counted.Of(verdict.TestPairs, "test sentence")})");
         output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
         output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
         output.WriteLine($"  {verdict.Tuned.BleuSignature}");

@@ -187,6 +187,7 @@ public static class WorkflowsService
         services.AddSingleton<JobBook>();
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
+        services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
         services.AddSingleton<RunService>();
         services.AddSingleton<RunMessages>();
         services.AddHostedService<RunSubscriber>();

@@ -19,11 +19,13 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
-    PriceCatalog catalog, TransferBoard transfers, TimeProvider clock)
+    PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, TimeProvider clock) : IDisposable
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
         Enum.GetValues<OrchestrationRuntimeStatus>();
+
+    private readonly SemaphoreSlim _keyed = new(1);
 
     /// <summary>Starts a run durably. Once this returns, the run continues after any crash of the service.</summary>
     /// <param name="request">The request.</param>
@@ -41,6 +43,43 @@ internal sealed class RunService(
         }
 
         var spec = RunRequestReader.Complete(request, made, catalog);
+        if (key is null)
+        {
+            return await ScheduleAsync(request, spec, null, cancellation);
+        }
+
+        // One at a time from the key to the run: two requests with one key and two ids must not both start.
+        await _keyed.WaitAsync(cancellation);
+        try
+        {
+            var (holder, isNew) = keys.Claim(key, spec.RunId);
+            if (holder != spec.RunId)
+            {
+                // The service may have ended between the key and the start of its run.
+                await ThrowIfStartedAsync(key, holder, spec.RunId, cancellation);
+                keys.Replace(key, spec.RunId);
+                isNew = true;
+            }
+
+            try
+            {
+                return await ScheduleAsync(request, spec, isNew ? null : key, cancellation);
+            }
+            catch (RunRequestException) when (isNew)
+            {
+                keys.Release(key);
+                throw;
+            }
+        }
+        finally
+        {
+            _keyed.Release();
+        }
+    }
+
+    private async Task<(RunId RunId, bool WasThere)> ScheduleAsync(
+        RunRequest request, RunSpec spec, string? key, CancellationToken cancellation)
+    {
         var id = spec.RunId;
         if (spec.IsRehearsal)
         {
@@ -66,9 +105,30 @@ internal sealed class RunService(
                 return (id, true);
             }
 
-            throw AskedDifferently(id, request, key);
+            throw AskedDifferently(id, key);
         }
     }
+
+    /// <summary>
+    /// Refuses a request whose key started a run of another id. A key of a request without an id is that of a run named
+    /// by the key, also where an earlier version of this service kept no account of keys.
+    /// </summary>
+    private async Task ThrowIfStartedAsync(string key, RunId holder, RunId asked, CancellationToken cancellation)
+    {
+        if (holder != asked
+            && await client.GetInstanceAsync(holder.Value, getInputsAndOutputs: false, cancellation) is not null)
+        {
+            throw new RunRequestException(
+                [new FieldError(
+                    "Idempotency-Key",
+                    $"The key '{SafeText.Of(key)}' started run '{holder}', and this request would be run '{asked}'.",
+                    "Send the same request again, with the same id or none, or choose another key.")],
+                RunRequestException.KeyReused);
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _keyed.Dispose();
 
     /// <summary>
     /// Looks for the run of a request that is made again. Its files are not looked at: they may have been moved since.
@@ -87,16 +147,25 @@ internal sealed class RunService(
             return null;
         }
 
+        var holder = key is null ? null : keys.Find(key);
+        if (key is not null)
+        {
+            await ThrowIfStartedAsync(key, holder ?? made, spec.RunId, cancellation);
+        }
+
+        var isOfKey = key is not null && (holder ?? made) == spec.RunId;
         return await client.GetInstanceAsync(spec.RunId.Value, getInputsAndOutputs: true, cancellation) switch
         {
             null => null,
             { SerializedInput: { } input } when IsSame(input, spec) => spec.RunId,
-            _ => throw AskedDifferently(spec.RunId, request, key),
+            _ => throw AskedDifferently(spec.RunId, isOfKey ? key : null),
         };
     }
 
-    private static RunRequestException AskedDifferently(RunId id, RunRequest request, string? key) =>
-        key is null || request.Id is not null
+    /// <param name="id">The run.</param>
+    /// <param name="key">The key that started it; null where another one did, or none.</param>
+    private static RunRequestException AskedDifferently(RunId id, string? key) =>
+        key is null
             ? new([new FieldError(
                 "id", $"Run '{id}' exists, and was asked for differently.", "Choose another id, or leave it out.")])
             : new(
@@ -217,8 +286,19 @@ internal sealed class RunService(
     private static double? SecondsLeft(
         IReadOnlyList<MetricPoint> curve, TpuWorker.Protocol.Progress progress)
     {
-        // Rate over the last points alone: a loss of the TPU in between must not slow the estimate down.
-        var recent = curve.TakeLast(20).ToList();
+        // Rate over the last points of this node alone: after a loss the steps begin again below the last one, and the
+        // time until then says nothing of the rate.
+        var recent = new List<MetricPoint>();
+        for (var at = curve.Count - 1; at >= 0 && recent.Count < 20; at--)
+        {
+            if (recent.Count > 0 && curve[at].Step >= recent[0].Step)
+            {
+                break;
+            }
+
+            recent.Insert(0, curve[at]);
+        }
+
         if (progress.Loss <= 0 || recent.Count < 2)
         {
             return null;

@@ -7,13 +7,15 @@ namespace Workflows.Service.Runs;
 /// <summary>Checks how a request wants to train and evaluate, and fills in the defaults.</summary>
 internal static class TrainingReader
 {
+    private const int MostSteps = 10_000_000;
+
     private static readonly string[] LinearLayers =
         ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
     public static TrainingSpec Read(TrainingRequest? asked, RequestCheck check)
     {
         var given = new TrainingSpec();
-        var steps = check.InRange(asked?.Steps ?? given.Steps, "training.steps", 1, 10_000_000);
+        var steps = check.InRange(asked?.Steps ?? given.Steps, "training.steps", 1, MostSteps);
         var method = check.OneOf(asked?.Method, "training.method", "full", "lora");
         check.That(method == "lora" || asked?.Lora is null, "training.lora",
             "It describes an adapter, and every weight is trained.",
@@ -42,9 +44,7 @@ internal static class TrainingReader
             KeepCheckpoints = check.InRange(
                 asked?.KeepCheckpoints ?? given.KeepCheckpoints, "training.keepCheckpoints", 1, 100),
             LearningRate = check.InRange(asked?.LearningRate ?? given.LearningRate, "training.learningRate", 1e-8, 1),
-            WarmupSteps = check.InRange(
-                asked?.WarmupSteps ?? Math.Clamp(steps - 1, 0, given.WarmupSteps), "training.warmupSteps", 0,
-                Math.Max(0, steps)),
+            WarmupSteps = Warmup(asked?.WarmupSteps, steps, given.WarmupSteps, check),
             WeightDecay = check.InRange(asked?.WeightDecay ?? given.WeightDecay, "training.weightDecay", 0, 1),
             MaxLength = check.InRange(asked?.MaxLength ?? given.MaxLength, "training.maxLength", 8, 131_072),
             CheckpointEverySteps = check.InRange(
@@ -70,6 +70,27 @@ internal static class TrainingReader
                 asked?.BootstrapSamples ?? given.BootstrapSamples, "evaluation.bootstrapSamples", 100, 1_000_000),
             Seed = check.InRange(asked?.Seed ?? given.Seed, "evaluation.seed", 0, int.MaxValue),
         };
+    }
+
+    /// <summary>
+    /// Asked-for steps of warm-up, which end within the training; without a word the default, or less for a training
+    /// that is shorter.
+    /// </summary>
+    private static int Warmup(int? asked, int steps, int given, RequestCheck check)
+    {
+        if (asked is not { } warmup)
+        {
+            return Math.Clamp(steps - 1, 0, given);
+        }
+
+        const string Field = "training.warmupSteps";
+        check.InRange(warmup, Field, 0, MostSteps);
+        check.That(
+            warmup <= steps || warmup > MostSteps || steps < 1, Field,
+            $"It is {warmup} and training.steps is {steps}: the learning rate would still rise at the end.",
+            $"Lower training.warmupSteps to {steps} or less (--set training.warmupSteps={steps / 10}), "
+            + $"or raise training.steps to {warmup} or more (--set training.steps={warmup}).");
+        return warmup;
     }
 
     private static LoraSpec Read(LoraRequest? asked, RequestCheck check)

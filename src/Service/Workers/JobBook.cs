@@ -183,11 +183,20 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         static string? Text(string value) => value.Length == 0 ? null : value;
     }
 
-    /// <summary>Returns the latest progress of the job that the run has on a TPU now.</summary>
-    public Progress? Latest(RunId runId) => ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
-        .Select(fact => _progress.GetValueOrDefault(
-            (runId, JobId(fact.Data.Kind, fact.Data.Lease.NodeName))))
-        .LastOrDefault(progress => progress is not null);
+    /// <summary>
+    /// Returns the latest progress of the job that the run has on a TPU now; null between a node that is lost or given
+    /// back and the first report of the next one.
+    /// </summary>
+    public Progress? Latest(RunId runId)
+    {
+        var over = ledger.Read(runId)
+            .Where(entry => entry.Kind is LedgerKinds.Stopped or LedgerKinds.Revoked or LedgerKinds.Released)
+            .Select(entry => entry.Key).ToHashSet(StringComparer.Ordinal);
+        return ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
+            .Where(fact => !over.Contains($"{fact.Data.Lease.NodeName}"))
+            .Select(fact => _progress.GetValueOrDefault((runId, JobId(fact.Data.Kind, fact.Data.Lease.NodeName))))
+            .LastOrDefault(progress => progress is not null);
+    }
 
     /// <summary>The job of this id, if this very node was given it.</summary>
     private DispatchInput? JobOf(RunId runId, NodeName nodeName, string jobId) =>

@@ -154,7 +154,8 @@ public sealed class RefusalClassifierTests
             Code.Unauthenticated, "Request had invalid authentication credentials.", "UNAUTHENTICATED",
             RefusalScope.Project
         },
-        { Code.Internal, "an internal error has occurred", "UNKNOWN", RefusalScope.Zone },
+        { Code.Internal, "an internal error has occurred", "CLOUD_INTERNAL_ERROR", RefusalScope.Zone },
+        { Code.Unknown, "an unknown error has occurred", "UNKNOWN", RefusalScope.Zone },
     };
 
     [Theory]

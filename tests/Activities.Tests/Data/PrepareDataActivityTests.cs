@@ -110,6 +110,7 @@ public sealed class PrepareDataActivityTests : RunFolder
             [
                 "train/test overlap", "weights", "vocabulary", "prompt template", "end of an answer", "length",
                 "positions",
+                "values",
             ],
             data.Gates.Select(gate => gate.Name));
     }

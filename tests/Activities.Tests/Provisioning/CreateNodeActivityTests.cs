@@ -208,6 +208,67 @@ public sealed class CreateNodeActivityTests : CloudFolder
     }
 
     [Fact]
+    public async Task Create_AnsweredInternalAgainAndAgain_GivesUpTheZoneAtTheThird()
+    {
+        var result = await InternalAsync(Place(), attempt: 1);
+
+        Assert.Equal(
+            ("CLOUD_INTERNAL_ERROR", RefusalScope.Zone), (result.Refusal?.Code, result.Refusal?.Scope));
+        Assert.Equal("CLOUD_INTERNAL_ERROR", Memory.Find("p", Place())?.Code);
+
+        // It may have made a node all the same: teardown must prove that it did not.
+        Assert.Equal(NodeName.None, result.NodeName);
+        Assert.True(SentRequests.MayExist(Ledger, Run, Node(1)));
+    }
+
+    [Fact]
+    public async Task Create_AnsweredInternalAndMadeAllTheSame_TakesTheNode()
+    {
+        for (var time = 1; time < CreateNodeActivity.MostInternalAnswers; time++)
+        {
+            Cloud.Fail("Create", StatusCode.Internal, "an internal error has occurred");
+            await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        }
+
+        Cloud.Fail("CreateAnswer", StatusCode.Internal, "an internal error has occurred");
+
+        Assert.Equal(new CreateNodeResult(Node(1), null, null), await RunAsync());
+        Assert.Single(Cloud.Nodes);
+    }
+
+    [Fact]
+    public async Task Create_AnsweredInternalInEveryZoneTwice_EndsTheRunWithATypedFailure()
+    {
+        Ledger.Append(Run, LedgerKinds.Plan, "plan", new RunPlan([Place("a-b1-a"), Place()], 1, 1));
+        var scopes = new List<RefusalScope?>();
+        Refusal? last = null;
+        for (var attempt = 1; attempt <= 4; attempt++)
+        {
+            Clock.Advance(TimeSpan.FromHours(1));
+            var zone = attempt % 2 == 0 ? Zone : "a-b1-a";
+            last = (await InternalAsync(Place(zone), attempt)).Refusal;
+            Finish(attempt, zone, last);
+            scopes.Add(last?.Scope);
+        }
+
+        Assert.Equal([RefusalScope.Zone, RefusalScope.Zone, RefusalScope.Zone, RefusalScope.Project], scopes);
+        Assert.Equal("CLOUD_INTERNAL_ERROR", last?.Code);
+        Assert.Contains("status.cloud.google.com", last?.Fix, StringComparison.Ordinal);
+    }
+
+    private async Task<CreateNodeResult> InternalAsync(Candidate place, int attempt)
+    {
+        for (var time = 1; time < CreateNodeActivity.MostInternalAnswers; time++)
+        {
+            Cloud.Fail("Create", StatusCode.Internal, "an internal error has occurred");
+            await Assert.ThrowsAsync<RpcException>(() => RunAsync(place, attempt));
+        }
+
+        Cloud.Fail("Create", StatusCode.Internal, "an internal error has occurred");
+        return await RunAsync(place, attempt);
+    }
+
+    [Fact]
     public async Task Create_ThatIsRefused_RemembersItForTheNextRun()
     {
         Cloud.Fail("Create", StatusCode.ResourceExhausted, NoCapacity);

@@ -104,6 +104,16 @@ public sealed class ObserveNodeActivityTests : CloudFolder
     }
 
     [Fact]
+    public async Task Observe_AnsweredInternal_SaysNothingAboutTheNode()
+    {
+        Cloud.Put(Node(1), State.Creating);
+        Cloud.Fail("Get", StatusCode.Internal, "an internal error has occurred");
+
+        Assert.Equal(new NodeObservation("UNREACHABLE", false, null), await RunAsync());
+        Assert.Equal(new NodeObservation("Creating", false, null), await RunAsync());
+    }
+
+    [Fact]
     public async Task Observe_ApiOutOfReach_ThrowsForARetry()
     {
         Cloud.Fail("Get", StatusCode.Unavailable, "down");

@@ -72,7 +72,43 @@ public sealed class VerdictWordingTests
         var page = ReportPage.Render(Reports.Report(first, second), []);
 
         Assert.Contains(
-            $"ko-en: {first.Summary}<br>en-ko: {second.Summary}</p></header>", page, StringComparison.Ordinal);
+            $"<p class=\"status finer\">ko-en: {first.Summary}</p>"
+            + $"<p class=\"status worse\">en-ko: {second.Summary}</p></header>", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(VerdictOutcome.Finer, "finer")]
+    [InlineData(VerdictOutcome.Worse, "worse")]
+    [InlineData(VerdictOutcome.NoSignificantDifference, "undecided")]
+    [InlineData(VerdictOutcome.Identical, "undecided")]
+    public void Page_OfAVerdict_IsGreenForAFinerTranslationAlone(VerdictOutcome outcome, string style)
+    {
+        var verdict = Reports.Verdict(outcome, 1, 0.2);
+
+        var page = ReportPage.Render(Reports.Report(verdict), []);
+
+        Assert.Contains(
+            $"<p class=\"status {style}\">{verdict.Summary}</p></header>", page, StringComparison.Ordinal);
+        Assert.Matches(@"\.finer\{color:var\(--good\)\}", page);
+        Assert.Matches($@"\.{style}\{{color:", page);
+        Assert.Equal(outcome == VerdictOutcome.Finer, style == "finer");
+    }
+
+    [Fact]
+    public void Page_OfOneNode_HasNoPlural()
+    {
+        var gone = new TeardownRow("projects/p/locations/z/nodes/n", "z", DateTimeOffset.UnixEpoch, true);
+        var report = Reports.Report() with
+        {
+            Teardown = [gone],
+            Recoveries = [new RecoveryRow("z", "PREEMPTED", 1, 50, 12)],
+        };
+
+        Assert.Contains("1 node proved gone", ReportPage.Render(report, []), StringComparison.Ordinal);
+        Assert.Contains("1 step was done again", ReportPage.Render(report, []), StringComparison.Ordinal);
+        Assert.Contains(
+            "2 nodes proved gone", ReportPage.Render(report with { Teardown = [gone, gone] }, []),
+            StringComparison.Ordinal);
     }
 
     [Fact]

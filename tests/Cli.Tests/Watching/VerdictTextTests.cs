@@ -26,7 +26,28 @@ public sealed class VerdictTextTests
         Assert.Contains("  note       small test: 40 sentences\n", text, StringComparison.Ordinal);
         Assert.Contains("  tuned      after\n", text, StringComparison.Ordinal);
         Assert.Contains(
-            "2 attempts, 1 refused, 1 not asked (refused lately), 0 TPU lost", text, StringComparison.Ordinal);
+            "2 attempts, 1 refused, 1 not asked (refused lately), 0 TPUs lost", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_OneOfEachThing_HasNoPlural()
+    {
+        var row = new TeardownRow("projects/p/locations/z/nodes/n", "z", null, false);
+        var text = Write(Report(Finer with { TestPairs = 1 }) with
+        {
+            Attempts = [Attempt(AttemptOutcome.Ready)],
+            Recoveries = [new RecoveryRow("z", "PREEMPTED", 1, 50, 12)],
+            Teardown = [row],
+            Training = new TrainingSection(1, 1000, 50, 4, 1, 20),
+        });
+
+        foreach (var part in new[]
+        {
+            ", 1 test sentence)", "1 attempt, 0 refused, 1 TPU lost", "1 node; 0 proved gone", "1 step, 1000 tokens",
+        })
+        {
+            Assert.Contains(part, text, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -87,6 +87,65 @@ public sealed class HostileRequestTests(RunningService service) : IClassFixture<
     }
 
     [Theory]
+    [InlineData("key-first", "key-second")]
+    [InlineData("key-third", null)]
+    [InlineData(null, "key-fourth")]
+    public async Task Post_SameKeyWithAnotherId_Answers409AndStartsNothing(string? first, string? second)
+    {
+        var key = $"{first}/{second}";
+        var (started, _) = await PostAsync(Named(first), key);
+        var before = await service.Http.GetFromJsonAsync<JsonElement>("/runs");
+
+        var (problem, status) = await PostAsync(Named(second), key);
+
+        Assert.Equal(HttpStatusCode.Conflict, status);
+        Assert.Equal("IDEMPOTENCY_KEY_REUSED", problem.GetProperty("code").GetString());
+        Assert.Contains(
+            $"started run '{started.GetProperty("id").GetString()}'", problem.GetProperty("detail").GetString(),
+            StringComparison.Ordinal);
+        var after = await service.Http.GetFromJsonAsync<JsonElement>("/runs");
+        Assert.Equal(before.GetArrayLength(), after.GetArrayLength());
+        var (again, _) = await PostAsync(Named(first), key);
+        Assert.True(again.GetProperty("wasThere").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Post_OneKeyAndManyIdsAtOnce_StartsOneRun()
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(
+            each => PostAsync(Named($"at-once-{each}"), "key-of-many")));
+
+        Assert.Single(answers, answer => answer.Status == HttpStatusCode.Accepted);
+        Assert.Equal(7, answers.Count(answer => answer.Status == HttpStatusCode.Conflict));
+    }
+
+    [Fact]
+    public async Task Post_KeyWhoseRequestWasRefused_IsFree()
+    {
+        await PostAsync(Named("taken-id"), "key-of-taken");
+        var other = Named("taken-id");
+        other["budgetUsd"] = 3;
+
+        var (problem, status) = await PostAsync(other, "key-of-refused");
+        var (_, next) = await PostAsync(Named("free-id"), "key-of-refused");
+
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.Equal("id", problem.GetProperty("errors")[0].GetProperty("field").GetString());
+        Assert.Equal(HttpStatusCode.Accepted, next);
+    }
+
+    private JsonObject Named(string? id)
+    {
+        var request = service.Request();
+        if (id is not null)
+        {
+            request["id"] = id;
+        }
+
+        return request;
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("long")]
     public async Task Post_KeyThatCannotBe_IsRefused(string key)

@@ -51,6 +51,37 @@ public sealed class RunRequestReaderTests : IDisposable
     }
 
     [Theory]
+    [InlineData(10, 20, "--set training.warmupSteps=1)", "--set training.steps=20)")]
+    [InlineData(1, 2, "--set training.warmupSteps=0)", "--set training.steps=2)")]
+    public void Complete_WarmupLongerThanTheTraining_NamesBothFieldsAndBothFixes(
+        int steps, int warmup, string lower, string raise)
+    {
+        var fault = Assert.Single(Assert.Throws<RunRequestException>(() => Complete(
+            $$$"""{"training": {"steps": {{{steps}}}, "warmupSteps": {{{warmup}}}}}""")).Errors);
+
+        Assert.Equal("training.warmupSteps", fault.Field);
+        Assert.Contains($"It is {warmup} and training.steps is {steps}", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(lower, fault.Fix, StringComparison.Ordinal);
+        Assert.Contains(raise, fault.Fix, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"steps": 10, "warmupSteps": 10}""", 10)]
+    [InlineData("""{"steps": 10}""", 9)]
+    [InlineData("""{"steps": 1}""", 0)]
+    [InlineData("""{"steps": 400}""", 20)]
+    public void Complete_WarmupWithinTheTraining_IsTaken(string training, int warmup) =>
+        Assert.Equal(warmup, Complete($$"""{"training": {{training}}}""").Training.WarmupSteps);
+
+    [Theory]
+    [InlineData("""{"steps": 10, "warmupSteps": -1}""", "training.warmupSteps")]
+    [InlineData("""{"steps": 10, "warmupSteps": 2147483647}""", "training.warmupSteps")]
+    [InlineData("""{"steps": 0, "warmupSteps": 5}""", "training.steps")]
+    public void Complete_WarmupOrStepsOutOfRange_IsOneFault(string training, string field) => Assert.Equal(
+        field, Assert.Single(Assert.Throws<RunRequestException>(
+            () => Complete($$"""{"training": {{training}}}""")).Errors).Field);
+
+    [Theory]
     [InlineData("ko-en", RunDirection.KoToEn)]
     [InlineData("en-ko", RunDirection.EnToKo)]
     [InlineData("both", RunDirection.Both)]

@@ -197,6 +197,22 @@ public sealed class JobBookTests : IDisposable
         Assert.Equal(3, _jobs.Latest(Run)?.Step);
     }
 
+    [Theory]
+    [InlineData(LedgerKinds.Stopped)]
+    [InlineData(LedgerKinds.Revoked)]
+    [InlineData(LedgerKinds.Released)]
+    public void Latest_AfterTheLossOfItsNode_IsNothingUntilTheNextNodeReports(string kind)
+    {
+        _jobs.Dispatch(Job(JobKind.Train));
+        _jobs.Report(Run, Node, At(54, 2.5));
+
+        Ledger().Append(Run, kind, $"{Node}", new NodeMoment(Node, "PREEMPTED"));
+        _jobs = Open();
+        _jobs.Report(Run, Node, At(55, 2.5));
+
+        Assert.Null(_jobs.Latest(Run));
+    }
+
     [Fact]
     public void Revoke_OfANode_ClosesItsStreamForEverAndForItAlone()
     {

@@ -9,6 +9,7 @@ internal static class Gemma3Weights
     public static (Dictionary<string, HostTensor> Tensors, WeightPrecision Precision) Read(ModelFolder folder)
     {
         using var weights = folder.OpenWeights();
+        weights.RequireValues(CancellationToken.None);
         var tensors = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
         foreach (var (name, _) in Gemma3Parameters.All(folder.Config))
         {

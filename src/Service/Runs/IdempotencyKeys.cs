@@ -1,0 +1,86 @@
+using System.Security.Cryptography;
+using System.Text;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>
+/// Remembers which run each key started: a request that names its own id has no other tie to its key. One small file a
+/// key, named by the key's hash. <b>Invariant:</b> a key is written before its run is started, and stands for
+/// that run for as long as the run is there.
+/// </summary>
+internal sealed class IdempotencyKeys(string stateDirectory)
+{
+    private readonly string _folder = Path.Combine(Path.GetFullPath(stateDirectory), "keys");
+    private readonly Lock _lock = new();
+
+    /// <summary>Looks up the run of a key.</summary>
+    /// <param name="key">The key, as it was sent.</param>
+    /// <returns>The run; null for a key that started none, or of an earlier version of this service.</returns>
+    public RunId? Find(string key)
+    {
+        try
+        {
+            return RunId.TryParse(File.ReadAllText(PathOf(key)), out var id) ? id : null;
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Ties a key to a run, unless it is tied to one already.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="id">The run that is about to be started.</param>
+    /// <returns>The run that the key stands for, and whether this call tied it.</returns>
+    public (RunId Run, bool IsNew) Claim(string key, RunId id)
+    {
+        lock (_lock)
+        {
+            if (Find(key) is { } known)
+            {
+                return (known, false);
+            }
+
+            Write(key, id);
+            return (id, true);
+        }
+    }
+
+    /// <summary>Ties a key to another run, where the one that it was tied to never came to be.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="id">The run that is about to be started.</param>
+    public void Replace(string key, RunId id)
+    {
+        lock (_lock)
+        {
+            Write(key, id);
+        }
+    }
+
+    /// <summary>Frees a key whose request was refused after all: nothing was started by it.</summary>
+    /// <param name="key">The key.</param>
+    public void Release(string key)
+    {
+        lock (_lock)
+        {
+            File.Delete(PathOf(key));
+        }
+    }
+
+    private void Write(string key, RunId id)
+    {
+        Directory.CreateDirectory(_folder);
+        var (path, aside) = (PathOf(key), $"{PathOf(key)}.new");
+        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
+        {
+            file.Write(Encoding.UTF8.GetBytes(id.Value));
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(aside, path, overwrite: true);
+    }
+
+    private string PathOf(string key) =>
+        Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))));
+}
