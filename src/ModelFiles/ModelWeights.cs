@@ -17,11 +17,15 @@ public sealed class ModelWeights : IDisposable
     private readonly Dictionary<string, SafetensorsFile> _files = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SafetensorsFile> _locations = new(StringComparer.Ordinal);
     private readonly string _directory;
-    private readonly Gemma3Config _config;
+    private readonly Gemma3Config? _config;
     private string _source = "";
     private string _prefix = "";
 
-    private ModelWeights(string directory, Gemma3Config config) => (_directory, _config) = (directory, config);
+    private ModelWeights(string directory, Gemma3Config? config) => (_directory, _config) = (directory, config);
+
+    /// <summary>Only a look at the files' places does without.</summary>
+    private Gemma3Config Config =>
+        _config ?? throw new InvalidOperationException("The weights were opened without a configuration.");
 
     /// <summary>Number of weight files.</summary>
     public int FileCount => _files.Count;
@@ -72,7 +76,7 @@ public sealed class ModelWeights : IDisposable
     /// </returns>
     public static IReadOnlyList<(string Path, long Offset, int Length)> RangesReadOnOpening(string directory)
     {
-        using var weights = new ModelWeights(directory);
+        using var weights = new ModelWeights(directory, config: null);
         try
         {
             weights.OpenFiles();
@@ -109,7 +113,7 @@ public sealed class ModelWeights : IDisposable
     /// </exception>
     public void RequireValues(CancellationToken cancellation)
     {
-        foreach (var tensor in Gemma3Tensors.All(_config))
+        foreach (var tensor in Gemma3Tensors.All(Config))
         {
             var (file, stored) = Find(tensor.Name);
             WeightValues.Require(file, stored, cancellation);
@@ -169,7 +173,7 @@ public sealed class ModelWeights : IDisposable
             ?? throw new ModelFileException(
                 _source, $"it has no embed_tokens.weight under {string.Join(", ", Prefixes)}");
         var known = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var tensor in Gemma3Tensors.All(_config))
+        foreach (var tensor in Gemma3Tensors.All(Config))
         {
             var name = Stored(tensor.Name);
             known.Add(name);
@@ -215,7 +219,7 @@ public sealed class ModelWeights : IDisposable
         {
             throw new ModelFileException(
                 _source, $"tensor '{unknown}' is none of the model that config.json describes, whose "
-                    + $"num_hidden_layers is {_config.LayerCount}",
+                    + $"num_hidden_layers is {Config.LayerCount}",
                 fix: "Correct num_hidden_layers, or give the checkpoint's own config.json.");
         }
     }
