@@ -1,14 +1,13 @@
 // Brings folders of the sizes of Gemma 3 270M and 1B into a bucket of the emulated cloud and back to a folder, beside a
-// plain copy of the same files with a flush to the disk, round after round in the same run. Prints seconds, the ratio to
-// the copy, and the most memory of this process, in which the emulator runs too. Arguments, all optional: megabytes of
-// each folder (default 536 and 2000), --rounds N.
+// plain copy of the same files with a flush to the disk, round after round in the same run. Prints seconds, the ratio
+// to the copy, and the most memory of this process, in which the emulator runs too. Arguments, all optional: megabytes
+// of each folder (default 536 and 2000), --rounds N.
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Workflows.Artifacts;
 using Workflows.GoogleCloud.TpuEmulator;

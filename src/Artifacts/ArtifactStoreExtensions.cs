@@ -28,7 +28,9 @@ public static class ArtifactStoreExtensions
 
         using var memory = new MemoryStream((int)Math.Max(0, bytes));
         await store.ReadAsync(uri, range, memory, cancellation);
-        return memory.ToArray();
+
+        // Without a copy where the size was known, as for the parts of a large artifact.
+        return memory.TryGetBuffer(out var all) && all.Array!.Length == all.Count ? all.Array : memory.ToArray();
     }
 
     /// <summary>Writes a small artifact.</summary>

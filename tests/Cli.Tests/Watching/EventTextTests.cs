@@ -47,7 +47,8 @@ public sealed class EventTextTests
         "transfer":{"from":"gs://x/m","bytes":2000000000,"copyUsd":0.04,"loadUsd":0.15}}
         """,
         "plan        1 places; about 600 s and 0.2500 USD at 1.50 USD an hour; the model, 2.0 GB, is copied to the "
-            + "run's bucket unless it is there: egress 0.0400 USD, and 0.1500 USD for each node that loads it", "default")]
+            + "run's bucket unless it is there: egress 0.0400 USD, and 0.1500 USD for each node that loads it",
+        "default")]
     [InlineData(
         "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
         "recovered   back at work after 12.3 s", "green")]
