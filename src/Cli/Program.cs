@@ -9,6 +9,7 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     WatchCommand.Create(),
     StatusCommand.Create(),
     ListCommand.Create(),
+    ZonesCommand.Create(),
     CancelCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),

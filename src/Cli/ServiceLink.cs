@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
@@ -202,6 +203,21 @@ internal sealed class ServiceLink : IAsyncDisposable
             new Uri($"/runs/{Uri.EscapeDataString(id)}/cancel?reason={Uri.EscapeDataString(reason)}", UriKind.Relative),
             null, cancellation);
         await ThrowIfRefusedAsync(answer, cancellation);
+    }
+
+    /// <summary>The places that refused lately.</summary>
+    public async Task<IReadOnlyList<RememberedPlace>> ZonesAsync(CancellationToken cancellation) =>
+        (await GetAsync<IReadOnlyList<RememberedPlace>>("/zones", cancellation))!;
+
+    /// <summary>Forgets refusals of a zone or region; null: all.</summary>
+    /// <returns>The number forgotten.</returns>
+    public async Task<int> ForgetAsync(string? place, CancellationToken cancellation)
+    {
+        var path = place is null ? "/zones" : $"/zones/{Uri.EscapeDataString(place)}";
+        using var answer = await _http.DeleteAsync(new Uri(path, UriKind.Relative), cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
+        return body.RootElement.GetProperty("forgotten").GetInt32();
     }
 
     public async ValueTask DisposeAsync()

@@ -113,10 +113,11 @@ public sealed class ModelWeights : IDisposable
     /// </exception>
     public void RequireValues(CancellationToken cancellation)
     {
+        var piece = new byte[WeightValues.PieceBytes];
         foreach (var tensor in Gemma3Tensors.All(Config))
         {
             var (file, stored) = Find(tensor.Name);
-            WeightValues.Require(file, stored, cancellation);
+            WeightValues.Require(file, stored, piece, cancellation);
         }
     }
 

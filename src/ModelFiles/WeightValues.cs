@@ -12,7 +12,7 @@ namespace Workflows.ModelFiles;
 internal static class WeightValues
 {
     /// <summary>Bytes of a piece: small enough for a core's cache, large enough for a disk.</summary>
-    private const int PieceBytes = 1 << 20;
+    public const int PieceBytes = 1 << 20;
 
     private const string NumbersFix =
         "Download the checkpoint again; where it is of a training that diverged, give an earlier one.";
@@ -23,18 +23,19 @@ internal static class WeightValues
     /// <summary>Checks one weight.</summary>
     /// <param name="file">The file that holds it.</param>
     /// <param name="name">Its name there.</param>
+    /// <param name="piece">Is overwritten; <see cref="PieceBytes"/> long.</param>
     /// <param name="cancellation">Looked at before each piece.</param>
     /// <exception cref="ModelFileException">
     /// An element is NaN or infinite, or all of a matrix are zero. Norms may be: Gemma 3 adds one to them.
     /// </exception>
-    public static void Require(SafetensorsFile file, string name, CancellationToken cancellation)
+    public static void Require(SafetensorsFile file, string name, byte[] piece, CancellationToken cancellation)
     {
         var stored = file.Find(name);
         var (at, isZero) = stored.Type switch
         {
-            "BF16" => Look<ushort>(file, stored, 0x7F80, cancellation),
-            "F16" => Look<ushort>(file, stored, 0x7C00, cancellation),
-            _ => Look<uint>(file, stored, 0x7F80_0000, cancellation),
+            "BF16" => Look<ushort>(file, stored, 0x7F80, piece, cancellation),
+            "F16" => Look<ushort>(file, stored, 0x7C00, piece, cancellation),
+            _ => Look<uint>(file, stored, 0x7F80_0000, piece, cancellation),
         };
         if (at >= 0)
         {
@@ -54,20 +55,19 @@ internal static class WeightValues
 
     /// <returns>The first element whose exponent is all ones, or -1; and whether all others are zero.</returns>
     private static (long At, bool IsZero) Look<T>(
-        SafetensorsFile file, StoredTensor stored, T exponent, CancellationToken cancellation)
+        SafetensorsFile file, StoredTensor stored, T exponent, byte[] piece, CancellationToken cancellation)
         where T : unmanaged, IBinaryInteger<T>
     {
         var bits = T.Zero;
-        var count = (stored.End - stored.Begin) / Unsafe.SizeOf<T>();
-        var piece = new T[Math.Min(PieceBytes / Unsafe.SizeOf<T>(), count)];
-        for (var start = 0L; start < count; start += piece.Length)
+        var bytes = stored.End - stored.Begin;
+        for (var start = 0L; start < bytes; start += piece.Length)
         {
             cancellation.ThrowIfCancellationRequested();
-            var part = piece.AsSpan(0, (int)Math.Min(piece.Length, count - start));
-            file.Read(stored, start * Unsafe.SizeOf<T>(), MemoryMarshal.AsBytes(part));
-            if (IndexOf(part, exponent, ref bits) is var found and >= 0)
+            var part = piece.AsSpan(0, (int)Math.Min(piece.Length, bytes - start));
+            file.Read(stored, start, part);
+            if (IndexOf(MemoryMarshal.Cast<byte, T>(part), exponent, ref bits) is var found and >= 0)
             {
-                return (start + found, false);
+                return ((start / Unsafe.SizeOf<T>()) + found, false);
             }
         }
 

@@ -16,7 +16,8 @@ internal static class Damage
         string Code, string Words, Action<ModelMaker>? Before = null, Action<ModelMaker>? After = null, int Shards = 0);
 
     public static IReadOnlyDictionary<string, Case> All { get; } = OfConfig().Concat(OfHeaders()).Concat(OfTensors())
-        .Concat(OfValues()).Concat(OfShards()).Concat(OfTokenizer()).Concat(OfTemplates()).Concat(OfFileKinds()).ToDictionary();
+        .Concat(OfValues()).Concat(OfShards()).Concat(OfTokenizer()).Concat(OfTemplates())
+        .Concat(OfFileKinds()).ToDictionary();
 
     public static void MakePipe(string path)
     {

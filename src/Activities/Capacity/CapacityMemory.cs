@@ -51,6 +51,46 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
         }
     }
 
+    /// <summary>Lists what is remembered and still holds.</summary>
+    /// <returns>The refusals, by project, place, type and provisioning.</returns>
+    public IReadOnlyList<RememberedPlace> All()
+    {
+        lock (_lock)
+        {
+            var now = clock.GetUtcNow();
+            return
+            [
+                .. Load().Where(pair => pair.Value.Until > now).OrderBy(pair => pair.Key, StringComparer.Ordinal)
+                    .Select(pair => (Parts: pair.Key.Split('/'), Refusal: pair.Value))
+                    .Where(each => each.Parts.Length == 4)
+                    .Select(each => new RememberedPlace(
+                        each.Parts[0], each.Parts[1], each.Parts[2], each.Parts[3], each.Refusal.Until,
+                        each.Refusal.Code, each.Refusal.Reason)),
+            ];
+        }
+    }
+
+    /// <summary>Forgets refusals: the next run asks there again.</summary>
+    /// <param name="place">A zone or region, in all its projects and types; null: all of them.</param>
+    /// <returns>The number of refusals forgotten.</returns>
+    public int Forget(string? place)
+    {
+        lock (_lock)
+        {
+            var all = Load();
+            var now = clock.GetUtcNow();
+            var gone = all.Where(pair => place is null || pair.Key.Split('/') is [_, var its, ..] && its == place)
+                .ToList();
+            foreach (var (key, _) in gone)
+            {
+                all.Remove(key);
+            }
+
+            Store(all);
+            return gone.Count(pair => pair.Value.Until > now);
+        }
+    }
+
     private static string Key(string project, string place, Candidate candidate) =>
         $"{project}/{place}/{candidate.AcceleratorType}/{WireName.Of(candidate.Provisioning)}";
 
@@ -58,9 +98,12 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     {
         try
         {
-            return File.Exists(_path)
-                ? JsonSerializer.Deserialize<Dictionary<string, Remembered>>(File.ReadAllText(_path), RunLedger.Json)!
-                : [];
+            var read = File.Exists(_path)
+                ? JsonSerializer.Deserialize<Dictionary<string, Remembered?>>(
+                    File.ReadAllText(_path), RunLedger.Json)
+                : null;
+            return (read ?? []).Where(pair => pair.Value is not null)
+                .ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.Ordinal);
         }
         catch (JsonException)
         {
@@ -85,3 +128,15 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
 /// <param name="Code">Its code.</param>
 /// <param name="Reason">The cloud's words.</param>
 public sealed record Remembered(DateTimeOffset Until, string Code, string Reason);
+
+/// <summary>A remembered refusal with its place.</summary>
+/// <param name="Project">The project refused.</param>
+/// <param name="Place">A zone, or a region.</param>
+/// <param name="AcceleratorType">The type asked for.</param>
+/// <param name="Provisioning">The mode asked for.</param>
+/// <param name="Until">When the memory ends.</param>
+/// <param name="Code">Its code in docs/errors.md.</param>
+/// <param name="Reason">The cloud's words.</param>
+public sealed record RememberedPlace(
+    string Project, string Place, string AcceleratorType, string Provisioning, DateTimeOffset Until, string Code,
+    string Reason);

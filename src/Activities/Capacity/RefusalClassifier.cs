@@ -14,6 +14,8 @@ public static class RefusalClassifier
     /// <summary>The code of an error that no rule knows.</summary>
     internal const string Unknown = "UNKNOWN";
 
+    private const string QuotaExhausted = "QUOTA_EXHAUSTED";
+
     private const double UnknownSeconds = 300;
 
     /// <summary>Returns whether to retry the call itself, without giving up the zone.</summary>
@@ -46,13 +48,24 @@ public static class RefusalClassifier
         status.GetDetail<ErrorInfo>()?.Reason,
         status.GetDetail<QuotaFailure>()));
 
+    /// <summary>Names the very quotas and limits where the cloud does.</summary>
+    private static string FixOf(RefusalRule rule, RefusalEvidence error)
+    {
+        var limits = rule.Code == QuotaExhausted ? error.Limits : [];
+        return limits.Count == 0
+            ? rule.Fix
+            : "Ask for more of "
+                + string.Join(" and of ", limits.Select(each => $"{each.Name} ({each.Limit} in {each.Place})"))
+                + ": https://console.cloud.google.com/iam-admin/quotas; or use a smaller slice.";
+    }
+
     private static Refusal Classify(RefusalEvidence error)
     {
         foreach (var rule in RefusalRules.All)
         {
             if (rule.Matches(error))
             {
-                return new Refusal(rule.Code, rule.Scope, rule.RememberSeconds, error.Text, rule.Fix);
+                return new Refusal(rule.Code, rule.Scope, rule.RememberSeconds, error.Text, FixOf(rule, error));
             }
         }
 

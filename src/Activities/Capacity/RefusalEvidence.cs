@@ -23,10 +23,36 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
     public bool IsQuota => Code == StatusCode.ResourceExhausted
         && (Quota is not null || QuotaText().IsMatch(Text) || Says("exceed quota limits"));
 
+    /// <summary>Gets the quotas that the text names with their limits; it can name several, comma by comma.</summary>
+    public IReadOnlyList<QuotaLimit> Limits
+    {
+        get
+        {
+            var match = LimitText().Match(Text);
+            var (names, limits, places) = (Parts("names"), Parts("limits"), Parts("places"));
+            return match.Success && names.Length == limits.Length && names.Length == places.Length
+                ? [.. names.Select((name, index) => new QuotaLimit(name, limits[index], places[index]))]
+                : [];
+
+            string[] Parts(string group) => match.Groups[group].Value.Split(',');
+        }
+    }
+
     /// <summary>Returns whether the text has the words, in any case.</summary>
     /// <param name="words">The words.</param>
     public bool Says(string words) => Text.Contains(words, StringComparison.OrdinalIgnoreCase);
 
+    [GeneratedRegex(
+        @"Quota (limit )?'(?<names>[A-Za-z0-9,]+)' (exhausted|has been exceeded)\. Limit:? (?<limits>\d+(,\d+)*) in "
+        + "(?<places>(region|zone) [a-z0-9-]+(,(region|zone) [a-z0-9-]+)*)", RegexOptions.CultureInvariant)]
+    private static partial Regex LimitText();
+
     [GeneratedRegex("Quota (limit )?'[A-Za-z0-9,]+'", RegexOptions.CultureInvariant)]
     private static partial Regex QuotaText();
 }
+
+/// <summary>A quota of the project, as a refusal names it.</summary>
+/// <param name="Name">Its name in the API.</param>
+/// <param name="Limit">Chips that the project may have at once, as a number.</param>
+/// <param name="Place">Where: <c>region us-central1</c> or <c>zone us-central1-a</c>.</param>
+internal sealed record QuotaLimit(string Name, string Limit, string Place);

@@ -35,7 +35,8 @@ public sealed class CreateNodeActivity(
             return new CreateNodeResult(name, null, new Refusal(
                 remembered.Code, RefusalScope.Zone, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
-                "Wait, or delete capacity-memory.json in the service's folder to try at once."), Asked: false);
+                $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}."),
+                Asked: false);
         }
 
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.CommandLine;
 using System.IO.Pipelines;
 using System.Text;
+using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Tensors;
@@ -110,6 +111,12 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         try
         {
             using var translator = LineTranslator.Load(Settings(parsed));
+            if (translator.LeftOut > 0)
+            {
+                error.WriteLine(
+                    $"Note: left out {Counted.Of(translator.LeftOut, "tensor")} of the adapter for the picture part.");
+            }
+
             var utf8 = new UTF8Encoding(false);
             using var stream = input();
             using var writer = new StreamWriter(output(), utf8) { NewLine = "\n" };

@@ -89,11 +89,19 @@ internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var pause = FirstPause;
+        var isTold = false;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                await cloud.RunAsync(stoppingToken);
+                var wait = cloud.Pass();
+                if (isTold)
+                {
+                    Log.GoesOn(logger);
+                }
+
+                (pause, isTold) = (FirstPause, false);
+                await cloud.WaitAsync(wait, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -101,8 +109,14 @@ internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock
             }
             catch (Exception exception)
             {
-                // Such as a full disk: the time of the emulated cloud stands still until there is room.
-                Log.Stands(logger, pause.TotalSeconds, exception);
+                // Such as a full disk: the time of the emulated cloud stands still until there is room. Told once, not
+                // at every try.
+                if (!isTold)
+                {
+                    Log.Stands(logger, LongestPause.TotalSeconds, exception);
+                    isTold = true;
+                }
+
                 await Task.Delay(pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
@@ -111,7 +125,11 @@ internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock
 
     private static partial class Log
     {
-        [LoggerMessage(4400, LogLevel.Error, "The emulated cloud stands still; it goes on in {Seconds} s.")]
+        [LoggerMessage(4400, LogLevel.Error,
+            "The emulated cloud stands still; it is tried again, at the latest after {Seconds} s each time.")]
         public static partial void Stands(ILogger logger, double seconds, Exception exception);
+
+        [LoggerMessage(4401, LogLevel.Warning, "The emulated cloud goes on.")]
+        public static partial void GoesOn(ILogger logger);
     }
 }

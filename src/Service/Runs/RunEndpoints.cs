@@ -32,6 +32,7 @@ internal static class RunEndpoints
         runs.MapGet("/{id}/events", Events);
         runs.MapGet("/{id}/report", Report);
         runs.MapGet("/{id}/report.html", ReportPage);
+        routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
         routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok", stateId }));
     }

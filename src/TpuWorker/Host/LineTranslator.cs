@@ -67,11 +67,17 @@ public sealed class LineTranslator : IDisposable
         var prompts = Prompts.Load(
             settings.Model, settings.Direction, settings.Prompt, settings.PromptTemplate);
         var model = Gemma3Checkpoint.Load(settings.Model);
-        return new LineTranslator(
-            settings,
-            settings.Adapter is null ? model : LoraAdapter.Load(settings.Adapter, model.Config).Merge(model),
-            prompts);
+        if (settings.Adapter is null)
+        {
+            return new LineTranslator(settings, model, prompts);
+        }
+
+        var adapter = LoraAdapter.Load(settings.Adapter, model.Config);
+        return new LineTranslator(settings, adapter.Merge(model), prompts) { LeftOut = adapter.LeftOut };
     }
+
+    /// <summary>Gets the adapter's tensors of a multimodal model's picture part, which are left out.</summary>
+    public int LeftOut { get; private init; }
 
     /// <summary>Translates until the input ends; an empty line stays one, so that both files stay aligned.</summary>
     /// <param name="input">The lines.</param>

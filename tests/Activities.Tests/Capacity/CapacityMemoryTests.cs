@@ -88,6 +88,48 @@ public sealed class CapacityMemoryTests : IDisposable
         Assert.NotNull(Open().Find("p", Place));
     }
 
+    [Fact]
+    public void All_OfTheMemory_ListsWhatStillHolds()
+    {
+        Open().Remember("p", Place, Refusal(RefusalScope.Zone));
+        Open().Remember("q", Place, Refusal(RefusalScope.Region) with { RememberSeconds = 60 });
+        _clock.Advance(TimeSpan.FromSeconds(61));
+
+        Assert.Equal(
+            [new RememberedPlace(
+                "p", Place.Zone, "v5litepod-8", "on-demand", _clock.GetUtcNow().AddSeconds(539), "C", "r")],
+            Open().All());
+    }
+
+    [Fact]
+    public void Forget_APlaceOrAll_LetsTheNextRunAskThere()
+    {
+        var other = Place with { Zone = "us-west1-a" };
+        Open().Remember("p", Place, Refusal(RefusalScope.Zone));
+        Open().Remember("q", Place with { AcceleratorType = "v6e-8" }, Refusal(RefusalScope.Zone));
+        Open().Remember("p", other, Refusal(RefusalScope.Region));
+
+        Assert.Equal(0, Open().Forget("us-west"));
+        Assert.Equal(2, Open().Forget(Place.Zone));
+        Assert.Null(Open().Find("p", Place));
+        Assert.NotNull(Open().Find("p", other));
+        Assert.Equal(1, Open().Forget(null));
+        Assert.Empty(Open().All());
+        Assert.Equal(0, Open().Forget(null));
+    }
+
+    [Theory]
+    [InlineData("null")]
+    [InlineData("{\"p/us-west4-a/v5litepod-8/on-demand\":null}")]
+    [InlineData("{\"one/part\":{\"until\":\"2099-01-01T00:00:00Z\",\"code\":\"C\",\"reason\":\"r\"}}")]
+    public void All_OfAStrangeFile_IsEmpty(string text)
+    {
+        System.IO.File.WriteAllText(File, text);
+
+        Assert.Empty(Open().All());
+        Assert.Equal(0, Open().Forget("us-west4-a"));
+    }
+
     private CapacityMemory Open() => new(_folder, _clock);
 
     private static Refusal Refusal(RefusalScope scope) => new("C", scope, 600, "r", "f");

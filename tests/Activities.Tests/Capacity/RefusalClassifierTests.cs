@@ -171,6 +171,30 @@ public sealed class RefusalClassifierTests
         Assert.NotEmpty(refusal.Fix);
     }
 
+    [Theory]
+    [InlineData(
+        "Quota 'TPUV5sLitepodServingPerProjectPerZoneForTPUAPI' exhausted. Limit 4 in zone us-central1-a",
+        "of TPUV5sLitepodServingPerProjectPerZoneForTPUAPI (4 in zone us-central1-a):", RefusalScope.Zone)]
+    [InlineData(
+        "Quota limit 'TPUV6EPreemptiblePerProjectPerRegionForTPUAPI' has been exceeded. Limit: 0 in region us-east5.",
+        "of TPUV6EPreemptiblePerProjectPerRegionForTPUAPI (0 in region us-east5):", RefusalScope.Region)]
+    [InlineData(
+        "Quota limit 'A,B' has been exceeded. Limit: 0,8 in region us-central1,zone us-central1-a.",
+        "of A (0 in region us-central1) and of B (8 in zone us-central1-a):", RefusalScope.Region)]
+    [InlineData(
+        "Quota limit 'A,B' has been exceeded. Limit: 0 in region us-central1,zone us-central1-a.",
+        "the named quota", RefusalScope.Region)]
+    [InlineData("Quota limit 'A,,' has been exceeded. Limit: ,, in zone .", "the named quota", RefusalScope.Zone)]
+    public void Classify_TextThatNamesQuotas_NamesEachWithItsLimitInTheFix(
+        string text, string fix, RefusalScope scope)
+    {
+        var refusal = RefusalClassifier.Classify(
+            new RpcStatus { Code = (int)Code.ResourceExhausted, Message = text });
+
+        Assert.Equal(("QUOTA_EXHAUSTED", scope), (refusal.Code, refusal.Scope));
+        Assert.Contains(fix, refusal.Fix, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Classify_FailedCallWithErrorInfo_ReadsTheReasonWhateverTheText()
     {

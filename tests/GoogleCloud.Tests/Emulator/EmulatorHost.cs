@@ -49,7 +49,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
     public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static async Task<EmulatorHost> StartAsync(
-        string scenario = "{}", string? workerScript = null, string? state = null, bool isRealTime = false)
+        string scenario = "{}", string? workerScript = null, string? state = null, bool isRealTime = false,
+        ILoggerProvider? log = null)
     {
         var (restSocket, grpcSocket) = (Bind(), Bind());
         var (rest, grpc) = (PortOf(restSocket), PortOf(grpcSocket));
@@ -58,6 +59,11 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var clock = isRealTime ? null : new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        if (log is not null)
+        {
+            builder.Logging.AddProvider(log);
+        }
+
         builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket =
             endpoint => ((IPEndPoint)endpoint).Port == rest ? restSocket : grpcSocket);
         builder.WebHost.ConfigureKestrel(kestrel =>

@@ -3,6 +3,8 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Workflows.Activities.Capacity;
+using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -174,6 +176,33 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         }
 
         Assert.Single(ids.Distinct());
+    }
+
+    [Fact]
+    public async Task Zones_RefusedAndForgotten_AreListedUntilThen()
+    {
+        var memory = new CapacityMemory(service.Settings.StateDirectory, TimeProvider.System);
+        var place = new Candidate("mars-north1-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1);
+        memory.Remember("p", place, new Refusal("QUOTA_EXHAUSTED", RefusalScope.Zone, 600, "no <b>quota</b>", "f"));
+        memory.Remember(
+            "p", place with { Zone = "mars-south1-a" }, new Refusal("C", RefusalScope.Region, 600, "r", "f"));
+
+        var listed = await service.Http.GetFromJsonAsync<JsonElement>("/zones");
+        Assert.Contains(
+            ("mars-north1-a", "QUOTA_EXHAUSTED", "no <b>quota</b>"),
+            listed.EnumerateArray().Select(each => (
+                each.GetProperty("place").GetString(), each.GetProperty("code").GetString(),
+                each.GetProperty("reason").GetString())));
+
+        using var one = await service.Http.DeleteAsync("/zones/mars-north1-a");
+        Assert.Equal("""{"forgotten":1}""", await one.Content.ReadAsStringAsync());
+        using var again = await service.Http.DeleteAsync("/zones/mars-north1-a");
+        Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
+        var problem = await again.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("ZONE_NOT_REMEMBERED", problem.GetProperty("code").GetString());
+        using var all = await service.Http.DeleteAsync("/zones");
+        Assert.Equal(HttpStatusCode.OK, all.StatusCode);
+        Assert.Empty((await service.Http.GetFromJsonAsync<JsonElement>("/zones")).EnumerateArray());
     }
 
     [Fact]

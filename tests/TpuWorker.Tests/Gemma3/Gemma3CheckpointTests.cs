@@ -259,6 +259,15 @@ public sealed class Gemma3CheckpointTests
             stream.Write(BitConverter.GetBytes((long)header.Length));
             stream.Write(header);
             stream.SetLength(sizeof(long) + header.Length + end);
+
+            // A matrix of zeros alone is refused: each gets one number.
+            var start = sizeof(long) + (long)header.Length;
+            foreach (var (_, shape) in part)
+            {
+                stream.Position = start + 1;
+                stream.WriteByte(0x3C);
+                start += 2L * shape.Count;
+            }
         }
 
         File.WriteAllText(

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Checkpoints;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Tensors;
@@ -190,6 +191,83 @@ public sealed class LoraTests
         var fault = Assert.Throws<ModelFileException>(() => LoraAdapter.Load(temporary["adapter"], Models.Tiny));
         Assert.Contains(
             $"init_lora_weights is {initializer.Replace('"', '\'')}", fault.Problem, StringComparison.Ordinal);
+    }
+
+    /// <summary>Values as PEFT and tools on it write them; null: refused.</summary>
+    [Theory]
+    [InlineData("model.", "\"all-linear\"", LoraTargets.All)]
+    [InlineData("model.", "\"ALL-LINEAR\"", LoraTargets.All)]
+    [InlineData("model.", "[\"q_proj\", \"v_proj\"]", LoraTargets.Query | LoraTargets.Value)]
+    [InlineData("model.", "[\"self_attn.q_proj\", \"fc1\", \"out_proj\"]", LoraTargets.Query)]
+    [InlineData("model.", "\".*mlp.*\"", LoraTargets.FeedForward)]
+    [InlineData(
+        "model.", "\"model\\\\.layers\\\\.\\\\d+\\\\.self_attn\\\\.[qk]_proj\"",
+        LoraTargets.Query | LoraTargets.Key)]
+    [InlineData(
+        "model.language_model.",
+        "\"model.language_model.layers.[\\\\d]+.(mlp|cross_attn|self_attn).(up|down|gate|q|k|v|o)_proj\"",
+        LoraTargets.All)]
+    [InlineData(
+        "language_model.model.",
+        "\"(?:.*?(?:language|text).*?(?:self_attn|attention|attn|mlp|feed_forward|ffn|dense).*?(?:q_proj|k_proj|v_proj"
+        + "|o_proj|gate_proj|up_proj|down_proj).*?)\"",
+        LoraTargets.All)]
+    [InlineData("model.", "\"q_proj\"", LoraTargets.None)]
+    [InlineData("model.", "[\"proj\"]", LoraTargets.None)]
+    [InlineData("model.", "[]", LoraTargets.None)]
+    [InlineData("model.", "[\"q_proj\", 5]", LoraTargets.None)]
+    [InlineData("model.", "5", LoraTargets.None)]
+    [InlineData("model.", "\"([unclosed\"", LoraTargets.None)]
+    [InlineData("model.", "\"(a|b|[^0]|.)*(x+x+)+y\"", LoraTargets.None)]
+    [InlineData("model.", "[\"layers.0.self_attn.q_proj\"]", LoraTargets.None)]
+    public void Resolve_TargetModules_AreThoseOfPeftOrRefusedByName(string prefix, string json, LoraTargets wanted)
+    {
+        using var value = JsonDocument.Parse(json);
+
+        if (wanted != LoraTargets.None)
+        {
+            Assert.Equal(wanted, LoraTargetModules.Resolve("a.json", value.RootElement, prefix, 12));
+            return;
+        }
+
+        var fault = Assert.Throws<ModelFileException>(
+            () => LoraTargetModules.Resolve("a.json", value.RootElement, prefix, 12));
+        Assert.Contains("target_modules", fault.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_TensorsOfThePicturePart_AreLeftOutAndCounted()
+    {
+        using var temporary = new TemporaryFolder();
+        var adapter = LoraAdapter.Create(Models.Tiny, new LoraOptions { Rank = 2 }, 1);
+        adapter.Save(temporary["adapter"]);
+        Rewrite(temporary["adapter"], "base_model.model.model.vision_tower.layers.0.fc1.lora_A.weight");
+
+        var back = LoraAdapter.Load(temporary["adapter"], Models.Tiny);
+
+        Assert.Equal((1, adapter.Tensors.Count), (back.LeftOut, back.Tensors.Count));
+        Rewrite(temporary["adapter"], "base_model.model.lm_head.lora_A.weight");
+        Assert.Throws<ModelFileException>(() => LoraAdapter.Load(temporary["adapter"], Models.Tiny));
+    }
+
+    /// <summary>Adds a tensor to the adapter's own.</summary>
+    private static void Rewrite(string folder, string more)
+    {
+        var path = Path.Combine(folder, LoraAdapter.FileName);
+        var tensors = new Dictionary<string, HostTensor>(StringComparer.Ordinal)
+        {
+            [more] = HostTensor.Zeros(DType.Float32, new Shape(2, 4)),
+        };
+        using (var file = SafetensorsFile.Open(path))
+        {
+            foreach (var name in file.Tensors.Keys)
+            {
+                tensors[name] = file.ReadFloats(name);
+            }
+        }
+
+        File.Delete(path);
+        SafetensorsWriter.Write(path, tensors, WeightPrecision.F32);
     }
 
     private static JsonElement Json(string folder) =>

@@ -33,7 +33,7 @@ internal sealed partial class EmulatedCloud
         if (creates < rules.UnavailableCreates + rules.RateLimitedCreates)
         {
             owner.Creates[zone] = creates + 1;
-            _store.Save(_projects);
+            Write();
         }
 
         if (refusal is not null)
@@ -91,9 +91,9 @@ internal sealed partial class EmulatedCloud
             hasChanged = true;
         }
 
-        if (hasChanged)
+        if (hasChanged || _isUnwritten)
         {
-            _store.Save(_projects);
+            Write();
         }
     }
 

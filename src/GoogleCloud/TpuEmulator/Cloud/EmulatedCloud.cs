@@ -21,6 +21,7 @@ internal sealed partial class EmulatedCloud : IDisposable
     private readonly TimeProvider _clock;
     private readonly Dictionary<string, ProjectRecord> _projects;
     private readonly SemaphoreSlim _changed = new(0, 1);
+    private bool _isUnwritten;
 
     public EmulatedCloud(EmulatorOptions options, TimeProvider clock)
     {
@@ -48,7 +49,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             if (_projects.TryAdd(project, new ProjectRecord { ScenarioJson = scenarioJson, Scenario = scenario }))
             {
-                _store.Save(_projects);
+                Write();
             }
         }
     }
@@ -165,7 +166,7 @@ internal sealed partial class EmulatedCloud : IDisposable
             }
 
             owner.EmptyLists[zone] = given + 1;
-            _store.Save(_projects);
+            Write();
             return [];
         }
     }
@@ -220,30 +221,25 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>Lets time pass until stopped: wakes when the next thing is due, or when something changed.</summary>
-    public async Task RunAsync(CancellationToken cancellation)
+    /// <summary>Lets happen what is due.</summary>
+    /// <returns>How long nothing will be due, unless something changes.</returns>
+    public TimeSpan Pass()
     {
-        while (!cancellation.IsCancellationRequested)
+        lock (_lock)
         {
-            TimeSpan wait;
-            lock (_lock)
-            {
-                Settle();
-                var now = _clock.GetUtcNow();
-                var due = Nodes().Select(record => record.NextDue)
-                    .Concat(_projects.Values.SelectMany(project => project.Queued.Values)
-                        .Select(record => record.NextDue(now)))
-                    .Min();
-                wait = due is null ? LongestWait : due.Value - now;
-            }
-
-            if (wait > TimeSpan.Zero)
-            {
-                wait = wait < LongestWait ? wait : LongestWait;
-                await _changed.WaitAsync(wait, cancellation);
-            }
+            Settle();
+            var now = _clock.GetUtcNow();
+            var due = Nodes().Select(record => record.NextDue)
+                .Concat(_projects.Values.SelectMany(project => project.Queued.Values)
+                    .Select(record => record.NextDue(now)))
+                .Min();
+            return due is null || due.Value - now > LongestWait ? LongestWait : due.Value - now;
         }
     }
+
+    /// <summary>Waits until the next thing is due, or something changed.</summary>
+    public Task WaitAsync(TimeSpan wait, CancellationToken cancellation) =>
+        wait > TimeSpan.Zero ? _changed.WaitAsync(wait, cancellation) : Task.CompletedTask;
 
     /// <inheritdoc />
     public void Dispose() => _changed.Dispose();
@@ -293,10 +289,21 @@ internal sealed partial class EmulatedCloud : IDisposable
 
     private IEnumerable<NodeRecord> Nodes() => _projects.Values.SelectMany(project => project.Nodes.Values);
 
+    /// <summary>
+    /// Writes the state; where the disk refuses, the next look tries again, since nothing will be due then. Needs the
+    /// lock.
+    /// </summary>
+    private void Write()
+    {
+        _isUnwritten = true;
+        _store.Save(_projects);
+        _isUnwritten = false;
+    }
+
     /// <summary>Writes down what changed and wakes the clock. Needs the lock.</summary>
     private void Changed()
     {
-        _store.Save(_projects);
+        Write();
         if (_changed.CurrentCount == 0)
         {
             _changed.Release();

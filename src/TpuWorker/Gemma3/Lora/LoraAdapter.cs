@@ -18,6 +18,8 @@ public sealed class LoraAdapter
     private const string Wrapping = "base_model.model.";
     private static readonly string[] Prefixes = ["model.", "language_model.model.", "model.language_model."];
 
+    private static readonly string[] PictureParts = [".vision_tower.", ".multi_modal_projector."];
+
     // A stream of random numbers that no epoch of the data order uses.
     private const ulong InitializerStream = ulong.MaxValue;
 
@@ -30,6 +32,11 @@ public sealed class LoraAdapter
 
     /// <summary>Rank, strength and targets; a copy.</summary>
     public LoraOptions Options => _options.Clone();
+
+    /// <summary>
+    /// Tensors of the folder that adapt a multimodal model's picture part, which translates nothing: they are left out.
+    /// </summary>
+    public int LeftOut { get; private init; }
 
     /// <summary>Number of weights.</summary>
     public long ParameterCount => Tensors.Values.Sum(tensor => (long)tensor.Shape.Count);
@@ -76,11 +83,14 @@ public sealed class LoraAdapter
     /// </exception>
     public static LoraAdapter Load(string directory, Gemma3Config config)
     {
-        var options = LoraConfigFile.Read(Path.Combine(directory, LoraConfigFile.FileName));
+        // First what people look for: a wrong folder lacks both.
+        var configFile = Path.Combine(directory, LoraConfigFile.FileName);
+        RegularFile.Require(configFile, FileLimits.Configuration);
         using var file = SafetensorsFile.Open(Path.Combine(directory, FileName));
-        var wanted = LoraParameters.All(config, options).ToArray();
-        var prefix = Wrapping + (Array.Find(
-            Prefixes, prefix => file.Tensors.ContainsKey(Stored(Wrapping + prefix, wanted[0].Name))) ?? Prefixes[0]);
+        var within = Array.Find(Prefixes, each => file.Tensors.Keys.Any(
+            name => name.StartsWith($"{Wrapping}{each}layers.", StringComparison.Ordinal))) ?? Prefixes[0];
+        var options = LoraConfigFile.Read(configFile, within, config.LayerCount);
+        var (wanted, prefix) = (LoraParameters.All(config, options).ToArray(), Wrapping + within);
         var tensors = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
         foreach (var (name, shape) in wanted)
         {
@@ -94,9 +104,12 @@ public sealed class LoraAdapter
         }
 
         var used = wanted.Select(tensor => Stored(prefix, tensor.Name)).ToHashSet(StringComparer.Ordinal);
-        return file.Tensors.Keys.FirstOrDefault(name => !used.Contains(name)) is { } unknown
-            ? throw Misfit(file, $"tensor '{unknown}' adapts nothing that is supported")
-            : new LoraAdapter(options, tensors);
+        var others = file.Tensors.Keys.Where(name => !used.Contains(name)).ToList();
+        var ofPictures = others.RemoveAll(
+            name => PictureParts.Any(part => name.Contains(part, StringComparison.Ordinal)));
+        return others.Count > 0
+            ? throw Misfit(file, $"tensor '{others[0]}' adapts nothing that is supported")
+            : new LoraAdapter(options, tensors) { LeftOut = ofPictures };
     }
 
     /// <summary>

@@ -10,7 +10,6 @@ namespace Workflows.TpuWorker.Gemma3.Lora;
 internal static class LoraConfigFile
 {
     public const string FileName = "adapter_config.json";
-    private const string AllLinear = "all-linear";
 
     // A pattern of Python's re, which PEFT matches with a module's whole name.
     private const string NestedBegin = @".*\.language_model\..*\.(";
@@ -27,8 +26,11 @@ internal static class LoraConfigFile
     // Ways to draw an adapter's first weights that leave the base as it is.
     private static readonly string[] InitializersOfAdapterAlone = ["gaussian", "eva", "orthogonal"];
 
-    public static LoraOptions Read(string path) =>
-        JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root));
+    /// <param name="path">The file.</param>
+    /// <param name="prefix">Begins the names of the text part's modules in the adapted model.</param>
+    /// <param name="layers">Layers of the model.</param>
+    public static LoraOptions Read(string path, string prefix, int layers) =>
+        JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root, prefix, layers));
 
     /// <param name="options">What to write.</param>
     /// <param name="baseModel">The adapted model; null to leave it open.</param>
@@ -64,7 +66,7 @@ internal static class LoraConfigFile
         }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
     }
 
-    private static LoraOptions Parse(string path, JsonElement json)
+    private static LoraOptions Parse(string path, JsonElement json, string prefix, int layers)
     {
         var root = new JsonProperties(path, json);
         if (root.Text("peft_type") is var type and not "LORA")
@@ -92,9 +94,10 @@ internal static class LoraConfigFile
             Alpha = root.Number("lora_alpha") ?? throw new ModelFileException(path, "it has no lora_alpha"),
             Dropout = root.Number("lora_dropout") ?? 0,
             RankStabilized = root.Boolean("use_rslora") ?? false,
-            Targets = Targets(
+            Targets = LoraTargetModules.Resolve(
                 path,
-                root.Value("target_modules") ?? throw new ModelFileException(path, "it has no target_modules")),
+                root.Value("target_modules") ?? throw new ModelFileException(path, "it has no target_modules"),
+                prefix, layers),
         };
         try
         {
@@ -132,37 +135,8 @@ internal static class LoraConfigFile
         }
     }
 
-    private static LoraTargets Targets(string path, JsonElement modules)
-    {
-        if (modules.ValueKind == JsonValueKind.String && modules.GetString() == AllLinear)
-        {
-            return LoraTargets.All;
-        }
-
-        var targets = LoraTargets.None;
-        string[] names = modules.ValueKind == JsonValueKind.Array
-            ? [.. modules.EnumerateArray().Select(name => name.GetString() ?? "")]
-            : Nested(modules.GetString() ?? "");
-        foreach (var name in names)
-        {
-            targets |= LoraTargetNames.All.TryGetValue(name, out var module)
-                ? module
-                : throw Refusal(
-                    path, $"target_modules has '{name}', wanted {string.Join(", ", LoraTargetNames.All.Keys)}");
-        }
-
-        return targets;
-    }
-
     private static ModelFileException Refusal(string path, string problem, string? fix = null) =>
         new(path, problem, ModelFault.Unsupported, fix ?? "Give a plain LoRA adapter of the seven linear layers.");
-
-    /// <summary>The names in the pattern that is written for multimodal models.</summary>
-    private static string[] Nested(string pattern) =>
-        pattern.StartsWith(NestedBegin, StringComparison.Ordinal)
-            && pattern.EndsWith(NestedEnd, StringComparison.Ordinal)
-            ? pattern[NestedBegin.Length..^NestedEnd.Length].Split('|')
-            : [pattern];
 
     private static bool IsEmpty(JsonElement value) => value.ValueKind switch
     {

@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Workflows.Activities.Capacity;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>The memory of refused places over HTTP: to be looked at, and to be forgotten by hand.</summary>
+internal static class ZoneEndpoints
+{
+    public static void MapZones(this IEndpointRouteBuilder routes)
+    {
+        var zones = routes.MapGroup("/zones");
+        zones.MapGet("/", (CapacityMemory memory) => TypedResults.Ok(memory.All()));
+        zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)));
+        zones.MapDelete("/{place}", Forget);
+    }
+
+    private static IResult Forget(string place, CapacityMemory memory) => memory.Forget(place) is > 0 and var count
+        ? Forgotten(count)
+        : Problems.Of(
+            StatusCodes.Status404NotFound, "ZONE_NOT_REMEMBERED",
+            $"No refusal of '{SafeText.Of(place)}' is remembered; GET /zones lists the places that are.");
+
+    private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
+}
+
+/// <summary>Answer to a request to forget.</summary>
+/// <param name="Forgotten">Refusals that held until then.</param>
+internal sealed record ForgottenView(int Forgotten);
