@@ -1,7 +1,7 @@
 // Full fine-tuning and greedy decoding of two configurations with random weights, and in the same run the product peak
 // of the machine: fp32 matrix products as the program runs them. Prints tokens/s, the model's FLOP/s, and its share of
-// the peak. bench/PyTorch measures beside a peer. Arguments, all optional: tiny | mid, train | decode | peak,
-// --threads N, --steps N, --tokens N.
+// the peak. With "plugin" the same through a PJRT plugin, taking turns with ONNX Runtime. bench/PyTorch measures beside
+// a peer. Arguments, all optional: tiny | mid, train | decode | peak | plugin, --threads N, --steps N, --tokens N.
 using Workflows.Training.Bench;
 
 var threads = Option("--threads", 2);
@@ -9,7 +9,7 @@ var steps = Option("--steps", 0);
 var tokens = Option("--tokens", 0);
 var chosen = BenchConfiguration.All.Where(each => args.Contains(each.Name)).ToArray();
 bool Wants(string what) =>
-    args.Contains(what) || !args.Any(argument => argument is "train" or "decode" or "peak");
+    args.Contains(what) || !args.Any(argument => argument is "train" or "decode" or "peak" or "plugin");
 
 foreach (var configuration in chosen.Length == 0 ? BenchConfiguration.All : chosen)
 {
@@ -22,6 +22,13 @@ foreach (var configuration in chosen.Length == 0 ? BenchConfiguration.All : chos
     {
         using var peak = new ProductPeak(configuration, threads);
         peak.Print();
+    }
+
+    if (args.Contains("plugin"))
+    {
+        PluginBench.Run(
+            configuration, threads, steps > 0 ? steps : configuration.Steps,
+            tokens > 0 ? tokens : configuration.NewTokens);
     }
 
     if (Wants("decode"))

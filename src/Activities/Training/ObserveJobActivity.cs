@@ -32,8 +32,8 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
             ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
         }
 
-        // Chips that fail after they have worked are the node's fault: another one goes on. Those that fail at once would
-        // do so on every node.
+        // Chips that fail after they have worked are the node's fault: another one goes on. Those that fail at once
+        // would do so on every node.
         var isBroken = job.End?.Code == DeviceLost && job.Step > 0;
         var isLost = isBroken || (job.End is null && (isGone || isSilent));
         var cause = isGone ? state.ToUpperInvariant() : isBroken ? DeviceLost : isSilent ? "WORKER_SILENT" : null;

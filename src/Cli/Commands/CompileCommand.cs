@@ -201,7 +201,8 @@ internal static class CompileCommand
             {
                 text.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"              {memory.Total / Gibibyte:0.00} {Limit(report)}{(report.Chips > 1 ? " on each chip" : "")}: "
+                    $"              {memory.Total / Gibibyte:0.00} {Limit(report)}"
+                    + $"{(report.Chips > 1 ? " on each chip" : "")}: "
                     + $"arguments {memory.Arguments / Gibibyte:0.00}, "
                     + $"temporaries {memory.Temporaries / Gibibyte:0.00}, "
                     + $"outputs {(memory.Outputs - memory.Aliased) / Gibibyte:0.00}, "
@@ -220,7 +221,8 @@ internal static class CompileCommand
 
         text.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"a step        {report.TokensPerStep} tokens, at least {report.StepSeconds:0.0000} s at the {(report.Chips > 1 ? "chips'" : "chip's")} peak"
+            $"a step        {report.TokensPerStep} tokens, at least {report.StepSeconds:0.0000} s at the "
+            + $"{(report.Chips > 1 ? "chips'" : "chip's")} peak"
             + $"{(report.StepUsd is { } usd ? $", {usd:0.000000} USD on the cheapest spot" : "")}"));
         if (report.LargestBatch is { } largest)
         {

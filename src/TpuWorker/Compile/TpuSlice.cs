@@ -17,7 +17,7 @@ public sealed record TpuSlice(TpuChip Chip, int Chips)
     /// <summary>Reads a topology.</summary>
     /// <param name="topology">Such as <c>v6e:1x1</c> or <c>v5e:2x4</c>.</param>
     /// <returns>The slice.</returns>
-    /// <exception cref="CompileException">The generation is not known, or the chips are not those of one host.</exception>
+    /// <exception cref="CompileException">An unknown generation, or chips that are not those of one host.</exception>
     public static TpuSlice Parse(string topology)
     {
         ArgumentNullException.ThrowIfNull(topology);

@@ -35,7 +35,8 @@ public sealed class StableHloModuleTests
             StringComparison.Ordinal);
         Assert.Contains("#sdy.sharding<@mesh, [{}, {}]>", module.Text, StringComparison.Ordinal);
         Assert.Equal((2, 8 * 6 * 4L, 8 * 6 * 2L), (module.Devices, module.DonatedBytes, module.DonatedBytesPerDevice));
-        Assert.All(module.Outputs.Where(output => output.Alias is not null), output => Assert.Equal(0, output.SplitAxis));
+        Assert.All(
+            module.Outputs.Where(output => output.Alias is not null), output => Assert.Equal(0, output.SplitAxis));
         Assert.DoesNotContain("sdy", StableHloModule.Lower(graph).Text, StringComparison.Ordinal);
     }
 

@@ -46,7 +46,8 @@ public sealed record DecodePlan
     {
         Require(Batch >= 1, nameof(Batch), $"{Batch}", "1 or more");
         Require(
-            Devices >= 1 && Batch % Devices == 0, nameof(Devices), $"{Devices} for {Batch} rows", "a divisor of the rows");
+            Devices >= 1 && Batch % Devices == 0, nameof(Devices), $"{Devices} for {Batch} rows",
+            "a divisor of the rows");
         Require(PromptLength >= 1, nameof(PromptLength), $"{PromptLength}", "1 or more");
         Require(NewTokens >= 1, nameof(NewTokens), $"{NewTokens}", "1 or more");
         Require(

@@ -54,7 +54,7 @@ public static class LeanParameters
         IEnumerable<KeyValuePair<string, HostTensor>> tensors, DType type = DType.Float32) =>
         new(Stacks(tensors, type), StringComparer.Ordinal);
 
-    /// <summary>Stacks the weights of all layers, each stack when it is asked for: all at once take twice the room.</summary>
+    /// <summary>Stacks the weights of all layers, each stack when it is asked for: all take twice the room.</summary>
     /// <param name="tensors">Weights of single precision by the names that checkpoints have.</param>
     /// <param name="type">The element type of the stacks.</param>
     /// <returns>The stacks with their names, each in memory of its own.</returns>

@@ -82,7 +82,8 @@ public sealed record LeanPlan
         Require(Length >= 1, nameof(Length), $"{Length}", "1 or more");
         Require(AnswerCount >= 1 && AnswerCount <= Length, nameof(Answers), $"{Answers}", $"1 to {Length}");
         Require(
-            Devices >= 1 && Batch % Devices == 0, nameof(Devices), $"{Devices} for {Batch} rows", "a divisor of the rows");
+            Devices >= 1 && Batch % Devices == 0, nameof(Devices), $"{Devices} for {Batch} rows",
+            "a divisor of the rows");
         Require(MicroBatches >= 1, nameof(MicroBatches), $"{MicroBatches}", "1 or more");
         Require(ChunkRows is null or >= 1, nameof(ChunkRows), $"{ChunkRows}", "1 or more");
         Require(

@@ -5,8 +5,8 @@ namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
 /// How steps and decoding are split over the chips of a host: rows of the batch, and large weights with their moments,
-/// each along one axis (fully sharded data parallelism, Rajbhandari et al. 2020: a weight is gathered where it is used).
-/// What a chip cannot have an equal part of, it has whole.
+/// each along one axis (fully sharded data parallelism, Rajbhandari et al. 2020: weights are gathered where they are
+/// used). What a chip cannot have an equal part of, it has whole.
 /// </summary>
 internal static class LeanSharding
 {

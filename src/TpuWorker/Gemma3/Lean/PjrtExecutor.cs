@@ -38,7 +38,7 @@ public sealed class PjrtExecutor : Executor
         }
     }
 
-    /// <summary>Gets or sets who is told before each program is compiled and after weights are moved; null: nobody.</summary>
+    /// <summary>Gets or sets who is told of compilations and of weights that were moved; null: nobody.</summary>
     public Action<string>? OnStage { get; set; }
 
     /// <summary>Gets the compiler's options; null are the default ones.</summary>

@@ -48,7 +48,7 @@ internal sealed class StepShapes
             rows, length, AnswersWithin(examples, length)))]);
     }
 
-    /// <summary>Sizes for rows of several examples: one that the passes seen so far need, and the largest of all.</summary>
+    /// <summary>Sizes for rows of several examples: one that the given passes need, and the largest of all.</summary>
     /// <param name="rows">Rows of a pass without packing.</param>
     /// <param name="length">Positions of every row.</param>
     /// <param name="needs">Needs of passes.</param>
@@ -79,7 +79,7 @@ internal sealed class StepShapes
         return Math.Min(length, Up(answers, SmallStep));
     }
 
-    /// <summary>Lengths, the largest of them the limit, to which the given ones are padded with the least padding.</summary>
+    /// <summary>Chooses the lengths, the largest of them the limit, that need the least padding.</summary>
     private static List<int> Choose(IEnumerable<int> lengths, int limit, int most)
     {
         var counted = lengths.Append(limit).CountBy(length => length).OrderBy(pair => pair.Key).ToList();

@@ -98,7 +98,8 @@ internal sealed class DeviceChild
         var report = PjrtSmokeTest.Run(client);
         var devices = order.Devices ?? (report.Platform == "cpu" ? 1 : client.AddressableDevices.Count);
         _executor = new PjrtExecutor(
-            client, PrecisionOf(order.Precision, report.Platform), new PjrtExecutableCache(order.ProgramFolder), devices)
+            client, PrecisionOf(order.Precision, report.Platform), new PjrtExecutableCache(order.ProgramFolder),
+            devices)
         {
             OnStage = stage => Tell(new DeviceNote(Stage: stage)),
         };

@@ -23,7 +23,7 @@ internal sealed record DeviceSettings
     /// <summary>Gets the longest time of a compilation: that of 4B takes some minutes.</summary>
     public TimeSpan CompilePatience { get; init; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>Gets the longest time without a step, a text or a stage: far above any step that is worth its money.</summary>
+    /// <summary>Gets the longest time without a step, a text or a stage: far above any step worth its money.</summary>
     public TimeSpan StepPatience { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Gets the time that work has to end after it was told to: a step, and a checkpoint.</summary>

@@ -123,8 +123,8 @@ internal static class TrainWork
             pairs, pair => prompts.Max(prompt => prompt.Prompt(pair).Length), config.MaxPositions - longest, "pairs");
         var identity = $"{Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(job.ValidationFile)))} {longest}";
         var validation = TrainingValidation.OfScore(
-            "chrf", $"{identity} {job.Direction}", (model, stop) => ChrfOf(model, prompts, within, longest, stop), every,
-            patience, keepsBest);
+            "chrf", $"{identity} {job.Direction}",
+            (model, stop) => ChrfOf(model, prompts, within, longest, stop), every, patience, keepsBest);
         return (validation, pairs.Length - within.Length);
     }
 

@@ -109,8 +109,8 @@ public sealed class ChildProcess : IAsyncDisposable
                 cancellation.ThrowIfCancellationRequested();
                 throw Gone(new ChildFaultException(
                     ChildFault.Hang,
-                    $"The child process {Id} {(patience is not null ? "said nothing for" : "gave no answer within")} {deadline} "
-                    + "and was killed.", LastLines()));
+                    $"The child process {Id} {(patience is null ? "gave no answer within" : "said nothing for")} "
+                    + $"{deadline} and was killed.", LastLines()));
             }
         }
         finally

@@ -114,8 +114,8 @@ public sealed class PjrtProgram : IDisposable
         {
             throw new PjrtException(
                 PjrtErrorCode.FailedPrecondition, "Compile",
-                $"the updates of states take {memory.Aliased} bytes of their memory, wanted {module.DonatedBytesPerDevice}: the "
-                + "compiler would keep two copies");
+                $"the updates of states take {memory.Aliased} bytes of their memory, wanted "
+                + $"{module.DonatedBytesPerDevice}: the compiler would keep two copies");
         }
     }
 }

@@ -79,7 +79,8 @@ public sealed class PjrtSession : IDisposable
         var isDone = false;
         try
         {
-            var arguments = _program.Module.Arguments.Select(argument => BuffersOf(argument, inputs, uploaded)).ToList();
+            var arguments = _program.Module.Arguments
+                .Select(argument => BuffersOf(argument, inputs, uploaded)).ToList();
             execution = _program.Executable.ExecuteOnAll(
                 [.. Devices().Select(device => arguments.ConvertAll(buffers => buffers[device]))]);
             var results = Read(execution.Outputs, kept);

@@ -135,7 +135,8 @@ public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition
 
     private Entry EntryOf(string name) => _entries.TryGetValue(name, out var entry)
         ? entry
-        : throw new InvalidOperationException($"The tensor '{name}' is not set: set it first, and after a failed step.");
+        : throw new InvalidOperationException(
+            $"The tensor '{name}' is not set: set it first, and after a failed step.");
 
     private static unsafe PjrtBuffer Upload(PjrtClient client, HostTensor tensor, PjrtDevice device)
     {

@@ -7,6 +7,16 @@ using Workflows.TpuWorker.Tests.Pjrt;
 
 namespace Workflows.TpuWorker.Tests.Gemma3.Lean;
 
+/// <summary>
+/// Tests that use the compiler of a real plugin and ONNX Runtime in one process, which the product never does: one
+/// after the other, with nothing beside them.
+/// </summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class PluginBesideOnnxTests
+{
+    public const string Name = "plugin beside ONNX Runtime";
+}
+
 /// <summary>Executors in single precision: on the fake plugin, which every clone has, and on a real one.</summary>
 internal static class PjrtExecutors
 {

@@ -4,6 +4,7 @@ using Workflows.TpuWorker.Gemma3.Decoding;
 namespace Workflows.TpuWorker.Tests.Gemma3.Lean;
 
 /// <summary>Decoding over a plugin, beside decoding over ONNX Runtime.</summary>
+[Collection(PluginBesideOnnxTests.Name)]
 public sealed class PjrtTextDecoderTests
 {
     private static readonly int[][] Prompts =
@@ -17,7 +18,8 @@ public sealed class PjrtTextDecoderTests
     [InlineData(true, 3, 1, 17)]
     [InlineData(true, 8, 4, 12)]
     [InlineData(true, 2, 3, 1)]
-    public async Task Generate_ThroughAPlugin_GivesTheTokensOfOnnxRuntime(bool isReal, int batch, int beams, int longest)
+    public async Task Generate_ThroughAPlugin_GivesTheTokensOfOnnxRuntime(
+        bool isReal, int batch, int beams, int longest)
     {
         var executor = await PjrtExecutors.StartOrSkipAsync(isReal);
         var options = new DecodeOptions { MaxNewTokens = longest, BatchSize = batch, BeamSize = beams };

@@ -7,6 +7,7 @@ using Workflows.TpuWorker.Gemma3.Training;
 namespace Workflows.TpuWorker.Tests.Gemma3.Lean;
 
 /// <summary>The trainer over a plugin, beside the trainer over ONNX Runtime.</summary>
+[Collection(PluginBesideOnnxTests.Name)]
 public sealed class PjrtTrainingSessionTests
 {
     /// <summary>Of each loss, as the two executors add in different orders.</summary>
@@ -18,7 +19,8 @@ public sealed class PjrtTrainingSessionTests
     [InlineData(true, false, 1, false)]
     [InlineData(true, true, 2, false)]
     [InlineData(true, false, 1, true)]
-    public async Task Run_ThroughAPlugin_GivesTheLossesOfOnnxRuntime(bool isReal, bool lora, int accumulation, bool pack)
+    public async Task Run_ThroughAPlugin_GivesTheLossesOfOnnxRuntime(
+        bool isReal, bool lora, int accumulation, bool pack)
     {
         var executor = await PjrtExecutors.StartOrSkipAsync(isReal);
         var options = Options(isReal ? 50 : 4, accumulation);
@@ -92,7 +94,8 @@ public sealed class PjrtTrainingSessionTests
 
         Stop(options, first, temporary["run"], half);
         var losses = new List<double>();
-        using var tuner = new FineTuner(LeanCases.Model, options, Examples(), executor: beginsWithOnnx ? executor : null);
+        using var tuner = new FineTuner(
+            LeanCases.Model, options, Examples(), executor: beginsWithOnnx ? executor : null);
         var result = tuner.Run(temporary["run"], step => losses.Add(step.Loss), default);
 
         Assert.Equal(half, result.ResumedFromStep);

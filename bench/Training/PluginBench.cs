@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Gemma3.Lean;
+using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Pjrt;
+using Workflows.TpuWorker.Pjrt.Host;
+
+namespace Workflows.Training.Bench;
+
+/// <summary>
+/// The same training and decoding through a PJRT plugin and through ONNX Runtime, taking turns: a step of one after a
+/// step of the other, a round of texts after a round of texts, from the same weights and in one process.
+/// </summary>
+internal static class PluginBench
+{
+    // The first steps compile and warm up.
+    private const int WarmupSteps = 2;
+    private const int PromptLength = 32, Rounds = 3;
+
+    public static void Run(BenchConfiguration configuration, int threads, int steps, int newTokens)
+    {
+        var file = PjrtPluginFile.Find(given: null, TpuHost.Read().ChipCount > 0, Environment.GetEnvironmentVariable);
+        if (file is null)
+        {
+            Console.WriteLine($"  no plugin: set {PjrtPluginFile.Variable}, or run eng/get-pjrt-plugin.sh cpu");
+            return;
+        }
+
+        using var client = PjrtClient.Create(PjrtPlugin.Load(file.Path));
+        var isProcessor = client.PlatformName == "cpu";
+        var executor = new PjrtExecutor(client, isProcessor ? PrecisionPolicy.Full : PrecisionPolicy.Mixed);
+        Console.WriteLine(
+            $"  {client.PlatformName} {client.AddressableDevices[0].Kind}, {file.Path}, "
+            + $"{(isProcessor ? "single precision" : "bfloat16")}");
+        Train(configuration, threads, steps, executor);
+        foreach (var batch in (int[])[1, 16])
+        {
+            Decode(configuration, threads, batch, newTokens, executor);
+        }
+    }
+
+    private static void Train(BenchConfiguration configuration, int threads, int steps, PjrtExecutor executor)
+    {
+        using var ours = new SemaphoreSlim(1);
+        using var theirs = new SemaphoreSlim(0);
+        using var peak = new ProductPeak(configuration, threads);
+        var squares = new List<double>();
+        var onnx = Task.Run(() => Steps(
+            configuration, threads, steps, null, ours, theirs, () => squares.Add(peak.OfSquare())));
+        var plugin = Task.Run(() => Steps(configuration, threads, steps, executor, theirs, ours, () => { }));
+        Task.WaitAll(onnx, plugin);
+        var flop = configuration.TrainingFlopPerToken;
+        var (byOnnx, byPlugin) = (onnx.Result, plugin.Result);
+        Console.WriteLine(
+            $"  training: plugin {Median(byPlugin):f0} tokens/s ({Median(byPlugin) * flop / 1e9:f1} GFLOP/s, "
+            + $"{Median(byPlugin) * flop / Median(squares):f2} of the square's peak), ONNX Runtime "
+            + $"{Median(byOnnx):f0}; ratio {Median(byPlugin) / Median(byOnnx):f2}; "
+            + $"{executor.ProgramCount} programs compiled in {executor.CompileSeconds:f1} s");
+    }
+
+    private static List<double> Steps(
+        BenchConfiguration configuration, int threads, int steps, Executor? executor, SemaphoreSlim mine,
+        SemaphoreSlim others, Action beside)
+    {
+        mine.Wait();
+        var random = new Random(1);
+        var examples = Enumerable.Range(0, configuration.Batch * 4).Select(_ => new TrainingExample(
+            [.. Enumerable.Range(0, configuration.Length + 1)
+                .Select(_ => random.Next(3, configuration.Model.VocabularySize))], 1)).ToArray();
+        var options = new FineTuneOptions
+        {
+            Steps = steps + WarmupSteps,
+            BatchSize = configuration.Batch,
+            MaxLength = configuration.Length + 1,
+            CheckpointEverySteps = 0,
+            Threads = threads,
+            LearningRate = 1e-4,
+        };
+        var seen = new List<double>();
+        var folder = Directory.CreateTempSubdirectory("plugin-bench-").FullName;
+        using (var tuner = new FineTuner(
+            Gemma3Checkpoint.CreateRandom(configuration.Model, 1), options, examples, executor: executor))
+        {
+            tuner.Run(
+                Path.Combine(folder, "checkpoints"), step =>
+                {
+                    seen.Add(step.TokensPerSecond * configuration.Length / (configuration.Length + 1));
+                    beside();
+                    others.Release();
+                    mine.Wait();
+                }, default);
+        }
+
+        others.Release();
+        Directory.Delete(folder, recursive: true);
+        return seen[WarmupSteps..];
+    }
+
+    private static void Decode(
+        BenchConfiguration configuration, int threads, int batch, int newTokens, PjrtExecutor executor)
+    {
+        var random = new Random(2);
+        var prompts = Enumerable.Range(0, batch).Select(_ => Enumerable.Range(0, PromptLength)
+            .Select(_ => random.Next(3, configuration.Model.VocabularySize)).ToArray()).ToArray();
+        var options = new DecodeOptions { MaxNewTokens = newTokens, BatchSize = batch, StopTokens = [] };
+        var model = Gemma3Checkpoint.CreateRandom(configuration.Model, 1);
+        using var plugin = executor.CreateDecoder(model);
+        using var onnx = new OnnxExecutor(threads).CreateDecoder(model);
+        double Seconds(ITextDecoder decoder)
+        {
+            var started = Stopwatch.GetTimestamp();
+            decoder.Generate(prompts, options, null, default);
+            return Stopwatch.GetElapsedTime(started).TotalSeconds;
+        }
+
+        _ = (Seconds(plugin), Seconds(onnx));
+        var (byPlugin, byOnnx) = (new List<double>(), new List<double>());
+        for (var round = 0; round < Rounds; round++)
+        {
+            byPlugin.Add(batch * newTokens / Seconds(plugin));
+            byOnnx.Add(batch * newTokens / Seconds(onnx));
+        }
+
+        Console.WriteLine(
+            $"  decoding {batch} at once: plugin {Median(byPlugin):f0} tokens/s, ONNX Runtime {Median(byOnnx):f0}; "
+            + $"ratio {Median(byPlugin) / Median(byOnnx):f2}");
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
