@@ -46,7 +46,7 @@ public sealed class EventTextTests
         "usdPerHour":1.5}],"estimatedUsd":0.25,"estimatedSeconds":600,
         "transfer":{"from":"gs://x/m","bytes":2000000000,"copyUsd":0.04,"loadUsd":0.15}}
         """,
-        "plan        1 places; about 600 s and 0.2500 USD at 1.50 USD an hour; the model, 2.0 GB, is copied to the "
+        "plan        1 place; about 600 s and 0.2500 USD at 1.50 USD an hour; the model, 2.0 GB, is copied to the "
             + "run's bucket unless it is there: egress 0.0400 USD, and 0.1500 USD for each node that loads it",
         "default")]
     [InlineData(
