@@ -57,7 +57,8 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Cloud.Put(Node(1), State.Ready);
         Jobs.Standing = Working with
         {
-            Step = step, End = new JobEnd(false, "DEVICE_LOST", "The child process 7 was ended by signal 6."),
+            Step = step,
+            End = new JobEnd(false, "DEVICE_LOST", "The child process 7 was ended by signal 6."),
         };
 
         var seen = await RunAsync();
