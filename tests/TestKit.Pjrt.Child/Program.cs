@@ -29,7 +29,8 @@ static async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> request, ChildService
             for (var step = 1; step <= int.Parse(words[1], null) && !service.Stopping.IsCancellationRequested; step++)
             {
                 await service.NoteAsync(Encoding.UTF8.GetBytes($"{step}"));
-                await Task.Delay(TimeSpan.FromMilliseconds(100), service.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(TimeSpan.FromMilliseconds(100), service.Stopping)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
             return Encoding.UTF8.GetBytes(service.Stopping.IsCancellationRequested ? "stopped" : "done");
