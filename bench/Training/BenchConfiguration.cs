@@ -1,4 +1,5 @@
 using Workflows.ModelFiles;
+using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.Training.Bench;
 
@@ -33,6 +34,39 @@ internal sealed record BenchConfiguration(
     /// </summary>
     public double TrainingFlopPerToken => (6.0 * MatrixElements)
         + (12.0 * Length * Model.HeadCount * Model.HeadDimension * Model.LayerCount);
+
+    /// <summary>Four batches of whole rows of random tokens.</summary>
+    public TrainingExample[] Examples()
+    {
+        var random = new Random(1);
+        return
+        [
+            .. Enumerable.Range(0, Batch * 4).Select(_ => new TrainingExample(
+                [.. Enumerable.Range(0, Length + 1).Select(_ => random.Next(3, Model.VocabularySize))], 1)),
+        ];
+    }
+
+    /// <summary>How they are trained on.</summary>
+    public FineTuneOptions Options(int steps, int threads) => new()
+    {
+        Steps = steps,
+        BatchSize = Batch,
+        MaxLength = Length + 1,
+        CheckpointEverySteps = 0,
+        Threads = threads,
+        LearningRate = 1e-4,
+    };
+
+    /// <summary>Random prompts of 32 tokens.</summary>
+    public int[][] Prompts(int count)
+    {
+        var random = new Random(2);
+        return
+        [
+            .. Enumerable.Range(0, count).Select(_ =>
+                Enumerable.Range(0, 32).Select(_ => random.Next(3, Model.VocabularySize)).ToArray()),
+        ];
+    }
 
     private static Gemma3Config Config(
         int vocabulary, int hidden, int layers, int heads, int shared, int width, int inner) => new()

@@ -7,13 +7,9 @@ namespace Workflows.Training.Bench;
 /// <summary>Greedy decoding of prompts of 32 tokens.</summary>
 internal static class DecodingBench
 {
-    private const int PromptLength = 32;
-
     public static void Run(BenchConfiguration configuration, int threads, int batch, int newTokens)
     {
-        var random = new Random(2);
-        var prompts = Enumerable.Range(0, batch).Select(_ => Enumerable.Range(0, PromptLength)
-            .Select(_ => random.Next(3, configuration.Model.VocabularySize)).ToArray()).ToArray();
+        var prompts = configuration.Prompts(batch);
         var options = new DecodeOptions { MaxNewTokens = newTokens, BatchSize = batch, StopTokens = [] };
         var model = Gemma3Checkpoint.CreateRandom(configuration.Model, 1);
         using var decoder = new GreedyDecoder(model, threads);

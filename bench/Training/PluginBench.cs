@@ -16,7 +16,7 @@ internal static class PluginBench
 {
     // The first steps compile and warm up.
     private const int WarmupSteps = 2;
-    private const int PromptLength = 32, Rounds = 3;
+    private const int Rounds = 3;
 
     public static void Run(BenchConfiguration configuration, int threads, int steps, int newTokens)
     {
@@ -29,7 +29,7 @@ internal static class PluginBench
 
         using var client = PjrtClient.Create(PjrtPlugin.Load(file.Path));
         var isProcessor = client.PlatformName == "cpu";
-        var executor = new PjrtExecutor(client, isProcessor ? PrecisionPolicy.Full : PrecisionPolicy.Mixed);
+        using var executor = new PjrtExecutor(client, isProcessor ? PrecisionPolicy.Full : PrecisionPolicy.Mixed);
         Console.WriteLine(
             $"  {client.PlatformName} {client.AddressableDevices[0].Kind}, {file.Path}, "
             + $"{(isProcessor ? "single precision" : "bfloat16")}");
@@ -64,23 +64,11 @@ internal static class PluginBench
         SemaphoreSlim others, Action beside)
     {
         mine.Wait();
-        var random = new Random(1);
-        var examples = Enumerable.Range(0, configuration.Batch * 4).Select(_ => new TrainingExample(
-            [.. Enumerable.Range(0, configuration.Length + 1)
-                .Select(_ => random.Next(3, configuration.Model.VocabularySize))], 1)).ToArray();
-        var options = new FineTuneOptions
-        {
-            Steps = steps + WarmupSteps,
-            BatchSize = configuration.Batch,
-            MaxLength = configuration.Length + 1,
-            CheckpointEverySteps = 0,
-            Threads = threads,
-            LearningRate = 1e-4,
-        };
         var seen = new List<double>();
         var folder = Directory.CreateTempSubdirectory("plugin-bench-").FullName;
         using (var tuner = new FineTuner(
-            Gemma3Checkpoint.CreateRandom(configuration.Model, 1), options, examples, executor: executor))
+            Gemma3Checkpoint.CreateRandom(configuration.Model, 1), configuration.Options(steps + WarmupSteps, threads),
+            configuration.Examples(), executor: executor))
         {
             tuner.Run(
                 Path.Combine(folder, "checkpoints"), step =>
@@ -100,9 +88,7 @@ internal static class PluginBench
     private static void Decode(
         BenchConfiguration configuration, int threads, int batch, int newTokens, PjrtExecutor executor)
     {
-        var random = new Random(2);
-        var prompts = Enumerable.Range(0, batch).Select(_ => Enumerable.Range(0, PromptLength)
-            .Select(_ => random.Next(3, configuration.Model.VocabularySize)).ToArray()).ToArray();
+        var prompts = configuration.Prompts(batch);
         var options = new DecodeOptions { MaxNewTokens = newTokens, BatchSize = batch, StopTokens = [] };
         var model = Gemma3Checkpoint.CreateRandom(configuration.Model, 1);
         using var plugin = executor.CreateDecoder(model);

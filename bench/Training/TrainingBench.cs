@@ -14,21 +14,10 @@ internal static class TrainingBench
 
     public static void Run(BenchConfiguration configuration, int threads, int steps)
     {
-        var random = new Random(1);
-        var examples = Enumerable.Range(0, configuration.Batch * 4).Select(_ => new TrainingExample(
-            [.. Enumerable.Range(0, configuration.Length + 1)
-                .Select(_ => random.Next(3, configuration.Model.VocabularySize))], 1)).ToArray();
-        var options = new FineTuneOptions
-        {
-            Steps = steps + WarmupSteps,
-            BatchSize = configuration.Batch,
-            MaxLength = configuration.Length + 1,
-            CheckpointEverySteps = 0,
-            Threads = threads,
-            LearningRate = 1e-4,
-        };
         using var peak = new ProductPeak(configuration, threads);
-        using var tuner = new FineTuner(Gemma3Checkpoint.CreateRandom(configuration.Model, 1), options, examples);
+        using var tuner = new FineTuner(
+            Gemma3Checkpoint.CreateRandom(configuration.Model, 1), configuration.Options(steps + WarmupSteps, threads),
+            configuration.Examples());
         var folder = Directory.CreateTempSubdirectory("training-bench-").FullName;
         var seen = new List<(double Tokens, double Shapes, double Square)>();
         tuner.Run(

@@ -194,16 +194,6 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
     /// <summary>
     /// Reads from a source. The store has tried again by itself, so what is left ends the run with its own words.
     /// </summary>
-    private static async Task<T> GuardAsync<T>(string field, Func<Task<T>> read)
-    {
-        try
-        {
-            return await read();
-        }
-        catch (ArtifactException exception)
-        {
-            throw new RunFaultException(
-                exception.ErrorCode, $"{field}: {exception.Address}: {exception.Problem}", exception.Fix);
-        }
-    }
+    private static Task<T> GuardAsync<T>(string field, Func<Task<T>> read) =>
+        RunArtifacts.GuardAsync(read, field, endsOutages: true);
 }

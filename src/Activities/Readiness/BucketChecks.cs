@@ -56,8 +56,15 @@ internal sealed class BucketChecks(GoogleRest google)
     {
         var probe = root.Child($"doctor/{Guid.NewGuid():n}");
         await store.WriteBytesAsync(probe, [1], WriteCondition.IfAbsent, cancellation);
-        await store.ReadBytesAsync(probe, ByteRange.Whole, cancellation);
-        await store.DeleteAsync(probe, null, cancellation);
+        try
+        {
+            await store.ReadBytesAsync(probe, ByteRange.Whole, cancellation);
+        }
+        finally
+        {
+            await store.DeleteAsync(probe, null, CancellationToken.None);
+        }
+
         string place;
         try
         {
@@ -70,8 +77,7 @@ internal sealed class BucketChecks(GoogleRest google)
                 $"gcloud storage buckets describe gs://{root.Container} --format='value(location)'");
         }
 
-        var far = zones.Where(zone => !zone.StartsWith($"{place}-", StringComparison.Ordinal)
-            && !zone.StartsWith($"{place}", StringComparison.Ordinal)).ToList();
+        var far = zones.Where(zone => !zone.StartsWith(place, StringComparison.Ordinal)).ToList();
         return far.Count == 0
             ? ReadinessLine.Ok("bucket place", $"'{root.Container}' can be written; it is in {place}.")
             : ReadinessLine.Warn(

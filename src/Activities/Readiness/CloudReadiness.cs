@@ -33,11 +33,15 @@ public sealed class CloudReadiness(
         ArgumentNullException.ThrowIfNull(spec);
         var rest = google.Of(spec.IsRehearsal);
         var (project, bucket) = (new ProjectChecks(rest), new BucketChecks(rest));
+
+        // A service that is out of reach for a moment says nothing about the project: the run goes on and waits.
+        Task<ReadinessLine> Look(string check, Func<Task<ReadinessLine>> look) =>
+            Checked(check, look, ReadinessLevel.Warn, cancellation);
         return
         [
-            await Checked("api", () => project.ApiAsync(spec.Project, cancellation), cancellation),
-            await Checked("rights", () => project.RightsAsync(spec.Project, cancellation), cancellation),
-            await Checked("bucket", () => bucket.RightsAsync(artifacts.Setting, cancellation), cancellation),
+            await Look("api", () => project.ApiAsync(spec.Project, cancellation)),
+            await Look("rights", () => project.RightsAsync(spec.Project, cancellation)),
+            await Look("bucket", () => bucket.RightsAsync(artifacts.Setting, cancellation)),
             ImageChecks.OfName(bootstrap.WorkerImage),
             GatewayChecks.OfAddress(bootstrap.IsGatewaySet ? bootstrap.GatewayAddress : null),
         ];
@@ -56,7 +60,7 @@ public sealed class CloudReadiness(
         var project = new ProjectChecks(rest);
         var lines = new List<ReadinessLine>();
         async Task Add(string check, Func<Task<ReadinessLine>> look) =>
-            lines.Add(await Checked(check, look, cancellation));
+            lines.Add(await Checked(check, look, ReadinessLevel.Fail, cancellation));
 
         await Add("credentials", () => project.CredentialsAsync(cancellation));
         await Add("project", () => project.ProjectAsync(subject.Project, cancellation));
@@ -188,7 +192,7 @@ public sealed class CloudReadiness(
 
     /// <summary>Makes a line of every way in which a check can end.</summary>
     private static async Task<ReadinessLine> Checked(
-        string check, Func<Task<ReadinessLine>> look, CancellationToken cancellation)
+        string check, Func<Task<ReadinessLine>> look, ReadinessLevel ofUnreachable, CancellationToken cancellation)
     {
         try
         {
@@ -217,8 +221,9 @@ public sealed class CloudReadiness(
         catch (Exception exception) when (exception is HttpRequestException or IOException
             || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            return ReadinessLine.Fail(
-                check, $"It could not be asked: {exception.Message}", "Look at the network of this machine.");
+            return new ReadinessLine(
+                check, ofUnreachable, $"It could not be asked: {exception.Message}",
+                "Look at the network of this machine.");
         }
     }
 }

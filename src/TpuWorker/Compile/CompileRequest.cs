@@ -11,6 +11,10 @@ public sealed record CompileRequest
     /// <summary>Gets the topology, such as <c>v6e:1x1</c>.</summary>
     public required string Topology { get; init; }
 
+    /// <summary>Gets the chips of the topology.</summary>
+    /// <exception cref="CompileException">The topology is not that of one host.</exception>
+    internal int Chips => TpuSlice.Parse(Topology).Chips;
+
     /// <summary>Gets the rows of a pass.</summary>
     /// <value>1 or more.</value>
     public required int Batch { get; init; }

@@ -101,7 +101,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
             var decode = LeanDecode.Build(request.Model, new DecodePlan
             {
                 Batch = RowsFor(request, request.DecodeBatch),
-                Devices = TpuSlice.Parse(request.Topology).Chips,
+                Devices = request.Chips,
                 PromptLength = request.Length,
                 NewTokens = request.NewTokens,
                 LaunchTokens = Math.Min(8, request.NewTokens),
@@ -124,17 +124,14 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
     {
         Batch = RowsFor(request, batch),
         Length = request.Length,
-        Devices = TpuSlice.Parse(request.Topology).Chips,
+        Devices = request.Chips,
         MicroBatches = request.MicroBatches,
         Lora = LoraOf(request),
     });
 
     /// <summary>Each chip has as many rows, as the worker pads them.</summary>
-    private static int RowsFor(CompileRequest request, int rows)
-    {
-        var chips = TpuSlice.Parse(request.Topology).Chips;
-        return (rows + chips - 1) / chips * chips;
-    }
+    private static int RowsFor(CompileRequest request, int rows) =>
+        (rows + request.Chips - 1) / request.Chips * request.Chips;
 
     private static LoraOptions? LoraOf(CompileRequest request) =>
         request.LoraRank is { } rank ? new LoraOptions { Rank = rank } : null;

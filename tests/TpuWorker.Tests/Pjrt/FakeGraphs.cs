@@ -24,9 +24,12 @@ internal static class FakeGraphs
         isReal ? await CpuPlugin.ClientOrSkipAsync() : Start(graph).Client;
 
     /// <summary>Makes a graph known.</summary>
-    public static void Register(FakePlugin fake, Graph graph, bool donates = true)
+    public static void Register(FakePlugin fake, Graph graph, bool donates = true) =>
+        Register(fake, graph, StableHloModule.Lower(graph), donates);
+
+    /// <summary>Makes a graph known by the text that it was lowered to.</summary>
+    public static void Register(FakePlugin fake, Graph graph, StableHloModule module, bool donates = true)
     {
-        var module = StableHloModule.Lower(graph);
         var donated = module.Arguments.Select((argument, number) => (argument.Alias, number))
             .Where(each => donates && each.Alias is not null)
             .ToDictionary(each => each.number, each => each.Alias!.Value);

@@ -77,33 +77,26 @@ public static class LeanParameters
         }
     }
 
-    /// <summary>Takes stacks apart.</summary>
-    /// <param name="stacks">Stacks of single precision by name, as <see cref="Stack"/> gives them.</param>
-    /// <returns>The weights by the names that checkpoints have, in memory of their own.</returns>
-    public static Dictionary<string, HostTensor> Unstack(IEnumerable<KeyValuePair<string, HostTensor>> stacks)
+    /// <summary>Takes a stack apart, without a copy.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="stack">A stack of single precision, as <see cref="Stacks"/> gives it.</param>
+    /// <param name="take">Gets each weight's name, as checkpoints have it, and its values.</param>
+    internal static void Unstack(string name, HostTensor stack, Action<string, ReadOnlySpan<float>> take)
     {
-        var result = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
-        foreach (var (name, stack) in stacks)
+        if (!name.StartsWith($"{Gemma3Parameters.Prefix}layers.", StringComparison.Ordinal))
         {
-            if (!name.StartsWith($"{Gemma3Parameters.Prefix}layers.", StringComparison.Ordinal))
-            {
-                result.Add(name, new HostTensor(stack.Shape, (float[])stack.Floats.Clone()));
-                continue;
-            }
-
-            var (layers, shape) = (stack.Shape[0], new Shape(stack.Shape.Dimensions[1..]));
-            var size = stack.Floats.Length / layers;
-            var parts = name.Split('.').ToList();
-            for (var layer = 0; layer < layers; layer++)
-            {
-                List<string> ofLayer = [.. parts[..2], $"{layer}", .. parts[2..]];
-                result.Add(
-                    string.Join('.', ofLayer),
-                    new HostTensor(shape, stack.Floats[(layer * size)..((layer + 1) * size)]));
-            }
+            take(name, stack.Floats);
+            return;
         }
 
-        return result;
+        var (layers, parts) = (stack.Shape[0], name.Split('.'));
+        var size = stack.Floats.Length / layers;
+        for (var layer = 0; layer < layers; layer++)
+        {
+            take(
+                string.Join('.', [.. parts[..2], $"{layer}", .. parts[2..]]),
+                stack.Floats.AsSpan(layer * size, size));
+        }
     }
 
     private static void Write(float[] values, HostTensor stack, int begin)

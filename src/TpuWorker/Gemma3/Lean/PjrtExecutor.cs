@@ -5,6 +5,7 @@ using Workflows.TpuWorker.Gemma3.Model;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Programs;
+using Workflows.TpuWorker.StableHlo;
 using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
@@ -13,12 +14,15 @@ namespace Workflows.TpuWorker.Gemma3.Lean;
 /// Computes on the devices of a PJRT plugin: whole steps as one program, with weights, moments and caches that stay on
 /// the devices.
 /// </summary>
-public sealed class PjrtExecutor : Executor
+public sealed class PjrtExecutor : Executor, IDisposable
 {
     private const long ElementBytes = 4;
 
     private readonly PjrtClient _client;
     private readonly PjrtExecutableCache? _cache;
+
+    // By the text's hash. A program holds no weights, so trainings, measurements and decodings of one kind share it.
+    private readonly Dictionary<string, PjrtProgram> _programs = new(StringComparer.Ordinal);
 
     /// <summary>Uses a client.</summary>
     /// <param name="client">The client, which must outlive the executor.</param>
@@ -39,7 +43,7 @@ public sealed class PjrtExecutor : Executor
     }
 
     /// <summary>Gets or sets who is told of compilations and of weights that were moved; null: nobody.</summary>
-    public Action<string>? OnStage { get; set; }
+    public Action<ExecutorStage>? OnStage { get; set; }
 
     /// <summary>Gets the compiler's options; null are the default ones.</summary>
     public PjrtCompileOptions? CompileOptions { get; init; }
@@ -56,6 +60,17 @@ public sealed class PjrtExecutor : Executor
     /// <summary>Gets the number of programs compiled or loaded so far.</summary>
     public int ProgramCount { get; private set; }
 
+    /// <summary>Lets go of the compiled programs; sessions and decoders must be gone before.</summary>
+    public void Dispose()
+    {
+        foreach (var program in _programs.Values)
+        {
+            program.Dispose();
+        }
+
+        _programs.Clear();
+    }
+
     /// <inheritdoc />
     public override ITextDecoder CreateDecoder(Gemma3Checkpoint model)
     {
@@ -67,7 +82,7 @@ public sealed class PjrtExecutor : Executor
                 weights.Set(name, stack);
             }
 
-            OnStage?.Invoke("the model is on the device");
+            Tell("the model is on the device");
             return new PjrtTextDecoder(this, model.Config, weights, ownsWeights: true)
             {
                 Precision = Precision,
@@ -109,28 +124,40 @@ public sealed class PjrtExecutor : Executor
         : null;
 
     /// <summary>Gets or sets who sees each graph before it is compiled; tests teach a fake plugin by it.</summary>
-    internal Action<Graph>? OnGraph { get; set; }
+    internal Action<Graph, StableHloModule>? OnModule { get; set; }
 
     internal PjrtTensors CreateTensors() => new(_client, LeanSharding.Over(Devices));
 
     /// <summary>Rounds rows up to as many for each device.</summary>
     internal int RowsFor(int rows) => (rows + Devices - 1) / Devices * Devices;
 
-    /// <summary>Compiles a graph, or loads it from the cache.</summary>
+    internal void Tell(string stage) => OnStage?.Invoke(new ExecutorStage(stage));
+
+    /// <summary>
+    /// Compiles a graph, or takes what was compiled for an equal one, here or in an earlier process. The executor's own.
+    /// </summary>
     internal PjrtProgram Compile(string name, Graph graph)
     {
-        OnStage?.Invoke($"compiling {name}");
-        OnGraph?.Invoke(graph);
+        var module = StableHloModule.Lower(graph, partition: LeanSharding.Over(Devices));
+        if (_programs.TryGetValue(module.Hash, out var known))
+        {
+            return known;
+        }
+
+        OnStage?.Invoke(new ExecutorStage($"compiling {name}", IsCompiling: true));
+        OnModule?.Invoke(graph, module);
         var began = Stopwatch.GetTimestamp();
         try
         {
-            return PjrtProgram.Compile(_client, graph, _cache, CompileOptions, LeanSharding.Over(Devices));
+            var program = PjrtProgram.Compile(_client, module, _cache, CompileOptions);
+            _programs.Add(module.Hash, program);
+            return program;
         }
         finally
         {
             CompileSeconds += Stopwatch.GetElapsedTime(began).TotalSeconds;
             ProgramCount++;
-            OnStage?.Invoke($"compiled {name}");
+            Tell($"compiled {name}");
         }
     }
 }

@@ -74,12 +74,6 @@ internal sealed class PjrtTextDecoder(
     /// <inheritdoc />
     public void Dispose()
     {
-        foreach (var programs in _programs.Values)
-        {
-            programs.Dispose();
-        }
-
-        _programs.Clear();
         Array.ForEach(States, tensors.Remove);
         if (ownsWeights)
         {
@@ -251,12 +245,11 @@ internal sealed class PjrtTextDecoder(
         new Shape(plan.Batch), [.. values, .. Enumerable.Repeat(rest, plan.Batch - values.Length)]);
 
     /// <summary>The compiled programs of one size.</summary>
-    private sealed class Programs : IDisposable
+    private sealed class Programs
     {
         private readonly PjrtExecutor _executor;
         private readonly LeanDecode _decode;
         private readonly PjrtTensors _tensors;
-        private readonly List<PjrtProgram> _owned = [];
         private PjrtSession? _reorder;
 
         public Programs(PjrtExecutor executor, LeanDecode decode, DecodePlan plan, PjrtTensors tensors)
@@ -287,13 +280,7 @@ internal sealed class PjrtTextDecoder(
             });
         }
 
-        public void Dispose() => _owned.ForEach(program => program.Dispose());
-
-        private PjrtSession Compile(string name, Graph graph)
-        {
-            var program = _executor.Compile($"{name}, {Plan.Batch} x {Plan.PromptLength}", graph);
-            _owned.Add(program);
-            return new PjrtSession(program, _tensors);
-        }
+        private PjrtSession Compile(string name, Graph graph) => new(
+            _executor.Compile($"{name}, {Plan.Batch} x {Plan.PromptLength}", graph), _tensors);
     }
 }

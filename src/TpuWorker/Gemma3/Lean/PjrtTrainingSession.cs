@@ -34,7 +34,8 @@ internal sealed class PjrtTrainingSession : ITrainingSession
     {
         (_executor, _config, _options, _examples, _order) = (executor, model.Config, options, examples, order);
         PassSize = options.PassSize;
-        Tensors = new TrainingTensors(weights, Zeros(weights), Zeros(weights));
+        Tensors = new TrainingTensors(
+            weights, TrainingTensors.Zeros(weights), TrainingTensors.Zeros(weights));
         _trained = [.. LeanParameters.All(model.Config, options.Lora).Where(each => each.IsTrained)
             .Select(each => each.Name)];
         _device = executor.CreateTensors();
@@ -76,14 +77,11 @@ internal sealed class PjrtTrainingSession : ITrainingSession
             Fill(Tensors.Second, name, LeanInputs.SecondMomentOf(name));
         }
 
-        _executor.OnStage?.Invoke("the weights are on the host");
+        _executor.Tell("the weights are on the host");
 
         void Fill(IReadOnlyDictionary<string, HostTensor> targets, string name, string stored)
         {
-            foreach (var (key, tensor) in LeanParameters.Unstack([new(name, _device.Get(stored))]))
-            {
-                tensor.Floats.CopyTo(targets[key].Floats, 0);
-            }
+            LeanParameters.Unstack(name, _device.Get(stored), (key, values) => values.CopyTo(targets[key].Floats));
         }
     }
 
@@ -94,7 +92,7 @@ internal sealed class PjrtTrainingSession : ITrainingSession
         Set(LeanParameters.Stacks(Tensors.Weights, type), name => name);
         Set(LeanParameters.Stacks(Tensors.First, type), LeanInputs.FirstMomentOf);
         Set(LeanParameters.Stacks(Tensors.Second, type), LeanInputs.SecondMomentOf);
-        _executor.OnStage?.Invoke("the weights are on the device");
+        _executor.Tell("the weights are on the device");
     }
 
     /// <inheritdoc />
@@ -148,11 +146,7 @@ internal sealed class PjrtTrainingSession : ITrainingSession
     };
 
     /// <inheritdoc />
-    public void Dispose()
-    {
-        ForgetPrograms();
-        _device.Dispose();
-    }
+    public void Dispose() => _device.Dispose();
 
     /// <summary>
     /// Does the work again with passes half as large for as long as memory does not suffice, which compilers say before
@@ -168,7 +162,8 @@ internal sealed class PjrtTrainingSession : ITrainingSession
             }
             catch (Exception exception) when (IsMemory(exception) && PassSize > 1 && IsWhole)
             {
-                ForgetPrograms();
+                _steps.Clear();
+                _measures.Clear();
                 PassSize = (PassSize + 1) / 2;
             }
             catch (Exception exception) when (IsMemory(exception) && IsWhole)
@@ -313,13 +308,9 @@ internal sealed class PjrtTrainingSession : ITrainingSession
             return null;
         }
 
-        if (limit is { } most && program.Executable.Executable.ReadMemory()?.Total > most)
-        {
-            program.Dispose();
-            return null;
-        }
-
-        return new Compiled(plan, program, new PjrtSession(program, _device));
+        return limit is { } most && program.Executable.Executable.ReadMemory()?.Total > most
+            ? null
+            : new Compiled(plan, new PjrtSession(program, _device));
     }
 
     private void Set(IEnumerable<KeyValuePair<string, HostTensor>> stacks, Func<string, string> nameOf)
@@ -330,19 +321,5 @@ internal sealed class PjrtTrainingSession : ITrainingSession
         }
     }
 
-    private void ForgetPrograms()
-    {
-        foreach (var compiled in _steps.Values.Concat(_measures.Values))
-        {
-            compiled.Program.Dispose();
-        }
-
-        _steps.Clear();
-        _measures.Clear();
-    }
-
-    private static Dictionary<string, HostTensor> Zeros(Dictionary<string, HostTensor> like) => like.ToDictionary(
-        entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape), StringComparer.Ordinal);
-
-    private sealed record Compiled(LeanPlan Plan, PjrtProgram Program, PjrtSession Session);
+    private sealed record Compiled(LeanPlan Plan, PjrtSession Session);
 }

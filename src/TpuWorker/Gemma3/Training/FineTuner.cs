@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Workflows.TpuWorker.Gemma3.Lora;
-using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
@@ -54,7 +53,7 @@ public sealed partial class FineTuner : IDisposable
         var trained = options.Lora is null
             ? model.Parameters
             : LoraAdapter.Create(model.Config, options.Lora, options.Seed).Tensors;
-        _session = executor.CreateSession(model, _options, Copy(trained), _examples, _order);
+        _session = executor.CreateSession(model, _options, TrainingTensors.Copy(trained), _examples, _order);
     }
 
     /// <summary>Examples left out because they are longer than the options allow.</summary>
@@ -138,13 +137,13 @@ public sealed partial class FineTuner : IDisposable
     public Gemma3Checkpoint CreateCheckpoint() => _options.Lora is not null
         ? CreateAdapter().Merge(_base)
         : new Gemma3Checkpoint(
-            _base.Config, _base.Precision, Copy(_session.Tensors.Weights), _base.SourceDirectory);
+            _base.Config, _base.Precision, TrainingTensors.Copy(_session.Tensors.Weights), _base.SourceDirectory);
 
     /// <summary>The adapter as it is now.</summary>
     /// <returns>A copy that can be saved or merged.</returns>
     /// <exception cref="InvalidOperationException">This is full fine-tuning, which has no adapter.</exception>
     public LoraAdapter CreateAdapter() => _options.Lora is { } lora
-        ? new LoraAdapter(lora, Copy(_session.Tensors.Weights))
+        ? new LoraAdapter(lora, TrainingTensors.Copy(_session.Tensors.Weights))
         : throw new InvalidOperationException("Full fine-tuning has no adapter: set FineTuneOptions.Lora for one.");
 
     /// <inheritdoc/>
@@ -185,9 +184,4 @@ public sealed partial class FineTuner : IDisposable
                 options.BatchSize, needed, limit, TrainingMemory.LargestBatch(config, options, limit))
             : options.WriteCheckpointsInBackground && needed + TrainingMemory.SnapshotBytes(config, options) <= limit;
     }
-
-    private static Dictionary<string, HostTensor> Copy(IReadOnlyDictionary<string, HostTensor> tensors) =>
-        tensors.ToDictionary(
-            entry => entry.Key, entry => new HostTensor(entry.Value.Shape, (float[])entry.Value.Floats.Clone()),
-            StringComparer.Ordinal);
 }

@@ -28,7 +28,7 @@ internal sealed class OnnxTrainingSession : ITrainingSession
         Gemma3Checkpoint model, FineTuneOptions options, Dictionary<string, HostTensor> weights)
     {
         (_base, _options, _weights, PassSize) = (model, options, weights, options.PassSize);
-        _gradients = Zeros(weights);
+        _gradients = TrainingTensors.Zeros(weights);
         _optimizer = new AdamW(options, weights, _gradients);
         Tensors = new TrainingTensors(weights, _optimizer.FirstMoments, _optimizer.SecondMoments);
     }
@@ -161,7 +161,7 @@ internal sealed class OnnxTrainingSession : ITrainingSession
 
     private void AddToSums(bool isFirst)
     {
-        _sums ??= Zeros(_gradients);
+        _sums ??= TrainingTensors.Zeros(_gradients);
         foreach (var (name, sum) in _sums)
         {
             var gradient = _gradients[name].Floats;
@@ -180,7 +180,4 @@ internal sealed class OnnxTrainingSession : ITrainingSession
     private Dictionary<string, HostTensor> Bound() => _options.Lora is null
         ? _weights
         : new Dictionary<string, HostTensor>(_base.Parameters.Concat(_weights), StringComparer.Ordinal);
-
-    private static Dictionary<string, HostTensor> Zeros(Dictionary<string, HostTensor> like) => like.ToDictionary(
-        entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape), StringComparer.Ordinal);
 }

@@ -19,8 +19,14 @@ internal sealed record TrainingTensors(
         }
     }
 
-    private static Dictionary<string, HostTensor> Copy(IReadOnlyDictionary<string, HostTensor> tensors) =>
+    /// <summary>Copies tensors of single precision into memory of their own.</summary>
+    public static Dictionary<string, HostTensor> Copy(IReadOnlyDictionary<string, HostTensor> tensors) =>
         tensors.ToDictionary(
             entry => entry.Key, entry => new HostTensor(entry.Value.Shape, (float[])entry.Value.Floats.Clone()),
             StringComparer.Ordinal);
+
+    /// <summary>Zeros of the same names and shapes.</summary>
+    public static Dictionary<string, HostTensor> Zeros(IReadOnlyDictionary<string, HostTensor> like) =>
+        like.ToDictionary(
+            entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape), StringComparer.Ordinal);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Google.Protobuf;
 using Workflows.ModelFiles;
+using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Host;
@@ -15,7 +16,7 @@ namespace Workflows.TpuWorker.Host.Devices;
 /// The process that holds a plugin and computes: it may abort, hang or lose its chips without taking the gateway's
 /// stream, the logs or an upload with it.
 /// </summary>
-internal sealed class DeviceChild
+internal sealed class DeviceChild : IDisposable
 {
     /// <summary>The argument of the worker's program that makes it such a process.</summary>
     public const string Name = "device";
@@ -32,9 +33,12 @@ internal sealed class DeviceChild
     public static async Task RunAsync()
     {
         using var service = ChildService.Open();
-        var child = new DeviceChild(service);
+        using var child = new DeviceChild(service);
         await service.RunAsync((bytes, _) => Task.FromResult(child.Answer(bytes)));
     }
+
+    /// <inheritdoc />
+    public void Dispose() => _executor?.Dispose();
 
     private byte[] Answer(ReadOnlyMemory<byte> bytes)
     {
@@ -116,7 +120,8 @@ internal sealed class DeviceChild
     {
         "full" => PrecisionPolicy.Full,
         "mixed" => PrecisionPolicy.Mixed,
-        _ => platform == "cpu" ? PrecisionPolicy.Full : PrecisionPolicy.Mixed,
+        null or "" => platform == "cpu" ? PrecisionPolicy.Full : PrecisionPolicy.Mixed,
+        _ => throw new ModelInputException(DeviceChoice.PrecisionVariable, $"is '{name}', wanted full or mixed"),
     };
 
     private void Tell(DeviceNote note) => _service.NoteAsync(DeviceMessages.ToBytes(note)).GetAwaiter().GetResult();

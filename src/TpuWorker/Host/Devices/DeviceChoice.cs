@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Host;
@@ -49,7 +50,7 @@ internal static class DeviceChoice
                     Command = ChildCommand(),
                     Open = new OpenOrder(
                         file.Path, variable(PrecisionVariable), Path.Combine(folder, "programs"),
-                        int.TryParse(variable(DevicesVariable), out var devices) ? devices : null),
+                        DevicesOf(variable(DevicesVariable))),
                     Environment = host.LibraryEnvironment(),
                 }, log, cancellation);
             await log.WriteLineAsync($"{file.Path} (named by {file.NamedBy}): {device.Description}");
@@ -70,10 +71,19 @@ internal static class DeviceChoice
     {
         var assembly = Assembly.GetExecutingAssembly().Location;
         var program = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(program) == "Workflows.TpuWorker.Host"
-            ? [program, DeviceChild.Name]
-            : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", assembly, DeviceChild.Name];
+        return Path.GetFileNameWithoutExtension(program) switch
+        {
+            "Workflows.TpuWorker.Host" => [program, DeviceChild.Name],
+
+            // The very runtime that runs this one: another, or none, may be on the PATH.
+            "dotnet" => [program, assembly, DeviceChild.Name],
+            _ => [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", assembly, DeviceChild.Name],
+        };
     }
+
+    private static int? DevicesOf(string? text) => string.IsNullOrWhiteSpace(text) ? null
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var devices) && devices > 0 ? devices
+        : throw new DeviceException(DeviceFaults.Unusable, $"{DevicesVariable} is '{text}', wanted 1 or more.");
 
     private static async Task<IDevice> BrokenAsync(DeviceException fault, TextWriter log)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.TpuWorker.Host.Devices;
@@ -25,7 +26,7 @@ internal sealed record DeviceAnswer(byte[]? Content, string? Code = null, string
 /// <param name="Stage">A stage that begins or has ended.</param>
 /// <param name="Step">A step's figures.</param>
 /// <param name="Completed">Prompts done.</param>
-internal sealed record DeviceNote(string? Stage = null, TrainingProgress? Step = null, int? Completed = null);
+internal sealed record DeviceNote(ExecutorStage? Stage = null, TrainingProgress? Step = null, int? Completed = null);
 
 /// <summary>The messages as bytes.</summary>
 internal static class DeviceMessages

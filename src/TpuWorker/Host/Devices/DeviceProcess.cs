@@ -204,7 +204,7 @@ internal sealed class DeviceProcess : IDevice
     }
 
     private TimeSpan PatienceAfter(ReadOnlyMemory<byte> note) =>
-        DeviceMessages.Read<DeviceNote>(note.Span).Stage?.StartsWith("compiling", StringComparison.Ordinal) == true
+        DeviceMessages.Read<DeviceNote>(note.Span).Stage is { IsCompiling: true }
             ? _settings.CompilePatience
             : _settings.StepPatience;
 

@@ -34,7 +34,20 @@ public sealed class PjrtProgram : IDisposable
         PjrtClient client, Graph graph, PjrtExecutableCache? cache = null, PjrtCompileOptions? options = null,
         StableHloPartition? partition = null)
     {
-        var module = StableHloModule.Lower(graph, partition: partition);
+        return Compile(client, StableHloModule.Lower(graph, partition: partition), cache, options);
+    }
+
+    /// <summary>Compiles a graph that is lowered.</summary>
+    /// <param name="client">The client; the program runs on its first devices.</param>
+    /// <param name="module">The graph as StableHLO.</param>
+    /// <param name="cache">Keeps the compiled program; null compiles.</param>
+    /// <param name="options">Options of the compiler; null are the default ones.</param>
+    /// <returns>The program.</returns>
+    /// <exception cref="PjrtException">As for a graph.</exception>
+    public static PjrtProgram Compile(
+        PjrtClient client, StableHloModule module, PjrtExecutableCache? cache = null,
+        PjrtCompileOptions? options = null)
+    {
         options = PjrtCompileOptions.Over(module.Devices, options);
         var (executable, wasLoaded) = cache is null
             ? (client.Compile(module.Text, options), false)

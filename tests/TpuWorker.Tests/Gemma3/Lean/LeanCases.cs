@@ -46,6 +46,19 @@ internal static class LeanCases
         return weights;
     }
 
+    /// <summary>Stacks taken apart into the weights that they are of, in memory of their own.</summary>
+    public static Dictionary<string, HostTensor> Unstack(IEnumerable<KeyValuePair<string, HostTensor>> stacks)
+    {
+        var weights = new Dictionary<string, HostTensor>(StringComparer.Ordinal);
+        foreach (var (name, stack) in stacks)
+        {
+            LeanParameters.Unstack(name, stack, (key, values) => weights.Add(key, new HostTensor(
+                key == name ? stack.Shape : new Shape(stack.Shape.Dimensions[1..]), values.ToArray())));
+        }
+
+        return weights;
+    }
+
     public static LeanPlan PlanOf(BatchLayout layout, LoraOptions? lora) => new()
     {
         Batch = layout.Shape.Batch,

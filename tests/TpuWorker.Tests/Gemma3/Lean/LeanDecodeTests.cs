@@ -3,8 +3,8 @@ using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Decoding;
 using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Lora;
+using Workflows.TpuWorker.Pjrt.Programs;
 using Workflows.TpuWorker.Tensors;
-using Workflows.TpuWorker.Tests.StableHlo;
 
 namespace Workflows.TpuWorker.Tests.Gemma3.Lean;
 
@@ -46,16 +46,15 @@ public sealed class LeanDecodeTests
     {
         var client = await CpuPlugin.ClientOrSkipAsync();
         var decode = LeanDecode.Build(LeanCases.Model.Config, Plan(LeanCases.Lora()));
-        using var prefill = client.Compile(decode.Prefill.Text);
-        using var launch = client.Compile(decode.Launch.Text);
+        using var prefill = PjrtProgram.Compile(client, decode.Prefill);
+        using var launch = PjrtProgram.Compile(client, decode.Launch);
 
         var (tokens, _) = Decode(
             Plan(LeanCases.Lora()),
-            inputs => PluginRun.Run(client, prefill, decode.Prefill, inputs),
-            inputs => PluginRun.Run(client, launch, decode.Launch, inputs));
+            inputs => prefill.Run(inputs), inputs => launch.Run(inputs));
 
         Assert.Equal(Expected(LeanCases.Lora()), tokens);
-        Assert.Equal(decode.Launch.DonatedBytes, launch.Executable.ReadMemory()!.Aliased);
+        Assert.Equal(decode.Launch.DonatedBytes, launch.Executable.Executable.ReadMemory()!.Aliased);
     }
 
     [Fact]

@@ -4,8 +4,8 @@ using Workflows.TpuWorker.Gemma3;
 using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Lora;
 using Workflows.TpuWorker.Gemma3.Training;
+using Workflows.TpuWorker.Pjrt.Programs;
 using Workflows.TpuWorker.Tensors;
-using Workflows.TpuWorker.Tests.StableHlo;
 
 namespace Workflows.TpuWorker.Tests.Gemma3.Lean;
 
@@ -42,8 +42,8 @@ public sealed class LeanStepTests
         var layout = Layout(packed);
         var plan = LeanCases.PlanOf(layout, lora) with { ChunkRows = 8 };
 
-        var actual = PluginRun.Run(
-            client, LeanStep.BuildGradients(LeanCases.Model.Config, plan), LeanCases.Inputs(plan, layout));
+        using var program = PjrtProgram.Compile(client, LeanStep.BuildGradients(LeanCases.Model.Config, plan));
+        var actual = program.Run(LeanCases.Inputs(plan, layout));
 
         CompareAll(LeanCases.Reference(layout, lora), actual);
     }
@@ -87,12 +87,12 @@ public sealed class LeanStepTests
         var client = await CpuPlugin.ClientOrSkipAsync();
         var layout = Layout(packed: true);
         var step = LeanStep.Build(LeanCases.Model.Config, PlanWithDecay(layout, null));
-        using var program = client.Compile(step.Module.Text);
+        using var program = PjrtProgram.Compile(client, step.Module);
 
-        var outputs = PluginRun.Run(client, program, step.Module, StepInputs(step, layout));
+        var outputs = program.Run(StepInputs(step, layout));
 
         CompareWithAdamW(step, layout, outputs);
-        Assert.Equal(step.Module.DonatedBytes, program.Executable.ReadMemory()!.Aliased);
+        Assert.Equal(step.Module.DonatedBytes, program.Executable.Executable.ReadMemory()!.Aliased);
         Assert.Equal(step.Cost.DonatedBytes, step.Module.DonatedBytes);
         Assert.Equal(step.Cost.ArgumentBytes, step.Module.ArgumentBytes);
     }
@@ -119,13 +119,13 @@ public sealed class LeanStepTests
         var layout = BatchLayout.Alone(examples, 5);
         var step = LeanStep.Build(
             LeanCases.Model.Config, LeanCases.PlanOf(layout, null) with { Optimizer = options, ChunkRows = 8 });
-        using var program = client.Compile(step.Module.Text);
+        using var program = PjrtProgram.Compile(client, step.Module);
         var inputs = StepInputs(step, layout);
         var actual = new List<double>();
         for (var number = 0; number < options.Steps; number++)
         {
             SetRates(inputs, options, number);
-            var outputs = PluginRun.Run(client, program, step.Module, inputs);
+            var outputs = program.Run(inputs);
             actual.Add(outputs[LeanInputs.Loss].Floats[0]);
             foreach (var state in step.Graph.Updates.Values)
             {
@@ -229,7 +229,7 @@ public sealed class LeanStepTests
     {
         var weights = LeanCases.Weights(LeanCases.Lora());
 
-        var back = LeanParameters.Unstack(LeanParameters.Stack(weights));
+        var back = LeanCases.Unstack(LeanParameters.Stack(weights));
 
         Assert.Equal(weights.Keys.Order(), back.Keys.Order());
         Assert.All(weights, weight => Assert.Equal(weight.Value.Floats, back[weight.Key].Floats));
@@ -270,8 +270,8 @@ public sealed class LeanStepTests
     {
         var reference = LeanCases.Reference(layout, step.Plan.Lora);
         reference.Remove(LeanInputs.Loss, out var lossSum);
-        var gradients = LeanParameters.Unstack(reference);
-        var weights = LeanParameters.Unstack(LeanParameters.Stack(
+        var gradients = LeanCases.Unstack(reference);
+        var weights = LeanCases.Unstack(LeanParameters.Stack(
             LeanCases.Weights(step.Plan.Lora).Where(weight => gradients.ContainsKey(weight.Key))));
         var answers = layout.Rows.SelectMany(row => row).Sum(example => example.Tokens.Length - example.PromptLength);
         var optimizer = new AdamW(step.Plan.Optimizer, weights, gradients);

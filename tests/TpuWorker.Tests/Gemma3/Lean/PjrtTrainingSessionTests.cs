@@ -66,7 +66,7 @@ public sealed class PjrtTrainingSessionTests
         async Task<(long Arguments, long Aliased)> MemoryOn(int devices)
         {
             var executor = await PjrtExecutors.StartOrSkipAsync(isReal: true, devices);
-            using var program = executor.Compile(
+            var program = executor.Compile(
                 "a step", LeanStep.Build(config, plan with { Devices = devices }).Graph);
             var memory = program.Executable.Executable.ReadMemory()!;
             return (memory.Arguments, memory.Aliased);
@@ -232,6 +232,9 @@ public sealed class PjrtTrainingSessionTests
         var result = tuner.Run(temporary["run"], _ => { }, default);
 
         Assert.Equal((3, 3.0), (compared, result.BestScore));
+
+        // Each kind of program once, however often it is measured: step, prefill, decoding, for one or two lengths.
+        Assert.InRange(executor.ProgramCount, 3, 6);
     }
 
     /// <summary>The bytes that a step takes with its layers computed again, by the compiler's count.</summary>
@@ -246,7 +249,7 @@ public sealed class PjrtTrainingSessionTests
             Precision = PrecisionPolicy.Full,
             Optimizer = Options(3),
         };
-        using var program = executor.Compile("a step", LeanStep.Build(LeanCases.Model.Config, plan).Graph);
+        var program = executor.Compile("a step", LeanStep.Build(LeanCases.Model.Config, plan).Graph);
         return program.Executable.Executable.ReadMemory()!.Total;
     }
 

@@ -161,9 +161,36 @@ public sealed class DeviceProcessTests : IDisposable
         Assert.Equal("DEVICE_UNUSABLE", fault.ErrorCode);
     }
 
-    private Task<IDevice> ChooseAsync(string? plugin) => DeviceChoice.OpenAsync(
-        _folder["vm"], name => name switch
+    [Theory]
+    [InlineData("WORKFLOWS_PJRT_PRECISION", "half", "'half', wanted full or mixed")]
+    [InlineData("WORKFLOWS_PJRT_DEVICES", "all", "'all', wanted 1 or more")]
+    [InlineData("WORKFLOWS_PJRT_DEVICES", "0", "'0', wanted 1 or more")]
+    [InlineData("WORKFLOWS_PJRT_DEVICES", "99", "99, wanted 1 to ")]
+    public async Task Choice_OfAVariableThatCannotBe_IsToldAndNotPassedOver(string variable, string text, string words)
+    {
+        var path = await CpuPlugin.PathOrSkipAsync();
+
+        await using var device = await ChooseAsync(path, (variable, text));
+
+        Assert.Contains(words, device.Description, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<DeviceException>(() => device.TrainAsync(Job("device"), _ => { }, Cancellation));
+    }
+
+    [Fact]
+    public async Task Choice_OfSeveralDevices_TrainsOnAllOfThem()
+    {
+        var path = await CpuPlugin.PathOrSkipAsync();
+
+        await using var device = await ChooseAsync(path, ("WORKFLOWS_PJRT_DEVICES", "2"));
+
+        Assert.StartsWith("cpu cpu x2", device.Description, StringComparison.Ordinal);
+        Assert.Equal(6, (await device.TrainAsync(Job("device"), _ => { }, Cancellation)).Steps);
+    }
+
+    private Task<IDevice> ChooseAsync(string? plugin, (string Name, string Text)? other = null) =>
+        DeviceChoice.OpenAsync(_folder["vm"], name => name switch
         {
+            _ when name == other?.Name => other.Value.Text,
             "WORKFLOWS_PJRT_PLUGIN" => plugin,
             "WORKFLOWS_PJRT_FOLDER" => _folder["none"],
             _ => null,
