@@ -134,7 +134,8 @@ public sealed class PjrtExecutor : Executor, IDisposable
     internal void Tell(string stage) => OnStage?.Invoke(new ExecutorStage(stage));
 
     /// <summary>
-    /// Compiles a graph, or takes what was compiled for an equal one, here or in an earlier process. The executor's own.
+    /// Compiles a graph, or takes what was compiled for an equal one, here or in an earlier process; it stays the
+    /// executor's own.
     /// </summary>
     internal PjrtProgram Compile(string name, Graph graph)
     {
