@@ -22,13 +22,15 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>How long a service that ends may hold the state folder after it has stopped to answer.</summary>
     private static readonly TimeSpan UseDeadline = TimeSpan.FromSeconds(30);
 
-    private readonly bool _isNamed;
+    /// <summary>How long a service may be away that has answered before: longer than an upgrade of it takes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     private HttpClient _http;
     private WebApplication? _own;
 
     private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory, bool isNamed)
     {
-        (_http, _own, StateDirectory, _isNamed) = (http, own, stateDirectory, isNamed);
+        (_http, _own, StateDirectory, IsNamed) = (http, own, stateDirectory, isNamed);
     }
 
     /// <summary>Gets the folder given by --state.</summary>
@@ -36,6 +38,9 @@ internal sealed class ServiceLink : IAsyncDisposable
 
     /// <summary>Gets a value indicating whether runs stand still when this process ends.</summary>
     public bool IsInProcess => _own is not null;
+
+    /// <summary>Gets a value indicating whether the service is the one that the user named.</summary>
+    public bool IsNamed { get; }
 
     /// <summary>Gets the service's address.</summary>
     public Uri Address => _http.BaseAddress!;
@@ -58,7 +63,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <returns>false: the service was named, or is in this process, so there is no other.</returns>
     public async Task<bool> ReopenAsync(CancellationToken cancellation)
     {
-        if (_isNamed || _own is not null)
+        if (IsNamed || _own is not null)
         {
             return false;
         }
@@ -68,6 +73,50 @@ internal sealed class ServiceLink : IAsyncDisposable
         old.Dispose();
         return true;
     }
+
+    /// <summary>
+    /// Asks a service that has answered before, again and again while it is busy, starts anew or is out of reach; for
+    /// questions that may be asked twice.
+    /// </summary>
+    /// <param name="ask">The question.</param>
+    /// <param name="notice">Told once, when it is away for the first time.</param>
+    /// <param name="cancellation">Ends the asking.</param>
+    public async Task<T> PersistAsync<T>(
+        Func<Task<T>> ask, Action<string> notice, CancellationToken cancellation)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        var isTold = false;
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (Exception exception) when (IsPassing(exception, cancellation)
+                && TimeProvider.System.GetElapsedTime(began) < Patience)
+            {
+                // The command that held the service may have ended: another takes it up, or this one does.
+                if (!await ReopenAsync(cancellation) && !isTold)
+                {
+                    isTold = true;
+                    notice($"The service at {Address} does not answer ({exception.Message}); asking again for "
+                        + $"{Patience.TotalMinutes:0} minutes.");
+                }
+
+                await Task.Delay(Pause, cancellation);
+            }
+        }
+    }
+
+    private static bool IsPassing(Exception exception, CancellationToken cancellation) => exception switch
+    {
+        ServiceAwayException or HttpRequestException => true,
+
+        // HttpClient's own timeout, or a cut in the middle of an answer.
+        OperationCanceledException => !cancellation.IsCancellationRequested,
+        IOException => true,
+        _ => false,
+    };
 
     /// <summary>
     /// Joins the service that has the state folder, or starts one. Of several commands at once one starts it; the
@@ -151,12 +200,20 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     /// <summary>Starts a run.</summary>
+    /// <param name="requestJson">The request.</param>
+    /// <param name="key">The same for the same wish: asked twice with it, one run is started.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     /// <returns>Its id.</returns>
     /// <exception cref="CommandException">The service refused the request.</exception>
-    public async Task<string> StartAsync(string requestJson, CancellationToken cancellation)
+    public async Task<string> StartAsync(string requestJson, string key, CancellationToken cancellation)
     {
         using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(new Uri("/runs", UriKind.Relative), content, cancellation);
+        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri("/runs", UriKind.Relative))
+        {
+            Content = content,
+        };
+        message.Headers.Add("Idempotency-Key", key);
+        using var answer = await _http.SendAsync(message, cancellation);
         await ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("id").GetString()!;
@@ -184,9 +241,13 @@ internal sealed class ServiceLink : IAsyncDisposable
     {
         using var answer = await _http.GetAsync(
             new Uri($"/runs/{Uri.EscapeDataString(id)}/events?after={after}", UriKind.Relative), cancellation);
-        return answer.StatusCode == HttpStatusCode.NotFound
-            ? []
-            : (await answer.Content.ReadFromJsonAsync<IReadOnlyList<RunEvent>>(RunLedger.Json, cancellation))!;
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+        {
+            return [];
+        }
+
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<IReadOnlyList<RunEvent>>(RunLedger.Json, cancellation))!;
     }
 
     public async Task<string> ReportAsync(string id, CancellationToken cancellation)
@@ -302,9 +363,15 @@ internal sealed class ServiceLink : IAsyncDisposable
             lines.Add($"The service answered {(int)answer.StatusCode}: {text}");
         }
 
+        var message = string.Join(Environment.NewLine, lines);
+        if (answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway
+            or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout)
+        {
+            throw new ServiceAwayException(message);
+        }
+
         throw new CommandException(
-            string.Join(Environment.NewLine, lines),
-            answer.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.Invalid : ExitCodes.Failed);
+            message, answer.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.Invalid : ExitCodes.Failed);
     }
 
     private sealed record Health(string Status, string StateId);

@@ -7,7 +7,7 @@ using Workflows.TestKit.Models;
 namespace Workflows.EndToEnd.Tests;
 
 /// <summary>The plug is pulled in the middle, again and again.</summary>
-[Collection("programs")]
+[Collection("crashes")]
 public sealed class CrashTests : IDisposable
 {
     private const int Kills = 10;

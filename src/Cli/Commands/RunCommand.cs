@@ -49,7 +49,11 @@ internal static class RunCommand
                 + "with --service.", ExitCodes.Invalid);
         }
 
-        var id = await link.StartAsync(json, cancellation);
+        var key = Guid.NewGuid().ToString("N");
+        var id = link.IsNamed
+            ? await link.StartAsync(json, key, cancellation)
+            : await link.PersistAsync(
+                () => link.StartAsync(json, key, cancellation), Console.Error.WriteLine, cancellation);
         if (parsed.GetValue(NoWait))
         {
             Console.WriteLine(id);

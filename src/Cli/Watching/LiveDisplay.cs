@@ -22,6 +22,9 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
             await work((run, events) => Update(bar, run, events));
         });
 
+    public void Notice(string text) =>
+        Print($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {TerminalText.Of(text)}", "yellow");
+
     private void Update(ProgressTask bar, RunView run, IReadOnlyList<RunEvent> events)
     {
         foreach (var fact in events)

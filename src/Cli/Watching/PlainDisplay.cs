@@ -14,6 +14,12 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
 
     public async Task RunAsync(Func<Action<RunView, IReadOnlyList<RunEvent>>, Task> work) => await work(Update);
 
+    public void Notice(string text)
+    {
+        output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {TerminalText.Of(text)}");
+        output.Flush();
+    }
+
     private void Update(RunView run, IReadOnlyList<RunEvent> events)
     {
         if (!_hasBegun)

@@ -13,38 +13,32 @@ internal static class Watcher
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
 
-    public static async Task<int> WatchAsync(ServiceLink link, string id, bool json, CancellationToken cancellation)
+    public static Task<int> WatchAsync(ServiceLink link, string id, bool json, CancellationToken cancellation)
     {
         IRunDisplay display = json || Console.IsOutputRedirected
             ? new PlainDisplay(json ? Console.Error : Console.Out)
             : new LiveDisplay(AnsiConsole.Console);
+        return WatchAsync(link, id, display, json, Console.Out, cancellation);
+    }
+
+    internal static async Task<int> WatchAsync(
+        ServiceLink link, string id, IRunDisplay display, bool json, TextWriter output, CancellationToken cancellation)
+    {
         try
         {
             RunView? run = null;
-            await display.RunAsync(async update => run = await FollowAsync(link, id, update, cancellation));
-            string report;
-            try
-            {
-                report = await link.ReportAsync(id, cancellation);
-            }
-            catch (HttpRequestException) when (!link.IsInProcess)
-            {
-                if (!await link.ReopenAsync(cancellation))
-                {
-                    throw;
-                }
-
-                report = await link.ReportAsync(id, cancellation);
-            }
-
+            await display.RunAsync(
+                async update => run = await FollowAsync(link, id, update, display.Notice, cancellation));
+            var report = await link.PersistAsync(
+                () => link.ReportAsync(id, cancellation), display.Notice, cancellation);
             if (json)
             {
-                Console.Out.Write(report);
+                await output.WriteAsync(report);
             }
             else
             {
                 VerdictText.Write(
-                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, Console.Out);
+                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, output);
             }
 
             return run!.Status switch
@@ -63,30 +57,18 @@ internal static class Watcher
 
     /// <summary>Feeds the display with each new fact and the newest state, until the run has ended.</summary>
     private static async Task<RunView> FollowAsync(
-        ServiceLink link, string id, Action<RunView, IReadOnlyList<RunEvent>> update, CancellationToken cancellation)
+        ServiceLink link, string id, Action<RunView, IReadOnlyList<RunEvent>> update, Action<string> notice,
+        CancellationToken cancellation)
     {
         var seen = 0;
+        var isFirst = true;
         while (true)
         {
-            // The state first: when it says ended, the facts read after it are all there are.
-            RunView run;
-            IReadOnlyList<RunEvent> events;
-            try
-            {
-                run = await link.ShowAsync(id, cancellation);
-                events = await link.EventsAsync(id, seen, cancellation);
-            }
-            catch (HttpRequestException)
-            {
-                // The command that held the service has ended; another takes it up, or this one does.
-                if (!await link.ReopenAsync(cancellation))
-                {
-                    throw;
-                }
-
-                continue;
-            }
-
+            // A named service that never answered is told at once; one that has is given time.
+            var (run, events) = isFirst && link.IsNamed
+                ? await LookAsync()
+                : await link.PersistAsync(LookAsync, notice, cancellation);
+            isFirst = false;
             seen = events.Count > 0 ? events[^1].Sequence : seen;
             update(run, events);
             if (run.HasEnded)
@@ -96,6 +78,10 @@ internal static class Watcher
 
             await Task.Delay(LookEvery, cancellation);
         }
+
+        // The state first: when it says ended, the facts read after it are all there are.
+        async Task<(RunView Run, IReadOnlyList<RunEvent> Events)> LookAsync() =>
+            (await link.ShowAsync(id, cancellation), await link.EventsAsync(id, seen, cancellation));
     }
 
     private static string Detached(ServiceLink link, string id)
