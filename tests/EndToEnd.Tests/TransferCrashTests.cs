@@ -178,14 +178,21 @@ public sealed class TransferCrashTests : IDisposable
         return names;
     }
 
-    private static async Task UntilAsync(object moment, Func<Task<bool>> condition)
+    private async Task UntilAsync(object moment, Func<Task<bool>> condition)
     {
         var begun = Stopwatch.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(Stopwatch.GetElapsedTime(begun) < Deadline, $"It did not come to {moment}.");
+            Assert.True(
+                Stopwatch.GetElapsedTime(begun) < Deadline, $"It did not come to {moment}.\n{await EventsAsync()}");
             await Task.Delay(TimeSpan.FromMilliseconds(50), Cancellation);
         }
+    }
+
+    private async Task<string> EventsAsync()
+    {
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_ports.Number}") };
+        return await http.GetStringAsync("/runs/hurt/events", Cancellation);
     }
 
     /// <summary>The worker process whose metadata lies in this test's emulated cloud; null: none runs.</summary>

@@ -44,6 +44,7 @@ public static class ReportBuilder
             Attempts = Attempts(ledger, id),
             Recoveries = Recoveries(ledger, id),
             Data = input.Data,
+            Compile = Programs(ledger, id),
             Training = Training(ledger, spec, input.Data, directory),
             Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage),
             Teardown = Teardown(ledger, id),
@@ -126,11 +127,38 @@ public static class ReportBuilder
         !ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
             .Any(fact => fact.Data.Lease.NodeName == lease.NodeName && fact.Data.Outcome == AttemptOutcome.Refused);
 
-    private static IReadOnlyList<StageRow> Stages(RunLedger ledger, RunId id, DateTimeOffset now)
+    private static List<StageRow> Stages(RunLedger ledger, RunId id, DateTimeOffset now)
     {
         var facts = ledger.Read<StageInput>(id, LedgerKinds.Stage);
-        return [.. facts.Select((fact, index) => new StageRow(
+        var rows = facts.Select((fact, index) => new StageRow(
             fact.Data.Stage, fact.At,
-            ((index + 1 < facts.Count ? facts[index + 1].At : now) - fact.At).TotalSeconds))];
+            ((index + 1 < facts.Count ? facts[index + 1].At : now) - fact.At).TotalSeconds)).ToList();
+        var (first, whole) = (-1, 0.0);
+        foreach (var fact in ledger.Read<EndFact>(id, LedgerKinds.JobEnded))
+        {
+            var index = rows.FindLastIndex(row => row.At <= fact.At);
+            if (fact.Data.Compile is { } compile && index >= 0)
+            {
+                var part = Math.Min(compile.Seconds, rows[index].Seconds);
+                rows[index] = rows[index] with { Seconds = rows[index].Seconds - part };
+                (first, whole) = (first < 0 ? index : first, whole + part);
+            }
+        }
+
+        if (first >= 0)
+        {
+            rows.Insert(first, new StageRow(RunStageName.Compile, rows[first].At, whole));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Adds up the programs of all jobs that have ended; null where no device compiled.</summary>
+    private static CompileFact? Programs(RunLedger ledger, RunId id)
+    {
+        var all = ledger.Read<EndFact>(id, LedgerKinds.JobEnded)
+            .Select(fact => fact.Data.Compile).OfType<CompileFact>().ToList();
+        return all.Count == 0 ? null : new CompileFact(
+            all.Sum(each => each.Seconds), all.Sum(each => each.Compiled), all.Sum(each => each.Loaded));
     }
 }

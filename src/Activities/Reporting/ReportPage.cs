@@ -203,7 +203,14 @@ internal static class ReportPage
                 """);
         }
 
-        page.Append("</table></section>");
+        page.Append("</table>");
+        if (report.Compile is { } programs)
+        {
+            page.Append($"<p>{Counted.Of(programs.Compiled, "program")} compiled for the device, "
+                + $"{programs.Loaded} loaded that were compiled before, in {programs.Seconds:0.0} s.</p>");
+        }
+
+        page.Append("</section>");
     }
 
     private static void Attempts(StringBuilder page, RunReport report)

@@ -1,10 +1,15 @@
+using System.Text.Json;
+using Workflows.Activities.Training;
 using Workflows.Orchestrations;
+using static System.StringComparison;
 
 namespace Workflows.Activities.Reporting;
 
 /// <summary>Money of a run, in US dollars.</summary>
 /// <param name="ActualUsd">Cost until now or until the last node stopped costing.</param>
-/// <param name="ByStage">The same by stage; the values add up to the whole.</param>
+/// <param name="ByStage">
+/// The same by stage, compiling apart from the stages that it is done in; the values add up to the whole.
+/// </param>
 /// <param name="BilledSeconds">Seconds for which some node cost money.</param>
 public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<RunStageName, double> ByStage, double BilledSeconds);
 
@@ -57,6 +62,20 @@ public static class RunCosts
                     var stage = stages[index].Stage;
                     byStage[stage] = byStage.GetValueOrDefault(stage) + Usd(to - from, lease);
                 }
+            }
+        }
+
+        foreach (var entry in entries.Where(entry => entry.Kind == LedgerKinds.JobEnded))
+        {
+            // A job's key ends with its node.
+            var stage = stages.LastOrDefault(stage => stage.At <= entry.At).Stage;
+            if (entry.Data.Deserialize<EndFact>(RunLedger.Json)?.Compile is { } compile
+                && leases.Values.FirstOrDefault(each => entry.Key.EndsWith($"@{each.NodeName}", Ordinal)) is { } lease
+                && byStage.TryGetValue(stage, out var usd))
+            {
+                var part = Math.Min(usd, Usd(TimeSpan.FromSeconds(compile.Seconds), lease));
+                byStage[stage] = usd - part;
+                byStage[RunStageName.Compile] = byStage.GetValueOrDefault(RunStageName.Compile) + part;
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
@@ -58,6 +59,10 @@ public sealed record RunReport
 
     /// <summary>Gets the stages with their beginning and length.</summary>
     public required IReadOnlyList<StageRow> Stages { get; init; }
+
+    /// <summary>Gets the programs that the TPU's jobs made ready; null where nothing was compiled.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public CompileFact? Compile { get; init; }
 
     /// <summary>Gets the paths of the run's files.</summary>
     public required ArtifactSection Artifacts { get; init; }

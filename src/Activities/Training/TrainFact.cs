@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
@@ -5,7 +6,18 @@ namespace Workflows.Activities.Training;
 /// <summary>A job's end, as the ledger keeps it.</summary>
 /// <param name="End">How it ended.</param>
 /// <param name="Train">The result of a training; null for other jobs.</param>
-public sealed record EndFact(JobEnd End, TrainFact? Train);
+public sealed record EndFact(JobEnd End, TrainFact? Train)
+{
+    /// <summary>The programs of the job's device; null where it compiles nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public CompileFact? Compile { get; init; }
+}
+
+/// <summary>Programs that a job's VM made ready.</summary>
+/// <param name="Seconds">Time that it took, of the job's.</param>
+/// <param name="Compiled">Programs compiled.</param>
+/// <param name="Loaded">Programs that another VM or an earlier job had compiled.</param>
+public sealed record CompileFact(double Seconds, int Compiled, int Loaded);
 
 /// <summary>The result of a training.</summary>
 /// <param name="Steps">Optimizer steps in all.</param>

@@ -24,8 +24,9 @@ internal static class ProgressText
             parts.Add($"loss {loss:0.000}");
             parts.Add($"{progress.TokensPerSecond:0} tokens/s");
         }
-        else
+        else if (progress.TokensPerSecond > 0)
         {
+            // Nothing is known of a rate before the first one, while a device compiles.
             parts.Add($"{progress.TokensPerSecond:0.0} sentences/s");
         }
 

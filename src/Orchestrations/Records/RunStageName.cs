@@ -37,4 +37,10 @@ public enum RunStageName
     /// <summary>Everything has been done.</summary>
     [JsonStringEnumMemberName("done")]
     Done,
+
+    /// <summary>
+    /// Compiling programs for the TPU: a part of training and evaluation that only costs and reports tell apart.
+    /// </summary>
+    [JsonStringEnumMemberName("compile")]
+    Compile,
 }

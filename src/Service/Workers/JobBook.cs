@@ -134,7 +134,9 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         }
 
         _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
-        if (progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
+        // Without a token it is no step, but what comes before one: a device that compiles.
+        if (progress.Tokens > 0
+            && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress);
             if (progress.ValidationStep > 0 && job.Spec.Training.Validation is { } validation)
@@ -177,7 +179,10 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             new JobEnd(ended.Succeeded, Text(ended.ErrorCode), Text(ended.ErrorMessage)),
             ended.TrainResult is { } result
                 ? JobTexts.Fact(result)
-                : null));
+                : null)
+        {
+            Compile = JobTexts.Fact(ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile),
+        });
         return job.ReplyTo;
 
         static string? Text(string value) => value.Length == 0 ? null : value;

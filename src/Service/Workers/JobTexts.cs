@@ -11,6 +11,8 @@ namespace Workflows.Service.Workers;
 /// <summary>Translates jobs and their results between the run's records and the worker's protocol.</summary>
 internal static class JobTexts
 {
+    private const string Programs = "programs";
+
     /// <summary>Builds the message that gives a job to its worker.</summary>
     /// <param name="id">The job's id.</param>
     /// <param name="directory">The run's folder, where runs of older histories have their artifacts.</param>
@@ -49,6 +51,10 @@ internal static class JobTexts
         ValidationTooLong = result.ValidationTooLong,
     };
 
+    /// <summary>Converts what a worker says of its programs; null: its device compiles nothing.</summary>
+    public static CompileFact? Fact(CompileResult? compile) =>
+        compile is null ? null : new CompileFact(compile.Seconds, compile.Compiled, compile.Loaded);
+
     private static TrainJob Train(ArtifactUri root, DispatchInput input)
     {
         var (spec, training) = (input.Spec, input.Spec.Training);
@@ -60,6 +66,7 @@ internal static class JobTexts
             Direction = WireName.Of(spec.Direction),
             CheckpointDirectory = root.Child("checkpoints").ToText(),
             OutputDirectory = root.Child("tuned").ToText(),
+            ProgramDirectory = root.Child(Programs).ToText(),
             Steps = training.Steps,
             BatchSize = training.BatchSize,
             AccumulationSteps = training.AccumulationSteps,
@@ -119,6 +126,7 @@ internal static class JobTexts
             LongInput = evaluation.LongInput,
             PromptStyle = spec.Prompt,
             PromptTemplate = spec.PromptTemplate,
+            ProgramDirectory = root.Child(Programs).ToText(),
         };
         foreach (var model in HypothesisFiles.Models)
         {

@@ -47,6 +47,13 @@ internal static class WorkerInput
         ended.ErrorMessage = ended.ErrorMessage.Length > MostText
             ? ended.ErrorMessage[..MostText] + "..."
             : ended.ErrorMessage;
+        if ((ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile) is { } compile && !IsPossible(compile))
+        {
+            // It is told beside the result, which does not depend on it.
+            ended.TrainResult?.Compile = null;
+            ended.TranslateResult?.Compile = null;
+        }
+
         if (ended.TrainResult is not { } result)
         {
             return ended;
@@ -69,6 +76,9 @@ internal static class WorkerInput
 
         return ended;
     }
+
+    private static bool IsPossible(CompileResult compile) =>
+        double.IsFinite(compile.Seconds) && compile is { Seconds: >= 0, Compiled: >= 0, Loaded: >= 0 };
 
     private const string ResultInvalid = "WORKER_RESULT_INVALID";
 }

@@ -34,12 +34,15 @@ internal sealed partial class JobRunner
         local.OutputDirectory = output.Scheme == ArtifactScheme.File
             ? $"{output.Path}.parts"
             : files.FolderOf("tuned");
+        _steps = job.Steps;
         _uploads = await CheckpointsAsync(job, local, stop);
+        await BringProgramsAsync(job.ProgramDirectory, stop);
         TrainResult result;
         try
         {
             var meter = new TrainingMeter(clock);
             result = await device.TrainAsync(local, step => Tell(step, meter, stop), stop);
+            result.Compile = Compiled();
         }
         catch
         {
@@ -49,6 +52,7 @@ internal sealed partial class JobRunner
         }
 
         await EndUploadsAsync(local, limit: null);
+        await ShareProgramsAsync(stop);
         if (output.Scheme == ArtifactScheme.File)
         {
             Replace(local.OutputDirectory, output.Path);

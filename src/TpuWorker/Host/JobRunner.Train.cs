@@ -12,6 +12,9 @@ internal sealed partial class JobRunner
         if (step.CheckpointPath is { } path)
         {
             _uploads?.Add(path, step.CheckpointStep, stop);
+
+            // With the first checkpoint, so that a VM that goes on from it need not compile. It waits for no step.
+            _ = Task.Run(() => ShareProgramsAsync(stop), CancellationToken.None);
         }
 
         // A checkpoint counts once another VM can read it.

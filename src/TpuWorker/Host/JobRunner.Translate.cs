@@ -25,6 +25,8 @@ internal sealed partial class JobRunner
             BeamSize = Math.Max(1, job.BeamSize),
             LengthPenalty = job.HasLengthPenalty ? job.LengthPenalty : 1,
         };
+        _steps = total;
+        await BringProgramsAsync(job.ProgramDirectory, stop);
         foreach (var model in job.Models)
         {
             var output = ArtifactUri.Parse(model.OutputFile);
@@ -67,8 +69,10 @@ internal sealed partial class JobRunner
                 Lines(CutOff(outputs, job.MaxNewTokens, prompts.StopTokens)), WriteCondition.None, stop);
             await files.Store.WriteBytesAsync(
                 output, Lines(outputs.Select(prompts.Answer)), WriteCondition.None, stop);
+            await ShareProgramsAsync(stop);
         }
 
+        used.Compile = Compiled();
         return new JobEnded { JobId = jobId, Succeeded = true, TranslateResult = used };
     }
 

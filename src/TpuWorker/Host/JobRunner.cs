@@ -13,14 +13,16 @@ namespace Workflows.TpuWorker.Host;
 /// <param name="device">Computes.</param>
 /// <param name="files">Brings what the job needs, and takes away what it makes.</param>
 /// <param name="report">Gets the progress.</param>
+/// <param name="log">Told of what is no failure of the job.</param>
 internal sealed partial class JobRunner(
-    string jobId, TimeProvider clock, IDevice device, JobFiles files, Action<Progress> report)
+    string jobId, TimeProvider clock, IDevice device, JobFiles files, Action<Progress> report, TextWriter log)
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
     private long _lastReport;
 
     public async Task<JobEnded> RunAsync(Job job, CancellationToken stop)
     {
+        device.OnStage = Hear;
         try
         {
             return job.KindCase switch
@@ -58,13 +60,17 @@ internal sealed partial class JobRunner(
             // The host's boundary: a job that dies of anything is a failed job, and is reported as such.
             return Failed("WORKER_FAILED", $"{exception.GetType().Name}: {exception.Message}");
         }
+        finally
+        {
+            device.OnStage = null;
+        }
     }
 
     private void Report(bool isDue, Progress progress)
     {
         if (isDue || clock.GetElapsedTime(_lastReport) >= ReportEvery)
         {
-            _lastReport = clock.GetTimestamp();
+            (_lastReport, _hasBegun) = (clock.GetTimestamp(), true);
             report(progress);
         }
     }

@@ -311,7 +311,7 @@ internal sealed class Worker : IDisposable
         {
             Say(new WorkerMessage { Progress = progress });
             _ = _metadata.TryPublishAsync("step", $"{progress.Step}");
-        });
+        }, _log);
         _runner = runner;
         var end = await runner.RunAsync(job, stop);
         await _log.WriteLineAsync(

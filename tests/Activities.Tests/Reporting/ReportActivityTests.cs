@@ -120,6 +120,43 @@ public sealed class ReportActivityTests : RunFolder
     }
 
     [Fact]
+    public async Task Compile_OfTheReport_IsAStageOfItsOwnInTimeAndCost()
+    {
+        Stage(RunStageName.Train);
+        Intend(1);
+        var node = Lease(1).NodeName;
+        _ledger.Append(Id, LedgerKinds.Ready, "1", new NodeMoment(node, "READY"));
+        _clock.Advance(TimeSpan.FromSeconds(700));
+        Ended($"train@{node}", new CompileFact(100, 3, 0));
+        _clock.Advance(TimeSpan.FromSeconds(100));
+        Stage(RunStageName.Evaluate);
+        _clock.Advance(TimeSpan.FromSeconds(200));
+
+        // More than its whole stage, as a clock that jumps would say.
+        Ended($"translate@{node}", new CompileFact(500, 1, 2));
+        _ledger.Append(Id, LedgerKinds.Stopped, "1", new NodeMoment(node, "NOT_FOUND"));
+
+        var report = Read(await RunAsync(RunStatus.Succeeded));
+
+        var cost = report.GetProperty("cost").GetProperty("byStage");
+        Assert.Equal(
+            [0.7, 0, 0.3],
+            new[] { "train", "evaluate", "compile" }.Select(name => Math.Round(cost.GetProperty(name).GetDouble(), 9)));
+        Assert.Equal(
+            ["compile 300", "train 700", "evaluate 0"],
+            report.GetProperty("stages").EnumerateArray().Take(3).Select(row =>
+                $"{row.GetProperty("stage").GetString()} {row.GetProperty("seconds").GetDouble()}"));
+        Assert.Equal(
+            (600, 4, 2),
+            (report.GetProperty("compile").GetProperty("seconds").GetDouble(),
+                report.GetProperty("compile").GetProperty("compiled").GetInt32(),
+                report.GetProperty("compile").GetProperty("loaded").GetInt32()));
+
+        void Ended(string key, CompileFact compile) => _ledger.Append(
+            Id, LedgerKinds.JobEnded, key, new EndFact(new JobEnd(true, null, null), null) { Compile = compile });
+    }
+
+    [Fact]
     public async Task Training_OfTheReport_ComesFromItsEndAndWithoutOneFromTheCurve()
     {
         WriteCurve(3.5, 3.0);

@@ -146,7 +146,7 @@ public sealed class JobArtifactsTests : IDisposable
 
     private JobRunner RunnerOf(string machine, IArtifactStore store, Action<Progress>? report = null) => new(
         "job", TimeProvider.System, new ProcessorDevice(TimeProvider.System), new JobFiles(store, _folder[machine]),
-        report ?? (_ => { }));
+        report ?? (_ => { }), TextWriter.Null);
 
     private Task<JobEnded> RunAsync(
         TrainJob job, string machine, IArtifactStore store, Action<Progress>? report = null,

@@ -237,7 +237,7 @@ public sealed class JobRunnerTests
     private static Task<JobEnded> RunAsync(Job job, Action<Progress> report, CancellationToken stop = default) =>
         new JobRunner(
             "job", TimeProvider.System, new ProcessorDevice(TimeProvider.System),
-            new JobFiles(new FileArtifactStore(), "unused"), report).RunAsync(job, stop);
+            new JobFiles(new FileArtifactStore(), "unused"), report, TextWriter.Null).RunAsync(job, stop);
 
     private static void Cancel(bool now, CancellationTokenSource stop)
     {

@@ -148,17 +148,14 @@ public sealed class PjrtExecutor : Executor, IDisposable
         OnStage?.Invoke(new ExecutorStage($"compiling {name}", IsCompiling: true));
         OnModule?.Invoke(graph, module);
         var began = Stopwatch.GetTimestamp();
-        try
-        {
-            var program = PjrtProgram.Compile(_client, module, _cache, CompileOptions);
-            _programs.Add(module.Hash, program);
-            return program;
-        }
-        finally
-        {
-            CompileSeconds += Stopwatch.GetElapsedTime(began).TotalSeconds;
-            ProgramCount++;
-            Tell($"compiled {name}");
-        }
+        var program = PjrtProgram.Compile(_client, module, _cache, CompileOptions);
+        _programs.Add(module.Hash, program);
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        CompileSeconds += seconds;
+        ProgramCount++;
+        OnStage?.Invoke(new ExecutorStage(
+            $"{(program.WasLoaded ? "loaded" : "compiled")} {name}",
+            Ready: new ProgramReady(seconds, program.WasLoaded)));
+        return program;
     }
 }

@@ -1,3 +1,4 @@
+using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Protocol;
 
@@ -11,6 +12,12 @@ internal sealed class BrokenDevice(DeviceException fault) : IDevice
 {
     /// <inheritdoc />
     public string Description => $"tpu, out of order: {fault.Message}";
+
+    /// <inheritdoc />
+    public string? ProgramFolder => null;
+
+    /// <inheritdoc />
+    public Action<ExecutorStage>? OnStage { get; set; }
 
     /// <inheritdoc />
     public Task<TrainResult> TrainAsync(TrainJob job, Action<TrainingProgress> onStep, CancellationToken stop) =>

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Pjrt.Processes;
 using Workflows.TpuWorker.Protocol;
@@ -48,6 +49,12 @@ internal sealed class DeviceProcess : IDevice
 
     /// <inheritdoc />
     public string Description { get; private set; } = "";
+
+    /// <inheritdoc />
+    public string? ProgramFolder => _settings.Open.ProgramFolder;
+
+    /// <inheritdoc />
+    public Action<ExecutorStage>? OnStage { get; set; }
 
     /// <summary>Gets the number of the process; null between two.</summary>
     internal int? ProcessId => _child?.Id;
@@ -157,7 +164,7 @@ internal sealed class DeviceProcess : IDevice
             Program = _settings.Command[0],
             Arguments = [.. _settings.Command.Skip(1)],
             Environment = _settings.Environment,
-            Note = note => _onNote?.Invoke(DeviceMessages.Read<DeviceNote>(note.Span)),
+            Note = note => Hear(DeviceMessages.Read<DeviceNote>(note.Span)),
             ErrorLine = line => _log.WriteLine($"device: {line}"),
             Time = _settings.Clock,
         });
@@ -171,6 +178,16 @@ internal sealed class DeviceProcess : IDevice
         {
             throw DeviceFaults.Of(fault);
         }
+    }
+
+    private void Hear(DeviceNote note)
+    {
+        if (note.Stage is { } stage)
+        {
+            OnStage?.Invoke(stage);
+        }
+
+        _onNote?.Invoke(note);
     }
 
     private async Task<byte[]> AskAsync(DeviceOrder order, Action<DeviceNote> onNote, CancellationToken stop)

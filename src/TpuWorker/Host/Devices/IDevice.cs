@@ -1,4 +1,5 @@
 using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Protocol;
 
@@ -15,6 +16,12 @@ internal interface IDevice : IAsyncDisposable
 {
     /// <summary>Gets its words in the worker's hello; begins with "tpu" where it is one.</summary>
     public string Description { get; }
+
+    /// <summary>Gets the folder of its compiled programs, a file each; null: it compiles nothing.</summary>
+    public string? ProgramFolder { get; }
+
+    /// <summary>Gets or sets who is told of compilations and the like, on any thread; null: nobody.</summary>
+    public Action<ExecutorStage>? OnStage { get; set; }
 
     /// <summary>Trains, and writes the tuned model into the job's output folder.</summary>
     /// <param name="job">The job, with folders of this machine.</param>

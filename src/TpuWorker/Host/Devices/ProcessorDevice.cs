@@ -1,4 +1,5 @@
 using Workflows.TpuWorker.Gemma3;
+using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Training;
 using Workflows.TpuWorker.Protocol;
 
@@ -11,6 +12,12 @@ internal sealed class ProcessorDevice(TimeProvider clock) : IDevice
 
     /// <inheritdoc />
     public string Description => "onnxruntime cpu";
+
+    /// <inheritdoc />
+    public string? ProgramFolder => null;
+
+    /// <inheritdoc />
+    public Action<ExecutorStage>? OnStage { get; set; }
 
     /// <inheritdoc />
     public Task<TrainResult> TrainAsync(TrainJob job, Action<TrainingProgress> onStep, CancellationToken stop) =>

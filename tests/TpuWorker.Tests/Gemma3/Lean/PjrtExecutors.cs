@@ -47,6 +47,9 @@ internal static class PjrtExecutors
 
         var fake = new FakePlugin();
         var client = PjrtClient.Create(PjrtPlugin.FromTable(fake.Table, "fake"));
-        return new PjrtExecutor(client, PrecisionPolicy.Full) { OnModule = (graph, module) => FakeGraphs.Register(fake, graph, module) };
+        return new PjrtExecutor(client, PrecisionPolicy.Full)
+        {
+            OnModule = (graph, module) => FakeGraphs.Register(fake, graph, module),
+        };
     }
 }

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using Workflows.Artifacts;
 using Workflows.Pjrt.Tests;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3.Decoding;
+using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Host.Devices;
 using Workflows.TpuWorker.Protocol;
 
@@ -185,6 +187,41 @@ public sealed class DeviceProcessTests : IDisposable
 
         Assert.StartsWith("cpu cpu x2", device.Description, StringComparison.Ordinal);
         Assert.Equal(6, (await device.TrainAsync(Job("device"), _ => { }, Cancellation)).Steps);
+    }
+
+    [Fact]
+    public async Task Job_OnTheRunsNextVm_LoadsWhatTheLostOneHadCompiled()
+    {
+        var plugin = await CpuPlugin.PathOrSkipAsync();
+        var (first, second) = (Job("first"), Job("second"));
+        first.ProgramDirectory = second.ProgramDirectory = $"file://{_folder["programs"]}";
+
+        var (begun, told) = await RunAsync(first, "lost-vm");
+        var (ended, _) = await RunAsync(second, "other-vm");
+
+        var compiled = begun.TrainResult.Compile;
+        Assert.Equal((true, 0), (compiled.Compiled > 0, compiled.Loaded));
+        Assert.Equal((0, compiled.Compiled), (ended.TrainResult.Compile.Compiled, ended.TrainResult.Compile.Loaded));
+        Assert.InRange(ended.TrainResult.Compile.Seconds, 0, compiled.Seconds);
+        Assert.Equal(begun.TrainResult.FinalLoss, ended.TrainResult.FinalLoss);
+        Assert.Contains(told, progress => progress.Detail.StartsWith("compiling ", StringComparison.Ordinal));
+        Assert.Equal((0, 6, 0L), (told[0].Step, told[0].Steps, told[0].Tokens));
+        Assert.All(told.SkipWhile(progress => progress.Tokens == 0), progress => Assert.Equal(
+            "training", progress.Detail));
+
+        async Task<(JobEnded End, List<Progress> Told)> RunAsync(TrainJob job, string vm)
+        {
+            var told = new List<Progress>();
+            var settings = Settings(plugin);
+            await using var device = await DeviceProcess.OpenAsync(
+                settings with { Open = settings.Open with { ProgramFolder = _folder[$"{vm}/programs"] } }, _log,
+                Cancellation);
+            var end = await new JobRunner(
+                "job", TimeProvider.System, device, new JobFiles(new FileArtifactStore(), _folder[vm]), told.Add, _log)
+                .RunAsync(new Job { Train = job }, Cancellation);
+            Assert.True(end.Succeeded, end.ErrorMessage);
+            return (end, told);
+        }
     }
 
     private Task<IDevice> ChooseAsync(string? plugin, (string Name, string Text)? other = null) =>
