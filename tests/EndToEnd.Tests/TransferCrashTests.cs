@@ -183,8 +183,11 @@ public sealed class TransferCrashTests : IDisposable
         var begun = Stopwatch.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(
-                Stopwatch.GetElapsedTime(begun) < Deadline, $"It did not come to {moment}.\n{await EventsAsync()}");
+            if (Stopwatch.GetElapsedTime(begun) > Deadline)
+            {
+                Assert.Fail($"It did not come to {moment}.\n{await EventsAsync()}");
+            }
+
             await Task.Delay(TimeSpan.FromMilliseconds(50), Cancellation);
         }
     }
