@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text.Json;
 using Workflows.Cli.Commands;
 using Workflows.TestKit;
@@ -99,6 +100,34 @@ public sealed class CompileCommandTests : IDisposable
 
         Assert.Equal(ExitCodes.Invalid, code);
         Assert.StartsWith(message, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hf://google/gemma-3-1b-it")]
+    [InlineData("gs://models/gemma")]
+    [InlineData("s3://models/gemma")]
+    public async Task Compile_AModelThatIsElsewhere_SaysWhatToDo(string model)
+    {
+        var request = _folder.Write("request.json", $$"""{"model": "{{model}}"}""");
+
+        var (code, _, error) = await RunAsync(request, "--topology", "v6e:1x1");
+
+        Assert.Equal(ExitCodes.Invalid, code);
+        Assert.StartsWith($"model: '{model}' is no folder of this machine", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    public async Task Zones_ForgettingNothing_IsRefused(string place)
+    {
+        using var error = new StringWriter();
+
+        var code = await ZonesCommand.Create().Parse(["--forget", place])
+            .InvokeAsync(new InvocationConfiguration { Error = error }, TestContext.Current.CancellationToken);
+
+        Assert.NotEqual(ExitCodes.Done, code);
+        Assert.Contains("--forget names no place", error.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,7 +15,8 @@ namespace Workflows.EndToEnd.Tests;
 [Collection("crashes")]
 public sealed class TransferCrashTests : IDisposable
 {
-    private const int Steps = 10;
+    // A checkpoint that the next one overtakes stays here; ten steps between two leave time for each.
+    private const int Steps = 50, CheckpointEvery = 10;
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
     private readonly TemporaryFolder _folder = new("workflows-transfer-");
     private readonly ReservedPort _ports = ReservedPort.Take(count: 4);
@@ -35,9 +36,9 @@ public sealed class TransferCrashTests : IDisposable
     [
         new("service", "upload", "/model.safetensors", Seen: "/config.json"),
         new("worker", "download", "models/", Seen: "runs/hurt/test.jsonl"),
-        new("worker", "upload", "step-00000004/weights", Seen: "step-00000004/manifest.json"),
-        new("worker", "upload", "step-00000006/artifact.json", Seen: "step-00000006/weights.safetensors"),
-        new("service", "upload", "step-00000008/artifact.json", Seen: "step-00000008/weights.safetensors"),
+        new("worker", "upload", "step-00000020/weights", Seen: "step-00000020/manifest.json"),
+        new("worker", "upload", "step-00000030/artifact.json", Seen: "step-00000030/weights.safetensors"),
+        new("service", "upload", "step-00000050/artifact.json", Seen: "step-00000050/weights.safetensors"),
     ];
 
     [Fact]
@@ -140,7 +141,7 @@ public sealed class TransferCrashTests : IDisposable
             ["steps"] = Steps,
             ["batchSize"] = 4,
             ["warmupSteps"] = 1,
-            ["checkpointEverySteps"] = 2,
+            ["checkpointEverySteps"] = CheckpointEvery,
             ["maxLength"] = 128,
         },
         ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },

@@ -130,6 +130,13 @@ internal static class CompileCommand
             : 0;
         var model = Text(json["model"])
             ?? throw new CommandException($"'{path}' names no model.", ExitCodes.Invalid);
+        if (model.Contains("://", StringComparison.Ordinal))
+        {
+            throw new CommandException(
+                $"model: '{model}' is no folder of this machine; sizes are read from a folder's config.json. Download "
+                + "that file, and name its folder in place of the request.", ExitCodes.Invalid);
+        }
+
         var rank = parsed.GetValue(Rank) ?? lora;
         return new CompileRequest
         {

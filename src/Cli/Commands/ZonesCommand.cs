@@ -16,6 +16,14 @@ internal static class ZonesCommand
         {
             Description = "Forgets the refusals of a zone or region, or \"all\": the next run asks there again.",
         };
+        forget.Validators.Add(result =>
+        {
+            // An empty variable of a script must not forget everything.
+            if (string.IsNullOrWhiteSpace(result.GetValueOrDefault<string?>()))
+            {
+                result.AddError("--forget names no place; give a zone, a region, or \"all\".");
+            }
+        });
         return new Command("zones", "List the places that refused lately and are passed over: workflows zones")
         {
             forget, CommonOptions.Json,
