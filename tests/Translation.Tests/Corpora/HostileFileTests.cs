@@ -57,8 +57,8 @@ public sealed class HostileFileTests : IDisposable
         var damaged = format switch
         {
             "jsonl" => random.GetItems(["{\"ko\": \"a\n", "}\n", "\"x\n", "{]\n", "[[1]\n", "nul\n", "{\"ko\":}}\n"], 1)[0],
-            "json" => random.GetItems([",{\"ko\": \"a},\n", ",}\n", ",{\"ko\": \"x\"},\n", ",nul\n", ",7,\n"], 1)[0],
-            "po" => random.GetItems(["msgid \"x\nmsgstr \"y\"\n\n", "msgid \"x\"\n\n", "rubbish\n\n"], 1)[0],
+            "json" => random.GetItems([",{\"ko\": \"a},\n", ",{\"ko\": \"x\"},\n", ",nul\n", ",7,\n"], 1)[0],
+            "po" => random.GetItems(["\nmsgid \"x\nmsgstr \"y\"\n\n", "\nmsgid \"x\"\n\n", "\nrubbish\n\n"], 1)[0],
             "csv" => random.GetItems(["x\n", "\"x\"y,\"z\"\n", "a,b,c\n", "x\"y,z\n"], 1)[0],
             _ => random.GetItems(["x\n", "a\tb\tc\n", "\n"], 1)[0],
         };
@@ -218,10 +218,9 @@ public sealed class HostileFileTests : IDisposable
     });
 
     [Fact]
-    public void Of_FolderThatCannotBeListed_IsACorpusFault()
+    public void Read_FolderWithALinkToNothing_SaysThatTheFileIsMissing()
     {
         Directory.CreateDirectory(_folder["shards"]);
-        File.CreateSymbolicLink(_folder["shards/a.tsv"], _folder["shards/a.tsv"]);
         File.CreateSymbolicLink(_folder["shards/b.tsv"], _folder["gone.tsv"]);
 
         var files = CorpusFiles.Of(_folder["shards"]);
