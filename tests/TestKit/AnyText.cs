@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Workflows.TestKit;
 
-/// <summary>Makes texts of what people and programs write: both scripts, signs, emoji, and what cannot be seen.</summary>
+/// <summary>
+/// Makes texts of what people and programs write: both scripts, signs, emoji, and what cannot be seen.
+/// </summary>
 public static class AnyText
 {
     private static readonly string[] Pieces =
@@ -22,7 +24,9 @@ public static class AnyText
     /// <param name="random">Where it comes from.</param>
     /// <param name="pieces">The most pieces, at least 1.</param>
     /// <param name="more">Pieces beside the usual ones.</param>
-    /// <returns>Valid UTF-16 where the pieces given are, not empty, with a letter at its beginning and its end.</returns>
+    /// <returns>
+    /// Valid UTF-16 where the pieces given are, not empty, with a letter at its beginning and its end.
+    /// </returns>
     public static string Of(Random random, int pieces, params string[] more)
     {
         ArgumentNullException.ThrowIfNull(random);
