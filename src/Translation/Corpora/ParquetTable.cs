@@ -121,7 +121,8 @@ internal static class ParquetTable
         else
         {
             rows.Add(
-                new SentencePair(Encoding.UTF8.GetString(korean.Bytes), Encoding.UTF8.GetString(english.Bytes)), number);
+                new SentencePair(Encoding.UTF8.GetString(korean.Bytes), Encoding.UTF8.GetString(english.Bytes)),
+                number);
         }
     }
 

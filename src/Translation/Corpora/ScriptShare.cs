@@ -29,8 +29,8 @@ internal readonly record struct ScriptShare(int Letters, int Hangul, int Latin)
     }
 
     /// <summary>
-    /// Whether a text shows nothing: white space, characters of format and control, fillers of Hangul, which are letters
-    /// to Unicode and blank to a reader.
+    /// Says whether a text shows nothing: white space, characters of format and control, fillers of Hangul, which are
+    /// letters to Unicode and blank to a reader.
     /// </summary>
     public static bool IsBlank(string text)
     {

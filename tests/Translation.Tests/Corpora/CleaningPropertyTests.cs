@@ -139,7 +139,8 @@ public sealed class CleaningPropertyTests
             // The Unicode Standard 3.12: S = 0xAC00 + (L * 21 + V) * 28 + T.
             var (l, v, t) = (random.Next(19), random.Next(21), random.Next(28));
             composed.Append((char)(0xAC00 + (((l * 21) + v) * 28) + t));
-            decomposed.Append((char)(0x1100 + l)).Append((char)(0x1161 + v)).Append(t > 0 ? $"{(char)(0x11A7 + t)}" : "");
+            decomposed.Append((char)(0x1100 + l)).Append((char)(0x1161 + v))
+                .Append(t > 0 ? $"{(char)(0x11A7 + t)}" : "");
         }
 
         Assert.Equal(composed.ToString(), Composition.Compose(decomposed.ToString()));

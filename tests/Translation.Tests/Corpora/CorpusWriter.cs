@@ -22,7 +22,9 @@ internal static class CorpusWriter
         _ => ["\"", "\t", "\n", ",", "]]>", "<!--"],
     };
 
-    /// <summary>The file's text with "\n" for the breaks of its own lines, and "\u0000" for them while it is made.</summary>
+    /// <summary>
+    /// The file's text with "\n" for the breaks of its own lines, and "\u0000" for them while it is made.
+    /// </summary>
     public static string Write(Random random, string format, IReadOnlyList<SentencePair> pairs) => format switch
     {
         "tsv" => Lines(pairs.Select(pair => $"{pair.Ko}\t{pair.En}").Prepend("ko\ten")),

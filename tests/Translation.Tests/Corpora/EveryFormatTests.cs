@@ -36,7 +36,9 @@ public sealed class EveryFormatTests : IDisposable
         Assert.Equal((pairs.Count, 0, 0), (corpus.RowCount, corpus.BadRows.Count, corpus.ComposedRows));
     });
 
-    /// <summary>Excel for Mac and old tools end lines with "\r" alone: one line of the whole file is no corpus.</summary>
+    /// <summary>
+    /// Excel for Mac and old tools end lines with "\r" alone: one line of the whole file is no corpus.
+    /// </summary>
     [Theory]
     [InlineData("tsv")]
     [InlineData("quoted.tsv")]

@@ -13,7 +13,9 @@ public sealed class HostileFileTests : IDisposable
 
     public static TheoryData<string> TextFormats => [.. CorpusWriter.TextFormats, "mo"];
 
-    /// <summary>Damage costs rows or the file, never more rows than there are, and no other exception comes out.</summary>
+    /// <summary>
+    /// Damage costs rows or the file, never more rows than there are, and no other exception comes out.
+    /// </summary>
     [Theory]
     [MemberData(nameof(TextFormats))]
     public void Read_DamagedFile_IsCountedOrRefused(string format) => Seeds.Try(300, random =>
@@ -56,7 +58,7 @@ public sealed class HostileFileTests : IDisposable
         string Text(List<SentencePair> pairs) => CorpusWriter.Write(new Random(1), format, pairs);
         var damaged = format switch
         {
-            "jsonl" => random.GetItems(["{\"ko\": \"a\n", "}\n", "\"x\n", "{]\n", "[[1]\n", "nul\n", "{\"ko\":}}\n"], 1)[0],
+            "jsonl" => random.GetItems(["{\"ko\": \"a\n", "}\n", "\"x\n", "{]\n", "[[1]\n", "nul\n"], 1)[0],
             "json" => random.GetItems([",{\"ko\": \"a},\n", ",{\"ko\": \"x\"},\n", ",nul\n", ",7,\n"], 1)[0],
             "po" => random.GetItems(["\nmsgid \"x\nmsgstr \"y\"\n\n", "\nmsgid \"x\"\n\n", "\nrubbish\n\n"], 1)[0],
             "csv" => random.GetItems(["x\n", "\"x\"y,\"z\"\n", "a,b,c\n", "x\"y,z\n"], 1)[0],
@@ -249,6 +251,35 @@ public sealed class HostileFileTests : IDisposable
             () => CorpusReader.Read(path, new CorpusReadOptions { MaxBytes = 400_000 }));
 
         Assert.Equal(CorpusError.TooLarge, fault.Error);
+    }
+
+    /// <summary>Messages of a compiled catalogue may lie at one place, so a small file has gigabytes of text.</summary>
+    [Fact]
+    public void Read_CatalogueWhoseMessagesShareOneText_StopsAtTheLimit()
+    {
+        const int count = 20_000;
+        var text = CorpusWriter.Compiled([new SentencePair(new string('x', 100_000), "room")], isBigEndian: false);
+        var shared = new byte[28 + (16 * count) + 100_001];
+        text.AsSpan(0, 8).CopyTo(shared);
+        foreach (var (at, value) in ((int, int)[])[(8, count), (12, 28), (16, 28 + (8 * count))])
+        {
+            BitConverter.TryWriteBytes(shared.AsSpan(at), value);
+        }
+
+        for (var entry = 0; entry < 2 * count; entry++)
+        {
+            BitConverter.TryWriteBytes(shared.AsSpan(28 + (8 * entry)), 100_000);
+            BitConverter.TryWriteBytes(shared.AsSpan(32 + (8 * entry)), 28 + (16 * count));
+        }
+
+        shared.AsSpan(28 + (16 * count), 100_000).Fill((byte)'y');
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var fault = Assert.Throws<CorpusException>(() => CorpusReader.Read(
+            _folder.Write("a.mo", shared), new CorpusReadOptions { MaxBytes = 10_000_000 }));
+
+        Assert.Equal(CorpusError.TooLarge, fault.Error);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 150_000_000);
     }
 
     [Fact]

@@ -10,8 +10,9 @@ public sealed class SlowReferenceTests
     // Composed and decomposed Hangul, full width, emoji, what cannot be seen, marks and numbers.
     private static readonly string[] Words =
     [
-        "방", "\u1107\u1161\u11BC", "예약해", "room", "Room", "the", "the", "a", "Ａｂｃ", "👩‍👩‍👧", "🙂", "\u200B", "3.5", "1,000",
-        "(a)", "\"b\"", "c-d", "7-8", "e.g.", "&amp;", "&lt;b&gt;", "...", "?!", "x\u00A0y", "é", "e\u0301", "-", "''",
+        "방", "\u1107\u1161\u11BC", "예약해", "room", "Room", "the", "the", "a", "Ａｂｃ", "👩‍👩‍👧", "🙂", "\u200B", "3.5",
+        "1,000", "(a)", "\"b\"", "c-d", "7-8", "e.g.", "&amp;",
+        "&lt;b&gt;", "...", "?!", "x\u00A0y", "é", "e\u0301", "-", "''",
     ];
 
     [Fact]
@@ -231,14 +232,17 @@ public sealed class SlowReferenceTests
             words.RemoveAt(at);
             if (random.Next(3) > 0)
             {
-                words.Insert(random.Next(words.Count + 1), random.Next(2) == 0 ? word : Words[random.Next(Words.Length)]);
+                words.Insert(
+                    random.Next(words.Count + 1), random.Next(2) == 0 ? word : Words[random.Next(Words.Length)]);
             }
         }
 
         return string.Join(' ', words);
     }
 
-    /// <summary>numpy's generator written with whole numbers of any size (O'Neill 2014; numpy's SeedSequence).</summary>
+    /// <summary>
+    /// numpy's generator written with whole numbers of any size (O'Neill 2014; numpy's SeedSequence).
+    /// </summary>
     private sealed class SlowPcg
     {
         private static readonly BigInteger Whole = BigInteger.One << 128;
