@@ -12,7 +12,8 @@ public sealed class HubListingRubbishTests
     private const string Whole = $$"""
         {"sha": "{{Commit}}", "siblings": [
           {"rfilename": "config.json", "size": 12, "blobId": "aa00"},
-          {"rfilename": "d/model.safetensors", "size": 1, "blobId": "bb", "lfs": {"size": 5000000000, "sha256": "cc"} }]}
+          {"rfilename": "d/model.safetensors", "size": 1, "blobId": "bb", "lfs": {"size": 5000000000,
+           "sha256": "cc"} }]}
         """;
 
     [Fact]
