@@ -16,6 +16,8 @@ public sealed record ArtifactManifest
 
     internal const int CurrentFormat = 1;
 
+    private const int HashLength = 64;
+
     /// <summary>Gets the version of this form.</summary>
     public required int Format { get; init; }
 
@@ -39,9 +41,15 @@ public sealed record ArtifactManifest
                     $"Its format is {manifest?.Format}, expected {CurrentFormat} and some files.");
             }
 
-            foreach (var name in manifest.Files.Keys)
+            foreach (var (name, file) in manifest.Files)
             {
                 tree.Child(name);
+                if (name == FileName || file is not { Bytes: >= 0, Sha256.Length: HashLength }
+                    || !file.Sha256.All(char.IsAsciiHexDigitLower))
+                {
+                    throw Faults.Damaged(
+                        tree.Child(FileName), $"Its entry '{name}' has no number of bytes and no SHA-256.");
+                }
             }
 
             return manifest;
@@ -49,6 +57,10 @@ public sealed record ArtifactManifest
         catch (JsonException exception)
         {
             throw Faults.Damaged(tree.Child(FileName), exception.Message);
+        }
+        catch (ArtifactException exception) when (exception.Fault == ArtifactFault.Address)
+        {
+            throw Faults.Damaged(tree.Child(FileName), exception.Problem);
         }
     }
 }

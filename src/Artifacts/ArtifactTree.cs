@@ -77,7 +77,7 @@ public sealed class ArtifactTree(IArtifactStore store)
         BringAsync(
             root, new FileArtifactStore(),
             [.. FilesOf(folder).Where(file => isWanted(file.Name)).Select(file => new TreeSource(
-                file.Name, ArtifactUri.OfFile(file.Path), new FileInfo(file.Path).Length, null))],
+                file.Name, ArtifactUri.OfFile(file.Path), FolderFiles.LengthOf(file.Path), null))],
             null, cancellation);
 
     /// <summary>
@@ -147,7 +147,7 @@ public sealed class ArtifactTree(IArtifactStore store)
         foreach (var (name, file) in manifest.Files)
         {
             var path = Path.Combine(folder, name.Replace('/', Path.DirectorySeparatorChar));
-            if (File.Exists(path) && new FileInfo(path).Length == file.Bytes
+            if (File.Exists(path) && FolderFiles.LengthOf(path) == file.Bytes
                 && await HashOfAsync(path, cancellation) == file.Sha256)
             {
                 continue;
@@ -250,7 +250,7 @@ public sealed class ArtifactTree(IArtifactStore store)
         .Select(name => name[..^ArtifactManifest.FileName.Length].TrimEnd('/'));
 
     private static List<(string Name, string Path)> FilesOf(string folder) => Directory.Exists(folder)
-        ? [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        ? [.. FolderFiles.Of(folder)
             .Select(path => (
                 Name: Path.GetRelativePath(folder, path).Replace(Path.DirectorySeparatorChar, '/'), Path: path))
             .Where(file => file.Name != ArtifactManifest.FileName)

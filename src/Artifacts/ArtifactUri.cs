@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -12,6 +13,7 @@ public sealed partial record ArtifactUri
 
     /// <summary>Cloud Storage's limit for an object's name, in bytes of UTF-8.</summary>
     private const int LongestName = 1024;
+    private static readonly SearchValues<char> NoRevision = SearchValues.Create(" ~^:?*[\\");
 
     private ArtifactUri(ArtifactScheme scheme, string container, string path) =>
         (Scheme, Container, Path) = (scheme, container, path);
@@ -42,7 +44,7 @@ public sealed partial record ArtifactUri
     /// <returns>The address.</returns>
     /// <exception cref="ArtifactException">It is none, with <see cref="ArtifactFault.Address"/>.</exception>
     public static ArtifactUri Parse(string text) => TryParse(text, out var fault) ?? throw new ArtifactException(
-        ArtifactFault.Address, text ?? "", fault!, "Give an absolute path, file:///PATH, gs://BUCKET/PREFIX or "
+        ArtifactFault.Address, Shown(text ?? ""), fault!, "Give an absolute path, file:///PATH, gs://BUCKET/PREFIX or "
         + "hf://ORG/NAME[@REVISION].");
 
     /// <summary>Reads an address.</summary>
@@ -60,6 +62,12 @@ public sealed partial record ArtifactUri
         if (text.Any(char.IsControl))
         {
             fault = "The address has a line break or another control character.";
+            return null;
+        }
+
+        if (!IsWhole(text))
+        {
+            fault = "The address has half of a character, an unpaired surrogate.";
             return null;
         }
 
@@ -92,7 +100,8 @@ public sealed partial record ArtifactUri
     {
         if (FaultOfPath(relative) is { } fault)
         {
-            throw new ArtifactException(ArtifactFault.Address, $"{this}/{relative}", fault, "Give a path inside it.");
+            throw new ArtifactException(
+                ArtifactFault.Address, $"{this}/{Shown(relative)}", fault, "Give a path inside it.");
         }
 
         return new ArtifactUri(
@@ -135,22 +144,36 @@ public sealed partial record ArtifactUri
     /// <inheritdoc />
     public override string ToString() => Scheme switch
     {
-        ArtifactScheme.File => new Uri(Path).AbsoluteUri,
+        ArtifactScheme.File => FileText(Path),
         ArtifactScheme.CloudStorage => Path.Length == 0
             ? $"{StoragePrefix}{Container}" : $"{StoragePrefix}{Container}/{Path}",
-        _ => $"{HubPrefix}{(IsDataSet ? Sets : "")}{Container}{(Revision == "main" ? "" : $"@{Revision}")}"
+        _ => $"{HubPrefix}{(IsDataSet ? Sets : "")}{Container}"
+            + (Revision == "main" ? "" : $"@{Uri.EscapeDataString(Revision!)}")
             + (Path.Length == 0 ? "" : $"/{Path}"),
     };
 
     private static ArtifactUri? FileOf(string text, out string? fault) =>
-        !Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length > 0 || uri.LocalPath.Length < 2
+        !Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length > 0
+            || !text.StartsWith($"{FilePrefix}/", StringComparison.Ordinal)
             ? None($"'{text}' names no file of this machine; write file:///PATH with three slashes.", out fault)
             : uri.Query.Length + uri.Fragment.Length > 0
                 ? None($"'{text}' has a '?' or '#'; write them as %3F and %23.", out fault)
-                : Local(uri.LocalPath, out fault);
+                : Local(OperatingSystem.IsWindows()
+                    ? uri.LocalPath : Uri.UnescapeDataString(text[FilePrefix.Length..]), out fault);
+
+    // Uri takes "%2e" of a path for a '.', so that "/data/%2e%2e" would come back as the folder above.
+    private static string FileText(string path) => OperatingSystem.IsWindows()
+        ? new Uri(path.Replace("%", "%25", StringComparison.Ordinal)).AbsoluteUri
+        : FilePrefix + string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
 
     private static ArtifactUri? Local(string path, out string? fault)
     {
+        // Escapes such as %00 are characters only now.
+        if (path.Any(char.IsControl))
+        {
+            return None("The address has an escape of a control character.", out fault);
+        }
+
         fault = null;
         return OfFile(path);
     }
@@ -159,11 +182,13 @@ public sealed partial record ArtifactUri
     {
         var slash = rest.IndexOf('/', StringComparison.Ordinal);
         var (bucket, path) = slash < 0 ? (rest, "") : (rest[..slash], rest[(slash + 1)..].TrimEnd('/'));
-        if (!Bucket().IsMatch(bucket))
+        if (!Bucket().IsMatch(bucket) || NoBucket().IsMatch(bucket))
         {
             return None(
                 $"'{bucket}' of '{text}' is no name of a bucket: 3 to 63 lower-case letters, digits, '-', '_' and '.', "
-                + "with a letter or digit at each end.", out fault);
+                + "with a letter or digit at each end and beside each '.'; no IP address, and not goog at its "
+                + "beginning.",
+                out fault);
         }
 
         fault = path.Length == 0 ? null : FaultOfPath(path);
@@ -182,14 +207,15 @@ public sealed partial record ArtifactUri
         }
 
         var path = match.Groups["path"].Value.TrimEnd('/');
-        fault = path.Length == 0 ? null : FaultOfPath(path);
+        // A branch such as refs/pr/1 is written with %2F, as the Hub's own addresses have it.
+        var revision = match.Groups["revision"] is { Success: true } given
+            ? Uri.UnescapeDataString(given.Value) : "main";
+        fault = FaultOfRevision(revision) ?? (path.Length == 0 ? null : FaultOfPath(path));
         return fault is not null
             ? null
             : new ArtifactUri(ArtifactScheme.Hub, match.Groups["name"].Value, path)
             {
-                // A branch such as refs/pr/1 is written with %2F, as the Hub's own addresses have it.
-                Revision = match.Groups["revision"] is { Success: true } revision
-                    ? Uri.UnescapeDataString(revision.Value) : "main",
+                Revision = revision,
                 IsDataSet = isSet,
             };
     }
@@ -197,11 +223,25 @@ public sealed partial record ArtifactUri
     private static string? FaultOfPath(string path) => path switch
     {
         _ when path.Split('/').Any(part => part is "" or "." or "..") =>
-            $"'{path}' has an empty part, a '.' or a '..'.",
-        _ when path.Any(char.IsControl) => $"'{path}' has a control character.",
+            $"'{Shown(path)}' has an empty part, a '.' or a '..'.",
+        _ when path.Any(char.IsControl) => $"'{Shown(path)}' has a control character.",
+        _ when !IsWhole(path) => $"'{Shown(path)}' has half of a character, an unpaired surrogate.",
         _ when Encoding.UTF8.GetByteCount(path) > LongestName => $"'{path}' is longer than {LongestName} bytes.",
         _ => null,
     };
+
+    // It becomes the name of a file in the cache; Git's names of branches have none of these marks.
+    private static string? FaultOfRevision(string revision) => FaultOfPath(revision) is { } fault
+        ? $"The revision {fault}"
+        : revision.AsSpan().ContainsAny(NoRevision)
+            ? $"The revision '{revision}' has a space or one of ~^:?*[\\, which no branch, tag or commit has." : null;
+
+    private static bool IsWhole(string text) =>
+        Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)).Equals(text, StringComparison.Ordinal);
+
+    /// <summary>A text for an error: what a terminal would act upon is shown as U+FFFD.</summary>
+    private static string Shown(string text) =>
+        string.Concat(text.Select(letter => char.IsControl(letter) ? '\uFFFD' : letter));
 
     private static ArtifactUri? None(string why, out string? fault)
     {
@@ -213,6 +253,9 @@ public sealed partial record ArtifactUri
 
     [GeneratedRegex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", RegexOptions.CultureInvariant)]
     private static partial Regex Bucket();
+
+    [GeneratedRegex(@"[.][.-]|-[.]|^goog|^\d+[.]\d+[.]\d+[.]\d+$", RegexOptions.CultureInvariant)]
+    private static partial Regex NoBucket();
 
     [GeneratedRegex(
         "^(?<name>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(?:@(?<revision>[^/@]+))?"

@@ -27,7 +27,7 @@ public sealed class FileArtifactStore : IArtifactStore
         ArtifactUri folder, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var files = await Guarded(folder, () => Task.FromResult(Directory.Exists(folder.Path)
-            ? Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories)
+            ? FolderFiles.Of(folder.Path)
                 .Where(path => !path.EndsWith(WritingSuffix, StringComparison.Ordinal))
                 .Select(path => folder.Child(
                     Path.GetRelativePath(folder.Path, path).Replace(Path.DirectorySeparatorChar, '/')))
@@ -47,10 +47,17 @@ public sealed class FileArtifactStore : IArtifactStore
     public Task ReadAsync(ArtifactUri uri, ByteRange range, Stream target, CancellationToken cancellation) =>
         Guarded(uri, async () =>
         {
+            if (File.Exists(uri.Path) && !RegularFile.Is(uri.Path))
+            {
+                throw new ArtifactException(
+                    ArtifactFault.Unsupported, $"{uri}", "It is a pipe, a socket or a device, expected a file.",
+                    "Give the file itself.");
+            }
+
             using var file = new FileStream(
                 uri.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             var length = range.Length ?? Math.Max(0, file.Length - range.Offset);
-            if (range.Offset + length > file.Length)
+            if (range.Offset < 0 || length < 0 || range.Offset > file.Length - length)
             {
                 throw Faults.TooShort(uri, range, file.Length);
             }
@@ -171,8 +178,23 @@ public sealed class FileArtifactStore : IArtifactStore
 
     private static ArtifactInfo? Info(ArtifactUri uri)
     {
-        var file = new FileInfo(uri.Path);
-        return file.Exists ? new ArtifactInfo(uri, file.Length, file.LastWriteTimeUtc.Ticks) : null;
+        // A link has a length of its own, and the time of its making.
+        var file = TargetOf(new FileInfo(uri.Path));
+        return file is { Exists: true } && RegularFile.Is(uri.Path)
+            ? new ArtifactInfo(uri, file.Length, file.LastWriteTimeUtc.Ticks) : null;
+    }
+
+    /// <summary>The file that a path leads to; null where its links lead to nothing, or in a circle.</summary>
+    private static FileInfo? TargetOf(FileInfo file)
+    {
+        try
+        {
+            return file.LinkTarget is null ? file : file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private static void RemoveIfEmpty(string folder)

@@ -32,10 +32,10 @@ internal sealed class HubCache(string folder)
 
         var root = SnapshotOf(uri, commit);
         var files = new SortedDictionary<string, HubFile>(StringComparer.Ordinal);
-        foreach (var path in Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Where(File.Exists))
+        foreach (var path in FolderFiles.Of(root).Where(File.Exists))
         {
             files[Path.GetRelativePath(root, path).Replace(Path.DirectorySeparatorChar, '/')] =
-                new HubFile(LengthOf(path), null, null);
+                new HubFile(FolderFiles.LengthOf(path), null, null);
         }
 
         return new HubListing(commit, files);
@@ -121,9 +121,6 @@ internal sealed class HubCache(string folder)
 
         return Convert.ToHexStringLower(hash.GetHashAndReset()) == blob;
     }
-
-    private static long LengthOf(string path) =>
-        (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path)).Length;
 
     private string RootOf(ArtifactUri uri) => Path.Combine(
         folder,

@@ -39,7 +39,7 @@ internal sealed record HubListing(string Commit, IReadOnlyDictionary<string, Hub
         {
             if (TextOf(sibling, "rfilename") is not { } name
                 || name.Split('/').Any(part => part is "" or "." or "..")
-                || name.Contains('\\', StringComparison.Ordinal))
+                || name.Any(letter => letter == '\\' || char.IsControl(letter)))
             {
                 throw new JsonException("it lists a file without a name, or with one that leaves the repository");
             }
@@ -63,8 +63,17 @@ internal sealed record HubListing(string Commit, IReadOnlyDictionary<string, Hub
 
     private static bool IsHash(string text) => text.Length > 0 && text.All(char.IsAsciiHexDigitLower);
 
-    private static string? TextOf(JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value)
-        && value.ValueKind == JsonValueKind.String
-            ? value.GetString() : null;
+    private static string? TextOf(JsonElement parent, string name)
+    {
+        try
+        {
+            return parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value)
+                && value.ValueKind == JsonValueKind.String
+                    ? value.GetString() : null;
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new JsonException($"its '{name}' has an escape of half a character", exception);
+        }
+    }
 }

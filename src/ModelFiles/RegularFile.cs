@@ -8,6 +8,11 @@ namespace Workflows.ModelFiles;
 /// </summary>
 public static class RegularFile
 {
+    /// <summary>Says whether a path leads to a regular file; links are followed.</summary>
+    /// <param name="path">The path.</param>
+    /// <returns>False where there is nothing, a folder, a pipe, a socket or a device.</returns>
+    public static bool Is(string path) => File.Exists(path) && FileKind.IsRegular(path);
+
     /// <summary>Opens a file for reading at any offset.</summary>
     /// <param name="path">The file.</param>
     /// <param name="length">Its length in bytes.</param>

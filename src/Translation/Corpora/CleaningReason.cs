@@ -3,7 +3,7 @@ namespace Workflows.Translation.Corpora;
 /// <summary>Why a pair was taken out; the first reason that applies, in this order.</summary>
 public enum CleaningReason
 {
-    /// <summary>A side is empty or white space.</summary>
+    /// <summary>A side is empty or shows nothing: white space, and characters of no width.</summary>
     Empty,
 
     /// <summary>A side is longer than <see cref="CleaningOptions.MaxCharacters"/>.</summary>

@@ -42,7 +42,7 @@ public static class CorpusCleaner
 
     private static CleaningReason? Fault(SentencePair pair, CleaningOptions options)
     {
-        if (pair.Ko.Length == 0 || pair.En.Length == 0)
+        if (ScriptShare.IsBlank(pair.Ko) || ScriptShare.IsBlank(pair.En))
         {
             return CleaningReason.Empty;
         }

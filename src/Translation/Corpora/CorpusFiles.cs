@@ -5,6 +5,9 @@ public sealed record CorpusFiles
 {
     private const int MostFiles = 1000, HeadBytes = 4096, NamesShown = 5;
 
+    // Of a longer list no name is looked for, and of a name with more commas neither: a list is read in linear time.
+    private const int MostParts = 10_000, MostPartsOfName = 16;
+
     private CorpusFiles(IReadOnlyList<string> paths, bool isAligned = false, IReadOnlyList<string>? notes = null) =>
         (Paths, IsAligned, Notes) = (paths, isAligned, notes ?? []);
 
@@ -18,7 +21,8 @@ public sealed record CorpusFiles
     public IReadOnlyList<string> Notes { get; }
 
     /// <summary>
-    /// Cuts a list at its commas. A file or folder whose name has commas is found as a whole, alone or in a list.
+    /// Cuts a list at its commas. A file or folder whose name has commas is found as a whole, alone or, with at most 15
+    /// commas, in a list.
     /// </summary>
     /// <param name="given">A path, or several with commas between them.</param>
     /// <param name="folder">What relative paths are relative to; null means the working folder.</param>
@@ -36,7 +40,7 @@ public sealed record CorpusFiles
         var names = new List<string>();
         for (var start = 0; start < parts.Length;)
         {
-            var end = parts.Length;
+            var end = parts.Length > MostParts ? start + 1 : Math.Min(parts.Length, start + MostPartsOfName);
             while (end > start + 1 && !Exists(string.Join(',', parts[start..end]).Trim()))
             {
                 end--;
@@ -64,15 +68,15 @@ public sealed record CorpusFiles
             return Directory.Exists(names[0]) ? OfFolder(names[0]) : new CorpusFiles(names);
         }
 
-        foreach (var name in names)
-        {
-            CorpusStream.RequireFile(name);
-        }
-
         if (names.Count > MostFiles)
         {
             throw new CorpusException(
                 CorpusError.TooLarge, given, $"{names.Count} files are named, at most {MostFiles}.");
+        }
+
+        foreach (var name in names)
+        {
+            CorpusStream.RequireFile(name);
         }
 
         var plain = names.Where(name => !IsOfPairs(name)).ToList();

@@ -5,12 +5,15 @@ namespace Workflows.Translation.Corpora;
 /// <summary>One line of a file, or why it cannot be one.</summary>
 internal readonly record struct CorpusLine(long Number, string Text, RowFault? Fault)
 {
-    private const int BufferBytes = 1 << 16;
+    private const int BufferBytes = 1 << 16, HeadBytes = 1 << 20;
 
     /// <summary>Of what is too long, so much is kept for the sample.</summary>
     public const int SampleBytes = 256;
 
-    /// <summary>Lines by "\n" or "\r\n", without a byte order mark; gzip where the name says so.</summary>
+    /// <summary>
+    /// Lines by "\n" or "\r\n", or by "\r" where a file has no other; without a byte order mark; gzip where the name
+    /// says so.
+    /// </summary>
     public static IEnumerable<CorpusLine> Read(string path, RowCollector rows)
     {
         using var stream = CorpusStream.OpenText(path, rows);
@@ -19,13 +22,15 @@ internal readonly record struct CorpusLine(long Number, string Text, RowFault? F
         var line = new MemoryStream();
         var isTooLong = false;
         var number = 0L;
+        byte lineBreak = 0;
         int count;
         while ((count = CorpusStream.Read(path, () => stream.Read(buffer))) > 0)
         {
+            lineBreak = lineBreak == 0 ? LineBreak(path, buffer.AsSpan(0, count)) : lineBreak;
             var start = 0;
             while (start < count)
             {
-                var end = Array.IndexOf(buffer, (byte)'\n', start, count - start);
+                var end = Array.IndexOf(buffer, lineBreak, start, count - start);
                 var length = (end < 0 ? count : end) - start;
                 isTooLong |= line.Length + length > rows.Options.MaxLineBytes;
                 // What is too long is not kept, except a beginning for the sample.
@@ -54,6 +59,18 @@ internal readonly record struct CorpusLine(long Number, string Text, RowFault? F
     public static CorpusLine Create(long number, ReadOnlySpan<byte> bytes, bool isTooLong, EncodingCheck check) => new(
         number, Encoding.UTF8.GetString(bytes),
         isTooLong ? RowFault.LineTooLong : check.IsUtf8(bytes) ? null : RowFault.InvalidUtf8);
+
+    // Old programs of the Macintosh end lines with a carriage return alone. Beside a line feed it is text.
+    private static byte LineBreak(string path, ReadOnlySpan<byte> beginning)
+    {
+        if (beginning.Contains((byte)'\n'))
+        {
+            return (byte)'\n';
+        }
+
+        var head = CorpusStream.Head(path, HeadBytes).AsSpan();
+        return head.Contains((byte)'\r') && !head.Contains((byte)'\n') ? (byte)'\r' : (byte)'\n';
+    }
 
     private static CorpusLine Create(long number, MemoryStream line, bool isTooLong, EncodingCheck check)
     {

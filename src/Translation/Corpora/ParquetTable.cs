@@ -28,9 +28,9 @@ internal static class ParquetTable
             for (var group = 0; group < file.FileMetaData.NumRowGroups; group++)
             {
                 using var reader = file.RowGroup(group);
-                foreach (var (korean, english) in Rows(reader, ko, en))
+                foreach (var (korean, english) in Rows(reader, ko, en, rows.Options.MaxLineBytes))
                 {
-                    rows.CountBytes(path, (korean?.Length ?? 0) + (english?.Length ?? 0));
+                    rows.CountBytes(path, (korean.Bytes?.Length ?? 0) + (english.Bytes?.Length ?? 0));
                     Add(rows, check, ++number, korean, english);
                 }
             }
@@ -46,52 +46,83 @@ internal static class ParquetTable
         }
     }
 
-    private static IEnumerable<(byte[]? Korean, byte[]? English)> Rows(RowGroupReader group, int ko, int en)
+    private static IEnumerable<(Cell Korean, Cell English)> Rows(
+        RowGroupReader group, int ko, int en, int maxBytes)
     {
         using var koColumn = group.Column(ko);
         using var enColumn = group.Column(en);
-        using var koReader = koColumn.LogicalReaderOverride<byte[]?>();
-        using var enReader = enColumn.LogicalReaderOverride<byte[]?>();
-        var (korean, english) = (new byte[]?[RowsAtOnce], new byte[]?[RowsAtOnce]);
-        while (true)
+        using var korean = Cells(koColumn, maxBytes).GetEnumerator();
+        using var english = Cells(enColumn, maxBytes).GetEnumerator();
+        var count = 0L;
+        while (korean.MoveNext())
         {
-            var (koCount, enCount) = (koReader.ReadBatch(korean.AsSpan()), enReader.ReadBatch(english.AsSpan()));
-            for (var row = 0; row < Math.Min(koCount, enCount); row++)
+            count++;
+            yield return english.MoveNext()
+                ? (korean.Current, english.Current)
+                : throw new ArgumentException($"the columns differ in length, one has {count - 1} rows");
+        }
+
+        if (english.MoveNext())
+        {
+            throw new ArgumentException($"the columns differ in length, one has {count} rows");
+        }
+    }
+
+    /// <summary>
+    /// The values of a column, copied one at a time: a dictionary's page holds a text once, and thousands of rows may
+    /// name it.
+    /// </summary>
+    private static IEnumerable<Cell> Cells(ColumnReader column, int maxBytes)
+    {
+        var reader = column as ColumnReader<ByteArray>
+            ?? throw new ArgumentException($"a column is of {column.Type}, expected texts");
+        var whole = column.ColumnDescriptor.MaxDefinitionLevel;
+        var values = new ByteArray[RowsAtOnce];
+        var levels = new short[whole > 0 ? RowsAtOnce : 0];
+        while (reader.HasNext)
+        {
+            var rows = reader.ReadBatch(RowsAtOnce, levels, [], values, out var count);
+            var at = 0;
+            for (var row = 0; row < rows; row++)
             {
-                yield return (korean[row], english[row]);
+                var isThere = whole == 0 || levels[row] == whole;
+                yield return isThere && at < count ? Copy(values[at++], maxBytes)
+                    : isThere ? throw new ArgumentException("a column has fewer values than rows") : default;
             }
 
-            if (koCount != enCount)
-            {
-                throw new ArgumentException($"the columns differ in length, {koCount} and {enCount} rows of a batch");
-            }
-
-            if (koCount == 0)
+            if (rows == 0)
             {
                 yield break;
             }
         }
     }
 
-    private static void Add(
-        RowCollector rows, EncodingCheck check, long number, byte[]? korean, byte[]? english)
+    private static unsafe Cell Copy(ByteArray value, int maxBytes)
     {
-        var maxBytes = rows.Options.MaxLineBytes;
-        if (korean is null || english is null)
+        var bytes = new ReadOnlySpan<byte>((void*)value.Pointer, value.Length);
+        var isTooLong = bytes.Length > maxBytes;
+        return new Cell(bytes[..(isTooLong ? Math.Min(SampleBytes, maxBytes) : bytes.Length)].ToArray(), isTooLong);
+    }
+
+    private static void Add(RowCollector rows, EncodingCheck check, long number, Cell korean, Cell english)
+    {
+        if (korean.Bytes is null || english.Bytes is null)
         {
-            rows.Reject(new CorpusLine(number, Sample(korean ?? english), null), RowFault.MissingField);
+            rows.Reject(new CorpusLine(number, Sample(korean.Bytes ?? english.Bytes), null), RowFault.MissingField);
         }
-        else if (korean.Length > maxBytes || english.Length > maxBytes)
+        else if (korean.IsTooLong || english.IsTooLong)
         {
-            rows.Reject(new CorpusLine(number, Sample(korean), null), RowFault.LineTooLong);
+            rows.Reject(new CorpusLine(number, Sample(korean.Bytes), null), RowFault.LineTooLong);
         }
-        else if (!check.IsUtf8(korean) || !check.IsUtf8(english))
+        else if (!check.IsUtf8(korean.Bytes) || !check.IsUtf8(english.Bytes))
         {
-            rows.Reject(new CorpusLine(number, Sample(korean), null), RowFault.InvalidUtf8);
+            rows.Reject(new CorpusLine(number, Sample(korean.Bytes), null), RowFault.InvalidUtf8);
         }
         else
         {
-            rows.Add(new SentencePair(Encoding.UTF8.GetString(korean), Encoding.UTF8.GetString(english)), number);
+            rows.Add(
+                new SentencePair(Encoding.UTF8.GetString(korean.Bytes), Encoding.UTF8.GetString(english.Bytes)),
+                number);
         }
     }
 
@@ -133,4 +164,7 @@ internal static class ParquetTable
     // Arrow's text is "class (message: '...')".
     private static string Reason(Exception error) =>
         error.Message.Split("message: '", 2)[^1].TrimEnd(')', '\'').TrimEnd('.');
+
+    /// <summary>A value, or null; of one over the limit its beginning.</summary>
+    private readonly record struct Cell(byte[]? Bytes, bool IsTooLong);
 }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace Workflows.Translation.Corpora;
 
 /// <summary>Reads gettext sources (PO). Obsolete messages are comments; a plural gives its first form.</summary>
@@ -30,8 +27,7 @@ internal static class PoFile
             else
             {
                 // Messages need not have a blank line between them.
-                var isNext = text.StartsWith("msgctxt", StringComparison.Ordinal)
-                    || text.StartsWith("msgid ", StringComparison.Ordinal);
+                var isNext = Keyword(text) is "msgctxt" or "msgid";
                 entry = isNext && entry.HasTarget ? Finish(entry, catalog) : entry;
                 entry.Take(line with { Text = text }, rows.Options.MaxLineBytes);
             }
@@ -46,6 +42,10 @@ internal static class PoFile
         {
             catalog.Reject(fault.Line, fault.Fault);
         }
+        else if (entry.HasSource && entry.HasTarget && !entry.IsUtf8)
+        {
+            catalog.Reject(new CorpusLine(entry.Line, entry.Source, null), RowFault.InvalidUtf8);
+        }
         else if (entry.HasSource && entry.HasTarget)
         {
             catalog.Add(entry.Line, entry.Source, entry.Target, entry.IsFuzzy);
@@ -58,12 +58,16 @@ internal static class PoFile
         return new Entry();
     }
 
+    /// <summary>The text before a line's first quote.</summary>
+    private static string Keyword(string line) =>
+        (line.IndexOf('"', StringComparison.Ordinal) is >= 0 and var quote ? line[..quote] : line).Trim();
+
     private sealed class Entry
     {
-        private readonly StringBuilder _source = new();
-        private readonly StringBuilder _target = new();
-        private readonly StringBuilder _other = new();
-        private StringBuilder? _current;
+        private readonly PoText _source = new();
+        private readonly PoText _target = new();
+        private readonly PoText _other = new();
+        private PoText? _current;
 
         public long Line { get; private set; }
 
@@ -75,21 +79,28 @@ internal static class PoFile
 
         public (CorpusLine Line, RowFault Fault)? Fault { get; set; }
 
+        public bool IsUtf8 => _source.IsUtf8 && _target.IsUtf8;
+
         public string Source => _source.ToString();
 
         public string Target => _target.ToString();
 
-        public void Take(CorpusLine line, int maxCharacters)
+        public void Take(CorpusLine line, int maxBytes)
         {
-            if (_source.Length + _target.Length + _other.Length + line.Text.Length > maxCharacters)
+            if (_source.Bytes + _target.Bytes + _other.Bytes + line.Text.Length > maxBytes)
             {
                 Fault ??= (line, RowFault.LineTooLong);
                 return;
             }
 
             Line = Line == 0 ? line.Number : Line;
-            var quote = line.Text.IndexOf('"', StringComparison.Ordinal);
-            var keyword = quote < 0 ? line.Text : line.Text[..quote].Trim();
+            var keyword = Keyword(line.Text);
+            var isTwice = keyword switch
+            {
+                "msgid" => HasSource,
+                "msgstr" or "msgstr[0]" => HasTarget,
+                _ => false,
+            };
             _current = keyword switch
             {
                 "" => _current,
@@ -101,56 +112,11 @@ internal static class PoFile
             };
             HasSource |= _current == _source;
             HasTarget |= _current == _target;
-            if (_current is null || quote < 0 || !TryUnquote(line.Text.AsSpan(quote), _current))
+            if (isTwice || _current is null || !_current.TryAdd(line.Text.AsSpan(
+                line.Text.IndexOf('"', StringComparison.Ordinal) is >= 0 and var quote ? quote : line.Text.Length)))
             {
                 Fault ??= (line, RowFault.InvalidEntry);
             }
-        }
-
-        private static bool TryUnquote(ReadOnlySpan<char> quoted, StringBuilder text)
-        {
-            if (quoted.Length < 2 || quoted[^1] != '"')
-            {
-                return false;
-            }
-
-            var inner = quoted[1..^1];
-            for (var i = 0; i < inner.Length; i++)
-            {
-                if (inner[i] == '"' || (inner[i] == '\\' && i + 1 == inner.Length))
-                {
-                    return false;
-                }
-
-                if (inner[i] != '\\')
-                {
-                    text.Append(inner[i]);
-                    continue;
-                }
-
-                i++;
-                if (inner[i] == 'x' && i + 2 < inner.Length
-                    && byte.TryParse(inner.Slice(i + 1, 2), NumberStyles.AllowHexSpecifier, null, out var code))
-                {
-                    text.Append((char)code);
-                    i += 2;
-                    continue;
-                }
-
-                text.Append(inner[i] switch
-                {
-                    'n' => '\n',
-                    't' => '\t',
-                    'r' => '\r',
-                    'a' => '\a',
-                    'b' => '\b',
-                    'f' => '\f',
-                    'v' => '\v',
-                    var same => same,
-                });
-            }
-
-            return true;
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Workflows.Translation.Corpora;
 
 /// <summary>How many letters of a text are Hangul and how many Latin.</summary>
@@ -24,6 +26,24 @@ internal readonly record struct ScriptShare(int Letters, int Hangul, int Latin)
         }
 
         return new ScriptShare(letters, hangul, latin);
+    }
+
+    /// <summary>
+    /// Says whether a text shows nothing: white space, characters of format and control, fillers of Hangul, which are
+    /// letters to Unicode and blank to a reader.
+    /// </summary>
+    public static bool IsBlank(string text)
+    {
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (!System.Text.Rune.IsWhiteSpace(rune) && rune.Value is not (0x115F or 0x1160 or 0x3164 or 0xFFA0)
+                && System.Text.Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Format or UnicodeCategory.Control))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static bool IsHangul(int value) => value

@@ -22,6 +22,8 @@ internal sealed partial class TmxFile
         XmlResolver = null,
         MaxCharactersInDocument = 0,
         CheckCharacters = false,
+        IgnoreComments = true,
+        IgnoreProcessingInstructions = true,
     };
 
     private readonly string _path;
@@ -38,7 +40,9 @@ internal sealed partial class TmxFile
         {
             using var stream = CorpusStream.OpenText(path, rows);
             using var text = new TmxText(new StreamReader(stream, encoding), rows.Options.MaxLineBytes);
-            using var reader = XmlReader.Create(text, Settings);
+            var settings = Settings.Clone();
+            settings.NameTable = new FewNames(path);
+            using var reader = XmlReader.Create(text, settings);
             if (reader.MoveToContent() != XmlNodeType.Element || reader.LocalName != "tmx")
             {
                 throw new CorpusException(CorpusError.FileUnreadable, path, "it is XML but not a TMX file.");
@@ -179,5 +183,33 @@ internal sealed partial class TmxFile
         }
 
         return text.ToString();
+    }
+
+    /// <summary>The names of elements and attributes, which a reader keeps: a memory has some dozens of them.</summary>
+    private sealed class FewNames(string path) : NameTable
+    {
+        private const int Most = 10_000;
+        private int _count;
+
+        public override string Add(char[] key, int start, int len)
+        {
+            Count(Get(key, start, len));
+            return base.Add(key, start, len);
+        }
+
+        public override string Add(string key)
+        {
+            Count(Get(key));
+            return base.Add(key);
+        }
+
+        private void Count(string? known)
+        {
+            if (known is null && ++_count > Most)
+            {
+                throw new CorpusException(CorpusError.TooLarge, path,
+                    $"its elements and attributes have more than {Most:N0} names, the limit.");
+            }
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Workflows.Translation.Corpora;
@@ -12,7 +13,16 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
     // Characters that Unicode keeps for no text, and that XML allows.
     private const char Forbidden = '\uFDD0', Cut = '\uFDD1', NoUtf8 = '\uFDD2';
 
-    private int _run;
+    // "&#x10FFFF;" with some zeros before it.
+    private const int LongestReference = 16;
+
+    private const string BeginOfData = "<![CDATA[";
+
+    private readonly char[] _held = new char[1 << 13];
+    private int _at, _end, _run, _passing;
+
+    // The end of what is no markup whatever it holds: CDATA, a comment, an instruction.
+    private string? _until;
 
     /// <summary>UTF-8 whose faults are marked.</summary>
     public static Encoding Utf8 { get; } = Encoding.GetEncoding(
@@ -30,33 +40,18 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
     public override int Read(char[] buffer, int index, int count)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        while (true)
+        var kept = index;
+        while (kept < index + count && Has(1))
         {
-            var read = inner.Read(buffer, index, count);
-            var kept = index;
-            foreach (var value in buffer.AsSpan(index, read))
+            if (Next(_held[_at]) is { } value)
             {
-                _run = value == '<' ? 0 : _run + 1;
-                if (_run <= maxRun)
-                {
-                    buffer[kept++] = IsAllowed(value) ? value : Forbidden;
-                }
-                else if (_run == maxRun + 1)
-                {
-                    buffer[kept++] = Cut;
-                }
-                else
-                {
-                    // No more than the mark is kept, and the count must not overflow.
-                    _run = maxRun + 2;
-                }
+                buffer[kept++] = value;
             }
 
-            if (kept > index || read == 0)
-            {
-                return kept - index;
-            }
+            _at++;
         }
+
+        return kept - index;
     }
 
     public override int Read()
@@ -77,4 +72,67 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
 
     private static bool IsAllowed(char value) =>
         value is >= ' ' and < '\uFFFE' or '\t' or '\n' or '\r';
+
+    /// <summary>The character to give for the one at hand; null for none.</summary>
+    private char? Next(char value)
+    {
+        if (_passing > 0)
+        {
+            // The rest of a mark, which must come through whole.
+            _passing--;
+            return value;
+        }
+
+        if (_until is { } end ? value == end[0] && Follows(end) : value == '<')
+        {
+            (_until, _passing, _run) = _until is null
+                ? (Follows(BeginOfData) ? "]]>" : Follows("<!--") ? "-->" : Follows("<?") ? "?>" : null,
+                    Follows(BeginOfData) ? BeginOfData.Length - 1 : Follows("<!--") ? 3 : 0, 0)
+                : (null, _until.Length - 1, 0);
+            return value;
+        }
+
+        // No more than the mark is kept, and the count must not overflow.
+        _run = Math.Min(_run, maxRun + 1) + 1;
+        return _run == maxRun + 1 ? Cut
+            : _run > maxRun ? null
+            : IsAllowed(value) && (value != '&' || _until is not null || IsReference()) ? value : Forbidden;
+    }
+
+    private bool Follows(string text) => Has(text.Length) && _held.AsSpan(_at, text.Length).SequenceEqual(text);
+
+    /// <summary>Whether what begins with the "&amp;" at hand is a reference that XML has.</summary>
+    private bool IsReference()
+    {
+        Has(LongestReference);
+        var text = _held.AsSpan(_at, Math.Min(LongestReference, _end - _at));
+        var length = text.IndexOf(';');
+        return length > 1 && text[1..length] switch
+        {
+            "amp" or "lt" or "gt" or "quot" or "apos" => true,
+            ['#', 'x', .. var digits] => int.TryParse(digits, NumberStyles.AllowHexSpecifier, null, out var code)
+                && Rune.IsValid(code),
+            ['#', .. var digits] => int.TryParse(digits, NumberStyles.None, null, out var code) && Rune.IsValid(code),
+            _ => false,
+        };
+    }
+
+    /// <summary>Whether so many characters are at hand, read where need be.</summary>
+    private bool Has(int count)
+    {
+        while (_end - _at < count)
+        {
+            _held.AsSpan(_at, _end - _at).CopyTo(_held);
+            (_at, _end) = (0, _end - _at);
+            var read = inner.Read(_held, _end, _held.Length - _end);
+            if (read == 0)
+            {
+                return false;
+            }
+
+            _end += read;
+        }
+
+        return true;
+    }
 }

@@ -5,12 +5,15 @@ namespace Workflows.Translation.Corpora;
 
 /// <summary>
 /// Gives UTF-16 text as UTF-8, and every other text as it is. UTF-16 is known by its byte order mark, or by the zeros
-/// of two first characters that are ASCII. Half of a surrogate pair becomes a byte that no UTF-8 has, so that its row
+/// of its ASCII characters. Half of a surrogate pair becomes a byte that no UTF-8 has, so that its row
 /// is counted as bad.
 /// </summary>
 internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inner)
 {
     private const int BufferBytes = 1 << 15, Utf8BytesOfUnit = 3;
+
+    // Of the first bytes, so many must be zero for UTF-16, and so many times more in one half of the units.
+    private const int HeadBytes = 4096, ZeroShare = 16, Clear = 4;
     private const byte NoUtf8 = 0xFF;
 
     private readonly Stream _inner = inner;
@@ -53,16 +56,17 @@ internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inn
 
     private void Begin()
     {
-        _packedCount = _inner.ReadAtLeast(_packed.AsSpan(0, 4), 4, throwOnEndOfStream: false);
+        _packedCount = _inner.ReadAtLeast(_packed.AsSpan(0, HeadBytes), HeadBytes, throwOnEndOfStream: false);
         ReadOnlySpan<byte> head = _packed.AsSpan(0, _packedCount);
-        if (head is [0xFF, 0xFE, 0, 0] or [0, 0, 0xFE, 0xFF])
+        if (head is [0xFF, 0xFE, 0, 0, ..] or [0, 0, 0xFE, 0xFF, ..])
         {
             throw new CorpusException(CorpusError.FileUnreadable, path,
                 $"its text is UTF-32; convert it: iconv -f utf-32 -t utf-8 '{path}' > '{path}.utf8'.");
         }
 
-        _form = head is [0xFF, 0xFE, ..] or [not 0, 0, not 0, 0] ? Form.LittleEndian
-            : head is [0xFE, 0xFF, ..] or [0, not 0, 0, not 0] ? Form.BigEndian
+        var (first, second) = Zeros(head);
+        _form = head is [0xFF, 0xFE, ..] or [not 0, 0, not 0, 0, ..] || IsUtf16(second, first, head) ? Form.LittleEndian
+            : head is [0xFE, 0xFF, ..] or [0, not 0, 0, not 0, ..] || IsUtf16(first, second, head) ? Form.BigEndian
             : Form.Other;
         if (_form == Form.Other)
         {
@@ -71,6 +75,23 @@ internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inn
         }
 
         _ready = new byte[_units.Length * Utf8BytesOfUnit];
+    }
+
+    // A syllable such as U+AC00 has a zero in its other half.
+    private static bool IsUtf16(int zeros, int others, ReadOnlySpan<byte> head) =>
+        zeros > 1 && zeros >= head.Length / ZeroShare && zeros >= Clear * others && !Utf8.IsValid(head);
+
+    /// <summary>How many bytes are zero in the first and in the second half of each unit.</summary>
+    private static (int First, int Second) Zeros(ReadOnlySpan<byte> head)
+    {
+        var (first, second) = (0, 0);
+        for (var at = 0; at < head.Length; at++)
+        {
+            first += head[at] == 0 && at % 2 == 0 ? 1 : 0;
+            second += head[at] == 0 && at % 2 == 1 ? 1 : 0;
+        }
+
+        return (first, second);
     }
 
     /// <summary>Makes more bytes ready; false at the end.</summary>

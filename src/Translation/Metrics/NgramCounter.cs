@@ -8,15 +8,20 @@ internal sealed class NgramCounter
 {
     private const int Root = 0;
 
-    private ulong[] _keys = new ulong[1024];
+    private ulong[] _keys = new ulong[1 << 10];
     private int[] _nodes = new int[1024];
     private int[] _slotGeneration = new int[1024];
+    private int _bits = 10;
     private int _generation;
     private int _count;
     private int[] _reference = new int[512];
     private int[] _current = new int[512];
     private int[] _stamp = new int[512];
     private int _pass;
+
+    /// <summary>The first place to look for a key in a table of 2^bits places, by Fibonacci hashing.</summary>
+    /// <remarks>The upper bits of the product are the mixed ones; as many are taken as the table needs.</remarks>
+    internal static int SlotOf(ulong key, int bits) => (int)((key * 0x9E3779B97F4A7C15) >> (64 - bits));
 
     /// <summary>Forgets everything.</summary>
     public void Clear()
@@ -83,7 +88,7 @@ internal sealed class NgramCounter
     private int Slot(ulong key)
     {
         var mask = _keys.Length - 1;
-        var slot = (int)((key * 0x9E3779B97F4A7C15) >> 40) & mask;
+        var slot = SlotOf(key, _bits);
         while (_slotGeneration[slot] == _generation && _keys[slot] != key)
         {
             slot = (slot + 1) & mask;
@@ -123,6 +128,7 @@ internal sealed class NgramCounter
     private void Grow()
     {
         var (keys, nodes, generations) = (_keys, _nodes, _slotGeneration);
+        _bits++;
         _keys = new ulong[keys.Length * 2];
         _nodes = new int[keys.Length * 2];
         _slotGeneration = new int[keys.Length * 2];

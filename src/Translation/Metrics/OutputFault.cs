@@ -3,7 +3,7 @@ namespace Workflows.Translation.Metrics;
 /// <summary>How an output is degenerate; one output may have several faults.</summary>
 public enum OutputFault
 {
-    /// <summary>Nothing, or white space.</summary>
+    /// <summary>Nothing to see: empty, white space, or characters of no width.</summary>
     Empty,
 
     /// <summary>The source again, spacing, case and punctuation aside.</summary>

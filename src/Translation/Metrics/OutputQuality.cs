@@ -56,7 +56,7 @@ public static class OutputQuality
     private static IEnumerable<OutputFault> Faults(
         string source, string output, TranslationDirection direction, OutputQualityOptions options, bool wasCutOff)
     {
-        if (string.IsNullOrWhiteSpace(output))
+        if (ScriptShare.IsBlank(output))
         {
             yield return OutputFault.Empty;
             yield break;

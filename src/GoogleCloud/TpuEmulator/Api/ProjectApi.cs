@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
@@ -52,11 +53,21 @@ internal static class ProjectApi
         }),
     };
 
-    private static async Task<IEnumerable<string>> AskedAsync(HttpRequest request) =>
-        JsonNode.Parse(await new StreamReader(request.Body).ReadToEndAsync())?["permissions"] is JsonArray list
-            ? list.Select(each => each?.ToString() ?? "") : [];
+    // What is no list of permissions asks for none.
+    private static async Task<IEnumerable<string>> AskedAsync(HttpRequest request)
+    {
+        try
+        {
+            var body = await JsonNode.ParseAsync(request.Body, cancellationToken: request.HttpContext.RequestAborted);
+            return body is JsonObject members && members["permissions"] is JsonArray list
+                ? [.. list.Select(each => each?.ToString() ?? "")] : [];
+        }
+        catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
+        {
+            return [];
+        }
+    }
 
-    /// <summary>Google leaves an empty list out.</summary>
     private static IResult Permitted(IEnumerable<string> asked, Scenario scenario)
     {
         var permitted = asked.Except(scenario.DeniedPermissions, StringComparer.Ordinal).ToList();

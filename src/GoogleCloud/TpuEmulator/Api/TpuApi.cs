@@ -35,7 +35,9 @@ internal sealed partial class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
         Try(() => cloud.Start(request.Name));
 
     public override Task<Operation> UpdateNode(UpdateNodeRequest request, ServerCallContext context) =>
-        Try(() => cloud.Update(request.Node, request.UpdateMask ?? new FieldMask()));
+        Try(() => cloud.Update(
+            request.Node ?? throw new CloudException(Refusals.Bad("The field 'node' is required.")),
+            request.UpdateMask ?? new FieldMask()));
 
     public override Task<ListAcceleratorTypesResponse> ListAcceleratorTypes(
         ListAcceleratorTypesRequest request, ServerCallContext context) => Try(() =>

@@ -45,6 +45,12 @@ internal sealed partial class BucketApi(
         {
         }
 
+        if (error.Status == StatusCodes.Status304NotModified)
+        {
+            request.Context.Response.StatusCode = error.Status;
+            return;
+        }
+
         await request.AnswerAsync(error.Describe(), error.Status);
     }
 
@@ -157,7 +163,7 @@ internal sealed partial class BucketApi(
 
         var most = (int)Math.Clamp(request.Number("maxResults") ?? MostResults, 1, MostResults);
         var after = request.Query("pageToken") is { Length: > 0 } token ? FromToken(token) : null;
-        var (items, prefixes) = (new JsonArray(), new SortedSet<string>(StringComparer.Ordinal));
+        var (items, prefixes) = (new JsonArray(), new SortedSet<string>(Utf8Order.Comparer));
         string? last = null;
         var isCut = false;
         foreach (var item in store.List(bucket, prefix))
@@ -166,7 +172,7 @@ internal sealed partial class BucketApi(
                 && item.Name.IndexOf(delimiter, prefix.Length, StringComparison.Ordinal) is var at and >= 0
                     ? item.Name[..(at + delimiter.Length)] : null;
             var mark = folder ?? item.Name;
-            if ((after is not null && string.CompareOrdinal(mark, after) <= 0) || IsOutside(request, item.Name)
+            if ((after is not null && Utf8Order.Comparer.Compare(mark, after) <= 0) || IsOutside(request, item.Name)
                 || (folder is not null && prefixes.Contains(folder)))
             {
                 continue;
@@ -209,8 +215,8 @@ internal sealed partial class BucketApi(
     }
 
     private static bool IsOutside(StorageRequest request, string name) =>
-        (request.Query("startOffset") is { } start && string.CompareOrdinal(name, start) < 0)
-        || (request.Query("endOffset") is { } end && string.CompareOrdinal(name, end) >= 0);
+        (request.Query("startOffset") is { } start && Utf8Order.Comparer.Compare(name, start) < 0)
+        || (request.Query("endOffset") is { } end && Utf8Order.Comparer.Compare(name, end) >= 0);
 
     private static string FromToken(string token)
     {
@@ -234,7 +240,7 @@ internal sealed partial class BucketApi(
             case "GET":
                 await faults.PlayAsync("stat", bucket, name, request.Context.RequestAborted);
                 var found = Find(request, bucket, name);
-                request.Conditions.Check(found);
+                request.Conditions.Check(found, isRead: true);
                 await request.AnswerAsync(found.Describe(request.Host));
                 break;
             case "PATCH" or "PUT":
@@ -275,7 +281,7 @@ internal sealed partial class BucketApi(
         var (context, response) = (request.Context, request.Context.Response);
         var cut = await faults.PlayAsync("download", bucket, name, context.RequestAborted);
         var item = Find(request, bucket, name);
-        request.Conditions.Check(item);
+        request.Conditions.Check(item, isRead: true);
         await using var content = store.Open(item);
         var (first, last) = (0L, item.Size - 1);
         if (RangeHeaderValue.TryParse(request.Header("Range"), out var asked)
@@ -311,6 +317,11 @@ internal sealed partial class BucketApi(
         {
             var count = await content.ReadAsync(
                 buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), context.RequestAborted);
+            if (count == 0)
+            {
+                throw new EndOfStreamException($"The content of {bucket}/{name} on disk is cut short.");
+            }
+
             await target.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted);
             left -= count;
         }
@@ -324,6 +335,6 @@ internal sealed partial class BucketApi(
         }
     }
 
-    [GeneratedRegex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\z", RegexOptions.CultureInvariant)]
     private static partial Regex BucketName();
 }

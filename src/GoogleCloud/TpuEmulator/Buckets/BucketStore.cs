@@ -24,7 +24,7 @@ internal sealed class BucketStore : IDisposable
     private readonly SortedDictionary<(string Bucket, string Name), StoredObject> _objects = new(
         Comparer<(string Bucket, string Name)>.Create((left, right) =>
             string.CompareOrdinal(left.Bucket, right.Bucket) is var order and not 0
-                ? order : string.CompareOrdinal(left.Name, right.Name)));
+                ? order : Utf8Order.Comparer.Compare(left.Name, right.Name)));
 
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
     private FileStream? _file;
@@ -187,10 +187,21 @@ internal sealed class BucketStore : IDisposable
         var text = File.ReadAllText(_index);
 
         // A crash tore the last line; its writer was never told that it was written.
-        foreach (var line in text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        var lines = text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (var (number, line) in lines.Index())
         {
-            Apply(JsonSerializer.Deserialize<Change>(line, Json)!);
+            try
+            {
+                Apply(JsonSerializer.Deserialize<Change>(line, Json)!);
+            }
+            catch (JsonException fault)
+            {
+                throw new InvalidDataException(
+                    $"'{_index}', line {number + 1}, is damaged; restore the file, or delete its folder to begin with "
+                    + "no buckets.", fault);
+            }
         }
+
 
         var aside = _index + ".new";
         using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))

@@ -17,6 +17,9 @@ internal sealed class StorageError(int status, string reason, string message) : 
     public static StorageError Condition() => new(
         412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.");
 
+    /// <summary>The version that the call does not want is the one that is there: an answer without a body.</summary>
+    public static StorageError NotModified() => new(304, "notModified", "Not Modified");
+
     public static StorageError Invalid(string message) => new(400, "invalid", message);
 
     /// <summary>An error that a scenario asks for.</summary>

@@ -12,6 +12,9 @@ internal sealed class StorageRequest
     /// <summary>The most bytes of a JSON body.</summary>
     private const int MostJsonBytes = 1 << 20;
 
+    // Which of two values of a key counts is not told, and later it would fail where it is read.
+    private static readonly JsonDocumentOptions WithoutDuplicates = new() { AllowDuplicateProperties = false };
+
     public StorageRequest(HttpContext context)
     {
         Context = context;
@@ -32,7 +35,8 @@ internal sealed class StorageRequest
     public string Host => $"{Context.Request.Scheme}://{Context.Request.Host}";
 
     public Conditions Conditions => new(
-        Number("ifGenerationMatch"), Number("ifGenerationNotMatch"), Number("ifMetagenerationMatch"));
+        Number("ifGenerationMatch"), Number("ifGenerationNotMatch"), Number("ifMetagenerationMatch"),
+        Number("ifMetagenerationNotMatch"));
 
     public string? Query(string name) => Context.Request.Query[name] is { Count: > 0 } values ? values[0] : null;
 
@@ -53,7 +57,7 @@ internal sealed class StorageRequest
         using var memory = new MemoryStream();
         var buffer = new byte[16 << 10];
         int count;
-        while ((count = await (gzip ?? body).ReadAsync(buffer, Context.RequestAborted)) > 0)
+        while ((count = await ReadAsync(gzip ?? body, buffer)) > 0)
         {
             memory.Write(buffer, 0, count);
             if (memory.Length > MostJsonBytes)
@@ -66,12 +70,42 @@ internal sealed class StorageRequest
         {
             return memory.Length == 0
                 ? []
-                : JsonNode.Parse(memory.ToArray()) as JsonObject
+                : Checked(JsonNode.Parse(memory.ToArray(), documentOptions: WithoutDuplicates)) as JsonObject
                     ?? throw StorageError.Invalid("Parse Error: the body is no JSON object.");
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             throw StorageError.Invalid("Parse Error");
+        }
+    }
+
+    /// <summary>Reads every text: half of a pair, written as an escape, fails here and not where it is used.</summary>
+    private static JsonNode? Checked(JsonNode? node)
+    {
+        IEnumerable<JsonNode?> inside = node switch
+        {
+            JsonObject members => members.Select(member => member.Value),
+            JsonArray items => items,
+            _ => [],
+        };
+        foreach (var each in inside)
+        {
+            Checked(each);
+        }
+
+        _ = node is JsonValue value && value.TryGetValue<string>(out _);
+        return node;
+    }
+
+    private async Task<int> ReadAsync(Stream body, byte[] buffer)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, Context.RequestAborted);
+        }
+        catch (InvalidDataException)
+        {
+            throw StorageError.Invalid("Parse Error: the body is not gzip, as its Content-Encoding says.");
         }
     }
 

@@ -36,6 +36,9 @@ internal sealed record StoredObject
 
     public required DateTimeOffset UpdatedAt { get; init; }
 
+    /// <summary>The session that uploaded it in parts, by which a session that broke off at its end finds it.</summary>
+    public string? Upload { get; init; }
+
     /// <summary>The resource of the JSON API.</summary>
     /// <param name="host">Scheme and host of the request, for links.</param>
     public JsonObject Describe(string host)

@@ -26,17 +26,28 @@ internal sealed record UploadPlan
 /// <param name="Generation">The generation that must be there, 0 for none; null: any.</param>
 /// <param name="NotGeneration">The generation that must not be there.</param>
 /// <param name="Metageneration">The version of the metadata that must be there.</param>
+/// <param name="NotMetageneration">The version of the metadata that must not be there.</param>
 internal sealed record Conditions(
-    long? Generation = null, long? NotGeneration = null, long? Metageneration = null)
+    long? Generation = null, long? NotGeneration = null, long? Metageneration = null, long? NotMetageneration = null)
 {
+    /// <summary>Checks them against an object, or against none.</summary>
+    /// <param name="item">
+    /// The object; null where there is none, and then every condition but generation 0 fails.
+    /// </param>
+    /// <param name="isRead">Whether the call reads: one that wants another version learns that there is none.</param>
     /// <exception cref="StorageError">They do not hold.</exception>
-    public void Check(StoredObject? item)
+    public void Check(StoredObject? item, bool isRead = false)
     {
         if ((Generation is { } wanted && wanted != (item?.Generation ?? 0))
-            || (NotGeneration is { } unwanted && unwanted == (item?.Generation ?? 0))
-            || (Metageneration is { } version && version != (item?.Metageneration ?? 0)))
+            || (Metageneration is { } version && version != item?.Metageneration))
         {
             throw StorageError.Condition();
+        }
+
+        if ((NotGeneration is { } unwanted && (item is null || unwanted == item.Generation))
+            || (NotMetageneration is { } old && (item is null || old == item.Metageneration)))
+        {
+            throw isRead ? StorageError.NotModified() : StorageError.Condition();
         }
     }
 }
@@ -64,11 +75,26 @@ internal sealed class UploadSessions(BucketStore store)
             : throw StorageError.NoSession();
 
     /// <summary>The object that a finished session became; null while it goes on.</summary>
-    public StoredObject? Finished(string id) => File.Exists(EndOf(id))
-        ? JsonSerializer.Deserialize<StoredObject>(File.ReadAllText(EndOf(id)))
-        : null;
+    public StoredObject? Finished(string id)
+    {
+        try
+        {
+            if (File.Exists(EndOf(id)))
+            {
+                return JsonSerializer.Deserialize<StoredObject>(File.ReadAllText(EndOf(id)));
+            }
+        }
+        catch (JsonException)
+        {
+            // A crash tore it while it was written; the object was there before it.
+        }
 
-    public long Received(string id) => new FileInfo(DataOf(id)).Length;
+        var plan = PlanFor(id);
+        return store.Find(plan.Bucket, plan.Name) is { } item && item.Upload == id ? item : null;
+    }
+
+    public long Received(string id) =>
+        new FileInfo(DataOf(id)) is { Exists: true } data ? data.Length : throw StorageError.NoSession();
 
     /// <summary>Takes the bytes of one request.</summary>
     /// <param name="id">The session.</param>
@@ -113,7 +139,7 @@ internal sealed class UploadSessions(BucketStore store)
 
     public StoredObject Finish(string id)
     {
-        var item = Commit(PlanFor(id), DataOf(id));
+        var item = Commit(PlanFor(id), DataOf(id), id);
         File.WriteAllText(EndOf(id), JsonSerializer.Serialize(item));
         return item;
     }
@@ -126,7 +152,7 @@ internal sealed class UploadSessions(BucketStore store)
     }
 
     /// <summary>Makes a file an object.</summary>
-    public StoredObject Commit(UploadPlan plan, string file)
+    public StoredObject Commit(UploadPlan plan, string file, string? upload = null)
     {
         var crc = default(Crc32C);
 
@@ -149,7 +175,7 @@ internal sealed class UploadSessions(BucketStore store)
 
         var hash = md5.GetHashAndReset();
         return store.Commit(
-            file, plan.Bucket, plan.Name, plan.Conditions.Check, (generation, now) => new StoredObject
+            file, plan.Bucket, plan.Name, item => plan.Conditions.Check(item), (generation, now) => new StoredObject
             {
                 Bucket = plan.Bucket,
                 Name = plan.Name,
@@ -164,6 +190,7 @@ internal sealed class UploadSessions(BucketStore store)
                 Metadata = plan.Metadata,
                 CreatedAt = now,
                 UpdatedAt = now,
+                Upload = upload,
             });
     }
 

@@ -25,9 +25,18 @@ internal sealed class CloudStore
             return new Dictionary<string, ProjectRecord>(StringComparer.Ordinal);
         }
 
-        var saved = JsonSerializer.Deserialize<Dictionary<string, SavedProject>>(File.ReadAllBytes(_path))
-            ?? throw new InvalidDataException($"'{_path}' is empty; delete it to begin with an empty cloud.");
-        return saved.ToDictionary(pair => pair.Key, pair => Restore(pair.Key, pair.Value), StringComparer.Ordinal);
+        try
+        {
+            var saved = JsonSerializer.Deserialize<Dictionary<string, SavedProject>>(File.ReadAllBytes(_path)) ?? [];
+            return saved.ToDictionary(pair => pair.Key, pair => Restore(pair.Key, pair.Value), StringComparer.Ordinal);
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidProtocolBufferException or ScenarioException
+            or ArgumentException)
+        {
+            throw new InvalidDataException(
+                $"'{_path}' is damaged ({fault.Message}); restore it, or delete it to begin with an empty cloud.",
+                fault);
+        }
     }
 
     public void Save(Dictionary<string, ProjectRecord> projects)

@@ -9,6 +9,9 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 /// <summary>The queued resources: requests that wait for capacity. Private members need the lock.</summary>
 internal sealed partial class EmulatedCloud
 {
+    // Many times the largest pod; every slice is a node.
+    private const int MostSlices = 256;
+
     /// <summary>Queues a request. Its operation is done at once: it says that the request is kept, not that it is
     /// met.</summary>
     public Operation CreateQueued(string project, string zone, string id, QueuedResource asked)
@@ -129,8 +132,14 @@ internal sealed partial class EmulatedCloud
                 + "node_id or multislice_params with a node_count above 1."));
         }
 
+        if (spec.MultisliceParams is { NodeCount: > MostSlices } several)
+        {
+            throw new CloudException(Refusals.Bad(
+                $"The field 'node_count' is {several.NodeCount}; the most is {MostSlices}."));
+        }
+
         var now = _clock.GetUtcNow();
-        var (from, until) = Window(asked.QueueingPolicy, now);
+        var (from, until) = WindowOf(asked.QueueingPolicy, now);
         var soonest = now.AddSeconds(WaitIn(owner, zone));
         var record = new QueuedRecord
         {
@@ -148,10 +157,27 @@ internal sealed partial class EmulatedCloud
         var names = record.NodeNames;
         foreach (var node in names)
         {
+            RequireValid(zone, node[(name.LastIndexOf("/queuedResources/", StringComparison.Ordinal)
+                + "/nodes/".Length)..], record.Spec.Node);
             Admit(owner, project, zone, node, record.Spec.Node, names.Count);
         }
 
         return record;
+    }
+
+    private static (DateTimeOffset? From, DateTimeOffset? Until) WindowOf(
+        QueuedResource.Types.QueueingPolicy? policy, DateTimeOffset now)
+    {
+        try
+        {
+            return Window(policy, now);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentOutOfRangeException
+            or OverflowException)
+        {
+            throw new CloudException(Refusals.Bad(
+                $"The field 'queueing_policy' has a time or a duration that there is not: {exception.Message}"));
+        }
     }
 
     private static (DateTimeOffset? From, DateTimeOffset? Until) Window(

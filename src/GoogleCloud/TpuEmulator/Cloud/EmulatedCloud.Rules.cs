@@ -261,6 +261,11 @@ internal sealed partial class EmulatedCloud
             throw new CloudException(Refusals.LocationPolicy("-", zone));
         }
 
+        RequireMetadata(asked);
+    }
+
+    private static void RequireMetadata(Node asked)
+    {
         if (asked.Metadata.Sum(pair => (long)pair.Key.Length + pair.Value.Length) > MostMetadata)
         {
             throw new CloudException(Refusals.Bad(

@@ -98,6 +98,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             Settle();
             var record = Record(asked.Name);
+            RequireMetadata(asked);
             if (record.Node.State is not (Node.Types.State.Ready or Node.Types.State.Stopped))
             {
                 throw new CloudException(Refusals.NoUpdateIn(record.Node.State.ToString().ToUpperInvariant()));

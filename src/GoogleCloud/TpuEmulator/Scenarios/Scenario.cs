@@ -13,6 +13,7 @@ public sealed record Scenario
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
         RespectNullableAnnotations = true,
+        AllowDuplicateProperties = false,
     };
 
     /// <summary>Gets the project's number, which the cloud names in some errors.</summary>
