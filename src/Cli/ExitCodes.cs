@@ -18,6 +18,9 @@ internal static class ExitCodes
     /// <summary>A check of the doctor failed: a run would, too.</summary>
     public const int NotReady = 4;
 
+    /// <summary>A sweep found what may cost money, or could not look everywhere.</summary>
+    public const int LeftOver = 5;
+
     /// <summary>Detached by Ctrl-C; the run is kept.</summary>
     public const int Detached = 130;
 }

@@ -10,6 +10,7 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     StatusCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
+    SweepCommand.Create(),
     CancelCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),

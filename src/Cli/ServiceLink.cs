@@ -7,6 +7,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
+using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli;
 
@@ -218,6 +219,16 @@ internal sealed class ServiceLink : IAsyncDisposable
         await ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();
+    }
+
+    /// <summary>Looks over the cloud; this takes minutes where zones do not answer.</summary>
+    public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
+    {
+        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var answer = await patient.PostAsJsonAsync(
+            new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<SweepView>(RunLedger.Json, cancellation))!;
     }
 
     public async ValueTask DisposeAsync()

@@ -113,13 +113,19 @@ public static class ReportBuilder
     {
         var gone = ledger.Read<NodeMoment>(id, LedgerKinds.Released)
             .ToDictionary(fact => fact.Data.NodeName, fact => fact.At);
+        var operations = ledger.Read<NodeDeletion>(id, LedgerKinds.Deletion)
+            .GroupBy(fact => fact.Data.NodeName)
+            .ToDictionary(group => group.Key, group => group.Last().Data.Operation);
 
         // Refused attempts made no node, but their names were looked up too: that is part of the proof.
         return [.. ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data)
             .Where(lease => WasAccepted(ledger, id, lease))
             .Select(lease => new TeardownRow(
                 $"{lease.NodeName}", lease.Candidate.Zone,
-                gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName)))];
+                gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName))
+            {
+                Operation = operations.GetValueOrDefault(lease.NodeName),
+            })];
     }
 
     private static bool WasAccepted(RunLedger ledger, RunId id, TpuLease lease) =>

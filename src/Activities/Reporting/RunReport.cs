@@ -160,7 +160,11 @@ public sealed record CostSection(
 /// <param name="Zone">Where.</param>
 /// <param name="DeletedAt">When it was proved gone.</param>
 /// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
-public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? DeletedAt, bool ConfirmedNotFound);
+public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? DeletedAt, bool ConfirmedNotFound)
+{
+    /// <summary>The cloud's operation that deleted it; null: it was gone before anybody asked.</summary>
+    public string? Operation { get; init; }
+}
 
 /// <summary>A stage.</summary>
 /// <param name="Stage">Its name.</param>
