@@ -14,6 +14,7 @@ var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on
     CancelCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),
+    PlanCommand.Create(),
     TranslateCommand.Create(),
     ScoreCommand.Create(),
     CompileCommand.Create(),

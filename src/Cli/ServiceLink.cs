@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
@@ -172,6 +173,18 @@ internal sealed class ServiceLink : IAsyncDisposable
         using var answer = await _http.PostAsync(new Uri("/doctor", UriKind.Relative), content, cancellation);
         await ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<DoctorView>(RunLedger.Json, cancellation))!;
+    }
+
+    /// <summary>Previews the plan of a request.</summary>
+    public async Task<PlanPreview> PlanAsync(
+        string requestJson, double? withinHours, CancellationToken cancellation)
+    {
+        var query = withinHours is { } hours
+            ? string.Create(CultureInfo.InvariantCulture, $"?withinHours={hours}") : "";
+        using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(new Uri($"/plan{query}", UriKind.Relative), content, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<PlanPreview>(RunLedger.Json, cancellation))!;
     }
 
     public async Task<RunView> ShowAsync(string id, CancellationToken cancellation) =>

@@ -45,7 +45,11 @@ public static class ReportBuilder
             Recoveries = Recoveries(ledger, id),
             Data = input.Data,
             Training = Training(ledger, spec, input.Data, directory),
-            Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage),
+            Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage)
+            {
+                EstimatedHours = input.Plan?.EstimatedSeconds / 3600,
+                ActualHours = cost.BilledSeconds / 3600,
+            },
             Teardown = Teardown(ledger, id),
             Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)
                 .Select(fact => fact.Data).OrderBy(fact => fact.Step)],

@@ -153,7 +153,14 @@ public sealed record TrainingSection(
 /// <param name="ByStage">Parts of the whole.</param>
 public sealed record CostSection(
     string Currency, double? Estimated, double Actual, double Budget,
-    IReadOnlyDictionary<RunStageName, double> ByStage);
+    IReadOnlyDictionary<RunStageName, double> ByStage)
+{
+    /// <summary>Gets the plan's hours on a TPU; null without a plan.</summary>
+    public double? EstimatedHours { get; init; }
+
+    /// <summary>Gets the hours for which some TPU cost money, those of lost ones included.</summary>
+    public double? ActualHours { get; init; }
+}
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>

@@ -73,6 +73,7 @@ public static class WorkflowsService
         application.MapRuns(settings);
         application.MapDoctor(settings);
         application.MapSweep();
+        application.MapPlan();
         return (application, ports);
     }
 
@@ -177,6 +178,8 @@ public static class WorkflowsService
             provider.GetRequiredService<RunLedger>(), Limits(settings), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
         services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
+        services.AddSingleton<IProgramMemory, ProgramMemory>();
+        services.AddSingleton<RunPlanner>();
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
         services.AddSingleton(new WorkerBootstrap(
             settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript),
