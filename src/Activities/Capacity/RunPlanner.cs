@@ -36,9 +36,10 @@ public sealed class RunPlanner(
         var memoryOf = PlaceMemory.Finder(catalog, programs, config, spec);
         var rows = places.Select((place, index) => Row(spec, place, index + 1, parameters, memoryOf(place))).ToList();
 
-        // What is refused for a while is tried once that is over; what is too small never is.
-        var first = rows.Find(row => row.IsIn) ?? rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits)
-            ?? rows[0];
+        // What refused lately is tried once that is over, and the run's own plan estimates there; what is too small is
+        // never tried.
+        var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits) ?? rows[0];
+        var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = RunEstimate.Of(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
         var frontier = PlanChoice.FrontierOf(Choices(spec, parameters, rows, memoryOf));
         var usd = estimate.Total / 3600 * places[first.Order - 1].UsdPerHour;
@@ -56,7 +57,7 @@ public sealed class RunPlanner(
             Places = rows,
             Frontier = frontier,
             BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
-            Refusal = RefusalOf(spec, rows, usd),
+            Refusal = RefusalOf(spec, rows, planned.Usd),
             Notes = Notes(spec, source, config),
         };
 

@@ -92,8 +92,8 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
             while (lines.ReadLine() is { } line)
             {
                 if (line.Contains(LedgerKinds.Intent, StringComparison.Ordinal)
-                    && JsonSerializer.Deserialize<LedgerEntry>(line, RunLedger.Json) is
-                        { Kind: LedgerKinds.Intent } entry)
+                    && JsonSerializer.Deserialize<LedgerEntry>(line, RunLedger.Json) is { } entry
+                    && entry.Kind == LedgerKinds.Intent)
                 {
                     return entry.Data.Deserialize<TpuLease>(RunLedger.Json)!.NodeName.ToString().Split('/')[1];
                 }

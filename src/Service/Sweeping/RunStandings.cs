@@ -10,7 +10,9 @@ internal sealed class RunStandings(DurableTaskClient client, ITpuEmulator emulat
 {
     public IReadOnlyList<string> RehearsalProjects => emulator.Occupied();
 
-    public async Task<bool> IsLiveAsync(RunId runId, CancellationToken cancellationToken) =>
-        await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: false, cancellationToken) is
-            { IsCompleted: false };
+    public async Task<bool> IsLiveAsync(RunId runId, CancellationToken cancellationToken)
+    {
+        var run = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: false, cancellationToken);
+        return run is { IsCompleted: false };
+    }
 }
