@@ -74,8 +74,8 @@ internal static class PlaceList
             CultureInfo.InvariantCulture,
             $"{pair.Key} needs {pair.Value.LeastGib:0.0} GiB a chip at the least and has {pair.Value.HbmGib:0.0}")))
         + ".",
-        "Name a type with more chips or more memory a chip in tpu.acceleratorTypes, set training.method to \"lora\", or "
-        + "take a smaller model. 'workflows compile REQUEST' counts its programs.");
+        "Name a type with more chips or more memory a chip in tpu.acceleratorTypes, set training.method to \"lora\", "
+        + "or take a smaller model. 'workflows compile REQUEST' counts its programs.");
 }
 
 /// <summary>Memory of one chip, in GiB.</summary>

@@ -7,9 +7,9 @@ namespace Workflows.Activities.Capacity;
 /// <param name="Train">Training.</param>
 /// <param name="Evaluate">Translating the test set with both models, in each direction asked for together.</param>
 /// <remarks>
-/// Training costs 6 floating-point operations for each parameter and token, decoding 2 (Kaplan et al. 2020, section 2.1);
-/// two models translate the test set. An order of magnitude: pairs are counted at 40 tokens, and a share of the chips'
-/// peak is assumed.
+/// Training costs 6 floating-point operations for each parameter and token, decoding 2 (Kaplan et al. 2020, section
+/// 2.1); two models translate the test set. An order of magnitude: pairs are counted at 40 tokens, and a share of the
+/// chips' peak is assumed.
 /// </remarks>
 public sealed record RunEstimate(double Boot, double Train, double Evaluate)
 {

@@ -6,7 +6,8 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
-/// <summary>Makes the plan of a request without a run: the same places, prices and refusals, and the choices beside them.
+/// <summary>
+/// Makes the plan of a request without a run: the same places, prices and refusals, and the choices beside them.
 /// </summary>
 /// <param name="catalog">Has types, zones and prices.</param>
 /// <param name="memory">Has the refusals of late.</param>
@@ -82,14 +83,15 @@ public sealed class RunPlanner(
         {
             ({ Fits: false }, _) => (false, string.Create(
                 CultureInfo.InvariantCulture,
-                $"Its chips have {size.HbmGib:0.0} GiB, and the training step needs {size.LeastGib:0.0} at the least.")),
+                $"Its chips have {size.HbmGib:0.0} GiB, and the training step needs {size.LeastGib:0.0} at the "
+                + $"least.")),
             (_, { } remembered) => (false,
                 $"It refused lately, and is passed over until {remembered.Until:u}: {remembered.Code}. "
                 + $"{remembered.Reason}"),
             ({ LeastGib: { } least, HbmGib: { } has }, _) => (true, string.Create(
                 CultureInfo.InvariantCulture,
-                $"Weights, moments and rows take {least:0.0} of {has:0.0} GiB a chip; what lives while a step runs comes "
-                + $"on top.")),
+                $"Weights, moments and rows take {least:0.0} of {has:0.0} GiB a chip; what lives while a step runs "
+                + $"comes on top.")),
             _ => (true, "Its memory was not compared."),
         };
         return new PlannedPlace(
@@ -124,10 +126,12 @@ public sealed class RunPlanner(
 
     private IReadOnlyList<string> Notes(RunSpec spec, ModelSource source, Gemma3Config? config) =>
     [
-        "An estimate is an order of magnitude: 6 operations for each weight and token of training, 2 of decoding, pairs of "
-            + "40 tokens, and a quarter of the chips' peak. Preemptions are not in it, nor is the search for a place.",
+        "An estimate is an order of magnitude: 6 operations for each weight and token of training, 2 of decoding, "
+            + "pairs of 40 tokens, and a quarter of the chips' peak. Preemptions are not in it, nor is the search for "
+            + "a place.",
         spec.IsRehearsal
-            ? "A rehearsal computes on this machine and costs nothing: seconds are this machine's, money is the list price."
+            ? "A rehearsal computes on this machine and costs nothing: seconds are this machine's, money is the list "
+                + "price."
             : programs is null || config is null
             ? "Memory was not counted: the model's configuration cannot be read, or nobody here builds programs."
             : "Memory is that of the training step's arguments by the program's own shapes, split over the chips, as "

@@ -5,9 +5,9 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>
-/// What sweeps have done, in <c>sweep.jsonl</c> of the state folder: deletions asked for, their proofs, and the projects
-/// that runs have used, which outlive the folders of those runs. <b>Invariant:</b> a deletion is on disk once the cloud
-/// has accepted it, and is looked at until it is proved.
+/// Keeps the doings of sweeps, in <c>sweep.jsonl</c> of the state folder: deletions asked for, their proofs, and the
+/// projects that runs have used, which outlive the folders of those runs. <b>Invariant:</b> a deletion is on disk once
+/// the cloud has accepted it, and is looked at until it is proved.
 /// </summary>
 /// <param name="stateDirectory">The service's folder.</param>
 /// <param name="ledger">Has the runs.</param>
@@ -82,7 +82,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
         .Where(entry => entry.Kind == kind)
         .Select(entry => (entry.At, entry.Data.Deserialize<T>(RunLedger.Json)!));
 
-    /// <summary>Reads the project of the first node that a run asked for; the ledger may be written meanwhile.</summary>
+    /// <summary>Reads the project of the first node of a run; the ledger may be written meanwhile.</summary>
     private static string? FirstIntent(string path)
     {
         try

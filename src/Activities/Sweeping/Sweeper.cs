@@ -11,10 +11,10 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>
-/// Looks over projects for nodes and queued resources that carry a run's label and that no live run of this service has:
-/// a node made late or whose create call was never answered, a delete that hangs, the rest of a run that was ended by
-/// force. <b>Invariant:</b> by itself it deletes only what this service has made, by label and by secret, and only where
-/// the engine says that the run is not under way.
+/// Looks over projects for nodes and queued resources that carry a run's label and that no live run of this service
+/// has: a node made late or whose create call was never answered, a delete that hangs, the rest of a run that was ended
+/// by force. <b>Invariant:</b> by itself it deletes only what this service has made, by label and by secret, and only
+/// where the engine says that the run is not under way.
 /// </summary>
 /// <param name="cloud">The TPU API.</param>
 /// <param name="ledger">Gets the proofs of known runs.</param>

@@ -16,7 +16,8 @@ internal static class SweepCommand
 
     private static readonly Option<bool> Delete = new("--delete")
     {
-        Description = "Delete what is left over, also what only may be this service's, and wait until it is proved gone.",
+        Description = "Delete what is left over, also what only may be this service's, and wait for the proof that it "
+            + "is gone.",
     };
 
     private static readonly Option<string?> Project = new("--project")

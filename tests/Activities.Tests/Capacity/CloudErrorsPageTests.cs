@@ -41,16 +41,17 @@ public sealed class CloudErrorsPageTests
         var page = new StringBuilder("""
             # Errors of the cloud
 
-            How the product reads each error of the Cloud TPU API. The rules are asked in this order, and the first that knows the error
-            counts: one status code means many things, so they read reason and text. This page is written from the rules
-            (`src/Activities/Capacity/RefusalRules.cs`) by a test; the cloud's own words are in [errors.md](errors.md).
+            How the product reads each error of the Cloud TPU API. The rules are asked in this order, and the first
+            that knows the error counts: one status code means many things, so they read reason and text. This page
+            is written from the rules (`src/Activities/Capacity/RefusalRules.cs`) by a test; the cloud's own words
+            are in [errors.md](errors.md).
 
-            - **Kind**: `zone` and `region` rule out a place, and the next one is tried; `project` and `request` end the run at once, since
-              no place can help.
-            - **Remembered**: how long later runs pass the place over, for the same type and provisioning; `workflows zones` shows and
-              forgets. A rehearsal remembers for a thirtieth of it.
-            - **In this run**: a place that is remembered for an hour or longer is not asked again by the run that was refused; another
-              one is asked again in its next round.
+            - **Kind**: `zone` and `region` rule out a place, and the next one is tried; `project` and `request` end
+              the run at once, since no place can help.
+            - **Remembered**: how long later runs pass the place over, for the same type and provisioning;
+              `workflows zones` shows and forgets. A rehearsal remembers for a thirtieth of it.
+            - **In this run**: a place that is remembered for an hour or longer is not asked again by the run that
+              was refused; another one is asked again in its next round.
 
             | | code | kind | remembered | in this run | what to do |
             | --- | --- | --- | --- | --- | --- |
@@ -65,8 +66,8 @@ public sealed class CloudErrorsPageTests
 
         page.Append("""
 
-            An error that no rule knows is `UNKNOWN`: its zone is passed over for five minutes, and where every zone gives the same answer
-            the run ends with `SAME_ANSWER_EVERYWHERE`.
+            An error that no rule knows is `UNKNOWN`: its zone is passed over for five minutes, and where every zone
+            gives the same answer the run ends with `SAME_ANSWER_EVERYWHERE`.
 
             """.ReplaceLineEndings("\n"));
         return page.ToString();

@@ -191,9 +191,12 @@ public sealed class RunPlannerTests : IDisposable
     {
         PlanChoice[] choices =
         [
-            new("v6e-1", "a", ProvisioningMode.Spot, 10, 2, false), new("v6e-1", "b", ProvisioningMode.Spot, 10, 2, true),
-            new("v6e-8", "a", ProvisioningMode.Spot, 5, 3, false), new("v4-8", "a", ProvisioningMode.Spot, 6, 3, false),
-            new("v3-8", "a", ProvisioningMode.Spot, 20, 2, false), new("v2-8", "a", ProvisioningMode.Spot, 30, 1, false),
+            new("v6e-1", "a", ProvisioningMode.Spot, 10, 2, false),
+            new("v6e-1", "b", ProvisioningMode.Spot, 10, 2, true),
+            new("v6e-8", "a", ProvisioningMode.Spot, 5, 3, false),
+            new("v4-8", "a", ProvisioningMode.Spot, 6, 3, false),
+            new("v3-8", "a", ProvisioningMode.Spot, 20, 2, false),
+            new("v2-8", "a", ProvisioningMode.Spot, 30, 1, false),
         ];
 
         Assert.Equal(

@@ -13,10 +13,12 @@ using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Sweeping;
 
-/// <summary>The sweep that the service makes by itself, and the one that a person asks for, on the emulated cloud.</summary>
+/// <summary>The sweep that the service makes by itself, and the one of a person, on the emulated cloud.</summary>
 public sealed class SweepTests : IAsyncLifetime
 {
-    private const string Project = "rehearsal-gone", Zone = "us-west4-a", Place = $"projects/{Project}/locations/{Zone}";
+    private const string Project = "rehearsal-gone", Zone = "us-west4-a",
+        Place = $"projects/{Project}/locations/{Zone}";
+
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
     private readonly RunningService _service = new()
