@@ -4,6 +4,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -43,6 +44,7 @@ public static class ActivityRegistration
         registry.AddActivity<ReportActivity>(Stages.Report);
         registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
         registry.AddActivity<AnnounceActivity>(Stages.Announce);
+        registry.AddActivity<SweepActivity>(Stages.Sweep);
         return registry;
     }
 }

@@ -15,8 +15,11 @@ internal static class ExitCodes
     /// <summary>The run was cancelled.</summary>
     public const int Cancelled = 3;
 
-    /// <summary>A check of the doctor failed: a run would, too.</summary>
+    /// <summary>A check of the doctor failed, or a plan was refused: a run would be, too.</summary>
     public const int NotReady = 4;
+
+    /// <summary>A sweep found what may cost money, or could not look everywhere.</summary>
+    public const int LeftOver = 5;
 
     /// <summary>Detached by Ctrl-C; the run is kept.</summary>
     public const int Detached = 130;

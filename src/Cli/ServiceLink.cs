@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
@@ -7,6 +8,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
+using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli;
 
@@ -230,6 +232,18 @@ internal sealed class ServiceLink : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync<DoctorView>(RunLedger.Json, cancellation))!;
     }
 
+    /// <summary>Previews the plan of a request.</summary>
+    public async Task<PlanPreview> PlanAsync(
+        string requestJson, double? withinHours, CancellationToken cancellation)
+    {
+        var query = withinHours is { } hours
+            ? string.Create(CultureInfo.InvariantCulture, $"?withinHours={hours}") : "";
+        using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(new Uri($"/plan{query}", UriKind.Relative), content, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<PlanPreview>(RunLedger.Json, cancellation))!;
+    }
+
     public async Task<RunView> ShowAsync(string id, CancellationToken cancellation) =>
         (await GetAsync<RunView>($"/runs/{Uri.EscapeDataString(id)}", cancellation))!;
 
@@ -279,6 +293,16 @@ internal sealed class ServiceLink : IAsyncDisposable
         await ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();
+    }
+
+    /// <summary>Looks over the cloud; this takes minutes where zones do not answer.</summary>
+    public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
+    {
+        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var answer = await patient.PostAsJsonAsync(
+            new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
+        await ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<SweepView>(RunLedger.Json, cancellation))!;
     }
 
     public async ValueTask DisposeAsync()

@@ -14,4 +14,8 @@ internal static partial class FineTuneOrchestrationLog
     [LoggerMessage(4302, LogLevel.Error,
         "Nodes of run {RunId} cannot be given back and may cost money; next try in {Minutes} minutes: {Reason}")]
     public static partial void NotGivenBack(this ILogger logger, RunId runId, double minutes, string reason);
+
+    [LoggerMessage(4303, LogLevel.Warning,
+        "The sweep over the cloud broke; next try in {Minutes} minutes: {Reason}")]
+    public static partial void NotSwept(this ILogger logger, double minutes, string reason);
 }

@@ -16,6 +16,7 @@ public static class OrchestrationRegistration
         new(nameof(AcquireTpuOrchestration), "", () => new AcquireTpuOrchestration()),
         new(nameof(TpuWorkOrchestration), "", () => new TpuWorkOrchestration()),
         new(nameof(TeardownOrchestration), "", () => new TeardownOrchestration()),
+        new(nameof(SweepOrchestration), "", () => new SweepOrchestration()),
     ];
 
     /// <summary>Adds every orchestration of this assembly.</summary>

@@ -12,7 +12,8 @@ public static class Stages
     public const string Plan = "Plan", PrepareData = "PrepareData", CreateNode = "CreateNode",
         ObserveNode = "ObserveNode", EndAttempt = "EndAttempt", DispatchJob = "DispatchJob", ObserveJob = "ObserveJob",
         StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
-        RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce";
+        RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
+        Sweep = "Sweep";
 
     /// <summary>Local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -69,6 +70,9 @@ public static class Stages
 
     internal static Task AnnounceAsync(this TaskOrchestrationContext context, RunEnd end) =>
         context.CallActivityAsync(Announce, end, Local);
+
+    internal static Task<SweepLook> SweepAsync(this TaskOrchestrationContext context, int number) =>
+        context.CallActivityAsync<SweepLook>(Sweep, number, Local);
 
     internal static async Task EnterStageAsync(
         this TaskOrchestrationContext context, RunId runId, RunStageName stage, string detail)

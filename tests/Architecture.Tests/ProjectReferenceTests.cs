@@ -45,9 +45,9 @@ public sealed class ProjectReferenceTests
         [
             "Workflows.DurableTask.AzureManaged", "Workflows.DurableTask.Sidecar",
             "Workflows.Activities", "Workflows.Artifacts", "Workflows.Orchestrations",
-            "Workflows.GoogleCloud.PubSub.V1",
-            "Workflows.GoogleCloud.TpuEmulator", "Workflows.TpuWorker.Host", "Workflows.TpuWorker.Protocol",
-            "Workflows.Translation",
+            "Workflows.GoogleCloud.PubSub.V1", "Workflows.ModelFiles",
+            "Workflows.GoogleCloud.TpuEmulator", "Workflows.TpuWorker.Compile", "Workflows.TpuWorker.Host",
+            "Workflows.TpuWorker.Protocol", "Workflows.Translation",
         ],
 
         // The one exception to "nothing references the service": the command can hold it. See ADR 0002.

@@ -28,28 +28,23 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
                 return OfFolder(given);
             }
 
-            var store = artifacts.StoreOf(spec);
             var seen = ledger.Read<ModelFact>(spec.RunId, LedgerKinds.Model).Select(fact => fact.Data).FirstOrDefault();
-            var address = seen is not null
-                ? ArtifactUri.Parse(seen.Address)
-                : await store.PinAsync(given, cancellation);
-            var source = new ModelSource(
-                address, await TextModelFiles.ChooseAsync(store, address, cancellation));
-            if (source.Files.Count == 0)
-            {
-                throw new ArtifactException(
-                    ArtifactFault.NotFound, spec.Model, "It has none of a model's files.",
-                    "Name the folder that has config.json, tokenizer.json and *.safetensors.");
-            }
-
+            var source = await LookAsync(spec, seen is null ? null : ArtifactUri.Parse(seen.Address), cancellation);
             if (seen is null)
             {
                 ledger.Append(spec.RunId, LedgerKinds.Model, "model", new ModelFact(
-                    spec.Model, address.ToText(), source.Files.Count, source.Bytes));
+                    spec.Model, source.Address.ToText(), source.Files.Count, source.Bytes));
             }
 
             return source;
         });
+
+    /// <summary>Looks at a model for no run: nothing is kept.</summary>
+    /// <exception cref="RunFaultException">It cannot be had; the fault names the field and the remedy.</exception>
+    public Task<ModelSource> PeekModelAsync(RunSpec spec, CancellationToken cancellation) => GuardAsync("model", () =>
+        ArtifactUri.Parse(spec.Model) is { Scheme: ArtifactScheme.File } folder
+            ? Task.FromResult(OfFolder(folder))
+            : LookAsync(spec, null, cancellation));
 
     /// <summary>A folder for the checks before renting: the model's own, or a view of it.</summary>
     /// <exception cref="RunFaultException">It cannot be read.</exception>
@@ -133,6 +128,17 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
             .Order(StringComparer.Ordinal)
             .Select(path => new ArtifactInfo(ArtifactUri.OfFile(path), new FileInfo(path).Length, 0))]
         : []);
+
+    /// <summary>Lists the files of a model that is elsewhere.</summary>
+    private async Task<ModelSource> LookAsync(RunSpec spec, ArtifactUri? pinned, CancellationToken cancellation)
+    {
+        var store = artifacts.StoreOf(spec);
+        var address = pinned ?? await store.PinAsync(ArtifactUri.Parse(spec.Model), cancellation);
+        var source = new ModelSource(address, await TextModelFiles.ChooseAsync(store, address, cancellation));
+        return source.Files.Count > 0 ? source : throw new ArtifactException(
+            ArtifactFault.NotFound, spec.Model, "It has none of a model's files.",
+            "Name the folder that has config.json, tokenizer.json and *.safetensors.");
+    }
 
     private string InputsOf(RunSpec spec) => Path.Combine(ledger.DirectoryOf(spec.RunId), "inputs");
 

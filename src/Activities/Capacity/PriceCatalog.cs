@@ -52,6 +52,11 @@ public sealed class PriceCatalog
     public double PeakTflops(string acceleratorType) =>
         Find(acceleratorType) is { } generation ? generation.Types[acceleratorType] * generation.TflopsPerChip : 0;
 
+    /// <summary>Returns the memory of one chip.</summary>
+    /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
+    /// <returns>GiB that a program can have; null where the catalog does not say.</returns>
+    public double? HbmGibPerChip(string acceleratorType) => Find(acceleratorType)?.HbmGibPerChip;
+
     /// <summary>Lists the places that offer a type, cheapest first.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
     /// <param name="provisioning">How it is rented.</param>
@@ -122,5 +127,6 @@ public sealed class PriceCatalog
     /// <summary>Types map to chips; zones to [on-demand, spot] in US dollars per chip-hour.</summary>
     private sealed record Generation(
         string Name, string RuntimeVersion, double TflopsPerChip,
-        IReadOnlyDictionary<string, int> Types, IReadOnlyDictionary<string, double[]> Zones);
+        IReadOnlyDictionary<string, int> Types, IReadOnlyDictionary<string, double[]> Zones,
+        double? HbmGibPerChip = null);
 }

@@ -74,12 +74,12 @@ public sealed class CreateNodeActivity(
     }
 
     /// <summary>Takes a node that is there, if it is this run's.</summary>
-    private static async Task<CreateNodeResult> TakeAsync(TpuConnection connection, RunSpec spec, NodeName name)
+    private async Task<CreateNodeResult> TakeAsync(TpuConnection connection, RunSpec spec, NodeName name)
     {
         var node = await connection.Tpu.GetNodeAsync(
             new GetNodeRequest { Name = $"{name}" },
             TpuConnection.Routed("name", $"{name}", CancellationToken.None));
-        return node.Labels.TryGetValue(NodeLabels.Run, out var owner) && owner == spec.RunId.Value
+        return NodeLabels.AreOf(node.Labels, spec.RunId, secrets.ServiceId)
             ? new CreateNodeResult(name, null, null)
             : new CreateNodeResult(name, null, new Refusal(
                 "NAME_TAKEN", RefusalScope.Zone, 0, $"'{name}' exists and is not this run's.", "Delete that node."));
@@ -122,7 +122,12 @@ public sealed class CreateNodeActivity(
                 Network = spec.Tpu.Network ?? "",
                 EnableExternalIps = !spec.Tpu.WithoutExternalIp,
             },
-            Labels = { [NodeLabels.Run] = spec.RunId.Value, ["managed-by"] = "workflows" },
+            Labels =
+            {
+                [NodeLabels.Run] = spec.RunId.Value,
+                [NodeLabels.Service] = secrets.ServiceId,
+                ["managed-by"] = "workflows",
+            },
             Metadata =
             {
                 [NodeLabels.Run] = spec.RunId.Value,

@@ -1,3 +1,5 @@
+using Workflows.Orchestrations;
+
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>Keys of labels and metadata that every node of this service carries.</summary>
@@ -6,7 +8,25 @@ public static class NodeLabels
     /// <summary>Label with the run's id.</summary>
     public const string Run = "workflows-run";
 
+    /// <summary>
+    /// Label with the id of the service that made it, <see cref="NodeSecrets.ServiceId"/>. Nodes of versions of this
+    /// program that had no such label lack it.
+    /// </summary>
+    public const string Service = "workflows-service";
+
     /// <summary>Metadata keys that the worker reads.</summary>
     public const string Gateway = "workflows-gateway", Secret = "workflows-secret", NodeName = "workflows-node",
         Certificate = "workflows-gateway-sha256";
+
+    /// <summary>
+    /// Returns whether labels are those of a run of a service. Ids of runs can be chosen, so that two services in one
+    /// project may both have a run of one id.
+    /// </summary>
+    /// <param name="labels">Labels of a node.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="serviceId">The service.</param>
+    /// <returns>true also for nodes without a service's label.</returns>
+    internal static bool AreOf(IDictionary<string, string> labels, RunId run, string serviceId) =>
+        labels.TryGetValue(Run, out var owner) && owner == run.Value
+        && (!labels.TryGetValue(Service, out var maker) || maker == serviceId);
 }

@@ -45,6 +45,12 @@ public sealed class NodeSecrets
         }
     }
 
+    /// <summary>
+    /// Gets the name by which this service knows its own nodes among those of others in the same project: 16
+    /// hexadecimal digits, derived from its key. A state folder that is deleted takes the name with it.
+    /// </summary>
+    public string ServiceId => Convert.ToHexStringLower(HMACSHA256.HashData(_key, "service id"u8))[..16];
+
     /// <summary>Derives the secret of a node.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>

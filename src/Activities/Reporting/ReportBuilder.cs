@@ -46,7 +46,11 @@ public static class ReportBuilder
             Data = input.Data,
             Compile = Programs(ledger, id),
             Training = Training(ledger, spec, input.Data, directory),
-            Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage),
+            Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage)
+            {
+                EstimatedHours = input.Plan?.EstimatedSeconds / 3600,
+                ActualHours = cost.BilledSeconds / 3600,
+            },
             Teardown = Teardown(ledger, id),
             Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)
                 .Select(fact => fact.Data).OrderBy(fact => fact.Step)],
@@ -114,13 +118,19 @@ public static class ReportBuilder
     {
         var gone = ledger.Read<NodeMoment>(id, LedgerKinds.Released)
             .ToDictionary(fact => fact.Data.NodeName, fact => fact.At);
+        var operations = ledger.Read<NodeDeletion>(id, LedgerKinds.Deletion)
+            .GroupBy(fact => fact.Data.NodeName)
+            .ToDictionary(group => group.Key, group => group.Last().Data.Operation);
 
         // Refused attempts made no node, but their names were looked up too: that is part of the proof.
         return [.. ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data)
             .Where(lease => WasAccepted(ledger, id, lease))
             .Select(lease => new TeardownRow(
                 $"{lease.NodeName}", lease.Candidate.Zone,
-                gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName)))];
+                gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName))
+            {
+                Operation = operations.GetValueOrDefault(lease.NodeName),
+            })];
     }
 
     private static bool WasAccepted(RunLedger ledger, RunId id, TpuLease lease) =>

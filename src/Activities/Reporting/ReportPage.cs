@@ -87,6 +87,11 @@ internal static class ReportPage
         page.Append("<section class=\"numbers\">");
         Number(page, "cost", $"${report.Cost.Actual:0.00}",
             $"estimated ${report.Cost.Estimated ?? 0:0.00}, budget ${report.Cost.Budget:0.00}");
+        if (report.Cost is { EstimatedHours: { } planned, ActualHours: { } hours })
+        {
+            Number(page, "hours on TPUs", $"{hours:0.000}", $"estimated {planned:0.000}");
+        }
+
         if (report.Training is { } training)
         {
             Number(page, "trained", Counted.Of(training.Steps, "step"),

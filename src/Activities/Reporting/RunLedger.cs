@@ -48,8 +48,14 @@ public static class LedgerKinds
     /// <summary>A node stopped costing: <see cref="NodeMoment"/>.</summary>
     public const string Stopped = "stopped";
 
+    /// <summary>The cloud was asked to delete a node: <see cref="NodeDeletion"/>, one each operation.</summary>
+    public const string Deletion = "deletion";
+
     /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
     public const string Released = "released";
+
+    /// <summary>A sweep gave back what was left of the run: <see cref="Sweeping.SweptFact"/>.</summary>
+    public const string Swept = "swept";
 
     /// <summary>A TPU was lost: <see cref="OpenRecovery"/>.</summary>
     public const string Loss = "loss";
@@ -84,6 +90,12 @@ public static class LedgerKinds
 /// <param name="State">The cloud's state, or why.</param>
 public sealed record NodeMoment(NodeName NodeName, string State);
 
+/// <summary>A request to delete a node, which the cloud accepted.</summary>
+/// <param name="NodeName">Full resource name.</param>
+/// <param name="State">The cloud's state before.</param>
+/// <param name="Operation">Name of the cloud's operation.</param>
+public sealed record NodeDeletion(NodeName NodeName, string State, string Operation);
+
 /// <summary>An announcement that was accepted.</summary>
 /// <param name="Announcer">Name of the announcer.</param>
 public sealed record AnnouncedFact(string Announcer);
@@ -100,7 +112,7 @@ public sealed record RecoveryEnd(int Number, JobKind Kind, double Seconds);
 /// </summary>
 public sealed class RunLedger(string stateDirectory, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<RunId, Book> _books = new();
+    private readonly ConcurrentDictionary<RunId, FactFile> _books = new();
 
     /// <summary>Gets the JSON form of everything in a run's folder.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
@@ -124,6 +136,20 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <param name="runId">The run.</param>
     /// <returns>true when something was written.</returns>
     public bool Knows(RunId runId) => File.Exists(PathOf(runId));
+
+    /// <summary>Lists the runs that have a ledger.</summary>
+    /// <returns>Each with the path of its ledger, in no order.</returns>
+    internal IEnumerable<(RunId RunId, string Path)> Runs()
+    {
+        var folder = Path.Combine(Path.GetFullPath(stateDirectory), "runs");
+        foreach (var path in Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : [])
+        {
+            if (RunId.TryParse(Path.GetFileName(path), out var id) && Knows(id))
+            {
+                yield return (id, PathOf(id));
+            }
+        }
+    }
 
     /// <summary>Writes a fact, unless its key is there already.</summary>
     /// <param name="runId">The run.</param>
@@ -155,73 +181,5 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     private string PathOf(RunId runId) =>
         Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId.Value, "ledger.jsonl");
 
-    private Book BookOf(RunId runId) => _books.GetOrAdd(runId, id => new Book(PathOf(id)));
-
-    private sealed class Book
-    {
-        private readonly Lock _lock = new();
-        private readonly string _path;
-        private readonly List<LedgerEntry> _entries = [];
-        private readonly HashSet<(string Kind, string Key)> _keys = [];
-
-        public Book(string path)
-        {
-            _path = path;
-            if (!File.Exists(path))
-            {
-                return;
-            }
-
-            var text = File.ReadAllText(path);
-            var whole = text.LastIndexOf('\n') + 1;
-            if (whole < text.Length)
-            {
-                // A crash tore the last line; its writer was never told that it was written, and writes it again.
-                using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
-                file.SetLength(System.Text.Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
-            }
-
-            foreach (var line in text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries))
-            {
-                Remember(JsonSerializer.Deserialize<LedgerEntry>(line, Json)!);
-            }
-        }
-
-        public bool Append(LedgerEntry entry)
-        {
-            lock (_lock)
-            {
-                if (_keys.Contains((entry.Kind, entry.Key)))
-                {
-                    return false;
-                }
-
-                using (var file = new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read))
-                {
-                    file.Write(JsonSerializer.SerializeToUtf8Bytes(entry, Json));
-                    file.WriteByte((byte)'\n');
-                    file.Flush(flushToDisk: true);
-                }
-
-                Remember(entry);
-                return true;
-            }
-        }
-
-        public IReadOnlyList<LedgerEntry> Snapshot()
-        {
-            lock (_lock)
-            {
-                return [.. _entries];
-            }
-        }
-
-        private void Remember(LedgerEntry entry)
-        {
-            if (_keys.Add((entry.Kind, entry.Key)))
-            {
-                _entries.Add(entry);
-            }
-        }
-    }
+    private FactFile BookOf(RunId runId) => _books.GetOrAdd(runId, id => new FactFile(PathOf(id)));
 }

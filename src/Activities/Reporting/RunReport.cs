@@ -158,14 +158,25 @@ public sealed record TrainingSection(
 /// <param name="ByStage">Parts of the whole.</param>
 public sealed record CostSection(
     string Currency, double? Estimated, double Actual, double Budget,
-    IReadOnlyDictionary<RunStageName, double> ByStage);
+    IReadOnlyDictionary<RunStageName, double> ByStage)
+{
+    /// <summary>Gets the plan's hours on a TPU; null without a plan.</summary>
+    public double? EstimatedHours { get; init; }
+
+    /// <summary>Gets the hours for which some TPU cost money, those of lost ones included.</summary>
+    public double? ActualHours { get; init; }
+}
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>
 /// <param name="Zone">Where.</param>
 /// <param name="DeletedAt">When it was proved gone.</param>
 /// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
-public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? DeletedAt, bool ConfirmedNotFound);
+public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? DeletedAt, bool ConfirmedNotFound)
+{
+    /// <summary>The cloud's operation that deleted it; null: it was gone before anybody asked.</summary>
+    public string? Operation { get; init; }
+}
 
 /// <summary>A stage.</summary>
 /// <param name="Stage">Its name.</param>

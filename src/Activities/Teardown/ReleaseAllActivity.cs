@@ -12,9 +12,9 @@ namespace Workflows.Activities.Teardown;
 
 /// <summary>
 /// Deletes every node that the run ever meant to create and that may exist, and every other node in any zone that
-/// carries the run's label.
+/// carries the run's label, unless another service has made it.
 /// </summary>
-public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs)
+public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs, NodeSecrets secrets)
     : TaskActivity<RunSpec, IReadOnlyList<NodeRelease>>
 {
     /// <inheritdoc />
@@ -60,7 +60,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         .Where(fact => fact.Data.Outcome == AttemptOutcome.Refused)
         .Select(fact => fact.Data.Lease.NodeName);
 
-    private static async Task<IEnumerable<NodeName>> LabelledAsync(TpuConnection connection, RunSpec spec)
+    private async Task<IEnumerable<NodeName>> LabelledAsync(TpuConnection connection, RunSpec spec)
     {
         var found = new List<NodeName>();
         var parent = $"projects/{spec.Project}/locations/-";
@@ -71,7 +71,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
                 new ListNodesRequest { Parent = parent, PageSize = 100, PageToken = page },
                 TpuConnection.Routed("parent", parent, CancellationToken.None));
             found.AddRange(answer.Nodes
-                .Where(node => node.Labels.TryGetValue(NodeLabels.Run, out var run) && run == spec.RunId.Value)
+                .Where(node => NodeLabels.AreOf(node.Labels, spec.RunId, secrets.ServiceId))
                 .Select(node => new NodeName(node.Name)));
             page = answer.NextPageToken;
         }

@@ -29,20 +29,27 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
             return new NodeRelease(name, state, ConfirmedNotFound: true);
         }
 
-        if (state != nameof(Node.Types.State.Deleting))
+        if (state != nameof(Node.Types.State.Deleting) && await AskAsync(connection, name) is { } operation)
         {
-            try
-            {
-                await connection.Tpu.DeleteNodeAsync(
-                    new DeleteNodeRequest { Name = $"{name}" },
-                    TpuConnection.Routed("name", $"{name}", CancellationToken.None));
-            }
-            catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
-            {
-                // Gone between the two calls; the next look proves it.
-            }
+            ledger.Append(runId, LedgerKinds.Deletion, $"{name}#{operation}", new NodeDeletion(name, state, operation));
         }
 
         return new NodeRelease(name, state, ConfirmedNotFound: false);
+    }
+
+    /// <summary>Asks the cloud to delete a node.</summary>
+    /// <returns>The long-running operation; null for a node that is gone, which the next look proves.</returns>
+    internal static async Task<string?> AskAsync(TpuConnection connection, NodeName name)
+    {
+        try
+        {
+            return (await connection.Tpu.DeleteNodeAsync(
+                new DeleteNodeRequest { Name = $"{name}" },
+                TpuConnection.Routed("name", $"{name}", CancellationToken.None))).Name;
+        }
+        catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
+        {
+            return null;
+        }
     }
 }

@@ -45,6 +45,11 @@ internal static class VerdictText
         output.WriteLine(
             $"  cost       {report.Cost.Actual:0.00} USD (estimated {report.Cost.Estimated ?? 0:0.00}, budget "
             + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}");
+        if (report.Cost is { EstimatedHours: { } planned, ActualHours: { } hours })
+        {
+            output.WriteLine($"  time       {hours:0.000} h on TPUs (estimated {planned:0.000})");
+        }
+
         output.WriteLine(
             $"  left over  {Counted.Of(report.Teardown.Count(row => !row.ConfirmedNotFound), "node")}; "
             + $"{report.Teardown.Count(row => row.ConfirmedNotFound)} proved gone");

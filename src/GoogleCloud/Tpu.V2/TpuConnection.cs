@@ -1,3 +1,4 @@
+using Google.Cloud.Location;
 using Google.LongRunning;
 using Grpc.Core;
 using Workflows.GoogleCloud.Connections;
@@ -20,6 +21,7 @@ public sealed class TpuConnection : IDisposable
         _channel = channel;
         Tpu = new Tpu.TpuClient(channel.Calls);
         Operations = new Operations.OperationsClient(channel.Calls);
+        Locations = new Locations.LocationsClient(channel.Calls);
     }
 
     /// <summary>Gets the client of the TPU service.</summary>
@@ -27,6 +29,9 @@ public sealed class TpuConnection : IDisposable
 
     /// <summary>Gets the client of the long-running operations.</summary>
     public Operations.OperationsClient Operations { get; }
+
+    /// <summary>Gets the client of the list of zones.</summary>
+    public Locations.LocationsClient Locations { get; }
 
     /// <summary>Connects to Google with Application Default Credentials.</summary>
     /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>

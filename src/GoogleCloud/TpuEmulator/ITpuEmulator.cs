@@ -8,4 +8,8 @@ public interface ITpuEmulator
     /// <param name="scenarioJson">The scenario.</param>
     /// <exception cref="ScenarioException">The scenario is wrong.</exception>
     public void Prepare(string project, string scenarioJson);
+
+    /// <summary>Lists the projects that have nodes or queued resources now, also where their API is off.</summary>
+    /// <returns>Their ids in alphabetical order.</returns>
+    public IReadOnlyList<string> Occupied();
 }

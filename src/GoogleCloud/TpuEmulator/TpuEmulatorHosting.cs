@@ -79,6 +79,8 @@ public static class TpuEmulatorHosting
 internal sealed class TpuEmulator(EmulatedCloud cloud) : ITpuEmulator
 {
     public void Prepare(string project, string scenarioJson) => cloud.Prepare(project, scenarioJson);
+
+    public IReadOnlyList<string> Occupied() => cloud.Occupied();
 }
 
 /// <summary>Lets the emulated cloud's time pass.</summary>

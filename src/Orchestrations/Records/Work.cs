@@ -174,7 +174,7 @@ public sealed record RunOutcome(RunStatus Status, string ReportUri, RunFailure? 
 /// <param name="Detail">One line for people.</param>
 public sealed record RunStage(RunStageName Stage, string Detail);
 
-/// <summary>Names of the events that a run listens to.</summary>
+/// <summary>Names of the events that runs and the sweep listen to.</summary>
 public static class RunEvents
 {
     /// <summary>Stops the run cleanly. The payload is the reason, a string.</summary>
@@ -182,4 +182,7 @@ public static class RunEvents
 
     /// <summary>Tells that a job ended on its worker. The payload is the job's id, a string.</summary>
     public const string JobEnded = "job-ended";
+
+    /// <summary>Makes the sweep look at once. The payload is the reason, a string.</summary>
+    public const string Wake = "wake";
 }

@@ -73,6 +73,10 @@ public sealed class ServiceSettings
     /// <value>More than 0, default 120.</value>
     public double InputMinutes { get; set; } = InputLimits.Default.Time.TotalMinutes;
 
+    /// <summary>Gets or sets the minutes from one sweep over the cloud to the next.</summary>
+    /// <value>0 to 1440, default 15; 0: the service makes none by itself.</value>
+    public double SweepMinutes { get; set; } = 15;
+
     /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>
     /// <value>A path, or null: infra/startup-script.sh, built in.</value>
     public string? StartupScript { get; set; }

@@ -5,12 +5,14 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Sweeping;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
+using Workflows.Service.Sweeping;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Hosting;
@@ -70,6 +72,8 @@ public static class WorkflowsService
         application.MapGrpcService<WorkerGatewayService>();
         application.MapRuns(settings);
         application.MapDoctor(settings);
+        application.MapSweep();
+        application.MapPlan();
         return (application, ports);
     }
 
@@ -174,6 +178,8 @@ public static class WorkflowsService
             provider.GetRequiredService<RunLedger>(), Limits(settings), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
         services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
+        services.AddSingleton<IProgramMemory, ProgramMemory>();
+        services.AddSingleton<RunPlanner>();
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
         services.AddSingleton(new WorkerBootstrap(
             settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript),
@@ -191,7 +197,28 @@ public static class WorkflowsService
         services.AddSingleton<RunService>();
         services.AddSingleton<RunMessages>();
         services.AddHostedService<RunSubscriber>();
+        AddSweep(services, settings);
         AddDapr(services, settings.Dapr);
+    }
+
+    private static void AddSweep(IServiceCollection services, ServiceSettings settings)
+    {
+        if (settings.SweepMinutes is not (>= 0 and <= 1440))
+        {
+            throw new ServiceStartException(
+                $"The setting 'Workflows:SweepMinutes' cannot be {settings.SweepMinutes}: use 0 (no sweeps) to 1440.");
+        }
+
+        services.AddSingleton(provider => new SweepSettings(
+            TimeSpan.FromMinutes(settings.SweepMinutes),
+            provider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
+        services.AddSingleton<IRunStandings, RunStandings>();
+        services.AddSingleton(provider => new SweepRecord(
+            settings.StateDirectory, provider.GetRequiredService<RunLedger>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SweepProblems>();
+        services.AddSingleton<Sweeper>();
+        services.AddHostedService<SweepStarter>();
     }
 
     private static InputLimits Limits(ServiceSettings settings) =>

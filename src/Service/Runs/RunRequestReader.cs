@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Sweeping;
 using Workflows.Orchestrations;
 
 namespace Workflows.Service.Runs;
@@ -120,7 +121,7 @@ public static partial class RunRequestReader
         {
             RunId = id,
             Name = check.Line(request.Name, "name") ?? id.Value,
-            Project = isRehearsal ? $"rehearsal-{id}" : check.Line(request.Project, "project") ?? "",
+            Project = isRehearsal ? SweepRecord.RehearsalProject(id) : check.Line(request.Project, "project") ?? "",
             Direction = direction,
             Model = model,
             Prompt = prompt,

@@ -91,6 +91,26 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         };
     }
 
+    /// <summary>Counts the arguments of a run's training step, by the program's own shapes; compiles nothing.</summary>
+    /// <param name="request">Sizes and topology.</param>
+    /// <returns>
+    /// Bytes of weights, moments and rows that each chip needs at the least: large arguments are split over the chips,
+    /// small ones are on each. Values that live while the program runs come on top.
+    /// </returns>
+    /// <exception cref="CompileException">The sizes cannot be built.</exception>
+    public static long LeastArgumentBytes(CompileRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            return StepOf(request, request.Batch).Cost.ArgumentBytes / request.Chips;
+        }
+        catch (Exception exception) when (exception is TpuWorkerException or OverflowException)
+        {
+            throw new CompileException($"These sizes cannot be built: {exception.Message}", exception);
+        }
+    }
+
     /// <summary>The programs of a run: the training step, and the two of decoding.</summary>
     private static (LeanStep Step, (string Name, StableHloModule Module, GraphCost Cost)[] Programs) Build(
         CompileRequest request)

@@ -29,6 +29,7 @@ public sealed class CreateNodeActivityTests : CloudFolder
         var node = Assert.Single(Cloud.Creates).Node;
         Assert.Equal(("v5litepod-8", "v2-alpha-tpuv5-lite"), (node.AcceleratorType, node.RuntimeVersion));
         Assert.Equal("run-1", node.Labels[NodeLabels.Run]);
+        Assert.Matches("^[0-9a-f]{16}$", node.Labels[NodeLabels.Service]);
         Assert.Equal(
             ["run-1", $"{Node(1)}", "http://gateway:8081/", Secrets().For(Run, Node(1)), "image:1", "#!/bin/sh"],
             new[]
@@ -181,6 +182,15 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Equal(new CreateNodeResult(Node(1), null, null), adopted);
         Assert.Single(Cloud.Nodes);
         Assert.Equal(1, Facts(LedgerKinds.Intent));
+    }
+
+    [Fact]
+    public async Task Create_OfANameThatAnotherServicesRunOfTheSameIdHas_DoesNotTakeIt()
+    {
+        Cloud.Put(Node(1), Google.Cloud.Tpu.V2.Node.Types.State.Ready, "run-1");
+        Cloud.Nodes[$"{Node(1)}"].Labels[NodeLabels.Service] = "0123456789abcdef";
+
+        Assert.Equal("NAME_TAKEN", (await RunAsync()).Refusal?.Code);
     }
 
     [Fact]

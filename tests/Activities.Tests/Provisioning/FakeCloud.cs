@@ -1,4 +1,5 @@
 using System.Net;
+using Google.Cloud.Location;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Grpc.Core;
@@ -30,6 +31,18 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
     /// <summary>Gets the nodes by name.</summary>
     public Dictionary<string, Node> Nodes { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Gets the queued resources by name.</summary>
+    public Dictionary<string, QueuedResource> Queued { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the names of nodes that lists over all locations leave out.</summary>
+    public HashSet<string> Hidden { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the zones that the cloud lists.</summary>
+    public List<string> Zones { get; } = ["us-west4-a"];
+
+    /// <summary>Gets the errors that every call about a name meets.</summary>
+    public Dictionary<string, RpcException> Broken { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Gets the operations by name.</summary>
     public Dictionary<string, Operation> Operations { get; } = new(StringComparer.Ordinal);
 
@@ -55,9 +68,11 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
         FakeCloud? cloud = null;
         builder.Services.AddSingleton(_ => new TpuApi(() => cloud!));
         builder.Services.AddSingleton(_ => new OperationsApi(() => cloud!));
+        builder.Services.AddSingleton(_ => new LocationsApi(() => cloud!));
         var application = builder.Build();
         application.MapGrpcService<TpuApi>();
         application.MapGrpcService<OperationsApi>();
+        application.MapGrpcService<LocationsApi>();
         await application.StartAsync();
         cloud = new FakeCloud(application);
         return cloud;
@@ -100,7 +115,16 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
 
     private void Enter(string method, string name)
     {
-        Calls.Add((method, name));
+        lock (Calls)
+        {
+            Calls.Add((method, name));
+        }
+
+        if (Broken.TryGetValue(name, out var broken))
+        {
+            throw broken;
+        }
+
         if (Faults.TryGetValue(method, out var faults) && faults.TryDequeue(out var fault))
         {
             throw fault;
@@ -144,16 +168,65 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
             return Task.FromResult(new Operation { Name = "deletion" });
         }
 
+        public override Task<ListQueuedResourcesResponse> ListQueuedResources(
+            ListQueuedResourcesRequest request, ServerCallContext context)
+        {
+            cloud().Enter("ListQueued", request.Parent);
+            return Task.FromResult(new ListQueuedResourcesResponse
+            {
+                QueuedResources = { cloud().Queued.Values.Where(each => IsIn(request.Parent, each.Name)) },
+            });
+        }
+
+        public override Task<QueuedResource> GetQueuedResource(
+            GetQueuedResourceRequest request, ServerCallContext context)
+        {
+            cloud().Enter("GetQueued", request.Name);
+            return Task.FromResult(cloud().Queued.TryGetValue(request.Name, out var queued)
+                ? queued
+                : throw new RpcException(new Status(StatusCode.NotFound, "no such queued resource")));
+        }
+
+        public override Task<Operation> DeleteQueuedResource(
+            DeleteQueuedResourceRequest request, ServerCallContext context)
+        {
+            cloud().Enter(request.Force ? "ForceQueued" : "DeleteQueued", request.Name);
+            cloud().Queued[request.Name].State = new QueuedResourceState
+            {
+                State = QueuedResourceState.Types.State.Deleting,
+            };
+            return Task.FromResult(new Operation { Name = "queue-deletion" });
+        }
+
         /// <summary>Lists in pages of two, so that whoever reads the first alone misses nodes.</summary>
         public override Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context)
         {
             cloud().Enter("List", request.Parent);
             var skip = request.PageToken.Length == 0 ? 0 : int.Parse(request.PageToken);
-            var all = cloud().Nodes.Values.OrderBy(node => node.Name, StringComparer.Ordinal).ToList();
+            var all = cloud().Nodes.Values.Where(node => IsIn(request.Parent, node.Name)
+                    && !(request.Parent.EndsWith('-') && cloud().Hidden.Contains(node.Name)))
+                .OrderBy(node => node.Name, StringComparer.Ordinal).ToList();
             return Task.FromResult(new ListNodesResponse
             {
                 Nodes = { all.Skip(skip).Take(2) },
                 NextPageToken = skip + 2 < all.Count ? $"{skip + 2}" : "",
+            });
+        }
+    }
+
+    private static bool IsIn(string parent, string name) => parent.EndsWith("/locations/-", StringComparison.Ordinal)
+        ? name.StartsWith(parent[..^1], StringComparison.Ordinal)
+        : name.StartsWith($"{parent}/", StringComparison.Ordinal);
+
+    private sealed class LocationsApi(Func<FakeCloud> cloud) : Locations.LocationsBase
+    {
+        public override Task<ListLocationsResponse> ListLocations(
+            ListLocationsRequest request, ServerCallContext context)
+        {
+            cloud().Enter("Locations", request.Name);
+            return Task.FromResult(new ListLocationsResponse
+            {
+                Locations = { cloud().Zones.Select(zone => new Location { LocationId = zone }) },
             });
         }
     }

@@ -143,6 +143,21 @@ public sealed class ReleaseAllActivityTests : CloudFolder
         Assert.Empty(Cloud.Deleted());
     }
 
+    /// <summary>Ids of runs can be chosen: two services in one project may have a run of one id.</summary>
+    [Fact]
+    public async Task ReleaseAll_WithARunOfTheSameIdOfAnotherService_LeavesItsNodesAlone()
+    {
+        Intend(1);
+        Cloud.Put(Node(7), State.Ready, "run-1");
+        Cloud.Put(Node(8), State.Ready, "run-1");
+        Cloud.Nodes[$"{Node(7)}"].Labels[NodeLabels.Service] = "0123456789abcdef";
+        Cloud.Nodes[$"{Node(8)}"].Labels[NodeLabels.Service] = new NodeSecrets(Folder).ServiceId;
+
+        await RunAsync();
+
+        Assert.Equal([$"{Node(8)}"], Cloud.Deleted());
+    }
+
     [Fact]
     public async Task ReleaseAll_Repeated_DeletesNothingTwice()
     {
@@ -186,5 +201,5 @@ public sealed class ReleaseAllActivityTests : CloudFolder
     }
 
     private Task<IReadOnlyList<NodeRelease>> RunAsync() =>
-        new ReleaseAllActivity(Cloud, Ledger, Jobs).RunAsync(null!, Spec);
+        new ReleaseAllActivity(Cloud, Ledger, Jobs, new NodeSecrets(Folder)).RunAsync(null!, Spec);
 }

@@ -23,6 +23,9 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
         Assert.Equal(new NodeRelease(Node(1), $"{state}", false), release);
         Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
         Assert.Equal(0, Facts(LedgerKinds.Released));
+        Assert.Equal(
+            new NodeDeletion(Node(1), $"{state}", "deletion"),
+            Assert.Single(Ledger.Read<NodeDeletion>(Run, LedgerKinds.Deletion)).Data);
     }
 
     [Fact]

@@ -34,6 +34,26 @@ public sealed class QueuedResourceTests
     }
 
     [Fact]
+    public async Task Occupied_OfProjects_NamesThoseWithNodesOrRequestsUntilTheyAreGone()
+    {
+        await using var host = await EmulatorHost.StartAsync("""{"deleteSeconds": 2}""");
+        host.Emulator.Prepare("empty-proj", "{}");
+        var before = host.Emulator.Occupied();
+        await QueueAsync(host, Single());
+        var queued = host.Emulator.Occupied();
+        await host.Tpu.DeleteQueuedResourceAsync(
+            new DeleteQueuedResourceRequest { Name = Name, Force = true },
+            cancellationToken: EmulatorHost.Cancellation);
+        var deleting = host.Emulator.Occupied();
+        host.Pass(2);
+
+        Assert.Empty(before);
+        Assert.Equal([EmulatorHost.Project], queued);
+        Assert.Equal([EmulatorHost.Project], deleting);
+        Assert.Empty(host.Emulator.Occupied());
+    }
+
+    [Fact]
     public async Task CreateQueuedResource_WithoutCapacity_FailsAtValidUntilAndStaysListed()
     {
         await using var host = await EmulatorHost.StartAsync("""{"zones": {"us-west4-a": {"capacity": 0}}}""");

@@ -59,8 +59,8 @@ public sealed partial class HistoryRecorder
         await using (hub)
         {
             await hub.Client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(FineTuneOrchestration),
-                scenario.Spec,
+                scenario.Orchestrator,
+                scenario.Input,
                 new StartOrchestrationOptions(scenario.Name) { Version = scenario.Version });
             var end = await hub.Client.WaitForInstanceCompletionAsync(scenario.Name);
             Assert.Equal(OrchestrationRuntimeStatus.Completed, end.RuntimeStatus);

@@ -33,6 +33,7 @@ public sealed class HistoryReplayTests
     [Theory]
     [InlineData(nameof(TpuWorkOrchestration))]
     [InlineData(nameof(TeardownOrchestration))]
+    [InlineData(nameof(SweepOrchestration))]
     public void Files_OfAnOrchestratorThatContinuesAsNew_HaveBothKindsOfGenerations(string orchestrator)
     {
         var ends = RecordedHistory.Files.Select(RecordedHistory.Read)

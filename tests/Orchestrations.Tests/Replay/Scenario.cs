@@ -18,6 +18,18 @@ internal sealed class Scenario(string name)
     /// <summary>The version that the run is started with; null: none, as runs are today.</summary>
     public string? Version { get; init; }
 
+    /// <summary>The orchestration that is started.</summary>
+    public string Orchestrator { get; init; } = nameof(FineTuneOrchestration);
+
+    /// <summary>Its input.</summary>
+    public object Input => Orchestrator == nameof(SweepOrchestration) ? 0 : Spec;
+
+    /// <summary>Answers a look of the sweep, whose number counts from 0.</summary>
+    public Func<int, SweepLook> Sweep { get; init; } = _ => new SweepLook(0, 0);
+
+    /// <summary>The look of the sweep during which it is woken.</summary>
+    public IReadOnlyList<int> WokenIn { get; init; } = [];
+
     public RunPlan Plan { get; init; } = Given.Plan("us-a1-a", "us-b1-a");
 
     public double PollSeconds { get; init; } = 0.05;
@@ -82,6 +94,7 @@ internal sealed class Scenario(string name)
             ? new CreateNodeResult(NodeOf(input), null, refusal, IsAsked(input))
             : new CreateNodeResult(NodeOf(input), $"operation-{input.Attempt}", null));
         Add<ObserveNodeInput, NodeObservation>(Stages.ObserveNode, (input, _) => ObserveNode(input));
+        Add<int, SweepLook>(Stages.Sweep, (number, _) => Sweep(number));
         Add<AttemptEnd, bool>(Stages.EndAttempt, (_, _) => true);
         Add<DispatchInput, bool>(Stages.DispatchJob, (_, _) => true);
         Add<ObserveJobInput, JobObservation>(
@@ -114,6 +127,11 @@ internal sealed class Scenario(string name)
                 for (var wake = 0; wake < Wakes && input is DispatchInput; wake++)
                 {
                     await client().RaiseEventAsync((input as DispatchInput)!.ReplyTo, RunEvents.JobEnded, "job");
+                }
+
+                if (input is int look && WokenIn.Contains(look))
+                {
+                    await client().RaiseEventAsync(Name, RunEvents.Wake, "started");
                 }
 
                 return answer(input, call);

@@ -108,6 +108,19 @@ internal static class Scenarios
                 ? Scenario.Working
                 : Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
         },
+        new("sweep")
+        {
+            // By the clock, by a wake, by a wake after a look that broke, and to the end.
+            Orchestrator = nameof(SweepOrchestration),
+            WokenIn = [1, 2],
+            Sweep = look => look switch
+            {
+                0 => new SweepLook(2, 0.05),
+                1 => new SweepLook(1, Long),
+                2 => throw new RunFaultException("SWEEP_BROKE", "It broke.", "Mend it."),
+                _ => new SweepLook(0, 0),
+            },
+        },
         new("announcer-fails") { Announce = () => throw new IOException("The topic is gone.") },
     ];
 

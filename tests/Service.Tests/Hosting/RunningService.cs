@@ -23,6 +23,9 @@ public sealed class RunningService : IAsyncLifetime
 
     public HttpClient Http { get; private set; } = new();
 
+    /// <summary>Gets the parts of the running service.</summary>
+    public IServiceProvider Services => _application!.Services;
+
     public ServiceSettings Settings { get; } = new() { HttpPort = 0 };
 
     public async ValueTask InitializeAsync()

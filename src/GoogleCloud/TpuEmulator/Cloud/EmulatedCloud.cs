@@ -54,6 +54,17 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
+    /// <summary>The projects that have something.</summary>
+    public IReadOnlyList<string> Occupied()
+    {
+        lock (_lock)
+        {
+            Settle();
+            return [.. _projects.Where(pair => pair.Value.Nodes.Count + pair.Value.Queued.Count > 0)
+                .Select(pair => pair.Key).Order(StringComparer.Ordinal)];
+        }
+    }
+
     public Operation Create(string project, string zone, string nodeId, Node asked)
     {
         lock (_lock)

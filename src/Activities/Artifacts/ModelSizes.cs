@@ -1,0 +1,67 @@
+using Workflows.Activities.Reporting;
+using Workflows.Artifacts;
+using Workflows.ModelFiles;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Artifacts;
+
+/// <summary>Reads of a model what a plan needs: its files' sizes and its configuration.</summary>
+/// <param name="ledger">Is not written to.</param>
+/// <param name="artifacts">Knows the stores.</param>
+internal sealed class ModelSizes(RunLedger ledger, RunArtifacts artifacts)
+{
+    private const string Config = "config.json";
+
+    /// <summary>Reads them.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="cancellation">Cancels the look.</param>
+    /// <returns>The model's files, and its configuration; null where that cannot be read, which the checks before
+    /// renting word.</returns>
+    /// <exception cref="RunFaultException">The model cannot be had.</exception>
+    public async Task<(ModelSource Source, Gemma3Config? Config)> ReadAsync(
+        RunSpec spec, CancellationToken cancellation)
+    {
+        var source = await new RunSources(ledger, artifacts).PeekModelAsync(spec, cancellation);
+        return (source, await ConfigAsync(spec, source, cancellation));
+    }
+
+    /// <summary>Reads the configuration of a model that was found.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="source">The model.</param>
+    /// <param name="cancellation">Cancels the look.</param>
+    /// <returns>null where it cannot be read.</returns>
+    public async Task<Gemma3Config?> ConfigAsync(RunSpec spec, ModelSource source, CancellationToken cancellation)
+    {
+        string? copy = null;
+        try
+        {
+            if (source.IsLocal)
+            {
+                return Gemma3ConfigFile.Read(Path.Combine(source.Address.Path, Config));
+            }
+
+            copy = Path.Combine(Path.GetTempPath(), $"workflows-config-{Guid.NewGuid():N}.json");
+            await artifacts.StoreOf(spec).DownloadAsync(source.Address.Child(Config), copy, cancellation);
+            return Gemma3ConfigFile.Read(copy);
+        }
+        catch (Exception exception) when (exception is ModelFileException or ArtifactException or IOException)
+        {
+            return null;
+        }
+        finally
+        {
+            if (copy is not null && File.Exists(copy))
+            {
+                File.Delete(copy);
+            }
+        }
+    }
+
+    /// <summary>Estimates the parameters of a model.</summary>
+    /// <param name="source">The model.</param>
+    /// <returns>
+    /// Its weights' bytes over two. Stored parameters take two or four bytes; counting the larger errs by a factor of
+    /// two at most, which is within what an estimate made before the corpus is read can promise.
+    /// </returns>
+    public static double ParametersOf(ModelSource source) => source.WeightBytes / 2.0;
+}

@@ -1,0 +1,117 @@
+using System.Globalization;
+using Workflows.ModelFiles;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Capacity;
+
+/// <summary>The places that a run tries, in its order, and whether its program can fit there.</summary>
+internal static class PlaceList
+{
+    /// <summary>The code of a model that no place asked for can hold.</summary>
+    public const string TooLarge = "MODEL_TOO_LARGE";
+
+    /// <summary>Lists the places of a request.</summary>
+    /// <param name="catalog">Has zones and prices.</param>
+    /// <param name="spec">The run.</param>
+    /// <returns>At least one.</returns>
+    /// <exception cref="RunFaultException">A type is unknown, or has several hosts.</exception>
+    public static IReadOnlyList<Candidate> Of(PriceCatalog catalog, RunSpec spec)
+    {
+        var candidates = new List<Candidate>();
+        foreach (var type in spec.Tpu.AcceleratorTypes)
+        {
+            if (!catalog.AcceleratorTypes.Contains(type))
+            {
+                throw new RunFaultException(
+                    "UNKNOWN_ACCELERATOR", $"tpu.acceleratorTypes names '{type}', which is not in the price catalog.",
+                    $"Use one of: {string.Join(", ", catalog.AcceleratorTypes)}.");
+            }
+
+            var zone = spec.Tpu.Zones is [var first, ..] ? first : "";
+            var chips = catalog.At(type, zone, spec.Tpu.Provisioning, null).Chips;
+            if (!spec.IsRehearsal && chips > ChipsOfOneHost(type))
+            {
+                throw new RunFaultException(
+                    "SEVERAL_HOSTS_UNSUPPORTED",
+                    $"tpu.acceleratorTypes names '{type}', whose {chips} chips are on several hosts; a run uses one.",
+                    "Use a type of one host, such as v5litepod-8 or v6e-8.");
+            }
+
+            candidates.AddRange(spec.Tpu.Zones.Count == 0
+                ? catalog.Offers(type, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)
+                : spec.Tpu.Zones.Select(each =>
+                    catalog.At(type, each, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)));
+        }
+
+        return candidates;
+    }
+
+    /// <summary>A host of v5e and v6e has up to eight chips, one of the other generations four.</summary>
+    public static int ChipsOfOneHost(string type) =>
+        type.StartsWith("v5litepod-", StringComparison.Ordinal) || type.StartsWith("v6e-", StringComparison.Ordinal)
+            ? 8
+            : 4;
+
+    /// <summary>Leaves out the places whose chips cannot hold the program.</summary>
+    /// <param name="places">The places.</param>
+    /// <param name="memory">Finds the memory of a type.</param>
+    /// <returns>The others, at least one.</returns>
+    /// <exception cref="RunFaultException">None is left.</exception>
+    public static IReadOnlyList<Candidate> ThatFit(
+        IReadOnlyList<Candidate> places, Func<Candidate, PlaceMemory> memory)
+    {
+        var byType = places.Select(each => each.AcceleratorType).Distinct(StringComparer.Ordinal)
+            .ToDictionary(type => type, type => memory(places.First(each => each.AcceleratorType == type)));
+        List<Candidate> left = [.. places.Where(each => byType[each.AcceleratorType].Fits)];
+        return left.Count > 0 ? left : throw Refusal(byType);
+    }
+
+    /// <summary>Words that no type can hold the program.</summary>
+    public static RunFaultException Refusal(IReadOnlyDictionary<string, PlaceMemory> byType) => new(
+        TooLarge,
+        "The training step does not fit: "
+        + string.Join(", ", byType.Select(pair => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{pair.Key} needs {pair.Value.LeastGib:0.0} GiB a chip at the least and has {pair.Value.HbmGib:0.0}")))
+        + ".",
+        "Name a type with more chips or more memory a chip in tpu.acceleratorTypes, set training.method to \"lora\", "
+        + "or take a smaller model. 'workflows compile REQUEST' counts its programs.");
+}
+
+/// <summary>Memory of one chip, in GiB.</summary>
+/// <param name="LeastGib">What the program needs at the least; null: not counted.</param>
+/// <param name="HbmGib">What the chip has; null: the catalog does not say.</param>
+internal sealed record PlaceMemory(double? LeastGib, double? HbmGib)
+{
+    private const double Gibibyte = 1L << 30;
+
+    /// <summary>Gets a value indicating whether it may fit: only a certain no is one.</summary>
+    public bool Fits => !(LeastGib > HbmGib);
+
+    /// <summary>Compares what each chip needs at the least with what it has.</summary>
+    /// <param name="catalog">Has the chips' memory.</param>
+    /// <param name="programs">Counts programs; null: nobody does.</param>
+    /// <param name="model">The model; null: not known.</param>
+    /// <param name="spec">The run. A rehearsal computes on this machine, so that its memory is not compared.</param>
+    /// <returns>Finds the memory of a place's type; each number of chips is counted once.</returns>
+    public static Func<Candidate, PlaceMemory> Finder(
+        PriceCatalog catalog, IProgramMemory? programs, Gemma3Config? model, RunSpec spec)
+    {
+        var counts = new Dictionary<int, long?>();
+        return place =>
+        {
+            if (spec.IsRehearsal || programs is null || model is null)
+            {
+                return new PlaceMemory(null, catalog.HbmGibPerChip(place.AcceleratorType));
+            }
+
+            if (!counts.TryGetValue(place.Chips, out var bytes))
+            {
+                bytes = programs.LeastBytesPerChip(model, spec, place.Chips);
+                counts.Add(place.Chips, bytes);
+            }
+
+            return new PlaceMemory(bytes / Gibibyte, catalog.HbmGibPerChip(place.AcceleratorType));
+        };
+    }
+}

@@ -1,0 +1,105 @@
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Capacity;
+
+/// <summary>A run's plan as it would be made now. Nothing is started, rented or written.</summary>
+public sealed record PlanPreview
+{
+    /// <summary>Gets a value indicating whether the run would go on from its plan to its data.</summary>
+    public bool Starts => Refusal is null;
+
+    /// <summary>Gets the reason why the run would end at its plan; null: it would not.</summary>
+    public RunFailure? Refusal { get; init; }
+
+    /// <summary>Gets the model's address.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Gets the model's parameters, by the bytes of its weights at two bytes each.</summary>
+    public required double Parameters { get; init; }
+
+    /// <summary>Gets the estimate at the first place that is in.</summary>
+    public required IReadOnlyList<EstimatePart> Estimate { get; init; }
+
+    /// <summary>Gets the sum of its seconds.</summary>
+    public required double EstimatedSeconds { get; init; }
+
+    /// <summary>Gets the sum of its US dollars.</summary>
+    public required double EstimatedUsd { get; init; }
+
+    /// <summary>Gets the budget in US dollars.</summary>
+    public required double BudgetUsd { get; init; }
+
+    /// <summary>Gets the places of the request in the order in which the run tries them.</summary>
+    public required IReadOnlyList<PlannedPlace> Places { get; init; }
+
+    /// <summary>Gets the choices of which none is both slower and dearer than another, the shortest first.</summary>
+    public required IReadOnlyList<PlanChoice> Frontier { get; init; }
+
+    /// <summary>Gets the choice that takes the shortest time.</summary>
+    public PlanChoice? Shortest => Frontier.Count > 0 ? Frontier[0] : null;
+
+    /// <summary>Gets the choice that costs the least.</summary>
+    public PlanChoice? Cheapest => Frontier.Count > 0 ? Frontier[^1] : null;
+
+    /// <summary>Gets the choice that is the shortest within the budget; null: none is.</summary>
+    public PlanChoice? BestWithinBudget => Frontier.FirstOrDefault(each => each.Usd <= BudgetUsd);
+
+    /// <summary>Gets the choice that costs the least within the hours asked about; null: none, or none asked.</summary>
+    public PlanChoice? BestWithinHours { get; init; }
+
+    /// <summary>Gets what the numbers leave out.</summary>
+    public required IReadOnlyList<string> Notes { get; init; }
+}
+
+/// <summary>A part of an estimate.</summary>
+/// <param name="Stage"><c>boot</c>, <c>train</c> or <c>evaluate</c>.</param>
+/// <param name="Seconds">Its time on the TPU.</param>
+/// <param name="Usd">Its cost in US dollars.</param>
+public sealed record EstimatePart(string Stage, double Seconds, double Usd);
+
+/// <summary>A place that a run tries, or passes over.</summary>
+/// <param name="Order">From 1.</param>
+/// <param name="Zone">Where.</param>
+/// <param name="AcceleratorType">What.</param>
+/// <param name="Provisioning">How it is rented.</param>
+/// <param name="Chips">Chips of the slice.</param>
+/// <param name="UsdPerHour">Price of the slice, in US dollars an hour.</param>
+/// <param name="Seconds">Expected time on it.</param>
+/// <param name="Usd">Expected cost in US dollars.</param>
+/// <param name="IsIn">Whether the run asks there.</param>
+/// <param name="Why">One sentence about that.</param>
+/// <param name="LeastGib">GiB that each chip needs at the least; null: not counted.</param>
+/// <param name="HbmGib">GiB that each chip has; null: not known.</param>
+/// <param name="Refused">The refusal that is remembered; null: none.</param>
+public sealed record PlannedPlace(
+    int Order, string Zone, string AcceleratorType, ProvisioningMode Provisioning, int Chips, double UsdPerHour,
+    double Seconds, double Usd, bool IsIn, string Why, double? LeastGib, double? HbmGib, Remembered? Refused);
+
+/// <summary>A choice between time and money.</summary>
+/// <param name="AcceleratorType">The type.</param>
+/// <param name="Zone">Its cheapest zone, or the request's.</param>
+/// <param name="Provisioning">How it is rented.</param>
+/// <param name="Seconds">Expected time on it.</param>
+/// <param name="Usd">Expected cost in US dollars.</param>
+/// <param name="IsAsked">Whether it is a place of the request that is in.</param>
+public sealed record PlanChoice(
+    string AcceleratorType, string Zone, ProvisioningMode Provisioning, double Seconds, double Usd, bool IsAsked)
+{
+    /// <summary>Keeps the choices of which none is both slower and dearer than another.</summary>
+    /// <param name="choices">Any choices.</param>
+    /// <returns>The shortest first, which is the dearest.</returns>
+    internal static IReadOnlyList<PlanChoice> FrontierOf(IEnumerable<PlanChoice> choices)
+    {
+        var frontier = new List<PlanChoice>();
+        foreach (var choice in choices.OrderBy(each => each.Seconds).ThenBy(each => each.Usd)
+            .ThenByDescending(each => each.IsAsked).ThenBy(each => each.Zone, StringComparer.Ordinal))
+        {
+            if (frontier.Count == 0 || choice.Usd < frontier[^1].Usd)
+            {
+                frontier.Add(choice);
+            }
+        }
+
+        return frontier;
+    }
+}

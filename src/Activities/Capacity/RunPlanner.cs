@@ -1,0 +1,142 @@
+using System.Globalization;
+using Workflows.Activities.Artifacts;
+using Workflows.Activities.Reporting;
+using Workflows.ModelFiles;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Capacity;
+
+/// <summary>
+/// Makes the plan of a request without a run: the same places, prices and refusals, and the choices beside them.
+/// </summary>
+/// <param name="catalog">Has types, zones and prices.</param>
+/// <param name="memory">Has the refusals of late.</param>
+/// <param name="ledger">Is not written to.</param>
+/// <param name="artifacts">Knows the stores of models.</param>
+/// <param name="programs">Counts programs; null: nobody does.</param>
+public sealed class RunPlanner(
+    PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
+    IProgramMemory? programs = null)
+{
+    private readonly ModelSizes _sizes = new(ledger, artifacts);
+
+    /// <summary>Previews the plan.</summary>
+    /// <param name="spec">The request, completed.</param>
+    /// <param name="withinHours">Hours on the TPU that are asked about; null: none.</param>
+    /// <param name="cancellation">Cancels the look at the model.</param>
+    /// <returns>The preview.</returns>
+    /// <exception cref="RunFaultException">The run would end before it had places: the model cannot be read, or a type
+    /// cannot be used.</exception>
+    public async Task<PlanPreview> PreviewAsync(
+        RunSpec spec, double? withinHours, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        var places = PlaceList.Of(catalog, spec);
+        var (source, config) = await _sizes.ReadAsync(spec, cancellation);
+        var parameters = ModelSizes.ParametersOf(source);
+        var memoryOf = PlaceMemory.Finder(catalog, programs, config, spec);
+        var rows = places.Select((place, index) => Row(spec, place, index + 1, parameters, memoryOf(place))).ToList();
+
+        // What refused lately is tried once that is over, and the run's own plan estimates there; what is too small is
+        // never tried.
+        var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits) ?? rows[0];
+        var first = rows.Find(row => row.IsIn) ?? planned;
+        var estimate = RunEstimate.Of(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
+        var frontier = PlanChoice.FrontierOf(Choices(spec, parameters, rows, memoryOf));
+        var usd = estimate.Total / 3600 * places[first.Order - 1].UsdPerHour;
+        return new PlanPreview
+        {
+            Model = source.Address.ToText(),
+            Parameters = parameters,
+            Estimate =
+            [
+                Part("boot", estimate.Boot), Part("train", estimate.Train), Part("evaluate", estimate.Evaluate),
+            ],
+            EstimatedSeconds = estimate.Total,
+            EstimatedUsd = usd,
+            BudgetUsd = spec.BudgetUsd,
+            Places = rows,
+            Frontier = frontier,
+            BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
+            Refusal = RefusalOf(spec, rows, planned.Usd),
+            Notes = Notes(spec, source, config),
+        };
+
+        EstimatePart Part(string stage, double seconds) => new(
+            stage, seconds, seconds / 3600 * places[first.Order - 1].UsdPerHour);
+    }
+
+    private static RunFailure? RefusalOf(RunSpec spec, IReadOnlyList<PlannedPlace> rows, double usd)
+    {
+        var sizes = rows.DistinctBy(row => row.AcceleratorType).ToDictionary(
+            row => row.AcceleratorType, row => new PlaceMemory(row.LeastGib, row.HbmGib), StringComparer.Ordinal);
+        return sizes.Values.All(each => !each.Fits)
+            ? PlaceList.Refusal(sizes).Failure
+            : PlanActivity.OverBudget(spec, usd)?.Failure;
+    }
+
+    private PlannedPlace Row(RunSpec spec, Candidate place, int order, double parameters, PlaceMemory size)
+    {
+        var seconds = RunEstimate.Of(spec, parameters, catalog.PeakTflops(place.AcceleratorType)).Total;
+        var refused = memory.Find(spec.Project, place);
+        var (isIn, why) = (size, refused) switch
+        {
+            ({ Fits: false }, _) => (false, string.Create(
+                CultureInfo.InvariantCulture,
+                $"Its chips have {size.HbmGib:0.0} GiB, and the training step needs {size.LeastGib:0.0} at the "
+                + $"least.")),
+            (_, { } remembered) => (false,
+                $"It refused lately, and is passed over until {remembered.Until:u}: {remembered.Code}. "
+                + $"{remembered.Reason}"),
+            ({ LeastGib: { } least, HbmGib: { } has }, _) => (true, string.Create(
+                CultureInfo.InvariantCulture,
+                $"Weights, moments and rows take {least:0.0} of {has:0.0} GiB a chip; what lives while a step runs "
+                + $"comes on top.")),
+            _ => (true, "Its memory was not compared."),
+        };
+        return new PlannedPlace(
+            order, place.Zone, place.AcceleratorType, place.Provisioning, place.Chips, place.UsdPerHour, seconds,
+            seconds / 3600 * place.UsdPerHour, isIn, why, size.LeastGib, size.HbmGib, refused);
+    }
+
+    /// <summary>The request's places, and every type of one host in its cheapest zone, rented either way.</summary>
+    private IEnumerable<PlanChoice> Choices(
+        RunSpec spec, double parameters, IReadOnlyList<PlannedPlace> rows, Func<Candidate, PlaceMemory> memoryOf)
+    {
+        foreach (var row in rows.Where(row => row.IsIn))
+        {
+            yield return new PlanChoice(
+                row.AcceleratorType, row.Zone, row.Provisioning, row.Seconds, row.Usd, IsAsked: true);
+        }
+
+        foreach (var type in catalog.AcceleratorTypes)
+        {
+            foreach (var mode in Enum.GetValues<ProvisioningMode>())
+            {
+                if (catalog.Offers(type, mode, null).FirstOrDefault(place => memory.Find(spec.Project, place) is null)
+                    is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && memoryOf(place).Fits)
+                {
+                    var seconds = RunEstimate.Of(spec, parameters, catalog.PeakTflops(type)).Total;
+                    yield return new PlanChoice(
+                        type, place.Zone, mode, seconds, seconds / 3600 * place.UsdPerHour, IsAsked: false);
+                }
+            }
+        }
+    }
+
+    private IReadOnlyList<string> Notes(RunSpec spec, ModelSource source, Gemma3Config? config) =>
+    [
+        "An estimate is an order of magnitude: 6 operations for each weight and token of training, 2 of decoding, "
+            + "pairs of 40 tokens, and a quarter of the chips' peak. Preemptions are not in it, nor is the search for "
+            + "a place.",
+        spec.IsRehearsal
+            ? "A rehearsal computes on this machine and costs nothing: seconds are this machine's, money is the list "
+                + "price."
+            : programs is null || config is null
+            ? "Memory was not counted: the model's configuration cannot be read, or nobody here builds programs."
+            : "Memory is that of the training step's arguments by the program's own shapes, split over the chips, as "
+                + "'workflows compile' counts it; with --plugin libtpu it counts all.",
+        .. source.IsLocal ? Array.Empty<string>()
+            : ["Egress of the model is not in it; the run's own plan has it."],
+    ];
+}

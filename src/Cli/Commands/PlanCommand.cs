@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Reporting;
+using Workflows.Cli.Watching;
+using Workflows.Orchestrations;
+
+namespace Workflows.Cli.Commands;
+
+/// <summary>workflows plan REQUEST: where a run would go, for how long and how much; nothing is spent.</summary>
+internal static class PlanCommand
+{
+    private static readonly Argument<string> Request = new("request")
+    {
+        Description = "A request file, such as samples/ko-en.json.",
+    };
+
+    private static readonly Option<string[]> Set = new("--set")
+    {
+        Description = "Change one field of the request, as often as needed.",
+        DefaultValueFactory = _ => [],
+    };
+
+    private static readonly Option<double?> Within = new("--within")
+    {
+        Description = "Hours on the TPU: the cheapest choice within them is named.",
+    };
+
+    public static Command Create() => new Command(
+        "plan", "Show the places, the estimate and the choices of a request; nothing is started or rented")
+    {
+        Request, Set, Within, CommonOptions.Json,
+    }.With(async (parsed, link, cancellation) =>
+    {
+        var json = RequestFile.Read(parsed.GetValue(Request)!, null, null, parsed.GetValue(Set));
+        var plan = await link.PlanAsync(json, parsed.GetValue(Within), cancellation);
+        if (parsed.GetValue(CommonOptions.Json))
+        {
+            Console.WriteLine(JsonSerializer.Serialize(plan, RunLedger.Json));
+        }
+        else
+        {
+            Print(plan, parsed.GetValue(Within));
+        }
+
+        return plan.Starts ? ExitCodes.Done : ExitCodes.NotReady;
+    });
+
+    private static void Print(PlanPreview plan, double? hours)
+    {
+        Say($"model       {plan.Model}, about {plan.Parameters / 1e6:0.0} million parameters");
+        foreach (var part in plan.Estimate)
+        {
+            Say($"{part.Stage,-12}{Time(part.Seconds),10}  {part.Usd,9:0.0000} USD");
+        }
+
+        Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "
+            + $"{plan.BudgetUsd:0.00}");
+        foreach (var place in plan.Places)
+        {
+            Say($"{(place.IsIn ? "in" : "out"),-4}{place.Order,3}. {place.Zone,-24} {place.AcceleratorType,-13} "
+                + $"{WireName.Of(place.Provisioning),-9} {place.UsdPerHour,8:0.00} USD/h {Time(place.Seconds),10} "
+                + $"{place.Usd,9:0.0000} USD\n         {place.Why}");
+        }
+
+        Choice("shortest", plan.Shortest);
+        Choice("cheapest", plan.Cheapest);
+        Choice("in budget", plan.BestWithinBudget);
+        if (hours is { } most)
+        {
+            Choice($"in {most.ToString("0.##", CultureInfo.InvariantCulture)} h", plan.BestWithinHours);
+        }
+
+        foreach (var note in plan.Notes)
+        {
+            Say($"note        {note}");
+        }
+
+        Say(plan.Refusal is { } refusal
+            ? $"A run would end at its plan. {refusal.Code}: {refusal.Message} {refusal.Fix}"
+            : "A run would start: workflows run REQUEST");
+    }
+
+    private static void Choice(string name, PlanChoice? choice) => Say(choice is null
+        ? $"{name,-12}none"
+        : $"{name,-12}{Time(choice.Seconds),10}  {choice.Usd,9:0.0000} USD  {choice.AcceleratorType} "
+            + $"{WireName.Of(choice.Provisioning)} in {choice.Zone}"
+            + $"{(choice.IsAsked ? "" : ", which the request does not name")}");
+
+    private static string Time(double seconds) => seconds < 120
+        ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s")
+        : string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:0.00} h");
+
+    private static void Say(string line) => Console.WriteLine(TerminalText.Of(line));
+}

@@ -1,0 +1,41 @@
+using System.Globalization;
+using Workflows.Activities.Capacity;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>POST /plan: the places, the estimate and the choices of a request. Nothing is started or rented.</summary>
+internal static class PlanEndpoint
+{
+    private const double MostHours = 10_000;
+
+    public static void MapPlan(this IEndpointRouteBuilder routes) => routes.MapPost("/plan", PreviewAsync);
+
+    private static async Task<IResult> PreviewAsync(
+        HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog,
+        CancellationToken cancellation)
+    {
+        var hours = Hours(withinHours);
+        var request = RunRequestReader.Parse(await RunEndpoints.ReadAsync(http.Body, cancellation));
+        var spec = RunRequestReader.Complete(request, new RunId("plan"), catalog);
+        try
+        {
+            return TypedResults.Ok(await planner.PreviewAsync(spec, hours, cancellation));
+        }
+        catch (RunFaultException exception)
+        {
+            // A run of it would end so before it had a place.
+            return Problems.Of(
+                StatusCodes.Status422UnprocessableEntity, exception.Failure.Code,
+                $"{exception.Failure.Message} {exception.Failure.Fix}");
+        }
+    }
+
+    private static double? Hours(string? text) => text is null ? null
+        : double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var hours)
+            && hours is > 0 and <= MostHours
+            ? hours
+            : throw new RunRequestException([new FieldError(
+                "withinHours", $"'{SafeText.Of(text, 100)}' is no number of hours.",
+                $"Use more than 0 and at most {MostHours}, or leave it out.")]);
+}

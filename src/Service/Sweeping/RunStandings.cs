@@ -1,0 +1,18 @@
+using Microsoft.DurableTask.Client;
+using Workflows.Activities.Sweeping;
+using Workflows.GoogleCloud.TpuEmulator;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Sweeping;
+
+/// <summary>The engine and the emulated cloud, as a sweep sees them.</summary>
+internal sealed class RunStandings(DurableTaskClient client, ITpuEmulator emulator) : IRunStandings
+{
+    public IReadOnlyList<string> RehearsalProjects => emulator.Occupied();
+
+    public async Task<bool> IsLiveAsync(RunId runId, CancellationToken cancellationToken)
+    {
+        var run = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: false, cancellationToken);
+        return run is { IsCompleted: false };
+    }
+}

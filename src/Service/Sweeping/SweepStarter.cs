@@ -1,0 +1,68 @@
+using DurableTask.Core.Exceptions;
+using Grpc.Core;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+using Workflows.Activities.Sweeping;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Sweeping;
+
+/// <summary>
+/// Begins the sweep when the service starts, or wakes the one that an earlier start began, which reads the settings of
+/// today at its next look.
+/// </summary>
+internal sealed class SweepStarter(DurableTaskClient client, SweepSettings settings) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private static readonly OrchestrationRuntimeStatus[] UnderWay =
+    [
+        OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Suspended,
+    ];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await StartOrWakeAsync(stoppingToken);
+                return;
+            }
+            catch (RpcException) when (!stoppingToken.IsCancellationRequested)
+            {
+                // A backend elsewhere that does not answer yet: its other users say so in the log.
+                await Task.Delay(Pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task StartOrWakeAsync(CancellationToken cancellation)
+    {
+        if (settings.Interval <= TimeSpan.Zero)
+        {
+            if (await client.GetInstanceAsync(SweepOrchestration.TheInstance, false, cancellation) is
+                { IsCompleted: false })
+            {
+                await WakeAsync(cancellation);
+            }
+
+            return;
+        }
+
+        try
+        {
+            var options = new StartOrchestrationOptions { InstanceId = SweepOrchestration.TheInstance }
+                .WithDedupeStatuses(UnderWay);
+            await client.ScheduleNewOrchestrationInstanceAsync(
+                nameof(SweepOrchestration), 0, options, cancellation);
+        }
+        catch (OrchestrationAlreadyExistsException)
+        {
+            await WakeAsync(cancellation);
+        }
+    }
+
+    private Task WakeAsync(CancellationToken cancellation) => client.RaiseEventAsync(
+        SweepOrchestration.TheInstance, RunEvents.Wake, "the service has started", cancellation);
+}

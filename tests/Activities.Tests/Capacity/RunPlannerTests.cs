@@ -1,0 +1,235 @@
+using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Artifacts;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Data;
+using Workflows.Activities.Reporting;
+using Workflows.ModelFiles;
+using Workflows.Orchestrations;
+using Workflows.TestKit;
+
+namespace Workflows.Activities.Tests.Capacity;
+
+/// <summary>A preview says what the run would do, and the run does it.</summary>
+public sealed class RunPlannerTests : IDisposable
+{
+    private const double Gibibyte = 1L << 30;
+
+    private const string Config = """
+        {"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "vocab_size": 512, "hidden_size": 32,
+         "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+         "head_dim": 16, "max_position_embeddings": 256, "sliding_window": 64, "rms_norm_eps": 1e-6,
+         "query_pre_attn_scalar": 16, "rope_theta": 1000000, "rope_local_base_freq": 10000,
+         "hidden_activation": "gelu_pytorch_tanh"}
+        """;
+
+    private readonly TemporaryFolder _folder = new("planner-");
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
+    private readonly PriceCatalog _catalog = PriceCatalog.Load(null);
+    private readonly RunLedger _ledger;
+    private readonly CapacityMemory _memory;
+
+    public RunPlannerTests()
+    {
+        _ledger = new RunLedger(_folder["state"], _clock);
+        _memory = new CapacityMemory(_folder["state"], _clock);
+        Directory.CreateDirectory(_folder["model"]);
+        File.WriteAllText(Path.Combine(_folder["model"], "config.json"), Config);
+        File.WriteAllBytes(Path.Combine(_folder["model"], "model.safetensors"), new byte[1_000_000]);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Preview_OfARequest_HasThePlacesAndTheEstimateOfItsRunAndWritesNothing()
+    {
+        var spec = Spec(["v5litepod-8", "v6e-1"], ["us-west4-a", "us-east5-b"]);
+
+        var preview = await PreviewAsync(spec);
+        var plan = await Activity().RunAsync(null!, spec with { RunId = new RunId("a-run") });
+
+        Assert.Equal(
+            plan.Candidates.Select(each => (each.Zone, each.AcceleratorType, each.UsdPerHour)),
+            preview.Places.Select(each => (each.Zone, each.AcceleratorType, each.UsdPerHour)));
+        Assert.Equal([1, 2, 3, 4], preview.Places.Select(each => each.Order));
+        Assert.Equal(plan.EstimatedUsd, preview.EstimatedUsd, 12);
+        Assert.Equal(plan.EstimatedSeconds, preview.EstimatedSeconds, 9);
+        Assert.Equal(preview.EstimatedSeconds, preview.Estimate.Sum(part => part.Seconds), 9);
+        Assert.Equal(preview.EstimatedUsd, preview.Estimate.Sum(part => part.Usd), 12);
+        Assert.Equal(["boot", "train", "evaluate"], preview.Estimate.Select(part => part.Stage));
+        Assert.True(preview.Starts);
+        Assert.False(_ledger.Knows(spec.RunId));
+    }
+
+    [Fact]
+    public async Task Preview_OfARememberedRefusal_SaysThatThePlaceIsPassedOverAndEstimatesTheNext()
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a", "us-east5-b"]);
+        _memory.Remember(
+            "p", _catalog.At("v5litepod-8", "us-west4-a", ProvisioningMode.Spot, null),
+            new Refusal("ZONE_FORBIDDEN", RefusalScope.Zone, 3600, "Permission denied.", "Ask."));
+
+        var preview = await PreviewAsync(spec);
+
+        Assert.Equal([false, true], preview.Places.Select(each => each.IsIn));
+        Assert.Contains("ZONE_FORBIDDEN", preview.Places[0].Why, StringComparison.Ordinal);
+        Assert.Equal("Permission denied.", preview.Places[0].Refused?.Reason);
+        Assert.Equal(preview.Places[1].Usd, preview.EstimatedUsd, 12);
+        Assert.DoesNotContain(
+            ("v5litepod-8", "us-west4-a", ProvisioningMode.Spot),
+            preview.Frontier.Select(each => (each.AcceleratorType, each.Zone, each.Provisioning)));
+        Assert.True(preview.Starts);
+    }
+
+    [Fact]
+    public async Task Preview_OfTypesThatAreTooSmall_LeavesThemOutAsTheRunDoes()
+    {
+        var programs = new Programs(20 * Gibibyte);
+        var spec = Spec(["v5litepod-1", "v6e-1"], ["us-east5-b"]);
+
+        var preview = await PreviewAsync(spec, programs);
+        var plan = await Activity(programs).RunAsync(null!, spec);
+
+        Assert.Equal([false, true], preview.Places.Select(each => each.IsIn));
+        Assert.Equal((20.0, 15.75), (preview.Places[0].LeastGib, preview.Places[0].HbmGib));
+        Assert.Contains("needs 20.0 at the least", preview.Places[0].Why, StringComparison.Ordinal);
+        Assert.Equal(["v6e-1"], plan.Candidates.Select(each => each.AcceleratorType));
+        Assert.Equal(plan.EstimatedUsd, preview.EstimatedUsd, 12);
+        Assert.All(preview.Frontier, each => Assert.True(_catalog.HbmGibPerChip(each.AcceleratorType) >= 20));
+        Assert.Equal(512, programs.Model?.VocabularySize);
+    }
+
+    [Fact]
+    public async Task Preview_OfAModelThatFitsNowhere_RefusesAsTheRunDoesBeforeAnythingIsRented()
+    {
+        var programs = new Programs(1000 * Gibibyte);
+        var spec = Spec(["v5litepod-8", "v6e-1"], []);
+
+        var preview = await PreviewAsync(spec, programs);
+        var fault = await Assert.ThrowsAsync<RunFaultException>(() => Activity(programs).RunAsync(null!, spec));
+
+        Assert.Equal("MODEL_TOO_LARGE", fault.Failure.Code);
+        Assert.Equal(fault.Failure, preview.Refusal);
+        Assert.Contains("v5litepod-8 needs 1000.0 GiB", fault.Failure.Message, StringComparison.Ordinal);
+        Assert.Empty(preview.Frontier);
+        Assert.Null(preview.Cheapest);
+    }
+
+    /// <summary>A rehearsal computes on this machine, whatever the request names.</summary>
+    [Fact]
+    public async Task Preview_OfARehearsal_ComparesNoMemory()
+    {
+        var programs = new Programs(1000 * Gibibyte);
+        var spec = Spec(["v5litepod-1"], ["us-east5-b"]) with { IsRehearsal = true };
+
+        var preview = await PreviewAsync(spec, programs);
+
+        Assert.True(preview.Starts);
+        Assert.NotEmpty((await Activity(programs).RunAsync(null!, spec)).Candidates);
+        Assert.Null(programs.Model);
+        Assert.Contains("rehearsal computes on this machine", preview.Notes[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("{}")]
+    [InlineData("""{"model_type": "llama"}""")]
+    public async Task Preview_OfAConfigurationThatCannotBeRead_LeavesThatToTheChecksOfTheRun(string config)
+    {
+        File.WriteAllText(Path.Combine(_folder["model"], "config.json"), config);
+        var programs = new Programs(1000 * Gibibyte);
+
+        var preview = await PreviewAsync(Spec(["v6e-1"], ["us-east5-b"]), programs);
+
+        Assert.True(preview.Places[0].IsIn);
+        Assert.Null(preview.Places[0].LeastGib);
+        Assert.Null(programs.Model);
+    }
+
+    [Theory]
+    [InlineData(false, "BUDGET_BELOW_ESTIMATE")]
+    [InlineData(true, null)]
+    public async Task Preview_OfABudgetBelowTheEstimate_IsRefusedUnlessTold(bool isAllowed, string? code)
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with { BudgetUsd = 0.0001, AllowOverBudget = isAllowed };
+
+        var preview = await PreviewAsync(spec);
+
+        Assert.Equal(code, preview.Refusal?.Code);
+        Assert.Equal(code is null, preview.Starts);
+        Assert.Null(preview.BestWithinBudget);
+    }
+
+    [Fact]
+    public async Task Preview_OfChoices_NamesOnlyThoseThatAreNotBothSlowerAndDearerThanAnother()
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with
+        {
+            BudgetUsd = 0.5,
+            Training = new TrainingSpec { Steps = 200_000 },
+        };
+        File.WriteAllBytes(Path.Combine(_folder["model"], "model.safetensors"), new byte[100_000_000]);
+
+        var preview = await PreviewAsync(spec with { AllowOverBudget = true }, withinHours: 0.5);
+
+        var frontier = preview.Frontier;
+        Assert.True(frontier.Count > 1);
+        Assert.Equal(frontier.OrderBy(each => each.Seconds), frontier);
+        Assert.Equal(frontier.OrderByDescending(each => each.Usd), frontier);
+        Assert.Equal((frontier[0], frontier[^1]), (preview.Shortest, preview.Cheapest));
+        Assert.All(frontier.Where(each => each.Usd <= 0.5), each =>
+            Assert.True(preview.BestWithinBudget!.Seconds <= each.Seconds));
+        Assert.All(frontier.Where(each => each.Seconds <= 1800), each =>
+            Assert.True(preview.BestWithinHours!.Usd <= each.Usd));
+        Assert.All(frontier, each => Assert.DoesNotContain(
+            PlaceList.Of(_catalog, spec with { Tpu = spec.Tpu with { AcceleratorTypes = ["v6e-8", "v5litepod-1"] } })
+                .Select(place => place.Zone + place.AcceleratorType),
+            place => place == each.Zone + each.AcceleratorType && each.IsAsked));
+    }
+
+    [Fact]
+    public void Frontier_OfEqualChoices_KeepsTheOneThatTheRequestNames()
+    {
+        PlanChoice[] choices =
+        [
+            new("v6e-1", "a", ProvisioningMode.Spot, 10, 2, false),
+            new("v6e-1", "b", ProvisioningMode.Spot, 10, 2, true),
+            new("v6e-8", "a", ProvisioningMode.Spot, 5, 3, false),
+            new("v4-8", "a", ProvisioningMode.Spot, 6, 3, false),
+            new("v3-8", "a", ProvisioningMode.Spot, 20, 2, false),
+            new("v2-8", "a", ProvisioningMode.Spot, 30, 1, false),
+        ];
+
+        Assert.Equal(
+            ["v6e-8 a", "v6e-1 b", "v2-8 a"],
+            PlanChoice.FrontierOf(choices).Select(each => $"{each.AcceleratorType} {each.Zone}"));
+    }
+
+    private Task<PlanPreview> PreviewAsync(RunSpec spec, IProgramMemory? programs = null, double? withinHours = null) =>
+        new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), programs)
+            .PreviewAsync(spec, withinHours, TestContext.Current.CancellationToken);
+
+    private PlanActivity Activity(IProgramMemory? programs = null) => new(
+        _catalog, _ledger, new InputWork(_ledger, InputLimits.Default, _clock), programs: programs);
+
+    private RunSpec Spec(string[] types, string[] zones) => new()
+    {
+        RunId = new RunId("plan"),
+        Name = "run",
+        Project = "p",
+        Direction = RunDirection.KoToEn,
+        Model = _folder["model"],
+        Data = new DataSpec { Train = "x.tsv" },
+        Tpu = new TpuSpec { AcceleratorTypes = types, Zones = zones },
+    };
+
+    private sealed class Programs(double bytes) : IProgramMemory
+    {
+        public Gemma3Config? Model { get; private set; }
+
+        public long? LeastBytesPerChip(Gemma3Config model, RunSpec spec, int chips)
+        {
+            Model = model;
+            return (long)bytes;
+        }
+    }
+}
