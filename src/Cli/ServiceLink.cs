@@ -6,6 +6,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
+using Workflows.Cli.Watching;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
@@ -216,7 +217,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         };
         message.Headers.Add("Idempotency-Key", key);
         using var answer = await _http.SendAsync(message, cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("id").GetString()!;
     }
@@ -228,7 +229,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     {
         using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
         using var answer = await _http.PostAsync(new Uri("/doctor", UriKind.Relative), content, cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<DoctorView>(RunLedger.Json, cancellation))!;
     }
 
@@ -240,7 +241,7 @@ internal sealed class ServiceLink : IAsyncDisposable
             ? string.Create(CultureInfo.InvariantCulture, $"?withinHours={hours}") : "";
         using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
         using var answer = await _http.PostAsync(new Uri($"/plan{query}", UriKind.Relative), content, cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<PlanPreview>(RunLedger.Json, cancellation))!;
     }
 
@@ -260,7 +261,7 @@ internal sealed class ServiceLink : IAsyncDisposable
             return [];
         }
 
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<IReadOnlyList<RunEvent>>(RunLedger.Json, cancellation))!;
     }
 
@@ -268,7 +269,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     {
         using var answer = await _http.GetAsync(
             new Uri($"/runs/{Uri.EscapeDataString(id)}/report", UriKind.Relative), cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return await answer.Content.ReadAsStringAsync(cancellation);
     }
 
@@ -277,7 +278,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         using var answer = await _http.PostAsync(
             new Uri($"/runs/{Uri.EscapeDataString(id)}/cancel?reason={Uri.EscapeDataString(reason)}", UriKind.Relative),
             null, cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
     }
 
     /// <summary>The places that refused lately.</summary>
@@ -290,7 +291,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     {
         var path = place is null ? "/zones" : $"/zones/{Uri.EscapeDataString(place)}";
         using var answer = await _http.DeleteAsync(new Uri(path, UriKind.Relative), cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();
     }
@@ -301,7 +302,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
         using var answer = await patient.PostAsJsonAsync(
             new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<SweepView>(RunLedger.Json, cancellation))!;
     }
 
@@ -318,7 +319,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     private async Task<T?> GetAsync<T>(string path, CancellationToken cancellation)
     {
         using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative), cancellation);
-        await ThrowIfRefusedAsync(answer, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return await answer.Content.ReadFromJsonAsync<T>(RunLedger.Json, cancellation);
     }
 
@@ -358,53 +359,5 @@ internal sealed class ServiceLink : IAsyncDisposable
         return null;
     }
 
-    private static async Task ThrowIfRefusedAsync(HttpResponseMessage answer, CancellationToken cancellation)
-    {
-        if (answer.IsSuccessStatusCode)
-        {
-            return;
-        }
-
-        var text = await answer.Content.ReadAsStringAsync(cancellation);
-        var lines = new List<string>();
-        try
-        {
-            using var problem = JsonDocument.Parse(text);
-            if (problem.RootElement.TryGetProperty("errors", out var errors))
-            {
-                lines.AddRange(errors.EnumerateArray().Select(error =>
-                    $"  {error.GetProperty("field").GetString()}: {error.GetProperty("message").GetString()} "
-                    + error.GetProperty("fix").GetString()));
-                lines.Insert(0, "The request cannot be run; nothing was started.");
-            }
-            else
-            {
-                lines.Add(problem.RootElement.GetProperty("detail").GetString()!);
-            }
-        }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException)
-        {
-            lines.Add($"The service answered {(int)answer.StatusCode}: {text}");
-        }
-
-        var message = string.Join(Environment.NewLine, lines);
-        if (answer.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway
-            or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout)
-        {
-            throw new ServiceAwayException(message);
-        }
-
-        throw new CommandException(
-            message, answer.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.Invalid : ExitCodes.Failed);
-    }
-
     private sealed record Health(string Status, string StateId);
 }
-
-/// <summary>One fact of a run.</summary>
-/// <param name="Sequence">From 1.</param>
-/// <param name="At">When.</param>
-/// <param name="Kind">What kind of fact.</param>
-/// <param name="Key">Its name.</param>
-/// <param name="Data">The fact.</param>
-internal sealed record RunEvent(int Sequence, DateTimeOffset At, string Kind, string Key, JsonElement Data);

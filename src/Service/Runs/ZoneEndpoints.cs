@@ -18,7 +18,8 @@ internal static class ZoneEndpoints
         ? Forgotten(count)
         : Problems.Of(
             StatusCodes.Status404NotFound, "ZONE_NOT_REMEMBERED",
-            $"No refusal of '{SafeText.Of(place)}' is remembered; GET /zones or \"workflows zones\" lists the places that are.");
+            $"No refusal of '{SafeText.Of(place)}' is remembered; GET /zones, or \"workflows zones\", lists the places "
+            + "that are.");
 
     private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
 }
