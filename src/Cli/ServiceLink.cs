@@ -146,13 +146,15 @@ internal sealed class ServiceLink : IAsyncDisposable
                         return await StartServiceAsync(state, cancellation);
                     }
                     catch (ServiceStartException exception)
-                        when (!exception.IsInUse || TimeProvider.System.GetElapsedTime(began) > UseDeadline)
+                        when (!(exception.IsInUse || exception.IsPortTaken)
+                            || TimeProvider.System.GetElapsedTime(began) > UseDeadline)
                     {
                         throw new CommandException(exception.Message, ExitCodes.Failed);
                     }
                     catch (ServiceStartException)
                     {
-                        // The folder is still held by a service that ends: the next round joins or starts one.
+                        // The folder is still held by a service that ends, or a port that was free is taken: the next
+                        // round joins or starts one, on other ports.
                     }
                 }
             }

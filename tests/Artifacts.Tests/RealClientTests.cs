@@ -50,7 +50,8 @@ public sealed class RealClientTests : IDisposable
     {
         await using var host = await StorageHost.StartAsync();
         foreach (var content in (byte[][])[
-            [], "\n"u8.ToArray(), "\r\n"u8.ToArray(), "--b\n--mar"u8.ToArray(), new byte[700_000],
+            [], "\n"u8.ToArray(), "\r\n"u8.ToArray(), "\r"u8.ToArray(), "a\r\r"u8.ToArray(),
+            "--b\n--mar"u8.ToArray(), new byte[700_000],
             Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("\r\n--markin\n", 60_000)))])
         {
             byte[] body =

@@ -57,11 +57,18 @@ internal static class PlanCommand
 
         Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "
             + $"{plan.BudgetUsd:0.00}");
+        var said = "";
         foreach (var place in plan.Places)
         {
             Say($"{(place.IsIn ? "in" : "out"),-4}{place.Order,3}. {place.Zone,-24} {place.AcceleratorType,-13} "
                 + $"{WireName.Of(place.Provisioning),-9} {place.UsdPerHour,8:0.00} USD/h {Time(place.Seconds),10} "
-                + $"{place.Usd,9:0.0000} USD\n         {place.Why}");
+                + $"{place.Usd,9:0.0000} USD");
+            if (place.Why != said)
+            {
+                // The same sentence of every place is read once.
+                said = place.Why;
+                Say($"         {said}");
+            }
         }
 
         Choice("shortest", plan.Shortest);

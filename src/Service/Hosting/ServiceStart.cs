@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Workflows.DurableTask.Sidecar;
 
 namespace Workflows.Service.Hosting;
@@ -36,7 +37,10 @@ public static class ServiceStart
         {
             await application.DisposeAsync();
             throw new ServiceStartException(
-                $"The service cannot listen: {exception.Message} Choose other ports with --urls.", exception);
+                $"The service cannot listen: {exception.Message} Choose other ports with --urls.", exception)
+            {
+                IsPortTaken = exception.InnerException is AddressInUseException,
+            };
         }
     }
 }

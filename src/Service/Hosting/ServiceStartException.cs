@@ -5,4 +5,7 @@ public sealed class ServiceStartException(string message, Exception? inner = nul
 {
     /// <summary>Gets a value indicating whether another process has the state folder, perhaps for a moment.</summary>
     public bool IsInUse { get; init; }
+
+    /// <summary>Gets a value indicating whether another process has taken a port since it was chosen.</summary>
+    public bool IsPortTaken { get; init; }
 }

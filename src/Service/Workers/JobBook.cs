@@ -134,8 +134,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         }
 
         _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
-        // Without a token it is no step, but what comes before one: a device that compiles.
-        if (progress.Tokens > 0
+        // With neither tokens nor loss it is no step, but what comes before one: a device that compiles.
+        if (progress is not { Tokens: 0, Loss: 0 }
             && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress);

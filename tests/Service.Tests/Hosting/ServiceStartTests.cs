@@ -40,6 +40,23 @@ public sealed class ServiceStartTests
     }
 
     [Fact]
+    public async Task Start_APortTakenSinceItWasChosen_SaysThatOthersWouldDo()
+    {
+        using var folder = new TemporaryFolder();
+        var (service, ports) = WorkflowsService.Build(
+            [], new ServiceSettings { StateDirectory = folder.Path, HttpPort = 0 }, isEmbedded: true);
+        using var taken = new TcpListener(IPAddress.Loopback, ports.Http);
+        taken.Start();
+
+        var failure = await Assert.ThrowsAsync<ServiceStartException>(() => service.StartOrExplainAsync(
+            ports, folder.Path, TestContext.Current.CancellationToken));
+
+        Assert.True(failure.IsPortTaken, failure.Message);
+        Assert.False(failure.IsInUse);
+        Assert.Contains($"{ports.Http}", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Build_StateFolderThatIsAFile_NamesIt()
     {
         using var folder = new TemporaryFolder();

@@ -15,6 +15,7 @@ public sealed class PlanTests(RunningService service) : IClassFixture<RunningSer
     public async Task Plan_OfARunThatPays_CountsItsProgramAndStartsNothing()
     {
         var request = Paying();
+        var before = await RunsAsync();
 
         var plan = await AskAsync(request, "?withinHours=10");
 
@@ -25,9 +26,14 @@ public sealed class PlanTests(RunningService service) : IClassFixture<RunningSer
         Assert.Equal(15.75, place.GetProperty("hbmGib").GetDouble());
         Assert.NotEmpty(plan.GetProperty("frontier").EnumerateArray());
         Assert.Equal(JsonValueKind.Object, plan.GetProperty("bestWithinHours").ValueKind);
-        Assert.Empty((await service.Http.GetFromJsonAsync<JsonElement>("/runs", Cancellation)).EnumerateArray());
+        Assert.Equal(before, await RunsAsync());
         Assert.False(Directory.Exists(Path.Combine(service.Settings.StateDirectory, "runs", "plan")));
     }
+
+    /// <summary>The ids of all runs; other tests have the same service.</summary>
+    private async Task<List<string?>> RunsAsync() =>
+        [.. (await service.Http.GetFromJsonAsync<JsonElement>("/runs", Cancellation)).EnumerateArray()
+            .Select(run => run.GetProperty("id").GetString())];
 
     /// <summary>Fewer chips hold more of it each, and an adapter needs less than all weights.</summary>
     [Fact]

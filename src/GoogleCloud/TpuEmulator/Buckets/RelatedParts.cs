@@ -14,7 +14,7 @@ internal sealed class RelatedParts : IAsyncDisposable
     private readonly byte[] _mark;
     private readonly byte[] _buffer = new byte[256 << 10];
     private int _start, _end;
-    private bool _isOver, _skipsBreak;
+    private bool _isOver, _skipsBreak, _hasReturns;
 
     public RelatedParts(Stream body, string? contentType)
     {
@@ -71,6 +71,7 @@ internal sealed class RelatedParts : IAsyncDisposable
             if (at >= 0)
             {
                 var line = Encoding.UTF8.GetString(_buffer, _start, length + at).TrimEnd('\r');
+                _hasReturns = length + at > 0 && _buffer[_start + length + at - 1] == '\r';
                 _start += length + at + 1;
                 return line;
             }
@@ -105,8 +106,10 @@ internal sealed class RelatedParts : IAsyncDisposable
             var at = held.IndexOf(_mark);
             if (at >= 0)
             {
-                // A carriage return before the mark is part of the boundary; the break before the content is not.
-                var (from, to) = (_skipsBreak ? 1 : 0, at > 0 && held[at - 1] == '\r' ? at - 1 : at);
+                // A carriage return before the mark is part of the boundary where the headers' lines have them, and the
+                // last byte of the content where they end with line feeds alone, as those of Google's command do.
+                var (from, to) = (
+                    _skipsBreak ? 1 : 0, at > 0 && _hasReturns && held[at - 1] == '\r' ? at - 1 : at);
                 if (to <= from)
                 {
                     (_isOver, _skipsBreak) = (true, false);
