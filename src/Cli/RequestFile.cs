@@ -41,6 +41,18 @@ internal static class RequestFile
         return request.ToJsonString();
     }
 
+    /// <summary>
+    /// Names the run, where the request does not: asked for again after an answer that was lost, it is the same run.
+    /// </summary>
+    /// <param name="json">The request's JSON.</param>
+    /// <returns>The same with an id.</returns>
+    public static string WithId(string json)
+    {
+        var request = JsonNode.Parse(json, AnyCase)!.AsObject();
+        request["id"] ??= $"run-{Guid.NewGuid().ToString("N")[..10]}";
+        return request.ToJsonString();
+    }
+
     private static JsonObject Parse(string path)
     {
         if (!File.Exists(path))

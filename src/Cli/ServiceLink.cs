@@ -205,20 +205,14 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     /// <summary>Starts a run.</summary>
-    /// <param name="requestJson">The request.</param>
-    /// <param name="key">The same for the same wish: asked twice with it, one run is started.</param>
+    /// <param name="requestJson">The request; one with an id may be asked for again, and starts one run.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>Its id.</returns>
     /// <exception cref="CommandException">The service refused the request.</exception>
-    public async Task<string> StartAsync(string requestJson, string key, CancellationToken cancellation)
+    public async Task<string> StartAsync(string requestJson, CancellationToken cancellation)
     {
         using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
-        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri("/runs", UriKind.Relative))
-        {
-            Content = content,
-        };
-        message.Headers.Add("Idempotency-Key", key);
-        using var answer = await _http.SendAsync(message, cancellation);
+        using var answer = await _http.PostAsync(new Uri("/runs", UriKind.Relative), content, cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("id").GetString()!;

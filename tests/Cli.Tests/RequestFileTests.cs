@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
@@ -24,6 +25,20 @@ public sealed class RequestFileTests : IDisposable
         Assert.Equal("/data/test.tsv", Field(request, "data", "test"));
         Assert.Equal(Here("valid.tsv"), Field(request, "data", "validation"));
         Assert.Equal(Here("scenario.json"), Field(request, "rehearsal", "scenario"));
+    }
+
+    [Theory]
+    [InlineData("""{"model": "m"}""", "^run-[0-9a-f]{10}$")]
+    [InlineData("""{"model": "m", "id": null}""", "^run-[0-9a-f]{10}$")]
+    [InlineData("""{"model": "m", "ID": "mine"}""", "^mine$")]
+    [InlineData("""{"model": "m", "id": ""}""", "^$")]
+    public void WithId_NamesTheRunWhereTheRequestDoesNot(string json, string pattern)
+    {
+        var request = JsonNode.Parse(RequestFile.WithId(json))!.AsObject();
+
+        var id = Assert.Single(request, member => member.Key.Equals("id", StringComparison.OrdinalIgnoreCase)).Value;
+        Assert.Matches(pattern, id!.GetValue<string>());
+        Assert.Equal("m", request["model"]!.GetValue<string>());
     }
 
     [Fact]

@@ -49,11 +49,11 @@ internal static class RunCommand
                 + "with --service.", ExitCodes.Invalid);
         }
 
-        var key = Guid.NewGuid().ToString("N");
+        json = RequestFile.WithId(json);
         var id = link.IsNamed
-            ? await link.StartAsync(json, key, cancellation)
+            ? await link.StartAsync(json, cancellation)
             : await link.PersistAsync(
-                () => link.StartAsync(json, key, cancellation), Console.Error.WriteLine, cancellation);
+                () => link.StartAsync(json, cancellation), Console.Error.WriteLine, cancellation);
         if (parsed.GetValue(NoWait))
         {
             Console.WriteLine(id);
