@@ -1,10 +1,15 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Workflows.Cli;
 using Workflows.Cli.Commands;
 
-var root = new RootCommand("Fine-tunes Gemma 3 for Korean-English translation on Cloud TPU: one request, one report.")
+// Not a RootCommand: its name in the usage text would be that of the assembly.
+var root = new Command(
+    "workflows", "Fine-tunes Gemma 3 for Korean-English translation on Cloud TPU: one request, one report.")
 {
+    new HelpOption(),
+    new VersionOption(),
     RunCommand.Create(),
     WatchCommand.Create(),
     StatusCommand.Create(),

@@ -151,6 +151,19 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
+    [InlineData("workflows [command] [options]", "--help")]
+    [InlineData("workflows translate [options]", "translate", "--help")]
+    [InlineData(".", "--version")]
+    public async Task Help_OfTheCommand_IsUnderItsOwnName(string text, params string[] arguments)
+    {
+        using var command = ProgramRun.Cli(arguments);
+
+        Assert.Equal(0, await command.EndAsync(CommandDeadline));
+        Assert.Contains(text, command.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Workflows.Cli", command.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("--service", "nowhere")]
     [InlineData("--colour", "blue")]
     public async Task Command_WithAWrongOption_ExitsWith2(params string[] options)
