@@ -1,7 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -37,22 +34,15 @@ internal sealed class StorageHost : IAsyncDisposable
 
     public static async Task<StorageHost> StartAsync(string scenario = "{}", string? state = null)
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
         var ownState = state is null ? new TemporaryFolder("storage-") : null;
         state ??= ownState!.Path;
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = _ => socket);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-            IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http1));
+        var (builder, ports) = LoopbackApplication.CreateBuilder(LogLevel.Warning, HttpProtocols.Http1);
         builder.Services.AddTpuEmulator(options => options.StateDirectory = state);
         var application = builder.Build();
-        application.MapStorageEmulator(port);
+        application.MapStorageEmulator(ports[0]);
         await application.StartAsync(Cancellation);
         application.Services.GetRequiredService<ITpuEmulator>().Prepare(Project, scenario);
-        var host = new StorageHost(application, port, ownState, state);
+        var host = new StorageHost(application, ports[0], ownState, state);
         await host.Store.CreateBucketAsync(Bucket, Project, Cancellation);
         return host;
     }

@@ -80,29 +80,26 @@ internal sealed record CloudListing(
     {
         var parent = $"projects/{project}/locations/{zone}";
         var unreachable = new List<string>();
-        var nodes = new ListNodesRequest { Parent = parent, PageSize = PageSize };
-        do
+        await PagesAsync(async token =>
         {
             var page = await connection.Tpu.ListNodesAsync(
-                nodes, TpuConnection.Routed("parent", parent, cancellation));
+                new ListNodesRequest { Parent = parent, PageSize = PageSize, PageToken = token },
+                TpuConnection.Routed("parent", parent, cancellation));
             Keep(page.Nodes.Select(node => CloudResource.Of(project, node)));
             unreachable.AddRange(page.Unreachable);
-            nodes.PageToken = page.NextPageToken;
-        }
-        while (nodes.PageToken.Length > 0);
-
+            return page.NextPageToken;
+        });
         try
         {
-            var queued = new ListQueuedResourcesRequest { Parent = parent, PageSize = PageSize };
-            do
+            await PagesAsync(async token =>
             {
                 var page = await connection.Tpu.ListQueuedResourcesAsync(
-                    queued, TpuConnection.Routed("parent", parent, cancellation));
+                    new ListQueuedResourcesRequest { Parent = parent, PageSize = PageSize, PageToken = token },
+                    TpuConnection.Routed("parent", parent, cancellation));
                 Keep(page.QueuedResources.Select(each => CloudResource.Of(project, each)));
                 unreachable.AddRange(page.Unreachable);
-                queued.PageToken = page.NextPageToken;
-            }
-            while (queued.PageToken.Length > 0);
+                return page.NextPageToken;
+            });
         }
         catch (RpcException exception) when (zone == "-" && exception.StatusCode == StatusCode.InvalidArgument)
         {
@@ -124,18 +121,28 @@ internal sealed record CloudListing(
         TpuConnection connection, string project, CancellationToken cancellation)
     {
         var name = $"projects/{project}";
-        var request = new ListLocationsRequest { Name = name, PageSize = PageSize };
         var zones = new List<string>();
-        do
+        await PagesAsync(async token =>
         {
             var page = await connection.Locations.ListLocationsAsync(
-                request, TpuConnection.Routed("name", name, cancellation));
+                new ListLocationsRequest { Name = name, PageSize = PageSize, PageToken = token },
+                TpuConnection.Routed("name", name, cancellation));
             zones.AddRange(page.Locations.Select(each => each.LocationId).Where(each => each.Length > 0));
-            request.PageToken = page.NextPageToken;
-        }
-        while (request.PageToken.Length > 0);
-
+            return page.NextPageToken;
+        });
         return zones;
+    }
+
+    /// <summary>Reads all pages of a list.</summary>
+    /// <param name="readAsync">Reads the page of a token (the first: empty) and returns the token of the next.</param>
+    private static async Task PagesAsync(Func<string, Task<string>> readAsync)
+    {
+        var token = "";
+        do
+        {
+            token = await readAsync(token);
+        }
+        while (token.Length > 0);
     }
 
     /// <summary>A zone that does not exist or may not be used has nothing of the project's.</summary>

@@ -1,10 +1,7 @@
-using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -37,23 +34,17 @@ internal sealed class BucketHost : IAsyncDisposable
 
     public static async Task<BucketHost> StartAsync(string? state = null, string scenario = "{}")
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
         var ownState = state is null ? new TemporaryFolder("buckets-") : null;
         state ??= ownState!.Path;
         var log = new ErrorLog();
-        var builder = WebApplication.CreateSlimBuilder();
+        var (builder, ports) = LoopbackApplication.CreateBuilder(LogLevel.Error, HttpProtocols.Http1);
         builder.Logging.ClearProviders().AddProvider(log);
-        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = _ => socket);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-            IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http1));
         builder.Services.AddTpuEmulator(options => options.StateDirectory = state);
         var application = builder.Build();
-        application.MapStorageEmulator(port);
+        application.MapStorageEmulator(ports[0]);
         await application.StartAsync(TestContext.Current.CancellationToken);
         application.Services.GetRequiredService<ITpuEmulator>().Prepare(Project, scenario);
-        var host = new BucketHost(application, port, ownState, state, log);
+        var host = new BucketHost(application, ports[0], ownState, state, log);
         await host.SendAsync("POST", $"/storage/v1/b?project={Project}", $$"""{"name": "{{Bucket}}"}""");
         return host;
     }

@@ -1,9 +1,6 @@
-using System.Net;
-using System.Net.Sockets;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -52,25 +49,17 @@ internal sealed class EmulatorHost : IAsyncDisposable
         string scenario = "{}", string? workerScript = null, string? state = null, bool isRealTime = false,
         ILoggerProvider? log = null)
     {
-        var (restSocket, grpcSocket) = (Bind(), Bind());
-        var (rest, grpc) = (PortOf(restSocket), PortOf(grpcSocket));
         var ownState = state is null ? new TemporaryFolder("tpu-emulator-") : null;
         state ??= ownState!.Path;
         var clock = isRealTime ? null : new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        var (builder, ports) = LoopbackApplication.CreateBuilder(
+            LogLevel.Warning, HttpProtocols.Http1, HttpProtocols.Http2);
+        var (rest, grpc) = (ports[0], ports[1]);
         if (log is not null)
         {
             builder.Logging.AddProvider(log);
         }
 
-        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket =
-            endpoint => ((IPEndPoint)endpoint).Port == rest ? restSocket : grpcSocket);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.Listen(IPAddress.Loopback, rest, endpoint => endpoint.Protocols = HttpProtocols.Http1);
-            kestrel.Listen(IPAddress.Loopback, grpc, endpoint => endpoint.Protocols = HttpProtocols.Http2);
-        });
         if (clock is not null)
         {
             builder.Services.AddSingleton<TimeProvider>(clock);
@@ -136,14 +125,4 @@ internal sealed class EmulatorHost : IAsyncDisposable
         await _application.StopAsync(CancellationToken.None);
         await _application.DisposeAsync();
     }
-
-    /// <summary>Binds to a port that the system chooses, so that nobody else can; Kestrel then listens on it.</summary>
-    private static Socket Bind()
-    {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return socket;
-    }
-
-    private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;
 }

@@ -1,8 +1,5 @@
-using System.Net;
-using System.Net.Sockets;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -87,20 +84,13 @@ public sealed class DrainTests : IDisposable
 
         public async Task<(WebApplication Application, Uri Address)> StartAsync()
         {
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.SetMinimumLevel(LogLevel.Critical);
-            builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = _ => socket);
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-                IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http2));
+            var (builder, ports) = LoopbackApplication.CreateBuilder(LogLevel.Critical, HttpProtocols.Http2);
             builder.Services.AddGrpc();
             builder.Services.AddSingleton(this);
             var application = builder.Build();
             application.MapGrpcService<FakeGateway>();
             await application.StartAsync(Cancellation);
-            return (application, new Uri($"http://127.0.0.1:{port}"));
+            return (application, new Uri($"http://127.0.0.1:{ports[0]}"));
         }
 
         public override async Task Connect(
