@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -18,23 +19,21 @@ public sealed class PriceCatalog
     /// <summary>Loads a catalog.</summary>
     /// <param name="path">A JSON file; null: the built-in one.</param>
     /// <returns>The catalog.</returns>
-    /// <exception cref="InvalidDataException">The file does not fit the form.</exception>
+    /// <exception cref="ModelFileException">The file cannot be read, or does not fit the form.</exception>
     public static PriceCatalog Load(string? path)
     {
-        using Stream stream = path is null
-            ? Assembly.GetExecutingAssembly().GetManifestResourceStream("Workflows.Activities.catalog.json")!
-            : File.OpenRead(path);
-        try
+        if (path is null)
         {
-            var document = JsonSerializer.Deserialize<Document>(stream, RunLedger.Json);
-            return document is { Generations.Count: > 0 }
-                ? new PriceCatalog(document)
-                : throw new InvalidDataException($"Price catalog '{path}' names no generations.");
+            using var stream = Assembly.GetExecutingAssembly()
+                .GetManifestResourceStream("Workflows.Activities.catalog.json")!;
+            return new PriceCatalog(JsonSerializer.Deserialize<Document>(stream, RunLedger.Json)!);
         }
-        catch (JsonException exception)
-        {
-            throw new InvalidDataException($"Price catalog '{path}': {exception.Message}", exception);
-        }
+
+        var document = JsonFile.Read(
+            path, FileLimits.Configuration, root => root.Deserialize<Document>(RunLedger.Json)!);
+        return FaultOf(document) is { } problem
+            ? throw new ModelFileException(path, problem)
+            : new PriceCatalog(document);
     }
 
     /// <summary>Gets every accelerator type that the catalog knows.</summary>
@@ -114,6 +113,37 @@ public sealed class PriceCatalog
         var chips = generation.Types[type];
         return new Candidate(
             zone, type, provisioning, runtimeVersion ?? generation.RuntimeVersion, chips, perChipHour * chips);
+    }
+
+    /// <summary>Returns the first thing that a price could not be made of; null: none.</summary>
+    private static string? FaultOf(Document document)
+    {
+        if (document.Generations is not { Count: > 0 })
+        {
+            return "it names no generations";
+        }
+
+        foreach (var each in document.Generations)
+        {
+            var problem = each switch
+            {
+                { Name.Length: > 0, RuntimeVersion.Length: > 0, Types.Count: > 0, Zones.Count: > 0 } =>
+                    each.Types.Where(type => type.Value < 1)
+                        .Select(type => $"type '{type.Key}' has {type.Value} chips, wanted 1 or more")
+                        .Concat(each.Zones.Where(zone => zone.Value is not [>= 0, >= 0])
+                            .Select(zone => $"zone '{zone.Key}' has not two prices of 0 or more, on demand and spot"))
+                        .FirstOrDefault(),
+                _ => "it lacks name, runtimeVersion, types or zones",
+            };
+            if (problem is not null)
+            {
+                return $"generation '{each?.Name}': {problem}";
+            }
+        }
+
+        return document.Egress is null or { WithinContinent: >= 0, BetweenContinents: >= 0 }
+            ? null
+            : "egress: a price is below 0";
     }
 
     private Generation? Find(string acceleratorType) =>

@@ -30,18 +30,11 @@ internal static partial class GatewayDoor
             return null;
         }
 
-        try
+        return SettingsFile.Read(nameof(settings.GatewayCertificate), path, "a PEM file", bytes =>
         {
-            using var certificate = X509CertificateLoader.LoadCertificate(File.ReadAllBytes(path));
+            using var certificate = X509CertificateLoader.LoadCertificate(bytes);
             return GatewayPin.Of(certificate);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
-            or CryptographicException)
-        {
-            throw new ServiceStartException(
-                $"Workflows:GatewayCertificate '{path}' cannot be used: {exception.Message} Name a PEM file.",
-                exception);
-        }
+        });
     }
 
     /// <summary>Opens the port.</summary>

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text;
 
 namespace Workflows.Service.Hosting;
 
@@ -10,7 +11,8 @@ internal static class StartupScripts
     {
         if (path is not null)
         {
-            return File.ReadAllText(path);
+            return SettingsFile.Read(
+                nameof(ServiceSettings.StartupScript), path, "a shell script", Encoding.UTF8.GetString);
         }
 
         using var stream = Assembly.GetExecutingAssembly()

@@ -39,7 +39,7 @@ public static class WorkflowsService
             Args = args,
             ContentRootPath = AppContext.BaseDirectory,
         });
-        settings ??= builder.Configuration.GetSection("Workflows").Get<ServiceSettings>() ?? new ServiceSettings();
+        settings ??= ReadSettings(builder.Configuration);
         settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);
         var ports = Prepare(settings, builder.Configuration["urls"]);
         if (settings.Artifacts is { } artifacts && ArtifactUri.TryParse(artifacts, out var fault) is null)
@@ -75,6 +75,19 @@ public static class WorkflowsService
         application.MapSweep();
         application.MapPlan();
         return (application, ports);
+    }
+
+    private static ServiceSettings ReadSettings(ConfigurationManager configuration)
+    {
+        try
+        {
+            return configuration.GetSection("Workflows").Get<ServiceSettings>() ?? new ServiceSettings();
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new ServiceStartException(
+                $"A setting cannot be used: {exception.Message} docs/operations.md lists the settings.", exception);
+        }
     }
 
     private static ServicePorts Prepare(ServiceSettings settings, string? urls)
@@ -177,7 +190,11 @@ public static class WorkflowsService
         services.AddSingleton(provider => new InputWork(
             provider.GetRequiredService<RunLedger>(), Limits(settings), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
-        services.AddSingleton(_ => PriceCatalog.Load(settings.PriceCatalog));
+        services.AddSingleton(settings.PriceCatalog is { } catalog
+            ? SettingsFile.Use(
+                nameof(settings.PriceCatalog), catalog, "a file like src/Activities/Capacity/catalog.json",
+                PriceCatalog.Load)
+            : PriceCatalog.Load(null));
         services.AddSingleton<IProgramMemory, ProgramMemory>();
         services.AddSingleton<RunPlanner>();
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));

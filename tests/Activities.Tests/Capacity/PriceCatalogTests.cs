@@ -50,11 +50,23 @@ public sealed class PriceCatalogTests : RunFolder
 
     [Theory]
     [InlineData("{\"generations\": []}", "names no generations")]
-    [InlineData("{", "Price catalog")]
-    [InlineData("null", "names no generations")]
+    [InlineData("{", "not JSON")]
+    [InlineData("null", "not a JSON object")]
+    [InlineData("{\"generations\": 5}", "could not be converted")]
+    [InlineData("{\"generations\": [null]}", "generation '': it lacks")]
+    [InlineData("{\"generations\": [{\"name\": \"v9\"}]}", "generation 'v9': it lacks")]
+    [InlineData(
+        "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 0}, "
+        + "\"zones\": {\"us-a1-a\": [1, 1]}}]}", "type 'v9-4' has 0 chips")]
+    [InlineData(
+        "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 4}, "
+        + "\"zones\": {\"us-a1-a\": [1]}}]}", "zone 'us-a1-a' has not two prices")]
+    [InlineData(
+        "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 4}, "
+        + "\"zones\": {\"us-a1-a\": [1, -2]}}]}", "zone 'us-a1-a' has not two prices")]
     public void Load_FileOfAnotherForm_IsNamed(string json, string message)
     {
-        var fault = Assert.Throws<InvalidDataException>(() => Load(json));
+        var fault = Assert.Throws<ModelFileException>(() => Load(json));
 
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
         Assert.Contains("catalog.json", fault.Message, StringComparison.Ordinal);

@@ -68,6 +68,38 @@ public sealed class ServiceStartTests
         Assert.Contains(file, failure.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("PriceCatalog", "/dev/zero", "not a regular file")]
+    [InlineData("PriceCatalog", "missing.json", "there is no such file")]
+    [InlineData("PriceCatalog", ".", "it is a folder")]
+    [InlineData("StartupScript", "/dev/zero", "not a regular file")]
+    [InlineData("StartupScript", "missing.sh", "there is no such file")]
+    [InlineData("GatewayCertificate", "/dev/zero", "not a regular file")]
+    [InlineData("GatewayCertificate", ".", "it is a folder")]
+    public void Build_ASettingThatNamesNoUsableFile_NamesTheSetting(string setting, string path, string problem)
+    {
+        using var folder = new TemporaryFolder();
+        var file = path.StartsWith("/dev/", StringComparison.Ordinal) ? path : Path.Combine(folder.Path, path);
+        var settings = new ServiceSettings { StateDirectory = folder.Path, HttpPort = 0 };
+        typeof(ServiceSettings).GetProperty(setting)!.SetValue(settings, file);
+
+        var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build([], settings));
+
+        Assert.Contains($"Workflows:{setting} '{file}' cannot be used: ", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(problem, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Build_ASettingOfAnotherKind_NamesTheSetting()
+    {
+        using var folder = new TemporaryFolder();
+
+        var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build(
+            ["--Workflows:InputPlaces", "many", "--Workflows:StateDirectory", folder.Path]));
+
+        Assert.Contains("InputPlaces", failure.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Build_ConnectionStringWithAFault_NamesSettingAndKey()
     {

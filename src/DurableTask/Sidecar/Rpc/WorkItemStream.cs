@@ -19,6 +19,9 @@ internal class WorkItemStream(TaskHubHost host)
         Marshallers.Create(message => message.ToByteArray(), GetWorkItemsRequest.Parser.ParseFrom),
         WorkItemFrame.Marshaller);
 
+    /// <summary>Describes the service; a host that serves its gRPC services as JSON asks for it by this name.</summary>
+    public static Google.Protobuf.Reflection.ServiceDescriptor Descriptor => TaskHubSidecarService.Descriptor;
+
     /// <summary>Adds the method to a server.</summary>
     public static void Bind(ServiceBinderBase binder, WorkItemStream? service) =>
         binder.AddMethod(Method, service is null ? null : service.GetWorkItems);
