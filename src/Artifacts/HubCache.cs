@@ -88,7 +88,7 @@ internal sealed class HubCache(string folder)
         return path;
     }
 
-    /// <summary>Whether a file's content is what the Hub says.</summary>
+    /// <summary>Returns whether a file's content is what the Hub says.</summary>
     public static async Task<bool> IsRightAsync(string path, HubFile file, CancellationToken cancellation)
     {
         await using var stream = File.OpenRead(path);

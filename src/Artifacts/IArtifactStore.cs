@@ -86,7 +86,7 @@ public interface IArtifactStore
     /// <param name="uri">The artifact.</param>
     /// <param name="generation">The version that it must have; null: any.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>Whether there was one.</returns>
+    /// <returns>true if there was one.</returns>
     /// <exception cref="ArtifactException">It was not deleted.</exception>
     public Task<bool> DeleteAsync(ArtifactUri uri, long? generation, CancellationToken cancellation);
 }

@@ -14,13 +14,13 @@ internal sealed class Retry(TimeProvider clock, TimeSpan firstPause, TimeSpan pa
     /// <summary>The moment from which patience counts.</summary>
     public long Begin() => clock.GetTimestamp();
 
-    /// <summary>Whether a call has failed that was tried so often since a moment.</summary>
+    /// <summary>Returns whether a call has failed that was tried so often since a moment.</summary>
     public bool IsOver(int attempt, long begun) =>
         attempt >= MostTries && clock.GetElapsedTime(begun) >= patience;
 
     /// <summary>Calls until it succeeds, fails for good, or has failed too often.</summary>
     /// <param name="call">The call; gets the number of the try, from 1.</param>
-    /// <param name="isTransient">Whether a fault may pass.</param>
+    /// <param name="isTransient">true if a fault may pass.</param>
     /// <param name="cancellation">Ends the pauses.</param>
     public async Task<T> RunAsync<T>(
         Func<int, Task<T>> call, Func<Exception, bool> isTransient, CancellationToken cancellation)

@@ -14,7 +14,7 @@ public static class TextModelFiles
         "chat_template.jinja", Index, "special_tokens_map.json", "added_tokens.json",
     };
 
-    /// <summary>Whether a file is needed; other formats of the same weights and pictures are not.</summary>
+    /// <summary>Returns whether a file is needed; other formats of the same weights and pictures are not.</summary>
     /// <param name="name">Its path inside the folder, with slashes.</param>
     /// <returns>true for configuration, tokenizer, template and safetensors weights at the root.</returns>
     public static bool IsNeeded(string name)
@@ -23,7 +23,7 @@ public static class TextModelFiles
         return !name.Contains('/', StringComparison.Ordinal) && (Names.Contains(name) || IsWeights(name));
     }
 
-    /// <summary>Whether a file has weights; the others are small.</summary>
+    /// <summary>Returns whether a file has weights; the others are small.</summary>
     /// <param name="name">Its path inside the folder, with slashes.</param>
     /// <returns>true for safetensors.</returns>
     public static bool IsWeights(string name)

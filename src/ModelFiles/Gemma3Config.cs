@@ -69,7 +69,9 @@ public sealed record Gemma3Config
     /// <summary>Token that fills up shorter rows.</summary>
     public int PadToken { get; init; }
 
-    /// <summary>Whether the layer (from 0) attends to everything before it rather than to a sliding window.</summary>
+    /// <summary>
+    /// Returns whether the layer (from 0) attends to everything before it rather than to a sliding window.
+    /// </summary>
     /// <param name="layer">Index from 0 to <see cref="LayerCount"/> - 1.</param>
     /// <returns>True for a global layer.</returns>
     public bool IsGlobal(int layer) => GlobalLayers?[layer] ?? (layer + 1) % DefaultGlobalLayerPeriod == 0;

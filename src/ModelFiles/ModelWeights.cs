@@ -37,8 +37,8 @@ public sealed class ModelWeights : IDisposable
     public WeightPrecision Precision { get; private set; }
 
     /// <summary>
-    /// Whether an index beside the single file is left aside. The single file wins, as in transformers: an index that
-    /// is still there is of an older download.
+    /// Gets a value indicating whether an index beside the single file is left aside. The single file wins, as
+    /// in transformers: an index that is still there is of an older download.
     /// </summary>
     public bool IgnoresIndex { get; private set; }
 

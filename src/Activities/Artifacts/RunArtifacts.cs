@@ -142,7 +142,7 @@ public sealed class RunArtifacts
     /// <typeparam name="T">What the call gives.</typeparam>
     /// <param name="call">The call.</param>
     /// <param name="field">The field of the request that it is about; null: none.</param>
-    /// <param name="endsOutages">Whether a store that stays out of reach ends the run too.</param>
+    /// <param name="endsOutages">true if a store that stays out of reach ends the run too.</param>
     /// <returns>What it gives.</returns>
     /// <exception cref="RunFaultException">The store refuses for good.</exception>
     /// <exception cref="ArtifactException">The store is out of reach; another try may help.</exception>

@@ -66,7 +66,7 @@ public sealed record EstimatePart(string Stage, double Seconds, double Usd);
 /// <param name="UsdPerHour">Price of the slice, in US dollars an hour.</param>
 /// <param name="Seconds">Expected time on it.</param>
 /// <param name="Usd">Expected cost in US dollars.</param>
-/// <param name="IsIn">Whether the run asks there.</param>
+/// <param name="IsIn">true if the run asks there.</param>
 /// <param name="Why">One sentence about that.</param>
 /// <param name="LeastGib">GiB that each chip needs at the least; null: not counted.</param>
 /// <param name="HbmGib">GiB that each chip has; null: not known.</param>
@@ -81,7 +81,7 @@ public sealed record PlannedPlace(
 /// <param name="Provisioning">How it is rented.</param>
 /// <param name="Seconds">Expected time on it.</param>
 /// <param name="Usd">Expected cost in US dollars.</param>
-/// <param name="IsAsked">Whether it is a place of the request that is in.</param>
+/// <param name="IsAsked">true if it is a place of the request that is in.</param>
 public sealed record PlanChoice(
     string AcceleratorType, string Zone, ProvisioningMode Provisioning, double Seconds, double Usd, bool IsAsked)
 {

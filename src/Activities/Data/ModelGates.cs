@@ -89,8 +89,8 @@ internal static class ModelGates
     }
 
     /// <summary>
-    /// Whether the evaluation's prompts and answers have a place in the model. A prompt is longer than its source text,
-    /// so the worker may still refuse what passes here by a little.
+    /// Checks whether the evaluation's prompts and answers have a place in the model. A prompt is longer than its
+    /// source text, so the worker may still refuse what passes here by a little.
     /// </summary>
     private static GateResult Positions(
         RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> test)

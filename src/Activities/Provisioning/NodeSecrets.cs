@@ -62,7 +62,7 @@ public sealed class NodeSecrets
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>
     /// <param name="secret">The secret that the caller sent.</param>
-    /// <returns>Whether it is that node's.</returns>
+    /// <returns>true if it is that node's.</returns>
     public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
 }

@@ -7,7 +7,7 @@ namespace Workflows.Activities.Provisioning;
 /// <param name="GatewayCertificate">
 /// The only certificate that workers accept, by <see cref="GatewayPin"/>; null: any that the system's roots vouch for.
 /// </param>
-/// <param name="IsGatewaySet">Whether the address is one of the settings, not this machine's own port.</param>
+/// <param name="IsGatewaySet">true if the address is one of the settings, not this machine's own port.</param>
 public sealed record WorkerBootstrap(
     Uri GatewayAddress, string WorkerImage, string StartupScript, string? GatewayCertificate = null,
     bool IsGatewaySet = true);

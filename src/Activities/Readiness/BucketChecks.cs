@@ -2,7 +2,7 @@ using Workflows.Artifacts;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether the bucket of a run's artifacts is there, can be written, and is near.</summary>
+/// <summary>Checks whether the bucket of a run's artifacts is there, can be written, and is near.</summary>
 internal sealed class BucketChecks(GoogleRest google)
 {
     private const string Check = "bucket", Host = GoogleRest.Storage;
@@ -85,7 +85,7 @@ internal sealed class BucketChecks(GoogleRest google)
                 + "models and checkpoints pay egress.", "Use zones of that place, or a bucket near the zones.");
     }
 
-    /// <summary>Whether the bucket's own policy lets the worker's account in.</summary>
+    /// <summary>Checks whether the bucket's own policy lets the worker's account in.</summary>
     public async Task<ReadinessLine> WorkerAsync(
         ArtifactUri root, string? account, CancellationToken cancellation)
     {

@@ -7,7 +7,7 @@ using Workflows.Activities.Provisioning;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether TPU VMs reach the worker gateway, and in secret.</summary>
+/// <summary>Checks whether TPU VMs reach the worker gateway, and in secret.</summary>
 public static class GatewayChecks
 {
     private const string Check = "gateway";

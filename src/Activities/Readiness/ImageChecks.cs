@@ -5,7 +5,9 @@ using System.Text.Json;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether a registry has the worker's image, by the API of the OCI distribution specification.</summary>
+/// <summary>
+/// Checks whether a registry has the worker's image, by the API of the OCI distribution specification.
+/// </summary>
 internal static class ImageChecks
 {
     private const string Check = "image", Setting = "Workflows:WorkerImage";

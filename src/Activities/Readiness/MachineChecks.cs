@@ -2,7 +2,7 @@ using Workflows.Activities.Artifacts;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether this machine has room for the service's work.</summary>
+/// <summary>Checks whether this machine has room for the service's work.</summary>
 public static class MachineChecks
 {
     /// <summary>Histories and reports of many runs, and corpora while they are read.</summary>

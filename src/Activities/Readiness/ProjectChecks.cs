@@ -14,7 +14,7 @@ internal sealed class ProjectChecks(GoogleRest google)
         "tpu.nodes.create", "tpu.nodes.delete", "tpu.nodes.get", "tpu.nodes.list", "tpu.operations.get",
     ];
 
-    /// <summary>Whether there are credentials that give tokens.</summary>
+    /// <summary>Checks whether there are credentials that give tokens.</summary>
     public async Task<ReadinessLine> CredentialsAsync(CancellationToken cancellation) =>
         await google.BearerAsync(cancellation) is null
             ? ReadinessLine.Ok("credentials", "The emulated cloud asks for none.")
@@ -76,7 +76,7 @@ internal sealed class ProjectChecks(GoogleRest google)
                 + "--member=serviceAccount:ACCOUNT");
     }
 
-    /// <summary>Whether nodes may be made that run as the worker's account.</summary>
+    /// <summary>Checks whether nodes may be made that run as the worker's account.</summary>
     public async Task<ReadinessLine> WorkerAccountAsync(string? account, CancellationToken cancellation)
     {
         if (account is null)
@@ -160,7 +160,7 @@ internal sealed class ProjectChecks(GoogleRest google)
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var list)
         && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
 
-    /// <summary>Whether a type draws on an on-demand quota, by the family in its name.</summary>
+    /// <summary>Returns whether a type draws on an on-demand quota, by the family in its name.</summary>
     private static bool Draws(string type, string quota) =>
         !quota.Contains("Preemptible", StringComparison.OrdinalIgnoreCase)
         && quota.Contains(

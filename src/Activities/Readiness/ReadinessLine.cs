@@ -37,7 +37,7 @@ public sealed record ReadinessLine(string Check, ReadinessLevel Level, string Fi
 
 /// <summary>What a run may be asked to be ready for.</summary>
 /// <param name="Project">The project that pays; in rehearsal the emulated one.</param>
-/// <param name="IsRehearsal">Whether the cloud is the emulator.</param>
+/// <param name="IsRehearsal">true if the cloud is the emulator.</param>
 /// <param name="AcceleratorTypes">Types of TPU that it may use.</param>
 /// <param name="Zones">Zones that it may use; none: those of the price catalog.</param>
 /// <param name="ServiceAccount">Account of the TPU VM; null: the project's default.</param>

@@ -132,7 +132,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         return path;
     }
 
-    /// <summary>Whether the ledger knows the run.</summary>
+    /// <summary>Returns whether the ledger knows the run.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>true when something was written.</returns>
     public bool Knows(RunId runId) => File.Exists(PathOf(runId));
@@ -156,7 +156,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
     /// <param name="key">Its name within the kind.</param>
     /// <param name="data">The fact, serialisable.</param>
-    /// <returns>Whether it was new.</returns>
+    /// <returns>true if it was new.</returns>
     public bool Append(RunId runId, string kind, string key, object data)
     {
         DirectoryOf(runId);

@@ -137,7 +137,7 @@ public sealed record TrainingSection(
     /// <summary>Passes over the training pairs; null while their number is not known.</summary>
     public double? Epochs { get; init; }
 
-    /// <summary>Whether the validation ended the training before its last step.</summary>
+    /// <summary>Gets a value indicating whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
     /// <summary>Metric of the validation, loss or chrf; null without one.</summary>

@@ -113,7 +113,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
 /// <param name="Name">Full resource name.</param>
 /// <param name="Kind">What it is.</param>
 /// <param name="Project">The project.</param>
-/// <param name="IsRehearsal">Whether it is the emulator's.</param>
+/// <param name="IsRehearsal">true if it is the emulator's.</param>
 /// <param name="Run">The run that it named.</param>
 /// <param name="LedgerRun">That run where it is proved and known, so that its ledger gets the proof, too.</param>
 /// <param name="State">The cloud's state before.</param>

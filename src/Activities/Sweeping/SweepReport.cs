@@ -59,8 +59,8 @@ public enum SweepStep
 }
 
 /// <summary>What a sweep may do.</summary>
-/// <param name="Deletes">Whether it deletes what is left over of this service.</param>
-/// <param name="IsPerson">Whether a person asked, so that it also deletes what is unproved.</param>
+/// <param name="Deletes">true if it deletes what is left over of this service.</param>
+/// <param name="IsPerson">true if a person asked, so that it also deletes what is unproved.</param>
 /// <param name="Project">A project to look over besides those that are known; null: none.</param>
 /// <param name="OfServices">Ids of services whose resources a person wants deleted, too.</param>
 public sealed record SweepScope(
@@ -88,7 +88,8 @@ public sealed record SweepReport(
     IReadOnlyList<SweptFact> GivenBack)
 {
     /// <summary>
-    /// Whether nothing is left that this service may have made, and every project could be looked over.
+    /// Gets a value indicating whether nothing is left that this service may have made, and every project could be
+    /// looked over.
     /// </summary>
     public bool IsClean => Found.All(each => each.Owner == ResourceOwner.OtherService)
         && Projects.All(each => each.Problem is null);
@@ -96,7 +97,7 @@ public sealed record SweepReport(
 
 /// <summary>A project that was looked over, or could not be.</summary>
 /// <param name="Project">Its id.</param>
-/// <param name="IsRehearsal">Whether it is the emulator's.</param>
+/// <param name="IsRehearsal">true if it is the emulator's.</param>
 /// <param name="Zones">Zones that answered.</param>
 /// <param name="RefusedZones">Zones that the project may not use: nothing can be there.</param>
 /// <param name="Live">Resources in use by live runs of this service.</param>
@@ -108,7 +109,7 @@ public sealed record SweptProject(
 /// <summary>A resource with a run's label.</summary>
 /// <param name="Name">Full resource name.</param>
 /// <param name="Kind">What it is.</param>
-/// <param name="IsRehearsal">Whether it is the emulator's, and costs nothing.</param>
+/// <param name="IsRehearsal">true if it is the emulator's, and costs nothing.</param>
 /// <param name="Zone">Where.</param>
 /// <param name="AcceleratorType">What it has or waits for.</param>
 /// <param name="State">The cloud's state.</param>

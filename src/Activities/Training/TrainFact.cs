@@ -44,7 +44,7 @@ public sealed record TrainFact(
     /// <summary>The step whose weights are the tuned model.</summary>
     public int OutputStep { get; init; }
 
-    /// <summary>Whether the validation ended the training before its last step.</summary>
+    /// <summary>Gets a value indicating whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
     /// <summary>Metric of the validation, loss or chrf; empty without one.</summary>

@@ -22,7 +22,7 @@ internal sealed class TaskHubHost(
     /// <summary>The error that stopped the engine; null while it runs and when it was stopped on purpose.</summary>
     public Exception? Fault { get; private set; }
 
-    /// <summary>Whether the engine runs and its last commit succeeded.</summary>
+    /// <summary>Gets a value indicating whether the engine runs and its last commit succeeded.</summary>
     public bool IsHealthy => _engine is { Fault: null };
 
     /// <exception cref="RpcException">The engine is not running.</exception>

@@ -43,15 +43,18 @@ public sealed record RunSpec
     /// <summary>Limit of the run's cost in US dollars, teardown included.</summary>
     public double BudgetUsd { get; init; } = 10;
 
-    /// <summary>Whether the run starts although its estimate is over the budget.</summary>
+    /// <summary>Gets a value indicating whether the run starts although its estimate is over the budget.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowOverBudget { get; init; }
 
-    /// <summary>Whether the run may pay for a TPU VM whose worker finds no TPU and computes on the processor.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the run may pay for a TPU VM whose worker finds no TPU and computes on the
+    /// processor.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowHostProcessor { get; init; }
 
-    /// <summary>Whether Google Cloud is the emulator.</summary>
+    /// <summary>Gets a value indicating whether Google Cloud is the emulator.</summary>
     public bool IsRehearsal { get; init; }
 
     /// <summary>Intervals and deadlines.</summary>
@@ -114,7 +117,9 @@ public sealed record TpuSpec
     /// <summary>Service account of the TPU VM; null: the project's default.</summary>
     public string? ServiceAccount { get; init; }
 
-    /// <summary>Whether the TPU VM has no address in the internet; its network has another way out then.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the TPU VM has no address in the internet; its network has another way out then.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool WithoutExternalIp { get; init; }
 }
@@ -140,7 +145,7 @@ public sealed record TrainingSpec
     /// <summary><c>cosine</c>, <c>linear</c>, <c>constant</c> or <c>inverse-sqrt</c>, after the warm-up.</summary>
     public string Schedule { get; init; } = "cosine";
 
-    /// <summary>Whether several short pairs share a row, each seeing only itself.</summary>
+    /// <summary>Gets a value indicating whether several short pairs share a row, each seeing only itself.</summary>
     public bool Pack { get; init; }
 
     /// <summary>Gradients longer than this global norm are scaled down to it.</summary>
@@ -189,7 +194,9 @@ public sealed record LoraSpec
     /// <summary>Linear layers that get one, by the checkpoint's names; none: all seven.</summary>
     public IReadOnlyList<string> Targets { get; init; } = [];
 
-    /// <summary>Whether the scale is alpha over the root of the rank (Kalajdzievski 2023).</summary>
+    /// <summary>
+    /// Gets a value indicating whether the scale is alpha over the root of the rank (Kalajdzievski 2023).
+    /// </summary>
     public bool RankStabilized { get; init; }
 }
 

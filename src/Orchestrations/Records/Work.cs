@@ -132,7 +132,7 @@ public sealed record JobObservation(
     double AccruedUsd);
 
 /// <summary>The end of a job on its worker.</summary>
-/// <param name="Succeeded">Whether the job was done.</param>
+/// <param name="Succeeded">true if the job was done.</param>
 /// <param name="Code">Error code otherwise.</param>
 /// <param name="Message">Error message otherwise.</param>
 public sealed record JobEnd(bool Succeeded, string? Code, string? Message);
@@ -158,7 +158,9 @@ public sealed record NodeRelease(NodeName NodeName, string State, bool Confirmed
 public sealed record ReportInput(
     RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure)
 {
-    /// <summary>Whether nodes are still to be given back; the report is written again afterwards.</summary>
+    /// <summary>
+    /// Gets a value indicating whether nodes are still to be given back; the report is written again afterwards.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsDraft { get; init; }
 }

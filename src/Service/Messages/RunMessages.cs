@@ -57,7 +57,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         }
     }
 
-    /// <returns>Whether the message is done with; false: it must come again.</returns>
+    /// <returns>true if the message is done with; false: it must come again.</returns>
     private async Task<bool> TakeAsync(
         Publisher.PublisherClient publisher, string subscription, PubsubMessage message,
         CancellationToken cancellation)
@@ -93,7 +93,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
     }
 
     /// <summary>Puts a message away that can never start a run.</summary>
-    /// <returns>Whether it lies in the dead-letter topic, or there is none.</returns>
+    /// <returns>true if it lies in the dead-letter topic, or there is none.</returns>
     private async Task<bool> BuryAsync(
         Publisher.PublisherClient publisher, PubsubMessage message, string code, string reason, Exception? exception,
         CancellationToken cancellation)
@@ -136,7 +136,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         }
     }
 
-    /// <summary>Whether a message is met for the first time since the service started.</summary>
+    /// <summary>Returns whether a message is met for the first time since the service started.</summary>
     private bool IsFirst(string id) => !_tries.ContainsKey(id);
 
     /// <summary>Seconds until a message comes again: longer with each time, as long as Pub/Sub allows.</summary>

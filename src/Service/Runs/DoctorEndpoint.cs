@@ -11,7 +11,7 @@ using Workflows.Translation.Corpora;
 namespace Workflows.Service.Runs;
 
 /// <summary>The findings of a doctor's look.</summary>
-/// <param name="Ready">Whether no check failed.</param>
+/// <param name="Ready">true if no check failed.</param>
 /// <param name="Lines">Every check.</param>
 public sealed record DoctorView(bool Ready, IReadOnlyList<ReadinessLine> Lines);
 

@@ -184,7 +184,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return isPath;
     }
 
-    /// <summary>Whether an address is of a bucket or of the Hub.</summary>
+    /// <summary>Returns whether an address is of a bucket or of the Hub.</summary>
     private static bool IsElsewhere(string given) =>
         given.StartsWith("gs://", StringComparison.Ordinal) || given.StartsWith("hf://", StringComparison.Ordinal);
 

@@ -97,7 +97,7 @@ public sealed record TpuRequest
     /// <summary>Service account of the TPU VM.</summary>
     public string? ServiceAccount { get; init; }
 
-    /// <summary>Whether the TPU VM has an address in the internet.</summary>
+    /// <summary>Gets a value indicating whether the TPU VM has an address in the internet.</summary>
     public bool? ExternalIp { get; init; }
 
     /// <summary>Takes zones that the price catalog does not know.</summary>
@@ -126,7 +126,7 @@ public sealed record TrainingRequest
     /// <summary><c>cosine</c>, <c>linear</c>, <c>constant</c> or <c>inverse-sqrt</c>.</summary>
     public string? Schedule { get; init; }
 
-    /// <summary>Whether short pairs share a row.</summary>
+    /// <summary>Gets a value indicating whether short pairs share a row.</summary>
     public bool? Pack { get; init; }
 
     /// <summary>Largest global norm of a gradient.</summary>

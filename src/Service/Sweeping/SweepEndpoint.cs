@@ -24,7 +24,7 @@ public sealed record SweepRequest
 }
 
 /// <summary>The findings of a look over the cloud.</summary>
-/// <param name="Clean">Whether nothing is left over, and every project could be looked over.</param>
+/// <param name="Clean">true if nothing is left over, and every project could be looked over.</param>
 /// <param name="ServiceId">The id that resources of this service carry.</param>
 /// <param name="EveryMinutes">From one look that the service makes by itself to the next; 0: it makes none.</param>
 /// <param name="Projects">The projects looked over.</param>

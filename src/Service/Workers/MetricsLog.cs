@@ -51,7 +51,7 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 
         public MetricPoint? Point { get; set; }
 
-        /// <summary>Whether a point says something that the last one did not, or not so near to it.</summary>
+        /// <summary>Returns whether a point says something that the last one did not, or not so near to it.</summary>
         public bool Adds(MetricPoint point) => Point is null
             || point.Step < Point.Step
             || (point.Step != Point.Step && point.Step == point.Steps)

@@ -52,7 +52,7 @@ internal sealed class MetadataServer(string? host) : IDisposable
     }
 
     /// <summary>Publishes a guest attribute, readable through the TPU API; best effort.</summary>
-    /// <returns>Whether the metadata server took it.</returns>
+    /// <returns>true if the metadata server took it.</returns>
     public async Task<bool> TryPublishAsync(string key, string value)
     {
         try

@@ -41,7 +41,7 @@ internal static class TrainSettings
         })(),
     };
 
-    /// <summary>Whether the result is the best weights rather than the last.</summary>
+    /// <summary>Returns whether the result is the best weights rather than the last.</summary>
     public static bool KeepsBest(TrainJob job)
     {
         var keepsBest = Choose(
@@ -51,7 +51,7 @@ internal static class TrainSettings
             : keepsBest;
     }
 
-    /// <summary>Whether the metric is chrF rather than the loss.</summary>
+    /// <summary>Returns whether the metric is chrF rather than the loss.</summary>
     public static bool MeasuresChrf(ValidationSettings settings) => Choose(
         "validation metric", settings.Metric, "loss",
         new Dictionary<string, bool> { ["loss"] = false, ["chrf"] = true });

@@ -165,7 +165,7 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>One stream, from Hello until it ends.</summary>
-    /// <returns>Whether the gateway said anything.</returns>
+    /// <returns>true if the gateway said anything.</returns>
     private async Task<bool> ConverseAsync(WorkerGateway.WorkerGatewayClient client, CancellationToken cancellation)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

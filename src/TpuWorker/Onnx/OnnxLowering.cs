@@ -158,12 +158,14 @@ internal static class OnnxLowering
             Number("alpha", at.Scalar));
     }
 
-    /// <summary>Whether the kernel for few rows is the faster one: see <see cref="ProductKernels"/>.</summary>
+    /// <summary>Returns whether the kernel for few rows is the faster one: see <see cref="ProductKernels"/>.</summary>
     private static bool IsFewRowsTimesTransposed(LoweringCall c) =>
         c.Attributes is { TransposeLeft: false, TransposeRight: true }
         && c.Node.Shape is { Rank: 2 } shape && shape[0] <= ProductKernels.MaxRows && shape[0] > 0;
 
-    /// <summary>Whether it is a plain product with its left operand turned, and our kernel the faster one.</summary>
+    /// <summary>
+    /// Returns whether it is a plain product with its left operand turned, and our kernel the faster one.
+    /// </summary>
     private static bool IsSumOfOuterProducts(LoweringCall c) =>
         OuterProductKernels.IsFast && c.Attributes is { TransposeLeft: true, TransposeRight: false }
         && c.Node.Shape is { Rank: 2, Count: > 0 } && c.ShapeOf(0)[0] > 0;

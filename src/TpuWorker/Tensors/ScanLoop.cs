@@ -22,7 +22,7 @@ public enum ScanOperand
 /// <param name="Body">One round.</param>
 /// <param name="Count">Rounds, 1 or more.</param>
 /// <param name="Kinds">For each operand what it is to the loop.</param>
-/// <param name="Reverse">Whether the rounds run from the last slice to the first.</param>
+/// <param name="Reverse">true if the rounds run from the last slice to the first.</param>
 /// <param name="Recompute">
 /// Whether the gradient computes a round's values again from what was carried into it (Chen et al. 2016), instead of
 /// keeping all of them.

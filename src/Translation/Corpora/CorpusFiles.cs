@@ -14,7 +14,9 @@ public sealed record CorpusFiles
     /// <summary>The files in the order of reading.</summary>
     public IReadOnlyList<string> Paths { get; }
 
-    /// <summary>Whether the lines of the first file, Korean, belong to those of the second, English.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the lines of the first file, Korean, belong to those of the second, English.
+    /// </summary>
     public bool IsAligned { get; }
 
     /// <summary>What of a folder is not read.</summary>

@@ -11,7 +11,7 @@ public sealed record CorpusReadOptions
     /// <value>Default "en".</value>
     public string EnColumn { get; init; } = "en";
 
-    /// <summary>Whether a table begins with a header.</summary>
+    /// <summary>Gets a value indicating whether a table begins with a header.</summary>
     /// <value>Default <see cref="HeaderLine.Automatic"/>.</value>
     public HeaderLine Header { get; init; } = HeaderLine.Automatic;
 

@@ -17,7 +17,7 @@ internal sealed class EncodingCheck(string path)
         $"its text is EUC-KR (CP949), not UTF-8; convert it: iconv -f cp949 -t utf-8 '{path}' > '{path}.utf8', "
         + "and give that file its old ending.", line);
 
-    /// <summary>Whether bytes that are not UTF-8 are Korean in EUC-KR or CP949.</summary>
+    /// <summary>Returns whether bytes that are not UTF-8 are Korean in EUC-KR or CP949.</summary>
     public static bool IsKorean(ReadOnlySpan<byte> bytes)
     {
         var text = Cp949.GetString(bytes);

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Whether a table begins with the names of its columns.</summary>
+/// <summary>Checks whether a table begins with the names of its columns.</summary>
 public enum HeaderLine
 {
     /// <summary>A first line that names both columns asked for is the header; otherwise there is none.</summary>

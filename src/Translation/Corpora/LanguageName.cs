@@ -7,8 +7,8 @@ internal static class LanguageName
     private static readonly string[] English = ["en", "eng", "english", "영어"];
 
     /// <summary>
-    /// Whether a name is the one wanted, whatever its case. The defaults "ko" and "en" also mean the language's other
-    /// names, and each with a region: "ko-KR", "en_US".
+    /// Returns whether a name is the one wanted, whatever its case. The defaults "ko" and "en" also mean the language's
+    /// other names, and each with a region: "ko-KR", "en_US".
     /// </summary>
     public static bool Is(string given, string wanted)
     {

@@ -101,7 +101,7 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
 
     private bool Follows(string text) => Has(text.Length) && _held.AsSpan(_at, text.Length).SequenceEqual(text);
 
-    /// <summary>Whether what begins with the "&amp;" at hand is a reference that XML has.</summary>
+    /// <summary>Returns whether what begins with the "&amp;" at hand is a reference that XML has.</summary>
     private bool IsReference()
     {
         Has(LongestReference);
@@ -117,7 +117,7 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
         };
     }
 
-    /// <summary>Whether so many characters are at hand, read where need be.</summary>
+    /// <summary>Returns whether so many characters are at hand, read where need be.</summary>
     private bool Has(int count)
     {
         while (_end - _at < count)

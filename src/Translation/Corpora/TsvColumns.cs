@@ -23,7 +23,7 @@ internal sealed record TsvColumns(int Ko, int En, int? Count)
             + $"it has {string.Join(", ", names.Select(name => $"'{name}'"))}.", line);
     }
 
-    /// <summary>Whether a first line that is read as data looks like names of columns.</summary>
+    /// <summary>Returns whether a first line that is read as data looks like names of columns.</summary>
     public static bool LooksLikeHeader(IReadOnlyList<string> fields)
     {
         // "방" and "room" are a pair: names of columns are of one script.

@@ -19,11 +19,13 @@ public sealed record BleuOptions
     /// <value>Null means 0.1 for floor and 1 for add-k; others ignore it.</value>
     public double? SmoothingValue { get; init; }
 
-    /// <summary>Whether case is ignored.</summary>
+    /// <summary>Gets a value indicating whether case is ignored.</summary>
     /// <value>Default false.</value>
     public bool Lowercase { get; init; }
 
-    /// <summary>Whether orders longer than the output are left out; sensible for single sentences.</summary>
+    /// <summary>
+    /// Gets a value indicating whether orders longer than the output are left out; sensible for single sentences.
+    /// </summary>
     /// <value>Default false.</value>
     public bool EffectiveOrder { get; init; }
 

@@ -6,8 +6,8 @@ namespace Workflows.Translation.Metrics;
 public static class KoreanDictionary
 {
     /// <summary>
-    /// Whether the environment variable WORKFLOWS_MECAB_KO_DIC names a folder; a folder that cannot be used is an
-    /// error then, not a reason to score otherwise.
+    /// Gets a value indicating whether the environment variable WORKFLOWS_MECAB_KO_DIC names a folder; a folder that
+    /// cannot be used is an error then, not a reason to score otherwise.
     /// </summary>
     public static bool IsAtHand => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(MecabKo.FolderVariable));
 }

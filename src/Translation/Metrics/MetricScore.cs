@@ -7,6 +7,6 @@ namespace Workflows.Translation.Metrics;
 /// <param name="Signature">sacreBLEU's description of the settings, for whoever wants to repeat the score.</param>
 public record MetricScore(string Name, double Score, string Text, string Signature)
 {
-    /// <summary>Whether a larger score is the better one, as with all but TER.</summary>
+    /// <summary>Gets a value indicating whether a larger score is the better one, as with all but TER.</summary>
     public virtual bool IsHigherBetter => true;
 }

@@ -8,7 +8,7 @@ namespace Workflows.Translation.Metrics;
 /// Chance of a difference as large as this one between systems that are equal; never 0, and meaningless alone:
 /// identical outputs get the smallest value there is in a bootstrap.
 /// </param>
-/// <param name="IsIdentical">Whether all outputs are the same.</param>
+/// <param name="IsIdentical">true if all outputs are the same.</param>
 public sealed record PairedComparison(
     PairedTest Test, ResampledScore Baseline, ResampledScore System, double PValue, bool IsIdentical)
 {

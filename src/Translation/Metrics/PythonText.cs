@@ -102,7 +102,7 @@ internal static class PythonText
             : value.ToString(format, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Whether the next letter to the left has case and the next to the right has not.</summary>
+    /// <summary>Returns whether the next letter to the left has case and the next to the right has not.</summary>
     private static bool EndsWord(string text, int at)
     {
         var before = at;

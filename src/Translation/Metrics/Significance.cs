@@ -41,7 +41,7 @@ public static class Significance
         return Describe(metric, statistics, scores, samples, seed);
     }
 
-    /// <summary>Whether two systems differ, by paired bootstrap resampling.</summary>
+    /// <summary>Checks whether two systems differ, by paired bootstrap resampling.</summary>
     /// <param name="metric">The metric.</param>
     /// <param name="baseline">The outputs of the system that is compared with.</param>
     /// <param name="system">The outputs of the system in question.</param>
@@ -56,7 +56,7 @@ public static class Significance
         IReadOnlyList<string> references, int samples = 1000, int seed = DefaultSeed) =>
         Paired(PairedTest.Bootstrap, metric, [baseline, system], [references], samples, seed)[0];
 
-    /// <summary>Whether two systems differ, by swapping their outputs at random.</summary>
+    /// <summary>Checks whether two systems differ, by swapping their outputs at random.</summary>
     /// <param name="metric">The metric.</param>
     /// <param name="baseline">The outputs of the system that is compared with.</param>
     /// <param name="system">The outputs of the system in question.</param>

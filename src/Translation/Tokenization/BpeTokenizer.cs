@@ -48,7 +48,7 @@ public sealed partial class BpeTokenizer
 
     /// <summary>Encodes trusted text, in which a written "&lt;end_of_turn&gt;" is that control token.</summary>
     /// <param name="text">Text of any length; an unpaired surrogate counts as U+FFFD.</param>
-    /// <param name="addBos">Whether <see cref="BosId"/> is put in front.</param>
+    /// <param name="addBos">true if <see cref="BosId"/> is put in front.</param>
     /// <returns>The token ids.</returns>
     public int[] Encode(string text, bool addBos = false)
     {
@@ -82,7 +82,7 @@ public sealed partial class BpeTokenizer
 
     /// <summary>Turns ids back into text.</summary>
     /// <param name="ids">Ids below <see cref="VocabularySize"/>.</param>
-    /// <param name="skipSpecial">Whether control tokens are left out.</param>
+    /// <param name="skipSpecial">true if control tokens are left out.</param>
     /// <returns>The text; each byte of a broken UTF-8 sequence becomes U+FFFD.</returns>
     /// <exception cref="ArgumentOutOfRangeException">An id is negative or not in the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true)
@@ -119,7 +119,7 @@ public sealed partial class BpeTokenizer
     /// <summary>The id of a token by its exact text, such as "&lt;start_of_turn&gt;".</summary>
     /// <param name="token">The token as the file writes it.</param>
     /// <param name="id">The id, or 0 when there is no such token.</param>
-    /// <returns>Whether the vocabulary has it.</returns>
+    /// <returns>true if the vocabulary has it.</returns>
     public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
 
     /// <summary>
@@ -142,7 +142,7 @@ public sealed partial class BpeTokenizer
     /// <returns>The token's text; "" for an id that the file leaves out.</returns>
     public string TokenOf(int id) => _tokens[id];
 
-    /// <summary>Whether an id is a control token, which <see cref="Decode"/> leaves out on request.</summary>
+    /// <summary>Returns whether an id is a control token, which <see cref="Decode"/> leaves out on request.</summary>
     /// <param name="id">An id below <see cref="VocabularySize"/>.</param>
     /// <returns>True for "&lt;bos&gt;", "&lt;end_of_turn&gt;" and the like.</returns>
     public bool IsSpecial(int id) => _isSpecial[id];

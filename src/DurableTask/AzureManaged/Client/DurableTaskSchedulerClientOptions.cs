@@ -24,7 +24,7 @@ public class DurableTaskSchedulerClientOptions
     /// <value>Default: <c>https://durabletask.io</c>.</value>
     public string ResourceId { get; set; } = "https://durabletask.io";
 
-    /// <summary>Whether tokens may be sent without TLS.</summary>
+    /// <summary>Gets or sets a value indicating whether tokens may be sent without TLS.</summary>
     /// <value>Default: false.</value>
     public bool AllowInsecureCredentials { get; set; }
 

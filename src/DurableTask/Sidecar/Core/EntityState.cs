@@ -24,14 +24,14 @@ internal sealed class EntityState
 
     public EntityHolder? Holder { get; set; }
 
-    /// <summary>Whether a worker has a batch of this entity's operations.</summary>
+    /// <summary>Gets or sets a value indicating whether a worker has a batch of this entity's operations.</summary>
     public bool IsRunning { get; set; }
 
     public IReadOnlyCollection<QueuedMessage> Queue => _queue.Values;
 
     public IReadOnlyCollection<QueuedMessage> Scheduled => _scheduled.Values;
 
-    /// <summary>Whether nothing is left to remember.</summary>
+    /// <summary>Gets a value indicating whether nothing is left to remember.</summary>
     public bool IsEmpty =>
         State is null && Holder is null && !IsRunning && _queue.Count == 0 && _scheduled.Count == 0;
 

@@ -55,7 +55,7 @@ internal sealed class InstanceState(string hub, string id)
     /// <summary>Why no work of this instance is handed out; null when it is.</summary>
     public ParkedRecord? Parked { get; private set; }
 
-    /// <summary>Whether the history began as that of an earlier execution.</summary>
+    /// <summary>Gets a value indicating whether the history began as that of an earlier execution.</summary>
     public bool IsRewound { get; private set; }
 
     /// <summary>The status as clients see it.</summary>
@@ -66,7 +66,7 @@ internal sealed class InstanceState(string hub, string id)
     public static bool IsEnd(OrchestrationStatus status) => status is OrchestrationStatus.Completed
         or OrchestrationStatus.Failed or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled;
 
-    /// <summary>Whether no episode has run yet in this execution.</summary>
+    /// <summary>Gets a value indicating whether no episode has run yet in this execution.</summary>
     public bool IsPending => Status == OrchestrationStatus.Pending;
 
     public void Apply(LogRecord record)

@@ -9,7 +9,7 @@ internal static class Moment
     private const long FirstSecond = -62_135_596_800;
     private const long LastSecond = 253_402_300_799;
 
-    /// <summary>Whether the time is absent, or one of the calendar.</summary>
+    /// <summary>Returns whether the time is absent, or one of the calendar.</summary>
     public static bool IsValid(Timestamp? time) => time is null
         || (time.Seconds is >= FirstSecond and <= LastSecond && time.Nanos is >= 0 and < 1_000_000_000);
 

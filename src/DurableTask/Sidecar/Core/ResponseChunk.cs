@@ -9,7 +9,7 @@ namespace Workflows.DurableTask.Sidecar.Core;
 internal static class ResponseChunk
 {
 #pragma warning disable CS0612
-    /// <summary>Whether more messages of this result follow.</summary>
+    /// <summary>Returns whether more messages of this result follow.</summary>
     public static bool IsPartial(OrchestratorResponse response) => response.IsPartial;
 
     /// <summary>The place of a message in its result, from 0; null where the worker gives none.</summary>

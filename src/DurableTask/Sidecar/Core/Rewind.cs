@@ -37,7 +37,7 @@ internal static class Rewind
         return children;
     }
 
-    /// <summary>Whether a replay would believe that it holds a lock, which it lost when it failed.</summary>
+    /// <summary>Returns whether a replay would believe that it holds a lock, which it lost when it failed.</summary>
     public static bool HasOpenLock(IReadOnlyList<HistoryEvent> history)
     {
         var open = new HashSet<string>(StringComparer.OrdinalIgnoreCase);

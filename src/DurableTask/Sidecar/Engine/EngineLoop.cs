@@ -33,7 +33,7 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
     /// <summary>The log of the engine.</summary>
     public ILogger Logger { get; } = logger;
 
-    /// <summary>Whether the engine refuses new requests and hands out no work.</summary>
+    /// <summary>Gets a value indicating whether the engine refuses new requests and hands out no work.</summary>
     public bool IsStopping => _isStopping;
 
     /// <summary>The error that stopped the engine; null while it runs and when it was stopped on purpose.</summary>

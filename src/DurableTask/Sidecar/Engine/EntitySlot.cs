@@ -13,13 +13,15 @@ internal sealed class EntitySlot(long key, string hub, string id)
 
     public EntityState State { get; } = new();
 
-    /// <summary>Whether the entity waits for a worker.</summary>
+    /// <summary>Gets or sets a value indicating whether the entity waits for a worker.</summary>
     public bool IsQueued { get; set; }
 
-    /// <summary>Whether the entity was removed; a new one of its id has another slot.</summary>
+    /// <summary>
+    /// Gets or sets a value indicating whether the entity was removed; a new one of its id has another slot.
+    /// </summary>
     public bool IsGone { get; set; }
 
-    /// <summary>Whether a batch that came back waits for its next time.</summary>
+    /// <summary>Gets or sets a value indicating whether a batch that came back waits for its next time.</summary>
     public bool IsDelayed { get; set; }
 
     /// <summary>How often in a row a batch was handed out without a result.</summary>

@@ -19,10 +19,12 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
     /// <summary>The activities that workers have, by task id.</summary>
     public Dictionary<int, Work> Activities { get; } = [];
 
-    /// <summary>Whether an episode waits for a worker.</summary>
+    /// <summary>Gets or sets a value indicating whether an episode waits for a worker.</summary>
     public bool IsQueued { get; set; }
 
-    /// <summary>Whether the instance was removed, or replaced by another of its id.</summary>
+    /// <summary>
+    /// Gets or sets a value indicating whether the instance was removed, or replaced by another of its id.
+    /// </summary>
     public bool IsGone { get; set; }
 
     /// <summary>The history as it is sent to workers of other processes; null until it is.</summary>

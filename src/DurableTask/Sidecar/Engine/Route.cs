@@ -56,7 +56,7 @@ internal sealed class Route(string hub, WorkKind kind, string name, string versi
         return item;
     }
 
-    /// <summary>Whether the route is among those with waiting items.</summary>
+    /// <summary>Gets or sets a value indicating whether the route is among those with waiting items.</summary>
     public bool IsActive { get; set; }
 }
 

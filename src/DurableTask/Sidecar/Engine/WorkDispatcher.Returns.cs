@@ -58,7 +58,7 @@ internal sealed partial class WorkDispatcher
         }
     }
 
-    /// <summary>Whether a connection takes such work and did not hand this item back.</summary>
+    /// <summary>Returns whether a connection takes such work and did not hand this item back.</summary>
     private bool IsUntried(Work work, WorkerSession session)
     {
         InstanceState state = work.Slot.State;

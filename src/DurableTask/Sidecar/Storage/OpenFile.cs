@@ -17,7 +17,7 @@ internal sealed class OpenFile : IDisposable
         _log = new Held(path + "-wal");
     }
 
-    /// <summary>Whether the file and its write-ahead log are where they were.</summary>
+    /// <summary>Gets a value indicating whether the file and its write-ahead log are where they were.</summary>
     public bool IsInPlace => _database.IsInPlace && _log.IsInPlace;
 
     public void Dispose()

@@ -34,7 +34,7 @@ internal sealed record Conditions(
     /// <param name="item">
     /// The object; null where there is none, and then every condition but generation 0 fails.
     /// </param>
-    /// <param name="isRead">Whether the call reads: one that wants another version learns that there is none.</param>
+    /// <param name="isRead">true if the call reads: one that wants another version learns that there is none.</param>
     /// <exception cref="StorageError">They do not hold.</exception>
     public void Check(StoredObject? item, bool isRead = false)
     {
@@ -100,7 +100,7 @@ internal sealed class UploadSessions(BucketStore store)
     /// <param name="id">The session.</param>
     /// <param name="first">Number of the first byte; those that are there already are passed over.</param>
     /// <param name="body">The bytes.</param>
-    /// <param name="isLast">Whether the object ends with them.</param>
+    /// <param name="isLast">true if the object ends with them.</param>
     /// <param name="cancellation">Cancels the reading.</param>
     public async Task TakeAsync(string id, long first, Stream body, bool isLast, CancellationToken cancellation)
     {

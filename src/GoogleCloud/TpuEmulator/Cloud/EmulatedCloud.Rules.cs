@@ -182,7 +182,7 @@ internal sealed partial class EmulatedCloud
         record.OperationEndsAt = now.AddSeconds(rules.OperationLagSeconds ?? project.Scenario.OperationLagSeconds);
     }
 
-    /// <summary>Whether the scenario takes this spot node away; counts it when it does.</summary>
+    /// <summary>Returns whether the scenario takes this spot node away; counts it when it does.</summary>
     private static bool Takes(ProjectRecord project, NodeRecord record, bool whileCreating)
     {
         var taken = project.Preemptions.GetValueOrDefault(record.Zone);

@@ -202,7 +202,7 @@ internal sealed partial class EmulatedCloud : IDisposable
     }
 
     /// <summary>The guest's own attributes, readable from outside; a scenario may listen to them.</summary>
-    /// <returns>Whether there is such a VM.</returns>
+    /// <returns>true if there is such a VM.</returns>
     public bool SetGuestAttribute(string key, string name, string value)
     {
         lock (_lock)

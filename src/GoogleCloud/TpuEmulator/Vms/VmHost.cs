@@ -97,7 +97,9 @@ internal sealed class VmHost(EmulatorOptions options)
     private static string NameOf(NodeRecord record) =>
         record.Node.Name[(record.Node.Name.LastIndexOf('/') + 1)..];
 
-    /// <summary>Whether the VM still runs; a process id that was given to somebody else does not count.</summary>
+    /// <summary>
+    /// Returns whether the VM still runs; a process id that was given to somebody else does not count.
+    /// </summary>
     public static bool IsRunning(NodeRecord record)
     {
         using var process = record.WorkerPid == 0 ? null : Find(record);

@@ -24,7 +24,7 @@ internal static class AdamWGraph
         return graph.Sqrt(sum!);
     }
 
-    /// <summary>Whether all of some scalars are finite numbers.</summary>
+    /// <summary>Checks whether all of some scalars are finite numbers.</summary>
     public static Node IsFinite(Graph graph, params ReadOnlySpan<Node> scalars)
     {
         Node? all = null;

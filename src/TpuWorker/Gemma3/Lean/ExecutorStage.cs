@@ -8,5 +8,5 @@ public sealed record ExecutorStage(string Text, bool IsCompiling = false, Progra
 
 /// <summary>A program that the device can run.</summary>
 /// <param name="Seconds">Time that compiling or loading took.</param>
-/// <param name="WasLoaded">Whether it was compiled before, by another process or machine.</param>
+/// <param name="WasLoaded">true if it was compiled before, by another process or machine.</param>
 public sealed record ProgramReady(double Seconds, bool WasLoaded);

@@ -26,7 +26,8 @@ public sealed class LoraOptions
     public double Dropout { get; set; }
 
     /// <summary>
-    /// Whether s = Alpha / sqrt(Rank) instead (Kalajdzievski 2023), which keeps large ranks from learning slower.
+    /// Gets or sets a value indicating whether s = Alpha / sqrt(Rank) instead (Kalajdzievski 2023), which keeps large
+    /// ranks from learning slower.
     /// </summary>
     /// <value>Default false.</value>
     public bool RankStabilized { get; set; }

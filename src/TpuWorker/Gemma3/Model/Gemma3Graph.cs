@@ -49,7 +49,9 @@ internal sealed class Gemma3Graph
     /// <summary>Decides what the adapter's dropout leaves out; unused where <see cref="DropsOut"/> is false.</summary>
     public Node DropoutSeed { get; }
 
-    /// <summary>Whether the adapter's dropout is in force, which it is in training only.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the adapter's dropout is in force, which it is in training only.
+    /// </summary>
     public bool DropsOut { get; init; }
 
     /// <summary>New keys and values of each layer, [B, K, S, D], once the hidden states have been built.</summary>

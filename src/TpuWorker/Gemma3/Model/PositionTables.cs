@@ -31,7 +31,7 @@ internal sealed class PositionTables
     }
 
     /// <summary>
-    /// Whether a query sees a key, both by position: not the future, and in sliding layers not too far back.
+    /// Returns whether a query sees a key, both by position: not the future, and in sliding layers not too far back.
     /// </summary>
     public bool Sees(bool isGlobal, int query, int key) => key <= query && (isGlobal || key > query - _window);
 

@@ -4,7 +4,7 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 /// <param name="Batch">Rows: examples, or packs of them.</param>
 /// <param name="Length">Positions of each.</param>
 /// <param name="Rows">Positions, of all examples, that the loss is computed for.</param>
-/// <param name="IsPacked">Whether a row holds several examples, each seeing only itself.</param>
+/// <param name="IsPacked">true if a row holds several examples, each seeing only itself.</param>
 internal readonly record struct BatchShape(int Batch, int Length, int Rows, bool IsPacked = false)
 {
     private const int RowSteps = 8;

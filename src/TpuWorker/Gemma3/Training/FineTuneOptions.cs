@@ -32,8 +32,8 @@ public sealed class FineTuneOptions
     public LearningRateDecay Decay { get; set; }
 
     /// <summary>
-    /// Whether several short examples of a batch share a row. The batch keeps its examples, so the result is that of
-    /// the unpacked batch but for rounding; what is saved is padding.
+    /// Gets or sets a value indicating whether several short examples of a batch share a row. The batch keeps its
+    /// examples, so the result is that of the unpacked batch but for rounding; what is saved is padding.
     /// </summary>
     /// <value>Default false.</value>
     public bool Pack { get; set; }
@@ -90,8 +90,8 @@ public sealed class FineTuneOptions
     public int KeepCheckpoints { get; set; } = 2;
 
     /// <summary>
-    /// Whether checkpoints are written while training goes on, from a copy: it takes three times the trained weights of
-    /// memory more, and is left off where the limit does not allow it.
+    /// Gets or sets a value indicating whether checkpoints are written while training goes on, from a copy: it takes
+    /// three times the trained weights of memory more, and is left off where the limit does not allow it.
     /// </summary>
     /// <value>Default true.</value>
     public bool WriteCheckpointsInBackground { get; set; } = true;

@@ -169,11 +169,11 @@ public sealed partial class FineTuner : IDisposable
     }
 
     /// <summary>
-    /// Whether there is room for writing checkpoints in the background; refuses what does not fit at all.
+    /// Returns whether there is room for writing checkpoints in the background; refuses what does not fit at all.
     /// </summary>
     /// <param name="config">Sizes of the model, which need not be loaded.</param>
     /// <param name="options">How it will be trained.</param>
-    /// <returns>Whether both fit beside each other.</returns>
+    /// <returns>true if both fit beside each other.</returns>
     /// <exception cref="TrainingMemoryException">The training alone does not.</exception>
     public static bool RequireMemory(Gemma3Config config, FineTuneOptions options)
     {

@@ -39,7 +39,7 @@ internal sealed record TrainingManifest
     /// <summary>Measurements since the best.</summary>
     public int WorseScores { get; init; }
 
-    /// <summary>Whether patience ran out at this step.</summary>
+    /// <summary>Gets a value indicating whether patience ran out at this step.</summary>
     public bool IsStopped { get; init; }
 
     /// <summary>SHA-256, in lower-case hexadecimal, of every other file.</summary>

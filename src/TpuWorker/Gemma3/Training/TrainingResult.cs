@@ -26,7 +26,7 @@ public sealed record TrainingResult(
     /// <summary>The step whose weights are the result: the last, or the best by the validation.</summary>
     public int OutputStep { get; init; }
 
-    /// <summary>Whether patience ran out before the last step.</summary>
+    /// <summary>Gets a value indicating whether patience ran out before the last step.</summary>
     public bool StoppedEarly { get; init; }
 
     /// <summary>The best score on the validation set; null without one.</summary>

@@ -26,8 +26,8 @@ public sealed class TrainingValidation
     public int? Patience { get; private init; }
 
     /// <summary>
-    /// Whether the result is the weights of the best measurement rather than the last ones. Their checkpoint is kept
-    /// besides the newest.
+    /// Gets a value indicating whether the result is the weights of the best measurement rather than the last ones.
+    /// Their checkpoint is kept besides the newest.
     /// </summary>
     /// <value>Default true.</value>
     public bool KeepsBest { get; private init; }

@@ -35,7 +35,8 @@ internal static unsafe class OuterProductKernels
     private const int NarrowestTile = 64;
 
     /// <summary>
-    /// Whether these are the faster ones: with AVX-512 the runtime's own are twice as wide, without FMA these are slow.
+    /// Gets a value indicating whether these are the faster ones: with AVX-512 the runtime's own are twice as wide,
+    /// without FMA these are slow.
     /// </summary>
     public static bool IsFast => Fma.IsSupported && !Vector512.IsHardwareAccelerated;
 

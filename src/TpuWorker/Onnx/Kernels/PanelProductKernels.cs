@@ -15,7 +15,9 @@ internal static unsafe class PanelProductKernels
     private const int Lanes = 8;
     private const int Columns = 6;
 
-    /// <summary>Whether so many rows fill enough of a panel: half of it empty costs what a whole one does.</summary>
+    /// <summary>
+    /// Returns whether so many rows fill enough of a panel: half of it empty costs what a whole one does.
+    /// </summary>
     public static bool Suits(long rows) => Fma.IsSupported && rows is > Lanes and <= PanelRows;
 
     /// <summary>Computes some columns of the result of <see cref="ProductKernels.FewRows"/>.</summary>
