@@ -13,13 +13,13 @@ internal static class ModelGates
 {
     private const string StartOfTurn = "<start_of_turn>", EndOfTurn = "<end_of_turn>";
 
-    /// <summary>Pairs that are tokenized; enough to know a share.</summary>
+    /// <summary>Number of pairs that are tokenized; enough to estimate a share.</summary>
     private const int Looked = 1000;
 
-    /// <summary>Beyond this share of pairs left out for their length, the length asked for is a mistake.</summary>
+    /// <summary>Share of pairs too long for the requested length above which that length is refused.</summary>
     private const double MostTooLong = 0.5;
 
-    /// <summary>The tokens of a prompt without its text are fewer.</summary>
+    /// <summary>Positions counted for a prompt without its text, which has fewer tokens.</summary>
     private const int LeastPrompt = 64;
 
     /// <summary>Checks a model against the pairs that it shall learn.</summary>
