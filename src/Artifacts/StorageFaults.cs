@@ -3,7 +3,7 @@ using Google;
 
 namespace Workflows.Artifacts;
 
-/// <summary>Faults of Cloud Storage, in Google's words.</summary>
+/// <summary>Recognises faults of Cloud Storage, and reads Google's messages.</summary>
 internal static class StorageFaults
 {
     private static readonly HttpStatusCode[] Passing =
@@ -28,7 +28,7 @@ internal static class StorageFaults
         exception.HttpStatusCode == HttpStatusCode.NotFound
         && !Words(exception).Contains("bucket does not exist", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Returns whether the object is in another version than wanted.</summary>
+    /// <summary>Returns whether the object has another version than required.</summary>
     public static bool IsChanged(Exception exception) =>
         exception is GoogleApiException { HttpStatusCode: HttpStatusCode.PreconditionFailed };
 

@@ -33,14 +33,14 @@ public static class TextModelFiles
     }
 
     /// <summary>
-    /// Chooses the files of a folder that are needed: of the weights the single file where there is one, else those
-    /// that the index names, else all.
+    /// Chooses the files of a folder that are needed. Of the weights these are the single file if there is one, else
+    /// those that the index names, else all.
     /// </summary>
     /// <param name="store">The store that has the folder.</param>
     /// <param name="folder">The folder.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The files in the ordinal order of their names; empty where the folder has none.</returns>
-    /// <exception cref="ArtifactException">The store cannot tell.</exception>
+    /// <returns>The files in the ordinal order of their names; empty if the folder has none.</returns>
+    /// <exception cref="ArtifactException">The store does not answer.</exception>
     public static async Task<IReadOnlyList<ArtifactInfo>> ChooseAsync(
         IArtifactStore store, ArtifactUri folder, CancellationToken cancellation)
     {
@@ -69,7 +69,8 @@ public static class TextModelFiles
             : [.. files.Where(file => !IsWeights(file.Uri.Name) || shards.Contains(file.Uri.Name))];
     }
 
-    /// <summary>The files that an index names; null: it is none, which the reader of models tells better.</summary>
+    /// <summary>Lists the files that an index names; null if it is no index, which the reader of models
+    /// reports.</summary>
     private static HashSet<string>? ShardsOf(byte[] json)
     {
         try

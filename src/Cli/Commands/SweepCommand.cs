@@ -9,7 +9,7 @@ using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows sweep: what is left over in the cloud, and its deletion.</summary>
+/// <summary>Implements workflows sweep: lists resources left over in the cloud, and deletes them on request.</summary>
 internal static class SweepCommand
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
@@ -64,7 +64,8 @@ internal static class SweepCommand
         return view.Clean ? ExitCodes.Done : ExitCodes.LeftOver;
     });
 
-    /// <summary>Looks again until nothing is on its way out; what the cloud refuses to delete ends the wait.</summary>
+    /// <summary>Repeats the sweep until no deletion is under way; a deletion that the cloud refuses ends the
+    /// wait.</summary>
     private static async Task<SweepView> WaitAsync(
         ServiceLink link, SweepRequest request, SweepView view, bool isQuiet, DateTimeOffset began,
         CancellationToken cancellation)
