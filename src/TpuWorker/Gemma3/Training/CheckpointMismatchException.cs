@@ -3,8 +3,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// A checkpoint directory holds the work of another training: other options, examples or base model. Going on from it
-/// would be neither the one nor the other.
+/// The exception of a checkpoint directory that belongs to another training, with other options, examples or base
+/// model. Resuming from it would mix the two.
 /// </summary>
 /// <param name="path">The checkpoint.</param>
 /// <param name="got">Fingerprint of the training that wrote it.</param>
