@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// How exactly an accelerator multiplies numbers of <see cref="DType.Float32"/>, whose units are made for half the
-/// width.
+/// The precision with which an accelerator, whose units are made for 16-bit numbers, multiplies numbers of
+/// <see cref="DType.Float32"/>.
 /// </summary>
 public enum ProductPrecision
 {

@@ -123,7 +123,7 @@ public sealed class ChildProcess : IAsyncDisposable
     /// Requests the child to stop its current work and to answer soon (<see cref="ChildService.Stopping"/>). Does
     /// nothing if there is no work, or the child is gone.
     /// </summary>
-    /// <returns>Completes when it was said.</returns>
+    /// <returns>A task that completes when the request is sent.</returns>
     public async Task BreakOffAsync()
     {
         try
