@@ -20,7 +20,7 @@ public sealed class RunArtifacts
     /// <param name="setting">The setting <c>Workflows:Artifacts</c>; null if it is not set.</param>
     /// <param name="storageEmulator">Address of the emulated cloud's buckets; if null, rehearsals use folders.</param>
     /// <param name="stores">
-    /// Creates the stores for the address of an emulator, or for the real cloud; null: by the environment's variables.
+    /// Creates the stores for the address of an emulator, or for the real cloud; null for those of the environment.
     /// </param>
     /// <exception cref="ArtifactException">The setting is no address, or is one of the Hub.</exception>
     public RunArtifacts(

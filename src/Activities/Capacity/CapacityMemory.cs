@@ -17,7 +17,7 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     /// <param name="project">The project that was refused.</param>
     /// <param name="candidate">The place.</param>
     /// <param name="refusal">The refusal; one whose time to be remembered is zero is not kept.</param>
-    /// <param name="pace">Factor of the time to remember it for: a rehearsal's clock runs faster.</param>
+    /// <param name="pace">Factor of the time for which it is remembered: a rehearsal's clock runs faster.</param>
     public void Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
     {
         if (refusal.RememberSeconds <= 0 || refusal.Scope is RefusalScope.Project or RefusalScope.Request)
@@ -132,8 +132,8 @@ public sealed record Remembered(DateTimeOffset Until, string Code, string Reason
 /// <summary>A remembered refusal with its place.</summary>
 /// <param name="Project">The project that was refused.</param>
 /// <param name="Place">A zone, or a region.</param>
-/// <param name="AcceleratorType">The type asked for.</param>
-/// <param name="Provisioning">The mode asked for.</param>
+/// <param name="AcceleratorType">The requested type.</param>
+/// <param name="Provisioning">The requested mode.</param>
 /// <param name="Until">Time at which the entry expires.</param>
 /// <param name="Code">Its code in docs/errors.md.</param>
 /// <param name="Reason">The cloud's message.</param>

@@ -22,15 +22,15 @@ internal static class ModelGates
     /// <summary>Positions counted for a prompt without its text, which has fewer tokens.</summary>
     private const int LeastPrompt = 64;
 
-    /// <summary>Checks a model against the pairs that it shall learn.</summary>
+    /// <summary>Checks a model against its training and test pairs.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="path">The model's folder, or a view of it with the headers of the weights alone.</param>
-    /// <param name="hasValues">False for such a view.</param>
+    /// <param name="hasValues">false for such a view.</param>
     /// <param name="train">The training pairs.</param>
-    /// <param name="test">The pairs that it will be judged by.</param>
-    /// <param name="cancellation">Looked at while the weights are read.</param>
-    /// <returns>What was found.</returns>
-    /// <exception cref="RunFaultException">Training would be wasted.</exception>
+    /// <param name="test">The test pairs.</param>
+    /// <param name="cancellation">Checked while the weights are read.</param>
+    /// <returns>The results of the checks.</returns>
+    /// <exception cref="RunFaultException">The training would be wasted.</exception>
     public static IReadOnlyList<GateResult> Check(
         RunSpec spec, string path, bool hasValues, IReadOnlyList<SentencePair> train,
         IReadOnlyList<SentencePair> test, CancellationToken cancellation)
@@ -58,7 +58,7 @@ internal static class ModelGates
         }
         catch (ModelFileException fault)
         {
-            // Of a view, users know the address that it is of.
+            // The message names the address of a view, since users do not know the local path.
             var message = $"'{fault.Path}': {fault.Problem}.".Replace(path, spec.Model, StringComparison.Ordinal);
             throw new RunFaultException(fault.ErrorCode, message, fault.Fix);
         }
@@ -152,7 +152,8 @@ internal static class ModelGates
     private static GateResult Answer(BpeTokenizer tokenizer) =>
         new("end of an answer", $"{EndOfTurn} is token {tokenizer.EndOfTurnId}, <eos> is token {tokenizer.EosId}");
 
-    /// <summary>A pair is at least as long as its two texts; what the prompt adds is counted by the worker.</summary>
+    /// <summary>Checks lengths: a pair is at least as long as its two texts; the worker counts the prompt as
+    /// well.</summary>
     private static GateResult Length(RunSpec spec, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> train)
     {
         var most = Math.Min(Looked, train.Count);

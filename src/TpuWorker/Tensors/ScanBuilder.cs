@@ -54,7 +54,7 @@ public sealed class ScanBuilder
         return Take(ScanOperand.Sliced, stacked, new Shape(stacked.Shape.Dimensions[1..]));
     }
 
-    /// <summary>Shows each round a value as it is.</summary>
+    /// <summary>Passes each round a value unchanged.</summary>
     /// <param name="value">The value.</param>
     /// <returns>The same value as a node of the body; every call for a value returns the same node.</returns>
     public Node Share(Node value)

@@ -69,7 +69,7 @@ public sealed partial class BpeTokenizer
     /// </summary>
     /// <param name="text">Text of any length; an unpaired surrogate counts as U+FFFD.</param>
     /// <returns>
-    /// The token ids, equal to those of <see cref="Encode(string, bool)"/> where the text names no control token.
+    /// The token ids, equal to those of <see cref="Encode(string, bool)"/> if the text names no control token.
     /// </returns>
     public int[] EncodeText(string text)
     {
