@@ -6,8 +6,8 @@ using Workflows.Translation.Tokenization;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Checks the model's own files before anything is rented: whether the worker can load them, by the reader that the
-/// worker uses, whether the tokenizer has the turns of the prompt, and whether the pairs fit into the length asked for.
+/// Checks the model's own files before anything is rented: that the worker can load them, with the worker's own reader,
+/// that the tokenizer has the turns of the prompt, and that the pairs fit into the requested length.
 /// </summary>
 internal static class ModelGates
 {
@@ -39,7 +39,7 @@ internal static class ModelGates
         {
             var folder = ModelFolder.Open(path);
 
-            // Before the weights: a tokenizer of another model explains shapes that differ.
+            // Checked before the weights: a tokenizer of another model explains shapes that differ.
             var tokenizer = folder.LoadTokenizer();
             return
             [
@@ -50,7 +50,7 @@ internal static class ModelGates
                 Length(spec, tokenizer, train),
                 Positions(spec, folder, tokenizer, test),
 
-                // Last: it reads the whole checkpoint, and everything before it takes a moment.
+                // Checked last: it reads the whole checkpoint, and all other checks take a moment.
                 hasValues
                     ? Values(folder, cancellation)
                     : new GateResult("values", "looked at by the worker, which reads them all when it loads them"),
@@ -89,8 +89,8 @@ internal static class ModelGates
     }
 
     /// <summary>
-    /// Checks whether the evaluation's prompts and answers have a place in the model. A prompt is longer than its
-    /// source text, so the worker may still refuse what passes here by a little.
+    /// Checks whether the evaluation's prompts and answers fit into the model's positions. A prompt is longer than its
+    /// source text, so the worker may still refuse a text that just passes here.
     /// </summary>
     private static GateResult Positions(
         RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> test)
@@ -127,7 +127,8 @@ internal static class ModelGates
         return new GateResult("positions", $"the longest test source has {longest} tokens, there is room for {left}");
     }
 
-    /// <summary>A checkpoint with another chat template would be asked in words that it never saw.</summary>
+    /// <summary>Checks the template: a checkpoint with another chat template was not trained with this
+    /// prompt.</summary>
     private static GateResult Template(RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer)
     {
         if (spec.PromptTemplate == "plain")
