@@ -5,7 +5,7 @@ namespace Workflows.Activities.Capacity;
 /// <summary>A run's plan as it would be made now. A preview starts, rents and writes nothing.</summary>
 public sealed record PlanPreview
 {
-    /// <summary>Gets a value indicating whether the run would go on from its plan to its data.</summary>
+    /// <summary>Gets a value indicating whether the run would continue from its plan to its data.</summary>
     public bool Starts => Refusal is null;
 
     /// <summary>Gets the reason why the run would end at its plan; null if it would not.</summary>

@@ -70,7 +70,7 @@ internal static partial class SameAnswerRule
                     ? "Every zone answers so, again and again: look at https://status.cloud.google.com, check "
                         + "tpu.network and tpu.serviceAccount, and start the run again; if it stays, give Google's "
                         + "support these words and the time."
-                    : "Every zone answers so: mend the project or the request as the answer says, not the zones.",
+                    : "Every zone gives this answer: fix the project or the request as the answer says, not the zones.",
             }
             : refusal;
     }

@@ -130,7 +130,7 @@ public sealed class CloudReadiness(
                 + $"--project={subject.Project}")
             : lacks.Count > 0
             ? ReadinessLine.Warn(
-                "zones", $"{string.Join(", ", has)} list {asked}; not so {string.Join(", ", lacks)}.",
+                "zones", $"{asked}: listed by {string.Join(", ", has)}, but not by {string.Join(", ", lacks)}.",
                 "Leave them out of tpu.zones, or ask Google for access.")
             : ReadinessLine.Ok("zones", $"{string.Join(", ", has)} list {asked}.");
     }

@@ -132,7 +132,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         return path;
     }
 
-    /// <summary>Returns whether the ledger knows the run.</summary>
+    /// <summary>Returns whether the ledger has the run.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>true if something was written for it.</returns>
     public bool Knows(RunId runId) => File.Exists(PathOf(runId));

@@ -83,7 +83,7 @@ public sealed partial class SweepActivity(
         public static partial void Left(ILogger logger, string name, string reason);
 
         [LoggerMessage(4323, LogLevel.Warning,
-            "Sweep: project '{Project}' cannot be looked over: {Reason} {Fix}")]
+            "Sweep: project '{Project}' cannot be listed: {Reason} {Fix}")]
         public static partial void Unseen(ILogger logger, string project, string reason, string fix);
     }
 }

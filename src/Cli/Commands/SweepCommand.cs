@@ -16,13 +16,13 @@ internal static class SweepCommand
 
     private static readonly Option<bool> Delete = new("--delete")
     {
-        Description = "Delete what is left over, also what only may be this service's, and wait for the proof that it "
-            + "is gone.",
+        Description = "Delete leftover resources, also those not proved to be this service's, and wait for the proof "
+            + "that they are gone.",
     };
 
     private static readonly Option<string?> Project = new("--project")
     {
-        Description = "Look over this Google Cloud project, too; those of earlier runs are looked over anyway.",
+        Description = "Sweep this Google Cloud project, too; those of earlier runs are always swept.",
     };
 
     private static readonly Option<string[]> Of = new("--of")

@@ -54,7 +54,7 @@ public enum RefusalScope
 }
 
 /// <summary>
-/// A failed attempt, classified: its scope, the time to remember it, and its remedy.
+/// A classified refusal: its scope, the time to remember it, and its remedy.
 /// </summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
 /// <param name="Scope">Its scope.</param>

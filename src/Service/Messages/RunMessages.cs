@@ -183,7 +183,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
             + "service publish to it; until then the message comes again, and others are not held up.")]
         public static partial void NotBuried(ILogger logger, string messageId, string topic, string status);
 
-        [LoggerMessage(4206, LogLevel.Warning, "The broker did not hear of message {MessageId}: {Status}")]
+        [LoggerMessage(4206, LogLevel.Warning, "The broker got no acknowledgement of message {MessageId}: {Status}")]
         public static partial void NotAnswered(ILogger logger, string messageId, string status);
     }
 }

@@ -167,7 +167,7 @@ internal sealed class RunService(
     private static RunRequestException AskedDifferently(RunId id, string? key) =>
         key is null
             ? new([new FieldError(
-                "id", $"Run '{id}' exists, and was asked for differently.", "Choose another id, or leave it out.")])
+                "id", $"Run '{id}' exists, and belongs to another request.", "Choose another id, or leave it out.")])
             : new(
                 [new FieldError(
                     "Idempotency-Key", $"The key '{SafeText.Of(key)}' started run '{id}' with another request.",

@@ -76,7 +76,7 @@ internal static partial class SweepEndpoint
         {
             errors.Add(new FieldError(
                 "project", $"'{SafeText.Of(project, 100)}' is no id of a Google Cloud project.",
-                "Give its id, such as my-project-123: gcloud projects list. Rehearsals are looked over anyway."));
+                "Give its id, such as my-project-123: gcloud projects list. Rehearsals are always swept."));
         }
 
         var services = request.Of ?? [];

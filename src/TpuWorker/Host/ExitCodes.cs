@@ -12,6 +12,6 @@ internal static class ExitCodes
     /// <summary>The gateway refused this node, because it was released.</summary>
     public const int Refused = 3;
 
-    /// <summary>The service was unreachable for too long, so that the VM must not go on costing money.</summary>
+    /// <summary>The service was unreachable for too long, so that the VM must not continue to cost money.</summary>
     public const int Abandoned = 4;
 }

@@ -18,5 +18,5 @@ internal static class Moment
     public static Timestamp? Checked(Timestamp? time, string what) => IsValid(time)
         ? time
         : throw new FormatException(
-            $"The {what} is no time: {time!.Seconds} seconds and {time.Nanos} nanoseconds since 1970.");
+            $"The {what} is not a valid time: {time!.Seconds} seconds and {time.Nanos} nanoseconds since 1970.");
 }

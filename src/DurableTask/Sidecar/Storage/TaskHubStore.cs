@@ -270,7 +270,7 @@ internal sealed partial class TaskHubStore : IDisposable
         SqliteException { SqliteErrorCode: 11 or 26 } or Google.Protobuf.InvalidProtocolBufferException => new(
             TaskHubStoreError.Corrupt,
             path,
-            $"{error.Message} Restore the file, with its -wal, from a backup, or move it away to begin anew.",
+            $"{error.Message} Restore the file, with its -wal, from a backup, or move it away to start empty.",
             error),
         SqliteException { SqliteErrorCode: 5 or 6 } => new(
             TaskHubStoreError.InUse, path, $"{error.Message} Stop the program that has it open.", error),

@@ -13,7 +13,7 @@ public sealed class CheckpointMismatchException(string path, string got, string 
     : TpuWorkerException(
         "training.checkpoint-mismatch",
         $"{path} belongs to another training ({got[..12]}, this is {wanted[..12]}): other options, examples or base "
-            + "model. Use another directory, or delete this one to begin anew.")
+            + "model. Use another directory, or delete this one to start over.")
 {
     /// <summary>The checkpoint.</summary>
     public string Path { get; } = path;
