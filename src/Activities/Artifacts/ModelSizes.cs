@@ -15,7 +15,7 @@ internal sealed class ModelSizes(RunLedger ledger, RunArtifacts artifacts)
     /// <summary>Reads the file list and the configuration of a run's model.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The model's files, and its configuration; the configuration is null where it cannot be read, which the
+    /// <returns>The model's files, and its configuration; the configuration is null if it cannot be read, which the
     /// checks before renting report.</returns>
     /// <exception cref="RunFaultException">The model cannot be read.</exception>
     public async Task<(ModelSource Source, Gemma3Config? Config)> ReadAsync(
@@ -29,7 +29,7 @@ internal sealed class ModelSizes(RunLedger ledger, RunArtifacts artifacts)
     /// <param name="spec">The run.</param>
     /// <param name="source">The model.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>null where it cannot be read.</returns>
+    /// <returns>null if it cannot be read.</returns>
     public async Task<Gemma3Config?> ConfigAsync(RunSpec spec, ModelSource source, CancellationToken cancellation)
     {
         string? copy = null;

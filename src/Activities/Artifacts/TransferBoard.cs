@@ -23,7 +23,7 @@ public sealed class TransferBoard
 
     /// <summary>Returns the progress of a run's transfer.</summary>
     /// <param name="runId">The run.</param>
-    /// <returns>null where none is under way.</returns>
+    /// <returns>null if none is under way.</returns>
     public TreeProgress? Find(RunId runId) => _progress.GetValueOrDefault(runId);
 
     /// <summary>Formats a progress for people.</summary>

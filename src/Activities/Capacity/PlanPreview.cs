@@ -70,7 +70,7 @@ public sealed record EstimatePart(string Stage, double Seconds, double Usd);
 /// <param name="IsIn">true if the run tries this place.</param>
 /// <param name="Why">The reason, in one sentence.</param>
 /// <param name="LeastGib">GiB that each chip needs at least; null if not counted.</param>
-/// <param name="HbmGib">GiB that each chip has; null: not known.</param>
+/// <param name="HbmGib">GiB that each chip has; null if not known.</param>
 /// <param name="Refused">The remembered refusal; null for none.</param>
 public sealed record PlannedPlace(
     int Order, string Zone, string AcceleratorType, ProvisioningMode Provisioning, int Chips, double UsdPerHour,

@@ -6,7 +6,7 @@ namespace Workflows.TpuWorker.Tensors;
 /// </summary>
 public enum ProductPrecision
 {
-    /// <summary>As fast as it can: one pass of bfloat16 on a TPU, TF32 on a GPU.</summary>
+    /// <summary>The fastest: one pass of bfloat16 on a TPU, TF32 on a GPU.</summary>
     Default,
 
     /// <summary>Three passes of bfloat16 on a TPU.</summary>
