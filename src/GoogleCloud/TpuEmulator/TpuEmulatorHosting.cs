@@ -131,7 +131,7 @@ internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock
             "The emulated cloud stands still; it is tried again, at the latest after {Seconds} s each time.")]
         public static partial void Stands(ILogger logger, double seconds, Exception exception);
 
-        [LoggerMessage(4401, LogLevel.Warning, "The emulated cloud continues.")]
+        [LoggerMessage(4401, LogLevel.Warning, "The emulated cloud goes on.")]
         public static partial void GoesOn(ILogger logger);
     }
 }
