@@ -14,7 +14,7 @@ namespace Workflows.Activities;
 /// <summary>Registers the activities under the names that the orchestrations call.</summary>
 public static class ActivityRegistration
 {
-    /// <summary>Adds the activities that read what users bring; they take places of their own.</summary>
+    /// <summary>Adds the activities that read users' files; they run on threads of their own.</summary>
     /// <param name="registry">The worker's registry.</param>
     /// <returns>The same registry.</returns>
     public static DurableTaskRegistry AddInputActivities(this DurableTaskRegistry registry)
@@ -26,7 +26,7 @@ public static class ActivityRegistration
     }
 
     /// <summary>
-    /// Adds the activities that look, cancel, give back and report: nothing of a user's can hold them.
+    /// Adds the activities that observe, cancel, release and report. No file of a user can block them.
     /// </summary>
     /// <param name="registry">The worker's registry.</param>
     /// <returns>The same registry.</returns>

@@ -3,10 +3,10 @@ using Workflows.Translation;
 
 namespace Workflows.Activities;
 
-/// <summary>The directions of a run, one by one.</summary>
+/// <summary>Lists the directions of a run.</summary>
 public static class RunDirections
 {
-    /// <summary>Lists the directions that a run's model learns and is judged in.</summary>
+    /// <summary>Lists the directions in which a run's model is trained and evaluated.</summary>
     /// <param name="spec">The run.</param>
     /// <returns>One direction, or both with Korean to English first.</returns>
     public static IReadOnlyList<TranslationDirection> Directions(this RunSpec spec) => spec.Direction switch

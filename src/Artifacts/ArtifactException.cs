@@ -1,14 +1,14 @@
 namespace Workflows.Artifacts;
 
-/// <summary>An artifact cannot be read, written or deleted. All stores throw this one type.</summary>
+/// <summary>The exception of an artifact that cannot be read, written or deleted. All stores throw this type.</summary>
 public sealed class ArtifactException : Exception
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="fault">The kind of fault.</param>
     /// <param name="address">The artifact, or the text that should name one.</param>
-    /// <param name="problem">The fault as a sentence, with the store's own words where there are some.</param>
+    /// <param name="problem">The fault as a sentence, with the store's own message if there is one.</param>
     /// <param name="fix">The remedy as a sentence.</param>
-    /// <param name="inner">The cause, where another exception was it.</param>
+    /// <param name="inner">The exception that caused it; null for none.</param>
     public ArtifactException(
         ArtifactFault fault, string address, string problem, string fix, Exception? inner = null)
         : base($"{address}: {problem} {fix}", inner) =>
@@ -29,7 +29,7 @@ public sealed class ArtifactException : Exception
     /// <summary>Gets the stable code of the fault, listed in <c>docs/errors.md</c>.</summary>
     public string ErrorCode => CodeOf(Fault);
 
-    /// <summary>The code of a kind of fault.</summary>
+    /// <summary>Returns the code of a kind of fault.</summary>
     /// <param name="fault">The kind.</param>
     /// <returns>A stable code, listed in <c>docs/errors.md</c>.</returns>
     public static string CodeOf(ArtifactFault fault) => fault switch

@@ -8,7 +8,7 @@ namespace Workflows.Artifacts;
 /// <param name="Sha256">Its SHA-256 in lower-case hexadecimal.</param>
 public sealed record ArtifactFile(long Bytes, string Sha256);
 
-/// <summary>The list of a tree's files: its last object, which makes the tree one.</summary>
+/// <summary>The list of a tree's files: it is the tree's last object, and makes the tree complete.</summary>
 public sealed record ArtifactManifest
 {
     /// <summary>Name of the manifest inside its tree.</summary>
@@ -28,7 +28,7 @@ public sealed record ArtifactManifest
         JsonSerializer.SerializeToUtf8Bytes(this, ArtifactManifestJson.Default.ArtifactManifest);
 
     /// <summary>Reads a manifest and checks that its names stay inside the tree.</summary>
-    /// <exception cref="ArtifactException">It is none.</exception>
+    /// <exception cref="ArtifactException">It is not a manifest.</exception>
     internal static ArtifactManifest FromJson(ArtifactUri tree, byte[] json)
     {
         try

@@ -1,8 +1,8 @@
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// An artifact of any store as a stream that can go back: read in parts of 16 MiB, the next one while this one is used.
-/// Three parts are in memory at most.
+/// Reads an artifact of any store as a seekable stream: in parts of 16 MiB, the next one while this one is used. At
+/// most three parts are in memory.
 /// </summary>
 internal sealed class ArtifactReadStream : Stream
 {
@@ -20,7 +20,7 @@ internal sealed class ArtifactReadStream : Stream
     /// <param name="store">The store.</param>
     /// <param name="uri">The artifact.</param>
     /// <param name="bytes">Its size.</param>
-    /// <param name="report">Gets the bytes up to the end of each part.</param>
+    /// <param name="report">Receives the bytes up to the end of each part.</param>
     /// <param name="cancellation">Cancels reading.</param>
     public ArtifactReadStream(
         IArtifactStore store, ArtifactUri uri, long bytes, Action<long>? report, CancellationToken cancellation)
@@ -114,12 +114,12 @@ internal sealed class ArtifactReadStream : Stream
         _next = after < Length ? (after, LoadAsync(after)) : null;
     }
 
-    /// <summary>A part that nobody wants any more must not end as an exception that nobody saw.</summary>
+    /// <summary>Drops a part that is no longer needed, so that its exception does not end up unobserved.</summary>
     private void Leave() => _next?.Bytes.ContinueWith(
         done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
         TaskScheduler.Default);
 
-    /// <summary>A whole one is checked by its store.</summary>
+    /// <summary>Loads a part; a store checks whole artifacts only.</summary>
     private Task<byte[]> LoadAsync(long offset) => _store.ReadBytesAsync(
         _uri, Length <= PartBytes ? ByteRange.Whole : new ByteRange(offset, Math.Min(PartBytes, Length - offset)),
         _stop.Token);

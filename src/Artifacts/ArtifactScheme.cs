@@ -1,6 +1,6 @@
 namespace Workflows.Artifacts;
 
-/// <summary>Places that artifacts can be in.</summary>
+/// <summary>Kinds of places for artifacts.</summary>
 public enum ArtifactScheme
 {
     /// <summary>A folder or file of this machine: <c>file:///path</c>, or an absolute path alone.</summary>

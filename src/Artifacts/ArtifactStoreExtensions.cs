@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Workflows.Artifacts;
 
-/// <summary>Small artifacts as bytes, and artifacts as files.</summary>
+/// <summary>Reads and writes small artifacts as bytes, and artifacts as files.</summary>
 public static class ArtifactStoreExtensions
 {
     /// <summary>The most bytes that are read into memory at once.</summary>
@@ -29,7 +29,7 @@ public static class ArtifactStoreExtensions
         using var memory = new MemoryStream((int)Math.Max(0, bytes));
         await store.ReadAsync(uri, range, memory, cancellation);
 
-        // Without a copy where the size was known, as for the parts of a large artifact.
+        // Without a copy if the size was known, as for the parts of a large artifact.
         return memory.TryGetBuffer(out var all) && all.Array!.Length == all.Count ? all.Array : memory.ToArray();
     }
 
@@ -37,7 +37,7 @@ public static class ArtifactStoreExtensions
     /// <param name="store">The store.</param>
     /// <param name="uri">The artifact.</param>
     /// <param name="bytes">Its content.</param>
-    /// <param name="condition">What must hold when it appears.</param>
+    /// <param name="condition">The condition of the write.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The artifact.</returns>
     /// <exception cref="ArtifactException">It was not written.</exception>
@@ -49,10 +49,10 @@ public static class ArtifactStoreExtensions
         return await store.WriteAsync(uri, memory, condition, cancellation);
     }
 
-    /// <summary>Brings an artifact to a file, which appears whole or not at all.</summary>
+    /// <summary>Copies an artifact to a file, which appears whole or not at all.</summary>
     /// <param name="store">The store.</param>
     /// <param name="uri">The artifact.</param>
-    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The SHA-256 of its bytes in lower-case hexadecimal.</returns>
     /// <exception cref="ArtifactException">It cannot be read.</exception>

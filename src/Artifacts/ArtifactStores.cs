@@ -1,46 +1,47 @@
 namespace Workflows.Artifacts;
 
-/// <summary>All places in one: each call goes to the store of its address.</summary>
+/// <summary>Combines the stores of all places: each call goes to the store of its address.</summary>
 public sealed class ArtifactStores : IArtifactStore, IDisposable
 {
     private readonly FileArtifactStore _files = new();
     private readonly StorageArtifactStore _storage;
     private readonly HubArtifactStore _hub;
 
-    /// <summary>Creates the stores; nothing is asked for yet.</summary>
+    /// <summary>Creates the stores, without any request.</summary>
     /// <param name="storageEmulator">
-    /// Address of an emulator of Cloud Storage; null: the variable STORAGE_EMULATOR_HOST, else Google.
+    /// Address of an emulator of Cloud Storage; null for the variable STORAGE_EMULATOR_HOST, or else Google.
     /// </param>
-    /// <param name="hub">Where and as whom to read the Hub; null: by the environment.</param>
-    /// <param name="patience">How long a bucket that is out of reach is tried; default: half a minute.</param>
+    /// <param name="hub">Address, token and cache of the Hub; null for those of the environment.</param>
+    /// <param name="patience">Time for which an unreachable bucket is retried; default: half a minute.</param>
     public ArtifactStores(Uri? storageEmulator = null, HubSettings? hub = null, TimeSpan patience = default)
     {
         _storage = new StorageArtifactStore(storageEmulator, patience);
         _hub = new HubArtifactStore(hub ?? HubSettings.OfEnvironment());
     }
 
-    /// <summary>The same with shorter pauses between tries.</summary>
+    /// <summary>Creates the stores with shorter pauses between tries.</summary>
     internal ArtifactStores(Uri? storageEmulator, HubSettings hub, TimeProvider clock, TimeSpan firstPause) =>
         (_storage, _hub) = (
             new StorageArtifactStore(storageEmulator, clock, firstPause),
             new HubArtifactStore(hub, clock, firstPause));
 
-    /// <summary>Asks for the version that an address stands for now, where it names one that may move.</summary>
+    /// <summary>Resolves an address with a movable revision to the version that it stands for now.</summary>
     /// <param name="uri">An artifact, or the folder above some.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>On the Hub the same at a commit; elsewhere the same.</returns>
-    /// <exception cref="ArtifactException">The store cannot tell.</exception>
+    /// <returns>For the Hub the address at a commit; otherwise the same address.</returns>
+    /// <exception cref="ArtifactException">The store does not answer.</exception>
     public Task<ArtifactUri> PinAsync(ArtifactUri uri, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(uri);
         return uri.Scheme == ArtifactScheme.Hub ? _hub.PinAsync(uri, cancellation) : Task.FromResult(uri);
     }
 
-    /// <summary>Tells where a bucket is.</summary>
+    /// <summary>Returns the location of a bucket.</summary>
     /// <param name="uri">The bucket, or an artifact in it.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>A region or a larger place in lower case, such as <c>us-central1</c> or <c>eu</c>.</returns>
-    /// <exception cref="ArtifactException">There is no such bucket, or this program may not know.</exception>
+    /// <returns>A region or a larger location in lower case, such as <c>us-central1</c> or <c>eu</c>.</returns>
+    /// <exception cref="ArtifactException">The bucket does not exist, or this program may not read its
+    /// location.</exception>
     public Task<string> LocationOfAsync(ArtifactUri uri, CancellationToken cancellation) =>
         _storage.LocationOfAsync(uri, cancellation);
 

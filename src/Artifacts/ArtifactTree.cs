@@ -4,18 +4,19 @@ using System.Text;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Several files that appear and go together, in stores that can neither rename nor lock. <b>Invariant:</b> the last
-/// object written is the manifest, and it is the first one deleted: a tree is there when its manifest is, and what the
-/// manifest names is whole. Objects without a manifest above them are unreachable, and a sweep may remove them.
+/// Writes several files that appear and disappear together, in stores that can neither rename nor lock.
+/// <b>Invariant:</b> the last object written is the manifest, and it is the first one deleted: a tree exists if its
+/// manifest does, and all files that the manifest names are complete. Objects without a manifest above them are
+/// unreachable, and a sweep may remove them.
 /// </summary>
-/// <param name="store">Where trees are.</param>
+/// <param name="store">The store of the trees.</param>
 public sealed class ArtifactTree(IArtifactStore store)
 {
     /// <summary>Looks for a tree.</summary>
     /// <param name="tree">Its root.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>Its manifest; null where there is no whole tree.</returns>
-    /// <exception cref="ArtifactException">The store cannot tell, or the manifest is none.</exception>
+    /// <returns>Its manifest; null if there is no complete tree.</returns>
+    /// <exception cref="ArtifactException">The store does not answer, or the manifest is not valid.</exception>
     public async Task<ArtifactManifest?> FindAsync(ArtifactUri tree, CancellationToken cancellation)
     {
         var uri = tree.Child(ArtifactManifest.FileName);
@@ -32,10 +33,10 @@ public sealed class ArtifactTree(IArtifactStore store)
         }
     }
 
-    /// <summary>Writes the files of a folder as a tree; one that is there is taken away first.</summary>
+    /// <summary>Writes the files of a folder as a tree; an existing one is deleted first.</summary>
     /// <param name="tree">Its root.</param>
     /// <param name="folder">The folder, with all its files at any depth.</param>
-    /// <param name="cancellation">Cancels the call; without a manifest there is no tree then.</param>
+    /// <param name="cancellation">Cancels the call; there is no tree then, since it has no manifest.</param>
     /// <returns>The manifest.</returns>
     /// <exception cref="ArtifactException">A file was not written.</exception>
     public async Task<ArtifactManifest> WriteAsync(
@@ -57,7 +58,7 @@ public sealed class ArtifactTree(IArtifactStore store)
             written.Add(name, new ArtifactFile(info.Bytes, info.Sha256!));
         }
 
-        // Files of an earlier tree that this one has not would be unreachable for ever.
+        // Files of an earlier tree that this one does not have would be unreachable forever.
         await DeleteFilesAsync(tree, name => !written.ContainsKey(name), cancellation);
         var manifest = new ArtifactManifest { Format = ArtifactManifest.CurrentFormat, Files = written };
         await store.WriteBytesAsync(
@@ -65,12 +66,12 @@ public sealed class ArtifactTree(IArtifactStore store)
         return manifest;
     }
 
-    /// <summary>Writes a folder below a root under a name that its content decides, unless it is there.</summary>
+    /// <summary>Writes a folder below a root under a name made of its content, unless it exists.</summary>
     /// <param name="root">The root of all such trees.</param>
     /// <param name="folder">The folder.</param>
-    /// <param name="isWanted">Which files belong to it, by their names.</param>
+    /// <param name="isWanted">Selects the files that belong to it, by their names.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The tree's root, and whether it was there already.</returns>
+    /// <returns>The tree's root, and whether it existed already.</returns>
     /// <exception cref="ArtifactException">A file was not written.</exception>
     public Task<(ArtifactUri Tree, bool WasThere)> WriteByContentAsync(
         ArtifactUri root, string folder, Func<string, bool> isWanted, CancellationToken cancellation) =>
@@ -81,15 +82,15 @@ public sealed class ArtifactTree(IArtifactStore store)
             null, cancellation);
 
     /// <summary>
-    /// Copies files from any store below a root under a name that their content decides, unless they are there. What an
-    /// earlier call that broke has copied is not copied again, and no file appears that has not its hash.
+    /// Copies files from any store below a root under a name made of their content, unless they exist. Files that an
+    /// earlier interrupted call has copied are not copied again, and no file appears that does not have its hash.
     /// </summary>
     /// <param name="root">The root of all such trees.</param>
     /// <param name="from">The store that has the files; they are read in parts, a few of which are in memory.</param>
     /// <param name="files">The files. One without a hash is read once more, before anything is copied.</param>
-    /// <param name="report">Gets the progress, once for each file and each 16 MiB; null: nobody.</param>
-    /// <param name="cancellation">Cancels the call; without a manifest there is no tree then.</param>
-    /// <returns>The tree's root, and whether it was there already.</returns>
+    /// <param name="report">Receives the progress, once for each file and each 16 MiB; null for none.</param>
+    /// <param name="cancellation">Cancels the call; there is no tree then, since it has no manifest.</param>
+    /// <returns>The tree's root, and whether it existed already.</returns>
     /// <exception cref="ArtifactException">A file was not read or not written, or has another hash.</exception>
     public async Task<(ArtifactUri Tree, bool WasThere)> BringAsync(
         ArtifactUri root, IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
@@ -125,7 +126,7 @@ public sealed class ArtifactTree(IArtifactStore store)
             done += file.Bytes;
         }
 
-        // Two services that bring the same content at once write the same bytes: the second manifest does no harm.
+        // Two services that copy the same content at once write the same bytes, so the second manifest does no harm.
         var manifest = new ArtifactManifest { Format = ArtifactManifest.CurrentFormat, Files = hashed };
         await store.WriteBytesAsync(
             tree.Child(ArtifactManifest.FileName), manifest.ToJson(), WriteCondition.None, cancellation);
@@ -133,12 +134,13 @@ public sealed class ArtifactTree(IArtifactStore store)
         return (tree, false);
     }
 
-    /// <summary>Brings a tree to a folder, and checks every file against the manifest.</summary>
+    /// <summary>Copies a tree to a folder, and checks every file against the manifest.</summary>
     /// <param name="tree">Its root.</param>
-    /// <param name="folder">The folder; files of another content are replaced, further ones stay.</param>
+    /// <param name="folder">The folder; files of another content are replaced, other files stay.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The manifest.</returns>
-    /// <exception cref="ArtifactException">There is no whole tree, or a file is not what the manifest says.</exception>
+    /// <exception cref="ArtifactException">There is no complete tree, or a file does not match the
+    /// manifest.</exception>
     public async Task<ArtifactManifest> ReadAsync(ArtifactUri tree, string folder, CancellationToken cancellation)
     {
         var manifest = await FindAsync(tree, cancellation) ?? throw new ArtifactException(
@@ -166,7 +168,7 @@ public sealed class ArtifactTree(IArtifactStore store)
 
     /// <summary>Deletes a tree, its manifest first.</summary>
     /// <param name="tree">Its root.</param>
-    /// <param name="cancellation">Cancels the call; the files that are left are unreachable then.</param>
+    /// <param name="cancellation">Cancels the call; the remaining files are unreachable then.</param>
     /// <returns>A task that completes when nothing is left.</returns>
     /// <exception cref="ArtifactException">Something was not deleted.</exception>
     public async Task DeleteAsync(ArtifactUri tree, CancellationToken cancellation)
@@ -175,20 +177,21 @@ public sealed class ArtifactTree(IArtifactStore store)
         await DeleteFilesAsync(tree, _ => true, cancellation);
     }
 
-    /// <summary>Lists the roots of all whole trees below a folder.</summary>
+    /// <summary>Lists the roots of all complete trees below a folder.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The roots, in the ordinal order of their paths.</returns>
-    /// <exception cref="ArtifactException">The store cannot tell.</exception>
+    /// <exception cref="ArtifactException">The store does not answer.</exception>
     public async Task<IReadOnlyList<ArtifactUri>> ListAsync(ArtifactUri folder, CancellationToken cancellation) =>
         [.. RootsOf(await NamesAsync(folder, cancellation)).Select(root => root.Length == 0
             ? folder : folder.Child(root))];
 
-    /// <summary>Lists what is below a folder and belongs to no whole tree: the rests of broken writes.</summary>
-    /// <param name="folder">The folder; trees that are being written now belong to it too, so ask when none is.</param>
+    /// <summary>Lists the objects below a folder that belong to no complete tree: the rest of interrupted
+    /// writes.</summary>
+    /// <param name="folder">The folder; trees that are being written count too, so call this when none is.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The artifacts.</returns>
-    /// <exception cref="ArtifactException">The store cannot tell.</exception>
+    /// <exception cref="ArtifactException">The store does not answer.</exception>
     public async Task<IReadOnlyList<ArtifactUri>> UnreachableAsync(
         ArtifactUri folder, CancellationToken cancellation)
     {
@@ -231,7 +234,7 @@ public sealed class ArtifactTree(IArtifactStore store)
         return hashed;
     }
 
-    /// <summary>Writes a file; a fault of its source is told as it is, not as one of the target.</summary>
+    /// <summary>Writes a file; a fault of its source is thrown as such, not as a fault of the target.</summary>
     private async Task WriteGuardedAsync(ArtifactUri uri, GuardedStream content, CancellationToken cancellation)
     {
         try

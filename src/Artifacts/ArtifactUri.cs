@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// The address of an artifact, or of the folder above some. A value: two addresses of one text are equal.
+/// The address of an artifact, or of the folder above some. Two addresses with the same text are equal.
 /// </summary>
 public sealed partial record ArtifactUri
 {
@@ -21,12 +21,12 @@ public sealed partial record ArtifactUri
     /// <summary>Gets the place.</summary>
     public ArtifactScheme Scheme { get; }
 
-    /// <summary>Gets the bucket; for the Hub the repository, <c>ORG/NAME</c>; for files nothing.</summary>
+    /// <summary>Gets the bucket; for the Hub the repository, <c>ORG/NAME</c>; empty for files.</summary>
     public string Container { get; }
 
     /// <summary>
-    /// Gets the path inside the container, without slashes at its ends; for files the absolute path. Empty: the whole
-    /// container.
+    /// Gets the path inside the container, without slashes at its ends; for files the absolute path. It is empty for
+    /// the whole container.
     /// </summary>
     public string Path { get; }
 
@@ -40,17 +40,17 @@ public sealed partial record ArtifactUri
     public string Name => Path[(Path.LastIndexOfAny(['/', System.IO.Path.DirectorySeparatorChar]) + 1)..];
 
     /// <summary>Reads an address.</summary>
-    /// <param name="text">The address, or an absolute path as older histories have.</param>
+    /// <param name="text">The address, or an absolute path as in older histories.</param>
     /// <returns>The address.</returns>
-    /// <exception cref="ArtifactException">It is none, with <see cref="ArtifactFault.Address"/>.</exception>
+    /// <exception cref="ArtifactException">The text is not an address: <see cref="ArtifactFault.Address"/>.</exception>
     public static ArtifactUri Parse(string text) => TryParse(text, out var fault) ?? throw new ArtifactException(
         ArtifactFault.Address, Shown(text ?? ""), fault!, "Give an absolute path, file:///PATH, gs://BUCKET/PREFIX or "
         + "hf://ORG/NAME[@REVISION].");
 
     /// <summary>Reads an address.</summary>
     /// <param name="text">The address, or an absolute path.</param>
-    /// <param name="fault">Why it is none, as a sentence; null where it is one.</param>
-    /// <returns>The address; null where it is none.</returns>
+    /// <param name="fault">The reason why the text is not an address, as a sentence; null if it is one.</param>
+    /// <returns>The address; null if the text is not one.</returns>
     public static ArtifactUri? TryParse(string? text, out string? fault)
     {
         if (string.IsNullOrWhiteSpace(text))
@@ -86,13 +86,13 @@ public sealed partial record ArtifactUri
         };
     }
 
-    /// <summary>The address of a file or folder of this machine.</summary>
-    /// <param name="path">Its path; a relative one is taken from the current folder.</param>
+    /// <summary>Returns the address of a file or folder of this machine.</summary>
+    /// <param name="path">Its path; a relative one starts from the current folder.</param>
     /// <returns>The address.</returns>
     public static ArtifactUri OfFile(string path) =>
         new(ArtifactScheme.File, "", Trimmed(System.IO.Path.GetFullPath(path)));
 
-    /// <summary>The address of an artifact below this one.</summary>
+    /// <summary>Returns the address of an artifact below this one.</summary>
     /// <param name="relative">Its path from here, with slashes, such as <c>step-00000010/manifest.json</c>.</param>
     /// <returns>The address.</returns>
     /// <exception cref="ArtifactException">The path leaves this folder, or has an empty part.</exception>
@@ -114,14 +114,14 @@ public sealed partial record ArtifactUri
         };
     }
 
-    /// <summary>The same artifact of the Hub at another revision.</summary>
+    /// <summary>Returns the address of the same artifact of the Hub at another revision.</summary>
     /// <param name="revision">A branch, tag or commit.</param>
     /// <returns>The address.</returns>
     internal ArtifactUri AtRevision(string revision) => this with { Revision = revision };
 
-    /// <summary>The path of an artifact from a folder above it, with slashes.</summary>
+    /// <summary>Returns the path of this artifact from a folder above it, with slashes.</summary>
     /// <param name="root">The folder.</param>
-    /// <returns>The path; null where this is not below the folder.</returns>
+    /// <returns>The path; null if this is not below the folder.</returns>
     public string? RelativeTo(ArtifactUri root)
     {
         if ((Scheme, Container, Revision, IsDataSet)
@@ -137,7 +137,7 @@ public sealed partial record ArtifactUri
             : null;
     }
 
-    /// <summary>The address as jobs and records have it: of a file its path, as older ones have.</summary>
+    /// <summary>Formats the address for jobs and records: a file's is its path, as in older ones.</summary>
     /// <returns>A text that <see cref="Parse"/> reads.</returns>
     public string ToText() => Scheme == ArtifactScheme.File ? Path : ToString();
 
@@ -161,14 +161,14 @@ public sealed partial record ArtifactUri
                 : Local(OperatingSystem.IsWindows()
                     ? uri.LocalPath : Uri.UnescapeDataString(text[FilePrefix.Length..]), out fault);
 
-    // Uri takes "%2e" of a path for a '.', so that "/data/%2e%2e" would come back as the folder above.
+    // Uri reads "%2e" of a path as a '.', so "/data/%2e%2e" would become the folder above.
     private static string FileText(string path) => OperatingSystem.IsWindows()
         ? new Uri(path.Replace("%", "%25", StringComparison.Ordinal)).AbsoluteUri
         : FilePrefix + string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
 
     private static ArtifactUri? Local(string path, out string? fault)
     {
-        // Escapes such as %00 are characters only now.
+        // Escapes such as %00 become characters only now.
         if (path.Any(char.IsControl))
         {
             return None("The address has an escape of a control character.", out fault);
@@ -207,7 +207,7 @@ public sealed partial record ArtifactUri
         }
 
         var path = match.Groups["path"].Value.TrimEnd('/');
-        // A branch such as refs/pr/1 is written with %2F, as the Hub's own addresses have it.
+        // A branch such as refs/pr/1 is written with %2F, as in the Hub's own addresses.
         var revision = match.Groups["revision"] is { Success: true } given
             ? Uri.UnescapeDataString(given.Value) : "main";
         fault = FaultOfRevision(revision) ?? (path.Length == 0 ? null : FaultOfPath(path));
@@ -230,7 +230,7 @@ public sealed partial record ArtifactUri
         _ => null,
     };
 
-    // It becomes the name of a file in the cache; Git's names of branches have none of these marks.
+    // It becomes the name of a file in the cache; Git's branch names have none of these characters.
     private static string? FaultOfRevision(string revision) => FaultOfPath(revision) is { } fault
         ? $"The revision {fault}"
         : revision.AsSpan().ContainsAny(NoRevision)
@@ -239,7 +239,7 @@ public sealed partial record ArtifactUri
     private static bool IsWhole(string text) =>
         Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)).Equals(text, StringComparison.Ordinal);
 
-    /// <summary>A text for an error: what a terminal would act upon is shown as U+FFFD.</summary>
+    /// <summary>Formats a text for an error: characters that a terminal would act on become U+FFFD.</summary>
     private static string Shown(string text) =>
         string.Concat(text.Select(letter => char.IsControl(letter) ? '\uFFFD' : letter));
 

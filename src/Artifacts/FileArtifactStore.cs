@@ -5,13 +5,13 @@ using Workflows.ModelFiles;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Artifacts as files of this machine. A write goes to a file beside its place, to the disk, and is renamed. A
-/// generation is the time of the write in ticks; conditions on it are checked against writers of this process, and the
-/// condition that nothing is there against all.
+/// Stores artifacts as files of this machine. A write goes to a file beside the target, is flushed to the disk, and is
+/// renamed. A generation is the time of the write in ticks. Conditions on it are checked against writers of this
+/// process; the condition that no artifact exists is checked against all.
 /// </summary>
 public sealed class FileArtifactStore : IArtifactStore
 {
-    /// <summary>Ending of a file that is being written; such a file is no artifact.</summary>
+    /// <summary>Suffix of a file that is being written; such a file is no artifact.</summary>
     private const string WritingSuffix = ".writing";
 
     private const int BufferBytes = 1 << 20;
@@ -124,7 +124,7 @@ public sealed class FileArtifactStore : IArtifactStore
             return true;
         });
 
-    // The folder may be taken away between the two calls, by whoever deletes its last file.
+    // Another process may delete the folder, with its last file, between the two calls.
     private static FileStream Create(string path)
     {
         for (var attempt = 1; ; attempt++)
@@ -150,7 +150,7 @@ public sealed class FileArtifactStore : IArtifactStore
             throw Faults.Changed(uri, wanted, before);
         }
 
-        // Two writes within the clock's grain are still two generations.
+        // Two writes within the clock's resolution still get two generations.
         var written = File.GetLastWriteTimeUtc(aside);
         if (written.Ticks <= before)
         {
@@ -178,13 +178,13 @@ public sealed class FileArtifactStore : IArtifactStore
 
     private static ArtifactInfo? Info(ArtifactUri uri)
     {
-        // A link has a length of its own, and the time of its making.
+        // A link has its own length and its own time of creation.
         var file = TargetOf(new FileInfo(uri.Path));
         return file is { Exists: true } && RegularFile.Is(uri.Path)
             ? new ArtifactInfo(uri, file.Length, file.LastWriteTimeUtc.Ticks) : null;
     }
 
-    /// <summary>The file that a path leads to; null where its links lead to nothing, or in a circle.</summary>
+    /// <summary>Returns the file that a path leads to; null if its links lead to no file, or form a circle.</summary>
     private static FileInfo? TargetOf(FileInfo file)
     {
         try
@@ -205,7 +205,7 @@ public sealed class FileArtifactStore : IArtifactStore
         }
         catch (IOException)
         {
-            // It holds something, or is gone already.
+            // The folder is not empty, or is gone already.
         }
     }
 

@@ -3,11 +3,11 @@ using System.IO.Enumeration;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// The files below a folder. Links to files are followed, links to folders are not: they may form loops.
+/// Lists the files below a folder. Links to files are followed, links to folders are not, since they may form loops.
 /// </summary>
 internal static class FolderFiles
 {
-    /// <summary>The full paths, in no order.</summary>
+    /// <summary>Returns the full paths, in no particular order.</summary>
     public static IEnumerable<string> Of(string folder) => new FileSystemEnumerable<string>(
         folder, (ref FileSystemEntry entry) => entry.ToFullPath(), new EnumerationOptions
         {
@@ -21,7 +21,7 @@ internal static class FolderFiles
             !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
     };
 
-    /// <summary>The length of a file; of a link that of the file it leads to.</summary>
+    /// <summary>Returns the length of a file; for a link, that of its target.</summary>
     public static long LengthOf(string path) =>
         (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path)).Length;
 }

@@ -3,11 +3,11 @@ using System.Security.Cryptography;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Hands on a seekable stream, but keeps its last bytes back unless the whole has the hash that it should have: a store
-/// whose writes appear whole then never has a wrong file.
+/// Passes on a seekable stream, but withholds its last bytes unless the whole has the expected hash: a store whose
+/// writes appear whole then never has a wrong file.
 /// </summary>
 /// <param name="inner">The stream, at its beginning; not closed.</param>
-/// <param name="uri">Names it in the fault.</param>
+/// <param name="uri">The address, for the fault.</param>
 /// <param name="sha256">The SHA-256 in lower-case hexadecimal.</param>
 internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256) : Stream
 {
@@ -15,7 +15,7 @@ internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256
     private long _hashed;
     private string? _found;
 
-    /// <summary>Gets what reading failed with.</summary>
+    /// <summary>Gets the exception of a failed read; null for none.</summary>
     public Exception? Fault { get; private set; }
 
     public override bool CanRead => true;
@@ -77,7 +77,7 @@ internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256
         base.Dispose(disposing);
     }
 
-    // Bytes that are read again after a seek are known already.
+    // Bytes that are read again after a seek were hashed before.
     private void Note(ReadOnlySpan<byte> bytes, long at)
     {
         var known = _hashed - at;

@@ -2,7 +2,7 @@ using System.Net.Http.Headers;
 
 namespace Workflows.Artifacts;
 
-/// <summary>The bytes of files: whole ones into the cache, parts straight to their reader.</summary>
+/// <summary>Transfers the bytes of files: whole files into the cache, parts directly to their reader.</summary>
 public sealed partial class HubArtifactStore
 {
     private async Task<string> DownloadAsync(
@@ -29,7 +29,7 @@ public sealed partial class HubArtifactStore
         return _cache.Link(uri, commit, blob);
     }
 
-    /// <summary>Fetches what is missing of a file; each try goes on where the last one broke.</summary>
+    /// <summary>Fetches the missing bytes of a file; each try continues where the last one broke.</summary>
     private async Task FetchAsync(
         ArtifactUri uri, string commit, HubFile file, string path, CancellationToken cancellation)
     {
@@ -89,7 +89,7 @@ public sealed partial class HubArtifactStore
         target.Flush(flushToDisk: true);
     }
 
-    /// <returns>false: the host of the file ignores ranges, and the part is far inside: read it whole.</returns>
+    /// <returns>false if the file's host ignores ranges, and the part is far inside the file: read it whole.</returns>
     private async Task<bool> ReadRangeAsync(
         ArtifactUri uri, string commit, long offset, long length, Stream target, CancellationToken cancellation)
     {
@@ -103,7 +103,7 @@ public sealed partial class HubArtifactStore
             return true;
         }
 
-        // Kept apart until it is whole: a try that broke must not leave its bytes in the target.
+        // Buffered until it is complete: a failed try must not leave its bytes in the target.
         using var part = new MemoryStream();
         if (!await TypedAsync(uri, () => _retry.RunAsync(
             _ => AskAsync(
@@ -148,7 +148,7 @@ public sealed partial class HubArtifactStore
         }
     }
 
-    /// <summary>Copies bytes; a connection that stays silent for a minute is taken for a broken one.</summary>
+    /// <summary>Copies bytes; a connection that is silent for a minute counts as broken.</summary>
     private async Task CopyAsync(Stream from, Stream to, long length, CancellationToken cancellation)
     {
         var buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(1, length))];

@@ -7,18 +7,19 @@ using System.Text.Json;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Models and data sets of the Hugging Face Hub, read-only. A whole file goes through the cache that Python's library
-/// has on this machine, is resumed where a connection broke, and is checked against the Hub's hash; a part of a file
-/// that is not in the cache is read by range.
+/// Reads models and data sets of the Hugging Face Hub. A whole file goes through the cache of Python's library on this
+/// machine, resumes where a connection broke, and is checked against the Hub's hash; a part of a file that is not in
+/// the cache is read by range.
 /// </summary>
 public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
 {
     private const int BufferBytes = 1 << 20, MostRedirects = 8;
 
-    /// <summary>Of a file whose host ignores ranges, so much before the wanted part is read and left out.</summary>
+    /// <summary>Most bytes before the requested part that are read and dropped, if a file's host ignores
+    /// ranges.</summary>
     private const long MostSkipped = 16 << 20;
 
-    /// <summary>A revision that is no commit may move; what it stands for is asked for again after this.</summary>
+    /// <summary>Time after which a revision that is no commit, and so may move, is resolved again.</summary>
     private static readonly TimeSpan RevisionLife = TimeSpan.FromMinutes(5);
 
     private readonly HubSettings _settings;
@@ -30,9 +31,9 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
     private readonly ConcurrentDictionary<
         (string Container, string Revision, bool IsDataSet), (HubListing Listing, long At)> _listings = new();
 
-    /// <summary>Creates the store; nothing is asked for yet.</summary>
-    /// <param name="settings">Where and as whom.</param>
-    /// <param name="clock">Measures pauses between tries; null: the system's.</param>
+    /// <summary>Creates the store, without any request.</summary>
+    /// <param name="settings">Address, token and cache.</param>
+    /// <param name="clock">Measures pauses between tries; null for the system's.</param>
     public HubArtifactStore(HubSettings settings, TimeProvider? clock = null)
         : this(settings, clock, TimeSpan.FromSeconds(1))
     {
@@ -47,7 +48,7 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
         {
             ConnectTimeout = TimeSpan.FromSeconds(20),
 
-            // Redirects are followed by hand: the token goes to the Hub alone, never to where its files are.
+            // Redirects are followed by hand: the token is sent to the Hub only, never to the hosts of its files.
             AllowAutoRedirect = false,
         })
         {
@@ -56,13 +57,13 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
     }
 
     /// <summary>
-    /// Asks which commit a revision stands for now: what is read by the answer stays the same, wherever the revision
+    /// Resolves a revision to the commit that it stands for now. Reads at the commit stay the same when the revision
     /// moves.
     /// </summary>
     /// <param name="uri">An artifact or a repository.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The same at the commit.</returns>
-    /// <exception cref="ArtifactException">The Hub cannot tell, or will not.</exception>
+    /// <returns>The same address at the commit.</returns>
+    /// <exception cref="ArtifactException">The Hub does not answer, or refuses.</exception>
     public async Task<ArtifactUri> PinAsync(ArtifactUri uri, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(uri);
@@ -120,11 +121,11 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
             ArtifactUri.OfFile(path), new ByteRange(range.Offset, length), target, cancellation);
     }
 
-    /// <summary>Brings a file to the cache.</summary>
+    /// <summary>Downloads a file to the cache.</summary>
     /// <param name="uri">The file.</param>
-    /// <param name="cancellation">Cancels the call; the next one goes on.</param>
+    /// <param name="cancellation">Cancels the call; the next one continues.</param>
     /// <returns>Its path in the cache, below the snapshot of its commit.</returns>
-    /// <exception cref="ArtifactException">It cannot be had.</exception>
+    /// <exception cref="ArtifactException">The file cannot be downloaded.</exception>
     public async Task<string> EnsureCachedAsync(ArtifactUri uri, CancellationToken cancellation)
     {
         await ReadAsync(uri, new ByteRange(0, 0), Stream.Null, cancellation);
@@ -177,7 +178,7 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
         }
         catch (ArtifactException exception) when (exception.Fault == ArtifactFault.Unavailable && cached is not null)
         {
-            // As Python's library does: what is here is better than nothing.
+            // As in Python's library, a cached file is used when the Hub is unreachable.
             return cached;
         }
 
@@ -201,7 +202,7 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
         _settings.Endpoint, $"/{(uri.IsDataSet ? "datasets/" : "")}{uri.Container}/resolve/{commit}/"
         + string.Join('/', uri.Path.Split('/').Select(Uri.EscapeDataString)));
 
-    /// <summary>Asks until there is an answer that is no fault; a body that breaks is its reader's matter.</summary>
+    /// <summary>Sends a request until the answer is no fault; its reader handles a body that breaks off.</summary>
     private async Task<T> AskAsync<T>(
         ArtifactUri uri, Uri address, RangeHeaderValue? range, Func<HttpResponseMessage, Task<T>> read,
         CancellationToken cancellation)

@@ -4,12 +4,12 @@ using System.Text;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Repositories of the Hub on this machine, in the layout of Python's library: <c>models--ORG--NAME</c> with
+/// The cached repositories of the Hub, in the layout of Python's library: <c>models--ORG--NAME</c> with
 /// <c>refs/REVISION</c> (a commit), <c>snapshots/COMMIT/PATH</c> (a link) and <c>blobs/ETAG</c> (the bytes).
 /// </summary>
 internal sealed class HubCache(string folder)
 {
-    /// <summary>The commit that a revision stood for when it was asked for last; null where none is known.</summary>
+    /// <summary>Returns the commit that a revision stood for at the last request; null if none is known.</summary>
     public string? CommitOf(ArtifactUri uri)
     {
         if (HubListing.IsCommit(uri.Revision!))
@@ -22,7 +22,7 @@ internal sealed class HubCache(string folder)
             ? commit : null;
     }
 
-    /// <summary>The files of a repository that are here; null where none is.</summary>
+    /// <summary>Lists the cached files of a repository; null if there are none.</summary>
     public HubListing? List(ArtifactUri uri)
     {
         if (CommitOf(uri) is not { } commit || !Directory.Exists(SnapshotOf(uri, commit)))
@@ -41,14 +41,14 @@ internal sealed class HubCache(string folder)
         return new HubListing(commit, files);
     }
 
-    /// <summary>The file of a commit, where it is here.</summary>
+    /// <summary>Returns the cached file of a commit; null if it is not cached.</summary>
     public string? Find(ArtifactUri uri, string commit)
     {
         var path = PathOf(uri, commit);
         return File.Exists(path) ? path : null;
     }
 
-    /// <summary>Where the bytes of a file go, and where they are while they come.</summary>
+    /// <summary>Returns the path of a file's bytes, and their path during the download.</summary>
     public (string Blob, string Incomplete) BlobOf(ArtifactUri uri, string etag)
     {
         var blobs = Path.Combine(RootOf(uri), "blobs");
@@ -56,7 +56,7 @@ internal sealed class HubCache(string folder)
         return (Path.Combine(blobs, etag), Path.Combine(blobs, $"{etag}.incomplete"));
     }
 
-    /// <summary>Gives a blob its name in the snapshot, and remembers what the revision stands for.</summary>
+    /// <summary>Links a blob into the snapshot, and stores the commit of the revision.</summary>
     public string Link(ArtifactUri uri, string commit, string blob)
     {
         var path = PathOf(uri, commit);
@@ -70,7 +70,7 @@ internal sealed class HubCache(string folder)
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // Windows wants a right for links, as Python's library meets it too; or another process made the link.
+                // Windows requires a right to create links, as for Python's library; or another process made the link.
                 if (!File.Exists(path))
                 {
                     File.Copy(blob, path);
@@ -88,7 +88,7 @@ internal sealed class HubCache(string folder)
         return path;
     }
 
-    /// <summary>Whether a file's content is what the Hub says.</summary>
+    /// <summary>Returns whether a file's content has the hash of the Hub.</summary>
     public static async Task<bool> IsRightAsync(string path, HubFile file, CancellationToken cancellation)
     {
         await using var stream = File.OpenRead(path);
@@ -107,7 +107,7 @@ internal sealed class HubCache(string folder)
             return true;
         }
 
-        // The name that Git gives to a blob; weak as a signature, but it is all that the Hub tells of small files.
+        // Git's name of a blob is a weak signature, but the only one that the Hub gives for small files.
 #pragma warning disable CA5350
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
 #pragma warning restore CA5350
@@ -131,7 +131,7 @@ internal sealed class HubCache(string folder)
     private string PathOf(ArtifactUri uri, string commit) =>
         Path.Combine(SnapshotOf(uri, commit), uri.Path.Replace('/', Path.DirectorySeparatorChar));
 
-    // A revision is checked by its address to have no control characters; a part '..' must not leave the folder.
+    // Addresses are checked to have no control characters in the revision; a part '..' must not leave the folder.
     private string RefOf(ArtifactUri uri) => Path.Combine(
         RootOf(uri), "refs", string.Join(Path.DirectorySeparatorChar, uri.Revision!.Split('/')
             .Select(part => part is "" or "." or ".." ? "_" : part)));

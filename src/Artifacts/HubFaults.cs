@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Workflows.Artifacts;
 
-/// <summary>Faults of the Hub, by its own error codes.</summary>
+/// <summary>Creates the exceptions for the Hub's error codes.</summary>
 internal static class HubFaults
 {
     public static async Task<ArtifactException> OfAsync(
@@ -51,7 +51,7 @@ internal static class HubFaults
         ArtifactFault.NotFound, $"{uri}", $"It is not in the cache '{settings.Cache}', and HF_HUB_OFFLINE is set.",
         "Unset HF_HUB_OFFLINE, or download it once where there is a network.");
 
-    // A page of HTML says nothing to a reader of an error.
+    // An HTML page would not help the reader of an error.
     private static async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancellation) =>
         answer.Content.Headers.ContentType?.MediaType is "text/plain" or "application/json"
         && answer.Content.Headers.ContentLength is null or < 2000

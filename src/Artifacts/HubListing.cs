@@ -8,13 +8,13 @@ namespace Workflows.Artifacts;
 /// <param name="Sha256">Its SHA-256; null for small files, which the Hub keeps in Git.</param>
 internal sealed record HubFile(long Bytes, string? BlobId, string? Sha256)
 {
-    /// <summary>Gets the name of its content, as the Hub's ETag and the cache have it.</summary>
+    /// <summary>Gets the name of its content in the Hub's ETag and in the cache.</summary>
     public string? ETag => Sha256 ?? BlobId;
 }
 
 /// <summary>The files of a repository at one commit.</summary>
 /// <param name="Commit">The commit.</param>
-/// <param name="Files">By path, with slashes.</param>
+/// <param name="Files">The files by path, with slashes.</param>
 internal sealed record HubListing(string Commit, IReadOnlyDictionary<string, HubFile> Files)
 {
     private const int CommitLength = 40;
@@ -22,7 +22,7 @@ internal sealed record HubListing(string Commit, IReadOnlyDictionary<string, Hub
     public static bool IsCommit(string text) => text.Length == CommitLength && IsHash(text);
 
     /// <summary>Reads the answer of <c>/api/models/REPOSITORY/revision/REVISION?blobs=true</c>.</summary>
-    /// <exception cref="JsonException">It is none.</exception>
+    /// <exception cref="JsonException">The JSON is not a listing.</exception>
     public static HubListing Parse(byte[] json)
     {
         using var document = JsonDocument.Parse(json);
@@ -56,7 +56,7 @@ internal sealed record HubListing(string Commit, IReadOnlyDictionary<string, Hub
         return new HubListing(commit, files);
     }
 
-    // It becomes the name of a file.
+    // The hash becomes the name of a file.
     private static string? Hash(string? text) => text is null || IsHash(text)
         ? text
         : throw new JsonException($"'{text}' is no hash");

@@ -1,15 +1,15 @@
 namespace Workflows.Artifacts;
 
-/// <summary>Where and as whom the Hugging Face Hub is read.</summary>
+/// <summary>Address, token and cache with which the Hugging Face Hub is read.</summary>
 public sealed record HubSettings
 {
     /// <summary>Gets the Hub's address.</summary>
     public Uri Endpoint { get; init; } = new("https://huggingface.co");
 
-    /// <summary>Gets the token; null: none.</summary>
+    /// <summary>Gets the token; null for none.</summary>
     public string? Token { get; init; }
 
-    /// <summary>Gets the folder of repositories that are on this machine, in the layout of Python's library.</summary>
+    /// <summary>Gets the folder of cached repositories, in the layout of Python's library.</summary>
     public required string Cache { get; init; }
 
     /// <summary>Gets a value indicating whether only the cache is used.</summary>
@@ -20,7 +20,7 @@ public sealed record HubSettings
     /// HF_HUB_CACHE and HF_HUB_OFFLINE.
     /// </summary>
     /// <returns>The settings.</returns>
-    /// <exception cref="ArtifactException">HF_ENDPOINT is no address.</exception>
+    /// <exception cref="ArtifactException">HF_ENDPOINT is not an address.</exception>
     public static HubSettings OfEnvironment() => Of(Environment.GetEnvironmentVariable);
 
     internal static HubSettings Of(Func<string, string?> variable)
@@ -55,7 +55,7 @@ public sealed record HubSettings
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // A token that this user may not read is somebody else's; public repositories need none.
+            // A token that this user may not read belongs to somebody else; public repositories need none.
             return null;
         }
     }

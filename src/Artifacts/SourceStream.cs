@@ -4,8 +4,8 @@ using Workflows.GoogleCloud.Connections;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Hands on the bytes of a seekable stream and hashes each once, however often it is read. A fault of the stream is
-/// kept, so that it is not taken for a fault of the network and tried again.
+/// Passes on the bytes of a seekable stream and hashes each once, however often it is read. A fault of the stream is
+/// kept, so that it is not taken for a fault of the network and retried.
 /// </summary>
 internal sealed class SourceStream(Stream inner) : Stream
 {
@@ -15,13 +15,13 @@ internal sealed class SourceStream(Stream inner) : Stream
     private long _hashed;
     private string? _sha256;
 
-    /// <summary>Gets what reading failed with.</summary>
+    /// <summary>Gets the exception of a failed read; null for none.</summary>
     public Exception? Fault { get; private set; }
 
-    /// <summary>Gets the checksum of all bytes; only once they were read.</summary>
+    /// <summary>Gets the checksum of all bytes; valid only after they were read.</summary>
     public uint Checksum => _crc.Value;
 
-    /// <summary>Gets the SHA-256 of all bytes; only once they were read.</summary>
+    /// <summary>Gets the SHA-256 of all bytes; valid only after they were read.</summary>
     public string Sha256 => _sha256 ??= Convert.ToHexStringLower(_sha.GetHashAndReset());
 
     public override bool CanRead => true;
@@ -90,7 +90,7 @@ internal sealed class SourceStream(Stream inner) : Stream
         base.Dispose(disposing);
     }
 
-    // Bytes that are read again after a seek are known already; the order of the first reading is that of the stream.
+    // Bytes that are read again after a seek were hashed before; the first reading is in the stream's order.
     private int Note(ReadOnlySpan<byte> buffer, long at, int count)
     {
         var known = _hashed - at;

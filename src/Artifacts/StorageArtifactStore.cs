@@ -11,19 +11,20 @@ using GcsObject = Google.Apis.Storage.v1.Data.Object;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Artifacts in buckets of Cloud Storage, by Google's own client. Uploads are resumable, in chunks; downloads go on
-/// where a connection broke, in the version that they began with; both are checked by CRC-32C. Credentials are looked
-/// for at the first call; an emulator gets none.
+/// Stores artifacts in buckets of Cloud Storage, with Google's own client. Uploads are resumable, in chunks; downloads
+/// continue where a connection broke, at the version with which they began; both are checked by CRC-32C. Credentials
+/// are loaded at the first call; an emulator receives none.
 /// </summary>
 public sealed class StorageArtifactStore : IArtifactStore, IDisposable
 {
-    /// <summary>Variable that names an emulator, <c>HOST:PORT</c>, as Google's clients know it.</summary>
+    /// <summary>Variable that names an emulator, <c>HOST:PORT</c>, as in Google's clients.</summary>
     public const string EmulatorVariable = "STORAGE_EMULATOR_HOST";
 
     /// <summary>Bytes of one part of an upload; a multiple of 256 KiB, held in memory.</summary>
     private const int ChunkBytes = 8 << 20;
 
-    /// <summary>Bytes that are handed on at once; what a broken connection had of more is asked for again.</summary>
+    /// <summary>Bytes that are passed on at once; bytes beyond them that a broken connection had are requested
+    /// again.</summary>
     private const int ReadBytes = 1 << 20;
 
     private readonly Uri? _emulator;
@@ -31,11 +32,11 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     private readonly SemaphoreSlim _gate = new(1);
     private StorageClient? _client;
 
-    /// <summary>Creates the store; nothing is asked for yet.</summary>
+    /// <summary>Creates the store, without any request.</summary>
     /// <param name="emulator">
-    /// Address of an emulator, http; null: the variable STORAGE_EMULATOR_HOST, else Google.
+    /// Address of an emulator, http; null for the variable STORAGE_EMULATOR_HOST, or else Google.
     /// </param>
-    /// <param name="patience">How long a store that is out of reach is tried; default: half a minute.</param>
+    /// <param name="patience">Time for which an unreachable store is retried; default: half a minute.</param>
     public StorageArtifactStore(Uri? emulator = null, TimeSpan patience = default)
         : this(
             emulator ?? EmulatorOf(Environment.GetEnvironmentVariable(EmulatorVariable)), TimeProvider.System,
@@ -77,7 +78,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
                 return await request.ExecuteAsync(cancellation);
             }, cancellation);
 
-            // Names that end with a slash are folders as the console makes them: they hold nothing.
+            // Names that end with a slash are folders made by the console: they have no content.
             foreach (var item in (found.Items ?? []).Where(item => !item.Name.EndsWith('/')))
             {
                 yield return Info(folder.Child(item.Name[prefix.Length..]), item);
@@ -102,7 +103,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         var begun = _retry.Begin();
         for (var (attempt, before) = (1, 0L); counted.Count < length; attempt++)
         {
-            // Bytes that arrived count as progress: a long download may break more often than a short one.
+            // Received bytes count as progress: a long download may break more often than a short one.
             if (counted.Count > before)
             {
                 (attempt, before, begun) = (1, counted.Count, _retry.Begin());
@@ -169,23 +170,24 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             }
         }, cancellation);
 
-    /// <summary>Tells where a bucket is.</summary>
+    /// <summary>Returns the location of a bucket.</summary>
     /// <param name="uri">The bucket, or an artifact in it.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>A region or a larger place in lower case, such as <c>us-central1</c> or <c>eu</c>.</returns>
-    /// <exception cref="ArtifactException">There is no such bucket, or this program may not know.</exception>
+    /// <returns>A region or a larger location in lower case, such as <c>us-central1</c> or <c>eu</c>.</returns>
+    /// <exception cref="ArtifactException">The bucket does not exist, or this program may not read its
+    /// location.</exception>
     public Task<string> LocationOfAsync(ArtifactUri uri, CancellationToken cancellation) =>
         CallAsync(
             uri, async (client, _) =>
                 (await client.GetBucketAsync(uri.Container, null, cancellation)).Location?.ToLowerInvariant() ?? "",
             cancellation);
 
-    /// <summary>Makes a bucket, for an emulator or a test; does nothing where there is one of this name.</summary>
+    /// <summary>Creates a bucket, for an emulator or a test; does nothing if it exists.</summary>
     /// <param name="bucket">Its name.</param>
     /// <param name="project">Id of the project that it belongs to.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>A task that completes when the bucket is there.</returns>
-    /// <exception cref="ArtifactException">It was not made.</exception>
+    /// <returns>A task that completes when the bucket exists.</returns>
+    /// <exception cref="ArtifactException">It was not created.</exception>
     public Task CreateBucketAsync(string bucket, string project, CancellationToken cancellation) =>
         CallAsync(ArtifactUri.Parse($"gs://{bucket}"), async (client, _) =>
         {
@@ -240,7 +242,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
 
         if (progress.Status == UploadStatus.Completed)
         {
-            // Where the answer to the last part was lost, the question after it says no more than that all is there.
+            // If the answer to the last part was lost, the next question only confirms that all bytes arrived.
             return Info(uri, upload.ResponseBody
                 ?? await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
         }
@@ -249,7 +251,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             ?? new HttpIOException(HttpRequestError.ResponseEnded, $"The upload ended as {progress.Status}.");
         if (attempt > 1 && StorageFaults.IsChanged(exception) && source.Position == source.Length)
         {
-            // The answer to an earlier try may have been lost: where the object is what was sent, that try wrote it.
+            // The answer to an earlier try may have been lost: if the object equals the bytes sent, that try wrote it.
             var there = Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
             if (there.Bytes == source.Length && there.Crc32C == source.Checksum)
             {
@@ -296,7 +298,8 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         }
     }
 
-    /// <summary>Throws what is no fault of the store: a cancelled call, or a stream of the caller.</summary>
+    /// <summary>Rethrows exceptions that are no fault of the store: a cancelled call, or a stream of the
+    /// caller.</summary>
     private static void Rethrow(Exception? ofStream, Exception exception, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
@@ -332,7 +335,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         }
     }
 
-    /// <summary>The credentials come from the handler that all of Google's services here have.</summary>
+    /// <summary>Connects, with the credentials of the handler that all clients of Google's services use.</summary>
     private async Task<StorageClient> ConnectAsync(CancellationToken cancellation)
     {
         var credentials = _emulator is null ? await GoogleCredentials.FindAsync(null, cancellation) : null;

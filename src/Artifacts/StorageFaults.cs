@@ -3,7 +3,7 @@ using Google;
 
 namespace Workflows.Artifacts;
 
-/// <summary>Faults of Cloud Storage, in Google's words.</summary>
+/// <summary>Recognises faults of Cloud Storage, and reads Google's messages.</summary>
 internal static class StorageFaults
 {
     private static readonly HttpStatusCode[] Passing =
@@ -12,7 +12,7 @@ internal static class StorageFaults
         HttpStatusCode.BadGateway, HttpStatusCode.ServiceUnavailable, HttpStatusCode.GatewayTimeout,
     ];
 
-    /// <summary>Whether another try may help.</summary>
+    /// <summary>Returns whether another try may help.</summary>
     public static bool IsTransient(Exception exception) => exception switch
     {
         GoogleApiException google => Passing.Contains(google.HttpStatusCode),
@@ -23,12 +23,12 @@ internal static class StorageFaults
         _ => false,
     };
 
-    /// <summary>Whether the object, not its bucket, is missing.</summary>
+    /// <summary>Returns whether the object, not its bucket, is missing.</summary>
     public static bool IsMissingObject(GoogleApiException exception) =>
         exception.HttpStatusCode == HttpStatusCode.NotFound
         && !Words(exception).Contains("bucket does not exist", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Whether the object is in another version than wanted.</summary>
+    /// <summary>Returns whether the object has another version than required.</summary>
     public static bool IsChanged(Exception exception) =>
         exception is GoogleApiException { HttpStatusCode: HttpStatusCode.PreconditionFailed };
 

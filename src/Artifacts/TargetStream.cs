@@ -3,14 +3,14 @@ using Workflows.GoogleCloud.Connections;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Hands bytes on to a stream and counts and hashes them. A fault of the stream is kept, so that it is not taken for a
-/// fault of the network and tried again.
+/// Passes bytes on to a stream and counts and hashes them. A fault of the stream is kept, so that it is not taken for a
+/// fault of the network and retried.
 /// </summary>
 internal sealed class TargetStream(Stream inner) : Stream
 {
     private Crc32C _crc;
 
-    /// <summary>Gets what writing failed with.</summary>
+    /// <summary>Gets the exception of a failed write; null for none.</summary>
     public Exception? Fault { get; private set; }
 
     /// <summary>Gets the bytes written.</summary>

@@ -14,7 +14,7 @@ public static class TextModelFiles
         "chat_template.jinja", Index, "special_tokens_map.json", "added_tokens.json",
     };
 
-    /// <summary>Whether a file is needed; other formats of the same weights and pictures are not.</summary>
+    /// <summary>Returns whether a file is needed; other formats of the same weights and pictures are not.</summary>
     /// <param name="name">Its path inside the folder, with slashes.</param>
     /// <returns>true for configuration, tokenizer, template and safetensors weights at the root.</returns>
     public static bool IsNeeded(string name)
@@ -23,7 +23,7 @@ public static class TextModelFiles
         return !name.Contains('/', StringComparison.Ordinal) && (Names.Contains(name) || IsWeights(name));
     }
 
-    /// <summary>Whether a file has weights; the others are small.</summary>
+    /// <summary>Returns whether a file has weights; the others are small.</summary>
     /// <param name="name">Its path inside the folder, with slashes.</param>
     /// <returns>true for safetensors.</returns>
     public static bool IsWeights(string name)
@@ -33,14 +33,14 @@ public static class TextModelFiles
     }
 
     /// <summary>
-    /// Chooses the files of a folder that are needed: of the weights the single file where there is one, else those
-    /// that the index names, else all.
+    /// Chooses the files of a folder that are needed. Of the weights these are the single file if there is one, else
+    /// those that the index names, else all.
     /// </summary>
     /// <param name="store">The store that has the folder.</param>
     /// <param name="folder">The folder.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The files in the ordinal order of their names; empty where the folder has none.</returns>
-    /// <exception cref="ArtifactException">The store cannot tell.</exception>
+    /// <returns>The files in the ordinal order of their names; empty if the folder has none.</returns>
+    /// <exception cref="ArtifactException">The store does not answer.</exception>
     public static async Task<IReadOnlyList<ArtifactInfo>> ChooseAsync(
         IArtifactStore store, ArtifactUri folder, CancellationToken cancellation)
     {
@@ -69,7 +69,8 @@ public static class TextModelFiles
             : [.. files.Where(file => !IsWeights(file.Uri.Name) || shards.Contains(file.Uri.Name))];
     }
 
-    /// <summary>The files that an index names; null: it is none, which the reader of models tells better.</summary>
+    /// <summary>Lists the files that an index names; null if it is no index, which the reader of models
+    /// reports.</summary>
     private static HashSet<string>? ShardsOf(byte[] json)
     {
         try

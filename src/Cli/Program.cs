@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 using Workflows.Cli;
 using Workflows.Cli.Commands;
 
-// Not a RootCommand: its name in the usage text would be that of the assembly.
+// Not a RootCommand, whose name in the usage text would be that of the assembly.
 var root = new Command(
     "workflows", "Fine-tunes Gemma 3 for Korean-English translation on Cloud TPU: one request, one report.")
 {
@@ -35,19 +35,19 @@ try
 }
 catch (Exception exception) when (IsOfAStream(exception))
 {
-    // Standard output is full, closed, or a pipe whose reader has gone. A run goes on or waits in its state folder.
+    // Standard output is full, closed, or a pipe whose reader is gone. A run continues or waits in its state folder.
     try
     {
         await Console.Error.WriteLineAsync($"The output cannot be written: {exception.Message}");
     }
     catch (Exception error) when (IsOfAStream(error))
     {
-        // Standard error is in the same state: the code says it.
+        // Standard error is in the same state; only the exit code reports the failure.
     }
 
     return ExitCodes.Failed;
 }
 
-// A closed descriptor is told as a path to which access is denied.
+// A closed descriptor is reported as a path to which access is denied.
 static bool IsOfAStream(Exception exception) =>
     exception is IOException or UnauthorizedAccessException { InnerException: IOException };

@@ -6,7 +6,7 @@ namespace Workflows.Cli;
 /// <summary>Changes single fields of a request from the command line: <c>--set training.steps=20</c>.</summary>
 internal static class RequestChange
 {
-    /// <summary>Fields with paths: on the command line these are relative to the current folder.</summary>
+    /// <summary>Fields with paths, which are relative to the current folder on the command line.</summary>
     private static readonly Dictionary<string, bool> Paths = new(StringComparer.OrdinalIgnoreCase)
     {
         ["model"] = false,
@@ -18,8 +18,9 @@ internal static class RequestChange
 
     /// <summary>Applies changes in their order.</summary>
     /// <param name="request">The request, changed in place.</param>
-    /// <param name="changes">Each <c>field.of.field=value</c>; a value that is no JSON is a text.</param>
-    /// <exception cref="CommandException">A change has no field, or leads through what is no object.</exception>
+    /// <param name="changes">Each <c>field.of.field=value</c>; a value that is not JSON is a string.</param>
+    /// <exception cref="CommandException">A change has no field, or its path leads through a value that is no
+    /// object.</exception>
     public static void Apply(JsonObject request, IReadOnlyList<string> changes)
     {
         foreach (var change in changes)

@@ -13,13 +13,13 @@ internal static class RequestFile
         AllowTrailingCommas = true,
     };
 
-    // As the service reads names.
+    // Names are matched as the service matches them.
     internal static readonly JsonNodeOptions AnyCase = new() { PropertyNameCaseInsensitive = true };
 
     /// <param name="path">The request file.</param>
-    /// <param name="dataTrain">Takes the place of the whole corpus; null: as the file says.</param>
-    /// <param name="dataTest">Takes the place of the test file; null: as the file says.</param>
-    /// <param name="changes">Values of single fields, as <c>training.steps=20</c>.</param>
+    /// <param name="dataTrain">Replaces the whole corpus; null to keep the file's.</param>
+    /// <param name="dataTest">Replaces the test file; null to keep the file's.</param>
+    /// <param name="changes">Values of single fields, such as <c>training.steps=20</c>.</param>
     /// <returns>The request's JSON.</returns>
     /// <exception cref="CommandException">The file or a change cannot be used.</exception>
     public static string Read(
@@ -42,10 +42,10 @@ internal static class RequestFile
     }
 
     /// <summary>
-    /// Names the run, where the request does not: asked for again after an answer that was lost, it is the same run.
+    /// Adds a run id if the request has none, so that a request sent again after a lost answer is the same run.
     /// </summary>
     /// <param name="json">The request's JSON.</param>
-    /// <returns>The same with an id.</returns>
+    /// <returns>The JSON with an id.</returns>
     public static string WithId(string json)
     {
         var request = JsonNode.Parse(json, AnyCase)!.AsObject();
@@ -81,7 +81,7 @@ internal static class RequestFile
         }
     }
 
-    /// <summary>Rejects names that are given twice and texts with half of a surrogate pair.</summary>
+    /// <summary>Rejects duplicate names, and strings with half of a surrogate pair.</summary>
     private static void Check(JsonElement element, string field, string path)
     {
         if (element.ValueKind == JsonValueKind.Object)
@@ -128,7 +128,7 @@ internal static class RequestFile
 
     private static void Replace(JsonObject request, string? dataTrain, string? dataTest)
     {
-        // Assigned where it is not there yet, or is no object: the service could not use that either.
+        // Assigned if it is missing or no object, which the service could not use either.
         var data = request["data"] as JsonObject;
         if (data is null)
         {
@@ -137,7 +137,8 @@ internal static class RequestFile
 
         if (dataTrain is not null)
         {
-            // The request's other files belong to the corpus that is replaced; they are held out from the new one.
+            // The request's other files belong to the replaced corpus; test and validation pairs are held out of the
+            // new one.
             data["train"] = Given("--data-train", dataTrain);
             data.Remove("test");
             data.Remove("validation");
@@ -155,7 +156,7 @@ internal static class RequestFile
 
     private static void Resolve(JsonNode? parent, string name, string field, string folder, bool isList)
     {
-        // Values of another kind are left for the service, which names the field.
+        // Values of another kind are left to the service, which names the field in its error.
         if (parent is JsonObject section && section[name] is JsonValue value && value.TryGetValue<string>(out var text)
             && !string.IsNullOrWhiteSpace(text))
         {
@@ -165,7 +166,8 @@ internal static class RequestFile
         }
     }
 
-    /// <summary>Makes paths absolute. An empty one between two commas stays empty, for the service to report.</summary>
+    /// <summary>Makes paths absolute. An empty path between two commas stays empty, so that the service reports
+    /// it.</summary>
     internal static string Absolute(string text, string folder, bool isList) =>
         string.Join(",", (isList ? CorpusFiles.Names(text, folder) : [text]).Select(part => part.Trim()).Select(part =>
             part.Length == 0 || part.Contains("://", StringComparison.Ordinal)

@@ -3,14 +3,14 @@ using System.Text.Json;
 
 namespace Workflows.Cli;
 
-/// <summary>Reads what a service answers instead of what was asked for.</summary>
+/// <summary>Reads the answers with which a service refuses a call.</summary>
 internal static class ServiceAnswer
 {
-    /// <summary>Turns a refusal into the exception that tells it.</summary>
+    /// <summary>Throws the exception for an answer that is a refusal.</summary>
     /// <param name="answer">The answer.</param>
-    /// <param name="cancellation">Cancels the reading.</param>
-    /// <exception cref="ServiceAwayException">The same question may be answered later.</exception>
-    /// <exception cref="CommandException">It is refused.</exception>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <exception cref="ServiceAwayException">The same call may succeed later.</exception>
+    /// <exception cref="CommandException">The service refused the call.</exception>
     public static async Task ThrowIfRefusedAsync(HttpResponseMessage answer, CancellationToken cancellation)
     {
         if (answer.IsSuccessStatusCode)

@@ -14,18 +14,18 @@ using Workflows.Service.Sweeping;
 namespace Workflows.Cli;
 
 /// <summary>
-/// The service that the command talks to: the one named, the one that has the state folder open already, or one started
-/// inside this process. All three are spoken to over HTTP, so there is one way for everything.
+/// Connects the command to a service: the one named, the one that has the state folder open already, or one started
+/// inside this process. The command uses HTTP with all three.
 /// </summary>
 internal sealed class ServiceLink : IAsyncDisposable
 {
-    /// <summary>How long another command may take to start its service.</summary>
+    /// <summary>Most time for another command to start its service.</summary>
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long a service that ends may hold the state folder after it has stopped to answer.</summary>
+    /// <summary>Most time for which a stopping service may hold the state folder after it no longer answers.</summary>
     private static readonly TimeSpan UseDeadline = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a service may be away that has answered before: longer than an upgrade of it takes.</summary>
+    /// <summary>Most time without an answer from a service that has answered before; an upgrade takes less.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private HttpClient _http;
@@ -39,7 +39,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Gets the folder given by --state.</summary>
     public string StateDirectory { get; }
 
-    /// <summary>Gets a value indicating whether runs stand still when this process ends.</summary>
+    /// <summary>Gets a value indicating whether runs pause when this process ends.</summary>
     public bool IsInProcess => _own is not null;
 
     /// <summary>Gets a value indicating whether the service is the one that the user named.</summary>
@@ -61,9 +61,9 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     /// <summary>
-    /// Goes on when the command that held the service has ended: joins the next one, or starts a service here.
+    /// Reconnects after the command that held the service has ended: joins the next service, or starts one here.
     /// </summary>
-    /// <returns>false: the service was named, or is in this process, so there is no other.</returns>
+    /// <returns>false if the service was named, or is in this process, so that there is no other.</returns>
     public async Task<bool> ReopenAsync(CancellationToken cancellation)
     {
         if (IsNamed || _own is not null)
@@ -78,12 +78,12 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     /// <summary>
-    /// Asks a service that has answered before, again and again while it is busy, starts anew or is out of reach; for
-    /// questions that may be asked twice.
+    /// Calls a service that has answered before, and repeats the call while the service is busy, restarting or
+    /// unreachable; only for calls that may be repeated.
     /// </summary>
-    /// <param name="ask">The question.</param>
-    /// <param name="notice">Told once, when it is away for the first time.</param>
-    /// <param name="cancellation">Ends the asking.</param>
+    /// <param name="ask">The call.</param>
+    /// <param name="notice">Called once, at the first failure.</param>
+    /// <param name="cancellation">Cancels the retries.</param>
     public async Task<T> PersistAsync<T>(
         Func<Task<T>> ask, Action<string> notice, CancellationToken cancellation)
     {
@@ -98,7 +98,8 @@ internal sealed class ServiceLink : IAsyncDisposable
             catch (Exception exception) when (IsPassing(exception, cancellation)
                 && TimeProvider.System.GetElapsedTime(began) < Patience)
             {
-                // The command that held the service may have ended: another takes it up, or this one does.
+                // The command that held the service may have ended; another command starts the service again, or this
+                // one does.
                 if (!await ReopenAsync(cancellation) && !isTold)
                 {
                     isTold = true;
@@ -115,14 +116,14 @@ internal sealed class ServiceLink : IAsyncDisposable
     {
         ServiceAwayException or HttpRequestException => true,
 
-        // HttpClient's own timeout, or a cut in the middle of an answer.
+        // HttpClient's own timeout, or an answer that breaks off.
         OperationCanceledException => !cancellation.IsCancellationRequested,
         IOException => true,
         _ => false,
     };
 
     /// <summary>
-    /// Joins the service that has the state folder, or starts one. Of several commands at once one starts it; the
+    /// Joins the service that has the state folder, or starts one. Of several concurrent commands one starts it; the
     /// others wait, and write nothing before they have joined.
     /// </summary>
     private static async Task<(HttpClient Http, WebApplication? Own)> JoinOrStartAsync(
@@ -153,8 +154,8 @@ internal sealed class ServiceLink : IAsyncDisposable
                     }
                     catch (ServiceStartException)
                     {
-                        // The folder is still held by a service that ends, or a port that was free is taken: the next
-                        // round joins or starts one, on other ports.
+                        // A stopping service still holds the folder, or another process took a port that was free: the
+                        // next round joins or starts a service, on other ports.
                     }
                 }
             }
@@ -175,7 +176,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         return (new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application);
     }
 
-    /// <summary>Takes the right to start a service in this folder; null: another command starts one now.</summary>
+    /// <summary>Locks the right to start a service in this folder; null if another command is starting one.</summary>
     private static FileStream? TryLock(string state)
     {
         try
@@ -205,9 +206,9 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     /// <summary>Starts a run.</summary>
-    /// <param name="requestJson">The request; one with an id may be asked for again, and starts one run.</param>
+    /// <param name="requestJson">The request; one with an id may be sent again, and starts one run.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>Its id.</returns>
+    /// <returns>The run's id.</returns>
     /// <exception cref="CommandException">The service refused the request.</exception>
     public async Task<string> StartAsync(string requestJson, CancellationToken cancellation)
     {
@@ -218,8 +219,8 @@ internal sealed class ServiceLink : IAsyncDisposable
         return body.RootElement.GetProperty("id").GetString()!;
     }
 
-    /// <summary>Asks whether a request could be run.</summary>
-    /// <param name="requestJson">The request; empty: none.</param>
+    /// <summary>Calls the doctor to check whether a request could run.</summary>
+    /// <param name="requestJson">The request; empty for none.</param>
     /// <param name="cancellation">Cancels the call.</param>
     public async Task<DoctorView> DoctorAsync(string requestJson, CancellationToken cancellation)
     {
@@ -247,7 +248,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     public async Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellation) =>
         (await GetAsync<IReadOnlyList<RunView>>("/runs", cancellation))!;
 
-    /// <summary>The ledger's entries after a number; none when the run has not begun.</summary>
+    /// <summary>Returns the ledger's entries after a number; none if the run has not begun.</summary>
     public async Task<IReadOnlyList<RunEvent>> EventsAsync(string id, int after, CancellationToken cancellation)
     {
         using var answer = await _http.GetAsync(
@@ -277,12 +278,12 @@ internal sealed class ServiceLink : IAsyncDisposable
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
     }
 
-    /// <summary>The places that refused lately.</summary>
+    /// <summary>Lists the places that refused lately.</summary>
     public async Task<IReadOnlyList<RememberedPlace>> ZonesAsync(CancellationToken cancellation) =>
         (await GetAsync<IReadOnlyList<RememberedPlace>>("/zones", cancellation))!;
 
-    /// <summary>Forgets refusals of a zone or region; null: all.</summary>
-    /// <returns>The number forgotten.</returns>
+    /// <summary>Forgets refusals of a zone or region; null for all.</summary>
+    /// <returns>The number of refusals forgotten.</returns>
     public async Task<int> ForgetAsync(string? place, CancellationToken cancellation)
     {
         var path = place is null ? "/zones" : $"/zones/{Uri.EscapeDataString(place)}";
@@ -292,7 +293,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         return body.RootElement.GetProperty("forgotten").GetInt32();
     }
 
-    /// <summary>Looks over the cloud; this takes minutes where zones do not answer.</summary>
+    /// <summary>Sweeps the cloud; this takes minutes if zones do not answer.</summary>
     public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
     {
         using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
@@ -329,7 +330,7 @@ internal sealed class ServiceLink : IAsyncDisposable
                 ExitCodes.Invalid);
     }
 
-    /// <summary>Another process has the folder open: its ports are written there, and it answers.</summary>
+    /// <summary>Finds the service of another process that has the folder open, by the ports written there.</summary>
     private static async Task<HttpClient?> FindRunningAsync(string state, CancellationToken cancellation)
     {
         if (ServicePorts.Kept(state) is not { } ports)
@@ -348,7 +349,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         }
         catch (Exception exception) when (exception is HttpRequestException or JsonException)
         {
-            // Nobody there, or somebody else: start our own.
+            // No service answers, or another program's does: start our own.
         }
 
         http.Dispose();

@@ -6,16 +6,16 @@ namespace Workflows.ModelFiles;
 /// <summary>Finds the chat template of a model folder: its own file, or a key of tokenizer_config.json.</summary>
 public static class ChatTemplate
 {
-    /// <summary>The file that holds the template as it is; written beside a tuned model that has none.</summary>
+    /// <summary>The file that holds the plain template; written with a tuned model that has none.</summary>
     public const string FileName = "chat_template.jinja";
 
-    /// <summary>The file that older tools keep the template in, as JSON.</summary>
+    /// <summary>The file in which older tools keep the template, as JSON.</summary>
     public const string JsonFileName = "chat_template.json";
 
-    /// <summary>The file that holds a key for the template besides much else.</summary>
+    /// <summary>The file that has a key for the template among many others.</summary>
     public const string TokenizerConfigName = "tokenizer_config.json";
 
-    /// <summary>Gemma's turns, which the worker trains and asks with, for a model without a template.</summary>
+    /// <summary>Gemma's chat template, with which the worker trains and translates, for a model without one.</summary>
     public const string OfGemma =
         "<bos>{% for message in messages %}<start_of_turn>"
         + "{{ 'model' if message['role'] == 'assistant' else 'user' }}\n{{ message['content'] | trim }}<end_of_turn>\n"
@@ -24,12 +24,12 @@ public static class ChatTemplate
     private const string Key = "chat_template";
 
     /// <summary>
-    /// Reads the template; where several files have one, the first of chat_template.jinja, chat_template.json and
-    /// tokenizer_config.json, as in transformers.
+    /// Reads the template. If several files have one, the first of chat_template.jinja, chat_template.json and
+    /// tokenizer_config.json counts, as in transformers.
     /// </summary>
     /// <param name="directory">A model folder.</param>
-    /// <returns>The template; null where no file has one.</returns>
-    /// <exception cref="ModelFileException">A file is damaged, also one that is not used.</exception>
+    /// <returns>The template; null if no file has one.</returns>
+    /// <exception cref="ModelFileException">A file is damaged, even one that is not used.</exception>
     public static string? Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -54,7 +54,7 @@ public static class ChatTemplate
         _ => throw Wrong(path),
     };
 
-    /// <summary>A list of named templates, of which "default" is used, else the first.</summary>
+    /// <summary>Chooses from a list of named templates: "default" if there is one, else the first.</summary>
     private static string? Named(string path, JsonElement templates)
     {
         string? first = null;

@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Workflows.ModelFiles;
 
-/// <summary>Brings files and the entries of folders to the disk, so that a rename survives a power cut.</summary>
+/// <summary>Flushes files and the entries of folders to the disk, so that a rename survives a power failure.</summary>
 public static partial class DiskFlush
 {
     /// <summary>Flushes a file, or the entries of a folder. Windows has no such call for folders.</summary>
     /// <param name="path">The file or folder.</param>
-    /// <exception cref="IOException">There is no such path, or the system refused.</exception>
+    /// <exception cref="IOException">The path does not exist, or the system refused.</exception>
     public static void Flush(string path)
     {
         if (OperatingSystem.IsWindows())

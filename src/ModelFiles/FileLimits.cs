@@ -1,6 +1,6 @@
 namespace Workflows.ModelFiles;
 
-/// <summary>The most bytes that each kind of file may have; several times what real checkpoints have.</summary>
+/// <summary>The most bytes that each kind of file may have, several times the size in real checkpoints.</summary>
 public static class FileLimits
 {
     /// <summary>config.json, generation_config.json, adapter_config.json, a chat template: a few kilobytes.</summary>

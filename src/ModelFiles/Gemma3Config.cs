@@ -1,10 +1,10 @@
 namespace Workflows.ModelFiles;
 
 /// <summary>Sizes and constants of a Gemma 3 text model, as <c>config.json</c> gives them.</summary>
-/// <remarks>Defaults are those that a sparse <c>text_config</c> on the hub falls back to.</remarks>
+/// <remarks>Defaults are those of a sparse <c>text_config</c> on the hub.</remarks>
 public sealed record Gemma3Config
 {
-    /// <summary>Every how many layers one attends globally, where the file does not list the layers' kinds.</summary>
+    /// <summary>Number of layers per global layer, if the file does not list the layers' kinds.</summary>
     public const int DefaultGlobalLayerPeriod = 6;
 
     /// <summary>Rows of the embedding table; token ids are below it.</summary>
@@ -31,11 +31,11 @@ public sealed record Gemma3Config
     /// <summary>Attention scores are divided by the square root of this.</summary>
     public double QueryPreAttentionScalar { get; init; } = 256;
 
-    /// <summary>How many keys, its own included, a query of a sliding layer sees.</summary>
+    /// <summary>Number of keys, its own included, that a query of a sliding layer sees.</summary>
     public int SlidingWindow { get; init; } = 4_096;
 
     /// <summary>
-    /// For each layer whether it attends globally; null means every sixth does. See <see cref="IsGlobal"/>.
+    /// For each layer whether it attends globally; null if every sixth does. See <see cref="IsGlobal"/>.
     /// </summary>
     public IReadOnlyList<bool>? GlobalLayers { get; init; }
 
@@ -54,23 +54,25 @@ public sealed record Gemma3Config
     /// <summary>Added to the mean square in every norm.</summary>
     public double RmsNormEpsilon { get; init; } = 1e-6;
 
-    /// <summary>The longest sequence that the model was made for, in tokens.</summary>
+    /// <summary>The longest sequence of the model, in tokens.</summary>
     public int MaxPositions { get; init; } = 131_072;
 
     /// <summary>Standard deviation of fresh random weights.</summary>
     public double InitializerRange { get; init; } = 0.02;
 
-    /// <summary>Token put in front of every text.</summary>
+    /// <summary>Token at the beginning of every text.</summary>
     public int BeginToken { get; init; } = 2;
 
     /// <summary>Tokens that end a generated text.</summary>
     public IReadOnlyList<int> EndTokens { get; init; } = [1];
 
-    /// <summary>Token that fills up shorter rows.</summary>
+    /// <summary>Token that pads shorter rows.</summary>
     public int PadToken { get; init; }
 
-    /// <summary>Whether the layer (from 0) attends to everything before it rather than to a sliding window.</summary>
+    /// <summary>
+    /// Returns whether the layer (from 0) attends to all earlier positions rather than to a sliding window.
+    /// </summary>
     /// <param name="layer">Index from 0 to <see cref="LayerCount"/> - 1.</param>
-    /// <returns>True for a global layer.</returns>
+    /// <returns>true for a global layer.</returns>
     public bool IsGlobal(int layer) => GlobalLayers?[layer] ?? (layer + 1) % DefaultGlobalLayerPeriod == 0;
 }

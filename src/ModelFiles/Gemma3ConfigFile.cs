@@ -17,16 +17,17 @@ public static class Gemma3ConfigFile
 
     /// <summary>Reads the text model's configuration.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>Sizes and constants, each within what can be computed.</returns>
+    /// <returns>Sizes and constants, each within a computable range.</returns>
     /// <exception cref="ModelFileException">
-    /// The file is missing or damaged, is of another model, or has a value that is out of range or not implemented.
+    /// The file is missing or damaged, belongs to another model, or has a value that is out of range or not
+    /// implemented.
     /// </exception>
     public static Gemma3Config Read(string path) =>
         JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root));
 
-    /// <summary>Tells whether a folder's model has pictures too, and the text model nested in it.</summary>
+    /// <summary>Returns whether a folder's model also takes pictures, with the text model nested in it.</summary>
     /// <param name="directory">A model folder; one without config.json is not multimodal.</param>
-    /// <returns>True where config.json has a text_config.</returns>
+    /// <returns>true if config.json has a text_config.</returns>
     /// <exception cref="ModelFileException">The file is damaged.</exception>
     public static bool IsMultimodal(string directory)
     {
@@ -37,7 +38,7 @@ public static class Gemma3ConfigFile
 
     /// <summary>Writes a text-only configuration.</summary>
     /// <param name="config">Sizes and constants.</param>
-    /// <param name="precision">How the weights beside it are stored.</param>
+    /// <param name="precision">The precision of the weights beside it.</param>
     /// <returns>The file's text.</returns>
     public static string Write(Gemma3Config config, WeightPrecision precision)
     {

@@ -1,13 +1,13 @@
 namespace Workflows.ModelFiles;
 
-/// <summary>Decides whether a configuration is of a model that the worker computes, with values that it can.</summary>
+/// <summary>Checks that a configuration belongs to a model that the worker implements, with values in range.</summary>
 internal static class Gemma3ConfigRules
 {
-    // Many times the values of the largest Gemma 3; a slip of a digit must not fill the memory.
+    // Many times the values of the largest Gemma 3; a wrong digit must not fill the memory.
     private const int MaxLayers = 1_000, MaxWidth = 1 << 17, MaxInnerWidth = 1 << 20, MaxHeads = 1 << 12;
     private const int MaxHeadWidth = 1 << 12, MaxTokens = 1 << 24;
 
-    // Norms and angles are computed in single precision, where a value beyond these is 0 or infinite.
+    // Norms and angles are computed in single precision, in which values beyond these are 0 or infinite.
     private const double LeastEpsilon = 1e-12, MostEpsilon = 0.1, MostScale = 1e12, LeastScale = 1e-6;
 
     public static void RequireModelType(string path, JsonProperties root, JsonProperties text)
@@ -83,7 +83,7 @@ internal static class Gemma3ConfigRules
         RequireRows(path, "eos_token_id", config.EndTokens, config.VocabularySize);
     }
 
-    /// <summary>A token that begins, ends or fills up a text is one that occurs, so it needs a row.</summary>
+    /// <summary>Checks that the tokens which begin, end or pad a text have rows in the embedding.</summary>
     public static void RequireRows(string path, string key, IEnumerable<int> tokens, int rows)
     {
         foreach (var token in tokens.Where(token => token < 0 || token >= rows))

@@ -1,23 +1,23 @@
 namespace Workflows.ModelFiles;
 
 /// <summary>Name and sizes of a weight, [out, in] for a matrix.</summary>
-/// <param name="Name">Its name under the prefix that text-only checkpoints have.</param>
+/// <param name="Name">Its name under the prefix of text-only checkpoints.</param>
 /// <param name="Shape">Its sizes, outermost first.</param>
 public sealed record Gemma3Tensor(string Name, IReadOnlyList<int> Shape);
 
 /// <summary>Names and shapes of the weights of a Gemma 3 text model.</summary>
 public static class Gemma3Tensors
 {
-    /// <summary>Begins every name in a text-only checkpoint.</summary>
+    /// <summary>Prefix of every name in a text-only checkpoint.</summary>
     public const string Prefix = "model.";
 
-    /// <summary>The embedding, which is the output matrix too.</summary>
+    /// <summary>The embedding, which is also the output matrix.</summary>
     public const string Embedding = "model.embed_tokens.weight";
 
     /// <summary>The norm after the last layer.</summary>
     public const string FinalNorm = "model.norm.weight";
 
-    /// <summary>Names a weight of a layer.</summary>
+    /// <summary>Returns the name of a weight of a layer.</summary>
     /// <param name="layer">Index of the layer, from 0.</param>
     /// <param name="part">The weight within it, such as <c>mlp.up_proj</c>.</param>
     /// <returns>The name.</returns>

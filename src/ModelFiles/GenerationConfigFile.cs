@@ -5,7 +5,7 @@ namespace Workflows.ModelFiles;
 
 /// <summary>
 /// Reads and writes <c>generation_config.json</c>, from which transformers and others take the tokens that begin, end
-/// and fill up a text.
+/// and pad a text.
 /// </summary>
 public static class GenerationConfigFile
 {
@@ -18,13 +18,13 @@ public static class GenerationConfigFile
 
     /// <summary>Reads the tokens that end a text.</summary>
     /// <param name="path">The file, which may be absent.</param>
-    /// <returns>The token ids; none where the file is absent or does not say.</returns>
+    /// <returns>The token ids; empty if the file is absent or has none.</returns>
     /// <exception cref="ModelFileException">The file is damaged.</exception>
     public static IReadOnlyList<int> ReadEndTokens(string path) => !File.Exists(path)
         ? []
         : JsonFile.Read(path, FileLimits.Configuration, root => new JsonProperties(path, root).Tokens(EndKey) ?? []);
 
-    /// <summary>Makes the file for a model.</summary>
+    /// <summary>Creates the file for a model.</summary>
     /// <param name="config">The model.</param>
     /// <returns>The file's text.</returns>
     public static string Write(Gemma3Config config) => new JsonObject
@@ -35,7 +35,8 @@ public static class GenerationConfigFile
         ["do_sample"] = false,
     }.ToJsonString(Indented);
 
-    /// <summary>Makes the file of a model that was made from another: its file, with the end tokens of both.</summary>
+    /// <summary>Creates the file of a model that was made from another: its file, with the end tokens of
+    /// both.</summary>
     /// <param name="path">The other model's file.</param>
     /// <param name="config">The model.</param>
     /// <returns>The file's text.</returns>

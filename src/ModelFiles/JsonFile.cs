@@ -2,28 +2,28 @@ using System.Text.Json;
 
 namespace Workflows.ModelFiles;
 
-/// <summary>Reads the JSON files of a folder, or says what is wrong with one.</summary>
+/// <summary>Reads the JSON files of a folder, and reports errors in them.</summary>
 public static class JsonFile
 {
-    // Readers differ in which of two values of a key they take, so neither is.
+    // Readers differ in which of two values of a key they take, so duplicates are refused.
     private static readonly JsonDocumentOptions WithoutDuplicates = new() { AllowDuplicateProperties = false };
 
     /// <summary>Reads a file that must hold a JSON object.</summary>
     /// <param name="path">The file.</param>
     /// <param name="maxBytes">The most bytes that it may have; see <see cref="FileLimits"/>.</param>
-    /// <param name="parse">Makes the result of the object, which lives no longer than the call.</param>
+    /// <param name="parse">Creates the result from the object, which is disposed after the call.</param>
     /// <typeparam name="T">The result.</typeparam>
     /// <returns>The result.</returns>
     /// <exception cref="ModelFileException">
-    /// The file is missing, too large, not a regular file, not a JSON object, has a key twice, or has a value of
-    /// another kind than <paramref name="parse"/> asks for.
+    /// The file is missing, too large, not a regular file, not a JSON object, has a key twice, or has a value of a kind
+    /// that <paramref name="parse"/> does not expect.
     /// </exception>
     public static T Read<T>(string path, long maxBytes, Func<JsonElement, T> parse) =>
         Parse(path, RegularFile.ReadAll(path, maxBytes), parse, WithoutDuplicates);
 
     /// <summary>
-    /// Parses bytes that must be a JSON object. Keys that occur twice are left to <paramref name="parse"/>, which can
-    /// name the tensor; the JSON reader shows the first letters of it.
+    /// Parses bytes that must be a JSON object. Duplicate keys are left to <paramref name="parse"/>, which can name the
+    /// tensor; the JSON reader shows only its first letters.
     /// </summary>
     internal static T ParseTensors<T>(string path, ReadOnlyMemory<byte> json, Func<JsonElement, T> parse) =>
         Parse(path, json, parse, default);

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// Values of a JSON object by name. Null counts as absent; a value of another kind than asked for is refused by name.
+/// Reads values of a JSON object by name. null counts as absent; a value of an unexpected kind is refused by name.
 /// </summary>
 /// <param name="path">The file that the object is from, for the message.</param>
 /// <param name="element">The object.</param>
@@ -11,37 +11,37 @@ public sealed class JsonProperties(string path, JsonElement element)
 {
     /// <summary>Gets a value of any kind.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The value; null where it is absent or null.</returns>
+    /// <returns>The value; null if it is absent or null.</returns>
     public JsonElement? Value(string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     /// <summary>Gets an object.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The object; null where it is absent or null.</returns>
+    /// <returns>The object; null if it is absent or null.</returns>
     /// <exception cref="ModelFileException">It is something else.</exception>
     public JsonProperties? Nested(string name) => Value(name) is not { } value ? null
         : value.ValueKind == JsonValueKind.Object ? new JsonProperties(path, value)
         : throw Wrong(name, value, "an object");
 
-    /// <summary>Gets a text.</summary>
+    /// <summary>Gets a string.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The text; null where it is absent or null.</returns>
+    /// <returns>The string; null if it is absent or null.</returns>
     /// <exception cref="ModelFileException">It is something else.</exception>
     public string? Text(string name) => Value(name) is not { } value ? null
         : value.ValueKind == JsonValueKind.String ? value.GetString()
         : throw Wrong(name, value, "a text");
 
-    /// <summary>Gets a truth value.</summary>
+    /// <summary>Gets a Boolean.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The value; null where it is absent or null.</returns>
+    /// <returns>The value; null if it is absent or null.</returns>
     /// <exception cref="ModelFileException">It is something else.</exception>
     public bool? Boolean(string name) => Value(name) is not { } value ? null
         : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
         : throw Wrong(name, value, "true or false");
 
-    /// <summary>Gets a whole number of 32 bits.</summary>
+    /// <summary>Gets a 32-bit integer.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The number; null where it is absent or null.</returns>
+    /// <returns>The number; null if it is absent or null.</returns>
     /// <exception cref="ModelFileException">It is something else.</exception>
     public int? WholeNumber(string name) => Value(name) is not { } value ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number
@@ -49,7 +49,7 @@ public sealed class JsonProperties(string path, JsonElement element)
 
     /// <summary>Gets a number.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The number; null where it is absent or null.</returns>
+    /// <returns>The number; null if it is absent or null.</returns>
     /// <exception cref="ModelFileException">It is something else.</exception>
     public double? Number(string name) => Value(name) is not { } value ? null
         : value.ValueKind == JsonValueKind.Number ? value.GetDouble()
@@ -57,7 +57,7 @@ public sealed class JsonProperties(string path, JsonElement element)
 
     /// <summary>Gets one token id or a list of them.</summary>
     /// <param name="name">The key.</param>
-    /// <returns>The ids; null where the key is absent or null.</returns>
+    /// <returns>The ids; null if the key is absent or null.</returns>
     /// <exception cref="ModelFileException">It is something else, or an id is negative.</exception>
     public int[]? Tokens(string name)
     {

@@ -3,10 +3,10 @@ namespace Workflows.ModelFiles;
 /// <summary>Kinds of <see cref="ModelFileException"/>; each has one code and one fix.</summary>
 public enum ModelFault
 {
-    /// <summary>A file is missing, not whole, or does not have the form that its kind of file has.</summary>
+    /// <summary>A file is missing, incomplete, or does not have the form of its kind.</summary>
     Damaged,
 
-    /// <summary>The files are whole, but they are of a model or an adapter that is not implemented.</summary>
+    /// <summary>The files are complete, but belong to a model or an adapter that is not implemented.</summary>
     Unsupported,
 
     /// <summary>The tokenizer gives ids that have no row in the embedding.</summary>

@@ -1,8 +1,8 @@
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// A file of a model folder, an adapter folder or a training checkpoint cannot be used. The checks before renting and
-/// the worker's loader throw this one type, with the same code for the same fault.
+/// The exception of a file of a model folder, an adapter folder or a training checkpoint that cannot be used. The
+/// checks before renting and the worker's loader throw this type, with the same code for the same fault.
 /// </summary>
 public sealed class ModelFileException : Exception
 {
@@ -11,9 +11,9 @@ public sealed class ModelFileException : Exception
     /// <param name="problem">
     /// The fault, naming the key or tensor with the value found and the value wanted; no period at its end.
     /// </param>
-    /// <param name="fault">Decides the code, and the fix where none is given.</param>
-    /// <param name="fix">A sentence that says how to correct it; null for the fault's own.</param>
-    /// <param name="innerException">The cause, where reading or parsing failed.</param>
+    /// <param name="fault">Decides the code, and the fix if none is given.</param>
+    /// <param name="fix">The correction as a sentence; null for the fault's own.</param>
+    /// <param name="innerException">The cause, if reading or parsing failed.</param>
     public ModelFileException(
         string path, string problem, ModelFault fault = ModelFault.Damaged, string? fix = null,
         Exception? innerException = null)
@@ -31,13 +31,13 @@ public sealed class ModelFileException : Exception
     /// <summary>The kind of fault.</summary>
     public ModelFault Fault { get; }
 
-    /// <summary>How to correct it.</summary>
+    /// <summary>The correction, as a sentence.</summary>
     public string Fix { get; }
 
     /// <summary>Stable code of the fault, listed in <c>docs/errors.md</c>.</summary>
     public string ErrorCode => CodeOf(Fault);
 
-    /// <summary>The code of a kind of fault.</summary>
+    /// <summary>Returns the code of a kind of fault.</summary>
     /// <param name="fault">The kind.</param>
     /// <returns>A stable code, listed in <c>docs/errors.md</c>.</returns>
     public static string CodeOf(ModelFault fault) => fault switch

@@ -3,16 +3,16 @@ using Workflows.Translation.Tokenization;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// A Hugging Face model folder, as the checks before renting and the worker's loader both see it. Opening reads every
-/// configuration file; the tokenizer and the weights' headers are read by methods of their own.
+/// A Hugging Face model folder, read in the same way by the checks before renting and by the worker's loader. Opening
+/// reads every configuration file; the tokenizer and the weights' headers have methods of their own.
 /// </summary>
 public sealed class ModelFolder
 {
     /// <summary>Name of the tokenizer's file in a model folder.</summary>
     public const string TokenizerName = "tokenizer.json";
 
-    // The files that a text model needs beside config.json and its weights. Anything else stays behind: an
-    // adapter_config.json, for one, makes transformers load the base in place of the tuned model.
+    // The files that a text model needs beside config.json and its weights. All others are left out: an
+    // adapter_config.json, for example, makes transformers load the base in place of the tuned model.
     private static readonly Dictionary<string, long> CompanionLimits = new(StringComparer.Ordinal)
     {
         [TokenizerName] = FileLimits.Tokenizer,
@@ -24,7 +24,7 @@ public sealed class ModelFolder
         [ChatTemplate.JsonFileName] = FileLimits.Configuration,
         [GenerationConfigFile.FileName] = FileLimits.Configuration,
 
-        // This product's own: how a tuned model was taught to be asked.
+        // This product's own file: the prompt with which a tuned model was trained.
         ["translation.json"] = FileLimits.Configuration,
     };
 
@@ -49,22 +49,22 @@ public sealed class ModelFolder
     /// <summary>Sizes and constants of the text model.</summary>
     public Gemma3Config Config { get; }
 
-    /// <summary>The chat template; null where no file has one.</summary>
+    /// <summary>The chat template; null if no file has one.</summary>
     public string? Template { get; }
 
     /// <summary>Opens a folder and reads its configuration files.</summary>
     /// <param name="path">The folder.</param>
-    /// <returns>What they say.</returns>
+    /// <returns>The folder's content.</returns>
     /// <exception cref="ModelFileException">
     /// A file is missing or damaged, or describes a model that is not implemented.
     /// </exception>
     public static ModelFolder Open(string path) => new(path);
 
-    /// <summary>Lists the files of a folder that a model made from it is saved with.</summary>
+    /// <summary>Lists the files of a folder that are saved with a model made from it.</summary>
     /// <param name="directory">The folder, of a model or of tokenizer files alone.</param>
     /// <returns>Their paths.</returns>
     /// <exception cref="ModelFileException">One is not a regular file, or is too large.</exception>
-    /// <exception cref="IOException">It is no folder.</exception>
+    /// <exception cref="IOException">It is not a folder.</exception>
     public static IReadOnlyList<string> Companions(string directory)
     {
         var found = new List<string>();
@@ -89,10 +89,10 @@ public sealed class ModelFolder
     /// <returns>The tokenizer.</returns>
     /// <remarks>
     /// Published text checkpoints have one token more than rows, <c>&lt;image_soft_token&gt;</c>. An added token
-    /// without a row is left out of matching, so its name in a text encodes as ordinary text. It is refused only where
-    /// merges, characters or a prompt give it.
+    /// without a row is not matched, so its name in a text encodes as ordinary text. It is an error only if merges,
+    /// characters or a prompt produce it.
     /// </remarks>
-    /// <exception cref="ModelFileException">The file is damaged, or an id that can occur has no row.</exception>
+    /// <exception cref="ModelFileException">The file is damaged, or a possible id has no row.</exception>
     public BpeTokenizer LoadTokenizer()
     {
         var (path, rows) = (PathOf(TokenizerName), Config.VocabularySize);
@@ -115,11 +115,11 @@ public sealed class ModelFolder
     }
 
     /// <summary>
-    /// Tells whether the model was made with chat turns: it has a chat template, or, where no tokenizer_config.json is
-    /// there to have one, the end of a turn ends a text.
+    /// Returns whether the model was trained with chat turns: it has a chat template, or it has no
+    /// tokenizer_config.json and the end of a turn ends a text.
     /// </summary>
     /// <param name="endOfTurn">The token that ends a turn.</param>
-    /// <returns>False for a model that was made with plain text.</returns>
+    /// <returns>false for a model that was trained with plain text.</returns>
     public bool IsChat(int endOfTurn) => Template is not null
         || (!_hasTokenizerConfig && (Config.EndTokens.Contains(endOfTurn) || _generationEnds.Contains(endOfTurn)));
 

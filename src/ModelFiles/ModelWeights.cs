@@ -1,16 +1,16 @@
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// The open weight files of a model folder, in one file or in shards, under any of the prefixes that text weights have.
-/// Opening reads the headers and checks that they hold the model that the configuration describes; no weight is read,
-/// except rows of an output matrix of its own.
+/// The open weight files of a model folder, in one file or in shards, under any of the known prefixes of text weights.
+/// Opening reads the headers and checks that they match the configuration; it reads no weights except rows of a
+/// separate output matrix.
 /// </summary>
 public sealed class ModelWeights : IDisposable
 {
-    /// <summary>Name of the file where there is one for all weights.</summary>
+    /// <summary>Name of the file if all weights are in one.</summary>
     public const string FileName = "model.safetensors";
 
-    // The last is how text weights lie inside a multimodal checkpoint of newer transformers.
+    // The last is the prefix of text weights inside a multimodal checkpoint of newer transformers.
     private static readonly string[] Prefixes = ["model.", "language_model.model.", "model.language_model."];
     private static readonly string[] PictureParts = ["vision_tower.", "multi_modal_projector."];
 
@@ -23,7 +23,7 @@ public sealed class ModelWeights : IDisposable
 
     private ModelWeights(string directory, Gemma3Config? config) => (_directory, _config) = (directory, config);
 
-    /// <summary>Only a look at the files' places does without.</summary>
+    /// <summary>Only a listing of ranges does without it.</summary>
     private Gemma3Config Config =>
         _config ?? throw new InvalidOperationException("The weights were opened without a configuration.");
 
@@ -33,12 +33,12 @@ public sealed class ModelWeights : IDisposable
     /// <summary>Bytes of all weight files.</summary>
     public long Bytes => _files.Values.Sum(file => file.Length);
 
-    /// <summary>How the embedding is stored, and so how the model is saved.</summary>
+    /// <summary>The precision of the stored embedding, in which the model is also saved.</summary>
     public WeightPrecision Precision { get; private set; }
 
     /// <summary>
-    /// Whether an index beside the single file is left aside. The single file wins, as in transformers: an index that
-    /// is still there is of an older download.
+    /// Gets a value indicating whether an index beside the single file is ignored. The single file has priority, as in
+    /// transformers, since the index is then left from an older download.
     /// </summary>
     public bool IgnoresIndex { get; private set; }
 
@@ -47,8 +47,8 @@ public sealed class ModelWeights : IDisposable
     /// <param name="config">The folder's configuration.</param>
     /// <returns>The open files.</returns>
     /// <exception cref="ModelFileException">
-    /// A file is missing or damaged; a tensor is missing, occurs twice, is none of the model's, or has another shape
-    /// or an element type that is not a floating-point number of 16 or 32 bits.
+    /// A file is missing or damaged; a tensor is missing, occurs twice, does not belong to the model, or has another
+    /// shape or an element type that is not a floating-point number of 16 or 32 bits.
     /// </exception>
     public static ModelWeights Open(string directory, Gemma3Config config)
     {
@@ -67,12 +67,12 @@ public sealed class ModelWeights : IDisposable
     }
 
     /// <summary>
-    /// Lists the parts of weight files that opening reads besides their headers: for a folder whose files are there in
-    /// their full length, but with their headers alone.
+    /// Lists the parts of weight files that opening reads besides their headers, for a folder whose files have their
+    /// full length but only their headers as content.
     /// </summary>
     /// <param name="directory">The folder.</param>
     /// <returns>
-    /// Path, first byte and length of each part; none where a header is damaged, which opening tells.
+    /// Path, first byte and length of each part; none if a header is damaged, which opening reports.
     /// </returns>
     public static IReadOnlyList<(string Path, long Offset, int Length)> RangesReadOnOpening(string directory)
     {
@@ -94,7 +94,7 @@ public sealed class ModelWeights : IDisposable
     /// <summary>Finds a weight.</summary>
     /// <param name="name">Its name in <see cref="Gemma3Tensors"/>.</param>
     /// <returns>The file that holds it, and its name there.</returns>
-    /// <exception cref="ModelFileException">There is none of that name.</exception>
+    /// <exception cref="ModelFileException">There is no weight with that name.</exception>
     public (SafetensorsFile File, string StoredName) Find(string name)
     {
         var stored = Stored(name);
@@ -107,9 +107,9 @@ public sealed class ModelWeights : IDisposable
     /// Reads every weight of the text model once, a piece at a time, and checks that it is a finite number and that no
     /// matrix is zero throughout.
     /// </summary>
-    /// <param name="cancellation">Looked at before each piece of 1 MiB.</param>
+    /// <param name="cancellation">Checked before each piece of 1 MiB.</param>
     /// <exception cref="ModelFileException">
-    /// A weight is NaN or infinite, or a matrix holds zeros alone; names the tensor and the place.
+    /// A weight is NaN or infinite, or a matrix has only zeros; the message names the tensor and the place.
     /// </exception>
     public void RequireValues(CancellationToken cancellation)
     {
@@ -209,7 +209,7 @@ public sealed class ModelWeights : IDisposable
         }
     }
 
-    /// <summary>More layers than config.json says would be another model, and translate to rubbish.</summary>
+    /// <summary>Refuses further layers: they would belong to another model, whose output would be wrong.</summary>
     private void RequireNothingElse(HashSet<string> known)
     {
         var unknown = _locations.Keys

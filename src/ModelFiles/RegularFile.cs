@@ -4,20 +4,20 @@ using Workflows.Translation;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// Opens regular files alone. A pipe would make the reader wait for ever and a device has no end, so neither is opened.
+/// Opens regular files only. A pipe would make the reader wait forever and a device has no end, so neither is opened.
 /// </summary>
 public static class RegularFile
 {
-    /// <summary>Says whether a path leads to a regular file; links are followed.</summary>
+    /// <summary>Returns whether a path leads to a regular file; links are followed.</summary>
     /// <param name="path">The path.</param>
-    /// <returns>False where there is nothing, a folder, a pipe, a socket or a device.</returns>
+    /// <returns>false if the path does not exist, or is a folder, a pipe, a socket or a device.</returns>
     public static bool Is(string path) => File.Exists(path) && FileKind.IsRegular(path);
 
     /// <summary>Opens a file for reading at any offset.</summary>
     /// <param name="path">The file.</param>
     /// <param name="length">Its length in bytes.</param>
     /// <returns>The open file; the caller closes it.</returns>
-    /// <exception cref="ModelFileException">It is missing, not a regular file, or must not be read.</exception>
+    /// <exception cref="ModelFileException">It is missing, not a regular file, or not readable.</exception>
     public static SafeFileHandle Open(string path, out long length)
     {
         if (!File.Exists(path))
@@ -73,9 +73,9 @@ public static class RegularFile
     /// <summary>Fills a span from an open file.</summary>
     /// <param name="file">The open file.</param>
     /// <param name="path">Its path, for the message.</param>
-    /// <param name="bytes">Is filled.</param>
-    /// <param name="offset">Where the bytes begin in the file.</param>
-    /// <exception cref="ModelFileException">The file ends before, or the disk refuses.</exception>
+    /// <param name="bytes">The span to fill.</param>
+    /// <param name="offset">Position of the first byte in the file.</param>
+    /// <exception cref="ModelFileException">The file ends before, or the disk reports an error.</exception>
     internal static void Read(SafeFileHandle file, string path, Span<byte> bytes, long offset)
     {
         try

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// An open safetensors file: 8 bytes of header length, a JSON header, then the tensors back to back. The header is
-/// checked whole on opening (types, sizes, no hole, no overlap, the file's length); tensors are read when asked for.
+/// An open safetensors file: 8 bytes of header length, a JSON header, then the tensors back to back. Opening checks the
+/// whole header (types, sizes, no gap, no overlap, the file's length); tensors are read on request.
 /// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
@@ -33,7 +33,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="path">The file.</param>
     /// <returns>The open file.</returns>
     /// <exception cref="ModelFileException">
-    /// It is missing, not a regular file, not whole, or its header describes something else than what is in it.
+    /// It is missing, not a regular file, incomplete, or its header does not match its content.
     /// </exception>
     public static SafetensorsFile Open(string path)
     {
@@ -55,19 +55,19 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Finds a tensor.</summary>
     /// <param name="name">Its name.</param>
     /// <returns>Type, sizes and place.</returns>
-    /// <exception cref="ModelFileException">There is none of that name.</exception>
+    /// <exception cref="ModelFileException">There is no tensor with that name.</exception>
     public StoredTensor Find(string name) => Tensors.TryGetValue(name, out var stored)
         ? stored
         : throw new ModelFileException(Path, $"tensor '{name}' is missing");
 
-    /// <summary>Where in the file a byte of a tensor is.</summary>
+    /// <summary>Returns the position of a tensor's byte in the file.</summary>
     internal long PlaceOf(StoredTensor tensor, long offset) => _dataStart + tensor.Begin + offset;
 
     /// <summary>Reads bytes of a tensor as they are stored, little-endian.</summary>
     /// <param name="tensor">One of <see cref="Tensors"/>.</param>
     /// <param name="offset">First byte, counted from the tensor's own first.</param>
-    /// <param name="bytes">Is filled; must end within the tensor.</param>
-    /// <exception cref="ModelFileException">The disk refuses, or the file became shorter.</exception>
+    /// <param name="bytes">The span to fill; it must end within the tensor.</param>
+    /// <exception cref="ModelFileException">The disk reports an error, or the file became shorter.</exception>
     public void Read(StoredTensor tensor, long offset, Span<byte> bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);

@@ -9,7 +9,7 @@ public static class SafetensorsHeader
     /// <summary>The entry of the header that is no tensor.</summary>
     public const string Metadata = "__metadata__";
 
-    /// <summary>Gives the size of an element.</summary>
+    /// <summary>Returns the size of an element.</summary>
     /// <param name="type">Element type as the format names it.</param>
     /// <returns>Bytes an element; 0 for a type that the format does not have.</returns>
     public static int ElementBytes(string type) => type switch
@@ -24,7 +24,7 @@ public static class SafetensorsHeader
     internal static Dictionary<string, StoredTensor> Parse(
         string path, ReadOnlyMemory<byte> header, long dataLength)
     {
-        // The JSON reader checks text only when it is asked for, and would fail in the middle.
+        // The JSON reader checks a string only when it is read, and would fail in the middle.
         if (!Utf8.IsValid(header.Span))
         {
             throw new ModelFileException(path, "its header is not UTF-8");

@@ -1,6 +1,6 @@
 namespace Workflows.ModelFiles;
 
-/// <summary>Shows sizes in messages.</summary>
+/// <summary>Formats sizes for messages.</summary>
 internal static class TensorText
 {
     public static string Of(IReadOnlyList<int> shape) => $"[{string.Join(", ", shape)}]";

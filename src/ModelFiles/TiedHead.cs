@@ -1,14 +1,14 @@
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// Checks an output matrix that is stored beside the embedding. It is not read, because Gemma 3 uses the embedding, so
-/// one that differs would be left out without a word.
+/// Checks an output matrix that is stored beside the embedding. It is not used, because Gemma 3 uses the embedding, so
+/// one that differs would be ignored silently.
 /// </summary>
 internal static class TiedHead
 {
     private const string Name = "lm_head.weight";
 
-    // A matrix trained by itself differs in every row, so a spread of rows shows it without reading gigabytes.
+    // A separately trained matrix differs in every row, so a sample of rows shows it without reading gigabytes.
     private const int ComparedRows = 256;
 
     public static void Require(
@@ -39,7 +39,7 @@ internal static class TiedHead
         }
     }
 
-    /// <summary>The parts of the files that <see cref="Require"/> reads; none without an output matrix.</summary>
+    /// <summary>Lists the parts of the files that <see cref="Require"/> reads; none without an output matrix.</summary>
     public static IEnumerable<(string Path, long Offset, int Length)> Ranges(
         IReadOnlyDictionary<string, SafetensorsFile> locations, string embeddingName)
     {

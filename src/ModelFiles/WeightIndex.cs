@@ -2,15 +2,15 @@ using System.Text.Json;
 
 namespace Workflows.ModelFiles;
 
-/// <summary>Reads <c>model.safetensors.index.json</c>: which shard holds which tensor.</summary>
+/// <summary>Reads <c>model.safetensors.index.json</c>, which maps tensors to shards.</summary>
 internal static class WeightIndex
 {
     public const string FileName = "model.safetensors.index.json";
 
-    // Each is held open while weights are read; the largest Gemma 3 has 12.
+    // Each shard is held open while weights are read; the largest Gemma 3 has 12.
     private const int MaxShards = 1_000;
 
-    /// <summary>Shard by tensor, in the file's order.</summary>
+    /// <summary>Returns the shard of each tensor, in the file's order.</summary>
     public static Dictionary<string, string> Read(string path) =>
         JsonFile.ParseTensors(
             path, RegularFile.ReadAll(path, FileLimits.WeightIndex), root => Parse(path, root));
@@ -36,7 +36,8 @@ internal static class WeightIndex
             : throw new ModelFileException(path, $"its weight_map has more than {MaxShards} files");
     }
 
-    /// <summary>A shard elsewhere would let a downloaded index name any file of the machine.</summary>
+    /// <summary>Checks that a shard is in the folder: a downloaded index could otherwise name any file of the
+    /// machine.</summary>
     private static string Shard(string path, JsonElement name) =>
         name.ValueKind == JsonValueKind.String && name.GetString() is { Length: > 0 } file
             && Path.GetFileName(file) == file && file is not ("." or "..")

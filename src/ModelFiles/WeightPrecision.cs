@@ -1,6 +1,6 @@
 namespace Workflows.ModelFiles;
 
-/// <summary>How weights are stored in a file. In memory they are always single precision.</summary>
+/// <summary>The precision of weights in a file. In memory they are always single precision.</summary>
 public enum WeightPrecision
 {
     /// <summary>IEEE single precision.</summary>

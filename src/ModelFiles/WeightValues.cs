@@ -6,8 +6,8 @@ using System.Runtime.InteropServices;
 namespace Workflows.ModelFiles;
 
 /// <summary>
-/// Looks once at every weight of a model: one value that is no finite number makes every output none, and a matrix of
-/// zeros is what a download leaves that was given its length and broke off. A piece is in memory at a time.
+/// Checks every weight of a model once. One value that is no finite number makes every output NaN, and an interrupted
+/// download leaves matrices of zeros. One piece is in memory at a time.
 /// </summary>
 internal static class WeightValues
 {
@@ -23,10 +23,10 @@ internal static class WeightValues
     /// <summary>Checks one weight.</summary>
     /// <param name="file">The file that holds it.</param>
     /// <param name="name">Its name there.</param>
-    /// <param name="piece">Is overwritten; <see cref="PieceBytes"/> long.</param>
-    /// <param name="cancellation">Looked at before each piece.</param>
+    /// <param name="piece">A buffer of <see cref="PieceBytes"/> bytes, which is overwritten.</param>
+    /// <param name="cancellation">Checked before each piece.</param>
     /// <exception cref="ModelFileException">
-    /// An element is NaN or infinite, or all of a matrix are zero. Norms may be: Gemma 3 adds one to them.
+    /// An element is NaN or infinite, or all of a matrix are zero. Norms may be zero, since Gemma 3 adds one to them.
     /// </exception>
     public static void Require(SafetensorsFile file, string name, byte[] piece, CancellationToken cancellation)
     {
@@ -71,7 +71,7 @@ internal static class WeightValues
             }
         }
 
-        // Zero has two signs.
+        // Zero has two signs, so the sign bit is shifted out.
         return (-1, T.IsZero(bits << 1));
     }
 

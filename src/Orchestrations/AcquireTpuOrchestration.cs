@@ -3,8 +3,8 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Tries one place after the other until a node is ready and its worker has connected (zone fallback). A refusal rules
-/// out its own scope (zone, region or project); an unknown one rules out the zone for this round.
+/// Tries one place after the other until a node is ready and its worker has connected (zone fallback). A refusal
+/// excludes its own scope (zone, region or project); an unknown one excludes the zone for this round.
 /// </summary>
 public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
 {
@@ -21,7 +21,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
         while (true)
         {
-            // The zone that just took a TPU away comes last: its capacity went to somebody else a moment ago.
+            // The zone that just preempted a TPU is tried last, since it had no capacity a moment ago.
             var round = input.Plan.Candidates
                 .Where(place => !ruledOut.Contains(place))
                 .OrderBy(place => place.Zone == input.Avoid ? 1 : 0);
@@ -119,7 +119,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
     }
 
-    /// <summary>Creates a node; an API that stays out of reach rules out this zone for a while, not the run.</summary>
+    /// <summary>Creates a node; an unreachable API excludes this zone for a while and does not end the run.</summary>
     private static async Task<CreateNodeResult> CreateAsync(TaskOrchestrationContext context, CreateNodeInput input)
     {
         try
@@ -138,7 +138,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     }
 
     /// <summary>
-    /// Places with a lasting fault leave the plan; a short-lived one is tried again in the next round.
+    /// Returns the places to remove from the plan after a lasting refusal; a short-lived one is tried again in the next
+    /// round.
     /// </summary>
     private static IEnumerable<Candidate> RuledOutBy(RunPlan plan, Candidate candidate, Refusal? refusal)
     {
@@ -148,7 +149,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return [];
         }
 
-        // Quotas and offers differ by accelerator type, so a refusal never reaches further than its own type.
+        // Quotas and offers differ by accelerator type, so a refusal excludes its own type only.
         return plan.Candidates.Where(place =>
             place.AcceleratorType == candidate.AcceleratorType
             && (refusal.Scope == RefusalScope.Region
@@ -158,7 +159,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
     private static async Task PauseAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
     {
-        // A timer that is left open would keep the orchestration from completing: cancel the loser.
+        // An open timer would keep the orchestration from completing, so the loser of the two is cancelled.
         using var stop = new CancellationTokenSource();
         var timer = context.CreateTimer(pause, stop.Token);
         if (await Task.WhenAny(timer, cancel) == cancel)

@@ -3,12 +3,12 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Runs the whole fine-tuning: plans, prepares the data, trains, evaluates, gives everything back, reports. The last
-/// two stages run however the others end.
+/// Runs the whole fine-tuning: plans, prepares the data, trains, evaluates, releases all nodes, reports. The last two
+/// stages run however the others end.
 /// </summary>
 public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome>
 {
-    /// <summary>The version that new runs are started with; the runs before it had none.</summary>
+    /// <summary>The version with which new runs are started; earlier runs have none.</summary>
     public const string Version = "2";
 
     /// <inheritdoc />
@@ -18,12 +18,12 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         var end = await story.TellAsync();
         var report = new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure);
 
-        // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every way that the
-        // story can end comes back here as a value instead, and nothing may keep the teardown from its work.
+        // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every possible end
+        // of the story is returned here as a value instead, and no failure may prevent the teardown.
         await context.UnlessItFailsAsync(() => context.EnterStageAsync(
             input.RunId, RunStageName.Teardown, "giving back every node of the run"));
 
-        // A deletion can take hours: the verdict does not wait for it.
+        // A deletion can take hours, so the verdict does not wait for it.
         await context.UnlessItFailsAsync(() => context.ReportAsync(report with { IsDraft = true }));
         await context.CallSubOrchestratorAsync(
             nameof(TeardownOrchestration), input, context.ChildOptions($"{input.RunId}:teardown"));
@@ -70,7 +70,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
                 Plan = await planning;
 
-                // Before anything is rented: bad data must not cost money.
+                // Done before anything is rented, since bad data must not cost money.
                 await context.EnterStageAsync(spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
                 var preparing = context.PrepareDataAsync(spec);
                 if (await IsCancelledBeforeAsync(preparing))
@@ -110,12 +110,12 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         }
 
         /// <summary>
-        /// Waits for work or for a cancel, whichever comes first. Work that is left behind stops by itself once the run
-        /// has entered another stage; its result counts no more.
+        /// Waits for work or for a cancellation, whichever comes first. Abandoned work stops by itself once the run has
+        /// entered another stage, and its result is ignored.
         /// </summary>
         private async Task<bool> IsCancelledBeforeAsync(Task work) => await Task.WhenAny(work, _cancel) == _cancel;
 
-        /// <summary>Runs one piece of TPU work. Returns how the run ended, or null to go on.</summary>
+        /// <summary>Runs one job on a TPU. Returns how the run ended, or null to continue.</summary>
         private async Task<StoryEnd?> WorkOnTpuAsync(JobKind kind)
         {
             if (_cancel.IsCompleted)
@@ -123,7 +123,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 return StoryEnd.Cancelled;
             }
 
-            // Part of histories: the names of these instances never change.
+            // These instance names are part of histories and never change.
             var stage = kind == JobKind.Train ? RunStageName.Train : RunStageName.Evaluate;
             var child = $"{spec.RunId}:{WireName.Of(stage)}";
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
@@ -133,7 +133,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
             if (await IsCancelledBeforeAsync(work))
             {
-                // The child stops its worker and ends by itself; waiting for it keeps the two from racing in teardown.
+                // The child stops its worker and ends by itself; waiting for it prevents a race with the teardown.
                 context.SendEvent(child, RunEvents.Cancel, await _cancel);
             }
 
@@ -148,8 +148,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         }
 
         /// <summary>
-        /// Starts to give the TPU back: scoring needs none. A deletion that fails is not waited for here, since the
-        /// teardown asks again.
+        /// Starts the release of the TPU, since scoring needs none. A deletion that fails is not waited for here, since
+        /// the teardown retries it.
         /// </summary>
         private void ReleaseEarly()
         {

@@ -6,8 +6,8 @@ namespace Workflows.Orchestrations;
 public static class OrchestrationRegistration
 {
     /// <summary>
-    /// Every orchestrator with its versions. A row is never changed, and goes only when no instance of it can be left:
-    /// see "A change of an orchestrator" in CONTRIBUTING.md.
+    /// Every orchestrator with its versions. A row is never changed, and is removed only when no instance of it can
+    /// exist: see "A change of an orchestrator" in CONTRIBUTING.md.
     /// </summary>
     public static IReadOnlyList<RunOrchestrator> Orchestrators { get; } =
     [
@@ -34,7 +34,7 @@ public static class OrchestrationRegistration
 }
 
 /// <summary>The class that runs the instances of one name and version.</summary>
-/// <param name="Name">Name that instances are started with.</param>
-/// <param name="Version">Version that instances are started with; empty: without one.</param>
-/// <param name="Create">Makes an orchestrator for one episode.</param>
+/// <param name="Name">Name with which instances are started.</param>
+/// <param name="Version">Version with which instances are started; empty for none.</param>
+/// <param name="Create">Creates an orchestrator for one episode.</param>
 public sealed record RunOrchestrator(string Name, string Version, Func<ITaskOrchestrator> Create);

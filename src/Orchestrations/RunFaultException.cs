@@ -2,7 +2,7 @@ using Microsoft.DurableTask;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>A fault that no retry can mend, such as bad data or a wrong checkpoint.</summary>
+/// <summary>A fault that no retry can fix, such as bad data or a wrong checkpoint.</summary>
 public sealed class RunFaultException : Exception
 {
     private const string FixMark = "\nFix: ";
@@ -22,7 +22,7 @@ public sealed class RunFaultException : Exception
     /// <returns>The fault, or a general one for any other exception.</returns>
     public static RunFailure Read(TaskFailureDetails details)
     {
-        // Failure details carry type name and message alone, so the message is the wire format.
+        // Failure details carry only type name and message, so the message is the wire format.
         var message = details.ErrorMessage;
         if (details.ErrorType == typeof(RunFaultException).FullName)
         {
@@ -40,7 +40,7 @@ public sealed class RunFaultException : Exception
             "Look at the service's log around this time; the run can be started again.");
     }
 
-    /// <summary>Returns whether another try can help.</summary>
+    /// <summary>Returns whether another try can succeed.</summary>
     /// <param name="details">The failure as recorded in the history.</param>
     /// <returns>false for faults of this type.</returns>
     public static bool IsWorthRetrying(TaskFailureDetails details) =>

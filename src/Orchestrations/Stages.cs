@@ -15,13 +15,13 @@ public static class Stages
         RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
         Sweep = "Sweep";
 
-    /// <summary>Local work: a few quick tries.</summary>
+    /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
 
-    /// <summary>Calls to the cloud's API: its short outages are waited out.</summary>
+    /// <summary>Options of calls to the cloud's API, whose short outages are waited out.</summary>
     private static readonly TaskOptions Cloud = Retry(8, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(1));
 
-    /// <summary>Deleting nodes, which cost money while they exist: given up only after hours.</summary>
+    /// <summary>Options of deleting nodes, which cost money while they exist: tried for hours.</summary>
     private static readonly TaskOptions Teardown = Retry(100, TimeSpan.FromSeconds(1), 2, TimeSpan.FromMinutes(5));
 
     internal static Task<RunPlan> PlanAsync(this TaskOrchestrationContext context, RunSpec spec) =>
@@ -81,7 +81,7 @@ public static class Stages
         await context.CallActivityAsync(EnterStage, new StageInput(runId, stage, detail), Local);
     }
 
-    /// <summary>Does a step whose failure does not change how the run ends; a failure is told in the log.</summary>
+    /// <summary>Runs a step whose failure does not change how the run ends; a failure is logged.</summary>
     internal static async Task UnlessItFailsAsync(this TaskOrchestrationContext context, Func<Task> step)
     {
         try
@@ -96,7 +96,8 @@ public static class Stages
     }
 
     /// <summary>
-    /// Names a child. It runs in the version of its parent, so that a new version of a child needs none of its parents.
+    /// Creates the options of a child, which runs in the version of its parent, so that a new version of a child does
+    /// not require new versions of its parents.
     /// </summary>
     internal static SubOrchestrationOptions ChildOptions(this TaskOrchestrationContext context, string instanceId) =>
         new(instanceId: instanceId) { Version = context.Version };
@@ -110,13 +111,13 @@ public static class Stages
 
 /// <summary>A loss for the ledger.</summary>
 /// <param name="RunId">The run.</param>
-/// <param name="Loss">What was lost.</param>
+/// <param name="Loss">The loss.</param>
 public sealed record LossInput(RunId RunId, OpenRecovery Loss);
 
 /// <summary>The end of a run, as announcers receive it.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Name">Its name for people.</param>
-/// <param name="Outcome">How it ended.</param>
+/// <param name="Outcome">The outcome.</param>
 public sealed record RunEnd(RunId RunId, string Name, RunOutcome Outcome);
 
 /// <summary>Input of the scoring.</summary>
@@ -124,7 +125,7 @@ public sealed record RunEnd(RunId RunId, string Name, RunOutcome Outcome);
 /// <param name="Data">The corpus.</param>
 public sealed record ScoreInput(RunSpec Spec, PreparedData Data);
 
-/// <summary>Names the node to give back.</summary>
+/// <summary>The node to release.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="NodeName">Full resource name.</param>
 public sealed record ReleaseInput(RunSpec Spec, NodeName NodeName);

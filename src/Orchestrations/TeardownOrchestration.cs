@@ -3,14 +3,14 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Deletes every node that the run ever asked for and every other node with its label, and polls until the cloud
+/// Deletes every node that the run ever requested and every other node with its label, and polls until the cloud
 /// answers NOT_FOUND for each.
 /// </summary>
 public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
 {
     private const int PollsPerGeneration = 40;
 
-    /// <summary>The longest pause between two looks.</summary>
+    /// <summary>The longest pause between two polls.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs the teardown.</summary>
@@ -28,7 +28,7 @@ public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
             }
             catch (TaskFailedException exception)
             {
-                // After hours of tries, or without credentials. It is never given up: what is there costs money.
+                // After hours of tries, or without credentials. It always tries again, since existing nodes cost money.
                 context.CreateReplaySafeLogger<TeardownOrchestration>()
                     .NotGivenBack(input.RunId, Longest.TotalMinutes, exception.FailureDetails.ErrorMessage);
                 await context.CreateTimer(Longest, CancellationToken.None);
@@ -44,7 +44,7 @@ public sealed class TeardownOrchestration : TaskOrchestrator<RunSpec, int>
             await context.CreateTimer(TimeSpan.FromSeconds(pause), CancellationToken.None);
         }
 
-        // A delete that hangs is waited for as long as it takes: the alternative is a bill.
+        // A deletion that hangs is waited for as long as it takes: the alternative is a bill.
         context.ContinueAsNew(input);
         return 0;
     }

@@ -3,17 +3,17 @@ using Microsoft.DurableTask;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Does one piece of work on a TPU: dispatches it and polls it. When the TPU is lost, acquires another one elsewhere
-/// and continues from the newest checkpoint.
+/// Runs one job on a TPU: dispatches it and polls it. If the TPU is lost, acquires another one elsewhere and continues
+/// from the newest checkpoint.
 /// </summary>
 public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWorkResult>
 {
     /// <summary>
-    /// Polls before the history is begun anew, so that a run of days replays as fast as one of minutes.
+    /// Polls after which the orchestration continues as new, so that a run of days replays as fast as one of minutes.
     /// </summary>
     private const int PollsPerGeneration = 60;
 
-    /// <summary>A run that loses so many TPUs will not get done.</summary>
+    /// <summary>Most losses of TPUs, after which the run fails, since it would not finish.</summary>
     private const int MaxLosses = 50;
 
     /// <inheritdoc />
@@ -83,7 +83,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                         "TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning."));
                 }
 
-                // A new generation with an empty history goes on: it acquires another TPU first.
+                // Continues as a new generation with an empty history, which acquires another TPU first.
                 return ContinueAs(context, next, cancel);
             }
         }
@@ -92,7 +92,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     }
 
     /// <summary>
-    /// Begins a new generation with an empty history, unless a cancel has arrived: it would be lost there.
+    /// Continues as a new generation with an empty history, unless a cancellation has arrived, which would be lost
+    /// there.
     /// </summary>
     private static TpuWorkResult ContinueAs(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
     {
@@ -134,7 +135,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return input with { Lease = null, Losses = loss.Number, Avoid = zone, Recovery = loss };
     }
 
-    /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancel arrives.</summary>
+    /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancellation
+    /// arrives.</summary>
     private static async Task WaitAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
     {
         using var stop = new CancellationTokenSource();

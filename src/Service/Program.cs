@@ -37,7 +37,7 @@ try
         return 0;
     }
 
-    // A supervisor starts the service again only after a code that says failure.
+    // A supervisor restarts the service only after an exit code that reports a failure.
     await Console.Error.WriteLineAsync($"The engine cannot go on: {fault.Message} Its runs continue after a restart.");
     return 3;
 }

@@ -4,8 +4,8 @@ using System.Runtime.Versioning;
 namespace Workflows.Translation;
 
 /// <summary>
-/// Tells regular files from the rest. A pipe would make a reader wait for ever and a device has no end, so readers of
-/// what a user names ask here before they open it.
+/// Tells regular files from others. A pipe would make a reader wait forever and a device has no end, so readers of
+/// files that users name check them before they open them.
 /// </summary>
 public static partial class FileKind
 {
@@ -15,11 +15,11 @@ public static partial class FileKind
     private const uint TypeMask = 1;
     private const int FileTypeBits = 0xF000, RegularFileType = 0x8000;
 
-    /// <summary>Says whether a path leads to a regular file; links are followed.</summary>
+    /// <summary>Returns whether a path leads to a regular file; links are followed.</summary>
     /// <param name="path">The path.</param>
     /// <returns>
-    /// False for a pipe, socket or device (known on Linux alone). True also where the path cannot be looked at: it
-    /// cannot be opened either, and opening it says why.
+    /// false for a pipe, socket or device (recognised on Linux only). true also if the path cannot be inspected: it
+    /// cannot be opened either, and opening it reports the reason.
     /// </returns>
     public static bool IsRegular(string path)
     {

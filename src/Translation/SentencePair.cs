@@ -1,17 +1,17 @@
 namespace Workflows.Translation;
 
-/// <summary>One Korean sentence and the English sentence that means the same.</summary>
+/// <summary>A Korean sentence and its English translation.</summary>
 /// <param name="Ko">The Korean side.</param>
 /// <param name="En">The English side.</param>
 public readonly record struct SentencePair(string Ko, string En)
 {
-    /// <summary>The side that is translated from.</summary>
-    /// <param name="direction">Which way the translation goes.</param>
+    /// <summary>Returns the source side.</summary>
+    /// <param name="direction">The direction.</param>
     /// <returns>The Korean side for <see cref="TranslationDirection.KoToEn"/>, else the English one.</returns>
     public string Source(TranslationDirection direction) => direction == TranslationDirection.KoToEn ? Ko : En;
 
-    /// <summary>The side that is translated into.</summary>
-    /// <param name="direction">Which way the translation goes.</param>
+    /// <summary>Returns the target side.</summary>
+    /// <param name="direction">The direction.</param>
     /// <returns>The English side for <see cref="TranslationDirection.KoToEn"/>, else the Korean one.</returns>
     public string Target(TranslationDirection direction) => direction == TranslationDirection.KoToEn ? En : Ko;
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Translation;
 
-/// <summary>Which of the two languages is translated into the other.</summary>
+/// <summary>The direction of a translation.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<TranslationDirection>))]
 public enum TranslationDirection
 {

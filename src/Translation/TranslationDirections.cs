@@ -1,6 +1,6 @@
 namespace Workflows.Translation;
 
-/// <summary>Directions as text, as files, messages and the command line write them.</summary>
+/// <summary>Converts directions to and from their text in files, messages and the command line.</summary>
 public static class TranslationDirections
 {
     internal const string KoToEnCode = "ko-en", EnToKoCode = "en-ko";

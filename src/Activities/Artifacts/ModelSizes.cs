@@ -5,19 +5,19 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Artifacts;
 
-/// <summary>Reads of a model what a plan needs: its files' sizes and its configuration.</summary>
-/// <param name="ledger">Is not written to.</param>
-/// <param name="artifacts">Knows the stores.</param>
+/// <summary>Reads the parts of a model that a plan needs: the sizes of its files and its configuration.</summary>
+/// <param name="ledger">The ledger; it is not written to.</param>
+/// <param name="artifacts">Resolves the stores.</param>
 internal sealed class ModelSizes(RunLedger ledger, RunArtifacts artifacts)
 {
     private const string Config = "config.json";
 
-    /// <summary>Reads them.</summary>
+    /// <summary>Reads the file list and the configuration of a run's model.</summary>
     /// <param name="spec">The run.</param>
-    /// <param name="cancellation">Cancels the look.</param>
-    /// <returns>The model's files, and its configuration; null where that cannot be read, which the checks before
-    /// renting word.</returns>
-    /// <exception cref="RunFaultException">The model cannot be had.</exception>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The model's files, and its configuration; the configuration is null if it cannot be read, which the
+    /// checks before renting report.</returns>
+    /// <exception cref="RunFaultException">The model cannot be read.</exception>
     public async Task<(ModelSource Source, Gemma3Config? Config)> ReadAsync(
         RunSpec spec, CancellationToken cancellation)
     {
@@ -28,8 +28,8 @@ internal sealed class ModelSizes(RunLedger ledger, RunArtifacts artifacts)
     /// <summary>Reads the configuration of a model that was found.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="source">The model.</param>
-    /// <param name="cancellation">Cancels the look.</param>
-    /// <returns>null where it cannot be read.</returns>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>null if it cannot be read.</returns>
     public async Task<Gemma3Config?> ConfigAsync(RunSpec spec, ModelSource source, CancellationToken cancellation)
     {
         string? copy = null;

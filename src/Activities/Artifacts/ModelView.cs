@@ -5,19 +5,19 @@ using Workflows.ModelFiles;
 namespace Workflows.Activities.Artifacts;
 
 /// <summary>
-/// A folder that looks like a model's to the checks before renting: small files whole, weight files in their full
-/// length with their headers alone. Bytes that nobody has written take no room on the disk.
+/// Builds a folder that looks like a model's to the checks before renting: small files whole, weight files as sparse
+/// files of their full length that hold only their headers.
 /// </summary>
 internal static class ModelView
 {
     private const int LengthBytes = 8;
 
-    /// <summary>Makes the folder.</summary>
+    /// <summary>Creates the folder.</summary>
     /// <param name="store">The store that has the model.</param>
     /// <param name="source">The model.</param>
-    /// <param name="folder">The folder; one that is there is replaced.</param>
+    /// <param name="folder">The folder; an existing one is replaced.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>A task that completes when the checks can read it.</returns>
+    /// <returns>A task that completes when the checks can read the folder.</returns>
     /// <exception cref="ArtifactException">A part cannot be read.</exception>
     public static async Task CreateAsync(
         IArtifactStore store, ModelSource source, string folder, CancellationToken cancellation)
@@ -41,7 +41,8 @@ internal static class ModelView
             }
             else
             {
-                // Too large for any of these: its length alone, which the reader refuses by name.
+                // Too large for any of these files: creates an empty file of its length, which the reader refuses by
+                // name.
                 await using var empty = File.Create(path);
                 empty.SetLength(file.Bytes);
             }

@@ -5,8 +5,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Artifacts;
 
 /// <summary>
-/// Where the artifacts of each run are: those of a rehearsal in the emulated cloud's own bucket or in a folder, those
-/// of a run that pays in the bucket of the settings. Only what the service alone needs stays in the run's folder.
+/// Chooses the place of each run's artifacts: for a rehearsal the emulated cloud's own bucket or a folder, for a run
+/// that pays the bucket of the settings. Files that only the service needs stay in the run's folder.
 /// </summary>
 public sealed class RunArtifacts
 {
@@ -15,12 +15,12 @@ public sealed class RunArtifacts
     private readonly StorageArtifactStore? _emulator;
     private readonly ArtifactStores _real, _emulated;
 
-    /// <summary>Creates the places.</summary>
-    /// <param name="ledger">Knows the folders of runs.</param>
-    /// <param name="setting">The setting <c>Workflows:Artifacts</c>; null: none is given.</param>
-    /// <param name="storageEmulator">Address of the emulated cloud's buckets; null: rehearsals use folders.</param>
+    /// <summary>Initializes the places.</summary>
+    /// <param name="ledger">Resolves the folders of runs.</param>
+    /// <param name="setting">The setting <c>Workflows:Artifacts</c>; null if it is not set.</param>
+    /// <param name="storageEmulator">Address of the emulated cloud's buckets; if null, rehearsals use folders.</param>
     /// <param name="stores">
-    /// Makes the stores for the address of an emulator, or for the real cloud; null: as the environment says.
+    /// Creates the stores for the address of an emulator, or for the real cloud; null for those of the environment.
     /// </param>
     /// <exception cref="ArtifactException">The setting is no address, or is one of the Hub.</exception>
     public RunArtifacts(
@@ -40,36 +40,36 @@ public sealed class RunArtifacts
         _emulated = storageEmulator is null ? _real : stores(storageEmulator);
     }
 
-    /// <summary>Gets the setting <c>Workflows:Artifacts</c>; null: none is given.</summary>
+    /// <summary>Gets the setting <c>Workflows:Artifacts</c>; null if it is not set.</summary>
     public ArtifactUri? Setting => _setting;
 
-    /// <summary>The store that reads and writes a run's artifacts.</summary>
+    /// <summary>Returns the stores that read and write a run's artifacts.</summary>
     /// <param name="spec">The run.</param>
-    /// <returns>The store.</returns>
+    /// <returns>The stores.</returns>
     public ArtifactStores StoreOf(RunSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
         return StoreOf(spec.IsRehearsal);
     }
 
-    /// <summary>The store of runs that pay, or of rehearsals.</summary>
-    /// <param name="isRehearsal">Whether of rehearsals.</param>
-    /// <returns>The store.</returns>
+    /// <summary>Returns the stores of runs that pay, or of rehearsals.</summary>
+    /// <param name="isRehearsal">true for rehearsals.</param>
+    /// <returns>The stores.</returns>
     public ArtifactStores StoreOf(bool isRehearsal) => isRehearsal ? _emulated : _real;
 
-    /// <summary>Where a run's artifacts are.</summary>
+    /// <summary>Returns the root of a run's artifacts.</summary>
     /// <param name="spec">The run.</param>
-    /// <param name="data">The prepared corpus, which says it; null: the run has none.</param>
+    /// <param name="data">The prepared corpus, which has the address; null if the run has none.</param>
     /// <returns>The root.</returns>
     public ArtifactUri RootOf(RunSpec spec, PreparedData? data) => data?.ArtifactsUri is { } uri
         ? ArtifactUri.Parse(uri)
         : ArtifactUri.OfFile(_ledger.DirectoryOf(spec.RunId));
 
-    /// <summary>Chooses where a run's artifacts go, and makes the emulated bucket.</summary>
+    /// <summary>Chooses the root of a run's artifacts, and creates the emulated bucket.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The root of the run's artifacts, and that of all models.</returns>
-    /// <exception cref="RunFaultException">The run pays, and no bucket is set that its worker could reach.</exception>
+    /// <exception cref="RunFaultException">The run pays, and no bucket that its worker could reach is set.</exception>
     public async Task<(ArtifactUri Run, ArtifactUri Models)> ChooseAsync(
         RunSpec spec, CancellationToken cancellation)
     {
@@ -95,22 +95,22 @@ public sealed class RunArtifacts
             return (own, own.Child("models"));
         }
 
-        // A rehearsal never touches the real cloud, whatever bucket is set. A run id may end with a dash, and a
-        // bucket may not.
+        // A rehearsal never touches the real cloud, even if a bucket is set. A run id may end with a dash, but a bucket
+        // name may not.
         var name = $"{spec.Project}-artifacts";
         await _emulator.CreateBucketAsync(name, spec.Project, cancellation);
         var root = ArtifactUri.Parse($"gs://{name}");
         return (root.Child(run), root.Child("models"));
     }
 
-    /// <summary>Brings a model to where the run's worker reads it, once, named by its content.</summary>
+    /// <summary>Copies a model, once, to where the run's worker reads it, under a name made of its content.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="models">The root of all models.</param>
     /// <param name="source">The model.</param>
-    /// <param name="report">Gets the progress; null: nobody.</param>
-    /// <param name="cancellation">Cancels the call; the next one goes on with the files that are missing.</param>
-    /// <returns>Where the worker reads it, and whether it was there already.</returns>
-    /// <exception cref="ArtifactException">It was not brought there.</exception>
+    /// <param name="report">Receives the progress; null for none.</param>
+    /// <param name="cancellation">Cancels the call; the next call continues with the files that are missing.</param>
+    /// <returns>The address of the copy, and whether it existed already.</returns>
+    /// <exception cref="ArtifactException">The model could not be copied.</exception>
     public async Task<(ArtifactUri Tree, bool WasThere)> BringModelAsync(
         RunSpec spec, ArtifactUri models, ModelSource source, Action<TreeProgress>? report,
         CancellationToken cancellation)
@@ -127,7 +127,7 @@ public sealed class RunArtifacts
         return await new ArtifactTree(store).BringAsync(models, store, [.. files], report, cancellation);
     }
 
-    /// <summary>The hashes that a tree of this product tells of itself.</summary>
+    /// <summary>Reads the SHA-256 hashes from the manifest of a tree that this product wrote.</summary>
     private async Task<IReadOnlyDictionary<string, string>> HashesAsync(
         RunSpec spec, ModelSource source, CancellationToken cancellation)
     {
@@ -138,14 +138,14 @@ public sealed class RunArtifacts
             ?? [];
     }
 
-    /// <summary>Calls a store; a fault that no retry can mend becomes one of the run.</summary>
-    /// <typeparam name="T">What the call gives.</typeparam>
+    /// <summary>Calls a store; an error that no retry can fix becomes a fault of the run.</summary>
+    /// <typeparam name="T">The result of the call.</typeparam>
     /// <param name="call">The call.</param>
-    /// <param name="field">The field of the request that it is about; null: none.</param>
-    /// <param name="endsOutages">Whether a store that stays out of reach ends the run too.</param>
-    /// <returns>What it gives.</returns>
-    /// <exception cref="RunFaultException">The store refuses for good.</exception>
-    /// <exception cref="ArtifactException">The store is out of reach; another try may help.</exception>
+    /// <param name="field">The field of the request that the call is about; null for none.</param>
+    /// <param name="endsOutages">true if a store that stays unreachable ends the run too.</param>
+    /// <returns>The result of the call.</returns>
+    /// <exception cref="RunFaultException">The store refuses permanently.</exception>
+    /// <exception cref="ArtifactException">The store is unreachable; another try may succeed.</exception>
     public static async Task<T> GuardAsync<T>(Func<Task<T>> call, string? field = null, bool endsOutages = false)
     {
         try

@@ -7,18 +7,19 @@ using Workflows.Translation.Corpora;
 namespace Workflows.Activities.Artifacts;
 
 /// <summary>
-/// Models and corpora where their users have them: folders, buckets and the Hub. Every fault names the field.
+/// Reads models and corpora where their users keep them: folders, buckets and the Hub. Every fault names the field.
 /// </summary>
-/// <param name="ledger">Keeps which version of a model a run uses.</param>
-/// <param name="artifacts">Knows the stores.</param>
+/// <param name="ledger">Keeps the version of a model that a run uses.</param>
+/// <param name="artifacts">Resolves the stores.</param>
 internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
 {
     private const int MostShards = 1000;
 
     /// <summary>
-    /// Looks at a run's model: the same version at every look, whatever happens where it is.
+    /// Finds a run's model. Every call returns the same version, even if the source has changed since.
     /// </summary>
-    /// <exception cref="RunFaultException">It cannot be had; the fault names the field and the remedy.</exception>
+    /// <exception cref="RunFaultException">The model cannot be read; the fault names the field and the
+    /// remedy.</exception>
     public Task<ModelSource> FindModelAsync(RunSpec spec, CancellationToken cancellation) =>
         GuardAsync("model", async () =>
         {
@@ -39,15 +40,16 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
             return source;
         });
 
-    /// <summary>Looks at a model for no run: nothing is kept.</summary>
-    /// <exception cref="RunFaultException">It cannot be had; the fault names the field and the remedy.</exception>
+    /// <summary>Finds a model without a run: nothing is recorded.</summary>
+    /// <exception cref="RunFaultException">The model cannot be read; the fault names the field and the
+    /// remedy.</exception>
     public Task<ModelSource> PeekModelAsync(RunSpec spec, CancellationToken cancellation) => GuardAsync("model", () =>
         ArtifactUri.Parse(spec.Model) is { Scheme: ArtifactScheme.File } folder
             ? Task.FromResult(OfFolder(folder))
             : LookAsync(spec, null, cancellation));
 
-    /// <summary>A folder for the checks before renting: the model's own, or a view of it.</summary>
-    /// <exception cref="RunFaultException">It cannot be read.</exception>
+    /// <summary>Returns a folder for the checks before renting: the model's own, or a view of it.</summary>
+    /// <exception cref="RunFaultException">The model cannot be read.</exception>
     public async Task<string> ViewAsync(RunSpec spec, ModelSource source, CancellationToken cancellation)
     {
         if (source.IsLocal)
@@ -64,13 +66,13 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
         return folder;
     }
 
-    /// <summary>Brings the files of a corpus that are elsewhere to this machine.</summary>
+    /// <summary>Copies the files of a corpus that are elsewhere to this machine.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="field">The field of the request that names them.</param>
     /// <param name="given">Its value: files with commas between them, or a folder.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The value with paths of this machine.</returns>
-    /// <exception cref="RunFaultException">A file cannot be had.</exception>
+    /// <exception cref="RunFaultException">A file cannot be read.</exception>
     public async Task<string> FetchAsync(
         RunSpec spec, string field, string given, CancellationToken cancellation)
     {
@@ -92,7 +94,8 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
         return string.Join(',', paths);
     }
 
-    /// <summary>Words a fault of a corpus with the address in place of the copy that was read.</summary>
+    /// <summary>Replaces the path of a local copy in a message about a corpus with the address that was
+    /// given.</summary>
     public string Worded(RunSpec spec, string message)
     {
         foreach (var (field, given) in new[]
@@ -111,7 +114,7 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
         return message;
     }
 
-    /// <summary>Takes away what was only needed for the checks.</summary>
+    /// <summary>Deletes the files that only the checks needed.</summary>
     public void Clean(RunSpec spec)
     {
         if (Directory.Exists(InputsOf(spec)))
@@ -121,7 +124,7 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
     }
 
     /// <summary>
-    /// A folder of this machine; its files are opened by the reader of models alone, which checks each.
+    /// Describes a folder of this machine. Only the reader of models opens its files, and it checks each.
     /// </summary>
     private static ModelSource OfFolder(ArtifactUri folder) => new(folder, Directory.Exists(folder.Path)
         ? [.. Directory.EnumerateFiles(folder.Path).Where(path => TextModelFiles.IsNeeded(Path.GetFileName(path)))
@@ -129,7 +132,7 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
             .Select(path => new ArtifactInfo(ArtifactUri.OfFile(path), new FileInfo(path).Length, 0))]
         : []);
 
-    /// <summary>Lists the files of a model that is elsewhere.</summary>
+    /// <summary>Lists the files of a model that is not on this machine.</summary>
     private async Task<ModelSource> LookAsync(RunSpec spec, ArtifactUri? pinned, CancellationToken cancellation)
     {
         var store = artifacts.StoreOf(spec);
@@ -144,7 +147,7 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
 
     private static string NameOf(string address) => address[(address.LastIndexOf('/') + 1)..];
 
-    /// <summary>A file, or the files of pairs directly in a folder, as a folder of this machine is read.</summary>
+    /// <summary>Copies a file, or the files of pairs directly in a folder, as a local folder is read.</summary>
     private static async Task<string> FetchOneAsync(
         ArtifactStores store, ArtifactUri given, string folder, CancellationToken cancellation)
     {
@@ -198,7 +201,7 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
     }
 
     /// <summary>
-    /// Reads from a source. The store has tried again by itself, so what is left ends the run with its own words.
+    /// Reads from a source. The store has retried already, so an error that remains ends the run with its own message.
     /// </summary>
     private static Task<T> GuardAsync<T>(string field, Func<Task<T>> read) =>
         RunArtifacts.GuardAsync(read, field, endsOutages: true);

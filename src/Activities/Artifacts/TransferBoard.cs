@@ -6,29 +6,29 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Artifacts;
 
 /// <summary>
-/// Shows how far the transfers of runs are; in memory, since a transfer that begins anew tells it anew.
+/// Shows the progress of each run's transfer. It is kept in memory only, since a restarted transfer reports it again.
 /// </summary>
 public sealed class TransferBoard
 {
     private readonly ConcurrentDictionary<RunId, TreeProgress> _progress = new();
 
-    /// <summary>Notes how far a run's transfer is.</summary>
+    /// <summary>Records the progress of a run's transfer.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="progress">The progress.</param>
     public void Note(RunId runId, TreeProgress progress) => _progress[runId] = progress;
 
-    /// <summary>Takes a transfer that has ended away.</summary>
+    /// <summary>Removes a transfer that has ended.</summary>
     /// <param name="runId">The run.</param>
     public void Clear(RunId runId) => _progress.TryRemove(runId, out _);
 
-    /// <summary>Reads how far a run's transfer is.</summary>
+    /// <summary>Returns the progress of a run's transfer.</summary>
     /// <param name="runId">The run.</param>
-    /// <returns>null where none is under way.</returns>
+    /// <returns>null if none is under way.</returns>
     public TreeProgress? Find(RunId runId) => _progress.GetValueOrDefault(runId);
 
-    /// <summary>Words a progress for people.</summary>
+    /// <summary>Formats a progress for people.</summary>
     /// <param name="progress">The progress.</param>
-    /// <returns>Such as <c>bringing the model: 1.2 of 2.0 GB</c>.</returns>
+    /// <returns>A text such as <c>bringing the model: 1.2 of 2.0 GB</c>.</returns>
     public static string TextOf(TreeProgress progress)
     {
         ArgumentNullException.ThrowIfNull(progress);
@@ -36,9 +36,9 @@ public sealed class TransferBoard
         return $"{what}: {SizeOf(progress.Bytes)} of {SizeOf(progress.TotalBytes)}";
     }
 
-    /// <summary>Words a size for people.</summary>
+    /// <summary>Formats a size for people.</summary>
     /// <param name="bytes">Bytes.</param>
-    /// <returns>Such as <c>2.0 GB</c>.</returns>
+    /// <returns>A text such as <c>2.0 GB</c>.</returns>
     public static string SizeOf(long bytes) => bytes switch
     {
         < 1_000_000 => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e3:0.0} kB"),

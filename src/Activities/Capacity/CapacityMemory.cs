@@ -5,8 +5,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Remembers refused places for all runs. A place that was refused for a lasting reason is skipped until the memory
-/// ends, so that the next run does not repeat every failure of the last.
+/// Remembers refused places for all runs. A place that was refused for a lasting reason is skipped until its entry
+/// expires, so that the next run does not repeat every failure of the last.
 /// </summary>
 public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
 {
@@ -14,10 +14,10 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     private readonly string _path = Path.Combine(stateDirectory, "capacity-memory.json");
 
     /// <summary>Remembers a refusal.</summary>
-    /// <param name="project">The project refused.</param>
+    /// <param name="project">The project that was refused.</param>
     /// <param name="candidate">The place.</param>
-    /// <param name="refusal">The refusal; nothing is kept when it is not to be remembered.</param>
-    /// <param name="pace">Share of the time to remember it for: a rehearsal's clock runs quicker.</param>
+    /// <param name="refusal">The refusal; one whose time to be remembered is zero is not kept.</param>
+    /// <param name="pace">Factor of the time for which it is remembered: a rehearsal's clock runs faster.</param>
     public void Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
     {
         if (refusal.RememberSeconds <= 0 || refusal.Scope is RefusalScope.Project or RefusalScope.Request)
@@ -51,7 +51,7 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
         }
     }
 
-    /// <summary>Lists what is remembered and still holds.</summary>
+    /// <summary>Lists the refusals that still hold.</summary>
     /// <returns>The refusals, by project, place, type and provisioning.</returns>
     public IReadOnlyList<RememberedPlace> All()
     {
@@ -70,8 +70,8 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
         }
     }
 
-    /// <summary>Forgets refusals: the next run asks there again.</summary>
-    /// <param name="place">A zone or region, in all its projects and types; null: all of them.</param>
+    /// <summary>Forgets refusals, so that the next run tries those places again.</summary>
+    /// <param name="place">A zone or region, in all its projects and types; null for all.</param>
     /// <returns>The number of refusals forgotten.</returns>
     public int Forget(string? place)
     {
@@ -107,7 +107,7 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
         }
         catch (JsonException)
         {
-            // Only a cache: losing it costs a few refused attempts.
+            // The file is only a cache: losing it costs a few refused attempts.
             return [];
         }
     }
@@ -124,19 +124,19 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
 }
 
 /// <summary>A remembered refusal.</summary>
-/// <param name="Until">When the memory ends.</param>
+/// <param name="Until">Time at which the entry expires.</param>
 /// <param name="Code">Its code.</param>
-/// <param name="Reason">The cloud's words.</param>
+/// <param name="Reason">The cloud's message.</param>
 public sealed record Remembered(DateTimeOffset Until, string Code, string Reason);
 
 /// <summary>A remembered refusal with its place.</summary>
-/// <param name="Project">The project refused.</param>
+/// <param name="Project">The project that was refused.</param>
 /// <param name="Place">A zone, or a region.</param>
-/// <param name="AcceleratorType">The type asked for.</param>
-/// <param name="Provisioning">The mode asked for.</param>
-/// <param name="Until">When the memory ends.</param>
+/// <param name="AcceleratorType">The requested type.</param>
+/// <param name="Provisioning">The requested mode.</param>
+/// <param name="Until">Time at which the entry expires.</param>
 /// <param name="Code">Its code in docs/errors.md.</param>
-/// <param name="Reason">The cloud's words.</param>
+/// <param name="Reason">The cloud's message.</param>
 public sealed record RememberedPlace(
     string Project, string Place, string AcceleratorType, string Provisioning, DateTimeOffset Until, string Code,
     string Reason);

@@ -4,14 +4,14 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
-/// <summary>The places that a run tries, in its order, and whether its program can fit there.</summary>
+/// <summary>Lists the places that a run tries, in order, and checks whether its program fits there.</summary>
 internal static class PlaceList
 {
-    /// <summary>The code of a model that no place asked for can hold.</summary>
+    /// <summary>The code of a model that fits on no place of the request.</summary>
     public const string TooLarge = "MODEL_TOO_LARGE";
 
     /// <summary>Lists the places of a request.</summary>
-    /// <param name="catalog">Has zones and prices.</param>
+    /// <param name="catalog">The zones and prices.</param>
     /// <param name="spec">The run.</param>
     /// <returns>At least one.</returns>
     /// <exception cref="RunFaultException">A type is unknown, or has several hosts.</exception>
@@ -46,7 +46,7 @@ internal static class PlaceList
         return candidates;
     }
 
-    /// <summary>A host of v5e and v6e has up to eight chips, one of the other generations four.</summary>
+    /// <summary>Returns the most chips of one host: eight for v5e and v6e, four for the other generations.</summary>
     public static int ChipsOfOneHost(string type) =>
         type.StartsWith("v5litepod-", StringComparison.Ordinal) || type.StartsWith("v6e-", StringComparison.Ordinal)
             ? 8
@@ -54,8 +54,8 @@ internal static class PlaceList
 
     /// <summary>Leaves out the places whose chips cannot hold the program.</summary>
     /// <param name="places">The places.</param>
-    /// <param name="memory">Finds the memory of a type.</param>
-    /// <returns>The others, at least one.</returns>
+    /// <param name="memory">Returns the memory of a place's type.</param>
+    /// <returns>The remaining places, at least one.</returns>
     /// <exception cref="RunFaultException">None is left.</exception>
     public static IReadOnlyList<Candidate> ThatFit(
         IReadOnlyList<Candidate> places, Func<Candidate, PlaceMemory> memory)
@@ -66,7 +66,7 @@ internal static class PlaceList
         return left.Count > 0 ? left : throw Refusal(byType);
     }
 
-    /// <summary>Words that no type can hold the program.</summary>
+    /// <summary>Creates the fault for a program that fits on no type.</summary>
     public static RunFaultException Refusal(IReadOnlyDictionary<string, PlaceMemory> byType) => new(
         TooLarge,
         "The training step does not fit: "
@@ -79,21 +79,21 @@ internal static class PlaceList
 }
 
 /// <summary>Memory of one chip, in GiB.</summary>
-/// <param name="LeastGib">What the program needs at the least; null: not counted.</param>
-/// <param name="HbmGib">What the chip has; null: the catalog does not say.</param>
+/// <param name="LeastGib">Memory that the program needs at least; null if it was not counted.</param>
+/// <param name="HbmGib">Memory of the chip; null if the catalog does not have it.</param>
 internal sealed record PlaceMemory(double? LeastGib, double? HbmGib)
 {
     private const double Gibibyte = 1L << 30;
 
-    /// <summary>Gets a value indicating whether it may fit: only a certain no is one.</summary>
+    /// <summary>Gets a value indicating whether the program may fit; false only if it certainly does not.</summary>
     public bool Fits => !(LeastGib > HbmGib);
 
-    /// <summary>Compares what each chip needs at the least with what it has.</summary>
-    /// <param name="catalog">Has the chips' memory.</param>
-    /// <param name="programs">Counts programs; null: nobody does.</param>
-    /// <param name="model">The model; null: not known.</param>
-    /// <param name="spec">The run. A rehearsal computes on this machine, so that its memory is not compared.</param>
-    /// <returns>Finds the memory of a place's type; each number of chips is counted once.</returns>
+    /// <summary>Compares the memory that each chip needs at least with its memory.</summary>
+    /// <param name="catalog">The chips' memory.</param>
+    /// <param name="programs">Counts the memory of programs; null to count none.</param>
+    /// <param name="model">The model; null if it is not known.</param>
+    /// <param name="spec">The run. A rehearsal computes on this machine, so its memory is not compared.</param>
+    /// <returns>A function that returns the memory of a place's type; each number of chips is counted once.</returns>
     public static Func<Candidate, PlaceMemory> Finder(
         PriceCatalog catalog, IProgramMemory? programs, Gemma3Config? model, RunSpec spec)
     {

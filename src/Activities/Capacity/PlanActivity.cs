@@ -11,15 +11,15 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Chooses the places to try for a TPU and their order, and estimates the cost. Decides which version of the model the
-/// run uses, where it is in a place that may change.
+/// Chooses the places to try for a TPU and their order, and estimates the cost. Fixes the version of the model that the
+/// run uses, if the model's source can change.
 /// </summary>
-/// <param name="catalog">Has the prices.</param>
-/// <param name="ledger">Gets the facts.</param>
-/// <param name="inputs">Reads what users bring.</param>
-/// <param name="artifacts">Where artifacts are; null: in the run's folder.</param>
-/// <param name="readiness">Looks at the cloud before a run that pays goes on; null: nobody does.</param>
-/// <param name="programs">Counts the memory of programs; null: nobody does, and no place is left out for it.</param>
+/// <param name="catalog">The prices.</param>
+/// <param name="ledger">Receives the facts.</param>
+/// <param name="inputs">Reads users' files.</param>
+/// <param name="artifacts">The place of artifacts; null for the run's folder.</param>
+/// <param name="readiness">Checks the cloud before a run that pays continues; null for no checks.</param>
+/// <param name="programs">Counts the memory of programs; if null, no place is left out for its memory.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
     CloudReadiness? readiness = null, IProgramMemory? programs = null)
@@ -45,10 +45,10 @@ public sealed class PlanActivity(
         return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
     }
 
-    /// <summary>Words that a run would be stopped for its cost.</summary>
+    /// <summary>Creates the fault of a run that would be stopped for its cost.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="usd">Its estimate in US dollars.</param>
-    /// <returns>null where it may go on.</returns>
+    /// <returns>null if the run may continue.</returns>
     internal static RunFaultException? OverBudget(RunSpec spec, double usd) =>
         usd <= spec.BudgetUsd || spec.AllowOverBudget ? null : new RunFaultException(
             "BUDGET_BELOW_ESTIMATE",
@@ -58,7 +58,7 @@ public sealed class PlanActivity(
                 + $"{spec.BudgetUsd:0.00} USD: it would be paid for and stopped without a model."),
             "Raise budgetUsd, ask for fewer steps or a cheaper accelerator, or set allowOverBudget to true.");
 
-    /// <summary>What is wrong with the cloud is told in seconds, not after an hour of zones that refuse.</summary>
+    /// <summary>Reports problems of the cloud in seconds, not after an hour of zones that refuse.</summary>
     private async Task RequireReadyAsync(RunSpec input)
     {
         if (input.IsRehearsal || readiness is null)
@@ -80,7 +80,7 @@ public sealed class PlanActivity(
     /// <summary>Makes the plan.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="parameters">Parameters of the model.</param>
-    /// <param name="model">Its configuration; null: not known, and no place is left out for its memory.</param>
+    /// <param name="model">Its configuration; if null, no place is left out for its memory.</param>
     /// <returns>The plan.</returns>
     /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts, or too little memory.
     /// </exception>
@@ -93,7 +93,7 @@ public sealed class PlanActivity(
         return new RunPlan(places, seconds / 3600 * best.UsdPerHour, seconds);
     }
 
-    /// <summary>The model's way to the worker, and what it costs; a rehearsal's costs nothing.</summary>
+    /// <summary>Describes the model's transfer to the worker and its cost; a rehearsal's costs nothing.</summary>
     private async Task<ModelTransfer?> TransferAsync(RunSpec spec, ModelSource source, string region)
     {
         if (spec.IsRehearsal || _artifacts.Setting is not { Scheme: ArtifactScheme.CloudStorage } bucket)
@@ -105,7 +105,7 @@ public sealed class PlanActivity(
         var place = await LocationAsync(bucket);
         var gibibytes = source.Bytes / (double)(1 << 30);
 
-        // Into Google's cloud costs nothing.
+        // Transfers into Google's cloud are free.
         var copy = source.Address.Scheme == ArtifactScheme.CloudStorage
             ? catalog.EgressUsdPerGiB(await LocationAsync(source.Address), place) * gibibytes
             : 0;
@@ -120,7 +120,8 @@ public sealed class PlanActivity(
             }
             catch (ArtifactException exception) when (exception.Fault == ArtifactFault.Forbidden)
             {
-                // Who may read objects may not know where their bucket is; the dearest place is assumed.
+                // An account that may read objects may lack the right to read the bucket's location; the dearest is
+                // assumed.
                 return "";
             }
         });

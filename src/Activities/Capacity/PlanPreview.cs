@@ -2,13 +2,13 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
-/// <summary>A run's plan as it would be made now. Nothing is started, rented or written.</summary>
+/// <summary>A run's plan as it would be made now. A preview starts, rents and writes nothing.</summary>
 public sealed record PlanPreview
 {
-    /// <summary>Gets a value indicating whether the run would go on from its plan to its data.</summary>
+    /// <summary>Gets a value indicating whether the run would continue from its plan to its data.</summary>
     public bool Starts => Refusal is null;
 
-    /// <summary>Gets the reason why the run would end at its plan; null: it would not.</summary>
+    /// <summary>Gets the reason why the run would end at its plan; null if it would not.</summary>
     public RunFailure? Refusal { get; init; }
 
     /// <summary>Gets the model's address.</summary>
@@ -17,7 +17,7 @@ public sealed record PlanPreview
     /// <summary>Gets the model's parameters, by the bytes of its weights at two bytes each.</summary>
     public required double Parameters { get; init; }
 
-    /// <summary>Gets the estimate at the first place that is in.</summary>
+    /// <summary>Gets the estimate at the first place that the run would try.</summary>
     public required IReadOnlyList<EstimatePart> Estimate { get; init; }
 
     /// <summary>Gets the sum of its seconds.</summary>
@@ -41,13 +41,14 @@ public sealed record PlanPreview
     /// <summary>Gets the choice that costs the least.</summary>
     public PlanChoice? Cheapest => Frontier.Count > 0 ? Frontier[^1] : null;
 
-    /// <summary>Gets the choice that is the shortest within the budget; null: none is.</summary>
+    /// <summary>Gets the shortest choice within the budget; null if there is none.</summary>
     public PlanChoice? BestWithinBudget => Frontier.FirstOrDefault(each => each.Usd <= BudgetUsd);
 
-    /// <summary>Gets the choice that costs the least within the hours asked about; null: none, or none asked.</summary>
+    /// <summary>Gets the cheapest choice within the hours given; null if there is none, or no hours were
+    /// given.</summary>
     public PlanChoice? BestWithinHours { get; init; }
 
-    /// <summary>Gets what the numbers leave out.</summary>
+    /// <summary>Gets the costs and times that the numbers leave out.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 }
 
@@ -59,18 +60,18 @@ public sealed record EstimatePart(string Stage, double Seconds, double Usd);
 
 /// <summary>A place that a run tries, or passes over.</summary>
 /// <param name="Order">From 1.</param>
-/// <param name="Zone">Where.</param>
-/// <param name="AcceleratorType">What.</param>
-/// <param name="Provisioning">How it is rented.</param>
+/// <param name="Zone">The zone.</param>
+/// <param name="AcceleratorType">The accelerator type.</param>
+/// <param name="Provisioning">The provisioning mode.</param>
 /// <param name="Chips">Chips of the slice.</param>
 /// <param name="UsdPerHour">Price of the slice, in US dollars an hour.</param>
 /// <param name="Seconds">Expected time on it.</param>
 /// <param name="Usd">Expected cost in US dollars.</param>
-/// <param name="IsIn">Whether the run asks there.</param>
-/// <param name="Why">One sentence about that.</param>
-/// <param name="LeastGib">GiB that each chip needs at the least; null: not counted.</param>
-/// <param name="HbmGib">GiB that each chip has; null: not known.</param>
-/// <param name="Refused">The refusal that is remembered; null: none.</param>
+/// <param name="IsIn">true if the run tries this place.</param>
+/// <param name="Why">The reason, in one sentence.</param>
+/// <param name="LeastGib">GiB that each chip needs at least; null if not counted.</param>
+/// <param name="HbmGib">GiB that each chip has; null if not known.</param>
+/// <param name="Refused">The remembered refusal; null for none.</param>
 public sealed record PlannedPlace(
     int Order, string Zone, string AcceleratorType, ProvisioningMode Provisioning, int Chips, double UsdPerHour,
     double Seconds, double Usd, bool IsIn, string Why, double? LeastGib, double? HbmGib, Remembered? Refused);
@@ -78,10 +79,10 @@ public sealed record PlannedPlace(
 /// <summary>A choice between time and money.</summary>
 /// <param name="AcceleratorType">The type.</param>
 /// <param name="Zone">Its cheapest zone, or the request's.</param>
-/// <param name="Provisioning">How it is rented.</param>
+/// <param name="Provisioning">The provisioning mode.</param>
 /// <param name="Seconds">Expected time on it.</param>
 /// <param name="Usd">Expected cost in US dollars.</param>
-/// <param name="IsAsked">Whether it is a place of the request that is in.</param>
+/// <param name="IsAsked">true if it is a place that the request names and the run tries.</param>
 public sealed record PlanChoice(
     string AcceleratorType, string Zone, ProvisioningMode Provisioning, double Seconds, double Usd, bool IsAsked)
 {

@@ -8,7 +8,7 @@ namespace Workflows.Activities.Capacity;
 
 /// <summary>
 /// Lists accelerator types with their zones and prices, from the built-in catalog or a file of the same form.
-/// Prices drift, spot prices most: the file is meant to be replaced.
+/// Prices drift, spot prices most, so users may replace the file.
 /// </summary>
 public sealed class PriceCatalog
 {
@@ -17,9 +17,9 @@ public sealed class PriceCatalog
     private PriceCatalog(Document document) => _document = document;
 
     /// <summary>Loads a catalog.</summary>
-    /// <param name="path">A JSON file; null: the built-in one.</param>
+    /// <param name="path">A JSON file; null for the built-in one.</param>
     /// <returns>The catalog.</returns>
-    /// <exception cref="ModelFileException">The file cannot be read, or does not fit the form.</exception>
+    /// <exception cref="ModelFileException">The file cannot be read, or does not have that form.</exception>
     public static PriceCatalog Load(string? path)
     {
         if (path is null)
@@ -53,14 +53,14 @@ public sealed class PriceCatalog
 
     /// <summary>Returns the memory of one chip.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
-    /// <returns>GiB that a program can have; null where the catalog does not say.</returns>
+    /// <returns>GiB that a program can use; null if the catalog does not have it.</returns>
     public double? HbmGibPerChip(string acceleratorType) => Find(acceleratorType)?.HbmGibPerChip;
 
     /// <summary>Lists the places that offer a type, cheapest first.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
-    /// <param name="provisioning">How it is rented.</param>
-    /// <param name="runtimeVersion">Image; null: the generation's own.</param>
-    /// <returns>Empty for an unknown type.</returns>
+    /// <param name="provisioning">The provisioning mode.</param>
+    /// <param name="runtimeVersion">Runtime image; null for the generation's default.</param>
+    /// <returns>The places; none for an unknown type.</returns>
     public IReadOnlyList<Candidate> Offers(
         string acceleratorType, ProvisioningMode provisioning, string? runtimeVersion) =>
         Find(acceleratorType) is not { } generation
@@ -71,20 +71,20 @@ public sealed class PriceCatalog
                 .ThenBy(candidate => candidate.Zone, StringComparer.Ordinal)];
 
     /// <summary>
-    /// Prices the place asked for, whether or not the catalog knows the zone. A zone without a price is counted at the
-    /// generation's dearest of the mode: whether it exists is for the cloud to say.
+    /// Prices a place, whether or not the catalog has the zone. A zone without a price is counted at the generation's
+    /// highest price of the mode; the cloud decides whether the zone exists.
     /// </summary>
     /// <param name="acceleratorType">A known type.</param>
     /// <param name="zone">Any zone.</param>
-    /// <param name="provisioning">How it is rented.</param>
-    /// <param name="runtimeVersion">Image; null: the generation's own.</param>
+    /// <param name="provisioning">The provisioning mode.</param>
+    /// <param name="runtimeVersion">Runtime image; null for the generation's default.</param>
     /// <returns>The candidate.</returns>
     public Candidate At(string acceleratorType, string zone, ProvisioningMode provisioning, string? runtimeVersion) =>
         Offer(Find(acceleratorType)!, acceleratorType, zone, provisioning, runtimeVersion);
 
-    /// <summary>Prices the way of bytes from one place of Google's to another.</summary>
-    /// <param name="from">A region, or a larger place such as <c>eu</c>.</param>
-    /// <param name="to">A region, or a larger place.</param>
+    /// <summary>Prices the transfer of bytes from one location of Google's to another.</summary>
+    /// <param name="from">A region, or a larger location such as <c>eu</c>.</param>
+    /// <param name="to">A region, or a larger location.</param>
     /// <returns>US dollars for 1 GiB; 0 inside a region.</returns>
     public double EgressUsdPerGiB(string from, string to)
     {

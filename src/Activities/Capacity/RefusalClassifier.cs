@@ -7,11 +7,11 @@ namespace Workflows.Activities.Capacity;
 /// <summary>
 /// Turns an error of the Cloud TPU API into a typed verdict. The same status code means different things (8 is both
 /// "raise the quota" and "no capacity just now"), so the rules of <see cref="RefusalRules"/> read reason and text, in
-/// order; the first match counts.
+/// order; the first match decides.
 /// </summary>
 public static class RefusalClassifier
 {
-    /// <summary>The code of an error that no rule knows.</summary>
+    /// <summary>The code of an error that no rule matches.</summary>
     internal const string Unknown = "UNKNOWN";
 
     private const string QuotaExhausted = "QUOTA_EXHAUSTED";
@@ -48,7 +48,7 @@ public static class RefusalClassifier
         status.GetDetail<ErrorInfo>()?.Reason,
         status.GetDetail<QuotaFailure>()));
 
-    /// <summary>Names the very quotas and limits where the cloud does.</summary>
+    /// <summary>Returns the fix of a rule, with the names of the quotas and limits if the cloud gave them.</summary>
     private static string FixOf(RefusalRule rule, RefusalEvidence error)
     {
         var limits = rule.Code == QuotaExhausted ? error.Limits : [];
@@ -69,8 +69,8 @@ public static class RefusalClassifier
             }
         }
 
-        // An unknown error must not end a run at once: the next zone is tried. SameAnswerRule ends it when all zones
-        // answer so.
+        // An unknown error must not end a run at once: the next zone is tried. SameAnswerRule ends the run when all
+        // zones give this answer.
         return new Refusal(
             Unknown, RefusalScope.Zone, UnknownSeconds, $"{error.Code}: {error.Text}",
             "Tell us about this text; until then the next zone is tried.");

@@ -4,15 +4,15 @@ using Grpc.Core;
 
 namespace Workflows.Activities.Capacity;
 
-/// <summary>An error of the cloud, as the rules read it.</summary>
-/// <param name="Code">The status code, which alone says little.</param>
-/// <param name="Message">The cloud's words.</param>
-/// <param name="Reason">Reason of the error's <see cref="ErrorInfo"/>; null without one.</param>
-/// <param name="Quota">The violated quotas; null without any.</param>
+/// <summary>An error of the cloud in the form that the rules read.</summary>
+/// <param name="Code">The status code, which does not tell causes apart by itself.</param>
+/// <param name="Message">The cloud's message.</param>
+/// <param name="Reason">Reason of the error's <see cref="ErrorInfo"/>; null if it has none.</param>
+/// <param name="Quota">The violated quotas; null for none.</param>
 internal sealed partial record RefusalEvidence(StatusCode Code, string Message, string? Reason, QuotaFailure? Quota)
 {
     /// <summary>
-    /// Gets the cloud's words, with those of the violated quotas where the message does not name them.
+    /// Gets the cloud's message, followed by the descriptions of violated quotas that the message does not name.
     /// </summary>
     public string Text { get; } =
         Quota is { Violations.Count: > 0 } && !QuotaText().IsMatch(Message)
@@ -23,7 +23,8 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
     public bool IsQuota => Code == StatusCode.ResourceExhausted
         && (Quota is not null || QuotaText().IsMatch(Text) || Says("exceed quota limits"));
 
-    /// <summary>Gets the quotas that the text names with their limits; it can name several, comma by comma.</summary>
+    /// <summary>Gets the quotas that the text names with their limits; it can name several, separated by
+    /// commas.</summary>
     public IReadOnlyList<QuotaLimit> Limits
     {
         get
@@ -38,7 +39,7 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
         }
     }
 
-    /// <summary>Returns whether the text has the words, in any case.</summary>
+    /// <summary>Returns whether the text contains the words, ignoring case.</summary>
     /// <param name="words">The words.</param>
     public bool Says(string words) => Text.Contains(words, StringComparison.OrdinalIgnoreCase);
 
@@ -54,5 +55,5 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
 /// <summary>A quota of the project, as a refusal names it.</summary>
 /// <param name="Name">Its name in the API.</param>
 /// <param name="Limit">Chips that the project may have at once, as a number.</param>
-/// <param name="Place">Where: <c>region us-central1</c> or <c>zone us-central1-a</c>.</param>
+/// <param name="Place">The place: <c>region us-central1</c> or <c>zone us-central1-a</c>.</param>
 internal sealed record QuotaLimit(string Name, string Limit, string Place);

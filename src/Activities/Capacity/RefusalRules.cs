@@ -8,10 +8,10 @@ internal static class RefusalRules
 {
     private const double Minutes = 60, Hours = 3600, Days = 86400;
 
-    /// <summary>Gets the rules in the order in which they are asked.</summary>
+    /// <summary>Gets the rules in the order in which they are tried.</summary>
     public static IReadOnlyList<RefusalRule> All { get; } =
     [
-        // The whole project, or the request in every zone: no zone can help.
+        // Refusals of the whole project, or of the request in every zone: no other zone helps.
         new("API_DISABLED", RefusalScope.Project, 0,
             error => error.Reason == "SERVICE_DISABLED" || error.Says("has not been used in project"),
             "Enable the Cloud TPU API: gcloud services enable tpu.googleapis.com --project PROJECT"),
@@ -53,7 +53,7 @@ internal static class RefusalRules
             error => error.Code == StatusCode.Unauthenticated,
             "Give the service valid credentials: gcloud auth application-default login, or another key file."),
 
-        // A zone or a region.
+        // Refusals of one zone or region.
         new("ZONE_FORBIDDEN", RefusalScope.Zone, 7 * Days,
             error => error.Reason == "LOCATION_POLICY_VIOLATED" || error.Says("Permission denied on 'locations/")
                 || error.Says("is not found or access is unauthorized")
@@ -87,7 +87,7 @@ internal static class RefusalRules
             "Nothing: the next zone is tried."),
 
         // "Insufficient reserved capacity" also answers requests without a reservation, such as all that this service
-        // sends: what is not reserved for others is used up just now.
+        // sends: the capacity that is not reserved for others is used up at the moment.
         new("OUT_OF_CAPACITY", RefusalScope.Zone, 10 * Minutes,
             error => error.Says("no more capacity in the zone") || error.Says("Insufficient reserved capacity"),
             "Nothing: the next zone is tried; on-demand provisioning or other accelerator types widen the choice."),
@@ -102,9 +102,9 @@ internal static class RefusalRules
 
 /// <summary>One known error.</summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
-/// <param name="Scope">How far it reaches.</param>
-/// <param name="RememberSeconds">How long the place is passed over by later runs; 0: not at all.</param>
-/// <param name="Matches">Recognises it.</param>
+/// <param name="Scope">Its scope.</param>
+/// <param name="RememberSeconds">Seconds for which later runs skip the place; 0 for none.</param>
+/// <param name="Matches">Recognises the error.</param>
 /// <param name="Fix">The remedy in one sentence.</param>
 internal sealed record RefusalRule(
     string Code, RefusalScope Scope, double RememberSeconds, Func<RefusalEvidence, bool> Matches, string Fix);

@@ -3,20 +3,21 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>Time on the TPU that a run is expected to take, by its parts, in seconds.</summary>
-/// <param name="Boot">From the request of a node until its worker computes.</param>
+/// <param name="Boot">From the request for a node until its worker computes.</param>
 /// <param name="Train">Training.</param>
-/// <param name="Evaluate">Translating the test set with both models, in each direction asked for together.</param>
+/// <param name="Evaluate">Translation of the test set with both models, in all directions of the request
+/// together.</param>
 /// <remarks>
-/// Training costs 6 floating-point operations for each parameter and token, decoding 2 (Kaplan et al. 2020, section
-/// 2.1); two models translate the test set. An order of magnitude: pairs are counted at 40 tokens, and a share of the
+/// 2.1); two models translate the test set. The result is an order of magnitude: pairs are counted at 40 tokens, and a
+/// share of the chips' peak is assumed.
 /// chips' peak is assumed.
 /// </remarks>
 public sealed record RunEstimate(double Boot, double Train, double Evaluate)
 {
-    /// <summary>From the request of a node until its worker computes; chosen.</summary>
+    /// <summary>Seconds from the request for a node until its worker computes; chosen.</summary>
     private const double CloudBootSeconds = 180, RehearsalBootSeconds = 8;
 
-    /// <summary>Share of the slice's peak that a fine-tuning of short pairs reaches; a careful guess.</summary>
+    /// <summary>Share of the slice's peak that a fine-tuning of short pairs reaches; a conservative guess.</summary>
     private const double AssumedUtilisation = 0.25;
 
     /// <summary>Rate of a two-core machine in rehearsal, in TFLOP/s; an order of magnitude.</summary>
@@ -24,7 +25,7 @@ public sealed record RunEstimate(double Boot, double Train, double Evaluate)
 
     private const double TokensPerPair = 40;
 
-    /// <summary>Gets the whole, in seconds.</summary>
+    /// <summary>Gets the sum, in seconds.</summary>
     public double Total => Boot + Train + Evaluate;
 
     /// <summary>Estimates a run.</summary>

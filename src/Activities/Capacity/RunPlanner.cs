@@ -7,13 +7,13 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Makes the plan of a request without a run: the same places, prices and refusals, and the choices beside them.
+/// Makes the plan of a request without a run: the same places, prices and refusals, and the alternatives to them.
 /// </summary>
-/// <param name="catalog">Has types, zones and prices.</param>
-/// <param name="memory">Has the refusals of late.</param>
-/// <param name="ledger">Is not written to.</param>
-/// <param name="artifacts">Knows the stores of models.</param>
-/// <param name="programs">Counts programs; null: nobody does.</param>
+/// <param name="catalog">The types, zones and prices.</param>
+/// <param name="memory">The recent refusals.</param>
+/// <param name="ledger">The ledger; it is not written to.</param>
+/// <param name="artifacts">Resolves the stores of models.</param>
+/// <param name="programs">Counts the memory of programs; null to count none.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
     IProgramMemory? programs = null)
@@ -22,8 +22,8 @@ public sealed class RunPlanner(
 
     /// <summary>Previews the plan.</summary>
     /// <param name="spec">The request, completed.</param>
-    /// <param name="withinHours">Hours on the TPU that are asked about; null: none.</param>
-    /// <param name="cancellation">Cancels the look at the model.</param>
+    /// <param name="withinHours">Most hours on the TPU, for the choice within them; null for none.</param>
+    /// <param name="cancellation">Cancels the read of the model.</param>
     /// <returns>The preview.</returns>
     /// <exception cref="RunFaultException">The run would end before it had places: the model cannot be read, or a type
     /// cannot be used.</exception>
@@ -37,8 +37,8 @@ public sealed class RunPlanner(
         var memoryOf = PlaceMemory.Finder(catalog, programs, config, spec);
         var rows = places.Select((place, index) => Row(spec, place, index + 1, parameters, memoryOf(place))).ToList();
 
-        // What refused lately is tried once that is over, and the run's own plan estimates there; what is too small is
-        // never tried.
+        // A place that refused lately is tried once its refusal expires, so the run's own plan may use it for its
+        // estimate. A place that is too small is never tried.
         var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = RunEstimate.Of(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
@@ -99,7 +99,7 @@ public sealed class RunPlanner(
             seconds / 3600 * place.UsdPerHour, isIn, why, size.LeastGib, size.HbmGib, refused);
     }
 
-    /// <summary>The request's places, and every type of one host in its cheapest zone, rented either way.</summary>
+    /// <summary>Lists the request's places, and every single-host type in its cheapest zone, in both modes.</summary>
     private IEnumerable<PlanChoice> Choices(
         RunSpec spec, double parameters, IReadOnlyList<PlannedPlace> rows, Func<Candidate, PlaceMemory> memoryOf)
     {

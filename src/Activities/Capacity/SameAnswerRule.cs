@@ -5,30 +5,31 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Ends the search when every zone gives the same answer that no rule knows: the fault is then the project's or the
-/// request's, and walking the zones for hours would not find another answer.
+/// Ends the search when every zone gives the same answer and no rule knows it: the cause is then in the project or the
+/// request, and trying zones for hours would not change the answer.
 /// </summary>
 internal static partial class SameAnswerRule
 {
-    /// <summary>The code of "read access denied", which a zone that does not exist is answered too.</summary>
+    /// <summary>The code of "read access denied", which the cloud also answers for a zone that does not
+    /// exist.</summary>
     public const string ProjectForbidden = "PROJECT_FORBIDDEN";
 
     /// <summary>
-    /// The code of "an internal error has occurred", which Google also answers to requests that it cannot take.
+    /// The code of "an internal error has occurred", which Google also answers to requests that it cannot serve.
     /// </summary>
     public const string CloudInternal = "CLOUD_INTERNAL_ERROR";
 
-    /// <summary>An outage of Google's may reach every zone at once: each is asked again before the run ends.</summary>
+    /// <summary>Answers of each zone before the run ends: an outage of Google's may reach every zone at once.</summary>
     private const int InternalAnswersAZone = 2;
 
-    /// <summary>One zone may be in trouble for a moment: so many answers are wanted in all.</summary>
+    /// <summary>Least number of answers in all: a single zone may have a short outage.</summary>
     private const int LeastAnswers = 3;
 
-    /// <summary>A refusal that is remembered for longer takes the zone out of this run, and out of this rule.</summary>
+    /// <summary>A refusal that is remembered for longer removes the zone from this run and from this rule.</summary>
     private const double LastingSeconds = 3600;
 
     /// <summary>Widens a refusal to the whole project when every zone has given it.</summary>
-    /// <param name="ledger">Has the run's plan and its earlier attempts.</param>
+    /// <param name="ledger">The run's plan and its earlier attempts.</param>
     /// <param name="runId">The run.</param>
     /// <param name="place">The place that answered last.</param>
     /// <param name="refusal">Its answer.</param>
@@ -69,7 +70,7 @@ internal static partial class SameAnswerRule
                     ? "Every zone answers so, again and again: look at https://status.cloud.google.com, check "
                         + "tpu.network and tpu.serviceAccount, and start the run again; if it stays, give Google's "
                         + "support these words and the time."
-                    : "Every zone answers so: mend the project or the request as the answer says, not the zones.",
+                    : "Every zone gives this answer: fix the project or the request as the answer says, not the zones.",
             }
             : refusal;
     }
@@ -78,7 +79,8 @@ internal static partial class SameAnswerRule
         ? Math.Max(LeastAnswers, zones * InternalAnswersAZone)
         : LeastAnswers;
 
-    /// <summary>The words without the parts that differ from zone to zone: names in quotes, paths, numbers.</summary>
+    /// <summary>Removes the parts of a message that differ from zone to zone: names in quotes, paths,
+    /// numbers.</summary>
     private static string Words(string reason) => Varying().Replace(reason, "*");
 
     [GeneratedRegex(

@@ -8,8 +8,8 @@ internal static class CorpusPart
 {
     /// <summary>Reads files of pairs one after the other, a folder of them, or two aligned files.</summary>
     /// <param name="files">As the request names them.</param>
-    /// <param name="part">train, test or validation: how the account calls it.</param>
-    /// <param name="account">Takes what is left out.</param>
+    /// <param name="part">train, test or validation: its name in the account.</param>
+    /// <param name="account">Counts the rows that are left out.</param>
     /// <param name="cancellation">Stops the reading.</param>
     /// <returns>The usable pairs in order.</returns>
     public static IReadOnlyList<SentencePair> Read(

@@ -15,7 +15,7 @@ internal sealed class DropAccount
 
     public IReadOnlyList<DroppedSample> Samples => _samples;
 
-    /// <summary>Gets what is said of the rows that were kept.</summary>
+    /// <summary>Gets the notes about rows that were kept.</summary>
     public IReadOnlyList<string> Notes => _notes;
 
     public void Note(string text) => _notes.Add(text);
@@ -32,7 +32,7 @@ internal sealed class DropAccount
         }
     }
 
-    /// <summary>LengthRatio becomes "length ratio".</summary>
+    /// <summary>Turns a name into words: LengthRatio becomes "length ratio".</summary>
     public static string Words<T>(T reason)
         where T : struct, Enum => string.Concat($"{reason}".Select((letter, index) => char.IsUpper(letter) && index > 0
             ? $" {char.ToLowerInvariant(letter)}"

@@ -2,22 +2,22 @@ using Workflows.ModelFiles;
 
 namespace Workflows.Activities.Data;
 
-/// <summary>Looks at a file that a request names, without reading it.</summary>
+/// <summary>Checks a file that a request names, without reading it.</summary>
 public static class InputFile
 {
-    /// <summary>The most bytes of a scenario.</summary>
+    /// <summary>Most bytes of a scenario file.</summary>
     public const long MostScenarioBytes = 1L << 20;
 
-    /// <summary>The most bytes of a corpus file.</summary>
+    /// <summary>Most bytes of a corpus file.</summary>
     public const long MostCorpusBytes = 4L << 30;
 
-    /// <summary>The most bytes of a model's file.</summary>
+    /// <summary>Returns the most bytes of a model's file.</summary>
     /// <param name="name">Its name, such as <c>config.json</c>.</param>
-    /// <returns>The limit of the reader that will read it.</returns>
+    /// <returns>The limit of the reader of that file.</returns>
     public static long MostBytesOf(string name) =>
         name == "config.json" ? FileLimits.Configuration : FileLimits.Tokenizer;
 
-    /// <summary>Checks that a path is a regular file of an allowed size.</summary>
+    /// <summary>Checks that a path is a regular file within a size.</summary>
     /// <param name="path">The path.</param>
     /// <param name="mostBytes">The limit.</param>
     /// <returns>The fault as a sentence; null when there is none.</returns>

@@ -1,13 +1,13 @@
 namespace Workflows.Activities.Data;
 
-/// <summary>Limits of the work on what users bring.</summary>
-/// <param name="Places">Runs whose files are read at once, at least 1.</param>
-/// <param name="Time">How long the files of one run may be read for.</param>
+/// <summary>Limits of the work on users' files.</summary>
+/// <param name="Places">Most runs whose files are read at the same time, at least 1.</param>
+/// <param name="Time">Most time for reading the files of one run.</param>
 public sealed record InputLimits(int Places, TimeSpan Time)
 {
     /// <summary>
-    /// Gets two places, and two hours each: the largest corpus takes minutes. A model on its way to a bucket may take
-    /// longer, as long as something of it arrives within this time.
+    /// Gets two places, and two hours each; the largest corpus takes minutes. The copy of a model to a bucket may take
+    /// longer, as long as some of it arrives within this time.
     /// </summary>
     public static InputLimits Default { get; } = new(2, TimeSpan.FromHours(2));
 }

@@ -4,12 +4,13 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Reads what users bring, on threads of its own and within a time: a file that grows, a file system that hangs or a
-/// run that was cancelled must not hold what other runs need.
+/// Reads users' files on threads of its own and within a time limit: a file that grows, a file system that hangs or a
+/// cancelled run must not hold resources that other runs need.
 /// </summary>
 public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock) : IDisposable
 {
-    /// <summary>Threads that hang in the kernel and cannot be ended; beyond it nothing is read any more.</summary>
+    /// <summary>Most threads that hang in the kernel and cannot be ended; beyond it, nothing is read any
+    /// more.</summary>
     private const int MostLeftBehind = 32;
 
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1), Grace = TimeSpan.FromSeconds(5);
@@ -17,30 +18,30 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
     private readonly SemaphoreSlim _places = new(limits.Places), _transfers = new(limits.Places);
     private int _leftBehind;
 
-    /// <summary>Does the work of one run, once there is a place for it.</summary>
+    /// <summary>Does the work of one run when a place is free.</summary>
     /// <typeparam name="T">Its result.</typeparam>
     /// <param name="runId">The run; once it enters its teardown, the work is stopped.</param>
-    /// <param name="read">The work; it looks at its token often.</param>
+    /// <param name="read">The work; it must check its token often.</param>
     /// <returns>The result.</returns>
-    /// <exception cref="RunFaultException">The time is over, or the run has been cancelled.</exception>
+    /// <exception cref="RunFaultException">The time limit has passed, or the run was cancelled.</exception>
     public Task<T> RunAsync<T>(RunId runId, Func<CancellationToken, T> read) =>
         InPlaceAsync(runId, _places, (stop, _) => StartAsync(runId, read, stop));
 
     /// <summary>
-    /// Brings something large from one place to another, in places of its own: it may take as long as it goes on.
+    /// Copies something large, in places of its own; it may take any time while it makes progress.
     /// </summary>
     /// <typeparam name="T">Its result.</typeparam>
     /// <param name="runId">The run; once it enters its teardown, the work is stopped.</param>
-    /// <param name="transfer">The work; it calls what it is given whenever it has got on.</param>
+    /// <param name="transfer">The work; it calls the action that it is given whenever it has made progress.</param>
     /// <returns>The result.</returns>
-    /// <exception cref="RunFaultException">It stood still for too long, or the run has been cancelled.</exception>
+    /// <exception cref="RunFaultException">It made no progress for too long, or the run was cancelled.</exception>
     public Task<T> TransferAsync<T>(RunId runId, Func<Action, CancellationToken, Task<T>> transfer) =>
         InPlaceAsync(runId, _transfers, (stop, alive) => Task.Run(() => transfer(alive, stop), CancellationToken.None));
 
     private async Task<T> InPlaceAsync<T>(
         RunId runId, SemaphoreSlim places, Func<CancellationToken, Action, Task<T>> start)
     {
-        // An orchestration ends only when its activities have ended, so a wait for a place ends with the run, too.
+        // An orchestration ends only when its activities have ended, so a wait for a place must end with the run, too.
         while (!await places.WaitAsync(Look))
         {
             ThrowIfOver(runId);
@@ -93,7 +94,7 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
     }
 
     /// <summary>
-    /// Leaves a thread that hangs in a read of the system to itself; its place is free for another run.
+    /// Abandons a thread that hangs in a system call; its place becomes free for another run.
     /// </summary>
     private void LeaveBehind(Task work)
     {
@@ -111,14 +112,14 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
     /// <typeparam name="T">Its result.</typeparam>
     /// <param name="runId">The run.</param>
     /// <param name="read">The work.</param>
-    /// <param name="cancellation">Stops it.</param>
+    /// <param name="cancellation">Cancels the work.</param>
     /// <returns>The work.</returns>
     protected virtual Task<T> StartAsync<T>(
         RunId runId, Func<CancellationToken, T> read, CancellationToken cancellation) =>
         Task.Factory.StartNew(
             () => read(cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    /// <summary>The orchestration left this work behind when it entered another stage.</summary>
+    /// <summary>Returns whether the orchestration has entered another stage since this work began.</summary>
     private bool IsOver(RunId runId) => ledger.Read<StageInput>(runId, LedgerKinds.Stage)
         .Any(fact => fact.Data.Stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done);
 
@@ -140,8 +141,8 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Lets go of what it holds.</summary>
-    /// <param name="disposing">Called by <see cref="Dispose()"/>.</param>
+    /// <summary>Releases resources.</summary>
+    /// <param name="disposing">true if called by <see cref="Dispose()"/>.</param>
     protected virtual void Dispose(bool disposing)
     {
         if (disposing)

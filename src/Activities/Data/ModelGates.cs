@@ -6,31 +6,31 @@ using Workflows.Translation.Tokenization;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Checks the model's own files before anything is rented: whether the worker can load them, by the reader that the
-/// worker uses, whether the tokenizer has the turns of the prompt, and whether the pairs fit into the length asked for.
+/// Checks the model's own files before anything is rented: that the worker can load them, with the worker's own reader,
+/// that the tokenizer has the turns of the prompt, and that the pairs fit into the requested length.
 /// </summary>
 internal static class ModelGates
 {
     private const string StartOfTurn = "<start_of_turn>", EndOfTurn = "<end_of_turn>";
 
-    /// <summary>Pairs that are tokenized; enough to know a share.</summary>
+    /// <summary>Number of pairs that are tokenized; enough to estimate a share.</summary>
     private const int Looked = 1000;
 
-    /// <summary>Beyond this share of pairs left out for their length, the length asked for is a mistake.</summary>
+    /// <summary>Share of pairs too long for the requested length above which that length is refused.</summary>
     private const double MostTooLong = 0.5;
 
-    /// <summary>The tokens of a prompt without its text are fewer.</summary>
+    /// <summary>Positions counted for a prompt without its text, which has fewer tokens.</summary>
     private const int LeastPrompt = 64;
 
-    /// <summary>Checks a model against the pairs that it shall learn.</summary>
+    /// <summary>Checks a model against its training and test pairs.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="path">The model's folder, or a view of it with the headers of the weights alone.</param>
-    /// <param name="hasValues">False for such a view.</param>
+    /// <param name="hasValues">false for such a view.</param>
     /// <param name="train">The training pairs.</param>
-    /// <param name="test">The pairs that it will be judged by.</param>
-    /// <param name="cancellation">Looked at while the weights are read.</param>
-    /// <returns>What was found.</returns>
-    /// <exception cref="RunFaultException">Training would be wasted.</exception>
+    /// <param name="test">The test pairs.</param>
+    /// <param name="cancellation">Checked while the weights are read.</param>
+    /// <returns>The results of the checks.</returns>
+    /// <exception cref="RunFaultException">The training would be wasted.</exception>
     public static IReadOnlyList<GateResult> Check(
         RunSpec spec, string path, bool hasValues, IReadOnlyList<SentencePair> train,
         IReadOnlyList<SentencePair> test, CancellationToken cancellation)
@@ -39,7 +39,7 @@ internal static class ModelGates
         {
             var folder = ModelFolder.Open(path);
 
-            // Before the weights: a tokenizer of another model explains shapes that differ.
+            // Checked before the weights: a tokenizer of another model explains shapes that differ.
             var tokenizer = folder.LoadTokenizer();
             return
             [
@@ -50,7 +50,7 @@ internal static class ModelGates
                 Length(spec, tokenizer, train),
                 Positions(spec, folder, tokenizer, test),
 
-                // Last: it reads the whole checkpoint, and everything before it takes a moment.
+                // Checked last: it reads the whole checkpoint, and all other checks take a moment.
                 hasValues
                     ? Values(folder, cancellation)
                     : new GateResult("values", "looked at by the worker, which reads them all when it loads them"),
@@ -58,7 +58,7 @@ internal static class ModelGates
         }
         catch (ModelFileException fault)
         {
-            // Of a view, users know the address that it is of.
+            // The message names the address of a view, since users do not know the local path.
             var message = $"'{fault.Path}': {fault.Problem}.".Replace(path, spec.Model, StringComparison.Ordinal);
             throw new RunFaultException(fault.ErrorCode, message, fault.Fix);
         }
@@ -89,8 +89,8 @@ internal static class ModelGates
     }
 
     /// <summary>
-    /// Whether the evaluation's prompts and answers have a place in the model. A prompt is longer than its source text,
-    /// so the worker may still refuse what passes here by a little.
+    /// Checks whether the evaluation's prompts and answers fit into the model's positions. A prompt is longer than its
+    /// source text, so the worker may still refuse a text that just passes here.
     /// </summary>
     private static GateResult Positions(
         RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> test)
@@ -127,7 +127,8 @@ internal static class ModelGates
         return new GateResult("positions", $"the longest test source has {longest} tokens, there is room for {left}");
     }
 
-    /// <summary>A checkpoint with another chat template would be asked in words that it never saw.</summary>
+    /// <summary>Checks the template: a checkpoint with another chat template was not trained with this
+    /// prompt.</summary>
     private static GateResult Template(RunSpec spec, ModelFolder folder, BpeTokenizer tokenizer)
     {
         if (spec.PromptTemplate == "plain")
@@ -152,7 +153,8 @@ internal static class ModelGates
     private static GateResult Answer(BpeTokenizer tokenizer) =>
         new("end of an answer", $"{EndOfTurn} is token {tokenizer.EndOfTurnId}, <eos> is token {tokenizer.EosId}");
 
-    /// <summary>A pair is at least as long as its two texts; what the prompt adds is counted by the worker.</summary>
+    /// <summary>Checks lengths: a pair is at least as long as its two texts; the worker counts the prompt as
+    /// well.</summary>
     private static GateResult Length(RunSpec spec, BpeTokenizer tokenizer, IReadOnlyList<SentencePair> train)
     {
         var most = Math.Min(Looked, train.Count);

@@ -10,21 +10,22 @@ using Workflows.Translation.Corpora;
 namespace Workflows.Activities.Data;
 
 /// <summary>
-/// Reads the corpus, cleans it, splits it, takes out of training what is in the test or validation part, and checks
-/// that model and corpus fit each other; what was left out and why is counted. Brings the parts, and the model, to
-/// where the worker can read them.
+/// Reads the corpus, cleans it, splits it, removes from training all pairs of the test or validation part, and checks
+/// that model and corpus fit each other. Counts the rows left out by reason. Copies the parts, and the model, to where
+/// the worker can read them.
 /// </summary>
-/// <param name="ledger">Gets the facts.</param>
-/// <param name="inputs">Reads what users bring.</param>
-/// <param name="artifacts">Where the parts go; null: to the run's folder.</param>
-/// <param name="board">Shows how far the model is on its way; null: nobody looks.</param>
+/// <param name="ledger">Receives the facts.</param>
+/// <param name="inputs">Reads users' files.</param>
+/// <param name="artifacts">The place of the parts; null for the run's folder.</param>
+/// <param name="board">Shows the progress of the model's copy; null for none.</param>
 public sealed class PrepareDataActivity(
     RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null, TransferBoard? board = null)
     : TaskActivity<RunSpec, PreparedData>
 {
     private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
 
-    /// <summary>Another split than the test's, so that the two do not depend on each other.</summary>
+    /// <summary>Seed of the validation split; it differs from the test's, so that the two splits are
+    /// independent.</summary>
     private const int ValidationSeed = 1;
 
     private const double ValidationFraction = 0.1;
@@ -41,7 +42,7 @@ public sealed class PrepareDataActivity(
         return data;
     }
 
-    /// <summary>Brings the model once everything else is right.</summary>
+    /// <summary>Copies the model after all checks have passed.</summary>
     private async Task<ArtifactUri> BringAsync(RunSpec input, ArtifactUri models, ModelSource source)
     {
         var begun = TimeProvider.System.GetTimestamp();
@@ -118,7 +119,7 @@ public sealed class PrepareDataActivity(
             validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
             LeastValidation, account);
 
-        // Before anything is sent anywhere.
+        // Finds the model before anything is sent anywhere.
         var source = await sources.FindModelAsync(input, cancellation);
         var gates = ModelGates.Check(
             input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, train, test, cancellation);
@@ -158,7 +159,8 @@ public sealed class PrepareDataActivity(
     internal static IReadOnlyList<SentencePair> ReadBack(string path) => CorpusReader.ReadJsonLines(path).Pairs;
 
     /// <summary>
-    /// The validation pairs, of a file or held out of the training pairs, and the training pairs without them.
+    /// Returns the validation pairs, from a file or held out of the training pairs, and the training pairs without
+    /// them.
     /// </summary>
     private static (IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair>? Validation) HoldOut(
         RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test,
@@ -173,7 +175,7 @@ public sealed class PrepareDataActivity(
         {
             var given = Choose(all, validation.MaxPairs);
 
-            // Stopping at the step that is best on test sentences would be training on them.
+            // Choosing the best step by test sentences would be training on them, so they are removed.
             given = WithoutLeaks(given, test, "test", account);
             return (WithoutLeaks(train, given, "validation", account), given);
         }
@@ -199,7 +201,7 @@ public sealed class PrepareDataActivity(
         return clean.Train;
     }
 
-    /// <summary>The same choice each time, spread over the file.</summary>
+    /// <summary>Chooses the same pairs each time, spread over the file.</summary>
     private static IReadOnlyList<SentencePair> Choose(IReadOnlyList<SentencePair> pairs, int most) =>
         pairs.Count <= most
             ? pairs

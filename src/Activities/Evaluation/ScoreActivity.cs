@@ -11,11 +11,11 @@ using Workflows.Translation.Metrics;
 namespace Workflows.Activities.Evaluation;
 
 /// <summary>
-/// Answers the question, for each direction: is the tuned translation finer? BLEU and chrF++ as sacreBLEU computes
-/// them, the difference tested by paired bootstrap, degenerate outputs counted.
+/// Compares base and tuned translations in each direction: BLEU and chrF++ as sacreBLEU computes them, a paired
+/// bootstrap test of the difference, and a count of degenerate outputs.
 /// </summary>
-/// <param name="ledger">Gets the scores.</param>
-/// <param name="artifacts">Where the worker wrote the translations; null: to the run's folder.</param>
+/// <param name="ledger">Receives the scores.</param>
+/// <param name="artifacts">The place of the worker's translations; null for the run's folder.</param>
 public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = null) : TaskActivity<ScoreInput, bool>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -46,7 +46,7 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
         return true;
     }
 
-    /// <summary>Brings the test set and the translations to the run's folder, where a reader of the report finds
+    /// <summary>Copies the test set and the translations to the run's folder, where a reader of the report finds
     /// them.</summary>
     private async Task<bool> FetchAsync(ScoreInput input, ArtifactUri root)
     {
@@ -112,8 +112,8 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
     }
 
     /// <summary>
-    /// Chooses BLEU's tokenizer. 13a expects spaces where Korean has none, so BLEU into Korean counts morphemes where
-    /// their dictionary is installed, and characters elsewhere.
+    /// Chooses BLEU's tokenizer. 13a splits at spaces, which Korean uses differently, so BLEU into Korean counts
+    /// morphemes if their dictionary is installed, and characters otherwise.
     /// </summary>
     private static BleuTokenizer TokenizerFor(string? asked, TranslationDirection direction) => asked switch
     {
@@ -136,7 +136,7 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
         _ => VerdictOutcome.NoSignificantDifference,
     };
 
-    /// <summary>Notes outputs that are no translations, which a score alone can hide.</summary>
+    /// <summary>Notes outputs that are no translations, since a score alone can hide them.</summary>
     private static IEnumerable<string> Note(string model, SystemScore score, int total)
     {
         var kinds = score.Warnings.Where(kind => kind.Value > 0)
@@ -171,7 +171,7 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
                 "Start the run again; if it happens again, look at the worker's log.");
     }
 
-    /// <summary>Reads for each output whether the limit of tokens ended it; null if no worker reported it.</summary>
+    /// <summary>Reads for each output whether the token limit ended it; null if no worker reported it.</summary>
     private static bool[]? CutOff(string path, int count)
     {
         if (!File.Exists(path))

@@ -8,8 +8,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>
-/// Asks the cloud for one node. The intent is on disk before the call, so that teardown knows the node even when the
-/// answer never comes; a repeated call adopts the node that the first one made.
+/// Requests one node from the cloud. The intent is on disk before the call, so that teardown finds the node even if no
+/// answer arrives; a repeated call adopts the node that the first one created.
 /// </summary>
 public sealed class CreateNodeActivity(
     ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, NodeSecrets secrets, WorkerBootstrap bootstrap,
@@ -17,7 +17,7 @@ public sealed class CreateNodeActivity(
     : TaskActivity<CreateNodeInput, CreateNodeResult>
 {
     /// <summary>
-    /// Tries in one zone that may be answered INTERNAL: the third such answer is no short outage; chosen.
+    /// Most tries in one zone that answers INTERNAL: after so many it is no short outage; chosen.
     /// </summary>
     internal const int MostInternalAnswers = 3;
 
@@ -73,7 +73,7 @@ public sealed class CreateNodeActivity(
         }
     }
 
-    /// <summary>Takes a node that is there, if it is this run's.</summary>
+    /// <summary>Adopts an existing node if it is this run's.</summary>
     private async Task<CreateNodeResult> TakeAsync(TpuConnection connection, RunSpec spec, NodeName name)
     {
         var node = await connection.Tpu.GetNodeAsync(
@@ -86,9 +86,9 @@ public sealed class CreateNodeActivity(
     }
 
     /// <summary>
-    /// Ends the tries in a zone that answers INTERNAL to each. Such an answer does not say that nothing was made: a
-    /// node that is there after all is taken, and one that cannot be looked for is left to the teardown, which asks
-    /// for it by its intent.
+    /// Ends the tries in a zone that always answers INTERNAL. Such an answer does not prove that no node was created:
+    /// an existing node is adopted, and one that cannot be looked up is left to the teardown, which finds it by its
+    /// intent.
     /// </summary>
     private async Task<CreateNodeResult> AfterInternalErrorsAsync(
         TpuConnection connection, CreateNodeInput input, NodeName name, RpcException exception)
@@ -101,7 +101,7 @@ public sealed class CreateNodeActivity(
         catch (RpcException look)
             when (look.StatusCode == StatusCode.NotFound || RefusalClassifier.IsTransient(look))
         {
-            // Nothing is there, or the API is in trouble altogether; the next zone is tried.
+            // No node exists, or the whole API has an outage; the next zone is tried.
         }
 
         var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception));

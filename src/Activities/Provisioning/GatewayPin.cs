@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Workflows.Activities.Provisioning;
 
-/// <summary>A certificate as workers recognise it.</summary>
+/// <summary>The pin by which workers recognise a certificate.</summary>
 public static class GatewayPin
 {
     /// <summary>Computes the pin of a certificate.</summary>

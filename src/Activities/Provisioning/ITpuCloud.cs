@@ -16,7 +16,7 @@ public interface ITpuCloud
 
     /// <summary>Returns the connection for a project.</summary>
     /// <param name="project">The project that pays.</param>
-    /// <param name="isRehearsal">Whether the cloud is the emulator.</param>
+    /// <param name="isRehearsal">true for the emulator.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A shared connection; not to be disposed.</returns>
     /// <exception cref="RunFaultException">No credentials were found.</exception>

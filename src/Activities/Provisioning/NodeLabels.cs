@@ -9,8 +9,8 @@ public static class NodeLabels
     public const string Run = "workflows-run";
 
     /// <summary>
-    /// Label with the id of the service that made it, <see cref="NodeSecrets.ServiceId"/>. Nodes of versions of this
-    /// program that had no such label lack it.
+    /// Label with the id of the service that created the node, <see cref="NodeSecrets.ServiceId"/>. Nodes of earlier
+    /// versions of this program lack it.
     /// </summary>
     public const string Service = "workflows-service";
 
@@ -19,13 +19,13 @@ public static class NodeLabels
         Certificate = "workflows-gateway-sha256";
 
     /// <summary>
-    /// Returns whether labels are those of a run of a service. Ids of runs can be chosen, so that two services in one
-    /// project may both have a run of one id.
+    /// Returns whether labels belong to a run of a service. Users can choose run ids, so two services in one project
+    /// may both have a run with the same id.
     /// </summary>
     /// <param name="labels">Labels of a node.</param>
     /// <param name="run">The run.</param>
     /// <param name="serviceId">The service.</param>
-    /// <returns>true also for nodes without a service's label.</returns>
+    /// <returns>true also for nodes without a service label.</returns>
     internal static bool AreOf(IDictionary<string, string> labels, RunId run, string serviceId) =>
         labels.TryGetValue(Run, out var owner) && owner == run.Value
         && (!labels.TryGetValue(Service, out var maker) || maker == serviceId);

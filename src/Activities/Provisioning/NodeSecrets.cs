@@ -5,14 +5,15 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>
-/// One secret for each node, by which its worker proves to be that node's. Derived from the service's key, so that a
-/// create call that is repeated after a crash hands out the same one; void as soon as the node is given back.
+/// Derives one secret for each node, with which its worker proves that it runs on that node. Secrets come from the
+/// service's key, so a create call that is repeated after a crash sends the same one. A secret is void once its node is
+/// released.
 /// </summary>
 public sealed class NodeSecrets
 {
     private readonly byte[] _key;
 
-    /// <summary>Opens the service's key, making it on first use.</summary>
+    /// <summary>Opens the service's key, and creates it on first use.</summary>
     /// <param name="stateDirectory">The service's folder.</param>
     public NodeSecrets(string stateDirectory)
     {
@@ -46,8 +47,8 @@ public sealed class NodeSecrets
     }
 
     /// <summary>
-    /// Gets the name by which this service knows its own nodes among those of others in the same project: 16
-    /// hexadecimal digits, derived from its key. A state folder that is deleted takes the name with it.
+    /// Gets the id by which this service recognises its own nodes among those of others in the same project: 16
+    /// hexadecimal digits, derived from its key. Deleting the state folder deletes the id, too.
     /// </summary>
     public string ServiceId => Convert.ToHexStringLower(HMACSHA256.HashData(_key, "service id"u8))[..16];
 
@@ -62,7 +63,7 @@ public sealed class NodeSecrets
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">Full resource name.</param>
     /// <param name="secret">The secret that the caller sent.</param>
-    /// <returns>Whether it is that node's.</returns>
+    /// <returns>true if it is that node's secret.</returns>
     public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
 }

@@ -1,14 +1,14 @@
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>
-/// States that a node can have beside those of <see cref="Google.Cloud.Tpu.V2.Node.Types.State"/>; histories and
-/// ledgers hold these words.
+/// States of a node in addition to those of <see cref="Google.Cloud.Tpu.V2.Node.Types.State"/>; histories and ledgers
+/// contain these strings.
 /// </summary>
 internal static class NodeStates
 {
-    /// <summary>The cloud answers that there is no such node: the proof of a teardown.</summary>
+    /// <summary>The cloud answers that the node does not exist, which proves its teardown.</summary>
     public const string NotFound = "NOT_FOUND";
 
-    /// <summary>The cloud does not answer now, which says nothing about the node.</summary>
+    /// <summary>The cloud does not answer at the moment, so the node's state is unknown.</summary>
     public const string Unreachable = "UNREACHABLE";
 }

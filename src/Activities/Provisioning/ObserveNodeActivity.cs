@@ -10,7 +10,7 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>
-/// Looks at a node that is being created, and at its operation, which alone says why a creation failed.
+/// Reads the state of a node that is being created, and its operation, which alone has the reason of a failure.
 /// </summary>
 public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, ITpuJobs jobs)
     : TaskActivity<ObserveNodeInput, NodeObservation>
@@ -27,7 +27,7 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal)
         {
-            // Says nothing about the node; the time that a node has to become ready ends this, not a fault of ours.
+            // This proves nothing about the node; the deadline for a node to become ready ends the wait.
             return new NodeObservation(NodeStates.Unreachable, false, null);
         }
 
@@ -82,12 +82,13 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
         {
-            // An operation is forgotten some time after it ended; the node's state decides then.
+            // The cloud forgets an operation some time after its end; then the node's state decides.
             return null;
         }
     }
 
-    /// <summary>A node that was preempted or taken down before it was ready will not become ready.</summary>
+    /// <summary>Returns the refusal of a node that was preempted or deleted before it was ready; it will not
+    /// recover.</summary>
     private static Refusal? RefusalOf(string state, NodeName name) => state switch
     {
         nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)

@@ -6,16 +6,16 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>
-/// Keeps account of the create requests that never left this machine: a node that nobody was asked for cannot exist,
-/// and teardown need not search for it. <b>Invariant:</b> a request that may have been sent never counts as unsent,
-/// also when the service dies during the call.
+/// Records the create requests that never left this machine: a node that was never requested cannot exist, so teardown
+/// need not search for it. <b>Invariant:</b> a request that may have been sent never counts as unsent, even if the
+/// service dies during the call.
 /// </summary>
 internal static class SentRequests
 {
     /// <summary>Records that a request is about to be sent.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
-    /// <param name="name">The node asked for.</param>
+    /// <param name="name">The requested node.</param>
     /// <returns>The request's key.</returns>
     public static string Begin(RunLedger ledger, RunId runId, NodeName name)
     {
@@ -38,11 +38,11 @@ internal static class SentRequests
         }
     }
 
-    /// <summary>Returns whether the cloud can have heard of a node.</summary>
+    /// <summary>Returns whether the cloud may have received a request for a node.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
     /// <param name="name">The node.</param>
-    /// <returns>false when every request for it is proved unsent.</returns>
+    /// <returns>false if every request for it is proved unsent.</returns>
     public static bool MayExist(RunLedger ledger, RunId runId, NodeName name)
     {
         var asked = Keys(ledger, runId, LedgerKinds.Asking, name);
@@ -55,7 +55,7 @@ internal static class SentRequests
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
     /// <param name="name">The node.</param>
-    /// <returns>The number, the one in flight included.</returns>
+    /// <returns>The number, including the request in flight.</returns>
     public static int CountOf(RunLedger ledger, RunId runId, NodeName name) =>
         Keys(ledger, runId, LedgerKinds.Asking, name).Count;
 

@@ -5,7 +5,7 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Provisioning;
 
 /// <summary>Connects on first use and keeps the connection.</summary>
-/// <param name="emulator">Address of the emulator's gRPC endpoint; null: there is none.</param>
+/// <param name="emulator">Address of the emulator's gRPC endpoint; null if there is none.</param>
 public sealed class TpuCloud(Uri? emulator) : ITpuCloud, IDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<TpuConnection>>> _connections = new(StringComparer.Ordinal);
@@ -20,7 +20,7 @@ public sealed class TpuCloud(Uri? emulator) : ITpuCloud, IDisposable
             : ConnectToGoogleAsync(project)));
         if (connection.Value.IsFaulted)
         {
-            // The next call may find credentials.
+            // Removed so that the next call can find credentials.
             _connections.TryRemove(new KeyValuePair<string, Lazy<Task<TpuConnection>>>(key, connection));
         }
 

@@ -2,7 +2,7 @@ using Workflows.Artifacts;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether the bucket of a run's artifacts is there, can be written, and is near.</summary>
+/// <summary>Checks whether the bucket of a run's artifacts exists, is writable, and is near the run's zones.</summary>
 internal sealed class BucketChecks(GoogleRest google)
 {
     private const string Check = "bucket", Host = GoogleRest.Storage;
@@ -17,7 +17,7 @@ internal sealed class BucketChecks(GoogleRest google)
         "roles/storage.objectAdmin", "roles/storage.objectUser", "roles/storage.admin",
     ];
 
-    /// <summary>The rights alone: nothing is written.</summary>
+    /// <summary>Checks only the access rights; writes nothing.</summary>
     public async Task<ReadinessLine> RightsAsync(ArtifactUri? root, CancellationToken cancellation)
     {
         if (root is not { Scheme: ArtifactScheme.CloudStorage })
@@ -50,7 +50,7 @@ internal sealed class BucketChecks(GoogleRest google)
             : ReadinessLine.Ok(Check, $"'{root.Container}' is there, and this program may write.");
     }
 
-    /// <summary>Writes, reads and deletes a small object, and says where the bucket is.</summary>
+    /// <summary>Writes, reads and deletes a small object, and reports the bucket's location.</summary>
     public static async Task<ReadinessLine> ProbeAsync(
         ArtifactStores store, ArtifactUri root, IReadOnlyList<string> zones, CancellationToken cancellation)
     {
@@ -85,7 +85,7 @@ internal sealed class BucketChecks(GoogleRest google)
                 + "models and checkpoints pay egress.", "Use zones of that place, or a bucket near the zones.");
     }
 
-    /// <summary>Whether the bucket's own policy lets the worker's account in.</summary>
+    /// <summary>Checks whether the bucket's own policy gives the worker's account access.</summary>
     public async Task<ReadinessLine> WorkerAsync(
         ArtifactUri root, string? account, CancellationToken cancellation)
     {

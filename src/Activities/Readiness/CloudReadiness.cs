@@ -9,32 +9,32 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Readiness;
 
 /// <summary>
-/// Checks whether runs can work, before they cost: the project, its rights and quotas, the bucket, the image, the
-/// gateway, models and this machine. Each check is a line of its own; none of them throws, and none tells a secret.
+/// Checks whether runs can work, before they cost money: the project, its rights and quotas, the bucket, the image, the
+/// gateway, models and this machine. Each check is a line of its own; no check throws or shows a secret.
 /// </summary>
-/// <param name="google">Google's services; for rehearsals the emulated ones.</param>
+/// <param name="google">Google's services, and the emulated ones for rehearsals.</param>
 /// <param name="cloud">The TPU API.</param>
-/// <param name="artifacts">Where artifacts are.</param>
-/// <param name="bootstrap">How TPU VMs reach this service.</param>
-/// <param name="catalog">Has the zones of each type.</param>
-/// <param name="clock">Tells whether a certificate is about to end.</param>
+/// <param name="artifacts">The places of artifacts.</param>
+/// <param name="bootstrap">The settings with which TPU VMs reach this service.</param>
+/// <param name="catalog">The zones of each type.</param>
+/// <param name="clock">Shows whether a certificate is about to expire.</param>
 public sealed class CloudReadiness(
     GoogleServices google, ITpuCloud cloud, RunArtifacts artifacts, WorkerBootstrap bootstrap, PriceCatalog catalog,
     TimeProvider clock)
 {
     /// <summary>
-    /// The checks that a run that pays makes before it asks for a TPU: a second, and nothing is written.
+    /// Runs the checks that a run that pays makes before it requests a TPU; they take a second and write nothing.
     /// </summary>
     /// <param name="spec">The run.</param>
     /// <param name="cancellation">Cancels the checks.</param>
-    /// <returns>A line for each.</returns>
+    /// <returns>A line for each check.</returns>
     public async Task<IReadOnlyList<ReadinessLine>> QuickAsync(RunSpec spec, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(spec);
         var rest = google.Of(spec.IsRehearsal);
         var (project, bucket) = (new ProjectChecks(rest), new BucketChecks(rest));
 
-        // A service that is out of reach for a moment says nothing about the project: the run goes on and waits.
+        // An unreachable service does not prove anything about the project: the run continues and retries.
         Task<ReadinessLine> Look(string check, Func<Task<ReadinessLine>> look) =>
             Checked(check, look, ReadinessLevel.Warn, cancellation);
         return
@@ -47,11 +47,12 @@ public sealed class CloudReadiness(
         ];
     }
 
-    /// <summary>All checks of the cloud and of what a request names.</summary>
-    /// <param name="subject">What to be ready for.</param>
-    /// <param name="stateId">The id that this service answers at its health address; null: not compared.</param>
+    /// <summary>Runs all checks of the cloud and of the sources that a request names.</summary>
+    /// <param name="subject">The subject of the checks.</param>
+    /// <param name="stateId">The id that this service answers at its health address; null to skip the
+    /// comparison.</param>
     /// <param name="cancellation">Cancels the checks.</param>
-    /// <returns>A line for each.</returns>
+    /// <returns>A line for each check.</returns>
     public async Task<IReadOnlyList<ReadinessLine>> AllAsync(
         ReadinessSubject subject, string? stateId, CancellationToken cancellation)
     {
@@ -129,7 +130,7 @@ public sealed class CloudReadiness(
                 + $"--project={subject.Project}")
             : lacks.Count > 0
             ? ReadinessLine.Warn(
-                "zones", $"{string.Join(", ", has)} list {asked}; not so {string.Join(", ", lacks)}.",
+                "zones", $"{asked}: listed by {string.Join(", ", has)}, but not by {string.Join(", ", lacks)}.",
                 "Leave them out of tpu.zones, or ask Google for access.")
             : ReadinessLine.Ok("zones", $"{string.Join(", ", has)} list {asked}.");
     }
@@ -151,7 +152,8 @@ public sealed class CloudReadiness(
         return types;
     }
 
-    /// <summary>Reads a little of a model or a corpus: a list may be shown to those who may not read.</summary>
+    /// <summary>Reads a small part of a model or a corpus, since the right to list does not include the right to
+    /// read.</summary>
     private async Task<ReadinessLine> SourceAsync(
         bool isRehearsal, string field, string address, CancellationToken cancellation)
     {
@@ -187,10 +189,10 @@ public sealed class CloudReadiness(
             .SelectMany(type => catalog.Offers(type, ProvisioningMode.OnDemand, null))
             .Select(place => place.Zone).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>The number in a type's name, which is what quotas count.</summary>
+    /// <summary>Returns the number in a type's name, which is the unit of quotas.</summary>
     private static int SizeOf(string type) => int.TryParse(type.Split('-')[^1], out var size) ? size : 1;
 
-    /// <summary>Makes a line of every way in which a check can end.</summary>
+    /// <summary>Runs a check and turns every result and exception into a line.</summary>
     private static async Task<ReadinessLine> Checked(
         string check, Func<Task<ReadinessLine>> look, ReadinessLevel ofUnreachable, CancellationToken cancellation)
     {
@@ -229,12 +231,12 @@ public sealed class CloudReadiness(
 }
 
 /// <summary>Google's services for runs that pay, and the emulated ones for rehearsals.</summary>
-/// <param name="Real">For runs that pay.</param>
-/// <param name="Emulated">For rehearsals.</param>
+/// <param name="Real">Services for runs that pay.</param>
+/// <param name="Emulated">Services for rehearsals.</param>
 public sealed record GoogleServices(GoogleRest Real, GoogleRest Emulated)
 {
-    /// <summary>Chooses.</summary>
-    /// <param name="isRehearsal">Whether for a rehearsal.</param>
+    /// <summary>Returns the services of a kind of run.</summary>
+    /// <param name="isRehearsal">true for a rehearsal.</param>
     /// <returns>The services.</returns>
     public GoogleRest Of(bool isRehearsal) => isRehearsal ? Emulated : Real;
 }

@@ -7,7 +7,7 @@ using Workflows.Activities.Provisioning;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether TPU VMs reach the worker gateway, and in secret.</summary>
+/// <summary>Checks whether TPU VMs reach the worker gateway over an encrypted connection.</summary>
 public static class GatewayChecks
 {
     private const string Check = "gateway";
@@ -16,9 +16,9 @@ public static class GatewayChecks
 
     private static readonly TimeSpan Soon = TimeSpan.FromDays(14), Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Looks at the address alone, without asking anybody.</summary>
-    /// <param name="address">The address of the settings; null: none is set.</param>
-    /// <returns>ok, or what is wrong with it.</returns>
+    /// <summary>Checks the form of the address, without a connection.</summary>
+    /// <param name="address">The address of the settings; null if none is set.</param>
+    /// <returns>ok, or the problem.</returns>
     public static ReadinessLine OfAddress(Uri? address)
     {
         const string Fix = $"Set {Setting} to https://HOST:PORT, which leads to the port of Workflows:GatewayPort.";
@@ -51,12 +51,12 @@ public static class GatewayChecks
             : ReadinessLine.Ok(Check, $"{Setting} is '{address}'.");
     }
 
-    /// <summary>Dials the address as a worker does.</summary>
+    /// <summary>Connects to the address as a worker does.</summary>
     /// <param name="bootstrap">The address, and the certificate that workers expect.</param>
     /// <param name="stateId">The id that this service answers at <c>/healthz</c>.</param>
-    /// <param name="clock">Tells whether the certificate is about to end.</param>
+    /// <param name="clock">Shows whether the certificate is about to expire.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>ok, or what is wrong.</returns>
+    /// <returns>ok, or the problem.</returns>
     internal static async Task<ReadinessLine> DialAsync(
         WorkerBootstrap bootstrap, string? stateId, TimeProvider clock, CancellationToken cancellation)
     {
@@ -66,7 +66,7 @@ public static class GatewayChecks
             : await ConnectAsync(bootstrap, line, stateId, clock, cancellation);
     }
 
-    /// <summary>Dials an address that is right by itself.</summary>
+    /// <summary>Connects to an address whose form is right.</summary>
     internal static async Task<ReadinessLine> ConnectAsync(
         WorkerBootstrap bootstrap, ReadinessLine line, string? stateId, TimeProvider clock,
         CancellationToken cancellation)

@@ -5,11 +5,11 @@ using Workflows.GoogleCloud.Connections;
 namespace Workflows.Activities.Readiness;
 
 /// <summary>
-/// Asks the few REST methods of Google's services that tell whether a project is ready. Credentials are looked for at
-/// the first call.
+/// Calls the few REST methods of Google's services that show whether a project is ready. Credentials are loaded at the
+/// first call.
 /// </summary>
-/// <param name="emulator">Address that stands for all services, without credentials; null: Google.</param>
-/// <param name="storageEmulator">Address that stands for Cloud Storage; null: as for all services.</param>
+/// <param name="emulator">Address that replaces all services, without credentials; null for Google's.</param>
+/// <param name="storageEmulator">Address that replaces Cloud Storage; null for the same as for all services.</param>
 public sealed class GoogleRest(Uri? emulator, Uri? storageEmulator = null) : IDisposable
 {
     /// <summary>Host of Cloud Storage.</summary>
@@ -21,7 +21,7 @@ public sealed class GoogleRest(Uri? emulator, Uri? storageEmulator = null) : IDi
     /// <summary>Calls a method.</summary>
     /// <param name="host">Host of the service, such as <c>serviceusage.googleapis.com</c>.</param>
     /// <param name="path">Path and query.</param>
-    /// <param name="body">Sent with POST; null: GET.</param>
+    /// <param name="body">Body, sent with POST; null for GET.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The answer.</returns>
     /// <exception cref="InvalidOperationException">There are no credentials.</exception>
@@ -49,9 +49,9 @@ public sealed class GoogleRest(Uri? emulator, Uri? storageEmulator = null) : IDi
         return new GoogleAnswer((int)answer.StatusCode, json);
     }
 
-    /// <summary>Gets a token, to prove that the credentials work; it is not given away.</summary>
+    /// <summary>Gets a token, which proves that the credentials work; the token is not passed on.</summary>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The header that an image registry wants; null for an emulator.</returns>
+    /// <returns>The header for an image registry; null for an emulator.</returns>
     internal async Task<string?> BearerAsync(CancellationToken cancellation)
     {
         if (emulator is not null)
@@ -92,25 +92,25 @@ public sealed class GoogleRest(Uri? emulator, Uri? storageEmulator = null) : IDi
 
 /// <summary>An answer of one of Google's services.</summary>
 /// <param name="Status">HTTP status.</param>
-/// <param name="Json">Its body; an empty object where it is no JSON.</param>
+/// <param name="Json">Its body; an empty object if it is not JSON.</param>
 internal sealed record GoogleAnswer(int Status, JsonElement Json)
 {
     /// <summary>Gets a value indicating whether the call succeeded.</summary>
     public bool IsOk => Status is >= 200 and < 300;
 
-    /// <summary>Gets the service's own words for a fault.</summary>
+    /// <summary>Gets the service's own error message.</summary>
     public string Words => Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty("error", out var error)
         && error.ValueKind == JsonValueKind.Object && error.TryGetProperty("message", out var message)
         && message.ValueKind == JsonValueKind.String
             ? $"{Status}: {message.GetString()}"
             : $"status {Status}";
 
-    /// <summary>Reads a text of the body.</summary>
+    /// <summary>Reads a string of the body.</summary>
     public string? Text(string name) => Json.ValueKind == JsonValueKind.Object
         && Json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString() : null;
 
-    /// <summary>Reads a list of texts of the body; one that is absent is empty, as Google leaves it out.</summary>
+    /// <summary>Reads a list of strings of the body; an absent one is empty, since Google omits empty lists.</summary>
     public IReadOnlyList<string> Texts(string name) => Json.ValueKind == JsonValueKind.Object
         && Json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Array
             ? [.. value.EnumerateArray().Where(each => each.ValueKind == JsonValueKind.String)

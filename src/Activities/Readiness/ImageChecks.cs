@@ -5,12 +5,14 @@ using System.Text.Json;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether a registry has the worker's image, by the API of the OCI distribution specification.</summary>
+/// <summary>
+/// Checks whether a registry has the worker's image, by the API of the OCI distribution specification.
+/// </summary>
 internal static class ImageChecks
 {
     private const string Check = "image", Setting = "Workflows:WorkerImage";
 
-    /// <summary>Looks at the name alone.</summary>
+    /// <summary>Checks the form of the name.</summary>
     public static ReadinessLine OfName(string image) => Parse(image) is null
         ? ReadinessLine.Fail(
             Check, $"{Setting} is '{image}', which names no registry: no TPU VM can pull it.",
@@ -20,7 +22,7 @@ internal static class ImageChecks
 
     /// <summary>Asks the registry for the image.</summary>
     /// <param name="image">HOST/PATH:TAG or HOST/PATH@DIGEST.</param>
-    /// <param name="google">Gives a token, which only Google's registries are sent.</param>
+    /// <param name="google">Provides a token, which is sent to Google's registries only.</param>
     /// <param name="cancellation">Cancels the call.</param>
     public static async Task<ReadinessLine> AskAsync(
         string image, GoogleRest google, CancellationToken cancellation)
@@ -30,7 +32,7 @@ internal static class ImageChecks
             return OfName(image);
         }
 
-        // As docker does: a registry of this machine needs no TLS.
+        // Docker, too, uses no TLS for a registry on this machine.
         var root = new Uri($"{(IsLocal(host) ? "http" : "https")}://{host}");
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
         AuthenticationHeaderValue? authorization = null;
@@ -80,7 +82,7 @@ internal static class ImageChecks
         return (answer.StatusCode, answer.Headers.WwwAuthenticate.FirstOrDefault());
     }
 
-    /// <summary>A token for anybody, as public images want it.</summary>
+    /// <summary>Gets an anonymous token, which registries require even for public images.</summary>
     private static async Task<string?> TokenAsync(
         HttpClient http, AuthenticationHeaderValue? challenge, string path, CancellationToken cancellation)
     {
@@ -109,7 +111,8 @@ internal static class ImageChecks
         }
     }
 
-    /// <summary>Docker takes the first part for a host where it has a dot or a port, or is localhost.</summary>
+    /// <summary>Parses a name as Docker does: its first part is a host if it has a dot or a port, or is
+    /// localhost.</summary>
     private static (string Host, string Path, string Tag)? Parse(string image)
     {
         var slash = image.IndexOf('/', StringComparison.Ordinal);

@@ -2,16 +2,17 @@ using Workflows.Activities.Artifacts;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>Whether this machine has room for the service's work.</summary>
+/// <summary>Checks whether this machine has room for the service's work.</summary>
 public static class MachineChecks
 {
-    /// <summary>Histories and reports of many runs, and corpora while they are read.</summary>
+    /// <summary>Bytes for the histories and reports of many runs, and for corpora while they are read.</summary>
     private const long LeastDisk = 2L << 30;
 
-    /// <summary>A tokenizer, a corpus of a million pairs and three parts of a model, side by side.</summary>
+    /// <summary>Bytes for a tokenizer, a corpus of a million pairs and three parts of a model at the same
+    /// time.</summary>
     private const long LeastMemory = 2L << 30;
 
-    /// <summary>Looks at the disk of the state folder.</summary>
+    /// <summary>Checks the free space on the disk of the state folder.</summary>
     /// <param name="stateDirectory">The folder.</param>
     /// <returns>The line.</returns>
     public static ReadinessLine Disk(string stateDirectory)
@@ -37,7 +38,7 @@ public static class MachineChecks
         }
     }
 
-    /// <summary>Looks at the memory that this process may use.</summary>
+    /// <summary>Checks the memory that this process may use.</summary>
     /// <returns>The line.</returns>
     public static ReadinessLine Memory() => OfMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>The project's side of the readiness: it exists, its API is on, and this program may use it.</summary>
+/// <summary>Checks the project: it exists, its APIs are enabled, and this program may use them.</summary>
 /// <param name="google">Google's services, or an emulator of them.</param>
 internal sealed class ProjectChecks(GoogleRest google)
 {
@@ -14,7 +14,7 @@ internal sealed class ProjectChecks(GoogleRest google)
         "tpu.nodes.create", "tpu.nodes.delete", "tpu.nodes.get", "tpu.nodes.list", "tpu.operations.get",
     ];
 
-    /// <summary>Whether there are credentials that give tokens.</summary>
+    /// <summary>Checks whether there are credentials that yield tokens.</summary>
     public async Task<ReadinessLine> CredentialsAsync(CancellationToken cancellation) =>
         await google.BearerAsync(cancellation) is null
             ? ReadinessLine.Ok("credentials", "The emulated cloud asks for none.")
@@ -76,7 +76,7 @@ internal sealed class ProjectChecks(GoogleRest google)
                 + "--member=serviceAccount:ACCOUNT");
     }
 
-    /// <summary>Whether nodes may be made that run as the worker's account.</summary>
+    /// <summary>Checks whether this program may create nodes that run as the worker's account.</summary>
     public async Task<ReadinessLine> WorkerAccountAsync(string? account, CancellationToken cancellation)
     {
         if (account is null)
@@ -106,7 +106,7 @@ internal sealed class ProjectChecks(GoogleRest google)
         };
     }
 
-    /// <summary>Compares the quotas that can be read with the smallest slice of the request.</summary>
+    /// <summary>Compares the readable quotas with the smallest slice of the request.</summary>
     public async Task<ReadinessLine> QuotaAsync(
         string project, IReadOnlyList<(string Type, int Units)> types, IReadOnlyList<string> zones,
         CancellationToken cancellation)
@@ -160,7 +160,7 @@ internal sealed class ProjectChecks(GoogleRest google)
         parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var list)
         && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
 
-    /// <summary>Whether a type draws on an on-demand quota, by the family in its name.</summary>
+    /// <summary>Returns whether a type counts against an on-demand quota, by the family in its name.</summary>
     private static bool Draws(string type, string quota) =>
         !quota.Contains("Preemptible", StringComparison.OrdinalIgnoreCase)
         && quota.Contains(

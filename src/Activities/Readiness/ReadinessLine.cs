@@ -2,15 +2,15 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Activities.Readiness;
 
-/// <summary>How one check of the readiness ended.</summary>
+/// <summary>The result of one readiness check.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<ReadinessLevel>))]
 public enum ReadinessLevel
 {
-    /// <summary>Nothing to do.</summary>
+    /// <summary>Nothing needs to be done.</summary>
     [JsonStringEnumMemberName("ok")]
     Ok,
 
-    /// <summary>A run may work, but somebody should look.</summary>
+    /// <summary>A run may work, but a person should look at it.</summary>
     [JsonStringEnumMemberName("warn")]
     Warn,
 
@@ -19,11 +19,11 @@ public enum ReadinessLevel
     Fail,
 }
 
-/// <summary>One check of the readiness.</summary>
+/// <summary>One readiness check.</summary>
 /// <param name="Check">Its stable name, such as <c>bucket</c>.</param>
-/// <param name="Level">How it ended.</param>
+/// <param name="Level">Its result.</param>
 /// <param name="Finding">One sentence.</param>
-/// <param name="Fix">The command or setting that mends it; null where there is nothing to mend.</param>
+/// <param name="Fix">The command or setting that fixes it; null if nothing needs a fix.</param>
 public sealed record ReadinessLine(string Check, ReadinessLevel Level, string Finding, string? Fix = null)
 {
     internal static ReadinessLine Ok(string check, string finding) => new(check, ReadinessLevel.Ok, finding);
@@ -35,13 +35,13 @@ public sealed record ReadinessLine(string Check, ReadinessLevel Level, string Fi
         new(check, ReadinessLevel.Fail, finding, fix);
 }
 
-/// <summary>What a run may be asked to be ready for.</summary>
+/// <summary>The parts of a run whose readiness is checked.</summary>
 /// <param name="Project">The project that pays; in rehearsal the emulated one.</param>
-/// <param name="IsRehearsal">Whether the cloud is the emulator.</param>
-/// <param name="AcceleratorTypes">Types of TPU that it may use.</param>
-/// <param name="Zones">Zones that it may use; none: those of the price catalog.</param>
-/// <param name="ServiceAccount">Account of the TPU VM; null: the project's default.</param>
-/// <param name="Sources">Fields with addresses of buckets and of the Hub.</param>
+/// <param name="IsRehearsal">true for the emulator.</param>
+/// <param name="AcceleratorTypes">TPU types that the run may use.</param>
+/// <param name="Zones">Zones that it may use; if empty, those of the price catalog.</param>
+/// <param name="ServiceAccount">Account of the TPU VM; null for the project's default.</param>
+/// <param name="Sources">Fields that have addresses of buckets or of the Hub.</param>
 public sealed record ReadinessSubject(
     string Project, bool IsRehearsal, IReadOnlyList<string> AcceleratorTypes, IReadOnlyList<string> Zones,
     string? ServiceAccount, IReadOnlyList<(string Field, string Address)> Sources);

@@ -4,16 +4,16 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Reporting;
 
 /// <summary>
-/// Announces the end of a run to every announcer. One that fails keeps no other from being called, and a retry calls
-/// only those that have not accepted the announcement yet.
+/// Announces the end of a run to every announcer. A failing announcer does not prevent calls of the others, and a retry
+/// calls only those that have not accepted the announcement yet.
 /// </summary>
 public sealed class AnnounceActivity(IEnumerable<IRunAnnouncer> announcers, RunLedger ledger)
     : TaskActivity<RunEnd, int>
 {
-    /// <summary>Announces.</summary>
+    /// <summary>Announces the end of a run.</summary>
     /// <param name="context">The activity.</param>
-    /// <param name="input">How the run ended.</param>
-    /// <returns>How many announcers have accepted it, in this call or an earlier one.</returns>
+    /// <param name="input">The run's end.</param>
+    /// <returns>The number of announcers that have accepted it, in this call or an earlier one.</returns>
     /// <exception cref="AggregateException">Some announcers failed; the others were called.</exception>
     public override async Task<int> RunAsync(TaskActivityContext context, RunEnd input)
     {
@@ -31,7 +31,8 @@ public sealed class AnnounceActivity(IEnumerable<IRunAnnouncer> announcers, RunL
             }
             catch (Exception exception)
             {
-                // An announcer is anybody's code: all that it throws is thrown on, after the others were called.
+                // An announcer can be any code, so every exception is caught, and rethrown after the others were
+                // called.
                 failures.Add(new InvalidOperationException($"{announcer.Name}: {exception.Message}", exception));
             }
         }

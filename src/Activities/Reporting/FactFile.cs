@@ -13,7 +13,7 @@ internal sealed class FactFile
     private readonly List<LedgerEntry> _entries = [];
     private readonly HashSet<(string Kind, string Key)> _keys = [];
 
-    /// <summary>Opens a file, which need not be there; a torn last line is cut off.</summary>
+    /// <summary>Opens a file, which need not exist; an incomplete last line is cut off.</summary>
     public FactFile(string path)
     {
         _path = path;
@@ -26,7 +26,7 @@ internal sealed class FactFile
         var whole = text.LastIndexOf('\n') + 1;
         if (whole < text.Length)
         {
-            // A crash tore the last line; its writer was never told that it was written, and writes it again.
+            // A crash left an incomplete last line; its write never returned, so its writer repeats it.
             using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
             file.SetLength(System.Text.Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
         }
@@ -37,7 +37,7 @@ internal sealed class FactFile
         }
     }
 
-    /// <summary>Writes a fact, unless its key is there already.</summary>
+    /// <summary>Writes a fact, unless its key exists already.</summary>
     public bool Append(LedgerEntry entry)
     {
         lock (_lock)

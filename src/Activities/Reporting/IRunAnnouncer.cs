@@ -9,7 +9,7 @@ public interface IRunAnnouncer
     public string Name { get; }
 
     /// <summary>Announces the end of a run; a retry can call it again for the same run.</summary>
-    /// <param name="end">How it ended.</param>
+    /// <param name="end">The run's end.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A task that completes when the announcement was accepted.</returns>
     public Task AnnounceAsync(RunEnd end, CancellationToken cancellationToken);

@@ -10,8 +10,8 @@ namespace Workflows.Activities.Reporting;
 
 /// <summary>Writes the report, as JSON and as a page.</summary>
 /// <param name="ledger">The facts.</param>
-/// <param name="clock">The end of the last stage.</param>
-/// <param name="artifacts">Where the tuned model is; null: in the run's folder.</param>
+/// <param name="clock">Gives the end of the last stage.</param>
+/// <param name="artifacts">The place of the tuned model; null for the run's folder.</param>
 public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArtifacts? artifacts = null)
     : TaskActivity<ReportInput, RunOutcome>
 {
@@ -38,8 +38,8 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArti
     }
 
     /// <summary>
-    /// The tuned model where it is whole. The emulated cloud's is brought to the run's folder: nobody has a client for
-    /// a bucket that is gone with its service.
+    /// Returns the address of the tuned model if it is complete. A model in the emulated cloud is copied to the run's
+    /// folder, since nobody can read a bucket that ends with its service.
     /// </summary>
     private async Task<string?> TunedAsync(ReportInput input)
     {
@@ -76,7 +76,7 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArti
         catch (ArtifactException exception) when (
             exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
         {
-            // The report tells what happened however the run ended: a bucket that refuses must not take it away.
+            // The report is written however the run ended: a bucket that refuses access must not prevent it.
             return tuned.ToText();
         }
     }

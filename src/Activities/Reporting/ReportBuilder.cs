@@ -6,21 +6,21 @@ namespace Workflows.Activities.Reporting;
 /// <summary>Builds the report from the ledger alone, however the run ended.</summary>
 public static class ReportBuilder
 {
-    /// <summary>Name of the tuned model's folder, below a run's artifacts too.</summary>
+    /// <summary>Name of the tuned model's folder, in a run's folder and among its artifacts.</summary>
     internal const string TunedFolder = "tuned";
 
     /// <summary>Lists the attempts of a run so far.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
-    /// <returns>In order.</returns>
+    /// <returns>The attempts in order.</returns>
     public static IReadOnlyList<AttemptRow> Attempts(RunLedger ledger, RunId runId) =>
         [.. ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt).Select(fact => Row(fact.Data))];
 
     /// <summary>Builds the report.</summary>
     /// <param name="ledger">The facts.</param>
-    /// <param name="input">How the run ended.</param>
+    /// <param name="input">The run's end.</param>
     /// <param name="now">The end of the last stage.</param>
-    /// <param name="tuned">Where the tuned model is; null: there is none.</param>
+    /// <param name="tuned">The address of the tuned model; null if there is none.</param>
     /// <returns>The report.</returns>
     internal static RunReport Build(RunLedger ledger, ReportInput input, DateTimeOffset now, string? tuned)
     {
@@ -122,7 +122,7 @@ public static class ReportBuilder
             .GroupBy(fact => fact.Data.NodeName)
             .ToDictionary(group => group.Key, group => group.Last().Data.Operation);
 
-        // Refused attempts made no node, but their names were looked up too: that is part of the proof.
+        // Refused attempts created no node, but their names were looked up too: that is part of the proof.
         return [.. ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data)
             .Where(lease => WasAccepted(ledger, id, lease))
             .Select(lease => new TeardownRow(
@@ -163,7 +163,7 @@ public static class ReportBuilder
         return rows;
     }
 
-    /// <summary>Adds up the programs of all jobs that have ended; null where no device compiled.</summary>
+    /// <summary>Adds up the programs of all ended jobs; null if no device compiled.</summary>
     private static CompileFact? Programs(RunLedger ledger, RunId id)
     {
         var all = ledger.Read<EndFact>(id, LedgerKinds.JobEnded)

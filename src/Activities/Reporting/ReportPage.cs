@@ -8,7 +8,7 @@ using Workflows.Translation;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The report as one self-contained page: no script, no font, no picture from elsewhere.</summary>
+/// <summary>Writes the report as one self-contained page, without scripts, fonts or pictures from elsewhere.</summary>
 internal static class ReportPage
 {
     private static readonly string Style = ReadStyle();
@@ -41,7 +41,7 @@ internal static class ReportPage
     }
 
     /// <summary>
-    /// The answer in its colour: green for a finer translation alone, whatever way the run itself went.
+    /// Writes the verdict in its colour: green only for a finer translation, however the run itself ended.
     /// </summary>
     private static string Headline(RunReport report)
     {

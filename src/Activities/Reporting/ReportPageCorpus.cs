@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The report page's account of the corpus: what was used, left out, and checked.</summary>
+/// <summary>Writes the report page's account of the corpus: the pairs used, left out, and checked.</summary>
 internal static class ReportPageCorpus
 {
     public static void Render(StringBuilder page, RunReport report)

@@ -4,7 +4,7 @@ using Workflows.Translation;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The report page's answer: scores by direction, and sentences side by side.</summary>
+/// <summary>Writes the report page's scores by direction, and its sentences side by side.</summary>
 internal static class ReportPageScores
 {
     public static void Render(StringBuilder page, RunReport report)

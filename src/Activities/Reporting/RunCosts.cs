@@ -5,10 +5,10 @@ using static System.StringComparison;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>Money of a run, in US dollars.</summary>
-/// <param name="ActualUsd">Cost until now or until the last node stopped costing.</param>
+/// <summary>Cost of a run, in US dollars.</summary>
+/// <param name="ActualUsd">Cost until now, or until the last node stopped costing.</param>
 /// <param name="ByStage">
-/// The same by stage, compiling apart from the stages that it is done in; the values add up to the whole.
+/// The cost by stage, with compilation separate from the stages that include it; the values add up to the whole.
 /// </param>
 /// <param name="BilledSeconds">Seconds for which some node cost money.</param>
 public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<RunStageName, double> ByStage, double BilledSeconds);
@@ -22,7 +22,7 @@ public static class RunCosts
     /// <summary>Adds up a run.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
-    /// <param name="now">End for nodes that still cost.</param>
+    /// <param name="now">End time for nodes that still cost.</param>
     /// <returns>The sums.</returns>
     public static RunCost Of(RunLedger ledger, RunId runId, DateTimeOffset now)
     {
@@ -67,7 +67,7 @@ public static class RunCosts
 
         foreach (var entry in entries.Where(entry => entry.Kind == LedgerKinds.JobEnded))
         {
-            // A job's key ends with its node.
+            // The key of a job ends with its node.
             var stage = stages.LastOrDefault(stage => stage.At <= entry.At).Stage;
             if (entry.Data.Deserialize<EndFact>(RunLedger.Json)?.Compile is { } compile
                 && leases.Values.FirstOrDefault(each => entry.Key.EndsWith($"@{each.NodeName}", Ordinal)) is { } lease
@@ -82,11 +82,11 @@ public static class RunCosts
         return new RunCost(total, byStage, seconds);
     }
 
-    /// <summary>Lists the nodes that were asked for and are not proved gone.</summary>
+    /// <summary>Lists the nodes that were requested and are not proved gone.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
-    /// <param name="now">The moment of the look.</param>
-    /// <returns>Each with the seconds since it was asked for, and its cost so far in US dollars.</returns>
+    /// <param name="now">The current time.</param>
+    /// <returns>Each node with the seconds since its request, and its cost so far in US dollars.</returns>
     public static IReadOnlyList<(TpuLease Lease, double Seconds, double Usd)> Left(
         RunLedger ledger, RunId runId, DateTimeOffset now)
     {

@@ -6,8 +6,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Reporting;
 
 /// <summary>One fact about a run, never changed once written.</summary>
-/// <param name="At">When it was written.</param>
-/// <param name="Kind">What kind of fact; see <see cref="LedgerKinds"/>.</param>
+/// <param name="At">Time of the write.</param>
+/// <param name="Kind">The kind of the fact; see <see cref="LedgerKinds"/>.</param>
 /// <param name="Key">Names the fact within its kind: a repeated write of the same key is dropped.</param>
 /// <param name="Data">The fact.</param>
 public sealed record LedgerEntry(DateTimeOffset At, string Kind, string Key, JsonElement Data);
@@ -21,22 +21,22 @@ public static class LedgerKinds
     /// <summary>The plan: <see cref="RunPlan"/>.</summary>
     public const string Plan = "plan";
 
-    /// <summary>The version of a model that is elsewhere: <see cref="Artifacts.ModelFact"/>.</summary>
+    /// <summary>The version of a model that is not on this machine: <see cref="Artifacts.ModelFact"/>.</summary>
     public const string Model = "model";
 
-    /// <summary>The model is where the worker reads it: <see cref="Artifacts.ModelBroughtFact"/>.</summary>
+    /// <summary>The model was copied to where the worker reads it: <see cref="Artifacts.ModelBroughtFact"/>.</summary>
     public const string ModelBrought = "model-brought";
 
     /// <summary>The corpus: <see cref="PreparedData"/>.</summary>
     public const string Data = "data";
 
-    /// <summary>A node is about to be asked for: <see cref="TpuLease"/>.</summary>
+    /// <summary>A node is about to be requested: <see cref="TpuLease"/>.</summary>
     public const string Intent = "intent";
 
-    /// <summary>A request for a node is about to be sent: <see cref="NodeMoment"/>, one each try.</summary>
+    /// <summary>A request for a node is about to be sent: <see cref="NodeMoment"/>, one for each try.</summary>
     public const string Asking = "asking";
 
-    /// <summary>That request never left this machine: <see cref="NodeMoment"/>.</summary>
+    /// <summary>A request for a node never left this machine: <see cref="NodeMoment"/>.</summary>
     public const string Unsent = "unsent";
 
     /// <summary>An attempt ended: <see cref="AttemptEnd"/>.</summary>
@@ -48,19 +48,19 @@ public static class LedgerKinds
     /// <summary>A node stopped costing: <see cref="NodeMoment"/>.</summary>
     public const string Stopped = "stopped";
 
-    /// <summary>The cloud was asked to delete a node: <see cref="NodeDeletion"/>, one each operation.</summary>
+    /// <summary>The cloud was asked to delete a node: <see cref="NodeDeletion"/>, one for each operation.</summary>
     public const string Deletion = "deletion";
 
     /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
     public const string Released = "released";
 
-    /// <summary>A sweep gave back what was left of the run: <see cref="Sweeping.SweptFact"/>.</summary>
+    /// <summary>A sweep released a remaining node of the run: <see cref="Sweeping.SweptFact"/>.</summary>
     public const string Swept = "swept";
 
     /// <summary>A TPU was lost: <see cref="OpenRecovery"/>.</summary>
     public const string Loss = "loss";
 
-    /// <summary>A loss was recovered from: <see cref="RecoveryEnd"/>.</summary>
+    /// <summary>The run recovered from a loss: <see cref="RecoveryEnd"/>.</summary>
     public const string Recovered = "recovered";
 
     /// <summary>The scores.</summary>
@@ -87,7 +87,7 @@ public static class LedgerKinds
 
 /// <summary>A moment in a node's life.</summary>
 /// <param name="NodeName">Full resource name.</param>
-/// <param name="State">The cloud's state, or why.</param>
+/// <param name="State">The cloud's state, or the reason.</param>
 public sealed record NodeMoment(NodeName NodeName, string State);
 
 /// <summary>A request to delete a node, which the cloud accepted.</summary>
@@ -102,19 +102,19 @@ public sealed record AnnouncedFact(string Announcer);
 
 /// <summary>The end of a recovery.</summary>
 /// <param name="Number">The loss.</param>
-/// <param name="Kind">The piece of work.</param>
-/// <param name="Seconds">From the detection of the loss until the work went on.</param>
+/// <param name="Kind">The kind of the job.</param>
+/// <param name="Seconds">Seconds from the detection of the loss until the job continued.</param>
 public sealed record RecoveryEnd(int Number, JobKind Kind, double Seconds);
 
 /// <summary>
-/// The facts of each run, one JSON line each, on disk before the call returns. <b>Invariant:</b> append-only; a key is
-/// written once within its kind, so that an activity that runs twice leaves one fact.
+/// Stores the facts of each run, one JSON line each, on disk before the call returns. <b>Invariant:</b> append-only; a
+/// key is written once within its kind, so that an activity that runs twice leaves one fact.
 /// </summary>
 public sealed class RunLedger(string stateDirectory, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<RunId, FactFile> _books = new();
 
-    /// <summary>Gets the JSON form of everything in a run's folder.</summary>
+    /// <summary>Gets the JSON options for all files in a run's folder.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
     {
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
@@ -122,7 +122,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    /// <summary>The folder of a run, created when it is missing.</summary>
+    /// <summary>Returns the folder of a run, and creates it if it is missing.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>An absolute path.</returns>
     public string DirectoryOf(RunId runId)
@@ -132,13 +132,13 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         return path;
     }
 
-    /// <summary>Whether the ledger knows the run.</summary>
+    /// <summary>Returns whether the ledger has the run.</summary>
     /// <param name="runId">The run.</param>
-    /// <returns>true when something was written.</returns>
+    /// <returns>true if something was written for it.</returns>
     public bool Knows(RunId runId) => File.Exists(PathOf(runId));
 
     /// <summary>Lists the runs that have a ledger.</summary>
-    /// <returns>Each with the path of its ledger, in no order.</returns>
+    /// <returns>Each run with the path of its ledger, in no particular order.</returns>
     internal IEnumerable<(RunId RunId, string Path)> Runs()
     {
         var folder = Path.Combine(Path.GetFullPath(stateDirectory), "runs");
@@ -151,12 +151,12 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         }
     }
 
-    /// <summary>Writes a fact, unless its key is there already.</summary>
+    /// <summary>Writes a fact, unless its key exists already.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
     /// <param name="key">Its name within the kind.</param>
     /// <param name="data">The fact, serialisable.</param>
-    /// <returns>Whether it was new.</returns>
+    /// <returns>true if it was new.</returns>
     public bool Append(RunId runId, string kind, string key, object data)
     {
         DirectoryOf(runId);

@@ -4,7 +4,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The report of a run. Times in seconds, money in US dollars, losses in nats.</summary>
+/// <summary>The report of a run. Times are in seconds, money in US dollars, losses in nats.</summary>
 public sealed record RunReport
 {
     /// <summary>Gets the run's id.</summary>
@@ -13,24 +13,24 @@ public sealed record RunReport
     /// <summary>Gets its name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Gets the run's end.</summary>
+    /// <summary>Gets the run's final status.</summary>
     public required RunStatus Status { get; init; }
 
     /// <summary>
-    /// Gets a value indicating whether the cloud was the emulator: its money is what the same time would cost.
+    /// Gets a value indicating whether the cloud was the emulator; costs are then those of the same time on real TPUs.
     /// </summary>
     public bool IsRehearsal { get; init; }
 
     /// <summary>
-    /// Gets a value indicating whether nodes are still being given back: cost and teardown are not yet final.
+    /// Gets a value indicating whether nodes are still being released, so that cost and teardown are not yet final.
     /// </summary>
     public bool IsDraft { get; init; }
 
     /// <summary>Gets the reason why the run did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 
-    /// <summary>Gets whether the tuned model is finer; null when it was not evaluated. Of two directions the first.
-    /// </summary>
+    /// <summary>Gets the verdict; null if the tuned model was not evaluated. Of two directions, the first
+    /// one's.</summary>
     public VerdictSection? Verdict { get; init; }
 
     /// <summary>Gets the verdict of each direction.</summary>
@@ -42,13 +42,13 @@ public sealed record RunReport
     /// <summary>Gets every loss of a TPU.</summary>
     public required IReadOnlyList<RecoveryRow> Recoveries { get; init; }
 
-    /// <summary>Gets the corpus; null when it was not prepared.</summary>
+    /// <summary>Gets the corpus; null if it was not prepared.</summary>
     public PreparedData? Data { get; init; }
 
-    /// <summary>Gets the training; null when there was none.</summary>
+    /// <summary>Gets the training; null if there was none.</summary>
     public TrainingSection? Training { get; init; }
 
-    /// <summary>Gets the money.</summary>
+    /// <summary>Gets the costs.</summary>
     public required CostSection Cost { get; init; }
 
     /// <summary>Gets the proof that nothing is left running.</summary>
@@ -57,10 +57,10 @@ public sealed record RunReport
     /// <summary>Gets each measurement on the validation pairs, by step; empty without a validation.</summary>
     public IReadOnlyList<ValidationFact> Validations { get; init; } = [];
 
-    /// <summary>Gets the stages with their beginning and length.</summary>
+    /// <summary>Gets the stages with their beginning and duration.</summary>
     public required IReadOnlyList<StageRow> Stages { get; init; }
 
-    /// <summary>Gets the programs that the TPU's jobs made ready; null where nothing was compiled.</summary>
+    /// <summary>Gets the compiled programs of the TPU's jobs; null if nothing was compiled.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public CompileFact? Compile { get; init; }
 
@@ -88,44 +88,44 @@ public sealed record ExampleRow(string Source, string Reference, string Base, st
 
 /// <summary>An attempt to get a TPU.</summary>
 /// <param name="Attempt">From 1.</param>
-/// <param name="Zone">Where.</param>
-/// <param name="AcceleratorType">What.</param>
-/// <param name="Provisioning">How it was to be rented.</param>
-/// <param name="Outcome">How it ended.</param>
+/// <param name="Zone">The zone.</param>
+/// <param name="AcceleratorType">The accelerator type.</param>
+/// <param name="Provisioning">The provisioning mode.</param>
+/// <param name="Outcome">Its outcome.</param>
 /// <param name="Code">Stable code of the refusal.</param>
-/// <param name="Reason">The cloud's words.</param>
+/// <param name="Reason">The cloud's message.</param>
 /// <param name="Scope">zone, region, project or request.</param>
 /// <param name="Fix">The remedy.</param>
-/// <param name="Seconds">How long it took.</param>
+/// <param name="Seconds">Its duration in seconds.</param>
 public sealed record AttemptRow(
     int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome,
     string? Code, string? Reason, RefusalScope? Scope, string? Fix, double Seconds);
 
 /// <summary>A loss of a TPU.</summary>
-/// <param name="Zone">Where.</param>
+/// <param name="Zone">The zone.</param>
 /// <param name="Cause">PREEMPTED, WORKER_SILENT, ...</param>
-/// <param name="LostSteps">Steps done again.</param>
-/// <param name="FromStep">Step of the checkpoint that the work went on from.</param>
-/// <param name="Seconds">Until the work went on elsewhere; null: it did not.</param>
+/// <param name="LostSteps">Steps that had to be repeated.</param>
+/// <param name="FromStep">Step of the checkpoint from which the work resumed.</param>
+/// <param name="Seconds">Seconds until the work resumed elsewhere; null if it did not.</param>
 public sealed record RecoveryRow(string Zone, string Cause, int LostSteps, int FromStep, double? Seconds);
 
 /// <summary>The training.</summary>
 /// <param name="Steps">Optimizer steps.</param>
 /// <param name="Tokens">Tokens trained on, prompts included, each step once.</param>
-/// <param name="TokensPerSecond">Over the time that TPUs were training.</param>
-/// <param name="FirstLoss">Of the first step.</param>
-/// <param name="FinalLoss">Mean of the last steps.</param>
+/// <param name="TokensPerSecond">Rate over the time that TPUs were training.</param>
+/// <param name="FirstLoss">Loss of the first step.</param>
+/// <param name="FinalLoss">Mean loss of the last steps.</param>
 /// <param name="Seconds">From the first step to the last, recoveries included.</param>
 public sealed record TrainingSection(
     int Steps, long Tokens, double TokensPerSecond, double FirstLoss, double FinalLoss, double Seconds)
 {
-    /// <summary>full or lora; null while not known.</summary>
+    /// <summary>full or lora; null if not known.</summary>
     public string? Method { get; init; }
 
     /// <summary>Weights that were trained.</summary>
     public long? TrainedParameters { get; init; }
 
-    /// <summary>Pairs of one pass, fewer than asked for where memory ran out.</summary>
+    /// <summary>Pairs of one pass, fewer than requested if memory ran out.</summary>
     public int? MicroBatchSize { get; init; }
 
     /// <summary>Examples left out for their length.</summary>
@@ -134,28 +134,28 @@ public sealed record TrainingSection(
     /// <summary>The step whose weights are the tuned model.</summary>
     public int? OutputStep { get; init; }
 
-    /// <summary>Passes over the training pairs; null while their number is not known.</summary>
+    /// <summary>Passes over the training pairs; null if their number is not known.</summary>
     public double? Epochs { get; init; }
 
-    /// <summary>Whether the validation ended the training before its last step.</summary>
+    /// <summary>Gets a value indicating whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
     /// <summary>Metric of the validation, loss or chrf; null without one.</summary>
     public string? ValidationMetric { get; init; }
 
-    /// <summary>The best validation.</summary>
+    /// <summary>The best validation score.</summary>
     public double? BestScore { get; init; }
 
     /// <summary>Validation examples, or pairs for chrF, left out for their length.</summary>
     public int ValidationTooLong { get; init; }
 }
 
-/// <summary>The money.</summary>
+/// <summary>The costs.</summary>
 /// <param name="Currency">USD.</param>
 /// <param name="Estimated">The plan's estimate; null without a plan.</param>
 /// <param name="Actual">Chips times time at list price.</param>
-/// <param name="Budget">The most that was allowed.</param>
-/// <param name="ByStage">Parts of the whole.</param>
+/// <param name="Budget">The run's budget.</param>
+/// <param name="ByStage">The actual cost by stage.</param>
 public sealed record CostSection(
     string Currency, double? Estimated, double Actual, double Budget,
     IReadOnlyDictionary<RunStageName, double> ByStage)
@@ -163,30 +163,30 @@ public sealed record CostSection(
     /// <summary>Gets the plan's hours on a TPU; null without a plan.</summary>
     public double? EstimatedHours { get; init; }
 
-    /// <summary>Gets the hours for which some TPU cost money, those of lost ones included.</summary>
+    /// <summary>Gets the hours for which some TPU cost money, including those of lost TPUs.</summary>
     public double? ActualHours { get; init; }
 }
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>
-/// <param name="Zone">Where.</param>
-/// <param name="DeletedAt">When it was proved gone.</param>
-/// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
+/// <param name="Zone">The zone.</param>
+/// <param name="DeletedAt">Time at which it was proved gone.</param>
+/// <param name="ConfirmedNotFound">true if the cloud answered NOT_FOUND.</param>
 public sealed record TeardownRow(string Node, string Zone, DateTimeOffset? DeletedAt, bool ConfirmedNotFound)
 {
-    /// <summary>The cloud's operation that deleted it; null: it was gone before anybody asked.</summary>
+    /// <summary>The cloud's operation that deleted it; null if it was gone before the run deleted it.</summary>
     public string? Operation { get; init; }
 }
 
 /// <summary>A stage.</summary>
 /// <param name="Stage">Its name.</param>
-/// <param name="At">When it began.</param>
-/// <param name="Seconds">How long it took.</param>
+/// <param name="At">Time of its beginning.</param>
+/// <param name="Seconds">Its duration in seconds.</param>
 public sealed record StageRow(RunStageName Stage, DateTimeOffset At, double Seconds);
 
 /// <summary>Paths of the run's files.</summary>
 /// <param name="Checkpoint">
-/// The tuned model, a Hugging Face folder: a path, or an address such as gs://BUCKET/...; null when there is none.
+/// The tuned model, a Hugging Face folder: a path, or an address such as gs://BUCKET/...; null if there is none.
 /// </param>
 /// <param name="Report">The JSON report.</param>
 /// <param name="Page">The report as a page.</param>

@@ -6,19 +6,19 @@ namespace Workflows.Activities.Reporting;
 [JsonConverter(typeof(JsonStringEnumConverter<VerdictOutcome>))]
 public enum VerdictOutcome
 {
-    /// <summary>The difference can be chance.</summary>
+    /// <summary>The difference is not significant.</summary>
     [JsonStringEnumMemberName("no significant difference")]
     NoSignificantDifference,
 
-    /// <summary>Better, and not by chance.</summary>
+    /// <summary>The tuned model is significantly better.</summary>
     [JsonStringEnumMemberName("finer")]
     Finer,
 
-    /// <summary>Worse, and not by chance.</summary>
+    /// <summary>The tuned model is significantly worse.</summary>
     [JsonStringEnumMemberName("worse")]
     Worse,
 
-    /// <summary>Every output is the same, so there was nothing to compare.</summary>
+    /// <summary>All outputs are the same, so there was nothing to compare.</summary>
     [JsonStringEnumMemberName("identical")]
     Identical,
 }

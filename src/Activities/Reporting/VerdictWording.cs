@@ -2,16 +2,17 @@ using System.Globalization;
 
 namespace Workflows.Activities.Reporting;
 
-/// <summary>The one place that puts verdicts into words.</summary>
+/// <summary>Formats verdicts; no other code does.</summary>
 public static class VerdictWording
 {
     /// <summary>A test set below this many sentences is small; chosen.</summary>
     private const int SmallTestPairs = 100;
 
-    /// <summary>More passes over the training pairs are noted; chosen, as fine-tunings take 1 to 5.</summary>
+    /// <summary>Passes over the training pairs above which a note is made; chosen, as fine-tunings take 1 to
+    /// 5.</summary>
     private const int ManyPasses = 20;
 
-    /// <summary>Words a verdict.</summary>
+    /// <summary>Formats a verdict.</summary>
     /// <param name="verdict">The verdict.</param>
     /// <returns>One sentence with its period. Identical outputs have no figures: nothing was compared.</returns>
     public static string Of(VerdictSection verdict) => verdict.Outcome switch
@@ -22,15 +23,15 @@ public static class VerdictWording
         _ => $"No significant difference: {Figures(verdict)}.",
     };
 
-    /// <summary>Notes that a test set is small, if it is.</summary>
+    /// <summary>Returns a note if a test set is small.</summary>
     /// <param name="testPairs">Sentences of the test set.</param>
     /// <returns>One note, or none.</returns>
     public static IEnumerable<string> SmallTest(int testPairs) => testPairs >= SmallTestPairs
         ? []
         : [$"small test: {testPairs} sentences; below {SmallTestPairs}, another test set can turn the verdict round"];
 
-    /// <summary>Notes that the training went over its pairs so often that it may know them by heart.</summary>
-    /// <param name="epochs">Passes over the training pairs; null: not known.</param>
+    /// <summary>Returns a note if the training repeated its pairs so often that it may have memorised them.</summary>
+    /// <param name="epochs">Passes over the training pairs; null if not known.</param>
     /// <returns>One note, or none.</returns>
     public static IEnumerable<string> ManyEpochs(double? epochs) => epochs is { } passes && passes > ManyPasses
         ? [$"{passes.ToString("0", CultureInfo.InvariantCulture)} passes over the training pairs: above {ManyPasses} a "

@@ -7,24 +7,24 @@ using Workflows.Activities.Capacity;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>
-/// Everything that a project has: over all locations at once, and in each zone that the cloud or the price catalog
-/// names, since a list over all locations may leave out zones that do not answer.
+/// The resources of a project, listed over all locations at once and in each zone that the cloud or the price catalog
+/// names, since a list over all locations may omit zones that do not answer.
 /// </summary>
-/// <param name="Resources">Each once, by name.</param>
+/// <param name="Resources">The resources, each once, by name.</param>
 /// <param name="Zones">Zones that answered.</param>
 /// <param name="RefusedZones">Zones that the project may not use.</param>
-/// <param name="Problem">Zones that did not answer, with the first reason; null: none.</param>
+/// <param name="Problem">Zones that did not answer, with the first reason; null for none.</param>
 internal sealed record CloudListing(
     IReadOnlyList<CloudResource> Resources, int Zones, int RefusedZones, string? Problem)
 {
     private const int ZonesAtOnce = 8, PageSize = 100;
 
-    /// <summary>Reads it.</summary>
+    /// <summary>Lists the resources of a project.</summary>
     /// <param name="connection">The cloud.</param>
     /// <param name="project">The project.</param>
-    /// <param name="known">Zones to look at, besides those that the cloud lists.</param>
+    /// <param name="known">Zones to list, besides those that the cloud names.</param>
     /// <param name="cancellation">Cancels the calls.</param>
-    /// <exception cref="RpcException">The project cannot be looked over at all.</exception>
+    /// <exception cref="RpcException">The project cannot be listed at all.</exception>
     public static async Task<CloudListing> ReadAsync(
         TpuConnection connection, string project, IEnumerable<string> known, CancellationToken cancellation)
     {
@@ -103,7 +103,7 @@ internal sealed record CloudListing(
         }
         catch (RpcException exception) when (zone == "-" && exception.StatusCode == StatusCode.InvalidArgument)
         {
-            // A list of queued resources over all locations may not be had; each zone is asked below.
+            // The cloud may refuse a list of queued resources over all locations; each zone is listed below.
         }
 
         return [.. unreachable.Select(each => each.Split('/')[^1]).Where(each => each.Length > 0 && each != "-")];
@@ -145,7 +145,7 @@ internal sealed record CloudListing(
         while (token.Length > 0);
     }
 
-    /// <summary>A zone that does not exist or may not be used has nothing of the project's.</summary>
+    /// <summary>Returns whether a zone does not exist or may not be used; it has no resources of the project.</summary>
     private static bool IsNoZone(RpcException exception) => exception.StatusCode is StatusCode.PermissionDenied
         or StatusCode.InvalidArgument or StatusCode.NotFound;
 

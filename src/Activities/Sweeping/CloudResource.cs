@@ -6,14 +6,14 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>A node or a queued resource as the cloud lists it.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Project">The project that was asked; names in answers may have its number.</param>
-/// <param name="Zone">Where.</param>
+/// <param name="Kind">The kind of the resource.</param>
+/// <param name="Project">The project that was listed; names in answers may contain its number instead.</param>
+/// <param name="Zone">The zone.</param>
 /// <param name="Id">Its id in the zone.</param>
 /// <param name="State">The cloud's state.</param>
-/// <param name="CreatedAt">Since when; null: not said.</param>
-/// <param name="Nodes">The node, or the nodes that a queued resource asks for, with their names.</param>
-/// <param name="Queue">Full name of the queued resource that a node belongs to; empty: none.</param>
+/// <param name="CreatedAt">Time of its creation; null if the cloud does not give it.</param>
+/// <param name="Nodes">The node, or the nodes that a queued resource requests, with their names.</param>
+/// <param name="Queue">Full name of the queued resource that a node belongs to; empty for none.</param>
 internal sealed partial record CloudResource(
     ResourceKind Kind, string Project, string Zone, string Id, string State, DateTimeOffset? CreatedAt,
     IReadOnlyList<(NodeName Name, Node Node)> Nodes, string Queue)
@@ -25,13 +25,13 @@ internal sealed partial record CloudResource(
         ? $"projects/{Project}/locations/{Zone}/nodes/{Id}"
         : $"projects/{Project}/locations/{Zone}/queuedResources/{Id}";
 
-    /// <summary>Gets a name that no later resource of the same name has.</summary>
+    /// <summary>Gets a key that no later resource with the same name has.</summary>
     public string Key => $"{Name}#{CreatedAt?.ToUnixTimeMilliseconds() ?? 0}";
 
-    /// <summary>Gets the run that all its nodes name; null: there is none, or they differ.</summary>
+    /// <summary>Gets the run that all its nodes name; null if there is none, or they differ.</summary>
     public string? Run => LabelOf(NodeLabels.Run);
 
-    /// <summary>Gets the service that all its nodes name; null: there is none, or they differ.</summary>
+    /// <summary>Gets the service that all its nodes name; null if there is none, or they differ.</summary>
     public string? Service => LabelOf(NodeLabels.Service);
 
     /// <summary>Gets a value indicating whether any of its nodes names a run.</summary>
@@ -43,13 +43,13 @@ internal sealed partial record CloudResource(
     /// <summary>Gets the type of its first node.</summary>
     public string AcceleratorType => Nodes[0].Node.AcceleratorType;
 
-    /// <summary>Gets how its first node is rented.</summary>
+    /// <summary>Gets the provisioning mode of its first node.</summary>
     public ProvisioningMode Provisioning => Nodes[0].Node.SchedulingConfig is { Spot: true } or { Preemptible: true }
         ? ProvisioningMode.Spot
         : ProvisioningMode.OnDemand;
 
     /// <summary>Reads a node.</summary>
-    /// <returns>null where its name cannot be one.</returns>
+    /// <returns>null if its name is not a valid one.</returns>
     public static CloudResource? Of(string project, Node node) =>
         Parts(node.Name, "nodes") is var (zone, id) && NameOf(project, zone, id) is { } name
             ? new CloudResource(
@@ -60,7 +60,7 @@ internal sealed partial record CloudResource(
             : null;
 
     /// <summary>Reads a queued resource.</summary>
-    /// <returns>null where its name cannot be one, or it asks for no nodes.</returns>
+    /// <returns>null if its name is not a valid one, or it requests no nodes.</returns>
     public static CloudResource? Of(string project, QueuedResource queued)
     {
         if (Parts(queued.Name, "queuedResources") is not var (zone, id))
@@ -76,10 +76,10 @@ internal sealed partial record CloudResource(
             queued.CreateTime?.ToDateTimeOffset(), nodes, "");
     }
 
-    /// <summary>Returns whether every node has the secret that a service gave it: no one else can know it.</summary>
+    /// <summary>Returns whether every node has the secret that a service gave it, which no one else can know.</summary>
     /// <param name="secrets">The service's secrets.</param>
     /// <param name="run">The run that it names.</param>
-    /// <returns>false as well for a node without a secret.</returns>
+    /// <returns>false for a node without a secret, too.</returns>
     public bool HasSecretOf(NodeSecrets secrets, RunId run) => Nodes.All(each =>
         each.Name != NodeName.None && each.Node.Metadata.TryGetValue(NodeLabels.Secret, out var secret)
         && secrets.IsRight(run, each.Name, secret));
@@ -100,7 +100,7 @@ internal sealed partial record CloudResource(
     private static NodeName? NameOf(string project, string zone, string id) =>
         NodeName.TryParse($"projects/{project}/locations/{zone}/nodes/{id}", out var name) ? name : null;
 
-    // The API's own rule for ids; a name outside it goes into no call and no log.
+    // The API's own rule for ids; other names are used in no call and no log line.
     [GeneratedRegex(@"^[A-Za-z0-9_.~+%-]+\z", RegexOptions.CultureInvariant)]
     private static partial Regex Segment();
 }

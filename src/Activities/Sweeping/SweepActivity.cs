@@ -5,13 +5,13 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Sweeping;
 
-/// <summary>Makes one look of the sweep that the service makes by itself, and says when the next one is due.</summary>
-/// <param name="sweeper">Looks and deletes.</param>
-/// <param name="record">Has the deletions that are not proved.</param>
-/// <param name="settings">How often.</param>
-/// <param name="problems">Problems that the log has.</param>
-/// <param name="clock">Tells the time.</param>
-/// <param name="logger">Gets what was done.</param>
+/// <summary>Makes one automatic sweep, and returns when the next one is due.</summary>
+/// <param name="sweeper">Lists and deletes resources.</param>
+/// <param name="record">The deletions that are not proved.</param>
+/// <param name="settings">The interval.</param>
+/// <param name="problems">Problems that the log has already.</param>
+/// <param name="clock">Gives the time.</param>
+/// <param name="logger">Receives the deletions and problems.</param>
 public sealed partial class SweepActivity(
     Sweeper sweeper, SweepRecord record, SweepSettings settings, SweepProblems problems, TimeProvider clock,
     ILogger<SweepActivity> logger)
@@ -34,7 +34,7 @@ public sealed partial class SweepActivity(
         var left = report.Found.Where(each => each.Owner == ResourceOwner.ThisService).Select(each => each.Name)
             .Union(pending.Select(each => each.Name)).Count();
 
-        // A proof is looked for soon, and less and less often while a delete hangs.
+        // A proof is looked for soon, and less and less often while a deletion hangs.
         var next = pending.Count == 0 ? settings.Interval : (clock.GetUtcNow() - pending.Min(each => each.At)) / 4;
         next = next < SoonestProof ? SoonestProof : next;
         return new SweepLook(left, (next < settings.Interval ? next : settings.Interval).TotalSeconds);
@@ -83,20 +83,21 @@ public sealed partial class SweepActivity(
         public static partial void Left(ILogger logger, string name, string reason);
 
         [LoggerMessage(4323, LogLevel.Warning,
-            "Sweep: project '{Project}' cannot be looked over: {Reason} {Fix}")]
+            "Sweep: project '{Project}' cannot be listed: {Reason} {Fix}")]
         public static partial void Unseen(ILogger logger, string project, string reason, string fix);
     }
 }
 
-/// <summary>Remembers what was said, so that a problem is one line of the log and not one each look.</summary>
+/// <summary>Remembers the logged problems, so that a problem is one line of the log and not one in each
+/// sweep.</summary>
 public sealed class SweepProblems
 {
     private readonly ConcurrentDictionary<string, string> _said = new(StringComparer.Ordinal);
 
-    /// <summary>Returns whether a problem is to be said.</summary>
+    /// <summary>Returns whether a problem must be logged.</summary>
     /// <param name="about">A project or a resource.</param>
-    /// <param name="words">The problem; null: there is none now.</param>
-    /// <returns>true when it has not been said since it was last absent.</returns>
+    /// <param name="words">The problem; null if there is none now.</param>
+    /// <returns>true if it has not been logged since it was last absent.</returns>
     public bool IsNew(string about, string? words)
     {
         if (words is null)

@@ -5,13 +5,13 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>
-/// Keeps the doings of sweeps, in <c>sweep.jsonl</c> of the state folder: deletions asked for, their proofs, and the
+/// Records the work of sweeps, in <c>sweep.jsonl</c> of the state folder: requested deletions, their proofs, and the
 /// projects that runs have used, which outlive the folders of those runs. <b>Invariant:</b> a deletion is on disk once
-/// the cloud has accepted it, and is looked at until it is proved.
+/// the cloud has accepted it, and is checked until it is proved.
 /// </summary>
 /// <param name="stateDirectory">The service's folder.</param>
-/// <param name="ledger">Has the runs.</param>
-/// <param name="clock">Tells the time.</param>
+/// <param name="ledger">The runs.</param>
+/// <param name="clock">Gives the time.</param>
 public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimeProvider clock)
 {
     private const string Asked = "asked", Gone = "gone", Project = "project";
@@ -24,7 +24,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
         return new FactFile(Path.Combine(stateDirectory, "sweep.jsonl"));
     });
 
-    /// <summary>Lists the projects that pay and that runs of this service have asked for nodes.</summary>
+    /// <summary>Lists the real projects in which runs of this service have requested nodes.</summary>
     /// <returns>Their ids in alphabetical order.</returns>
     public IReadOnlyList<string> Projects()
     {
@@ -47,12 +47,12 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
             .Select(entry => entry.Key).Order(StringComparer.Ordinal)];
     }
 
-    /// <summary>Names the emulated project of a rehearsal.</summary>
+    /// <summary>Returns the emulated project of a rehearsal.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>The project's id.</returns>
     public static string RehearsalProject(RunId runId) => $"rehearsal-{runId}";
 
-    /// <summary>Lists the proofs.</summary>
+    /// <summary>Lists the proved deletions.</summary>
     /// <param name="most">The most of them.</param>
     /// <returns>The newest first.</returns>
     public IReadOnlyList<SweptFact> GivenBack(int most) =>
@@ -69,10 +69,10 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
             .Select(group => group.Last() with { At = group.First().At })];
     }
 
-    /// <summary>Keeps that a deletion was accepted, or was under way when it was found.</summary>
+    /// <summary>Records that a deletion was accepted, or was under way when it was found.</summary>
     internal void Ask(AskedFact fact) => Write(Asked, $"{fact.Key}#{fact.Operation}", fact);
 
-    /// <summary>Keeps a proof.</summary>
+    /// <summary>Records a proof.</summary>
     internal void Prove(string key, SweptFact fact) => Write(Gone, key, fact);
 
     private void Write(string kind, string key, object data) => _file.Value.Append(
@@ -82,7 +82,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
         .Where(entry => entry.Kind == kind)
         .Select(entry => (entry.At, entry.Data.Deserialize<T>(RunLedger.Json)!));
 
-    /// <summary>Reads the project of the first node of a run; the ledger may be written meanwhile.</summary>
+    /// <summary>Reads the project of a run's first node, while the ledger may be written.</summary>
     private static string? FirstIntent(string path)
     {
         try
@@ -101,7 +101,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
         {
-            // Torn while it is written, or not readable now: the next look reads it.
+            // The line is incomplete while it is written, or the file is not readable now: the next sweep reads it.
         }
 
         return null;
@@ -109,16 +109,16 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
 }
 
 /// <summary>A deletion that a sweep follows.</summary>
-/// <param name="Key">Name of the resource, and of this one among those of its name.</param>
+/// <param name="Key">Name of the resource, with a part that tells it from others of the same name.</param>
 /// <param name="Name">Full resource name.</param>
-/// <param name="Kind">What it is.</param>
+/// <param name="Kind">The kind of the resource.</param>
 /// <param name="Project">The project.</param>
-/// <param name="IsRehearsal">Whether it is the emulator's.</param>
+/// <param name="IsRehearsal">true if it is the emulator's.</param>
 /// <param name="Run">The run that it named.</param>
-/// <param name="LedgerRun">That run where it is proved and known, so that its ledger gets the proof, too.</param>
-/// <param name="State">The cloud's state before.</param>
-/// <param name="Operation">Name of the cloud's operation; empty: it was being deleted already.</param>
-/// <param name="At">When it was first asked for.</param>
+/// <param name="LedgerRun">The run if it is proved and known, so that its ledger receives the proof, too.</param>
+/// <param name="State">The cloud's state before the deletion.</param>
+/// <param name="Operation">Name of the cloud's operation; empty if it was being deleted already.</param>
+/// <param name="At">Time of the first request to delete it.</param>
 internal sealed record AskedFact(
     string Key, string Name, ResourceKind Kind, string Project, bool IsRehearsal, string Run, RunId? LedgerRun,
     string State, string Operation, DateTimeOffset At);

@@ -11,19 +11,19 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>
-/// Looks over projects for nodes and queued resources that carry a run's label and that no live run of this service
-/// has: a node made late or whose create call was never answered, a delete that hangs, the rest of a run that was ended
-/// by force. <b>Invariant:</b> by itself it deletes only what this service has made, by label and by secret, and only
-/// where the engine says that the run is not under way.
+/// Finds nodes and queued resources in all projects that carry a run's label and belong to no live run of this service:
+/// a node created late or whose create call was never answered, a deletion that hangs, resources of a run that was
+/// terminated. <b>Invariant:</b> without a person's request it deletes only resources that this service has created, by
+/// label and by secret, and only if the engine answers that the run is not under way.
 /// </summary>
 /// <param name="cloud">The TPU API.</param>
-/// <param name="ledger">Gets the proofs of known runs.</param>
-/// <param name="jobs">Shuts out the workers of nodes that are deleted.</param>
-/// <param name="secrets">Tells this service's nodes.</param>
-/// <param name="catalog">Has zones and prices.</param>
-/// <param name="runs">Tells live runs.</param>
-/// <param name="record">Gets every deletion and its proof.</param>
-/// <param name="clock">Tells the time.</param>
+/// <param name="ledger">Receives the proofs of known runs.</param>
+/// <param name="jobs">Disconnects the workers of nodes that are deleted.</param>
+/// <param name="secrets">Recognises this service's nodes.</param>
+/// <param name="catalog">The zones and prices.</param>
+/// <param name="runs">Recognises live runs.</param>
+/// <param name="record">Receives every deletion and its proof.</param>
+/// <param name="clock">Gives the time.</param>
 public sealed class Sweeper(
     ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs, NodeSecrets secrets, PriceCatalog catalog, IRunStandings runs,
     SweepRecord record, TimeProvider clock)
@@ -33,11 +33,11 @@ public sealed class Sweeper(
     private const string Later = "Nothing: it is looked at again. If it stays, look at the network of this machine and "
         + "at https://status.cloud.google.com.";
 
-    /// <summary>Makes one look, and asks for the deletions that the scope allows; waits for none of them.</summary>
-    /// <param name="scope">What it may do.</param>
-    /// <param name="cancellation">Cancels the look.</param>
-    /// <returns>What was found. A project that cannot be looked over is a line of it, not a fault.</returns>
-    /// <exception cref="RpcException">The engine does not say which runs are live: nothing was deleted.</exception>
+    /// <summary>Sweeps once, and requests the deletions that the scope allows; waits for none of them.</summary>
+    /// <param name="scope">The actions that it may take.</param>
+    /// <param name="cancellation">Cancels the sweep.</param>
+    /// <returns>The report. A project that cannot be listed is a line of it, not an exception.</returns>
+    /// <exception cref="RpcException">The engine does not answer which runs are live; nothing was deleted.</exception>
     public async Task<SweepReport> SweepAsync(SweepScope scope, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -95,7 +95,7 @@ public sealed class Sweeper(
             return Unseen(exception.Message, "Look at the service's settings.");
         }
 
-        // After the list: a run that begins now has made nothing that is in it.
+        // Read after the list: a run that begins now has created nothing that is in the list.
         var judged = new List<Judged>();
         foreach (var resource in listing.Resources)
         {
@@ -166,7 +166,7 @@ public sealed class Sweeper(
         };
     }
 
-    /// <summary>Asks for a deletion, unless one is under way.</summary>
+    /// <summary>Requests a deletion, unless one is under way.</summary>
     private async Task<(SweepStep Step, string? Refusal)> DeleteAsync(
         TpuConnection connection, Judged judged, SweepScope scope, bool goesWithItsQueue, bool isRehearsal,
         IReadOnlyList<AskedFact> pending, CancellationToken cancellation)
@@ -182,7 +182,7 @@ public sealed class Sweeper(
         string? refusal = null;
         try
         {
-            // A node goes with its queued resource, which would only wait for another one.
+            // A node is deleted with its queued resource, which would otherwise only wait for another node.
             if (resource.IsDeleting || goesWithItsQueue)
             {
                 Keep(before?.Operation ?? "");
@@ -210,7 +210,7 @@ public sealed class Sweeper(
                 resource.Nodes.ToList().ForEach(each => jobs.Revoke(run, each.Name));
             }
 
-            // Not found: gone between list and call, which the next look proves.
+            // Not found: it was deleted between list and call; the next sweep proves it.
             Keep(await AskAsync(connection, resource, cancellation) ?? "");
             return refusal is null ? (SweepStep.Asked, null) : (SweepStep.Refused, refusal);
         }
@@ -243,7 +243,7 @@ public sealed class Sweeper(
 
         try
         {
-            // By force: its nodes go with it.
+            // Forced, so that its nodes are deleted with it.
             return (await connection.Tpu.DeleteQueuedResourceAsync(
                 new DeleteQueuedResourceRequest { Name = resource.Name, Force = true },
                 TpuConnection.Routed("name", resource.Name, cancellation))).Name;
@@ -267,13 +267,13 @@ public sealed class Sweeper(
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
         {
-            // An operation is forgotten some time after it ended.
+            // The cloud forgets an operation some time after its end.
             return (true, null);
         }
     }
 
-    /// <summary>Asks for a resource that is in no list any more; NOT_FOUND is the proof.</summary>
-    /// <returns>null, or why nothing is proved.</returns>
+    /// <summary>Looks up a resource that is in no list any more; NOT_FOUND is the proof.</summary>
+    /// <returns>null, or the reason why nothing is proved.</returns>
     private async Task<string?> ProveAsync(
         TpuConnection connection, AskedFact asked, CancellationToken cancellation)
     {
@@ -315,7 +315,8 @@ public sealed class Sweeper(
                 }
             }
 
-            // Last: a crash before it proves the resource again, and the ledger drops what it has.
+            // Written last: after a crash before it the sweep proves the resource again, and the ledger drops the
+            // duplicate.
             record.Prove(asked.Key, fact);
             return null;
         }
@@ -335,8 +336,8 @@ public sealed class Sweeper(
 
     /// <summary>A resource with its owner.</summary>
     /// <param name="Resource">The resource.</param>
-    /// <param name="Owner">Whose it is.</param>
-    /// <param name="LedgerRun">Its run, where that is proved and has a ledger.</param>
-    /// <param name="Why">One sentence about the owner.</param>
+    /// <param name="Owner">Its owner.</param>
+    /// <param name="LedgerRun">Its run, if that is proved and has a ledger.</param>
+    /// <param name="Why">The reason for the owner, in one sentence.</param>
     private sealed record Judged(CloudResource Resource, ResourceOwner Owner, RunId? LedgerRun, string Why);
 }

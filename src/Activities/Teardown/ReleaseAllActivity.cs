@@ -12,7 +12,7 @@ namespace Workflows.Activities.Teardown;
 
 /// <summary>
 /// Deletes every node that the run ever meant to create and that may exist, and every other node in any zone that
-/// carries the run's label, unless another service has made it.
+/// carries the run's label, unless another service created it.
 /// </summary>
 public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs, NodeSecrets secrets)
     : TaskActivity<RunSpec, IReadOnlyList<NodeRelease>>
@@ -26,7 +26,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         names.RemoveWhere(name => !SentRequests.MayExist(ledger, input.RunId, name));
         if (intents.Count == 0)
         {
-            // Nothing was ever asked for: a run that failed on its data needs no credentials to end.
+            // No node was ever requested: a run that failed on its data needs no credentials to end.
             return [];
         }
 
@@ -39,8 +39,8 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
             && (UnsentCall.IsProved(exception)
                 || RefusalClassifier.Classify(exception).Scope is RefusalScope.Project or RefusalScope.Request))
         {
-            // The cloud admitted no node of ours, or never heard of one: there is nothing to give back. The search is
-            // only for what should not exist.
+            // The cloud accepted no node of ours, or received no request for one, so there is nothing to release. The
+            // search only looks for nodes that should not exist.
             return [];
         }
 

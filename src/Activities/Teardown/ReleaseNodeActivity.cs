@@ -37,8 +37,8 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
         return new NodeRelease(name, state, ConfirmedNotFound: false);
     }
 
-    /// <summary>Asks the cloud to delete a node.</summary>
-    /// <returns>The long-running operation; null for a node that is gone, which the next look proves.</returns>
+    /// <summary>Requests the deletion of a node.</summary>
+    /// <returns>The long-running operation; null for a node that is gone, which the next call proves.</returns>
     internal static async Task<string?> AskAsync(TpuConnection connection, NodeName name)
     {
         try

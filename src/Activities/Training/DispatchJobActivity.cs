@@ -4,7 +4,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
 
-/// <summary>Gives a job to the worker of a node, and closes the recovery that led there.</summary>
+/// <summary>Gives a job to the worker of a node, and closes the recovery that led to it.</summary>
 public sealed class DispatchJobActivity(ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
     : TaskActivity<DispatchInput, bool>
 {

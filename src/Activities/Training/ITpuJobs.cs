@@ -14,24 +14,24 @@ public interface ITpuJobs
     /// <returns>true while its stream is open.</returns>
     public bool IsConnected(RunId runId, NodeName nodeName);
 
-    /// <summary>Gives a job to a node; does nothing when that node has it already.</summary>
+    /// <summary>Gives a job to a node; does nothing if that node has it already.</summary>
     /// <param name="input">The job.</param>
     public void Dispatch(DispatchInput input);
 
-    /// <summary>Reports how the job of a node stands.</summary>
+    /// <summary>Returns the state of a node's job.</summary>
     /// <param name="kind">The job.</param>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>
-    /// <returns>The standing.</returns>
+    /// <returns>The state.</returns>
     public JobStanding Look(JobKind kind, RunId runId, NodeName nodeName);
 
-    /// <summary>Tells the worker to stop, if it is connected.</summary>
+    /// <summary>Sends the worker the command to stop, if it is connected.</summary>
     /// <param name="kind">The job.</param>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>
     public void Stop(JobKind kind, RunId runId, NodeName nodeName);
 
-    /// <summary>Closes the connection of a node and voids its secret for ever.</summary>
+    /// <summary>Closes the connection of a node and voids its secret permanently.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>
     public void Revoke(RunId runId, NodeName nodeName);

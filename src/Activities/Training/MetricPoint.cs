@@ -1,15 +1,15 @@
 namespace Workflows.Activities.Training;
 
 /// <summary>One point of the loss curve.</summary>
-/// <param name="At">When it came in.</param>
+/// <param name="At">Time of its arrival.</param>
 /// <param name="Step">Optimizer step, from 1.</param>
 /// <param name="Steps">Steps in all.</param>
 /// <param name="Loss">Mean cross-entropy over the step's answer tokens, in nats.</param>
-/// <param name="LearningRate">Of the step.</param>
+/// <param name="LearningRate">Learning rate of the step.</param>
 /// <param name="GradientNorm">Global norm before clipping.</param>
 /// <param name="Tokens">Tokens since the worker began.</param>
 /// <param name="TokensPerSecond">Rate.</param>
-/// <param name="CheckpointStep">Newest whole checkpoint.</param>
+/// <param name="CheckpointStep">Newest complete checkpoint.</param>
 public sealed record MetricPoint(
     DateTimeOffset At, int Step, int Steps, double Loss, double LearningRate, double GradientNorm, long Tokens,
     double TokensPerSecond, int CheckpointStep);

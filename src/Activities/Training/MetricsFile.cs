@@ -38,7 +38,7 @@ public static class MetricsFile
         }
         catch (JsonException)
         {
-            // A crash can tear the last line; one point of a curve is no loss.
+            // A crash can leave an incomplete last line; losing one point of the curve does no harm.
             return null;
         }
     }

@@ -32,7 +32,7 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
             ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
         }
 
-        // Chips that fail after they have worked are the node's fault: another one goes on. Those that fail at once
+        // Chips that fail after some work are the node's fault, so another node continues. Chips that fail at once
         // would do so on every node.
         var isBroken = job.End?.Code == DeviceLost && job.Step > 0;
         var isLost = isBroken || (job.End is null && (isGone || isSilent));
@@ -44,7 +44,8 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
     }
 
     /// <summary>
-    /// Returns the node's state. An API out of reach says nothing about the node: its worker's reports decide then.
+    /// Returns the node's state. While the API is unreachable the node's state is unknown, and its worker's reports
+    /// decide.
     /// </summary>
     private async Task<string> StateAsync(RunSpec spec, NodeName name)
     {

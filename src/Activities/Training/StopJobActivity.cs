@@ -3,7 +3,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
 
-/// <summary>Tells the worker to stop; the node is given back afterwards in any case.</summary>
+/// <summary>Sends the worker the command to stop; the node is released afterwards in any case.</summary>
 public sealed class StopJobActivity(ITpuJobs jobs) : TaskActivity<ObserveJobInput, bool>
 {
     /// <inheritdoc />

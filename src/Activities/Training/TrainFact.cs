@@ -3,18 +3,18 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
 
-/// <summary>A job's end, as the ledger keeps it.</summary>
-/// <param name="End">How it ended.</param>
+/// <summary>A job's end, as the ledger stores it.</summary>
+/// <param name="End">The end.</param>
 /// <param name="Train">The result of a training; null for other jobs.</param>
 public sealed record EndFact(JobEnd End, TrainFact? Train)
 {
-    /// <summary>The programs of the job's device; null where it compiles nothing.</summary>
+    /// <summary>The programs of the job's device; null if it compiles nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public CompileFact? Compile { get; init; }
 }
 
-/// <summary>Programs that a job's VM made ready.</summary>
-/// <param name="Seconds">Time that it took, of the job's.</param>
+/// <summary>Programs that a job's VM compiled or loaded.</summary>
+/// <param name="Seconds">Time spent on them, part of the job's.</param>
 /// <param name="Compiled">Programs compiled.</param>
 /// <param name="Loaded">Programs that another VM or an earlier job had compiled.</param>
 public sealed record CompileFact(double Seconds, int Compiled, int Loaded);
@@ -38,22 +38,22 @@ public sealed record TrainFact(
     /// <summary>Weights that were trained.</summary>
     public long TrainedParameters { get; init; }
 
-    /// <summary>Pairs of one pass, fewer than asked for where memory ran out.</summary>
+    /// <summary>Pairs of one pass, fewer than requested if memory ran out.</summary>
     public int MicroBatchSize { get; init; }
 
     /// <summary>The step whose weights are the tuned model.</summary>
     public int OutputStep { get; init; }
 
-    /// <summary>Whether the validation ended the training before its last step.</summary>
+    /// <summary>Gets a value indicating whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
     /// <summary>Metric of the validation, loss or chrf; empty without one.</summary>
     public string Metric { get; init; } = "";
 
-    /// <summary>The best validation; null without one.</summary>
+    /// <summary>The best validation score; null without a validation.</summary>
     public double? BestScore { get; init; }
 
-    /// <summary>Its step.</summary>
+    /// <summary>The step of the best validation.</summary>
     public int BestStep { get; init; }
 
     /// <summary>Validation examples, or pairs for chrF, left out for their length.</summary>

@@ -3,7 +3,7 @@ using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows cancel ID: stops a run cleanly and waits until everything is given back.</summary>
+/// <summary>Implements workflows cancel ID: stops a run cleanly and waits until everything is released.</summary>
 internal static class CancelCommand
 {
     private static readonly Option<string> Reason = new("--reason")

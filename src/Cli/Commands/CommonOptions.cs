@@ -4,7 +4,7 @@ using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>Options of every command, and the one place where failures become messages.</summary>
+/// <summary>Options of every command, and the handler that turns failures into messages.</summary>
 internal static class CommonOptions
 {
     public static Option<string> State { get; } = new("--state")

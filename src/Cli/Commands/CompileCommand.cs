@@ -12,8 +12,8 @@ using Workflows.TpuWorker.Compile;
 namespace Workflows.Cli.Commands;
 
 /// <summary>
-/// Implements <c>workflows compile REQUEST --topology v6e:1x1</c>, which judges a run's programs for a chip that is not
-/// there.
+/// Implements <c>workflows compile REQUEST --topology v6e:1x1</c>, which checks a run's programs for a chip that this
+/// machine does not have.
 /// </summary>
 internal static class CompileCommand
 {
@@ -117,7 +117,7 @@ internal static class CompileCommand
         return command;
     }
 
-    /// <summary>Reads the sizes from the request or the folder; the options win.</summary>
+    /// <summary>Reads the sizes from the request or the folder; the options override them.</summary>
     private static CompileRequest Read(ParseResult parsed)
     {
         var path = parsed.GetValue(Request)!;
@@ -165,7 +165,7 @@ internal static class CompileCommand
     private static int? Number(JsonNode? node) =>
         node is JsonValue value && value.TryGetValue<int>(out var number) ? number : null;
 
-    /// <summary>The same program again, as the process that loads the plugin.</summary>
+    /// <summary>Returns the command line of this program as the process that loads the plugin.</summary>
     private static IReadOnlyList<string> Child()
     {
         var assembly = typeof(CompileCommand).Assembly.Location;
@@ -183,7 +183,7 @@ internal static class CompileCommand
             : null;
     }
 
-    /// <summary>A compiler for processors counts memory of this machine, not of the chip.</summary>
+    /// <summary>Formats the limit; a compiler for processors counts memory of this machine, not of the chip.</summary>
     private static string Limit(CompileReport report) =>
         report.Compiler?.Contains("tpu", StringComparison.OrdinalIgnoreCase) == true
             ? string.Create(CultureInfo.InvariantCulture, $"of {report.MemoryLimitBytes / Gibibyte:0.00} GiB")

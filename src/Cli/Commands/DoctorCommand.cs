@@ -6,7 +6,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows doctor [REQUEST]: whether a run can work, before it costs.</summary>
+/// <summary>Implements workflows doctor [REQUEST]: checks whether a run can work, before it costs money.</summary>
 internal static class DoctorCommand
 {
     private static readonly Argument<string?> Request = new("request")

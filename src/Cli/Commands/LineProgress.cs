@@ -1,6 +1,7 @@
 namespace Workflows.Cli.Commands;
 
-/// <summary>Lines done and their rate: one line that changes on a terminal, one line every few seconds elsewhere.
+/// <summary>
+/// Shows lines done and their rate: one line that changes on a terminal, one line every few seconds elsewhere.
 /// </summary>
 internal sealed class LineProgress(TextWriter output, bool isRedirected, TimeProvider clock)
 {

@@ -6,7 +6,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows list: every run, newest first.</summary>
+/// <summary>Implements workflows list: shows every run, newest first.</summary>
 internal static class ListCommand
 {
     public static Command Create() => new Command("list", "List the runs, newest first: workflows list")

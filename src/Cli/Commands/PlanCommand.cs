@@ -8,7 +8,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows plan REQUEST: where a run would go, for how long and how much; nothing is spent.</summary>
+/// <summary>Implements workflows plan REQUEST: shows places, time and cost of a run; spends nothing.</summary>
 internal static class PlanCommand
 {
     private static readonly Argument<string> Request = new("request")
@@ -65,7 +65,7 @@ internal static class PlanCommand
                 + $"{place.Usd,9:0.0000} USD");
             if (place.Why != said)
             {
-                // The same sentence of every place is read once.
+                // A sentence that is the same for every place is printed once.
                 said = place.Why;
                 Say($"         {said}");
             }

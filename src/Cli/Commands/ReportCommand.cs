@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows report ID: the report of a run that has ended.</summary>
+/// <summary>Implements workflows report ID: shows the report of a run that has ended.</summary>
 internal static class ReportCommand
 {
     public static Command Create() => new Command(

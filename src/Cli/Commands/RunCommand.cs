@@ -3,7 +3,7 @@ using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows run REQUEST: starts a run and watches it to its end.</summary>
+/// <summary>Implements workflows run REQUEST: starts a run and watches it to its end.</summary>
 internal static class RunCommand
 {
     private static readonly Argument<string> Request = new("request")

@@ -6,10 +6,11 @@ using Workflows.Translation.Metrics.Mecab;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows score REF... -i HYP...: scores as sacreBLEU's command does; no service is needed.</summary>
+/// <summary>Implements workflows score REF... -i HYP...: scores as sacreBLEU's command does, without a
+/// service.</summary>
 internal sealed class ScoreCommand
 {
-    // More than this adds nothing but digits that overflow.
+    // A larger value adds only digits that overflow.
     private const double MostSmoothing = 1e6;
 
     private readonly Argument<string[]> _references = new("references")
@@ -98,7 +99,7 @@ internal sealed class ScoreCommand
         DefaultValueFactory = _ => "json",
     }.AcceptOnlyFromAmong("json", "text");
 
-    /// <summary>Creates the command; streams other than the console's are for tests.</summary>
+    /// <summary>Creates the command; tests pass streams other than the console's.</summary>
     public static Command Create(Func<Stream>? input = null, TextWriter? output = null, TextWriter? error = null)
     {
         var score = new ScoreCommand();
@@ -145,7 +146,7 @@ internal sealed class ScoreCommand
         return command;
     }
 
-    // At once and at the end, so that an output that cannot be written is one error and not a trace.
+    // Written in one piece, so that an output that cannot be written is one error and not a stack trace.
     private static void Write(string text, TextWriter? output)
     {
         try
@@ -256,7 +257,7 @@ internal sealed class ScoreCommand
         Lowercase = parsed.GetValue(_lowercase),
     };
 
-    /// <summary>As sacreBLEU: the language of the outputs chooses, where no tokenizer is named.</summary>
+    /// <summary>Chooses the tokenizer as sacreBLEU does: by the language of the outputs, if none is named.</summary>
     private string Tokenizer(ParseResult parsed)
     {
         var languages = parsed.GetValue(_languagePair)?.Split('-');

@@ -6,7 +6,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows status ID: one look.</summary>
+/// <summary>Implements workflows status ID: shows a run once.</summary>
 internal static class StatusCommand
 {
     public static Command Create() => new Command("status", "Show a run once: workflows status run-1a2b3c4d5e")

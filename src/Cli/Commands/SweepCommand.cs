@@ -9,20 +9,20 @@ using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows sweep: what is left over in the cloud, and its deletion.</summary>
+/// <summary>Implements workflows sweep: lists resources left over in the cloud, and deletes them on request.</summary>
 internal static class SweepCommand
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
     private static readonly Option<bool> Delete = new("--delete")
     {
-        Description = "Delete what is left over, also what only may be this service's, and wait for the proof that it "
-            + "is gone.",
+        Description = "Delete leftover resources, also those not proved to be this service's, and wait for the proof "
+            + "that they are gone.",
     };
 
     private static readonly Option<string?> Project = new("--project")
     {
-        Description = "Look over this Google Cloud project, too; those of earlier runs are looked over anyway.",
+        Description = "Sweep this Google Cloud project, too; those of earlier runs are always swept.",
     };
 
     private static readonly Option<string[]> Of = new("--of")
@@ -64,7 +64,8 @@ internal static class SweepCommand
         return view.Clean ? ExitCodes.Done : ExitCodes.LeftOver;
     });
 
-    /// <summary>Looks again until nothing is on its way out; what the cloud refuses to delete ends the wait.</summary>
+    /// <summary>Repeats the sweep until no deletion is under way; a deletion that the cloud refuses ends the
+    /// wait.</summary>
     private static async Task<SweepView> WaitAsync(
         ServiceLink link, SweepRequest request, SweepView view, bool isQuiet, DateTimeOffset began,
         CancellationToken cancellation)

@@ -170,7 +170,7 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         };
     }
 
-    /// <summary>Chooses the direction named, else the model's own, else Korean to English.</summary>
+    /// <summary>Chooses the named direction, else the model's own, else Korean to English.</summary>
     internal static TranslationDirection DirectionOf(
         string? from, string? to, IReadOnlyList<TranslationDirection>? tuned) => (from, to) switch
         {
@@ -183,8 +183,8 @@ internal sealed class TranslateCommand(Func<Stream> input, Func<Stream> output, 
         };
 
     /// <summary>
-    /// Lines as wc counts them: only a line feed ends one, so that the output has as many. A carriage return before it
-    /// and a mark at the beginning of the text are left out.
+    /// Splits lines as wc counts them: only a line feed ends one, so that the output has as many. A carriage return
+    /// before it and a byte order mark are left out.
     /// </summary>
     private static IEnumerable<string> Lines(Stream stream)
     {

@@ -3,7 +3,7 @@ using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows watch ID: takes up watching, and with it a run of the embedded service.</summary>
+/// <summary>Implements workflows watch ID: resumes watching, and with it a run of the embedded service.</summary>
 internal static class WatchCommand
 {
     internal static readonly Argument<string> Id = new("id") { Description = "The run's id." };

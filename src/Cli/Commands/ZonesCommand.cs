@@ -5,7 +5,7 @@ using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>workflows zones: refused places that later runs pass over, and how to forget them.</summary>
+/// <summary>Implements workflows zones: lists refused places that later runs skip, and forgets them.</summary>
 internal static class ZonesCommand
 {
     private const string Everything = "all";
@@ -18,7 +18,7 @@ internal static class ZonesCommand
         };
         forget.Validators.Add(result =>
         {
-            // An empty variable of a script must not forget everything.
+            // An empty variable in a script must not forget everything.
             if (string.IsNullOrWhiteSpace(result.GetValueOrDefault<string?>()))
             {
                 result.AddError("--forget names no place; give a zone, a region, or \"all\".");

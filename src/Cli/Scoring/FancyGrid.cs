@@ -2,13 +2,13 @@ using System.Text;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>A table with double lines around it and its header; cells may have several lines.</summary>
+/// <summary>Draws a table with double lines around it and its header; cells may have several lines.</summary>
 internal static class FancyGrid
 {
-    // A column is at least this much wider than its header.
+    // Characters by which a column is at least wider than its header.
     private const int HeaderRoom = 2;
 
-    /// <summary>The first column is flush right, the others are centred.</summary>
+    /// <summary>Draws the table. The first column is flush right, the others are centred.</summary>
     public static string Draw(IReadOnlyList<string> headers, IReadOnlyList<IReadOnlyList<string>> rows)
     {
         var widths = headers.Select((header, column) => Math.Max(

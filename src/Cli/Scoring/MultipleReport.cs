@@ -2,7 +2,7 @@ using Workflows.Translation.Metrics;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>Several systems side by side, without a test.</summary>
+/// <summary>Prints several systems side by side, without a test.</summary>
 internal static class MultipleReport
 {
     public static void Print(

@@ -2,7 +2,7 @@ using Workflows.Translation.Metrics;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>Several systems compared with the first by a test.</summary>
+/// <summary>Prints several systems, each compared with the first by a significance test.</summary>
 internal static class PairedReport
 {
     public static void Print(
@@ -47,7 +47,7 @@ internal static class PairedReport
         return cell.PValue is { } p ? $"{text}\n(p = {ScoreText.Fixed(p, 4)}){(p > 0.05 ? "" : "*")}" : text;
     }
 
-    // The words are sacreBLEU's, for programs and people that know them.
+    // The wording is sacreBLEU's, for programs and people that expect it.
     private static string Explanation(bool isBootstrap, int samples, string baseline)
     {
         var title = isBootstrap

@@ -6,7 +6,7 @@ namespace Workflows.Cli.Scoring;
 /// <summary>One score as sacreBLEU prints it, as a line or as JSON.</summary>
 internal sealed record PrintedScore(MetricScore Score, double? Mean, double? HalfWidth, string Signature)
 {
-    // Short names of a signature's parts; those that are short already are not here.
+    // Short names of a signature's parts; names that are short already are not listed.
     private static readonly Dictionary<string, string> Short = new(StringComparer.Ordinal)
     {
         ["nrefs"] = "#",
@@ -28,7 +28,7 @@ internal sealed record PrintedScore(MetricScore Score, double? Mean, double? Hal
             return $"{(name == "tok" && metric == "TER" ? "t" : Short.GetValueOrDefault(name, name))}:{value}";
         }));
 
-    /// <summary>The number, and the interval where there is one.</summary>
+    /// <summary>Formats the number, with the interval if there is one.</summary>
     public string Number(int width)
     {
         var text = ScoreText.Fixed(Score.Score, width);

@@ -3,10 +3,11 @@ using System.Text;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>JSON to the letter as Python's <c>json.dumps</c> writes it, for programs that compare text.</summary>
+/// <summary>Writes JSON exactly as Python's <c>json.dumps</c> does, for programs that compare text.</summary>
 internal static class PythonJson
 {
-    /// <summary>The shortest digits that give the number back, always with a point or an exponent.</summary>
+    /// <summary>Formats a number with the fewest digits that read back equal, always with a point or an
+    /// exponent.</summary>
     public static string Number(double value)
     {
         if (!double.IsFinite(value))
@@ -18,7 +19,7 @@ internal static class PythonJson
         var exponent = value == 0 ? 0 : int.Parse(digits[(digits.IndexOf('E') + 1)..], CultureInfo.InvariantCulture);
         if (exponent is >= -4 and < 16)
         {
-            // Round trip digits in decimal notation: a decimal holds all that a double of this size can show.
+            // Round-trip digits in decimal notation: a decimal holds all digits of a double of this size.
             var text = value.ToString("R", CultureInfo.InvariantCulture);
             text = text.Contains('E') ? ((decimal)value).ToString(CultureInfo.InvariantCulture) : text;
             return text.Contains('.') ? text : text + ".0";
@@ -29,7 +30,7 @@ internal static class PythonJson
         return $"{parts[0]}e{(power < 0 ? '-' : '+')}{Math.Abs(power):00}";
     }
 
-    /// <summary>A quoted string; everything but ASCII escaped where <paramref name="isAscii"/>.</summary>
+    /// <summary>Formats a quoted string; escapes everything but ASCII if <paramref name="isAscii"/>.</summary>
     public static string Text(string value, bool isAscii)
     {
         var result = new StringBuilder("\"");

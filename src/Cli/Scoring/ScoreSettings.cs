@@ -7,7 +7,7 @@ internal sealed record ScoreSettings
 {
     public required IReadOnlyList<string> References { get; init; }
 
-    /// <summary>Gets the files with outputs; none means standard input.</summary>
+    /// <summary>Gets the files with outputs; if empty, standard input is read.</summary>
     public IReadOnlyList<string> Inputs { get; init; } = [];
 
     /// <summary>Gets "bleu", "chrf" and "ter", as given.</summary>

@@ -3,7 +3,7 @@ using Workflows.Translation.Metrics;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>Scores the way sacreBLEU's command does, and prints what it prints.</summary>
+/// <summary>Scores as sacreBLEU's command does, and prints the same text.</summary>
 internal sealed class Scorer(ScoreSettings settings, SystemOutputs outputs, TextWriter output)
 {
     private readonly bool _isSeedHidden = string.Equals(settings.Seed, "none", StringComparison.OrdinalIgnoreCase);
@@ -119,7 +119,7 @@ internal sealed class Scorer(ScoreSettings settings, SystemOutputs outputs, Text
             return;
         }
 
-        // Lines are aligned by their first "="; those without one come first.
+        // Lines are aligned by their first "="; lines without one come first.
         foreach (var line in lines.Where(line => !line.Contains('=')))
         {
             Print(line);

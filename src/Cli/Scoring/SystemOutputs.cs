@@ -2,7 +2,7 @@ using Workflows.Translation.Corpora;
 
 namespace Workflows.Cli.Scoring;
 
-/// <summary>The systems to be scored and their references, read and known to be of one length.</summary>
+/// <summary>The systems to score and their references, read and checked to have the same number of lines.</summary>
 internal sealed record SystemOutputs(
     IReadOnlyList<string> Names,
     IReadOnlyList<IReadOnlyList<string>> Systems,
@@ -57,7 +57,7 @@ internal sealed record SystemOutputs(
         return (names, [.. names.Select(SegmentFile.Read)]);
     }
 
-    // Standard input has one system a column, and there every line break counts as one.
+    // Standard input has one system in each column, and every line break counts as one.
     private static (List<string> Names, List<IReadOnlyList<string>> Systems) ReadStream(Func<Stream> input)
     {
         using var stream = input();

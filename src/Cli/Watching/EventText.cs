@@ -6,12 +6,12 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>Words each fact of the ledger as a line for people; null for facts of no interest to them.</summary>
+/// <summary>Formats each fact of the ledger as a line for people; null for facts that are not shown.</summary>
 internal static class EventText
 {
     public static string? Of(RunEvent fact) => Line(fact) is { } line ? TerminalText.Of(line) : null;
 
-    /// <summary>Names a fact that repeats an earlier one: it is shown once.</summary>
+    /// <summary>Returns the key of a fact that can repeat an earlier one, and is then shown once.</summary>
     /// <returns>null for facts that are always shown.</returns>
     public static string? RepeatKey(RunEvent fact)
     {
@@ -47,7 +47,7 @@ internal static class EventText
         _ => null,
     };
 
-    /// <summary>Facts that deserve attention on a terminal.</summary>
+    /// <summary>Returns the colour of a fact on a terminal; important facts have one.</summary>
     public static string ColorOf(RunEvent fact) => fact.Kind switch
     {
         LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",

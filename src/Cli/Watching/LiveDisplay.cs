@@ -4,7 +4,7 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>Facts scroll by above a bar for what the TPU does now: for terminals.</summary>
+/// <summary>Shows facts that scroll above a bar with the TPU's current work, for terminals.</summary>
 internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
 {
     private readonly HashSet<string> _said = new(StringComparer.Ordinal);
@@ -64,7 +64,7 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
     }
 
     /// <summary>
-    /// Prints above the bar. Wrapped and filled up here, because what scrolls over the bar does not erase it.
+    /// Prints above the bar. Wraps and pads the text here, since text that scrolls over the bar does not erase it.
     /// </summary>
     private void Print(string text, string color)
     {

@@ -2,7 +2,7 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>One line for each fact, and progress every few seconds: for pipes and logs.</summary>
+/// <summary>Shows one line for each fact, and progress every few seconds, for pipes and logs.</summary>
 internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
 {
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3);

@@ -3,12 +3,12 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>Progress as text.</summary>
+/// <summary>Formats progress.</summary>
 internal static class ProgressText
 {
     /// <summary>
-    /// The progress to show below new facts. The state was read before them: where they tell of a loss it may still be
-    /// the lost node's.
+    /// Returns the progress to show below new facts. The state was read before them: if they report a loss, it may
+    /// still be that of the lost node.
     /// </summary>
     public static ProgressView? ProgressAfter(this RunView run, IReadOnlyList<RunEvent> events) =>
         events.Any(fact => fact.Kind == LedgerKinds.Loss) ? null : run.Progress;
@@ -26,7 +26,7 @@ internal static class ProgressText
         }
         else if (progress.TokensPerSecond > 0)
         {
-            // Nothing is known of a rate before the first one, while a device compiles.
+            // The rate is unknown before the first step, while a device compiles.
             parts.Add($"{progress.TokensPerSecond:0.0} sentences/s");
         }
 

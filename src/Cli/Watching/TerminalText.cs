@@ -3,8 +3,8 @@ using System.Text;
 namespace Workflows.Cli.Watching;
 
 /// <summary>
-/// Shows text from outside as text: a sentence of a corpus, or the words of an error, may hold sequences that a
-/// terminal obeys.
+/// Makes text from outside safe to print: a sentence of a corpus, or the message of an error, may contain escape
+/// sequences that a terminal executes.
 /// </summary>
 internal static class TerminalText
 {
@@ -24,6 +24,6 @@ internal static class TerminalText
         return shown.ToString();
     }
 
-    /// <summary>Overrides of the direction of writing, which can show words in another order than they have.</summary>
+    /// <summary>Bidirectional control characters, which can show words in an order that they do not have.</summary>
     private const string Bidirectional = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069";
 }

@@ -4,7 +4,7 @@ using Workflows.Translation;
 
 namespace Workflows.Cli.Watching;
 
-/// <summary>The end of a run, for people.</summary>
+/// <summary>Formats the end of a run, for people.</summary>
 internal static class VerdictText
 {
     public static void Write(RunReport report, TextWriter output)

@@ -7,7 +7,7 @@ using Workflows.Service.Runs;
 namespace Workflows.Cli.Watching;
 
 /// <summary>
-/// Shows a run until it ends: bars on a terminal, plain lines in a pipe, the report alone with --json.
+/// Shows a run until it ends: bars on a terminal, plain lines in a pipe, only the report with --json.
 /// </summary>
 internal static class Watcher
 {
@@ -55,7 +55,7 @@ internal static class Watcher
         }
     }
 
-    /// <summary>Feeds the display with each new fact and the newest state, until the run has ended.</summary>
+    /// <summary>Passes each new fact and the newest state to the display, until the run has ended.</summary>
     private static async Task<RunView> FollowAsync(
         ServiceLink link, string id, Action<RunView, IReadOnlyList<RunEvent>> update, Action<string> notice,
         CancellationToken cancellation)
@@ -64,7 +64,7 @@ internal static class Watcher
         var isFirst = true;
         while (true)
         {
-            // A named service that never answered is told at once; one that has is given time.
+            // A named service that never answered is reported at once; one that has answered is retried.
             var (run, events) = isFirst && link.IsNamed
                 ? await LookAsync()
                 : await link.PersistAsync(LookAsync, notice, cancellation);
@@ -79,7 +79,7 @@ internal static class Watcher
             await Task.Delay(LookEvery, cancellation);
         }
 
-        // The state first: when it says ended, the facts read after it are all there are.
+        // The state is read first: if it has ended, the facts read after it are complete.
         async Task<(RunView Run, IReadOnlyList<RunEvent> Events)> LookAsync() =>
             (await link.ShowAsync(id, cancellation), await link.EventsAsync(id, seen, cancellation));
     }

@@ -1,9 +1,9 @@
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>The places between two steps of a change at which a process may die. Tests end it at each.</summary>
+/// <summary>The points between two steps of a change at which a process may die. Tests kill it at each.</summary>
 internal static class FaultPoint
 {
-    /// <summary>Memory is changed; nothing was handed to the writer.</summary>
+    /// <summary>Memory is changed; nothing was passed to the writer.</summary>
     public const string AfterDecideBeforeEnqueue = nameof(AfterDecideBeforeEnqueue);
 
     /// <summary>The writer has the batch; no transaction is open.</summary>
@@ -18,13 +18,13 @@ internal static class FaultPoint
     /// <summary>All changes are made, none is durable.</summary>
     public const string AfterAppendBeforeCommit = nameof(AfterAppendBeforeCommit);
 
-    /// <summary>The changes are durable; nobody knows.</summary>
+    /// <summary>The changes are durable; no caller has an answer.</summary>
     public const string AfterCommitBeforeAnswer = nameof(AfterCommitBeforeAnswer);
 
-    /// <summary>The callers of the first batch of the group know, the others do not.</summary>
+    /// <summary>The callers of the first batch of the group have answers, the others do not.</summary>
     public const string AfterFirstAnswer = nameof(AfterFirstAnswer);
 
-    /// <summary>Callers know; work that follows was not handed out.</summary>
+    /// <summary>Callers have answers; work that follows was not handed out.</summary>
     public const string AfterAnswerBeforeDispatch = nameof(AfterAnswerBeforeDispatch);
 
     /// <summary>A work item is on its way to a worker.</summary>
@@ -41,11 +41,11 @@ internal static class FaultPoint
     ];
 }
 
-/// <summary>Is called at the fault points; nothing is registered outside tests.</summary>
+/// <summary>Called at the fault points; nothing is registered outside tests.</summary>
 /// <param name="Reach">Called with the name of the point, on the thread that reaches it.</param>
 internal sealed record FaultInjection(Action<string> Reach)
 {
-    /// <summary>Reads <c>NAME:COUNT</c>: the process dies at once when it reaches the point for the COUNTth
+    /// <summary>Parses <c>NAME:COUNT</c>: the process dies at once when it reaches the point for the COUNTth
     /// time.</summary>
     public static FaultInjection Kill(string text)
     {

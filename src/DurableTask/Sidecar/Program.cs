@@ -37,7 +37,7 @@ if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } point
 
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.Logging.AddFilter("Grpc", LogLevel.Warning);
-// A level here, even the highest, makes the server start an activity and a log scope for every call.
+// Any level here, even the highest, makes the server start an activity and a log scope for every call.
 builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
 builder.Services.AddTaskHubSidecar(hub =>
 {
@@ -70,7 +70,7 @@ catch (TaskHubStoreException error)
     return BadFile;
 }
 
-// The protocol needs HTTP/2 and people's tools HTTP/1.1; without TLS an address can have one of them only.
+// The protocol needs HTTP/2, and browsers and curl HTTP/1.1; without TLS an address can serve only one of them.
 static IConfiguration Endpoints(string urls, string statusUrls)
 {
     var endpoints = new Dictionary<string, string?>();

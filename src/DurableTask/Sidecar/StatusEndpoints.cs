@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>Answers people and probes about a running engine, as JSON. Nothing here changes anything.</summary>
+/// <summary>Serves the status of a running engine as JSON, for people and probes. It changes nothing.</summary>
 public static class StatusEndpoints
 {
     private const int DefaultCount = 100;
@@ -19,7 +19,7 @@ public static class StatusEndpoints
 
     /// <summary>Serves <c>/healthz</c>, <c>/instances</c>, <c>/instances/{id}</c> and <c>/queues</c>.</summary>
     /// <param name="routes">The application.</param>
-    /// <returns>The group, to restrict it to a host or to authorize it.</returns>
+    /// <returns>The group, with which the caller can restrict hosts or add authorization.</returns>
     /// <remarks>Ids, names and times are shown; inputs, outputs and events are not.</remarks>
     public static RouteGroupBuilder MapTaskHubStatus(this IEndpointRouteBuilder routes)
     {

@@ -19,10 +19,10 @@ internal sealed class TaskHubHost(
 
     public TimeProvider Time { get; } = time ?? TimeProvider.System;
 
-    /// <summary>The error that stopped the engine; null while it runs and when it was stopped on purpose.</summary>
+    /// <summary>The error that stopped the engine; null while it runs and after a requested stop.</summary>
     public Exception? Fault { get; private set; }
 
-    /// <summary>Whether the engine runs and its last commit succeeded.</summary>
+    /// <summary>Gets a value indicating whether the engine runs and its last commit succeeded.</summary>
     public bool IsHealthy => _engine is { Fault: null };
 
     /// <exception cref="RpcException">The engine is not running.</exception>
@@ -50,7 +50,7 @@ internal sealed class TaskHubHost(
             Fault = engine.Fault;
             lifetime.StopApplication();
         };
-        // Streams end before the web server waits for its calls to end.
+        // Streams must end before the web server waits for its calls to end.
         lifetime.ApplicationStopping.Register(_engine.BeginStop);
         return Task.CompletedTask;
     }

@@ -48,11 +48,11 @@ internal sealed class TaskHubInstruments : IDisposable
     public void InstanceEnded(string status) =>
         _ended.Add(1, new KeyValuePair<string, object?>("taskhub.status", status));
 
-    /// <summary>Publishes what the engine's thread counts.</summary>
+    /// <summary>Publishes the numbers that the engine's thread counts.</summary>
     public void Publish(EngineGauges gauges) => _gauges = gauges;
 
     public void Dispose() => _meter.Dispose();
 }
 
-/// <summary>Numbers that belong together.</summary>
+/// <summary>Numbers of the engine, taken at the same moment.</summary>
 internal sealed record EngineGauges(int Unfinished, int Parked, int Queued, int InFlight, int Workers);

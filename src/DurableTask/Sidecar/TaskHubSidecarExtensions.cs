@@ -12,16 +12,16 @@ public static class TaskHubSidecarExtensions
     // A worker completes hundreds of items at once, each on a stream of its own; the server's default is 100.
     private const int StreamsPerConnection = 10_000;
 
-    // A result of many actions may come in one message. Above this it is refused with words, as often as it comes, and
-    // its work item is parked in the end.
+    // A result of many actions may come in one message. A larger message is refused with an error each time it comes,
+    // and its work item is parked in the end.
     private const int MostBytesInMessage = 64 * 1024 * 1024;
 
-    // A hundred years: times that are counted from now stay within the calendar.
+    // A hundred years, so that times counted from now stay within the calendar.
     private static readonly TimeSpan Longest = TimeSpan.FromDays(36_500);
 
-    /// <summary>The error that stopped the engine.</summary>
+    /// <summary>Returns the error that stopped the engine.</summary>
     /// <param name="services">The application's services.</param>
-    /// <returns>null while it runs, when it was stopped on purpose, and without an engine.</returns>
+    /// <returns>null while it runs, after a requested stop, and without an engine.</returns>
     public static Exception? TaskHubFault(this IServiceProvider services) =>
         services.GetService<TaskHubHost>()?.Fault;
 
@@ -64,16 +64,16 @@ public static class TaskHubSidecarExtensions
         return services;
     }
 
-    /// <summary>Serves the Durable Task gRPC protocol. The endpoint must speak HTTP/2; without TLS, HTTP/2
+    /// <summary>Serves the Durable Task gRPC protocol. The endpoint must use HTTP/2; without TLS, HTTP/2
     /// only.</summary>
     /// <param name="routes">The application.</param>
-    /// <returns>The group of endpoints, to restrict it to a host or to authorize it.</returns>
+    /// <returns>The group of endpoints, with which the caller can restrict hosts or add authorization.</returns>
     public static IEndpointConventionBuilder MapTaskHubSidecar(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder group = routes.MapGroup(string.Empty);
-        // The web server's own limit, 30 MB, ends a call without words.
+        // The web server's own limit, 30 MB, ends a call without a message.
         group.MapGrpcService<TaskHubService>().WithMetadata(new NoRequestSizeLimit());
-        // Two endpoints have the route of GetWorkItems; this one comes first.
+        // Two endpoints have the route of GetWorkItems; this one has priority.
         group.MapGrpcService<WorkItemStream>().Add(endpoint => ((RouteEndpointBuilder)endpoint).Order = -1);
         return group;
     }

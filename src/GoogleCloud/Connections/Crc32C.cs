@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace Workflows.GoogleCloud.Connections;
 
-/// <summary>CRC-32C (Castagnoli, RFC 3720), as Cloud Storage has it of every object.</summary>
+/// <summary>CRC-32C (Castagnoli, RFC 3720), which Cloud Storage keeps of every object.</summary>
 public struct Crc32C
 {
     private uint _inverted;
@@ -11,7 +11,7 @@ public struct Crc32C
     /// <summary>Gets the checksum of all bytes so far.</summary>
     public readonly uint Value => _inverted;
 
-    /// <summary>Goes on with further bytes.</summary>
+    /// <summary>Adds bytes to the checksum.</summary>
     /// <param name="bytes">The bytes.</param>
     public void Append(ReadOnlySpan<byte> bytes)
     {
@@ -30,7 +30,7 @@ public struct Crc32C
         _inverted = ~crc;
     }
 
-    /// <summary>Writes the form of Cloud Storage: four bytes, the highest first, in base 64.</summary>
+    /// <summary>Formats the checksum as Cloud Storage does: four bytes, the highest first, in base 64.</summary>
     /// <returns>Eight characters.</returns>
     public readonly override string ToString()
     {
@@ -39,9 +39,9 @@ public struct Crc32C
         return Convert.ToBase64String(bytes);
     }
 
-    /// <summary>Reads the form of Cloud Storage: four bytes, the highest first, in base 64.</summary>
+    /// <summary>Parses the form of Cloud Storage: four bytes, the highest first, in base 64.</summary>
     /// <param name="text">The text.</param>
-    /// <returns>The checksum; null where the text is none.</returns>
+    /// <returns>The checksum; null if the text is not one.</returns>
     public static uint? Parse(string? text)
     {
         Span<byte> bytes = stackalloc byte[sizeof(uint)];

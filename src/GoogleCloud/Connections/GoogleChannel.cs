@@ -6,12 +6,12 @@ using Grpc.Net.Client;
 namespace Workflows.GoogleCloud.Connections;
 
 /// <summary>
-/// A gRPC channel to one of Google's services, or in plain text to an emulator of it. All calls carry the same headers,
-/// whichever service they are for; an emulator gets no credentials.
+/// A gRPC channel to one of Google's services, or in plain text to an emulator of it. Calls to all services carry the
+/// same headers; an emulator receives no credentials.
 /// </summary>
 public sealed class GoogleChannel : IDisposable
 {
-    // Ten Pub/Sub messages of 10 MB come in one answer; the library's default of 4 MB would refuse it for ever.
+    // An answer can contain ten Pub/Sub messages of 10 MB; the library's default of 4 MB would refuse it every time.
     private const int MaxReceiveBytes = 128 << 20;
 
     private readonly GrpcChannel _channel;
@@ -22,12 +22,12 @@ public sealed class GoogleChannel : IDisposable
         Calls = channel.Intercept(WithClient);
     }
 
-    /// <summary>Gets what generated clients are made from.</summary>
+    /// <summary>Gets the call invoker for generated clients.</summary>
     public CallInvoker Calls { get; }
 
     /// <summary>Connects to Google with Application Default Credentials.</summary>
     /// <param name="endpoint">Address of the service, https.</param>
-    /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>
+    /// <param name="quotaProject">Id of the project that is charged for quota; null for the credentials' own.</param>
     /// <param name="cancellationToken">Cancels the search for credentials.</param>
     /// <returns>The channel, owned by the caller.</returns>
     /// <exception cref="InvalidOperationException">There are no Application Default Credentials.</exception>
@@ -52,7 +52,7 @@ public sealed class GoogleChannel : IDisposable
     }
 
     /// <summary>Connects to an emulator, in plain text and without credentials.</summary>
-    /// <param name="host">HOST:PORT, as variables such as PUBSUB_EMULATOR_HOST have it.</param>
+    /// <param name="host">HOST:PORT, as in variables such as PUBSUB_EMULATOR_HOST.</param>
     /// <returns>The channel, owned by the caller.</returns>
     /// <exception cref="ArgumentException">The text is not HOST:PORT.</exception>
     public static GoogleChannel ToEmulator(string host) =>
@@ -61,7 +61,7 @@ public sealed class GoogleChannel : IDisposable
             ? ToEmulator(address)
             : throw new ArgumentException($"'{host}' is no address of an emulator: write HOST:PORT.", nameof(host));
 
-    /// <summary>The same with given credentials, and with a handler that may trust a test's certificate.</summary>
+    /// <summary>Connects with given credentials, and with a handler that may trust a test's certificate.</summary>
     internal static GoogleChannel Connect(Uri endpoint, GoogleCredentials credentials, HttpMessageHandler? handler)
     {
         var calls = CallCredentials.FromInterceptor(async (context, metadata) =>
@@ -81,8 +81,8 @@ public sealed class GoogleChannel : IDisposable
     }
 
     /// <summary>
-    /// Gets the headers, or fails as the service itself would: the library's own errors would pass for its outages, and
-    /// expired credentials would be tried again for hours.
+    /// Gets the headers, or fails as the service itself would: the library's own errors would be taken for outages, and
+    /// expired credentials would be retried for hours.
     /// </summary>
     private static async Task<IReadOnlyList<KeyValuePair<string, string>>> HeadersAsync(
         GoogleCredentials credentials, AuthInterceptorContext context)
@@ -116,7 +116,7 @@ public sealed class GoogleChannel : IDisposable
     /// <inheritdoc />
     public void Dispose() => _channel.Dispose();
 
-    // A copy: the caller may use its own headers for another call.
+    // A copy, since the caller may use its own headers for another call.
     private static Metadata WithClient(Metadata given)
     {
         var headers = new Metadata { { ApiClientHeader.Name, ApiClientHeader.Grpc } };

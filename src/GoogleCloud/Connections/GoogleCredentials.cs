@@ -3,8 +3,8 @@ using Google.Apis.Auth.OAuth2;
 namespace Workflows.GoogleCloud.Connections;
 
 /// <summary>
-/// Application Default Credentials with the scope of all of Google Cloud, as the headers that every request carries:
-/// <c>authorization</c>, and <c>x-goog-user-project</c> where a project is to be charged for quota.
+/// Application Default Credentials with the scope of all of Google Cloud, as headers for every request:
+/// <c>authorization</c>, and <c>x-goog-user-project</c> if a project is to be charged for quota.
 /// </summary>
 public sealed class GoogleCredentials
 {
@@ -16,7 +16,7 @@ public sealed class GoogleCredentials
 
     /// <summary>Finds Application Default Credentials.</summary>
     /// <param name="quotaProject">
-    /// Id of the project that is charged for quota; null is the one that the credentials or the variable
+    /// Id of the project that is charged for quota; null for the one that the credentials or the variable
     /// GOOGLE_CLOUD_QUOTA_PROJECT name, if any.
     /// </param>
     /// <param name="cancellationToken">Cancels the search.</param>

@@ -3,7 +3,7 @@ namespace Workflows.GoogleCloud.Connections;
 /// <summary>
 /// Sends HTTP requests to Google's services with the headers that <see cref="GoogleChannel"/> sends over gRPC.
 /// </summary>
-/// <param name="credentials">The credentials; null for an emulator, which gets none.</param>
+/// <param name="credentials">The credentials; null for an emulator, which receives none.</param>
 /// <param name="inner">The handler that sends; owned by this one.</param>
 public sealed class GoogleHttpHandler(GoogleCredentials? credentials, HttpMessageHandler inner)
     : DelegatingHandler(inner)
@@ -14,7 +14,7 @@ public sealed class GoogleHttpHandler(GoogleCredentials? credentials, HttpMessag
     {
         ArgumentNullException.ThrowIfNull(request);
 
-        // Set, not added: a request that is sent again must not carry them twice.
+        // Set, not added, since a request that is sent again must not carry them twice.
         Set(request, ApiClientHeader.Name, ApiClientHeader.Rest);
         Set(request, "user-agent", ApiClientHeader.Product);
         foreach (var (name, value) in credentials is null

@@ -4,8 +4,8 @@ using Grpc.Core;
 namespace Workflows.GoogleCloud.Connections;
 
 /// <summary>
-/// Tells calls that certainly never left this machine (no token, no address, no connection) from those that may have
-/// arrived.
+/// Recognises calls that certainly never left this machine (no token, no address, no connection), as opposed to those
+/// that may have arrived.
 /// </summary>
 public static class UnsentCall
 {
@@ -13,7 +13,7 @@ public static class UnsentCall
 
     /// <summary>Returns whether an error proves that its request was not sent.</summary>
     /// <param name="exception">The error of the call.</param>
-    /// <returns>true: the service cannot have seen it; false: nobody knows.</returns>
+    /// <returns>true if the service cannot have received it; false if that is unknown.</returns>
     public static bool IsProved(RpcException exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
@@ -31,7 +31,8 @@ public static class UnsentCall
                 }
                 or SocketException
                 {
-                    // Errors of a connection that never came to be; others can break one that has carried the call.
+                    // Errors of a connection that was never established; other errors can break one that has carried
+                    // the call.
                     SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound or SocketError.TryAgain
                         or SocketError.NoData or SocketError.HostUnreachable or SocketError.NetworkUnreachable
                 })
@@ -43,9 +44,9 @@ public static class UnsentCall
         return false;
     }
 
-    /// <summary>Makes the error of a call for which there was no token.</summary>
-    /// <param name="code">UNAUTHENTICATED: the credentials are refused; UNAVAILABLE: nobody answered.</param>
-    /// <param name="reason">The words for it.</param>
+    /// <summary>Creates the error of a call for which there was no token.</summary>
+    /// <param name="code">UNAUTHENTICATED: the credentials are refused; UNAVAILABLE: there was no answer.</param>
+    /// <param name="reason">The message.</param>
     /// <returns>The error, which <see cref="IsProved"/> recognises.</returns>
     internal static RpcException WithoutToken(StatusCode code, string reason) => new(new Status(code, Mark + reason));
 }

@@ -26,7 +26,7 @@ public sealed class PubSubConnection : IDisposable
     public Subscriber.SubscriberClient Subscriber { get; }
 
     /// <summary>Connects to Google with Application Default Credentials.</summary>
-    /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>
+    /// <param name="quotaProject">Id of the project that is charged for quota; null for the credentials' own.</param>
     /// <param name="cancellationToken">Cancels the search for credentials.</param>
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="InvalidOperationException">There are no Application Default Credentials.</exception>
@@ -35,7 +35,7 @@ public sealed class PubSubConnection : IDisposable
         new(await GoogleChannel.ConnectAsync(new Uri(DefaultEndpoint), quotaProject, cancellationToken));
 
     /// <summary>Connects to an emulator, without credentials.</summary>
-    /// <param name="host">HOST:PORT, as the variable PUBSUB_EMULATOR_HOST has it.</param>
+    /// <param name="host">HOST:PORT, as in the variable PUBSUB_EMULATOR_HOST.</param>
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="ArgumentException">The text is not HOST:PORT.</exception>
     public static PubSubConnection ToEmulator(string host) => new(GoogleChannel.ToEmulator(host));

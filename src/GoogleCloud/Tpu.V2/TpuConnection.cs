@@ -34,7 +34,7 @@ public sealed class TpuConnection : IDisposable
     public Locations.LocationsClient Locations { get; }
 
     /// <summary>Connects to Google with Application Default Credentials.</summary>
-    /// <param name="quotaProject">Id of the project that is charged for quota; null is the credentials' own.</param>
+    /// <param name="quotaProject">Id of the project that is charged for quota; null for the credentials' own.</param>
     /// <param name="cancellationToken">Cancels the search for credentials.</param>
     /// <returns>The connection, owned by the caller.</returns>
     /// <exception cref="InvalidOperationException">There are no Application Default Credentials.</exception>
@@ -60,7 +60,7 @@ public sealed class TpuConnection : IDisposable
     }
 
     /// <summary>
-    /// Call options as Google's clients set them: a deadline of one minute, and the routing header that the front end
+    /// Creates call options as Google's clients do: a deadline of one minute, and the routing header that the front end
     /// reads.
     /// </summary>
     /// <param name="parameter">Field of the request that routes it: parent, name or node.name.</param>

@@ -4,20 +4,20 @@ namespace Workflows.GoogleCloud.TpuEmulator;
 public sealed class EmulatorOptions
 {
     /// <summary>Gets or sets the folder of the emulator's state and of its VMs' logs.</summary>
-    /// <value>Default <c>.tpu-emulator</c>. A node outlives the emulator's process, as a real one would.</value>
+    /// <value>Default <c>.tpu-emulator</c>. A node outlives the emulator's process, as a real one does.</value>
     public string StateDirectory { get; set; } = ".tpu-emulator";
 
     /// <summary>Gets or sets the command that a VM runs when it boots.</summary>
-    /// <value>Program and arguments; empty: VMs run nothing.</value>
+    /// <value>Program and arguments; if empty, VMs run nothing.</value>
     public IReadOnlyList<string> WorkerCommand { get; set; } = [];
 
-    /// <summary>Gets or sets the REST address of this emulator as a VM sees it: its metadata server is below
+    /// <summary>Gets or sets the REST address of this emulator as a VM sees it; its metadata server is below
     /// it.</summary>
     /// <value><c>host:port</c>.</value>
     public string RestHost { get; set; } = "127.0.0.1:8082";
 
     /// <summary>Gets or sets the address of this emulator's buckets as a VM sees it.</summary>
-    /// <value><c>host:port</c>; null: VMs are not told of any.</value>
+    /// <value><c>host:port</c>; null to give VMs no address.</value>
     public string? StorageHost { get; set; }
 
     /// <summary>Gets or sets the scenario of projects that have none of their own.</summary>

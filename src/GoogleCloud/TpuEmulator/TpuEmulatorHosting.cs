@@ -50,7 +50,7 @@ public static class TpuEmulatorHosting
 
     /// <summary>Maps the API and the VMs' metadata servers.</summary>
     /// <param name="application">The application; call this before other endpoints are mapped.</param>
-    /// <param name="hosts">Restricts REST to these hosts, such as <c>*:8082</c>; none: all.</param>
+    /// <param name="hosts">Restricts REST to these hosts, such as <c>*:8082</c>; if empty, all hosts.</param>
     public static void MapTpuEmulator(this WebApplication application, params string[] hosts)
     {
         ArgumentNullException.ThrowIfNull(application);
@@ -62,9 +62,9 @@ public static class TpuEmulatorHosting
         MetadataApi.Map(application);
     }
 
-    /// <summary>Maps the JSON API of Cloud Storage to a port of its own, and nothing else to that port.</summary>
+    /// <summary>Maps the JSON API of Cloud Storage to a port of its own, and no other endpoint to that port.</summary>
     /// <param name="application">The application; call this before other endpoints are mapped.</param>
-    /// <param name="port">The port, which the application listens on for HTTP/1.1.</param>
+    /// <param name="port">The port, on which the application listens for HTTP/1.1.</param>
     public static void MapStorageEmulator(this WebApplication application, int port)
     {
         ArgumentNullException.ThrowIfNull(application);
@@ -83,7 +83,7 @@ internal sealed class TpuEmulator(EmulatedCloud cloud) : ITpuEmulator
     public IReadOnlyList<string> Occupied() => cloud.Occupied();
 }
 
-/// <summary>Lets the emulated cloud's time pass.</summary>
+/// <summary>Plays the emulated cloud's events at their time.</summary>
 internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock> logger) : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
@@ -107,12 +107,12 @@ internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
-                // The application stops; the VMs go on.
+                // The application stops; the VMs continue.
             }
             catch (Exception exception)
             {
-                // Such as a full disk: the time of the emulated cloud stands still until there is room. Told once, not
-                // at every try.
+                // An error such as a full disk: the emulated cloud's events wait until there is room. It is logged
+                // once, not at every try.
                 if (!isTold)
                 {
                     Log.Stands(logger, LongestPause.TotalSeconds, exception);

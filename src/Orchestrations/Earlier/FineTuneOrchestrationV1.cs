@@ -4,7 +4,7 @@ namespace Workflows.Orchestrations;
 
 /// <summary>
 /// The first version of <see cref="FineTuneOrchestration"/>, for the runs that were started with it. It reports only
-/// after the teardown, and a cancel waits for the preparation of the data.
+/// after the teardown, and a cancellation waits for the preparation of the data.
 /// </summary>
 internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOutcome>
 {
@@ -14,8 +14,8 @@ internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOut
         var story = new Story(context, input);
         var end = await story.TellAsync();
 
-        // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every way that the
-        // story can end comes back here as a value instead.
+        // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every possible end
+        // of the story is returned here as a value instead.
         await context.EnterStageAsync(input.RunId, RunStageName.Teardown, "giving back every node of the run");
         await context.CallSubOrchestratorAsync(
             nameof(TeardownOrchestration), input, context.ChildOptions($"{input.RunId}:teardown"));
@@ -70,7 +70,7 @@ internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOut
                 await context.EnterStageAsync(spec.RunId, RunStageName.Plan, "choosing zones and estimating the cost");
                 Plan = await context.PlanAsync(spec);
 
-                // Before anything is rented: bad data must not cost money.
+                // Done before anything is rented, since bad data must not cost money.
                 await context.EnterStageAsync(spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
                 Data = await context.PrepareDataAsync(spec);
 
@@ -97,7 +97,7 @@ internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOut
             }
         }
 
-        /// <summary>Runs one piece of TPU work. Returns how the run ended, or null to go on.</summary>
+        /// <summary>Runs one job on a TPU. Returns how the run ended, or null to continue.</summary>
         private async Task<StoryEnd?> WorkOnTpuAsync(JobKind kind)
         {
             if (_cancel.IsCompleted)
@@ -105,7 +105,7 @@ internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOut
                 return StoryEnd.Cancelled;
             }
 
-            // Part of histories: the names of these instances never change.
+            // These instance names are part of histories and never change.
             var stage = kind == JobKind.Train ? RunStageName.Train : RunStageName.Evaluate;
             var child = $"{spec.RunId}:{WireName.Of(stage)}";
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
@@ -115,7 +115,7 @@ internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOut
 
             if (await Task.WhenAny(work, _cancel) == _cancel)
             {
-                // The child stops its worker and ends by itself; waiting for it keeps the two from racing in teardown.
+                // The child stops its worker and ends by itself; waiting for it prevents a race with the teardown.
                 context.SendEvent(child, RunEvents.Cancel, await _cancel);
             }
 
@@ -129,7 +129,7 @@ internal sealed class FineTuneOrchestrationV1 : TaskOrchestrator<RunSpec, RunOut
             };
         }
 
-        /// <summary>Scoring needs no TPU: stop paying before it.</summary>
+        /// <summary>Releases the TPU before scoring, which needs none, to stop its cost.</summary>
         private async Task ReleaseEarlyAsync()
         {
             if (_lease is not null)

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>How an attempt to get a TPU ended.</summary>
+/// <summary>The outcome of an attempt to get a TPU.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<AttemptOutcome>))]
 public enum AttemptOutcome
 {
@@ -10,11 +10,11 @@ public enum AttemptOutcome
     [JsonStringEnumMemberName("ready")]
     Ready,
 
-    /// <summary>The cloud refused the request: no node was made.</summary>
+    /// <summary>The cloud refused the request; no node was created.</summary>
     [JsonStringEnumMemberName("refused")]
     Refused,
 
-    /// <summary>The cloud was not asked, because it refused this place lately.</summary>
+    /// <summary>No request was sent, because the cloud refused this place lately.</summary>
     [JsonStringEnumMemberName("skipped")]
     Skipped,
 

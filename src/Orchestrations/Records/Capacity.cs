@@ -3,9 +3,9 @@ using System.Text.Json.Serialization;
 namespace Workflows.Orchestrations;
 
 /// <summary>One place where the run may get its TPU.</summary>
-/// <param name="Zone">Such as <c>us-west4-a</c>.</param>
-/// <param name="AcceleratorType">Such as <c>v5litepod-8</c>.</param>
-/// <param name="Provisioning">How it is rented.</param>
+/// <param name="Zone">The zone, such as <c>us-west4-a</c>.</param>
+/// <param name="AcceleratorType">The type, such as <c>v5litepod-8</c>.</param>
+/// <param name="Provisioning">The provisioning mode.</param>
 /// <param name="RuntimeVersion">Image of the TPU VM.</param>
 /// <param name="Chips">TPU chips in the slice.</param>
 /// <param name="UsdPerHour">Price of the whole slice, in US dollars an hour.</param>
@@ -23,13 +23,13 @@ public sealed record Candidate(
 /// <param name="EstimatedSeconds">Expected time on the TPU.</param>
 public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double EstimatedUsd, double EstimatedSeconds)
 {
-    /// <summary>How the model comes to the worker; null in older histories, and where nothing is copied.</summary>
+    /// <summary>The transfer of the model to the worker; null in older histories, and if nothing is copied.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public ModelTransfer? Transfer { get; init; }
 }
 
-/// <summary>The model's way to the run's worker.</summary>
-/// <param name="From">Where it is, at the version that the run uses.</param>
+/// <summary>The model's transfer to the run's worker.</summary>
+/// <param name="From">Its address, at the version that the run uses.</param>
 /// <param name="Bytes">Its size.</param>
 /// <param name="CopyUsd">
 /// Egress in US dollars for the copy to the run's bucket, which is made once for each content.
@@ -37,7 +37,7 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
 /// <param name="LoadUsd">Egress in US dollars each time that a node loads it, at the first place of the plan.</param>
 public sealed record ModelTransfer(string From, long Bytes, double CopyUsd, double LoadUsd);
 
-/// <summary>Reach of a refusal.</summary>
+/// <summary>Scope of a refusal.</summary>
 public enum RefusalScope
 {
     /// <summary>This zone.</summary>
@@ -46,7 +46,7 @@ public enum RefusalScope
     /// <summary>Every zone of the region.</summary>
     Region,
 
-    /// <summary>The whole project: no zone can help.</summary>
+    /// <summary>The whole project: no other zone helps.</summary>
     Project,
 
     /// <summary>The request itself, in every zone.</summary>
@@ -54,40 +54,40 @@ public enum RefusalScope
 }
 
 /// <summary>
-/// A failed attempt, classified: its reach, how long to remember it, and its remedy.
+/// A classified refusal: its scope, the time to remember it, and its remedy.
 /// </summary>
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
-/// <param name="Scope">How far it reaches.</param>
-/// <param name="RememberSeconds">How long the place is passed over by later runs; 0: not at all.</param>
-/// <param name="Reason">The cloud's own words.</param>
+/// <param name="Scope">Its scope.</param>
+/// <param name="RememberSeconds">Seconds for which later runs skip the place; 0 for none.</param>
+/// <param name="Reason">The cloud's own message.</param>
 /// <param name="Fix">The remedy.</param>
 public sealed record Refusal(string Code, RefusalScope Scope, double RememberSeconds, string Reason, string Fix);
 
 /// <summary>A node of this run.</summary>
 /// <param name="NodeName">Full resource name, <c>projects/P/locations/Z/nodes/N</c>.</param>
-/// <param name="Candidate">What it is, and its price.</param>
-/// <param name="Attempt">Number of the attempt that made it, from 1.</param>
+/// <param name="Candidate">Its place, type and price.</param>
+/// <param name="Attempt">Number of the attempt that created it, from 1.</param>
 public sealed record TpuLease(NodeName NodeName, Candidate Candidate, int Attempt);
 
-/// <summary>Asks for a TPU.</summary>
+/// <summary>A request for a TPU.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Plan">Places in order.</param>
 /// <param name="FirstAttempt">Number of the first attempt to make: attempts are numbered through the whole run.</param>
-/// <param name="Avoid">A zone where the run just lost a TPU: it is tried last.</param>
-/// <param name="RuledOut">Places that this run was refused for a lasting reason: they are not asked again.</param>
+/// <param name="Avoid">A zone where the run just lost a TPU, which is tried last.</param>
+/// <param name="RuledOut">Places that refused this run for a lasting reason, which are not tried again.</param>
 public sealed record AcquireInput(
     RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid, IReadOnlyList<Candidate> RuledOut);
 
 /// <summary>A TPU, or the reason why there is none.</summary>
-/// <param name="Lease">The node, ready and with its worker connected; null when none was to be had.</param>
+/// <param name="Lease">The node, ready and with its worker connected; null if there is none.</param>
 /// <param name="NextAttempt">Number for the next attempt.</param>
-/// <param name="Failure">Why there is none.</param>
-/// <param name="Cancelled">The run was cancelled meanwhile.</param>
-/// <param name="RuledOut">Places refused for a lasting reason, earlier ones included.</param>
+/// <param name="Failure">The reason why there is none.</param>
+/// <param name="Cancelled">true if the run was cancelled meanwhile.</param>
+/// <param name="RuledOut">Places that refused for a lasting reason, including earlier ones.</param>
 public sealed record AcquireResult(
     TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled, IReadOnlyList<Candidate> RuledOut);
 
-/// <summary>Asks the cloud for one node.</summary>
+/// <summary>A request for one node.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Candidate">The place.</param>
 /// <param name="Attempt">Number of the attempt, from 1.</param>
@@ -95,12 +95,12 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
 
 /// <summary>The cloud's answer to one request for a node.</summary>
 /// <param name="NodeName">Full resource name.</param>
-/// <param name="Operation">The long-running operation; null when refused at once.</param>
-/// <param name="Refusal">Set when refused.</param>
-/// <param name="Asked">false: the cloud was not asked, because it refused lately.</param>
+/// <param name="Operation">The long-running operation; null if the request was refused at once.</param>
+/// <param name="Refusal">The refusal; null for none.</param>
+/// <param name="Asked">false if no request was sent, because the cloud refused lately.</param>
 public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
 
-/// <summary>Looks at a node that is being created.</summary>
+/// <summary>A poll of a node that is being created.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="Lease">The node.</param>
 /// <param name="Operation">Its create operation.</param>
@@ -108,15 +108,15 @@ public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Oper
 
 /// <summary>The state of a node that is being created.</summary>
 /// <param name="State">The cloud's state, such as CREATING or READY, or NOT_FOUND.</param>
-/// <param name="IsUsable">READY, and its worker has connected.</param>
-/// <param name="Refusal">Set when the creation failed.</param>
+/// <param name="IsUsable">true if it is READY and its worker has connected.</param>
+/// <param name="Refusal">The refusal, if the creation failed; otherwise null.</param>
 public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refusal);
 
 /// <summary>The end of one attempt, for the ledger.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Lease">The place and the attempt's number.</param>
-/// <param name="Outcome">How it ended.</param>
-/// <param name="Refusal">Why not.</param>
+/// <param name="Outcome">Its outcome.</param>
+/// <param name="Refusal">The reason why it failed; null for none.</param>
 /// <param name="Seconds">From the request to the outcome.</param>
 public sealed record AttemptEnd(
     RunId RunId, TpuLease Lease, AttemptOutcome Outcome, Refusal? Refusal, double Seconds);

@@ -6,7 +6,7 @@ namespace Workflows.Orchestrations;
 
 /// <summary>
 /// A node's full resource name, <c>projects/P/locations/Z/nodes/N</c>. The default value, <see cref="None"/>, stands
-/// for a node that was never asked for. JSON: a text, empty for none.
+/// for a node that was never requested. In JSON it is a string, empty for none.
 /// </summary>
 [JsonConverter(typeof(TextConverter<NodeName>))]
 public readonly partial record struct NodeName : IParsable<NodeName>
@@ -15,7 +15,7 @@ public readonly partial record struct NodeName : IParsable<NodeName>
 
     /// <summary>Creates a name.</summary>
     /// <param name="value">The full resource name.</param>
-    /// <exception cref="FormatException">It is no name of a node.</exception>
+    /// <exception cref="FormatException">It is not the name of a node.</exception>
     public NodeName(string value) => _value = Pattern().IsMatch(value)
         ? value
         : throw new FormatException($"'{value}' is not a node: use projects/PROJECT/locations/ZONE/nodes/NODE.");
@@ -39,22 +39,22 @@ public readonly partial record struct NodeName : IParsable<NodeName>
     /// <param name="s">The text; empty for none.</param>
     /// <param name="provider">Not used.</param>
     /// <returns>The name.</returns>
-    /// <exception cref="FormatException">It is no name of a node.</exception>
+    /// <exception cref="FormatException">It is not the name of a node.</exception>
     public static NodeName Parse(string s, IFormatProvider? provider) =>
         string.IsNullOrEmpty(s) ? None : new NodeName(s);
 
-    /// <summary>Parses a name; an empty text is none and no fault.</summary>
+    /// <summary>Parses a name; an empty text is valid and gives none.</summary>
     /// <param name="s">The text.</param>
     /// <param name="provider">Not used.</param>
     /// <param name="result">The name.</param>
-    /// <returns>false when it is no name of a node.</returns>
+    /// <returns>false if it is not the name of a node.</returns>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out NodeName result) =>
         TryParse(s, out result);
 
-    /// <summary>Parses a name; an empty text is none and no fault.</summary>
+    /// <summary>Parses a name; an empty text is valid and gives none.</summary>
     /// <param name="text">The text.</param>
     /// <param name="name">The name.</param>
-    /// <returns>false when it is no name of a node.</returns>
+    /// <returns>false if it is not the name of a node.</returns>
     public static bool TryParse([NotNullWhen(true)] string? text, out NodeName name)
     {
         var isName = !string.IsNullOrEmpty(text) && Pattern().IsMatch(text);

@@ -2,15 +2,15 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>How a TPU is rented.</summary>
+/// <summary>The ways to rent a TPU.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<ProvisioningMode>))]
 public enum ProvisioningMode
 {
-    /// <summary>Cheap, and taken away at any moment.</summary>
+    /// <summary>Cheap, and can be preempted at any moment.</summary>
     [JsonStringEnumMemberName("spot")]
     Spot,
 
-    /// <summary>Kept until it is given back.</summary>
+    /// <summary>Kept until it is released.</summary>
     [JsonStringEnumMemberName("on-demand")]
     OnDemand,
 }

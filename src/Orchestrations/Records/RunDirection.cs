@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>The directions that one model learns and is judged in.</summary>
+/// <summary>The directions in which one model is trained and evaluated.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<RunDirection>))]
 public enum RunDirection
 {
@@ -14,7 +14,7 @@ public enum RunDirection
     [JsonStringEnumMemberName("en-ko")]
     EnToKo,
 
-    /// <summary>Each of the two: every pair is learned both ways.</summary>
+    /// <summary>Both of them: every pair is trained in both directions.</summary>
     [JsonStringEnumMemberName("both")]
     Both,
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>One fine-tuning run as asked for: validated, with every default filled in.</summary>
+/// <summary>The specification of one fine-tuning run: validated, with every default filled in.</summary>
 public sealed record RunSpec
 {
     /// <summary>The run's id, also the orchestration's instance id.</summary>
@@ -11,21 +11,21 @@ public sealed record RunSpec
     /// <summary>A name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The Google Cloud project that pays; in rehearsal a made-up one of this run alone.</summary>
+    /// <summary>The Google Cloud project that pays; for a rehearsal an invented one of this run alone.</summary>
     public required string Project { get; init; }
 
-    /// <summary>The directions that the model learns and is judged in.</summary>
+    /// <summary>The directions in which the model is trained and evaluated.</summary>
     public required RunDirection Direction { get; init; }
 
     /// <summary>The checkpoint to start from: a Hugging Face folder, as a path or a file:// URI.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Wording of the request to translate: <c>translategemma</c> as in that model's card, or <c>brief</c>,
-    /// one short line for small models.</summary>
+    /// <summary>Wording of the prompt: <c>translategemma</c> as in that model's card, or <c>brief</c>, one short line
+    /// for small models.</summary>
     public string Prompt { get; init; } = "translategemma";
 
-    /// <summary>The turns around it: <c>chat</c> for instruction-tuned checkpoints, <c>plain</c> for pre-trained ones,
-    /// <c>auto</c> by the checkpoint's files.</summary>
+    /// <summary>The chat turns around the prompt: <c>chat</c> for instruction-tuned checkpoints, <c>plain</c> for
+    /// pre-trained ones, <c>auto</c> by the checkpoint's files.</summary>
     public string PromptTemplate { get; init; } = "auto";
 
     /// <summary>The corpus.</summary>
@@ -43,23 +43,26 @@ public sealed record RunSpec
     /// <summary>Limit of the run's cost in US dollars, teardown included.</summary>
     public double BudgetUsd { get; init; } = 10;
 
-    /// <summary>Whether the run starts although its estimate is over the budget.</summary>
+    /// <summary>Gets a value indicating whether the run starts even if its estimate is over the budget.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowOverBudget { get; init; }
 
-    /// <summary>Whether the run may pay for a TPU VM whose worker finds no TPU and computes on the processor.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the run may pay for a TPU VM whose worker finds no TPU and computes on the
+    /// processor.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowHostProcessor { get; init; }
 
-    /// <summary>Whether Google Cloud is the emulator.</summary>
+    /// <summary>Gets a value indicating whether Google Cloud is the emulator.</summary>
     public bool IsRehearsal { get; init; }
 
     /// <summary>Intervals and deadlines.</summary>
     public PaceSpec Pace { get; init; } = new();
 
     /// <summary>
-    /// Gets the share of its time for which a refusal is remembered. A rehearsal searches for minutes, not for hours: a
-    /// stock-out of ten minutes must end within it.
+    /// Gets the factor of the time for which a refusal is remembered. A rehearsal searches for minutes, not for hours,
+    /// so a stock-out of ten minutes must end within it.
     /// </summary>
     [JsonIgnore]
     public double MemoryPace => IsRehearsal ? Pace.RoundPauseSeconds / new PaceSpec().RoundPauseSeconds : 1;
@@ -73,17 +76,17 @@ public sealed record DataSpec
     /// </summary>
     public required string Train { get; init; }
 
-    /// <summary>Test pairs in the same forms; null: a fixed part of the training file is held out.</summary>
+    /// <summary>Test pairs in the same forms; null to hold out a fixed part of the training file.</summary>
     public string? Test { get; init; }
 
     /// <summary>Share held out for the test when there is no test file, 0 to 0.5.</summary>
     public double TestFraction { get; init; } = 0.1;
 
-    /// <summary>At most so many test pairs are translated, a fixed choice of them.</summary>
+    /// <summary>Most test pairs that are translated, always the same ones.</summary>
     public int MaxTestPairs { get; init; } = 500;
 
     /// <summary>
-    /// Validation pairs in the same forms; null: some training pairs are held out when the training validates.
+    /// Validation pairs in the same forms; null to hold out some training pairs if the training validates.
     /// </summary>
     public string? Validation { get; init; }
 }
@@ -95,26 +98,28 @@ public sealed record TpuSpec
     public required IReadOnlyList<string> AcceleratorTypes { get; init; }
 
     /// <summary>
-    /// Zones in the order to try; empty: every zone of the price catalog that has the type, cheapest first.
+    /// Zones in the order to try; empty for every zone of the price catalog that has the type, cheapest first.
     /// </summary>
     public IReadOnlyList<string> Zones { get; init; } = [];
 
-    /// <summary>Mode in which the TPU is rented.</summary>
+    /// <summary>The provisioning mode.</summary>
     public ProvisioningMode Provisioning { get; init; } = ProvisioningMode.Spot;
 
-    /// <summary>The TPU VM's image; null: the one that fits the generation.</summary>
+    /// <summary>The TPU VM's image; null for the generation's default.</summary>
     public string? RuntimeVersion { get; init; }
 
-    /// <summary>Seconds without a TPU after which the run gives up.</summary>
+    /// <summary>Seconds without a TPU after which the run fails.</summary>
     public double AcquireTimeoutSeconds { get; init; } = 6 * 3600;
 
-    /// <summary>VPC network; null: the project's default.</summary>
+    /// <summary>VPC network; null for the project's default.</summary>
     public string? Network { get; init; }
 
-    /// <summary>Service account of the TPU VM; null: the project's default.</summary>
+    /// <summary>Service account of the TPU VM; null for the project's default.</summary>
     public string? ServiceAccount { get; init; }
 
-    /// <summary>Whether the TPU VM has no address in the internet; its network has another way out then.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the TPU VM has no external IP address; its network then needs another way out.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool WithoutExternalIp { get; init; }
 }
@@ -140,19 +145,19 @@ public sealed record TrainingSpec
     /// <summary><c>cosine</c>, <c>linear</c>, <c>constant</c> or <c>inverse-sqrt</c>, after the warm-up.</summary>
     public string Schedule { get; init; } = "cosine";
 
-    /// <summary>Whether several short pairs share a row, each seeing only itself.</summary>
+    /// <summary>Gets a value indicating whether several short pairs share a row, each seeing only itself.</summary>
     public bool Pack { get; init; }
 
-    /// <summary>Gradients longer than this global norm are scaled down to it.</summary>
+    /// <summary>Largest global norm of a gradient; larger ones are scaled down to it.</summary>
     public double MaxGradientNorm { get; init; } = 1;
 
-    /// <summary>Measuring while training; null: none.</summary>
+    /// <summary>Validation while training; null for none.</summary>
     public ValidationSpec? Validation { get; init; }
 
-    /// <summary><c>last</c>, or <c>best</c> by the validation: which weights are the tuned model.</summary>
+    /// <summary>The weights that become the tuned model: <c>last</c>, or <c>best</c> by the validation.</summary>
     public string Keep { get; init; } = "last";
 
-    /// <summary>The newest training checkpoints that are kept.</summary>
+    /// <summary>Number of the newest training checkpoints that are kept.</summary>
     public int KeepCheckpoints { get; init; } = 2;
 
     /// <summary>The highest learning rate, after warm-up.</summary>
@@ -167,7 +172,7 @@ public sealed record TrainingSpec
     /// <summary>Longest example in tokens, prompt and answer together; longer ones are left out and counted.</summary>
     public int MaxLength { get; init; } = 128;
 
-    /// <summary>A checkpoint every so many steps.</summary>
+    /// <summary>Steps between two checkpoints.</summary>
     public int CheckpointEverySteps { get; init; } = 50;
 
     /// <summary>Seed of the data order.</summary>
@@ -180,20 +185,22 @@ public sealed record LoraSpec
     /// <summary>Rank of the update.</summary>
     public int Rank { get; init; } = 16;
 
-    /// <summary>Its scale is alpha over rank; null: twice the rank.</summary>
+    /// <summary>Its scale is alpha over rank; null for twice the rank.</summary>
     public double? Alpha { get; init; }
 
-    /// <summary>Share of the adapter's inputs that a step leaves out.</summary>
+    /// <summary>Probability with which an input of the adapter is dropped in a step.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>Linear layers that get one, by the checkpoint's names; none: all seven.</summary>
+    /// <summary>Linear layers that get an adapter, by the checkpoint's names; empty for all seven.</summary>
     public IReadOnlyList<string> Targets { get; init; } = [];
 
-    /// <summary>Whether the scale is alpha over the root of the rank (Kalajdzievski 2023).</summary>
+    /// <summary>
+    /// Gets a value indicating whether the scale is alpha over the root of the rank (Kalajdzievski 2023).
+    /// </summary>
     public bool RankStabilized { get; init; }
 }
 
-/// <summary>Measuring on pairs held out while training, and stopping when it does not get better.</summary>
+/// <summary>Validation on held-out pairs while training, with early stopping.</summary>
 public sealed record ValidationSpec
 {
     /// <summary><c>loss</c>, or <c>chrf</c>, which translates the validation pairs.</summary>
@@ -202,10 +209,10 @@ public sealed record ValidationSpec
     /// <summary>Steps between two measurements.</summary>
     public int EverySteps { get; init; } = 50;
 
-    /// <summary>Measurements in a row without a better one after which the training stops; 0: never.</summary>
+    /// <summary>Measurements in a row without a better one after which the training stops; 0 for never.</summary>
     public int Patience { get; init; } = 3;
 
-    /// <summary>The most pairs to measure on.</summary>
+    /// <summary>Most pairs to measure on.</summary>
     public int MaxPairs { get; init; } = 200;
 }
 
@@ -224,11 +231,11 @@ public sealed record EvaluationSpec
     /// <summary>A beam's score is its log-probability over its length to the power of this.</summary>
     public double LengthPenalty { get; init; } = 1;
 
-    /// <summary><c>refuse</c> or <c>truncate</c>: what happens to a source that is too long for the model.</summary>
+    /// <summary>Handling of a source that is too long for the model: <c>refuse</c> or <c>truncate</c>.</summary>
     public string LongInput { get; init; } = "refuse";
 
     /// <summary>
-    /// BLEU's tokenizer: null: 13a into English; into Korean ko-mecab where its dictionary is at hand, else char.
+    /// BLEU's tokenizer. null for 13a into English; into Korean for ko-mecab if its dictionary is installed, else char.
     /// </summary>
     public string? BleuTokenizer { get; init; }
 

@@ -26,7 +26,7 @@ public enum RunStageName
     [JsonStringEnumMemberName("evaluate")]
     Evaluate,
 
-    /// <summary>Giving back every node.</summary>
+    /// <summary>Releasing every node.</summary>
     [JsonStringEnumMemberName("teardown")]
     Teardown,
 
@@ -39,7 +39,7 @@ public enum RunStageName
     Done,
 
     /// <summary>
-    /// Compiling programs for the TPU: a part of training and evaluation that only costs and reports tell apart.
+    /// Compiling programs for the TPU: a part of training and evaluation that only costs and reports count separately.
     /// </summary>
     [JsonStringEnumMemberName("compile")]
     Compile,

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>How a run stands, or how it ended.</summary>
+/// <summary>The status of a run.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<RunStatus>))]
 public enum RunStatus
 {
@@ -26,11 +26,11 @@ public enum RunStatus
     [JsonStringEnumMemberName("failed")]
     Failed,
 
-    /// <summary>Ended by a cancel, with everything given back.</summary>
+    /// <summary>Ended by a cancellation, with every node released.</summary>
     [JsonStringEnumMemberName("cancelled")]
     Cancelled,
 
-    /// <summary>Ended by force in the engine: teardown did not run.</summary>
+    /// <summary>Terminated in the engine, so that the teardown did not run.</summary>
     [JsonStringEnumMemberName("terminated")]
     Terminated,
 }

@@ -3,8 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
 
-/// <summary>Writes a value type as plain JSON text, and checks the text when reading.</summary>
-/// <typeparam name="T">The type; <see cref="object.ToString"/> gives the text that it was parsed from.</typeparam>
+/// <summary>Writes a value type as a JSON string, and checks the string when reading.</summary>
+/// <typeparam name="T">The type; its <see cref="object.ToString"/> returns the text that it was parsed
+/// from.</typeparam>
 internal sealed class TextConverter<T> : JsonConverter<T>
     where T : struct, IParsable<T>
 {

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Workflows.Orchestrations;
 
 /// <summary>
-/// Names of the members of closed sets, as requests, files and histories write them: an enum's own
-/// <see cref="object.ToString"/> gives its C# name instead.
+/// Maps the members of enums to their names in requests, files and histories; <see cref="object.ToString"/> would
+/// return the C# name instead.
 /// </summary>
 public static class WireName
 {
@@ -13,24 +13,24 @@ public static class WireName
     /// <typeparam name="T">An enum whose members carry <see cref="JsonStringEnumMemberNameAttribute"/>.</typeparam>
     /// <param name="value">The member.</param>
     /// <returns>Its name, such as <c>on-demand</c>.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The number is no member.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not a member.</exception>
     public static string Of<T>(T value)
         where T : struct, Enum =>
         Table<T>.Names.TryGetValue(value, out var name)
             ? name
             : throw new ArgumentOutOfRangeException(nameof(value), value, $"It is no member of {typeof(T).Name}.");
 
-    /// <summary>Lists the written names of a set in the order of its members.</summary>
-    /// <typeparam name="T">The set.</typeparam>
+    /// <summary>Lists the written names of an enum in the order of its members.</summary>
+    /// <typeparam name="T">The enum.</typeparam>
     /// <returns>The names.</returns>
     public static IReadOnlyList<string> All<T>()
         where T : struct, Enum => Table<T>.Ordered;
 
     /// <summary>Finds the member of a written name.</summary>
-    /// <typeparam name="T">The set.</typeparam>
+    /// <typeparam name="T">The enum.</typeparam>
     /// <param name="name">The name, in the case in which it is written.</param>
     /// <param name="value">The member.</param>
-    /// <returns>false for a name outside the set.</returns>
+    /// <returns>false for a name that no member has.</returns>
     public static bool TryParse<T>(string? name, out T value)
         where T : struct, Enum
     {

@@ -11,16 +11,16 @@ namespace Workflows.Orchestrations;
 public sealed record PreparedData(
     string TrainUri, string TestUri, int TrainPairs, int TestPairs, IReadOnlyDictionary<string, int> Dropped)
 {
-    /// <summary>Validation pairs, JSON lines; null: the training does not validate.</summary>
+    /// <summary>Validation pairs, JSON lines; null if the training does not validate.</summary>
     public string? ValidationUri { get; init; }
 
     /// <summary>
-    /// Where the run's artifacts are, as an address; null in older histories: the run's folder on the service's
+    /// The address of the run's artifacts; null in older histories, which use the run's folder on the service's
     /// machine.
     /// </summary>
     public string? ArtifactsUri { get; init; }
 
-    /// <summary>Where the worker reads the base model; null in older histories: as the request names it.</summary>
+    /// <summary>The base model's address for the worker; null in older histories, which use the request's.</summary>
     public string? ModelUri { get; init; }
 
     /// <summary>Pairs to validate on.</summary>
@@ -42,7 +42,7 @@ public sealed record PreparedData(
 
 /// <summary>A row of the corpus that was left out.</summary>
 /// <param name="Reason">As in <see cref="PreparedData.Dropped"/>.</param>
-/// <param name="Line">Line of the file, from 1; null: not known.</param>
+/// <param name="Line">Line of the file, from 1; null if not known.</param>
 /// <param name="Text">Its beginning.</param>
 public sealed record DroppedSample(string Reason, long? Line, string Text);
 
@@ -54,55 +54,55 @@ public sealed record GateResult(string Name, string Detail);
 /// <summary>Kinds of jobs for the worker on the TPU VM.</summary>
 public enum JobKind
 {
-    /// <summary>Fine-tune; resumes from the newest whole checkpoint.</summary>
+    /// <summary>Fine-tune; resumes from the newest complete checkpoint.</summary>
     Train,
 
     /// <summary>Translate the test set with the base and with the tuned model.</summary>
     Translate,
 }
 
-/// <summary>A piece of work for the TPU, which outlives the loss of any one VM.</summary>
-/// <param name="Kind">What to do.</param>
+/// <summary>A job for the TPU, which survives the loss of any one VM.</summary>
+/// <param name="Kind">The kind of the job.</param>
 /// <param name="Spec">The run.</param>
-/// <param name="Plan">Where TPUs may be had.</param>
+/// <param name="Plan">The places to try for a TPU.</param>
 /// <param name="Data">The corpus.</param>
-/// <param name="Lease">A TPU that the run holds already; null: get one.</param>
+/// <param name="Lease">A TPU that the run holds already; null to get one.</param>
 /// <param name="NextAttempt">Number for the next attempt to get a TPU.</param>
 public sealed record TpuWorkInput(
     JobKind Kind, RunSpec Spec, RunPlan Plan, PreparedData Data, TpuLease? Lease, int NextAttempt)
 {
-    /// <summary>TPUs lost so far in this piece of work; survives continue-as-new.</summary>
+    /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 
     /// <summary>Zone of the TPU lost last.</summary>
     public string? Avoid { get; init; }
 
-    /// <summary>Places that this run was refused for a lasting reason.</summary>
+    /// <summary>Places that refused this run for a lasting reason.</summary>
     public IReadOnlyList<Candidate> RuledOut { get; init; } = [];
 
-    /// <summary>A recovery under way, closed when the work goes on.</summary>
+    /// <summary>A recovery under way, closed when the work resumes.</summary>
     public OpenRecovery? Recovery { get; init; }
 }
 
 /// <summary>A loss that is being recovered from.</summary>
-/// <param name="Number">From 1 in this piece of work.</param>
-/// <param name="Zone">Where the TPU was.</param>
+/// <param name="Number">Number of the loss in this job, from 1.</param>
+/// <param name="Zone">Zone of the lost TPU.</param>
 /// <param name="Cause">PREEMPTED, silence, ...</param>
-/// <param name="LostSteps">Steps to be done again.</param>
-/// <param name="FromStep">Step of the checkpoint that the work goes on from.</param>
-/// <param name="DetectedAt">When it was noticed.</param>
+/// <param name="LostSteps">Steps that must be repeated.</param>
+/// <param name="FromStep">Step of the checkpoint from which the work resumes.</param>
+/// <param name="DetectedAt">Time of the detection.</param>
 public sealed record OpenRecovery(
     int Number, string Zone, string Cause, int LostSteps, int FromStep, DateTimeOffset DetectedAt);
 
-/// <summary>The end of a piece of work.</summary>
+/// <summary>The end of a job for the TPU.</summary>
 /// <param name="Lease">The TPU that the run still holds.</param>
 /// <param name="NextAttempt">Number for the next attempt.</param>
-/// <param name="Failure">Set when it failed.</param>
-/// <param name="Cancelled">The run was cancelled.</param>
+/// <param name="Failure">The failure; null for none.</param>
+/// <param name="Cancelled">true if the run was cancelled.</param>
 public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled);
 
 /// <summary>Gives a job to the worker of a node.</summary>
-/// <param name="Kind">What to do.</param>
+/// <param name="Kind">The kind of the job.</param>
 /// <param name="Spec">The run.</param>
 /// <param name="Data">The corpus.</param>
 /// <param name="Lease">The node whose worker does it.</param>
@@ -111,18 +111,18 @@ public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure?
 public sealed record DispatchInput(
     JobKind Kind, RunSpec Spec, PreparedData Data, TpuLease Lease, string ReplyTo, OpenRecovery? Recovery);
 
-/// <summary>Looks at a job.</summary>
-/// <param name="Kind">Which job.</param>
+/// <summary>A poll of a job.</summary>
+/// <param name="Kind">The kind of the job.</param>
 /// <param name="Spec">The run.</param>
 /// <param name="Lease">The node whose worker does it.</param>
 public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease);
 
 /// <summary>The state of a job.</summary>
 /// <param name="NodeState">The cloud's state of the node, or NOT_FOUND.</param>
-/// <param name="IsLost">The node or its worker is gone.</param>
+/// <param name="IsLost">true if the node or its worker is gone.</param>
 /// <param name="LossCause">The node's state in capitals, WORKER_SILENT or DEVICE_LOST.</param>
 /// <param name="LostSteps">Steps after the newest checkpoint.</param>
-/// <param name="End">Set when the job has ended.</param>
+/// <param name="End">The job's end; null while it runs.</param>
 /// <param name="Step">The last step reported.</param>
 /// <param name="Steps">Steps in all.</param>
 /// <param name="Loss">Training loss of that step.</param>
@@ -132,9 +132,9 @@ public sealed record JobObservation(
     double AccruedUsd);
 
 /// <summary>The end of a job on its worker.</summary>
-/// <param name="Succeeded">Whether the job was done.</param>
-/// <param name="Code">Error code otherwise.</param>
-/// <param name="Message">Error message otherwise.</param>
+/// <param name="Succeeded">true if the job was done.</param>
+/// <param name="Code">Error code; null for a success.</param>
+/// <param name="Message">Error message; null for a success.</param>
 public sealed record JobEnd(bool Succeeded, string? Code, string? Message);
 
 /// <summary>The reason why a run did not succeed.</summary>
@@ -146,19 +146,21 @@ public sealed record RunFailure(string Code, string Message, string Fix);
 /// <summary>One node's teardown.</summary>
 /// <param name="NodeName">Full resource name.</param>
 /// <param name="State">The cloud's state; NOT_FOUND is the proof.</param>
-/// <param name="ConfirmedNotFound">The cloud answered NOT_FOUND.</param>
+/// <param name="ConfirmedNotFound">true if the cloud answered NOT_FOUND.</param>
 public sealed record NodeRelease(NodeName NodeName, string State, bool ConfirmedNotFound);
 
 /// <summary>Input of the report.</summary>
 /// <param name="Spec">The run.</param>
-/// <param name="Plan">The plan; null when planning failed.</param>
-/// <param name="Data">The corpus; null when it was not prepared.</param>
+/// <param name="Plan">The plan; null if planning failed.</param>
+/// <param name="Data">The corpus; null if it was not prepared.</param>
 /// <param name="Status">Succeeded, failed or cancelled.</param>
-/// <param name="Failure">Why not succeeded.</param>
+/// <param name="Failure">The reason why it did not succeed; null for a success.</param>
 public sealed record ReportInput(
     RunSpec Spec, RunPlan? Plan, PreparedData? Data, RunStatus Status, RunFailure? Failure)
 {
-    /// <summary>Whether nodes are still to be given back; the report is written again afterwards.</summary>
+    /// <summary>
+    /// Gets a value indicating whether nodes are still to be released; the report is written again afterwards.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsDraft { get; init; }
 }
@@ -166,7 +168,7 @@ public sealed record ReportInput(
 /// <summary>The end of a run.</summary>
 /// <param name="Status">Succeeded, failed or cancelled.</param>
 /// <param name="ReportUri">The JSON report.</param>
-/// <param name="Failure">Why not succeeded.</param>
+/// <param name="Failure">The reason why it did not succeed; null for a success.</param>
 public sealed record RunOutcome(RunStatus Status, string ReportUri, RunFailure? Failure);
 
 /// <summary>The custom status of a run's orchestration.</summary>
@@ -174,15 +176,15 @@ public sealed record RunOutcome(RunStatus Status, string ReportUri, RunFailure? 
 /// <param name="Detail">One line for people.</param>
 public sealed record RunStage(RunStageName Stage, string Detail);
 
-/// <summary>Names of the events that runs and the sweep listen to.</summary>
+/// <summary>Names of the events that runs and the sweep receive.</summary>
 public static class RunEvents
 {
     /// <summary>Stops the run cleanly. The payload is the reason, a string.</summary>
     public const string Cancel = "cancel";
 
-    /// <summary>Tells that a job ended on its worker. The payload is the job's id, a string.</summary>
+    /// <summary>Reports that a job ended on its worker. The payload is the job's id, a string.</summary>
     public const string JobEnded = "job-ended";
 
-    /// <summary>Makes the sweep look at once. The payload is the reason, a string.</summary>
+    /// <summary>Starts the next sweep at once. The payload is the reason, a string.</summary>
     public const string Wake = "wake";
 }

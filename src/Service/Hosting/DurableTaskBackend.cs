@@ -17,7 +17,7 @@ internal static class DurableTaskBackend
     private const string InputWorker = "inputs";
     private const int MostWaiting = 100_000;
 
-    /// <exception cref="ServiceStartException">The connection string cannot be used.</exception>
+    /// <exception cref="ServiceStartException">The connection string is not valid.</exception>
     public static void Add(IServiceCollection services, ServiceSettings settings, Uri embedded)
     {
         if (settings.UsesEmbeddedEngine)
@@ -39,7 +39,7 @@ internal static class DurableTaskBackend
             workers.ForEach(worker => worker.UseGrpc(address));
             if (settings.UsesEmbeddedEngine)
             {
-                // The engine in this process is called without the network; its port stays open for others.
+                // The engine in this process is called without the network; its port stays open for other clients.
                 services.AddOptions<GrpcDurableTaskClientOptions>().Configure<InProcessTaskHub>(
                     (options, hub) => options.CallInvoker = hub);
                 workers.ForEach(worker => services.AddOptions<GrpcDurableTaskWorkerOptions>(worker.Name)
@@ -62,9 +62,9 @@ internal static class DurableTaskBackend
     }
 
     /// <summary>
-    /// Makes one worker for what users bring and one for the rest, so that a run cannot take the places that looking,
-    /// cancelling and teardown need. A backend of another make may not know filters of work items: there one worker
-    /// does all.
+    /// Creates one worker for the activities that read users' files and one for the others, so that a run cannot take
+    /// the places that polling, cancelling and teardown need. Another backend may not support filters of work items;
+    /// there one worker does everything.
     /// </summary>
     private static List<IDurableTaskWorkerBuilder> AddWorkers(IServiceCollection services, ServiceSettings settings)
     {
@@ -82,13 +82,13 @@ internal static class DurableTaskBackend
             inputs.AddTasks(registry => registry.AddInputActivities());
             inputs.UseWorkItemFilters();
 
-            // They wait for their places inside (InputWork): one that waits in the engine would keep its run from
-            // ending when it is cancelled.
+            // These activities wait for their places inside (InputWork): one that waited in the engine would keep its
+            // run from ending when it is cancelled.
             inputs.Configure(options => options.Concurrency.MaximumConcurrentActivityWorkItems = MostWaiting);
             workers.Add(inputs);
         }
 
-        // The categories of older releases would repeat each line of the log.
+        // The categories of older releases would repeat each log line.
         workers.ForEach(worker => worker.Configure(options => options.Logging.UseLegacyCategories = false));
         return workers;
     }

@@ -1,6 +1,6 @@
 namespace Workflows.Service.Hosting;
 
-/// <summary>Logs to one file, for a service inside a command whose terminal belongs to the user.</summary>
+/// <summary>Writes the log to one file, for a service inside a command whose terminal belongs to the user.</summary>
 internal sealed class FileLoggerProvider(string path) : ILoggerProvider
 {
     private readonly Lock _lock = new();

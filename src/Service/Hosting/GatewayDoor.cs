@@ -8,15 +8,15 @@ using Workflows.TpuWorker.Protocol;
 namespace Workflows.Service.Hosting;
 
 /// <summary>
-/// The worker gateway's way into the open: a port of its own, behind which are neither the API nor the engine nor the
-/// emulator, and what workers know the gateway by.
+/// Opens the worker gateway to other machines: on a port of its own, which does not reach the API, the engine or the
+/// emulator, and with the certificate by which workers recognise the gateway.
 /// </summary>
 internal static partial class GatewayDoor
 {
     private static readonly string Gateway = $"/{WorkerGateway.Descriptor.FullName}";
 
     /// <summary>Reads the certificate's pin.</summary>
-    /// <exception cref="ServiceStartException">The files or the settings do not fit.</exception>
+    /// <exception cref="ServiceStartException">The files or the settings are not valid.</exception>
     public static string? PinOf(ServiceSettings settings)
     {
         if (settings.GatewayKey is not null && (settings.GatewayCertificate is null || settings.GatewayPort is null))
@@ -38,7 +38,7 @@ internal static partial class GatewayDoor
     }
 
     /// <summary>Opens the port.</summary>
-    /// <exception cref="ServiceStartException">The key does not fit the certificate.</exception>
+    /// <exception cref="ServiceStartException">The key does not belong to the certificate.</exception>
     public static void Open(KestrelServerOptions kestrel, ServiceSettings settings)
     {
         if (settings.GatewayPort is not { } port)
@@ -48,7 +48,7 @@ internal static partial class GatewayDoor
 
         if (settings.GatewayKey is not { } key)
         {
-            // A proxy that hands on the streams as they are says https here, where it is not.
+            // A proxy that passes on the streams unchanged names the scheme https, although this port has no TLS.
             kestrel.AllowAlternateSchemes = true;
             kestrel.Listen(
                 System.Net.IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http2);
@@ -65,7 +65,7 @@ internal static partial class GatewayDoor
         });
     }
 
-    /// <summary>Lets nothing but the gateway and the health address through that port.</summary>
+    /// <summary>Lets only the gateway and the health address through that port.</summary>
     public static void Guard(WebApplication application, ServiceSettings settings)
     {
         if (settings.GatewayPort is not { } port)
@@ -87,7 +87,7 @@ internal static partial class GatewayDoor
         });
     }
 
-    /// <summary>Says at the start what would stop a run that pays in the middle of a night.</summary>
+    /// <summary>Logs at the start the settings that would stop a run that pays later.</summary>
     public static void Tell(WebApplication application, ServiceSettings settings)
     {
         var logger = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(GatewayDoor));
@@ -95,7 +95,7 @@ internal static partial class GatewayDoor
         if (settings.GatewayAddress is null
             && settings.Artifacts?.StartsWith("gs://", StringComparison.Ordinal) != true)
         {
-            // A service for rehearsals alone.
+            // The service serves rehearsals only.
             return;
         }
 
@@ -111,7 +111,7 @@ internal static partial class GatewayDoor
         {
             using var pem = X509Certificate2.CreateFromPemFile(certificate, key);
 
-            // A key that is in memory alone is refused by the TLS of Windows.
+            // The TLS of Windows refuses a key that is only in memory.
             return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException

@@ -10,15 +10,15 @@ namespace Workflows.Service.Hosting;
 /// <param name="Http">HTTP API.</param>
 /// <param name="Grpc">gRPC: workers, sidecar, emulator.</param>
 /// <param name="EmulatorRest">REST side of the emulator.</param>
-/// <param name="EmulatorStorage">Buckets of the emulator; 0 in what an older service wrote.</param>
+/// <param name="EmulatorStorage">Buckets of the emulator; 0 in files of older services.</param>
 public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int EmulatorStorage = 0)
 {
     private int[] All => [Http, Grpc, EmulatorRest, EmulatorStorage];
 
-    /// <summary>Decides the ports; free ones are chosen when the HTTP port is 0, and kept for the next start, because
-    /// workers on running VMs know the address.</summary>
+    /// <summary>Decides the ports. If the HTTP port is 0, free ones are chosen and kept for the next start, because
+    /// workers on running VMs have the address.</summary>
     /// <param name="settings">The service's settings.</param>
-    /// <param name="urls">What <c>--urls</c> or <c>ASPNETCORE_URLS</c> says, or null.</param>
+    /// <param name="urls">The value of <c>--urls</c> or <c>ASPNETCORE_URLS</c>, or null.</param>
     /// <returns>The ports.</returns>
     internal static ServicePorts Decide(ServiceSettings settings, string? urls)
     {
@@ -50,18 +50,18 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int Emul
                 : throw new InvalidOperationException("Four ports were asked for.");
     }
 
-    /// <summary>Reads the ports that a service with this state folder used last.</summary>
+    /// <summary>Reads the ports that the last service with this state folder used.</summary>
     /// <param name="stateDirectory">The folder.</param>
-    /// <returns>null when there was none.</returns>
+    /// <returns>null if there was none.</returns>
     public static ServicePorts? Kept(string stateDirectory) => Read(PathOf(stateDirectory));
 
-    /// <summary>Names a state folder without telling its path: who knows the folder can compare.</summary>
+    /// <summary>Computes an id of a state folder that does not reveal its path, but can be compared.</summary>
     /// <param name="stateDirectory">The folder.</param>
     /// <returns>A hash of the absolute path.</returns>
     public static string StateIdOf(string stateDirectory) => Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(stateDirectory))))[..32];
 
-    /// <summary>Writes the ports down, once the service has them and the state folder.</summary>
+    /// <summary>Saves the ports, once the service has them and the state folder.</summary>
     /// <param name="stateDirectory">The folder.</param>
     internal void Keep(string stateDirectory) =>
         File.WriteAllText(PathOf(stateDirectory), JsonSerializer.Serialize(this));
@@ -76,7 +76,7 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int Emul
         }
         catch (JsonException)
         {
-            // Torn by a crash; new ports do, and a worker that knew the old ones is replaced.
+            // A crash left the file incomplete; new ports are chosen, and a worker with the old ones is replaced.
             return null;
         }
     }
@@ -95,7 +95,7 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int Emul
         }
     }
 
-    /// <summary>Four ports that are free, and different.</summary>
+    /// <summary>Chooses four different free ports.</summary>
     private static int[] ChooseFree()
     {
         var listeners = Enumerable.Range(0, 4).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();

@@ -2,70 +2,70 @@ using Workflows.Activities.Data;
 
 namespace Workflows.Service.Hosting;
 
-/// <summary>Settings of the service; every one can be given in appsettings.json, as an environment variable with
-/// <c>__</c> for <c>:</c>, or on the command line.</summary>
+/// <summary>Settings of the service. Each can be set in appsettings.json, as an environment variable with <c>__</c> for
+/// <c>:</c>, or on the command line.</summary>
 public sealed class ServiceSettings
 {
-    /// <summary>Gets or sets the folder of everything that must survive: runs, history, keys.</summary>
+    /// <summary>Gets or sets the folder of all durable state: runs, history, keys.</summary>
     /// <value>Default <c>.workflows</c> below the current folder.</value>
     public string StateDirectory { get; set; } = ".workflows";
 
     /// <summary>Gets or sets the port of the HTTP API.</summary>
-    /// <value>Null: from <c>--urls</c> or <c>ASPNETCORE_URLS</c>, else 8080. 0: any free one, kept for the next
-    /// start.</value>
+    /// <value>null for the port of <c>--urls</c> or <c>ASPNETCORE_URLS</c>, or else 8080. 0 for any free port, kept for
+    /// the next start.</value>
     public int? HttpPort { get; set; }
 
     /// <summary>Gets or sets the port for gRPC: workers, the Durable Task sidecar, the emulator.</summary>
-    /// <value>Null: the HTTP port plus one.</value>
+    /// <value>null for the HTTP port plus one.</value>
     public int? GrpcPort { get; set; }
 
     /// <summary>Gets or sets the emulator's REST port.</summary>
-    /// <value>Null: the HTTP port plus two.</value>
+    /// <value>null for the HTTP port plus two.</value>
     public int? EmulatorRestPort { get; set; }
 
     /// <summary>Gets or sets the port of the emulated cloud's buckets.</summary>
-    /// <value>Null: the HTTP port plus three.</value>
+    /// <value>null for the HTTP port plus three.</value>
     public int? EmulatorStoragePort { get; set; }
 
-    /// <summary>Gets or sets where artifacts are: corpora, models, checkpoints, translations.</summary>
-    /// <value><c>gs://BUCKET/PREFIX</c> for runs that pay, which are refused without; a folder is used by rehearsals.
-    /// Null: rehearsals use the emulated cloud's buckets, below the state folder.</value>
+    /// <summary>Gets or sets the place of artifacts: corpora, models, checkpoints, translations.</summary>
+    /// <value><c>gs://BUCKET/PREFIX</c> for runs that pay, which are refused without it; rehearsals use a folder. null
+    /// for the emulated cloud's buckets, below the state folder, in rehearsals.</value>
     public string? Artifacts { get; set; }
 
     /// <summary>Gets or sets the address at which TPU VMs reach the worker gateway.</summary>
-    /// <value>Null: this machine's gRPC port, which only the emulator's workers can reach.</value>
+    /// <value>null for this machine's gRPC port, which only the emulator's workers can reach.</value>
     public Uri? GatewayAddress { get; set; }
 
-    /// <summary>Gets or sets a port for the worker gateway alone, open to all machines where it speaks TLS
-    /// itself.</summary>
-    /// <value>Null: none. With <see cref="GatewayKey"/> the service ends TLS there; without it the port is on loopback,
-    /// without TLS, for a proxy on this machine that ends it.</value>
+    /// <summary>Gets or sets a port for the worker gateway only, open to other machines if the service itself
+    /// terminates TLS.</summary>
+    /// <value>null for none. With <see cref="GatewayKey"/> the service terminates TLS there; without it the port is on
+    /// loopback, without TLS, for a proxy on this machine that terminates it.</value>
     public int? GatewayPort { get; set; }
 
-    /// <summary>Gets or sets the certificate that the gateway shows, the service's own or a proxy's.</summary>
-    /// <value>A PEM file; its first certificate is the only one that workers accept. Null: they accept any that their
-    /// system's roots vouch for.</value>
+    /// <summary>Gets or sets the certificate of the gateway, the service's own or a proxy's.</summary>
+    /// <value>A PEM file; its first certificate is the only one that workers accept. null to accept any certificate
+    /// that the worker's system trusts.</value>
     public string? GatewayCertificate { get; set; }
 
     /// <summary>Gets or sets the key of <see cref="GatewayCertificate"/>.</summary>
-    /// <value>A PEM file; null: a proxy has it.</value>
+    /// <value>A PEM file; null if a proxy has the key.</value>
     public string? GatewayKey { get; set; }
 
     /// <summary>Gets or sets the address of another Durable Task backend.</summary>
-    /// <value>Null: the embedded sidecar.</value>
+    /// <value>null for the embedded sidecar.</value>
     public Uri? DurableTaskAddress { get; set; }
 
     /// <summary>Gets or sets the connection string of a Durable Task Scheduler, Azure's or another server of its
     /// protocol.</summary>
-    /// <value><c>Endpoint=...;TaskHub=...;Authentication=...</c>; null: <see cref="DurableTaskAddress"/>
+    /// <value><c>Endpoint=...;TaskHub=...;Authentication=...</c>; if null, <see cref="DurableTaskAddress"/>
     /// decides.</value>
     public string? DurableTaskConnectionString { get; set; }
 
-    /// <summary>Gets or sets a price catalog in place of the built-in one.</summary>
+    /// <summary>Gets or sets a price catalog that replaces the built-in one.</summary>
     /// <value>A path, or null.</value>
     public string? PriceCatalog { get; set; }
 
-    /// <summary>Gets or sets how many runs have their files read at once.</summary>
+    /// <summary>Gets or sets the number of runs whose files are read at the same time.</summary>
     /// <value>At least 1, default 2.</value>
     public int InputPlaces { get; set; } = InputLimits.Default.Places;
 
@@ -74,15 +74,15 @@ public sealed class ServiceSettings
     public double InputMinutes { get; set; } = InputLimits.Default.Time.TotalMinutes;
 
     /// <summary>Gets or sets the minutes from one sweep over the cloud to the next.</summary>
-    /// <value>0 to 1440, default 15; 0: the service makes none by itself.</value>
+    /// <value>0 to 1440, default 15; with 0 the service makes no automatic sweep.</value>
     public double SweepMinutes { get; set; } = 15;
 
     /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>
-    /// <value>A path, or null: infra/startup-script.sh, built in.</value>
+    /// <value>A path; null for infra/startup-script.sh, built in.</value>
     public string? StartupScript { get; set; }
 
     /// <summary>Gets or sets the container image of the worker on TPU VMs.</summary>
-    /// <value>The image that infra/worker.Dockerfile builds, where the VMs can pull it.</value>
+    /// <value>The image that infra/worker.Dockerfile builds, at a place where the VMs can pull it.</value>
     public string WorkerImage { get; set; } = "workflows-worker:latest";
 
     /// <summary>Gets or sets the subscription whose messages start runs.</summary>
@@ -99,15 +99,15 @@ public sealed class ServiceSettings
 public sealed class PubSubSettings
 {
     /// <summary>Gets or sets the subscription.</summary>
-    /// <value><c>projects/P/subscriptions/S</c>; null: no subscription.</value>
+    /// <value><c>projects/P/subscriptions/S</c>; null for no subscription.</value>
     public string? Subscription { get; set; }
 
     /// <summary>Gets or sets the topic for messages that cannot start a run.</summary>
-    /// <value><c>projects/P/topics/T</c>; null: they are logged and dropped.</value>
+    /// <value><c>projects/P/topics/T</c>; if null, they are logged and dropped.</value>
     public string? DeadLetterTopic { get; set; }
 
     /// <summary>Gets or sets the emulator's address.</summary>
-    /// <value><c>host:port</c>; null: the environment variable PUBSUB_EMULATOR_HOST, else Google.</value>
+    /// <value><c>host:port</c>; null for the environment variable PUBSUB_EMULATOR_HOST, or else Google.</value>
     public string? EmulatorHost { get; set; }
 }
 
@@ -115,7 +115,7 @@ public sealed class PubSubSettings
 public sealed class DaprSettings
 {
     /// <summary>Gets or sets the pub/sub component.</summary>
-    /// <value>Null: nothing is published.</value>
+    /// <value>null to publish nothing.</value>
     public string? PubSubName { get; set; }
 
     /// <summary>Gets or sets the topic.</summary>
@@ -123,6 +123,6 @@ public sealed class DaprSettings
     public string Topic { get; set; } = "workflow-runs-ended";
 
     /// <summary>Gets or sets the sidecar's gRPC address.</summary>
-    /// <value>Null: DAPR_GRPC_ENDPOINT or DAPR_GRPC_PORT, as the Dapr runtime sets them.</value>
+    /// <value>null for DAPR_GRPC_ENDPOINT or DAPR_GRPC_PORT, as the Dapr runtime sets them.</value>
     public Uri? GrpcEndpoint { get; set; }
 }

@@ -7,8 +7,8 @@ namespace Workflows.Service.Hosting;
 public static class ServiceStart
 {
     /// <summary>Starts the service.</summary>
-    /// <param name="application">From <see cref="WorkflowsService.Build"/>.</param>
-    /// <param name="ports">Its ports, written down for the next start and for other commands.</param>
+    /// <param name="application">The application of <see cref="WorkflowsService.Build"/>.</param>
+    /// <param name="ports">Its ports, saved for the next start and for other commands.</param>
     /// <param name="stateDirectory">Its state folder.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A task that completes when the service takes requests.</returns>

@@ -3,7 +3,7 @@ using Workflows.ModelFiles;
 
 namespace Workflows.Service.Hosting;
 
-/// <summary>Reads the files that settings name. One that cannot be used ends the start, by the setting's name.</summary>
+/// <summary>Reads files that settings name, and names the setting where one cannot be used.</summary>
 internal static class SettingsFile
 {
     // A certificate chain or a script has kilobytes.

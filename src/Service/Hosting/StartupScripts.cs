@@ -6,7 +6,7 @@ namespace Workflows.Service.Hosting;
 /// <summary>Reads the script that a TPU VM runs when it boots.</summary>
 internal static class StartupScripts
 {
-    /// <summary>Reads the script: the one given, or infra/startup-script.sh, which is built in.</summary>
+    /// <summary>Reads the given script, or infra/startup-script.sh, which is built in.</summary>
     public static string Read(string? path)
     {
         if (path is not null)

@@ -1,8 +1,8 @@
 namespace Workflows.Service.Hosting;
 
 /// <summary>
-/// Keeps a second service out of the state folder where the engine, which locks its own file, is elsewhere. The
-/// system lets go of the lock when its holder dies.
+/// Keeps a second service out of the state folder if the engine, which locks its own file, is elsewhere. The system
+/// releases the lock when its holder dies.
 /// </summary>
 internal sealed class StateLock(ServiceSettings settings) : IHostedService, IDisposable
 {

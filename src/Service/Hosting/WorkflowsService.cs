@@ -17,19 +17,19 @@ using Workflows.Service.Workers;
 
 namespace Workflows.Service.Hosting;
 
-/// <summary>Puts the service together: API, engine, worker of the engine, gateway, emulator, messages.</summary>
+/// <summary>Builds the service: API, engine, worker of the engine, gateway, emulator, messages.</summary>
 public static class WorkflowsService
 {
     private const int MaxMessageBytes = 64 << 20;
     private const int MaxWorkerMessageBytes = 4 << 20;
 
     /// <summary>Builds the service.</summary>
-    /// <param name="args">Command line, which wins over files and environment.</param>
-    /// <param name="settings">Settings; null: from the configuration's section <c>Workflows</c>.</param>
-    /// <param name="isEmbedded">Inside another program: logs go to a file in the state folder.</param>
-    /// <param name="change">Changes what the service is put together from; null: nothing.</param>
+    /// <param name="args">Command line, which overrides files and environment.</param>
+    /// <param name="settings">Settings; null for the configuration's section <c>Workflows</c>.</param>
+    /// <param name="isEmbedded">true inside another program, where logs go to a file in the state folder.</param>
+    /// <param name="change">Changes the registered services; null for no change.</param>
     /// <returns>The application, not started, and its ports.</returns>
-    /// <exception cref="ServiceStartException">The settings or the state folder cannot be used.</exception>
+    /// <exception cref="ServiceStartException">The settings or the state folder are not valid.</exception>
     public static (WebApplication Application, ServicePorts Ports) Build(
         string[] args, ServiceSettings? settings = null, bool isEmbedded = false,
         Action<IServiceCollection>? change = null)
@@ -105,7 +105,8 @@ public static class WorkflowsService
         }
     }
 
-    /// <summary>Without TLS a port speaks either HTTP/1.1 or HTTP/2, so API, gRPC and emulator have one each.</summary>
+    /// <summary>Opens the ports; without TLS a port speaks either HTTP/1.1 or HTTP/2, so each service has its
+    /// own.</summary>
     private static void ConfigureKestrel(
         WebApplicationBuilder builder, ServiceSettings settings, ServicePorts ports, string? urls)
     {
@@ -114,7 +115,7 @@ public static class WorkflowsService
             || urls?.Contains("://+", StringComparison.Ordinal) == true
             || urls?.Contains("://[::]", StringComparison.Ordinal) == true;
 
-        // The endpoints below are what the urls setting asks for, and two more; Kestrel would warn of having both.
+        // The endpoints below are those of the urls setting, and two more; Kestrel would warn about both.
         foreach (var key in new[]
         {
             WebHostDefaults.ServerUrlsKey, WebHostDefaults.HttpPortsKey, WebHostDefaults.HttpsPortsKey,
@@ -154,7 +155,7 @@ public static class WorkflowsService
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
 
-        // A part that fails is told in the log; runs that are on a TPU need the rest.
+        // A part that fails is logged; runs on a TPU need the other parts.
         services.Configure<HostOptions>(
             host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore);
         services.ConfigureHttpJsonOptions(json =>
@@ -265,7 +266,7 @@ public static class WorkflowsService
             provider.GetRequiredService<Dapr.Client.DaprClient>(), pubSubName, settings.Topic));
     }
 
-    /// <summary>The worker lies beside this assembly; it is started as a process of its own.</summary>
+    /// <summary>Returns the command of the worker beside this assembly, which runs as a separate process.</summary>
     private static IReadOnlyList<string> WorkerCommand()
     {
         var host = Path.Combine(AppContext.BaseDirectory, "Workflows.TpuWorker.Host.dll");

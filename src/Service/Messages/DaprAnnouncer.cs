@@ -5,8 +5,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Service.Messages;
 
 /// <summary>
-/// Publishes the end of each run through a Dapr sidecar, as a CloudEvent whose id is the run's: at least once, so that
-/// a subscriber can tell a repetition.
+/// Publishes the end of each run at least once through a Dapr sidecar, as a CloudEvent whose id is the run's, so that a
+/// subscriber can recognise repetitions.
 /// </summary>
 internal sealed class DaprAnnouncer(DaprClient dapr, string pubSubName, string topic) : IRunAnnouncer
 {

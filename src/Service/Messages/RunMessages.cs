@@ -10,20 +10,21 @@ using Workflows.Service.Runs;
 namespace Workflows.Service.Messages;
 
 /// <summary>
-/// Handles one message of a subscription at a time. Nothing that a message holds is thrown further: it starts a run,
-/// goes to the dead-letter topic with code and reason, or waits alone for longer and longer.
+/// Handles one message of a subscription at a time. No content of a message makes it throw: a message starts a run,
+/// goes to the dead-letter topic with code and reason, or is redelivered with growing delay.
 /// </summary>
 internal sealed partial class RunMessages(ServiceSettings settings, RunService runs, ILogger<RunMessages> logger)
 {
     private const int MostReason = 1000;
 
-    /// <summary>More waiting messages than this are handled as well, and told in the log each time.</summary>
+    /// <summary>Most waiting messages that are remembered; further ones are handled too, and logged each
+    /// time.</summary>
     private const int MostRemembered = 10_000;
 
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, int> _tries = new(StringComparer.Ordinal);
 
-    /// <summary>Handles a message and tells the broker what becomes of it.</summary>
+    /// <summary>Handles a message and acknowledges it or requests a redelivery.</summary>
     /// <exception cref="OperationCanceledException">The service stops.</exception>
     public async Task HandleAsync(
         Publisher.PublisherClient publisher, Subscriber.SubscriberClient subscriber, string subscription,
@@ -52,12 +53,12 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         }
         catch (RpcException exception) when (!cancellation.IsCancellationRequested)
         {
-            // The broker delivers the message again, and its id makes that harmless.
+            // The broker redelivers the message, which its id makes harmless.
             Log.NotAnswered(logger, id, exception.Status.ToString());
         }
     }
 
-    /// <returns>Whether the message is done with; false: it must come again.</returns>
+    /// <returns>true if the message is done; false if it must be redelivered.</returns>
     private async Task<bool> TakeAsync(
         Publisher.PublisherClient publisher, string subscription, PubsubMessage message,
         CancellationToken cancellation)
@@ -76,7 +77,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         catch (Exception exception) when (!cancellation.IsCancellationRequested
             && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException)
         {
-            // The engine or the disk did not take it, which is no fault of the message.
+            // The engine or the disk failed, which is no fault of the message.
             if (IsFirst(message.MessageId))
             {
                 Log.NotStarted(logger, message.MessageId, exception);
@@ -92,8 +93,8 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         }
     }
 
-    /// <summary>Puts a message away that can never start a run.</summary>
-    /// <returns>Whether it lies in the dead-letter topic, or there is none.</returns>
+    /// <summary>Moves a message that can never start a run to the dead-letter topic.</summary>
+    /// <returns>true if it is in the dead-letter topic, or there is none.</returns>
     private async Task<bool> BuryAsync(
         Publisher.PublisherClient publisher, PubsubMessage message, string code, string reason, Exception? exception,
         CancellationToken cancellation)
@@ -115,7 +116,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         letter.PublishTime = null;
         letter.Attributes["workflows-code"] = code;
 
-        // An attribute has 1024 bytes at most, and Korean three bytes a character.
+        // An attribute has at most 1024 bytes, and Korean takes three bytes for each character.
         letter.Attributes["workflows-reason"] = SafeText.Of(shown, 300);
         letter.Attributes["workflows-message-id"] = message.MessageId;
         try
@@ -136,10 +137,10 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         }
     }
 
-    /// <summary>Whether a message is met for the first time since the service started.</summary>
+    /// <summary>Returns whether a message is received for the first time since the service started.</summary>
     private bool IsFirst(string id) => !_tries.ContainsKey(id);
 
-    /// <summary>Seconds until a message comes again: longer with each time, as long as Pub/Sub allows.</summary>
+    /// <summary>Returns the seconds until a redelivery: more each time, up to Pub/Sub's limit.</summary>
     private int WaitOf(string id)
     {
         if (_tries.Count > MostRemembered)
@@ -182,7 +183,7 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
             + "service publish to it; until then the message comes again, and others are not held up.")]
         public static partial void NotBuried(ILogger logger, string messageId, string topic, string status);
 
-        [LoggerMessage(4206, LogLevel.Warning, "The broker did not hear of message {MessageId}: {Status}")]
+        [LoggerMessage(4206, LogLevel.Warning, "The broker got no acknowledgement of message {MessageId}: {Status}")]
         public static partial void NotAnswered(ILogger logger, string messageId, string status);
     }
 }

@@ -5,9 +5,9 @@ using Workflows.Service.Hosting;
 namespace Workflows.Service.Messages;
 
 /// <summary>
-/// Starts a run for each message of a subscription. The message's id is the run's key, so that a redelivery starts
-/// nothing twice. It is acknowledged once the start is durable, not at the end of the run. No fault of the broker ends
-/// the listening: it goes on after a pause.
+/// Starts a run for each message of a subscription. The message's id is the run's key, so a redelivery starts nothing
+/// twice. A message is acknowledged once the start is durable, not at the end of the run. No fault of the broker ends
+/// the subscription: it continues after a pause.
 /// </summary>
 internal sealed partial class RunSubscriber(
     ServiceSettings settings, RunMessages messages, ILogger<RunSubscriber> logger) : BackgroundService
@@ -49,7 +49,7 @@ internal sealed partial class RunSubscriber(
             }
             catch (Exception exception)
             {
-                // Told once for each time that the broker goes away, not once a minute.
+                // Logged once each time that the broker becomes unreachable, not once a minute.
                 if (pause == FirstPause)
                 {
                     Log.Broken(logger, subscription, exception);
@@ -69,7 +69,7 @@ internal sealed partial class RunSubscriber(
             : await PubSubConnection.ConnectAsync(ProjectOf(subscription), cancellation);
     }
 
-    /// <summary>The project in projects/PROJECT/subscriptions/NAME.</summary>
+    /// <summary>Returns the project in projects/PROJECT/subscriptions/NAME.</summary>
     private static string? ProjectOf(string subscription) =>
         subscription.Split('/') is ["projects", var project, ..] ? project : null;
 
@@ -86,7 +86,7 @@ internal sealed partial class RunSubscriber(
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.DeadlineExceeded)
         {
-            // No message for a while: a pull waits for the first one.
+            // No message arrived for a while; the next pull waits for one.
             return;
         }
 

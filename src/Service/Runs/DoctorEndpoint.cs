@@ -10,12 +10,13 @@ using Workflows.Translation.Corpora;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>The findings of a doctor's look.</summary>
-/// <param name="Ready">Whether no check failed.</param>
+/// <summary>The findings of the doctor.</summary>
+/// <param name="Ready">true if no check failed.</param>
 /// <param name="Lines">Every check.</param>
 public sealed record DoctorView(bool Ready, IReadOnlyList<ReadinessLine> Lines);
 
-/// <summary>POST /doctor: whether runs, or one request, can work here. Nothing is started or rented.</summary>
+/// <summary>Serves POST /doctor: checks whether runs, or one request, can work here. Starts and rents
+/// nothing.</summary>
 internal static class DoctorEndpoint
 {
     private const string Project = "rehearsal-doctor";
@@ -61,7 +62,7 @@ internal static class DoctorEndpoint
         return TypedResults.Ok(new DoctorView(lines.TrueForAll(line => line.Level != ReadinessLevel.Fail), lines));
     }
 
-    /// <summary>One emulated project for each scenario, since a project keeps its first one.</summary>
+    /// <summary>Creates one emulated project for each scenario, since a project keeps its first one.</summary>
     private static async Task<string> ProjectOfAsync(string? scenario, CancellationToken cancellation)
     {
         var text = scenario is null ? [] : await File.ReadAllBytesAsync(ArtifactUri.Parse(scenario).Path, cancellation);

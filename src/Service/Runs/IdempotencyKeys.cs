@@ -5,9 +5,9 @@ using Workflows.Orchestrations;
 namespace Workflows.Service.Runs;
 
 /// <summary>
-/// Remembers which run each key started: a request that names its own id has no other tie to its key. One small file a
-/// key, named by the key's hash. <b>Invariant:</b> a key is written before its run is started, and stands for
-/// that run for as long as the run is there.
+/// Stores the run that each key started, since a request with an id of its own has no other link to its key. Each key
+/// is one small file, named by the key's hash. <b>Invariant:</b> a key is written before its run is started, and
+/// belongs to that run for as long as the run exists.
 /// </summary>
 internal sealed class IdempotencyKeys(string stateDirectory)
 {
@@ -16,7 +16,7 @@ internal sealed class IdempotencyKeys(string stateDirectory)
 
     /// <summary>Looks up the run of a key.</summary>
     /// <param name="key">The key, as it was sent.</param>
-    /// <returns>The run; null for a key that started none, or of an earlier version of this service.</returns>
+    /// <returns>The run; null for a key that started none, or one of an earlier version of this service.</returns>
     public RunId? Find(string key)
     {
         try
@@ -29,10 +29,10 @@ internal sealed class IdempotencyKeys(string stateDirectory)
         }
     }
 
-    /// <summary>Ties a key to a run, unless it is tied to one already.</summary>
+    /// <summary>Assigns a key to a run, unless it belongs to one already.</summary>
     /// <param name="key">The key.</param>
     /// <param name="id">The run that is about to be started.</param>
-    /// <returns>The run that the key stands for, and whether this call tied it.</returns>
+    /// <returns>The run of the key, and whether this call assigned it.</returns>
     public (RunId Run, bool IsNew) Claim(string key, RunId id)
     {
         lock (_lock)
@@ -47,7 +47,7 @@ internal sealed class IdempotencyKeys(string stateDirectory)
         }
     }
 
-    /// <summary>Ties a key to another run, where the one that it was tied to never came to be.</summary>
+    /// <summary>Assigns a key to another run, because its first run was never created.</summary>
     /// <param name="key">The key.</param>
     /// <param name="id">The run that is about to be started.</param>
     public void Replace(string key, RunId id)
@@ -58,7 +58,7 @@ internal sealed class IdempotencyKeys(string stateDirectory)
         }
     }
 
-    /// <summary>Frees a key whose request was refused after all: nothing was started by it.</summary>
+    /// <summary>Frees a key whose request was refused and so started nothing.</summary>
     /// <param name="key">The key.</param>
     public void Release(string key)
     {

@@ -4,7 +4,8 @@ using System.Text.Json;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Words the fault of JSON that is no request by the request's fields, never by its classes.</summary>
+/// <summary>Formats errors of JSON that is not a request, with the request's field names, never with class
+/// names.</summary>
 internal static class JsonFault
 {
     private const int MostPath = 200;
@@ -47,7 +48,7 @@ internal static class JsonFault
             path == "$" ? $"Send {example}." : $"Write \"{leaf}\": {example}");
     }
 
-    /// <summary>The kind of value that a field takes, and one of them.</summary>
+    /// <summary>Returns the kind of value that a field takes, and an example.</summary>
     private static (string Kind, string Example) Wanted(string path)
     {
         var type = typeof(RunRequest);

@@ -3,10 +3,10 @@ namespace Workflows.Service.Runs;
 /// <summary>Finds the name that was probably meant.</summary>
 internal static class NearestName
 {
-    /// <summary>Asks for the nearest name.</summary>
-    /// <param name="given">The name that is not known.</param>
-    /// <param name="known">The names that are.</param>
-    /// <returns>Such as <c>Did you mean 'us-west4-a'? </c>; empty when nothing is near.</returns>
+    /// <summary>Formats a question for the nearest name.</summary>
+    /// <param name="given">The unknown name.</param>
+    /// <param name="known">The known names.</param>
+    /// <returns>Such as <c>Did you mean 'us-west4-a'? </c>; empty if no name is near.</returns>
     public static string Ask(string given, IEnumerable<string> known)
     {
         var nearest = known
@@ -18,7 +18,7 @@ internal static class NearestName
             : "";
     }
 
-    /// <summary>The least insertions, deletions and replacements of letters (Levenshtein 1966).</summary>
+    /// <summary>Counts the fewest insertions, deletions and replacements of letters (Levenshtein 1966).</summary>
     private static int Distance(string from, string to)
     {
         var row = Enumerable.Range(0, to.Length + 1).ToArray();

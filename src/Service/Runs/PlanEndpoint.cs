@@ -4,7 +4,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>POST /plan: the places, the estimate and the choices of a request. Nothing is started or rented.</summary>
+/// <summary>Serves POST /plan: places, estimate and alternatives of a request. Starts and rents nothing.</summary>
 internal static class PlanEndpoint
 {
     private const double MostHours = 10_000;
@@ -24,7 +24,7 @@ internal static class PlanEndpoint
         }
         catch (RunFaultException exception)
         {
-            // A run of it would end so before it had a place.
+            // A run of this request would end with this fault before it had a place.
             return Problems.Of(
                 StatusCodes.Status422UnprocessableEntity, exception.Failure.Code,
                 $"{exception.Failure.Message} {exception.Failure.Fix}");

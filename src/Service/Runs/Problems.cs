@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Diagnostics;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Errors as problem+json (RFC 9457) with a stable code.</summary>
+/// <summary>Answers errors as problem+json (RFC 9457) with a stable code.</summary>
 internal static partial class Problems
 {
     public static IResult Of(int status, string code, string detail, IReadOnlyList<FieldError>? errors = null)
@@ -18,9 +18,9 @@ internal static partial class Problems
             extensions: more);
     }
 
-    /// <summary>Answers faults of the API; those of the caller are no errors of the service, and logged so.</summary>
+    /// <summary>Answers faults of the API; faults of the caller are not logged as errors of the service.</summary>
     /// <param name="application">The application.</param>
-    /// <param name="port">The API's port. Others speak gRPC, or Google's REST with errors of its own form.</param>
+    /// <param name="port">The API's port. Other ports serve gRPC, or Google's REST with its own form of errors.</param>
     public static void UseProblems(this WebApplication application, int port)
     {
         application.UseExceptionHandler(new ExceptionHandlerOptions
@@ -73,7 +73,7 @@ internal static partial class Problems
         await result.ExecuteAsync(context);
     }
 
-    /// <summary>Words an answer that the server gave without a body.</summary>
+    /// <summary>Adds a problem to an answer that the server gave without a body.</summary>
     private static IResult NoEndpoint(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound => Of(

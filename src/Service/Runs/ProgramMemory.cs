@@ -5,7 +5,7 @@ using Workflows.TpuWorker.Compile;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Counts programs with the room that builds them, which the activities do not see.</summary>
+/// <summary>Counts the memory of programs with the worker's projects, which the activities do not reference.</summary>
 internal sealed class ProgramMemory : IProgramMemory
 {
     public long? LeastBytesPerChip(Gemma3Config model, RunSpec spec, int chips)
@@ -16,13 +16,13 @@ internal sealed class ProgramMemory : IProgramMemory
             {
                 Model = model,
 
-                // The number of chips alone counts here, not their generation.
+                // Only the number of chips counts here, not their generation.
                 Topology = $"v6e:1x{chips}",
                 Batch = spec.Training.BatchSize,
                 Length = spec.Training.MaxLength,
                 MicroBatches = spec.Training.AccumulationSteps,
 
-                // An adapter for some layers is smaller than one for all: the least one is no more than either.
+                // An adapter for some layers is smaller than one for all: the smallest is a lower bound of both.
                 LoraRank = spec.Training.Method == "lora"
                     ? (spec.Training.Lora.Targets.Count > 0 ? 1 : spec.Training.Lora.Rank)
                     : null,
@@ -30,7 +30,7 @@ internal sealed class ProgramMemory : IProgramMemory
         }
         catch (CompileException)
         {
-            // Sizes that no program can have are worded by the checks before renting.
+            // The checks before renting report sizes that no program can have.
             return null;
         }
     }

@@ -26,7 +26,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return value;
     }
 
-    /// <summary>Checks that a text is one of a few words; null is the first of them.</summary>
+    /// <summary>Checks that a text is one of some words; null gives the first of them.</summary>
     public string OneOf(string? value, string field, params string[] words)
     {
         That(value is null || words.Contains(value), field, $"'{value}' is not known.",
@@ -34,7 +34,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return value ?? words[0];
     }
 
-    /// <summary>Reads a member of a closed set by its written name; null is the first member.</summary>
+    /// <summary>Reads an enum member by its written name; null gives the first member.</summary>
     public T OneOf<T>(string? value, string field)
         where T : struct, Enum
     {
@@ -42,7 +42,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return WireName.TryParse<T>(value, out var member) ? member : Enum.GetValues<T>()[0];
     }
 
-    /// <summary>A folder that must hold some files; file:// URIs are folders of this machine.</summary>
+    /// <summary>Checks a folder that must have some files; file:// URIs are folders of this machine.</summary>
     public string Folder(string? given, string field, params string[] files)
     {
         if (string.IsNullOrWhiteSpace(given))
@@ -86,7 +86,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return path;
     }
 
-    /// <summary>Files of pairs, a folder of them, or two aligned files of plain text.</summary>
+    /// <summary>Checks files of pairs, a folder of them, or two aligned files of plain text.</summary>
     public string? Pairs(string? given, string field, bool isNeeded)
     {
         if (string.IsNullOrWhiteSpace(given))
@@ -134,7 +134,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return string.Join(",", paths);
     }
 
-    /// <summary>A scenario file of the emulated cloud.</summary>
+    /// <summary>Checks a scenario file of the emulated cloud.</summary>
     public void Scenario(string? given, string field)
     {
         if (given is not null && IsPath(given, field) && LocalPath(given, field) is { } path && looksAtFiles
@@ -144,7 +144,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         }
     }
 
-    /// <summary>Checks a text of one line that goes to the cloud, to a log or to a report.</summary>
+    /// <summary>Checks a text of one line that is sent to the cloud, or written to a log or a report.</summary>
     public string? Line(string? given, string field)
     {
         That(given is null || !given.Any(char.IsControl), field, "It has a line break or another control character.",
@@ -184,12 +184,12 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return isPath;
     }
 
-    /// <summary>Whether an address is of a bucket or of the Hub.</summary>
+    /// <summary>Returns whether an address is of a bucket or of the Hub.</summary>
     private static bool IsElsewhere(string given) =>
         given.StartsWith("gs://", StringComparison.Ordinal) || given.StartsWith("hf://", StringComparison.Ordinal);
 
     /// <summary>
-    /// Reads an address of a bucket or of the Hub; whether there is something is asked before renting.
+    /// Reads an address of a bucket or of the Hub; its existence is checked before renting.
     /// </summary>
     private string? Elsewhere(string given, string field, bool isModel)
     {
@@ -207,7 +207,8 @@ internal sealed class RequestCheck(bool looksAtFiles)
         return address?.ToText();
     }
 
-    /// <summary>A relative path would be taken from the service's folder, which its user does not know.</summary>
+    /// <summary>Refuses relative paths, which would start from the service's folder, which its user does not
+    /// know.</summary>
     private string? LocalPath(string given, string field)
     {
         if (given.Contains("://", StringComparison.Ordinal))

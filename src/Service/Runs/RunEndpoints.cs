@@ -12,10 +12,10 @@ namespace Workflows.Service.Runs;
 /// <summary>The HTTP API.</summary>
 internal static class RunEndpoints
 {
-    /// <summary>The most bytes of a request's body.</summary>
+    /// <summary>Most bytes of a request's body.</summary>
     public const int MostBodyBytes = 8 << 20;
 
-    /// <summary>The most bytes that are read only to answer that they are too many.</summary>
+    /// <summary>Most bytes that are read only to answer that they are too many.</summary>
     private const int MostDrainedBytes = 256 << 20;
 
     private const int MostKeyLength = 255;
@@ -70,7 +70,7 @@ internal static class RunEndpoints
             bytes.Write(buffer, 0, length > MostBodyBytes ? 0 : count);
         }
 
-        // Read to its end all the same: a client that is still sending would see a broken pipe in place of the answer.
+        // Read to its end anyway: a client that still sends would see a broken pipe instead of the answer.
         if (length > MostBodyBytes)
         {
             throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
@@ -180,7 +180,7 @@ internal static class RunEndpoints
                 $"Run '{id}' has not ended, so it has no report yet.");
     }
 
-    /// <summary>Returns the run of a path; null for one that the ledger does not know.</summary>
+    /// <summary>Returns the run of a path; null if the ledger does not have it.</summary>
     private static RunId? Known(string id, RunLedger ledger) =>
         RunId.TryParse(id, out var run) && ledger.Knows(run) ? run : null;
 

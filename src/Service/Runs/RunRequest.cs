@@ -6,13 +6,13 @@ namespace Workflows.Service.Runs;
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record RunRequest
 {
-    /// <summary>The run's id; null: one is made.</summary>
+    /// <summary>The run's id; null to generate one.</summary>
     public string? Id { get; init; }
 
-    /// <summary>A name for people; null: the id.</summary>
+    /// <summary>A name for people; null for the id.</summary>
     public string? Name { get; init; }
 
-    /// <summary>The Google Cloud project; needed unless the run is a rehearsal.</summary>
+    /// <summary>The Google Cloud project; required unless the run is a rehearsal.</summary>
     public string? Project { get; init; }
 
     /// <summary><c>ko-en</c>, <c>en-ko</c> or <c>both</c>.</summary>
@@ -42,13 +42,13 @@ public sealed record RunRequest
     /// <summary>The most that the run may cost, in US dollars.</summary>
     public double? BudgetUsd { get; init; }
 
-    /// <summary>Starts although the estimate is over the budget.</summary>
+    /// <summary>Starts the run even if the estimate is over the budget.</summary>
     public bool? AllowOverBudget { get; init; }
 
-    /// <summary>Pays for a TPU VM even where its worker finds no TPU and computes on the processor.</summary>
+    /// <summary>Pays for a TPU VM even if its worker finds no TPU and computes on the processor.</summary>
     public bool? AllowHostProcessor { get; init; }
 
-    /// <summary>Runs against the emulator with this scenario; null: against Google Cloud.</summary>
+    /// <summary>Runs against the emulator with this scenario; null to run against Google Cloud.</summary>
     public RehearsalRequest? Rehearsal { get; init; }
 }
 
@@ -65,7 +65,7 @@ public sealed record DataRequest
     /// <summary>Share held out without a test file.</summary>
     public double? TestFraction { get; init; }
 
-    /// <summary>At most so many test pairs.</summary>
+    /// <summary>Most test pairs.</summary>
     public int? MaxTestPairs { get; init; }
 
     /// <summary>Validation pairs.</summary>
@@ -88,7 +88,7 @@ public sealed record TpuRequest
     /// <summary>The TPU VM's image.</summary>
     public string? RuntimeVersion { get; init; }
 
-    /// <summary>Give up after so many seconds without a TPU.</summary>
+    /// <summary>Seconds without a TPU after which the run fails.</summary>
     public double? AcquireTimeoutSeconds { get; init; }
 
     /// <summary>VPC network.</summary>
@@ -97,10 +97,10 @@ public sealed record TpuRequest
     /// <summary>Service account of the TPU VM.</summary>
     public string? ServiceAccount { get; init; }
 
-    /// <summary>Whether the TPU VM has an address in the internet.</summary>
+    /// <summary>Gets a value indicating whether the TPU VM has an external IP address.</summary>
     public bool? ExternalIp { get; init; }
 
-    /// <summary>Takes zones that the price catalog does not know.</summary>
+    /// <summary>Accepts zones that the price catalog does not have.</summary>
     public bool? AllowUnknownZones { get; init; }
 }
 
@@ -126,19 +126,19 @@ public sealed record TrainingRequest
     /// <summary><c>cosine</c>, <c>linear</c>, <c>constant</c> or <c>inverse-sqrt</c>.</summary>
     public string? Schedule { get; init; }
 
-    /// <summary>Whether short pairs share a row.</summary>
+    /// <summary>Gets a value indicating whether short pairs share a row.</summary>
     public bool? Pack { get; init; }
 
     /// <summary>Largest global norm of a gradient.</summary>
     public double? MaxGradientNorm { get; init; }
 
-    /// <summary>Measuring while training.</summary>
+    /// <summary>Validation while training.</summary>
     public ValidationRequest? Validation { get; init; }
 
     /// <summary><c>last</c> or <c>best</c>.</summary>
     public string? Keep { get; init; }
 
-    /// <summary>Training checkpoints that are kept.</summary>
+    /// <summary>Number of training checkpoints that are kept.</summary>
     public int? KeepCheckpoints { get; init; }
 
     /// <summary>Highest learning rate.</summary>
@@ -180,7 +180,7 @@ public sealed record LoraRequest
     public bool? RankStabilized { get; init; }
 }
 
-/// <summary>Measuring while training; fields as in <see cref="Orchestrations.ValidationSpec"/>.</summary>
+/// <summary>Validation while training; fields as in <see cref="Orchestrations.ValidationSpec"/>.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ValidationRequest
 {
@@ -190,10 +190,10 @@ public sealed record ValidationRequest
     /// <summary>Steps between two measurements.</summary>
     public int? EverySteps { get; init; }
 
-    /// <summary>Measurements without a better one before it stops.</summary>
+    /// <summary>Measurements without a better one before the training stops.</summary>
     public int? Patience { get; init; }
 
-    /// <summary>The most pairs.</summary>
+    /// <summary>Most pairs.</summary>
     public int? MaxPairs { get; init; }
 }
 
@@ -230,6 +230,6 @@ public sealed record EvaluationRequest
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record RehearsalRequest
 {
-    /// <summary>Scenario file of the emulator; null: a cloud without faults.</summary>
+    /// <summary>Scenario file of the emulator; null for a cloud without faults.</summary>
     public string? Scenario { get; init; }
 }

@@ -10,13 +10,13 @@ namespace Workflows.Service.Runs;
 /// <summary>Reads, checks and completes requests.</summary>
 public static partial class RunRequestReader
 {
-    /// <summary>The most levels of a request's JSON.</summary>
+    /// <summary>Most levels of a request's JSON.</summary>
     private const int MostDepth = 16;
 
-    /// <summary>A month, in seconds; chosen as longer than anybody waits.</summary>
+    /// <summary>A month, in seconds; chosen to be longer than any useful wait.</summary>
     private const double MostAcquireSeconds = 30 * 24 * 3600;
 
-    /// <summary>Looks and pauses for the emulator, where everything takes seconds.</summary>
+    /// <summary>Intervals and deadlines for the emulator, where everything takes seconds.</summary>
     private static readonly PaceSpec RehearsalPace = new()
     {
         PollSeconds = 0.5,
@@ -25,7 +25,7 @@ public static partial class RunRequestReader
         RoundPauseSeconds = 2,
     };
 
-    /// <summary>A field that is given twice would silently count once.</summary>
+    /// <summary>Options that refuse duplicate fields, of which one would be ignored silently.</summary>
     private static readonly JsonSerializerOptions Strict = new(RunLedger.Json)
     {
         AllowDuplicateProperties = false,
@@ -52,14 +52,14 @@ public static partial class RunRequestReader
 
     /// <summary>Checks a request and fills in the defaults.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="runId">Id to use when the request names none.</param>
-    /// <param name="catalog">Has the accelerator types and zones that can be asked for.</param>
+    /// <param name="runId">Id to use if the request has none.</param>
+    /// <param name="catalog">The known accelerator types and zones.</param>
     /// <returns>The run.</returns>
-    /// <exception cref="RunRequestException">Something is wrong; every fault is listed.</exception>
+    /// <exception cref="RunRequestException">The request is wrong; every fault is listed.</exception>
     public static RunSpec Complete(RunRequest request, RunId runId, PriceCatalog catalog) =>
         Complete(request, runId, catalog, new RequestCheck(looksAtFiles: true));
 
-    /// <summary>Completes a request whose files may have gone since it was first made.</summary>
+    /// <summary>Completes a request whose files may have been removed since it was first made.</summary>
     internal static RunSpec CompleteWithoutFiles(
         RunRequest request, RunId runId, PriceCatalog catalog) =>
         Complete(request, runId, catalog, new RequestCheck(looksAtFiles: false));

@@ -29,9 +29,9 @@ internal sealed class RunService(
 
     /// <summary>Starts a run durably. Once this returns, the run continues after any crash of the service.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="key">Names the request: the same key starts the same run once. Null: a new run.</param>
+    /// <param name="key">Names the request: the same key starts the same run once. null for a new run.</param>
     /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The run's id, and whether it was there before.</returns>
+    /// <returns>The run's id, and whether it existed before.</returns>
     /// <exception cref="RunRequestException">The request is wrong, or its id belongs to another request.</exception>
     public async Task<(RunId RunId, bool WasThere)> StartAsync(
         RunRequest request, string? key, CancellationToken cancellation)
@@ -48,14 +48,14 @@ internal sealed class RunService(
             return await ScheduleAsync(request, spec, null, cancellation);
         }
 
-        // One at a time from the key to the run: two requests with one key and two ids must not both start.
+        // One at a time from the key to the run: of two requests with one key and two ids only one may start.
         await _keyed.WaitAsync(cancellation);
         try
         {
             var (holder, isNew) = keys.Claim(key, spec.RunId);
             if (holder != spec.RunId)
             {
-                // The service may have ended between the key and the start of its run.
+                // The service may have stopped between the key and the start of its run.
                 await ThrowIfStartedAsync(key, holder, spec.RunId, cancellation);
                 keys.Replace(key, spec.RunId);
                 isNew = true;
@@ -110,8 +110,8 @@ internal sealed class RunService(
     }
 
     /// <summary>
-    /// Refuses a request whose key started a run of another id. A key of a request without an id is that of a run named
-    /// by the key, also where an earlier version of this service kept no account of keys.
+    /// Refuses a request whose key started a run with another id. The key of a request without an id belongs to a run
+    /// named by the key, even if an earlier version of this service did not store the key.
     /// </summary>
     private async Task ThrowIfStartedAsync(string key, RunId holder, RunId asked, CancellationToken cancellation)
     {
@@ -131,7 +131,7 @@ internal sealed class RunService(
     public void Dispose() => _keyed.Dispose();
 
     /// <summary>
-    /// Looks for the run of a request that is made again. Its files are not looked at: they may have been moved since.
+    /// Finds the run of a repeated request. Its files are not read, since they may have been moved.
     /// </summary>
     private async Task<RunId?> IsThereAsync(
         RunRequest request, RunId made, string? key, CancellationToken cancellation)
@@ -143,7 +143,7 @@ internal sealed class RunService(
         }
         catch (RunRequestException)
         {
-            // Told by the full check, together with the faults of files.
+            // The full check reports it, together with the faults of files.
             return null;
         }
 
@@ -163,11 +163,11 @@ internal sealed class RunService(
     }
 
     /// <param name="id">The run.</param>
-    /// <param name="key">The key that started it; null where another one did, or none.</param>
+    /// <param name="key">The key that started it; null if another key or none did.</param>
     private static RunRequestException AskedDifferently(RunId id, string? key) =>
         key is null
             ? new([new FieldError(
-                "id", $"Run '{id}' exists, and was asked for differently.", "Choose another id, or leave it out.")])
+                "id", $"Run '{id}' exists, and belongs to another request.", "Choose another id, or leave it out.")])
             : new(
                 [new FieldError(
                     "Idempotency-Key", $"The key '{SafeText.Of(key)}' started run '{id}' with another request.",
@@ -175,7 +175,7 @@ internal sealed class RunService(
                 RunRequestException.KeyReused);
 
     /// <summary>Shows a run.</summary>
-    /// <returns>null for an unknown one.</returns>
+    /// <returns>null for an unknown run.</returns>
     public async Task<RunView?> FindAsync(RunId runId, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
@@ -198,7 +198,7 @@ internal sealed class RunService(
         return [.. runs.OrderByDescending(run => run.CreatedAt)];
     }
 
-    /// <summary>Asks a run to stop cleanly.</summary>
+    /// <summary>Requests a run to stop cleanly.</summary>
     /// <returns>null for an unknown run, false for one that has ended.</returns>
     public async Task<bool?> CancelAsync(RunId runId, string reason, CancellationToken cancellation)
     {
@@ -262,7 +262,7 @@ internal sealed class RunService(
         };
     }
 
-    /// <summary>The report that is there before the last node is proved gone.</summary>
+    /// <summary>Returns the report that exists before the last node is proved gone.</summary>
     private string? Draft(RunId id, RunStage? stage)
     {
         var path = Path.Combine(ledger.DirectoryOf(id), "report.json");
@@ -278,7 +278,7 @@ internal sealed class RunService(
         _ => RunStatus.Failed,
     };
 
-    /// <summary>Reports an orchestration that broke without an outcome as a fault of this program.</summary>
+    /// <summary>Reports an orchestration that failed without an outcome as a fault of this program.</summary>
     private static RunFailure? Crash(OrchestrationMetadata instance) => instance.FailureDetails is { } details
         ? new RunFailure("INTERNAL", $"{details.ErrorType}: {details.ErrorMessage}", "Look at the service's log.")
         : null;
@@ -286,8 +286,8 @@ internal sealed class RunService(
     private static double? SecondsLeft(
         IReadOnlyList<MetricPoint> curve, TpuWorker.Protocol.Progress progress)
     {
-        // Rate over the last points of this node alone: after a loss the steps begin again below the last one, and the
-        // time until then says nothing of the rate.
+        // Computes the rate over the last points of this node only: after a loss the steps restart below the last one,
+        // and the time until then does not belong to the rate.
         var recent = new List<MetricPoint>();
         for (var at = curve.Count - 1; at >= 0 && recent.Count < 20; at--)
         {
@@ -311,7 +311,7 @@ internal sealed class RunService(
 
     private static bool IsSame(string input, RunSpec spec)
     {
-        // Read and written again: a request of an earlier version lacks the fields that were added since.
+        // Read and written again, since a request of an earlier version lacks the fields that were added later.
         using var before = JsonDocument.Parse(JsonSerializer.Serialize(JsonSerializer.Deserialize<RunSpec>(input)));
         using var now = JsonDocument.Parse(JsonSerializer.Serialize(spec));
         return JsonElement.DeepEquals(before.RootElement, now.RootElement);

@@ -14,22 +14,22 @@ public sealed record RunView
     /// <summary>Gets the run's status.</summary>
     public required RunStatus Status { get; init; }
 
-    /// <summary>Gets the stage that it is in.</summary>
+    /// <summary>Gets the current stage.</summary>
     public required RunStageName Stage { get; init; }
 
     /// <summary>Gets one line about the stage.</summary>
     public required string Detail { get; init; }
 
-    /// <summary>Gets when it was started.</summary>
+    /// <summary>Gets the time of its start.</summary>
     public DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>Gets when it last went on.</summary>
+    /// <summary>Gets the time of its last progress.</summary>
     public DateTimeOffset LastUpdatedAt { get; init; }
 
     /// <summary>Gets the progress of the TPU's job; null without one.</summary>
     public ProgressView? Progress { get; init; }
 
-    /// <summary>Gets how far the model is on its way to the run's bucket; null where it is not on its way.</summary>
+    /// <summary>Gets the progress of the model's copy to the run's bucket; null if no copy is under way.</summary>
     public TransferView? Transfer { get; init; }
 
     /// <summary>Gets the cost so far in US dollars.</summary>
@@ -53,7 +53,7 @@ public sealed record RunView
     /// <summary>Gets the path of the report, once there is one.</summary>
     public string? Report { get; init; }
 
-    /// <summary>Gets the nodes that were asked for and are not proved gone: what is there may cost money.</summary>
+    /// <summary>Gets the nodes that were requested and are not proved gone; they may cost money.</summary>
     public IReadOnlyList<NodeView> Nodes { get; init; } = [];
 
     /// <summary>Gets a value indicating whether it has ended.</summary>
@@ -62,24 +62,24 @@ public sealed record RunView
 
 /// <summary>A node that is not proved gone.</summary>
 /// <param name="Node">Its id in the zone.</param>
-/// <param name="Zone">Where.</param>
-/// <param name="Seconds">Since it was asked for.</param>
+/// <param name="Zone">The zone.</param>
+/// <param name="Seconds">Seconds since its request.</param>
 /// <param name="Usd">Cost so far in US dollars.</param>
 public sealed record NodeView(string Node, string Zone, double Seconds, double Usd);
 
-/// <summary>A model on its way.</summary>
+/// <summary>A copy of a model that is under way.</summary>
 /// <param name="File">The file; empty at the end.</param>
 /// <param name="Bytes">Bytes done.</param>
 /// <param name="TotalBytes">Bytes in all.</param>
 public sealed record TransferView(string File, long Bytes, long TotalBytes);
 
 /// <summary>Progress of the TPU's job.</summary>
-/// <param name="Detail">For people.</param>
+/// <param name="Detail">One line for people.</param>
 /// <param name="Step">Steps done, or sentences when translating.</param>
-/// <param name="Steps">In all.</param>
+/// <param name="Steps">Steps or sentences in all.</param>
 /// <param name="Loss">Training loss of the last step.</param>
 /// <param name="TokensPerSecond">Rate; sentences a second when translating.</param>
-/// <param name="CheckpointStep">Newest whole checkpoint.</param>
-/// <param name="SecondsLeft">Until the steps are done, at the rate of the last ones.</param>
+/// <param name="CheckpointStep">Newest complete checkpoint.</param>
+/// <param name="SecondsLeft">Seconds until the steps are done, at the recent rate.</param>
 public sealed record ProgressView(
     string Detail, int Step, int Steps, double? Loss, double TokensPerSecond, int CheckpointStep, double? SecondsLeft);

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Makes a text from outside fit for a log or an answer: of bounded length, no control characters.</summary>
+/// <summary>Makes a text from outside safe for a log or an answer: bounded length, no control characters.</summary>
 internal static class SafeText
 {
     private const int Most = 1000;

@@ -5,17 +5,17 @@ namespace Workflows.Service.Runs;
 
 /// <summary>
 /// Limits the length of every text of a request, and the items of every list. A field without a limit of its own has
-/// the default, so that a new one is never without.
+/// the default, so a new field is always limited.
 /// </summary>
 internal static class TextLimits
 {
-    /// <summary>The most characters of a field that is not listed.</summary>
+    /// <summary>Most characters of a field that is not listed.</summary>
     public const int Default = 100;
 
-    /// <summary>The most items of a list.</summary>
+    /// <summary>Most items of a list.</summary>
     public const int MostItems = 100;
 
-    /// <summary>The most characters of a path, as Linux has it.</summary>
+    /// <summary>Most characters of a path, as in Linux.</summary>
     private const int Path = 4096;
 
     private static readonly Dictionary<string, int> Of = new(StringComparer.Ordinal)
@@ -32,7 +32,7 @@ internal static class TextLimits
     };
 
     /// <summary>Checks a request.</summary>
-    /// <exception cref="RunRequestException">A text or a list is too long; every one is listed.</exception>
+    /// <exception cref="RunRequestException">Texts or lists are too long; every one is listed.</exception>
     public static void Require(RunRequest request)
     {
         var errors = new List<FieldError>();
@@ -58,7 +58,7 @@ internal static class TextLimits
                         field, $"It has {list.Count} items, {MostItems} at most.", "Leave some of them out."));
                     break;
                 case IEnumerable<string> texts:
-                    // Only the first: a list of a hundred faults of one kind tells no more.
+                    // Only the first is checked, since a hundred faults of one kind would not help.
                     Check(texts.FirstOrDefault(text => text?.Length > Limit(field)) ?? "", field, errors);
                     break;
                 case { } inner when property.PropertyType.Namespace == typeof(RunRequest).Namespace:

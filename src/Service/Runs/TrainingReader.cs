@@ -4,7 +4,7 @@ using Workflows.Translation.Metrics.Mecab;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Checks how a request wants to train and evaluate, and fills in the defaults.</summary>
+/// <summary>Checks a request's settings of training and evaluation, and fills in the defaults.</summary>
 internal static class TrainingReader
 {
     private const int MostSteps = 10_000_000;
@@ -73,8 +73,8 @@ internal static class TrainingReader
     }
 
     /// <summary>
-    /// Asked-for steps of warm-up, which end within the training; without a word the default, or less for a training
-    /// that is shorter.
+    /// Returns the requested steps of warm-up, which end within the training; if none are given, the default, or less
+    /// for a shorter training.
     /// </summary>
     private static int Warmup(int? asked, int steps, int given, RequestCheck check)
     {
@@ -130,7 +130,7 @@ internal static class TrainingReader
         };
     }
 
-    /// <summary>A dictionary that is missing is told now, not after the training was paid for.</summary>
+    /// <summary>Refuses a tokenizer whose dictionary is missing now, not after the training was paid for.</summary>
     private static string? Tokenizer(string? asked, RunDirection direction, RequestCheck check)
     {
         const string Field = "evaluation.bleuTokenizer";

@@ -3,15 +3,15 @@ using System.Text.Json;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Names every field of a request that does not exist, where the serializer names the first alone.</summary>
+/// <summary>Names all fields of a request that do not exist; the serializer names only the first.</summary>
 internal static class UnknownFields
 {
     private const int MostFaults = 50, MostName = 100;
 
-    /// <summary>Finds them.</summary>
+    /// <summary>Finds the unknown fields.</summary>
     /// <param name="json">A request's text, which need not be JSON.</param>
-    /// <param name="mostDepth">The most levels.</param>
-    /// <returns>At most 50 faults; empty when the text is no JSON or has no such field.</returns>
+    /// <param name="mostDepth">Most levels.</param>
+    /// <returns>At most 50 faults; empty if the text is not JSON or has no such field.</returns>
     public static IReadOnlyList<FieldError> Of(string json, int mostDepth)
     {
         try
@@ -23,7 +23,7 @@ internal static class UnknownFields
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Not JSON, or half of a surrogate pair in a name: JsonFault words that.
+            // The text is not JSON, or a name has half of a surrogate pair; JsonFault reports that.
             return [];
         }
     }

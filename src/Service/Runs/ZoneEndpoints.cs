@@ -3,7 +3,7 @@ using Workflows.Activities.Capacity;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>The memory of refused places over HTTP: to be looked at, and to be forgotten by hand.</summary>
+/// <summary>Serves the remembered refusals over HTTP, to read and to forget them.</summary>
 internal static class ZoneEndpoints
 {
     public static void MapZones(this IEndpointRouteBuilder routes)
@@ -24,6 +24,6 @@ internal static class ZoneEndpoints
     private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
 }
 
-/// <summary>Answer to a request to forget.</summary>
-/// <param name="Forgotten">Refusals that held until then.</param>
+/// <summary>The answer to a request to forget refusals.</summary>
+/// <param name="Forgotten">Number of refusals that held until then.</param>
 internal sealed record ForgottenView(int Forgotten);

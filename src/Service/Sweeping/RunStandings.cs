@@ -5,7 +5,7 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Service.Sweeping;
 
-/// <summary>The engine and the emulated cloud, as a sweep sees them.</summary>
+/// <summary>Answers a sweep's questions about runs from the engine and the emulated cloud.</summary>
 internal sealed class RunStandings(DurableTaskClient client, ITpuEmulator emulator) : IRunStandings
 {
     public IReadOnlyList<string> RehearsalProjects => emulator.Occupied();

@@ -8,33 +8,33 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Service.Sweeping;
 
-/// <summary>A request to look over the cloud.</summary>
+/// <summary>A request to sweep the cloud.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record SweepRequest
 {
-    /// <summary>Gets a value indicating whether to delete what is left over, also where its owner is not proved.
+    /// <summary>Gets a value indicating whether to delete leftover resources, even if their owner is not proved.
     /// </summary>
     public bool Delete { get; init; }
 
-    /// <summary>Gets a project to look over besides those that runs of this service have used; null: none.</summary>
+    /// <summary>Gets a project to sweep besides those that runs of this service have used; null for none.</summary>
     public string? Project { get; init; }
 
-    /// <summary>Gets ids of services that are no more, and whose resources are to be deleted, too.</summary>
+    /// <summary>Gets ids of services that no longer exist, and whose resources are to be deleted, too.</summary>
     public IReadOnlyList<string>? Of { get; init; }
 }
 
-/// <summary>The findings of a look over the cloud.</summary>
-/// <param name="Clean">Whether nothing is left over, and every project could be looked over.</param>
+/// <summary>The findings of a sweep of the cloud.</summary>
+/// <param name="Clean">true if nothing is left over, and every project could be listed.</param>
 /// <param name="ServiceId">The id that resources of this service carry.</param>
-/// <param name="EveryMinutes">From one look that the service makes by itself to the next; 0: it makes none.</param>
-/// <param name="Projects">The projects looked over.</param>
-/// <param name="Found">Resources with a run's label that no live run of this service has.</param>
-/// <param name="GivenBack">The newest deletions of sweeps that are proved.</param>
+/// <param name="EveryMinutes">Minutes between automatic sweeps; 0 for none.</param>
+/// <param name="Projects">The projects that were swept.</param>
+/// <param name="Found">Resources with a run's label that belong to no live run of this service.</param>
+/// <param name="GivenBack">The newest proved deletions of sweeps.</param>
 public sealed record SweepView(
     bool Clean, string ServiceId, double EveryMinutes, IReadOnlyList<SweptProject> Projects,
     IReadOnlyList<FoundResource> Found, IReadOnlyList<SweptFact> GivenBack);
 
-/// <summary>POST /sweep: what is left over in the cloud, and its deletion.</summary>
+/// <summary>Serves POST /sweep: lists resources left over in the cloud, and deletes them on request.</summary>
 internal static partial class SweepEndpoint
 {
     private const int MostServices = 20;
@@ -54,7 +54,7 @@ internal static partial class SweepEndpoint
             found.GivenBack));
     }
 
-    /// <exception cref="RunRequestException">The text is no such request; every fault is listed.</exception>
+    /// <exception cref="RunRequestException">The text is not such a request; every fault is listed.</exception>
     private static SweepRequest Parse(string text)
     {
         var request = new SweepRequest();
@@ -76,7 +76,7 @@ internal static partial class SweepEndpoint
         {
             errors.Add(new FieldError(
                 "project", $"'{SafeText.Of(project, 100)}' is no id of a Google Cloud project.",
-                "Give its id, such as my-project-123: gcloud projects list. Rehearsals are looked over anyway."));
+                "Give its id, such as my-project-123: gcloud projects list. Rehearsals are always swept."));
         }
 
         var services = request.Of ?? [];

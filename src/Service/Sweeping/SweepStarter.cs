@@ -8,8 +8,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Service.Sweeping;
 
 /// <summary>
-/// Begins the sweep when the service starts, or wakes the one that an earlier start began, which reads the settings of
-/// today at its next look.
+/// Starts the sweep when the service starts, or wakes the one that an earlier start began, which then reads the current
+/// settings.
 /// </summary>
 internal sealed class SweepStarter(DurableTaskClient client, SweepSettings settings) : BackgroundService
 {
@@ -31,7 +31,7 @@ internal sealed class SweepStarter(DurableTaskClient client, SweepSettings setti
             }
             catch (RpcException) when (!stoppingToken.IsCancellationRequested)
             {
-                // A backend elsewhere that does not answer yet: its other users say so in the log.
+                // A backend elsewhere does not answer yet; its other users report that in the log.
                 await Task.Delay(Pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }

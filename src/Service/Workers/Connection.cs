@@ -6,7 +6,7 @@ namespace Workflows.Service.Workers;
 /// <summary>Queues the messages to one worker.</summary>
 internal sealed class Connection
 {
-    // A worker that reads nothing must not fill the memory; it connects again and is told its jobs anew.
+    // A worker that reads nothing must not fill the memory; it reconnects and receives its jobs again.
     private const int MostWaiting = 1000;
 
     private readonly Channel<GatewayMessage> _queue = Channel.CreateBounded<GatewayMessage>(MostWaiting);

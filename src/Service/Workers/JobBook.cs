@@ -9,8 +9,8 @@ using JobEnd = Workflows.Orchestrations.JobEnd;
 namespace Workflows.Service.Workers;
 
 /// <summary>
-/// Keeps the jobs of all workers. <b>Invariant:</b> a dispatch and an end are in the run's ledger before anything acts
-/// on them, so a restart of the service loses neither; progress is in memory only.
+/// Keeps the jobs of all workers. <b>Invariant:</b> a dispatch and an end are in the run's ledger before anything
+/// depends on them, so a restart of the service loses neither; progress is in memory only.
 /// </summary>
 internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider clock) : ITpuJobs
 {
@@ -80,7 +80,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         }
     }
 
-    /// <summary>Takes what a worker computes on. A run that pays for a TPU ends where there is none.</summary>
+    /// <summary>Receives a worker's report of its device. A run that pays for a TPU ends if there is none.</summary>
     public void Found(RunId runId, NodeName nodeName, string device)
     {
         _devices[(runId, nodeName)] = device;
@@ -119,8 +119,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
 
     public void Heard(RunId runId, NodeName nodeName) => _lastHeard[(runId, nodeName)] = clock.GetUtcNow();
 
-    /// <summary>Takes the progress of a job that this node was given.</summary>
-    /// <returns>Why it is not taken; null when it is.</returns>
+    /// <summary>Records the progress of a job of this node.</summary>
+    /// <returns>The reason why it is refused; null if it is recorded.</returns>
     public string? Report(RunId runId, NodeName nodeName, Progress progress)
     {
         if (JobOf(runId, nodeName, progress.JobId) is not { } job)
@@ -134,14 +134,14 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         }
 
         _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
-        // With neither tokens nor loss it is no step, but what comes before one: a device that compiles.
+        // Without tokens and loss it is no step but work before the steps, such as compilation.
         if (progress is not { Tokens: 0, Loss: 0 }
             && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress);
             if (progress.ValidationStep > 0 && job.Spec.Training.Validation is { } validation)
             {
-                // After a loss the steps are done again, with the same result: the key keeps the first.
+                // After a loss the steps are repeated, with the same result: the key keeps the first.
                 ledger.Append(
                     runId, LedgerKinds.Validation, $"{progress.ValidationStep}",
                     new ValidationFact(progress.ValidationStep, progress.ValidationScore, validation.Metric));
@@ -151,7 +151,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         return null;
     }
 
-    /// <summary>Takes the newest checkpoint of a worker whose VM is about to go: fewer steps are lost then.</summary>
+    /// <summary>Records the newest checkpoint of a worker whose VM is about to end, so that fewer steps are
+    /// lost.</summary>
     public void Drain(RunId runId, NodeName nodeName, Draining draining)
     {
         if (JobOf(runId, nodeName, draining.JobId) is not null
@@ -189,8 +190,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     }
 
     /// <summary>
-    /// Returns the latest progress of the job that the run has on a TPU now; null between a node that is lost or given
-    /// back and the first report of the next one.
+    /// Returns the latest progress of the job that the run has on a TPU now; null between the loss or release of a node
+    /// and the first report of the next one.
     /// </summary>
     public Progress? Latest(RunId runId)
     {
@@ -203,7 +204,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             .LastOrDefault(progress => progress is not null);
     }
 
-    /// <summary>The job of this id, if this very node was given it.</summary>
+    /// <summary>Returns the job with this id, if it was given to this node.</summary>
     private DispatchInput? JobOf(RunId runId, NodeName nodeName, string jobId) =>
         ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Select(fact => fact.Data)
@@ -228,14 +229,14 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         return true;
     }
 
-    // Part of ledgers and of the worker's protocol: the prefixes never change.
+    // The prefixes are part of ledgers and of the worker's protocol, and never change.
     private static string PrefixOf(JobKind kind) => kind == JobKind.Train ? "train@" : "translate@";
 
     private JobEnd? EndOf(RunId runId, string jobId) => ledger.Read(runId)
         .FirstOrDefault(entry => entry.Kind == LedgerKinds.JobEnded && entry.Key == jobId)?
         .Data.Deserialize<EndFact>(RunLedger.Json)!.End;
 
-    /// <summary>After a restart the metrics on disk know how far a silent worker was.</summary>
+    /// <summary>Returns the progress of a silent worker after a restart, from the metrics on disk.</summary>
     private JobStanding Remembered(JobKind kind, RunId runId, TimeSpan silentFor, JobEnd? end)
     {
         var curve = kind == JobKind.Train ? metrics.Read(runId) : [];

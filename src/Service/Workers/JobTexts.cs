@@ -8,7 +8,7 @@ using Workflows.Translation;
 
 namespace Workflows.Service.Workers;
 
-/// <summary>Translates jobs and their results between the run's records and the worker's protocol.</summary>
+/// <summary>Converts jobs and their results between the run's records and the worker's protocol.</summary>
 internal static class JobTexts
 {
     private const string Programs = "programs";
@@ -29,7 +29,8 @@ internal static class JobTexts
 
     private static string ModelOf(DispatchInput input) => input.Data.ModelUri ?? input.Spec.Model;
 
-    /// <summary>The base model's name in an adapter: that of the Hub, as every loader of adapters knows it.</summary>
+    /// <summary>Returns the base model's name for an adapter: the Hub's, which every loader of adapters
+    /// resolves.</summary>
     private static string NameOf(string model) =>
         ArtifactUri.TryParse(model, out _) is { Scheme: ArtifactScheme.Hub, Path: "" } repository
             ? repository.Container
@@ -51,7 +52,7 @@ internal static class JobTexts
         ValidationTooLong = result.ValidationTooLong,
     };
 
-    /// <summary>Converts what a worker says of its programs; null: its device compiles nothing.</summary>
+    /// <summary>Converts a worker's report of its programs; null if its device compiles nothing.</summary>
     public static CompileFact? Fact(CompileResult? compile) =>
         compile is null ? null : new CompileFact(compile.Seconds, compile.Compiled, compile.Loaded);
 

@@ -8,15 +8,15 @@ using Workflows.TpuWorker.Protocol;
 namespace Workflows.Service.Workers;
 
 /// <summary>
-/// The loss curve of each run, a JSON line a point. Not forced to disk: after a power cut a few points may be missing,
-/// and the steps since the last checkpoint are done again anyway.
+/// Stores the loss curve of each run, one JSON line for each point. It is not flushed to disk: after a power failure a
+/// few points may be missing, but the steps since the last checkpoint are repeated anyway.
 /// </summary>
 internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 {
-    /// <summary>Bytes after which a curve is not continued; the bounds below keep an honest one far from it.</summary>
+    /// <summary>Bytes after which a curve is not continued; the limits below keep a normal one far from it.</summary>
     internal const long MostBytes = 32L << 20;
 
-    /// <summary>Points that a training without losses leaves at most, and a few more.</summary>
+    /// <summary>Most points of a training without losses, and a few more.</summary>
     private const int MostPoints = 20_000;
 
     private readonly ConcurrentDictionary<RunId, Last> _lasts = new();
@@ -41,7 +41,7 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
         }
     }
 
-    /// <summary>Reads the curve; where steps were done twice after a loss, the later time counts.</summary>
+    /// <summary>Reads the curve; if steps were repeated after a loss, the later point counts.</summary>
     public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(PathOf(ledger, runId));
 
     /// <summary>The point that was written last.</summary>
@@ -51,7 +51,7 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 
         public MetricPoint? Point { get; set; }
 
-        /// <summary>Whether a point says something that the last one did not, or not so near to it.</summary>
+        /// <summary>Returns whether a point adds information: it differs enough from the last one.</summary>
         public bool Adds(MetricPoint point) => Point is null
             || point.Step < Point.Step
             || (point.Step != Point.Step && point.Step == point.Steps)

@@ -8,7 +8,7 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Workers;
 
-/// <summary>Serves the stream of every worker. Workers dial in; nothing here connects to a VM.</summary>
+/// <summary>Serves the stream of every worker. Workers connect to the service; it never connects to a VM.</summary>
 internal sealed partial class WorkerGatewayService(
     JobBook jobs, NodeSecrets secrets, DurableTaskClient client, ILogger<WorkerGatewayService> logger)
     : WorkerGateway.WorkerGatewayBase
@@ -55,14 +55,14 @@ internal sealed partial class WorkerGatewayService(
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException)
         {
-            // The worker went away; the orchestration notices by its silence or by the node's state.
+            // The worker disconnected; the orchestration detects that by its silence or by the node's state.
         }
         finally
         {
             jobs.Closed(runId, nodeName, connection);
 
-            // Also closed from this side: the node was given back, or connected anew. A call must not end while it
-            // reads.
+            // The stream is also closed from this side, when the node is released or connects again. A call must not
+            // end while it reads.
             await ending.CancelAsync();
             await listening;
             Log.Disconnected(logger, nodeName, runId);
@@ -73,7 +73,7 @@ internal sealed partial class WorkerGatewayService(
         RunId runId, NodeName nodeName, Connection connection, IAsyncStreamReader<WorkerMessage> requests,
         CancellationToken cancellation)
     {
-        // A worker sends a few messages a second; one that sends more is read no faster than this.
+        // A worker sends a few messages a second; this limits how fast the messages of one are read.
         using var rate = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
         {
             TokenLimit = 200,
@@ -94,11 +94,11 @@ internal sealed partial class WorkerGatewayService(
         catch (Exception exception) when (exception is OperationCanceledException or IOException
             || (exception is RpcException or InvalidOperationException && cancellation.IsCancellationRequested))
         {
-            // The stream broke; the worker connects again or is lost.
+            // The stream broke; the worker reconnects or is lost.
         }
         catch (Exception exception)
         {
-            // Such as a message that is too large: this stream ends, and no other.
+            // An error such as a message that is too large ends this stream only.
             Log.Broken(logger, nodeName, runId, exception);
         }
         finally
@@ -107,7 +107,7 @@ internal sealed partial class WorkerGatewayService(
         }
     }
 
-    /// <summary>Takes one message; a disk that refuses it is told once, and the worker goes on.</summary>
+    /// <summary>Handles one message; a disk error is logged once, and the worker continues.</summary>
     private async Task TakeAsync(
         RunId runId, NodeName nodeName, Connection connection, WorkerMessage message, HashSet<string> told,
         CancellationToken cancellation)
@@ -135,7 +135,7 @@ internal sealed partial class WorkerGatewayService(
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // An end that is not acknowledged comes again.
+            // The worker sends an end again until it is acknowledged.
             if (told.Add("disk"))
             {
                 Log.NotWritten(logger, nodeName, runId, exception);
@@ -153,7 +153,7 @@ internal sealed partial class WorkerGatewayService(
             Log.NotTaken(logger, nodeName, runId, "job_ended.job_id");
         }
 
-        // Also for a job that nobody gave it: the worker would repeat it for ever.
+        // Sent even for an unknown job, since the worker would repeat its end forever.
         connection.Send(new GatewayMessage { JobEndedAck = new JobEndedAck { JobId = ended.JobId } });
         if (replyTo is null)
         {
@@ -166,7 +166,7 @@ internal sealed partial class WorkerGatewayService(
         }
         catch (RpcException exception)
         {
-            // The end is in the ledger; the orchestration's next look finds it there.
+            // The end is in the ledger, where the orchestration's next poll finds it.
             Log.NotTold(logger, replyTo, exception);
         }
     }

@@ -3,13 +3,13 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Workers;
 
-/// <summary>Checks what a worker sends: numbers are finite, texts are bounded.</summary>
+/// <summary>Checks the messages of a worker: numbers must be finite; texts are shortened.</summary>
 internal static class WorkerInput
 {
     private const int MostText = 4000;
     private const int MostCode = 100;
 
-    /// <summary>Names the first number that cannot be; null when there is none.</summary>
+    /// <summary>Names the first impossible number; null if there is none.</summary>
     public static string? FaultOf(Progress progress) =>
         progress.Step < 0 || progress.Step > progress.Steps ? "step"
         : progress.CheckpointStep < 0 ? "checkpoint_step"
@@ -40,7 +40,7 @@ internal static class WorkerInput
         return progress;
     }
 
-    /// <summary>Shortens the texts of an end, and takes a result that cannot be for a failure.</summary>
+    /// <summary>Shortens the texts of an end, and turns an impossible result into a failure.</summary>
     public static JobEnded Bounded(JobEnded ended)
     {
         ended.ErrorCode = SafeText.Of(ended.ErrorCode, MostCode);
@@ -49,7 +49,7 @@ internal static class WorkerInput
             : ended.ErrorMessage;
         if ((ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile) is { } compile && !IsPossible(compile))
         {
-            // It is told beside the result, which does not depend on it.
+            // It is reported beside the result, which does not depend on it.
             ended.TrainResult?.Compile = null;
             ended.TranslateResult?.Compile = null;
         }

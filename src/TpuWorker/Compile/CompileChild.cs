@@ -6,13 +6,13 @@ using Workflows.TpuWorker.Pjrt.Processes;
 namespace Workflows.TpuWorker.Compile;
 
 /// <summary>
-/// The process that loads a plugin and compiles. A plugin reads its variables when it is loaded, takes hundreds of
-/// megabytes, and may abort: none of that may happen to the command or the service.
+/// The process that loads a plugin and compiles. A plugin reads its environment variables when it is loaded, takes
+/// hundreds of megabytes, and may abort, which must not affect the command or the service.
 /// </summary>
 public static class CompileChild
 {
     /// <summary>Answers requests until the parent closes the input.</summary>
-    /// <returns>Completes when the parent wants no more.</returns>
+    /// <returns>A task that completes when the parent closes the input.</returns>
     public static async Task RunAsync()
     {
         using var service = ChildService.Open();
@@ -54,7 +54,7 @@ public static class CompileChild
 
     /// <summary>A program to compile.</summary>
     /// <param name="Plugin">Path of the plugin.</param>
-    /// <param name="Topology">Name of the topology; null: the plugin's own first device.</param>
+    /// <param name="Topology">Name of the topology; null for the plugin's own first device.</param>
     /// <param name="Text">StableHLO text.</param>
     /// <param name="Devices">Devices that the program is split over.</param>
     internal sealed record Order(string Plugin, string? Topology, string Text, int Devices = 1);

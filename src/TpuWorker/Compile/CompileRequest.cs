@@ -2,7 +2,7 @@ using Workflows.ModelFiles;
 
 namespace Workflows.TpuWorker.Compile;
 
-/// <summary>The programs of a run, to be judged for a chip.</summary>
+/// <summary>The programs of a run, to be checked for a chip.</summary>
 public sealed record CompileRequest
 {
     /// <summary>Gets the sizes of the model.</summary>
@@ -40,13 +40,14 @@ public sealed record CompileRequest
     public int NewTokens { get; init; } = 128;
 
     /// <summary>Gets the plugin that compiles.</summary>
-    /// <value>A path, or <c>cpu</c>, <c>libtpu</c>, <c>cuda</c>; null: an installed libtpu, if there is one.</value>
+    /// <value>A path, or <c>cpu</c>, <c>libtpu</c>, <c>cuda</c>; null for an installed libtpu, if there is one.</value>
     public string? Plugin { get; init; }
 
-    /// <summary>Gets whether the largest batch that fits is searched for, which compiles several times.</summary>
+    /// <summary>Gets a value indicating whether to search the largest batch that fits, by compiling several
+    /// times.</summary>
     public bool FindsLargestBatch { get; init; }
 
-    /// <summary>Gets the folder that the programs are written into.</summary>
-    /// <value>null: none.</value>
+    /// <summary>Gets the folder into which the programs are written.</summary>
+    /// <value>null for none.</value>
     public string? DumpFolder { get; init; }
 }

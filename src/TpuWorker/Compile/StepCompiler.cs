@@ -10,13 +10,13 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Compile;
 
 /// <summary>
-/// Builds a run's own training step and decoding for a chip, counts what they imply, and has them compiled where a
-/// plugin is at hand: whether a batch fits is known before anything is rented.
+/// Builds a run's own training step and decoding for a chip, counts their work and memory, and compiles them if a
+/// plugin is available, so that it is known before renting whether a batch fits.
 /// </summary>
 /// <param name="child">Command line of a process that runs <see cref="CompileChild"/>.</param>
 public sealed class StepCompiler(IReadOnlyList<string> child)
 {
-    /// <summary>A whole step of 1B takes up to two minutes; much longer is a compiler that hangs.</summary>
+    /// <summary>Longest compilation; a whole step of 1B takes up to two minutes, and a compiler can hang.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(20);
 
     private const int MostBatch = 4096;
@@ -27,11 +27,11 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         ["TPU_SKIP_MDS_QUERY"] = "1",
     };
 
-    /// <summary>Judges the programs.</summary>
+    /// <summary>Checks the programs.</summary>
     /// <param name="request">Sizes, chip and plugin.</param>
-    /// <param name="cancellation">Ends the compiler.</param>
-    /// <returns>The figures; memory and seconds of the compiler only where one was at hand.</returns>
-    /// <exception cref="CompileException">A size, topology or plugin is wrong, or the compiler failed.</exception>
+    /// <param name="cancellation">Stops the compiler.</param>
+    /// <returns>The figures; memory and seconds of the compiler only if there was one.</returns>
+    /// <exception cref="CompileException">A size, topology or plugin is not valid, or the compiler failed.</exception>
     public async Task<CompileReport> RunAsync(CompileRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -94,10 +94,10 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
     /// <summary>Counts the arguments of a run's training step, by the program's own shapes; compiles nothing.</summary>
     /// <param name="request">Sizes and topology.</param>
     /// <returns>
-    /// Bytes of weights, moments and rows that each chip needs at the least: large arguments are split over the chips,
-    /// small ones are on each. Values that live while the program runs come on top.
+    /// Bytes of weights, moments and rows that each chip needs at least: large arguments are split over the chips,
+    /// small ones are on each. Temporary values of the program come on top.
     /// </returns>
-    /// <exception cref="CompileException">The sizes cannot be built.</exception>
+    /// <exception cref="CompileException">No program can be built for the sizes.</exception>
     public static long LeastArgumentBytes(CompileRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -111,7 +111,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         }
     }
 
-    /// <summary>The programs of a run: the training step, and the two of decoding.</summary>
+    /// <summary>Builds the programs of a run: the training step, and the two of decoding.</summary>
     private static (LeanStep Step, (string Name, StableHloModule Module, GraphCost Cost)[] Programs) Build(
         CompileRequest request)
     {
@@ -149,7 +149,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         Lora = LoraOf(request),
     });
 
-    /// <summary>Each chip has as many rows, as the worker pads them.</summary>
+    /// <summary>Rounds rows up so that each chip has equally many, as the worker pads them.</summary>
     private static int RowsFor(CompileRequest request, int rows) =>
         (rows + request.Chips - 1) / request.Chips * request.Chips;
 
@@ -187,7 +187,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         ChildProcess compiler, string plugin, string topology, CompiledProgram program, StableHloModule module,
         CancellationToken cancellation)
     {
-        // The plugin for processors has no topologies: its figures are of the machine itself.
+        // The plugin for processors has no topologies: its figures are those of this machine.
         var isTpu = !Path.GetFileName(plugin).Contains("cpu", StringComparison.OrdinalIgnoreCase);
         var order = JsonSerializer.SerializeToUtf8Bytes(
             new CompileChild.Order(plugin, isTpu ? topology : null, module.Text, module.Devices));
@@ -211,7 +211,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
     {
         try
         {
-            // Only a plugin for TPUs can judge a TPU; another one is used when it is named.
+            // Only a plugin for TPUs can check a TPU's programs; another one is used if it is named.
             var found = PjrtPluginFile.Find(given, hasChips: true, Environment.GetEnvironmentVariable);
             return found?.Path;
         }

@@ -2,22 +2,23 @@ using System.Globalization;
 
 namespace Workflows.TpuWorker.Compile;
 
-/// <summary>The chips of one host, as a compiler's topology names them.</summary>
+/// <summary>The chips of one host, by their name in a compiler's topology.</summary>
 /// <param name="Chip">Their generation.</param>
 /// <param name="Chips">Their number, 1 to 8.</param>
 public sealed record TpuSlice(TpuChip Chip, int Chips)
 {
     private const int MostChips = 8;
 
-    /// <summary>Gets the accelerator type, such as <c>v6e-4</c>; null: none is known.</summary>
+    /// <summary>Gets the accelerator type, such as <c>v6e-4</c>; null if none is known.</summary>
     public string? AcceleratorType => Chip.AcceleratorType is { } single
         ? $"{single[..^1]}{Chips.ToString(CultureInfo.InvariantCulture)}"
         : null;
 
-    /// <summary>Reads a topology.</summary>
-    /// <param name="topology">Such as <c>v6e:1x1</c> or <c>v5e:2x4</c>.</param>
+    /// <summary>Parses a topology.</summary>
+    /// <param name="topology">A topology such as <c>v6e:1x1</c> or <c>v5e:2x4</c>.</param>
     /// <returns>The slice.</returns>
-    /// <exception cref="CompileException">An unknown generation, or chips that are not those of one host.</exception>
+    /// <exception cref="CompileException">The generation is unknown, or the chips are not those of one
+    /// host.</exception>
     public static TpuSlice Parse(string topology)
     {
         ArgumentNullException.ThrowIfNull(topology);

@@ -5,8 +5,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3;
 
 /// <summary>
-/// A Gemma 3 text model in memory: configuration and single-precision weights. Loaded from and saved as a Hugging
-/// Face folder. Weights never change once made; training works on a copy.
+/// A Gemma 3 text model in memory: configuration and single-precision weights. Loaded from and saved as a Hugging Face
+/// folder. Weights never change once created; training works on a copy.
 /// </summary>
 public sealed class Gemma3Checkpoint
 {
@@ -20,11 +20,11 @@ public sealed class Gemma3Checkpoint
     /// <summary>Sizes and constants of the model.</summary>
     public Gemma3Config Config { get; }
 
-    /// <summary>How the weights were stored, and are when saved.</summary>
+    /// <summary>The precision in which the weights were stored, and are saved.</summary>
     public WeightPrecision Precision { get; }
 
     /// <summary>
-    /// The folder that the model came from, whose tokenizer files a save carries along; null if none.
+    /// The folder of the model, whose tokenizer files are copied by a save; null for none.
     /// </summary>
     public string? SourceDirectory { get; }
 
@@ -34,8 +34,8 @@ public sealed class Gemma3Checkpoint
     internal IReadOnlyDictionary<string, HostTensor> Parameters { get; }
 
     /// <summary>
-    /// Factor of the embeddings: sqrt(hidden size) in the precision that is computed with, which is single here
-    /// whatever the file stores, as in the reference when it loads a checkpoint in single precision.
+    /// Factor of the embeddings: sqrt(hidden size) in the precision of the computation, which is single here for any
+    /// stored precision, as in the reference when it loads a checkpoint in single precision.
     /// </summary>
     internal float EmbeddingNormalizer => (float)Math.Sqrt(Config.HiddenSize);
 
@@ -45,7 +45,7 @@ public sealed class Gemma3Checkpoint
     /// <param name="directory">A Hugging Face model folder.</param>
     /// <returns>The model, with its weights widened to single precision.</returns>
     /// <exception cref="ModelFileException">
-    /// A file is missing, damaged or at odds with the configuration.
+    /// A file is missing, damaged or does not match the configuration.
     /// </exception>
     public static Gemma3Checkpoint Load(string directory)
     {
@@ -54,7 +54,7 @@ public sealed class Gemma3Checkpoint
         return new Gemma3Checkpoint(folder.Config, precision, tensors, Path.GetFullPath(directory));
     }
 
-    /// <summary>Reads config.json alone.</summary>
+    /// <summary>Reads config.json only.</summary>
     /// <param name="directory">A Hugging Face model folder.</param>
     /// <returns>Sizes and constants of its model.</returns>
     /// <exception cref="ModelFileException">The file is missing or damaged.</exception>
@@ -62,11 +62,12 @@ public sealed class Gemma3Checkpoint
         Gemma3ConfigFile.Read(Path.Combine(directory, Gemma3ConfigFile.FileName));
 
     /// <summary>
-    /// A fresh model: matrices normal with the configured deviation, norms at rest, padding row zero.
+    /// Creates a model with random weights: matrices normal with the configured deviation, norms neutral, padding row
+    /// zero.
     /// </summary>
     /// <param name="config">Sizes of the model.</param>
     /// <param name="seed">The same seed gives the same weights on every machine.</param>
-    /// <param name="precision">How it will be stored.</param>
+    /// <param name="precision">The precision in which it will be stored.</param>
     /// <returns>The model.</returns>
     public static Gemma3Checkpoint CreateRandom(
         Gemma3Config config, ulong seed, WeightPrecision precision = WeightPrecision.F32)
@@ -89,9 +90,9 @@ public sealed class Gemma3Checkpoint
         return new Gemma3Checkpoint(config, precision, tensors, null);
     }
 
-    /// <summary>The same weights, with one more token that ends a text.</summary>
+    /// <summary>Returns the same weights, with one more token that ends a text.</summary>
     /// <param name="token">The token, such as the end of a turn for a model that was tuned by turns.</param>
-    /// <returns>The model; this one where it ends with that token already.</returns>
+    /// <returns>The model; this one if it has that end token already.</returns>
     /// <exception cref="ModelInputException">The token has no row in the embedding.</exception>
     public Gemma3Checkpoint WithEndToken(int token)
     {
@@ -109,17 +110,17 @@ public sealed class Gemma3Checkpoint
     /// <summary>
     /// Writes a text-only Hugging Face folder: config.json, model.safetensors, generation_config.json with this model's
     /// end tokens among its own, and the tokenizer files and chat template of the folder that the model came from. The
-    /// folder appears whole or not at all; one that is there is replaced.
+    /// folder appears whole or not at all; an existing one is replaced.
     /// </summary>
-    /// <param name="directory">Where to write.</param>
+    /// <param name="directory">The folder to write.</param>
     /// <param name="companions">
-    /// Folder whose tokenizer files are carried along; null for <see cref="SourceDirectory"/>.
+    /// Folder whose tokenizer files are copied; null for <see cref="SourceDirectory"/>.
     /// </param>
     /// <param name="chatTemplate">
-    /// Template to write as chat_template.jinja where no file that is carried along has one; null for none.
+    /// Template to write as chat_template.jinja if no copied file has one; null for none.
     /// </param>
-    /// <exception cref="IOException">The disk refused; nothing is left behind.</exception>
-    /// <exception cref="ModelFileException">A file to carry along is damaged; nothing is left behind.</exception>
+    /// <exception cref="IOException">The disk reported an error; nothing is left behind.</exception>
+    /// <exception cref="ModelFileException">A file to copy is damaged; nothing is left behind.</exception>
     public void Save(string directory, string? companions = null, string? chatTemplate = null)
     {
         var source = companions ?? SourceDirectory;

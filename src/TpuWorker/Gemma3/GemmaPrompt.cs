@@ -3,12 +3,12 @@ using Workflows.Translation;
 namespace Workflows.TpuWorker.Gemma3;
 
 /// <summary>
-/// Gemma's chat template around a request to translate, as text to be tokenized. Prompt and answer make one text:
-/// <c>BuildPrompt(...) + answer + AnswerSuffix</c>, of which only what follows the prompt is learned.
+/// Builds Gemma's chat template around a translation request, as text to be tokenized. Prompt and answer form one text,
+/// <c>BuildPrompt(...) + answer + AnswerSuffix</c>, of which only the part after the prompt is trained.
 /// </summary>
 /// <remarks>
-/// The control tokens stand in the text by name. A source text that spells one out would become that token, so it
-/// must be escaped or refused before it gets here.
+/// The control tokens are part of the text by name. A source text that contains such a name would become that token, so
+/// it must be escaped or refused before.
 /// </remarks>
 public static class GemmaPrompt
 {
@@ -26,19 +26,19 @@ public static class GemmaPrompt
 
     private static readonly (string Name, string Code) Korean = ("Korean", "ko"), English = ("English", "en");
 
-    /// <summary>The name of the language that is translated from, in English.</summary>
+    /// <summary>Returns the English name of the source language.</summary>
     /// <param name="direction">The direction.</param>
     /// <returns>Korean or English.</returns>
     public static string SourceLanguage(TranslationDirection direction) =>
         (direction == TranslationDirection.KoToEn ? Korean : English).Name;
 
-    /// <summary>The name of the language that is translated into, in English.</summary>
+    /// <summary>Returns the English name of the target language.</summary>
     /// <param name="direction">The direction.</param>
     /// <returns>English or Korean.</returns>
     public static string TargetLanguage(TranslationDirection direction) =>
         (direction == TranslationDirection.KoToEn ? English : Korean).Name;
 
-    /// <summary>The text up to where the answer begins.</summary>
+    /// <summary>Builds the text up to the beginning of the answer.</summary>
     /// <param name="style">Wording of the request.</param>
     /// <param name="direction">The direction.</param>
     /// <param name="source">The text to translate.</param>
@@ -46,11 +46,11 @@ public static class GemmaPrompt
     public static string BuildPrompt(PromptStyle style, TranslationDirection direction, string source) =>
         $"{BeginOfText}{StartOfTurn}user\n{BuildRequest(style, direction, source)}{EndOfTurn}\n{StartOfTurn}model\n";
 
-    /// <summary>The request alone, without the chat template.</summary>
+    /// <summary>Builds the request, without the chat template.</summary>
     /// <param name="style">Wording of the request.</param>
     /// <param name="direction">The direction.</param>
     /// <param name="source">The text to translate.</param>
-    /// <returns>What the user's turn says.</returns>
+    /// <returns>The text of the user's turn.</returns>
     public static string BuildRequest(PromptStyle style, TranslationDirection direction, string source)
     {
         var toEnglish = direction == TranslationDirection.KoToEn;

@@ -2,9 +2,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3;
 
-/// <summary>An option, an example or a prompt cannot be worked with.</summary>
+/// <summary>The exception of an option, an example or a prompt that is not valid.</summary>
 /// <param name="subject">The option, example or prompt at fault.</param>
-/// <param name="problem">What it is and what was wanted.</param>
+/// <param name="problem">The value found and the value wanted.</param>
 public sealed class ModelInputException(string subject, string problem)
     : TpuWorkerException("model.input", $"{subject} {problem}.")
 {

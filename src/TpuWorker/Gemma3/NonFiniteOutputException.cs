@@ -2,7 +2,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3;
 
-/// <summary>A model's scores are not finite numbers: its weights are damaged or overflow.</summary>
+/// <summary>The exception of scores that are not finite numbers: the model's weights are damaged or overflow.</summary>
 /// <param name="prompt">Index of the prompt.</param>
 /// <param name="position">Position, from 0, whose next token was to be chosen.</param>
 public sealed class NonFiniteOutputException(int prompt, int position)

@@ -5,7 +5,7 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3;
 
 /// <summary>Computes on this machine's processor, in single precision.</summary>
-/// <param name="threads">Threads of the numeric loops of decoding, 1 or more; trainings name their own.</param>
+/// <param name="threads">Threads of the numeric loops of decoding, 1 or more; trainings have their own option.</param>
 public sealed class OnnxExecutor(int threads) : Executor
 {
     /// <inheritdoc />

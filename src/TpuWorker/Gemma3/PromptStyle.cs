@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3;
 
-/// <summary>How a translation is asked for.</summary>
+/// <summary>The wording of a translation request.</summary>
 public enum PromptStyle
 {
     /// <summary>The wording of TranslateGemma's model card: long, and comparable with that model.</summary>

@@ -4,13 +4,13 @@ namespace Workflows.TpuWorker.Gemma3;
 public enum PromptTemplate
 {
     /// <summary>
-    /// Gemma's turns, which instruction-tuned checkpoints were made with; an answer ends with the turn.
+    /// Gemma's chat turns, with which instruction-tuned checkpoints were trained; an answer ends with the turn.
     /// </summary>
     Chat,
 
     /// <summary>
-    /// Plain labelled lines for pre-trained checkpoints, which know no turns; an answer ends with the end-of-text
-    /// token.
+    /// Plain labelled lines for pre-trained checkpoints, which were not trained with turns; an answer ends with the
+    /// end-of-text token.
     /// </summary>
     Plain,
 }

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Workflows.TpuWorker.Gemma3;
 
 /// <summary>
-/// A small generator (xoshiro256**, Blackman and Vigna 2018, seeded by SplitMix64) whose sequence is fixed by this code
-/// alone, so that a seed means the same order of data and the same weights with every runtime.
+/// A small random generator (xoshiro256**, Blackman and Vigna 2018, seeded by SplitMix64) whose sequence depends only
+/// on this code, so that a seed gives the same order of data and the same weights with every runtime.
 /// </summary>
 internal sealed class SeededRandom
 {
@@ -35,13 +35,13 @@ internal sealed class SeededRandom
         return result;
     }
 
-    /// <summary>A whole number from 0 to below the limit; the bias is under limit / 2^64.</summary>
+    /// <summary>Returns a whole number from 0 to below the limit; the bias is under limit / 2^64.</summary>
     public int Below(int limit) => (int)Math.BigMul(Next(), (ulong)limit, out _);
 
-    /// <summary>Uniform from 0 to below 1.</summary>
+    /// <summary>Returns a uniform number from 0 to below 1.</summary>
     public double NextUnit() => (Next() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>Standard normal, by Box and Muller.</summary>
+    /// <summary>Returns a standard normal number, by Box and Muller.</summary>
     public double NextNormal()
     {
         var radius = Math.Sqrt(-2 * Math.Log(1 - NextUnit()));

@@ -5,14 +5,14 @@ using Workflows.Artifacts;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// Keeps the checkpoints of a training in a store while the training goes on. They are written to a folder of this
+/// Keeps the checkpoints of a training in a store while the training continues. They are written to a folder of this
 /// machine first; one upload is in flight at a time, and the next checkpoint waits for it. <b>Invariant:</b> a step
-/// counts once its tree is whole in the store, and an older tree goes only after that.
+/// counts once its tree is complete in the store, and older trees are deleted only after that.
 /// </summary>
 /// <param name="store">The store.</param>
-/// <param name="root">The training's checkpoints there, a tree each.</param>
-/// <param name="folder">The folder here.</param>
-/// <param name="keep">The newest checkpoints that are kept there, besides the best.</param>
+/// <param name="root">The root of the training's checkpoints in the store, one tree each.</param>
+/// <param name="folder">The folder on this machine.</param>
+/// <param name="keep">Number of the newest checkpoints that are kept in the store, besides the best.</param>
 internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, string folder, int keep)
 {
     private const string Prefix = "step-", ManifestFile = "manifest.json";
@@ -20,15 +20,15 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
     private readonly ArtifactTree _tree = new(store);
     private Task _upload = Task.CompletedTask;
 
-    /// <summary>Gets the newest step that is whole in the store; 0: none.</summary>
+    /// <summary>Gets the newest step that is complete in the store; 0 for none.</summary>
     public int Step { get; private set; }
 
-    /// <summary>Gets why the last upload failed; null where it did not.</summary>
+    /// <summary>Gets the reason why the last upload failed; null if it did not.</summary>
     public string? Fault => LastFault?.Message;
 
     private ArtifactException? LastFault { get; set; }
 
-    /// <summary>The step of the newest checkpoint in a folder of this machine; 0: none.</summary>
+    /// <summary>Returns the step of the newest checkpoint in a folder of this machine; 0 for none.</summary>
     public static int NewestIn(string folder) => !Directory.Exists(folder)
         ? 0
         : Directory.EnumerateDirectories(folder, $"{Prefix}*")
@@ -36,8 +36,8 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
             .Select(path => StepOf(Path.GetFileName(path)) ?? 0).DefaultIfEmpty().Max();
 
     /// <summary>
-    /// Brings the newest whole checkpoint to the folder, and the best one that it speaks of. What an upload that broke
-    /// left behind is removed: no other worker of this training is alive.
+    /// Downloads the newest complete checkpoint to the folder, and the best one that it refers to. The rest of
+    /// interrupted uploads is removed, since no other worker of this training is alive.
     /// </summary>
     public async Task RestoreAsync(CancellationToken stop)
     {
@@ -55,7 +55,7 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
             catch (ArtifactException exception) when (
                 exception.Fault is ArtifactFault.Damaged or ArtifactFault.Truncated or ArtifactFault.NotFound)
             {
-                // As with a damaged one on a disk: an older one is used.
+                // As with a damaged checkpoint on a disk, an older one is used.
                 LastFault = exception;
                 if (Directory.Exists(PathOf(step)))
                 {
@@ -76,7 +76,8 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
         }
     }
 
-    /// <summary>Begins to upload a checkpoint, once the one before it is there; on the training's thread.</summary>
+    /// <summary>Starts to upload a checkpoint, once the one before it is uploaded; called on the training's
+    /// thread.</summary>
     public void Add(string path, int step, CancellationToken stop)
     {
         try
@@ -85,7 +86,7 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
         }
         catch (OperationCanceledException)
         {
-            // The end of the training looks for the newest one.
+            // Handled at the end of the training, which uploads the newest one.
             return;
         }
 
@@ -93,8 +94,8 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
     }
 
     /// <summary>Uploads the newest checkpoint of the folder, if it is not there yet.</summary>
-    /// <param name="limit">The most time for it; null: as long as it takes.</param>
-    /// <exception cref="ArtifactException">It was not uploaded.</exception>
+    /// <param name="limit">The most time for it; null for no limit.</param>
+    /// <exception cref="ArtifactException">The upload failed.</exception>
     public async Task FinishAsync(TimeSpan? limit)
     {
         using var end = new CancellationTokenSource(limit ?? Timeout.InfiniteTimeSpan);
@@ -115,7 +116,7 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
     {
         try
         {
-            // Whoever goes on from this one ends with the weights of the best: they must be there before it.
+            // A worker that resumes from this one may end with the weights of the best, which must be uploaded first.
             var best = BestOf(path);
             if (best is { } other && other != step && Directory.Exists(PathOf(other))
                 && await _tree.FindAsync(TreeOf(other), stop) is null)
@@ -133,16 +134,16 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
         }
         catch (ArtifactException exception)
         {
-            // Training is worth more than a checkpoint: the next one is tried, and people are told.
+            // Training matters more than a checkpoint: the failure is logged, and the next one is tried.
             LastFault = exception;
         }
         catch (OperationCanceledException)
         {
-            // No time is left; what arrived has no manifest, and is no checkpoint.
+            // No time is left; the incomplete tree has no manifest, so it is no checkpoint.
         }
     }
 
-    /// <summary>Whole ones, newest first.</summary>
+    /// <summary>Lists the complete checkpoints, newest first.</summary>
     private async Task<IReadOnlyList<(int Step, ArtifactUri Tree)>> ListAsync(CancellationToken stop) =>
         [.. (await _tree.ListAsync(root, stop)).Select(tree => (Step: StepOf(tree.Name), Tree: tree))
             .Where(each => each.Step is not null).Select(each => (each.Step!.Value, each.Tree))
@@ -160,7 +161,7 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
             ? step
             : null;
 
-    /// <summary>The step of the best measurement that a checkpoint speaks of.</summary>
+    /// <summary>Returns the step of the best measurement that a checkpoint refers to.</summary>
     private static int? BestOf(string path)
     {
         using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(path, ManifestFile)));

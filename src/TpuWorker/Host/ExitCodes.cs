@@ -1,17 +1,17 @@
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>How the worker's process ends.</summary>
+/// <summary>Exit codes of the worker's process.</summary>
 internal static class ExitCodes
 {
-    /// <summary>Told to stop.</summary>
+    /// <summary>The worker was stopped.</summary>
     public const int Stopped = 0;
 
-    /// <summary>The metadata server does not say which run this is.</summary>
+    /// <summary>The metadata server does not have the run's settings.</summary>
     public const int NotConfigured = 2;
 
-    /// <summary>The gateway refused this node: it was given back.</summary>
+    /// <summary>The gateway refused this node, because it was released.</summary>
     public const int Refused = 3;
 
-    /// <summary>The service was out of reach for too long; nobody would notice what this VM does, or costs.</summary>
+    /// <summary>The service was unreachable for too long, so that the VM must not continue to cost money.</summary>
     public const int Abandoned = 4;
 }

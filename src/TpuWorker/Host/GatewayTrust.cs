@@ -3,13 +3,13 @@ using System.Security.Cryptography;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Whom the worker takes for the gateway.</summary>
+/// <summary>Decides which certificates the worker accepts from the gateway.</summary>
 internal static class GatewayTrust
 {
-    /// <summary>The options of a connection over TLS.</summary>
+    /// <summary>Returns the options of a connection over TLS.</summary>
     /// <param name="certificate">
-    /// SHA-256 of the only certificate that is accepted, whatever its name and issuer; null: those that the system's
-    /// roots vouch for.
+    /// SHA-256 of the only certificate that is accepted, with any name and issuer; null for those that the system
+    /// trusts.
     /// </param>
     public static SslClientAuthenticationOptions Options(string? certificate)
     {
@@ -24,7 +24,7 @@ internal static class GatewayTrust
         return options;
     }
 
-    /// <summary>A pin that is no hexadecimal fits no certificate.</summary>
+    /// <summary>Parses a pin; one that is not hexadecimal matches no certificate.</summary>
     private static byte[] FromHex(string text)
     {
         try

@@ -5,25 +5,27 @@ using Workflows.Artifacts;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// Brings the artifacts that a job names to this machine's disk. What is on this machine already is used where it is.
+/// Copies the artifacts that a job names to this machine's disk. Files that are on this machine already are used in
+/// place.
 /// </summary>
-/// <param name="store">Where artifacts are read and written.</param>
-/// <param name="folder">A folder of this worker alone; created when it is needed, empty or from an earlier job.</param>
+/// <param name="store">The store of artifacts.</param>
+/// <param name="folder">A folder of this worker only; created when needed, empty or with files of an earlier
+/// job.</param>
 internal sealed class JobFiles(IArtifactStore store, string folder)
 {
-    /// <summary>Gets where artifacts are read and written.</summary>
+    /// <summary>Gets the store of artifacts.</summary>
     public IArtifactStore Store => store;
 
-    /// <summary>A folder of this worker, for what a job makes.</summary>
+    /// <summary>Returns a folder of this worker for a job's results.</summary>
     /// <param name="name">Its name.</param>
     /// <returns>Its path; it need not exist.</returns>
     public string FolderOf(string name) => Path.Combine(folder, name);
 
-    /// <summary>Brings a file here.</summary>
+    /// <summary>Copies a file to this machine.</summary>
     /// <param name="address">Its address or path.</param>
     /// <param name="stop">Cancels the call.</param>
-    /// <returns>Its path here.</returns>
-    /// <exception cref="ArtifactException">It cannot be had.</exception>
+    /// <returns>Its path on this machine.</returns>
+    /// <exception cref="ArtifactException">The file cannot be read.</exception>
     public async Task<string> FileAsync(string address, CancellationToken stop)
     {
         var uri = ArtifactUri.Parse(address);
@@ -37,11 +39,11 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
         return path;
     }
 
-    /// <summary>Brings a model here: a tree through its manifest, any other folder by the files that count.</summary>
+    /// <summary>Copies a model: a tree by its manifest, any other folder by the files of a model.</summary>
     /// <param name="address">Its address or path.</param>
     /// <param name="stop">Cancels the call.</param>
-    /// <returns>The folder here.</returns>
-    /// <exception cref="ArtifactException">It cannot be had, or is not whole.</exception>
+    /// <returns>The folder on this machine.</returns>
+    /// <exception cref="ArtifactException">The model cannot be read, or is not complete.</exception>
     public async Task<string> ModelAsync(string address, CancellationToken stop)
     {
         var uri = ArtifactUri.Parse(address);

@@ -4,20 +4,20 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>What a training reads and writes, by address.</summary>
+/// <summary>Reads and writes the artifacts of a training, by address.</summary>
 internal sealed partial class JobRunner
 {
-    /// <summary>Of the notice that a spot VM gets, what is left for the last checkpoint.</summary>
+    /// <summary>Time for the upload of the last checkpoint, within the notice of a spot VM.</summary>
     private static readonly TimeSpan UploadNotice = TimeSpan.FromSeconds(20);
 
     private CheckpointUploads? _uploads;
 
-    /// <summary>Gets the newest step that another VM can go on from; 0: none.</summary>
+    /// <summary>Gets the newest step from which another VM can resume; 0 for none.</summary>
     public int CheckpointStep { get; private set; }
 
     /// <summary>
-    /// Trains on copies of what the job names, and writes back. The tuned model appears last, whole: with its card and
-    /// its adapter.
+    /// Trains on copies of the job's artifacts, and writes the results back. The tuned model appears last, with its
+    /// card and its adapter.
     /// </summary>
     private async Task<TrainResult> TrainAsync(TrainJob job, CancellationToken stop)
     {
@@ -46,7 +46,7 @@ internal sealed partial class JobRunner
         }
         catch
         {
-            // The last whole step is in a checkpoint here: another VM goes on from it if it arrives in time.
+            // The last complete step is in a local checkpoint; another VM resumes from it if it arrives in time.
             await EndUploadsAsync(local, UploadNotice);
             throw;
         }
@@ -65,7 +65,7 @@ internal sealed partial class JobRunner
         return result;
     }
 
-    /// <summary>Where checkpoints are elsewhere: keeps them there, and brings the newest here.</summary>
+    /// <summary>If checkpoints are in a store: downloads the newest, and uploads new ones.</summary>
     private async Task<CheckpointUploads?> CheckpointsAsync(TrainJob job, TrainJob local, CancellationToken stop)
     {
         var root = ArtifactUri.Parse(job.CheckpointDirectory);
@@ -78,7 +78,7 @@ internal sealed partial class JobRunner
         var keep = TrainSettings.Options(job, TrainWork.Threads).KeepCheckpoints;
         local.CheckpointDirectory = files.FolderOf("checkpoints");
 
-        // One more here: the newest but one may still be on its way.
+        // One more is kept locally, since the second newest may still be uploading.
         local.KeepCheckpoints = keep + 1;
         var uploads = new CheckpointUploads(files.Store, root, local.CheckpointDirectory, keep);
         await uploads.RestoreAsync(stop);

@@ -4,7 +4,7 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Programs of a device that compiles: told, counted, and kept for the run's next VM.</summary>
+/// <summary>Reports and counts the programs of a device, and keeps them for the run's next VM.</summary>
 internal sealed partial class JobRunner
 {
     private readonly Lock _compileLock = new();
@@ -13,7 +13,7 @@ internal sealed partial class JobRunner
     private volatile bool _hasBegun;
     private int _steps;
 
-    /// <summary>Brings what earlier VMs of the run have compiled.</summary>
+    /// <summary>Downloads the programs that earlier VMs of the run have compiled.</summary>
     private async Task BringProgramsAsync(string directory, CancellationToken stop)
     {
         if (directory.Length > 0 && device.ProgramFolder is { } folder)
@@ -25,7 +25,7 @@ internal sealed partial class JobRunner
 
     private Task ShareProgramsAsync(CancellationToken stop) => _programs?.ShareAsync(stop) ?? Task.CompletedTask;
 
-    /// <summary>What was compiled so far; null: nothing.</summary>
+    /// <summary>Returns the programs compiled so far; null for none.</summary>
     private CompileResult? Compiled()
     {
         lock (_compileLock)
@@ -34,7 +34,7 @@ internal sealed partial class JobRunner
         }
     }
 
-    /// <summary>Counts a program, and tells what goes on before the first step: it may take many minutes.</summary>
+    /// <summary>Counts a program, and reports the stages before the first step, which may take many minutes.</summary>
     private void Hear(ExecutorStage stage)
     {
         if (stage.Ready is { } ready)

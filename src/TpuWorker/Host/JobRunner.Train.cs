@@ -3,7 +3,7 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Telling how a training goes.</summary>
+/// <summary>Reports the progress of a training.</summary>
 internal sealed partial class JobRunner
 {
     private void Tell(TrainingProgress step, TrainingMeter meter, CancellationToken stop)
@@ -13,7 +13,8 @@ internal sealed partial class JobRunner
         {
             _uploads?.Add(path, step.CheckpointStep, stop);
 
-            // With the first checkpoint, so that a VM that goes on from it need not compile. It waits for no step.
+            // Uploaded with the first checkpoint, so that a VM that resumes from it need not compile. Steps do not wait
+            // for it.
             _ = Task.Run(() => ShareProgramsAsync(stop), CancellationToken.None);
         }
 

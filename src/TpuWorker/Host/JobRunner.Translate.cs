@@ -8,10 +8,10 @@ using Workflows.Translation;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Translating.</summary>
+/// <summary>Translates the test set.</summary>
 internal sealed partial class JobRunner
 {
-    /// <summary>Ending of the list of lines, from 1, that the limit of tokens cut off.</summary>
+    /// <summary>Suffix of the list of lines, from 1, that the token limit cut off.</summary>
     private const string UnfinishedEnding = ".unfinished";
 
     private async Task<JobEnded> TranslateAsync(TranslateJob job, CancellationToken stop)
@@ -63,7 +63,7 @@ internal sealed partial class JobRunner
             done = before + pairs.Count;
             used.Tokens += outputs.Sum(output => (long)output.Length);
 
-            // First what stands beside them: where the translations are, the list is.
+            // The list is written first, so that it exists if the translations do.
             await files.Store.WriteBytesAsync(
                 ArtifactUri.Parse(model.OutputFile + UnfinishedEnding),
                 Lines(CutOff(outputs, job.MaxNewTokens, prompts.StopTokens)), WriteCondition.None, stop);
@@ -89,7 +89,7 @@ internal sealed partial class JobRunner
         LengthPenalty = job.HasLengthPenalty ? job.LengthPenalty : 1,
     };
 
-    /// <summary>The prompts, each within the limit: cut or refused as the job says.</summary>
+    /// <summary>Builds the prompts, each within the limit: truncated or refused by the job's setting.</summary>
     private static (int[][] Prompts, int Truncated) Ask(
         TranslateJob job, Prompts prompts, Gemma3Config config, List<SentencePair> pairs)
     {

@@ -7,13 +7,13 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Does one job and says how it ended; nothing that a job does can end the worker.</summary>
+/// <summary>Runs one job and reports its end; no failure of a job ends the worker.</summary>
 /// <param name="jobId">The job's id.</param>
 /// <param name="clock">Measures rates and pauses.</param>
 /// <param name="device">Computes.</param>
-/// <param name="files">Brings what the job needs, and takes away what it makes.</param>
-/// <param name="report">Gets the progress.</param>
-/// <param name="log">Told of what is no failure of the job.</param>
+/// <param name="files">Copies the job's input to this machine, and its results back.</param>
+/// <param name="report">Receives the progress.</param>
+/// <param name="log">Receives events that are no failure of the job.</param>
 internal sealed partial class JobRunner(
     string jobId, TimeProvider clock, IDevice device, JobFiles files, Action<Progress> report, TextWriter log)
 {
@@ -57,7 +57,7 @@ internal sealed partial class JobRunner(
         }
         catch (Exception exception)
         {
-            // The host's boundary: a job that dies of anything is a failed job, and is reported as such.
+            // The host's boundary: a job that throws any exception is a failed job, and is reported as such.
             return Failed("WORKER_FAILED", $"{exception.GetType().Name}: {exception.Message}");
         }
         finally

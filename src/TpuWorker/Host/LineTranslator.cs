@@ -6,7 +6,7 @@ using Workflows.Translation;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>How lines are translated.</summary>
+/// <summary>Settings of translating lines.</summary>
 public sealed record TranslationSettings
 {
     /// <summary>Gets the model's folder.</summary>
@@ -36,14 +36,14 @@ public sealed record TranslationSettings
     /// <summary>Gets the length penalty of beam search.</summary>
     public double LengthPenalty { get; init; } = 1;
 
-    /// <summary>Gets a value indicating whether a line that is too long is cut instead of refused.</summary>
+    /// <summary>Gets a value indicating whether a line that is too long is truncated instead of refused.</summary>
     public bool Truncates { get; init; }
 }
 
 /// <summary>Translates a stream of lines, one line for one line, in order.</summary>
 public sealed class LineTranslator : IDisposable
 {
-    /// <summary>Batches read ahead, so that lines of like length can share one.</summary>
+    /// <summary>Batches that are read ahead, so that lines of similar length can share one.</summary>
     private const int BatchesAtOnce = 4;
 
     private readonly TranslationSettings _settings;
@@ -58,10 +58,10 @@ public sealed class LineTranslator : IDisposable
     }
 
     /// <summary>Loads the model, and merges the adapter into it.</summary>
-    /// <param name="settings">The folders, and how to translate.</param>
+    /// <param name="settings">The folders and options.</param>
     /// <returns>The translator, owned by the caller.</returns>
     /// <exception cref="ModelFileException">Model or adapter cannot be read.</exception>
-    /// <exception cref="ModelInputException">A setting does not fit the model.</exception>
+    /// <exception cref="ModelInputException">A setting is not valid for the model.</exception>
     public static LineTranslator Load(TranslationSettings settings)
     {
         var prompts = Prompts.Load(
@@ -76,16 +76,17 @@ public sealed class LineTranslator : IDisposable
         return new LineTranslator(settings, adapter.Merge(model), prompts) { LeftOut = adapter.LeftOut };
     }
 
-    /// <summary>Gets the adapter's tensors of a multimodal model's picture part, which are left out.</summary>
+    /// <summary>Gets the number of the adapter's tensors for a multimodal model's vision part, which are
+    /// ignored.</summary>
     public int LeftOut { get; private init; }
 
-    /// <summary>Translates until the input ends; an empty line stays one, so that both files stay aligned.</summary>
+    /// <summary>Translates until the input ends; an empty line stays empty, so that both files stay aligned.</summary>
     /// <param name="input">The lines.</param>
-    /// <param name="output">Gets as many lines, flushed after every few batches.</param>
-    /// <param name="onProgress">Told how many lines are written.</param>
+    /// <param name="output">Receives as many lines, flushed after every few batches.</param>
+    /// <param name="onProgress">Called with the number of lines written.</param>
     /// <param name="cancellation">Cancels the translation between two tokens.</param>
     /// <exception cref="ModelInputException">A line makes a prompt that is too long for the model.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The translation was cancelled.</exception>
     public void Translate(
         IEnumerable<string> input, TextWriter output, Action<int> onProgress, CancellationToken cancellation)
     {

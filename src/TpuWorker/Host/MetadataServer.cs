@@ -2,20 +2,20 @@ using System.Net;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Who this worker is.</summary>
+/// <summary>The identity of this worker.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="NodeName">Full resource name of this node.</param>
-/// <param name="Gateway">Where to dial.</param>
+/// <param name="Gateway">The address to connect to.</param>
 /// <param name="Secret">The node's one-time secret.</param>
 /// <param name="Certificate">
-/// SHA-256 of the only certificate that the gateway may show, in lower-case hexadecimal; null: the system's roots
-/// decide.
+/// SHA-256 of the gateway's only accepted certificate, in lower-case hexadecimal; null for those that the system
+/// trusts.
 /// </param>
 internal sealed record WorkerIdentity(
     string RunId, string NodeName, Uri Gateway, string Secret, string? Certificate = null);
 
-/// <summary>The VM's metadata server, as Compute Engine has it.</summary>
-/// <param name="host">Host and port; null: Google's own name.</param>
+/// <summary>Reads the VM's metadata server, as on Compute Engine.</summary>
+/// <param name="host">Host and port; null for Google's own name.</param>
 internal sealed class MetadataServer(string? host) : IDisposable
 {
     private const string AttributeFolder = "instance/attributes/";
@@ -27,7 +27,7 @@ internal sealed class MetadataServer(string? host) : IDisposable
         Timeout = TimeSpan.FromSeconds(10),
     };
 
-    /// <summary>Reads what the service wrote into the node's metadata.</summary>
+    /// <summary>Reads the identity that the service wrote into the node's metadata.</summary>
     public async Task<WorkerIdentity> ReadIdentityAsync(CancellationToken cancellation)
     {
         var gateway = await AttributeAsync("workflows-gateway", cancellation);
@@ -52,7 +52,7 @@ internal sealed class MetadataServer(string? host) : IDisposable
     }
 
     /// <summary>Publishes a guest attribute, readable through the TPU API; best effort.</summary>
-    /// <returns>Whether the metadata server took it.</returns>
+    /// <returns>true if the metadata server accepted it.</returns>
     public async Task<bool> TryPublishAsync(string key, string value)
     {
         try
@@ -64,7 +64,7 @@ internal sealed class MetadataServer(string? host) : IDisposable
         }
         catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
         {
-            // Guest attributes are switched off on many projects; the gateway knows the progress in any case.
+            // Guest attributes are disabled in many projects; the gateway receives the progress in any case.
             return false;
         }
     }

@@ -9,11 +9,12 @@ if (args is [DeviceChild.Name])
     return ExitCodes.Stopped;
 }
 
-// What runs on the TPU VM: read who we are from the metadata server, dial the gateway, do jobs until told to stop.
+// The program on the TPU VM: reads its identity from the metadata server, connects to the gateway, and runs jobs until
+// it is stopped.
 using var stop = new CancellationTokenSource();
 using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
 {
-    // A spot VM gets a notice of some seconds: enough to save a checkpoint and to say goodbye.
+    // A spot VM gets a notice of some seconds: enough to save a checkpoint and to report it.
     context.Cancel = true;
     stop.Cancel();
 });
@@ -23,7 +24,7 @@ try
     using var metadata = new MetadataServer(Environment.GetEnvironmentVariable("GCE_METADATA_HOST"));
     var identity = await metadata.ReadIdentityAsync(stop.Token);
 
-    // As long as the worker itself waits for the service: the bucket of a rehearsal comes back with it.
+    // As long as the worker itself waits for the service, which in a rehearsal also serves the bucket.
     using var artifacts = new ArtifactStores(patience: TimeSpan.FromMinutes(15));
     var folder = Environment.GetEnvironmentVariable("WORKFLOWS_WORK_FOLDER") is { Length: > 0 } given
         ? given

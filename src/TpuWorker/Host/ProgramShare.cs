@@ -4,27 +4,27 @@ using Workflows.Artifacts;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// Keeps the compiled programs of a device with a run's artifacts, so that the run's next VM loads what this one has
-/// compiled. A program's name is the hash of all that decides it, so that another device never loads it, and each file
-/// carries the hash of its bytes. Nothing here can fail a job: without a shared program the device compiles.
+/// Keeps the compiled programs of a device with a run's artifacts, so that the run's next VM loads them. A program's
+/// name is the hash of everything that decides it, so no other device loads it, and each file has the hash of its
+/// bytes. No failure here fails a job: without a shared program the device compiles.
 /// </summary>
-/// <param name="store">Where artifacts are read and written.</param>
-/// <param name="root">The programs there.</param>
+/// <param name="store">The store of artifacts.</param>
+/// <param name="root">The root of the programs in the store.</param>
 /// <param name="folder">The device's own folder.</param>
-/// <param name="log">Told of programs that could not be shared.</param>
+/// <param name="log">Receives the programs that could not be shared.</param>
 internal sealed partial class ProgramShare(IArtifactStore store, ArtifactUri root, string folder, TextWriter log)
 {
-    // Those of a run are a few, of some tens of MB. Neither a full disk nor minutes of download are worth more.
+    // The programs of a run are a few, of some tens of MB. More is not worth a full disk or minutes of download.
     private const long MostBytes = 2L << 30;
 
     private readonly HashSet<string> _shared = new(StringComparer.Ordinal);
 
-    // Of checkpoints and of the job's end, one after the other.
+    // Serializes uploads at checkpoints and at the job's end.
     private readonly Lock _lock = new();
     private Task _last = Task.CompletedTask;
 
-    /// <summary>Brings what earlier VMs have compiled.</summary>
-    /// <param name="stop">Gives up.</param>
+    /// <summary>Downloads the programs of earlier VMs.</summary>
+    /// <param name="stop">Cancels the call.</param>
     public Task BringAsync(CancellationToken stop) => TryAsync("brought", async () =>
     {
         var left = MostBytes;
@@ -47,8 +47,8 @@ internal sealed partial class ProgramShare(IArtifactStore store, ArtifactUri roo
         }
     });
 
-    /// <summary>Takes away what was compiled since.</summary>
-    /// <param name="stop">Gives up.</param>
+    /// <summary>Uploads the programs compiled since.</summary>
+    /// <param name="stop">Cancels the call.</param>
     public Task ShareAsync(CancellationToken stop) => TryAsync("shared", async () =>
     {
         if (!Directory.Exists(folder))
@@ -85,7 +85,7 @@ internal sealed partial class ProgramShare(IArtifactStore store, ArtifactUri roo
         }
         catch (OperationCanceledException)
         {
-            // No time is left: the next VM compiles.
+            // No time is left, so the next VM compiles.
         }
         catch (Exception exception) when (exception is ArtifactException or IOException or UnauthorizedAccessException)
         {

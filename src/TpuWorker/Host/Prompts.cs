@@ -6,20 +6,21 @@ using Workflows.Translation.Tokenization;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Sentence pairs as token sequences in a model's template, the same in training and in decoding.</summary>
+/// <summary>Converts sentence pairs to token sequences in a model's template, the same in training and
+/// decoding.</summary>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="direction">The direction.</param>
 /// <param name="style"><c>brief</c> or <c>translategemma</c>: the wording of the request, in the chat template.</param>
-/// <param name="template">What stands around it.</param>
+/// <param name="template">The template around it.</param>
 public sealed class Prompts(
     BpeTokenizer tokenizer, TranslationDirection direction, string style,
     PromptTemplate template = PromptTemplate.Chat)
 {
     private readonly PromptStyle _style = style == "brief" ? PromptStyle.Brief : PromptStyle.TranslateGemma;
 
-    // The template's parts are tokenized with control tokens, what people wrote without: a sentence that spells out
-    // <end_of_turn> must not end the turn. Control tokens stand at the seams, so the parts tokenize as the whole would.
-    // In the plain template line ends stand at the seams, which the tokenizer never joins with a text either.
+    // The template's parts are tokenized with control tokens, sentences without: a sentence that contains <end_of_turn>
+    // must not end the turn. Control tokens are at the boundaries, so the parts tokenize as the whole would. In the
+    // plain template line ends are at the boundaries, which the tokenizer never merges with a text either.
     private readonly int[] _before = tokenizer.Encode(template == PromptTemplate.Chat
         ? $"{GemmaPrompt.BeginOfText}{GemmaPrompt.StartOfTurn}user\n"
         : GemmaPrompt.BeginOfText);
@@ -32,8 +33,8 @@ public sealed class Prompts(
     public PromptTemplate Template { get; } = template;
 
     /// <summary>
-    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model goes on with
-    /// a next example instead of ending.
+    /// Gets the tokens that end an answer. In the plain template a new line does as well: an untuned model continues
+    /// with a next example instead of ending.
     /// </summary>
     public IReadOnlyList<int> StopTokens => Template == PromptTemplate.Chat
         ? [tokenizer.EndOfTurnId, tokenizer.EosId]
@@ -44,11 +45,12 @@ public sealed class Prompts(
 
     private IEnumerable<int> NewLine => tokenizer.Encode("\n") is [var token] ? [token] : [];
 
-    /// <summary>Reads the tokenizer of a model folder and makes its prompts.</summary>
+    /// <summary>Reads the tokenizer of a model folder and creates its prompts.</summary>
     /// <param name="directory">The folder, whose tokenizer is used.</param>
     /// <param name="direction">The direction.</param>
     /// <param name="style"><c>brief</c> or <c>translategemma</c>.</param>
-    /// <param name="template"><c>auto</c> (or empty) to go by the folder's files, <c>chat</c> or <c>plain</c>.</param>
+    /// <param name="template"><c>auto</c> (or empty) to choose by the folder's files, <c>chat</c> or
+    /// <c>plain</c>.</param>
     /// <returns>The prompts.</returns>
     /// <exception cref="ModelInputException">The template is none of these.</exception>
     /// <exception cref="ModelFileException">A file of the folder cannot be used.</exception>
@@ -65,9 +67,10 @@ public sealed class Prompts(
         });
     }
 
-    /// <summary>Makes a pair a sequence to train on: the prompt, the translation, and the token that ends it.</summary>
+    /// <summary>Builds a training sequence from a pair: the prompt, the translation, and the token that ends
+    /// it.</summary>
     /// <param name="pair">The pair.</param>
-    /// <returns>The sequence, with the loss on the translation alone.</returns>
+    /// <returns>The sequence, with the loss only on the translation.</returns>
     public TrainingExample Example(SentencePair pair)
     {
         var prompt = Prompt(pair);
@@ -75,21 +78,21 @@ public sealed class Prompts(
         return new TrainingExample([.. prompt, .. answer, EndOfAnswer], prompt.Length);
     }
 
-    /// <summary>Makes the prompt that asks for a pair's translation.</summary>
+    /// <summary>Builds the prompt for a pair's translation.</summary>
     /// <param name="pair">The pair.</param>
     /// <returns>The prompt's tokens.</returns>
     public int[] Prompt(SentencePair pair) => Prompt(Source(pair));
 
-    /// <summary>Makes the prompt that asks for a text's translation.</summary>
+    /// <summary>Builds the prompt for a text's translation.</summary>
     /// <param name="source">The text to translate.</param>
     /// <returns>The prompt's tokens.</returns>
     public int[] Prompt(string source) => Prompt(source, int.MaxValue, out _);
 
-    /// <summary>A prompt cut to a length, at the end of the source text.</summary>
+    /// <summary>Builds a prompt truncated to a length, at the end of the source text.</summary>
     /// <param name="source">The text to translate.</param>
     /// <param name="longest">Most tokens of the prompt.</param>
-    /// <param name="length">Tokens that it would have uncut.</param>
-    /// <returns>The prompt; longer than asked for if what stands around the text alone is.</returns>
+    /// <param name="length">Tokens that it would have without truncation.</param>
+    /// <returns>The prompt; longer than requested if the template alone is longer.</returns>
     public int[] Prompt(string source, int longest, out int length)
     {
         var request = tokenizer.EncodeText(Template == PromptTemplate.Chat
@@ -100,19 +103,19 @@ public sealed class Prompts(
         return [.. _before, .. request.AsSpan(0, request.Length - cut), .. _after];
     }
 
-    /// <summary>Gets the side of a pair that is translated.</summary>
+    /// <summary>Gets the source side of a pair.</summary>
     /// <param name="pair">The pair.</param>
     /// <returns>Its text.</returns>
     public string Source(SentencePair pair) => pair.Source(direction);
 
-    /// <summary>Gets the side of a pair that it is translated to.</summary>
+    /// <summary>Gets the target side of a pair.</summary>
     /// <param name="pair">The pair.</param>
     /// <returns>Its text.</returns>
     public string Target(SentencePair pair) => pair.Target(direction);
 
     /// <summary>
-    /// Makes an answer one line of text. Checkpoints have rows behind the last token, to round their number up; such a
-    /// token is left out.
+    /// Converts an answer to one line of text. Checkpoints have rows after the last token, to round their number up;
+    /// tokens of such rows are left out.
     /// </summary>
     /// <param name="tokens">The tokens that were decoded.</param>
     /// <returns>The text, without spaces around it.</returns>

@@ -5,7 +5,7 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>A training job's settings as the trainer takes them; what a job leaves out gets its default here.</summary>
+/// <summary>Converts a training job's settings for the trainer; missing ones get their defaults here.</summary>
 internal static class TrainSettings
 {
     private const int DefaultKeep = 2;
@@ -41,7 +41,7 @@ internal static class TrainSettings
         })(),
     };
 
-    /// <summary>Whether the result is the best weights rather than the last.</summary>
+    /// <summary>Returns whether the result is the best weights rather than the last.</summary>
     public static bool KeepsBest(TrainJob job)
     {
         var keepsBest = Choose(
@@ -51,12 +51,12 @@ internal static class TrainSettings
             : keepsBest;
     }
 
-    /// <summary>Whether the metric is chrF rather than the loss.</summary>
+    /// <summary>Returns whether the metric is chrF rather than the loss.</summary>
     public static bool MeasuresChrf(ValidationSettings settings) => Choose(
         "validation metric", settings.Metric, "loss",
         new Dictionary<string, bool> { ["loss"] = false, ["chrf"] = true });
 
-    /// <summary>The value of a name; an empty one means the default.</summary>
+    /// <summary>Returns the value of a name; an empty one means the default.</summary>
     public static T Choose<T>(string setting, string name, string standard, IReadOnlyDictionary<string, T> values) =>
         values.TryGetValue(name.Length == 0 ? standard : name, out var value)
             ? value

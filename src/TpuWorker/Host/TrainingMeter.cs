@@ -2,7 +2,7 @@ using Workflows.TpuWorker.Gemma3.Training;
 
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>Figures over several steps: one step alone says little.</summary>
+/// <summary>Computes figures over several steps, since those of one step vary too much.</summary>
 internal sealed class TrainingMeter(TimeProvider clock)
 {
     private const int RecentSteps = 10;

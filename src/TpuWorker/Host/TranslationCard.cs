@@ -5,8 +5,8 @@ using Workflows.Translation;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// How a tuned model or an adapter was taught to be asked, kept in its folder: asked in other words it translates
-/// worse.
+/// The prompt with which a tuned model or an adapter was trained, stored in its folder. With another prompt it
+/// translates worse.
 /// </summary>
 /// <param name="Directions">One direction, or both.</param>
 /// <param name="Prompt">translategemma or brief.</param>
@@ -21,7 +21,7 @@ public sealed record TranslationCard(
 
     /// <summary>Reads the card of a model or an adapter.</summary>
     /// <param name="directory">The folder.</param>
-    /// <returns>Null where the folder has none: it was made elsewhere.</returns>
+    /// <returns>null if the folder has none, because it was made elsewhere.</returns>
     /// <exception cref="ModelFileException">The card is damaged, or has other values.</exception>
     public static TranslationCard? TryRead(string directory)
     {
@@ -32,7 +32,7 @@ public sealed record TranslationCard(
         }
         catch (ModelFileException fault)
         {
-            // The model does not need its card, so there is more to do than to download it again.
+            // The model does not need its card, so another fix than a new download is given.
             throw new ModelFileException(
                 path, fault.Problem, fix: "Correct the file, or delete it and name --prompt.", innerException: fault);
         }
@@ -48,7 +48,7 @@ public sealed record TranslationCard(
     private static TranslationCard Parse(string path, JsonElement root)
     {
         var card = new JsonProperties(path, root);
-        // The set of directions is Translation's: nothing is read that TryParse does not know.
+        // The set of directions is Translation's: no value is accepted that TryParse does not parse.
         _ = TranslationDirections.TryParse(OneOf("direction", "ko-en", "en-ko", "both"), out var directions);
         return new TranslationCard(
             directions, OneOf("prompt", "translategemma", "brief"), OneOf("promptTemplate", "chat", "plain"));

@@ -8,17 +8,17 @@ using Workflows.TpuWorker.Protocol;
 namespace Workflows.TpuWorker.Host;
 
 /// <summary>
-/// Keeps one stream to the gateway open and does the jobs that come over it. A broken stream does not stop a job: the
-/// work goes on, and its end is told, and told again, until the gateway has acknowledged it.
+/// Keeps one stream to the gateway open and runs the jobs that it sends. A broken stream does not stop a job: the work
+/// continues, and its end is sent repeatedly until the gateway has acknowledged it.
 /// </summary>
 internal sealed class Worker : IDisposable
 {
     /// <summary>
-    /// Without the service for so long the worker stops, so that the VM's own timer can end the cost.
+    /// Time without the service after which the worker stops, so that the VM's own timer can end the cost.
     /// </summary>
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromMinutes(15);
 
-    /// <summary>Of the 30 seconds that a spot VM is told before, what a job gets to save its work.</summary>
+    /// <summary>Time that a job gets to save its work, out of the 30 seconds' notice of a spot VM.</summary>
     private static readonly TimeSpan Notice = TimeSpan.FromSeconds(25);
 
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(4);
@@ -58,8 +58,9 @@ internal sealed class Worker : IDisposable
         });
     }
 
-    /// <summary>Works until told to stop, refused, or abandoned.</summary>
-    /// <param name="told">Cancelled: the VM will be taken away. The stream stays open until the job is saved.</param>
+    /// <summary>Works until it is stopped, refused, or abandoned.</summary>
+    /// <param name="told">Cancelled when the VM is about to be preempted. The stream stays open until the job is
+    /// saved.</param>
     /// <returns>The process's exit code.</returns>
     public async Task<int> RunAsync(CancellationToken told)
     {
@@ -100,7 +101,7 @@ internal sealed class Worker : IDisposable
             }
             catch (Exception) when (cancellation.IsCancellationRequested)
             {
-                // Told to stop while it was connecting: what that ends in does not matter, the job's checkpoint does.
+                // Stopped while it was connecting: the error does not matter, only the job's checkpoint does.
             }
             catch (Exception exception) when (exception is RpcException or IOException or OperationCanceledException)
             {
@@ -122,8 +123,8 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>
-    /// Once the VM is about to go: stops the job, says at once and again when the job has saved its work how far a
-    /// checkpoint is, and hangs up when that was sent.
+    /// When the VM is about to end: stops the job, reports the newest checkpoint at once and again after the job has
+    /// saved its work, and disconnects.
     /// </summary>
     private async Task DrainAsync(
         CancellationTokenSource hangUp, CancellationToken told, CancellationToken over)
@@ -164,8 +165,8 @@ internal sealed class Worker : IDisposable
         _channel.Dispose();
     }
 
-    /// <summary>One stream, from Hello until it ends.</summary>
-    /// <returns>Whether the gateway said anything.</returns>
+    /// <summary>Handles one stream, from Hello until it ends.</summary>
+    /// <returns>true if the gateway sent anything.</returns>
     private async Task<bool> ConverseAsync(WorkerGateway.WorkerGatewayClient client, CancellationToken cancellation)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -223,7 +224,7 @@ internal sealed class Worker : IDisposable
         },
     };
 
-    /// <summary>Sends what there is to say, and a heartbeat when there is nothing.</summary>
+    /// <summary>Sends the queued messages, and a heartbeat when there are none.</summary>
     private async Task SpeakAsync(
         IClientStreamWriter<WorkerMessage> stream, ChannelReader<WorkerMessage> messages,
         CancellationToken cancellation)
@@ -237,7 +238,7 @@ internal sealed class Worker : IDisposable
 
         if (_isDraining)
         {
-            // The last word is out; the other side may end the stream now.
+            // The last message is sent; the other side may end the stream now.
             await stream.CompleteAsync();
             return;
         }
@@ -257,7 +258,7 @@ internal sealed class Worker : IDisposable
     {
         lock (_lock)
         {
-            // After the stream broke this goes nowhere, which is right for progress; ends are kept apart.
+            // After the stream broke the message is dropped, which is right for progress; ends are kept separately.
             _outgoing.Writer.TryWrite(message);
         }
     }
@@ -318,7 +319,7 @@ internal sealed class Worker : IDisposable
             $"{job.JobId}: {(end.Succeeded ? "done" : $"{end.ErrorCode}: {end.ErrorMessage}")}");
         if (_isDraining && !end.Succeeded)
         {
-            // The VM ends, not the job: another one goes on with it.
+            // The VM ends, not the job: another VM resumes it.
             return;
         }
 

@@ -1,4 +1,4 @@
 namespace Workflows.TpuWorker.Host;
 
-/// <summary>The worker cannot find out who it is.</summary>
+/// <summary>The exception of a worker that cannot read its identity.</summary>
 internal sealed class WorkerStartException(string message, Exception? inner = null) : Exception(message, inner);

@@ -2,7 +2,7 @@ using static Workflows.TpuWorker.Onnx.OnnxWriter;
 
 namespace Workflows.TpuWorker.Onnx;
 
-/// <summary>Lowerings of the operations that are several elementary ones. The runtime merges repeated parts.</summary>
+/// <summary>Lowers operations that consist of several elementary ones. The runtime merges repeated parts.</summary>
 internal static class OnnxFusedLowering
 {
     public static string Softmax(LoweringCall c) => c.Writer.Emit("Softmax", c.Operands, Integer("axis", -1));
@@ -38,7 +38,7 @@ internal static class OnnxFusedLowering
 
     public static string Dropout(LoweringCall c) => OverRows(c, "Dropout");
 
-    /// <summary>A managed kernel over the rows of its first operand, along that one's last axis.</summary>
+    /// <summary>Writes a managed kernel over the rows of its first operand, along that one's last axis.</summary>
     private static string OverRows(LoweringCall c, string kernel)
     {
         var shape = c.ShapeOf(0);

@@ -4,7 +4,7 @@ using static Workflows.TpuWorker.Onnx.OnnxWriter;
 
 namespace Workflows.TpuWorker.Onnx;
 
-/// <summary>A node to lower: the names of its operands' values and where to write.</summary>
+/// <summary>A node to lower, the names of its operands' values, and the writer.</summary>
 internal readonly record struct LoweringCall(Node Node, IReadOnlyList<string> Operands, OnnxWriter Writer)
 {
     public string this[int operand] => Operands[operand];
@@ -15,9 +15,9 @@ internal readonly record struct LoweringCall(Node Node, IReadOnlyList<string> Op
 }
 
 /// <summary>
-/// One row per operation: how it is spelled in ONNX. Choices follow what the runtime's CPU kernels are fast at:
-/// transposed products in one node, whole softmax, norm and GELU nodes, sums over rows as products with ones, and
-/// neither Einsum nor Where anywhere.
+/// Lowers operations to ONNX, with one table row for each. Choices follow the strengths of the runtime's CPU kernels:
+/// transposed products in one node, whole softmax, norm and GELU nodes, sums over rows as products with ones, and no
+/// Einsum or Where.
 /// </summary>
 internal static class OnnxLowering
 {
@@ -81,7 +81,7 @@ internal static class OnnxLowering
         return writer.ToModel();
     }
 
-    /// <summary>Which nodes an output depends on, by index.</summary>
+    /// <summary>Returns for each node, by index, whether an output depends on it.</summary>
     public static bool[] Live(Graph graph) => GraphCopy.Live(graph);
 
     private static Func<LoweringCall, string> Lowering(Node node)
@@ -158,12 +158,14 @@ internal static class OnnxLowering
             Number("alpha", at.Scalar));
     }
 
-    /// <summary>Whether the kernel for few rows is the faster one: see <see cref="ProductKernels"/>.</summary>
+    /// <summary>Returns whether the kernel for few rows is faster: see <see cref="ProductKernels"/>.</summary>
     private static bool IsFewRowsTimesTransposed(LoweringCall c) =>
         c.Attributes is { TransposeLeft: false, TransposeRight: true }
         && c.Node.Shape is { Rank: 2 } shape && shape[0] <= ProductKernels.MaxRows && shape[0] > 0;
 
-    /// <summary>Whether it is a plain product with its left operand turned, and our kernel the faster one.</summary>
+    /// <summary>
+    /// Returns whether it is a plain product with its left operand transposed, for which our kernel is faster.
+    /// </summary>
     private static bool IsSumOfOuterProducts(LoweringCall c) =>
         OuterProductKernels.IsFast && c.Attributes is { TransposeLeft: true, TransposeRight: false }
         && c.Node.Shape is { Rank: 2, Count: > 0 } && c.ShapeOf(0)[0] > 0;
@@ -227,8 +229,9 @@ internal static class OnnxLowering
     private static string Gather(LoweringCall c) => c.Writer.Emit("Gather", c.Operands, Integer("axis", 0));
 
     /// <summary>
-    /// A kernel of ours: the runtime's ScatterND spreads updates over threads without guarding rows that occur twice,
-    /// so sums come out in a changing order or lose updates, and ScatterElements wants indices as large as the updates.
+    /// Writes a kernel of ours: the runtime's ScatterND distributes updates over threads without protecting rows that
+    /// occur twice, so sums are added in a changing order or updates are lost, and ScatterElements needs indices as
+    /// large as the updates.
     /// </summary>
     private static string ScatterAdd(LoweringCall c)
     {

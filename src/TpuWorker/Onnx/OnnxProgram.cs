@@ -22,7 +22,7 @@ public sealed class OnnxProgram : IDisposable
     private readonly Dictionary<string, OrtValue> _bound = new(StringComparer.Ordinal);
 
     /// <summary>Lowers a graph and compiles it.</summary>
-    /// <param name="graph">The graph, with its outputs named; nodes that no output needs are left out.</param>
+    /// <param name="graph">The graph, with its outputs named; nodes that no output needs are omitted.</param>
     /// <param name="threads">Threads that share the work of one operation, 1 or more.</param>
     public OnnxProgram(Graph graph, int threads)
     {
@@ -38,7 +38,7 @@ public sealed class OnnxProgram : IDisposable
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
 
-        // The optimizer's loops run between two runs and want the cores that idle workers would spin on.
+        // The optimizer's loops run between two runs and need the cores on which idle workers would spin.
         _options.AddSessionConfigEntry("session.force_spinning_stop", "1");
         SharedArena.Use(_options);
         ManagedKernels.Use(_options);
@@ -46,15 +46,15 @@ public sealed class OnnxProgram : IDisposable
         _binding = _session.CreateIoBinding();
     }
 
-    /// <summary>Tells whether an output depends on an input; one that none depends on need not be bound.</summary>
+    /// <summary>Returns whether an output depends on an input; an input without that need not be bound.</summary>
     /// <param name="input">The input's name.</param>
-    /// <returns>True if one does.</returns>
+    /// <returns>true if one does.</returns>
     public bool Uses(string input) => _inputs.ContainsKey(input);
 
-    /// <summary>Binds memory that is read at each run; ignored where no output depends on the input.</summary>
+    /// <summary>Binds memory that is read at each run; ignored if no output depends on the input.</summary>
     /// <param name="name">The input's name.</param>
     /// <param name="tensor">The memory, of the input's type and shape.</param>
-    /// <exception cref="TensorShapeException">Type or shape is another.</exception>
+    /// <exception cref="TensorShapeException">The memory has another type or shape.</exception>
     public void BindInput(string name, HostTensor tensor)
     {
         if (_inputs.TryGetValue(name, out var node))
@@ -66,7 +66,7 @@ public sealed class OnnxProgram : IDisposable
     /// <summary>Binds memory that each run overwrites; it must not be bound to an input as well.</summary>
     /// <param name="name">The output's name.</param>
     /// <param name="tensor">The memory, of the output's type and shape.</param>
-    /// <exception cref="TensorShapeException">The name is none of an output, or type or shape is another.</exception>
+    /// <exception cref="TensorShapeException">There is no such output, or it has another type or shape.</exception>
     public void BindOutput(string name, HostTensor tensor)
     {
         if (!_outputs.TryGetValue(name, out var node))
@@ -92,9 +92,9 @@ public sealed class OnnxProgram : IDisposable
         return tensors;
     }
 
-    /// <summary>Computes the outputs from what the bound inputs hold.</summary>
-    /// <param name="cancellation">Breaks off between two operations; the outputs then mean nothing.</param>
-    /// <exception cref="OperationCanceledException">Broken off.</exception>
+    /// <summary>Computes the outputs from the bound inputs.</summary>
+    /// <param name="cancellation">Cancels the run between two operations; the outputs are then not valid.</param>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
     /// <exception cref="InsufficientMemoryException">The runtime got no memory for an intermediate result.</exception>
     /// <exception cref="TensorShapeException">An input or output is not bound.</exception>
     public void Run(CancellationToken cancellation = default)
@@ -137,15 +137,15 @@ public sealed class OnnxProgram : IDisposable
         _options.Dispose();
     }
 
-    /// <summary>The runtime has no status code of its own for it.</summary>
+    /// <summary>Recognises the message, since the runtime has no status code for it.</summary>
     internal static bool IsOutOfMemory(string message) =>
         message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase)
         || message.Contains("bad_alloc", StringComparison.OrdinalIgnoreCase)
         || message.Contains("bad allocation", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// One at a time until the first is there: each session looks whether the runtime knows the kernels' domain and
-    /// adds it if not, so that two at once both add it, and the second fails.
+    /// Serialized until the first session exists: each session checks whether the runtime has the kernels' domain and
+    /// adds it if not, so of two at once both would add it, and the second would fail.
     /// </summary>
     private static InferenceSession CreateSession(byte[] model, SessionOptions options)
     {

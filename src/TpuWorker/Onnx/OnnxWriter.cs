@@ -15,7 +15,7 @@ internal sealed class OnnxWriter
     private const int Int32Type = 6;
     private const int Int64Type = 7;
 
-    // IR version 11 goes with opset 23.
+    // IR version 11 belongs to opset 23.
     private const int IrVersion = 11;
     private const int OpsetVersion = 23;
 
@@ -40,7 +40,7 @@ internal sealed class OnnxWriter
     }
 
     /// <summary>
-    /// Adds one of the managed kernels. The result's shape is told to the runtime, so that it can plan its memory.
+    /// Adds one of the managed kernels, with the result's shape, so that the runtime can plan its memory.
     /// </summary>
     public string EmitKernel(
         string kernel, IReadOnlyList<string> inputs, Shape result, long rows, long width, long other, float scalar)
@@ -61,11 +61,11 @@ internal sealed class OnnxWriter
         return name;
     }
 
-    /// <summary>A scalar initializer; equal ones are shared.</summary>
+    /// <summary>Adds a scalar initializer; equal ones are shared.</summary>
     public string Scalar(float value) => Shared(
         $"f{BitConverter.SingleToInt32Bits(value)}", FloatType, [], MemoryMarshal.AsBytes<float>([value]));
 
-    /// <summary>A vector of indices or sizes; equal ones are shared.</summary>
+    /// <summary>Adds a vector of indices or sizes; equal ones are shared.</summary>
     public string Longs(params ReadOnlySpan<long> values) => Shared(
         $"i{string.Join(',', values.ToArray())}", Int64Type, [values.Length], MemoryMarshal.AsBytes(values));
 
@@ -79,7 +79,7 @@ internal sealed class OnnxWriter
         return AddInitializer(TypeOf(tensor.DType), Sizes(tensor.Shape), bytes);
     }
 
-    /// <summary>A tensor of one repeated value, made when the program runs rather than stored in the model.</summary>
+    /// <summary>Adds a tensor of one repeated value, created when the program runs instead of stored.</summary>
     public string Filled(Shape shape, float value)
     {
         var fill = new TensorProto { DataType = FloatType };
@@ -95,7 +95,7 @@ internal sealed class OnnxWriter
 
     public void Input(string name, DType type, Shape shape) => _graph.Input.Add(ValueInfo(name, type, shape));
 
-    /// <summary>Gives a value out under a fixed name; a copy node allows one value to have several.</summary>
+    /// <summary>Adds an output with a fixed name; a copy node allows one value to have several names.</summary>
     public void Output(string name, string value, DType type, Shape shape)
     {
         var node = new NodeProto { OpType = "Identity", Name = $"output_{name}" };

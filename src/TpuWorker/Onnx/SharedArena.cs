@@ -3,8 +3,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Workflows.TpuWorker.Onnx;
 
 /// <summary>
-/// One pool of working memory for all programs of the process. Programs of different shapes run one after the other,
-/// so they need the largest one's memory and not the sum of all.
+/// One pool of working memory for all programs of the process. Programs of different shapes run one after the other, so
+/// they need the memory of the largest one, not the sum of all.
 /// </summary>
 internal static class SharedArena
 {

@@ -7,7 +7,7 @@ public sealed unsafe class PjrtBuffer : IDisposable
 {
     private readonly Lazy<PjrtShape> _shape;
 
-    /// <summary>Takes a buffer over.</summary>
+    /// <summary>Takes ownership of a buffer.</summary>
     internal PjrtBuffer(PjrtClient client, nint address)
     {
         Client = client;
@@ -15,10 +15,10 @@ public sealed unsafe class PjrtBuffer : IDisposable
         _shape = new Lazy<PjrtShape>(ReadShape);
     }
 
-    /// <summary>Gets the client that the buffer belongs to.</summary>
+    /// <summary>Gets the client of the buffer.</summary>
     public PjrtClient Client { get; }
 
-    /// <summary>Gets element type and sizes; those of the part on this device where an array is split.</summary>
+    /// <summary>Gets element type and sizes; for a split array, those of the part on this device.</summary>
     public PjrtShape Shape => _shape.Value;
 
     /// <summary>Gets the device.</summary>
@@ -45,7 +45,8 @@ public sealed unsafe class PjrtBuffer : IDisposable
     }
 
     /// <summary>
-    /// Gets whether the memory is gone: after a deletion, or after an execution that it was donated to.
+    /// Gets a value indicating whether the memory is gone: after a deletion, or after an execution to which it was
+    /// donated.
     /// </summary>
     public bool IsDeleted
     {
@@ -60,8 +61,8 @@ public sealed unsafe class PjrtBuffer : IDisposable
     /// <summary>Gets the plugin's buffer.</summary>
     internal PjrtHandle Handle { get; }
 
-    /// <summary>Waits until the array is there.</summary>
-    /// <returns>Fails with a <see cref="PjrtException"/> if the work that makes it failed.</returns>
+    /// <summary>Waits until the array is computed.</summary>
+    /// <returns>A task that fails with a <see cref="PjrtException"/> if the computation failed.</returns>
     public Task ReadyAsync()
     {
         var arguments = ArgumentBlock.Create();
@@ -71,9 +72,9 @@ public sealed unsafe class PjrtBuffer : IDisposable
 
     /// <summary>Waits for the array and copies it to the host.</summary>
     /// <typeparam name="T">A type of the element type's size.</typeparam>
-    /// <param name="target">Is filled: dense, the last dimension fastest.</param>
-    /// <exception cref="ArgumentException">The target is not as long as the array.</exception>
-    /// <exception cref="PjrtException">The buffer is deleted or donated, or the work that makes it failed.</exception>
+    /// <param name="target">The span to fill: dense, the last dimension fastest.</param>
+    /// <exception cref="ArgumentException">The target does not have the array's length.</exception>
+    /// <exception cref="PjrtException">The buffer is deleted or donated, or its computation failed.</exception>
     public void Download<T>(Span<T> target)
         where T : unmanaged
     {
@@ -84,16 +85,16 @@ public sealed unsafe class PjrtBuffer : IDisposable
     }
 
     /// <summary>Waits for the array and copies it to memory that need not fit a span.</summary>
-    /// <param name="target">The first element; is filled: dense, the last dimension fastest.</param>
+    /// <param name="target">The first element of the memory to fill: dense, the last dimension fastest.</param>
     /// <param name="bytes">Bytes of all elements.</param>
-    /// <exception cref="ArgumentException">The target is not as long as the array.</exception>
-    /// <exception cref="PjrtException">The buffer is deleted or donated, or the work that makes it failed.</exception>
+    /// <exception cref="ArgumentException">The target does not have the array's length.</exception>
+    /// <exception cref="PjrtException">The buffer is deleted or donated, or its computation failed.</exception>
     public void Download(nint target, long bytes) => PjrtTransfers.Download(this, target, bytes);
 
     /// <summary>Copies the array to the host.</summary>
-    /// <param name="target">Is filled when the task has completed: dense, the last dimension fastest.</param>
-    /// <returns>The copy; fails with a <see cref="PjrtException"/> if the work that makes the array failed.</returns>
-    /// <exception cref="ArgumentException">The target is not as long as the array.</exception>
+    /// <param name="target">The memory, filled when the task completes: dense, the last dimension fastest.</param>
+    /// <returns>A task that fails with a <see cref="PjrtException"/> if the computation of the array failed.</returns>
+    /// <exception cref="ArgumentException">The target does not have the array's length.</exception>
     /// <exception cref="PjrtException">The buffer is deleted or donated.</exception>
     public Task DownloadAsync(Memory<byte> target) => PjrtTransfers.DownloadAsync(this, target);
 
@@ -109,7 +110,7 @@ public sealed unsafe class PjrtBuffer : IDisposable
         return new PjrtBuffer(Client, arguments.Get<nint>(32));
     }
 
-    /// <summary>Gives the device's memory back, although the object stays.</summary>
+    /// <summary>Frees the device's memory, although the object stays.</summary>
     public void Delete()
     {
         var arguments = ArgumentBlock.Create();

@@ -2,9 +2,9 @@ using Workflows.TpuWorker.Pjrt.Native;
 
 namespace Workflows.TpuWorker.Pjrt;
 
-/// <summary>The devices of one plugin, taken for this process.</summary>
+/// <summary>The devices of one plugin, acquired for this process.</summary>
 /// <remarks>
-/// Thread-safe. Buffers and executables keep the plugin's client: it is destroyed after the last of them.
+/// Thread-safe. Buffers and executables keep the plugin's client, which is destroyed after the last of them.
 /// </remarks>
 public sealed unsafe class PjrtClient : IDisposable
 {
@@ -21,7 +21,7 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <summary>Gets the plugin.</summary>
     public PjrtPlugin Plugin { get; }
 
-    /// <summary>Gets all devices, those of other processes too.</summary>
+    /// <summary>Gets all devices, including those of other processes.</summary>
     public IReadOnlyList<PjrtDevice> Devices { get; }
 
     /// <summary>Gets the devices of this process.</summary>
@@ -30,7 +30,7 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <summary>Gets the platform's name, such as <c>cpu</c>, <c>cuda</c> or <c>tpu</c>.</summary>
     public string PlatformName => Text(PjrtFunction.ClientPlatformName);
 
-    /// <summary>Gets the platform's version in the plugin's own words.</summary>
+    /// <summary>Gets the platform's version as the plugin formats it.</summary>
     public string PlatformVersion => Text(PjrtFunction.ClientPlatformVersion);
 
     /// <summary>Gets the number of this process among those that share the devices, from 0.</summary>
@@ -47,7 +47,7 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <summary>Gets the plugin's client.</summary>
     internal PjrtHandle Handle { get; }
 
-    /// <summary>Takes a plugin's devices. Several hosts of a slice wait here until all have come.</summary>
+    /// <summary>Acquires a plugin's devices. Several hosts of a slice wait here for each other.</summary>
     /// <param name="plugin">The plugin.</param>
     /// <param name="options">
     /// Options of the plugin by their names, each a string, bool, int, long, <c>long[]</c> or float; null for none.
@@ -55,8 +55,8 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <returns>The client.</returns>
     /// <exception cref="ArgumentException">An option has another type.</exception>
     /// <exception cref="PjrtException">
-    /// The plugin refuses: <see cref="PjrtErrorCode.NotFound"/> where there is no device,
-    /// <see cref="PjrtErrorCode.Aborted"/> where another process has them.
+    /// The plugin refuses: <see cref="PjrtErrorCode.NotFound"/> if there is no device,
+    /// <see cref="PjrtErrorCode.Aborted"/> if another process has them.
     /// </exception>
     public static PjrtClient Create(PjrtPlugin plugin, IReadOnlyDictionary<string, object>? options = null)
     {
@@ -90,7 +90,7 @@ public sealed unsafe class PjrtClient : IDisposable
 
     /// <summary>Compiles a program for the client's devices. Blocks, for minutes with a large program.</summary>
     /// <param name="program">StableHLO text with a public function <c>main</c>.</param>
-    /// <param name="options">Replicas, partitions and devices; null is one program on the first device.</param>
+    /// <param name="options">Replicas, partitions and devices; null for one program on the first device.</param>
     /// <returns>The executable, loaded.</returns>
     /// <exception cref="PjrtException">
     /// The text does not parse, or the program does not fit the device (<see cref="PjrtErrorCode.ResourceExhausted"/>).
@@ -106,9 +106,9 @@ public sealed unsafe class PjrtClient : IDisposable
 
     /// <summary>Loads an executable that was serialized by the same plugin, platform version and topology.</summary>
     /// <param name="serialized">Bytes of <see cref="PjrtExecutable.Serialize"/>.</param>
-    /// <param name="options">Compile options in place of those that were serialized with it; null keeps them.</param>
+    /// <param name="options">Compile options that replace the serialized ones; null keeps them.</param>
     /// <returns>The executable, loaded.</returns>
-    /// <exception cref="PjrtException">The bytes are no executable of this plugin.</exception>
+    /// <exception cref="PjrtException">The bytes are not an executable of this plugin.</exception>
     public PjrtLoadedExecutable Load(ReadOnlySpan<byte> serialized, PjrtCompileOptions? options = null)
     {
         var overriding = options?.ToBytes() ?? [];
@@ -131,10 +131,10 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <param name="data">The elements, dense, the last dimension fastest.</param>
     /// <param name="type">The element type.</param>
     /// <param name="dimensions">The sizes; empty for a scalar.</param>
-    /// <param name="device">The device; null is the first of this process.</param>
+    /// <param name="device">The device; null for the first of this process.</param>
     /// <returns>The buffer, which may not be filled yet.</returns>
-    /// <exception cref="ArgumentException">The data are not as long as the sizes say.</exception>
-    /// <exception cref="PjrtException">The plugin refuses, for want of memory for example.</exception>
+    /// <exception cref="ArgumentException">The data do not have the length of the sizes.</exception>
+    /// <exception cref="PjrtException">The plugin refuses, for example for lack of memory.</exception>
     public PjrtBuffer Upload<T>(
         ReadOnlySpan<T> data, PjrtElementType type, ReadOnlySpan<long> dimensions, PjrtDevice? device = null)
         where T : unmanaged
@@ -152,19 +152,19 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <param name="address">The first element.</param>
     /// <param name="bytes">Bytes of all elements.</param>
     /// <param name="shape">Type and sizes.</param>
-    /// <param name="device">The device; null is the first of this process.</param>
+    /// <param name="device">The device; null for the first of this process.</param>
     /// <returns>The buffer, which may not be filled yet.</returns>
-    /// <exception cref="ArgumentException">The data are not as long as the shape says.</exception>
-    /// <exception cref="PjrtException">The plugin refuses, for want of memory for example.</exception>
+    /// <exception cref="ArgumentException">The data do not have the length of the shape.</exception>
+    /// <exception cref="PjrtException">The plugin refuses, for example for lack of memory.</exception>
     public PjrtBuffer Upload(nint address, long bytes, PjrtShape shape, PjrtDevice? device = null) =>
         PjrtTransfers.Upload(this, address, bytes, shape, device);
 
-    /// <summary>Copies an array to a device without a copy on the host in between.</summary>
+    /// <summary>Copies an array to a device without an intermediate copy on the host.</summary>
     /// <param name="data">The elements' bytes; must not change until the task has completed.</param>
     /// <param name="shape">Type and sizes.</param>
-    /// <param name="device">The device; null is the first of this process.</param>
+    /// <param name="device">The device; null for the first of this process.</param>
     /// <returns>The filled buffer.</returns>
-    /// <exception cref="ArgumentException">The data are not as long as the shape says.</exception>
+    /// <exception cref="ArgumentException">The data do not have the length of the shape.</exception>
     /// <exception cref="PjrtException">The plugin refuses, or the transfer failed.</exception>
     public Task<PjrtBuffer> UploadAsync(ReadOnlyMemory<byte> data, PjrtShape shape, PjrtDevice? device = null) =>
         PjrtTransfers.UploadAsync(this, data, shape, device);
@@ -172,7 +172,7 @@ public sealed unsafe class PjrtClient : IDisposable
     /// <inheritdoc />
     public void Dispose() => Handle.Dispose();
 
-    /// <summary>Writes program and options at the offsets that both ways to compile have.</summary>
+    /// <summary>Writes program and options at the offsets that both compile functions have.</summary>
     internal static void SetProgram(
         ref ArgumentBlock arguments, string program, PjrtCompileOptions? options, NativeArena arena)
     {

@@ -9,21 +9,23 @@ public sealed record PjrtCompileOptions
     /// <summary>Gets the number of replicas, at least 1. An empty message makes plugins abort the process.</summary>
     public int Replicas { get; init; } = 1;
 
-    /// <summary>Gets the number of partitions, at least 1: the devices that one program is split over.</summary>
+    /// <summary>Gets the number of partitions, at least 1: the devices over which one program is split.</summary>
     public int Partitions { get; init; } = 1;
 
-    /// <summary>Gets whether the program is split by its sharding annotations.</summary>
+    /// <summary>Gets a value indicating whether the program is split by its sharding annotations.</summary>
     public bool UseSpmd { get; init; }
 
-    /// <summary>Gets whether the annotations are those of Shardy (<c>sdy.sharding</c>), not of GSPMD.</summary>
+    /// <summary>Gets a value indicating whether the annotations are Shardy's (<c>sdy.sharding</c>), not
+    /// GSPMD's.</summary>
     public bool UseShardy { get; init; }
 
-    /// <summary>Gets whether the device is chosen at each execution; for one replica and one partition.</summary>
+    /// <summary>Gets a value indicating whether executions choose the device; for one replica and one
+    /// partition.</summary>
     public bool IsPortable { get; init; }
 
     /// <summary>
-    /// Gets the devices' <see cref="PjrtDevice.Id"/>, for each partition one for each replica; empty is the plugin's
-    /// choice.
+    /// Gets the devices' <see cref="PjrtDevice.Id"/>, for each partition one for each replica; if empty, the plugin
+    /// chooses.
     /// </summary>
     public IReadOnlyList<IReadOnlyList<int>> DeviceIds { get; init; } = [];
 
@@ -33,16 +35,16 @@ public sealed record PjrtCompileOptions
     /// </summary>
     public IReadOnlyDictionary<string, object> Flags { get; init; } = new Dictionary<string, object>();
 
-    /// <summary>Gives the options of a program that annotations split over devices (Shardy).</summary>
-    /// <param name="devices">Devices; 1 is a program of one device.</param>
-    /// <param name="others">All other options; null are the default ones.</param>
+    /// <summary>Returns the options of a program that annotations split over devices (Shardy).</summary>
+    /// <param name="devices">Devices; 1 for a program of one device.</param>
+    /// <param name="others">All other options; null for the defaults.</param>
     /// <returns>The options.</returns>
     public static PjrtCompileOptions Over(int devices, PjrtCompileOptions? others = null) => devices == 1
         ? others ?? new PjrtCompileOptions()
         : (others ?? new PjrtCompileOptions()) with { Partitions = devices, UseSpmd = true, UseShardy = true };
 
     /// <summary>Writes the options in the protobuf format.</summary>
-    /// <returns>The same bytes for equal options, whatever the order of their flags.</returns>
+    /// <returns>The same bytes for equal options, independent of the order of their flags.</returns>
     /// <exception cref="ArgumentException">
     /// A number is below 1, devices are missing, or a flag has another type.
     /// </exception>
@@ -156,7 +158,7 @@ public sealed record PjrtCompileOptions
             Bare(value);
         }
 
-        /// <summary>Writes a flag that is set; one that is not is the default.</summary>
+        /// <summary>Writes a flag if it is set, since the default is unset.</summary>
         public void Flag(int field, bool value)
         {
             if (value)

@@ -31,13 +31,14 @@ public sealed class PjrtDevice
     /// <summary>Gets the number that device assignments use.</summary>
     public int Id { get; }
 
-    /// <summary>Gets the process that the device belongs to, from 0.</summary>
+    /// <summary>Gets the process of the device, from 0.</summary>
     public int ProcessIndex { get; }
 
-    /// <summary>Gets the kind in the plugin's own words, such as <c>TPU v5 lite</c>.</summary>
+    /// <summary>Gets the kind as the plugin names it, such as <c>TPU v5 lite</c>.</summary>
     public string Kind { get; }
 
-    /// <summary>Gets whether this process can put buffers on the device; false for a description.</summary>
+    /// <summary>Gets a value indicating whether this process can create buffers on it; false for a
+    /// description.</summary>
     public bool IsAddressable { get; }
 
     /// <summary>
@@ -58,7 +59,7 @@ public sealed class PjrtDevice
     /// <summary>Gets the plugin's device; null for a description.</summary>
     internal nint Address { get; }
 
-    /// <summary>Reads the number by which the driver of this host knows the device.</summary>
+    /// <summary>Reads the number of the device in the driver of this host.</summary>
     /// <returns>The number; null if the device has none.</returns>
     public int? ReadLocalHardwareId()
     {
@@ -70,7 +71,7 @@ public sealed class PjrtDevice
     }
 
     /// <summary>Reads the device's memory statistics.</summary>
-    /// <returns>The statistics; null if the plugin keeps none, as CPU plugins do.</returns>
+    /// <returns>The statistics; null if the plugin keeps none, as with CPU plugins.</returns>
     /// <exception cref="PjrtException">The plugin refuses.</exception>
     public PjrtDeviceMemory? ReadMemory()
     {
@@ -80,7 +81,7 @@ public sealed class PjrtDevice
             return null;
         }
 
-        // After the first, each value is followed by a flag that says if it is known.
+        // After the first, each value is followed by a flag that shows whether it is known.
         long? Known(int offset) => arguments.Flag(offset + sizeof(long)) ? arguments.Get<long>(offset) : null;
         return new PjrtDeviceMemory
         {
@@ -118,7 +119,7 @@ public sealed class PjrtDevice
     }
 }
 
-/// <summary>Memory of a device, in bytes; null where the plugin does not know a figure.</summary>
+/// <summary>Memory of a device, in bytes; a figure that the plugin does not have is null.</summary>
 public sealed record PjrtDeviceMemory
 {
     /// <summary>Gets the bytes in use now.</summary>

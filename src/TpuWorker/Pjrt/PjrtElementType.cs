@@ -6,7 +6,7 @@ public enum PjrtElementType
     /// <summary>No type.</summary>
     Invalid = 0,
 
-    /// <summary>Truth values, one byte each: 0 or 1.</summary>
+    /// <summary>Booleans, one byte each: 0 or 1.</summary>
     Pred = 1,
 
     /// <summary>Signed integers of 8 bits.</summary>
@@ -52,7 +52,7 @@ public static class PjrtElementTypes
     /// <summary>Gets the bytes of one element on the host.</summary>
     /// <param name="type">The type.</param>
     /// <returns>1, 2, 4 or 8.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">It is no type of the enumeration, or <c>Invalid</c>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">It is not a member, or is <c>Invalid</c>.</exception>
     public static int Bytes(this PjrtElementType type) => type switch
     {
         PjrtElementType.Pred or PjrtElementType.S8 or PjrtElementType.U8 => 1,

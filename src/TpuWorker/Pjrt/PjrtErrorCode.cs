@@ -9,7 +9,7 @@ public enum PjrtErrorCode
     /// <summary>The work was cancelled.</summary>
     Cancelled = 1,
 
-    /// <summary>No further code; a program text that does not parse has it.</summary>
+    /// <summary>No specific code, for example for a program text that does not parse.</summary>
     Unknown = 2,
 
     /// <summary>An argument is wrong: its number, its shape, or a buffer that was donated.</summary>
@@ -18,13 +18,13 @@ public enum PjrtErrorCode
     /// <summary>A time limit has passed.</summary>
     DeadlineExceeded = 4,
 
-    /// <summary>A thing is not there; a machine without chips has it when a client is created.</summary>
+    /// <summary>An object does not exist; also for a machine without chips when a client is created.</summary>
     NotFound = 5,
 
-    /// <summary>A thing is there already.</summary>
+    /// <summary>An object exists already.</summary>
     AlreadyExists = 6,
 
-    /// <summary>The caller may not do it.</summary>
+    /// <summary>The caller lacks the permission.</summary>
     PermissionDenied = 7,
 
     /// <summary>Out of device memory, at compile time or later.</summary>
@@ -33,7 +33,7 @@ public enum PjrtErrorCode
     /// <summary>The state of the device or the client does not allow it.</summary>
     FailedPrecondition = 9,
 
-    /// <summary>Given up; "the TPU is already in use" has it.</summary>
+    /// <summary>The operation was aborted, for example because "the TPU is already in use".</summary>
     Aborted = 10,
 
     /// <summary>Out of range.</summary>
@@ -42,7 +42,7 @@ public enum PjrtErrorCode
     /// <summary>The plugin does not have the function.</summary>
     Unimplemented = 12,
 
-    /// <summary>A fault in the plugin.</summary>
+    /// <summary>An internal error of the plugin.</summary>
     Internal = 13,
 
     /// <summary>Unavailable at the moment.</summary>
@@ -51,6 +51,6 @@ public enum PjrtErrorCode
     /// <summary>Data are lost.</summary>
     DataLoss = 15,
 
-    /// <summary>The caller is not known.</summary>
+    /// <summary>The caller is not authenticated.</summary>
     Unauthenticated = 16,
 }

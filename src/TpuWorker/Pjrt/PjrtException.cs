@@ -1,12 +1,12 @@
 namespace Workflows.TpuWorker.Pjrt;
 
-/// <summary>A plugin refused a call, or the work of a call failed.</summary>
+/// <summary>The exception of a call that a plugin refused, or whose work failed.</summary>
 public sealed class PjrtException : Exception
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="code">The plugin's code.</param>
     /// <param name="operation">The function of the PJRT C API, without its prefix.</param>
-    /// <param name="text">The plugin's own words.</param>
+    /// <param name="text">The plugin's own message.</param>
     public PjrtException(PjrtErrorCode code, string operation, string text)
         : base($"PJRT {operation} failed with {code} ({(int)code}): {text}")
     {
@@ -19,6 +19,6 @@ public sealed class PjrtException : Exception
     /// <summary>Gets the function that failed.</summary>
     public string Operation { get; }
 
-    /// <summary>Gets the plugin's own words.</summary>
+    /// <summary>Gets the plugin's own message.</summary>
     public string Text { get; }
 }

@@ -7,7 +7,7 @@ public sealed unsafe class PjrtExecutable : IDisposable
 {
     private readonly PjrtHandle _handle;
 
-    /// <summary>Takes an executable over.</summary>
+    /// <summary>Takes ownership of an executable.</summary>
     internal PjrtExecutable(PjrtApi api, nint address, PjrtHandle parent) =>
         _handle = new PjrtHandle(api, address, PjrtFunction.ExecutableDestroy, parent);
 
@@ -17,10 +17,10 @@ public sealed unsafe class PjrtExecutable : IDisposable
     /// <summary>Gets the number of outputs.</summary>
     public int OutputCount => checked((int)Number(PjrtFunction.ExecutableNumOutputs));
 
-    /// <summary>Gets the number of replicas that it was compiled for.</summary>
+    /// <summary>Gets the number of replicas for which it was compiled.</summary>
     public int Replicas => checked((int)Number(PjrtFunction.ExecutableNumReplicas));
 
-    /// <summary>Gets the number of partitions that it was compiled for.</summary>
+    /// <summary>Gets the number of partitions for which it was compiled.</summary>
     public int Partitions => checked((int)Number(PjrtFunction.ExecutableNumPartitions));
 
     /// <summary>Gets the bytes of code on the device; null if the plugin does not know.</summary>
@@ -36,7 +36,7 @@ public sealed unsafe class PjrtExecutable : IDisposable
     }
 
     /// <summary>
-    /// Reads the types and sizes of the outputs, each the whole array where it is split over devices.
+    /// Reads the types and sizes of the outputs, each for the whole array even if it is split over devices.
     /// </summary>
     /// <returns>One shape for each output.</returns>
     /// <exception cref="PjrtException">The plugin refuses.</exception>
@@ -59,7 +59,7 @@ public sealed unsafe class PjrtExecutable : IDisposable
     }
 
     /// <summary>Reads a digest that is equal for equal executables.</summary>
-    /// <returns>The digest in the plugin's own form; null if the plugin makes none.</returns>
+    /// <returns>The digest in the plugin's own form; null if the plugin has none.</returns>
     public string? ReadFingerprint()
     {
         var arguments = ArgumentBlock.Create();
@@ -70,8 +70,8 @@ public sealed unsafe class PjrtExecutable : IDisposable
 
     /// <summary>Reads the compiler's own estimate of the work of one execution on one device.</summary>
     /// <returns>
-    /// Figures by their names, <c>flops</c> and <c>bytes accessed</c> among them; null if the plugin makes none. The
-    /// body of a loop is counted once, whatever its trip count.
+    /// Figures by their names, including <c>flops</c> and <c>bytes accessed</c>; null if the plugin has none. The body
+    /// of a loop is counted once, for any trip count.
     /// </returns>
     public IReadOnlyDictionary<string, double>? ReadCost()
     {
@@ -122,7 +122,7 @@ public sealed unsafe class PjrtExecutable : IDisposable
     /// <returns>
     /// Bytes that only the same plugin and platform version can load, for the same topology: keep them under all three.
     /// </returns>
-    /// <exception cref="PjrtException">The plugin cannot.</exception>
+    /// <exception cref="PjrtException">The plugin does not support it.</exception>
     public byte[] Serialize()
     {
         var arguments = ArgumentBlock.Create();

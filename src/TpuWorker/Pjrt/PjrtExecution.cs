@@ -1,15 +1,16 @@
 namespace Workflows.TpuWorker.Pjrt;
 
-/// <summary>Choices of one execution.</summary>
+/// <summary>Options of one execution.</summary>
 public sealed record PjrtExecuteOptions
 {
-    /// <summary>Gets the numbers of arguments that must survive although the program would take their memory.</summary>
+    /// <summary>Gets the numbers of arguments that must survive although the program would reuse their
+    /// memory.</summary>
     public IReadOnlyList<int> NotDonated { get; init; } = [];
 
-    /// <summary>Gets the device of a portable program; null is the device that it was compiled for.</summary>
+    /// <summary>Gets the device of a portable program; null for the device for which it was compiled.</summary>
     public PjrtDevice? Device { get; init; }
 
-    /// <summary>Gets a number that must be equal on all hosts of a launch; 0 where there is one host.</summary>
+    /// <summary>Gets a number that must be equal on all hosts of a launch; 0 for a single host.</summary>
     public int LaunchId { get; init; }
 }
 

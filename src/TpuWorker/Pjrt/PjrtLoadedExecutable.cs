@@ -7,7 +7,7 @@ public sealed unsafe class PjrtLoadedExecutable : IDisposable
 {
     private readonly PjrtHandle _handle;
 
-    /// <summary>Takes an executable over.</summary>
+    /// <summary>Takes ownership of an executable.</summary>
     internal PjrtLoadedExecutable(PjrtClient client, nint address)
     {
         Client = client;
@@ -38,12 +38,12 @@ public sealed unsafe class PjrtLoadedExecutable : IDisposable
     /// <summary>Gets the number of outputs on each device.</summary>
     public int OutputCount { get; }
 
-    /// <summary>Gets the devices of this process that the program runs on; none if it is portable.</summary>
+    /// <summary>Gets the devices of this process on which the program runs; none if it is portable.</summary>
     public IReadOnlyList<PjrtDevice> Devices { get; }
 
     /// <summary>Runs the program on one device.</summary>
     /// <param name="arguments">The arguments of <c>main</c> in their order. Donated ones are deleted.</param>
-    /// <param name="options">Which arguments are not to be donated, and the device of a portable program.</param>
+    /// <param name="options">The arguments that are not to be donated, and the device of a portable program.</param>
     /// <returns>The outputs, which may not be filled yet.</returns>
     /// <exception cref="ArgumentException">The program runs on another number of devices.</exception>
     /// <exception cref="PjrtException">An argument is wrong or deleted, or there is no memory left.</exception>
@@ -54,7 +54,7 @@ public sealed unsafe class PjrtLoadedExecutable : IDisposable
     /// <param name="arguments">
     /// For each of <see cref="Devices"/> the arguments of <c>main</c> in their order. Donated ones are deleted.
     /// </param>
-    /// <param name="options">Which arguments are not to be donated, and the device of a portable program.</param>
+    /// <param name="options">The arguments that are not to be donated, and the device of a portable program.</param>
     /// <returns>The outputs, which may not be filled yet.</returns>
     /// <exception cref="ArgumentException">
     /// The program runs on another number of devices, or the devices have different numbers of arguments.

@@ -6,7 +6,7 @@ namespace Workflows.TpuWorker.Pjrt;
 
 /// <summary>A PJRT plugin: a shared library that compiles and runs StableHLO programs on one kind of device.</summary>
 /// <remarks>
-/// A library is loaded and initialized once in a process and never unloaded: plugins keep threads and state for ever.
+/// A library is loaded and initialized once in a process and never unloaded: plugins keep threads and state forever.
 /// </remarks>
 public sealed unsafe class PjrtPlugin
 {
@@ -27,7 +27,7 @@ public sealed unsafe class PjrtPlugin
             : new Dictionary<string, object>(StringComparer.Ordinal);
     }
 
-    /// <summary>Gets the path that the plugin was loaded from, or the name that it was given.</summary>
+    /// <summary>Gets the path from which the plugin was loaded, or the name that it was given.</summary>
     public string Origin { get; }
 
     /// <summary>Gets the version of the plugin's PJRT API; the major number is 0.</summary>
@@ -39,16 +39,16 @@ public sealed unsafe class PjrtPlugin
     /// </summary>
     public IReadOnlyDictionary<string, object> Attributes { get; }
 
-    /// <summary>Gets the newest StableHLO version that the plugin reads; null if it does not say.</summary>
+    /// <summary>Gets the newest StableHLO version that the plugin reads; null if it does not report it.</summary>
     public Version? StableHloVersion => VersionOf("stablehlo_current_version");
 
-    /// <summary>Gets the oldest StableHLO version that the plugin reads; null if it does not say.</summary>
+    /// <summary>Gets the oldest StableHLO version that the plugin reads; null if it does not report it.</summary>
     public Version? OldestStableHloVersion => VersionOf("stablehlo_minimum_version");
 
     /// <summary>Gets the plugin's functions.</summary>
     internal PjrtApi Api { get; }
 
-    /// <summary>Loads a plugin, or gives the one that was loaded from the same file.</summary>
+    /// <summary>Loads a plugin, or returns the one that was loaded from the same file.</summary>
     /// <param name="path">The shared library.</param>
     /// <param name="environment">
     /// Variables that the library reads when it is loaded or initialized, set in this process before; null for none.
@@ -56,7 +56,7 @@ public sealed unsafe class PjrtPlugin
     /// </param>
     /// <returns>The plugin, initialized.</returns>
     /// <exception cref="PjrtPluginException">
-    /// The file is missing, is no shared library of this platform, is no PJRT plugin, or is too old.
+    /// The file is missing, is not a shared library of this platform, is not a PJRT plugin, or is too old.
     /// </exception>
     /// <exception cref="PjrtException">The plugin refused to initialize.</exception>
     public static PjrtPlugin Load(string path, IReadOnlyDictionary<string, string>? environment = null)
@@ -76,7 +76,7 @@ public sealed unsafe class PjrtPlugin
     }
 
     /// <summary>Uses a table of functions that is in this process already, and initializes the plugin.</summary>
-    /// <param name="table">Address of a <c>PJRT_Api</c> that stays valid as long as the process lives.</param>
+    /// <param name="table">Address of a <c>PJRT_Api</c> that stays valid for the life of the process.</param>
     /// <param name="name">A name for messages.</param>
     /// <returns>The plugin; the same for the same table.</returns>
     /// <exception cref="PjrtPluginException">The table is too old.</exception>

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Pjrt;
 
-/// <summary>A file cannot be used as a PJRT plugin.</summary>
+/// <summary>The exception of a file that cannot be used as a PJRT plugin.</summary>
 public sealed class PjrtPluginException : Exception
 {
     /// <summary>Creates the exception.</summary>

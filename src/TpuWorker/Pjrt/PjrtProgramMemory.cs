@@ -6,16 +6,16 @@ public sealed record PjrtProgramMemory
     /// <summary>Gets the bytes of code on the device.</summary>
     public required long Code { get; init; }
 
-    /// <summary>Gets the bytes of the arguments, donated ones among them.</summary>
+    /// <summary>Gets the bytes of the arguments, including donated ones.</summary>
     public required long Arguments { get; init; }
 
-    /// <summary>Gets the bytes of the outputs, those in donated memory among them.</summary>
+    /// <summary>Gets the bytes of the outputs, including those in donated memory.</summary>
     public required long Outputs { get; init; }
 
-    /// <summary>Gets the bytes of outputs that lie in donated arguments.</summary>
+    /// <summary>Gets the bytes of outputs in the memory of donated arguments.</summary>
     public required long Aliased { get; init; }
 
-    /// <summary>Gets the bytes that the program needs besides while it runs.</summary>
+    /// <summary>Gets the bytes of temporary values while the program runs.</summary>
     public required long Temporaries { get; init; }
 
     /// <summary>Gets the bytes of code on the host.</summary>
@@ -27,10 +27,10 @@ public sealed record PjrtProgramMemory
     /// <summary>Gets the bytes of outputs on the host.</summary>
     public required long HostOutputs { get; init; }
 
-    /// <summary>Gets the bytes of outputs on the host that lie in donated arguments.</summary>
+    /// <summary>Gets the bytes of outputs on the host in the memory of donated arguments.</summary>
     public required long HostAliased { get; init; }
 
-    /// <summary>Gets the bytes on the host that the program needs besides while it runs.</summary>
+    /// <summary>Gets the bytes of temporary values on the host while the program runs.</summary>
     public required long HostTemporaries { get; init; }
 
     /// <summary>

@@ -2,12 +2,12 @@ using Workflows.TpuWorker.Pjrt.Native;
 
 namespace Workflows.TpuWorker.Pjrt;
 
-/// <summary>A description of devices that need not be there, to compile for them.</summary>
+/// <summary>A description of devices that need not exist, for which programs can be compiled.</summary>
 public sealed unsafe class PjrtTopology : IDisposable
 {
     private readonly PjrtHandle _handle;
 
-    /// <summary>Takes a topology over.</summary>
+    /// <summary>Takes ownership of a topology.</summary>
     internal PjrtTopology(PjrtPlugin plugin, PjrtHandle handle) => (Plugin, _handle) = (plugin, handle);
 
     /// <summary>Gets the plugin.</summary>
@@ -16,7 +16,7 @@ public sealed unsafe class PjrtTopology : IDisposable
     /// <summary>Gets the platform's name.</summary>
     public string PlatformName => Text(PjrtFunction.TopologyDescriptionPlatformName);
 
-    /// <summary>Gets the platform's version in the plugin's own words.</summary>
+    /// <summary>Gets the platform's version as the plugin formats it.</summary>
     public string PlatformVersion => Text(PjrtFunction.TopologyDescriptionPlatformVersion);
 
     /// <summary>Gets the topology's attributes by their names; empty if the plugin has none.</summary>
@@ -32,14 +32,14 @@ public sealed unsafe class PjrtTopology : IDisposable
     }
 
     /// <summary>Describes devices by a name of the plugin.</summary>
-    /// <param name="plugin">The plugin; libtpu wants <c>TPU_SKIP_MDS_QUERY=1</c> set before it was loaded.</param>
+    /// <param name="plugin">The plugin; libtpu requires <c>TPU_SKIP_MDS_QUERY=1</c> set before it was loaded.</param>
     /// <param name="name">A name such as <c>v5e:2x4</c>.</param>
     /// <param name="options">
     /// Options of the plugin by their names, each a string, bool, int, long, <c>long[]</c> or float; null for none.
     /// </param>
     /// <returns>The topology.</returns>
     /// <exception cref="PjrtException">
-    /// The plugin does not know the name, or has no topologies, as CPU plugins.
+    /// The plugin does not know the name, or has no topologies, as CPU plugins do.
     /// </exception>
     public static PjrtTopology Create(
         PjrtPlugin plugin, string name, IReadOnlyDictionary<string, object>? options = null)
@@ -60,7 +60,8 @@ public sealed unsafe class PjrtTopology : IDisposable
     /// <param name="plugin">The plugin.</param>
     /// <param name="serialized">Bytes of <see cref="Serialize"/>.</param>
     /// <returns>The topology.</returns>
-    /// <exception cref="PjrtException">The bytes are no topology, or the plugin's API is older than 0.75.</exception>
+    /// <exception cref="PjrtException">The bytes are not a topology, or the plugin's API is older than
+    /// 0.75.</exception>
     public static PjrtTopology Deserialize(PjrtPlugin plugin, ReadOnlySpan<byte> serialized)
     {
         var arguments = ArgumentBlock.Create();
@@ -85,7 +86,7 @@ public sealed unsafe class PjrtTopology : IDisposable
 
     /// <summary>Compiles a program for the described devices. Blocks, for minutes with a large program.</summary>
     /// <param name="program">StableHLO text with a public function <c>main</c>.</param>
-    /// <param name="options">Replicas, partitions and devices; null is one program on the first device.</param>
+    /// <param name="options">Replicas, partitions and devices; null for one program on the first device.</param>
     /// <returns>The executable: its statistics, and bytes that a client of the same plugin loads.</returns>
     /// <exception cref="PjrtException">
     /// The text does not parse, or the program does not fit the device (<see cref="PjrtErrorCode.ResourceExhausted"/>).
@@ -101,7 +102,7 @@ public sealed unsafe class PjrtTopology : IDisposable
 
     /// <summary>Writes the topology as bytes that <see cref="Deserialize"/> reads.</summary>
     /// <returns>Bytes of this plugin.</returns>
-    /// <exception cref="PjrtException">The plugin cannot.</exception>
+    /// <exception cref="PjrtException">The plugin does not support it.</exception>
     public byte[] Serialize()
     {
         var arguments = ArgumentBlock.Create();

@@ -44,7 +44,7 @@ internal static class PjrtTransfers
     public static void Download(PjrtBuffer buffer, nint target, long bytes) =>
         PjrtEvents.Wait(buffer.Handle, Begin(buffer, target, bytes));
 
-    /// <summary>Copies a buffer to the host without a thread that waits.</summary>
+    /// <summary>Copies a buffer to the host asynchronously.</summary>
     public static async Task DownloadAsync(PjrtBuffer buffer, Memory<byte> target)
     {
         using var pinned = target.Pin();
@@ -91,7 +91,7 @@ internal static class PjrtTransfers
                 $"The target has {bytes} bytes, wanted {shape.Bytes} for {shape}.", nameof(bytes));
         }
 
-        // Without a layout the plugin gives its device's own, which on a TPU is not dense.
+        // Without a layout the plugin uses its device's own, which on a TPU is not dense.
         using var arena = new NativeArena();
         var rank = shape.Dimensions.Length;
         Span<long> order = stackalloc long[rank];

@@ -4,8 +4,8 @@ using static Workflows.TpuWorker.StableHlo.StableHloWriter;
 namespace Workflows.TpuWorker.StableHlo;
 
 /// <summary>
-/// Spells a loop as <c>while</c>: a counter, the carried values, a buffer for each value that is kept from every round,
-/// and the operands that the rounds read, which are passed on as they are.
+/// Writes a loop as <c>while</c>: a counter, the carried values, a buffer for each value that is kept from every round,
+/// and the operands that the rounds read, which are passed on unchanged.
 /// </summary>
 internal static class StableHloLoop
 {
@@ -13,7 +13,7 @@ internal static class StableHloLoop
 
     /// <summary>Writes a loop.</summary>
     /// <param name="c">The loop and its operands' values.</param>
-    /// <param name="used">The results that are picked.</param>
+    /// <param name="used">The results that are used.</param>
     /// <returns>The name of each of those.</returns>
     public static Dictionary<int, string> Write(StableHloCall c, IReadOnlyCollection<int> used)
     {

@@ -3,7 +3,7 @@ using static Workflows.TpuWorker.StableHlo.StableHloWriter;
 
 namespace Workflows.TpuWorker.StableHlo;
 
-/// <summary>A node to spell: the names of its operands' values and where to write.</summary>
+/// <summary>A node to write, the names of its operands' values, and the writer.</summary>
 internal readonly record struct StableHloCall(Node Node, IReadOnlyList<string> Names, StableHloWriter Writer)
 {
     public OpAttributes Attributes => Node.Attributes;
@@ -23,7 +23,7 @@ internal readonly record struct StableHloCall(Node Node, IReadOnlyList<string> N
         }
     }
 
-    /// <summary>An operand repeated to a shape; axes are matched from the last, as NumPy does.</summary>
+    /// <summary>Broadcasts an operand to a shape; axes are matched from the last, as in NumPy.</summary>
     public (string Value, string Type) Broadcast(int operand, Shape shape)
     {
         var node = Operand(operand);
@@ -46,7 +46,7 @@ internal readonly record struct StableHloCall(Node Node, IReadOnlyList<string> N
     public string Emit(string op, string attributes = "") => Writer.Emit(op, All, Type, attributes);
 }
 
-/// <summary>One row per primitive: how it is spelled in StableHLO.</summary>
+/// <summary>Lowers primitives to StableHLO, with one table row for each.</summary>
 internal static partial class StableHloLowering
 {
     private static readonly Dictionary<OpCode, Func<StableHloCall, string>> Table = new()
@@ -90,14 +90,15 @@ internal static partial class StableHloLowering
         [OpCode.DynamicUpdateSlice] = DynamicUpdateSlice,
     };
 
-    /// <summary>Operations that have a spelling; inputs are arguments, and loops have a writer of their own.</summary>
+    /// <summary>Lists the operations that can be written; inputs are arguments, and loops have a writer of their
+    /// own.</summary>
     public static IEnumerable<OpCode> Ops => [.. Table.Keys, OpCode.Input, OpCode.Scan, OpCode.ScanResult];
 
     /// <summary>Writes the live nodes of a graph of primitives.</summary>
-    /// <param name="writer">Where to.</param>
+    /// <param name="writer">The writer.</param>
     /// <param name="graph">The graph.</param>
-    /// <param name="live">Which of its nodes.</param>
-    /// <param name="inputs">The values that its inputs have, in their order.</param>
+    /// <param name="live">For each node, whether it is live.</param>
+    /// <param name="inputs">The values of its inputs, in their order.</param>
     /// <returns>The name of each node's value, by index.</returns>
     public static string[] Write(
         StableHloWriter writer, Graph graph, bool[] live, IReadOnlyList<string> inputs)
@@ -145,8 +146,8 @@ internal static partial class StableHloLowering
     }
 
     /// <summary>
-    /// One product however the operands lie: transposing only names other axes. Numbers of half the width are summed in
-    /// single precision by every compiler; whether the sums are rounded is the result's type.
+    /// Writes one product for any order of the operands' axes: transposing only names other axes. 16-bit numbers are
+    /// summed in single precision by every compiler; the result's type decides whether the sums are rounded.
     /// </summary>
     private static string MatMul(StableHloCall c)
     {
@@ -192,7 +193,7 @@ internal static partial class StableHloLowering
             + $"interior_padding = {Longs(new int[shape.Rank])}");
     }
 
-    /// <summary>Half-wide numbers are summed in single precision and rounded once.</summary>
+    /// <summary>Sums 16-bit numbers in single precision and rounds once.</summary>
     private static string ReduceSum(StableHloCall c)
     {
         var node = c.Operand(0);
@@ -303,7 +304,7 @@ internal static partial class StableHloLowering
     private static string DynamicUpdateSlice(StableHloCall c) => c.Writer.Emit(
         "dynamic_update_slice", [c[0], c[1], .. Starts(c, 2)], c.Type);
 
-    /// <summary>The given start along the axis, zeros along the others.</summary>
+    /// <summary>Returns the given start along the axis, zeros along the others.</summary>
     private static IEnumerable<(string Value, string Type)> Starts(StableHloCall c, int operand)
     {
         var type = TypeOf(DType.Int32, Shape.Scalar);

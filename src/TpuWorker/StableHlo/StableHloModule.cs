@@ -9,11 +9,11 @@ namespace Workflows.TpuWorker.StableHlo;
 /// <param name="DType">Element type.</param>
 /// <param name="Shape">Shape; row-major.</param>
 /// <param name="Alias">
-/// For a state's argument the number of the result that takes its memory; for that result the number of the argument.
+/// For a state's argument the number of the result that reuses its memory; for that result the number of the argument.
 /// </param>
 public sealed record StableHloValue(string Name, DType DType, Shape Shape, int? Alias)
 {
-    /// <summary>Gets the axis that is split over the devices; null: each device has the whole value.</summary>
+    /// <summary>Gets the axis that is split over the devices; null if each device has the whole value.</summary>
     public int? SplitAxis { get; init; }
 
     /// <summary>Gets the size in memory, in bytes.</summary>
@@ -21,18 +21,19 @@ public sealed record StableHloValue(string Name, DType DType, Shape Shape, int? 
 }
 
 /// <summary>
-/// How a program is split over devices: which axis of each argument and result is cut into as many equal parts. The
-/// compiler splits everything in between and inserts the exchanges (Shardy).
+/// The partition of a program over devices: the axis of each argument and result that is split into as many equal
+/// parts. The compiler splits everything in between and inserts the exchanges (Shardy).
 /// </summary>
 /// <param name="Devices">Devices, 2 or more.</param>
 /// <param name="AxisOf">
-/// Gives the axis of an argument or result by its name and shape; null leaves it whole on each device.
+/// Returns the axis of an argument or result by its name and shape; null to replicate it on each device.
 /// </param>
 public sealed record StableHloPartition(int Devices, Func<string, Shape, int?> AxisOf);
 
 /// <summary>
-/// A graph as StableHLO text in the generic form, which has one grammar for all operations and is what plugins of every
-/// version read (OpenXLA, StableHLO specification). Composites are spelled in primitives; the compiler fuses them.
+/// A graph as StableHLO text in the generic form, which has one grammar for all operations and is read by plugins of
+/// every version (OpenXLA, StableHLO specification). Composites are decomposed into primitives; the compiler fuses
+/// them.
 /// </summary>
 public sealed class StableHloModule
 {
@@ -51,11 +52,11 @@ public sealed class StableHloModule
     /// <summary>Gets the SHA-256 of the text in lower-case hexadecimal, which names the program in caches.</summary>
     public string Hash { get; }
 
-    /// <summary>Gets the number of devices that the program is split over.</summary>
+    /// <summary>Gets the number of devices over which the program is split.</summary>
     public int Devices { get; }
 
     /// <summary>
-    /// Gets the arguments in their order: the graph's inputs that an output depends on, and all states with an update.
+    /// Gets the arguments in their order: the graph's inputs on which an output depends, and all states with an update.
     /// </summary>
     public IReadOnlyList<StableHloValue> Arguments { get; }
 
@@ -65,20 +66,20 @@ public sealed class StableHloModule
     /// <summary>Gets the bytes of all arguments.</summary>
     public long ArgumentBytes => Arguments.Sum(argument => argument.Bytes);
 
-    /// <summary>Gets the bytes of the arguments whose memory results take.</summary>
+    /// <summary>Gets the bytes of the arguments whose memory results reuse.</summary>
     public long DonatedBytes => Arguments.Where(argument => argument.Alias is not null).Sum(argument => argument.Bytes);
 
     /// <summary>Gets the bytes of <see cref="DonatedBytes"/> that each device holds.</summary>
     public long DonatedBytesPerDevice => Arguments.Where(argument => argument.Alias is not null)
         .Sum(argument => argument.SplitAxis is null ? argument.Bytes : argument.Bytes / Devices);
 
-    /// <summary>Spells a graph.</summary>
+    /// <summary>Lowers a graph.</summary>
     /// <param name="graph">The graph, with its outputs named.</param>
     /// <param name="name">Name of the module: letters, digits and underscores.</param>
-    /// <param name="partition">How the program is split over devices; null is one device.</param>
+    /// <param name="partition">The partition of the program over devices; null for one device.</param>
     /// <returns>The module; equal graphs give equal texts.</returns>
     /// <exception cref="TensorShapeException">
-    /// The graph has no output, the name other characters, or an axis cannot be split.
+    /// The graph has no output, the name has other characters, or an axis cannot be split.
     /// </exception>
     public static StableHloModule Lower(Graph graph, string name = "program", StableHloPartition? partition = null)
     {
@@ -117,7 +118,7 @@ public sealed class StableHloModule
         StableHloValue[] outputs = [.. primitives.Outputs.Select((output, i) => new StableHloValue(
             output.Key, output.Value.DType, output.Value.Shape, aliases.TryGetValue(i, out var from) ? from : null)
         {
-            // A result that takes an argument's memory is split as that is.
+            // A result that reuses an argument's memory is split as that argument is.
             SplitAxis = aliases.TryGetValue(i, out var argument)
                 ? arguments[argument].SplitAxis
                 : SplitAxis(partition, output.Key, output.Value.Shape),
@@ -140,7 +141,7 @@ public sealed class StableHloModule
                 "StableHLO", $"axis {axis} of '{name}'", $"{shape}", $"an axis that {partition.Devices} divides");
     }
 
-    /// <summary>The attributes of an argument or a result; none where there is one device and no alias.</summary>
+    /// <summary>Returns the attributes of an argument or a result; none for one device without aliases.</summary>
     private static string AttributesOf(StableHloValue value, int devices, bool isArgument)
     {
         var attributes = new List<string>();

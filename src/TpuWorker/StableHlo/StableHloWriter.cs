@@ -4,7 +4,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.StableHlo;
 
-/// <summary>Writes operations in MLIR's generic form, each result under a number of its own.</summary>
+/// <summary>Writes operations in MLIR's generic form, each result with a number of its own.</summary>
 internal sealed class StableHloWriter
 {
     private readonly StringBuilder _text = new();
@@ -16,7 +16,7 @@ internal sealed class StableHloWriter
 
     public string NewName() => string.Create(CultureInfo.InvariantCulture, $"%{_names++}");
 
-    /// <summary><c>tensor&lt;2x3xf32&gt;</c>.</summary>
+    /// <summary>Formats a type: <c>tensor&lt;2x3xf32&gt;</c>.</summary>
     public static string TypeOf(DType type, Shape shape)
     {
         var text = new StringBuilder("tensor<");
@@ -39,7 +39,7 @@ internal sealed class StableHloWriter
         _ => "i1",
     };
 
-    /// <summary><c>array&lt;i64: 1, 2&gt;</c>.</summary>
+    /// <summary>Formats an array: <c>array&lt;i64: 1, 2&gt;</c>.</summary>
     public static string Longs(IEnumerable<int> values)
     {
         var list = string.Join(", ", values.Select(value => value.ToString(CultureInfo.InvariantCulture)));
@@ -121,7 +121,7 @@ internal sealed class StableHloWriter
     }
 
     /// <summary>
-    /// A number as MLIR reads it back to the last bit: nine digits always with a point, bits where it is not finite.
+    /// Formats a number that MLIR reads back exactly: nine digits, always with a point; bits if it is not finite.
     /// </summary>
     private static string Literal(DType type, double value) => type switch
     {

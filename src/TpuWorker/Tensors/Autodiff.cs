@@ -1,37 +1,37 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Reverse-mode differentiation: walks a graph from a result back to chosen nodes and appends the gradient program
-/// to the same graph. Only nodes that depend on a chosen node are visited.
+/// Reverse-mode differentiation: walks a graph from a result back to chosen nodes and appends the gradient program to
+/// the same graph. Only nodes that depend on a chosen node are visited.
 /// </summary>
 public static class Autodiff
 {
-    /// <summary>Gradients of sum(seed * result) by each of <paramref name="targets"/>.</summary>
+    /// <summary>Builds the gradients of sum(seed * result) by each of <paramref name="targets"/>.</summary>
     /// <param name="result">The node to differentiate, of any shape.</param>
     /// <param name="seed">Weight of each element of the result, of its shape: ones for a plain sum.</param>
     /// <param name="targets">The nodes to differentiate by.</param>
-    /// <returns>One node per target, of its shape; zeros where the result does not depend on it.</returns>
+    /// <returns>One node per target, of its shape; zeros if the result does not depend on it.</returns>
     /// <exception cref="GradientUndefinedException">The result depends on a target through an operand that has no
     /// gradient.</exception>
-    /// <exception cref="TensorShapeException">The seed has not the result's shape, or an operation's rule is
+    /// <exception cref="TensorShapeException">The seed does not have the result's shape, or an operation's rule is
     /// wrong.</exception>
     public static Node[] Gradients(Node result, Node seed, IReadOnlyList<Node> targets) =>
         Gradients([(result, seed)], targets);
 
     /// <summary>
-    /// The same summed over several results, such as one whose gradient is known already and is carried further.
+    /// Builds the gradients summed over several results, such as one whose gradient is known already and is propagated.
     /// </summary>
     /// <param name="results">The nodes to differentiate, of one graph, each with its seed.</param>
     /// <param name="targets">The nodes to differentiate by.</param>
-    /// <returns>One node per target, of its shape; zeros where no result depends on it.</returns>
+    /// <returns>One node per target, of its shape; zeros if no result depends on it.</returns>
     /// <exception cref="GradientUndefinedException">A result depends on a target through an operand that has no
     /// gradient.</exception>
-    /// <exception cref="TensorShapeException">A seed has not its result's shape, or an operation's rule is
+    /// <exception cref="TensorShapeException">A seed does not have its result's shape, or an operation's rule is
     /// wrong.</exception>
     public static Node[] Gradients(IReadOnlyList<(Node Result, Node Seed)> results, IReadOnlyList<Node> targets) =>
         Gradients(results, targets, op => OpTable.Row(op).GradientRule);
 
-    /// <summary>The same with rules of the caller's, which tests use to hand in wrong ones.</summary>
+    /// <summary>Builds gradients with the caller's rules; tests pass wrong ones.</summary>
     internal static Node[] Gradients(
         IReadOnlyList<(Node Result, Node Seed)> results, IReadOnlyList<Node> targets,
         Func<OpCode, Func<GradientCall, IReadOnlyList<Node?>>?> rules)
@@ -146,7 +146,7 @@ public static class Autodiff
     }
 
     /// <summary>
-    /// Which nodes depend on a target in a way that has a slope: what holds no real numbers has none.
+    /// Returns for each node whether it depends on a target differentiably; only real numbers have a slope.
     /// </summary>
     internal static bool[] DependsOn(Graph graph, int last, IReadOnlyList<Node> targets)
     {
@@ -170,7 +170,7 @@ public static class Autodiff
 
     /// <summary>
     /// Sums two gradients of one node. A scatter into zeros scatters into the other gradient instead, which saves a
-    /// table-sized buffer and a pass over it: the embedding of a tied model gets both its uses this way.
+    /// table-sized buffer and a pass over it: the embedding of a tied model accumulates its two gradients this way.
     /// </summary>
     private static Node Accumulate(Node? sum, Node gradient)
     {

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Comparisons of two numbers. Each but <see cref="NotEqual"/> is false where one is not a number.</summary>
+/// <summary>Comparisons of two numbers. All but <see cref="NotEqual"/> are false if one is NaN.</summary>
 public enum Comparison
 {
     /// <summary>a = b.</summary>

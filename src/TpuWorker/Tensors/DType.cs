@@ -1,7 +1,7 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Element types that programs compute with; storage types of files are wider (see the checkpoint reader).
+/// Element types of programs; files may store other types (see the checkpoint reader).
 /// </summary>
 #pragma warning disable CA1720 // Float32 and Int32 are the names that every tensor format gives these types.
 public enum DType
@@ -15,7 +15,7 @@ public enum DType
     /// <summary>The upper half of a <see cref="Float32"/>: 8 bits of exponent, 7 of fraction.</summary>
     BFloat16,
 
-    /// <summary>Truth values, one byte each in memory.</summary>
+    /// <summary>Booleans, one byte each in memory.</summary>
     Bool,
 
     /// <summary>Unsigned 32-bit integers, which wrap around: hashes.</summary>

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Result types, and the checks of operand types, as the op table names them.</summary>
+/// <summary>Computes result types, and checks operand types, for the op table.</summary>
 internal static class DTypeRules
 {
     public static DType Declared(OpCall call) => call.Attributes.DType;
@@ -9,7 +9,7 @@ internal static class DTypeRules
 
     public static DType OfFirst(OpCall call) => call.Operands[0].DType;
 
-    /// <summary>Single precision throughout, which composites compute in.</summary>
+    /// <summary>Requires single precision throughout, the type of composites.</summary>
     public static DType AllFloat(OpCall call)
     {
         for (var i = 0; i < call.Operands.Count; i++)
@@ -20,7 +20,7 @@ internal static class DTypeRules
         return DType.Float32;
     }
 
-    /// <summary>All of one type.</summary>
+    /// <summary>Requires operands of one type.</summary>
     public static DType Same(OpCall call)
     {
         for (var i = 1; i < call.Operands.Count; i++)
@@ -31,21 +31,21 @@ internal static class DTypeRules
         return call.Operands[0].DType;
     }
 
-    /// <summary>All of one type that has real numbers.</summary>
+    /// <summary>Requires operands of one type of real numbers.</summary>
     public static DType SameReal(OpCall call)
     {
         Demand(call, 0, call.Operands[0].DType.IsFloat(), "Float32 or BFloat16");
         return Same(call);
     }
 
-    /// <summary>All of one type that has numbers.</summary>
+    /// <summary>Requires operands of one type of numbers.</summary>
     public static DType SameNumber(OpCall call)
     {
         Demand(call, 0, call.Operands[0].DType != DType.Bool, "a type of numbers");
         return Same(call);
     }
 
-    /// <summary>All of one type that has bits: truth values or unsigned numbers.</summary>
+    /// <summary>Requires operands of one type of bits: Booleans or unsigned numbers.</summary>
     public static DType SameBits(OpCall call)
     {
         Demand(call, 0, call.Operands[0].DType is DType.Bool or DType.UInt32, "Bool or UInt32");
@@ -76,7 +76,7 @@ internal static class DTypeRules
         return DType.Bool;
     }
 
-    /// <summary>A truth value chooses between two of one type.</summary>
+    /// <summary>Requires a Boolean and two operands of one type.</summary>
     public static DType Choice(OpCall call)
     {
         Require(call, 0, DType.Bool);
@@ -90,7 +90,7 @@ internal static class DTypeRules
         return DType.Int32;
     }
 
-    /// <summary>Operand 1 holds indices, all others single-precision numbers.</summary>
+    /// <summary>Requires indices as operand 1, and single-precision numbers as all others.</summary>
     public static DType IndexAtOne(OpCall call)
     {
         for (var i = 0; i < call.Operands.Count; i++)
@@ -101,10 +101,10 @@ internal static class DTypeRules
         return DType.Float32;
     }
 
-    /// <summary>Operand 1 holds indices, all others values of one type.</summary>
+    /// <summary>Requires indices as operand 1, and values of one type as all others.</summary>
     public static DType RowsAtOne(OpCall call) => RowsAt(call, 1);
 
-    /// <summary>Operand 2 holds an index, all others values of one type.</summary>
+    /// <summary>Requires an index as operand 2, and values of one type as all others.</summary>
     public static DType RowsAtTwo(OpCall call) => RowsAt(call, 2);
 
     public static DType Loop(OpCall call) => DType.Int32;

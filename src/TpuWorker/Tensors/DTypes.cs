@@ -3,9 +3,9 @@ namespace Workflows.TpuWorker.Tensors;
 /// <summary>Properties of element types.</summary>
 public static class DTypes
 {
-    /// <summary>Tells real numbers, which have gradients, from indices, bits and truth values.</summary>
+    /// <summary>Returns whether a type has real numbers, which have gradients, not indices, bits or Booleans.</summary>
     /// <param name="type">The type.</param>
-    /// <returns>True for <see cref="DType.Float32"/> and <see cref="DType.BFloat16"/>.</returns>
+    /// <returns>true for <see cref="DType.Float32"/> and <see cref="DType.BFloat16"/>.</returns>
     public static bool IsFloat(this DType type) => type is DType.Float32 or DType.BFloat16;
 
     /// <summary>Gets the size of an element in memory.</summary>
@@ -19,7 +19,7 @@ public static class DTypes
     };
 
     /// <summary>Rounds to the nearest bfloat16, ties to even, as accelerators do.</summary>
-    /// <param name="value">The number; what is not finite stays as it is.</param>
+    /// <param name="value">The number; one that is not finite stays as it is.</param>
     /// <returns>A number that a bfloat16 holds exactly.</returns>
     public static float RoundToBFloat16(float value) => FromBFloat16Bits(ToBFloat16Bits(value));
 

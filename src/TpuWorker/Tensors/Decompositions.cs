@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Composites spelled in primitives, for targets whose compiler fuses them again. Labels are found by comparing them
-/// with the index, which splits over devices along the vocabulary where a lookup does not.
+/// Builds composites from primitives, for targets whose compiler fuses them again. Labels are found by comparing them
+/// with the index, which splits over devices along the vocabulary, unlike a lookup.
 /// </summary>
 internal static class Decompositions
 {
@@ -101,10 +101,11 @@ internal static class Decompositions
         return HashedDropout.Apply(d.Graph, d[0], d[1], stream, d.Attributes.Scalar);
     }
 
-    /// <summary>The first index of the largest: N less the largest of N - i over all i that hold the largest.</summary>
+    /// <summary>Builds the first index of the largest: N minus the largest of N - i over all i that hold the
+    /// largest.</summary>
     public static Node ArgMax(Decomposition d) => ArgMax(d.Graph, d[0]);
 
-    /// <summary>The largest again and again, each time without those that were found.</summary>
+    /// <summary>Builds the largest repeatedly, each time without those that were found.</summary>
     public static Node TopK(Decomposition d)
     {
         var (g, left, found) = (d.Graph, d[0], new List<Node>());

@@ -1,17 +1,17 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Which elements a dropout leaves out: a pure function of seed, stream and index, so that the backward pass leaves out
-/// the same ones without their being kept, and a seed means the same on every machine.
+/// Decides which elements a dropout drops: a pure function of seed, stream and index, so that the backward pass drops
+/// the same ones without storing them, and a seed gives the same result on every machine.
 /// </summary>
 public static class DropoutMask
 {
-    /// <summary>Gets the hash below which an element is left out.</summary>
-    /// <param name="share">The share of elements to leave out, 0 to below 1.</param>
+    /// <summary>Returns the hash below which an element is dropped.</summary>
+    /// <param name="share">The probability of dropping an element, 0 to below 1.</param>
     /// <returns>That share of the range of hashes.</returns>
     public static uint Threshold(float share) => (uint)(share * 4294967296.0);
 
-    /// <summary>Gets the start of a stream; streams of one seed have nothing to do with each other.</summary>
+    /// <summary>Returns the start of a stream; streams of one seed are independent.</summary>
     /// <param name="seed">The run's or step's seed.</param>
     /// <param name="stream">The number of the stream: one for each dropout of a program.</param>
     /// <returns>The start, for <see cref="Keeps"/>.</returns>
@@ -19,9 +19,9 @@ public static class DropoutMask
 
     /// <summary>Decides whether an element is kept.</summary>
     /// <param name="start">The stream's start.</param>
-    /// <param name="index">The element's place in row-major order.</param>
-    /// <param name="threshold">As <see cref="Threshold"/> gives it.</param>
-    /// <returns>True if it is kept.</returns>
+    /// <param name="index">The element's position in row-major order.</param>
+    /// <param name="threshold">The value of <see cref="Threshold"/>.</param>
+    /// <returns>true if it is kept.</returns>
     public static bool Keeps(uint start, long index, uint threshold) =>
         Mix((uint)index ^ Mix(start + (uint)(index >> 32))) >= threshold;
 

@@ -10,8 +10,8 @@ internal static partial class GradientRules
         [c.Graph.Negate(c.Graph.Multiply(c.Upstream, c.Graph.Sine(c.Operand(0))))];
 
     /// <summary>
-    /// Rounding has slope 1. A product that is about to be widened is computed wide: its sums are, and rounding them
-    /// in between would only lose digits of a weight's gradient.
+    /// Rounding has slope 1. A product that is about to be widened is computed in the wide type: its sums are wide
+    /// anyway, and rounding them in between would only lose digits of a weight's gradient.
     /// </summary>
     public static IReadOnlyList<Node?> Convert(GradientCall c)
     {

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Gradient of each operand, given the gradient of the result, as the op table names them. What a caller does not
-/// use is dropped when the graph is lowered, so rules need not ask which operands matter.
+/// Computes the gradient of each operand, given the gradient of the result, for the op table. Unused gradients are
+/// removed when the graph is lowered, so rules need not check which operands matter.
 /// </summary>
 internal static partial class GradientRules
 {
@@ -47,7 +47,7 @@ internal static partial class GradientRules
         [c.Graph.Scale(c.Upstream, c.Node.Attributes.Scalar)];
 
     /// <summary>
-    /// For C = s op(A) op(B): each operand's gradient is again one product, with no transpose of its own, computed from
+    /// For C = s op(A) op(B): each operand's gradient is again one product, without a separate transpose, computed from
     /// numbers of the operands' type.
     /// </summary>
     public static IReadOnlyList<Node?> MatMul(GradientCall c)
@@ -149,7 +149,7 @@ internal static partial class GradientRules
     public static IReadOnlyList<Node?> CrossEntropy(GradientCall c) =>
         [c.Graph.Append(OpCode.CrossEntropyGradient, [c.Operand(0), c.Operand(1), c.Upstream]), null];
 
-    /// <summary>What was left out gets no gradient, what was kept the same factor.</summary>
+    /// <summary>Dropped elements get no gradient, kept ones the same factor.</summary>
     public static IReadOnlyList<Node?> Dropout(GradientCall c) =>
         [c.Graph.Append(OpCode.Dropout, [c.Upstream, c.Operand(1)], c.Node.Attributes), null];
 

@@ -5,11 +5,11 @@ public sealed partial class Graph
 {
     private readonly Dictionary<Node, string> _updates = [];
 
-    /// <summary>Gets, for each state that the program updates, the name of the output that takes its place.</summary>
+    /// <summary>Gets, for each state that the program updates, the name of the output that replaces it.</summary>
     public IReadOnlyDictionary<Node, string> Updates => _updates;
 
     /// <summary>
-    /// Declares a tensor that the program keeps from run to run: an input that an output takes the place of.
+    /// Declares a tensor that the program keeps from run to run: an input that an output replaces.
     /// </summary>
     /// <param name="name">A name that no other input has.</param>
     /// <param name="shape">Its shape.</param>
@@ -25,13 +25,13 @@ public sealed partial class Graph
     }
 
     /// <summary>
-    /// Sets what a state is after the run, as an output of the state's name. A target that can gives the new value the
-    /// old one's memory, so the old one is gone afterwards.
+    /// Sets the value of a state after the run, as an output with the state's name. A target that supports it reuses
+    /// the old value's memory for the new one, so the old one is gone afterwards.
     /// </summary>
-    /// <param name="state">As <see cref="State"/> gave it.</param>
+    /// <param name="state">A node of <see cref="State"/>.</param>
     /// <param name="next">The new value, of its shape and type.</param>
-    /// <exception cref="TensorShapeException">The node is no state, or has been updated, or the value is of another
-    /// shape or type.</exception>
+    /// <exception cref="TensorShapeException">The node is no state, or has been updated, or the value has another shape
+    /// or type.</exception>
     public void Update(Node state, Node next)
     {
         if (!state.Attributes.IsState || _updates.ContainsKey(state))
@@ -61,7 +61,7 @@ public sealed partial class Graph
     /// <returns>The new node, of the same shape.</returns>
     public Node Cosine(Node value) => Append(OpCode.Cosine, [value]);
 
-    /// <summary>Adds x in another element type, rounded to nearest; truth values become 0 and 1.</summary>
+    /// <summary>Adds x in another element type, rounded to nearest; Booleans become 0 and 1.</summary>
     /// <param name="value">x, of any shape.</param>
     /// <param name="type">The type.</param>
     /// <returns>The new node; the same one if it has that type already.</returns>
@@ -77,60 +77,60 @@ public sealed partial class Graph
     public Node Iota(Shape shape, int axis, DType type = DType.Int32) =>
         Append(OpCode.Iota, [], new OpAttributes { Shape = shape, Axis = axis, DType = type });
 
-    /// <summary>Adds the truth of a comparison, element by element.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="comparison">What is compared.</param>
-    /// <param name="right">The other, of the same type and a shape that broadcasts with it.</param>
+    /// <summary>Adds the result of a comparison, element by element.</summary>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="comparison">The comparison.</param>
+    /// <param name="right">The right operand, of the same type and a shape that broadcasts with the left one.</param>
     /// <returns>The new node, Bool, of the common shape.</returns>
     public Node Compare(Node left, Comparison comparison, Node right) =>
         Append(OpCode.Compare, [left, right], new OpAttributes { Comparison = comparison });
 
-    /// <summary>Adds one of two values, element by element.</summary>
+    /// <summary>Adds a selection of one of two values, element by element.</summary>
     /// <param name="condition">Bool.</param>
-    /// <param name="whenTrue">The value where it is true.</param>
-    /// <param name="whenFalse">The value where it is not, of the same type; all three broadcast.</param>
+    /// <param name="whenTrue">The value for true.</param>
+    /// <param name="whenFalse">The value for false, of the same type; all three broadcast.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Select(Node condition, Node whenTrue, Node whenFalse) =>
         Append(OpCode.Select, [condition, whenTrue, whenFalse]);
 
-    /// <summary>Adds a and b: both truths, or common bits.</summary>
-    /// <param name="left">The one, Bool or UInt32.</param>
-    /// <param name="right">The other, of the same type and a shape that broadcasts with it.</param>
+    /// <summary>Adds a and b: logical for Booleans, bitwise for numbers.</summary>
+    /// <param name="left">The left operand, Bool or UInt32.</param>
+    /// <param name="right">The right operand, of the same type and a shape that broadcasts with the left one.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node And(Node left, Node right) => Append(OpCode.And, [left, right]);
 
-    /// <summary>Adds either a or b: one truth, or the bits of one of them.</summary>
-    /// <param name="left">The one, Bool or UInt32.</param>
-    /// <param name="right">The other, of the same type and a shape that broadcasts with it.</param>
+    /// <summary>Adds a exclusive-or b: logical for Booleans, bitwise for numbers.</summary>
+    /// <param name="left">The left operand, Bool or UInt32.</param>
+    /// <param name="right">The right operand, of the same type and a shape that broadcasts with the left one.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Xor(Node left, Node right) => Append(OpCode.Xor, [left, right]);
 
-    /// <summary>Adds the bits of a moved towards the lowest.</summary>
+    /// <summary>Adds a shifted right logically.</summary>
     /// <param name="value">UInt32.</param>
     /// <param name="places">UInt32, each below 32.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node ShiftRight(Node value, Node places) => Append(OpCode.ShiftRight, [value, places]);
 
-    /// <summary>Adds the larger of a and b; not a number where one is not.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="right">The other, of the same type and a shape that broadcasts with it.</param>
+    /// <summary>Adds the larger of a and b; NaN if one is NaN.</summary>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="right">The right operand, of the same type and a shape that broadcasts with the left one.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Maximum(Node left, Node right) => Append(OpCode.Maximum, [left, right]);
 
-    /// <summary>Adds the smaller of a and b; not a number where one is not.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="right">The other, of the same type and a shape that broadcasts with it.</param>
+    /// <summary>Adds the smaller of a and b; NaN if one is NaN.</summary>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="right">The right operand, of the same type and a shape that broadcasts with the left one.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Minimum(Node left, Node right) => Append(OpCode.Minimum, [left, right]);
 
-    /// <summary>Adds the largest over axes, which are kept with size 1.</summary>
+    /// <summary>Adds the maximum over axes, which are kept with size 1.</summary>
     /// <param name="value">The tensor.</param>
     /// <param name="axes">The axes, ascending.</param>
     /// <returns>The new node.</returns>
     public Node ReduceMax(Node value, params IReadOnlyList<int> axes) =>
         Append(OpCode.ReduceMax, [value], new OpAttributes { Axes = axes });
 
-    /// <summary>Adds the index of the largest over the last axis; the first of equals.</summary>
+    /// <summary>Adds the index of the maximum over the last axis; the first of equals.</summary>
     /// <param name="value">[..., N] of real numbers.</param>
     /// <returns>The new node, Int32 [..., 1].</returns>
     public Node ArgMax(Node value) => Append(OpCode.ArgMax, [value]);
@@ -139,7 +139,7 @@ public sealed partial class Graph
     /// Adds the indices of the largest over the last axis, the largest first, the first of equals first.
     /// </summary>
     /// <param name="value">[..., N] of finite numbers.</param>
-    /// <param name="count">How many, 1 to N; a few, since each costs a pass over the numbers.</param>
+    /// <param name="count">Number of indices, 1 to N; a few, since each costs a pass over the numbers.</param>
     /// <returns>The new node, Int32 [..., count].</returns>
     public Node TopK(Node value, int count) => Append(OpCode.TopK, [value], new OpAttributes { Length = count });
 
@@ -154,7 +154,7 @@ public sealed partial class Graph
 
     /// <summary>Replaces a range of one axis.</summary>
     /// <param name="value">The tensor.</param>
-    /// <param name="update">The range, of the tensor's shape but for the axis.</param>
+    /// <param name="update">The range, of the tensor's shape except for the axis.</param>
     /// <param name="axis">The axis.</param>
     /// <param name="start">The first index, a scalar of Int32; the range must lie within the axis.</param>
     /// <returns>The new node.</returns>
@@ -162,8 +162,8 @@ public sealed partial class Graph
         Append(OpCode.DynamicUpdateSlice, [value, update, start], new OpAttributes { Axis = axis });
 
     /// <summary>
-    /// Keeps optimizations from looking through a value: what is computed from it again is not merged with what was
-    /// computed before, and nothing of it is moved out of a loop.
+    /// Adds a barrier for optimizations: values recomputed from it are not merged with values computed before, and
+    /// nothing of it is moved out of a loop.
     /// </summary>
     /// <param name="value">The value.</param>
     /// <returns>The new node, equal to it.</returns>

@@ -2,7 +2,7 @@ namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
 /// A program under construction: nodes in an order in which each comes after its operands, named inputs and named
-/// outputs. Every node is checked against its op's row when it is added, so a finished graph is well shaped.
+/// outputs. Every node is checked against its op's row when it is added, so a finished graph has valid shapes.
 /// Gradients are appended to the same graph by <see cref="Autodiff"/>.
 /// </summary>
 public sealed partial class Graph
@@ -20,7 +20,7 @@ public sealed partial class Graph
     /// <summary>Gets the outputs by name, in the order in which they were named.</summary>
     public IReadOnlyList<KeyValuePair<string, Node>> Outputs => _outputs;
 
-    /// <summary>Declares a tensor that each run is given.</summary>
+    /// <summary>Declares an input tensor of each run.</summary>
     /// <param name="name">A name that no other input has.</param>
     /// <param name="shape">Its shape.</param>
     /// <param name="type">Its element type.</param>
@@ -33,7 +33,7 @@ public sealed partial class Graph
         return node;
     }
 
-    /// <summary>Names a result. The same node may be given out under several names.</summary>
+    /// <summary>Names an output. The same node may be several outputs.</summary>
     /// <param name="name">A name that no other output has.</param>
     /// <param name="node">The result.</param>
     public void Output(string name, Node node)
@@ -54,33 +54,33 @@ public sealed partial class Graph
 
     /// <summary>Adds a tensor of one number.</summary>
     /// <param name="shape">Its shape.</param>
-    /// <param name="value">The number; whole for types that hold whole numbers, 0 or 1 for truth values.</param>
+    /// <param name="value">The number; whole for types of whole numbers, 0 or 1 for Booleans.</param>
     /// <param name="type">The element type.</param>
     /// <returns>The new node.</returns>
     public Node Splat(Shape shape, float value, DType type = DType.Float32) =>
         Append(OpCode.Splat, [], new OpAttributes { Shape = shape, Scalar = value, DType = type });
 
     /// <summary>Adds a + b, element by element.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="right">The other, of a shape that broadcasts with it as in NumPy.</param>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="right">The right operand, of a shape that broadcasts with the left one as in NumPy.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Add(Node left, Node right) => Append(OpCode.Add, [left, right]);
 
     /// <summary>Adds a - b, element by element.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="right">The other, of a shape that broadcasts with it as in NumPy.</param>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="right">The right operand, of a shape that broadcasts with the left one as in NumPy.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Subtract(Node left, Node right) => Append(OpCode.Subtract, [left, right]);
 
     /// <summary>Adds a * b, element by element.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="right">The other, of a shape that broadcasts with it as in NumPy.</param>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="right">The right operand, of a shape that broadcasts with the left one as in NumPy.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Multiply(Node left, Node right) => Append(OpCode.Multiply, [left, right]);
 
     /// <summary>Adds a / b, element by element.</summary>
-    /// <param name="left">The one, [...].</param>
-    /// <param name="right">The other, of a shape that broadcasts with it as in NumPy.</param>
+    /// <param name="left">The left operand, [...].</param>
+    /// <param name="right">The right operand, of a shape that broadcasts with the left one as in NumPy.</param>
     /// <returns>The new node, of the common shape.</returns>
     public Node Divide(Node left, Node right) => Append(OpCode.Divide, [left, right]);
 
@@ -89,7 +89,7 @@ public sealed partial class Graph
     /// <returns>The new node, of the same shape.</returns>
     public Node Negate(Node value) => Append(OpCode.Negate, [value]);
 
-    /// <summary>Adds e to the x, element by element.</summary>
+    /// <summary>Adds e to the power of x, element by element.</summary>
     /// <param name="value">x, of any shape.</param>
     /// <returns>The new node, of the same shape.</returns>
     public Node Exp(Node value) => Append(OpCode.Exp, [value]);
@@ -121,9 +121,9 @@ public sealed partial class Graph
     /// <param name="right">[..., K, N], or [..., N, K] if transposed; leading axes as on the left.</param>
     /// <param name="transposeLeft">Transposes the left matrices.</param>
     /// <param name="transposeRight">Transposes the right matrices.</param>
-    /// <param name="factor">A number that the products are multiplied by.</param>
+    /// <param name="factor">A factor of the products.</param>
     /// <param name="type">The result's element type, which must be Float32 unless the operands are BFloat16.</param>
-    /// <param name="precision">How exactly a target is to multiply numbers of Float32.</param>
+    /// <param name="precision">The precision with which a target multiplies Float32 numbers.</param>
     /// <returns>The new node, [..., M, N].</returns>
     public Node MatMul(
         Node left, Node right, bool transposeLeft = false, bool transposeRight = false, float factor = 1,
@@ -137,7 +137,7 @@ public sealed partial class Graph
             Precision = precision,
         });
 
-    /// <summary>Gives the elements, in row-major order, another shape.</summary>
+    /// <summary>Adds the elements, in row-major order, with another shape.</summary>
     /// <param name="value">The tensor.</param>
     /// <param name="shape">A shape of as many elements.</param>
     /// <returns>The new node; the same one if the shape fits already.</returns>
@@ -145,14 +145,14 @@ public sealed partial class Graph
         ? value
         : Append(OpCode.Reshape, [value], new OpAttributes { Shape = shape });
 
-    /// <summary>Orders the axes anew.</summary>
+    /// <summary>Permutes the axes.</summary>
     /// <param name="value">The tensor.</param>
     /// <param name="permutation">For each axis of the result its axis of the operand.</param>
     /// <returns>The new node.</returns>
     public Node Transpose(Node value, params IReadOnlyList<int> permutation) =>
         Append(OpCode.Transpose, [value], new OpAttributes { Axes = permutation });
 
-    /// <summary>Takes a range of one axis.</summary>
+    /// <summary>Adds a range of one axis.</summary>
     /// <param name="value">The tensor.</param>
     /// <param name="axis">The axis.</param>
     /// <param name="start">The first index.</param>
@@ -161,7 +161,7 @@ public sealed partial class Graph
     public Node Slice(Node value, int axis, int start, int length) =>
         Append(OpCode.Slice, [value], new OpAttributes { Axis = axis, Start = start, Length = length });
 
-    /// <summary>Puts zeros around one axis.</summary>
+    /// <summary>Pads one axis with zeros.</summary>
     /// <param name="value">The tensor.</param>
     /// <param name="axis">The axis.</param>
     /// <param name="start">The zeros in front.</param>
@@ -170,7 +170,7 @@ public sealed partial class Graph
     public Node Pad(Node value, int axis, int start, int length) =>
         Append(OpCode.Pad, [value], new OpAttributes { Axis = axis, Start = start, Length = length });
 
-    /// <summary>Joins tensors along one axis.</summary>
+    /// <summary>Concatenates tensors along one axis.</summary>
     /// <param name="axis">The axis.</param>
     /// <param name="values">The tensors, with the other axes equal.</param>
     /// <returns>The new node.</returns>
@@ -192,7 +192,7 @@ public sealed partial class Graph
         ? value
         : Append(OpCode.BroadcastTo, [value], new OpAttributes { Shape = shape });
 
-    /// <summary>Takes rows of a table.</summary>
+    /// <summary>Adds rows of a table.</summary>
     /// <param name="table">[N, ...].</param>
     /// <param name="rows">Row numbers below N, Int32 [...].</param>
     /// <returns>The new node: the shape of the rows, then that of a row.</returns>
@@ -200,7 +200,7 @@ public sealed partial class Graph
 
     /// <summary>Adds rows to rows of a table.</summary>
     /// <param name="table">[N, ...].</param>
-    /// <param name="rows">Row numbers below N, Int32 [R]; one that is named twice gets both.</param>
+    /// <param name="rows">Row numbers below N, Int32 [R]; one that occurs twice gets both updates.</param>
     /// <param name="updates">[R, ...].</param>
     /// <returns>The new node, [N, ...].</returns>
     public Node ScatterAdd(Node table, Node rows, Node updates) => Append(OpCode.ScatterAdd, [table, rows, updates]);
@@ -238,23 +238,23 @@ public sealed partial class Graph
     /// <returns>The new node, [R].</returns>
     public Node CrossEntropy(Node logits, Node labels) => Append(OpCode.CrossEntropy, [logits, labels]);
 
-    /// <summary>Sets a share of the elements to 0 and multiplies the others by 1 / (1 - share).</summary>
+    /// <summary>Adds dropout: sets a share of the elements to 0 and multiplies the others by 1 / (1 - share).</summary>
     /// <param name="value">The tensor.</param>
     /// <param name="seed">Int32 [1], given at run time.</param>
     /// <param name="share">The share, 0 to below 1.</param>
-    /// <param name="stream">A number of this dropout, so that no two of a program drop the same.</param>
+    /// <param name="stream">The number of this dropout, so that no two of a program drop the same elements.</param>
     /// <returns>The new node, of the same shape.</returns>
     public Node Dropout(Node value, Node seed, float share, int stream) =>
         Append(OpCode.Dropout, [value, seed], new OpAttributes { Scalar = share, Start = stream });
 
     /// <summary>
-    /// Adds any operation of the table; the named methods above are this with the attributes spelled out.
+    /// Adds any operation of the table; the named methods above call this method.
     /// </summary>
     /// <param name="op">The operation.</param>
-    /// <param name="operands">Nodes of this graph, in the order that the operation's row names them.</param>
-    /// <param name="attributes">Its attributes; null is none.</param>
+    /// <param name="operands">Nodes of this graph, in the order of the operation's row.</param>
+    /// <param name="attributes">Its attributes; null for none.</param>
     /// <returns>The new node.</returns>
-    /// <exception cref="TensorShapeException">The operation cannot take an operand or attribute.</exception>
+    /// <exception cref="TensorShapeException">An operand or attribute is not valid for the operation.</exception>
     public Node Append(OpCode op, IReadOnlyList<Node> operands, OpAttributes? attributes = null)
     {
         attributes ??= OpAttributes.None;

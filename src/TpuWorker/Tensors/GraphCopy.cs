@@ -1,12 +1,12 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Copies of nodes into other graphs, and which nodes a program needs at all.</summary>
+/// <summary>Copies nodes into other graphs, and finds the nodes that a program needs.</summary>
 public static class GraphCopy
 {
-    /// <summary>Which nodes the outputs depend on, by index.</summary>
+    /// <summary>Finds the nodes on which the outputs depend.</summary>
     /// <param name="graph">The graph.</param>
-    /// <param name="counts">Which of its outputs, by number, count; null for all.</param>
-    /// <returns>For each node whether one of them depends on it.</returns>
+    /// <param name="counts">Selects outputs by number; null for all.</param>
+    /// <returns>For each node, by index, whether one of them depends on it.</returns>
     public static bool[] Live(Graph graph, Func<int, bool>? counts = null)
     {
         var live = new bool[graph.Nodes.Count];
@@ -26,10 +26,10 @@ public static class GraphCopy
         return live;
     }
 
-    /// <summary>For each loop of the graph, by index, the results that live nodes pick.</summary>
+    /// <summary>Finds, for each loop of the graph, by index, the results that live nodes use.</summary>
     /// <param name="graph">The graph.</param>
-    /// <param name="live">As <see cref="Live"/> gives it.</param>
-    /// <returns>The numbers of the results of each loop that has any.</returns>
+    /// <param name="live">The result of <see cref="Live"/>.</param>
+    /// <returns>The numbers of the used results of each loop that has any.</returns>
     public static Dictionary<int, SortedSet<int>> UsedResults(Graph graph, bool[] live)
     {
         var used = new Dictionary<int, SortedSet<int>>();
@@ -51,10 +51,10 @@ public static class GraphCopy
     }
 
     /// <summary>
-    /// Copies what the outputs need of a graph, with its composites spelled in primitives, those of its loops too.
+    /// Copies the nodes that a graph's outputs need, with composites decomposed into primitives, also in its loops.
     /// </summary>
     /// <param name="graph">The graph.</param>
-    /// <returns>A graph of its own with the same outputs.</returns>
+    /// <returns>A separate graph with the same outputs.</returns>
     public static Graph ToPrimitives(Graph graph) => ToPrimitives(graph, Live(graph), keepsInputs: false);
 
     private static Graph ToPrimitives(Graph graph, bool[] live, bool keepsInputs)

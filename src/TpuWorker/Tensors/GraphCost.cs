@@ -1,16 +1,16 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// The work and the memory that a program itself implies, loops counted as often as they run. A compiler's own count
-/// sees the body of a loop once, whatever its rounds.
+/// The work and the memory of a program, counted from its graph with every round of its loops. A compiler's own count
+/// includes the body of a loop once, for any number of rounds.
 /// </summary>
 /// <param name="ProductFlops">
 /// Floating-point operations of all products: two for each multiplication and addition.
 /// </param>
-/// <param name="ElementOps">Elements that all other operations but rearrangements give.</param>
+/// <param name="ElementOps">Elements of the results of all other operations except rearrangements.</param>
 /// <param name="ArgumentBytes">Bytes of the inputs that are needed, and of all states with an update.</param>
 /// <param name="OutputBytes">Bytes of the outputs.</param>
-/// <param name="DonatedBytes">Bytes of the states that an output takes the place of.</param>
+/// <param name="DonatedBytes">Bytes of the states that an output replaces.</param>
 public sealed record GraphCost(
     long ProductFlops, long ElementOps, long ArgumentBytes, long OutputBytes, long DonatedBytes)
 {

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// <see cref="DropoutMask"/> in primitives, with the stream's number given at run time, so that each round of a loop
-/// can have its own.
+/// Builds <see cref="DropoutMask"/> from primitives, with the stream's number given at run time, so that each round of
+/// a loop can have its own.
 /// </summary>
 public static class HashedDropout
 {

@@ -3,14 +3,14 @@ using System.Runtime.InteropServices;
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// A tensor in managed memory, row-major: one array of the element type's storage, as long as the shape says.
-/// The array is shared, not copied: a runtime may bind it and write through it.
+/// A tensor in managed memory, row-major: one array of the element type's storage, with as many elements as the shape.
+/// The array is shared, not copied: a runtime may bind it and write to it.
 /// </summary>
 public sealed class HostTensor
 {
     private readonly Array _values;
 
-    /// <summary>Wraps numbers.</summary>
+    /// <summary>Wraps single-precision numbers.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="values">As many values as the shape has elements, row-major; shared, not copied.</param>
     /// <exception cref="TensorShapeException">There are more or fewer values.</exception>
@@ -76,11 +76,11 @@ public sealed class HostTensor
     };
 
     /// <summary>
-    /// Gets the first byte of the values, to be pinned: tensors of more than 2^31 - 1 bytes fit no span.
+    /// Gets the first byte of the values, to pin it: tensors of more than 2^31 - 1 bytes fit no span.
     /// </summary>
     public ref byte FirstByte => ref MemoryMarshal.GetArrayDataReference(_values);
 
-    /// <summary>Wraps numbers of half the width.</summary>
+    /// <summary>Wraps bfloat16 numbers.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="bits">The sixteen bits of each, row-major; shared, not copied.</param>
     /// <returns>The tensor.</returns>
@@ -94,7 +94,7 @@ public sealed class HostTensor
     /// <exception cref="TensorShapeException">There are more or fewer values.</exception>
     public static HostTensor OfUInt32(Shape shape, uint[] values) => new(DType.UInt32, shape, values);
 
-    /// <summary>Wraps truth values.</summary>
+    /// <summary>Wraps Booleans.</summary>
     /// <param name="shape">The shape.</param>
     /// <param name="values">As many values as the shape has elements, row-major; shared, not copied.</param>
     /// <returns>The tensor.</returns>

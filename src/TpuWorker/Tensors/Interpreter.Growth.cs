@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Whole numbers, choices, indices and loops.</summary>
+/// <summary>Interprets whole numbers, choices, indices and loops.</summary>
 internal static partial class Interpreter
 {
     private static double[] Arithmetic(
@@ -14,7 +14,7 @@ internal static partial class Interpreter
     private static double[] Bits(Node node, double[][] x, Func<uint, uint, uint> combine) =>
         Binary(node, x, (a, b) => combine((uint)a, (uint)b));
 
-    /// <summary>Whole numbers come from real ones without their fraction, and wrap around between each other.</summary>
+    /// <summary>Converts: real to whole numbers drops the fraction, and whole numbers wrap around.</summary>
     private static double[] Convert(Node node, double[] x) => node.DType switch
     {
         DType.Int32 => Array.ConvertAll(x, value => (double)unchecked((int)(long)value)),
@@ -111,7 +111,7 @@ internal static partial class Interpreter
         return result;
     }
 
-    /// <summary>Accelerators move a range that does not fit; here it is a fault.</summary>
+    /// <summary>Refuses a range that does not fit, which accelerators would move.</summary>
     private static int Start(Node node, double[] start, int length)
     {
         var size = node.Operands[0].Shape[node.Attributes.Axis];

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Runs a graph with plain loops in double precision. Slow and obvious on purpose: it is the numeric reference that
-/// targets and gradients are held against in tests. What a program stores as bfloat16 is rounded to it at every node.
+/// Runs a graph with plain loops in double precision. It is deliberately slow and simple: the numeric reference with
+/// which tests compare targets and gradients. Values stored as bfloat16 are rounded to it at every node.
 /// </summary>
 internal static partial class Interpreter
 {
@@ -12,7 +12,7 @@ internal static partial class Interpreter
             output => output.Key,
             output => Narrow(graph.Outputs.First(named => named.Key == output.Key).Value, output.Value));
 
-    /// <summary>Runs in double precision throughout, which finite differences need.</summary>
+    /// <summary>Runs in double precision throughout, as finite differences require.</summary>
     public static Dictionary<string, double[]> Run(Graph graph, IReadOnlyDictionary<string, double[]> inputs)
     {
         var values = Values(graph, GraphCopy.Live(graph), node => Given(node, inputs));
@@ -262,7 +262,8 @@ internal static partial class Interpreter
         return result;
     }
 
-    /// <summary>Strides of <paramref name="shape"/> seen as <paramref name="target"/>: 0 along repeated axes.</summary>
+    /// <summary>Returns strides of <paramref name="shape"/> broadcast to <paramref name="target"/>: 0 along repeated
+    /// axes.</summary>
     private static int[] BroadcastStrides(Shape shape, Shape target)
     {
         var own = shape.Strides();

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>The interpreter's operations that are more than elementwise or a rearrangement.</summary>
+/// <summary>Interprets operations that are more than elementwise or a rearrangement.</summary>
 internal static class InterpreterKernels
 {
     private const double GeluInner = 0.044715;

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>One operation of a graph and the tensor that it yields. Made only by <see cref="Graph"/>.</summary>
+/// <summary>One operation of a graph and its result tensor. Created only by <see cref="Graph"/>.</summary>
 public sealed class Node
 {
     internal Node(
@@ -11,16 +11,16 @@ public sealed class Node
         (DType, Shape) = (type, shape);
     }
 
-    /// <summary>Gets the graph that the node is part of.</summary>
+    /// <summary>Gets the graph of the node.</summary>
     public Graph Graph { get; }
 
-    /// <summary>Gets the position in the graph; operands always have smaller ones.</summary>
+    /// <summary>Gets the index in the graph; operands always have smaller ones.</summary>
     public int Index { get; }
 
     /// <summary>Gets the operation.</summary>
     public OpCode Op { get; }
 
-    /// <summary>Gets the nodes that the operation reads, in the order that its row names them.</summary>
+    /// <summary>Gets the operands of the operation, in the order of its row.</summary>
     public IReadOnlyList<Node> Operands { get; }
 
     /// <summary>Gets the operation's attributes.</summary>
@@ -32,7 +32,7 @@ public sealed class Node
     /// <summary>Gets the shape of the result.</summary>
     public Shape Shape { get; }
 
-    /// <summary>Writes the node as a line of a listing: <c>%2 = Add(%0, %1) : Float32[2, 3]</c>.</summary>
+    /// <summary>Formats the node as a line of a listing: <c>%2 = Add(%0, %1) : Float32[2, 3]</c>.</summary>
     /// <returns>The line.</returns>
     public override string ToString() => $"%{Index} = {Op}({string.Join(", ", Operands.Select(Id))}) : {DType}{Shape}";
 

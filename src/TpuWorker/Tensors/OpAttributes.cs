@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>The parameters of an operation besides its operands; each op's row says which of these it reads.</summary>
+/// <summary>The parameters of an operation besides its operands; each op's row lists those that it reads.</summary>
 public sealed record OpAttributes
 {
     /// <summary>Gets the attributes of an operation that needs none.</summary>
@@ -36,7 +36,8 @@ public sealed record OpAttributes
     /// </summary>
     public int Start { get; init; }
 
-    /// <summary>Gets the length of a slice, the size of the axis after a pad, or how many a top-k gives.</summary>
+    /// <summary>Gets the length of a slice, the size of the axis after a pad, or the number of results of a
+    /// top-k.</summary>
     public int Length { get; init; }
 
     /// <summary>
@@ -55,10 +56,10 @@ public sealed record OpAttributes
     /// </summary>
     public bool Inverse { get; init; }
 
-    /// <summary>Gets the comparison that is made.</summary>
+    /// <summary>Gets the comparison.</summary>
     public Comparison Comparison { get; init; }
 
-    /// <summary>Gets the precision that a product of <see cref="DType.Float32"/> is computed with.</summary>
+    /// <summary>Gets the precision with which a product of <see cref="DType.Float32"/> is computed.</summary>
     public ProductPrecision Precision { get; init; } = ProductPrecision.Highest;
 
     /// <summary>Gets the loop of a scan.</summary>

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// The closed set of operations; the op table says of each which operands and attributes it takes. Each has one row in
-/// that table and one in every target's lowering table; tests hold both complete.
+/// The closed set of operations; the op table has the operands and attributes of each. Each has one row in that table
+/// and one in every target's lowering table; tests check that both are complete.
 /// </summary>
 public enum OpCode
 {
@@ -15,7 +15,7 @@ public enum OpCode
     /// <summary>A shape filled with one number.</summary>
     Splat,
 
-    /// <summary>a + b, broadcasting as NumPy does.</summary>
+    /// <summary>a + b, broadcasting as in NumPy.</summary>
     Add,
 
     /// <summary>a - b, broadcasting.</summary>
@@ -30,7 +30,7 @@ public enum OpCode
     /// <summary>-x.</summary>
     Negate,
 
-    /// <summary>e to the x.</summary>
+    /// <summary>e to the power of x.</summary>
     Exp,
 
     /// <summary>The natural logarithm.</summary>
@@ -57,7 +57,7 @@ public enum OpCode
     /// <summary>A range of one axis.</summary>
     Slice,
 
-    /// <summary>One axis with zeros in front and behind: undoes a slice.</summary>
+    /// <summary>One axis padded with zeros in front and at the end: the inverse of a slice.</summary>
     Pad,
 
     /// <summary>Operands one after the other along one axis.</summary>
@@ -105,7 +105,7 @@ public enum OpCode
     /// <summary>The gradient of the cross entropy by the logits.</summary>
     CrossEntropyGradient,
 
-    /// <summary>A share of elements becomes 0, the others grow to make up for it.</summary>
+    /// <summary>Dropout: a share of the elements becomes 0, the others are scaled up to compensate.</summary>
     Dropout,
 
     /// <summary>The sine of an angle.</summary>
@@ -120,19 +120,19 @@ public enum OpCode
     /// <summary>The index along one axis.</summary>
     Iota,
 
-    /// <summary>The truth of a comparison, broadcasting.</summary>
+    /// <summary>The result of a comparison, broadcasting.</summary>
     Compare,
 
-    /// <summary>One of two values by a truth value, broadcasting.</summary>
+    /// <summary>One of two values, selected by a Boolean; broadcasting.</summary>
     Select,
 
-    /// <summary>Both of two truth values, or the bits that both numbers have; broadcasting.</summary>
+    /// <summary>Logical and of Booleans, or bitwise and of numbers; broadcasting.</summary>
     And,
 
-    /// <summary>The bits that one of two numbers has, or one of two truth values; broadcasting.</summary>
+    /// <summary>Logical exclusive or of Booleans, or bitwise exclusive or of numbers; broadcasting.</summary>
     Xor,
 
-    /// <summary>The bits moved towards the lowest, zeros moving in; broadcasting.</summary>
+    /// <summary>Logical right shift; broadcasting.</summary>
     ShiftRight,
 
     /// <summary>The larger of two, broadcasting.</summary>
@@ -141,25 +141,25 @@ public enum OpCode
     /// <summary>The smaller of two, broadcasting.</summary>
     Minimum,
 
-    /// <summary>The largest over axes, which stay with size 1.</summary>
+    /// <summary>The maximum over axes, which stay with size 1.</summary>
     ReduceMax,
 
-    /// <summary>The index of the largest over the last axis, which stays with size 1.</summary>
+    /// <summary>The index of the maximum over the last axis, which stays with size 1.</summary>
     ArgMax,
 
     /// <summary>The indices of the largest over the last axis, the largest first.</summary>
     TopK,
 
-    /// <summary>A range of one axis that begins where a number given at run time says.</summary>
+    /// <summary>A range of one axis whose start is given at run time.</summary>
     DynamicSlice,
 
-    /// <summary>A tensor with a range of one axis replaced, beginning where a number given at run time says.</summary>
+    /// <summary>A tensor with a range of one axis replaced, whose start is given at run time.</summary>
     DynamicUpdateSlice,
 
-    /// <summary>The value itself, which no optimization looks through.</summary>
+    /// <summary>The value itself, as a barrier for optimizations.</summary>
     Barrier,
 
-    /// <summary>A loop with a fixed number of rounds; what it yields is picked by <see cref="ScanResult"/>.</summary>
+    /// <summary>A loop with a fixed number of rounds; <see cref="ScanResult"/> selects its results.</summary>
     Scan,
 
     /// <summary>A result of a loop: a carried value after the last round, or a value of every round.</summary>

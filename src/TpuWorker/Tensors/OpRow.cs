@@ -1,10 +1,10 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>An operation about to be added: what the shape and type rules look at.</summary>
+/// <summary>An operation about to be added: the input of shape and type rules.</summary>
 internal readonly record struct OpCall(OpCode Op, IReadOnlyList<Node> Operands, OpAttributes Attributes);
 
-/// <summary>A node whose upstream gradient is known: what a gradient rule looks at.</summary>
-/// <param name="Node">The node to go back through.</param>
+/// <summary>A node whose upstream gradient is known: the input of gradient rules.</summary>
+/// <param name="Node">The node to differentiate.</param>
 /// <param name="Upstream">Gradient of the loss by the node's result; of the same shape.</param>
 internal readonly record struct GradientCall(Node Node, Node Upstream)
 {
@@ -13,8 +13,8 @@ internal readonly record struct GradientCall(Node Node, Node Upstream)
     public Node Operand(int index) => Node.Operands[index];
 }
 
-/// <summary>A composite about to be spelled in primitives.</summary>
-/// <param name="Graph">The graph that they are added to.</param>
+/// <summary>A composite about to be decomposed into primitives.</summary>
+/// <param name="Graph">The graph to which they are added.</param>
 /// <param name="Operands">The composite's operands in that graph.</param>
 /// <param name="Attributes">The composite's attributes.</param>
 internal readonly record struct Decomposition(Graph Graph, IReadOnlyList<Node> Operands, OpAttributes Attributes)
@@ -23,18 +23,18 @@ internal readonly record struct Decomposition(Graph Graph, IReadOnlyList<Node> O
 }
 
 /// <summary>
-/// Everything that the IR knows about one operation. Lowerings are keyed by <see cref="Op"/> elsewhere.
+/// The facts of the IR about one operation. Lowerings are keyed by <see cref="Op"/> elsewhere.
 /// </summary>
 /// <param name="Op">The operation.</param>
 /// <param name="Arity">Number of operands, or <see cref="Variadic"/>.</param>
 /// <param name="ShapeRule">The result's shape; throws <see cref="TensorShapeException"/>.</param>
 /// <param name="DTypeRule">The result's type; throws <see cref="TensorShapeException"/>.</param>
 /// <param name="GradientRule">
-/// The gradient of each operand in order, null for one that has none; the whole rule is null where none has. Loops have
-/// one of their own: <see cref="ScanGradient"/>.
+/// The gradient of each operand in order, null for an operand without one; the whole rule is null if none has one.
+/// Loops have a separate rule: <see cref="ScanGradient"/>.
 /// </param>
 /// <param name="Doc">Meaning, operands and attributes in a line or two.</param>
-/// <param name="Decompose">The same in primitives; null for a primitive.</param>
+/// <param name="Decompose">The operation in primitives; null for a primitive.</param>
 internal sealed record OpRow(
     OpCode Op,
     int Arity,

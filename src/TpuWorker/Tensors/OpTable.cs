@@ -6,9 +6,9 @@ using T = Workflows.TpuWorker.Tensors.DTypeRules;
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// One row per operation. Gradient operations (the ones ending in Gradient) exist so that a target may fuse them;
-/// they have no gradient themselves, because nothing here differentiates twice. An operation with a decomposition is a
-/// composite: a target may have a kernel for it, and where it has none it gets the primitives.
+/// The table of operations, with one row for each. Gradient operations (those ending in Gradient) exist so that a
+/// target may fuse them; they have no gradient themselves, because the product never differentiates twice. An operation
+/// with a decomposition is a composite: a target may have a kernel for it, and otherwise gets the primitives.
 /// </summary>
 internal static class OpTable
 {

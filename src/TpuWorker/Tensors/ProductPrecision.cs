@@ -1,12 +1,12 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// How exactly an accelerator multiplies numbers of <see cref="DType.Float32"/>, whose units are made for half the
-/// width.
+/// The precision with which an accelerator, whose units are made for 16-bit numbers, multiplies numbers of
+/// <see cref="DType.Float32"/>.
 /// </summary>
 public enum ProductPrecision
 {
-    /// <summary>As fast as it can: one pass of bfloat16 on a TPU, TF32 on a GPU.</summary>
+    /// <summary>The fastest: one pass of bfloat16 on a TPU, TF32 on a GPU.</summary>
     Default,
 
     /// <summary>Three passes of bfloat16 on a TPU.</summary>

@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// Builds a loop of a graph: hand it the values of the graph around it, build one round from the nodes of
-/// <see cref="Body"/> that it gives for them, and pick the results. The order of slices is that of the first axis, also
-/// where the loop runs backwards.
+/// Builds a loop of a graph: pass the values of the surrounding graph, build one round from the nodes of
+/// <see cref="Body"/> that are returned for them, and select the results. The order of slices is that of the first
+/// axis, even if the loop runs backwards.
 /// </summary>
 public sealed class ScanBuilder
 {
@@ -18,10 +18,10 @@ public sealed class ScanBuilder
     private Node? _scan;
 
     /// <summary>Begins a loop.</summary>
-    /// <param name="outer">The graph that it becomes part of.</param>
+    /// <param name="outer">The graph that contains the loop.</param>
     /// <param name="count">Rounds, 1 or more.</param>
     /// <param name="reverse">Runs from the last slice to the first.</param>
-    /// <param name="recompute">Lets the gradient compute a round again instead of keeping its values.</param>
+    /// <param name="recompute">true if the gradient recomputes a round instead of keeping its values.</param>
     public ScanBuilder(Graph outer, int count, bool reverse = false, bool recompute = true)
     {
         (_outer, _count, _reverse, _recompute) = (outer, count, reverse, recompute);
@@ -31,18 +31,19 @@ public sealed class ScanBuilder
     /// <summary>Gets the graph of one round.</summary>
     public Graph Body { get; } = new();
 
-    /// <summary>Gets the number of the slice that a round sees, a scalar of Int32.</summary>
+    /// <summary>Gets the number of the round's slice, a scalar of Int32.</summary>
     public Node Index { get; }
 
     /// <summary>Carries a value from round to round.</summary>
     /// <param name="initial">Its value before the first round.</param>
-    /// <returns>The value that a round sees, a node of the body.</returns>
+    /// <returns>The value in a round, a node of the body.</returns>
     public Node Carry(Node initial) => Take(ScanOperand.Carried, initial, initial.Shape);
 
-    /// <summary>Shows each round one slice along the first axis.</summary>
+    /// <summary>Passes each round one slice along the first axis.</summary>
     /// <param name="stacked">[Count, ...].</param>
     /// <returns>The slice [...], a node of the body.</returns>
-    /// <exception cref="TensorShapeException">The first axis has not as many slices as the loop has rounds.</exception>
+    /// <exception cref="TensorShapeException">The first axis does not have as many slices as the loop has
+    /// rounds.</exception>
     public Node Slice(Node stacked)
     {
         if (stacked.Shape.Rank == 0 || stacked.Shape[0] != _count)
@@ -53,9 +54,9 @@ public sealed class ScanBuilder
         return Take(ScanOperand.Sliced, stacked, new Shape(stacked.Shape.Dimensions[1..]));
     }
 
-    /// <summary>Shows each round a value as it is.</summary>
+    /// <summary>Passes each round a value unchanged.</summary>
     /// <param name="value">The value.</param>
-    /// <returns>The same value as a node of the body; one for each value, however often it is asked for.</returns>
+    /// <returns>The same value as a node of the body; every call for a value returns the same node.</returns>
     public Node Share(Node value)
     {
         var known = _operands.Find(
@@ -63,14 +64,14 @@ public sealed class ScanBuilder
         return known.Inner ?? Take(ScanOperand.Shared, value, value.Shape);
     }
 
-    /// <summary>Sets what a carried value is in the next round.</summary>
-    /// <param name="carried">As <see cref="Carry"/> gave it.</param>
+    /// <summary>Sets the value of a carried value in the next round.</summary>
+    /// <param name="carried">A node of <see cref="Carry"/>.</param>
     /// <param name="next">A node of the body, of its shape and type.</param>
     public void Next(Node carried, Node next) => _next[carried] = next;
 
-    /// <summary>Gives a carried value as it is after the last round.</summary>
-    /// <param name="carried">As <see cref="Carry"/> gave it.</param>
-    /// <returns>A node of the graph around the loop.</returns>
+    /// <summary>Returns a carried value after the last round.</summary>
+    /// <param name="carried">A node of <see cref="Carry"/>.</param>
+    /// <returns>A node of the surrounding graph.</returns>
     public Node Final(Node carried)
     {
         var scan = Finished();
@@ -79,9 +80,9 @@ public sealed class ScanBuilder
         return _outer.Append(OpCode.ScanResult, [scan], new OpAttributes { Start = place });
     }
 
-    /// <summary>Gives a value of every round.</summary>
+    /// <summary>Returns a value of every round.</summary>
     /// <param name="value">A node of the body.</param>
-    /// <returns>[Count, ...], a node of the graph around the loop.</returns>
+    /// <returns>[Count, ...], a node of the surrounding graph.</returns>
     public Node Stacked(Node value)
     {
         var scan = Finished();
@@ -89,7 +90,7 @@ public sealed class ScanBuilder
             OpCode.ScanResult, [scan], new OpAttributes { Start = scan.Attributes.Loop!.Keep(value) });
     }
 
-    /// <summary>Adds the loop to the graph when the first result is asked for; the body is complete then.</summary>
+    /// <summary>Adds the loop to the graph when the first result is requested; the body is then complete.</summary>
     private Node Finished()
     {
         if (_scan is not null)

@@ -1,24 +1,24 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// The gradient of a loop is a loop that runs the other way. Its round has the forward round in it, computed again from
-/// the values that were carried into it (or picked from those kept, see <see cref="ScanLoop.Recompute"/>), and
-/// the gradients of that. It carries the gradients of the carried values, and sums of those of the shared ones; the
-/// gradients of slices are stacked.
+/// Builds the gradient of a loop, which is a loop in the other direction. Its round contains the forward round,
+/// recomputed from the values that were carried into it (or read from those kept, see
+/// <see cref="ScanLoop.Recompute"/>), and that round's gradients. It carries the gradients of the carried values, and
+/// sums of those of the shared ones; the gradients of slices are stacked.
 /// </summary>
 internal static class ScanGradient
 {
     /// <param name="scan">The loop.</param>
-    /// <param name="upstream">Gradient by each of its results, where there is one.</param>
-    /// <param name="wanted">For each operand whether its gradient is wanted.</param>
-    /// <returns>One per operand; null where it is not wanted or none of the results depends on it.</returns>
+    /// <param name="upstream">Gradient by each of its results, if there is one.</param>
+    /// <param name="wanted">For each operand, whether its gradient is wanted.</param>
+    /// <returns>One per operand; null if it is not wanted or no result depends on it.</returns>
     public static Node?[] Build(Node scan, IReadOnlyDictionary<int, Node> upstream, bool[] wanted)
     {
         var (outer, loop) = (scan.Graph, scan.Attributes.Loop!);
         var active = Active(loop, wanted);
         var back = new ScanBuilder(outer, loop.Count, !loop.Reverse, recompute: false);
 
-        // First the round and its gradients in a graph of their own, to see which of its nodes the gradients need.
+        // Builds the round and its gradients first in a separate graph, to find the nodes that the gradients need.
         var scratch = new Graph();
         var forward = new Node[loop.Body.Nodes.Count];
         foreach (var node in loop.Body.Nodes)
@@ -90,7 +90,7 @@ internal static class ScanGradient
             case ScanOperand.Sliced:
                 return () => back.Stacked(gradient);
             default:
-                // Sums over the rounds are single precision, whatever is summed.
+                // Sums over the rounds are single precision for any type.
                 var sum = back.Carry(scan.Graph.Splat(gradient.Shape, 0));
                 back.Next(sum, body.Add(sum, body.Convert(gradient, DType.Float32)));
                 return () => scan.Graph.Convert(back.Final(sum), gradient.DType);
@@ -98,7 +98,7 @@ internal static class ScanGradient
     }
 
     /// <summary>
-    /// Copies what the gradients need into the round, forward nodes only as far as they are not kept.
+    /// Copies the nodes of the gradients into the round, and forward nodes only as far as they are not kept.
     /// </summary>
     private static Node[] Copy(
         Node scan, ScanBuilder back, Node[] forward, Node[] gradients, Dictionary<Node, Node> ways)
@@ -178,7 +178,8 @@ internal static class ScanGradient
         [.. Enumerable.Range(0, loop.Kinds.Count).Where(i => loop.Kinds[i] == ScanOperand.Carried)];
 
     /// <summary>
-    /// Which operands have a gradient: the wanted ones, and carried values that depend on one of those in some round.
+    /// Finds the operands with a gradient: the wanted ones, and carried values that depend on one of those in some
+    /// round.
     /// </summary>
     private static bool[] Active(ScanLoop loop, bool[] wanted)
     {

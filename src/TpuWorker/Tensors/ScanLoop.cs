@@ -1,30 +1,30 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>What a loop does with an operand.</summary>
+/// <summary>The roles of an operand in a loop.</summary>
 public enum ScanOperand
 {
-    /// <summary>Begins with the operand; each round gives the next one its value.</summary>
+    /// <summary>Its value begins as the operand; each round computes the value of the next one.</summary>
     Carried,
 
-    /// <summary>Each round sees one slice along the first axis, which is dropped.</summary>
+    /// <summary>Each round gets one slice along the first axis, which is dropped.</summary>
     Sliced,
 
-    /// <summary>Each round sees all of it.</summary>
+    /// <summary>Each round gets all of it.</summary>
     Shared,
 }
 
 /// <summary>
-/// A loop with a fixed number of rounds. The body's inputs are the number of the round, a scalar of Int32, and then
-/// one for each operand; its outputs are the next carried values, and then values that are kept from every round,
-/// stacked along a new first axis. Which of those a program uses is seen from the <see cref="OpCode.ScanResult"/>
-/// nodes, and only those cost anything; so the loop's gradient can ask for more of them afterwards.
+/// A loop with a fixed number of rounds. The body's inputs are the number of the round, a scalar of Int32, and then one
+/// for each operand; its outputs are the next carried values, and then values that are kept from every round, stacked
+/// along a new first axis. The <see cref="OpCode.ScanResult"/> nodes show which of those a program uses, and only those
+/// have a cost, so the loop's gradient can request more of them afterwards.
 /// </summary>
 /// <param name="Body">One round.</param>
 /// <param name="Count">Rounds, 1 or more.</param>
-/// <param name="Kinds">For each operand what it is to the loop.</param>
-/// <param name="Reverse">Whether the rounds run from the last slice to the first.</param>
+/// <param name="Kinds">The role of each operand.</param>
+/// <param name="Reverse">true if the rounds run from the last slice to the first.</param>
 /// <param name="Recompute">
-/// Whether the gradient computes a round's values again from what was carried into it (Chen et al. 2016), instead of
+/// true if the gradient recomputes a round's values from the values carried into it (Chen et al. 2016), instead of
 /// keeping all of them.
 /// </param>
 public sealed record ScanLoop(
@@ -38,7 +38,7 @@ public sealed record ScanLoop(
     /// <returns>[Count, ...].</returns>
     public Shape Stacked(Shape shape) => new([Count, .. shape.Dimensions]);
 
-    /// <summary>Makes a value of the body one that is kept from every round, unless it is already.</summary>
+    /// <summary>Keeps a value of the body from every round, unless it is kept already.</summary>
     /// <param name="value">A node of the body.</param>
     /// <returns>The number of the loop's result.</returns>
     internal int Keep(Node value)

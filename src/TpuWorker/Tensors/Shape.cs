@@ -1,11 +1,11 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Fixed sizes of a tensor, outermost first. Rank 0 is a scalar. Value equality; never changes.</summary>
+/// <summary>The sizes of a tensor, outermost first. Rank 0 is a scalar. Value equality; immutable.</summary>
 public sealed class Shape : IEquatable<Shape>
 {
     private readonly int[] _dimensions;
 
-    /// <summary>Makes a shape.</summary>
+    /// <summary>Creates a shape.</summary>
     /// <param name="dimensions">The sizes, outermost first, each 0 or more; none for a scalar.</param>
     /// <exception cref="TensorShapeException">A size is negative.</exception>
     public Shape(params ReadOnlySpan<int> dimensions)
@@ -114,7 +114,7 @@ public sealed class Shape : IEquatable<Shape>
         return hash.ToHashCode();
     }
 
-    /// <summary>Writes the sizes: <c>[2, 3]</c>, <c>[]</c> for a scalar.</summary>
+    /// <summary>Formats the sizes: <c>[2, 3]</c>, <c>[]</c> for a scalar.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => $"[{string.Join(", ", _dimensions)}]";
 }

@@ -1,9 +1,9 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Shapes of comparisons, choices, indices and loops.</summary>
+/// <summary>Computes the shapes of comparisons, choices, indices and loops.</summary>
 internal static partial class ShapeRules
 {
-    /// <summary>The common shape of all operands.</summary>
+    /// <summary>Returns the common shape of all operands.</summary>
     public static Shape BroadcastAll(OpCall call)
     {
         var shape = call.Operands[0].Shape;
@@ -77,7 +77,7 @@ internal static partial class ShapeRules
     }
 
     /// <summary>
-    /// A loop has no value of its own: the scalar stands for it. Checks that the body takes what the loop hands it.
+    /// Returns a scalar, since a loop has no value of its own. Checks that the body's inputs match the loop's operands.
     /// </summary>
     public static Shape Scan(OpCall call)
     {

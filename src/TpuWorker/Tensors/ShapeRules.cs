@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Result shapes, and the checks of operand shapes, as the op table names them.</summary>
+/// <summary>Computes result shapes, and checks operand shapes, for the op table.</summary>
 internal static partial class ShapeRules
 {
     public static Shape Declared(OpCall call) => Need(call, call.Attributes.Shape, "Shape");

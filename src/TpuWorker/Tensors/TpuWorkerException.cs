@@ -1,9 +1,9 @@
 namespace Workflows.TpuWorker.Tensors;
 
-/// <summary>Base of every failure that the compute side of the worker raises on purpose.</summary>
+/// <summary>Base of every exception that the compute side of the worker throws deliberately.</summary>
 /// <param name="errorCode">Stable identifier, listed in <c>docs/errors.md</c>; never reworded once published.</param>
-/// <param name="message">What went wrong, with the values needed to act on it.</param>
-/// <param name="innerException">The cause, where another exception started it.</param>
+/// <param name="message">The fault, with the values needed to act on it.</param>
+/// <param name="innerException">The cause, if there is another exception.</param>
 public abstract class TpuWorkerException(string errorCode, string message, Exception? innerException = null)
     : Exception(message, innerException)
 {

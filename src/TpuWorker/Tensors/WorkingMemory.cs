@@ -1,9 +1,9 @@
 namespace Workflows.TpuWorker.Tensors;
 
 /// <summary>
-/// How much memory a graph's intermediate results need when its operations run in the order they were added and each
-/// result is freed after its last use. Inputs and outputs are the caller's and do not count. A runtime may order
-/// differently and reuse memory in place, so this is an estimate.
+/// Estimates the memory of a graph's intermediate results if its operations run in the order in which they were added
+/// and each result is freed after its last use. Inputs and outputs belong to the caller and do not count. A runtime may
+/// order differently and reuse memory in place, so this is an estimate.
 /// </summary>
 public static class WorkingMemory
 {
@@ -33,7 +33,7 @@ public static class WorkingMemory
             }
             else
             {
-                // An output lies in the caller's memory.
+                // An output is in the caller's memory.
                 live -= own;
             }
 
@@ -43,7 +43,8 @@ public static class WorkingMemory
         return peak;
     }
 
-    /// <summary>Index of the last node that reads each; beyond all for outputs, below all where none does.</summary>
+    /// <summary>Returns the index of the last reader of each node; beyond all for outputs, below all if there is
+    /// none.</summary>
     private static int[] LastUses(Graph graph)
     {
         var last = new int[graph.Nodes.Count];
@@ -55,7 +56,7 @@ public static class WorkingMemory
 
         for (var index = last.Length - 1; index >= 0; index--)
         {
-            // A reshape is its operand under another name, so that lives as long.
+            // A reshape is its operand under another name, so the operand lives as long.
             var node = graph.Nodes[index];
             var use = node.Op == OpCode.Reshape ? last[index] : index;
             foreach (var operand in last[index] < 0 ? [] : node.Operands)

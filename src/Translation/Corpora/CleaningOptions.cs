@@ -7,10 +7,10 @@ public sealed record CleaningOptions
     /// <value>UTF-16 characters, at least 1, default 1,000.</value>
     public int MaxCharacters { get; init; } = 1000;
 
-    /// <summary>How many times longer a side may be than the other one lets expect.</summary>
+    /// <summary>The most that a side may be longer than expected from the other one, as a ratio.</summary>
     /// <value>
-    /// Above 1, default 3. English is taken to have 1.9 characters for each Korean one, and eight characters are
-    /// granted to both sides, so that short answers are not judged.
+    /// Above 1, default 3. English is assumed to have 1.9 characters for each Korean one, and eight characters are
+    /// added to both sides, so that short answers are not affected.
     /// </value>
     public double MaxLengthRatio { get; init; } = 3;
 
@@ -22,11 +22,11 @@ public sealed record CleaningOptions
     /// <value>0 to 1, default 0.7.</value>
     public double MinLatinShare { get; init; } = 0.7;
 
-    /// <summary>What happens to a sentence that comes again with another translation.</summary>
+    /// <summary>The rule for a sentence that occurs again with another translation.</summary>
     /// <value>Default <see cref="DuplicateSourceRule.RemoveKorean"/>.</value>
     public DuplicateSourceRule DuplicateSources { get; init; } = DuplicateSourceRule.RemoveKorean;
 
-    /// <summary>Pairs taken out that are kept as samples for each reason.</summary>
+    /// <summary>Removed pairs that are kept as samples for each reason.</summary>
     /// <value>At least 0, default 5.</value>
     public int SamplesPerReason { get; init; } = 5;
 }

@@ -1,9 +1,9 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Why a pair was taken out; the first reason that applies, in this order.</summary>
+/// <summary>Reasons to remove a pair; the first one that applies, in this order, counts.</summary>
 public enum CleaningReason
 {
-    /// <summary>A side is empty or shows nothing: white space, and characters of no width.</summary>
+    /// <summary>A side is empty or invisible: white space, and characters of no width.</summary>
     Empty,
 
     /// <summary>A side is longer than <see cref="CleaningOptions.MaxCharacters"/>.</summary>
@@ -15,12 +15,12 @@ public enum CleaningReason
     /// <summary>A side is not in its language's script.</summary>
     WrongScript,
 
-    /// <summary>One side is much longer than the other, so they are hardly translations.</summary>
+    /// <summary>One side is much longer than the other, so that they are probably no translations.</summary>
     LengthRatio,
 
-    /// <summary>The same pair came before.</summary>
+    /// <summary>The same pair occurred before.</summary>
     DuplicatePair,
 
-    /// <summary>The same source, with another translation, came before.</summary>
+    /// <summary>The same source, with another translation, occurred before.</summary>
     DuplicateSource,
 }

@@ -3,10 +3,10 @@ using System.Text;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Composes what macOS writes decomposed: Hangul of conjoining letters, and Latin letters with a mark, to Unicode's
-/// NFC. A model would learn the pieces as other text than the whole.
+/// Composes the decomposed text that macOS writes to Unicode's NFC: Hangul of conjoining letters, and Latin letters
+/// with a mark. A model would otherwise learn the pieces as another text.
 /// </summary>
-/// <remarks>The product runs without culture data, where string.Normalize leaves all but ASCII as it is.</remarks>
+/// <remarks>The product runs without culture data, where string.Normalize changes nothing but ASCII.</remarks>
 internal static class Composition
 {
     private const int FirstSyllable = 0xAC00, LastSyllable = 0xD7A3, Vowels = 21, Tails = 28;
@@ -20,7 +20,7 @@ internal static class Composition
     private static readonly Dictionary<(char Base, char Mark), char> Latin =
         Enumerable.Range(0, Letters.Length).ToDictionary(at => (Bases[at], Mark(Marks[at])), at => Letters[at]);
 
-    /// <summary>The composed text: the same object where there is nothing to compose.</summary>
+    /// <summary>Returns the composed text: the same object if there is nothing to compose.</summary>
     public static string Compose(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\u0300', '\u036F')
@@ -45,7 +45,7 @@ internal static class Composition
         return composed.Length == text.Length ? text : composed.ToString();
     }
 
-    /// <summary>The one character that two are; null where they stay two.</summary>
+    /// <summary>Returns the character that two characters compose to; null if they do not.</summary>
     public static char? Join(char last, char value) => value switch
     {
         >= '\u1161' and <= '\u1175' when last is >= '\u1100' and <= '\u1112' =>

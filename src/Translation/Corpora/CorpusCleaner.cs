@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Takes out of parallel text what would teach a model wrong things.</summary>
+/// <summary>Removes pairs that would teach a model errors from parallel text.</summary>
 public static class CorpusCleaner
 {
     // Measured over everyday and news text: 1.8 to 2.0.
@@ -9,8 +9,9 @@ public static class CorpusCleaner
 
     /// <summary>Cleans a corpus.</summary>
     /// <param name="pairs">The pairs as they were read.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
-    /// <returns>What stays, and what was taken out and why. Cleaning it again takes out nothing.</returns>
+    /// <param name="options">Settings; null for the defaults.</param>
+    /// <returns>The remaining pairs, and the removed ones by reason. Cleaning the result again removes
+    /// nothing.</returns>
     public static CleanedCorpus Clean(IEnumerable<SentencePair> pairs, CleaningOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(pairs);
@@ -87,7 +88,7 @@ public static class CorpusCleaner
                     && _korean.Contains(ko))
                 || (rule is DuplicateSourceRule.RemoveEnglish or DuplicateSourceRule.RemoveEither
                     && _english.Contains(en));
-            // Recorded even where it is taken out: the same pair once more is then a duplicate pair.
+            // Recorded even if it is removed, so that the same pair once more is a duplicate pair.
             _pairs.Add((ko, en));
             if (isSeen)
             {

@@ -1,6 +1,7 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>A whole corpus file cannot be used. Bad rows are counted instead, see <see cref="ReadCorpus"/>.</summary>
+/// <summary>The exception of a corpus file that cannot be used at all. Bad rows are counted in
+/// <see cref="ReadCorpus"/>.</summary>
 public sealed class CorpusException : Exception
 {
     internal CorpusException(CorpusError error, string file, string reason, long? line = null, Exception? inner = null)
@@ -11,7 +12,7 @@ public sealed class CorpusException : Exception
         Line = line;
     }
 
-    /// <summary>What is wrong.</summary>
+    /// <summary>The reason.</summary>
     public CorpusError Error { get; }
 
     /// <summary>A stable code for programs and documentation, such as "CORPUS_COLUMN_MISSING".</summary>
@@ -29,6 +30,6 @@ public sealed class CorpusException : Exception
     /// <summary>The file.</summary>
     public string File { get; }
 
-    /// <summary>The line, from 1; null where the fault is of the file as a whole.</summary>
+    /// <summary>The line, from 1; null if the fault concerns the whole file.</summary>
     public long? Line { get; }
 }

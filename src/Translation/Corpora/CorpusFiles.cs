@@ -1,11 +1,11 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>The files that one corpus is read from.</summary>
+/// <summary>The files of one corpus.</summary>
 public sealed record CorpusFiles
 {
     private const int MostFiles = 1000, HeadBytes = 4096, NamesShown = 5;
 
-    // Of a longer list no name is looked for, and of a name with more commas neither: a list is read in linear time.
+    // Limits on the search for names with commas, so that a list is read in linear time.
     private const int MostParts = 10_000, MostPartsOfName = 16;
 
     private CorpusFiles(IReadOnlyList<string> paths, bool isAligned = false, IReadOnlyList<string>? notes = null) =>
@@ -14,18 +14,20 @@ public sealed record CorpusFiles
     /// <summary>The files in the order of reading.</summary>
     public IReadOnlyList<string> Paths { get; }
 
-    /// <summary>Whether the lines of the first file, Korean, belong to those of the second, English.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the lines of the first file, Korean, belong to those of the second, English.
+    /// </summary>
     public bool IsAligned { get; }
 
-    /// <summary>What of a folder is not read.</summary>
+    /// <summary>Gets notes about the files of a folder that are not read.</summary>
     public IReadOnlyList<string> Notes { get; }
 
     /// <summary>
-    /// Cuts a list at its commas. A file or folder whose name has commas is found as a whole, alone or, with at most 15
-    /// commas, in a list.
+    /// Splits a list at its commas. A file or folder whose name has commas is found by its whole name, alone or, with
+    /// at most 15 commas, in a list.
     /// </summary>
-    /// <param name="given">A path, or several with commas between them.</param>
-    /// <param name="folder">What relative paths are relative to; null means the working folder.</param>
+    /// <param name="given">A path, or several separated by commas.</param>
+    /// <param name="folder">The folder of relative paths; null for the working folder.</param>
     /// <returns>The paths without white space around them.</returns>
     public static IReadOnlyList<string> Names(string given, string? folder = null)
     {
@@ -59,7 +61,7 @@ public sealed record CorpusFiles
     /// text, Korean and English.
     /// </param>
     /// <returns>The files.</returns>
-    /// <exception cref="CorpusException">A file is missing, or the files do not go together.</exception>
+    /// <exception cref="CorpusException">A file is missing, or the files do not belong together.</exception>
     public static CorpusFiles Of(string given)
     {
         var names = Names(given);
@@ -123,7 +125,7 @@ public sealed record CorpusFiles
         return new CorpusFiles(known, notes: others.Count == 0 ? [] : [$"not read, no file of pairs: {Shown(others)}"]);
     }
 
-    // Lines of plain text are called .txt as often as tables are; only a table has tabs.
+    // Plain text files end in .txt as often as tables do; only a table has tabs.
     private static bool IsOfPairs(string path) => CorpusReader.KnowsFormatOf(path)
         && (!Format(path).Equals(".txt", StringComparison.OrdinalIgnoreCase)
             || CorpusStream.Head(path, HeadBytes).AsSpan().Contains((byte)'\t'));

@@ -2,17 +2,17 @@ using System.Text;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>One line of a file, or why it cannot be one.</summary>
+/// <summary>One line of a file, or the reason why it is not valid.</summary>
 internal readonly record struct CorpusLine(long Number, string Text, RowFault? Fault)
 {
     private const int BufferBytes = 1 << 16, HeadBytes = 1 << 20;
 
-    /// <summary>Of what is too long, so much is kept for the sample.</summary>
+    /// <summary>Bytes of a too long line that are kept for the sample.</summary>
     public const int SampleBytes = 256;
 
     /// <summary>
-    /// Lines by "\n" or "\r\n", or by "\r" where a file has no other; without a byte order mark; gzip where the name
-    /// says so.
+    /// Splits lines at "\n" or "\r\n", or at "\r" if a file has no other; skips a byte order mark; unpacks gzip if the
+    /// name ends so.
     /// </summary>
     public static IEnumerable<CorpusLine> Read(string path, RowCollector rows)
     {
@@ -33,7 +33,7 @@ internal readonly record struct CorpusLine(long Number, string Text, RowFault? F
                 var end = Array.IndexOf(buffer, lineBreak, start, count - start);
                 var length = (end < 0 ? count : end) - start;
                 isTooLong |= line.Length + length > rows.Options.MaxLineBytes;
-                // What is too long is not kept, except a beginning for the sample.
+                // A too long line is not kept, except its beginning for the sample.
                 line.Write(buffer, start, isTooLong ? (int)Math.Clamp(SampleBytes - line.Length, 0, length) : length);
                 if (end < 0)
                 {
@@ -55,12 +55,12 @@ internal readonly record struct CorpusLine(long Number, string Text, RowFault? F
         check.Finish();
     }
 
-    /// <summary>The text of bytes, or why they are none.</summary>
+    /// <summary>Decodes the text of bytes, or returns the reason why they are not valid.</summary>
     public static CorpusLine Create(long number, ReadOnlySpan<byte> bytes, bool isTooLong, EncodingCheck check) => new(
         number, Encoding.UTF8.GetString(bytes),
         isTooLong ? RowFault.LineTooLong : check.IsUtf8(bytes) ? null : RowFault.InvalidUtf8);
 
-    // Old programs of the Macintosh end lines with a carriage return alone. Beside a line feed it is text.
+    // Old Macintosh programs end lines with a carriage return alone. In a file with line feeds it is text.
     private static byte LineBreak(string path, ReadOnlySpan<byte> beginning)
     {
         if (beginning.Contains((byte)'\n'))

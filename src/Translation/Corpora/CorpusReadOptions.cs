@@ -11,7 +11,7 @@ public sealed record CorpusReadOptions
     /// <value>Default "en".</value>
     public string EnColumn { get; init; } = "en";
 
-    /// <summary>Whether a table begins with a header.</summary>
+    /// <summary>Gets a value indicating whether a table begins with a header.</summary>
     /// <value>Default <see cref="HeaderLine.Automatic"/>.</value>
     public HeaderLine Header { get; init; } = HeaderLine.Automatic;
 
@@ -29,15 +29,15 @@ public sealed record CorpusReadOptions
     /// <value>At least 1, default 4 GiB.</value>
     public long MaxBytes { get; init; } = 1L << 32;
 
-    /// <summary>The most pairs that are kept; those behind them are counted and left out.</summary>
+    /// <summary>The most pairs that are kept; further ones are counted and left out.</summary>
     /// <value>At least 1, default 4,000,000.</value>
     public int MaxPairs { get; init; } = 4_000_000;
 
-    /// <summary>Stops the reading, which then throws <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Cancels the reading, which then throws <see cref="OperationCanceledException"/>.</summary>
     /// <value>Default: never.</value>
     public CancellationToken Cancellation { get; init; }
 
-    /// <summary>The most characters that are kept; the pairs behind them are counted and left out.</summary>
+    /// <summary>The most characters that are kept; further pairs are counted and left out.</summary>
     /// <value>At least 1, default 536,870,912: 1 GiB of memory.</value>
     public long MaxCharacters { get; init; } = 1L << 29;
 }

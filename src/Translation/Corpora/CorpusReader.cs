@@ -3,32 +3,33 @@ using Reader = System.Action<string, Workflows.Translation.Corpora.RowCollector>
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Reads parallel text as people have it: tables, JSON, translation memories, gettext, Parquet, two aligned files;
-/// UTF-8 or UTF-16 with its mark, gzip where the name ends in ".gz". Decomposed text is composed and counted. A bad row
-/// is counted and never stops the reading; a bad file is a <see cref="CorpusException"/>.
+/// Reads parallel text in common forms: tables, JSON, translation memories, gettext, Parquet, two aligned files; UTF-8,
+/// or UTF-16 with a byte order mark; gzip if the name ends in ".gz". Decomposed text is composed and counted. A bad row
+/// is counted and never stops the reading; a bad file throws <see cref="CorpusException"/>.
 /// </summary>
 public static class CorpusReader
 {
-    /// <summary>Gets the endings of names that <see cref="Read(string, CorpusReadOptions?)"/> knows.</summary>
+    /// <summary>Gets the file name suffixes that <see cref="Read(string, CorpusReadOptions?)"/> supports.</summary>
     public static string KnownEndings =>
         ".tsv, .txt, .csv, .jsonl, .json, .tmx, .po or .mo, each also with .gz, or .parquet";
 
-    /// <summary>Reads one file by the format that its name tells, see <see cref="KnownEndings"/>.</summary>
+    /// <summary>Reads one file by the format of its name, see <see cref="KnownEndings"/>.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
-    /// <returns>The pairs, and what was left out.</returns>
-    /// <exception cref="CorpusException">The file as a whole cannot be used.</exception>
+    /// <param name="options">Settings; null for the defaults.</param>
+    /// <returns>The pairs, and the rows left out.</returns>
+    /// <exception cref="CorpusException">The whole file cannot be used.</exception>
     public static ReadCorpus Read(string path, CorpusReadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return Read(path, ReaderOf(path), options);
     }
 
-    /// <summary>Reads what a request names: a file, several one after the other, a folder, two aligned files.</summary>
+    /// <summary>Reads the files of a request: a file, several one after the other, a folder, two aligned
+    /// files.</summary>
     /// <param name="files">The files, see <see cref="CorpusFiles.Of"/>.</param>
-    /// <param name="options">Settings; null means the defaults. The limits hold for all files together.</param>
-    /// <returns>The pairs of all files in order, and what was left out.</returns>
-    /// <exception cref="CorpusException">A file as a whole cannot be used.</exception>
+    /// <param name="options">Settings; null for the defaults. The limits apply to all files together.</param>
+    /// <returns>The pairs of all files in order, and the rows left out.</returns>
+    /// <exception cref="CorpusException">A whole file cannot be used.</exception>
     public static ReadCorpus Read(CorpusFiles files, CorpusReadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(files);
@@ -53,18 +54,18 @@ public static class CorpusReader
         return rows.Result();
     }
 
-    /// <summary>Says whether the file's name tells a format of pairs.</summary>
+    /// <summary>Returns whether the file's name has a known format of pairs.</summary>
     /// <param name="path">The file, which need not exist.</param>
-    /// <returns>False for an unknown ending.</returns>
+    /// <returns>false for an unknown suffix.</returns>
     public static bool KnowsFormatOf(string path) => Find(path) is not null;
 
     /// <summary>
-    /// Reads tab-separated columns. Quotes are text and a tab always separates, unless the file as a whole is quoted as
-    /// CSV, which a note then says.
+    /// Reads tab-separated columns. Quotes are text and a tab always separates, unless the whole file is quoted as CSV,
+    /// which a note then reports.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
-    /// <returns>The pairs, and what was left out.</returns>
+    /// <param name="options">Settings; null for the defaults.</param>
+    /// <returns>The pairs, and the rows left out.</returns>
     /// <exception cref="CorpusException">The file cannot be read, or its header lacks a column.</exception>
     public static ReadCorpus ReadTsv(string path, CorpusReadOptions? options = null)
     {
@@ -74,8 +75,8 @@ public static class CorpusReader
 
     /// <summary>Reads one JSON object a line, flat or with the pair inside "translation".</summary>
     /// <param name="path">The file.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
-    /// <returns>The pairs, and what was left out.</returns>
+    /// <param name="options">Settings; null for the defaults.</param>
+    /// <returns>The pairs, and the rows left out.</returns>
     /// <exception cref="CorpusException">The file cannot be read.</exception>
     public static ReadCorpus ReadJsonLines(string path, CorpusReadOptions? options = null)
     {
@@ -86,8 +87,8 @@ public static class CorpusReader
     /// <summary>Reads two files whose lines belong together.</summary>
     /// <param name="koPath">The Korean file.</param>
     /// <param name="enPath">The English file.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
-    /// <returns>The pairs, and what was left out.</returns>
+    /// <param name="options">Settings; null for the defaults.</param>
+    /// <returns>The pairs, and the rows left out.</returns>
     /// <exception cref="CorpusException">A file cannot be read, or one has more lines than the other.</exception>
     public static ReadCorpus ReadAligned(string koPath, string enPath, CorpusReadOptions? options = null)
     {

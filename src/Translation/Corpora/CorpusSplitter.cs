@@ -5,20 +5,20 @@ using System.Text;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Holds out a test set where a corpus has none. A pair's side is decided by a hash of its text and the seed, so that
-/// neither the order nor other rows move it: more data later does not turn test pairs into training pairs.
+/// Holds out a test set if a corpus has none. A hash of a pair's text and the seed decides its part, so neither the
+/// order nor other rows matter: more data later does not turn test pairs into training pairs.
 /// </summary>
 public static class CorpusSplitter
 {
     /// <summary>Splits a corpus.</summary>
     /// <param name="pairs">The pairs, cleaned.</param>
-    /// <param name="testFraction">Share to hold out, above 0 and below 1; met in the mean, not exactly.</param>
+    /// <param name="testFraction">Share to hold out, above 0 and below 1; met on average, not exactly.</param>
     /// <param name="maxTestPairs">
-    /// The most to hold out, at least 1; beyond it the pairs with the smallest hashes are the test set.
+    /// The most to hold out, at least 1; if there are more, the pairs with the smallest hashes are the test set.
     /// </param>
     /// <param name="seed">Another seed gives another split.</param>
-    /// <returns>Both parts. With two pairs or more each has at least one.</returns>
-    /// <remarks>Sentences that both parts share are not looked for: see <see cref="LeakageFilter"/>.</remarks>
+    /// <returns>Both parts. With two or more pairs each part has at least one.</returns>
+    /// <remarks>Sentences in both parts are not removed: see <see cref="LeakageFilter"/>.</remarks>
     public static CorpusSplit Split(
         IReadOnlyList<SentencePair> pairs, double testFraction = 0.05, int maxTestPairs = 2000, int seed = 0)
     {

@@ -1,12 +1,12 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Opens corpus files: regular files alone, unpacked where the name says gzip.</summary>
+/// <summary>Opens corpus files: regular files only, unpacked if the name ends in ".gz".</summary>
 internal static class CorpusStream
 {
-    /// <summary>A file's text as UTF-8, whatever its byte order mark says, counted for the limit of bytes.</summary>
+    /// <summary>Opens a file's text as UTF-8, by its byte order mark, and counts its bytes against the limit.</summary>
     public static Stream OpenText(string path, RowCollector rows) => new Utf16Stream(OpenBytes(path, rows), path);
 
-    /// <summary>A file's own bytes, counted against the limit of bytes.</summary>
+    /// <summary>Opens a file's own bytes, and counts them against the limit.</summary>
     public static Stream OpenBytes(string path, RowCollector rows)
     {
         RequireFile(path);
@@ -14,7 +14,7 @@ internal static class CorpusStream
     }
 
     /// <summary>
-    /// A file's content of whatever kind; its end is an <see cref="InvalidDataException"/> where gzip is not whole.
+    /// Opens the content of a file; its end throws <see cref="InvalidDataException"/> if gzip is not complete.
     /// </summary>
     public static Stream Open(string path)
     {
@@ -34,7 +34,7 @@ internal static class CorpusStream
         }
     }
 
-    /// <summary>The first bytes of a file's text as UTF-8; fewer where the file is shorter.</summary>
+    /// <summary>Reads the first bytes of a file's text as UTF-8; fewer if the file is shorter.</summary>
     public static byte[] Head(string path, int count)
     {
         using var stream = OpenText(path, new RowCollector(new CorpusReadOptions { MaxBytes = long.MaxValue }));
@@ -42,7 +42,7 @@ internal static class CorpusStream
         return head[..Read(path, () => stream.ReadAtLeast(head, count, throwOnEndOfStream: false))];
     }
 
-    /// <summary>Reads, and says of which file it is where that fails.</summary>
+    /// <summary>Reads, and names the file in the exception of a failure.</summary>
     public static int Read(string path, Func<int> read)
     {
         try

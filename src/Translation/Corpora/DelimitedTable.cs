@@ -47,7 +47,7 @@ internal static class DelimitedTable
 
             if (isFirst && isCsv && record.Fields is { Count: > 1 } fields)
             {
-                // A comma that is text, in a file without quotes, must not cut a sentence in silence.
+                // A comma that is text, in a file without quotes, must not silently truncate a sentence.
                 columns = columns with { Count = fields.Count };
             }
 
@@ -79,7 +79,7 @@ internal static class DelimitedTable
     private static TsvColumns? Header(string path, TableRecord record, CorpusReadOptions options) =>
         TsvColumns.FromHeader(path, record.Fields ?? record.Line.Text.Split('\t'), record.Line.Number, options);
 
-    // A row with doubled quotes in a table whose quotes are text would be trained on with them.
+    // A row with doubled quotes in a table whose quotes are text would be trained with them, so it is refused.
     private static TableRecord RequireText(TableRecord record)
     {
         if (record.Fields is null || !record.Line.Text.Contains("\"\"", StringComparison.Ordinal))
@@ -92,7 +92,8 @@ internal static class DelimitedTable
             ? new TableRecord(record.Line with { Fault = RowFault.InvalidQuotes }, null) : record;
     }
 
-    /// <summary>By Excel's own first line "sep=;", by the header, or by the first row that has two columns.</summary>
+    /// <summary>Finds the separator by Excel's own first line "sep=;", by the header, or by the first row with two
+    /// columns.</summary>
     private static (char Separator, bool IsNamed) Separator(string path, CorpusReadOptions options)
     {
         var uncounted = new RowCollector(options);

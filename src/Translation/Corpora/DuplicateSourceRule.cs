@@ -1,17 +1,17 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>What happens to a sentence that comes again with another translation; the first is kept.</summary>
+/// <summary>Rules for a sentence that occurs again with another translation; the first is always kept.</summary>
 public enum DuplicateSourceRule
 {
-    /// <summary>Several translations of one sentence are welcome.</summary>
+    /// <summary>Keep several translations of one sentence.</summary>
     Keep,
 
-    /// <summary>One translation for each Korean sentence.</summary>
+    /// <summary>Keep one translation for each Korean sentence.</summary>
     RemoveKorean,
 
-    /// <summary>One translation for each English sentence.</summary>
+    /// <summary>Keep one translation for each English sentence.</summary>
     RemoveEnglish,
 
-    /// <summary>One translation for each sentence of either side.</summary>
+    /// <summary>Keep one translation for each sentence of either side.</summary>
     RemoveEither,
 }

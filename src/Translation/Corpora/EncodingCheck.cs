@@ -3,10 +3,10 @@ using System.Text.Unicode;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Tells a file of another encoding from a file with a few bad rows.</summary>
+/// <summary>Recognises a file in another encoding, as opposed to a file with a few bad rows.</summary>
 internal sealed class EncodingCheck(string path)
 {
-    // Windows' code page 949 holds all of EUC-KR, and the syllables that it lacks.
+    // Windows code page 949 contains all of EUC-KR, and the syllables that it lacks.
     private static readonly Encoding Cp949 = CodePagesEncodingProvider.Instance.GetEncoding(
         949, EncoderFallback.ReplacementFallback, new DecoderReplacementFallback("\uFFFD"))!;
 
@@ -17,7 +17,7 @@ internal sealed class EncodingCheck(string path)
         $"its text is EUC-KR (CP949), not UTF-8; convert it: iconv -f cp949 -t utf-8 '{path}' > '{path}.utf8', "
         + "and give that file its old ending.", line);
 
-    /// <summary>Whether bytes that are not UTF-8 are Korean in EUC-KR or CP949.</summary>
+    /// <summary>Returns whether bytes that are not UTF-8 are Korean in EUC-KR or CP949.</summary>
     public static bool IsKorean(ReadOnlySpan<byte> bytes)
     {
         var text = Cp949.GetString(bytes);
@@ -38,7 +38,7 @@ internal sealed class EncodingCheck(string path)
         return false;
     }
 
-    /// <summary>To be called at the end of the file.</summary>
+    /// <summary>Checks the file; called at its end.</summary>
     public void Finish()
     {
         if (_korean > _others)

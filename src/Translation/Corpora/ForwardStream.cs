@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>A stream that can only be read, from its beginning to its end.</summary>
+/// <summary>A read-only stream that cannot seek.</summary>
 internal abstract class ForwardStream(Stream inner) : Stream
 {
     public override bool CanRead => true;

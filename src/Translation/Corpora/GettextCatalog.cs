@@ -1,11 +1,11 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Turns the messages of a gettext file into pairs.</summary>
+/// <summary>Converts the messages of a gettext file to pairs.</summary>
 internal sealed class GettextCatalog(string path, RowCollector rows)
 {
     private bool _isIntoEnglish;
 
-    /// <summary>Takes a message; the one without a text of its own is the header.</summary>
+    /// <summary>Adds a message; the one without a text of its own is the header.</summary>
     public void Add(long line, string source, string target, bool isFuzzy)
     {
         if (source.Length == 0)
@@ -28,7 +28,7 @@ internal sealed class GettextCatalog(string path, RowCollector rows)
 
     public void Reject(CorpusLine line, RowFault fault) => rows.Reject(line, fault);
 
-    // Bytes in EUC-KR are found by the bytes: a file that was converted may still have its old header.
+    // EUC-KR is recognised by the bytes: a file that was converted may still have its old header.
     private static bool IsKorean(string encoding) =>
         encoding is "EUC-KR" or "EUCKR" or "CP949" or "UHC" or "WINDOWS-949" or "MS949" or "KS_C_5601-1987";
 
@@ -40,7 +40,7 @@ internal sealed class GettextCatalog(string path, RowCollector rows)
             var (name, value) = colon < 0 ? ("", "") : (line[..colon].Trim(), line[(colon + 1)..].Trim());
             if (name.Equals("Language", StringComparison.OrdinalIgnoreCase))
             {
-                // Messages are English and translations Korean, unless the file says that it is the other way.
+                // Messages are English and translations Korean, unless the header declares the opposite.
                 _isIntoEnglish = LanguageName.Is(value, rows.Options.EnColumn);
             }
 

@@ -1,9 +1,9 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Whether a table begins with the names of its columns.</summary>
+/// <summary>Ways to decide whether a table begins with the names of its columns.</summary>
 public enum HeaderLine
 {
-    /// <summary>A first line that names both columns asked for is the header; otherwise there is none.</summary>
+    /// <summary>A first line that names both requested columns is the header; otherwise there is none.</summary>
     Automatic,
 
     /// <summary>The first line is the header.</summary>

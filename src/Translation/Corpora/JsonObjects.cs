@@ -1,7 +1,7 @@
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Cuts a JSON text into its rows without parsing it: memory holds one row, and a damaged one costs only itself.
+/// Splits a JSON text into its rows without parsing it: memory holds one row, and a damaged row affects no other.
 /// </summary>
 internal sealed class JsonObjects(int depth, int maxBytes) : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class JsonObjects(int depth, int maxBytes) : IDisposable
     private long _inside;
     private bool _isRow, _isStray, _isText, _isEscaped, _isTooLong;
 
-    /// <summary>The rows inside so many brackets, each with the line that it begins on.</summary>
+    /// <summary>Returns the rows inside so many brackets, each with the line on which it begins.</summary>
     public static IEnumerable<CorpusLine> Read(string path, int depth, RowCollector rows)
     {
         using var stream = CorpusStream.OpenText(path, rows);
@@ -43,7 +43,7 @@ internal sealed class JsonObjects(int depth, int maxBytes) : IDisposable
 
     public void Dispose() => _row.Dispose();
 
-    /// <summary>True where a row has ended.</summary>
+    /// <summary>Adds a byte; returns true at the end of a row.</summary>
     private bool Take(byte value)
     {
         _line += value == '\n' ? 1 : 0;
@@ -52,7 +52,7 @@ internal sealed class JsonObjects(int depth, int maxBytes) : IDisposable
             Keep(value);
             _isText = value != '"' || _isEscaped;
             _isEscaped = value == '\\' && !_isEscaped;
-            // No text of JSON has a line break: a row with one is damaged and must not swallow the next rows.
+            // No JSON string has a line break: a row with one is damaged and must not swallow the next rows.
             return _isText && value == '\n' && BreakOff();
         }
 
@@ -94,7 +94,7 @@ internal sealed class JsonObjects(int depth, int maxBytes) : IDisposable
         {
             if (value == '}' && _around == depth)
             {
-                // The end of a damaged row: rows lie in an array, which it does not close.
+                // The end of a damaged row: rows are in an array, which it does not close.
                 return _row.Length > 0;
             }
 
@@ -132,7 +132,7 @@ internal sealed class JsonObjects(int depth, int maxBytes) : IDisposable
 
     private void Keep(byte value)
     {
-        // What lies outside the rows, such as the name of their array, is no row.
+        // Text outside the rows, such as the name of their array, is no row.
         if (_around < depth)
         {
             return;

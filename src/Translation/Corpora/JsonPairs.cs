@@ -10,14 +10,14 @@ internal static partial class JsonPairs
 {
     private const int HeadBytes = 4096;
 
-    /// <summary>One object a line, unless the file is one array.</summary>
+    /// <summary>Reads one object a line, unless the file is one array.</summary>
     public static void ReadLines(string path, RowCollector rows)
     {
         var lines = Depth(path) == 0 ? CorpusLine.Read(path, rows) : JsonObjects.Read(path, Depth(path), rows);
         Add(lines, rows);
     }
 
-    /// <summary>Objects on whatever lines, or in an array, or in the array of an object.</summary>
+    /// <summary>Reads objects on any lines, or in an array, or in the array of an object.</summary>
     public static void Read(string path, RowCollector rows) =>
         Add(JsonObjects.Read(path, Depth(path), rows), rows);
 
@@ -43,7 +43,7 @@ internal static partial class JsonPairs
         }
     }
 
-    /// <summary>The brackets around the rows: none, an array's, or those of an object and its array.</summary>
+    /// <summary>Counts the brackets around the rows: none, an array's, or those of an object and its array.</summary>
     private static int Depth(string path)
     {
         var head = System.Text.Encoding.UTF8.GetString(CorpusStream.Head(path, HeadBytes)).TrimStart('\uFEFF');
@@ -77,7 +77,7 @@ internal static partial class JsonPairs
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            // An escaped half of a surrogate pair parses, and only fails when its text is taken.
+            // An escaped half of a surrogate pair parses, and only fails when its string is read.
             return RowFault.InvalidJson;
         }
     }

@@ -1,14 +1,14 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>The names under which a table, an object or a memory keeps a language.</summary>
+/// <summary>The names of a language in a table, an object or a translation memory.</summary>
 internal static class LanguageName
 {
     private static readonly string[] Korean = ["ko", "kor", "korean", "한국어"];
     private static readonly string[] English = ["en", "eng", "english", "영어"];
 
     /// <summary>
-    /// Whether a name is the one wanted, whatever its case. The defaults "ko" and "en" also mean the language's other
-    /// names, and each with a region: "ko-KR", "en_US".
+    /// Returns whether a name is the wanted one, ignoring case. The defaults "ko" and "en" also match the language's
+    /// other names, and each with a region: "ko-KR", "en_US".
     /// </summary>
     public static bool Is(string given, string wanted)
     {
@@ -22,7 +22,7 @@ internal static class LanguageName
             && (given.Length == name.Length || (given.Length > name.Length && given[name.Length] is '-' or '_')));
     }
 
-    /// <summary>The place of a language among names, an exact one before another of its names; -1 for none.</summary>
+    /// <summary>Returns the index of a language among names, preferring an exact match; -1 for none.</summary>
     public static int Find(IReadOnlyList<string> names, string wanted)
     {
         var at = names.ToList().FindIndex(name => name.Equals(wanted, StringComparison.OrdinalIgnoreCase));

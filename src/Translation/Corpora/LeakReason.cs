@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>How a training pair gives away a test pair; the first that applies.</summary>
+/// <summary>Ways in which a training pair leaks a test pair; the first that applies counts.</summary>
 public enum LeakReason
 {
     /// <summary>Its Korean side is in the test set.</summary>
@@ -9,6 +9,6 @@ public enum LeakReason
     /// <summary>Its English side is in the test set.</summary>
     SameEnglish,
 
-    /// <summary>A side differs from one of the test set in spacing or punctuation only.</summary>
+    /// <summary>A side differs from one of the test set only in spacing or punctuation.</summary>
     NearDuplicate,
 }

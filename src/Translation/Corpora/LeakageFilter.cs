@@ -1,13 +1,14 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Takes out of the training pairs what is in the test set, so that a score is not memory.</summary>
+/// <summary>Removes pairs of the test set from the training pairs, so that a score does not measure
+/// memorisation.</summary>
 public static class LeakageFilter
 {
     /// <summary>Filters training pairs; the test set stays as it is.</summary>
-    /// <param name="train">The pairs to learn from.</param>
-    /// <param name="test">The pairs to test on.</param>
-    /// <param name="samplesPerReason">Pairs taken out that are kept as samples, at least 0.</param>
-    /// <returns>What stays, and what was taken out and why.</returns>
+    /// <param name="train">The training pairs.</param>
+    /// <param name="test">The test pairs.</param>
+    /// <param name="samplesPerReason">Removed pairs that are kept as samples, at least 0.</param>
+    /// <returns>The remaining pairs, and the removed ones by reason.</returns>
     public static LeakFreeCorpus Remove(
         IEnumerable<SentencePair> train, IReadOnlyCollection<SentencePair> test, int samplesPerReason = 5)
     {
@@ -46,7 +47,7 @@ public static class LeakageFilter
         return new LeakFreeCorpus(kept, removed, samples);
     }
 
-    // A side of marks alone has the key "", which would match every other such side.
+    // A side of punctuation only has the key "", which would match every other such side.
     private static HashSet<string> Keys(IEnumerable<string> keys) =>
         new(keys.Where(key => key.Length > 0), StringComparer.Ordinal);
 }

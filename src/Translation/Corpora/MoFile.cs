@@ -9,7 +9,7 @@ internal static class MoFile
     private const uint Magic = 0x950412de;
     private const char AfterContext = '\u0004';
 
-    // A compiled catalogue is read as a whole: its tables point anywhere.
+    // A compiled catalogue is read as a whole, since its tables can point anywhere.
     private const int MaxFileBytes = 1 << 28;
 
     public static void Read(string path, RowCollector rows)
@@ -38,7 +38,7 @@ internal static class MoFile
                 continue;
             }
 
-            // Many messages may share one text, and each is a copy of it here.
+            // Many messages may share one text, and each gets a copy of it here.
             rows.CountBytes(path, source.Length + target.Length);
             var (isSource, isTarget) = (check.IsUtf8(source), check.IsUtf8(target));
             var message = Encoding.UTF8.GetString(source);
@@ -56,7 +56,7 @@ internal static class MoFile
         check.Finish();
     }
 
-    // Forms of the plural follow the first one behind a zero.
+    // Plural forms follow the first one, separated by zeros.
     private static string First(string text) => text.Split('\0', 2)[0];
 
     private static ReadOnlySpan<byte> Text(byte[] bytes, uint length, uint offset, string path) =>

@@ -4,15 +4,15 @@ using Encoding = System.Text.Encoding;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Reads the two text columns of a Parquet file, flat or inside a struct "translation" as Hugging Face data sets have
-/// them; a row's line is its number. The bytes are decoded by Apache Arrow's own reader, which answers damaged files
-/// with an error, where managed readers were seen to loop for ever.
+/// Reads the two text columns of a Parquet file, flat or inside a struct "translation" as in Hugging Face data sets; a
+/// row's line is its number. Apache Arrow's own reader decodes the bytes and reports damaged files as errors, where
+/// managed readers were seen to loop forever.
 /// </summary>
 internal static class ParquetTable
 {
     private const int RowsAtOnce = 4096;
 
-    // More than the characters that a sample keeps, of whatever kind.
+    // More than the characters that a sample keeps, in any script.
     private const int SampleBytes = 512;
 
     public static void Read(string path, RowCollector rows)
@@ -40,7 +40,7 @@ internal static class ParquetTable
         catch (Exception error) when (error is ParquetException or ArgumentException or OverflowException
             || error.GetType() == typeof(Exception))
         {
-            // The last is what the library throws for a schema that contradicts itself.
+            // The library throws the last of these for a schema that contradicts itself.
             throw new CorpusException(
                 CorpusError.FileUnreadable, path, $"it is not a whole Parquet file ({Reason(error)}).", null, error);
         }
@@ -69,8 +69,8 @@ internal static class ParquetTable
     }
 
     /// <summary>
-    /// The values of a column, copied one at a time: a dictionary's page holds a text once, and thousands of rows may
-    /// name it.
+    /// Returns the values of a column, copied one at a time: a dictionary page holds a text once, and thousands of rows
+    /// may refer to it.
     /// </summary>
     private static IEnumerable<Cell> Cells(ColumnReader column, int maxBytes)
     {
@@ -126,7 +126,8 @@ internal static class ParquetTable
         }
     }
 
-    /// <summary>The column of that name, in whatever struct; a list has several values a row and is no match.</summary>
+    /// <summary>Finds the column with that name, in any struct; a list has several values a row and does not
+    /// match.</summary>
     private static int Find(string path, SchemaDescriptor schema, string name)
     {
         var found = new List<string>();
@@ -157,14 +158,14 @@ internal static class ParquetTable
             $"it has no text column '{name}'; its columns are {string.Join(", ", found.Select(each => $"'{each}'"))}.");
     }
 
-    // Never strict: a sample is of a bad row, and its end may be in the middle of a character.
+    // Decoded leniently: a sample is of a bad row, and may end in the middle of a character.
     private static string Sample(byte[]? bytes) =>
         bytes is null ? "" : Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, SampleBytes)));
 
-    // Arrow's text is "class (message: '...')".
+    // Arrow's message has the form "class (message: '...')".
     private static string Reason(Exception error) =>
         error.Message.Split("message: '", 2)[^1].TrimEnd(')', '\'').TrimEnd('.');
 
-    /// <summary>A value, or null; of one over the limit its beginning.</summary>
+    /// <summary>A value, or null; for one over the limit, its beginning.</summary>
     private readonly record struct Cell(byte[]? Bytes, bool IsTooLong);
 }

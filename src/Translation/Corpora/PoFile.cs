@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Reads gettext sources (PO). Obsolete messages are comments; a plural gives its first form.</summary>
+/// <summary>Reads gettext sources (PO). Obsolete messages are comments; of a plural the first form is read.</summary>
 internal static class PoFile
 {
     public static void Read(string path, RowCollector rows)
@@ -58,7 +58,7 @@ internal static class PoFile
         return new Entry();
     }
 
-    /// <summary>The text before a line's first quote.</summary>
+    /// <summary>Returns the text before a line's first quote.</summary>
     private static string Keyword(string line) =>
         (line.IndexOf('"', StringComparison.Ordinal) is >= 0 and var quote ? line[..quote] : line).Trim();
 

@@ -17,7 +17,7 @@ internal sealed class PoText
 
     public bool IsUtf8 => Utf8.IsValid(_bytes.WrittenSpan);
 
-    /// <summary>Takes a piece with its quotes; false where it is not written as it must be.</summary>
+    /// <summary>Adds a piece with its quotes; returns false if it is not valid.</summary>
     public bool TryAdd(ReadOnlySpan<char> quoted)
     {
         if (quoted.Length < 2 || quoted[0] != '"' || quoted[^1] != '"')
@@ -66,7 +66,7 @@ internal sealed class PoText
             Encoding.UTF8.GetBytes(Unescaped(rest[1..]), _bytes);
         }
 
-        // Behind a letter that is half of a pair comes its other half.
+        // A high surrogate is followed by its low surrogate.
         rest = rest[(octal > 0 ? 1 + octal : hexadecimal > 0 ? 2 + hexadecimal : 1 + Unescaped(rest[1..]).Length)..];
         return true;
     }

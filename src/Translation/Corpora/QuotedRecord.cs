@@ -2,14 +2,14 @@ using System.Text;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Takes the lines of one CSV record: quotes around a field, doubled inside, line breaks kept.</summary>
+/// <summary>Parses the lines of one CSV record: quotes around a field, doubled inside, line breaks kept.</summary>
 internal sealed class QuotedRecord(char separator)
 {
     private readonly StringBuilder _field = new();
     private readonly List<string> _fields = [];
     private bool _isOpen, _needsQuotes;
 
-    /// <summary>What a line did to the record.</summary>
+    /// <summary>The state of the record after a line.</summary>
     public enum State
     {
         Whole,
@@ -19,13 +19,13 @@ internal sealed class QuotedRecord(char separator)
 
     public IReadOnlyList<string> Fields => _fields;
 
-    /// <summary>Quoted fields that a writer must quote: with a quote, a separator or a line break inside.</summary>
+    /// <summary>Quoted fields that require quotes: with a quote, a separator or a line break inside.</summary>
     public int Needed { get; private set; }
 
-    /// <summary>Quoted fields that Excel alone quotes: with a comma inside.</summary>
+    /// <summary>Quoted fields that only Excel quotes: with a comma inside.</summary>
     public int WithComma { get; private set; }
 
-    /// <summary>Quoted fields that only a writer quotes who quotes all.</summary>
+    /// <summary>Quoted fields without need, as in files whose writer quotes all fields.</summary>
     public int Needless { get; private set; }
 
     /// <summary>Fields without quotes.</summary>
@@ -85,7 +85,7 @@ internal sealed class QuotedRecord(char separator)
         }
     }
 
-    /// <summary>Takes the rest of a quoted field; false where the line ends before it does.</summary>
+    /// <summary>Parses the rest of a quoted field; returns false if the line ends before the field.</summary>
     private bool Quoted(ref ReadOnlySpan<char> line)
     {
         while (true)

@@ -1,8 +1,8 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>What a corpus file held.</summary>
-/// <param name="Pairs">The whole rows in file order, not cleaned.</param>
-/// <param name="RowCount">Rows seen, bad ones included, header and blank last line not.</param>
+/// <summary>The content of a corpus file.</summary>
+/// <param name="Pairs">The valid rows in file order, not cleaned.</param>
+/// <param name="RowCount">Rows read, including bad ones, without header and blank last line.</param>
 /// <param name="BadRows">Rows left out, by reason; a reason that did not occur is absent.</param>
 /// <param name="Samples">The first few rows left out for each reason.</param>
 public sealed record ReadCorpus(
@@ -14,6 +14,6 @@ public sealed record ReadCorpus(
     /// <summary>Kept rows whose text was decomposed (NFD, as macOS writes Hangul) and is composed (NFC).</summary>
     public long ComposedRows { get; init; }
 
-    /// <summary>What is no fault and must be said, such as a first line that was read as data.</summary>
+    /// <summary>Notes that are no faults, for example about a first line that was read as data.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

@@ -1,6 +1,7 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Gathers good rows and counts bad ones while files are read, and holds the limits of all of them.</summary>
+/// <summary>Collects good rows and counts bad ones while files are read, and enforces the limits of all of
+/// them.</summary>
 internal sealed class RowCollector(CorpusReadOptions options)
 {
     private const int SampleCharacters = 120;
@@ -13,7 +14,7 @@ internal sealed class RowCollector(CorpusReadOptions options)
 
     public CorpusReadOptions Options => options;
 
-    /// <summary>The file among several that is read now, for the samples and notes.</summary>
+    /// <summary>The file that is being read, if there are several, for the samples and notes.</summary>
     public string? File { get; set; }
 
     public void Add(SentencePair pair, long line)
@@ -22,7 +23,7 @@ internal sealed class RowCollector(CorpusReadOptions options)
         _characters += pair.Ko.Length + pair.En.Length;
         if (_pairs.Count >= options.MaxPairs || _characters > options.MaxCharacters)
         {
-            // A shorter row behind it must not be taken: what is kept is the beginning of the file.
+            // Shorter rows after it must not be added, so that the kept rows are the beginning of the file.
             _characters = Math.Max(_characters, options.MaxCharacters + 1);
             Reject(new CorpusLine(line, pair.Ko, null), RowFault.OverTheLimit);
             return;
@@ -45,10 +46,10 @@ internal sealed class RowCollector(CorpusReadOptions options)
         }
     }
 
-    /// <summary>Takes what is no fault and must be said.</summary>
+    /// <summary>Adds a note that is no fault.</summary>
     public void Note(string text) => _notes.Add(InFile(text));
 
-    /// <summary>Counts bytes that were unpacked or copied, so that a small file cannot grow without end.</summary>
+    /// <summary>Counts bytes that were unpacked or copied, so that a small file cannot grow without limit.</summary>
     public void CountBytes(string path, long count)
     {
         options.Cancellation.ThrowIfCancellationRequested();

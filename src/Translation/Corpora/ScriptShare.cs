@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>How many letters of a text are Hangul and how many Latin.</summary>
+/// <summary>Counts the letters of a text that are Hangul, and those that are Latin.</summary>
 internal readonly record struct ScriptShare(int Letters, int Hangul, int Latin)
 {
-    /// <summary>Share of the letters, or 1 where there are none: "1,000" is right in any language.</summary>
+    /// <summary>Share of the letters; 1 if there are none, since "1,000" is right in any language.</summary>
     public double HangulShare => Letters == 0 ? 1 : (double)Hangul / Letters;
 
     public double LatinShare => Letters == 0 ? 1 : (double)Latin / Letters;
@@ -29,8 +29,8 @@ internal readonly record struct ScriptShare(int Letters, int Hangul, int Latin)
     }
 
     /// <summary>
-    /// Says whether a text shows nothing: white space, characters of format and control, fillers of Hangul, which are
-    /// letters to Unicode and blank to a reader.
+    /// Returns whether a text is invisible: white space, format and control characters, and Hangul fillers, which
+    /// Unicode counts as letters and a reader sees as blanks.
     /// </summary>
     public static bool IsBlank(string text)
     {

@@ -8,7 +8,7 @@ public static class SegmentFile
 {
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads a file, unpacking it where the name ends in ".gz".</summary>
+    /// <summary>Reads a file, and unpacks it if the name ends in ".gz".</summary>
     /// <param name="path">The file.</param>
     /// <returns>
     /// Its lines by "\n" without trailing white space, as sacreBLEU reads them; a byte order mark stays.
@@ -23,7 +23,7 @@ public static class SegmentFile
 
     /// <summary>Reads a stream to its end.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="name">What a fault calls it.</param>
+    /// <param name="name">The stream's name in exceptions.</param>
     /// <returns>Its lines by "\n" without trailing white space.</returns>
     /// <exception cref="CorpusException">The stream cannot be read or is not UTF-8.</exception>
     public static IReadOnlyList<string> Read(Stream stream, string name)

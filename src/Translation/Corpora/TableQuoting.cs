@@ -1,15 +1,15 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Finds out whether a tab-separated file has CSV's quotes, as a whole, or quotes that are text.</summary>
+/// <summary>Decides whether a tab-separated file has CSV quoting, or quotes that are text.</summary>
 internal static class TableQuoting
 {
     private const int MaxRecords = 100_000;
 
-    // One kind of quotes must be so many times the other, or the file is refused.
+    // Factor by which rows of one kind must outnumber those of the other, or the file is refused.
     private const int Clear = 20;
 
-    /// <summary>True for CSV's quotes.</summary>
-    /// <exception cref="CorpusException">Rows of both kinds are there, and neither is a rare damage.</exception>
+    /// <summary>Returns true for CSV quoting.</summary>
+    /// <exception cref="CorpusException">The file has rows of both kinds, and neither kind is rare.</exception>
     public static bool IsQuoted(string path, CorpusReadOptions options)
     {
         var uncounted = new RowCollector(options);

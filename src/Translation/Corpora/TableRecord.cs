@@ -1,16 +1,17 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>One row of a table, or why it cannot be one.</summary>
+/// <summary>One row of a table, or the reason why it is not valid.</summary>
 /// <param name="Line">Its first line.</param>
 /// <param name="Fields">Its fields; null for a bad row.</param>
-/// <param name="Quoting">How its fields were quoted; null where quotes are text.</param>
+/// <param name="Quoting">The quoting of its fields; null if quotes are text.</param>
 internal sealed record TableRecord(CorpusLine Line, IReadOnlyList<string>? Fields, QuotedRecord? Quoting = null)
 {
-    /// <summary>Rows in which quotes are text: one a line.</summary>
+    /// <summary>Reads rows in which quotes are text: one a line.</summary>
     public static IEnumerable<TableRecord> ReadPlain(IEnumerable<CorpusLine> lines, char separator) =>
         lines.Select(line => new TableRecord(line, line.Fault is null ? line.Text.Split(separator) : null));
 
-    /// <summary>Rows with CSV's quotes. A broken one costs its first line: reading goes on at its second.</summary>
+    /// <summary>Reads rows with CSV quoting. A broken row costs its first line: reading continues at its
+    /// second.</summary>
     public static IEnumerable<TableRecord> ReadQuoted(
         IEnumerable<CorpusLine> lines, char separator, int maxCharacters)
     {

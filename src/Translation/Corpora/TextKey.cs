@@ -2,13 +2,13 @@ using System.Text;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Two texts with the same key are the same text for the purpose of duplicates and leaks.</summary>
+/// <summary>Computes keys of texts; texts with the same key count as equal for duplicates and leaks.</summary>
 internal static class TextKey
 {
-    /// <summary>The text with white space collapsed, case, width and Hangul composition aside.</summary>
+    /// <summary>Returns the text with white space collapsed, ignoring case, width and Hangul composition.</summary>
     public static string Exact(string text) => Build(text, keepsMarks: true);
 
-    /// <summary>Letters and digits only, so that spacing and punctuation make no difference.</summary>
+    /// <summary>Returns letters and digits only, so that spacing and punctuation make no difference.</summary>
     public static string Near(string text) => Build(text, keepsMarks: false);
 
     private static string Build(string text, bool keepsMarks)
@@ -41,7 +41,7 @@ internal static class TextKey
         return key.ToString();
     }
 
-    // The product runs without culture data, where string.Normalize leaves everything but ASCII as it is.
+    // The product runs without culture data, where string.Normalize changes nothing but ASCII.
     private static char Fold(char value) => value switch
     {
         >= '\uFF01' and <= '\uFF5E' => char.ToLowerInvariant((char)(value - 0xFEE0)),

@@ -9,13 +9,13 @@ internal sealed partial class TmxFile
 {
     private const int HeadBytes = 1 << 16;
 
-    // Deeper than any memory: inline codes nest a few times.
+    // Deeper than any real memory: inline codes nest a few times.
     private const int MaxDepth = 64;
 
-    // Codes of the text's own format, such as HTML tags; what they hold is not text.
+    // Codes of the text's own format, such as HTML tags, whose content is not text.
     private static readonly HashSet<string> Codes = new(StringComparer.Ordinal) { "bpt", "ept", "it", "ph", "ut" };
 
-    // References to characters that XML forbids are let through: their unit is counted, and the others are read.
+    // References to characters that XML forbids are accepted: their unit is counted as bad, and the others are read.
     private static readonly XmlReaderSettings Settings = new()
     {
         DtdProcessing = DtdProcessing.Ignore,
@@ -60,7 +60,7 @@ internal sealed partial class TmxFile
         }
     }
 
-    /// <summary>The encoding that the declaration names; UTF-16 is UTF-8 by now.</summary>
+    /// <summary>Returns the encoding of the declaration; UTF-16 has been converted to UTF-8 before.</summary>
     private static Encoding EncodingOf(string path)
     {
         var head = CorpusStream.Head(path, HeadBytes);
@@ -76,7 +76,7 @@ internal sealed partial class TmxFile
         {
             "ISO-8859-1" or "LATIN1" => Encoding.Latin1,
             "UTF-8" or "UTF8" or "UTF-16" or "UTF-16LE" or "UTF-16BE" or "ASCII" or "US-ASCII" => TmxText.Utf8,
-            // The text was converted, and its first line was not.
+            // The text was converted to UTF-8, but its declaration was not changed.
             _ when System.Text.Unicode.Utf8.IsValid(whole) && !Ascii.IsValid(whole) => TmxText.Utf8,
             _ => throw new CorpusException(CorpusError.FileUnreadable, path,
                 $"its text is in {declared}; convert it to UTF-8, for example with iconv.", 1),
@@ -86,7 +86,7 @@ internal sealed partial class TmxFile
     [GeneratedRegex("""\A\W*<\?xml[^>]{0,200}encoding\s*=\s*["']([^"']+)["']""", RegexOptions.CultureInvariant)]
     private static partial Regex Declared();
 
-    // "ko" means "ko-KR" and "KO_kr" as well.
+    // "ko" also matches "ko-KR" and "KO_kr".
     private static bool IsLanguage(string given, string wanted) =>
         LanguageName.Is(given, wanted)
         || (given.StartsWith(wanted, StringComparison.OrdinalIgnoreCase)
@@ -185,7 +185,8 @@ internal sealed partial class TmxFile
         return text.ToString();
     }
 
-    /// <summary>The names of elements and attributes, which a reader keeps: a memory has some dozens of them.</summary>
+    /// <summary>Limits the names of elements and attributes, which a reader keeps: a memory has some dozens of
+    /// them.</summary>
     private sealed class FewNames(string path) : NameTable
     {
         private const int Most = 10_000;

@@ -4,13 +4,13 @@ using System.Text;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Gives the text of a translation memory so that XML can be read from it whatever it holds: characters that XML
-/// forbids and bytes that are none become marks, and text without end is cut. A unit with a mark is a bad row; without
-/// them one character would make the whole memory unreadable.
+/// Filters the text of a translation memory so that XML can be read from any content: characters that XML forbids and
+/// bytes that are not UTF-8 become marks, and text without end is cut. A unit with a mark is a bad row; otherwise one
+/// character would make the whole memory unreadable.
 /// </summary>
 internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
 {
-    // Characters that Unicode keeps for no text, and that XML allows.
+    // Unicode noncharacters, which XML allows.
     private const char Forbidden = '\uFDD0', Cut = '\uFDD1', NoUtf8 = '\uFDD2';
 
     // "&#x10FFFF;" with some zeros before it.
@@ -21,14 +21,14 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
     private readonly char[] _held = new char[1 << 13];
     private int _at, _end, _run, _passing;
 
-    // The end of what is no markup whatever it holds: CDATA, a comment, an instruction.
+    // The end of a section without markup: CDATA, a comment, an instruction.
     private string? _until;
 
-    /// <summary>UTF-8 whose faults are marked.</summary>
+    /// <summary>UTF-8 whose invalid bytes are marked.</summary>
     public static Encoding Utf8 { get; } = Encoding.GetEncoding(
         "utf-8", EncoderFallback.ReplacementFallback, new DecoderReplacementFallback($"{NoUtf8}"));
 
-    /// <summary>What is wrong with a segment; null for nothing.</summary>
+    /// <summary>Returns the fault of a segment; null for none.</summary>
     public static RowFault? Fault(string segment) =>
         segment.Contains(NoUtf8, StringComparison.Ordinal) ? RowFault.InvalidUtf8
         : segment.Contains(Cut, StringComparison.Ordinal) ? RowFault.LineTooLong
@@ -73,12 +73,12 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
     private static bool IsAllowed(char value) =>
         value is >= ' ' and < '\uFFFE' or '\t' or '\n' or '\r';
 
-    /// <summary>The character to give for the one at hand; null for none.</summary>
+    /// <summary>Returns the output for the current character; null for none.</summary>
     private char? Next(char value)
     {
         if (_passing > 0)
         {
-            // The rest of a mark, which must come through whole.
+            // The rest of a mark, which must pass unchanged.
             _passing--;
             return value;
         }
@@ -92,7 +92,7 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
             return value;
         }
 
-        // No more than the mark is kept, and the count must not overflow.
+        // Nothing but the mark is kept, and the count must not overflow.
         _run = Math.Min(_run, maxRun + 1) + 1;
         return _run == maxRun + 1 ? Cut
             : _run > maxRun ? null
@@ -101,7 +101,7 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
 
     private bool Follows(string text) => Has(text.Length) && _held.AsSpan(_at, text.Length).SequenceEqual(text);
 
-    /// <summary>Whether what begins with the "&amp;" at hand is a reference that XML has.</summary>
+    /// <summary>Returns whether the "&amp;" at the current position begins a reference that XML allows.</summary>
     private bool IsReference()
     {
         Has(LongestReference);
@@ -117,7 +117,7 @@ internal sealed class TmxText(TextReader inner, int maxRun) : TextReader
         };
     }
 
-    /// <summary>Whether so many characters are at hand, read where need be.</summary>
+    /// <summary>Returns whether so many characters are buffered, after reading more if needed.</summary>
     private bool Has(int count)
     {
         while (_end - _at < count)

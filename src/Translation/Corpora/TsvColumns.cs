@@ -1,11 +1,12 @@
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Where the two languages are in a table; without a header any number of columns from two will do.</summary>
+/// <summary>The columns of the two languages in a table; without a header, a row may have two or more
+/// columns.</summary>
 internal sealed record TsvColumns(int Ko, int En, int? Count)
 {
     private const int LongestName = 30;
 
-    /// <summary>The columns by name; null where the line is not a header after all.</summary>
+    /// <summary>Finds the columns by name; null if the line is not a header.</summary>
     public static TsvColumns? FromHeader(
         string path, IReadOnlyList<string> fields, long line, CorpusReadOptions options)
     {
@@ -16,17 +17,17 @@ internal sealed record TsvColumns(int Ko, int En, int? Count)
             return new TsvColumns(ko, en, names.Length);
         }
 
-        // A name that is not the default was asked for on purpose, so the file must have it.
+        // A name that is not the default was requested explicitly, so the file must have it.
         var isAsked = options.Header == HeaderLine.Present || options.KoColumn != "ko" || options.EnColumn != "en";
         return !isAsked ? null : throw new CorpusException(CorpusError.ColumnMissing, path,
             $"the header has no column '{(ko < 0 ? options.KoColumn : options.EnColumn)}'; "
             + $"it has {string.Join(", ", names.Select(name => $"'{name}'"))}.", line);
     }
 
-    /// <summary>Whether a first line that is read as data looks like names of columns.</summary>
+    /// <summary>Returns whether a first line that is read as data looks like names of columns.</summary>
     public static bool LooksLikeHeader(IReadOnlyList<string> fields)
     {
-        // "방" and "room" are a pair: names of columns are of one script.
+        // "방" and "room" are a pair: names of columns are in one script.
         var isPair = fields.Count >= 2 && HasHangul(fields[0]) && !HasHangul(fields[1]);
         return fields.Count >= 2 && !isPair && fields.All(IsName);
     }

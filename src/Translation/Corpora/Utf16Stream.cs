@@ -4,15 +4,16 @@ using System.Text.Unicode;
 namespace Workflows.Translation.Corpora;
 
 /// <summary>
-/// Gives UTF-16 text as UTF-8, and every other text as it is. UTF-16 is known by its byte order mark, or by the zeros
-/// of its ASCII characters. Half of a surrogate pair becomes a byte that no UTF-8 has, so that its row
-/// is counted as bad.
+/// Converts UTF-16 text to UTF-8, and passes every other text unchanged. UTF-16 is recognised by its byte order mark,
+/// or by the zeros of its ASCII characters. Half of a surrogate pair becomes a byte that is invalid in UTF-8, so that
+/// its row is counted as bad.
 /// </summary>
 internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inner)
 {
     private const int BufferBytes = 1 << 15, Utf8BytesOfUnit = 3;
 
-    // Of the first bytes, so many must be zero for UTF-16, and so many times more in one half of the units.
+    // UTF-16 is assumed if this share of the first bytes is zero, and one half of the units has so many times more
+    // zeros.
     private const int HeadBytes = 4096, ZeroShare = 16, Clear = 4;
     private const byte NoUtf8 = 0xFF;
 
@@ -77,11 +78,11 @@ internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inn
         _ready = new byte[_units.Length * Utf8BytesOfUnit];
     }
 
-    // A syllable such as U+AC00 has a zero in its other half.
+    // A syllable such as U+AC00 has a zero in its other byte.
     private static bool IsUtf16(int zeros, int others, ReadOnlySpan<byte> head) =>
         zeros > 1 && zeros >= head.Length / ZeroShare && zeros >= Clear * others && !Utf8.IsValid(head);
 
-    /// <summary>How many bytes are zero in the first and in the second half of each unit.</summary>
+    /// <summary>Counts the zero bytes in the first and in the second half of each unit.</summary>
     private static (int First, int Second) Zeros(ReadOnlySpan<byte> head)
     {
         var (first, second) = (0, 0);
@@ -94,7 +95,7 @@ internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inn
         return (first, second);
     }
 
-    /// <summary>Makes more bytes ready; false at the end.</summary>
+    /// <summary>Converts more bytes; returns false at the end.</summary>
     private bool Convert()
     {
         var count = _inner.Read(_packed.AsSpan(_packedCount));
@@ -114,7 +115,7 @@ internal sealed class Utf16Stream(Stream inner, string path) : ForwardStream(inn
         Encode(isLast && _packedCount < 2);
         if (isLast && _packedCount == 1)
         {
-            // Half of a character at the end.
+            // Half of a unit at the end.
             (_ready[_end++], _packedCount) = (NoUtf8, 0);
         }
 

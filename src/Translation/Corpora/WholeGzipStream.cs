@@ -2,11 +2,11 @@ using System.IO.Compression;
 
 namespace Workflows.Translation.Corpora;
 
-/// <summary>Unpacks gzip, and fails at its end unless the last member is whole, with checksum and length.</summary>
+/// <summary>Unpacks gzip, and fails at its end unless the last member is complete, with checksum and length.</summary>
 /// <remarks>
-/// <see cref="GZipStream"/> ends in silence where its input does, in the middle of a member or before its trailer. Here
-/// a small member of known content is put behind the input: it comes out as the last bytes when, and only when,
-/// everything before it was whole. Otherwise its bytes are taken for what is missing, and what comes out differs.
+/// <see cref="GZipStream"/> ends silently where its input does, in the middle of a member or before its trailer. Here a
+/// small member of known content is appended to the input: it comes out as the last bytes if, and only if, everything
+/// before it was complete. Otherwise its bytes are read as the missing ones, and the output differs.
 /// </remarks>
 internal sealed class WholeGzipStream : ForwardStream
 {
@@ -30,7 +30,7 @@ internal sealed class WholeGzipStream : ForwardStream
     {
         while (!_hasEnded && buffer.Length > 0)
         {
-            // The last bytes so far are held back: they may be the mark.
+            // The last bytes so far are withheld, since they may be the appended member.
             Array.Resize(ref _chunk, Math.Max(_chunk.Length, _held + buffer.Length));
             _tail.AsSpan(0, _held).CopyTo(_chunk);
             var read = Unpack(_held, buffer.Length);
@@ -52,7 +52,7 @@ internal sealed class WholeGzipStream : ForwardStream
         return 0;
     }
 
-    // What .NET says of damaged data names an archive's entries and a method, and no gzip.
+    // .NET's message about damaged data names an archive's entries and a method, but not gzip.
     private static InvalidDataException Damaged(Exception? inner) => new(
         "its gzip data is damaged or cut short, or something else follows it; 'gzip -t' tells the same. "
         + "Copy or pack the file again.", inner);
@@ -77,7 +77,7 @@ internal sealed class WholeGzipStream : ForwardStream
         }
     }
 
-    /// <summary>The packed bytes, and the mark behind them.</summary>
+    /// <summary>The packed bytes, followed by the appended member.</summary>
     private sealed class Marked(Stream packed) : ForwardStream(packed)
     {
         private static readonly byte[] Member = Pack();

@@ -14,8 +14,8 @@ public sealed class Bleu : TranslationMetric
     private readonly double _smoothingValue;
     private readonly MecabKo? _mecab;
 
-    /// <summary>BLEU with the given settings.</summary>
-    /// <param name="options">Settings; null means the defaults.</param>
+    /// <summary>Creates BLEU with the given settings.</summary>
+    /// <param name="options">Settings; null for the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">The order is not within 1 to 16.</exception>
     /// <exception cref="MecabDictionaryException">The dictionary of "ko-mecab" is missing or damaged.</exception>
     public Bleu(BleuOptions? options = null)
@@ -30,7 +30,7 @@ public sealed class Bleu : TranslationMetric
     /// <inheritdoc />
     public override string Name => "BLEU";
 
-    // Length of the output, of the closest reference, then matches and totals by order.
+    // Lengths of the output and of the closest reference, then matches and totals by order.
     internal override int StatisticCount => 2 + 2 * _options.MaxOrder;
 
     /// <summary>Scores all outputs together against one reference each.</summary>
@@ -81,7 +81,7 @@ public sealed class Bleu : TranslationMetric
             + $"|smooth:{smoothing}|version:{ReferenceVersion}";
     }
 
-    // Add-k smoothing changes the counts in place, as the reference does: its printed counts have it.
+    // Add-k smoothing changes the counts in place, as the reference does, so its printed counts include it.
     private double Score(Span<double> statistics, Span<double> precisions, out double penalty)
     {
         var order = _options.MaxOrder;

@@ -3,12 +3,12 @@ namespace Workflows.Translation.Metrics;
 /// <summary>Settings of <see cref="Bleu"/>; the defaults are sacreBLEU's.</summary>
 public sealed record BleuOptions
 {
-    /// <summary>How lines are cut into words.</summary>
+    /// <summary>The tokenizer that splits lines into words.</summary>
     /// <value>Default <see cref="BleuTokenizer.Mteval13a"/>.</value>
     public BleuTokenizer Tokenizer { get; init; } = BleuTokenizer.Mteval13a;
 
     /// <summary>Folder of the compiled mecab-ko-dic, for <see cref="BleuTokenizer.KoreanMecab"/>.</summary>
-    /// <value>Null means the folder that the environment variable WORKFLOWS_MECAB_KO_DIC names.</value>
+    /// <value>null for the folder that the environment variable WORKFLOWS_MECAB_KO_DIC names.</value>
     public string? MecabDictionary { get; init; }
 
     /// <summary>The substitute for an order without a match.</summary>
@@ -16,14 +16,16 @@ public sealed record BleuOptions
     public BleuSmoothing Smoothing { get; init; } = BleuSmoothing.Exponential;
 
     /// <summary>The constant of floor and add-k smoothing.</summary>
-    /// <value>Null means 0.1 for floor and 1 for add-k; others ignore it.</value>
+    /// <value>null for 0.1 with floor and 1 with add-k; the others ignore it.</value>
     public double? SmoothingValue { get; init; }
 
-    /// <summary>Whether case is ignored.</summary>
+    /// <summary>Gets a value indicating whether case is ignored.</summary>
     /// <value>Default false.</value>
     public bool Lowercase { get; init; }
 
-    /// <summary>Whether orders longer than the output are left out; sensible for single sentences.</summary>
+    /// <summary>
+    /// Gets a value indicating whether orders longer than the output are left out, which suits single sentences.
+    /// </summary>
     /// <value>Default false.</value>
     public bool EffectiveOrder { get; init; }
 

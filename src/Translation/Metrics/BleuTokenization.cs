@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Workflows.Translation.Metrics;
 
-/// <summary>BLEU's tokenizers, line in and space-separated words out.</summary>
+/// <summary>BLEU's tokenizers, which turn a line into space-separated words.</summary>
 internal static class BleuTokenization
 {
     // Ranges as the original writes them: "{-~", "[-`", " -&", "(-+", ":-@" and "/".
@@ -31,7 +31,7 @@ internal static class BleuTokenization
         _ => line,
     };
 
-    /// <summary>Tokenizes a line and appends a number for each word, without making the tokenized line.</summary>
+    /// <summary>Tokenizes a line and appends a number for each word, without building the tokenized line.</summary>
     public static void Read(BleuTokenizer tokenizer, string line, SymbolReader reader, List<int> symbols)
     {
         switch (tokenizer)
@@ -70,10 +70,10 @@ internal static class BleuTokenization
         return " " + line + " ";
     }
 
-    // Four passes as in mteval, each a regular expression there: what one match took is not looked at again by it.
+    // Four passes as in mteval, each a regular expression there: a pass does not match again within its own match.
     private static string Western(string line, Func<ReadOnlySpan<char>, string> use)
     {
-        // Every pass at most triples a character, and the later ones only near marks that the first left alone.
+        // Every pass at most triples a character, and the later ones only near marks that the first left unchanged.
         var source = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
         var target = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
         var length = Apart(line, source);
@@ -204,8 +204,8 @@ internal static class BleuTokenization
         return Western(result.ToString(), PythonText.Collapse);
     }
 
-    // The original means the ranges 20000-2A6D6 and 2F800-2FA1D, but compares strings whose escapes take four digits,
-    // so that U+2001-2A6D and U+2F81-2FA1 are what counts. Scores need the same.
+    // The original intends the ranges 20000-2A6D6 and 2F800-2FA1D, but compares strings whose escapes take four digits,
+    // so U+2001-2A6D and U+2F81-2FA1 count in fact. Equal scores require the same here.
     private static bool IsChinese(char value) => value
         is >= '\u3400' and <= '\u4db5' or >= '\u4e00' and <= '\u9fbb' or >= '\uf900' and <= '\ufa2d'
         or >= '\ufa30' and <= '\ufa6a' or >= '\ufa70' and <= '\ufad9' or >= '\u2001' and <= '\u2a6d'

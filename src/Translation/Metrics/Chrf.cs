@@ -10,8 +10,8 @@ public sealed class Chrf : TranslationMetric
 
     private readonly ChrfOptions _options;
 
-    /// <summary>chrF with the given settings.</summary>
-    /// <param name="options">Settings; null means chrF2.</param>
+    /// <summary>Creates chrF with the given settings.</summary>
+    /// <param name="options">Settings; null for chrF2.</param>
     /// <exception cref="ArgumentOutOfRangeException">An order or beta is out of range.</exception>
     public Chrf(ChrfOptions? options = null)
     {
@@ -23,7 +23,7 @@ public sealed class Chrf : TranslationMetric
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.Beta, 1, nameof(options));
     }
 
-    /// <summary>chrF++: word unigrams and bigrams beside the characters.</summary>
+    /// <summary>Creates chrF++: word unigrams and bigrams beside the characters.</summary>
     /// <returns>A metric with <see cref="ChrfOptions.WordOrder"/> 2.</returns>
     public static Chrf PlusPlus() => new(new ChrfOptions { WordOrder = 2 });
 
@@ -103,7 +103,7 @@ public sealed class Chrf : TranslationMetric
                 var characters = 3 * metric._options.CharacterOrder;
                 Compare(_outputCharacters, _referenceCharacters, candidate[..characters]);
                 Compare(_outputWords, _referenceWords, candidate[characters..]);
-                // The reference with the best score of its own counts, as the original has it.
+                // The reference with the best score of its own counts is used, as in the original.
                 var score = metric.Score(candidate);
                 if (score > best)
                 {
@@ -127,7 +127,7 @@ public sealed class Chrf : TranslationMetric
             for (var n = 0; n < orders; n++)
             {
                 var expected = Math.Max(0, reference.Count - n);
-                // Output n-grams do not count where the reference is too short to have any.
+                // Output n-grams do not count if the reference is too short to have any.
                 statistics[3 * n] = expected > 0 ? Math.Max(0, output.Count - n) : 0;
                 statistics[3 * n + 1] = expected;
             }

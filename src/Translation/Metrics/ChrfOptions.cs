@@ -11,20 +11,21 @@ public sealed record ChrfOptions
     /// <value>0 to 16, default 0.</value>
     public int WordOrder { get; init; }
 
-    /// <summary>How many times recall weighs more than precision.</summary>
+    /// <summary>The weight of recall relative to precision.</summary>
     /// <value>At least 1, default 2.</value>
     public int Beta { get; init; } = 2;
 
-    /// <summary>Whether case is ignored.</summary>
+    /// <summary>Gets a value indicating whether case is ignored.</summary>
     /// <value>Default false.</value>
     public bool Lowercase { get; init; }
 
-    /// <summary>Whether white space counts as a character.</summary>
+    /// <summary>Gets a value indicating whether white space counts as a character.</summary>
     /// <value>Default false.</value>
     public bool Whitespace { get; init; }
 
     /// <summary>
-    /// Whether F-scores are averaged over all orders with a tiny constant, as chrF++.py and Moses do.
+    /// Gets a value indicating whether F-scores are averaged over all orders with a tiny constant, as in chrF++.py and
+    /// Moses.
     /// </summary>
     /// <value>Default false: precision and recall are averaged over the orders that exist.</value>
     public bool EpsilonSmoothing { get; init; }

@@ -1,12 +1,12 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>The verdict of a comparison of a system with a baseline.</summary>
+/// <summary>Verdicts on a system compared with a baseline.</summary>
 public enum ComparisonVerdict
 {
-    /// <summary>Both systems gave the same outputs, so p means nothing.</summary>
+    /// <summary>Both systems gave the same outputs, so p has no meaning.</summary>
     Identical,
 
-    /// <summary>A difference, if any, may be chance or is too small to matter.</summary>
+    /// <summary>The difference, if any, may be chance or is too small to matter.</summary>
     NoDifference,
 
     /// <summary>The system is better than the baseline.</summary>

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>An edit that turns the output into the reference at one place.</summary>
+/// <summary>An edit that turns the output into the reference at one position.</summary>
 internal enum EditStep : byte
 {
     None,
@@ -11,8 +11,9 @@ internal enum EditStep : byte
 }
 
 /// <summary>
-/// The edit distance of outputs of one length to one reference, within a band around the diagonal. Rows that two
-/// outputs have in common are computed once. Only the band is kept, so that a document on one line fits into memory.
+/// Computes the edit distance of outputs of one length to one reference, within a band around the diagonal. Rows that
+/// two outputs have in common are computed once. Only the band is stored, so that a document on one line fits into
+/// memory.
 /// </summary>
 internal sealed class EditMatrix
 {
@@ -48,7 +49,7 @@ internal sealed class EditMatrix
         }
     }
 
-    /// <summary>Number of edits from the output to the reference.</summary>
+    /// <summary>Returns the number of edits from the output to the reference.</summary>
     public int Distance(ReadOnlySpan<int> output)
     {
         for (var i = output.CommonPrefixLength(_last.AsSpan(0, _known)) + 1; i <= _length; i++)
@@ -61,7 +62,7 @@ internal sealed class EditMatrix
         return _costs[^1];
     }
 
-    /// <summary>The edits of the output that was measured last, from its beginning to its end.</summary>
+    /// <summary>Returns the edits of the output that was measured last, from its beginning to its end.</summary>
     public EditStep[] Trace()
     {
         var steps = new Stack<EditStep>();
@@ -93,7 +94,7 @@ internal sealed class EditMatrix
         var costs = _costs.AsSpan(row.Cell, row.Count);
         var steps = _steps.AsSpan(row.Cell, row.Count);
         var shift = row.Start - aboveRow.Start;
-        // Whatever lies outside the band costs infinitely much.
+        // Cells outside the band have infinite cost.
         var (before, left) = (shift > 0 ? above[shift - 1] : Infinity, Infinity);
         for (var at = 0; at < costs.Length; at++)
         {
@@ -106,7 +107,7 @@ internal sealed class EditMatrix
             }
             else
             {
-                // On equal cost: keep or replace, then delete, then insert.
+                // At equal cost: keep or replace, then delete, then insert.
                 var isSame = word == _reference[j - 1];
                 var cost = before + (isSame ? 0 : 1);
                 step = isSame ? EditStep.Keep : EditStep.Replace;
@@ -119,6 +120,7 @@ internal sealed class EditMatrix
         }
     }
 
-    /// <summary>Where a row's cells are, the reference's word at the first of them, and how many there are.</summary>
+    /// <summary>The position of a row's cells, the index of the reference's word at the first, and their
+    /// number.</summary>
     private readonly record struct Row(int Cell, int Start, int Count);
 }

@@ -2,12 +2,12 @@ using Workflows.Translation.Metrics.Mecab;
 
 namespace Workflows.Translation.Metrics;
 
-/// <summary>The dictionary of the tokenizer "ko-mecab", which this product does not hold.</summary>
+/// <summary>The dictionary of the tokenizer "ko-mecab", which is not part of this product.</summary>
 public static class KoreanDictionary
 {
     /// <summary>
-    /// Whether the environment variable WORKFLOWS_MECAB_KO_DIC names a folder; a folder that cannot be used is an
-    /// error then, not a reason to score otherwise.
+    /// Gets a value indicating whether the environment variable WORKFLOWS_MECAB_KO_DIC names a folder; a folder that
+    /// cannot be used is then an error, not a reason to use another tokenizer.
     /// </summary>
     public static bool IsAtHand => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(MecabKo.FolderVariable));
 }

@@ -2,7 +2,7 @@ namespace Workflows.Translation.Metrics;
 
 /// <summary>
 /// Counts n-grams of one segment in a trie: a node is an n-gram, found by its prefix's node and its last symbol, so
-/// that all orders share one table and nothing is compared by hash alone. Reused from segment to segment.
+/// that all orders share one table and no comparison is by hash alone. Reused from segment to segment.
 /// </summary>
 internal sealed class NgramCounter
 {
@@ -19,11 +19,11 @@ internal sealed class NgramCounter
     private int[] _stamp = new int[512];
     private int _pass;
 
-    /// <summary>The first place to look for a key in a table of 2^bits places, by Fibonacci hashing.</summary>
-    /// <remarks>The upper bits of the product are the mixed ones; as many are taken as the table needs.</remarks>
+    /// <summary>Returns the first slot to search for a key in a table of 2^bits slots, by Fibonacci hashing.</summary>
+    /// <remarks>The upper bits of the product are the mixed ones; as many are used as the table needs.</remarks>
     internal static int SlotOf(ulong key, int bits) => (int)((key * 0x9E3779B97F4A7C15) >> (64 - bits));
 
-    /// <summary>Forgets everything.</summary>
+    /// <summary>Removes everything.</summary>
     public void Clear()
     {
         _generation++;
@@ -31,7 +31,7 @@ internal sealed class NgramCounter
         NewNode();
     }
 
-    /// <summary>Counts a reference; where several are counted, the largest count of an n-gram stands.</summary>
+    /// <summary>Counts a reference; for several references, the largest count of an n-gram is kept.</summary>
     public void AddReference(ReadOnlySpan<int> symbols, int maxOrder)
     {
         _pass++;

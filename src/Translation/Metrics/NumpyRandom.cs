@@ -2,7 +2,7 @@ namespace Workflows.Translation.Metrics;
 
 /// <summary>numpy's <c>default_rng(seed)</c>: PCG64 (XSL-RR 128/64) seeded by SeedSequence.</summary>
 /// <remarks>
-/// O'Neill 2014, and numpy's SeedSequence, so that p-values equal those of sacreBLEU for the same seed.
+/// O'Neill 2014, and numpy's SeedSequence, so that p-values are equal to sacreBLEU's for the same seed.
 /// </remarks>
 internal sealed class NumpyRandom
 {
@@ -38,7 +38,7 @@ internal sealed class NumpyRandom
     }
 
     /// <summary>
-    /// A number below <paramref name="limit"/>, as <c>choice</c> draws it (Lemire's method on 32 bits).
+    /// Returns a number below <paramref name="limit"/>, as <c>choice</c> draws it (Lemire's method on 32 bits).
     /// </summary>
     public int Choice(int limit)
     {
@@ -55,7 +55,7 @@ internal sealed class NumpyRandom
         return (int)(product >> 32);
     }
 
-    /// <summary>One bit, as <c>integers(2, dtype=bool)</c> draws it.</summary>
+    /// <summary>Returns one bit, as <c>integers(2, dtype=bool)</c> draws it.</summary>
     public bool NextBoolean()
     {
         if (_bitsLeft == 0)

@@ -1,8 +1,8 @@
 namespace Workflows.Translation.Metrics;
 
 /// <summary>
-/// The sum of doubles in numpy's order of addition, so that means are equal to the last digit printed: up to 128
-/// numbers in eight interleaved sums, longer arrays by halves (Higham 1993, pairwise summation).
+/// Sums doubles in numpy's order of addition, so that means are equal to the last digit printed: up to 128 numbers in
+/// eight interleaved sums, longer arrays by halves (Higham 1993, pairwise summation).
 /// </summary>
 internal static class NumpySum
 {

@@ -1,23 +1,23 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>How an output is degenerate; one output may have several faults.</summary>
+/// <summary>Kinds of degenerate outputs; one output may have several faults.</summary>
 public enum OutputFault
 {
-    /// <summary>Nothing to see: empty, white space, or characters of no width.</summary>
+    /// <summary>Empty or invisible: white space, or characters of no width.</summary>
     Empty,
 
-    /// <summary>The source again, spacing, case and punctuation aside.</summary>
+    /// <summary>A copy of the source, except for spacing, case and punctuation.</summary>
     CopiedSource,
 
-    /// <summary>A phrase follows itself again and again.</summary>
+    /// <summary>A phrase that repeats again and again.</summary>
     Repeated,
 
-    /// <summary>Most letters are not of the target language's script.</summary>
+    /// <summary>Most letters are not in the target language's script.</summary>
     WrongScript,
 
-    /// <summary>The length limit cut it off, or it is far longer than its source lets expect.</summary>
+    /// <summary>The token limit cut it off, or it is far longer than expected from its source.</summary>
     NeverEnding,
 
-    /// <summary>Bytes that are no UTF-8, which the decoder shows as U+FFFD.</summary>
+    /// <summary>Bytes that are not UTF-8, which the decoder shows as U+FFFD.</summary>
     BrokenCharacters,
 }

@@ -13,10 +13,10 @@ public static class OutputQuality
     /// <summary>Inspects the outputs of one direction.</summary>
     /// <param name="sources">The sources, one a segment.</param>
     /// <param name="hypotheses">As many outputs, in the same order.</param>
-    /// <param name="direction">Which way was translated.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
+    /// <param name="direction">The direction.</param>
+    /// <param name="options">Settings; null for the defaults.</param>
     /// <param name="wasCutOff">
-    /// For each output whether the length limit ended it; null where that is not known, and length alone is judged.
+    /// For each output whether the token limit ended it; null if that is not known, and only the length is judged.
     /// </param>
     /// <returns>The counts with samples.</returns>
     /// <exception cref="ArgumentException">The lists differ in length.</exception>
@@ -80,7 +80,7 @@ public static class OutputQuality
             yield return OutputFault.WrongScript;
         }
 
-        // A quoted U+FFFD of the source may come through; more of them are bytes that never became a character.
+        // A U+FFFD of the source may be copied; further ones are bytes that never became a character.
         if (output.Count(letter => letter == '\ufffd') > source.Count(letter => letter == '\ufffd'))
         {
             yield return OutputFault.BrokenCharacters;
@@ -99,7 +99,8 @@ public static class OutputQuality
         var words = new List<int>();
         new SymbolReader().Words(text, words);
         return Repeats([.. words], LongestPhraseWords, repeats, 0)
-            // Without spaces a loop is one of characters; a single one, as in "ㅋㅋㅋㅋ" or "....", must go on longer.
+            // Without spaces the loop is one of characters; a single character, as in "ㅋㅋㅋㅋ" or "....", must repeat
+            // longer.
             || Repeats([.. text.Select(value => (int)value)], LongestPhraseCharacters, repeats, 12);
     }
 

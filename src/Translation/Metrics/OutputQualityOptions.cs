@@ -7,11 +7,11 @@ public sealed record OutputQualityOptions
     /// <value>0 to 1, default 0.5: names may be in the other script.</value>
     public double MinTargetScriptShare { get; init; } = 0.5;
 
-    /// <summary>How often a phrase must follow itself to be a loop.</summary>
+    /// <summary>The fewest consecutive repetitions of a phrase that count as a loop.</summary>
     /// <value>At least 2, default 4.</value>
     public int MinRepeats { get; init; } = 4;
 
-    /// <summary>How many times longer than expected an output must be to be one that never ended.</summary>
+    /// <summary>The ratio of an output's length to the expected one above which it counts as never ending.</summary>
     /// <value>Above 1, default 4.</value>
     public double MaxLengthRatio { get; init; } = 4;
 

@@ -1,7 +1,7 @@
 namespace Workflows.Translation.Metrics;
 
 /// <summary>One degenerate output, for the report.</summary>
-/// <param name="Fault">What is wrong.</param>
+/// <param name="Fault">The fault.</param>
 /// <param name="Index">Its segment, from 0.</param>
 /// <param name="Source">The source.</param>
 /// <param name="Output">The output.</param>

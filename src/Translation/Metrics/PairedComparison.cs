@@ -5,20 +5,20 @@ namespace Workflows.Translation.Metrics;
 /// <param name="Baseline">The score of the baseline.</param>
 /// <param name="System">The score of the system.</param>
 /// <param name="PValue">
-/// Chance of a difference as large as this one between systems that are equal; never 0, and meaningless alone:
-/// identical outputs get the smallest value there is in a bootstrap.
+/// Probability of a difference as large as this one between equal systems; never 0, and not meaningful by itself, since
+/// identical outputs get the smallest possible value in a bootstrap.
 /// </param>
-/// <param name="IsIdentical">Whether all outputs are the same.</param>
+/// <param name="IsIdentical">true if all outputs are the same.</param>
 public sealed record PairedComparison(
     PairedTest Test, ResampledScore Baseline, ResampledScore System, double PValue, bool IsIdentical)
 {
-    /// <summary>Points of the metric that the system is above the baseline, whichever way is better.</summary>
+    /// <summary>The system's score minus the baseline's, in points, whichever direction is better.</summary>
     public double Difference => System.Score.Score - Baseline.Score.Score;
 
-    /// <summary>Says which is better, if that can be said.</summary>
-    /// <param name="significance">The largest p that counts, within 0 to 1.</param>
-    /// <param name="smallestDifference">Points below which a difference does not matter.</param>
-    /// <returns>The verdict; <see cref="ComparisonVerdict.Identical"/> whatever p is, when all outputs are.</returns>
+    /// <summary>Decides which system is better, if the test can decide it.</summary>
+    /// <param name="significance">The largest significant p, within 0 to 1.</param>
+    /// <param name="smallestDifference">The smallest difference in points that matters.</param>
+    /// <returns>The verdict; <see cref="ComparisonVerdict.Identical"/> for any p if all outputs are.</returns>
     public ComparisonVerdict Verdict(double significance = 0.05, double smallestDifference = 0)
     {
         if (IsIdentical)

@@ -4,10 +4,11 @@ using System.Text;
 
 namespace Workflows.Translation.Metrics;
 
-/// <summary>The few text rules of Python that scores depend on.</summary>
+/// <summary>The few text rules of Python on which scores depend.</summary>
 internal static class PythonText
 {
-    /// <summary>White space as <c>str.split</c> sees it: .NET's, and the four separators U+001C to U+001F.</summary>
+    /// <summary>Returns whether <c>str.split</c> splits at it: .NET's white space, and the separators U+001C to
+    /// U+001F.</summary>
     public static bool IsSpace(char value) =>
         value is ' ' or (>= '\x1c' and <= '\x1f') || (value is < '!' or > '~' && char.IsWhiteSpace(value));
 
@@ -33,7 +34,7 @@ internal static class PythonText
         return text[start..];
     }
 
-    /// <summary>Words joined by one space, as <c>' '.join(text.split())</c>.</summary>
+    /// <summary>Joins words by one space, as <c>' '.join(text.split())</c> does.</summary>
     public static string Collapse(ReadOnlySpan<char> text)
     {
         var result = ArrayPool<char>.Shared.Rent(text.Length);
@@ -62,8 +63,8 @@ internal static class PythonText
     }
 
     /// <summary>
-    /// <c>str.lower</c>: .NET's, the dotted capital I as two characters, and a sigma that ends a word as ς
-    /// (Unicode 15.0, section 3.13, table 3-17).
+    /// Converts as <c>str.lower</c> does: .NET's result, the dotted capital I as two characters, and a sigma that ends
+    /// a word as ς (Unicode 15.0, section 3.13, table 3-17).
     /// </summary>
     public static string Lower(string text)
     {
@@ -78,7 +79,7 @@ internal static class PythonText
         {
             if (text[i] is 'İ' or 'Σ')
             {
-                // Whole stretches between: a character may be two of UTF-16.
+                // Whole stretches between these are converted, since a character may be two of UTF-16.
                 result.Append(text[begin..i].ToLowerInvariant());
                 result.Append(text[i] == 'İ' ? "i\u0307" : EndsWord(text, i) ? "ς" : "σ");
                 begin = i + 1;
@@ -89,12 +90,13 @@ internal static class PythonText
     }
 
     /// <summary>
-    /// A fixed number of decimals, exact ties to even. .NET rounds them away from zero, Python does not.
+    /// Formats a fixed number of decimals, exact ties to even. .NET rounds them away from zero, Python does not.
     /// </summary>
     public static string Fixed(double value, int decimals)
     {
         var format = "F" + decimals.ToString(CultureInfo.InvariantCulture);
-        // A tie is an odd multiple of half a unit of the last decimal, which a double can only be in eighths and so on.
+        // A tie is an odd multiple of half a unit of the last decimal, which a double can only represent in eighths and
+        // so on.
         var isDyadic = Math.Abs(value) < 1e9 && double.IsInteger(value * (1 << (decimals + 1)));
         return isDyadic
             ? decimal.Round((decimal)value, decimals, MidpointRounding.ToEven)
@@ -102,7 +104,7 @@ internal static class PythonText
             : value.ToString(format, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Whether the next letter to the left has case and the next to the right has not.</summary>
+    /// <summary>Returns whether the next letter to the left has case and the next to the right has not.</summary>
     private static bool EndsWord(string text, int at)
     {
         var before = at;
@@ -144,8 +146,8 @@ internal static class PythonText
         || rune.Value is 'ª' or 'º' or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9)
             or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 
-    // The property Case_Ignorable: marks, formats, modifiers, and what Word_Break calls MidLetter, MidNumLet and
-    // Single_Quote.
+    // The property Case_Ignorable: marks, formats, modifiers, and the classes MidLetter, MidNumLet and Single_Quote of
+    // Word_Break.
     private static bool IsCaseIgnorable(Rune rune) =>
         Rune.GetUnicodeCategory(rune)
             is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format

@@ -1,9 +1,9 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>Prints numbers as sacreBLEU does.</summary>
+/// <summary>Formats numbers as sacreBLEU does.</summary>
 public static class ScoreText
 {
-    /// <summary>A fixed number of decimals, exact ties to even.</summary>
+    /// <summary>Formats a fixed number of decimals, exact ties to even.</summary>
     /// <param name="value">The number.</param>
     /// <param name="decimals">Decimals, 0 to 15.</param>
     /// <returns>The number in the invariant culture.</returns>

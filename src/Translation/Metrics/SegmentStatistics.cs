@@ -9,7 +9,7 @@ internal sealed class SegmentStatistics(int segments, int width)
 
     public int Width => width;
 
-    /// <summary>References a segment has, or null where it varies.</summary>
+    /// <summary>References of each segment; null if their number varies.</summary>
     public int? ReferenceCount { get; set; }
 
     public Span<double> Row(int segment) => _values.AsSpan(segment * width, width);

@@ -7,29 +7,29 @@ namespace Workflows.Translation.Metrics;
 /// </remarks>
 public static class Significance
 {
-    /// <summary>The seed that sacreBLEU uses unless told.</summary>
+    /// <summary>The default seed of sacreBLEU.</summary>
     public const int DefaultSeed = 12345;
 
-    /// <summary>How far the score of one system moves when its segments are drawn again.</summary>
+    /// <summary>Computes the variation of one system's score over resampled segments.</summary>
     /// <param name="metric">The metric.</param>
     /// <param name="hypotheses">The outputs, one a segment.</param>
     /// <param name="references">As many references, in the same order.</param>
     /// <param name="samples">Resamples, at least 1.</param>
     /// <param name="seed">Seed of the random numbers.</param>
-    /// <returns>The score, with mean and 95 % half-width over the resamples; its text and signature say so.</returns>
+    /// <returns>The score, with mean and 95 % half-width over the resamples, also in its text and signature.</returns>
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
     public static ResampledScore Bootstrap(
         TranslationMetric metric, IReadOnlyList<string> hypotheses, IReadOnlyList<string> references,
         int samples = 1000, int seed = DefaultSeed) =>
         Bootstrap(metric, hypotheses, [references], samples, seed);
 
-    /// <summary>As the other overload, against several streams of references.</summary>
+    /// <summary>Computes the same against several streams of references.</summary>
     /// <param name="metric">The metric.</param>
     /// <param name="hypotheses">The outputs, one a segment.</param>
-    /// <param name="references">Streams of references; null where a stream has none for a segment.</param>
+    /// <param name="references">Streams of references; null if a stream has none for a segment.</param>
     /// <param name="samples">Resamples, at least 1.</param>
     /// <param name="seed">Seed of the random numbers.</param>
-    /// <returns>The score, with mean and 95 % half-width over the resamples; its text and signature say so.</returns>
+    /// <returns>The score, with mean and 95 % half-width over the resamples, also in its text and signature.</returns>
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
     public static ResampledScore Bootstrap(
         TranslationMetric metric, IReadOnlyList<string> hypotheses,
@@ -41,25 +41,26 @@ public static class Significance
         return Describe(metric, statistics, scores, samples, seed);
     }
 
-    /// <summary>Whether two systems differ, by paired bootstrap resampling.</summary>
+    /// <summary>Tests whether two systems differ, by paired bootstrap resampling.</summary>
     /// <param name="metric">The metric.</param>
-    /// <param name="baseline">The outputs of the system that is compared with.</param>
-    /// <param name="system">The outputs of the system in question.</param>
+    /// <param name="baseline">The outputs of the baseline system.</param>
+    /// <param name="system">The outputs of the tested system.</param>
     /// <param name="references">As many references, in the same order.</param>
     /// <param name="samples">Resamples, at least 1.</param>
     /// <param name="seed">Seed of the random numbers.</param>
     /// <returns>Both scores with their intervals, the difference and p.</returns>
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
-    /// <remarks>Identical outputs get the smallest p there is; <see cref="PairedComparison.Verdict"/> knows.</remarks>
+    /// <remarks>Identical outputs get the smallest possible p; <see cref="PairedComparison.Verdict"/> detects
+    /// them.</remarks>
     public static PairedComparison PairedBootstrap(
         TranslationMetric metric, IReadOnlyList<string> baseline, IReadOnlyList<string> system,
         IReadOnlyList<string> references, int samples = 1000, int seed = DefaultSeed) =>
         Paired(PairedTest.Bootstrap, metric, [baseline, system], [references], samples, seed)[0];
 
-    /// <summary>Whether two systems differ, by swapping their outputs at random.</summary>
+    /// <summary>Tests whether two systems differ, by swapping their outputs at random.</summary>
     /// <param name="metric">The metric.</param>
-    /// <param name="baseline">The outputs of the system that is compared with.</param>
-    /// <param name="system">The outputs of the system in question.</param>
+    /// <param name="baseline">The outputs of the baseline system.</param>
+    /// <param name="system">The outputs of the tested system.</param>
     /// <param name="references">As many references, in the same order.</param>
     /// <param name="trials">Shufflings, at least 1.</param>
     /// <param name="seed">Seed of the random numbers.</param>
@@ -74,10 +75,10 @@ public static class Significance
     /// <param name="test">The test.</param>
     /// <param name="metric">The metric.</param>
     /// <param name="systems">The baseline, then at least one other system.</param>
-    /// <param name="references">Streams of references; null where a stream has none for a segment.</param>
+    /// <param name="references">Streams of references; null if a stream has none for a segment.</param>
     /// <param name="samples">Resamples or shufflings, at least 1.</param>
     /// <param name="seed">Seed of the random numbers.</param>
-    /// <returns>One comparison for each system but the first.</returns>
+    /// <returns>One comparison for each system except the first.</returns>
     /// <exception cref="ArgumentException">The lists differ in length or are empty, or one system is alone.</exception>
     public static IReadOnlyList<PairedComparison> Paired(
         PairedTest test, TranslationMetric metric, IReadOnlyList<IReadOnlyList<string>> systems,
@@ -160,7 +161,7 @@ public static class Significance
         return larger;
     }
 
-    // Every system is scored on the same draws: that is what pairs them.
+    // Every system is scored on the same draws, which makes the test paired.
     private static double[][] BootstrapScores(
         TranslationMetric metric, SegmentStatistics[] systems, int samples, int seed)
     {

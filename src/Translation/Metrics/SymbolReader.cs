@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>Turns words and characters into numbers, so that n-grams are compared as numbers.</summary>
+/// <summary>Maps words and characters to numbers, so that n-grams are compared as numbers.</summary>
 internal sealed class SymbolReader
 {
     private readonly Dictionary<string, int> _words = new(StringComparer.Ordinal);
@@ -30,7 +30,8 @@ internal sealed class SymbolReader
     }
 
     /// <summary>
-    /// As <see cref="Words"/>, with one ASCII punctuation mark at a word's end, or else start, apart.
+    /// Appends words as <see cref="Words"/> does, with one ASCII punctuation mark at a word's end, or else start,
+    /// separated.
     /// </summary>
     public void PunctuatedWords(ReadOnlySpan<char> text, List<int> symbols)
     {

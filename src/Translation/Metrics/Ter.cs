@@ -6,8 +6,8 @@ public sealed class Ter : TranslationMetric
 {
     private readonly TerOptions _options;
 
-    /// <summary>TER with the given settings.</summary>
-    /// <param name="options">Settings; null means the defaults.</param>
+    /// <summary>Creates TER with the given settings.</summary>
+    /// <param name="options">Settings; null for the defaults.</param>
     public Ter(TerOptions? options = null) => _options = options ?? new TerOptions();
 
     /// <inheritdoc />
@@ -54,8 +54,8 @@ public sealed class Ter : TranslationMetric
             var (fewest, length) = (int.MaxValue, 0);
             foreach (var text in references)
             {
-                // sacreBLEU's caching of references tokenizes them a second time, which takes a few words further apart
-                // ("it's︰": the mark parts from the word first, and only then is the 's the word's end).
+                // sacreBLEU's caching of references tokenizes them a second time, which splits a few words further
+                // ("it's︰": the mark is split from the word first, and only then is the 's the word's end).
                 var once = Tokenize(text);
                 var reference = Words(options.Normalized ? Tokenize(once) : once);
                 fewest = Math.Min(fewest, TerEdits.Count(output, reference));

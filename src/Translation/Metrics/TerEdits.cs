@@ -1,14 +1,14 @@
 namespace Workflows.Translation.Metrics;
 
-/// <summary>Counts the edits of TER: blocks are moved for as long as that brings the output nearer.</summary>
-/// <remarks>Snover et al. 2006, with the limits and the order of choice of sacreBLEU.</remarks>
+/// <summary>Counts the edits of TER: blocks are moved as long as that reduces the edits.</summary>
+/// <remarks>Snover et al. 2006, with the limits and the order of choices of sacreBLEU.</remarks>
 internal static class TerEdits
 {
     private const int LongestBlock = 10;
     private const int FarthestMove = 50;
     private const int MostCandidates = 1000;
 
-    /// <summary>Fewest edits found from the output to the reference.</summary>
+    /// <summary>Returns the fewest edits found from the output to the reference.</summary>
     public static int Count(int[] output, int[] reference)
     {
         if (reference.Length == 0)
@@ -23,7 +23,7 @@ internal static class TerEdits
         {
             var distance = matrix.Distance(output);
             var best = BestMove(output, reference, distance, matrix.Trace(), candidates, ref tried);
-            // A search that was cut short is not acted upon, as in the original.
+            // The result of a search that was cut short is not used, as in the original.
             if (tried >= MostCandidates || best is not { Gain: > 0 } move)
             {
                 return moves + distance;
@@ -41,7 +41,7 @@ internal static class TerEdits
         Candidate? best = null;
         foreach (var (start, target, length) in Blocks(output, reference))
         {
-            // Only what is wrong on both sides is moved, and not within itself.
+            // Only words that are wrong on both sides are moved, and not within themselves.
             var aligned = alignment.Positions[target];
             if (!alignment.HasOutputError(start, length) || !alignment.HasReferenceError(target, length)
                 || (start <= aligned && aligned < start + length))
@@ -96,7 +96,7 @@ internal static class TerEdits
     private static int[] Move(int[] words, int start, int length, int target)
     {
         var (block, rest) = (words[start..(start + length)], (int[])[.. words[..start], .. words[(start + length)..]]);
-        // A target before or within the block counts words before it; one behind the block counts its words as well.
+        // A target before or within the block counts the words before it; one after the block counts its words as well.
         var at = Math.Min(target > start + length ? target - length : target, rest.Length);
         return [.. rest[..at], .. block, .. rest[at..]];
     }
@@ -107,7 +107,7 @@ internal static class TerEdits
             (Gain, Length, -Start, -Target).CompareTo((other.Gain, other.Length, -other.Start, -other.Target)) > 0;
     }
 
-    /// <summary>Where each word of the reference is in the output, and which words are not right.</summary>
+    /// <summary>The position of each word of the reference in the output, and the words that are wrong.</summary>
     private sealed class Alignment
     {
         private readonly bool[] _outputErrors;

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Workflows.Translation.Metrics;
 
-/// <summary>How TER reads a line: the rules of Tercom, line in and space-separated words out.</summary>
+/// <summary>Tokenizes a line for TER by the rules of Tercom, into space-separated words.</summary>
 internal static partial class TerTokenization
 {
     private const string AsianMarks = @"[\u3001\u3002\u3008-\u3011\u3014-\u301f\uff61-\uff65\u30fb]"
@@ -40,9 +40,9 @@ internal static partial class TerTokenization
         return DashAfterDigit().Replace(line, "$1 $2 ");
     }
 
-    // The original's rules for kana are anchored at both ends of the line, which begins and ends with a space by
-    // then: they never apply. Its range for enclosed letters ends at U+3F22, as here; the marks of both kinds are
-    // disjoint, so that one pass does for two.
+    // The original's rules for kana are anchored at both ends of the line, which by then begins and ends with a space,
+    // so they never apply. Its range for enclosed letters ends at U+3F22, as here; the marks of both kinds are
+    // disjoint, so one pass replaces two.
     private static string Asian(string line)
     {
         line = Ideographs().Replace(line, " $0 ");

@@ -7,7 +7,7 @@ namespace Workflows.Translation.Metrics;
 /// </summary>
 public abstract class TranslationMetric
 {
-    /// <summary>The version of sacreBLEU that scores and signatures are equal to.</summary>
+    /// <summary>The version of sacreBLEU to which scores and signatures are equal.</summary>
     public const string ReferenceVersion = "2.6.0";
 
     private const int SegmentsPerTask = 256;
@@ -19,7 +19,7 @@ public abstract class TranslationMetric
     /// <summary>"BLEU", "chrF2", "chrF2++" and so on.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Counts kept for each segment.</summary>
+    /// <summary>Number of counts for each segment.</summary>
     internal abstract int StatisticCount { get; }
 
     /// <summary>Scores all outputs together against one reference each.</summary>
@@ -33,7 +33,7 @@ public abstract class TranslationMetric
     /// <summary>Scores all outputs together against several references.</summary>
     /// <param name="hypotheses">The outputs, one a segment; "" for no output.</param>
     /// <param name="references">
-    /// Streams of references, each as long as the outputs; null where a stream has none for a segment.
+    /// Streams of references, each as long as the outputs; null if a stream has none for a segment.
     /// </param>
     /// <returns>The score.</returns>
     /// <exception cref="ArgumentException">The lists differ in length, or a segment has no reference.</exception>
@@ -48,7 +48,7 @@ public abstract class TranslationMetric
     /// <param name="hypothesis">The output; "" for no output.</param>
     /// <param name="references">One or more references.</param>
     /// <returns>The score.</returns>
-    /// <remarks>For BLEU use <see cref="BleuOptions.EffectiveOrder"/>, or short sentences score 0.</remarks>
+    /// <remarks>For BLEU use <see cref="BleuOptions.EffectiveOrder"/>, otherwise short sentences score 0.</remarks>
     public MetricScore ScoreSentence(string hypothesis, params IReadOnlyList<string> references) =>
         ScoreCorpus([hypothesis], [.. references.Select(reference => (IReadOnlyList<string?>)[reference])]);
 

@@ -1,11 +1,11 @@
 namespace Workflows.Translation.Tokenization;
 
-/// <summary>Finds added tokens in raw text: leftmost first, and the longest where several begin at one place.</summary>
+/// <summary>Finds added tokens in raw text: leftmost first, and the longest if several begin at one position.</summary>
 internal sealed class AddedTokenMatcher
 {
     private readonly Dictionary<string, int> _ids;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    // By first character, the lengths that occur, longest first.
+    // For each first character, the lengths of tokens, longest first.
     private readonly Dictionary<char, int[]> _lengths;
 
     public AddedTokenMatcher(IEnumerable<AddedToken> tokens)
@@ -25,7 +25,7 @@ internal sealed class AddedTokenMatcher
     /// <summary>The ids that can be found.</summary>
     public IReadOnlyCollection<int> Ids => _ids.Values;
 
-    /// <summary>Looks for the first added token at or after <paramref name="from"/>.</summary>
+    /// <summary>Finds the first added token at or after <paramref name="from"/>.</summary>
     public bool TryFind(string text, int from, out int start, out int length, out int id)
     {
         for (start = from; start < text.Length; start++)

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Tokenization;
 
-/// <summary>Finds the most frequent pair, merges it everywhere, and again, with counts kept up to date.</summary>
+/// <summary>Repeatedly merges the most frequent pair everywhere, with counts kept up to date.</summary>
 internal sealed class BpeMergeSearch
 {
     private readonly List<(List<int> Symbols, long Count)> _words = [];
@@ -16,14 +16,14 @@ internal sealed class BpeMergeSearch
         _ids = _texts.Select((text, id) => (text, id)).ToDictionary(entry => entry.text, entry => entry.id);
         foreach (var (piece, count) in pieces.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
-            // A character without a token is bytes later, so it takes part in no merge: -1 stands for it.
+            // A character without a token is encoded as bytes later, so it takes part in no merge: -1 represents it.
             var symbols = piece.EnumerateRunes().Select(rune => _ids.GetValueOrDefault(rune.ToString(), -1)).ToList();
             _words.Add((symbols, count));
             Count(_words.Count - 1, 1);
         }
     }
 
-    /// <summary>The merges in order, at most <paramref name="limit"/> of them.</summary>
+    /// <summary>Returns the merges in order, at most <paramref name="limit"/> of them.</summary>
     public List<(string Left, string Right)> Run(int limit, int minimumCount)
     {
         foreach (var pair in _counts.Keys)
@@ -51,7 +51,7 @@ internal sealed class BpeMergeSearch
                 break;
             }
 
-            // Two ways to one text would be one token with two merges; the first found is enough.
+            // Two ways to the same text would be one token with two merges; the first is enough.
             if (_ids.TryAdd(text, _texts.Count))
             {
                 merges.Add((_texts[pair.Left], _texts[pair.Right]));

@@ -44,11 +44,11 @@ public sealed partial class BpeTokenizer
         EndOfTurnId = IdOf(file, "<end_of_turn>");
     }
 
-    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind</summary>
+    /// <summary>Reads a Hugging Face <c>tokenizer.json</c> of Gemma's kind.</summary>
     /// <param name="path">The file.</param>
     /// <param name="rows">
     /// Rows of the model's embedding. An added token whose id is not below it is not matched in text: its name encodes
-    /// as ordinary text. <see cref="FindWithoutRow"/> tells whether any other token lacks a row.
+    /// as ordinary text. <see cref="FindWithoutRow"/> returns any other token without a row.
     /// </param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="TokenizerException">
@@ -125,7 +125,8 @@ public sealed partial class BpeTokenizer
         return added;
     }
 
-    /// <summary>Two tokens with one id would decode as one of them, and the model cannot tell them apart.</summary>
+    /// <summary>Refuses two tokens with one id, which would decode as one of them and be the same to the
+    /// model.</summary>
     private static string[] TokensById(string file, Dictionary<string, int> ids)
     {
         if (ids.Count == 0)
@@ -189,7 +190,7 @@ public sealed partial class BpeTokenizer
         }
     }
 
-    // A wild id would only fail later, as an array of that size.
+    // A huge id would only fail later, as an array of that size.
     private static int ReadTokenId(string file, JsonElement element) =>
         element.GetInt32() is >= 0 and < 1 << 24 and var id
             ? id
@@ -221,7 +222,7 @@ public sealed partial class BpeTokenizer
         foreach (var (left, right) in merges)
         {
             var merged = IdOf(file, left + right);
-            // A control token must not come out of plain characters, whatever the merges say.
+            // A control token must not result from plain characters, even if a merge says so.
             if (!_isSpecial[merged])
             {
                 table.TryAdd(Pair(IdOf(file, left), IdOf(file, right)), (rank, merged));

@@ -3,13 +3,13 @@ using System.Text;
 namespace Workflows.Translation.Tokenization;
 
 /// <summary>
-/// Gemma's tokenizer: byte-pair encoding over characters, with a token for each byte of what the vocabulary lacks.
+/// Gemma's tokenizer: byte-pair encoding over characters, with byte tokens for characters that the vocabulary lacks.
 /// Immutable, so one instance may serve many threads.
 /// </summary>
 /// <remarks>
-/// Added tokens are taken out of the raw text first (longest match); in what remains, " " becomes "▁", each character
-/// its token (or the tokens of its UTF-8 bytes), and neighbours are merged by rank, leftmost first among equals.
-/// Decoding turns "▁" back into " ", so a literal "▁" does not survive; all other valid text does.
+/// Added tokens are matched in the raw text first (longest match); in the rest, " " becomes "▁", each character its
+/// token (or the tokens of its UTF-8 bytes), and neighbours are merged by rank, leftmost first among equals. Decoding
+/// turns "▁" back into " ", so a literal "▁" does not survive; all other valid text does.
 /// </remarks>
 public sealed partial class BpeTokenizer
 {
@@ -28,7 +28,7 @@ public sealed partial class BpeTokenizer
     /// <summary>Number of token ids; every id is below it.</summary>
     public int VocabularySize => _tokens.Length;
 
-    /// <summary>Fills a batch up to its width.</summary>
+    /// <summary>Pads a batch to its width.</summary>
     public int PadId { get; }
 
     /// <summary>Ends a document.</summary>
@@ -37,7 +37,7 @@ public sealed partial class BpeTokenizer
     /// <summary>Begins every input.</summary>
     public int BosId { get; }
 
-    /// <summary>Stands for what cannot be encoded; never produced from text, because bytes can.</summary>
+    /// <summary>The id of the unknown token; text never produces it, since every byte has a token.</summary>
     public int UnkId { get; }
 
     /// <summary>Begins a turn of the chat format.</summary>
@@ -46,9 +46,9 @@ public sealed partial class BpeTokenizer
     /// <summary>Ends a turn of the chat format; generation stops here.</summary>
     public int EndOfTurnId { get; }
 
-    /// <summary>Encodes trusted text, in which a written "&lt;end_of_turn&gt;" is that control token.</summary>
+    /// <summary>Encodes trusted text, in which a written "&lt;end_of_turn&gt;" becomes that control token.</summary>
     /// <param name="text">Text of any length; an unpaired surrogate counts as U+FFFD.</param>
-    /// <param name="addBos">Whether <see cref="BosId"/> is put in front.</param>
+    /// <param name="addBos">true to begin with <see cref="BosId"/>.</param>
     /// <returns>The token ids.</returns>
     public int[] Encode(string text, bool addBos = false)
     {
@@ -65,11 +65,11 @@ public sealed partial class BpeTokenizer
     }
 
     /// <summary>
-    /// Encodes text that somebody else wrote: no control token can come out, whatever is typed in it.
+    /// Encodes untrusted text, which never produces a control token.
     /// </summary>
     /// <param name="text">Text of any length; an unpaired surrogate counts as U+FFFD.</param>
     /// <returns>
-    /// The token ids, equal to those of <see cref="Encode(string, bool)"/> where the text names no control token.
+    /// The token ids, equal to those of <see cref="Encode(string, bool)"/> if the text names no control token.
     /// </returns>
     public int[] EncodeText(string text)
     {
@@ -80,9 +80,9 @@ public sealed partial class BpeTokenizer
         return [.. ids];
     }
 
-    /// <summary>Turns ids back into text.</summary>
+    /// <summary>Decodes ids to text.</summary>
     /// <param name="ids">Ids below <see cref="VocabularySize"/>.</param>
-    /// <param name="skipSpecial">Whether control tokens are left out.</param>
+    /// <param name="skipSpecial">true to omit control tokens.</param>
     /// <returns>The text; each byte of a broken UTF-8 sequence becomes U+FFFD.</returns>
     /// <exception cref="ArgumentOutOfRangeException">An id is negative or not in the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = true)
@@ -116,19 +116,19 @@ public sealed partial class BpeTokenizer
         return text.ToString();
     }
 
-    /// <summary>The id of a token by its exact text, such as "&lt;start_of_turn&gt;".</summary>
+    /// <summary>Finds the id of a token by its exact text, such as "&lt;start_of_turn&gt;".</summary>
     /// <param name="token">The token as the file writes it.</param>
-    /// <param name="id">The id, or 0 when there is no such token.</param>
-    /// <returns>Whether the vocabulary has it.</returns>
+    /// <param name="id">The id, or 0 if there is no such token.</param>
+    /// <returns>true if the vocabulary has it.</returns>
     public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
 
     /// <summary>
-    /// Looks for a token that text, a prompt or decoding can give and that has no row in an embedding.
+    /// Finds a token without a row in an embedding that text, a prompt or decoding can produce.
     /// </summary>
     /// <param name="rows">Rows of the embedding.</param>
     /// <returns>
     /// The smallest such id: of a byte, a character, a merge, an added token that is matched in text, or a control
-    /// token of the chat format; null where every one of them has a row.
+    /// token of the chat format; null if every one of them has a row.
     /// </returns>
     public int? FindWithoutRow(int rows)
     {
@@ -137,14 +137,14 @@ public sealed partial class BpeTokenizer
             .Concat(_allAdded.Ids).Where(id => id >= rows).Select(id => (int?)id).Min();
     }
 
-    /// <summary>The text of a token as the file writes it.</summary>
+    /// <summary>Returns the text of a token in the file.</summary>
     /// <param name="id">An id below <see cref="VocabularySize"/>.</param>
-    /// <returns>The token's text; "" for an id that the file leaves out.</returns>
+    /// <returns>The token's text; "" for an id that the file does not have.</returns>
     public string TokenOf(int id) => _tokens[id];
 
-    /// <summary>Whether an id is a control token, which <see cref="Decode"/> leaves out on request.</summary>
+    /// <summary>Returns whether an id is a control token, which <see cref="Decode"/> omits on request.</summary>
     /// <param name="id">An id below <see cref="VocabularySize"/>.</param>
-    /// <returns>True for "&lt;bos&gt;", "&lt;end_of_turn&gt;" and the like.</returns>
+    /// <returns>true for "&lt;bos&gt;", "&lt;end_of_turn&gt;" and similar tokens.</returns>
     public bool IsSpecial(int id) => _isSpecial[id];
 
     private static void FlushBytes(List<byte> bytes, StringBuilder text)

@@ -5,15 +5,15 @@ namespace Workflows.Translation.Tokenization;
 /// <summary>Trains small tokenizers of Gemma's kind. The same sentences always give the same file.</summary>
 /// <remarks>
 /// Byte-pair encoding (Sennrich et al. 2016) within pieces: a piece is a run of letters with the space before it, a
-/// single digit, or a single mark, so no token crosses words. Among pairs that are equally frequent the one whose
+/// single digit, or a single punctuation mark, so no token crosses words. Among equally frequent pairs the one whose
 /// texts come first in ordinal order is merged.
 /// </remarks>
 public static class BpeTrainer
 {
     /// <summary>Trains a vocabulary.</summary>
     /// <param name="sentences">The text, of all languages together.</param>
-    /// <param name="options">Settings; null means the defaults.</param>
-    /// <returns>The vocabulary, to be saved.</returns>
+    /// <param name="options">Settings; null for the defaults.</param>
+    /// <returns>The vocabulary, which can be saved.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The size is too small for control tokens and bytes.</exception>
     public static TrainedBpe Train(IEnumerable<string> sentences, BpeTrainerOptions? options = null)
     {
@@ -48,7 +48,7 @@ public static class BpeTrainer
             }
         }
 
-        // The most frequent ones where there is no room for all, in ordinal order in the file.
+        // The most frequent ones if there is no room for all; the file has them in ordinal order.
         return [.. counts
             .Where(entry => entry.Value >= options.MinimumCharacterCount && entry.Key != "\n")
             .OrderByDescending(entry => entry.Value).ThenBy(entry => entry.Key, StringComparer.Ordinal)
@@ -61,7 +61,7 @@ public static class BpeTrainer
         var piece = new StringBuilder();
         foreach (var rune in sentence.Replace(' ', '▁').EnumerateRunes())
         {
-            // A space begins a piece, and only letters (or the apostrophe inside a word) go on with one.
+            // A space begins a piece, and only letters (or the apostrophe inside a word) continue one.
             var goesOn = piece.Length > 0 && (Rune.IsLetter(rune) || rune.Value is '\'' or '’')
                 && (EndsInLetter(piece) || (piece.Length == 1 && piece[0] == '▁' && Rune.IsLetter(rune)));
             if (!goesOn && piece.Length > 0)

@@ -1,6 +1,6 @@
 namespace Workflows.Translation.Tokenization;
 
-/// <summary>A tokenizer file cannot be used: it is missing, damaged or of a kind that is not understood.</summary>
+/// <summary>The exception of a tokenizer file that is missing, damaged or of an unsupported kind.</summary>
 public sealed class TokenizerException : Exception
 {
     internal TokenizerException(string file, string reason, Exception? inner = null)

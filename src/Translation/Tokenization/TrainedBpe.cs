@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Workflows.Translation.Tokenization;
 
-/// <summary>A vocabulary that <see cref="BpeTrainer"/> made.</summary>
+/// <summary>A vocabulary that <see cref="BpeTrainer"/> trained.</summary>
 public sealed class TrainedBpe
 {
     internal static readonly string[] ControlTokens =

@@ -10,11 +10,11 @@ namespace Microsoft.DurableTask.Client.AzureManaged;
 /// <summary>Connects clients to Azure's Durable Task Scheduler, or to another server of its protocol.</summary>
 public static class DurableTaskSchedulerClientExtensions
 {
-    /// <summary>Uses a scheduler.</summary>
+    /// <summary>Connects the client to a scheduler by address and credential.</summary>
     /// <param name="builder">The client's builder.</param>
     /// <param name="endpointAddress">The scheduler's address.</param>
     /// <param name="taskHubName">The task hub.</param>
-    /// <param name="credential">Gives the tokens.</param>
+    /// <param name="credential">Provides the tokens.</param>
     /// <param name="configure">Changes further options.</param>
     public static void UseDurableTaskScheduler(
         this IDurableTaskClientBuilder builder,
@@ -30,7 +30,7 @@ public static class DurableTaskSchedulerClientExtensions
             configure?.Invoke(options);
         });
 
-    /// <summary>Uses a scheduler.</summary>
+    /// <summary>Connects the client to a scheduler by connection string.</summary>
     /// <param name="builder">The client's builder.</param>
     /// <param name="connectionString"><c>Endpoint=...;TaskHub=...;Authentication=...</c>.</param>
     /// <param name="configure">Changes further options.</param>
@@ -51,9 +51,9 @@ public static class DurableTaskSchedulerClientExtensions
         });
     }
 
-    /// <summary>Uses a scheduler.</summary>
+    /// <summary>Connects the client to a scheduler by options.</summary>
     /// <param name="builder">The client's builder.</param>
-    /// <param name="configure">Says where it is.</param>
+    /// <param name="configure">Sets address, task hub and credential.</param>
     public static void UseDurableTaskScheduler(
         this IDurableTaskClientBuilder builder, Action<DurableTaskSchedulerClientOptions>? configure = null)
     {

@@ -5,7 +5,7 @@ using Microsoft.DurableTask.Connection;
 
 namespace Microsoft.DurableTask;
 
-/// <summary>Where a client finds a Durable Task Scheduler, and as whom it comes.</summary>
+/// <summary>Address, task hub and credential of a client's Durable Task Scheduler.</summary>
 public class DurableTaskSchedulerClientOptions
 {
     /// <summary>The scheduler's address.</summary>
@@ -16,25 +16,25 @@ public class DurableTaskSchedulerClientOptions
     /// <value>Required.</value>
     public string TaskHubName { get; set; } = string.Empty;
 
-    /// <summary>Gives the tokens.</summary>
-    /// <value>Null for a scheduler without authentication, such as the sidecar or an emulator.</value>
+    /// <summary>Provides the tokens.</summary>
+    /// <value>null for a scheduler without authentication, such as the sidecar or an emulator.</value>
     public TokenCredential? Credential { get; set; }
 
     /// <summary>The resource that the tokens are for.</summary>
     /// <value>Default: <c>https://durabletask.io</c>.</value>
     public string ResourceId { get; set; } = "https://durabletask.io";
 
-    /// <summary>Whether tokens may be sent without TLS.</summary>
+    /// <summary>Gets or sets a value indicating whether tokens may be sent without TLS.</summary>
     /// <value>Default: false.</value>
     public bool AllowInsecureCredentials { get; set; }
 
-    /// <summary>How failed calls are tried again.</summary>
-    /// <value>Null: 10 attempts, 50 to 250 ms apart, when the scheduler is unavailable.</value>
+    /// <summary>Retries of failed calls.</summary>
+    /// <value>null: 10 attempts, 50 to 250 ms apart, when the scheduler is unavailable.</value>
     public ClientRetryOptions? RetryOptions { get; set; }
 
     /// <summary>Reads a connection string.</summary>
     /// <param name="connectionString"><c>Endpoint=...;TaskHub=...;Authentication=...</c>.</param>
-    /// <returns>The options that it says.</returns>
+    /// <returns>The options.</returns>
     /// <exception cref="ArgumentException">A key is missing, or the kind of authentication is unknown.</exception>
     public static DurableTaskSchedulerClientOptions FromConnectionString(string connectionString)
     {
@@ -57,7 +57,7 @@ public class DurableTaskSchedulerClientOptions
                 retry.RetryableStatusCodes ?? [])
             : SchedulerRetries.Default);
 
-    /// <summary>How failed calls are tried again; null keeps a default.</summary>
+    /// <summary>Retries of failed calls; null keeps a default.</summary>
     public class ClientRetryOptions
     {
         /// <summary>Attempts in all.</summary>
@@ -72,11 +72,11 @@ public class DurableTaskSchedulerClientOptions
         /// <value>Default: 250.</value>
         public int? MaxBackoffMs { get; set; }
 
-        /// <summary>How waits grow.</summary>
+        /// <summary>Factor by which each wait is longer than the one before.</summary>
         /// <value>Default: 2.</value>
         public double? BackoffMultiplier { get; set; }
 
-        /// <summary>Status codes to try again besides <see cref="StatusCode.Unavailable"/>.</summary>
+        /// <summary>Status codes to retry besides <see cref="StatusCode.Unavailable"/>.</summary>
         public IList<StatusCode>? RetryableStatusCodes { get; set; }
     }
 }

@@ -2,7 +2,8 @@ using Azure.Core;
 
 namespace Microsoft.DurableTask.Connection;
 
-/// <summary>A bearer token that is fetched anew before it ends. Calls that find none share one request.</summary>
+/// <summary>A bearer token that is renewed before it expires. Concurrent calls without a token share one
+/// request.</summary>
 internal sealed class AccessTokenCache(TokenCredential credential, string resourceId, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);

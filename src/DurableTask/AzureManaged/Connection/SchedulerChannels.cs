@@ -5,7 +5,7 @@ using Grpc.Net.Client.Configuration;
 
 namespace Microsoft.DurableTask.Connection;
 
-/// <summary>The channels to schedulers of one host, one an endpoint; they end with the host's services.</summary>
+/// <summary>The channels to a host's schedulers, one for each endpoint; disposed with the host's services.</summary>
 internal sealed class SchedulerChannels(TimeProvider? time = null) : IDisposable
 {
     private readonly ConcurrentDictionary<SchedulerEndpoint, Lazy<Entry>> _channels = new();
@@ -52,7 +52,7 @@ internal sealed class SchedulerChannels(TimeProvider? time = null) : IDisposable
         GrpcChannel channel = GrpcChannel.ForAddress(endpoint.Uri, new GrpcChannelOptions
         {
             Credentials = ChannelCredentials.Create(transport, headers),
-            // Without TLS there is either no token, or the options allow sending it.
+            // Without TLS there is either no token, or the options allow to send it.
             UnsafeUseInsecureChannelCallCredentials = endpoint.Uri.Scheme == "http",
             MaxReceiveMessageSize = null,
             MaxSendMessageSize = null,

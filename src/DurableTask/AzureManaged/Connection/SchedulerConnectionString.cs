@@ -17,7 +17,7 @@ internal sealed class SchedulerConnectionString
         }
         catch (ArgumentException error)
         {
-            // The text itself stays out of the message: it may hold secrets.
+            // The text itself is not in the message, since it may hold secrets.
             throw new ArgumentException(
                 "The Durable Task Scheduler connection string cannot be read; it has the form "
                 + $"'Endpoint=...;TaskHub=...;Authentication=...'. {error.Message}", nameof(text), error);

@@ -3,7 +3,7 @@ using GrpcRetryPolicy = Grpc.Net.Client.Configuration.RetryPolicy;
 
 namespace Microsoft.DurableTask.Connection;
 
-/// <summary>Everything that a channel to a Durable Task Scheduler depends on.</summary>
+/// <summary>The settings that identify a channel to a Durable Task Scheduler.</summary>
 internal sealed record SchedulerEndpoint(
     string Address,
     string TaskHub,
@@ -17,7 +17,7 @@ internal sealed record SchedulerEndpoint(
     public Uri Uri => new(
         Address.Contains("://", StringComparison.Ordinal) ? Address : $"https://{Address}", UriKind.Absolute);
 
-    /// <summary>Finds the first option that cannot be used and says how to set it; null when all can.</summary>
+    /// <summary>Finds the first option that is not valid and returns how to set it; null if all are valid.</summary>
     public static string? Check(string address, string taskHub, TokenCredential? credential, bool allowsInsecure)
     {
         if (string.IsNullOrWhiteSpace(address))

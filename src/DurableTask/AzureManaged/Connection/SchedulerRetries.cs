@@ -3,7 +3,7 @@ using GrpcRetryPolicy = Grpc.Net.Client.Configuration.RetryPolicy;
 
 namespace Microsoft.DurableTask.Connection;
 
-/// <summary>How calls that find no scheduler are tried again.</summary>
+/// <summary>Creates the policy that retries calls while the scheduler is unavailable.</summary>
 internal static class SchedulerRetries
 {
     // One object, so that equal endpoints are equal.

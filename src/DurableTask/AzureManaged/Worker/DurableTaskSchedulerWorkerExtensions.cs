@@ -11,11 +11,11 @@ namespace Microsoft.DurableTask.Worker.AzureManaged;
 /// <summary>Connects workers to Azure's Durable Task Scheduler, or to another server of its protocol.</summary>
 public static class DurableTaskSchedulerWorkerExtensions
 {
-    /// <summary>Uses a scheduler.</summary>
+    /// <summary>Connects the worker to a scheduler by address and credential.</summary>
     /// <param name="builder">The worker's builder.</param>
     /// <param name="endpointAddress">The scheduler's address.</param>
     /// <param name="taskHubName">The task hub.</param>
-    /// <param name="credential">Gives the tokens.</param>
+    /// <param name="credential">Provides the tokens.</param>
     /// <param name="configure">Changes further options.</param>
     public static void UseDurableTaskScheduler(
         this IDurableTaskWorkerBuilder builder,
@@ -31,7 +31,7 @@ public static class DurableTaskSchedulerWorkerExtensions
             configure?.Invoke(options);
         });
 
-    /// <summary>Uses a scheduler.</summary>
+    /// <summary>Connects the worker to a scheduler by connection string.</summary>
     /// <param name="builder">The worker's builder.</param>
     /// <param name="connectionString"><c>Endpoint=...;TaskHub=...;Authentication=...</c>.</param>
     /// <param name="configure">Changes further options.</param>
@@ -52,9 +52,9 @@ public static class DurableTaskSchedulerWorkerExtensions
         });
     }
 
-    /// <summary>Uses a scheduler.</summary>
+    /// <summary>Connects the worker to a scheduler by options.</summary>
     /// <param name="builder">The worker's builder.</param>
-    /// <param name="configure">Says where it is.</param>
+    /// <param name="configure">Sets address, task hub and credential.</param>
     public static void UseDurableTaskScheduler(
         this IDurableTaskWorkerBuilder builder, Action<DurableTaskSchedulerWorkerOptions>? configure = null)
     {

@@ -4,7 +4,7 @@ using Microsoft.DurableTask.Worker.Hosting;
 
 namespace Microsoft.DurableTask;
 
-/// <summary>Where a worker finds a Durable Task Scheduler, and as whom it comes.</summary>
+/// <summary>Address, task hub and credential of a worker's Durable Task Scheduler.</summary>
 public class DurableTaskSchedulerWorkerOptions
 {
     /// <summary>The scheduler's address.</summary>
@@ -15,25 +15,25 @@ public class DurableTaskSchedulerWorkerOptions
     /// <value>Required.</value>
     public string TaskHubName { get; set; } = string.Empty;
 
-    /// <summary>Gives the tokens.</summary>
-    /// <value>Null for a scheduler without authentication, such as the sidecar or an emulator.</value>
+    /// <summary>Provides the tokens.</summary>
+    /// <value>null for a scheduler without authentication, such as the sidecar or an emulator.</value>
     public TokenCredential? Credential { get; set; }
 
     /// <summary>The resource that the tokens are for.</summary>
     /// <value>Default: <c>https://durabletask.io</c>.</value>
     public string ResourceId { get; set; } = "https://durabletask.io";
 
-    /// <summary>Whether tokens may be sent without TLS.</summary>
+    /// <summary>Gets or sets a value indicating whether tokens may be sent without TLS.</summary>
     /// <value>Default: false.</value>
     public bool AllowInsecureCredentials { get; set; }
 
-    /// <summary>Who the worker is, for the scheduler's own logs.</summary>
+    /// <summary>The worker's id in the scheduler's own logs.</summary>
     /// <value>Default: machine, process and a random part.</value>
     public string WorkerId { get; set; } = $"{Environment.MachineName},{Environment.ProcessId},{Guid.NewGuid():N}";
 
     /// <summary>Reads a connection string.</summary>
     /// <param name="connectionString"><c>Endpoint=...;TaskHub=...;Authentication=...</c>.</param>
-    /// <returns>The options that it says.</returns>
+    /// <returns>The options.</returns>
     /// <exception cref="ArgumentException">A key is missing, or the kind of authentication is unknown.</exception>
     public static DurableTaskSchedulerWorkerOptions FromConnectionString(string connectionString)
     {

@@ -6,12 +6,13 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>The older encoding of entity messages: events with JSON texts instead of messages of their own.</summary>
+/// <summary>Reads and writes the older encoding of entity messages: events with JSON instead of typed
+/// messages.</summary>
 internal static class ClassicEntityMessage
 {
     private const string Release = "release";
 
-    /// <summary>Reads the request in an event to an entity; null when it is no entity message.</summary>
+    /// <summary>Parses the request in an event to an entity; null if it is no entity message.</summary>
     /// <exception cref="FormatException">The text is damaged.</exception>
     public static Command? Parse(string target, SendEventAction send, string instanceId, string executionId)
     {

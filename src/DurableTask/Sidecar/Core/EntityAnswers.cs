@@ -3,10 +3,10 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>Makes an entity's messages for workers, and its answers for callers.</summary>
+/// <summary>Creates an entity's messages for workers, and its answers to callers.</summary>
 internal static class EntityAnswers
 {
-    /// <summary>An operation as a worker gets it. Stock workers break on ids that are no GUIDs.</summary>
+    /// <summary>Converts an operation for a worker. Official workers fail on ids that are no GUIDs.</summary>
     public static HistoryEvent ForWorker(EntityMessage message, Timestamp now)
     {
         string id = Guid.TryParse(message.RequestId, out _) ? message.RequestId : Guid.NewGuid().ToString();

@@ -1,13 +1,13 @@
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>The id of an entity: <c>@name@key</c>, with the name in lower case. The key may hold anything.</summary>
+/// <summary>The id of an entity: <c>@name@key</c>, with the name in lower case. The key may be any text.</summary>
 internal static class EntityId
 {
     public const int MostCharacters = 100;
 
     public static bool IsEntity(string? id) => id?.StartsWith('@') == true;
 
-    /// <summary>The id as it is stored; null when the text is no entity id.</summary>
+    /// <summary>Returns the id in its stored form; null if the text is no entity id.</summary>
     public static string? Normalize(string? text)
     {
         int second = IsEntity(text) ? text!.IndexOf('@', 1) : -1;
@@ -15,6 +15,6 @@ internal static class EntityId
             : null;
     }
 
-    /// <summary>The name within a normalized id.</summary>
+    /// <summary>Returns the name within a normalized id.</summary>
     public static string NameOf(string id) => id[1..id.IndexOf('@', 1)];
 }

@@ -9,8 +9,8 @@ internal sealed record QueuedMessage(long Sequence, EntityMessage Message)
 }
 
 /// <summary>
-/// One entity: its state, its queue and who holds its lock. Operations run one after another in the order of the queue;
-/// calls of the holder go first, and while somebody holds the lock nothing else runs. No I/O, no clock.
+/// One entity: its state, its queue and the holder of its lock. Operations run one after another in the order of the
+/// queue; calls of the holder run first, and no others run while the lock is held. No I/O, no clock.
 /// </summary>
 internal sealed class EntityState
 {
@@ -24,18 +24,18 @@ internal sealed class EntityState
 
     public EntityHolder? Holder { get; set; }
 
-    /// <summary>Whether a worker has a batch of this entity's operations.</summary>
+    /// <summary>Gets or sets a value indicating whether a worker has a batch of this entity's operations.</summary>
     public bool IsRunning { get; set; }
 
     public IReadOnlyCollection<QueuedMessage> Queue => _queue.Values;
 
     public IReadOnlyCollection<QueuedMessage> Scheduled => _scheduled.Values;
 
-    /// <summary>Whether nothing is left to remember.</summary>
+    /// <summary>Gets a value indicating whether there is nothing left to store.</summary>
     public bool IsEmpty =>
         State is null && Holder is null && !IsRunning && _queue.Count == 0 && _scheduled.Count == 0;
 
-    /// <summary>Adds an item behind all others, or to those that wait for their time.</summary>
+    /// <summary>Adds an item at the end of the queue, or to the items that wait for their time.</summary>
     public void Add(QueuedMessage item)
     {
         if (item.Message.Due is not null)
@@ -65,7 +65,7 @@ internal sealed class EntityState
     public bool IsHeldBy(string instanceId, string executionId) =>
         Holder is not null && Holder.InstanceId == instanceId && Holder.ExecutionId == executionId;
 
-    /// <summary>The operations to run next, in order; none when the entity is busy, locked or idle.</summary>
+    /// <summary>Returns the operations to run next, in order; none if the entity is busy, locked or idle.</summary>
     public IReadOnlyList<QueuedMessage> NextBatch(int mostItems, int mostBytes)
     {
         var batch = new List<QueuedMessage>();
@@ -95,7 +95,7 @@ internal sealed class EntityState
         return batch;
     }
 
-    /// <summary>The request for a lock that this entity could grant now; others of its set may not be
+    /// <summary>Returns the request for a lock that this entity could grant now; others of its set may not be
     /// ready.</summary>
     public QueuedMessage? LockAtHead() =>
         !IsRunning && Holder is null && _fronts == 0 && _queue.Values.FirstOrDefault() is { IsLock: true } head

@@ -9,7 +9,7 @@ internal sealed partial class Episode
     {
         switch (action.OrchestratorActionTypeCase)
         {
-            // An ending instance starts no new work; nobody would hear of it.
+            // An ending instance starts no new work, since nothing would receive the result.
             case ActionCase.ScheduleTask when end is null:
                 AddActivity(action);
                 break;
@@ -93,7 +93,7 @@ internal sealed partial class Episode
             started.Tags[key] = value;
         }
 
-        // A mark of the parent itself, not of its descendants.
+        // A tag of the parent itself, not of its descendants.
         if (!Messages.IsFireAndForget(child.Tags))
         {
             started.Tags.Remove("FireAndForget");
@@ -132,7 +132,7 @@ internal sealed partial class Episode
         _events.Add(item);
     }
 
-    // The worker has made the history that the orchestration goes on with; messages it has not seen follow it.
+    // The worker has made the history with which the orchestration continues; messages it has not seen follow it.
     private LogRecord TakeBack(RewindOrchestrationAction action)
     {
         HistoryEvent start = action.NewHistory.FirstOrDefault(item => item.ExecutionStarted is not null)

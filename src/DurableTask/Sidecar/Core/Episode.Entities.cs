@@ -5,7 +5,8 @@ namespace Workflows.DurableTask.Sidecar.Core;
 
 internal sealed partial class Episode
 {
-    // The history keeps exactly what the worker sent: it compares on replay, down to the last digit of a time.
+    // The history keeps exactly the bytes that the worker sent: it compares on replay, down to the last digit of a
+    // time.
     private void AddEntityMessage(OrchestratorAction action, OrchestrationStatus? end)
     {
         SendEntityMessageAction message = action.SendEntityMessage;
@@ -64,7 +65,7 @@ internal sealed partial class Episode
         {
             if (end is not null)
             {
-                // An ended execution could not release what it gets.
+                // An execution that has ended could not release the locks that it would be granted.
                 return;
             }
 

@@ -5,11 +5,11 @@ using ActionCase = Microsoft.DurableTask.Protobuf.OrchestratorAction.Orchestrato
 namespace Workflows.DurableTask.Sidecar.Core;
 
 /// <summary>A worker's report of one episode.</summary>
-/// <param name="Consumed">How many inbox messages the worker was given.</param>
-/// <param name="StartedAt">The time it was given them.</param>
-/// <param name="Actions">What the orchestrator asks for, in order.</param>
-/// <param name="CustomStatus">Null leaves the status as it is.</param>
-/// <param name="Trace">Given back with the next work item.</param>
+/// <param name="Consumed">Number of inbox messages that the worker was given.</param>
+/// <param name="StartedAt">The time at which it was given them.</param>
+/// <param name="Actions">The orchestrator's actions, in order.</param>
+/// <param name="CustomStatus">The new status; null leaves the status as it is.</param>
+/// <param name="Trace">Returned with the next work item.</param>
 internal sealed record EpisodeReport(
     int Consumed,
     Timestamp StartedAt,
@@ -19,11 +19,10 @@ internal sealed record EpisodeReport(
 
 /// <summary>The changes of an episode, all of them in one transaction.</summary>
 /// <param name="Record">The record for the instance's log.</param>
-/// <param name="Commands">What other instances get, in order.</param>
+/// <param name="Commands">Changes of other instances, in order.</param>
 internal sealed record EpisodeOutcome(LogRecord Record, IReadOnlyList<Command> Commands);
 
-/// <summary>Turns a worker's report into records and commands: state and report in, outcome out, nothing
-/// touched.</summary>
+/// <summary>Turns a worker's report into records and commands: a pure function of state and report.</summary>
 internal sealed partial class Episode
 {
     private readonly InstanceState _state;
@@ -42,13 +41,14 @@ internal sealed partial class Episode
 
     /// <param name="state">The instance before the episode.</param>
     /// <param name="report">The worker's report.</param>
-    /// <param name="newExecutionId">Used if the orchestration starts over.</param>
+    /// <param name="newExecutionId">The id of the next execution, if the orchestration starts over.</param>
     /// <param name="now">The time of the commit.</param>
     public static EpisodeOutcome Decide(
         InstanceState state, EpisodeReport report, string newExecutionId, Timestamp now) =>
         new Episode(state, report, now).Decide(newExecutionId);
 
-    /// <summary>The report of an orchestrator whose result cannot be carried: it fails at once, and says why.</summary>
+    /// <summary>Replaces the report of an orchestrator whose result is too large by a failure that gives the
+    /// reason.</summary>
     public static EpisodeReport TooLarge(EpisodeReport report, string what, int mostBytes) => report with
     {
         CustomStatus = null,
@@ -56,7 +56,7 @@ internal sealed partial class Episode
         [
             new OrchestratorAction
             {
-                // No orchestrator asked for it: an id of its own would be that of another action.
+                // No orchestrator requested it, and any other id would be that of another action.
                 Id = -1,
                 CompleteOrchestration = new()
                 {
@@ -79,7 +79,7 @@ internal sealed partial class Episode
             [
                 new OrchestratorAction
                 {
-                    // No orchestrator asked for it: an id of its own would be that of another action.
+                    // No orchestrator requested it, and any other id would be that of another action.
                     Id = -1,
                     CompleteOrchestration = new()
                     {
@@ -119,7 +119,7 @@ internal sealed partial class Episode
         }
         else
         {
-            // Events to oneself take the way of all others once the instance lives on.
+            // Events to the instance itself are delivered like all others if the instance lives on.
             _commands.AddRange(_toSelf.Select(message => new Command.Deliver(_state.Id, message)));
         }
 
@@ -135,7 +135,7 @@ internal sealed partial class Episode
         return new EpisodeOutcome(new LogRecord { Episode = record }, _commands);
     }
 
-    // A response may hold two endings, for example of a termination that came after continue-as-new: a final one wins.
+    // A response may have two endings, for example if a termination came after continue-as-new: a final one wins.
     private static OrchestratorAction? Ending(IReadOnlyList<OrchestratorAction> actions)
     {
         OrchestratorAction? continuation = null;
@@ -221,14 +221,14 @@ internal sealed partial class Episode
             created.Carryover.Add(suspension);
         }
 
-        // The order of arrival: buffered in the old generation, left in its last batch, and not yet seen.
+        // In order of arrival: buffered in the old generation, left in its last batch, and not yet seen.
         created.Carryover.AddRange(_toSelf);
         created.Carryover.AddRange(action.CarryoverEvents.Select(Stamped));
         created.Carryover.AddRange(_state.Inbox.Skip(_report.Consumed).Where(BelongsToInstance));
         return new LogRecord { Created = created };
     }
 
-    // An operator's suspension is of the instance, not of one of its generations.
+    // An operator's suspension applies to the instance, not to one of its generations.
     private HistoryEvent? Suspension()
     {
         HistoryEvent? last = _state.History.Concat(_state.Inbox.Take(_report.Consumed)).LastOrDefault(
@@ -252,8 +252,8 @@ internal sealed partial class Episode
         or HistoryEvent.EventTypeOneofCase.ExecutionSuspended
         or HistoryEvent.EventTypeOneofCase.ExecutionResumed;
 
-    // In the older encoding an entity's answer is an event of the request's id. Two generations that begin in the same
-    // moment may make the same id.
+    // In the older encoding an entity's answer is an event named by the request's id. Two generations that begin at the
+    // same moment may create the same id.
     private bool IsAnswer(string name) => Guid.TryParse(name, out _) && _state.History.Concat(_events).Any(
         item => item.EventSent is { } sent && EntityId.IsEntity(sent.InstanceId)
             && sent.Input?.Contains(name, StringComparison.OrdinalIgnoreCase) == true);

@@ -8,12 +8,12 @@ namespace Workflows.DurableTask.Sidecar.Core;
 /// <summary>A call of an entity that has no answer yet.</summary>
 internal sealed record OpenCall(string RequestId, string EntityId, string Operation, Timestamp Since);
 
-/// <summary>Events of one name that came to an execution, read or not.</summary>
+/// <summary>Events of one name that an execution received, read or not.</summary>
 internal sealed record ReceivedEvents(string Name, int Count, Timestamp Last);
 
 /// <summary>
-/// The open calls of an execution, as far as its history tells. Not kept with the state: only people ask, and a walk
-/// over one history is cheap.
+/// Finds the open calls of an execution in its history. They are not kept with the state: only operators ask for them,
+/// and a walk over one history is cheap.
 /// </summary>
 internal sealed class Expectations
 {
@@ -28,17 +28,17 @@ internal sealed class Expectations
         state.Inbox.ForEach(Read);
     }
 
-    /// <summary>The suspension that no resumption followed, whether an episode has seen it or not.</summary>
+    /// <summary>The suspension that no resumption followed, whether or not an episode has seen it.</summary>
     public HistoryEvent? Suspension { get; private set; }
 
     public IEnumerable<OpenCall> Calls => _calls.Values;
 
     public IEnumerable<ReceivedEvents> Events => _events.Values;
 
-    /// <summary>The event that asked for something under an id; null when another execution did.</summary>
+    /// <summary>Returns the event that made the request with an id; null if another execution made it.</summary>
     public HistoryEvent? Asked(int id) => _asked.GetValueOrDefault(id);
 
-    /// <summary>When the locks of a critical section were asked for.</summary>
+    /// <summary>Returns the time at which the locks of a critical section were requested.</summary>
     public Timestamp? SectionAsked(string sectionId) => _sections.GetValueOrDefault(sectionId);
 
     private void Read(HistoryEvent item)
@@ -82,7 +82,7 @@ internal sealed class Expectations
     private void ReadRaised(HistoryEvent item)
     {
         string name = item.EventRaised.Name;
-        // The older encoding answers calls and requests for locks with an event of the request's id.
+        // The older encoding answers calls and requests for locks with an event named by the request's id.
         if (_calls.Remove(name) || _sections.ContainsKey(name))
         {
             return;
@@ -101,7 +101,7 @@ internal sealed class Expectations
         }
         catch (JsonException)
         {
-            // Texts that are no entity messages are not sent to entities; there is nothing to wait for.
+            // Events that are no entity messages are not sent to entities, so there is no answer to wait for.
             return;
         }
 

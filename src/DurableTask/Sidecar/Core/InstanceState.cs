@@ -5,8 +5,8 @@ using EventCase = Microsoft.DurableTask.Protobuf.HistoryEvent.EventTypeOneofCase
 namespace Workflows.DurableTask.Sidecar.Core;
 
 /// <summary>
-/// Everything that is known of one orchestration, folded from its log. The same fold runs while the engine works and
-/// when it starts again, so that a restart cannot see another state. No I/O, no clock.
+/// The state of one orchestration, folded from its log. The same fold runs while the engine works and when it restarts,
+/// so a restart cannot arrive at another state. No I/O, no clock.
 /// </summary>
 /// <remarks>Invariant: a task, timer or child is open from the record that creates it to the message that ends
 /// it.</remarks>
@@ -52,13 +52,13 @@ internal sealed class InstanceState(string hub, string id)
 
     public Dictionary<int, string> OpenChildren { get; } = [];
 
-    /// <summary>Why no work of this instance is handed out; null when it is.</summary>
+    /// <summary>The reason why no work of this instance is handed out; null if work is handed out.</summary>
     public ParkedRecord? Parked { get; private set; }
 
-    /// <summary>Whether the history began as that of an earlier execution.</summary>
+    /// <summary>Gets a value indicating whether the history began as that of an earlier execution.</summary>
     public bool IsRewound { get; private set; }
 
-    /// <summary>The status as clients see it.</summary>
+    /// <summary>The status that clients see.</summary>
     public OrchestrationStatus VisibleStatus => Parked is null ? Status : OrchestrationStatus.Suspended;
 
     public bool IsTerminal => IsEnd(Status);
@@ -66,7 +66,7 @@ internal sealed class InstanceState(string hub, string id)
     public static bool IsEnd(OrchestrationStatus status) => status is OrchestrationStatus.Completed
         or OrchestrationStatus.Failed or OrchestrationStatus.Terminated or OrchestrationStatus.Canceled;
 
-    /// <summary>Whether no episode has run yet in this execution.</summary>
+    /// <summary>Gets a value indicating whether no episode has run yet in this execution.</summary>
     public bool IsPending => Status == OrchestrationStatus.Pending;
 
     public void Apply(LogRecord record)
@@ -93,7 +93,7 @@ internal sealed class InstanceState(string hub, string id)
         }
     }
 
-    /// <summary>The state as clients see it.</summary>
+    /// <summary>Returns the state that clients see.</summary>
     public OrchestrationState Snapshot(bool withData)
     {
         var state = new OrchestrationState
@@ -107,7 +107,8 @@ internal sealed class InstanceState(string hub, string id)
             LastUpdatedTimestamp = Updated,
             CompletedTimestamp = Completed,
             ExecutionId = ExecutionId,
-            // Why it is parked is the operator's business, whoever asks; a failure is data as a result is.
+            // The reason why it is parked is always shown, since it concerns operators; other failures are data, like
+            // results.
             FailureDetails = Parked is not null ? Messages.Failure(Messages.PoisonError, Parked.Reason)
                 : withData ? Failure
                 : null,
@@ -199,7 +200,7 @@ internal sealed class InstanceState(string hub, string id)
         Trace = episode.Trace ?? Trace;
         if (episode.CustomStatus is not null)
         {
-            // An empty text is how workers take the status back.
+            // Workers clear the status with an empty text.
             CustomStatus = episode.CustomStatus.Length == 0 ? null : episode.CustomStatus;
         }
     }
@@ -216,7 +217,7 @@ internal sealed class InstanceState(string hub, string id)
         OpenTimers.Clear();
     }
 
-    // An orchestrator's time begins here, and must not run backwards when the clock is set back.
+    // An orchestrator takes its time from here, which must not run backwards when the clock is set back.
     private void Touch(Timestamp at) => Updated = at > Updated ? at : Updated;
 
     private void Remember(HistoryEvent item)

@@ -3,13 +3,13 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Core;
 
-/// <summary>Makes inbox messages. Their id is -1: workers drop a second message with the same id of 0 or
+/// <summary>Creates inbox messages. Their id is -1, since workers drop a second message with the same id of 0 or
 /// more.</summary>
 internal static class Messages
 {
     public const string FireAndForgetTag = "FireAndForget";
 
-    /// <summary>The type of the failure that a work item is given up with.</summary>
+    /// <summary>The failure type of a work item that is no longer retried.</summary>
     public const string PoisonError = "PoisonWorkItem";
 
     public static bool IsFireAndForget(IDictionary<string, string> tags) => tags.ContainsKey(FireAndForgetTag);
@@ -63,7 +63,7 @@ internal static class Messages
         IsNonRetriable = true,
     };
 
-    /// <summary>Tells a parent of its child's end.</summary>
+    /// <summary>Creates the message that reports a child's end to its parent.</summary>
     public static HistoryEvent ChildEnded(int taskId, ExecutionCompletedEvent end, Timestamp now) =>
         end.OrchestrationStatus == OrchestrationStatus.Completed
             ? new HistoryEvent

@@ -7,18 +7,17 @@ namespace Workflows.DurableTask.Sidecar.Core;
 /// <summary>The fate of a child of a rewound orchestration.</summary>
 internal enum ChildFate
 {
-    /// <summary>It runs, or is rewound itself: its end is still to come.</summary>
+    /// <summary>It runs, or is rewound itself, so its end is still to come.</summary>
     Awaited,
 
-    /// <summary>It is gone, or ended in a way that cannot be taken back: the orchestrator starts it again.</summary>
+    /// <summary>It is gone, or ended in a way that cannot be undone, so the orchestrator starts it again.</summary>
     StartedAgain,
 }
 
-/// <summary>Takes a failed orchestration back to before its failures. Successes are kept, not run
-/// again.</summary>
+/// <summary>Rewinds a failed orchestration to before its failures. Successes are kept, not run again.</summary>
 internal static class Rewind
 {
-    /// <summary>Children whose result is missing or a failure, by task id.</summary>
+    /// <summary>Lists children whose result is missing or a failure, by task id.</summary>
     public static IReadOnlyDictionary<int, string> UnfinishedChildren(IReadOnlyList<HistoryEvent> history)
     {
         var children = new Dictionary<int, string>();
@@ -37,7 +36,7 @@ internal static class Rewind
         return children;
     }
 
-    /// <summary>Whether a replay would believe that it holds a lock, which it lost when it failed.</summary>
+    /// <summary>Returns whether a replay would assume a lock that the orchestration lost when it failed.</summary>
     public static bool HasOpenLock(IReadOnlyList<HistoryEvent> history)
     {
         var open = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
@@ -57,9 +56,9 @@ internal static class Rewind
     }
 
     /// <param name="state">The failed orchestration.</param>
-    /// <param name="fates">What happens to each unfinished child.</param>
-    /// <param name="reason">Told to the orchestrator's worker.</param>
-    /// <param name="newExecutionId">The execution that goes on.</param>
+    /// <param name="fates">The fate of each unfinished child.</param>
+    /// <param name="reason">The reason, which the orchestrator's worker receives.</param>
+    /// <param name="newExecutionId">The id of the execution that continues.</param>
     /// <param name="now">The time of the rewind.</param>
     public static CreatedRecord Plan(
         InstanceState state,

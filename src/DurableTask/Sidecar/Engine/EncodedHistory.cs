@@ -4,7 +4,7 @@ using Microsoft.DurableTask.Protobuf;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// A history as the field <c>pastEvents</c> of an <see cref="OrchestratorRequest"/>, encoded once. An orchestration of
+/// Encodes a history once, as the field <c>pastEvents</c> of an <see cref="OrchestratorRequest"/>. An orchestration of
 /// n steps is sent its history n times; each time only the events since the last one are encoded.
 /// </summary>
 internal sealed class EncodedHistory
@@ -37,7 +37,7 @@ internal sealed class EncodedHistory
         int needed = _length + 1 + LongestLength + size;
         if (_bytes.Length < needed)
         {
-            // A new array, never the old one enlarged: earlier answers may still be on their way.
+            // Always a new array: earlier answers that use the old one may still be on their way.
             byte[] larger = new byte[Math.Max(needed, _bytes.Length * 2)];
             _bytes.AsSpan(0, _length).CopyTo(larger);
             _bytes = larger;

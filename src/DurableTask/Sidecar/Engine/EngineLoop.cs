@@ -9,8 +9,8 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 /// after another, and collects changes in a batch; the store commits batches in order. Answers to callers, and
 /// activities, leave only after the commit of the batch that they depend on.
 /// </summary>
-/// <remarks>Episodes need not wait for a commit: an orchestrator has no effects beside its result, and the result is
-/// committed after everything that it was given. A crash between the two loses both.</remarks>
+/// <remarks>Episodes need not wait for a commit: an orchestrator has no effects besides its result, and the result is
+/// committed after all of its inputs. A crash between the two loses both.</remarks>
 internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger logger)
 {
     private const int MostRequestsInBatch = 256;
@@ -24,28 +24,28 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
     private volatile bool _isStopping;
     private Exception? _fault;
 
-    /// <summary>The file that changes go to.</summary>
+    /// <summary>The store that receives changes.</summary>
     public TaskHubStore Store { get; } = store;
 
-    /// <summary>The clock of everything that has a time.</summary>
+    /// <summary>The clock of all times in the engine.</summary>
     public TimeProvider Time { get; } = time;
 
     /// <summary>The log of the engine.</summary>
     public ILogger Logger { get; } = logger;
 
-    /// <summary>Whether the engine refuses new requests and hands out no work.</summary>
+    /// <summary>Gets a value indicating whether the engine refuses new requests and hands out no work.</summary>
     public bool IsStopping => _isStopping;
 
-    /// <summary>The error that stopped the engine; null while it runs and when it was stopped on purpose.</summary>
+    /// <summary>The error that stopped the engine; null while it runs and after a requested stop.</summary>
     public Exception? Fault => _fault;
 
-    /// <summary>Runs after each batch of requests, before its commit is queued.</summary>
+    /// <summary>Called after each batch of requests, before its commit is queued.</summary>
     public Action? AfterRequests { get; set; }
 
-    /// <summary>Runs once, on the engine's thread, when the engine begins to stop.</summary>
+    /// <summary>Called once, on the engine's thread, when the engine begins to stop.</summary>
     public Action? Stopped { get; set; }
 
-    /// <summary>Is raised when a commit failed and the engine has stopped.</summary>
+    /// <summary>Raised when a commit has failed and the engine has stopped.</summary>
     public event Action? Faulted;
 
     /// <summary>Starts to run requests.</summary>
@@ -55,14 +55,14 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Ends when the last request has run; nothing can be posted after that.</summary>
+    /// <summary>Completes when the last request has run; nothing can be posted after that.</summary>
     public async Task CompleteAsync()
     {
         Post(() => _requests.Writer.TryComplete());
         await _running;
     }
 
-    /// <summary>Queues a request; false when the loop has ended.</summary>
+    /// <summary>Queues a request; false if the loop has ended.</summary>
     public bool Post(Action request) => _requests.Writer.TryWrite(request);
 
     /// <summary>Runs a request on the engine's thread; it answers through the source.</summary>
@@ -101,7 +101,7 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
     /// <summary>Adds a change to the batch.</summary>
     public void Write(StoreOperation change) => _batch.Operations.Add(change);
 
-    /// <summary>Answers once everything changed so far is durable.</summary>
+    /// <summary>Answers once all changes so far are durable.</summary>
     public void Answer<T>(TaskCompletionSource<T> answer, T value)
     {
         _batch.Committed.Add(() => answer.TrySetResult(value));
@@ -109,11 +109,11 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
             new RpcException(new Status(StatusCode.Unavailable, $"The change could not be stored: {error.Message}"))));
     }
 
-    /// <summary>Runs on the engine's thread once everything changed so far is durable.</summary>
+    /// <summary>Runs an action on the engine's thread once all changes so far are durable.</summary>
     public void AfterCommit(Action action) => (_afterCommit ??= []).Add(action);
 
     /// <summary>Stops handing out work and refuses new requests. Idempotent.</summary>
-    /// <param name="fault">The error that makes it stop; null when it is asked to.</param>
+    /// <param name="fault">The error that stops it; null for a requested stop.</param>
     public void Stop(Exception? fault)
     {
         bool isFirst = !_isStopping;
@@ -130,7 +130,7 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
         }
     }
 
-    /// <summary>The refusal of every call while the engine stops.</summary>
+    /// <summary>Creates the error of every call while the engine stops.</summary>
     public static RpcException Stopping() => new(new Status(StatusCode.Unavailable, "The engine is stopping."));
 
     private async Task RunAsync()
@@ -150,8 +150,8 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
             }
             catch (Exception error)
             {
-                // A boundary: state in memory may be half changed, so nothing of it may reach the disk, which is
-                // consistent. The loop goes on to refuse what is still asked.
+                // A boundary: state in memory may be half changed, so none of it may be written to the disk, which is
+                // consistent. The loop continues only to refuse the remaining requests.
                 EngineLog.EngineFailed(Logger, error);
                 DropBatch(error);
                 Stop(error);
@@ -176,7 +176,7 @@ internal sealed class EngineLoop(TaskHubStore store, TimeProvider time, ILogger 
 
         if (_fault is not null)
         {
-            // Changes after a fault must not bring the memory to the disk.
+            // Changes after a fault must not be written to the disk.
             DropBatch(_fault);
             return;
         }

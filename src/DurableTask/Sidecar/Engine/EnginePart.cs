@@ -5,10 +5,10 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>An owner of a part of the engine's state, which is read and changed on the engine's thread only.</summary>
+/// <summary>The base of the owners of a part of the engine's state, which only the engine's thread uses.</summary>
 internal abstract class EnginePart(EngineLoop loop, TaskHubSidecarOptions options)
 {
-    /// <summary>Room for an item's frame beside the largest payload.</summary>
+    /// <summary>Bytes for an item's frame beside the largest payload.</summary>
     protected const int FrameBytes = 64 * 1024;
 
     protected EngineLoop Loop { get; } = loop;

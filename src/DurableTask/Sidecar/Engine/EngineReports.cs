@@ -4,7 +4,7 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Reports of every unfinished orchestration what it waits for and since when. Changes nothing.</summary>
+/// <summary>Reports for every unfinished orchestration its waits and their beginnings. Changes nothing.</summary>
 internal sealed class EngineReports(
     EngineLoop loop,
     TaskHubSidecarOptions options,
@@ -13,11 +13,11 @@ internal sealed class EngineReports(
     EntityHost entities)
     : EnginePart(loop, options)
 {
-    /// <summary>An unfinished orchestration; null for an unknown or ended one.</summary>
+    /// <summary>Reports an unfinished orchestration; null for an unknown or ended one.</summary>
     public Task<InstanceReport?> ReportAsync(string hub, string id) => AskAsync<InstanceReport?>(answer =>
         answer.TrySetResult(instances.FindRunning(hub, id) is { } slot ? Report(slot) : null));
 
-    /// <summary>Unfinished orchestrations that nothing has happened to for some time, the longest wait first.</summary>
+    /// <summary>Reports unfinished orchestrations without events for some time, the longest wait first.</summary>
     public Task<IReadOnlyList<InstanceReport>> ReportsAsync(string? hub, TimeSpan atLeast, string? state, int count) =>
         AskAsync<IReadOnlyList<InstanceReport>>(answer =>
         {
@@ -34,7 +34,7 @@ internal sealed class EngineReports(
             ]);
         });
 
-    /// <summary>Everything that waits for a worker.</summary>
+    /// <summary>Reports all work that waits for a worker.</summary>
     public Task<IReadOnlyList<QueueReport>> QueuesAsync() => AskAsync<IReadOnlyList<QueueReport>>(answer =>
         answer.TrySetResult(
         [
@@ -92,8 +92,9 @@ internal sealed class EngineReports(
         bool needsWorker = state.Inbox.Count > 0;
         if (!needsWorker && waits.TrueForAll(wait => wait.Kind == "timer"))
         {
-            // The protocol does not carry what an orchestrator awaits. One that has returned would have ended, so with
-            // nothing else open it waits for an event; beside timers it may, as every wait with a timeout does.
+            // The protocol does not carry the events that an orchestrator awaits. An orchestrator that has returned
+            // would have ended, so with nothing else open it waits for an event; beside timers it may wait for one, as
+            // every wait with a timeout does.
             waits.Add(new WaitReport(
                 "event", null, null, waits.Count == 0 ? "open" : "possible", updated, null, 0));
         }
@@ -141,7 +142,7 @@ internal sealed class EngineReports(
             TaskScheduledEvent task = scheduled.TaskScheduled;
             Work? work = slot.Activities.GetValueOrDefault(id);
             Work? delayed = dispatcher.FindDelayed(slot, id);
-            // As it is queued: activities without a version have that of their instance.
+            // As in the queue: activities without a version have that of their instance.
             (string status, string? why) = StateOf(
                 slot,
                 work,

@@ -91,7 +91,7 @@ internal sealed partial class EntityHost
         Write(new StoreOperation.DeleteMessage(item.Sequence));
     }
 
-    /// <summary>Queues an operation; one that is due later waits for its time outside the queue.</summary>
+    /// <summary>Queues an operation; one that is due later waits outside the queue.</summary>
     public void Send(string hub, string target, EntityMessage message)
     {
         string? id = EntityId.Normalize(target);
@@ -114,7 +114,7 @@ internal sealed partial class EntityHost
             message.Due = null;
         }
 
-        // Decided now: the lock may be released before the call runs.
+        // Decided now, since the lock may be released before the call runs.
         message.Front = message.Caller is { } caller && slot.State.IsHeldBy(caller.InstanceId, caller.ExecutionId);
         Add(slot, message);
         Settle(slot);
@@ -138,7 +138,7 @@ internal sealed partial class EntityHost
         }
     }
 
-    /// <summary>Tells a caller, if it still is the execution that asked.</summary>
+    /// <summary>Answers a caller, if it still is the execution that sent the request.</summary>
     private void Reply(string hub, EntityMessage message, HistoryEvent answer)
     {
         if (message.Caller is { } caller
@@ -149,7 +149,7 @@ internal sealed partial class EntityHost
         }
     }
 
-    /// <summary>After any change: grants a lock, offers operations to workers, or forgets an entity.</summary>
+    /// <summary>After any change: grants a lock, offers operations to workers, or removes an empty entity.</summary>
     private void Settle(EntitySlot slot)
     {
         if (slot.IsGone)
@@ -175,8 +175,8 @@ internal sealed partial class EntityHost
     }
 
     /// <summary>
-    /// A request is in all queues of its set from one moment on, so any two requests have the same order everywhere and
-    /// no circle of waiting can form.
+    /// Queues a request in all queues of its set at once, so any two requests have the same order everywhere and no
+    /// deadlock can occur.
     /// </summary>
     public void RequestLocks(InstanceSlot source, EntityMessage request)
     {
@@ -226,12 +226,12 @@ internal sealed partial class EntityHost
         }
     }
 
-    /// <summary>The end of an execution is the end of its locks and of its waiting for locks.</summary>
+    /// <summary>Ends the locks of an execution that has ended, and its waits for locks.</summary>
     public void ReleaseLocks(InstanceSlot source, string executionId)
     {
         foreach (string id in source.Locks.ToList())
         {
-            // It may hold the lock of one section and wait with another, which no well-made orchestrator does.
+            // It may hold the lock of one section and wait for another, which no correct orchestrator does.
             while (_entities.TryGetValue((source.State.Hub, id), out EntitySlot? slot)
                 && Wants(slot, source.State.Id, executionId))
             {
@@ -257,7 +257,7 @@ internal sealed partial class EntityHost
         }
         else if (slot.State.WaitingLock(instanceId, executionId, sectionId) is { } waiting)
         {
-            // Nobody waits for the rest of the set either; a grant would go to nobody.
+            // The rest of the request's lock set is not needed either: no execution is left to receive the grant.
             foreach (string id in waiting.Message.LockSet.Where(id => id != slot.Id))
             {
                 EntitySlot other = _entities[(slot.Hub, id)];

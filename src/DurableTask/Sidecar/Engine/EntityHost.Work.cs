@@ -27,7 +27,7 @@ internal sealed partial class EntityHost
 
             if (result.FailureDetails is { } failure)
             {
-                // The worker's own failure: it says nothing of the state, so nothing is changed.
+                // This is the worker's own failure, which does not concern the entity's state, so nothing is changed.
                 Fail(work, failure);
             }
             else if (result.Results.Count == 0)
@@ -87,7 +87,8 @@ internal sealed partial class EntityHost
         request.OperationRequests.Add(batch.Select(item => EntityAnswers.ForWorker(item.Message, now)));
         if (request.CalculateSize() > WorkDispatcher.MostBytesInItem)
         {
-            // Only one operation can be that large. Stock workers break off at such an item, every time it comes.
+            // Only a single operation can be that large. Official workers disconnect at such an item, every time it is
+            // sent.
             Drop(slot, batch[0]);
             ReplyFailed(slot, batch[0].Message, Messages.Failure(
                 "PayloadTooLarge", "The operation's input and the entity's state are too large together."));
@@ -170,7 +171,7 @@ internal sealed partial class EntityHost
             if (EntityId.IsEntity(id) || instances.FindRunning(source.Hub, id) is not null
                 || start.CalculateSize() > Options.MaxPayloadBytes + FrameBytes)
             {
-                // Entities rely on this to keep two runs of one id apart; the batch goes on.
+                // Entities rely on this to tell two runs with one id apart; the batch continues.
                 EngineLog.EntityMessageDropped(Logger, source.Id, $"orchestration '{id}' cannot be started");
                 return;
             }
@@ -201,7 +202,7 @@ internal sealed partial class EntityHost
         Refuse(work, failure);
     }
 
-    // Nobody can run these operations; their callers hear of it, and the state stays as it was.
+    // No worker can run these operations: their callers receive a failure, and the state stays as it was.
     private void Refuse(EntityWork work, TaskFailureDetails failure)
     {
         work.Slot.Attempts = 0;
@@ -225,7 +226,7 @@ internal sealed partial class EntityHost
         Reply(slot.Hub, message, EntityAnswers.Failed(message, failure, Now()));
     }
 
-    /// <summary>Leaves the operations at the front of the queue: for now, then for a growing delay.</summary>
+    /// <summary>Leaves the operations at the front of the queue: retried at once, then after a growing delay.</summary>
     public void TakeBack(EntityWork work, bool atOnce = true)
     {
         EntitySlot slot = work.Slot;

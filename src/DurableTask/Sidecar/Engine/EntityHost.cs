@@ -37,7 +37,7 @@ internal sealed partial class EntityHost(
         AskAsync<GetEntityResponse>(answer =>
         {
             string id = CheckedEntityId(request.InstanceId);
-            // Clients read the state of whatever exists, so what has none does not exist for them.
+            // Clients can read the state of every entity that exists, so one without a state does not exist for them.
             Answer(answer, _entities.TryGetValue((hub, id), out EntitySlot? slot) && slot.State.State is not null
                 ? new GetEntityResponse { Exists = true, Entity = Metadata(slot, request.IncludeState) }
                 : new GetEntityResponse());
@@ -74,7 +74,7 @@ internal sealed partial class EntityHost(
                 }
             }
 
-            // Never an empty text: clients would ask for the first page again, for ever.
+            // Never an empty text, since clients would request the first page again, forever.
             response.ContinuationToken =
                 response.Entities.Count < found.Count ? response.Entities[^1].InstanceId : null;
             Answer(answer, response);
@@ -83,7 +83,8 @@ internal sealed partial class EntityHost(
     public Task<CleanEntityStorageResponse> CleanAsync(string hub, CleanEntityStorageRequest request) =>
         AskAsync<CleanEntityStorageResponse>(answer =>
         {
-            // Empty entities leave by themselves; so do locks, unless a holder vanished in a way nobody foresaw.
+            // Empty entities are removed automatically, and so are locks, unless a holder vanished in an unforeseen
+            // way.
             int released = 0;
             if (request.ReleaseOrphanedLocks)
             {
@@ -96,7 +97,7 @@ internal sealed partial class EntityHost(
             Answer(answer, new CleanEntityStorageResponse { OrphanedLocksReleased = released });
         });
 
-    /// <summary>Deletes an entity with everything that waits for it.</summary>
+    /// <summary>Deletes an entity with all messages that wait for it.</summary>
     public Task<int> PurgeAsync(string hub, string text) => AskAsync<int>(answer =>
     {
         string id = CheckedEntityId(text);
@@ -143,10 +144,10 @@ internal sealed partial class EntityHost(
                 $"The entity id has a length of {id.Length}; the longest allowed is {EntityId.MostCharacters}.");
     }
 
-    /// <summary>How many batches of operations workers have.</summary>
+    /// <summary>The number of batches that workers have.</summary>
     public int HandedOutCount => _handedOut.Count;
 
-    /// <summary>An entity in memory; null when there is none.</summary>
+    /// <summary>Returns an entity in memory; null if there is none.</summary>
     public EntitySlot? Find(string hub, string id) => _entities.GetValueOrDefault((hub, id));
 
     /// <summary>Takes back the batches that a worker never reported.</summary>
@@ -158,7 +159,7 @@ internal sealed partial class EntityHost(
         }
     }
 
-    /// <summary>Forgets every entity of a hub that is being deleted.</summary>
+    /// <summary>Removes every entity of a hub that is being deleted.</summary>
     public void DeleteHub(string hub)
     {
         foreach (EntityWork work in _handedOut.Values.Where(work => work.Slot.Hub == hub).ToList())

@@ -2,7 +2,7 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>An entity in memory: its durable state, and what dies with the process.</summary>
+/// <summary>An entity in memory: its durable state, and state that ends with the process.</summary>
 internal sealed class EntitySlot(long key, string hub, string id)
 {
     public long Key { get; } = key;
@@ -13,19 +13,21 @@ internal sealed class EntitySlot(long key, string hub, string id)
 
     public EntityState State { get; } = new();
 
-    /// <summary>Whether the entity waits for a worker.</summary>
+    /// <summary>Gets or sets a value indicating whether the entity waits for a worker.</summary>
     public bool IsQueued { get; set; }
 
-    /// <summary>Whether the entity was removed; a new one of its id has another slot.</summary>
+    /// <summary>
+    /// Gets or sets a value indicating whether the entity was removed; a new one with its id has another slot.
+    /// </summary>
     public bool IsGone { get; set; }
 
-    /// <summary>Whether a batch that came back waits for its next time.</summary>
+    /// <summary>Gets or sets a value indicating whether a returned batch waits for its next try.</summary>
     public bool IsDelayed { get; set; }
 
-    /// <summary>How often in a row a batch was handed out without a result.</summary>
+    /// <summary>The number of times in a row that a batch was handed out without a result.</summary>
     public int Attempts { get; set; }
 
-    /// <summary>Connections that handed the operations at the front of the queue back.</summary>
+    /// <summary>Connections that returned the operations at the front of the queue.</summary>
     public WorkerSession[] Refusers { get; set; } = [];
 }
 
@@ -33,6 +35,6 @@ internal sealed class EntitySlot(long key, string hub, string id)
 internal sealed record EntityWork(
     string Token, EntitySlot Slot, WorkerSession Session, IReadOnlyList<QueuedMessage> Messages)
 {
-    /// <summary>A timestamp, not a time of day: setting the clock must not end a lease.</summary>
+    /// <summary>A timestamp, not a time of day, so that setting the clock does not end a lease.</summary>
     public long HandedOutAt { get; init; }
 }

@@ -5,7 +5,7 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Answers calls for many instances. Pages are read from the file, beside the engine's thread, and corrected
+/// <summary>Answers calls for many instances. Pages are read from the file, outside the engine's thread, and corrected
 /// by the instances in memory.</summary>
 internal sealed class InstanceLists(
     EngineLoop loop, TaskHubSidecarOptions options, InstanceTable instances, EntityHost entities)
@@ -52,7 +52,7 @@ internal sealed class InstanceLists(
                 response.OrchestrationState.Add(state);
             }
 
-            // Stock clients take 4 MB at most; a page with large data is cut short.
+            // Official clients accept 4 MB at most, so a page with large data is cut short.
             bytes += state.CalculateSize();
             if (bytes > MostBytesInPage)
             {
@@ -61,7 +61,7 @@ internal sealed class InstanceLists(
             }
         }
 
-        // Never an empty text: clients would ask for the first page again, for ever.
+        // Never an empty text, since clients would request the first page again, forever.
         response.ContinuationToken = next;
         return response;
     }
@@ -108,13 +108,14 @@ internal sealed class InstanceLists(
         }
     }
 
-    /// <summary>The history of an ended instance; null when there is none.</summary>
+    /// <summary>Returns the history of an ended instance; null if there is none.</summary>
     public IReadOnlyList<HistoryEvent>? StoredHistory(string hub, string id) => Beside(() =>
         Store.Find(hub, id) is { } row ? Store.LoadState(row)?.History : null);
 
     private IReadOnlyList<StoredInstance> Listed(InstanceFilter filter) => Beside(() => Store.Query(filter));
 
-    // Reads on the caller's thread; a file that cannot be read stops the engine, which says the same to everybody else.
+    // Reads on the caller's thread; a file that cannot be read stops the engine, and all other callers get the same
+    // error.
     private static T Beside<T>(Func<T> read)
     {
         try

@@ -3,7 +3,7 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>An instance in memory: its durable state, and what dies with the process.</summary>
+/// <summary>An instance in memory: its durable state, and state that ends with the process.</summary>
 internal sealed class InstanceSlot(long key, InstanceState state, long nextSequence)
 {
     public long Key { get; } = key;
@@ -19,16 +19,18 @@ internal sealed class InstanceSlot(long key, InstanceState state, long nextSeque
     /// <summary>The activities that workers have, by task id.</summary>
     public Dictionary<int, Work> Activities { get; } = [];
 
-    /// <summary>Whether an episode waits for a worker.</summary>
+    /// <summary>Gets or sets a value indicating whether an episode waits for a worker.</summary>
     public bool IsQueued { get; set; }
 
-    /// <summary>Whether the instance was removed, or replaced by another of its id.</summary>
+    /// <summary>
+    /// Gets or sets a value indicating whether the instance was removed, or replaced by another with its id.
+    /// </summary>
     public bool IsGone { get; set; }
 
-    /// <summary>The history as it is sent to workers of other processes; null until it is.</summary>
+    /// <summary>The history in the form for workers of other processes; null until it is first sent.</summary>
     public EncodedHistory? Encoded { get; set; }
 
-    /// <summary>How often in a row an episode was handed out without a result.</summary>
+    /// <summary>The number of times in a row that an episode was handed out without a result.</summary>
     public int FailedEpisodes { get; set; }
 
     /// <summary>Entities whose locks this execution holds or waits for.</summary>

@@ -4,7 +4,7 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Parks orchestrations, and takes up parked and ended ones again.</summary>
+/// <summary>Parks orchestrations, and resumes parked and ended ones.</summary>
 internal sealed partial class InstanceTable
 {
     public void TakeUpAgain(InstanceSlot slot, string? reason, HashSet<string> seen)
@@ -26,7 +26,7 @@ internal sealed partial class InstanceTable
             }
             else if (child.State.Status == OrchestrationStatus.Completed)
             {
-                // It ended after its parent did, so its parent has not heard of it.
+                // It ended after its parent did, so its parent has not received its end.
                 var end = new ExecutionCompletedEvent
                 {
                     OrchestrationStatus = OrchestrationStatus.Completed,
@@ -55,7 +55,7 @@ internal sealed partial class InstanceTable
         GoOn(slot);
     }
 
-    /// <summary>Takes up what a history leaves open, as after a restart.</summary>
+    /// <summary>Resumes the open work of a history, as after a restart.</summary>
     private void GoOn(InstanceSlot slot)
     {
         foreach ((int timerId, Timestamp fireAt) in slot.State.OpenTimers)
@@ -66,7 +66,7 @@ internal sealed partial class InstanceTable
         AfterCommit(() => dispatcher.QueueOpen(slot));
     }
 
-    /// <summary>An instance with its history, also when it has ended and left the memory.</summary>
+    /// <summary>Returns an instance with its history, even if it has ended and left the memory.</summary>
     public InstanceSlot? FindEnded(string hub, string id)
     {
         if (_live.TryGetValue((hub, id), out InstanceSlot? slot))
@@ -79,7 +79,7 @@ internal sealed partial class InstanceTable
             : null;
     }
 
-    // Suspended, with a reason that clients see: lists of suspended instances show it, and resuming takes it up again.
+    // Suspended with a reason that clients see: lists of suspended instances show it, and resuming resumes its work.
     public void Park(Work work)
     {
         InstanceState state = work.Slot.State;

@@ -3,10 +3,10 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Does what an episode asks for.</summary>
+/// <summary>Carries out the commands of an episode.</summary>
 internal sealed partial class InstanceTable
 {
-    /// <summary>Applies an episode's outcome to its instance and to all others it concerns, in one batch.</summary>
+    /// <summary>Applies an episode's outcome to its instance and to all other instances, in one batch.</summary>
     public void Apply(InstanceSlot slot, EpisodeOutcome outcome)
     {
         string executionId = slot.State.ExecutionId;
@@ -125,7 +125,7 @@ internal sealed partial class InstanceTable
             : null;
         if (refusal is not null)
         {
-            // Nobody waits for a child of an execution that has ended.
+            // No parent waits for a child of an execution that has ended.
             if (!parent.State.OpenChildren.ContainsKey(child.TaskId))
             {
                 return;

@@ -6,7 +6,7 @@ using Workflows.DurableTask.Sidecar.Storage;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Owns the unfinished orchestrations: how they come, change and go.</summary>
+/// <summary>Owns the unfinished orchestrations: adds, changes and removes them.</summary>
 internal sealed partial class InstanceTable(
     EngineLoop loop, TaskHubSidecarOptions options, TimerQueue timers, WorkDispatcher dispatcher)
     : EnginePart(loop, options)
@@ -16,22 +16,22 @@ internal sealed partial class InstanceTable(
     private EntityHost _entities = null!;
     private long _lastKey;
 
-    /// <summary>Every unfinished orchestration, and those whose end is still being committed.</summary>
+    /// <summary>All unfinished orchestrations, and those whose end is still being committed.</summary>
     public IEnumerable<InstanceSlot> All => _live.Values;
 
-    /// <summary>How many there are.</summary>
+    /// <summary>The number of orchestrations.</summary>
     public int Count => _live.Count;
 
-    /// <summary>How many are parked.</summary>
+    /// <summary>The number of parked orchestrations.</summary>
     public int ParkedCount => _parked.Count;
 
-    /// <summary>Names the owner of the entities that orchestrations speak to: the two know each other.</summary>
+    /// <summary>Sets the owner of the entities that orchestrations call; the two refer to each other.</summary>
     public void Bind(EntityHost entities) => _entities = entities;
 
-    /// <summary>An instance in memory, its end included while that is being committed.</summary>
+    /// <summary>Returns an instance in memory, also while its end is being committed.</summary>
     public InstanceSlot? Find(string hub, string id) => _live.GetValueOrDefault((hub, id));
 
-    /// <summary>An unfinished instance; null for an unknown or ended one.</summary>
+    /// <summary>Returns an unfinished instance; null for an unknown or ended one.</summary>
     public InstanceSlot? FindRunning(string hub, string id) =>
         _live.TryGetValue((hub, id), out InstanceSlot? slot) && !slot.State.IsTerminal ? slot : null;
 
@@ -70,7 +70,7 @@ internal sealed partial class InstanceTable(
         };
     }
 
-    /// <summary>Adds a record to an instance and does what follows from its new status.</summary>
+    /// <summary>Adds a record to an instance and handles its new status.</summary>
     public void Append(InstanceSlot slot, LogRecord record)
     {
         InstanceState state = slot.State;
@@ -120,7 +120,7 @@ internal sealed partial class InstanceTable(
         }
     }
 
-    /// <summary>The results of everything that workers have of this execution are no longer wanted.</summary>
+    /// <summary>Drops the pending work of this execution: results of workers are no longer wanted.</summary>
     private static void Forget(InstanceSlot slot)
     {
         slot.Episode?.IsStale = true;
@@ -134,7 +134,7 @@ internal sealed partial class InstanceTable(
         slot.Activities.Clear();
     }
 
-    /// <summary>Answers the waiters whose status has come.</summary>
+    /// <summary>Answers the waiters whose status has been reached.</summary>
     private void Release(InstanceSlot slot)
     {
         for (int index = slot.Waiters.Count - 1; index >= 0; index--)
@@ -158,7 +158,7 @@ internal sealed partial class InstanceTable(
 
         if (message.ExecutionTerminated is { } terminated && slot.State.IsPending && slot.Episode is null)
         {
-            // It has never run and may never: no worker is needed to end it.
+            // It has never run and may never run, so it is ended without a worker.
             Apply(slot, Episode.TerminatePending(slot.State, terminated.Input, Now()));
             return;
         }
@@ -166,7 +166,7 @@ internal sealed partial class InstanceTable(
         Append(slot, new LogRecord { Message = message });
         if (message.ExecutionTerminated is not null && slot.State.Parked is not null)
         {
-            // No worker has managed its work; it ends without one.
+            // It is parked, so it is ended without a worker.
             slot.Episode?.IsStale = true;
             slot.Episode = null;
             Apply(slot, Episode.TerminatePending(slot.State, message.ExecutionTerminated.Input, Now()));
@@ -176,7 +176,7 @@ internal sealed partial class InstanceTable(
         dispatcher.QueueEpisode(slot, attempt: 0);
     }
 
-    /// <summary>Removes an ended instance of this id, if there is one.</summary>
+    /// <summary>Removes an ended instance with this id, if there is one.</summary>
     public void Remove(string hub, string id)
     {
         if (_live.Remove((hub, id), out InstanceSlot? slot))
@@ -199,7 +199,8 @@ internal sealed partial class InstanceTable(
 
     private void Arm(InstanceSlot slot, int timerId, Timestamp fireAt)
     {
-        // Nothing here may hold on to the instance: it can end, and leave the memory, long before its timers are due.
+        // The action must not keep the instance alive, which can end and leave the memory long before its timers are
+        // due.
         (string hub, string id, string executionId) = (slot.State.Hub, slot.State.Id, slot.State.ExecutionId);
         timers.At(fireAt.ToDateTimeOffset(), () =>
         {
@@ -219,7 +220,7 @@ internal sealed partial class InstanceTable(
             return Found(slot.State, request.GetInputsAndOutputs);
         }
 
-        // What is unfinished is in memory; the file may still have it for a moment after its hub was deleted.
+        // Unfinished instances are in memory; the file may still have one for a moment after its hub was deleted.
         return Store.Find(hub, request.InstanceId) is { } stored && InstanceState.IsEnd(stored.Status)
             ? new GetInstanceResponse
             {
@@ -255,7 +256,7 @@ internal sealed partial class InstanceTable(
         Messages.ActivityFailed(
             taskId, Messages.Failure("PayloadTooLarge", $"The activity cannot be carried: {reason}."), Now()));
 
-    /// <summary>Takes up what the file has of unfinished orchestrations.</summary>
+    /// <summary>Resumes the unfinished orchestrations in the file.</summary>
     public void Recover()
     {
         _lastKey = Store.LastKey();
@@ -279,7 +280,7 @@ internal sealed partial class InstanceTable(
         EngineLog.Recovered(Logger, _live.Count);
     }
 
-    /// <summary>Forgets every instance of a hub that is being deleted.</summary>
+    /// <summary>Removes every instance of a hub that is being deleted.</summary>
     public void DeleteHub(string hub)
     {
         foreach (InstanceSlot slot in _live.Values.Where(slot => slot.State.Hub == hub).ToList())
@@ -293,7 +294,7 @@ internal sealed partial class InstanceTable(
         }
     }
 
-    /// <summary>Ends the waits of clients: the engine stops.</summary>
+    /// <summary>Ends the waits of clients, because the engine stops.</summary>
     public void RefuseWaiters()
     {
         foreach (InstanceSlot slot in _live.Values)

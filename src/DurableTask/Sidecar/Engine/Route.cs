@@ -7,10 +7,11 @@ internal enum WorkKind
     Entity,
 }
 
-/// <summary>Work of one kind, name and version, waiting for a worker that takes it; first come, first served.</summary>
+/// <summary>The queue of work of one kind, name and version that waits for a worker; first come, first
+/// served.</summary>
 internal sealed class Route(string hub, WorkKind kind, string name, string version)
 {
-    // What waits for another worker than those that handed it back must not hold up what any of them may have.
+    // Items that some connections returned must not block items that those connections may take.
     private readonly List<ReadyQueue> _items = [new([])];
     private long _lastNumber;
 
@@ -22,14 +23,14 @@ internal sealed class Route(string hub, WorkKind kind, string name, string versi
 
     public string Version { get; } = version;
 
-    /// <summary>Waiting entities; empty for the other kinds.</summary>
+    /// <summary>Waiting entities; empty for the other kinds of work.</summary>
     public Queue<EntitySlot> Entities { get; } = new();
 
     public int Count => Entities.Count + _items.Sum(queue => queue.Items.Count);
 
     public bool HasItems => Entities.Count > 0 || _items.Exists(queue => queue.Items.Count > 0);
 
-    /// <summary>The queues with waiting episodes or activities, the one with the oldest first.</summary>
+    /// <summary>Returns the queues with waiting episodes or activities, the one with the oldest item first.</summary>
     public IEnumerable<ReadyQueue> InTurn() => _items.Count == 1 && _items[0].Items.Count > 0
         ? _items
         : _items.Where(queue => queue.Items.Count > 0).OrderBy(queue => queue.Items.Peek().Number);
@@ -56,22 +57,22 @@ internal sealed class Route(string hub, WorkKind kind, string name, string versi
         return item;
     }
 
-    /// <summary>Whether the route is among those with waiting items.</summary>
+    /// <summary>Gets or sets a value indicating whether the route is among those with waiting items.</summary>
     public bool IsActive { get; set; }
 }
 
 /// <summary>
-/// An item that waits, and the connections that handed it back. It is checked again when it is handed out: its instance
-/// may have moved on.
+/// A waiting item, and the connections that returned it. It is checked again when it is handed out, since its instance
+/// may have changed.
 /// </summary>
 internal readonly record struct ReadyItem(
     InstanceSlot Slot, string ExecutionId, int? TaskId, int Attempt, WorkerSession[] Refusers)
 {
-    /// <summary>The item's place in its route.</summary>
+    /// <summary>The item's number in its route.</summary>
     public long Number { get; init; }
 }
 
-/// <summary>The items of a route that the same connections handed back; most often none did.</summary>
+/// <summary>The items of a route that the same connections returned; most often none did.</summary>
 internal sealed class ReadyQueue(WorkerSession[] refusers)
 {
     public WorkerSession[] Refusers { get; } = refusers;

@@ -49,7 +49,7 @@ internal sealed partial class TaskHubEngine
             }
         });
 
-    /// <summary>Waits without polling: the commit of the status that is waited for gives the answer.</summary>
+    /// <summary>Waits without polling: the commit of the awaited status gives the answer.</summary>
     public async Task<GetInstanceResponse> WaitAsync(
         string hub, GetInstanceRequest request, bool forCompletion, CancellationToken cancellation)
     {
@@ -157,7 +157,7 @@ internal sealed partial class TaskHubEngine
         Answer(answer, newId);
     });
 
-    /// <summary>The history of a work item that is too large to carry it.</summary>
+    /// <summary>Returns the history of a work item that is too large to include it.</summary>
     public Task<IReadOnlyList<HistoryEvent>> WorkItemHistoryAsync(string hub, StreamInstanceHistoryRequest request) =>
         AskAsync<IReadOnlyList<HistoryEvent>>(answer =>
         {
@@ -170,7 +170,7 @@ internal sealed partial class TaskHubEngine
             answer.TrySetResult([.. slot.State.History]);
         });
 
-    /// <summary>The history of an unfinished instance as a client may see it; null when it is not unfinished.</summary>
+    /// <summary>Returns the history of an unfinished instance for a client; null if it is not unfinished.</summary>
     public Task<IReadOnlyList<HistoryEvent>?> LiveHistoryAsync(string hub, string id) =>
         AskAsync<IReadOnlyList<HistoryEvent>?>(answer => Answer(
             answer,
@@ -196,8 +196,8 @@ internal sealed partial class TaskHubEngine
         }
     }
 
-    // Status by policy: no policy refuses every unfinished instance and replaces the others; a policy replaces exactly
-    // what it lists, after terminating it where needed.
+    // Without a policy every unfinished instance is refused and all others are replaced. A policy replaces exactly the
+    // statuses that it lists, and terminates the instance first if needed.
     private void MakeRoom(string hub, string id, OrchestrationIdReusePolicy? policy)
     {
         if (_instances.Stored(hub, new() { InstanceId = id }) is not { } existing)
@@ -249,8 +249,7 @@ internal sealed partial class TaskHubEngine
         Answer(answer, true);
     });
 
-    /// <summary>Ends orchestrations without asking their workers; gives the ids of those that were not
-    /// unfinished.</summary>
+    /// <summary>Ends orchestrations without their workers; returns the ids of those that were not unfinished.</summary>
     public Task<IReadOnlyList<string>> TerminateAtOnceAsync(string hub, IReadOnlyCollection<string> ids, string? reason)
     {
         if (ids.Count > InstanceLists.MostInBatch)
@@ -278,7 +277,7 @@ internal sealed partial class TaskHubEngine
         });
     }
 
-    /// <summary>Removes every orchestration and entity of a task hub, unfinished ones too.</summary>
+    /// <summary>Removes every orchestration and entity of a task hub, including unfinished ones.</summary>
     public Task<bool> DeleteHubAsync(string hub) => AskAsync<bool>(answer =>
     {
         _instances.DeleteHub(hub);

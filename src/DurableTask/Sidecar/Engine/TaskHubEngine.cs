@@ -3,8 +3,8 @@ using Workflows.DurableTask.Sidecar.Storage;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// The engine as its callers see it: puts the owners of its state together, starts and stops them, and answers calls
-/// for one orchestration.
+/// The engine for its callers: creates the owners of its state, starts and stops them, and answers calls for one
+/// orchestration.
 /// </summary>
 internal sealed partial class TaskHubEngine : EnginePart
 {
@@ -52,10 +52,10 @@ internal sealed partial class TaskHubEngine : EnginePart
     /// <summary>Reports for operators.</summary>
     public EngineReports Reports { get; }
 
-    /// <summary>The error that stopped the engine.</summary>
+    /// <summary>The error that stopped the engine; null for none.</summary>
     public Exception? Fault => Loop.Fault;
 
-    /// <summary>Is raised when a commit failed and the engine has stopped.</summary>
+    /// <summary>Raised when a commit has failed and the engine has stopped.</summary>
     public event Action? Faulted
     {
         add => Loop.Faulted += value;
@@ -96,7 +96,7 @@ internal sealed partial class TaskHubEngine : EnginePart
 
         DateTimeOffset now = Time.GetUtcNow();
         IReadOnlyList<StoredInstance> expired = Store.EndedBefore((now - retention).UtcTicks, MostExpired);
-        // What is in memory has just ended, runs again, or is another instance of the same id.
+        // Rows that are also in memory have just ended, run again, or belong to another instance with the same id.
         foreach (StoredInstance row in expired.Where(row => _instances.Find(row.Hub, row.Id) is null))
         {
             Write(new StoreOperation.Delete(row.Key));
@@ -107,7 +107,7 @@ internal sealed partial class TaskHubEngine : EnginePart
             EngineLog.Expired(Logger, expired.Count);
         }
 
-        // A full portion: more is likely to wait, but callers come first.
+        // A full portion: there are probably more, but requests of callers run first.
         TimeSpan pause = expired.Count == MostExpired ? TimeSpan.FromMilliseconds(50)
             : TimeSpan.FromTicks(Math.Clamp(
                 retention.Ticks / 10, TimeSpan.FromMilliseconds(100).Ticks, TimeSpan.FromMinutes(10).Ticks));

@@ -1,11 +1,12 @@
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// One clock for everything that is due at some time. Durable timers are in the log; this queue only says when to look.
+/// One clock for all actions that are due at some time. Durable timers are in the log; this queue only wakes the
+/// engine.
 /// </summary>
 internal sealed class TimerQueue
 {
-    // The system's timer does not notice when the clock is set; this is how late a timer can then be.
+    // The system's timer does not notice when the clock is set, so a timer can be late by this much.
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(5);
 
     private readonly EngineLoop _loop;
@@ -30,7 +31,7 @@ internal sealed class TimerQueue
         }
     }
 
-    /// <summary>Fires what is due although the system's timer has not come: the clock was set forwards, or the timer is
+    /// <summary>Fires due actions even if the system's timer has not fired: the clock was set forwards, or the timer is
     /// late.</summary>
     public void FireIfDue()
     {
@@ -40,14 +41,14 @@ internal sealed class TimerQueue
         }
     }
 
-    /// <summary>Fires nothing more.</summary>
+    /// <summary>Stops firing.</summary>
     public ValueTask StopAsync() => _clock.DisposeAsync();
 
     private void Sleep(DateTimeOffset until)
     {
         _wakeAt = until;
         TimeSpan delay = until - _loop.Time.GetUtcNow();
-        // Clocks round down; a millisecond more spares a second look.
+        // Clocks round down; a millisecond more avoids a second wake-up.
         _clock.Change(
             delay <= TimeSpan.Zero ? TimeSpan.Zero
                 : delay > LongestSleep ? LongestSleep : delay + TimeSpan.FromMilliseconds(1),

@@ -15,18 +15,18 @@ internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerS
 
     public WorkerSession Session { get; } = session;
 
-    /// <summary>How often this item was handed out in a row.</summary>
+    /// <summary>The number of times in a row that this item was handed out.</summary>
     public int Attempt { get; } = attempt;
 
-    /// <summary>Connections that handed this item back before.</summary>
+    /// <summary>Connections that returned this item before.</summary>
     public WorkerSession[] Refusers { get; init; } = [];
 
     public string ExecutionId { get; } = slot.State.ExecutionId;
 
-    /// <summary>A timestamp, not a time of day: setting the clock must not end a lease.</summary>
+    /// <summary>A timestamp, not a time of day, so that setting the clock does not end a lease.</summary>
     public long HandedOutAt { get; init; }
 
-    /// <summary>How many inbox messages the episode holds.</summary>
+    /// <summary>The number of inbox messages in the episode.</summary>
     public int Consumed { get; init; }
 
     public Timestamp StartedAt { get; init; } = new();
@@ -34,6 +34,7 @@ internal sealed class Work(string token, InstanceSlot slot, int? taskId, WorkerS
     /// <summary>Parts of a result that is sent in several messages.</summary>
     public List<OrchestratorResponse> Parts { get; } = [];
 
-    /// <summary>The instance moved on: the result is not wanted, but the worker is still busy with it.</summary>
+    /// <summary>The instance has changed since: the result is not wanted, but the worker is still busy with
+    /// it.</summary>
     public bool IsStale { get; set; }
 }

@@ -4,10 +4,10 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Makes work items and hands them out; routes and connections take turns.</summary>
+/// <summary>Creates work items and hands them out.</summary>
 internal sealed partial class WorkDispatcher
 {
-    /// <summary>Hands out what can be handed out. Routes and connections take turns.</summary>
+    /// <summary>Hands out all work that can be handed out, round-robin over routes and connections.</summary>
     public void Pump()
     {
         int idle = 0;
@@ -65,15 +65,16 @@ internal sealed partial class WorkDispatcher
                 return false;
             }
 
-            // Waits for another worker than those that handed it back; entities behind it need not.
+            // Waits for a worker other than those that returned it; entities behind it need not wait.
             route.Entities.Enqueue(route.Entities.Dequeue());
         }
 
         return false;
     }
 
-    /// <summary>The next connection in turn that has room; one that handed the work back only when no other takes it.
-    /// Another that takes it and is full is waited for: its room, or its end, is seen at the next turn.</summary>
+    /// <summary>Picks the next connection with room, round-robin. One that returned this item before is used only if no
+    /// other connection accepts it. null if another accepts it but is full: the item is tried again when that one has
+    /// room or ends.</summary>
     private WorkerSession? NextSession(Route route, WorkerSession[] refusers)
     {
         WorkerSession? refuser = null;
@@ -163,7 +164,8 @@ internal sealed partial class WorkDispatcher
             InstanceId = state.Id,
             ExecutionId = state.ExecutionId,
             OrchestrationTraceContext = state.Trace,
-            // Without it stock orchestrators refuse to use entities. Zero: nothing comes twice or out of order.
+            // Without this field official orchestrators refuse to use entities. Zero: no message is duplicated or out
+            // of order.
             EntityParameters = new() { EntityMessageReorderWindow = new() },
         };
         request.NewEvents.Add(new HistoryEvent { EventId = -1, Timestamp = startedAt, OrchestratorStarted = new() });

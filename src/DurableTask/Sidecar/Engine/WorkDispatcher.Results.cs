@@ -4,7 +4,7 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Takes results from workers. An unknown token is answered NotFound: workers then forget the item at
+/// <summary>Accepts results from workers. An unknown token is answered NotFound, so that workers drop the item at
 /// once.</summary>
 internal sealed partial class WorkDispatcher
 {
@@ -21,7 +21,7 @@ internal sealed partial class WorkDispatcher
 
             if (ResponseChunk.IsPartial(response))
             {
-                // A worker that lost the answer sends the part again.
+                // A worker that did not receive the answer sends the part again.
                 int? index = ResponseChunk.Index(response);
                 work.Parts.RemoveAll(part => index is not null && ResponseChunk.Index(part) == index);
                 work.Parts.Add(response);
@@ -36,7 +36,7 @@ internal sealed partial class WorkDispatcher
             }
             catch (Exception error) when (error is not RpcException)
             {
-                // Nothing is changed yet. A report that cannot be applied is refused; the episode is offered again.
+                // Nothing is changed yet. A report that cannot be applied is refused, and the episode is offered again.
                 EngineLog.ResultRefused(Logger, error, work.Slot.State.Id);
                 TakeBack(work, atOnce: false);
                 throw Refuse(StatusCode.FailedPrecondition, $"The result cannot be applied: {error.Message}");
@@ -84,13 +84,13 @@ internal sealed partial class WorkDispatcher
             Answer(answer, new());
         });
 
-    /// <summary>Hands an item back. An unknown token is fine: the item is already back.</summary>
+    /// <summary>Returns an item to its queue. An unknown token is fine: the item was returned already.</summary>
     public Task<bool> AbandonAsync(string hub, string token) => AskAsync<bool>(answer =>
     {
         bool isKnown = _handedOut.TryGetValue(token, out Work? work) && work.Slot.State.Hub == hub;
         if (isKnown)
         {
-            // An abandoned item was refused for a reason, so another worker, or a later time, is needed.
+            // The worker had a reason to abandon the item, so another worker, or a later time, is needed.
             TakeBack(work!, atOnce: false);
         }
 
@@ -99,7 +99,7 @@ internal sealed partial class WorkDispatcher
 
     private Work Find(string hub, string token, Func<Work?> byInstance)
     {
-        // Some workers know no tokens; theirs are matched by instance and task.
+        // Some workers send no tokens; their results are matched by instance and task.
         Work? work = token.Length == 0 ? byInstance() : _handedOut.GetValueOrDefault(token);
         if (work is null || work.Slot.State.Hub != hub)
         {
@@ -115,7 +115,7 @@ internal sealed partial class WorkDispatcher
         return work;
     }
 
-    // Payloads that no client and no worker with the default limits could read again.
+    // Rejects payloads that no client or worker with the default limits could read again.
     private EpisodeReport Checked(EpisodeReport report)
     {
         string? what = IsTooLarge(report.CustomStatus) ? "custom status" : null;

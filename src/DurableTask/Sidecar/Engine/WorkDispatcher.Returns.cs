@@ -3,13 +3,13 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>Takes back work items that have no result.</summary>
+/// <summary>Requeues work items that have no result.</summary>
 internal sealed partial class WorkDispatcher
 {
     public const int QuickAttempts = 3;
 
-    /// <summary>Puts an item back without a result: at once while that may help, then with growing delay, and not at
-    /// all when it came back too often.</summary>
+    /// <summary>Requeues an item without a result: at once while that may help, then with growing delay, and not at all
+    /// if it was returned too often.</summary>
     public void TakeBack(Work work, bool atOnce = true)
     {
         bool isWanted = !work.IsStale;
@@ -48,7 +48,8 @@ internal sealed partial class WorkDispatcher
         });
     }
 
-    /// <summary>A worker of another version may have come: what others refused need not wait for its time.</summary>
+    /// <summary>Offers delayed items to a new connection, whose worker may have another version than those that
+    /// refused.</summary>
     private void OfferDelayed(WorkerSession session)
     {
         foreach (Work work in _delayed.Where(work => IsUntried(work, session)).ToList())
@@ -58,7 +59,7 @@ internal sealed partial class WorkDispatcher
         }
     }
 
-    /// <summary>Whether a connection takes such work and did not hand this item back.</summary>
+    /// <summary>Returns whether a connection takes such work and has not returned this item.</summary>
     private bool IsUntried(Work work, WorkerSession session)
     {
         InstanceState state = work.Slot.State;
@@ -73,7 +74,7 @@ internal sealed partial class WorkDispatcher
                 && session.Takes(ActivityRoute(state, scheduled.TaskScheduled));
     }
 
-    /// <summary>Offers everything of an instance that no worker has.</summary>
+    /// <summary>Offers all work of an instance that no worker has.</summary>
     public void QueueOpen(InstanceSlot slot)
     {
         foreach (int id in slot.State.OpenActivities.Keys.Where(id => !slot.Activities.ContainsKey(id)).ToList())
@@ -102,7 +103,7 @@ internal sealed partial class WorkDispatcher
         }
     }
 
-    /// <summary>Looks for episodes that a worker never reported, while any are out.</summary>
+    /// <summary>Starts the check for episodes that a worker never reported, while any are handed out.</summary>
     public void ArmLeases()
     {
         if (!_areLeasesArmed)
@@ -130,7 +131,7 @@ internal sealed partial class WorkDispatcher
         bool IsOver(long handedOutAt) => Time.GetElapsedTime(handedOutAt) >= Options.EpisodeLease;
     }
 
-    /// <summary>The pause before an item that came back so often is offered again.</summary>
+    /// <summary>Returns the pause before an item that was returned so many times is offered again.</summary>
     public static TimeSpan RetryDelay(int attempt) =>
         TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * Math.Pow(2, Math.Min(attempt, 16))));
 }

@@ -7,13 +7,13 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
 /// Owns the connections of workers, the work that waits for them and the work that they have. Hands work items out by
-/// route, in turn over the connections that take it and have room.
+/// route, round-robin over the connections that take it and have room.
 /// </summary>
 internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOptions options, TimerQueue timers)
     : EnginePart(loop, options)
 {
     private const int InboxBytesInEpisode = 1024 * 1024;
-    // What stock workers accept is 4 MiB; the rest is for the item's frame.
+    // Official workers accept 4 MiB; the rest is for the item's frame.
     public const int MostBytesInItem = 4 * 1024 * 1024 - 64 * 1024;
 
     private const int TokenBytes = 16;
@@ -31,7 +31,7 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
     private InstanceTable _instances = null!;
     private EntityHost _entities = null!;
 
-    /// <summary>How many items wait for a worker.</summary>
+    /// <summary>The number of items that wait for a worker.</summary>
     public int QueuedCount
     {
         get
@@ -46,7 +46,7 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
         }
     }
 
-    /// <summary>How many episodes and activities workers have.</summary>
+    /// <summary>The number of episodes and activities that workers have.</summary>
     public int HandedOutCount => _handedOut.Count;
 
     /// <summary>The connected workers.</summary>
@@ -55,7 +55,7 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
     /// <summary>All routes that ever had work.</summary>
     public IEnumerable<Route> Routes => _routes.Values;
 
-    /// <summary>Names the owners of what is handed out: all three know each other.</summary>
+    /// <summary>Sets the owners of the work that is handed out; all three refer to each other.</summary>
     public void Bind(InstanceTable instances, EntityHost entities) => (_instances, _entities) = (instances, entities);
 
     /// <summary>Connects a worker. Its items end when the engine stops.</summary>
@@ -69,7 +69,7 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
         answer.TrySetResult(session);
     });
 
-    /// <summary>Takes back at once what a worker had when its connection ended.</summary>
+    /// <summary>Requeues at once the work of a worker whose connection ended.</summary>
     public void Disconnect(WorkerSession session) => Loop.Post(() =>
     {
         if (!_sessions.Remove(session))
@@ -83,8 +83,8 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
         List<EntityWork> batches = [.. session.OutstandingEntities];
         if (Loop.IsStopping)
         {
-            // The engine itself ended the connection: that is no failure of what the worker had, and nothing of a
-            // memory that may be half changed may follow from it.
+            // The engine itself ended the connection: that is no failure of the worker's items, and memory may be half
+            // changed, so nothing may follow from it.
             items.ForEach(End);
             batches.ForEach(_entities.End);
             return;
@@ -110,7 +110,7 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
         }
 
         slot.IsQueued = true;
-        // A new message must not make the count of an episode that nobody survives start anew.
+        // A new message must not reset the count of an episode that crashes every worker.
         int attempts = Math.Max(attempt, slot.FailedEpisodes);
         Route route = EpisodeRoute(state);
         route.Add(new ReadyItem(slot, state.ExecutionId, null, attempts, refusers ?? []));
@@ -167,7 +167,7 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
     {
         if (_randomLeft < TokenBytes)
         {
-            // Many at once: a call for a few bytes costs as much.
+            // Many bytes at once, since a call for a few bytes costs as much.
             RandomNumberGenerator.Fill(_random);
             _randomLeft = _random.Length;
         }
@@ -214,11 +214,11 @@ internal sealed partial class WorkDispatcher(EngineLoop loop, TaskHubSidecarOpti
     /// <summary>Ends the streams of all workers: the engine stops.</summary>
     public void EndSessions() => _sessions.ForEach(session => session.Items.Writer.TryComplete());
 
-    /// <summary>A route that work of this name would take, if there was such work.</summary>
+    /// <summary>Returns the route that work of this name would take, if there was such work.</summary>
     public Route? FindRouteOf(string hub, WorkKind kind, string name, string? version) =>
         _routes.GetValueOrDefault((hub, kind, name, version ?? string.Empty));
 
-    /// <summary>An activity that came back and waits for its next time; null when there is none.</summary>
+    /// <summary>Returns an activity that was returned and waits for its next try; null if there is none.</summary>
     public Work? FindDelayed(InstanceSlot slot, int taskId) => _delayed.FirstOrDefault(back =>
         back.Slot == slot && back.TaskId == taskId && back.ExecutionId == slot.State.ExecutionId);
 }

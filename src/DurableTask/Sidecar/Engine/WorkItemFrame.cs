@@ -7,18 +7,18 @@ using Microsoft.DurableTask.Protobuf;
 namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
-/// A work item on its way to a worker, with the history of an episode beside it where the worker is in another
-/// process. On the wire it is a <see cref="WorkItem"/>.
+/// A work item on its way to a worker, with the history of an episode beside it if the worker is in another process. On
+/// the wire it is a <see cref="WorkItem"/>.
 /// </summary>
 /// <param name="Item">The item; the episode in it has no past events if they are beside it.</param>
-/// <param name="PastEvents">The encoded field <c>pastEvents</c> of the episode; else empty.</param>
+/// <param name="PastEvents">The encoded field <c>pastEvents</c> of the episode; otherwise empty.</param>
 internal sealed record WorkItemFrame(WorkItem Item, ReadOnlyMemory<byte> PastEvents = default)
 {
     private const byte RequestTag = 1 << 3 | 2;
     private const byte TokenTag = 10 << 3 | 2;
     private const int LongestLength = 5;
 
-    /// <summary>Writes frames as work items. Workers read them; nothing here does.</summary>
+    /// <summary>Writes frames as work items; frames are never read.</summary>
     public static Marshaller<WorkItemFrame> Marshaller { get; } = new(
         (frame, context) => frame.WriteTo(context),
         _ => throw new NotSupportedException("The engine reads no work items."));
@@ -38,8 +38,8 @@ internal sealed record WorkItemFrame(WorkItem Item, ReadOnlyMemory<byte> PastEve
         context.Complete();
     }
 
-    // Fields may come in any order, and the parts of a message one after the other: the request without its past
-    // events, then those.
+    // Fields may come in any order, and a message may come in parts: the request without its past events is followed by
+    // those.
     private void WriteEpisode(SerializationContext context)
     {
         OrchestratorRequest request = Item.OrchestratorRequest;

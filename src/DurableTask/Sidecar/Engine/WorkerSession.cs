@@ -3,7 +3,7 @@ using Microsoft.DurableTask.Protobuf;
 
 namespace Workflows.DurableTask.Sidecar.Engine;
 
-/// <summary>One worker connection: what it takes, how much of it, and what it has.</summary>
+/// <summary>One worker connection: the work that it takes, its limits, and the work that it has.</summary>
 internal sealed class WorkerSession
 {
     private readonly Dictionary<Route, bool> _accepts = [];
@@ -31,7 +31,9 @@ internal sealed class WorkerSession
     public Channel<WorkItemFrame> Items { get; } = Channel.CreateUnbounded<WorkItemFrame>(
         new UnboundedChannelOptions { SingleReader = true });
 
-    /// <summary>Whether histories are encoded for it, rather than handed over as objects.</summary>
+    /// <summary>
+    /// Gets a value indicating whether histories are encoded for it, rather than passed as objects.
+    /// </summary>
     public bool IsEncoded { get; }
 
     public HashSet<Work> Outstanding { get; } = [];
@@ -47,7 +49,7 @@ internal sealed class WorkerSession
     public bool CanTake(Route route) =>
         route.Hub == Hub && Free(route.Kind) > 0 && Accepts(route);
 
-    /// <summary>Whether the worker takes such work at all.</summary>
+    /// <summary>Returns whether the worker takes work of this route.</summary>
     public bool Takes(Route route) => route.Hub == Hub && Accepts(route);
 
     private int Free(WorkKind kind) => kind switch

@@ -3,7 +3,7 @@ using Grpc.Core;
 
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>Turns a message of one class into another class's message of the same encoding.</summary>
+/// <summary>Converts a message of one class into another class's message with the same encoding.</summary>
 internal static class Encoded
 {
     public static TTo Convert<TFrom, TTo>(TFrom message, Marshaller<TFrom> from, Marshaller<TTo> to)
@@ -27,7 +27,7 @@ internal static class Encoded
 
         public override void SetPayloadLength(int payloadLength)
         {
-            // Only transports that frame messages need it.
+            // Only transports that frame messages use it.
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed class InProcessCallContext : ServerCallContext, IDisposable
         _hungUp = CancellationTokenSource.CreateLinkedTokenSource(options.CancellationToken);
     }
 
-    /// <summary>The headers of the answer: none, but they come when the service accepts the call.</summary>
+    /// <summary>The headers of the answer: empty, but they arrive when the service accepts the call.</summary>
     public Task<Metadata> Headers => _headers.Task;
 
     protected override string MethodCore => _method;
@@ -51,7 +51,7 @@ internal sealed class InProcessCallContext : ServerCallContext, IDisposable
         _headers.TrySetResult([]);
     }
 
-    /// <summary>Ends the call with what a caller of any transport would get.</summary>
+    /// <summary>Ends the call with the error that a caller of any transport would get.</summary>
     public RpcException End(Exception error)
     {
         RpcException failure = error switch
@@ -63,14 +63,14 @@ internal sealed class InProcessCallContext : ServerCallContext, IDisposable
         _status = failure.Status;
         if (_headers.TrySetException(failure))
         {
-            // Seen by whoever asks for the headers; the others get it from the answer.
+            // Callers that await the headers see the exception there; the others get it from the answer.
             _ = _headers.Task.Exception;
         }
 
         return failure;
     }
 
-    /// <summary>The caller hangs up.</summary>
+    /// <summary>Ends the call for the caller.</summary>
     public void Dispose()
     {
         if (_status is null)

@@ -2,7 +2,8 @@ using Grpc.Core;
 
 namespace Workflows.DurableTask.Sidecar;
 
-/// <summary>A method of the service, for callers with the same message classes and for those with their own.</summary>
+/// <summary>A method of the service, for callers with the same message classes and for callers with other
+/// ones.</summary>
 internal abstract class InProcessMethod
 {
     public abstract Task<TResponse> UnaryAsync<TRequest, TResponse>(
@@ -52,7 +53,7 @@ internal sealed class InProcessMethod<TIn, TOut>(
     private static RpcException WrongKind(IMethod method) => new(new Status(
         StatusCode.Unimplemented, $"The method '{method.FullName}' is not of the kind {method.Type}."));
 
-    /// <summary>Turns the service's messages into the caller's.</summary>
+    /// <summary>Converts the service's messages into the caller's.</summary>
     private sealed class Converting<TResponse>(
         InProcessStream<TResponse> stream, Method<TIn, TOut> own, Marshaller<TResponse> target)
         : IServerStreamWriter<TOut>
@@ -68,7 +69,7 @@ internal sealed class InProcessMethod<TIn, TOut>(
     }
 }
 
-/// <summary>The methods of a service, found when it is bound.</summary>
+/// <summary>Collects the methods of a service while it is bound.</summary>
 internal sealed class InProcessBinder : ServiceBinderBase
 {
     public Dictionary<string, InProcessMethod> Methods { get; } = [];

@@ -5,14 +5,14 @@ using Workflows.DurableTask.Sidecar.Rpc;
 namespace Workflows.DurableTask.Sidecar;
 
 /// <summary>
-/// Calls the engine of the same process without a network: give it to workers and clients as their call invoker. The
-/// protocol is the same; the messages are handed over as they are instead of being sent as HTTP/2.
+/// Calls the engine of the same process without a network: set it as the call invoker of workers and clients. The
+/// protocol is the same; message objects are passed on instead of being sent as HTTP/2.
 /// </summary>
 /// <remarks>
-/// A caller that brings message classes of its own, as the official packages do, is served too: its messages are
-/// encoded and decoded on the way. Messages handed over belong to both sides: neither may change them afterwards.
-/// Calls made before the engine runs, or after it stopped, fail with <see cref="StatusCode.Unavailable"/>. Deadlines of
-/// calls are not watched; their cancellation is.
+/// Callers with other message classes are served too: their messages are encoded and decoded on the way. Messages that
+/// are passed on belong to both sides, so neither may change them afterwards. Calls made before the engine runs, or
+/// after it stopped, fail with <see cref="StatusCode.Unavailable"/>. Deadlines of calls are ignored; their cancellation
+/// is observed.
 /// </remarks>
 public sealed class InProcessTaskHub : CallInvoker
 {

@@ -8,7 +8,7 @@ internal sealed partial class TaskHubService
 {
     private const int HistoryChunkBytes = 256 * 1024;
 
-    // Reached by callers in this process only: objects are handed over. WorkItemStream serves the others.
+    // Only callers in this process reach it and get objects. WorkItemStream serves the others.
     public override Task GetWorkItems(
         GetWorkItemsRequest request, IServerStreamWriter<WorkItem> responseStream, ServerCallContext context) =>
         WorkSender.RunAsync(host, request, isEncoded: false, frame => frame.Item, responseStream, context);
@@ -63,7 +63,7 @@ internal sealed partial class TaskHubService
         int size = 0;
         foreach (HistoryEvent item in events)
         {
-            // Before, not after: one event may fill a message that stock workers still accept.
+            // Checked before, not after: one event may fill a message that official workers still accept.
             size += item.CalculateSize();
             if (size > HistoryChunkBytes && chunk.Events.Count > 0)
             {
@@ -81,7 +81,7 @@ internal sealed partial class TaskHubService
         }
     }
 
-    // The ends of episodes are book-keeping: the Durable Task Scheduler shows none, and its clients count on that.
+    // The ends of episodes are internal: the Durable Task Scheduler shows none, and its clients rely on that.
     private static IReadOnlyList<HistoryEvent> ForReaders(IReadOnlyList<HistoryEvent> events) =>
         [.. events.Where(item => item.OrchestratorCompleted is null)];
 }

@@ -73,7 +73,7 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
     public override async Task<CreateTaskHubResponse> CreateTaskHub(
         CreateTaskHubRequest request, ServerCallContext context)
     {
-        // A hub is there as soon as something is in it.
+        // A hub exists as soon as something is in it.
         if (request.RecreateIfExists)
         {
             await host.Engine.DeleteHubAsync(Hub(context));
@@ -123,7 +123,7 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
         CleanEntityStorageRequest request, ServerCallContext context) =>
         host.Engine.Entities.CleanAsync(Hub(context), request);
 
-    /// <summary>The task hub that a call is for: a name space within the file.</summary>
+    /// <summary>Returns the task hub of a call, which is a name space within the file.</summary>
     internal static string Hub(ServerCallContext context)
     {
         string? name = context.RequestHeaders.GetValue("taskhub");

@@ -6,8 +6,8 @@ using Workflows.DurableTask.Sidecar.Engine;
 namespace Workflows.DurableTask.Sidecar.Rpc;
 
 /// <summary>
-/// Serves <c>GetWorkItems</c> to workers in other processes, in place of the service's own method. The same messages go
-/// out; they are written by <see cref="WorkItemFrame"/>, which encodes no event of a history twice.
+/// Serves <c>GetWorkItems</c> to workers in other processes, in place of the service's own method. It sends the same
+/// messages, written by <see cref="WorkItemFrame"/>, which encodes no event of a history twice.
 /// </summary>
 [BindServiceMethod(typeof(WorkItemStream), nameof(Bind))]
 internal class WorkItemStream(TaskHubHost host)

@@ -9,7 +9,7 @@ internal static class WorkSender
 {
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
 
-    /// <summary>Connects a worker; ends when its stream does.</summary>
+    /// <summary>Connects a worker; completes when its stream ends.</summary>
     public static async Task RunAsync<T>(
         TaskHubHost host,
         GetWorkItemsRequest request,
@@ -22,7 +22,7 @@ internal static class WorkSender
         WorkerSession session = await engine.Work.ConnectAsync(TaskHubService.Hub(context), request, isEncoded);
         try
         {
-            // Headers now, not with the first item: clients give up on a call without headers.
+            // Headers are sent now, not with the first item, since clients abandon a call without headers.
             await context.WriteResponseHeadersAsync([]);
             await using ITimer ping = host.Time.CreateTimer(
                 _ => session.Items.Writer.TryWrite(new WorkItemFrame(new WorkItem { HealthPing = new() })),
@@ -33,7 +33,7 @@ internal static class WorkSender
         }
         catch (Exception error) when (error is OperationCanceledException or IOException)
         {
-            // The worker hung up, or its connection broke: the call's own token may come a moment after that.
+            // The worker disconnected, or its connection broke: the call's own token may be cancelled a moment later.
         }
         finally
         {
@@ -51,7 +51,7 @@ internal static class WorkSender
         {
             while (session.Items.Reader.TryRead(out WorkItemFrame? item))
             {
-                // While more is waiting, items share a flush.
+                // While more items wait, they share a flush.
                 stream.WriteOptions = session.Items.Reader.TryPeek(out _) ? Buffered : null;
                 await stream.WriteAsync(form(item), cancellation);
             }

@@ -1,8 +1,8 @@
 namespace Workflows.DurableTask.Sidecar.Storage;
 
 /// <summary>
-/// Tells whether the files that are open are still the ones at their paths. SQLite goes on writing to a file that was
-/// deleted or replaced under it, and everything written then is gone with the process.
+/// Checks whether the open files are still the ones at their paths. SQLite continues to write to a file that was
+/// deleted or replaced, and everything written then is lost with the process.
 /// </summary>
 internal sealed class OpenFile : IDisposable
 {
@@ -10,14 +10,14 @@ internal sealed class OpenFile : IDisposable
     private readonly Held _log;
 
     /// <param name="path">A file that SQLite has open, with its write-ahead log. The handles here must outlive
-    /// SQLite's: the system drops a process's locks on a file when the process closes any handle of it.</param>
+    /// SQLite's, since the system drops a process's locks on a file when the process closes any handle of it.</param>
     public OpenFile(string path)
     {
         _database = new Held(path);
         _log = new Held(path + "-wal");
     }
 
-    /// <summary>Whether the file and its write-ahead log are where they were.</summary>
+    /// <summary>Gets a value indicating whether the file and its write-ahead log are still at their paths.</summary>
     public bool IsInPlace => _database.IsInPlace && _log.IsInPlace;
 
     public void Dispose()
@@ -40,7 +40,7 @@ internal sealed class OpenFile : IDisposable
                 path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1);
             if (OperatingSystem.IsLinux())
             {
-                // The system keeps this link at the file's present name, whatever becomes of the path.
+                // The system keeps this link at the file's present name, even if the path changes.
                 _link = $"/proc/self/fd/{_handle.SafeFileHandle.DangerousGetHandle()}";
                 _at = File.ResolveLinkTarget(_link, returnFinalTarget: false)?.FullName;
             }

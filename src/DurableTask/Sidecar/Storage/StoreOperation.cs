@@ -11,7 +11,7 @@ internal abstract record StoreOperation
         long Key, string Hub, string Id, string? ParentId, long CreatedTicks,
         OrchestrationState Summary) : StoreOperation;
 
-    /// <summary>Changes what queries see of an instance.</summary>
+    /// <summary>Changes the columns of an instance that queries read.</summary>
     public sealed record Update(
         long Key, OrchestrationStatus Status, long? CompletedTicks, OrchestrationState? Summary) : StoreOperation;
 
@@ -24,10 +24,10 @@ internal abstract record StoreOperation
     /// <summary>Removes an instance with its log.</summary>
     public sealed record Delete(long Key) : StoreOperation;
 
-    /// <summary>Removes everything of a task hub.</summary>
+    /// <summary>Removes all data of a task hub.</summary>
     public sealed record DeleteHub(string Hub) : StoreOperation;
 
-    /// <summary>Adds an entity, or replaces what is known of it.</summary>
+    /// <summary>Adds an entity, or replaces its data.</summary>
     public sealed record PutEntity(long Key, string Hub, string Id, EntityRecord Record) : StoreOperation;
 
     /// <summary>Removes an entity with its queue.</summary>

@@ -7,10 +7,10 @@ namespace Workflows.DurableTask.Sidecar.Storage;
 internal sealed record StoredInstance(
     long Key, string Hub, string Id, OrchestrationStatus Status, OrchestrationState Summary);
 
-/// <summary>An unfinished instance as the engine takes it up again.</summary>
+/// <summary>An unfinished instance as the engine recovers it.</summary>
 internal sealed record RecoveredInstance(long Key, InstanceState State, long NextSequence);
 
-/// <summary>Which instances to list.</summary>
+/// <summary>Selects the instances to list.</summary>
 internal sealed record InstanceFilter(
     string Hub,
     IReadOnlyCollection<OrchestrationStatus> Statuses,
@@ -22,6 +22,6 @@ internal sealed record InstanceFilter(
     string? AfterId,
     int Count);
 
-/// <summary>An entity as the engine takes it up again.</summary>
+/// <summary>An entity as the engine recovers it.</summary>
 internal sealed record RecoveredEntity(
     long Key, string Hub, string Id, EntityRecord Record, IReadOnlyList<QueuedMessage> Messages);

@@ -6,7 +6,7 @@ using Workflows.DurableTask.Sidecar.Core;
 
 namespace Workflows.DurableTask.Sidecar.Storage;
 
-/// <summary>Reads see what is committed, each on a connection of its own, beside the writer.</summary>
+/// <summary>Reads committed data, each time on a connection of its own, beside the writer.</summary>
 internal sealed partial class TaskHubStore
 {
     private const string Columns = "SELECT key, hub, id, status, summary FROM instances ";
@@ -18,7 +18,8 @@ internal sealed partial class TaskHubStore
     /// <exception cref="TaskHubStoreException">A page or record is damaged.</exception>
     public IReadOnlyList<RecoveredInstance> LoadUnfinished() => Read(connection =>
     {
-        // One walk over all logs: a statement for each of many thousands of instances is most of the time of a start.
+        // One walk over all logs, since one statement for each of many thousands of instances would take most of a
+        // start.
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = """
             SELECT instances.key, hub, id, sequence, record FROM instances JOIN log ON log.instance = instances.key
@@ -95,21 +96,21 @@ internal sealed partial class TaskHubStore
     public IReadOnlyList<StoredInstance> Children(string hub, string parentId) => Read(connection =>
         List(connection, Columns + "WHERE hub = $hub AND parent = $id", ("$hub", hub), ("$id", parentId)));
 
-    /// <summary>The whole state of a finished instance; null when it is gone meanwhile.</summary>
+    /// <summary>Returns the whole state of a finished instance; null if it has been deleted since.</summary>
     public InstanceState? LoadState(StoredInstance row) => Read(connection =>
     {
         (InstanceState state, long next) = Fold(connection, row);
         return next == 0 ? null : state;
     });
 
-    /// <summary>An ended instance to go on with; null when it is gone meanwhile.</summary>
+    /// <summary>Loads an ended instance so that it can continue; null if it has been deleted since.</summary>
     public RecoveredInstance? Load(StoredInstance row) => Read(connection =>
     {
         (InstanceState state, long next) = Fold(connection, row);
         return next == 0 ? null : new RecoveredInstance(row.Key, state, next);
     });
 
-    /// <summary>Instances of all task hubs that ended before a time, the oldest first.</summary>
+    /// <summary>Returns instances of all task hubs that ended before a time, the oldest first.</summary>
     public IReadOnlyList<StoredInstance> EndedBefore(long ticks, int count) => Read(connection => List(
         connection,
         Columns + "WHERE completed IS NOT NULL AND completed < $before ORDER BY completed LIMIT $count",
@@ -203,7 +204,7 @@ internal sealed partial class TaskHubStore
         }
         catch (Exception error) when (error is SqliteException or Google.Protobuf.InvalidProtocolBufferException)
         {
-            // What one read cannot have, the next commit may overwrite: a damaged file is left as it is.
+            // The next commit may overwrite what a read could not get, so a damaged file is left as it is.
             TaskHubStoreException fault = Translate(error, _path);
             if (fault.Error != TaskHubStoreError.InUse)
             {

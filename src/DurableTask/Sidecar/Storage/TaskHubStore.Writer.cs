@@ -44,8 +44,8 @@ internal sealed partial class TaskHubStore
             }
             catch (Exception error)
             {
-                // A boundary: memory is now ahead of the disk, so this store is finished. The log tells the operator,
-                // every caller gets the error, and a restart begins from what is on disk.
+                // A boundary: memory is now ahead of the disk, so this store cannot continue. The log informs the
+                // operator, every caller gets the error, and a restart begins from the data on disk.
                 Fail(error as TaskHubStoreException ?? Translate(error, _path));
             }
         }

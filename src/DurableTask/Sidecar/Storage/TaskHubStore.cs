@@ -5,8 +5,9 @@ using SQLitePCL;
 namespace Workflows.DurableTask.Sidecar.Storage;
 
 /// <summary>
-/// One SQLite file, one writer thread. Batches that wait while a commit runs share the next commit. Opening checks the
-/// file before anything is written; a lock file keeps other processes out (the lock dies with its holder).
+/// Stores everything in one SQLite file with one writer thread. Batches that wait while a commit runs share the next
+/// commit. Opening checks the file before anything is written; a lock file keeps other processes out (the lock ends
+/// with its holder).
 /// </summary>
 internal sealed partial class TaskHubStore : IDisposable
 {
@@ -121,7 +122,7 @@ internal sealed partial class TaskHubStore : IDisposable
         }
     }
 
-    /// <summary>Commits what is queued, then closes the file.</summary>
+    /// <summary>Commits the queued batches, then closes the file.</summary>
     public void Dispose()
     {
         _batches.Writer.TryComplete();
@@ -137,7 +138,7 @@ internal sealed partial class TaskHubStore : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>A store whose file fails is finished: nothing more is written, and the first error is the
+    /// <summary>Stops the store after an error of its file: nothing more is written, and the first error is the
     /// reason.</summary>
     private void Fail(Exception fault)
     {
@@ -185,7 +186,7 @@ internal sealed partial class TaskHubStore : IDisposable
 
     private static void Prepare(SqliteConnection connection, string path)
     {
-        // SQLite opens what it may not write for reading, and would say so with the first change only.
+        // SQLite opens a file that it may not write read-only, and would report that at the first change only.
         if (raw.sqlite3_db_readonly(connection.Handle!, "main") == 1)
         {
             throw new TaskHubStoreException(
@@ -233,7 +234,7 @@ internal sealed partial class TaskHubStore : IDisposable
         }
     }
 
-    // The page structure of the tables is walked at recovery anyway; this finds a damaged schema or index root early.
+    // Recovery walks the page structure of the tables anyway; this finds a damaged schema or index root early.
     private static void Check(SqliteConnection connection, string path, string[] tables)
     {
         foreach (string table in tables)
@@ -269,7 +270,7 @@ internal sealed partial class TaskHubStore : IDisposable
         SqliteException { SqliteErrorCode: 11 or 26 } or Google.Protobuf.InvalidProtocolBufferException => new(
             TaskHubStoreError.Corrupt,
             path,
-            $"{error.Message} Restore the file, with its -wal, from a backup, or move it away to begin anew.",
+            $"{error.Message} Restore the file, with its -wal, from a backup, or move it away to start empty.",
             error),
         SqliteException { SqliteErrorCode: 5 or 6 } => new(
             TaskHubStoreError.InUse, path, $"{error.Message} Stop the program that has it open.", error),

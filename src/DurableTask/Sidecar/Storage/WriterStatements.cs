@@ -5,8 +5,8 @@ using SQLitePCL;
 namespace Workflows.DurableTask.Sidecar.Storage;
 
 /// <summary>
-/// The prepared statements of the writer, bound and stepped without the ADO layer: every message of every orchestration
-/// goes through here.
+/// The prepared statements of the writer, bound and stepped without the ADO layer for speed: every message of every
+/// orchestration passes through here.
 /// </summary>
 internal sealed class WriterStatements : IDisposable
 {
@@ -197,7 +197,7 @@ internal sealed class WriterStatements : IDisposable
 
         Span<byte> encoded = _buffer.AsSpan(0, size);
         message.WriteTo(encoded);
-        // SQLite makes its own copy: the buffer is free again at once.
+        // SQLite makes its own copy, so the buffer can be reused at once.
         Check(size == 0
             ? raw.sqlite3_bind_zeroblob(statement, index, 0)
             : raw.sqlite3_bind_blob(statement, index, encoded));

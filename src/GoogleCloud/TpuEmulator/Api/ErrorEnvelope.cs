@@ -75,7 +75,7 @@ internal static class ErrorEnvelope
         return JsonSerializer.SerializeToUtf8Bytes(new JsonObject { ["error"] = error });
     }
 
-    /// <summary>PermissionDenied becomes PERMISSION_DENIED.</summary>
+    /// <summary>Converts a name: PermissionDenied becomes PERMISSION_DENIED.</summary>
     private static string NameOf(Code code) => string.Concat(code.ToString().Select((letter, index) =>
         index > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{char.ToUpperInvariant(letter)}"));
 }

@@ -4,7 +4,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
-/// <summary>google.cloud.location.Locations over the zones of a scenario and those that every project has.</summary>
+/// <summary>Serves google.cloud.location.Locations: the zones of a scenario and those of every project.</summary>
 internal sealed class LocationsApi(EmulatedCloud cloud) : Locations.LocationsBase
 {
     private static readonly string[] Everywhere =

@@ -2,7 +2,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
-/// <summary>The metadata server of each VM, below a key that only this VM knows.</summary>
+/// <summary>Serves the metadata server of each VM, below a key that only this VM knows.</summary>
 internal static class MetadataApi
 {
     public static void Map(IEndpointRouteBuilder routes)
@@ -43,7 +43,7 @@ internal static class MetadataApi
         });
     }
 
-    /// <summary>A token of the VM's service account; the emulated services ask for none.</summary>
+    /// <summary>Serves a token of the VM's service account; the emulated services require none.</summary>
     private static void MapIdentity(IEndpointRouteBuilder routes, RouteGroupBuilder server)
     {
         // Google's clients take an address that answers with this header for a metadata server.

@@ -5,7 +5,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
-/// <summary>google.longrunning.Operations over the emulated cloud.</summary>
+/// <summary>Serves google.longrunning.Operations for the emulated cloud.</summary>
 internal sealed class OperationsApi(EmulatedCloud cloud) : Operations.OperationsBase
 {
     public override Task<Operation> GetOperation(GetOperationRequest request, ServerCallContext context) =>

@@ -3,7 +3,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
-/// <summary>Resource names.</summary>
+/// <summary>Builds and parses resource names.</summary>
 internal static class Paths
 {
     public static (string Project, string Zone) Parent(string parent) =>
@@ -12,7 +12,7 @@ internal static class Paths
             : throw new CloudException(Refusals.Bad(
                 $"'{parent}' is not a location; expected projects/PROJECT/locations/ZONE."));
 
-    /// <summary>Splits a name before its collection: parent and last part.</summary>
+    /// <summary>Splits a name before its collection into parent and last part.</summary>
     public static (string Parent, string Id) Child(string name)
     {
         var parts = name.Split('/');
@@ -22,7 +22,7 @@ internal static class Paths
     }
 }
 
-/// <summary>Pages of a list; the token is the offset.</summary>
+/// <summary>Splits lists into pages; the page token is the offset.</summary>
 internal static class Paging
 {
     public static (IReadOnlyList<T> Page, string Next) Of<T>(IReadOnlyList<T> all, int size, string token)

@@ -5,8 +5,8 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
 /// <summary>
-/// What programs ask about a project before they use it, of Cloud Resource Manager, Service Usage, IAM and Cloud
-/// Quotas: each answers by the scenario.
+/// Serves the calls with which programs check a project before they use it, of Cloud Resource Manager, Service Usage,
+/// IAM and Cloud Quotas. The scenario decides the answers.
 /// </summary>
 internal static class ProjectApi
 {
@@ -53,7 +53,7 @@ internal static class ProjectApi
         }),
     };
 
-    // What is no list of permissions asks for none.
+    // A body that is not a list of permissions requests none.
     private static async Task<IEnumerable<string>> AskedAsync(HttpRequest request)
     {
         try

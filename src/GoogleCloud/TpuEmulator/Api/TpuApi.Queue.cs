@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
-/// <summary>The calls for queued resources.</summary>
+/// <summary>Serves the calls for queued resources.</summary>
 internal sealed partial class TpuApi
 {
     public override Task<ListQueuedResourcesResponse> ListQueuedResources(

@@ -6,7 +6,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Api;
 
-/// <summary>google.cloud.tpu.v2.Tpu over the emulated cloud.</summary>
+/// <summary>Serves google.cloud.tpu.v2.Tpu for the emulated cloud.</summary>
 internal sealed partial class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
 {
     public override Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context) => Try(() =>

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>Uploads, whole and in parts, and copies.</summary>
+/// <summary>Serves uploads, whole and in parts, and copies.</summary>
 internal sealed partial class BucketApi
 {
     private async Task UploadAsync(StorageRequest request, string bucket)
@@ -77,7 +77,7 @@ internal sealed partial class BucketApi
         }
     }
 
-    /// <summary>A request of a session: a part, the question where it stands, or its end.</summary>
+    /// <summary>Handles a request of an upload session: a part, a query of its progress, or its end.</summary>
     private async Task GoOnAsync(StorageRequest request, string id)
     {
         var plan = sessions.PlanFor(id);
@@ -97,7 +97,7 @@ internal sealed partial class BucketApi
         var cut = await faults.PlayAsync("upload", plan.Bucket, plan.Name, request.Context.RequestAborted);
         var (first, last, total) = ContentRange(request.Header("Content-Range"));
 
-        // Without numbers it is a question, or the whole object in one request.
+        // Without byte positions it is a query, or the whole object in one request.
         var isQuestion = request.Header("Content-Range") is not null && first is null;
         if (!isQuestion)
         {
@@ -214,7 +214,7 @@ internal sealed partial class BucketApi
         }
     }
 
-    /// <summary>Reads <c>bytes a-b/T</c>, where b and T may be stars, or <c>bytes */T</c>.</summary>
+    /// <summary>Parses <c>bytes a-b/T</c>, where b and T may be stars, or <c>bytes */T</c>.</summary>
     private static (long? First, long? Last, long? Total) ContentRange(string? header)
     {
         if (header is null)

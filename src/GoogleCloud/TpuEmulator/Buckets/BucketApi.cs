@@ -7,7 +7,7 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>The JSON API of Cloud Storage, as far as clients of objects use it.</summary>
+/// <summary>Serves the JSON API of Cloud Storage, as far as clients of objects use it.</summary>
 internal sealed partial class BucketApi(
     BucketStore store, UploadSessions sessions, BucketFaults faults, EmulatedCloud cloud)
 {
@@ -32,14 +32,14 @@ internal sealed partial class BucketApi(
         catch (Exception exception) when (exception is IOException or OperationCanceledException
             or BadHttpRequestException)
         {
-            // The client went away, or a scenario cut the connection.
+            // The client disconnected, or a scenario cut the connection.
             context.Abort();
         }
     }
 
     private static async Task FailAsync(StorageRequest request, StorageError error)
     {
-        // A client that is still sending a large body must read the answer, not a reset connection.
+        // A client that still sends a large body must be able to read the answer, not a reset connection.
         var rest = new byte[64 << 10];
         while (await request.Context.Request.Body.ReadAsync(rest, request.Context.RequestAborted) > 0)
         {
@@ -70,7 +70,7 @@ internal sealed partial class BucketApi(
             DownloadAsync(request, bucket, string.Join('/', name)),
         ["upload", "storage", "v1", "b", var bucket, "o"] => UploadAsync(request, bucket),
 
-        // Google's command begins a resumable upload here.
+        // Google's command starts a resumable upload here.
         ["resumable", "upload", "storage", "v1", "b", var bucket, "o"] => UploadAsync(request, bucket),
         _ => throw new StorageError(404, "notFound", "Not Found"),
     };
@@ -136,7 +136,7 @@ internal sealed partial class BucketApi(
         });
     }
 
-    /// <summary>A bucket that everybody may use, as all of the emulated ones.</summary>
+    /// <summary>Serves the policy of a bucket: everybody may use an emulated one.</summary>
     private async Task PolicyAsync(StorageRequest request, string bucket)
     {
         Require(request, HttpMethods.Get);

@@ -4,15 +4,15 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
 /// <summary>
-/// Plays the faults of the scenarios. Calls are counted in memory: after a restart of the emulator a fault is played
-/// again.
+/// Plays the faults of the scenarios. Calls are counted in memory, so a fault is played again after a restart of the
+/// emulator.
 /// </summary>
 internal sealed class BucketFaults(EmulatedCloud cloud, BucketStore store)
 {
     private readonly ConcurrentDictionary<(string Project, int Index), int> _calls = new();
 
     /// <summary>Plays the fault of a call, if it has one.</summary>
-    /// <returns>The bytes after which its connection is cut; null: it is not.</returns>
+    /// <returns>The bytes after which its connection is cut; null if it is not cut.</returns>
     /// <exception cref="StorageError">The call is answered with an error.</exception>
     public async Task<long?> PlayAsync(string call, string bucket, string name, CancellationToken cancellation)
     {
@@ -52,7 +52,7 @@ internal sealed class BucketFaults(EmulatedCloud cloud, BucketStore store)
     }
 }
 
-/// <summary>The body of a request that breaks off after some bytes, as a lost connection does.</summary>
+/// <summary>The body of a request that breaks off after some bytes, as with a lost connection.</summary>
 internal sealed class CutStream(Stream inner, long bytes, Action cut) : Stream
 {
     private long _left = bytes;

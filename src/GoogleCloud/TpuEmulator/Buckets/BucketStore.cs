@@ -4,8 +4,9 @@ using System.Text.Json.Serialization;
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
 /// <summary>
-/// The buckets on disk: contents as files named by their hash, so that one content is there once, and an index of one
-/// JSON line a change. <b>Invariant:</b> a content is on disk before its line is, and a line before the call returns.
+/// Stores the buckets on disk: contents as files named by their hash, so that equal contents are stored once, and an
+/// index of one JSON line for each change. <b>Invariant:</b> a content is on disk before its line is, and a line before
+/// the call returns.
 /// </summary>
 internal sealed class BucketStore : IDisposable
 {
@@ -14,7 +15,7 @@ internal sealed class BucketStore : IDisposable
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    /// <summary>Cloud Storage forgets an upload after a week.</summary>
+    /// <summary>Time after which an upload session expires, as in Cloud Storage: a week.</summary>
     private static readonly TimeSpan SessionLife = TimeSpan.FromDays(7);
 
     private readonly Lock _lock = new();
@@ -49,13 +50,13 @@ internal sealed class BucketStore : IDisposable
         }
     }
 
-    /// <summary>Gets the folder of what is being uploaded.</summary>
+    /// <summary>Gets the folder of unfinished uploads.</summary>
     public string Uploads { get; }
 
     public void Dispose() => _file?.Dispose();
 
     /// <summary>Finds a bucket.</summary>
-    /// <exception cref="StorageError">There is none.</exception>
+    /// <exception cref="StorageError">It does not exist.</exception>
     public StoredBucket Bucket(string name)
     {
         lock (_lock)
@@ -116,7 +117,7 @@ internal sealed class BucketStore : IDisposable
         }
     }
 
-    /// <summary>The objects of a bucket in the order of their names.</summary>
+    /// <summary>Lists the objects of a bucket in the order of their names.</summary>
     public IReadOnlyList<StoredObject> List(string bucket, string prefix)
     {
         lock (_lock)
@@ -127,16 +128,16 @@ internal sealed class BucketStore : IDisposable
         }
     }
 
-    /// <summary>Opens the content; it can be read to its end even where the object is deleted meanwhile.</summary>
+    /// <summary>Opens the content; it can be read to its end even if the object is deleted meanwhile.</summary>
     public FileStream Open(StoredObject item) => new(
         Path.Combine(_blobs, item.Blob), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
-    /// <summary>Makes a file the content of an object, whole, if the conditions hold in this moment.</summary>
-    /// <param name="file">The content; taken away.</param>
+    /// <summary>Makes a file the content of an object, atomically, if the conditions hold at that moment.</summary>
+    /// <param name="file">The content; the file is moved.</param>
     /// <param name="bucket">The bucket.</param>
     /// <param name="name">The object's name.</param>
-    /// <param name="check">Looks at the version that is there, and throws.</param>
-    /// <param name="make">Makes the object from its generation and the time.</param>
+    /// <param name="check">Checks the existing version, and throws if a condition does not hold.</param>
+    /// <param name="make">Creates the object from its generation and the time.</param>
     public StoredObject Commit(
         string file, string bucket, string name, Action<StoredObject?> check,
         Func<long, DateTimeOffset, StoredObject> make)
@@ -161,7 +162,7 @@ internal sealed class BucketStore : IDisposable
         }
     }
 
-    /// <summary>Changes what is known of an object; its content stays.</summary>
+    /// <summary>Changes the metadata of an object; its content stays.</summary>
     public StoredObject Update(string bucket, string name, Func<StoredObject?, DateTimeOffset, StoredObject> change)
     {
         lock (_lock)
@@ -186,7 +187,7 @@ internal sealed class BucketStore : IDisposable
     {
         var text = File.ReadAllText(_index);
 
-        // A crash tore the last line; its writer was never told that it was written.
+        // A crash left an incomplete last line; its write never returned.
         var lines = text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (var (number, line) in lines.Index())
         {
@@ -237,7 +238,7 @@ internal sealed class BucketStore : IDisposable
     private static void Write(FileStream file, Change change) =>
         file.Write([.. JsonSerializer.SerializeToUtf8Bytes(change, Json), (byte)'\n']);
 
-    /// <returns>Contents that nothing uses any more.</returns>
+    /// <returns>Contents that no object uses any more.</returns>
     private List<string> Apply(Change change)
     {
         var unused = new List<string>();
@@ -276,7 +277,7 @@ internal sealed class BucketStore : IDisposable
         }
     }
 
-    /// <summary>A line of the index: one of its members.</summary>
+    /// <summary>A line of the index, with one of its members set.</summary>
     private sealed record Change
     {
         public StoredBucket? Bucket { get; init; }

@@ -3,8 +3,8 @@ using System.Text;
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
 /// <summary>
-/// The parts of a multipart/related body, one after the other. Lines end with CRLF as RFC 2046 wants, or with LF alone
-/// as Google's command writes them, which the framework's reader refuses.
+/// Reads the parts of a multipart/related body, one after the other. Lines end with CRLF as RFC 2046 requires, or with
+/// LF alone as Google's command writes them, which the framework's reader refuses.
 /// </summary>
 internal sealed class RelatedParts : IAsyncDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class RelatedParts : IAsyncDisposable
     {
         _body = body;
 
-        // By hand: Google's command puts it in single quotes, with letters that no token may have.
+        // Parsed by hand: Google's command puts it in single quotes, with characters that a token may not have.
         var at = contentType?.IndexOf(Parameter, StringComparison.OrdinalIgnoreCase) ?? -1;
         var boundary = at < 0 ? null : contentType![(at + Parameter.Length)..].Split(';')[0].Trim().Trim('"', '\'');
         _mark = string.IsNullOrEmpty(boundary) || boundary.Length > 200
@@ -31,13 +31,13 @@ internal sealed class RelatedParts : IAsyncDisposable
     /// <summary>Gets the Content-Type of the part.</summary>
     public string? ContentType { get; private set; }
 
-    /// <summary>Goes to the next part, past its headers.</summary>
-    /// <returns>Its content; ends before the next boundary.</returns>
+    /// <summary>Moves to the next part, past its headers.</summary>
+    /// <returns>Its content, which ends before the next boundary.</returns>
     public async Task<Stream> NextAsync(CancellationToken cancellation)
     {
         if (_end == 0 && _start == 0)
         {
-            // The first boundary has no line before it.
+            // The first boundary has no line before it, so a line break is put in front.
             _buffer[_end++] = (byte)'\n';
         }
 
@@ -106,8 +106,8 @@ internal sealed class RelatedParts : IAsyncDisposable
             var at = held.IndexOf(_mark);
             if (at >= 0)
             {
-                // A carriage return before the mark is part of the boundary where the headers' lines have them, and the
-                // last byte of the content where they end with line feeds alone, as those of Google's command do.
+                // A carriage return before the mark is part of the boundary if the header lines end with CRLF, and the
+                // last byte of the content if they end with LF alone, as in Google's command.
                 var (from, to) = (
                     _skipsBreak ? 1 : 0, at > 0 && _hasReturns && held[at - 1] == '\r' ? at - 1 : at);
                 if (to <= from)
@@ -120,7 +120,7 @@ internal sealed class RelatedParts : IAsyncDisposable
                 return Take(target, from, to - from);
             }
 
-            // The end of what is held may be the beginning of a boundary.
+            // The end of the buffered bytes may be the beginning of a boundary.
             var (skip, safe) = (_skipsBreak ? 1 : 0, held.Length - _mark.Length - 1);
             if (safe > skip)
             {

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>An error in the words of Cloud Storage.</summary>
+/// <summary>An error with the codes and messages of Cloud Storage.</summary>
 internal sealed class StorageError(int status, string reason, string message) : Exception(message)
 {
     public int Status => status;
@@ -17,12 +17,12 @@ internal sealed class StorageError(int status, string reason, string message) : 
     public static StorageError Condition() => new(
         412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.");
 
-    /// <summary>The version that the call does not want is the one that is there: an answer without a body.</summary>
+    /// <summary>Returns the answer to a read whose excluded version is the current one; it has no body.</summary>
     public static StorageError NotModified() => new(304, "notModified", "Not Modified");
 
     public static StorageError Invalid(string message) => new(400, "invalid", message);
 
-    /// <summary>An error that a scenario asks for.</summary>
+    /// <summary>Returns an error that a scenario defines.</summary>
     public static StorageError OfScenario(int status, string bucket, string permission) => status switch
     {
         401 => new(401, "authError", "Invalid Credentials"),

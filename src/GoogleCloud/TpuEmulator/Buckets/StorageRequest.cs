@@ -6,20 +6,20 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>A request as Cloud Storage reads it: names are percent-encoded, with their slashes.</summary>
+/// <summary>A request as Cloud Storage reads it: names are percent-encoded, including their slashes.</summary>
 internal sealed class StorageRequest
 {
-    /// <summary>The most bytes of a JSON body.</summary>
+    /// <summary>Most bytes of a JSON body.</summary>
     private const int MostJsonBytes = 1 << 20;
 
-    // Which of two values of a key counts is not told, and later it would fail where it is read.
+    // It is undefined which of two values of a key counts, so duplicates are refused here.
     private static readonly JsonDocumentOptions WithoutDuplicates = new() { AllowDuplicateProperties = false };
 
     public StorageRequest(HttpContext context)
     {
         Context = context;
 
-        // The server decodes a path except for its %2F; an object's name needs the text as it was sent.
+        // The server decodes a path except for its %2F; an object's name needs the raw text.
         var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
         var query = target.IndexOf('?', StringComparison.Ordinal);
         Parts = [.. (query < 0 ? target : target[..query]).Split('/', StringSplitOptions.RemoveEmptyEntries)
@@ -79,7 +79,7 @@ internal sealed class StorageRequest
         }
     }
 
-    /// <summary>Reads every text: half of a pair, written as an escape, fails here and not where it is used.</summary>
+    /// <summary>Reads every string, so that half of a surrogate pair, written as an escape, fails here.</summary>
     private static JsonNode? Checked(JsonNode? node)
     {
         IEnumerable<JsonNode?> inside = node switch
@@ -118,7 +118,7 @@ internal sealed class StorageRequest
         return Context.Response.Body.WriteAsync(bytes, Context.RequestAborted).AsTask();
     }
 
-    /// <summary>What an upload shall become, from the query and the resource that came with it.</summary>
+    /// <summary>Reads the plan of an upload from the query and the resource that came with it.</summary>
     public UploadPlan Plan(string bucket, JsonObject resource, string? contentType = null)
     {
         var name = Query("name") is { Length: > 0 } given ? given : Text(resource, "name");

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>A version of an object, as the index keeps it.</summary>
+/// <summary>A version of an object, as the index stores it.</summary>
 internal sealed record StoredObject
 {
     public required string Bucket { get; init; }
@@ -39,7 +39,7 @@ internal sealed record StoredObject
     /// <summary>The session that uploaded it in parts, by which a session that broke off at its end finds it.</summary>
     public string? Upload { get; init; }
 
-    /// <summary>The resource of the JSON API.</summary>
+    /// <summary>Builds the resource of the JSON API.</summary>
     /// <param name="host">Scheme and host of the request, for links.</param>
     public JsonObject Describe(string host)
     {
@@ -91,8 +91,8 @@ internal sealed record StoredObject
 
 /// <summary>A bucket.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Project">The project that it belongs to, whose scenario has its faults.</param>
-/// <param name="CreatedAt">When it was made.</param>
+/// <param name="Project">The project that owns it, whose scenario has its faults.</param>
+/// <param name="CreatedAt">Time of its creation.</param>
 internal sealed record StoredBucket(string Name, string Project, DateTimeOffset CreatedAt)
 {
     public JsonObject Describe(string host) => new()

@@ -4,7 +4,7 @@ using Workflows.GoogleCloud.Connections;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>What an upload shall become.</summary>
+/// <summary>The object that an upload is to become.</summary>
 internal sealed record UploadPlan
 {
     public required string Bucket { get; init; }
@@ -23,19 +23,19 @@ internal sealed record UploadPlan
 }
 
 /// <summary>Preconditions of a call.</summary>
-/// <param name="Generation">The generation that must be there, 0 for none; null: any.</param>
-/// <param name="NotGeneration">The generation that must not be there.</param>
-/// <param name="Metageneration">The version of the metadata that must be there.</param>
-/// <param name="NotMetageneration">The version of the metadata that must not be there.</param>
+/// <param name="Generation">The generation that must exist; 0 for none, null for any.</param>
+/// <param name="NotGeneration">The generation that must not exist.</param>
+/// <param name="Metageneration">The version of the metadata that must exist.</param>
+/// <param name="NotMetageneration">The version of the metadata that must not exist.</param>
 internal sealed record Conditions(
     long? Generation = null, long? NotGeneration = null, long? Metageneration = null, long? NotMetageneration = null)
 {
-    /// <summary>Checks them against an object, or against none.</summary>
+    /// <summary>Checks the conditions against an object, or against none.</summary>
     /// <param name="item">
-    /// The object; null where there is none, and then every condition but generation 0 fails.
+    /// The object; null if there is none, and then every condition but generation 0 fails.
     /// </param>
-    /// <param name="isRead">Whether the call reads: one that wants another version learns that there is none.</param>
-    /// <exception cref="StorageError">They do not hold.</exception>
+    /// <param name="isRead">true for a read, which gets Not Found if a required version does not exist.</param>
+    /// <exception cref="StorageError">A condition does not hold.</exception>
     public void Check(StoredObject? item, bool isRead = false)
     {
         if ((Generation is { } wanted && wanted != (item?.Generation ?? 0))
@@ -53,11 +53,11 @@ internal sealed record Conditions(
 }
 
 /// <summary>
-/// Uploads in parts. A session and the bytes that arrived are files, so that a restart of the emulator breaks none.
+/// Stores uploads in parts. A session and the bytes that arrived are files, so they survive a restart of the emulator.
 /// </summary>
 internal sealed class UploadSessions(BucketStore store)
 {
-    /// <summary>Bytes are kept in multiples of this while an upload goes on.</summary>
+    /// <summary>Bytes of an unfinished upload are kept in multiples of this size.</summary>
     private const int Grain = 256 << 10;
 
     public string Begin(UploadPlan plan)
@@ -74,7 +74,7 @@ internal sealed class UploadSessions(BucketStore store)
             ? JsonSerializer.Deserialize<UploadPlan>(File.ReadAllText(PlanOf(id)))!
             : throw StorageError.NoSession();
 
-    /// <summary>The object that a finished session became; null while it goes on.</summary>
+    /// <summary>Returns the object of a finished session; null while it is unfinished.</summary>
     public StoredObject? Finished(string id)
     {
         try
@@ -86,7 +86,7 @@ internal sealed class UploadSessions(BucketStore store)
         }
         catch (JsonException)
         {
-            // A crash tore it while it was written; the object was there before it.
+            // A crash left the file incomplete; the object existed before it was written.
         }
 
         var plan = PlanFor(id);
@@ -96,11 +96,11 @@ internal sealed class UploadSessions(BucketStore store)
     public long Received(string id) =>
         new FileInfo(DataOf(id)) is { Exists: true } data ? data.Length : throw StorageError.NoSession();
 
-    /// <summary>Takes the bytes of one request.</summary>
+    /// <summary>Stores the bytes of one request.</summary>
     /// <param name="id">The session.</param>
-    /// <param name="first">Number of the first byte; those that are there already are passed over.</param>
+    /// <param name="first">Position of the first byte; bytes that were stored before are skipped.</param>
     /// <param name="body">The bytes.</param>
-    /// <param name="isLast">Whether the object ends with them.</param>
+    /// <param name="isLast">true if the object ends with them.</param>
     /// <param name="cancellation">Cancels the reading.</param>
     public async Task TakeAsync(string id, long first, Stream body, bool isLast, CancellationToken cancellation)
     {
@@ -127,7 +127,7 @@ internal sealed class UploadSessions(BucketStore store)
         }
         finally
         {
-            // Cloud Storage keeps whole grains of a part that broke off.
+            // Cloud Storage keeps whole multiples of a part that broke off.
             if (!isLast || !isWhole)
             {
                 file.SetLength(file.Length / Grain * Grain);
@@ -156,7 +156,7 @@ internal sealed class UploadSessions(BucketStore store)
     {
         var crc = default(Crc32C);
 
-        // Cloud Storage's own hash, which clients compare; it protects nothing.
+        // Cloud Storage's own hash, which clients compare; it is not used for security.
 #pragma warning disable CA5351
         using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
 #pragma warning restore CA5351

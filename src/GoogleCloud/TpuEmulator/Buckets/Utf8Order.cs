@@ -1,6 +1,7 @@
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
-/// <summary>The order of Cloud Storage's lists: by the bytes of UTF-8, which is by code points.</summary>
+/// <summary>Compares names in the order of Cloud Storage's lists: by the bytes of UTF-8, which is by code
+/// points.</summary>
 internal static class Utf8Order
 {
     public static IComparer<string> Comparer { get; } = Comparer<string>.Create(Compare);
@@ -13,7 +14,7 @@ internal static class Utf8Order
             return (left?.Length ?? 0).CompareTo(right?.Length ?? 0);
         }
 
-        // Halves of pairs stand for code points above all others, and UTF-16 has them below U+E000.
+        // Surrogates stand for code points above all others, but UTF-16 sorts them below U+E000.
         var (first, second) = (left![at], right![at]);
         return char.IsSurrogate(first) != char.IsSurrogate(second)
             ? char.IsSurrogate(first) ? (second >= '\uE000' ? 1 : first.CompareTo(second))

@@ -3,7 +3,7 @@ using Google.Cloud.Tpu.V2;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>The accelerator types: chips, topology, hosts, image and quota family of each.</summary>
+/// <summary>The accelerator types, each with chips, topology, hosts, image and quota family.</summary>
 internal static class Accelerators
 {
     private static readonly (string Prefix, AcceleratorConfig.Types.Type Type, string Runtime, int CoresPerChip,
@@ -27,7 +27,7 @@ internal static class Accelerators
             family.Prefix + size.Size.ToString(CultureInfo.InvariantCulture), family.Type, size.Topology,
             size.Size / family.CoresPerChip, size.Size, family.Runtime, family.Quota)))];
 
-    /// <summary>Gets every quota that some type draws on.</summary>
+    /// <summary>Gets every quota against which some type counts.</summary>
     public static IReadOnlyList<string> QuotaNames { get; } = [.. All
         .SelectMany(each => new[] { each.QuotaName(isSpot: false), each.QuotaName(isSpot: true) }).Distinct()];
 
@@ -38,7 +38,8 @@ internal static class Accelerators
     public static IReadOnlyList<string> Runtimes { get; } = [.. All.Select(each => each.Runtime).Distinct()];
 }
 
-/// <summary>An accelerator type. Quota is counted as the name counts: chips, or TensorCores for v2 to v5p.</summary>
+/// <summary>An accelerator type. Quota is counted in the unit of the type's name: chips, or TensorCores for v2 to
+/// v5p.</summary>
 internal sealed record Accelerator(
     string Name, AcceleratorConfig.Types.Type Type, string Topology, int Chips, int QuotaUnits, string Runtime,
     string QuotaPattern)
@@ -46,7 +47,8 @@ internal sealed record Accelerator(
     /// <summary>Gets the number of worker VMs: one for each four chips, one for all slices of up to eight.</summary>
     public int Hosts => Chips <= 8 ? 1 : Chips / 4;
 
-    /// <summary>The quota that a slice draws on. Small v5e slices draw on the one for serving.</summary>
+    /// <summary>Returns the quota against which a slice counts. Small v5e slices count against the one for
+    /// serving.</summary>
     public string QuotaName(bool isSpot)
     {
         var family = string.Format(CultureInfo.InvariantCulture, QuotaPattern, isSpot ? "Preemptible" : "");

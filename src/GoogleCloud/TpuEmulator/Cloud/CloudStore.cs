@@ -6,7 +6,8 @@ using Google.Protobuf;
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 /// <summary>
-/// The emulated cloud on disk: one file, replaced whole. Written for a handful of nodes, not for thousands.
+/// Stores the emulated cloud on disk in one file, which is replaced as a whole. It is meant for a few nodes, not for
+/// thousands.
 /// </summary>
 internal sealed class CloudStore
 {

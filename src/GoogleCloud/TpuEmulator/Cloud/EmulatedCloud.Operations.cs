@@ -32,7 +32,7 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>Ends a creation that is under way, its node included; anything else goes on.</summary>
+    /// <summary>Cancels a creation that is under way, including its node; other operations continue.</summary>
     public void CancelOperation(string name)
     {
         lock (_lock)
@@ -60,7 +60,7 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>Forgets an operation; what it does goes on.</summary>
+    /// <summary>Deletes an operation; its effect continues.</summary>
     public void DeleteOperation(string name)
     {
         lock (_lock)
@@ -118,7 +118,7 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>Marks an operation as done; null when it is, or when its caller has deleted it.</summary>
+    /// <summary>Marks an operation as done; null if it is done already, or its caller has deleted it.</summary>
     private Operation? End(ProjectRecord owner, string? name)
     {
         if (name is null || owner.Operations.GetValueOrDefault(name) is not { Done: false } operation)

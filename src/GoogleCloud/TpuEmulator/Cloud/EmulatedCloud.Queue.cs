@@ -9,11 +9,11 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 /// <summary>The queued resources: requests that wait for capacity. Private members need the lock.</summary>
 internal sealed partial class EmulatedCloud
 {
-    // Many times the largest pod; every slice is a node.
+    // Many times the slices of the largest pod; every slice is a node.
     private const int MostSlices = 256;
 
-    /// <summary>Queues a request. Its operation is done at once: it says that the request is kept, not that it is
-    /// met.</summary>
+    /// <summary>Queues a request. Its operation is done at once, which means that the request is stored, not that it is
+    /// fulfilled.</summary>
     public Operation CreateQueued(string project, string zone, string id, QueuedResource asked)
     {
         lock (_lock)
@@ -87,7 +87,7 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>Takes the nodes away and waits for new ones.</summary>
+    /// <summary>Deletes the nodes and waits for new ones.</summary>
     public Operation ResetQueued(string name)
     {
         lock (_lock)
@@ -271,7 +271,7 @@ internal sealed partial class EmulatedCloud
     private static List<NodeRecord> NodesOf(ProjectRecord owner, QueuedRecord record) =>
         [.. owner.Nodes.Values.Where(node => node.Node.QueuedResource == record.Resource.Name)];
 
-    /// <summary>Quota held by requests whose nodes are not there: waiting, failed and suspended ones count
+    /// <summary>Returns the quota held by requests without nodes; waiting, failed and suspended ones count
     /// too.</summary>
     private static int QuotaQueued(ProjectRecord owner, string zone, string quota) => owner.Queued.Values
         .Where(record => record.Zone == zone)

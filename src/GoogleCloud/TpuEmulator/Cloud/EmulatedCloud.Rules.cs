@@ -5,13 +5,13 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>Who is let in, and what happens by itself. All members need the lock.</summary>
+/// <summary>Decides which calls are admitted, and plays the scheduled events. All members need the lock.</summary>
 internal sealed partial class EmulatedCloud
 {
-    /// <summary>Compute Engine takes 512 KB of metadata in all.</summary>
+    /// <summary>Most bytes of metadata in all, as in Compute Engine: 512 KB.</summary>
     private const int MostMetadata = 512 * 1024;
 
-    /// <summary>The checks of a create call, in the order in which the cloud makes them.</summary>
+    /// <summary>Checks a create call, in the order in which the cloud does.</summary>
     private Accelerator Admit(
         ProjectRecord owner, string project, string zone, string name, Node asked, int count = 1)
     {
@@ -63,11 +63,11 @@ internal sealed partial class EmulatedCloud
 
     private static bool IsSpot(Node node) => node.SchedulingConfig is { Spot: true } or { Preemptible: true };
 
-    /// <summary>The quota that a slice draws on here: a spot limit of its own, or the on-demand one.</summary>
+    /// <summary>Returns the quota against which a slice counts here: a spot limit, or the on-demand one.</summary>
     private static string QuotaOf(ZoneScenario rules, Accelerator accelerator, bool isSpot) =>
         accelerator.QuotaName(isSpot && rules.Quota.ContainsKey(accelerator.QuotaName(isSpot: true)));
 
-    /// <summary>Quota in use, by nodes in creation and preempted ones too: they hold it until they are
+    /// <summary>Returns the quota in use. Nodes in creation and preempted ones count too, until they are
     /// deleted.</summary>
     private static int QuotaInUse(ProjectRecord owner, string zone, string quota) => NodesIn(owner, zone)
         .Where(each => QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.IsSpot) == quota)
@@ -81,7 +81,7 @@ internal sealed partial class EmulatedCloud
         owner.Nodes.Values.Where(record => record.Zone == zone)
             .Select(record => (record, Accelerators.Find(record.Node.AcceleratorType)!));
 
-    /// <summary>Lets everything happen that is due by now, at the time at which it was due.</summary>
+    /// <summary>Plays all events that are due by now, each at its own time.</summary>
     private void Settle()
     {
         var now = _clock.GetUtcNow();
@@ -162,7 +162,7 @@ internal sealed partial class EmulatedCloud
 
         var accelerator = Accelerators.Find(record.Node.AcceleratorType)!;
         record.Node.State = Node.Types.State.Ready;
-        // protoc takes the prefix HEALTH off HEALTHY.
+        // protoc removes the prefix HEALTH from HEALTHY.
         record.Node.Health = Node.Types.Health.Y;
         if (record.Node.RuntimeVersion != accelerator.Runtime)
         {
@@ -182,7 +182,7 @@ internal sealed partial class EmulatedCloud
         record.OperationEndsAt = now.AddSeconds(rules.OperationLagSeconds ?? project.Scenario.OperationLagSeconds);
     }
 
-    /// <summary>Whether the scenario takes this spot node away; counts it when it does.</summary>
+    /// <summary>Returns whether the scenario preempts this spot node; counts it if so.</summary>
     private static bool Takes(ProjectRecord project, NodeRecord record, bool whileCreating)
     {
         var taken = project.Preemptions.GetValueOrDefault(record.Zone);
@@ -207,7 +207,8 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>The VM is gone at once; the node stays, with its name taken, until somebody deletes it.</summary>
+    /// <summary>Preempts a node: its VM is gone at once; the node stays, with its name taken, until it is
+    /// deleted.</summary>
     private void Preempt(NodeRecord record)
     {
         _vms.Kill(record);
@@ -246,7 +247,7 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>Refuses what the cloud refuses before it looks at zones and quotas.</summary>
+    /// <summary>Refuses requests that the cloud refuses before it checks zones and quotas.</summary>
     private static void RequireValid(string zone, string nodeId, Node asked)
     {
         if (!NodeId().IsMatch(nodeId))
@@ -273,7 +274,7 @@ internal sealed partial class EmulatedCloud
         }
     }
 
-    /// <summary>As Compute Engine's names are (RFC 1035).</summary>
+    /// <summary>Matches the names that Compute Engine allows (RFC 1035).</summary>
     [GeneratedRegex(@"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\z", RegexOptions.CultureInvariant)]
     private static partial Regex NodeId();
 

@@ -8,8 +8,8 @@ using Workflows.GoogleCloud.TpuEmulator.Vms;
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 /// <summary>
-/// The emulated projects. <b>Invariant:</b> every change is on disk before a caller hears of it, so that the emulator's
-/// own death loses no node: a cloud does not forget what it bills.
+/// The emulated projects. <b>Invariant:</b> every change is on disk before its caller gets an answer, so that no node
+/// is lost when the emulator dies, as in a real cloud.
 /// </summary>
 internal sealed partial class EmulatedCloud : IDisposable
 {
@@ -33,7 +33,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         foreach (var record in Nodes().Where(record =>
             record.Node.State == Node.Types.State.Ready && !VmHost.IsRunning(record)))
         {
-            // The machine went down with us: its VMs boot again, as after a host's power cut.
+            // The machine stopped with this process, so its VMs boot again, as after a host's power failure.
             _vms.Boot(record);
         }
 
@@ -54,7 +54,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The projects that have something.</summary>
+    /// <summary>Lists the projects that have resources.</summary>
     public IReadOnlyList<string> Occupied()
     {
         lock (_lock)
@@ -132,7 +132,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The scenario of a project, also where its TPU API is off: buckets are another API.</summary>
+    /// <summary>Returns the scenario of a project, even if its TPU API is off, since buckets are another API.</summary>
     public Scenario ScenarioOf(string project)
     {
         lock (_lock)
@@ -142,7 +142,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The nodes of a zone, or of all with <c>-</c>.</summary>
+    /// <summary>Lists the nodes of a zone, or of all with <c>-</c>.</summary>
     public IReadOnlyList<Node> List(string project, string zone)
     {
         lock (_lock)
@@ -155,7 +155,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>Accelerator types that a zone offers.</summary>
+    /// <summary>Lists the accelerator types that a zone offers.</summary>
     public IReadOnlyList<Accelerator> Offered(string project, string zone)
     {
         lock (_lock)
@@ -165,7 +165,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The same as a list call gives it: the real one is sometimes empty for a zone that has TPUs.</summary>
+    /// <summary>Lists them as a list call does: the real one is sometimes empty for a zone that has TPUs.</summary>
     public IReadOnlyList<Accelerator> ListOffered(string project, string zone)
     {
         lock (_lock)
@@ -183,7 +183,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>Zones that this project's scenario knows.</summary>
+    /// <summary>Lists the zones of this project's scenario.</summary>
     public IReadOnlyList<string> Zones(string project)
     {
         lock (_lock)
@@ -192,7 +192,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The node whose VM knows this key.</summary>
+    /// <summary>Returns the node whose VM has this key.</summary>
     public Node? ByMetadataKey(string key)
     {
         lock (_lock)
@@ -201,8 +201,8 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>The guest's own attributes, readable from outside; a scenario may listen to them.</summary>
-    /// <returns>Whether there is such a VM.</returns>
+    /// <summary>Sets an attribute of the guest, readable from outside; a scenario may react to it.</summary>
+    /// <returns>true if there is such a VM.</returns>
     public bool SetGuestAttribute(string key, string name, string value)
     {
         lock (_lock)
@@ -233,8 +233,8 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>Lets happen what is due.</summary>
-    /// <returns>How long nothing will be due, unless something changes.</returns>
+    /// <summary>Plays the events that are due.</summary>
+    /// <returns>The time until the next event, unless something changes.</returns>
     public TimeSpan Pass()
     {
         lock (_lock)
@@ -249,7 +249,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    /// <summary>Waits until the next thing is due, or something changed.</summary>
+    /// <summary>Waits until the next event is due, or something has changed.</summary>
     public Task WaitAsync(TimeSpan wait, CancellationToken cancellation) =>
         wait > TimeSpan.Zero ? _changed.WaitAsync(wait, cancellation) : Task.CompletedTask;
 
@@ -302,7 +302,7 @@ internal sealed partial class EmulatedCloud : IDisposable
     private IEnumerable<NodeRecord> Nodes() => _projects.Values.SelectMany(project => project.Nodes.Values);
 
     /// <summary>
-    /// Writes the state; where the disk refuses, the next look tries again, since nothing will be due then. Needs the
+    /// Writes the state; if the disk refuses, the next check tries again, even though nothing is due then. Needs the
     /// lock.
     /// </summary>
     private void Write()
@@ -312,7 +312,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         _isUnwritten = false;
     }
 
-    /// <summary>Writes down what changed and wakes the clock. Needs the lock.</summary>
+    /// <summary>Writes the changed state and wakes the clock. Needs the lock.</summary>
     private void Changed()
     {
         Write();

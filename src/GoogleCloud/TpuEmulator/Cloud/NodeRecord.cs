@@ -3,7 +3,7 @@ using Google.LongRunning;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>A node and what is going to happen to it.</summary>
+/// <summary>A node and its scheduled events.</summary>
 internal sealed class NodeRecord
 {
     public required Node Node { get; init; }
@@ -12,46 +12,47 @@ internal sealed class NodeRecord
 
     public required string Zone { get; init; }
 
-    /// <summary>Unguessable name under which the node's VM finds its metadata.</summary>
+    /// <summary>Unguessable key under which the node's VM finds its metadata.</summary>
     public required string MetadataKey { get; init; }
 
-    /// <summary>When the create operation ends; null: it has.</summary>
+    /// <summary>Time at which the create operation ends; null if it has ended.</summary>
     public DateTimeOffset? CreatedAt { get; set; }
 
     public string? CreateOperation { get; set; }
 
-    /// <summary>The create operation ends in this error instead of READY.</summary>
+    /// <summary>The error in which the create operation ends instead of READY; null for none.</summary>
     public Google.Rpc.Status? CreateError { get; set; }
 
-    /// <summary>When the create operation ends after READY; null: it has, or READY comes first.</summary>
+    /// <summary>Time after READY at which the create operation ends; null if it has ended, or READY comes
+    /// first.</summary>
     public DateTimeOffset? OperationEndsAt { get; set; }
 
-    /// <summary>It is taken away before it is READY.</summary>
+    /// <summary>true if it is preempted before it is READY.</summary>
     public bool IsPreemptedWhileCreating { get; set; }
 
-    /// <summary>When the node is gone; null: nobody deleted it.</summary>
+    /// <summary>Time at which the node is gone; null if it was not deleted.</summary>
     public DateTimeOffset? GoneAt { get; set; }
 
     public string? DeleteOperation { get; set; }
 
-    /// <summary>When it is preempted; null: not by time.</summary>
+    /// <summary>Time at which it is preempted; null for no preemption by time.</summary>
     public DateTimeOffset? PreemptAt { get; set; }
 
-    /// <summary>Guest attribute that preempts it at a number.</summary>
+    /// <summary>Guest attribute that preempts it when it reaches a number.</summary>
     public string? PreemptAttribute { get; set; }
 
     public double PreemptAtLeast { get; set; }
 
     public Dictionary<string, string> GuestAttributes { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>The VM: process id and start of the worker; 0: none.</summary>
+    /// <summary>The VM: process id and start time of the worker; 0 for none.</summary>
     public int WorkerPid { get; set; }
 
     public DateTimeOffset WorkerStartedAt { get; set; }
 
     public bool IsSpot => Node.SchedulingConfig is { Spot: true } or { Preemptible: true };
 
-    /// <summary>Gets the earliest moment at which something happens by itself.</summary>
+    /// <summary>Gets the time of the next scheduled event.</summary>
     public DateTimeOffset? NextDue =>
         new[] { CreatedAt, OperationEndsAt, GoneAt, PreemptAt }.Where(due => due is not null).Min();
 }
@@ -69,12 +70,12 @@ internal sealed class ProjectRecord
 
     public Dictionary<string, Operation> Operations { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>Create calls let through or answered UNAVAILABLE, by zone.</summary>
+    /// <summary>Create calls admitted or answered UNAVAILABLE, by zone.</summary>
     public Dictionary<string, int> Creates { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>Empty lists of accelerator types given out, by zone.</summary>
+    /// <summary>Empty lists of accelerator types returned, by zone.</summary>
     public Dictionary<string, int> EmptyLists { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>Nodes that the scenario has taken or will take, by zone.</summary>
+    /// <summary>Nodes that the scenario has preempted or will preempt, by zone.</summary>
     public Dictionary<string, int> Preemptions { get; init; } = new(StringComparer.Ordinal);
 }

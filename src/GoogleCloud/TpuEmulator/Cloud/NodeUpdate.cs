@@ -4,7 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>Takes over the fields of a caller's node that the cloud lets callers set.</summary>
+/// <summary>Copies the fields of a caller's node that the cloud lets callers set.</summary>
 internal static class NodeUpdate
 {
     private static readonly Dictionary<string, Action<Node, Node>> Fields = new(StringComparer.Ordinal)
@@ -21,7 +21,7 @@ internal static class NodeUpdate
         },
     };
 
-    /// <summary>A node in creation; what only the cloud may set is not taken from the caller.</summary>
+    /// <summary>Creates a node in creation; fields that only the cloud may set are not copied.</summary>
     public static Node NewNode(string name, Node asked, Accelerator accelerator, DateTimeOffset now)
     {
         var node = asked.Clone();
@@ -41,7 +41,7 @@ internal static class NodeUpdate
         return node;
     }
 
-    /// <summary>Takes over the fields of the mask, in camel or snake case; all or none of them.</summary>
+    /// <summary>Copies the fields of the mask, in camel or snake case; all or none of them.</summary>
     public static void Apply(Node node, Node asked, FieldMask mask)
     {
         if (mask.Paths.Count == 0)

@@ -2,7 +2,7 @@ using Google.Cloud.Tpu.V2;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>A queued resource and what is going to happen to it.</summary>
+/// <summary>A queued resource and its scheduled events.</summary>
 internal sealed class QueuedRecord
 {
     public required QueuedResource Resource { get; init; }
@@ -11,13 +11,13 @@ internal sealed class QueuedRecord
 
     public required string Zone { get; init; }
 
-    /// <summary>Earliest moment of provisioning.</summary>
+    /// <summary>Earliest time of provisioning.</summary>
     public DateTimeOffset TryAt { get; set; }
 
-    /// <summary>When waiting is given up; null: never.</summary>
+    /// <summary>Time at which the wait fails; null for never.</summary>
     public DateTimeOffset? FailAt { get; init; }
 
-    /// <summary>When it is gone; null: nobody deleted it.</summary>
+    /// <summary>Time at which it is gone; null if it was not deleted.</summary>
     public DateTimeOffset? GoneAt { get; set; }
 
     public string? DeleteOperation { get; set; }
@@ -44,7 +44,7 @@ internal sealed class QueuedRecord
         }
     }
 
-    /// <summary>The earliest moment at which something happens by itself.</summary>
+    /// <summary>Returns the time of the next scheduled event.</summary>
     public DateTimeOffset? NextDue(DateTimeOffset now) => GoneAt is not null ? GoneAt
         : !IsWaiting ? null
         : TryAt > now && !(FailAt < TryAt) ? TryAt

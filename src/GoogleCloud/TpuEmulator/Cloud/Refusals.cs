@@ -4,7 +4,7 @@ using Google.Rpc;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
-/// <summary>The errors, in the cloud's own words.</summary>
+/// <summary>Creates the errors, with the cloud's own messages.</summary>
 internal static class Refusals
 {
     public static Status ApiDisabled(string number) => new()

@@ -3,8 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>The events in one emulated project: which zones refuse, how long things take, what is taken
-/// away.</summary>
+/// <summary>The events in one emulated project: refusals of zones, durations, and preemptions.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record Scenario
 {
@@ -19,10 +18,10 @@ public sealed record Scenario
     /// <summary>Gets the project's number, which the cloud names in some errors.</summary>
     public string ProjectNumber { get; init; } = "123456789012";
 
-    /// <summary>Gets a value indicating whether the Cloud TPU API is switched off for the project.</summary>
+    /// <summary>Gets a value indicating whether the Cloud TPU API is disabled for the project.</summary>
     public bool ApiDisabled { get; init; }
 
-    /// <summary>Gets the permissions that every caller lacks, in the project and on its buckets, when it asks for them:
+    /// <summary>Gets the permissions that every caller lacks when it tests them, in the project and on its buckets;
     /// calls themselves are not refused.</summary>
     public IReadOnlyList<string> DeniedPermissions { get; init; } = [];
 
@@ -38,16 +37,16 @@ public sealed record Scenario
     /// <summary>Gets the shortest time that a queued resource waits, in seconds.</summary>
     public double QueueSeconds { get; init; } = 1;
 
-    /// <summary>Gets the zones with something of their own; any other zone has every type and no faults.</summary>
+    /// <summary>Gets the zones with rules of their own; any other zone has every type and no faults.</summary>
     public IReadOnlyDictionary<string, ZoneScenario> Zones { get; init; } = new Dictionary<string, ZoneScenario>();
 
-    /// <summary>Gets the faults of the project's buckets; the first that meets a call is played.</summary>
+    /// <summary>Gets the faults of the project's buckets; the first that matches a call is played.</summary>
     public IReadOnlyList<StorageFault> Storage { get; init; } = [];
 
     /// <summary>Reads a scenario.</summary>
     /// <param name="json">The text; comments are allowed.</param>
     /// <returns>The scenario.</returns>
-    /// <exception cref="ScenarioException">The text does not fit.</exception>
+    /// <exception cref="ScenarioException">The text is not a valid scenario.</exception>
     public static Scenario Parse(string json)
     {
         try

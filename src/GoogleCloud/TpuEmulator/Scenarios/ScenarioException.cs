@@ -1,6 +1,6 @@
 namespace Workflows.GoogleCloud.TpuEmulator;
 
-/// <summary>A scenario that cannot be played.</summary>
+/// <summary>The exception of a scenario that is not valid.</summary>
 public sealed class ScenarioException : Exception
 {
     internal ScenarioException(string field, string message, Exception? inner = null)

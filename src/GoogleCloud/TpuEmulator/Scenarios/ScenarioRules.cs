@@ -52,7 +52,7 @@ internal static class ScenarioRules
         Require(fault.Status is null || fault.CutAfterBytes is null, field,
             "it has status and cutAfterBytes; a call has one end, so give one of them.");
         Require(fault.Status is not null || fault.CutAfterBytes is not null || fault.DelaySeconds > 0, field,
-            "nothing says what happens; give status, cutAfterBytes or delaySeconds.");
+            "the fault has no effect; give status, cutAfterBytes or delaySeconds.");
         Require(fault.CutAfterBytes is null or >= 0, $"{field}.cutAfterBytes",
             $"{fault.CutAfterBytes} is too small; the least is 0.");
         Seconds($"{field}.delaySeconds", fault.DelaySeconds);

@@ -6,25 +6,26 @@ namespace Workflows.GoogleCloud.TpuEmulator;
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record StorageFault
 {
-    /// <summary>Gets the calls that it meets: <c>upload</c> (each request of one), <c>download</c>, <c>list</c>,
+    /// <summary>Gets the calls that it affects: <c>upload</c> (each request of one), <c>download</c>, <c>list</c>,
     /// <c>stat</c>, <c>delete</c>, or <c>any</c>.</summary>
     public string On { get; init; } = "any";
 
-    /// <summary>Gets a text that the object's name must contain; empty: every object.</summary>
+    /// <summary>Gets a text that the object's name must contain; empty for every object.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>Gets the HTTP status that is answered: 401, 403, 404, 412, 429, 500, 502 or 503; null: none.</summary>
+    /// <summary>Gets the HTTP status of the answer: 401, 403, 404, 412, 429, 500, 502 or 503; null for no
+    /// error.</summary>
     public int? Status { get; init; }
 
-    /// <summary>Gets the bytes of the body after which the connection is cut; null: it is not.</summary>
+    /// <summary>Gets the bytes of the body after which the connection is cut; null for no cut.</summary>
     public long? CutAfterBytes { get; init; }
 
-    /// <summary>Gets the seconds by which the call is held up.</summary>
+    /// <summary>Gets the seconds by which the call is delayed.</summary>
     public double DelaySeconds { get; init; }
 
-    /// <summary>Gets how many calls are let through before the first that it meets.</summary>
+    /// <summary>Gets the number of calls before the first that it affects.</summary>
     public int Skip { get; init; }
 
-    /// <summary>Gets how many calls it meets; further ones are let through.</summary>
+    /// <summary>Gets the number of calls that it affects.</summary>
     public int Times { get; init; } = 1;
 }

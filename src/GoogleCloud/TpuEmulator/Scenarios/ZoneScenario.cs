@@ -14,36 +14,38 @@ public sealed record ZoneScenario
     public string? Refuse { get; init; }
 
     /// <summary>Gets the limits by quota name: in chips, for v2 to v5p in TensorCores. A limit under the on-demand name
-    /// holds for spot too, unless the spot name has one.</summary>
+    /// also applies to spot, unless the spot name has one.</summary>
     public IReadOnlyDictionary<string, int> Quota { get; init; } = new Dictionary<string, int>();
 
-    /// <summary>Gets the accelerator types that the zone offers; null: all.</summary>
+    /// <summary>Gets the accelerator types that the zone offers; null for all.</summary>
     public IReadOnlyList<string>? AcceleratorTypes { get; init; }
 
-    /// <summary>Gets how many lists of accelerator types come back empty before one is right.</summary>
+    /// <summary>Gets the number of lists of accelerator types that are empty before one is right.</summary>
     public int EmptyAcceleratorTypeLists { get; init; }
 
-    /// <summary>Gets the chips there are; a create call beyond them fails inside its operation. Null: no end.</summary>
+    /// <summary>Gets the chips of the zone; a create call beyond them fails inside its operation. null for no
+    /// limit.</summary>
     public int? Capacity { get; init; }
 
-    /// <summary>Gets how many create calls are answered UNAVAILABLE before one is let through.</summary>
+    /// <summary>Gets the number of create calls that are answered UNAVAILABLE before one is admitted.</summary>
     public int UnavailableCreates { get; init; }
 
-    /// <summary>Gets how many create calls are over the rate limit, after the unavailable ones.</summary>
+    /// <summary>Gets the number of create calls over the rate limit, after the unavailable ones.</summary>
     public int RateLimitedCreates { get; init; }
 
-    /// <summary>Gets which spot nodes of the zone are taken away, each once.</summary>
+    /// <summary>Gets the preemptions of the zone's spot nodes, once each.</summary>
     public PreemptionScenario? Preempt { get; init; }
 
-    /// <summary>Gets the time from a delete call to NOT_FOUND here; null: the project's.</summary>
+    /// <summary>Gets the time from a delete call to NOT_FOUND here; null for the project's.</summary>
     public double? DeleteSeconds { get; init; }
 
-    /// <summary>Gets the time from a create call to READY here; null: the project's.</summary>
+    /// <summary>Gets the time from a create call to READY here; null for the project's.</summary>
     public double? CreateSeconds { get; init; }
 
-    /// <summary>Gets the time for which a create operation stays open after READY here; null: the project's.</summary>
+    /// <summary>Gets the time for which a create operation stays open after READY here; null for the
+    /// project's.</summary>
     public double? OperationLagSeconds { get; init; }
 
-    /// <summary>Gets the shortest time that a queued resource waits here; null: the project's.</summary>
+    /// <summary>Gets the shortest time that a queued resource waits here; null for the project's.</summary>
     public double? QueueSeconds { get; init; }
 }

@@ -5,8 +5,8 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 namespace Workflows.GoogleCloud.TpuEmulator.Vms;
 
 /// <summary>
-/// Runs the worker of each READY node as a process of its own, in a session of its own, so that it survives this
-/// process and its terminal, and dies only with its node.
+/// Runs the worker of each READY node as a process in a session of its own, so that it survives this process and its
+/// terminal, and ends only with its node.
 /// </summary>
 internal sealed class VmHost(EmulatorOptions options)
 {
@@ -28,7 +28,7 @@ internal sealed class VmHost(EmulatorOptions options)
         var disk = DiskOf(record);
         Directory.CreateDirectory(disk);
 
-        // The shell only opens the log file and becomes the worker; a pipe would break when this process dies.
+        // The shell only opens the log file and then becomes the worker; a pipe would break when this process dies.
         var start = new ProcessStartInfo(File.Exists(SetSid) ? SetSid : "/bin/sh") { UseShellExecute = false };
         if (File.Exists(SetSid))
         {
@@ -44,7 +44,7 @@ internal sealed class VmHost(EmulatorOptions options)
             start.ArgumentList.Add(word);
         }
 
-        // A folder of its own, and no word of any other: a VM has its disk, and reaches the rest by address.
+        // The worker gets only its own folder: a VM has its disk, and reaches everything else by address.
         start.Environment["WORKFLOWS_WORK_FOLDER"] = disk;
         if (options.StorageHost is { } storage)
         {
@@ -58,7 +58,7 @@ internal sealed class VmHost(EmulatorOptions options)
         record.WorkerStartedAt = new DateTimeOffset(process.StartTime);
     }
 
-    /// <summary>Takes the VM away without warning, with its disk.</summary>
+    /// <summary>Removes the VM without warning, with its disk.</summary>
     public void Kill(NodeRecord record)
     {
         if (record.WorkerPid != 0 && Find(record) is { } process)
@@ -87,7 +87,7 @@ internal sealed class VmHost(EmulatorOptions options)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // A process of the VM that is still dying made a file meanwhile; nobody reads the rest.
+            // A dying process of the VM created a file meanwhile; the remaining files are never read.
         }
     }
 
@@ -97,7 +97,9 @@ internal sealed class VmHost(EmulatorOptions options)
     private static string NameOf(NodeRecord record) =>
         record.Node.Name[(record.Node.Name.LastIndexOf('/') + 1)..];
 
-    /// <summary>Whether the VM still runs; a process id that was given to somebody else does not count.</summary>
+    /// <summary>
+    /// Returns whether the VM still runs; a process id that was reused by another process does not count.
+    /// </summary>
     public static bool IsRunning(NodeRecord record)
     {
         using var process = record.WorkerPid == 0 ? null : Find(record);

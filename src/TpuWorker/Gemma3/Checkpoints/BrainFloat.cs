@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 
-/// <summary>Conversion between single precision and its upper half, bfloat16.</summary>
+/// <summary>Converts between single precision and its upper half, bfloat16.</summary>
 internal static class BrainFloat
 {
     private const int DroppedBits = 16;
@@ -13,7 +13,7 @@ internal static class BrainFloat
         }
     }
 
-    /// <summary>Rounds to nearest, ties to even; a NaN stays one.</summary>
+    /// <summary>Rounds to nearest, ties to even; a NaN stays a NaN.</summary>
     public static ushort Narrow(float value)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);

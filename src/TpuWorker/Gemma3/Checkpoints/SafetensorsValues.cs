@@ -53,12 +53,12 @@ internal static class SafetensorsValues
         return new HostTensor(shape, values);
     }
 
-    /// <summary>The sizes of a stored tensor.</summary>
+    /// <summary>Returns the sizes of a stored tensor.</summary>
     public static Shape ShapeOf(StoredTensor stored) => new([.. stored.Shape]);
 
     /// <summary>
-    /// Widens piece by piece: the stored form of a large tensor is never in memory whole, and it may have more bytes
-    /// than a span.
+    /// Widens a tensor piece by piece: the stored form of a large tensor is never completely in memory, and it may have
+    /// more bytes than a span.
     /// </summary>
     private static void ReadPieces<T>(SafetensorsFile file, StoredTensor stored, float[] values, Widening<T> widen)
         where T : struct

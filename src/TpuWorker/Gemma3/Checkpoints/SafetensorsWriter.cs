@@ -89,7 +89,7 @@ internal static class SafetensorsWriter
             return;
         }
 
-        // In chunks also where nothing is narrowed: a tensor may have more bytes than a span.
+        // Written in chunks even if nothing is narrowed: a tensor may have more bytes than a span.
         var chunk = precision == WeightPrecision.F32 ? [] : new ushort[ChunkElements];
         for (var start = 0L; start < tensor.Floats.Length; start += ChunkElements)
         {

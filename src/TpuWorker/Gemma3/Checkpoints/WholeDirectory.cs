@@ -1,9 +1,9 @@
 namespace Workflows.TpuWorker.Gemma3.Checkpoints;
 
 /// <summary>
-/// Writes a directory whole or not at all: its content is made beside it under another name, brought to the disk file
-/// by file, and renamed into place. A crash leaves nothing or the whole new directory; where one is replaced, the old
-/// one stands aside under its name with ".replaced" until the new one is in place.
+/// Writes a directory whole or not at all: its content is written beside it under another name, flushed to disk file by
+/// file, and renamed into place. A crash leaves nothing or the whole new directory; a replaced directory is kept under
+/// its name with ".replaced" until the new one is in place.
 /// </summary>
 internal static class WholeDirectory
 {

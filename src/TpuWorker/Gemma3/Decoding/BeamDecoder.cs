@@ -1,7 +1,7 @@
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
 /// <summary>
-/// Beam search for many prompts at once, with a key-value cache. Compiled programs are kept between calls. Not
+/// Decodes many prompts at once by beam search, with a key-value cache. Compiled programs are kept between calls. Not
 /// thread-safe.
 /// </summary>
 /// <param name="model">The model; its weights are read in place.</param>
@@ -13,9 +13,10 @@ public sealed class BeamDecoder(Gemma3Checkpoint model, int threads) : IDisposab
     /// <summary>Continues every prompt.</summary>
     /// <param name="prompts">Token ids, each with the begin token in front; at least one token each.</param>
     /// <param name="options">Lengths, stop tokens, beams, rows at once.</param>
-    /// <param name="onCompleted">Told how many prompts are done, as that number grows; null for nobody.</param>
-    /// <param name="cancellationToken">Looked at before every token.</param>
-    /// <returns>For each prompt in its place its ended beams, best first, at most as many as were asked for.</returns>
+    /// <param name="onCompleted">Called with the number of finished prompts when it grows; null for none.</param>
+    /// <param name="cancellationToken">Checked before every token.</param>
+    /// <returns>For each prompt, in the prompts' order, its ended beams, best first, at most as many as
+    /// requested.</returns>
     /// <exception cref="ModelInputException">
     /// A prompt is empty, too long, or has tokens outside the vocabulary; an option is out of range.
     /// </exception>
@@ -62,7 +63,7 @@ public sealed class BeamDecoder(Gemma3Checkpoint model, int threads) : IDisposab
     }
 
     /// <summary>Extends all beams by a token and drops finished searches.</summary>
-    /// <returns>For each row of the next step, which row it continues.</returns>
+    /// <returns>For each row of the next step, the row that it continues.</returns>
     private int[] Advance(List<BeamSearch> active, float[] logits, Action<BeamSearch> onFinished)
     {
         var width = model.Config.VocabularySize;

@@ -1,26 +1,26 @@
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
 /// <summary>
-/// The beams of one prompt: which are followed and which have ended. Equal to transformers' beam search with
-/// early_stopping=False: a beam ends at a stop token or the length limit, and the search ends when the best running
-/// beam cannot beat the worst of a full set of ended ones, were it to end now.
+/// The beams of one prompt, running and ended. Equal to transformers' beam search with early_stopping=False: a beam
+/// ends at a stop token or the length limit, and the search ends when the best running beam, if it ended now, could not
+/// beat the worst of a full set of ended ones.
 /// </summary>
 internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options, HashSet<int> stops)
 {
     private readonly int _kept = KeptOf(options, stops);
     private readonly List<ScoredText> _ended = [];
 
-    /// <summary>Its place among the caller's prompts.</summary>
+    /// <summary>Its index among the caller's prompts.</summary>
     public int Index { get; } = index;
 
     public int[] Prompt { get; } = prompt;
 
-    /// <summary>Running beams, best first; before the first step the empty text.</summary>
+    /// <summary>Running beams, best first; the empty text before the first step.</summary>
     public List<(int[] Tokens, double LogProbability)> Running { get; private set; } = [([], 0)];
 
     public bool IsFinished { get; private set; }
 
-    /// <summary>Tokens so far: the position that the next one will have.</summary>
+    /// <summary>Number of tokens so far, which is the next one's position.</summary>
     public int Position => Prompt.Length + Running[0].Tokens.Length;
 
     /// <summary>Ended beams, best first.</summary>
@@ -28,13 +28,13 @@ internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options,
 
     /// <summary>Extends every running beam by one token.</summary>
     /// <param name="logits">Scores of the whole vocabulary, for each running beam.</param>
-    /// <returns>For each beam that runs on, which of the running ones it continues.</returns>
+    /// <returns>For each beam that continues, the running beam from which it continues.</returns>
     public int[] Advance(ReadOnlySpan<float> logits) => Advance(BestContinuations(logits));
 
     /// <summary>Extends every running beam by one token.</summary>
-    /// <param name="candidates">For each running beam its likeliest tokens, as many as are kept of all.</param>
+    /// <param name="candidates">For each running beam its most likely tokens, as many as are kept of all.</param>
     /// <param name="logProbabilities">Their log-probabilities.</param>
-    /// <returns>For each beam that runs on, which of the running ones it continues.</returns>
+    /// <returns>For each beam that continues, the running beam from which it continues.</returns>
     public int[] Advance(ReadOnlySpan<int> candidates, ReadOnlySpan<float> logProbabilities)
     {
         var width = candidates.Length / Running.Count;
@@ -52,7 +52,8 @@ internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options,
         return Advance([.. all.OrderByDescending(each => each.Sum).Take(_kept)]);
     }
 
-    /// <summary>The continuations that a search looks at in each step: enough for all beams if some end.</summary>
+    /// <summary>Returns the continuations that a search considers in each step: enough for all beams if some
+    /// end.</summary>
     public static int KeptOf(DecodeOptions options, IReadOnlySet<int> stops) =>
         Math.Max(2, 1 + stops.Count) * options.BeamSize;
 
@@ -87,7 +88,7 @@ internal sealed class BeamSearch(int index, int[] prompt, DecodeOptions options,
         return [.. parents];
     }
 
-    /// <summary>The likeliest one-token continuations of all beams, best first.</summary>
+    /// <summary>Finds the most likely one-token continuations of all beams, best first.</summary>
     private List<(double Sum, int Beam, int Token)> BestContinuations(ReadOnlySpan<float> logits)
     {
         var width = logits.Length / Running.Count;

@@ -9,13 +9,13 @@ internal sealed class DecodePrograms(Gemma3Checkpoint model, int threads) : IDis
 {
     private const int MaxPrograms = 12;
 
-    // Chosen: a cache grows by this many positions, so that attention costs little more than the text is long.
+    // Positions by which a cache grows; chosen so that attention costs little more than for the text's own length.
     private const int CapacityStep = 64;
 
     private readonly ProgramCache<(int Batch, int Length), PrefillProgram> _prefills = new(MaxPrograms);
     private readonly ProgramCache<(int Batch, int Capacity), DecodeStep> _steps = new(MaxPrograms);
 
-    /// <summary>The next power of two: few shapes, and never more than twice the rows that are needed.</summary>
+    /// <summary>Rounds up to a power of two: few shapes, and never more than twice the rows that are needed.</summary>
     public static int RowsFor(int count) => (int)BitOperations.RoundUpToPowerOf2((uint)count);
 
     /// <summary>

@@ -1,9 +1,9 @@
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
-/// <summary>The checks before anything is decoded.</summary>
+/// <summary>Checks the input of decoding.</summary>
 internal static class DecodeRequests
 {
-    /// <summary>Refuses options that are out of range, and prompts that the model cannot be given.</summary>
+    /// <summary>Refuses options that are out of range, and prompts that are not valid for the model.</summary>
     public static void RequireUsable(Gemma3Config config, IReadOnlyList<int[]> prompts, DecodeOptions options)
     {
         if (options.MaxNewTokens < 1 || options.BatchSize < 1 || options.BeamSize < 1

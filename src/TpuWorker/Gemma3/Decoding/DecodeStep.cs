@@ -5,8 +5,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
 /// <summary>
-/// Compiled pass over one new token of each row, attending to a cache of fixed capacity that it owns. Rows stand at
-/// positions of their own; what a row may see is in its mask.
+/// A compiled pass over one new token of each row, which attends to a cache of fixed capacity that it owns. Each row
+/// has its own position; its mask has the positions that it may attend to.
 /// </summary>
 internal sealed class DecodeStep : IDisposable
 {
@@ -97,7 +97,7 @@ internal sealed class DecodeStep : IDisposable
         }
     }
 
-    /// <summary>Takes over rows of another step's cache, in the given order.</summary>
+    /// <summary>Copies rows of another step's cache, in the given order.</summary>
     public void TakeRows(DecodeStep from, IReadOnlyList<int> rows)
     {
         for (var layer = 0; layer < LayerCount; layer++)
@@ -110,7 +110,7 @@ internal sealed class DecodeStep : IDisposable
         }
     }
 
-    /// <summary>Makes row i what row rows[i] was; a row may be taken several times.</summary>
+    /// <summary>Copies row rows[i] to row i; a row may be copied several times.</summary>
     public void ReorderRows(IReadOnlyList<int> rows)
     {
         for (var layer = 0; layer < LayerCount; layer++)

@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
 /// <summary>
-/// Generates the likeliest next token again and again, for many prompts at once, with a key-value cache. Compiled
-/// programs are kept between calls. Not thread-safe.
+/// Generates the most likely next token repeatedly, for many prompts at once, with a key-value cache. Compiled programs
+/// are kept between calls. Not thread-safe.
 /// </summary>
 /// <param name="model">The model; its weights are read in place.</param>
 /// <param name="threads">Threads of the numeric loops, 1 or more.</param>
@@ -15,9 +15,10 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
     /// <summary>Continues every prompt.</summary>
     /// <param name="prompts">Token ids, each with the begin token in front; at least one token each.</param>
     /// <param name="options">Lengths, stop tokens, batch size.</param>
-    /// <param name="onCompleted">Told how many prompts are done, as that number grows; null for nobody.</param>
-    /// <param name="cancellationToken">Looked at before every token.</param>
-    /// <returns>The new tokens of each prompt in its place, the stop token included where one was produced.</returns>
+    /// <param name="onCompleted">Called with the number of finished prompts when it grows; null for none.</param>
+    /// <param name="cancellationToken">Checked before every token.</param>
+    /// <returns>The new tokens of each prompt, in the prompts' order, including the stop token if one was
+    /// produced.</returns>
     /// <exception cref="ModelInputException">
     /// A prompt is empty, too long, or has tokens outside the vocabulary.
     /// </exception>
@@ -31,7 +32,7 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
         var results = new int[prompts.Count][];
         var completed = 0;
 
-        // Prompts of like length share a batch, so that little of it is padding.
+        // Prompts of similar length share a batch, so that little of it is padding.
         var byLength = Enumerable.Range(0, prompts.Count).OrderBy(i => prompts[i].Length);
         foreach (var batch in byLength.Chunk(options.BatchSize))
         {
@@ -77,7 +78,7 @@ public sealed class GreedyDecoder(Gemma3Checkpoint model, int threads) : IDispos
     }
 
     /// <summary>
-    /// Moves the unfinished rows to the front, to a smaller batch or a larger cache where that is due.
+    /// Moves the unfinished rows to the front, or to a smaller batch or a larger cache if needed.
     /// </summary>
     private DecodeStep Repack(DecodeStep step, int[] kept, List<DecodedText> active)
     {

@@ -6,11 +6,11 @@ public interface ITextDecoder : IDisposable
     /// <summary>Continues every prompt.</summary>
     /// <param name="prompts">Token ids, each with the begin token in front; at least one token each.</param>
     /// <param name="options">Lengths, stop tokens, rows and beams.</param>
-    /// <param name="onCompleted">Told how many prompts are done, as that number grows; null for nobody.</param>
-    /// <param name="cancellationToken">Looked at before every launch of a program.</param>
+    /// <param name="onCompleted">Called with the number of finished prompts when it grows; null for none.</param>
+    /// <param name="cancellationToken">Checked before every launch of a program.</param>
     /// <returns>
-    /// The new tokens of each prompt in its place, the stop token included where one was produced; of several beams the
-    /// best.
+    /// The new tokens of each prompt, in the prompts' order, including the stop token if one was produced; for several
+    /// beams the best one.
     /// </returns>
     /// <exception cref="ModelInputException">
     /// A prompt is empty, too long, or has tokens outside the vocabulary; an option is out of range.

@@ -3,7 +3,8 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
-/// <summary>Copies between caches [B, K, P, D]: slot p of a row holds the key or value of its position p.</summary>
+/// <summary>Copies between caches [B, K, P, D], in which slot p of a row has the key or value of its position
+/// p.</summary>
 internal static class KeyValueCache
 {
     /// <summary>Copies the first slots of every row, as many as both have.</summary>
@@ -28,7 +29,7 @@ internal static class KeyValueCache
         }
     }
 
-    /// <summary>Makes row i what row rows[i] was; rows that stay are not touched.</summary>
+    /// <summary>Copies row rows[i] to row i; rows that stay are not copied.</summary>
     public static void Reorder(HostTensor cache, IReadOnlyList<int> rows)
     {
         var size = cache.Shape[1] * cache.Shape[2] * cache.Shape[3];

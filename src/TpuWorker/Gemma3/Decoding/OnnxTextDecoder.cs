@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
-/// <summary>Decodes on this machine's processor: greedily, or by beam search for several beams.</summary>
+/// <summary>Decodes on this machine's processor: greedily, or by beam search with several beams.</summary>
 /// <param name="model">The model; its weights are read in place.</param>
 /// <param name="threads">Threads of the numeric loops, 1 or more.</param>
 internal sealed class OnnxTextDecoder(Gemma3Checkpoint model, int threads) : ITextDecoder

@@ -4,7 +4,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Decoding;
 
-/// <summary>Compiled pass over whole prompts: scores after each one's last token, and all keys and values.</summary>
+/// <summary>A compiled pass over whole prompts: scores after each one's last token, and all keys and values.</summary>
 internal sealed class PrefillProgram : IDisposable
 {
     private readonly BoundPass _pass;
@@ -29,7 +29,7 @@ internal sealed class PrefillProgram : IDisposable
     /// <summary>[B, V].</summary>
     public HostTensor Logits => _outputs[DecodeStep.Logits];
 
-    /// <summary>Runs prompts padded on the right; rows beyond them hold one padding token and mean nothing.</summary>
+    /// <summary>Runs prompts padded on the right; further rows hold one padding token and are not used.</summary>
     public void Run(IReadOnlyList<int[]> prompts)
     {
         Array.Clear(_pass.Tokens);

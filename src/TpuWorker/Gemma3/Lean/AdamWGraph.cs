@@ -5,11 +5,11 @@ namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
 /// AdamW (Loshchilov and Hutter 2019, algorithm 2) on states of a graph, with the numbers of <see cref="AdamW"/>. A
-/// step whose loss or norm is not finite leaves every state as it was: the device has no copy to go back to.
+/// step whose loss or norm is not finite leaves every state as it was, since the device has no copy to restore.
 /// </summary>
 internal static class AdamWGraph
 {
-    /// <summary>Norm of all gradients together, a scalar of single precision.</summary>
+    /// <summary>Returns the norm of all gradients together, a scalar of single precision.</summary>
     public static Node Norm(Graph graph, IEnumerable<Node> gradients)
     {
         Node? sum = null;
@@ -24,7 +24,7 @@ internal static class AdamWGraph
         return graph.Sqrt(sum!);
     }
 
-    /// <summary>Whether all of some scalars are finite numbers.</summary>
+    /// <summary>Returns whether all of some scalars are finite numbers.</summary>
     public static Node IsFinite(Graph graph, params ReadOnlySpan<Node> scalars)
     {
         Node? all = null;
@@ -48,7 +48,7 @@ internal static class AdamWGraph
         var (learningRate, rate) = (Scalar(LeanInputs.LearningRate), Scalar(LeanInputs.Rate));
         var rootCorrection = Scalar(LeanInputs.RootCorrection);
 
-        // The small number is the reference's, so that clipped steps are equal.
+        // The epsilon is the reference's, so that clipped steps are equal.
         var clip = graph.Minimum(Number(graph, 1), graph.Divide(
             Number(graph, options.MaxGradientNorm), graph.Add(norm, Number(graph, 1e-6))));
         foreach (var (name, weight, gradient) in trained)
@@ -57,9 +57,8 @@ internal static class AdamWGraph
             var second = graph.State(LeanInputs.SecondMomentOf(name), weight.Shape, weight.DType);
             var g = graph.Multiply(Wide(gradient), clip);
 
-            // The weight is moved by the moments as they are stored afterwards, and looks at no old one: so each state
-            // has one reader and can be overwritten in place. Without the barriers compilers copy the old moments
-            // first.
+            // The weight's update uses the moments as they are stored afterwards, not the old ones, so each state has
+            // one reader and can be overwritten in place. Without the barriers compilers copy the old moments first.
             var m = Set(first, Mixed(graph, Wide(first), g, options.Beta1));
             var v = Set(second, Mixed(graph, Wide(second), graph.Multiply(g, g), options.Beta2));
             var divisor = graph.Add(

@@ -2,14 +2,14 @@ using Workflows.TpuWorker.Gemma3.Lora;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
-/// <summary>The static sizes of decoding that is compiled: a prefill, and launches that continue it.</summary>
+/// <summary>The static sizes of compiled decoding: a prefill, and launches that continue it.</summary>
 public sealed record DecodePlan
 {
     /// <summary>Gets the rows that are decoded at once.</summary>
     /// <value>1 or more.</value>
     public required int Batch { get; init; }
 
-    /// <summary>Gets the chips that decoding is split over.</summary>
+    /// <summary>Gets the chips over which decoding is split.</summary>
     /// <value>1 or more; a divisor of <see cref="Batch"/>.</value>
     public int Devices { get; init; } = 1;
 
@@ -22,24 +22,24 @@ public sealed record DecodePlan
     public required int NewTokens { get; init; }
 
     /// <summary>Gets the tokens that one launch generates for each row.</summary>
-    /// <value>1 to <see cref="NewTokens"/>; 1 where the host chooses among candidates.</value>
+    /// <value>1 to <see cref="NewTokens"/>; 1 if the host chooses among candidates.</value>
     public int LaunchTokens { get; init; } = 1;
 
-    /// <summary>Gets how many of the likeliest tokens are told of each position.</summary>
+    /// <summary>Gets the number of most likely tokens that are returned for each position.</summary>
     /// <value>1 or more: 1 for greedy decoding, twice the beams for beam search.</value>
     public int Candidates { get; init; } = 1;
 
-    /// <summary>Gets the tokens that end a row, which goes on with padding.</summary>
-    /// <value>Null for the model's own; empty where the host decides.</value>
+    /// <summary>Gets the tokens that end a row, which continues with padding.</summary>
+    /// <value>null for the model's own; empty if the host decides.</value>
     public IReadOnlyList<int>? EndTokens { get; init; }
 
-    /// <summary>Gets the adapter, which stays beside the weights; null for none.</summary>
+    /// <summary>Gets the adapter, which is kept separate from the weights; null for none.</summary>
     public LoraOptions? Lora { get; init; }
 
     /// <summary>Gets the element types.</summary>
     public PrecisionPolicy Precision { get; init; } = PrecisionPolicy.Mixed;
 
-    /// <summary>Gets the places of the cache in each row.</summary>
+    /// <summary>Gets the positions of the cache in each row.</summary>
     public int Capacity => PromptLength + NewTokens;
 
     internal void Validate(Gemma3Config config)

@@ -4,10 +4,10 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Decoding as two programs. The prefill makes the cache of the prompts and the candidates for the first token. A
-/// launch goes on for several tokens: its cache is state, of which each token writes one place, and the likeliest
-/// token of each row is the next one's input without leaving the device. Every row writes the same place: prompts
-/// stand in front, padded on the right, generated tokens behind <see cref="DecodePlan.PromptLength"/>.
+/// Decoding as two programs. The prefill creates the cache of the prompts and the candidates for the first token. A
+/// launch generates several tokens: its cache is state, of which each token writes one position, and the most likely
+/// token of each row is the next one's input without leaving the device. Every row writes the same position: prompts
+/// come first, padded on the right, and generated tokens follow from <see cref="DecodePlan.PromptLength"/> on.
 /// </summary>
 public sealed class LeanDecode
 {
@@ -17,28 +17,28 @@ public sealed class LeanDecode
     /// <summary>Length of each prompt, Int32 [B], 1 to P.</summary>
     public const string Lengths = "lengths";
 
-    /// <summary>State: keys of all layers, [L, B, K, C, D] in the type that is computed with.</summary>
+    /// <summary>State: keys of all layers, [L, B, K, C, D], in the type of the computation.</summary>
     public const string Keys = "cache.keys";
 
     /// <summary>State: values of all layers, as the keys.</summary>
     public const string Values = "cache.values";
 
-    /// <summary>State: the last token of each row, which the next launch begins with, Int32 [B].</summary>
+    /// <summary>State: the last token of each row, with which the next launch begins, Int32 [B].</summary>
     public const string Tokens = "tokens";
 
-    /// <summary>State: whether a row has ended, Bool [B]; an ended row goes on with padding.</summary>
+    /// <summary>State: whether a row has ended, Bool [B]; an ended row continues with padding.</summary>
     public const string Ended = "ended";
 
     /// <summary>
-    /// State: how many tokens behind the prompts are in the cache, Int32 []; 0 in front of the first launch.
+    /// State: the number of generated tokens in the cache, Int32 []; 0 before the first launch.
     /// </summary>
     public const string Count = "count";
 
-    /// <summary>Input: the row that each row of the cache is taken from, Int32 [B].</summary>
+    /// <summary>Input: the source row of each row of the cache, Int32 [B].</summary>
     public const string Rows = "rows";
 
     /// <summary>
-    /// Output: the likeliest tokens, the likeliest first: Int32 [B, k] of a prefill, [N, B, k] of a launch.
+    /// Output: the most likely tokens, the likeliest first: Int32 [B, k] of a prefill, [N, B, k] of a launch.
     /// </summary>
     public const string Candidates = "candidates";
 
@@ -83,7 +83,7 @@ public sealed class LeanDecode
         return new LeanDecode(config, plan);
     }
 
-    /// <summary>Builds the program that gives each row of the cache another row's, as beam search wants it.</summary>
+    /// <summary>Builds the program that reorders the rows of the cache for beam search.</summary>
     /// <returns>
     /// The graph: states <see cref="Keys"/> and <see cref="Values"/>, input <see cref="Rows"/>.
     /// </returns>
@@ -165,7 +165,7 @@ public sealed class LeanDecode
         return graph;
     }
 
-    /// <summary>One token: the next keys, values, tokens, ends and count, and the candidates.</summary>
+    /// <summary>Builds one token: the next keys, values, tokens, ends and count, and the candidates.</summary>
     private (Node[] Next, Node Candidates, Node Probabilities) Continue(
         Graph g, Dictionary<string, Node> parameters, Node lengths, Node[] state)
     {
@@ -198,8 +198,8 @@ public sealed class LeanDecode
     }
 
     /// <summary>
-    /// How far back each place of the cache lies, [B, C]. A prompt's places hold their own positions as far as the
-    /// prompt goes; those behind hold the positions that follow it, as far as tokens were generated.
+    /// Computes the distance of each position of the cache, [B, C]. A prompt's positions count up to the length of the
+    /// prompt; the later ones follow it, up to the number of generated tokens.
     /// </summary>
     private Node Distances(Graph g, Node lengths, Node count)
     {
@@ -215,7 +215,7 @@ public sealed class LeanDecode
         return g.Select(isFilled, distance, Whole(g, LeanModel.Unseen));
     }
 
-    /// <summary>The likeliest tokens of each row and their log-probabilities, [B, k].</summary>
+    /// <summary>Returns the most likely tokens of each row and their log-probabilities, [B, k].</summary>
     private (Node Candidates, Node LogProbabilities) Likeliest(Graph g, Node logits)
     {
         var largest = g.ReduceMax(logits, 1);

@@ -6,9 +6,9 @@ namespace Workflows.TpuWorker.Gemma3.Lean;
 /// <summary>Fills the inputs of a step, besides the weights, from examples.</summary>
 internal static class LeanFeed
 {
-    /// <summary>Fills what a step is given for its micro-batches.</summary>
+    /// <summary>Fills the inputs of a step for its micro-batches.</summary>
     /// <param name="plan">Sizes of the step.</param>
-    /// <param name="parts">Where the examples of each micro-batch stand; rows and positions may be fewer.</param>
+    /// <param name="parts">Layouts of each micro-batch's examples; rows and positions may be fewer.</param>
     /// <param name="dropoutSeeds">One for each micro-batch.</param>
     /// <exception cref="ModelInputException">The examples do not fit the sizes.</exception>
     public static Dictionary<string, HostTensor> Of(
@@ -50,7 +50,8 @@ internal static class LeanFeed
         return feed;
     }
 
-    /// <summary>Places texts one behind the other, each a segment of its own; what is left is one more.</summary>
+    /// <summary>Places texts one after the other, each as its own segment; the rest of the row is one more
+    /// segment.</summary>
     private static void FillRow(
         LeanPlan plan, Dictionary<string, HostTensor> feed, int row, IReadOnlyList<TrainingExample> examples)
     {

@@ -4,7 +4,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
-/// <summary>One layer as the round of a loop, of either kind: its window and its frequencies say which.</summary>
+/// <summary>One layer as the body of a loop, of either kind: window and frequencies decide which.</summary>
 internal sealed class LeanLayer
 {
     private readonly Gemma3Config _config;
@@ -25,7 +25,7 @@ internal sealed class LeanLayer
         _adapted = parameters.Keys.Count(name => parameters.ContainsKey(LoraParameters.DownOf(name)));
     }
 
-    /// <summary>Keys at a distance below it are seen, a scalar of Int32.</summary>
+    /// <summary>Distance below which keys are attended to, a scalar of Int32.</summary>
     public required Node Window { get; init; }
 
     /// <summary>Rotary angles at position 1, [D/2].</summary>
@@ -34,10 +34,10 @@ internal sealed class LeanLayer
     /// <summary>[B, S, 1] of single precision.</summary>
     public required Node Positions { get; init; }
 
-    /// <summary>How far back each key lies, those of the cache first: Int32 [B, 1, 1, S, C + S].</summary>
+    /// <summary>Distance of each key, those of the cache first: Int32 [B, 1, 1, S, C + S].</summary>
     public required Node Distances { get; init; }
 
-    /// <summary>Int32 [1]; null leaves nothing out.</summary>
+    /// <summary>Seed of the dropout, Int32 [1]; null for no dropout.</summary>
     public required Node? DropoutSeed { get; init; }
 
     /// <summary>Keys and values of earlier positions, [B, K, C, D]; null for none.</summary>
@@ -51,7 +51,7 @@ internal sealed class LeanLayer
 
     private DType Compute => _plan.Precision.Compute;
 
-    /// <summary>The residual stream behind the layer, [B*S, d].</summary>
+    /// <summary>Builds the layer and returns the residual stream after it, [B*S, d].</summary>
     public Node Build(Node hidden)
     {
         var attended = Attention(Norm(hidden, "input_layernorm"));
@@ -75,7 +75,7 @@ internal sealed class LeanLayer
         var values = HeadsFirst(Heads("self_attn.v_proj", x, shared));
         (Keys, Values) = (keys, values);
 
-        // Only scores are joined: the cache is read where it lies.
+        // Only scores are concatenated: the cache is read in place.
         var scores = Past is { } past
             ? _graph.Concat(3, Scores(queries, past.Keys), Scores(queries, keys))
             : Scores(queries, keys);
@@ -112,7 +112,8 @@ internal sealed class LeanLayer
         return Linear("mlp.down_proj", _graph.Multiply(_graph.Convert(gate, Compute), up));
     }
 
-    /// <summary>Normed and rotated heads: single precision from the norm to the end of the rotation.</summary>
+    /// <summary>Returns normed and rotated heads, in single precision from the norm to the end of the
+    /// rotation.</summary>
     private Node Rotated(string part, string norm, Node x, int heads, Node cosines, Node sines)
     {
         var scale = _graph.Convert(Weight(norm), DType.Float32);
@@ -145,7 +146,8 @@ internal sealed class LeanLayer
         return _graph.Add(result, Product(narrow, up, true, lora.Scale));
     }
 
-    /// <summary>The stream's number is the layer's times the dropouts of a layer, and then one by one.</summary>
+    /// <summary>Returns the number of a random stream: the layer's times the dropouts of a layer, then
+    /// consecutive.</summary>
     private Node NextStream()
     {
         Node Number(int value) => _graph.Splat(Shape.Scalar, value, DType.UInt32);

@@ -3,12 +3,12 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Cross-entropy of the answers and its gradients, in a loop over chunks of them: the gradient is made where the scores
-/// are, so they are computed once and those of one chunk exist at a time.
+/// Cross-entropy of the answers and its gradients, in a loop over chunks of them. The gradient is computed together
+/// with the scores, so scores are computed once and only those of one chunk exist at a time.
 /// </summary>
 /// <param name="LossSum">Sum of the weighted losses, a scalar.</param>
 /// <param name="ByHidden">Gradient by the normed hidden states, [N, d], in their type.</param>
-/// <param name="ByEmbedding">Gradient by the embedding as the output matrix, [V, d]; null where it is frozen.</param>
+/// <param name="ByEmbedding">Gradient by the embedding as the output matrix, [V, d]; null if it is frozen.</param>
 internal sealed record LeanLoss(Node LossSum, Node ByHidden, Node? ByEmbedding)
 {
     public static LeanLoss Build(
@@ -42,8 +42,8 @@ internal sealed record LeanLoss(Node LossSum, Node ByHidden, Node? ByEmbedding)
     }
 
     /// <summary>
-    /// Cuts [B*R] or [B*R, d] into [chunks, B*R/chunks] with its d. On one chip a chunk is some rows; where rows lie on
-    /// several chips it is a part of each row, so that every chip has its share of every chunk.
+    /// Splits [B*R] or [B*R, d] into [chunks, B*R/chunks] with its d. On one chip a chunk is some rows; if rows are on
+    /// several chips, it is a part of each row, so that every chip has its share of every chunk.
     /// </summary>
     private static Node Chunked(Graph graph, Node value, LeanPlan plan, int chunks, params ReadOnlySpan<int> width)
     {

@@ -4,28 +4,28 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// What one pass is given: see <see cref="LeanInputs"/> for shapes, without the axis of micro-batches.
+/// The inputs of one pass; see <see cref="LeanInputs"/> for shapes, without the axis of micro-batches.
 /// </summary>
 internal sealed record LeanBatch(
     Node Tokens, Node Positions, Node Segments, Node Answers, Node Labels, Node Weights, Node DropoutSeed);
 
-/// <summary>What the loop over the layers gives.</summary>
-/// <param name="Hidden">The residual stream behind the last layer, [B*S, d], not normed.</param>
+/// <summary>The results of the loop over the layers.</summary>
+/// <param name="Hidden">The residual stream after the last layer, [B*S, d], not normed.</param>
 /// <param name="Loop">The loop.</param>
-/// <param name="Layer">Its round.</param>
+/// <param name="Layer">Its body.</param>
 internal sealed record LeanLayers(Node Hidden, ScanBuilder Loop, LeanLayer Layer)
 {
-    /// <summary>Keys and values of the new positions of all layers, [L, B, K, S, D].</summary>
+    /// <summary>Returns keys and values of the new positions of all layers, [L, B, K, S, D].</summary>
     public (Node Keys, Node Values) NewCache() => (Loop.Stacked(Layer.Keys!), Loop.Stacked(Layer.Values!));
 }
 
 /// <summary>
-/// Gemma 3 as a loop over its layers, with masks and rotary angles made from positions. Letters as in
-/// <see cref="Gemma3Graph"/>, whose numbers it has in single precision.
+/// Gemma 3 as a loop over its layers, with masks and rotary angles computed from positions. Letters as in
+/// <see cref="Gemma3Graph"/>, whose results it has in single precision.
 /// </summary>
 internal sealed class LeanModel
 {
-    // What makes a sliding layer's mask is a distance below its window; this is beyond every window.
+    // A sliding layer masks keys at distances from its window on; this distance is beyond every window.
     public const int Unseen = 1 << 30;
 
     private readonly Graph _graph;
@@ -42,7 +42,7 @@ internal sealed class LeanModel
 
     private DType Compute => _plan.Precision.Compute;
 
-    /// <summary>Sum of the weighted losses, and its gradients by the named weights.</summary>
+    /// <summary>Returns the sum of the weighted losses, and its gradients by the named weights.</summary>
     public (Node LossSum, Node[] Gradients) LossAndGradients(LeanBatch batch, IReadOnlyList<string> trained)
     {
         var picked = Pick(HiddenStates(batch), batch.Answers);
@@ -59,7 +59,7 @@ internal sealed class LeanModel
         return (loss.LossSum, Autodiff.Gradients(results, [.. trained.Select(name => _parameters[name])]));
     }
 
-    /// <summary>The residual stream behind the last layer, [B*S, d], not normed.</summary>
+    /// <summary>Returns the residual stream after the last layer, [B*S, d], not normed.</summary>
     public Node HiddenStates(LeanBatch batch)
     {
         var positions = _graph.Reshape(batch.Positions, new Shape(_plan.Batch, _plan.Length, 1));
@@ -67,7 +67,7 @@ internal sealed class LeanModel
             Embed(batch.Tokens), _graph.Convert(positions, DType.Float32), Distances(batch), batch.DropoutSeed).Hidden;
     }
 
-    /// <summary>Scaled embeddings of tokens, [B*S, d].</summary>
+    /// <summary>Returns scaled embeddings of tokens, [B*S, d].</summary>
     public Node Embed(Node tokens)
     {
         var flat = _graph.Reshape(tokens, new Shape(_plan.Batch * _plan.Length));
@@ -75,11 +75,11 @@ internal sealed class LeanModel
         return _graph.Scale(rounded, _plan.Precision.EmbeddingFactor(_config.HiddenSize));
     }
 
-    /// <summary>The loop over the layers.</summary>
+    /// <summary>Builds the loop over the layers.</summary>
     /// <param name="hidden">[B*S, d].</param>
     /// <param name="positions">Single precision [B, S, 1].</param>
-    /// <param name="distances">Of each key, those of the cache first: Int32 [B, 1, 1, S, C + S].</param>
-    /// <param name="dropoutSeed">Int32 [1]; null leaves nothing out.</param>
+    /// <param name="distances">Distance of each key, those of the cache first: Int32 [B, 1, 1, S, C + S].</param>
+    /// <param name="dropoutSeed">Int32 [1]; null for no dropout.</param>
     /// <param name="cache">Keys and values of earlier positions, [L, B, K, C, D]; null for none.</param>
     public LeanLayers Layers(
         Node hidden, Node positions, Node distances, Node? dropoutSeed, (Node Keys, Node Values)? cache = null)
@@ -100,22 +100,22 @@ internal sealed class LeanModel
     }
 
     /// <summary>
-    /// Scores of every vocabulary entry, single precision [N, V], for hidden states that are not normed.
+    /// Returns scores of every vocabulary entry, single precision [N, V], for hidden states that are not normed.
     /// </summary>
     public Node Logits(Node hidden) => _graph.MatMul(
         Norm(_graph, hidden, _parameters[Gemma3Parameters.FinalNorm]),
         _graph.Convert(_parameters[Gemma3Parameters.Embedding], Compute),
         transposeRight: true, precision: _plan.Precision.Products);
 
-    /// <summary>Normed x, in its own type; the norm itself is single precision.</summary>
+    /// <summary>Returns normed x, in its own type; the norm itself is single precision.</summary>
     public static Node Norm(Graph graph, Node x, Node scale, float epsilon) => graph.Convert(
         graph.RmsNorm(graph.Convert(x, DType.Float32), graph.Convert(scale, DType.Float32), epsilon), x.DType);
 
     private Node Norm(Graph graph, Node x, Node scale) => Norm(graph, x, scale, (float)_config.RmsNormEpsilon);
 
     /// <summary>
-    /// Picks the answers' places of each row by a product with ones and zeros, exactly: no row looks at another, so it
-    /// splits over devices, and its gradient is a product too.
+    /// Selects the answers' positions of each row by an exact product with ones and zeros: no row depends on another,
+    /// so it splits over devices, and its gradient is a product too.
     /// </summary>
     public Node Pick(Node hidden, Node answers)
     {
@@ -129,8 +129,8 @@ internal sealed class LeanModel
     }
 
     /// <summary>
-    /// How far back each key lies from each query, [B, 1, 1, S, S]; <see cref="Unseen"/> for keys that come later or
-    /// are part of another text.
+    /// Returns the distance of each key from each query, [B, 1, 1, S, S]; <see cref="Unseen"/> for keys that come later
+    /// or belong to another text.
     /// </summary>
     public Node Distances(LeanBatch batch)
     {
@@ -154,12 +154,12 @@ internal sealed class LeanModel
             .ToDictionary(parameter => parameter.Key, parameter => loop.Slice(parameter.Value), StringComparer.Ordinal);
     }
 
-    /// <summary>[L]: keys at a distance below it are seen.</summary>
+    /// <summary>Distances below which keys are attended to, [L].</summary>
     private HostTensor Windows() => new(
         new Shape(_config.LayerCount),
         [.. Layers().Select(layer => _config.IsGlobal(layer) ? Unseen : _config.SlidingWindow)]);
 
-    /// <summary>[L, D/2].</summary>
+    /// <summary>Rotary frequencies, [L, D/2].</summary>
     private HostTensor Frequencies()
     {
         var tables = new PositionTables(_config);

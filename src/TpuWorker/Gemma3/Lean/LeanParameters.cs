@@ -5,12 +5,12 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Weights as a loop over layers wants them: those of one kind in one tensor, the layers along its first axis. A
+/// Stacks weights for a loop over layers: those of one kind in one tensor, with the layers along its first axis. A
 /// stack's name is that of a layer's weight without the layer's number.
 /// </summary>
 public static class LeanParameters
 {
-    /// <summary>Lists the model's weights, and the adapter's behind them.</summary>
+    /// <summary>Lists the model's weights, followed by the adapter's.</summary>
     /// <param name="config">Sizes of the model.</param>
     /// <param name="lora">The adapter; null for none.</param>
     /// <returns>Name, shape, and whether the weight is trained.</returns>
@@ -31,7 +31,7 @@ public static class LeanParameters
         }
     }
 
-    /// <summary>Names the stack that a weight is part of.</summary>
+    /// <summary>Returns the name of the stack of a weight.</summary>
     /// <param name="name">Name of a weight, of one layer or of none.</param>
     /// <returns>The name without the layer's number.</returns>
     public static string StackOf(string name)
@@ -47,15 +47,15 @@ public static class LeanParameters
     }
 
     /// <summary>Stacks the weights of all layers.</summary>
-    /// <param name="tensors">Weights of single precision by the names that checkpoints have.</param>
+    /// <param name="tensors">Weights of single precision by their names in checkpoints.</param>
     /// <param name="type">The element type of the stacks.</param>
     /// <returns>The stacks by name, in memory of their own.</returns>
     public static Dictionary<string, HostTensor> Stack(
         IEnumerable<KeyValuePair<string, HostTensor>> tensors, DType type = DType.Float32) =>
         new(Stacks(tensors, type), StringComparer.Ordinal);
 
-    /// <summary>Stacks the weights of all layers, each stack when it is asked for: all take twice the room.</summary>
-    /// <param name="tensors">Weights of single precision by the names that checkpoints have.</param>
+    /// <summary>Stacks the weights of all layers lazily, since all stacks together take twice the memory.</summary>
+    /// <param name="tensors">Weights of single precision by their names in checkpoints.</param>
     /// <param name="type">The element type of the stacks.</param>
     /// <returns>The stacks with their names, each in memory of its own.</returns>
     public static IEnumerable<KeyValuePair<string, HostTensor>> Stacks(
@@ -77,10 +77,10 @@ public static class LeanParameters
         }
     }
 
-    /// <summary>Takes a stack apart, without a copy.</summary>
+    /// <summary>Splits a stack into its weights, without a copy.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="stack">A stack of single precision, as <see cref="Stacks"/> gives it.</param>
-    /// <param name="take">Gets each weight's name, as checkpoints have it, and its values.</param>
+    /// <param name="stack">A stack of single precision, as <see cref="Stacks"/> returns it.</param>
+    /// <param name="take">Receives each weight's name in checkpoints, and its values.</param>
     internal static void Unstack(string name, HostTensor stack, Action<string, ReadOnlySpan<float>> take)
     {
         if (!name.StartsWith($"{Gemma3Parameters.Prefix}layers.", StringComparison.Ordinal))

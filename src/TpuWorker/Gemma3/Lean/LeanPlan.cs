@@ -4,11 +4,11 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
-/// <summary>The static sizes and choices of a training step that is compiled whole.</summary>
+/// <summary>The static sizes and choices of a training step that is compiled as one program.</summary>
 public sealed record LeanPlan
 {
-    // Scores of a vocabulary that exist at once: 512 MB in single precision where the embedding is trained, since each
-    // chunk then reads and writes the embedding's gradient; half of that where it is frozen.
+    // Scores of a vocabulary that exist at once: 512 MB in single precision if the embedding is trained, since each
+    // chunk then reads and writes the embedding's gradient; half of that if it is frozen.
     private const long TrainedChunkElements = 1 << 27;
     private const long FrozenChunkElements = 1 << 26;
 
@@ -20,15 +20,15 @@ public sealed record LeanPlan
     /// <value>1 or more.</value>
     public required int Length { get; init; }
 
-    /// <summary>Gets how many positions of a row the loss may be computed for.</summary>
+    /// <summary>Gets the number of positions of a row for which the loss may be computed.</summary>
     /// <value>1 to <see cref="Length"/>; null for all of them.</value>
     public int? Answers { get; init; }
 
-    /// <summary>Gets how many micro-batches a step adds up the gradients of.</summary>
+    /// <summary>Gets the number of micro-batches whose gradients a step adds up.</summary>
     /// <value>1 or more.</value>
     public int MicroBatches { get; init; } = 1;
 
-    /// <summary>Gets the chips that the step is split over.</summary>
+    /// <summary>Gets the chips over which the step is split.</summary>
     /// <value>1 or more; a divisor of <see cref="Batch"/>.</value>
     public int Devices { get; init; } = 1;
 
@@ -38,28 +38,28 @@ public sealed record LeanPlan
     /// <summary>Gets the element types.</summary>
     public PrecisionPolicy Precision { get; init; } = PrecisionPolicy.Mixed;
 
-    /// <summary>Gets how many answers' scores exist at once, at most.</summary>
-    /// <value>1 or more; null for what suits the vocabulary.</value>
+    /// <summary>Gets the most answers whose scores exist at once.</summary>
+    /// <value>1 or more; null for a number that suits the vocabulary.</value>
     public int? ChunkRows { get; init; }
 
     /// <summary>
-    /// Gets a value indicating whether a layer is computed again for its gradient, instead of keeping its values: a
-    /// third more work for the layers, and a small part of the memory.
+    /// Gets a value indicating whether a layer is recomputed for its gradient instead of keeping its values: a third
+    /// more work for the layers, and a small part of the memory.
     /// </summary>
     public bool Recompute { get; init; } = true;
 
-    /// <summary>Gets betas, epsilon, decay and the norm that gradients are clipped to.</summary>
+    /// <summary>Gets betas, epsilon, decay and the largest norm of gradients.</summary>
     public FineTuneOptions Optimizer { get; init; } = new();
 
     /// <summary>Gets the answers of a row.</summary>
     internal int AnswerCount => Answers ?? Length;
 
-    /// <summary>Counts the chunks of the loss: the fewest of equal size that are small enough.</summary>
+    /// <summary>Returns the chunks of the loss: the fewest of equal size that are small enough.</summary>
     /// <param name="config">Sizes of the model.</param>
     /// <returns>The number of chunks.</returns>
     internal int ChunkCount(Gemma3Config config)
     {
-        // Each chip makes the scores of its own rows: a chunk is cut out of every row then.
+        // Each chip computes the scores of its own rows, so a chunk is then a part of every row.
         var elements = (Lora is null ? TrainedChunkElements : FrozenChunkElements) * Devices;
         var most = ChunkRows ?? Math.Max(1, elements / config.VocabularySize);
         var (rows, cut) = (Batch * AnswerCount, Devices == 1 ? Batch * AnswerCount : AnswerCount);
@@ -72,7 +72,7 @@ public sealed record LeanPlan
         return chunks;
     }
 
-    /// <summary>Shape of an input of which each micro-batch has its own part.</summary>
+    /// <summary>Returns the shape of an input that has a part for each micro-batch.</summary>
     internal Shape PerMicroBatch(params ReadOnlySpan<int> sizes) =>
         MicroBatches == 1 ? new Shape(sizes) : new Shape([MicroBatches, .. sizes]);
 

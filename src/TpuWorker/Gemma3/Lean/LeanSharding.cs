@@ -4,16 +4,16 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// How steps and decoding are split over the chips of a host: rows of the batch, and large weights with their moments,
-/// each along one axis (fully sharded data parallelism, Rajbhandari et al. 2020: weights are gathered where they are
-/// used). What a chip cannot have an equal part of, it has whole.
+/// Splits steps and decoding over the chips of a host: rows of the batch, and large weights with their moments, each
+/// along one axis (fully sharded data parallelism, Rajbhandari et al. 2020: weights are gathered where they are used).
+/// A tensor that does not split evenly is replicated on every chip.
 /// </summary>
 internal static class LeanSharding
 {
-    // Below this a weight is not worth an exchange: norms, and adapters of small models.
+    // A weight smaller than this is not worth an exchange: norms, and adapters of small models.
     private const long SmallElements = 1 << 16;
 
-    /// <summary>The axis of the rows, counted from the last, of what has rows.</summary>
+    /// <summary>The axis of the rows, counted from the last, of tensors that have rows.</summary>
     private static readonly Dictionary<string, Func<int, int>> RowAxes = new(StringComparer.Ordinal)
     {
         [LeanInputs.Tokens] = rank => Math.Max(0, rank - 2),
@@ -32,7 +32,7 @@ internal static class LeanSharding
     private static readonly string FirstPrefix = LeanInputs.FirstMomentOf(string.Empty);
     private static readonly string SecondPrefix = LeanInputs.SecondMomentOf(string.Empty);
 
-    /// <summary>The partition for a number of chips; null for one.</summary>
+    /// <summary>Returns the partition for a number of chips; null for one.</summary>
     public static StableHloPartition? Over(int devices) =>
         devices == 1 ? null : new StableHloPartition(devices, (name, shape) => AxisOf(name, shape, devices));
 
@@ -51,7 +51,7 @@ internal static class LeanSharding
             return null;
         }
 
-        // Layers are looped over: their own axis, the first of a stack, stays whole.
+        // The loop runs over layers, so their own axis, the first of a stack, is not split.
         int[] axes = [.. Enumerable.Range(shape.Rank == 3 ? 1 : 0, shape.Rank == 3 ? 2 : shape.Rank)
             .Where(axis => shape[axis] % devices == 0).OrderByDescending(axis => shape[axis])];
         return axes.Length == 0 ? null : axes[0];

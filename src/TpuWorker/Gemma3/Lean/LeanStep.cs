@@ -6,7 +6,7 @@ namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
 /// A whole training step as one program: forward, loss, backward, clipping and AdamW, with weights and moments that
-/// stay where they are. Its arguments are named by <see cref="LeanInputs"/> and <see cref="LeanParameters"/>.
+/// stay in place. Its arguments are named by <see cref="LeanInputs"/> and <see cref="LeanParameters"/>.
 /// </summary>
 public sealed class LeanStep
 {
@@ -33,7 +33,7 @@ public sealed class LeanStep
     /// <summary>Gets the program as StableHLO, with its list of arguments and results.</summary>
     public StableHloModule Module => _module.Value;
 
-    /// <summary>Gets the work and the memory that the program itself implies.</summary>
+    /// <summary>Gets the work and the memory of the program, counted from the program itself.</summary>
     public GraphCost Cost => _cost.Value;
 
     /// <summary>Builds a step.</summary>
@@ -41,7 +41,7 @@ public sealed class LeanStep
     /// <param name="batch">Rows.</param>
     /// <param name="length">Positions of a row.</param>
     /// <param name="rank">Rank of an adapter for all linear layers; null trains all weights.</param>
-    /// <param name="precision">The element types; null is <see cref="PrecisionPolicy.Mixed"/>.</param>
+    /// <param name="precision">The element types; null for <see cref="PrecisionPolicy.Mixed"/>.</param>
     /// <returns>The step.</returns>
     /// <exception cref="ModelInputException">A size is out of range.</exception>
     public static LeanStep Build(
@@ -74,7 +74,8 @@ public sealed class LeanStep
         return new LeanStep(config, plan, graph);
     }
 
-    /// <summary>Only the summed loss and the gradients of the trained weights, under the weights' names.</summary>
+    /// <summary>Builds only the summed loss and the gradients of the trained weights, under the weights'
+    /// names.</summary>
     internal static Graph BuildGradients(Gemma3Config config, LeanPlan plan)
     {
         plan.Validate();
@@ -90,7 +91,7 @@ public sealed class LeanStep
         return graph;
     }
 
-    /// <summary>Only the summed loss, of one micro-batch, with all weights as inputs.</summary>
+    /// <summary>Builds only the summed loss, of one micro-batch, with all weights as inputs.</summary>
     internal static Graph BuildLoss(Gemma3Config config, LeanPlan plan)
     {
         plan.Validate();
@@ -127,8 +128,8 @@ public sealed class LeanStep
     }
 
     /// <summary>
-    /// The loss and its gradients; the mean is taken by the answers' weights, so that no gradient is ever scaled. The
-    /// weights' sum is 0 only in a step without answers, whose loss is then no number and changes nothing.
+    /// Builds the loss and its gradients. The answers' weights are divided by their sum, so no gradient is ever scaled.
+    /// That sum is 0 only in a step without answers, whose loss is then NaN and changes nothing.
     /// </summary>
     private static (Node Loss, Node[] Gradients) Gradients(
         Graph graph, Gemma3Config config, LeanPlan plan, Dictionary<string, Node> parameters, string[] trained,

@@ -21,15 +21,16 @@ public sealed class PjrtExecutor : Executor, IDisposable
     private readonly PjrtClient _client;
     private readonly PjrtExecutableCache? _cache;
 
-    // By the text's hash. A program holds no weights, so trainings, measurements and decodings of one kind share it.
+    // Programs by the text's hash. A program holds no weights, so trainings, validations and decodings of one kind
+    // share it.
     private readonly Dictionary<string, PjrtProgram> _programs = new(StringComparer.Ordinal);
 
-    /// <summary>Uses a client.</summary>
+    /// <summary>Creates an executor on a client.</summary>
     /// <param name="client">The client, which must outlive the executor.</param>
-    /// <param name="precision">Element types; null is <see cref="PrecisionPolicy.Mixed"/>.</param>
-    /// <param name="cache">Keeps compiled programs for the next process; null compiles anew.</param>
-    /// <param name="devices">How many of its devices, from the first, share the work.</param>
-    /// <exception cref="ModelInputException">The client has not so many devices.</exception>
+    /// <param name="precision">Element types; null for <see cref="PrecisionPolicy.Mixed"/>.</param>
+    /// <param name="cache">Keeps compiled programs for the next process; null to always compile.</param>
+    /// <param name="devices">Number of its devices, from the first, that share the work.</param>
+    /// <exception cref="ModelInputException">The client has fewer devices.</exception>
     public PjrtExecutor(
         PjrtClient client, PrecisionPolicy? precision = null, PjrtExecutableCache? cache = null, int devices = 1)
     {
@@ -42,10 +43,10 @@ public sealed class PjrtExecutor : Executor, IDisposable
         }
     }
 
-    /// <summary>Gets or sets who is told of compilations and of weights that were moved; null: nobody.</summary>
+    /// <summary>Gets or sets the callback for compilations and transferred weights; null for none.</summary>
     public Action<ExecutorStage>? OnStage { get; set; }
 
-    /// <summary>Gets the compiler's options; null are the default ones.</summary>
+    /// <summary>Gets the compiler's options; null for the defaults.</summary>
     public PjrtCompileOptions? CompileOptions { get; init; }
 
     /// <summary>Gets the number of devices that share the work.</summary>
@@ -54,13 +55,13 @@ public sealed class PjrtExecutor : Executor, IDisposable
     /// <summary>Gets the element types.</summary>
     public PrecisionPolicy Precision { get; }
 
-    /// <summary>Gets the seconds that compiling, or loading what was compiled before, has taken so far.</summary>
+    /// <summary>Gets the seconds spent so far on compiling programs or loading compiled ones.</summary>
     public double CompileSeconds { get; private set; }
 
     /// <summary>Gets the number of programs compiled or loaded so far.</summary>
     public int ProgramCount { get; private set; }
 
-    /// <summary>Lets go of the compiled programs; sessions and decoders must be gone before.</summary>
+    /// <summary>Disposes the compiled programs; sessions and decoders must be disposed before.</summary>
     public void Dispose()
     {
         foreach (var program in _programs.Values)
@@ -104,7 +105,7 @@ public sealed class PjrtExecutor : Executor, IDisposable
             ? LoraParameters.All(config, lora).Sum(each => each.Shape.ElementCount)
             : all;
 
-        // On the host: the base model, the copy of weights and moments, and the model that is exported.
+        // Memory of the host: the base model, the copy of weights and moments, and the exported model.
         var needed = ElementBytes * (all + (3 * trained) + all);
         var limit = MachineMemory.LimitBytes();
         return needed > limit
@@ -118,24 +119,24 @@ public sealed class PjrtExecutor : Executor, IDisposable
         IReadOnlyList<TrainingExample> examples, DataOrder order) =>
         new PjrtTrainingSession(this, model, options, weights, examples, order);
 
-    /// <summary>Gets the most bytes that may be in use on the device; null where the plugin does not say.</summary>
+    /// <summary>Gets the most bytes that may be in use on the device; null if the plugin does not report it.</summary>
     internal long? DeviceLimit => _client.AddressableDevices[0].ReadMemory()?.BytesLimit is > 0 and var limit
         ? limit
         : null;
 
-    /// <summary>Gets or sets who sees each graph before it is compiled; tests teach a fake plugin by it.</summary>
+    /// <summary>Gets or sets a callback for each graph before it is compiled, with which tests instruct a fake
+    /// plugin.</summary>
     internal Action<Graph, StableHloModule>? OnModule { get; set; }
 
     internal PjrtTensors CreateTensors() => new(_client, LeanSharding.Over(Devices));
 
-    /// <summary>Rounds rows up to as many for each device.</summary>
+    /// <summary>Rounds rows up so that each device has equally many.</summary>
     internal int RowsFor(int rows) => (rows + Devices - 1) / Devices * Devices;
 
     internal void Tell(string stage) => OnStage?.Invoke(new ExecutorStage(stage));
 
     /// <summary>
-    /// Compiles a graph, or takes what was compiled for an equal one, here or in an earlier process; it stays the
-    /// executor's own.
+    /// Compiles a graph, or reuses the program of an equal one, from here or an earlier process; the executor owns it.
     /// </summary>
     internal PjrtProgram Compile(string name, Graph graph)
     {

@@ -6,17 +6,17 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// Decodes on a device: the cache stays there, and a launch gives several tokens of greedy decoding, or for each beam
-/// its likeliest ones.
+/// Decodes on a device: the cache stays there, and a launch returns several tokens of greedy decoding, or the most
+/// likely ones of each beam.
 /// </summary>
-/// <param name="executor">Compiles.</param>
+/// <param name="executor">Compiles the programs.</param>
 /// <param name="config">Sizes of the model.</param>
-/// <param name="tensors">The weights; the cache stands beside them while a batch is decoded.</param>
-/// <param name="ownsWeights">True if the weights are disposed with the decoder.</param>
+/// <param name="tensors">The weights; the cache needs memory beside them while a batch is decoded.</param>
+/// <param name="ownsWeights">true if the weights are disposed with the decoder.</param>
 internal sealed class PjrtTextDecoder(
     PjrtExecutor executor, Gemma3Config config, PjrtTensors tensors, bool ownsWeights) : ITextDecoder
 {
-    // Tokens of a launch: few enough that a text which ends early wastes little, enough to hide the launch.
+    // Tokens of a launch: few enough that a text that ends early wastes little, enough to hide the launch.
     private const int LaunchTokens = 8;
 
     private static readonly HashSet<string> Cache = [LeanDecode.Keys, LeanDecode.Values];
@@ -25,10 +25,10 @@ internal sealed class PjrtTextDecoder(
 
     private readonly Dictionary<string, Programs> _programs = new(StringComparer.Ordinal);
 
-    /// <summary>Gets the adapter that stands beside the weights; null for none.</summary>
+    /// <summary>Gets the adapter that is separate from the weights; null for none.</summary>
     public LoraOptions? Lora { get; init; }
 
-    /// <summary>Gets the element types; that of frozen weights is the type they are stored in here.</summary>
+    /// <summary>Gets the element types; the type of frozen weights is the one in which they are stored here.</summary>
     public required PrecisionPolicy Precision { get; init; }
 
     /// <inheritdoc />
@@ -85,7 +85,7 @@ internal sealed class PjrtTextDecoder(
     {
         var isGreedy = options.BeamSize == 1;
 
-        // The first token comes from the prefill; whole launches give the others.
+        // The first token comes from the prefill, the others from whole launches.
         var launch = isGreedy ? Math.Clamp(options.MaxNewTokens - 1, 1, LaunchTokens) : 1;
         var launches = Math.Max(1, (options.MaxNewTokens - 1 + launch - 1) / launch);
         return new DecodePlan
@@ -219,7 +219,7 @@ internal sealed class PjrtTextDecoder(
         return sources;
     }
 
-    /// <summary>Runs the prompts, each in a row of its own, and leaves their cache on the device.</summary>
+    /// <summary>Runs the prompts, each in its own row, and leaves their cache on the device.</summary>
     private (int[] Candidates, float[] LogProbabilities) Prefill(
         Programs programs, IReadOnlyList<int[]> prompts, int[] batch, CancellationToken cancellation)
     {
@@ -265,7 +265,7 @@ internal sealed class PjrtTextDecoder(
 
         public PjrtSession Launch { get; }
 
-        /// <summary>Gives the first rows of the cache other rows'.</summary>
+        /// <summary>Replaces the first rows of the cache by other rows.</summary>
         public void MoveRows(List<int> sources)
         {
             if (sources.Index().All(source => source.Item == source.Index))

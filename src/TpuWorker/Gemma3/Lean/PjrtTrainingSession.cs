@@ -8,12 +8,12 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lean;
 
 /// <summary>
-/// A training on a device: each step is one launch of one program, which takes weights and moments and leaves the next
-/// ones in their memory. A step cannot be broken off; one whose loss is not finite leaves the state as it was.
+/// A training on a device: each step is one launch of one program, which takes weights and moments and writes the next
+/// ones into their memory. A step cannot be interrupted; one whose loss is not finite leaves the state as it was.
 /// </summary>
 internal sealed class PjrtTrainingSession : ITrainingSession
 {
-    // Passes looked at to choose the sizes: enough for the rare long ones, few enough to take no time.
+    // Passes that are sampled to choose the sizes: enough for the rare long ones, few enough to take no time.
     private const int SampledSteps = 4096;
 
     private readonly PjrtExecutor _executor;
@@ -149,8 +149,8 @@ internal sealed class PjrtTrainingSession : ITrainingSession
     public void Dispose() => _device.Dispose();
 
     /// <summary>
-    /// Does the work again with passes half as large for as long as memory does not suffice, which compilers say before
-    /// anything is overwritten. The effective batch stays what it is.
+    /// Repeats the work with passes half as large while memory does not suffice, which compilers report before anything
+    /// is overwritten. The effective batch size stays the same.
     /// </summary>
     private T WithLessMemory<T>(int step, Func<T> work)
     {
@@ -191,7 +191,7 @@ internal sealed class PjrtTrainingSession : ITrainingSession
 
     private StepShapes ChooseShapes()
     {
-        // A batch's place in its epoch decides its examples: the first epochs stand for all.
+        // A batch's position in its epoch decides its examples: the first epochs represent all.
         var batches = Enumerable.Range(0, Math.Min(SampledSteps, _options.Steps)).Select(step =>
             Enumerable.Range(0, _options.AccumulationSteps)
                 .Select(part => _order.Batch(((long)step * _options.AccumulationSteps) + part))
@@ -203,12 +203,12 @@ internal sealed class PjrtTrainingSession : ITrainingSession
                 Rows, needs.Select(need => need.Length), _examples, StepShapes.MostTraining);
     }
 
-    /// <summary>Rows of a pass; those without an example weigh nothing.</summary>
+    /// <summary>Gets the rows of a pass; those without an example have weight zero.</summary>
     private int Rows => _executor.RowsFor(PassSize);
 
     private int RowLength => StepShapes.RoundUp(_examples.Max(BatchLayout.Positions));
 
-    /// <summary>The passes of a step, and the size that holds them all.</summary>
+    /// <summary>Returns the passes of a step, and the size that fits them all.</summary>
     private (List<BatchLayout> Layouts, StepShape Need) Layouts(TrainingStep step)
     {
         var layouts = step.Batches.SelectMany(batch => batch.Chunk(PassSize))
@@ -226,7 +226,7 @@ internal sealed class PjrtTrainingSession : ITrainingSession
 
     private Dictionary<string, HostTensor> Inputs(TrainingStep step, LeanPlan plan, List<BatchLayout> layouts)
     {
-        // An epoch's last batch may be short: passes without examples fill the step up and weigh nothing.
+        // An epoch's last batch may be short: passes without examples fill the step and have weight zero.
         var empty = new BatchLayout(layouts[0].Shape, []);
         BatchLayout[] parts = [.. layouts, .. Enumerable.Repeat(empty, plan.MicroBatches - layouts.Count)];
         int[] seeds = [.. parts.Select((_, pass) => DropoutSeeds.Of(_options, step.Number - 1, pass))];
@@ -245,7 +245,7 @@ internal sealed class PjrtTrainingSession : ITrainingSession
             return known;
         }
 
-        // Without computing layers again a step is faster, where its memory suffices; only a limit can tell.
+        // A step without recomputed layers is faster if its memory suffices, which is known only with a limit.
         var limit = _options.MemoryLimitBytes ?? _executor.DeviceLimit;
         bool[] choices = limit is null ? [true] : [false, true];
         var plan = PlanOf(shape, _options.Lora) with { MicroBatches = MicroBatches };

@@ -5,25 +5,25 @@ namespace Workflows.TpuWorker.Gemma3.Lean;
 /// <summary>The static sizes of a pass.</summary>
 /// <param name="Rows">Rows of a micro-batch.</param>
 /// <param name="Length">Positions of a row.</param>
-/// <param name="Answers">Positions of a row that the loss is computed for.</param>
+/// <param name="Answers">Positions of a row for which the loss is computed.</param>
 internal readonly record struct StepShape(int Rows, int Length, int Answers)
 {
     public bool Covers(StepShape need) => Rows >= need.Rows && Length >= need.Length && Answers >= need.Answers;
 }
 
 /// <summary>
-/// The few sizes that everything is padded to: each size costs a compilation of seconds to minutes, and each position
-/// of padding costs as much as a real one.
+/// The few sizes to which passes are padded: each size costs a compilation of seconds to minutes, and each position of
+/// padding costs as much as a real one.
 /// </summary>
 internal sealed class StepShapes
 {
-    /// <summary>Sizes of training at most.</summary>
+    /// <summary>Most sizes of training.</summary>
     public const int MostTraining = 3;
 
-    /// <summary>Sizes of measuring, and of prompts, at most.</summary>
+    /// <summary>Most sizes of validation, and of prompts.</summary>
     public const int MostOther = 2;
 
-    // One more size must save a tenth of the positions: chosen, so that a run of few steps does not compile for them.
+    // One more size must save a tenth of the positions; chosen, so that a run of few steps does not compile for them.
     private const double WorthwhileShare = 0.9;
 
     private const int SmallStep = 8, LargeStep = 32, LargeLength = 256;
@@ -35,11 +35,11 @@ internal sealed class StepShapes
     /// <summary>Gets the sizes, the smallest first.</summary>
     public IReadOnlyList<StepShape> All => _shapes;
 
-    /// <summary>Sizes for passes of as many rows, an example in each.</summary>
+    /// <summary>Chooses sizes for passes of equally many rows, with one example in each row.</summary>
     /// <param name="rows">Rows of every pass.</param>
     /// <param name="longest">Positions of the longest example of each pass.</param>
     /// <param name="examples">All examples that can occur.</param>
-    /// <param name="most">Sizes at most.</param>
+    /// <param name="most">Most sizes.</param>
     public static StepShapes OfLengths(
         int rows, IEnumerable<int> longest, IReadOnlyList<TrainingExample> examples, int most)
     {
@@ -48,7 +48,8 @@ internal sealed class StepShapes
             rows, length, AnswersWithin(examples, length)))]);
     }
 
-    /// <summary>Sizes for rows of several examples: one that the given passes need, and the largest of all.</summary>
+    /// <summary>Chooses sizes for rows of several examples: one for the given passes, and the largest
+    /// possible.</summary>
     /// <param name="rows">Rows of a pass without packing.</param>
     /// <param name="length">Positions of every row.</param>
     /// <param name="needs">Needs of passes.</param>
@@ -61,15 +62,15 @@ internal sealed class StepShapes
         return new StepShapes(usual == worst ? [worst] : [usual, worst]);
     }
 
-    /// <summary>Sizes for prompts.</summary>
+    /// <summary>Chooses sizes for prompts.</summary>
     /// <param name="lengths">Tokens of the longest prompt of each batch.</param>
     public static IReadOnlyList<int> OfPrompts(IReadOnlyList<int> lengths) =>
         Choose(lengths.Select(RoundUp), RoundUp(lengths.Max()), MostOther);
 
-    /// <summary>The smallest size that covers a need.</summary>
+    /// <summary>Returns the smallest size that covers a need.</summary>
     public StepShape For(StepShape need) => _shapes.First(shape => shape.Covers(need));
 
-    /// <summary>Rounds a length up, so that rows lie well in a device's memory and lengths repeat.</summary>
+    /// <summary>Rounds a length up, so that rows are aligned in a device's memory and lengths repeat.</summary>
     public static int RoundUp(int length) => Up(length, length > LargeLength ? LargeStep : SmallStep);
 
     private static int AnswersWithin(IReadOnlyList<TrainingExample> examples, int length)
@@ -98,7 +99,7 @@ internal sealed class StepShapes
         return best;
     }
 
-    /// <summary>The best of all choices of a count: there are few lengths, and one or two to choose.</summary>
+    /// <summary>Returns the best of all choices of a count: there are few lengths, and one or two to choose.</summary>
     private static (List<int> Lengths, long Cost) Best(
         List<KeyValuePair<int, int>> counted, int limit, int count)
     {

@@ -5,22 +5,22 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Lora;
 
 /// <summary>
-/// A low-rank adapter in memory: what it adds to a model's linear layers. Loaded from and saved as a PEFT folder.
-/// Its tensors never change once made; training works on its own.
+/// A low-rank adapter in memory, which is added to a model's linear layers. Loaded from and saved as a PEFT folder. Its
+/// tensors never change once created; training works on a copy.
 /// </summary>
 public sealed class LoraAdapter
 {
     /// <summary>Name of the tensors' file in a PEFT folder.</summary>
     internal const string FileName = "adapter_model.safetensors";
 
-    // PEFT's wrapping of a model, and under it the prefixes that text weights have in text-only and in multimodal
-    // models; the first and the last are written.
+    // PEFT's prefix of a model, followed by the prefixes of text weights in text-only and in multimodal models; the
+    // first and the last are written.
     private const string Wrapping = "base_model.model.";
     private static readonly string[] Prefixes = ["model.", "language_model.model.", "model.language_model."];
 
     private static readonly string[] PictureParts = [".vision_tower.", ".multi_modal_projector."];
 
-    // A stream of random numbers that no epoch of the data order uses.
+    // Number of a random stream that no epoch of the data order uses.
     private const ulong InitializerStream = ulong.MaxValue;
 
     private readonly LoraOptions _options;
@@ -34,7 +34,7 @@ public sealed class LoraAdapter
     public LoraOptions Options => _options.Clone();
 
     /// <summary>
-    /// Tensors of the folder that adapt a multimodal model's picture part, which translates nothing: they are left out.
+    /// Number of the folder's tensors that adapt a multimodal model's vision part; they are not used for translation.
     /// </summary>
     public int LeftOut { get; private init; }
 
@@ -44,8 +44,8 @@ public sealed class LoraAdapter
     internal IReadOnlyDictionary<string, HostTensor> Tensors { get; }
 
     /// <summary>
-    /// A fresh adapter as PEFT makes it: A uniform within 1 / sqrt(in) either side of 0 (Kaiming with a = sqrt(5)), B
-    /// zero, so that it changes nothing yet.
+    /// Creates an adapter with PEFT's initialization: A uniform within 1 / sqrt(in) either side of 0 (Kaiming with a =
+    /// sqrt(5)), B zero, so that it changes nothing yet.
     /// </summary>
     /// <param name="config">Sizes of the model to adapt.</param>
     /// <param name="options">Rank and targets.</param>
@@ -76,14 +76,14 @@ public sealed class LoraAdapter
 
     /// <summary>Loads adapter_config.json and adapter_model.safetensors as PEFT writes them.</summary>
     /// <param name="directory">A PEFT adapter folder.</param>
-    /// <param name="config">The model it is for.</param>
+    /// <param name="config">The model that it adapts.</param>
     /// <returns>The adapter, widened to single precision.</returns>
     /// <exception cref="ModelFileException">
-    /// A file is missing, damaged, at odds with the model, or asks for more than plain LoRA on linear layers.
+    /// A file is missing, damaged, does not match the model, or requires more than plain LoRA on linear layers.
     /// </exception>
     public static LoraAdapter Load(string directory, Gemma3Config config)
     {
-        // First what people look for: a wrong folder lacks both.
+        // The files that are missing in a wrong folder are checked first.
         var configFile = Path.Combine(directory, LoraConfigFile.FileName);
         RegularFile.Require(configFile, FileLimits.Configuration);
         using var file = SafetensorsFile.Open(Path.Combine(directory, FileName));
@@ -113,15 +113,15 @@ public sealed class LoraAdapter
     }
 
     /// <summary>
-    /// Writes a PEFT folder that transformers, vLLM and others load. It appears whole or not at all; one that is there
-    /// is replaced.
+    /// Writes a PEFT folder that transformers, vLLM and others load. It appears whole or not at all; an existing one is
+    /// replaced.
     /// </summary>
-    /// <param name="directory">Where to write.</param>
+    /// <param name="directory">The folder to write.</param>
     /// <param name="baseModel">
-    /// Name or folder of the adapted model, for base_model_name_or_path; null to leave it open. Where it is the folder
-    /// of a multimodal model, the adapter is written for its text part, as transformers nests it.
+    /// Name or folder of the adapted model, for base_model_name_or_path; null to leave it open. If it is the folder of
+    /// a multimodal model, the adapter is written for its text part, as transformers nests it.
     /// </param>
-    /// <exception cref="IOException">The disk refused; nothing is left behind.</exception>
+    /// <exception cref="IOException">The disk reported an error; nothing is left behind.</exception>
     public void Save(string directory, string? baseModel = null) => WholeDirectory.Write(directory, target =>
     {
         var isNested = baseModel is not null && Gemma3ConfigFile.IsMultimodal(baseModel);
@@ -133,9 +133,9 @@ public sealed class LoraAdapter
         SafetensorsWriter.Write(Path.Combine(target, FileName), stored, WeightPrecision.F32);
     });
 
-    /// <summary>The model with W + s B A in place of each adapted W, computed in single precision.</summary>
+    /// <summary>Returns the model with W + s B A in place of each adapted W, computed in single precision.</summary>
     /// <param name="model">The adapted model; weights that are not adapted are shared with the result.</param>
-    /// <returns>A model of its own that needs no adapter; it is stored at the same precision.</returns>
+    /// <returns>A separate model that needs no adapter; it is stored at the same precision.</returns>
     /// <exception cref="ModelInputException">The adapter is for a model of other sizes.</exception>
     public Gemma3Checkpoint Merge(Gemma3Checkpoint model)
     {

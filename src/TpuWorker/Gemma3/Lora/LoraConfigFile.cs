@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Workflows.TpuWorker.Gemma3.Lora;
 
 /// <summary>
-/// Reads and writes PEFT's <c>adapter_config.json</c>. What it may ask for beyond plain LoRA on the seven linear
-/// layers is refused, since leaving it out would give another model without a word.
+/// Reads and writes PEFT's <c>adapter_config.json</c>. Settings beyond plain LoRA on the seven linear layers are
+/// refused, since ignoring them would silently give another model.
 /// </summary>
 internal static class LoraConfigFile
 {
@@ -23,19 +23,19 @@ internal static class LoraConfigFile
         "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "kasa_config",
     ];
 
-    // Ways to draw an adapter's first weights that leave the base as it is.
+    // Initializations of an adapter that leave the base unchanged.
     private static readonly string[] InitializersOfAdapterAlone = ["gaussian", "eva", "orthogonal"];
 
     /// <param name="path">The file.</param>
-    /// <param name="prefix">Begins the names of the text part's modules in the adapted model.</param>
+    /// <param name="prefix">Prefix of the names of the text part's modules in the adapted model.</param>
     /// <param name="layers">Layers of the model.</param>
     public static LoraOptions Read(string path, string prefix, int layers) =>
         JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root, prefix, layers));
 
-    /// <param name="options">What to write.</param>
+    /// <param name="options">The options to write.</param>
     /// <param name="baseModel">The adapted model; null to leave it open.</param>
     /// <param name="isNested">
-    /// Whether that is multimodal: its picture part has layers of the same names, which must not be adapted.
+    /// true if that is multimodal: its vision part has layers of the same names, which must not be adapted.
     /// </param>
     public static string Write(LoraOptions options, string? baseModel, bool isNested)
     {
@@ -113,8 +113,8 @@ internal static class LoraConfigFile
     }
 
     /// <summary>
-    /// PiSSA, OLoRA, CorDA and LoftQ take the adapter's first weights out of the base, so what they saved is an adapter
-    /// of the changed base. Added to the published one it gives another model.
+    /// PiSSA, OLoRA, CorDA and LoftQ initialize the adapter from the base's weights and change the base, so a saved
+    /// adapter belongs to the changed base. Added to the published one it gives another model.
     /// </summary>
     private static void RequireUnchangedBase(string path, JsonProperties root)
     {

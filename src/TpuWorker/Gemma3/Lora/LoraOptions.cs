@@ -6,7 +6,7 @@ namespace Workflows.TpuWorker.Gemma3.Lora;
 /// </summary>
 public sealed class LoraOptions
 {
-    /// <summary>Rows of A and columns of B: a larger one can learn more, and costs proportionally more.</summary>
+    /// <summary>Rows of A and columns of B: a larger rank can learn more, and costs proportionally more.</summary>
     /// <value>1 or more; default 16.</value>
     public int Rank { get; set; } = 16;
 
@@ -14,19 +14,20 @@ public sealed class LoraOptions
     /// <value>Above 0; default 32.</value>
     public double Alpha { get; set; } = 32;
 
-    /// <summary>Which linear layers are adapted.</summary>
+    /// <summary>The linear layers that are adapted.</summary>
     /// <value>At least one; default <see cref="LoraTargets.All"/>.</value>
     public LoraTargets Targets { get; set; } = LoraTargets.All;
 
     /// <summary>
-    /// Share of an adapted layer's inputs that each training step leaves out on the adapter's way, the others growing
-    /// to make up for it (Srivastava et al. 2014), as PEFT has it.
+    /// Probability with which each training step drops an input of an adapted layer for the adapter, the others being
+    /// scaled up to compensate (Srivastava et al. 2014), as in PEFT.
     /// </summary>
     /// <value>0 to below 1; default 0.</value>
     public double Dropout { get; set; }
 
     /// <summary>
-    /// Whether s = Alpha / sqrt(Rank) instead (Kalajdzievski 2023), which keeps large ranks from learning slower.
+    /// Gets or sets a value indicating whether s = Alpha / sqrt(Rank) instead (Kalajdzievski 2023), which keeps large
+    /// ranks from learning more slowly.
     /// </summary>
     /// <value>Default false.</value>
     public bool RankStabilized { get; set; }

@@ -5,24 +5,25 @@ namespace Workflows.TpuWorker.Gemma3.Lora;
 
 /// <summary>
 /// Resolves PEFT's <c>target_modules</c> as PEFT does (<c>check_target_module_exists</c> in its tuners_utils.py): a
-/// text is a pattern of Python's re for a module's whole name, or "all-linear"; a name of a list is a module's whole
-/// name or its end after a dot, and one that no module has is passed over.
+/// string is a pattern of Python's re for a module's whole name, or "all-linear"; a name in a list is a module's whole
+/// name or its end after a dot, and is ignored if no module has it.
 /// </summary>
 internal static class LoraTargetModules
 {
     private const string AllLinear = "all-linear";
 
-    /// <summary>A pattern that takes longer for one short name never ends; chosen.</summary>
+    /// <summary>Most time to match one short name; a pattern that takes longer may never end. Chosen.</summary>
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(1);
 
     /// <summary>Finds the linear layers that a value names.</summary>
     /// <param name="path">The file, for messages.</param>
     /// <param name="modules">The value.</param>
-    /// <param name="prefix">Begins the names of the text part's modules in the adapted model, with its dot.</param>
+    /// <param name="prefix">Prefix of the names of the text part's modules in the adapted model, with its dot.</param>
     /// <param name="layers">Layers of the model.</param>
     /// <returns>The layers' kinds, one or more.</returns>
     /// <exception cref="ModelFileException">
-    /// It is neither text nor list, no pattern, names none of the seven linear layers, or some layers of a kind alone.
+    /// It is neither string nor list, not a pattern, names none of the seven linear layers, or only some layers of a
+    /// kind.
     /// </exception>
     public static LoraTargets Resolve(string path, JsonElement modules, string prefix, int layers)
     {

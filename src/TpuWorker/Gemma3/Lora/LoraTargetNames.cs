@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3.Lora;
 
-/// <summary>The linear layers by the names that checkpoints and PEFT give them.</summary>
+/// <summary>The linear layers by their names in checkpoints and PEFT.</summary>
 public static class LoraTargetNames
 {
     /// <summary>Every layer that an adapter can have, by its name.</summary>

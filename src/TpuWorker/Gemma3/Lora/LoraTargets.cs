@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Gemma3.Lora;
 
-/// <summary>Linear layers that an adapter adds to, in every layer of the model.</summary>
+/// <summary>Linear layers to adapt, in every layer of the model.</summary>
 [Flags]
 public enum LoraTargets
 {
@@ -16,16 +16,16 @@ public enum LoraTargets
     /// <summary>v_proj: values of the attention.</summary>
     Value = 4,
 
-    /// <summary>o_proj: result of the attention.</summary>
+    /// <summary>o_proj: output of the attention.</summary>
     Output = 8,
 
     /// <summary>gate_proj: gate of the feed-forward block.</summary>
     Gate = 16,
 
-    /// <summary>up_proj: way into the feed-forward block.</summary>
+    /// <summary>up_proj: input projection of the feed-forward block.</summary>
     Up = 32,
 
-    /// <summary>down_proj: way out of the feed-forward block.</summary>
+    /// <summary>down_proj: output projection of the feed-forward block.</summary>
     Down = 64,
 
     /// <summary>The four of the attention.</summary>

@@ -4,7 +4,7 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Model;
 
 /// <summary>
-/// A compiled pass over whole texts that begin at position 0, with its inputs bound: tokens to fill, and the position
+/// A compiled pass over whole texts that begin at position 0, with its inputs bound: tokens to fill, and position
 /// tables filled once. Masks are causal, so rows must be padded on the right; with row masks several texts share a row.
 /// </summary>
 internal sealed class BoundPass : IDisposable
@@ -41,8 +41,8 @@ internal sealed class BoundPass : IDisposable
     public int[] Tokens { get; }
 
     /// <summary>
-    /// Says what stands in a row that brings its own mask: texts of these lengths one behind the other, each with
-    /// positions from 0 and seeing only itself. Each of the rest of the row sees itself alone.
+    /// Places texts in a row that has its own mask: texts of these lengths one after the other, each with positions
+    /// from 0 and attending only to itself. Each remaining position attends only to itself.
     /// </summary>
     public void PlaceTexts(int row, IReadOnlyList<int> lengths)
     {

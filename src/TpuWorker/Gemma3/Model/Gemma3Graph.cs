@@ -41,22 +41,24 @@ internal sealed class Gemma3Graph
 
     public Graph Graph { get; } = new();
 
-    /// <summary>The model's, and the adapter's where there is one.</summary>
+    /// <summary>The model's parameters, and the adapter's if there is one.</summary>
     public IReadOnlyDictionary<string, Node> Parameters => _parameters;
 
     public Node Tokens { get; }
 
-    /// <summary>Decides what the adapter's dropout leaves out; unused where <see cref="DropsOut"/> is false.</summary>
+    /// <summary>Seed of the adapter's dropout; unused if <see cref="DropsOut"/> is false.</summary>
     public Node DropoutSeed { get; }
 
-    /// <summary>Whether the adapter's dropout is in force, which it is in training only.</summary>
+    /// <summary>
+    /// Gets a value indicating whether the adapter's dropout is applied, which is so in training only.
+    /// </summary>
     public bool DropsOut { get; init; }
 
     /// <summary>New keys and values of each layer, [B, K, S, D], once the hidden states have been built.</summary>
     public List<(Node Keys, Node Values)> NewCache { get; } = [];
 
     /// <summary>
-    /// Scaled embeddings, the result of every layer, and last the normed result: layers + 2 nodes [B*S, d].
+    /// Returns scaled embeddings, the result of every layer, and last the normed result: layers + 2 nodes [B*S, d].
     /// </summary>
     public List<Node> HiddenStates(float normalizer)
     {
@@ -75,7 +77,7 @@ internal sealed class Gemma3Graph
         return states;
     }
 
-    /// <summary>Scores of every vocabulary entry, [R, V], for R rows of normed hidden states.</summary>
+    /// <summary>Returns scores of every vocabulary entry, [R, V], for R rows of normed hidden states.</summary>
     public Node Logits(Node normed) => Graph.MatMul(normed, Embedding, transposeRight: true);
 
     private Node Embedding => _parameters[Gemma3Parameters.Embedding];
@@ -103,7 +105,7 @@ internal sealed class Gemma3Graph
         return Linear(layer, "self_attn.o_proj", Graph.Reshape(byPosition, new Shape(batch * length, heads * width)));
     }
 
-    /// <summary>Attends to cached positions and new ones without copying the cache: only scores are joined.</summary>
+    /// <summary>Attends to cached and new positions without copying the cache: only scores are concatenated.</summary>
     private Node MixWithCache(int layer, Node queries, Node keys, Node values, Node mask)
     {
         var cache = _size.CacheShape(_config);

@@ -13,7 +13,7 @@ internal static class Gemma3Parameters
 
     public static bool IsNorm(Shape shape) => shape.Rank == 1;
 
-    /// <summary>Every parameter in the order of the forward pass.</summary>
+    /// <summary>Lists every parameter in the order of the forward pass.</summary>
     public static IEnumerable<(string Name, Shape Shape)> All(Gemma3Config config) =>
         Gemma3Tensors.All(config).Select(tensor => (tensor.Name, new Shape([.. tensor.Shape])));
 }

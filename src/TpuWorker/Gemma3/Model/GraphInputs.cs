@@ -13,7 +13,7 @@ internal static class GraphInputs
     public const string GlobalCosines = "rope.global.cosines";
     public const string GlobalSines = "rope.global.sines";
 
-    /// <summary>Which positions, of all rows laid end to end, the loss or the logits are wanted for.</summary>
+    /// <summary>Positions, of all rows concatenated, for which the loss or the logits are computed.</summary>
     public const string Rows = "rows";
     public const string DropoutSeed = "dropout.seed";
     public const string Labels = "labels";

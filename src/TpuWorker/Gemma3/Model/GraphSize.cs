@@ -7,8 +7,8 @@ namespace Workflows.TpuWorker.Gemma3.Model;
 /// <param name="Length">New positions of each row.</param>
 /// <param name="Past">Positions of the key-value cache; 0 for none.</param>
 /// <param name="HasRowMasks">
-/// Whether each row brings its own mask. One mask serves all rows when they are padded on the right only: what stands
-/// behind a text is masked for it by causality.
+/// true if each row has its own mask. One mask serves all rows if they are padded on the right only: causality masks
+/// the positions after a text.
 /// </param>
 internal readonly record struct GraphSize(int Batch, int Length, int Past, bool HasRowMasks)
 {

@@ -3,7 +3,7 @@ namespace Workflows.TpuWorker.Gemma3.Model;
 /// <summary>Rotary angles and attention masks, computed once in memory instead of in the graph.</summary>
 internal sealed class PositionTables
 {
-    /// <summary>Added to the score of a key that must not be seen: its probability becomes exactly 0.</summary>
+    /// <summary>Added to the score of a masked key, whose probability becomes exactly 0.</summary>
     public const float Hidden = -1e9f;
 
     private readonly float[] _localFrequencies;
@@ -17,10 +17,10 @@ internal sealed class PositionTables
         _window = config.SlidingWindow;
     }
 
-    /// <summary>Angle of each pair of a head at position 1, D/2 of them.</summary>
+    /// <summary>Returns the angle of each pair of a head at position 1, D/2 of them.</summary>
     public ReadOnlySpan<float> FrequenciesOf(bool isGlobal) => isGlobal ? _globalFrequencies : _localFrequencies;
 
-    /// <summary>Cosines and sines of one position, D/2 of each.</summary>
+    /// <summary>Fills in cosines and sines of one position, D/2 of each.</summary>
     public void FillRope(bool isGlobal, int position, Span<float> cosines, Span<float> sines)
     {
         var frequencies = isGlobal ? _globalFrequencies : _localFrequencies;
@@ -31,11 +31,12 @@ internal sealed class PositionTables
     }
 
     /// <summary>
-    /// Whether a query sees a key, both by position: not the future, and in sliding layers not too far back.
+    /// Returns whether a query attends to a key, both by position: not the future, and in sliding layers not too far
+    /// back.
     /// </summary>
     public bool Sees(bool isGlobal, int query, int key) => key <= query && (isGlobal || key > query - _window);
 
-    /// <summary>The mask [S, S] of texts that begin at position 0.</summary>
+    /// <summary>Fills in the mask [S, S] of texts that begin at position 0.</summary>
     public void FillCausalMask(bool isGlobal, int length, Span<float> mask)
     {
         for (var query = 0; query < length; query++)
@@ -47,7 +48,8 @@ internal sealed class PositionTables
         }
     }
 
-    /// <summary>theta^(-2i/D), divided by the scaling factor; single precision as the reference computes it.</summary>
+    /// <summary>Returns theta^(-2i/D), divided by the scaling factor; in single precision as the reference
+    /// does.</summary>
     private static float[] Frequencies(int width, double theta, double factor)
     {
         var frequencies = new float[width / 2];

@@ -1,7 +1,7 @@
 namespace Workflows.TpuWorker.Gemma3.Model;
 
-/// <summary>Keeps the compiled programs used last, and disposes of the others.</summary>
-/// <param name="capacity">How many are kept; chosen by the owner so that their buffers fit in memory.</param>
+/// <summary>Keeps the most recently used compiled programs, and disposes the others.</summary>
+/// <param name="capacity">Number of programs that are kept; chosen by the owner so that they fit in memory.</param>
 internal sealed class ProgramCache<TKey, TProgram>(int capacity) : IDisposable
     where TKey : notnull
     where TProgram : IDisposable
@@ -10,7 +10,7 @@ internal sealed class ProgramCache<TKey, TProgram>(int capacity) : IDisposable
     private readonly List<TKey> _recent = [];
 
     /// <summary>
-    /// The program of a key, compiled if it is not kept. It lives until capacity other keys were asked for.
+    /// Returns the program of a key, compiled if it is not kept. It lives until capacity other keys were requested.
     /// </summary>
     public TProgram Get(TKey key, Func<TKey, TProgram> compile)
     {

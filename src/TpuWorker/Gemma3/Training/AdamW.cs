@@ -5,8 +5,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// AdamW (Loshchilov and Hutter 2019, algorithm 2) over named tensors, in place. Work is cut into fixed pieces, so the
-/// result does not depend on how many threads share them.
+/// AdamW (Loshchilov and Hutter 2019, algorithm 2) over named tensors, in place. Work is split into fixed pieces, so
+/// the result does not depend on the number of threads.
 /// </summary>
 internal sealed class AdamW
 {
@@ -19,8 +19,8 @@ internal sealed class AdamW
     private readonly double[] _squares;
 
     /// <param name="options">Betas, epsilon, decay, threads.</param>
-    /// <param name="weights">Updated in place.</param>
-    /// <param name="gradients">Read at each step, under the weights' names.</param>
+    /// <param name="weights">The weights, updated in place.</param>
+    /// <param name="gradients">The gradients under the weights' names, read at each step.</param>
     public AdamW(
         FineTuneOptions options,
         IReadOnlyDictionary<string, HostTensor> weights,
@@ -51,7 +51,7 @@ internal sealed class AdamW
 
     public Dictionary<string, HostTensor> SecondMoments { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Reads other gradients from now on, of the same shapes.</summary>
+    /// <summary>Uses other gradients from now on, of the same shapes.</summary>
     public void ReadFrom(IReadOnlyDictionary<string, HostTensor> gradients)
     {
         foreach (var slot in _slots)
@@ -60,7 +60,7 @@ internal sealed class AdamW
         }
     }
 
-    /// <summary>Square root of the sum of squares over all gradients.</summary>
+    /// <summary>Returns the square root of the sum of squares over all gradients.</summary>
     public double GradientNorm()
     {
         Parallel.For(0, _pieces.Count, _parallel, piece =>

@@ -5,18 +5,18 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
 /// Cross-entropy of the answer rows and its gradients by their hidden states and by the embedding, built chunk by
-/// chunk, so that the scores of a few rows exist at a time: for a vocabulary of 262,144 a thousand rows of scores are
-/// 1 GB, and four such tensors are alive at once.
+/// chunk, so that only the scores of a few rows exist at a time. For a vocabulary of 262,144 a thousand rows of scores
+/// are 1 GB, and four such tensors are alive at once.
 /// </summary>
 /// <param name="Losses">[R], not weighted.</param>
 /// <param name="ByHidden">Gradient of the weighted sum by the hidden states, [R, d].</param>
-/// <param name="ByEmbedding">The same by the embedding as the output matrix, [V, d]; unused if it is frozen.</param>
+/// <param name="ByEmbedding">Gradient by the embedding as the output matrix, [V, d]; unused if it is frozen.</param>
 internal sealed record AnswerLoss(Node Losses, Node ByHidden, Node ByEmbedding)
 {
-    // Chosen: 128 MB of scores, which is 128 rows of the real vocabulary; products of fewer rows run slower.
+    // Chosen: 128 MB of scores, which is 128 rows of the real vocabulary; products of fewer rows are slower.
     private const int ChunkElements = 1 << 25;
 
-    /// <summary>Rows whose scores are computed at once.</summary>
+    /// <summary>Returns the rows whose scores are computed at once.</summary>
     public static int RowsAtOnce(Gemma3Config config) => Math.Max(1, ChunkElements / config.VocabularySize);
 
     public static AnswerLoss Build(
@@ -50,8 +50,8 @@ internal sealed record AnswerLoss(Node Losses, Node ByHidden, Node ByEmbedding)
     private static Node Join(Graph graph, List<Node> parts) => parts.Count == 1 ? parts[0] : graph.Concat(0, parts);
 
     /// <summary>
-    /// A zero [1, 1] that can be computed only once the given results are. Adding it to a chunk keeps the runtime,
-    /// which is free to order what does not depend on each other, from starting it while the chunk before is alive.
+    /// Builds a zero [1, 1] that can be computed only after the given results. Adding it to a chunk prevents the
+    /// runtime, which may reorder independent nodes, from starting the chunk while the one before is alive.
     /// </summary>
     private static Node After(params ReadOnlySpan<Node?> results)
     {

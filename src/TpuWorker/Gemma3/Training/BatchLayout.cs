@@ -1,24 +1,24 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Where the examples of one pass stand: each in a row of its own, or several one behind the other in a row. An example
-/// takes one position less than it has tokens, since the last token predicts nothing.
+/// The rows of the examples of one pass: each example in a row of its own, or several one after the other in a row. An
+/// example takes one position less than it has tokens, since the last token predicts nothing.
 /// </summary>
 /// <param name="Shape">Sizes of the pass.</param>
 /// <param name="Rows">The examples of each row in their order; at most as many rows as the shape has.</param>
 internal sealed record BatchLayout(BatchShape Shape, IReadOnlyList<IReadOnlyList<TrainingExample>> Rows)
 {
-    /// <summary>Each example in a row of its own; rows beyond the examples stay empty.</summary>
+    /// <summary>Puts each example in a row of its own; further rows stay empty.</summary>
     public static BatchLayout Alone(IReadOnlyList<TrainingExample> examples, int batch) =>
         new(BatchShape.Of(examples, batch), [.. examples.Select(example => (TrainingExample[])[example])]);
 
     /// <summary>
-    /// As few rows as first-fit decreasing finds (Johnson 1973: within 11/9 of the fewest), each as long as the longest
-    /// example needs. The same examples make up the batch, so the loss and its gradients are those of the batch
-    /// unpacked.
+    /// Puts examples in as few rows as first-fit decreasing finds (Johnson 1973: within 11/9 of the fewest), each as
+    /// long as the longest example needs. The batch has the same examples, so the loss and its gradients are those of
+    /// the batch without packing.
     /// </summary>
     /// <param name="examples">The examples.</param>
-    /// <param name="rowLength">Positions of a row; null is what the longest example needs.</param>
+    /// <param name="rowLength">Positions of a row; null for those of the longest example.</param>
     public static BatchLayout Packed(IReadOnlyList<TrainingExample> examples, int? rowLength = null)
     {
         var length = rowLength ?? BatchShape.RoundLength(examples.Max(Positions));

@@ -3,8 +3,8 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 /// <summary>The static sizes of a training batch, rounded up so that few different programs are compiled.</summary>
 /// <param name="Batch">Rows: examples, or packs of them.</param>
 /// <param name="Length">Positions of each.</param>
-/// <param name="Rows">Positions, of all examples, that the loss is computed for.</param>
-/// <param name="IsPacked">Whether a row holds several examples, each seeing only itself.</param>
+/// <param name="Rows">Positions, of all examples, for which the loss is computed.</param>
+/// <param name="IsPacked">true if a row holds several examples, each attending only to itself.</param>
 internal readonly record struct BatchShape(int Batch, int Length, int Rows, bool IsPacked = false)
 {
     private const int RowSteps = 8;
@@ -17,12 +17,12 @@ internal readonly record struct BatchShape(int Batch, int Length, int Rows, bool
         return new BatchShape(batch, length, RoundRows(rows, batch, length));
     }
 
-    /// <summary>Up to an eighth of all positions more than the answers need.</summary>
+    /// <summary>Rounds up by at most an eighth of all positions.</summary>
     public static int RoundRows(int rows, int batch, int length) =>
         RoundUp(rows, Math.Max(1, batch * length / RowSteps));
 
     /// <summary>
-    /// Up to an eighth more than the length, in whole steps of 8: at most 8 lengths for each doubling.
+    /// Rounds a length up by at most an eighth, to a multiple of 8, which gives at most 8 lengths for each doubling.
     /// </summary>
     public static int RoundLength(int length)
     {

@@ -3,8 +3,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// A checkpoint directory holds the work of another training: other options, examples or base model. Going on from it
-/// would be neither the one nor the other.
+/// The exception of a checkpoint directory that belongs to another training, with other options, examples or base
+/// model. Resuming from it would mix the two.
 /// </summary>
 /// <param name="path">The checkpoint.</param>
 /// <param name="got">Fingerprint of the training that wrote it.</param>
@@ -13,7 +13,7 @@ public sealed class CheckpointMismatchException(string path, string got, string 
     : TpuWorkerException(
         "training.checkpoint-mismatch",
         $"{path} belongs to another training ({got[..12]}, this is {wanted[..12]}): other options, examples or base "
-            + "model. Use another directory, or delete this one to begin anew.")
+            + "model. Use another directory, or delete this one to start over.")
 {
     /// <summary>The checkpoint.</summary>
     public string Path { get; } = path;

@@ -1,24 +1,24 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Writes checkpoints while training goes on: a copy is taken, and written by a thread of its own. One is in flight at
-/// a time; the next waits for it. A fault comes out of the next call.
+/// Writes checkpoints while training continues: the state is copied, and a separate thread writes the copy. One is in
+/// flight at a time; the next waits for it. The next call throws the exception of a failed write.
 /// </summary>
-/// <param name="checkpoints">Where to.</param>
-/// <param name="isBackground">False to write within the call, without a copy.</param>
+/// <param name="checkpoints">The checkpoints to write to.</param>
+/// <param name="isBackground">false to write within the call, without a copy.</param>
 internal sealed class CheckpointWriter(TrainingCheckpoints checkpoints, bool isBackground)
 {
     private TrainingTensors? _copy;
     private Task<(string Path, int Step)>? _inFlight;
     private (string Path, int Step)? _unreported;
 
-    /// <summary>The newest whole checkpoint; null for none.</summary>
+    /// <summary>The newest complete checkpoint; null for none.</summary>
     public (string Path, int Step)? Newest { get; private set; }
 
-    /// <summary>Says that a checkpoint is there already.</summary>
+    /// <summary>Sets a checkpoint that exists already.</summary>
     public void Found(string path, int step) => Newest = (path, step);
 
-    /// <summary>Writes the state as it is now, whatever is done to the tensors afterwards.</summary>
+    /// <summary>Writes the current state; later changes of the tensors do not affect it.</summary>
     public void Write(TrainingManifest state, TrainingTensors tensors)
     {
         Finish();
@@ -51,7 +51,7 @@ internal sealed class CheckpointWriter(TrainingCheckpoints checkpoints, bool isB
         }
     }
 
-    /// <summary>The checkpoint that became whole since the last call, if one did.</summary>
+    /// <summary>Returns the checkpoint that was completed since the last call; null for none.</summary>
     public string? TakeReport()
     {
         if (_inFlight is { IsCompleted: true })

@@ -1,12 +1,12 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Which examples make up which batch: a pure function of lengths, batch size, seed and epoch. Examples are shuffled,
+/// Decides the examples of each batch: a pure function of lengths, batch size, seed and epoch. Examples are shuffled,
 /// sorted by length within groups of batches so that a batch wastes little on padding, and the batches are shuffled.
 /// </summary>
 internal sealed class DataOrder(IReadOnlyList<int> lengths, int batchSize, ulong seed)
 {
-    // Chosen: enough batches for like lengths to meet, few enough for an epoch to stay well mixed.
+    // Chosen: enough batches to find examples of similar length, few enough for an epoch to stay well mixed.
     private const int BatchesPerGroup = 32;
 
     private int _epoch = -1;
@@ -15,7 +15,7 @@ internal sealed class DataOrder(IReadOnlyList<int> lengths, int batchSize, ulong
     /// <summary>Batches in an epoch; the last may be short.</summary>
     public int BatchesPerEpoch { get; } = (lengths.Count + batchSize - 1) / batchSize;
 
-    /// <summary>The examples of a batch, batches counted through all epochs from 0.</summary>
+    /// <summary>Returns the examples of a batch; batches are counted through all epochs from 0.</summary>
     public int[] Batch(long number)
     {
         var epoch = checked((int)(number / BatchesPerEpoch));

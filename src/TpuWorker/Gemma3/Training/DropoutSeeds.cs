@@ -1,13 +1,13 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>Which seed decides what the adapter's dropout leaves out in which pass.</summary>
+/// <summary>Computes the seed of the adapter's dropout in each pass.</summary>
 internal static class DropoutSeeds
 {
-    // A stream of random numbers that neither the data order nor a fresh adapter uses.
+    // Number of a random stream that neither the data order nor a new adapter uses.
     private const ulong Stream = 1UL << 62;
 
-    /// <summary>The seed of a pass; 0 where nothing is left out.</summary>
-    /// <param name="options">How to train.</param>
+    /// <summary>Returns the seed of a pass; 0 without dropout.</summary>
+    /// <param name="options">The training's options.</param>
     /// <param name="stepsDone">Steps before this one.</param>
     /// <param name="pass">The pass in its step, from 0.</param>
     public static int Of(FineTuneOptions options, int stepsDone, int pass) => options.Lora is { Dropout: > 0 }

@@ -3,7 +3,7 @@ using Workflows.TpuWorker.Gemma3.Lora;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// How to fine-tune. Everything but <see cref="Threads"/> and the checkpoint settings decides the result.
+/// Options of fine-tuning. All but <see cref="Threads"/> and the checkpoint settings affect the result.
 /// </summary>
 public sealed class FineTuneOptions
 {
@@ -11,7 +11,7 @@ public sealed class FineTuneOptions
     /// <value>1 or more; default 100.</value>
     public int Steps { get; set; } = 100;
 
-    /// <summary>Examples run at once.</summary>
+    /// <summary>Examples computed at once.</summary>
     /// <value>1 or more; default 16.</value>
     public int BatchSize { get; set; } = 16;
 
@@ -32,28 +32,29 @@ public sealed class FineTuneOptions
     public LearningRateDecay Decay { get; set; }
 
     /// <summary>
-    /// Whether several short examples of a batch share a row. The batch keeps its examples, so the result is that of
-    /// the unpacked batch but for rounding; what is saved is padding.
+    /// Gets or sets a value indicating whether several short examples of a batch share a row. The batch keeps its
+    /// examples, so the result is that of the batch without packing except for rounding; packing saves padding.
     /// </summary>
     /// <value>Default false.</value>
     public bool Pack { get; set; }
 
     /// <summary>
-    /// Examples of one pass, where a batch does not fit in memory at once: a step's gradients are then summed over
-    /// several passes. When memory runs out in the middle of a training this is halved until it fits.
+    /// Examples of one pass, for a batch that does not fit in memory at once: a step's gradients are then summed over
+    /// several passes. If memory runs out during a training, this is halved until it fits.
     /// </summary>
     /// <value>1 or more; null (the default) for the whole batch.</value>
     public int? MicroBatchSize { get; set; }
 
-    /// <summary>Share of a weight taken away each step, times the learning rate (decoupled, as AdamW has it).</summary>
+    /// <summary>Share of a weight that is subtracted each step, times the learning rate (decoupled, as in
+    /// AdamW).</summary>
     /// <value>0 or more; default 0.</value>
     public double WeightDecay { get; set; }
 
-    /// <summary>Which weights decay.</summary>
+    /// <summary>The weights that decay.</summary>
     /// <value>Default <see cref="WeightDecayScope.Matrices"/>.</value>
     public WeightDecayScope WeightDecayScope { get; set; } = WeightDecayScope.Matrices;
 
-    /// <summary>The gradient is scaled down to this global norm where it is longer.</summary>
+    /// <summary>Largest global norm of a gradient; larger ones are scaled down to it.</summary>
     /// <value>Above 0; infinity for never; default 1.</value>
     public double MaxGradientNorm { get; set; } = 1;
 
@@ -73,38 +74,38 @@ public sealed class FineTuneOptions
     /// <value>2 or more; default 512.</value>
     public int MaxLength { get; set; } = 512;
 
-    /// <summary>Decides the order of the data.</summary>
+    /// <summary>Seed of the data order.</summary>
     /// <value>Default 0.</value>
     public ulong Seed { get; set; }
 
-    /// <summary>Trains a low-rank adapter and leaves the model's own weights as they are.</summary>
-    /// <value>Null (the default) for full fine-tuning, which changes every weight.</value>
+    /// <summary>The low-rank adapter to train; the model's own weights then stay unchanged.</summary>
+    /// <value>null (the default) for full fine-tuning, which changes every weight.</value>
     public LoraOptions? Lora { get; set; }
 
-    /// <summary>A checkpoint is written every this many steps, and after the last.</summary>
+    /// <summary>Steps between two checkpoints; one is also written after the last step.</summary>
     /// <value>1 or more, or 0 for after the last only; default 100.</value>
     public int CheckpointEverySteps { get; set; } = 100;
 
-    /// <summary>How many of the newest checkpoints are kept.</summary>
+    /// <summary>Number of the newest checkpoints that are kept.</summary>
     /// <value>1 or more; default 2.</value>
     public int KeepCheckpoints { get; set; } = 2;
 
     /// <summary>
-    /// Whether checkpoints are written while training goes on, from a copy: it takes three times the trained weights of
-    /// memory more, and is left off where the limit does not allow it.
+    /// Gets or sets a value indicating whether checkpoints are written while training continues, from a copy. This
+    /// takes three times the memory of the trained weights, and is not done if the limit does not allow it.
     /// </summary>
     /// <value>Default true.</value>
     public bool WriteCheckpointsInBackground { get; set; } = true;
 
-    /// <summary>A training that needs more memory than this, by the estimate, is refused.</summary>
-    /// <value>Bytes; null (the default) for what the container or the machine has.</value>
+    /// <summary>Memory limit: a training that needs more by the estimate is refused.</summary>
+    /// <value>Bytes; null (the default) for the memory of the container or the machine.</value>
     public long? MemoryLimitBytes { get; set; }
 
     /// <summary>Threads of the numeric loops.</summary>
     /// <value>1 or more; default 2.</value>
     public int Threads { get; set; } = 2;
 
-    /// <summary>Examples of one pass to begin with.</summary>
+    /// <summary>Examples of the first pass.</summary>
     internal int PassSize => Math.Min(MicroBatchSize ?? BatchSize, BatchSize);
 
     internal FineTuneOptions Clone() => (FineTuneOptions)MemberwiseClone();

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>The steps, and what is written when.</summary>
+/// <summary>Takes the steps, and writes checkpoints.</summary>
 public sealed partial class FineTuner
 {
     private TrainingManifest TakeSteps(

@@ -2,10 +2,10 @@ using Workflows.TpuWorker.Gemma3.Decoding;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>Measuring on the validation set, and what follows from it.</summary>
+/// <summary>Measures on the validation set, and applies the result.</summary>
 public sealed partial class FineTuner
 {
-    /// <summary>The state with its measurement, if one is due and not in it yet.</summary>
+    /// <summary>Returns the state with its measurement, if one is due and not in it yet.</summary>
     private TrainingManifest Measured(TrainingManifest state, CancellationToken cancellation)
     {
         if (_validation is null || state.Step == 0 || state.LastScore?.Step == state.Step

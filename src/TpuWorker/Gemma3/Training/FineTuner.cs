@@ -4,9 +4,9 @@ using Workflows.TpuWorker.Gemma3.Lora;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Fine-tuning of a Gemma 3 model, of all weights or of a low-rank adapter: AdamW on the mean loss of the answer
-/// tokens. The result is decided by model, options, examples and validation alone; stopping and resuming changes no
-/// bit of it on machines of one kind. Not thread-safe.
+/// Fine-tunes all weights of a Gemma 3 model, or a low-rank adapter, with AdamW on the mean loss of the answer tokens.
+/// The result depends only on model, options, examples and validation; stopping and resuming does not change a bit of
+/// it on machines of one kind. Not thread-safe.
 /// </summary>
 public sealed partial class FineTuner : IDisposable
 {
@@ -21,15 +21,16 @@ public sealed partial class FineTuner : IDisposable
     private readonly ITrainingSession _session;
 
     /// <summary>Prepares a training; nothing is compiled or written yet.</summary>
-    /// <param name="model">The base model; not changed: trained weights are a copy, frozen ones are shared.</param>
-    /// <param name="options">How to train; read once, here.</param>
-    /// <param name="examples">What to learn from; not copied, must not change.</param>
-    /// <param name="validation">What the training is measured on; null for nothing.</param>
-    /// <param name="executor">Computes; null is this machine's processor.</param>
+    /// <param name="model">The base model, which is not changed: trained weights are copied, frozen ones are
+    /// shared.</param>
+    /// <param name="options">The options, which are copied.</param>
+    /// <param name="examples">The training examples; not copied, so they must not change.</param>
+    /// <param name="validation">The validation; null for none.</param>
+    /// <param name="executor">Computes; null for this machine's processor.</param>
     /// <exception cref="ModelInputException">
     /// An option or example is out of range, or no example is short enough.
     /// </exception>
-    /// <exception cref="TrainingMemoryException">It would not fit in memory.</exception>
+    /// <exception cref="TrainingMemoryException">The training would not fit in memory.</exception>
     public FineTuner(
         Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples,
         TrainingValidation? validation = null, Executor? executor = null)
@@ -56,24 +57,24 @@ public sealed partial class FineTuner : IDisposable
         _session = executor.CreateSession(model, _options, TrainingTensors.Copy(trained), _examples, _order);
     }
 
-    /// <summary>Examples left out because they are longer than the options allow.</summary>
+    /// <summary>Number of examples left out because they are longer than the options allow.</summary>
     public int SkippedExamples { get; }
 
-    /// <summary>Called before each pass; tests make memory run out here.</summary>
+    /// <summary>Called before each pass; tests throw out-of-memory errors here.</summary>
     internal Action<BatchShape>? BeforePass
     {
         set => _session.BeforePass = value;
     }
 
     /// <summary>
-    /// Trains to the last step, going on from the newest whole checkpoint of the directory if there is one.
+    /// Trains to the last step; resumes from the newest complete checkpoint of the directory if there is one.
     /// </summary>
-    /// <param name="checkpointDirectory">Where checkpoints are kept; created when the first is written.</param>
+    /// <param name="checkpointDirectory">The folder of checkpoints; created when the first is written.</param>
     /// <param name="onStep">Called after every step, on this thread.</param>
-    /// <param name="cancellationToken">Breaks off, in the middle of a step too, which then counts as not taken.</param>
-    /// <returns>The outcome; the tuned weights are had from <see cref="CreateCheckpoint"/>.</returns>
+    /// <param name="cancellationToken">Cancels the training, even within a step, which is then not taken.</param>
+    /// <returns>The outcome; <see cref="CreateCheckpoint"/> returns the tuned weights.</returns>
     /// <exception cref="OperationCanceledException">
-    /// Cancelled, after a checkpoint of the last whole step was written.
+    /// The training was cancelled; a checkpoint of the last complete step was written.
     /// </exception>
     /// <exception cref="TrainingDivergedException">A loss or gradient is not a finite number.</exception>
     /// <exception cref="CheckpointMismatchException">The directory holds another training.</exception>
@@ -128,8 +129,8 @@ public sealed partial class FineTuner : IDisposable
     }
 
     /// <summary>
-    /// The weights as they are now, as a model of their own that can be decoded with or saved. After a run with a
-    /// validation that keeps the best these are the best ones.
+    /// Copies the current weights to a separate model that can be decoded with or saved. After a run with a validation
+    /// that keeps the best, these are the best weights.
     /// </summary>
     /// <returns>
     /// A copy, stored at the base model's precision and with its tokenizer files; an adapter is merged into it.
@@ -139,7 +140,7 @@ public sealed partial class FineTuner : IDisposable
         : new Gemma3Checkpoint(
             _base.Config, _base.Precision, TrainingTensors.Copy(_session.Tensors.Weights), _base.SourceDirectory);
 
-    /// <summary>The adapter as it is now.</summary>
+    /// <summary>Copies the current adapter.</summary>
     /// <returns>A copy that can be saved or merged.</returns>
     /// <exception cref="InvalidOperationException">This is full fine-tuning, which has no adapter.</exception>
     public LoraAdapter CreateAdapter() => _options.Lora is { } lora
@@ -169,12 +170,13 @@ public sealed partial class FineTuner : IDisposable
     }
 
     /// <summary>
-    /// Whether there is room for writing checkpoints in the background; refuses what does not fit at all.
+    /// Returns whether there is memory for writing checkpoints in the background; refuses a training that does not fit
+    /// at all.
     /// </summary>
     /// <param name="config">Sizes of the model, which need not be loaded.</param>
-    /// <param name="options">How it will be trained.</param>
-    /// <returns>Whether both fit beside each other.</returns>
-    /// <exception cref="TrainingMemoryException">The training alone does not.</exception>
+    /// <param name="options">The training's options.</param>
+    /// <returns>true if both fit together.</returns>
+    /// <exception cref="TrainingMemoryException">The training alone does not fit.</exception>
     public static bool RequireMemory(Gemma3Config config, FineTuneOptions options)
     {
         var limit = options.MemoryLimitBytes ?? MachineMemory.LimitBytes();

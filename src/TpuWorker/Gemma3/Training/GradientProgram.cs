@@ -6,8 +6,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// The compiled loss and gradients of one batch shape. Logits are computed only for the positions that predict an
-/// answer token, picked by row number, since they are the largest tensors of a pass by far.
+/// The compiled loss and gradients of one batch shape. Logits, by far the largest tensors of a pass, are computed only
+/// for the positions that predict an answer token, selected by row number.
 /// </summary>
 internal sealed class GradientProgram : IDisposable
 {
@@ -20,12 +20,12 @@ internal sealed class GradientProgram : IDisposable
     /// <param name="normalizer">Factor of the embeddings.</param>
     /// <param name="shape">Sizes of the batch.</param>
     /// <param name="threads">Threads of the numeric loops.</param>
-    /// <param name="parameters">The model's weights, and the adapter's where there is one; read at each run.</param>
+    /// <param name="parameters">The model's weights, and the adapter's if there is one; read at each run.</param>
     /// <param name="gradients">
-    /// Written at each run; its names say which parameters are trained. Empty for the loss alone.
+    /// Written at each run; its names are the trained parameters. Empty for the loss only.
     /// </param>
     /// <param name="lora">The adapter's shape; null for none.</param>
-    /// <param name="rowsAtOnce">Rows whose scores exist at once; null for what suits the vocabulary.</param>
+    /// <param name="rowsAtOnce">Rows whose scores exist at once; null for a number that suits the vocabulary.</param>
     public GradientProgram(
         Gemma3Config config, float normalizer, BatchShape shape, int threads,
         IReadOnlyDictionary<string, HostTensor> parameters, IReadOnlyDictionary<string, HostTensor> gradients,
@@ -59,11 +59,11 @@ internal sealed class GradientProgram : IDisposable
         Run(BatchLayout.Alone(examples, _pass.Size.Batch), 0);
 
     /// <summary>
-    /// Runs a batch, leaving in the gradients the sum over its answer tokens, and returns the summed loss.
+    /// Runs a batch, writes the sum over its answer tokens to the gradients, and returns the summed loss.
     /// </summary>
-    /// <param name="layout">Examples; of this program's shape, though rows and answers may be fewer.</param>
-    /// <param name="dropoutSeed">Decides what the adapter's dropout leaves out.</param>
-    /// <param name="cancellation">Breaks off.</param>
+    /// <param name="layout">Examples in this program's shape; rows and answers may be fewer.</param>
+    /// <param name="dropoutSeed">Seed of the adapter's dropout.</param>
+    /// <param name="cancellation">Cancels the run.</param>
     public (double LossSum, int AnswerTokens) Run(
         BatchLayout layout, int dropoutSeed, CancellationToken cancellation = default)
     {
@@ -115,7 +115,7 @@ internal sealed class GradientProgram : IDisposable
         return used;
     }
 
-    /// <summary>Losses of the answer rows, and the gradients of their weighted sum by the named parameters.</summary>
+    /// <summary>Builds the losses of the answer rows, and the gradients of their weighted sum.</summary>
     public static Graph Build(
         Gemma3Config config, float normalizer, BatchShape shape, string[] names, LoraOptions? lora, int rowsAtOnce)
     {

@@ -5,7 +5,7 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 /// <summary>The examples and the rate of one step.</summary>
 /// <param name="Number">Number of the step, from 1.</param>
 /// <param name="LearningRate">Rate of its update.</param>
-/// <param name="Batches">Batches whose gradients make it up, weighted by their answer tokens.</param>
+/// <param name="Batches">Batches whose gradients are summed, weighted by their answer tokens.</param>
 internal sealed record TrainingStep(int Number, double LearningRate, IReadOnlyList<TrainingExample[]> Batches);
 
 /// <summary>The figures of a step.</summary>
@@ -15,12 +15,12 @@ internal sealed record TrainingStep(int Number, double LearningRate, IReadOnlyLi
 internal readonly record struct StepOutcome(double Loss, double GradientNorm, long Tokens);
 
 /// <summary>
-/// Weights, moments and programs of a training where they are computed with. What is done when is the caller's; how a
-/// step is computed is the session's. Not thread-safe.
+/// Owns weights, moments and programs of a training on the device that computes it. The caller decides the order of
+/// calls, the session how a step is computed. Not thread-safe.
 /// </summary>
 internal interface ITrainingSession : IDisposable
 {
-    /// <summary>Examples of one pass; halved by the session for as long as memory runs out.</summary>
+    /// <summary>Examples of one pass; the session halves it while memory runs out.</summary>
     public int PassSize { get; set; }
 
     /// <summary>
@@ -28,27 +28,27 @@ internal interface ITrainingSession : IDisposable
     /// </summary>
     public TrainingTensors Tensors { get; }
 
-    /// <summary>Called before each pass; tests make memory run out here.</summary>
+    /// <summary>Called before each pass; tests throw out-of-memory errors here.</summary>
     public Action<BatchShape>? BeforePass { get; set; }
 
-    /// <summary>Brings <see cref="Tensors"/> up to date.</summary>
+    /// <summary>Copies the state from the device to <see cref="Tensors"/>.</summary>
     public void Download();
 
-    /// <summary>Takes <see cref="Tensors"/> over, after they were changed.</summary>
+    /// <summary>Copies <see cref="Tensors"/> to the device, after they were changed.</summary>
     public void Upload();
 
-    /// <summary>Takes a step. Where it fails or is cancelled, weights and moments stay as they were.</summary>
+    /// <summary>Takes a step. If it fails or is cancelled, weights and moments stay as they were.</summary>
     /// <exception cref="TrainingDivergedException">Loss or gradient is not a finite number.</exception>
     /// <exception cref="TrainingMemoryException">Memory ran out even with a single example at a time.</exception>
     /// <exception cref="OperationCanceledException">Cancelled before the update.</exception>
     public StepOutcome Step(TrainingStep step, CancellationToken cancellation);
 
     /// <summary>Measures the mean loss of the examples' answer tokens, without dropout.</summary>
-    /// <param name="step">Steps done, for the words of a failure.</param>
+    /// <param name="step">Steps done, for the message of a failure.</param>
     /// <param name="examples">The examples.</param>
-    /// <param name="cancellation">Breaks off.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     public double MeanLoss(int step, IReadOnlyList<TrainingExample> examples, CancellationToken cancellation);
 
-    /// <summary>Decodes with the weights as they are; valid until the next step.</summary>
+    /// <summary>Creates a decoder with the current weights; valid until the next step.</summary>
     public ITextDecoder CreateDecoder();
 }

@@ -1,7 +1,7 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// The course of the learning rate after the warm-up; each equals the schedule of that name in transformers.
+/// The course of the learning rate after the warm-up; each is equal to the schedule with that name in transformers.
 /// </summary>
 public enum LearningRateDecay
 {

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Linear rise, then the chosen decay; equal to transformers' get_scheduler for cosine, linear, constant_with_warmup
-/// and inverse_sqrt.
+/// Computes a linear rise, then the chosen decay; equal to transformers' get_scheduler for cosine, linear,
+/// constant_with_warmup and inverse_sqrt.
 /// </summary>
 internal static class LearningRateSchedule
 {

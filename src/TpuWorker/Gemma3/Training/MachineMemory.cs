@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>How much memory this process may use.</summary>
+/// <summary>Reads the memory that this process may use.</summary>
 internal static class MachineMemory
 {
     private const long KibiBytes = 1024;
 
     /// <summary>
-    /// The smaller of the container's limit (control groups, version 2 or 1) and what the machine has left besides what
-    /// this process holds already; without either, what the .NET runtime goes by.
+    /// Returns the smaller of the container's limit (control groups, version 2 or 1) and the machine's available memory
+    /// plus this process's own; without either, the .NET runtime's limit.
     /// </summary>
     public static long LimitBytes()
     {
@@ -22,14 +22,14 @@ internal static class MachineMemory
         return limits.Min() ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
     }
 
-    /// <summary>A file that holds one number; null where it is absent or says "max".</summary>
+    /// <summary>Reads a file that holds one number; null if it is absent or contains "max".</summary>
     internal static long? Number(string path) =>
         File.Exists(path)
         && long.TryParse(File.ReadAllText(path), NumberStyles.Integer, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
 
-    /// <summary>A line such as "MemAvailable:  1234 kB", in bytes; null where there is none.</summary>
+    /// <summary>Reads a line such as "MemAvailable:  1234 kB", in bytes; null if there is none.</summary>
     internal static long? Field(string path, string name)
     {
         var line = File.Exists(path)

@@ -7,8 +7,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// A training on the processor: gradients pass by pass by ONNX Runtime, the update in managed code, all in the host's
-/// memory. A step can be broken off in its middle and done again.
+/// A training on the processor: ONNX Runtime computes the gradients of each pass, managed code the update, all in the
+/// host's memory. A step can be interrupted and repeated.
 /// </summary>
 internal sealed class OnnxTrainingSession : ITrainingSession
 {
@@ -45,13 +45,13 @@ internal sealed class OnnxTrainingSession : ITrainingSession
     /// <inheritdoc />
     public void Download()
     {
-        // They are the state itself.
+        // The tensors are the state itself.
     }
 
     /// <inheritdoc />
     public void Upload()
     {
-        // They are the state itself.
+        // The tensors are the state itself.
     }
 
     /// <inheritdoc />
@@ -66,7 +66,7 @@ internal sealed class OnnxTrainingSession : ITrainingSession
             throw new TrainingDivergedException(step.Number, loss, norm);
         }
 
-        // The small number is the reference's, so that clipped steps are equal.
+        // The epsilon is the reference's, so that clipped steps are equal.
         var clip = Math.Min(1, _options.MaxGradientNorm / (norm + 1e-6));
         _optimizer.Step(step.Number, step.LearningRate, clip / answerTokens);
         return new StepOutcome(loss, norm, tokens);
@@ -104,8 +104,8 @@ internal sealed class OnnxTrainingSession : ITrainingSession
     }
 
     /// <summary>
-    /// Does the work again with passes half as large for as long as memory runs out. The weights are as they were, so
-    /// nothing is lost, and the effective batch stays what it is.
+    /// Repeats the work with passes half as large while memory runs out. The weights are unchanged, so nothing is lost,
+    /// and the effective batch size stays the same.
     /// </summary>
     private T WithLessMemory<T>(int step, Func<T> work)
     {
@@ -176,7 +176,7 @@ internal sealed class OnnxTrainingSession : ITrainingSession
         }
     }
 
-    /// <summary>Every weight that a pass reads, trained or frozen.</summary>
+    /// <summary>Returns every weight that a pass reads, trained or frozen.</summary>
     private Dictionary<string, HostTensor> Bound() => _options.Lora is null
         ? _weights
         : new Dictionary<string, HostTensor>(_base.Parameters.Concat(_weights), StringComparer.Ordinal);

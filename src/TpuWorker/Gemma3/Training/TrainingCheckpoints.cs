@@ -7,8 +7,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// The checkpoints of one training, each a directory step-NNNNNNNN with weights, both moments and a manifest. One
-/// counts only if every file has the hash that its manifest gives.
+/// The checkpoints of one training, each a directory step-NNNNNNNN with weights, both moments and a manifest. A
+/// checkpoint is valid only if every file has the hash that its manifest gives.
 /// </summary>
 internal sealed class TrainingCheckpoints(string directory, int keep)
 {
@@ -18,7 +18,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     private const string Second = "second-moments.safetensors";
 
     /// <summary>
-    /// Writes a checkpoint whole or not at all, then removes the oldest beyond those to keep; the best is kept besides.
+    /// Writes a checkpoint whole or not at all, then removes the oldest beyond those to keep; the best is always kept.
     /// </summary>
     /// <returns>Its directory.</returns>
     public string Write(TrainingManifest manifest, TrainingTensors tensors)
@@ -48,11 +48,12 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     }
 
     /// <summary>
-    /// Loads the newest whole checkpoint into the given tensors, and adds to <paramref name="damaged"/> what it passed
-    /// over and why.
+    /// Loads the newest valid checkpoint into the given tensors, and adds to <paramref name="damaged"/> the skipped
+    /// ones with their reasons.
     /// </summary>
-    /// <returns>Its manifest, or null where there is none.</returns>
-    /// <exception cref="CheckpointMismatchException">The newest whole checkpoint is of another training.</exception>
+    /// <returns>Its manifest; null if there is none.</returns>
+    /// <exception cref="CheckpointMismatchException">The newest valid checkpoint belongs to another
+    /// training.</exception>
     public (TrainingManifest Manifest, string Path)? LoadNewest(
         string fingerprint, TrainingTensors tensors, List<string> damaged)
     {
@@ -78,7 +79,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
         return null;
     }
 
-    /// <summary>Loads the weights alone of the checkpoint of a step.</summary>
+    /// <summary>Loads only the weights of the checkpoint of a step.</summary>
     /// <exception cref="ModelFileException">It is missing or damaged.</exception>
     public void LoadWeights(int step, IReadOnlyDictionary<string, HostTensor> weights)
     {
@@ -92,7 +93,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     private static (string File, IReadOnlyDictionary<string, HostTensor> Tensors)[] Parts(TrainingTensors tensors) =>
         [(Weights, tensors.Weights), (First, tensors.First), (Second, tensors.Second)];
 
-    /// <summary>Newest first.</summary>
+    /// <summary>Lists the checkpoints, newest first.</summary>
     private List<string> Existing() => !Directory.Exists(directory)
         ? []
         : [.. Directory.EnumerateDirectories(directory, $"{Prefix}*")
@@ -134,7 +135,7 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
 
     private static void Load(string path, (string File, IReadOnlyDictionary<string, HostTensor> Tensors)[] parts)
     {
-        // Everything is read before anything is overwritten: a fault must not leave half of it in place.
+        // Everything is read before anything is overwritten: an error must not leave half of it in place.
         var loaded = new List<(float[] From, float[] To)>();
         foreach (var (name, tensors) in parts)
         {

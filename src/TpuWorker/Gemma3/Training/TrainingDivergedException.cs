@@ -3,8 +3,8 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// A step's loss or gradient is not a finite number. Weights are as they were before the step; no checkpoint of this
-/// step is written.
+/// The exception of a step whose loss or gradient is not a finite number. The weights are those before the step; no
+/// checkpoint of this step is written.
 /// </summary>
 /// <param name="step">Number of the step, from 1.</param>
 /// <param name="loss">Its loss.</param>

@@ -1,8 +1,8 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>One text to learn from, as token ids; only what follows the prompt is learned.</summary>
-/// <param name="Tokens">Prompt and answer, with the begin token in front and the end token behind; at least 2.</param>
-/// <param name="PromptLength">How many tokens the prompt has, at least 1; the loss is on the rest.</param>
+/// <summary>One training text, as token ids; only the part after the prompt is trained.</summary>
+/// <param name="Tokens">Prompt and answer, with the begin token first and the end token last; at least 2.</param>
+/// <param name="PromptLength">Number of the prompt's tokens, at least 1; the loss is on the rest.</param>
 public sealed record TrainingExample(int[] Tokens, int PromptLength)
 {
     internal static void RequireUsable(Gemma3Config config, IReadOnlyList<TrainingExample> examples, string what)

@@ -6,11 +6,11 @@ using System.Text;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// Hash of everything that decides the result of a training, to refuse going on from a different one.
+/// Computes a hash of everything that decides the result of a training, so that a different one is not resumed.
 /// </summary>
 internal static class TrainingFingerprint
 {
-    // Enough of each weight to tell models apart without hashing gigabytes.
+    // Elements of each weight: enough to tell models apart without hashing gigabytes.
     private const int SampledElements = 256;
 
     public static string Of(

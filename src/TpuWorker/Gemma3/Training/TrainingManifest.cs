@@ -14,11 +14,11 @@ internal sealed record TrainingManifest
     /// <summary>Steps done.</summary>
     public required int Step { get; init; }
 
-    /// <summary>Hash of what decides the result: options, examples, base model.</summary>
+    /// <summary>Hash of everything that decides the result: options, examples, base model.</summary>
     public required string Fingerprint { get; init; }
 
     /// <summary>
-    /// Where the data stands. All of the order follows from seed and epoch, so this is all its state.
+    /// The position in the data. The order depends only on seed and epoch, so this is its whole state.
     /// </summary>
     public required DataCursor Cursor { get; init; }
 
@@ -39,7 +39,7 @@ internal sealed record TrainingManifest
     /// <summary>Measurements since the best.</summary>
     public int WorseScores { get; init; }
 
-    /// <summary>Whether patience ran out at this step.</summary>
+    /// <summary>Gets a value indicating whether patience ran out at this step.</summary>
     public bool IsStopped { get; init; }
 
     /// <summary>SHA-256, in lower-case hexadecimal, of every other file.</summary>
@@ -57,7 +57,7 @@ internal sealed record TrainingManifest
 internal sealed record DataCursor(ulong Seed, long Epoch, long Batch);
 
 /// <param name="Step">Steps done before the measurement.</param>
-/// <param name="Score">What it gave.</param>
+/// <param name="Score">The score.</param>
 internal sealed record ScoreAt(int Step, double Score);
 
 [JsonSourceGenerationOptions(

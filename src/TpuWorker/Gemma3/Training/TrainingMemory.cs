@@ -4,32 +4,32 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>How much memory a training needs, before anything is loaded.</summary>
+/// <summary>Estimates the memory that a training needs, before anything is loaded.</summary>
 public static class TrainingMemory
 {
     private const long ElementBytes = 4;
 
-    // Measured on the CPU runtime, whose operations hold copies of their own and whose pool has gaps: twice what is
-    // alive by the graph, a fixed part, and in full training three tables for the embedding's gradient on its way.
+    // Measured on the CPU runtime, whose operations hold copies and whose pool is fragmented: twice the live values of
+    // the graph, a fixed part, and in full training three tables for the embedding's gradient.
     private const long RuntimeFactor = 2;
     private const long RuntimeBytes = 128L << 20;
     private const long EmbeddingCopies = 3;
 
-    // Far more than there is anywhere, and far from overflowing when something is added.
+    // Far more than any machine has, and far from overflowing when something is added.
     private const long BeyondReach = long.MaxValue / 4;
 
     /// <summary>
-    /// Bytes for the base model's weights (4 each), the trained copy (4), gradients (4), both moments (8), the sums of
-    /// accumulated batches (4, with more than one), the tuned model beside all this when it is exported (4), and the
-    /// intermediate results of one pass over the largest batch that the options allow, with what the runtime adds to
-    /// them. The process without a model, and the examples, are not counted.
+    /// Estimates the bytes for the base model's weights (4 each), the trained copy (4), gradients (4), both moments
+    /// (8), the sums of accumulated batches (4, with more than one), the tuned model during its export (4), and the
+    /// intermediate results of one pass over the largest batch that the options allow, with the runtime's own
+    /// additions. The process without a model, and the examples, are not counted.
     /// </summary>
     /// <param name="config">Sizes of the model.</param>
-    /// <param name="options">How it will be trained.</param>
+    /// <param name="options">The training's options.</param>
     /// <returns>
-    /// An estimate in bytes, to be trusted within a quarter: the pass was compared with memory measured at six sizes.
-    /// 2^61 where a single result of the pass would have more than 2^31 - 1 elements, which no array holds.
-    /// Every example is taken to be as long as the options allow and to be all answer.
+    /// An estimate in bytes, accurate to a quarter: the pass was compared with memory measured at six sizes. 2^61 if a
+    /// single result of the pass would have more than 2^31 - 1 elements, which no array holds. Every example is assumed
+    /// to be as long as the options allow and to consist of answer tokens.
     /// </returns>
     /// <exception cref="ModelInputException">An option is out of range.</exception>
     public static long Estimate(Gemma3Config config, FineTuneOptions options)
@@ -43,14 +43,15 @@ public static class TrainingMemory
         return state + WorkingBytes(config, options);
     }
 
-    /// <summary>The largest batch for which the estimate is within the limit, all else being equal.</summary>
+    /// <summary>Returns the largest batch for which the estimate is within the limit, with all other options
+    /// equal.</summary>
     /// <param name="config">Sizes of the model.</param>
-    /// <param name="options">How it will be trained; its batch size is the most that is tried.</param>
-    /// <param name="limitBytes">Bytes there are.</param>
-    /// <returns>Examples, or null where not even one fits.</returns>
+    /// <param name="options">The training's options; its batch size is the most that is tried.</param>
+    /// <param name="limitBytes">Available bytes.</param>
+    /// <returns>Examples; null if not even one fits.</returns>
     public static int? LargestBatch(Gemma3Config config, FineTuneOptions options, long limitBytes)
     {
-        // The estimate grows with the batch, so halving finds the border.
+        // The estimate grows with the batch, so bisection finds the limit.
         var (fits, above) = (0, options.BatchSize + 1);
         while (above - fits > 1)
         {
@@ -70,14 +71,14 @@ public static class TrainingMemory
     }
 
     /// <summary>
-    /// The bytes that a checkpoint written in the background takes more: a copy of the trained weights and moments.
+    /// Returns the bytes that a checkpoint written in the background adds: a copy of the trained weights and moments.
     /// </summary>
     internal static long SnapshotBytes(Gemma3Config config, FineTuneOptions options) =>
         3 * ElementBytes * Count(options.Lora is { } lora
             ? LoraParameters.All(config, lora)
             : Gemma3Parameters.All(config));
 
-    /// <summary>Intermediate results of one pass over the largest batch.</summary>
+    /// <summary>Estimates the intermediate results of one pass over the largest batch.</summary>
     internal static long WorkingBytes(Gemma3Config config, FineTuneOptions options)
     {
         var length = BatchShape.RoundLength(options.MaxLength - 1);

@@ -2,7 +2,7 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>A training does not fit in memory.</summary>
+/// <summary>The exception of a training that does not fit in memory.</summary>
 public sealed class TrainingMemoryException : TpuWorkerException
 {
     private const double Gibi = 1L << 30;
@@ -15,15 +15,15 @@ public sealed class TrainingMemoryException : TpuWorkerException
     }
 
     /// <summary>
-    /// The largest batch that would fit, all else being equal; null where none would, or is not known.
+    /// The largest batch that would fit, with all other options equal; null if none would, or it is not known.
     /// </summary>
     public int? LargestBatch { get; }
 
-    /// <summary>Refused before it began.</summary>
-    /// <param name="batch">The batch that was asked for.</param>
-    /// <param name="needed">Bytes it needs by the estimate.</param>
-    /// <param name="limit">Bytes there are.</param>
-    /// <param name="largest">The largest batch that fits; null where none does.</param>
+    /// <summary>Creates the exception of a training that is refused before it begins.</summary>
+    /// <param name="batch">The requested batch.</param>
+    /// <param name="needed">Bytes needed by the estimate.</param>
+    /// <param name="limit">Available bytes.</param>
+    /// <param name="largest">The largest batch that fits; null if none does.</param>
     /// <returns>The exception.</returns>
     internal static TrainingMemoryException Refused(int batch, long needed, long limit, int? largest) => new(
         $"Training with batches of {batch} needs "
@@ -34,16 +34,16 @@ public sealed class TrainingMemoryException : TpuWorkerException
             : "no batch fits. Use LoRA, shorter examples, a smaller model or a larger machine."),
         largest);
 
-    /// <summary>Refused before it began: the host has no room for weights, moments and the exported model.</summary>
-    /// <param name="needed">Bytes it needs.</param>
-    /// <param name="limit">Bytes there are.</param>
+    /// <summary>Creates the exception of a host without memory for weights, moments and the exported model.</summary>
+    /// <param name="needed">Bytes needed.</param>
+    /// <param name="limit">Available bytes.</param>
     /// <returns>The exception.</returns>
     internal static TrainingMemoryException HostRefused(long needed, long limit) => new(
         $"The training needs about {needed / Gibi:f2} GiB of the host's memory besides the device's, there are "
         + $"{limit / Gibi:f2} GiB. Use LoRA, a smaller model or a larger machine.",
         null);
 
-    /// <summary>Memory ran out with a single example.</summary>
+    /// <summary>Creates the exception of memory that ran out with a single example.</summary>
     /// <param name="step">The step.</param>
     /// <returns>The exception.</returns>
     internal static TrainingMemoryException Exhausted(int step) => new(

@@ -2,14 +2,14 @@ namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>The outcome of a training that reached its last step.</summary>
 /// <param name="Steps">Steps done in all.</param>
-/// <param name="ResumedFromStep">The step of the checkpoint that this run went on from; 0 if it began anew.</param>
+/// <param name="ResumedFromStep">The step of the checkpoint from which this run resumed; 0 for none.</param>
 /// <param name="Tokens">Tokens, padding not counted, of all steps.</param>
 /// <param name="FirstLoss">Loss of the very first step.</param>
 /// <param name="FinalLoss">Loss of the last step.</param>
-/// <param name="Duration">Wall-clock time of this run alone.</param>
+/// <param name="Duration">Wall-clock time of this run only.</param>
 /// <param name="SkippedExamples">Examples left out because they are longer than the options allow.</param>
 /// <param name="DamagedCheckpoints">
-/// Checkpoints that were passed over because they were damaged, with the reason.
+/// Checkpoints that were skipped because they were damaged, with the reasons.
 /// </param>
 /// <param name="CheckpointPath">The last checkpoint.</param>
 public sealed record TrainingResult(
@@ -26,13 +26,13 @@ public sealed record TrainingResult(
     /// <summary>The step whose weights are the result: the last, or the best by the validation.</summary>
     public int OutputStep { get; init; }
 
-    /// <summary>Whether patience ran out before the last step.</summary>
+    /// <summary>Gets a value indicating whether patience ran out before the last step.</summary>
     public bool StoppedEarly { get; init; }
 
     /// <summary>The best score on the validation set; null without one.</summary>
     public double? BestScore { get; init; }
 
-    /// <summary>The step that it was measured after; 0 without one.</summary>
+    /// <summary>The step after which it was measured; 0 without one.</summary>
     public int BestStep { get; init; }
 
     /// <summary>Examples of one pass at the end.</summary>

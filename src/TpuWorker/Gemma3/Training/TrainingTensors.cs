@@ -25,7 +25,7 @@ internal sealed record TrainingTensors(
             entry => entry.Key, entry => new HostTensor(entry.Value.Shape, (float[])entry.Value.Floats.Clone()),
             StringComparer.Ordinal);
 
-    /// <summary>Zeros of the same names and shapes.</summary>
+    /// <summary>Creates zeros of the same names and shapes.</summary>
     public static Dictionary<string, HostTensor> Zeros(IReadOnlyDictionary<string, HostTensor> like) =>
         like.ToDictionary(
             entry => entry.Key, entry => HostTensor.Zeros(DType.Float32, entry.Value.Shape), StringComparer.Ordinal);

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Workflows.TpuWorker.Gemma3.Training;
 
 /// <summary>
-/// How a training is measured on texts it does not learn from, which decides when it stops and which weights are kept.
+/// Measures a training on texts that it does not train on, which decides when it stops and which weights are kept.
 /// </summary>
 public sealed class TrainingValidation
 {
@@ -21,13 +21,13 @@ public sealed class TrainingValidation
     /// <value>1 or more.</value>
     public int EverySteps { get; private init; }
 
-    /// <summary>Measurements in a row that are no better than the best, after which the training stops.</summary>
+    /// <summary>Measurements in a row without a better one after which the training stops.</summary>
     /// <value>1 or more; null for never.</value>
     public int? Patience { get; private init; }
 
     /// <summary>
-    /// Whether the result is the weights of the best measurement rather than the last ones. Their checkpoint is kept
-    /// besides the newest.
+    /// Gets a value indicating whether the result is the weights of the best measurement rather than the last ones.
+    /// Their checkpoint is kept besides the newest ones.
     /// </summary>
     /// <value>Default true.</value>
     public bool KeepsBest { get; private init; }
@@ -42,8 +42,9 @@ public sealed class TrainingValidation
     internal string Settings => string.Create(
         CultureInfo.InvariantCulture, $"{Metric} {EverySteps} {Patience} {KeepsBest} {Identity}");
 
-    /// <summary>The mean loss, in nats, of the examples' answer tokens: lower is better.</summary>
-    /// <param name="examples">What to measure on; not copied, must not change.</param>
+    /// <summary>Creates a validation by the mean loss, in nats, of the examples' answer tokens: lower is
+    /// better.</summary>
+    /// <param name="examples">The validation examples; not copied, so they must not change.</param>
     /// <param name="everySteps">See <see cref="EverySteps"/>.</param>
     /// <param name="patience">See <see cref="Patience"/>.</param>
     /// <param name="keepsBest">See <see cref="KeepsBest"/>.</param>
@@ -57,11 +58,11 @@ public sealed class TrainingValidation
             KeepsBest = keepsBest,
         };
 
-    /// <summary>A score of the model, such as the chrF of its translations: higher is better.</summary>
+    /// <summary>Creates a validation by a score, such as the chrF of translations: higher is better.</summary>
     /// <param name="metric">Its name.</param>
-    /// <param name="identity">What it is measured on, in any form that changes when that does.</param>
+    /// <param name="identity">Identifies the validation data, in any form that changes when the data does.</param>
     /// <param name="score">
-    /// Measures a model, which is only valid during the call; must give the same for the same weights.
+    /// Measures a model, which is only valid during the call; must return the same score for the same weights.
     /// </param>
     /// <param name="everySteps">See <see cref="EverySteps"/>.</param>
     /// <param name="patience">See <see cref="Patience"/>.</param>

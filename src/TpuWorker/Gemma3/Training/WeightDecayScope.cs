@@ -1,11 +1,11 @@
 namespace Workflows.TpuWorker.Gemma3.Training;
 
-/// <summary>Which weights shrink by the weight decay.</summary>
+/// <summary>The weights to which weight decay applies.</summary>
 public enum WeightDecayScope
 {
-    /// <summary>Matrices, the embedding included, but not the norms' scales.</summary>
+    /// <summary>Matrices, including the embedding, but not the norms' scales.</summary>
     Matrices,
 
-    /// <summary>All of them.</summary>
+    /// <summary>All weights.</summary>
     All,
 }

@@ -5,8 +5,8 @@ using Workflows.TpuWorker.Protocol;
 namespace Workflows.TpuWorker.Host.Devices;
 
 /// <summary>
-/// Chips that are there and do not compute. The worker says so in its hello and in each job's end: it never goes on
-/// with the processor of a machine that is paid for its TPU.
+/// Chips that exist but do not compute. The worker reports so in its hello and in each job's end: it never falls back
+/// to the processor of a machine that is paid for its TPU.
 /// </summary>
 internal sealed class BrokenDevice(DeviceException fault) : IDevice
 {

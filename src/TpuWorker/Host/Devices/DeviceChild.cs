@@ -13,15 +13,15 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Host.Devices;
 
 /// <summary>
-/// The process that holds a plugin and computes: it may abort, hang or lose its chips without taking the gateway's
-/// stream, the logs or an upload with it.
+/// The process that holds a plugin and computes: it may abort, hang or lose its chips without affecting the gateway's
+/// stream, the logs or an upload.
 /// </summary>
 internal sealed class DeviceChild : IDisposable
 {
-    /// <summary>The argument of the worker's program that makes it such a process.</summary>
+    /// <summary>The argument of the worker's program that starts such a process.</summary>
     public const string Name = "device";
 
-    /// <summary>The code of work that was broken off.</summary>
+    /// <summary>The code of work that was stopped.</summary>
     public const string Stopped = "STOPPED";
 
     private readonly ChildService _service;
@@ -115,7 +115,7 @@ internal sealed class DeviceChild : IDisposable
         $"{report.Platform.ToLowerInvariant()} {report.DeviceKinds[0]} x{devices}, "
         + $"PJRT API {report.ApiVersion}, {report.PlatformVersion.ReplaceLineEndings(" ")}");
 
-    /// <summary>A processor is there to compare with, in single precision; a TPU is made for bfloat16.</summary>
+    /// <summary>Chooses the precision: single on a processor, to compare results, and mixed on a TPU.</summary>
     private static PrecisionPolicy PrecisionOf(string? name, string platform) => name switch
     {
         "full" => PrecisionPolicy.Full,

@@ -6,22 +6,22 @@ using Workflows.TpuWorker.Pjrt.Host;
 namespace Workflows.TpuWorker.Host.Devices;
 
 /// <summary>
-/// Finds what this machine computes with: the chips that are there, a plugin that is named, or else the processor.
+/// Chooses the device of this machine: its chips, a plugin that is named, or else the processor.
 /// </summary>
 internal static class DeviceChoice
 {
     /// <summary>The variable that names the precision: <c>full</c> or <c>mixed</c>.</summary>
     public const string PrecisionVariable = "WORKFLOWS_PJRT_PRECISION";
 
-    /// <summary>The variable that names how many of the plugin's devices share the work.</summary>
+    /// <summary>The variable with the number of the plugin's devices that share the work.</summary>
     public const string DevicesVariable = "WORKFLOWS_PJRT_DEVICES";
 
     /// <summary>Opens the device.</summary>
     /// <param name="folder">The worker's own folder, where compiled programs are kept.</param>
-    /// <param name="variable">Gives environment variables.</param>
-    /// <param name="log">Told why a device was taken or not.</param>
-    /// <param name="cancellation">Gives up.</param>
-    /// <returns>The device; a broken one where chips are there and do not compute.</returns>
+    /// <param name="variable">Returns environment variables.</param>
+    /// <param name="log">Receives the reason for the choice.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The device; a broken one if chips exist but do not compute.</returns>
     public static async Task<IDevice> OpenAsync(
         string folder, Func<string, string?> variable, TextWriter log, CancellationToken cancellation)
     {
@@ -66,7 +66,7 @@ internal static class DeviceChoice
         }
     }
 
-    /// <summary>This program again, as the process of a device.</summary>
+    /// <summary>Returns the command line of this program as the process of a device.</summary>
     internal static IReadOnlyList<string> ChildCommand()
     {
         var assembly = Assembly.GetExecutingAssembly().Location;
@@ -75,7 +75,7 @@ internal static class DeviceChoice
         {
             "Workflows.TpuWorker.Host" => [program, DeviceChild.Name],
 
-            // The very runtime that runs this one: another, or none, may be on the PATH.
+            // The same runtime that runs this process: another, or none, may be on the PATH.
             "dotnet" => [program, assembly, DeviceChild.Name],
             _ => [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", assembly, DeviceChild.Name],
         };

@@ -3,9 +3,9 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Host.Devices;
 
-/// <summary>Work on a device failed.</summary>
+/// <summary>The exception of work that failed on a device.</summary>
 /// <param name="code">A code of <c>docs/errors.md</c>.</param>
-/// <param name="message">Cause in words.</param>
+/// <param name="message">The cause as a sentence.</param>
 /// <param name="innerException">The child's fault, if there was one.</param>
 internal sealed class DeviceException(string code, string message, Exception? innerException = null)
     : TpuWorkerException(code, message, innerException);
@@ -14,7 +14,7 @@ internal sealed class DeviceException(string code, string message, Exception? in
 internal static class DeviceFaults
 {
     /// <summary>
-    /// The device hangs, aborts or is gone. The service gives the node back and goes on with another one.
+    /// The device hangs, aborts or is gone. The service releases the node and continues with another one.
     /// </summary>
     public const string Lost = "DEVICE_LOST";
 

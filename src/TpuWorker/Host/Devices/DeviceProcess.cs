@@ -6,37 +6,37 @@ using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Host.Devices;
 
-/// <summary>How the process of a device is started and waited for.</summary>
+/// <summary>Settings of the process of a device.</summary>
 internal sealed record DeviceSettings
 {
     /// <summary>Gets the command line of the process.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
-    /// <summary>Gets the plugin, and where programs are kept.</summary>
+    /// <summary>Gets the plugin, and the folder of compiled programs.</summary>
     public required OpenOrder Open { get; init; }
 
     /// <summary>Gets variables that the plugin reads when it is loaded.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Gets the longest time until the plugin has shown that it computes.</summary>
+    /// <summary>Gets the longest time until the plugin has computed a test step.</summary>
     public TimeSpan OpenPatience { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Gets the longest time of a compilation: that of 4B takes some minutes.</summary>
+    /// <summary>Gets the longest time of a compilation; that of 4B takes some minutes.</summary>
     public TimeSpan CompilePatience { get; init; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>Gets the longest time without a step, a text or a stage: far above any step worth its money.</summary>
+    /// <summary>Gets the longest time without a step, a text or a stage, which is far above any useful step.</summary>
     public TimeSpan StepPatience { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Gets the time that work has to end after it was told to: a step, and a checkpoint.</summary>
+    /// <summary>Gets the time that work has to end after a stop request: a step, and a checkpoint.</summary>
     public TimeSpan StopPatience { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Gets the clock of all these.</summary>
+    /// <summary>Gets the clock of these times.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
 
 /// <summary>
-/// A device in a process of its own. A device that hangs, aborts or is lost gets another process once, which goes on
-/// from the newest checkpoint; one that fails again without getting further is lost.
+/// A device in a separate process. A device that hangs, aborts or is lost gets a new process once, which resumes from
+/// the newest checkpoint; one that fails again without progress is lost.
 /// </summary>
 internal sealed class DeviceProcess : IDevice
 {
@@ -56,10 +56,10 @@ internal sealed class DeviceProcess : IDevice
     /// <inheritdoc />
     public Action<ExecutorStage>? OnStage { get; set; }
 
-    /// <summary>Gets the number of the process; null between two.</summary>
+    /// <summary>Gets the id of the process; null between two.</summary>
     internal int? ProcessId => _child?.Id;
 
-    /// <summary>Starts the process, loads the plugin and lets it take a tiny step.</summary>
+    /// <summary>Starts the process, loads the plugin and runs a tiny step.</summary>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
     public static async Task<DeviceProcess> OpenAsync(
         DeviceSettings settings, TextWriter log, CancellationToken cancellation)
@@ -119,7 +119,8 @@ internal sealed class DeviceProcess : IDevice
         }
     }
 
-    /// <summary>Asks, and asks another process where one is lost and came further than the one before.</summary>
+    /// <summary>Sends a request, and repeats it in a new process if one is lost that made more progress than the
+    /// last.</summary>
     private async Task<byte[]> AgainAsync(
         DeviceOrder order, Action<DeviceNote> onNote, Func<int> progress, CancellationToken stop)
     {
@@ -210,7 +211,7 @@ internal sealed class DeviceProcess : IDevice
         catch (Exception exception) when (
             stop.IsCancellationRequested && exception is OperationCanceledException or ChildFaultException)
         {
-            // It did not end in time, or ended otherwise: what its checkpoints have is kept.
+            // It did not end in time, or failed: its checkpoints are kept.
             await _log.WriteLineAsync($"The device was told to stop: {exception.Message}");
             throw new OperationCanceledException(stop);
         }

@@ -11,28 +11,28 @@ namespace Workflows.TpuWorker.Host.Devices;
 /// <param name="Options">Lengths, stop tokens, rows and beams.</param>
 internal sealed record DecodeWork(string Model, int[][] Prompts, DecodeOptions Options);
 
-/// <summary>Computes for jobs; a job's files are on this machine, and what becomes of them is the caller's.</summary>
+/// <summary>Computes jobs, whose files are on this machine; the caller uploads the results.</summary>
 internal interface IDevice : IAsyncDisposable
 {
-    /// <summary>Gets its words in the worker's hello; begins with "tpu" where it is one.</summary>
+    /// <summary>Gets its description for the worker's hello; begins with "tpu" if it is one.</summary>
     public string Description { get; }
 
-    /// <summary>Gets the folder of its compiled programs, a file each; null: it compiles nothing.</summary>
+    /// <summary>Gets the folder of its compiled programs, one file each; null if it compiles nothing.</summary>
     public string? ProgramFolder { get; }
 
-    /// <summary>Gets or sets who is told of compilations and the like, on any thread; null: nobody.</summary>
+    /// <summary>Gets or sets the callback for compilations and other stages, on any thread; null for none.</summary>
     public Action<ExecutorStage>? OnStage { get; set; }
 
     /// <summary>Trains, and writes the tuned model into the job's output folder.</summary>
     /// <param name="job">The job, with folders of this machine.</param>
-    /// <param name="onStep">Told after every step.</param>
-    /// <param name="stop">Breaks off after a checkpoint of the last whole step.</param>
+    /// <param name="onStep">Called after every step.</param>
+    /// <param name="stop">Stops the training after a checkpoint of the last complete step.</param>
     public Task<TrainResult> TrainAsync(TrainJob job, Action<TrainingProgress> onStep, CancellationToken stop);
 
     /// <summary>Continues prompts.</summary>
     /// <param name="work">Model, prompts and options.</param>
-    /// <param name="onCompleted">Told how many prompts are done.</param>
-    /// <param name="stop">Breaks off.</param>
-    /// <returns>The new tokens of each prompt in its place.</returns>
+    /// <param name="onCompleted">Called with the number of finished prompts.</param>
+    /// <param name="stop">Cancels the call.</param>
+    /// <returns>The new tokens of each prompt, in the prompts' order.</returns>
     public Task<int[][]> DecodeAsync(DecodeWork work, Action<int> onCompleted, CancellationToken stop);
 }

@@ -22,8 +22,8 @@ internal static class TrainWork
     /// <param name="job">The job, with folders of this machine.</param>
     /// <param name="executor">Computes.</param>
     /// <param name="clock">Measures rates.</param>
-    /// <param name="onStep">Told after every step.</param>
-    /// <param name="stop">Breaks off after a checkpoint of the last whole step.</param>
+    /// <param name="onStep">Called after every step.</param>
+    /// <param name="stop">Stops the training after a checkpoint of the last complete step.</param>
     public static TrainResult Run(
         TrainJob job, Executor executor, TimeProvider clock, Action<TrainingProgress> onStep, CancellationToken stop)
     {
@@ -35,7 +35,7 @@ internal static class TrainWork
         ];
         var options = TrainSettings.Options(job, Threads);
 
-        // Before the weights are loaded: a model too large to load would end the process without a word.
+        // Checked before the weights are loaded: a model too large to load would end the process without a message.
         var config = Gemma3Checkpoint.ReadConfig(job.ModelDirectory);
         executor.RequireMemory(config, options);
         var (validation, tooLong) = Validation(job, prompts, config);
@@ -90,8 +90,8 @@ internal static class TrainWork
     }
 
     /// <summary>
-    /// Says in the model's own files how its answers end: other tools go by them, and would never stop at a turn's end
-    /// that only this worker knows of.
+    /// Writes the end token of answers into the model's own files, since other tools use them and would otherwise not
+    /// stop at a turn's end.
     /// </summary>
     private static void SaveTuned(Gemma3Checkpoint tuned, Prompts prompts, string directory) =>
         tuned.WithEndToken(prompts.EndOfAnswer).Save(
@@ -141,7 +141,7 @@ internal static class TrainWork
     private static TrainingExample[] Examples(IEnumerable<SentencePair> pairs, Prompts[] prompts) =>
         [.. pairs.SelectMany(pair => prompts.Select(prompt => prompt.Example(pair)))];
 
-    /// <summary>The mean over the directions.</summary>
+    /// <summary>Returns the mean over the directions.</summary>
     private static double ChrfOf(
         IMeasuredModel model, Prompts[] prompts, SentencePair[] pairs, int longest, CancellationToken stop)
     {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
-/// <summary>The sizes of one use of a kernel, fixed when its session is made.</summary>
+/// <summary>The sizes of one use of a kernel, fixed when its session is created.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct KernelSizes
 {
@@ -17,19 +17,19 @@ internal unsafe struct KernelSizes
     /// <summary>Shape of the result.</summary>
     public fixed long Result[MaxRank];
 
-    /// <summary>Rows and width of the first operand as a matrix; what Other is depends on the kernel.</summary>
+    /// <summary>Rows and width of the first operand as a matrix; the meaning of Other depends on the kernel.</summary>
     public long Rows;
     public long Width;
     public long Other;
 
-    /// <summary>The operation's number.</summary>
+    /// <summary>The number attribute of the operation.</summary>
     public float Scalar;
 
-    /// <summary>How many pieces the work is cut into: by the sizes alone, so that results do not vary.</summary>
+    /// <summary>Number of pieces of the work; it depends only on the sizes, so that results do not vary.</summary>
     public int Tasks;
 }
 
-/// <summary>One run of a kernel: its operands and where the result goes.</summary>
+/// <summary>One run of a kernel: its operands and its result.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct KernelCall
 {
@@ -39,10 +39,10 @@ internal unsafe struct KernelCall
     public void* Third;
     public float* Result;
 
-    /// <summary>Memory for Tasks x Width numbers, if the kernel asks for it; else null.</summary>
+    /// <summary>Memory for Tasks x Width numbers, if the kernel requests it; otherwise null.</summary>
     public float* Scratch;
 
-    /// <summary>Why a piece of the work failed, if one has; any of the threads may set it.</summary>
+    /// <summary>The failure of a piece of the work, if there is one; any of the threads may set it.</summary>
     public KernelFault Fault;
 }
 
@@ -54,12 +54,12 @@ internal enum KernelFault
     Other,
 }
 
-/// <summary>A kernel: name, operands, how its work is cut, and the work.</summary>
+/// <summary>A kernel: name, operands, division of its work, and the work.</summary>
 /// <param name="Name">Name of the operation in <see cref="ManagedKernels.Domain"/>.</param>
-/// <param name="IsIndex">For each operand whether it holds Int32 instead of numbers.</param>
-/// <param name="Tasks">How many pieces, from the sizes.</param>
+/// <param name="IsIndex">For each operand, true if it holds Int32 instead of numbers.</param>
+/// <param name="Tasks">Returns the number of pieces from the sizes.</param>
 /// <param name="Run">Does one piece; runs on several threads at once.</param>
-/// <param name="Finish">Joins the pieces' scratch memory, if the kernel uses any; else null.</param>
+/// <param name="Finish">Joins the pieces' scratch memory, if the kernel uses any; otherwise null.</param>
 internal sealed record Kernel(
     string Name, bool[] IsIndex, Func<KernelSizes, int> Tasks, KernelTask Run, KernelFinish? Finish = null);
 

@@ -7,7 +7,7 @@ internal static unsafe class LossKernels
 {
     private static readonly int Lanes = Vector<float>.Count;
 
-    /// <summary>(logits, labels): log of the sum of exponentials, less the label's logit.</summary>
+    /// <summary>(logits, labels): computes the log of the sum of exponentials, minus the label's logit.</summary>
     public static void CrossEntropy(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -33,7 +33,7 @@ internal static unsafe class LossKernels
         }
     }
 
-    /// <summary>(logits, labels, d): (softmax - onehot) d; a row whose d is 0 costs nothing.</summary>
+    /// <summary>(logits, labels, d): computes (softmax - onehot) d; a row whose d is 0 is skipped.</summary>
     public static void CrossEntropyGradient(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -66,7 +66,8 @@ internal static unsafe class LossKernels
     }
 
     /// <summary>
-    /// (table, rows, updates): a piece is a range of the table's rows, so two threads never add to the same one.
+    /// (table, rows, updates): adds rows. A piece is a range of the table's rows, so two threads never add to the same
+    /// one.
     /// </summary>
     public static void ScatterAdd(KernelCall* call, int task)
     {

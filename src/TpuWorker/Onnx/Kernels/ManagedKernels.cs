@@ -4,13 +4,13 @@ using Microsoft.ML.OnnxRuntime;
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
 /// <summary>
-/// Makes the kernels here operations of the runtime, which has none that fuse element-wise chains on a CPU: a chain of
-/// thirteen passes over memory becomes one. They run on the session's own threads.
+/// Registers the kernels as operations of the runtime, which fuses no element-wise chains on a CPU: a chain of thirteen
+/// passes over memory becomes one. They run on the session's own threads.
 /// </summary>
 /// <remarks>
-/// An OrtCustomOp is a version and 25 function pointers; behind it lie two slots of ours, which kernel it is and its
-/// name. The operations and all names are never freed: they live as long as the process. An exception that left a
-/// callback would end the process: <see cref="RunGuarded"/> turns it into a fault, and that into a status.
+/// An OrtCustomOp is a version and 25 function pointers, followed by two fields of ours: the kernel's index and its
+/// name. The operations and all names are never freed: they live as long as the process. An exception that leaves a
+/// callback would end the process, so <see cref="RunGuarded"/> turns it into a fault, and that into a status.
 /// </remarks>
 internal static unsafe class ManagedKernels
 {
@@ -78,7 +78,7 @@ internal static unsafe class ManagedKernels
     [UnmanagedCallersOnly]
     private static nint Name(nint* op) => op[NameSlot];
 
-    /// <summary>None: the CPU's.</summary>
+    /// <summary>Returns no execution provider, which means the CPU's.</summary>
     [UnmanagedCallersOnly]
     private static nint Provider(nint* op) => 0;
 
@@ -95,7 +95,7 @@ internal static unsafe class ManagedKernels
     [UnmanagedCallersOnly]
     private static nuint OutputCount(nint* op) => 1;
 
-    /// <summary>0 says required, of operands and results, and default memory.</summary>
+    /// <summary>Returns 0, which means required operands and results, and default memory.</summary>
     [UnmanagedCallersOnly]
     private static int Required(nint* op, nuint index) => 0;
 

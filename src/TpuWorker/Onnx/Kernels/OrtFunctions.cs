@@ -4,17 +4,17 @@ using Microsoft.ML.OnnxRuntime;
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
 /// <summary>
-/// The runtime's C functions that the managed package does not pass on: those for operations of one's own. They are
-/// found by their place in its table, which only grows (onnxruntime_c_api.h of 1.31, struct OrtApi).
+/// The runtime's C functions for custom operations, which the managed package does not expose. They are found by their
+/// index in the runtime's function table, which only grows (onnxruntime_c_api.h of 1.31, struct OrtApi).
 /// </summary>
 internal static unsafe class OrtFunctions
 {
-    /// <summary>The version of the table that is asked for: the first with everything used here.</summary>
+    /// <summary>The version of the table: the first with every function used here.</summary>
     public const uint ApiVersion = 18;
 
     private static readonly nint* Table = Load();
 
-    /// <summary>In the words of the runtime's own allocator, which <see cref="OnnxProgram"/> looks for.</summary>
+    /// <summary>The message of the runtime's own allocator, which <see cref="OnnxProgram"/> recognises.</summary>
     public const string OutOfMemoryText = "Failed to allocate memory for a kernel";
 
     private const int FailCode = 1;
@@ -22,7 +22,7 @@ internal static unsafe class OrtFunctions
     private static readonly nint OutOfMemory = Marshal.StringToCoTaskMemUTF8(OutOfMemoryText);
     private static readonly nint KernelFailed = Marshal.StringToCoTaskMemUTF8("A kernel failed");
 
-    /// <summary>Memory for vectors, to be freed by AlignedFree; null where there is none.</summary>
+    /// <summary>Allocates memory for vectors, to be freed by AlignedFree; null if there is none.</summary>
     public static void* TryAllocate(nuint bytes)
     {
         try
@@ -35,7 +35,7 @@ internal static unsafe class OrtFunctions
         }
     }
 
-    /// <summary>The runtime's way to say it; it owns and frees the status.</summary>
+    /// <summary>Creates the runtime's status of a fault; the runtime owns and frees it.</summary>
     public static nint Status(KernelFault fault) => ((delegate* unmanaged<int, nint, nint>)Table[0])(
         FailCode, fault == KernelFault.OutOfMemory ? OutOfMemory : KernelFailed);
 
@@ -55,7 +55,8 @@ internal static unsafe class OrtFunctions
         GC.KeepAlive(options);
     }
 
-    /// <summary>Each of the following returns the runtime's status: 0, or what a kernel is to pass on.</summary>
+    /// <summary>Each of the following returns the runtime's status: 0, or the error that a kernel must
+    /// return.</summary>
     public static nint Attribute(nint info, nint name, long* value) =>
         ((delegate* unmanaged<nint, nint, long*, nint>)Table[86])(info, name, value);
 

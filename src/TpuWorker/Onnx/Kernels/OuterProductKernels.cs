@@ -7,13 +7,13 @@ namespace Workflows.TpuWorker.Onnx.Kernels;
 
 /// <summary>
 /// Products of a transposed matrix with another, as in the gradients by the weights: a sum over rows of outer products.
-/// The runtime is slow at turning the left one, up to half as fast as at other products of that size. Here both are
-/// copied as they lie, row by row, into panels that the caches hold.
+/// The runtime is slow at transposing the left one, up to half as fast as at other products of that size. Here both are
+/// copied in their stored order, row by row, into panels that fit the caches.
 /// </summary>
 /// <remarks>
 /// The usual blocking (Goto and van de Geijn 2008): a tile of the result is one piece of work; for each block of rows
 /// its operands are packed into panels of 6 and of 16 columns, and a 6 x 16 part of the tile is summed in registers.
-/// The tiles and the order of the sums follow from the sizes alone.
+/// The tiles and the order of the sums depend only on the sizes.
 /// </remarks>
 internal static unsafe class OuterProductKernels
 {
@@ -22,7 +22,7 @@ internal static unsafe class OuterProductKernels
     private const int PanelColumns = 16;
     private const int Lanes = 8;
 
-    // Room behind a panel of the left operand for what its last row stores too much.
+    // Space after a panel of the left operand for the surplus elements that its last row stores.
     private const int Spill = Lanes - PanelRows;
 
     // Measured: a panel of the right operand stays in the first cache, both packed tiles in the second.
@@ -30,23 +30,25 @@ internal static unsafe class OuterProductKernels
     private const int TileRows = 240;
     private const int TileColumns = 256;
 
-    // So that two threads, and up to eight, find work of about the same size.
+    // So that two to eight threads get work of about the same size.
     private const int LeastTiles = 8;
     private const int NarrowestTile = 64;
 
     /// <summary>
-    /// Whether these are the faster ones: with AVX-512 the runtime's own are twice as wide, without FMA these are slow.
+    /// Gets a value indicating whether these kernels are faster than the runtime's: with AVX-512 the runtime's vectors
+    /// are twice as wide, without FMA these are slow.
     /// </summary>
     public static bool IsFast => Fma.IsSupported && !Vector512.IsHardwareAccelerated;
 
-    /// <summary>Rows are summed over; Width and Other are the columns of the operands.</summary>
+    /// <summary>Returns the number of tiles. The sum is over rows; Width and Other are the columns of the
+    /// operands.</summary>
     public static int Tasks(KernelSizes sizes)
     {
         var (rows, columns) = Tiles(&sizes);
         return (int)(rows * columns);
     }
 
-    /// <summary>(x [R, M], y [R, N]): Scalar x^T y, [M, N].</summary>
+    /// <summary>(x [R, M], y [R, N]): computes Scalar x^T y, [M, N].</summary>
     public static void OuterProducts(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -104,13 +106,13 @@ internal static unsafe class OuterProductKernels
 
     private static long Panels(long count, long width) => (count + width - 1) / width;
 
-    /// <summary>Where a tile begins: whole panels, shared out evenly.</summary>
+    /// <summary>Returns the beginning of a tile: whole panels, distributed evenly.</summary>
     private static long Cut(long count, long width, long tiles, long tile) =>
         Math.Min(count, Panels(count, width) * tile / tiles * width);
 
     /// <summary>
-    /// Row after row: rows that lie a power of two apart, as those of scores do, share the few places that a cache has
-    /// for them, so a row must be read to its end before the next.
+    /// Packs row after row. Rows at distances of a power of two, such as those of scores, compete for the same cache
+    /// sets, so a row must be read to its end before the next.
     /// </summary>
     private static void PackLeft(
         float* from, long stride, (long Begin, long End) columns, long count, float* to, long panel)
@@ -120,7 +122,7 @@ internal static unsafe class OuterProductKernels
             var target = to;
             var column = columns.Begin;
 
-            // Eight are stored where six belong: what is too much is overwritten by the panel's next row.
+            // Eight elements are stored where six belong: the panel's next row overwrites the surplus.
             for (; column + Lanes <= columns.End; column += PanelRows, target += panel)
             {
                 Vector256.Load(from + column).Store(target);
@@ -162,7 +164,7 @@ internal static unsafe class OuterProductKernels
         }
     }
 
-    /// <summary>Adds one panel times another to the result, or writes it; at the edges by way of a buffer.</summary>
+    /// <summary>Adds the product of two panels to the result, or writes it; at the edges through a buffer.</summary>
     private static void Part(
         KernelCall* call, (long Begin, long Count) rows, (long Begin, long Count) columns, float* left, float* right,
         long depth, bool isFirst)
@@ -187,7 +189,7 @@ internal static unsafe class OuterProductKernels
         }
     }
 
-    /// <summary>Compiled well at once, and not after calls have been counted in the first steps.</summary>
+    /// <summary>Optimised at once, without tiered compilation in the first steps.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum(
         float* left, float* right, long depth, float scalar, float* result, long stride, bool isFirst)

@@ -6,8 +6,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
 /// <summary>
-/// Products of nine to sixteen rows with a large transposed matrix. The few rows are turned into one panel of sixteen
-/// columns; of the matrix six rows at a time are read where they lie, each number for all sixteen at once.
+/// Products of nine to sixteen rows with a large transposed matrix. The few rows are transposed into one panel of
+/// sixteen columns; six rows of the matrix at a time are read in place, each number for all sixteen at once.
 /// </summary>
 internal static unsafe class PanelProductKernels
 {
@@ -15,7 +15,9 @@ internal static unsafe class PanelProductKernels
     private const int Lanes = 8;
     private const int Columns = 6;
 
-    /// <summary>Whether so many rows fill enough of a panel: half of it empty costs what a whole one does.</summary>
+    /// <summary>
+    /// Returns whether the rows fill enough of a panel: half an empty panel costs as much as a full one.
+    /// </summary>
     public static bool Suits(long rows) => Fma.IsSupported && rows is > Lanes and <= PanelRows;
 
     /// <summary>Computes some columns of the result of <see cref="ProductKernels.FewRows"/>.</summary>
@@ -42,7 +44,8 @@ internal static unsafe class PanelProductKernels
         NativeMemory.AlignedFree(panel);
     }
 
-    /// <summary>Turns rows into columns of the panel, eight numbers of each in turn; missing rows are zeros.</summary>
+    /// <summary>Transposes rows into columns of the panel, eight numbers of each in turn; missing rows are
+    /// zeros.</summary>
     private static void Turn(float* x, long rows, long inner, float* panel)
     {
         for (var begin = 0L; begin < inner; begin += Lanes)
@@ -79,7 +82,7 @@ internal static unsafe class PanelProductKernels
         var (f0, f1) = (Vector256<float>.Zero, Vector256<float>.Zero);
         for (var k = 0L; k < inner; k++, panel += PanelRows, next += Columns)
         {
-            // The next six rows, a little at each step: they come from memory while these are multiplied.
+            // Prefetches the next six rows, a little at each step, while these are multiplied.
             Sse.Prefetch0(next);
             var (first, second) = (Vector256.Load(panel), Vector256.Load(panel + Lanes));
             var value = Vector256.Create(w[k]);

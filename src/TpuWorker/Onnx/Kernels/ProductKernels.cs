@@ -4,29 +4,29 @@ using System.Runtime.Intrinsics.X86;
 namespace Workflows.TpuWorker.Onnx.Kernels;
 
 /// <summary>
-/// Products of a few rows with a large transposed matrix, as in decoding: the runtime copies the matrix into panels at
-/// each call, which for a few rows costs more than the product. Here each of its rows is read once, where it lies.
+/// Products of a few rows with a large transposed matrix, as in decoding. The runtime copies the matrix into panels at
+/// each call, which for a few rows costs more than the product. Here each row of the matrix is read once, in place.
 /// </summary>
 internal static unsafe class ProductKernels
 {
-    /// <summary>Beyond these the runtime's copy has paid off; measured.</summary>
+    /// <summary>Rows above which the runtime's copy pays off; measured.</summary>
     public const int MaxRows = 16;
 
     private const long ElementsPerTask = 1 << 15;
 
-    // One row reads the matrix as fast as memory gives it, which is faster in long stretches.
+    // With one row the product reads the matrix at the speed of memory, which is faster in long stretches.
     private const long ElementsPerLongTask = 1 << 17;
 
-    // Each piece turns the few rows into a panel of its own, which must be little beside the product.
+    // Each piece transposes the few rows into a panel of its own, which must be small beside the product.
     private const long ElementsPerPanelTask = 1 << 16;
     private const int BlockRows = 4;
 
-    // Measured: half of the first cache, and rows of a page or less.
+    // Measured: half of the first-level cache, and rows of a page or less.
     private const int ElementsAhead = 1 << 12;
     private const int LongestFetchedRow = 1 << 10;
     private static readonly int Lanes = Vector<float>.Count;
 
-    /// <summary>Width is the inner size, Other the rows of the matrix.</summary>
+    /// <summary>Returns the number of pieces. Width is the inner size, Other the rows of the matrix.</summary>
     public static int Tasks(KernelSizes sizes)
     {
         var elements = sizes.Width * sizes.Other;
@@ -36,7 +36,8 @@ internal static unsafe class ProductKernels
         return (int)Math.Clamp(tasks, 1, Math.Max(1, sizes.Other / 2));
     }
 
-    /// <summary>(x [R, K], w [N, K]): Scalar x w^T, [R, N]; three rows of w with four of x at a time.</summary>
+    /// <summary>(x [R, K], w [N, K]): computes Scalar x w^T, [R, N]; three rows of w with four of x at a
+    /// time.</summary>
     public static void FewRows(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -80,7 +81,7 @@ internal static unsafe class ProductKernels
         }
     }
 
-    /// <summary>Three columns of the result: twelve sums and their operands are what sixteen registers hold.</summary>
+    /// <summary>Computes three columns of the result: twelve sums and their operands fill sixteen registers.</summary>
     private static void Columns(KernelCall* call, long column, float* w)
     {
         var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
@@ -193,7 +194,7 @@ internal static unsafe class ProductKernels
         var (inner, outer) = (call->Sizes->Width, call->Sizes->Other);
         var x = (float*)call->First + (row * inner);
 
-        // One row waits for memory. Where long rows go on the processor sees by itself.
+        // A single row waits for memory. The processor itself prefetches along long rows.
         var ahead = inner <= LongestFetchedRow ? w + ElementsAhead : w;
         var (a0, a1) = (Vector<float>.Zero, Vector<float>.Zero);
         var (b0, b1) = (Vector<float>.Zero, Vector<float>.Zero);
@@ -212,7 +213,7 @@ internal static unsafe class ProductKernels
         Write(call->Result + (row * outer) + column, call->Sizes->Scalar, a0 + a1, b0 + b1, x, w, inner, i);
     }
 
-    /// <summary>Asks for memory that will be read soon; it need not exist.</summary>
+    /// <summary>Prefetches memory that will be read soon; the address need not be valid.</summary>
     private static void Fetch(float* address)
     {
         if (Sse.IsSupported)
@@ -221,7 +222,7 @@ internal static unsafe class ProductKernels
         }
     }
 
-    /// <summary>Adds what is left behind the last whole vector, and stores two neighbours.</summary>
+    /// <summary>Adds the elements after the last whole vector, and stores two neighbours.</summary>
     private static void Write(
         float* result, float scalar, Vector<float> first, Vector<float> second, float* x, float* w, long inner,
         long from)

@@ -6,7 +6,7 @@ namespace Workflows.TpuWorker.Onnx.Kernels;
 /// <summary>Kernels over rows: each reads its operands once, or twice while they are in the cache.</summary>
 internal static unsafe class RowKernels
 {
-    // Chosen: long enough for a thread to be worth waking, short enough to share out evenly.
+    // Chosen: long enough to be worth waking a thread, short enough to distribute evenly.
     private const long ElementsPerTask = 1 << 15;
 
     private const float GeluInner = 0.044715f;
@@ -18,11 +18,11 @@ internal static unsafe class RowKernels
 
     public static int RowTasks(KernelSizes sizes) => (int)Math.Min(sizes.Rows, ElementTasks(sizes));
 
-    /// <summary>First row of a piece; the piece ends where the next begins.</summary>
+    /// <summary>Returns the first row of a piece; the piece ends where the next begins.</summary>
     public static long Begin(KernelSizes* sizes, int task) => sizes->Rows * task / sizes->Tasks;
 
     /// <summary>
-    /// (x, dy). With s = sigmoid(2u), u = a (x + b x^3): gelu = x s, so the slope is s + x s (1 - s) 2u'.
+    /// (x, dy): with s = sigmoid(2u), u = a (x + b x^3), gelu = x s, so the slope is s + x s (1 - s) 2u'.
     /// </summary>
     public static void GeluTanhGradient(KernelCall* call, int task)
     {
@@ -43,7 +43,7 @@ internal static unsafe class RowKernels
         }
     }
 
-    /// <summary>(y, dy): y (dy - sum(y dy)).</summary>
+    /// <summary>(y, dy): computes y (dy - sum(y dy)).</summary>
     public static void SoftmaxGradient(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -67,7 +67,7 @@ internal static unsafe class RowKernels
         }
     }
 
-    /// <summary>(x, w, dy): with n = x / rms and g = dy (1 + w), (g - n mean(g n)) / rms.</summary>
+    /// <summary>(x, w, dy): with n = x / rms and g = dy (1 + w), computes (g - n mean(g n)) / rms.</summary>
     public static void RmsNormGradient(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -110,7 +110,7 @@ internal static unsafe class RowKernels
         }
     }
 
-    /// <summary>(x, dy): sum over the rows of dy x / rms; each piece leaves its sum in the scratch memory.</summary>
+    /// <summary>(x, dy): sums dy x / rms over the rows; each piece leaves its sum in the scratch memory.</summary>
     public static void RmsNormScaleGradient(KernelCall* call, int task)
     {
         var sizes = call->Sizes;
@@ -135,7 +135,7 @@ internal static unsafe class RowKernels
         }
     }
 
-    /// <summary>(x, seed): Scalar is the share left out, Other the stream.</summary>
+    /// <summary>(x, seed): drops elements. Scalar is the probability, Other the random stream.</summary>
     public static void Dropout(KernelCall* call, int task)
     {
         var sizes = call->Sizes;

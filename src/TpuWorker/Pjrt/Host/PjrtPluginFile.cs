@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Pjrt.Host;
 
-/// <summary>A plugin's file, and what named it.</summary>
+/// <summary>A plugin's file, and the source of its name.</summary>
 /// <param name="Path">The shared library.</param>
 /// <param name="NamedBy">The argument, the variable, or the folder of installed plugins.</param>
 public sealed record PjrtPluginFile(string Path, string NamedBy)
@@ -24,14 +24,14 @@ public sealed record PjrtPluginFile(string Path, string NamedBy)
     };
 
     /// <summary>
-    /// Finds the plugin: the one that is given, else that of <see cref="Variable"/>, else that of <see
-    /// cref="TpuVariable"/>, else an installed one: libtpu where the host has chips, the CPU plugin where it has none.
+    /// Finds the plugin: the given one, else that of <see cref="Variable"/>, else that of <see cref="TpuVariable"/>,
+    /// else an installed one: libtpu if the host has chips, otherwise the CPU plugin.
     /// </summary>
     /// <param name="given">A path or <c>cpu</c>, <c>libtpu</c>, <c>cuda</c>; null if none is given.</param>
-    /// <param name="hasChips">True if the host has TPU chips.</param>
-    /// <param name="environment">Gives variables by their names.</param>
+    /// <param name="hasChips">true if the host has TPU chips.</param>
+    /// <param name="environment">Returns variables by their names.</param>
     /// <returns>The file; null if none is named and none is installed.</returns>
-    /// <exception cref="PjrtPluginException">A plugin is named that is not there.</exception>
+    /// <exception cref="PjrtPluginException">The named plugin does not exist.</exception>
     public static PjrtPluginFile? Find(string? given, bool hasChips, Func<string, string?> environment)
     {
         var folder = InstalledFolder(environment);
@@ -51,8 +51,8 @@ public sealed record PjrtPluginFile(string Path, string NamedBy)
         return File.Exists(installed) ? new PjrtPluginFile(installed, folder) : null;
     }
 
-    /// <summary>Gives the folder that <c>eng/get-pjrt-plugin.sh</c> installs plugins into.</summary>
-    /// <param name="environment">Gives variables by their names.</param>
+    /// <summary>Returns the folder into which <c>eng/get-pjrt-plugin.sh</c> installs plugins.</summary>
+    /// <param name="environment">Returns variables by their names.</param>
     /// <returns>The folder, which need not exist.</returns>
     public static string InstalledFolder(Func<string, string?> environment)
     {

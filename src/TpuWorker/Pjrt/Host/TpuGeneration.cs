@@ -1,9 +1,9 @@
 namespace Workflows.TpuWorker.Pjrt.Host;
 
-/// <summary>A generation of TPU chips, as its PCI device tells it.</summary>
+/// <summary>A generation of TPU chips, recognised by its PCI device.</summary>
 /// <param name="Name">The name that accelerator types and topologies use, such as <c>v5e</c>.</param>
 /// <param name="UsesVfio">
-/// True if the chips' nodes are <c>/dev/vfio/N</c>, false if they are <c>/dev/accelN</c>.
+/// true if the chips' nodes are <c>/dev/vfio/N</c>, false if they are <c>/dev/accelN</c>.
 /// </param>
 public sealed record TpuGeneration(string Name, bool UsesVfio)
 {

@@ -3,19 +3,19 @@ using System.Globalization;
 namespace Workflows.TpuWorker.Pjrt.Host;
 
 /// <summary>A process that has a TPU's device node open.</summary>
-/// <param name="Id">Its number.</param>
+/// <param name="Id">The process id.</param>
 /// <param name="Name">The name of its program; empty if it cannot be read.</param>
 public sealed record TpuUser(int Id, string Name);
 
 /// <summary>
-/// The TPU chips of this host and their state, read from the kernel's files: no library is loaded and no metadata
-/// server is asked.
+/// The TPU chips of this host and their state, read from the kernel's files, without loading a library or asking a
+/// metadata server.
 /// </summary>
 public sealed record TpuHost
 {
     private const string LockFile = "/tmp/libtpu_lockfile";
 
-    /// <summary>Chips of one process by their number, as <c>TPU_CHIPS_PER_PROCESS_BOUNDS</c> wants them.</summary>
+    /// <summary>Values of <c>TPU_CHIPS_PER_PROCESS_BOUNDS</c> by the number of chips of one process.</summary>
     private static readonly Dictionary<int, string> Bounds = new()
     {
         [1] = "1,1,1",
@@ -33,21 +33,22 @@ public sealed record TpuHost
     /// <summary>Gets the chips' device nodes.</summary>
     public IReadOnlyList<string> DeviceNodes { get; private init; } = [];
 
-    /// <summary>Gets the other processes that have a device node open, as far as this one may look.</summary>
+    /// <summary>Gets the other processes that have a device node open, as far as this one may see them.</summary>
     public IReadOnlyList<TpuUser> Users { get; private init; } = [];
 
     /// <summary>
-    /// Gets the lock file of libtpu if it is there. It stays after a crash: with no user, it is stale and may be
+    /// Gets the lock file of libtpu if it exists. It remains after a crash: without a user it is stale and may be
     /// deleted.
     /// </summary>
     public string? LockFilePath { get; private init; }
 
-    /// <summary>Gets whether the host is a machine of Google Compute Engine, and so has a metadata server.</summary>
+    /// <summary>Gets a value indicating whether the host is on Google Compute Engine, and so has a metadata
+    /// server.</summary>
     public bool IsComputeEngine { get; private init; }
 
     /// <summary>Reads the state of a host.</summary>
-    /// <param name="root">The folder that <c>sys</c>, <c>dev</c>, <c>proc</c> and <c>tmp</c> are in.</param>
-    /// <returns>Its chips and their users; no chips where the kernel tells of none.</returns>
+    /// <param name="root">The folder that contains <c>sys</c>, <c>dev</c>, <c>proc</c> and <c>tmp</c>.</param>
+    /// <returns>Its chips and their users; no chips if the kernel lists none.</returns>
     /// <exception cref="TpuHostException">The chips are of several generations.</exception>
     public static TpuHost Read(string root = "/")
     {
@@ -73,7 +74,7 @@ public sealed record TpuHost
         };
     }
 
-    /// <summary>Makes sure that this process can take the chips.</summary>
+    /// <summary>Checks that this process can use the chips.</summary>
     /// <exception cref="TpuHostException">
     /// There are none, they cannot be opened, or another process has them.
     /// </exception>
@@ -101,18 +102,18 @@ public sealed record TpuHost
         }
     }
 
-    /// <summary>Gives the variables that must be set before libtpu is loaded.</summary>
+    /// <summary>Returns the variables that must be set before libtpu is loaded.</summary>
     /// <returns>
-    /// Variables by their names: this process takes all chips of this host and no other host's; the metadata server is
-    /// not asked where there is none.
+    /// Variables by their names: this process uses all chips of this host and of no other host; the metadata server is
+    /// not asked if there is none.
     /// </returns>
-    /// <exception cref="TpuHostException">The chips are of a number that one process cannot take.</exception>
+    /// <exception cref="TpuHostException">One process cannot use that number of chips.</exception>
     public IReadOnlyDictionary<string, string> LibraryEnvironment()
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
         if (ChipCount == 0 || !IsComputeEngine)
         {
-            // Else the library asks for each key 30 times, half a minute a key.
+            // Otherwise the library asks for each key 30 times, which takes half a minute for each key.
             variables["TPU_SKIP_MDS_QUERY"] = "1";
         }
 
@@ -130,9 +131,9 @@ public sealed record TpuHost
         return variables;
     }
 
-    /// <summary>Tells by the plugin's error why a client could not be made.</summary>
+    /// <summary>Explains by the plugin's error why a client could not be created.</summary>
     /// <param name="error">The error of <see cref="PjrtClient.Create"/>.</param>
-    /// <returns>The reason; null if the error tells none of them.</returns>
+    /// <returns>The reason; null if the error has none of the known ones.</returns>
     public static TpuHostException? Explain(PjrtException error) => error.Code switch
     {
         PjrtErrorCode.NotFound => new TpuHostException(
@@ -197,7 +198,8 @@ public sealed record TpuHost
         }
         catch (Exception exception) when (exception is UnauthorizedAccessException or IOException)
         {
-            // Another user's process, or one that has ended meanwhile. libtpu's own lock tells what is not seen here.
+            // The process belongs to another user, or has ended. libtpu's own lock covers the processes that are not
+            // seen here.
             return false;
         }
     }

@@ -7,24 +7,24 @@ public enum TpuProblem
     NoChips,
 
     /// <summary>
-    /// The chips are there, but not their device nodes: a driver is missing, or a container was not given them.
+    /// The chips exist, but not their device nodes: a driver is missing, or a container was not given them.
     /// </summary>
     NoDeviceNodes,
 
     /// <summary>Another process has the chips.</summary>
     InUse,
 
-    /// <summary>The chips are of a number or mixture that one process cannot take.</summary>
+    /// <summary>One process cannot use chips of that number or mixture.</summary>
     UnknownShape,
 }
 
-/// <summary>A host's TPU cannot be used.</summary>
+/// <summary>The exception of a host whose TPU cannot be used.</summary>
 public sealed class TpuHostException : Exception
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="problem">The reason.</param>
-    /// <param name="message">Reason and fix in words.</param>
-    /// <param name="inner">The plugin's own error, if one told it.</param>
+    /// <param name="message">Reason and fix as sentences.</param>
+    /// <param name="inner">The plugin's own error, if there is one.</param>
     public TpuHostException(TpuProblem problem, string message, Exception? inner = null)
         : base(message, inner) => Problem = problem;
 

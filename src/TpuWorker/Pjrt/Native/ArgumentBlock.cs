@@ -5,12 +5,12 @@ using System.Text;
 namespace Workflows.TpuWorker.Pjrt.Native;
 
 /// <summary>
-/// Arguments of one call: a zeroed block that is larger than the argument structure of any known API version and says
-/// so in its first field. A plugin refuses a structure smaller than its own and ignores a longer rest, and every field
-/// that a later version appended reads as zero, which means "not used". One block therefore serves older and newer
-/// plugins.
+/// Arguments of one call: a zeroed block that is larger than the argument structure of any known API version and has
+/// its size in its first field. A plugin refuses a structure smaller than its own and ignores a longer rest, and every
+/// field that a later version appended reads as zero, which means "not used". One block therefore serves older and
+/// newer plugins.
 /// </summary>
-/// <remarks>For structures that are passed by pointer only: a plugin strides through arrays by its own size.</remarks>
+/// <remarks>Only for structures that are passed by pointer: a plugin strides through arrays by its own size.</remarks>
 [InlineArray(Bytes / sizeof(ulong))]
 internal struct ArgumentBlock
 {
@@ -19,7 +19,7 @@ internal struct ArgumentBlock
 
     private ulong _structSize;
 
-    /// <summary>Makes an empty block.</summary>
+    /// <summary>Creates an empty block.</summary>
     public static ArgumentBlock Create() => new() { _structSize = Bytes };
 
     /// <summary>Writes a field.</summary>

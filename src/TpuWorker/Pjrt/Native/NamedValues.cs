@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Workflows.TpuWorker.Pjrt.Native;
 
-/// <summary>Arrays of <c>PJRT_NamedValue</c>: options that go in, attributes that come out.</summary>
+/// <summary>Arrays of <c>PJRT_NamedValue</c>: options to write, attributes to read.</summary>
 /// <remarks>
 /// Values are <see cref="string"/>, <see cref="long"/>, <c>long[]</c>, <see cref="float"/> or <see cref="bool"/>; an
-/// <see cref="int"/> goes in as a <see cref="long"/>.
+/// <see cref="int"/> is written as a <see cref="long"/>.
 /// </remarks>
 internal static unsafe class NamedValues
 {
@@ -37,7 +37,7 @@ internal static unsafe class NamedValues
         var each = first;
         foreach (var (name, value) in options)
         {
-            // An array: the plugin strides by its own size, so each element has exactly the declared one.
+            // The plugin strides through the array by its own size, so each element has exactly the declared one.
             var (address, bytes) = arena.Text(name);
             Put(each, 0, (nuint)Size);
             Put(each, NameOffset, address);
@@ -52,7 +52,7 @@ internal static unsafe class NamedValues
     /// <summary>Reads attributes that the plugin owns.</summary>
     /// <param name="first">Address of the array.</param>
     /// <param name="count">Number of elements.</param>
-    /// <returns>Values by their names; those of an unknown type are left out.</returns>
+    /// <returns>Values by their names; those of an unknown type are omitted.</returns>
     public static Dictionary<string, object> Read(nint first, nuint count)
     {
         var values = new Dictionary<string, object>(StringComparer.Ordinal);
@@ -61,7 +61,7 @@ internal static unsafe class NamedValues
             return values;
         }
 
-        // The size that the plugin was built with, and the padding that its compiler adds between elements.
+        // The size in the plugin's build, and the padding that its compiler adds between elements.
         var stride = (nint)((Take<nuint>(first, 0) + 7) & ~(nuint)7);
         for (var index = 0; index < (nint)count; index++)
         {

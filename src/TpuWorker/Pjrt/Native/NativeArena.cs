@@ -33,7 +33,7 @@ internal sealed unsafe class NativeArena : IDisposable
         return address;
     }
 
-    /// <summary>Copies text as UTF-8 without an end mark.</summary>
+    /// <summary>Copies text as UTF-8 without a terminator.</summary>
     /// <returns>Address and bytes.</returns>
     public (nint Address, nuint Bytes) Text(string text)
     {

@@ -7,9 +7,9 @@ internal static partial class NativeEnvironment
 {
     /// <summary>Sets a variable for this program and for native libraries.</summary>
     /// <remarks>
-    /// Outside Windows, the runtime keeps a copy of its own: <c>getenv</c> does not see what is set there.
+    /// Outside Windows, the runtime keeps a copy of its own: <c>getenv</c> does not see variables that are set there.
     /// </remarks>
-    /// <exception cref="ArgumentException">The name is no name of a variable.</exception>
+    /// <exception cref="ArgumentException">The name is not valid for a variable.</exception>
     public static void Set(string name, string value)
     {
         Environment.SetEnvironmentVariable(name, value);

@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace Workflows.TpuWorker.Pjrt.Native;
 
-/// <summary>A plugin's table of functions: the one place through which every call goes.</summary>
+/// <summary>A plugin's table of functions, through which every call goes.</summary>
 internal sealed unsafe class PjrtApi
 {
-    /// <summary>The oldest minor version that the offsets and argument blocks were checked with (June 2024).</summary>
+    /// <summary>The oldest minor version with which the offsets and argument blocks were checked (June 2024).</summary>
     public const int OldestMinor = 54;
 
-    /// <summary>Bytes of the table of API 0.54: up to and with <c>PJRT_ExecuteContext_Destroy</c>.</summary>
+    /// <summary>Bytes of the table of API 0.54: up to and including <c>PJRT_ExecuteContext_Destroy</c>.</summary>
     public const int OldestTable = 840;
 
     private const int MajorOffset = 32, MinorOffset = 36, Subject = 16;
@@ -17,7 +17,7 @@ internal sealed unsafe class PjrtApi
     private readonly nuint _size;
 
     /// <summary>Reads the head of a table and checks its version.</summary>
-    /// <param name="table">Address of a <c>PJRT_Api</c> that stays valid as long as the process lives.</param>
+    /// <param name="table">Address of a <c>PJRT_Api</c> that stays valid for the life of the process.</param>
     /// <param name="origin">The plugin's path or name, for messages.</param>
     /// <exception cref="PjrtPluginException">The version is unknown or too old.</exception>
     public PjrtApi(nint table, string origin)
@@ -52,14 +52,14 @@ internal sealed unsafe class PjrtApi
     /// <summary>Gets the minor version of the plugin's API.</summary>
     public int Minor { get; }
 
-    /// <summary>Tells if the table has a function.</summary>
+    /// <summary>Returns whether the table has a function.</summary>
     public bool Has(PjrtFunction function) =>
         (nuint)function + (nuint)sizeof(nint) <= _size && *(nint*)(_table + (int)function) != 0;
 
     /// <summary>Calls a function.</summary>
     /// <param name="function">The function.</param>
     /// <param name="arguments">Its arguments; the fields that it fills can be read afterwards.</param>
-    /// <exception cref="PjrtException">It refused, or the plugin does not have it.</exception>
+    /// <exception cref="PjrtException">The function refused, or the plugin does not have it.</exception>
     public void Call(PjrtFunction function, ref ArgumentBlock arguments)
     {
         if (!Has(function))
@@ -80,9 +80,9 @@ internal sealed unsafe class PjrtApi
         }
     }
 
-    /// <summary>Calls a function that the plugin may leave out.</summary>
-    /// <returns>False if it answered "unimplemented" or does not have it.</returns>
-    /// <exception cref="PjrtException">It refused for another reason.</exception>
+    /// <summary>Calls a function that the plugin may not have.</summary>
+    /// <returns>false if it answered "unimplemented" or does not exist.</returns>
+    /// <exception cref="PjrtException">The function refused for another reason.</exception>
     public bool TryCall(PjrtFunction function, ref ArgumentBlock arguments)
     {
         try
@@ -96,7 +96,7 @@ internal sealed unsafe class PjrtApi
         }
     }
 
-    /// <summary>Destroys a thing by its address; an error, which nobody could act upon, is dropped.</summary>
+    /// <summary>Destroys an object by its address; an error is ignored, since no caller could handle it.</summary>
     public void Destroy(PjrtFunction function, nint address)
     {
         var arguments = ArgumentBlock.Create();

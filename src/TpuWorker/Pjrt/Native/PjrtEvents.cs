@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace Workflows.TpuWorker.Pjrt.Native;
 
-/// <summary>Events of the plugin as tasks.</summary>
+/// <summary>Converts events of the plugin to tasks.</summary>
 internal static class PjrtEvents
 {
     /// <summary>Blocks until an event has happened, and destroys it.</summary>
-    /// <param name="owner">The object that it came from.</param>
-    /// <param name="address">The event; null is one that has happened.</param>
+    /// <param name="owner">The object of the event.</param>
+    /// <param name="address">The event; null for one that has happened.</param>
     /// <exception cref="PjrtException">The work failed.</exception>
     public static void Wait(PjrtHandle owner, nint address)
     {
@@ -22,12 +22,12 @@ internal static class PjrtEvents
         handle.Call(PjrtFunction.EventAwait, ref arguments);
     }
 
-    /// <summary>Waits for an event without a thread, and destroys it.</summary>
-    /// <param name="owner">The object that it came from.</param>
-    /// <param name="address">The event; null is one that has happened.</param>
-    /// <param name="operation">The call that it came from, for messages.</param>
+    /// <summary>Waits for an event asynchronously, and destroys it.</summary>
+    /// <param name="owner">The object of the event.</param>
+    /// <param name="address">The event; null for one that has happened.</param>
+    /// <param name="operation">The call that returned it, for messages.</param>
     /// <returns>
-    /// Completes when the event has happened; fails with a <see cref="PjrtException"/> if the work failed.
+    /// A task that completes when the event has happened; fails with a <see cref="PjrtException"/> if the work failed.
     /// </returns>
     public static async Task WaitAsync(PjrtHandle owner, nint address, PjrtFunction operation)
     {

@@ -4,7 +4,7 @@ namespace Workflows.TpuWorker.Pjrt.Native;
 
 /// <summary>
 /// Owns one object of the plugin. The object is destroyed once, by disposal or by the finalizer, when no call uses it
-/// and after everything that was made from it: a handle keeps its parent.
+/// and after everything that was created from it, since a handle keeps its parent.
 /// </summary>
 internal sealed class PjrtHandle : SafeHandle
 {
@@ -13,7 +13,7 @@ internal sealed class PjrtHandle : SafeHandle
     private readonly PjrtFunction? _destroy;
     private readonly PjrtHandle? _parent;
 
-    /// <summary>Takes an object over.</summary>
+    /// <summary>Takes ownership of an object.</summary>
     /// <param name="api">The plugin's functions.</param>
     /// <param name="address">The object.</param>
     /// <param name="destroy">The function that destroys it; null if the parent owns it.</param>
@@ -42,7 +42,7 @@ internal sealed class PjrtHandle : SafeHandle
     public void Call(PjrtFunction function, ref ArgumentBlock arguments) => CallOn(null, function, ref arguments);
 
     /// <summary>Calls a function on an object that lives as long as this one.</summary>
-    /// <param name="subject">The object; null is this one.</param>
+    /// <param name="subject">The object; null for this one.</param>
     /// <param name="function">The function.</param>
     /// <param name="arguments">Its arguments, without the object.</param>
     public void CallOn(nint? subject, PjrtFunction function, ref ArgumentBlock arguments)
@@ -52,8 +52,8 @@ internal sealed class PjrtHandle : SafeHandle
         Api.Call(function, ref arguments);
     }
 
-    /// <summary>Calls a function on an object that lives as long as this one, which the plugin may leave out.</summary>
-    /// <returns>False if the plugin does not have it.</returns>
+    /// <summary>Calls a function that the plugin may not have on an object that lives as long as this one.</summary>
+    /// <returns>false if the plugin does not have it.</returns>
     public bool TryCallOn(nint? subject, PjrtFunction function, ref ArgumentBlock arguments)
     {
         using var use = Use();
@@ -61,7 +61,7 @@ internal sealed class PjrtHandle : SafeHandle
         return Api.TryCall(function, ref arguments);
     }
 
-    /// <summary>Keeps the object while its address is in use.</summary>
+    /// <summary>Keeps the object alive while its address is in use.</summary>
     /// <exception cref="ObjectDisposedException">It is disposed.</exception>
     public Lease Use() => new(this);
 

@@ -1,6 +1,6 @@
 namespace Workflows.TpuWorker.Pjrt.Native;
 
-/// <summary>Bytes that a plugin made, with the object that owns them and the function that destroys it.</summary>
+/// <summary>Reads serialized bytes that a plugin returned with their owner and the function that destroys it.</summary>
 internal static unsafe class Serialized
 {
     /// <summary>Copies the bytes and destroys their owner, once.</summary>

@@ -4,16 +4,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Workflows.TpuWorker.Pjrt.Native;
 
-/// <summary>Standard output, kept for this program alone.</summary>
+/// <summary>Reserves standard output for this program's own messages.</summary>
 internal static partial class StandardOutput
 {
     private const int Output = 1, Error = 2;
 
     /// <summary>
-    /// Takes standard output away from everything else in the process: native code that prints, as plugins do, prints
-    /// to standard error from now on.
+    /// Redirects standard output: native code that prints to it, as plugins do, prints to standard error from now on.
     /// </summary>
-    /// <returns>A stream to where standard output went.</returns>
+    /// <returns>A stream to the original standard output.</returns>
     public static Stream Take()
     {
         if (OperatingSystem.IsWindows())

@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace Workflows.TpuWorker.Pjrt.Processes;
 
-/// <summary>A failure as the child tells it.</summary>
-/// <param name="Text">Cause in words.</param>
+/// <summary>A failure as the child reports it.</summary>
+/// <param name="Text">The cause as a sentence.</param>
 /// <param name="Code">The plugin's code, if the plugin refused.</param>
 internal sealed record ChildError(string Text, PjrtErrorCode? Code)
 {
     /// <summary>
-    /// Gets whether the device is lost. A plugin says so by "unavailable", "aborted", "data loss" or "internal"; want
-    /// of memory and wrong arguments have codes of their own.
+    /// Gets a value indicating whether the device is lost. Plugins report that as "unavailable", "aborted", "data loss"
+    /// or "internal"; lack of memory and wrong arguments have codes of their own.
     /// </summary>
     public bool IsDeviceLost => Code is PjrtErrorCode.Unavailable or PjrtErrorCode.Aborted or PjrtErrorCode.DataLoss
         or PjrtErrorCode.Internal;
@@ -18,7 +18,7 @@ internal sealed record ChildError(string Text, PjrtErrorCode? Code)
     public static ChildError Of(Exception exception) =>
         new(exception.Message, exception is PjrtException plugin ? plugin.Code : null);
 
-    /// <summary>Reads what <see cref="ToBytes"/> wrote.</summary>
+    /// <summary>Parses the bytes of <see cref="ToBytes"/>.</summary>
     /// <exception cref="JsonException">The bytes are something else.</exception>
     public static ChildError Parse(ReadOnlySpan<byte> bytes) =>
         JsonSerializer.Deserialize<ChildError>(bytes) ?? throw new JsonException("The failure is null.");

@@ -9,25 +9,25 @@ public enum ChildFault
     /// <summary>It ended with an exit code.</summary>
     Exit,
 
-    /// <summary>A signal ended it: an abort or a crash of the plugin, or want of memory.</summary>
+    /// <summary>A signal ended it: an abort or a crash of the plugin, or lack of memory.</summary>
     Signal,
 
-    /// <summary>It wrote something that is no message and was killed.</summary>
+    /// <summary>It wrote bytes that are not a message and was killed.</summary>
     Garbled,
 
-    /// <summary>It lives, and its device is lost.</summary>
+    /// <summary>It is alive, but its device is lost.</summary>
     DeviceLost,
 
-    /// <summary>It lives, and could not do what it was asked.</summary>
+    /// <summary>It is alive, but could not do the request.</summary>
     Refused,
 }
 
-/// <summary>A child process failed.</summary>
+/// <summary>The exception of a child process that failed.</summary>
 public sealed class ChildFaultException : Exception
 {
     /// <summary>Creates the exception.</summary>
-    /// <param name="fault">The way.</param>
-    /// <param name="message">Cause in words.</param>
+    /// <param name="fault">The kind of failure.</param>
+    /// <param name="message">The cause as a sentence.</param>
     /// <param name="lastLines">The last lines of its standard error.</param>
     internal ChildFaultException(ChildFault fault, string message, IReadOnlyList<string> lastLines)
         : base(lastLines.Count == 0 ? message : $"{message} Its last lines: {string.Join(" | ", lastLines)}")
@@ -35,10 +35,10 @@ public sealed class ChildFaultException : Exception
         (Fault, LastLines) = (fault, lastLines);
     }
 
-    /// <summary>Gets the way in which it failed.</summary>
+    /// <summary>Gets the kind of failure.</summary>
     public ChildFault Fault { get; }
 
-    /// <summary>Gets whether the child is gone, so that another must be started.</summary>
+    /// <summary>Gets a value indicating whether the child is gone, so that another must be started.</summary>
     public bool IsGone => Fault is ChildFault.Hang or ChildFault.Exit or ChildFault.Signal or ChildFault.Garbled;
 
     /// <summary>Gets the exit code of <see cref="ChildFault.Exit"/>.</summary>
@@ -50,6 +50,6 @@ public sealed class ChildFaultException : Exception
     /// <summary>Gets the plugin's code, if the plugin refused.</summary>
     public PjrtErrorCode? PluginCode { get; init; }
 
-    /// <summary>Gets the last lines of its standard error: the only words of a plugin that aborts.</summary>
+    /// <summary>Gets the last lines of its standard error, which are all that a plugin that aborts leaves.</summary>
     public IReadOnlyList<string> LastLines { get; }
 }

@@ -6,7 +6,7 @@ namespace Workflows.TpuWorker.Pjrt.Processes;
 
 /// <summary>
 /// A child process that answers requests one after the other, on its standard input and output. A child that hangs,
-/// ends, crashes or loses its device is a <see cref="ChildFaultException"/>, never a silent wait.
+/// ends, crashes or loses its device throws <see cref="ChildFaultException"/>; the caller never waits without end.
 /// </summary>
 public sealed class ChildProcess : IAsyncDisposable
 {
@@ -29,12 +29,12 @@ public sealed class ChildProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>Gets the number of the process.</summary>
+    /// <summary>Gets the process id.</summary>
     public int Id => _process.Id;
 
     /// <summary>Starts a child.</summary>
-    /// <param name="options">The program and its surroundings.</param>
-    /// <returns>The child, which may not have come to its first request yet.</returns>
+    /// <param name="options">The program and its environment.</param>
+    /// <returns>The child, which may not be ready for its first request yet.</returns>
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
     public static ChildProcess Start(ChildProcessOptions options)
     {
@@ -58,24 +58,24 @@ public sealed class ChildProcess : IAsyncDisposable
     /// <param name="deadline">
     /// The longest time from its turn to the answer; a child that takes longer is killed.
     /// </param>
-    /// <param name="cancellation">Kills the child too: what a device does cannot be broken off.</param>
+    /// <param name="cancellation">Kills the child too, since a device's work cannot be interrupted.</param>
     /// <returns>The answer.</returns>
     /// <exception cref="ChildFaultException">The child failed, now or before.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     public Task<byte[]> RequestAsync(
         ReadOnlyMemory<byte> request, TimeSpan deadline, CancellationToken cancellation = default) =>
         RequestAsync(request, deadline, null, cancellation);
 
-    /// <summary>Sends a request for work of many steps, which has no length itself: its steps do.</summary>
+    /// <summary>Sends a request for work of many steps, whose steps are timed instead of the whole.</summary>
     /// <param name="request">The request.</param>
     /// <param name="deadline">The longest time from its turn to the first note, or to the answer.</param>
     /// <param name="patience">
-    /// Gives the longest time from each of the child's notes to its next message; null keeps the deadline.
+    /// Returns the longest time from each of the child's notes to its next message; null keeps the deadline.
     /// </param>
     /// <param name="cancellation">Kills the child.</param>
     /// <returns>The answer.</returns>
     /// <exception cref="ChildFaultException">The child failed, now or before.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The request was cancelled.</exception>
     public async Task<byte[]> RequestAsync(
         ReadOnlyMemory<byte> request, TimeSpan deadline, Func<ReadOnlyMemory<byte>, TimeSpan>? patience,
         CancellationToken cancellation)
@@ -120,10 +120,10 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Asks the child to break its present work off and to answer soon (<see cref="ChildService.Stopping"/>). Nothing
-    /// happens where there is no work, or the child is gone.
+    /// Requests the child to stop its current work and to answer soon (<see cref="ChildService.Stopping"/>). Does
+    /// nothing if there is no work, or the child is gone.
     /// </summary>
-    /// <returns>Completes when it was said.</returns>
+    /// <returns>A task that completes when the request is sent.</returns>
     public async Task BreakOffAsync()
     {
         try
@@ -132,11 +132,11 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
-            // It has gone before; its request tells how.
+            // The child has ended before; its pending request throws the reason.
         }
     }
 
-    /// <summary>Lets the child end: closes its input, waits, and kills it if it stays.</summary>
+    /// <summary>Ends the child: closes its input, waits, and kills it if it stays.</summary>
     /// <param name="patience">The longest time to wait.</param>
     /// <returns>The exit code; 128 and more after a signal.</returns>
     public async Task<int> StopAsync(TimeSpan patience)
@@ -148,7 +148,7 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It has gone before.
+            // The child has ended before.
         }
 
         using var late = new CancellationTokenSource(patience, _options.Time);
@@ -193,7 +193,7 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         try
         {
-            // Pipes need not obey cancellation: the wait ends, and killing the child ends the reading.
+            // Pipes need not observe cancellation: the wait ends, and killing the child ends the read.
             await WriteAsync(FrameKind.Request, request, end).WaitAsync(end).ConfigureAwait(false);
             while (true)
             {
@@ -217,7 +217,7 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (IOException)
         {
-            // Its end of the pipe is closed.
+            // The child's end of the pipe is closed.
             throw Gone(await EndAsync().ConfigureAwait(false));
         }
         catch (Exception exception) when (exception is InvalidDataException or JsonException)
@@ -246,7 +246,7 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // It closed its output and stays, or a grandchild holds its standard error.
+            // The child closed its output and stays, or a grandchild holds its standard error.
             Kill();
             await _process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
         }
@@ -301,7 +301,7 @@ public sealed class ChildProcess : IAsyncDisposable
         }
         catch (Exception exception) when (exception is InvalidOperationException or Win32Exception)
         {
-            // It has ended by itself meanwhile.
+            // The child has ended by itself meanwhile.
         }
     }
 }

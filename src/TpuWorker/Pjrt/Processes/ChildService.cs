@@ -5,7 +5,7 @@ using Workflows.TpuWorker.Pjrt.Native;
 namespace Workflows.TpuWorker.Pjrt.Processes;
 
 /// <summary>
-/// The side of the child: answers the parent's requests until the parent closes the input or is gone.
+/// Answers the parent's requests in the child, until the parent closes the input or is gone.
 /// </summary>
 public sealed class ChildService : IDisposable
 {
@@ -18,13 +18,13 @@ public sealed class ChildService : IDisposable
 
     /// <summary>Answers one request.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="service">Sends notes meanwhile.</param>
+    /// <param name="service">Sends notes during the work.</param>
     /// <returns>The answer.</returns>
     public delegate Task<byte[]> Handler(ReadOnlyMemory<byte> request, ChildService service);
 
     /// <summary>
-    /// Takes standard input and output for messages. What the program or a plugin writes to standard output from now on
-    /// goes to standard error; signals to end are left to the parent, which is told to drain and closes the input.
+    /// Reserves standard input and output for messages. Output of the program or a plugin goes to standard error from
+    /// now on; termination signals are left to the parent, which receives them and closes the input.
     /// </summary>
     /// <returns>The service.</returns>
     public static ChildService Open()
@@ -38,14 +38,14 @@ public sealed class ChildService : IDisposable
         return service;
     }
 
-    /// <summary>Gets a token that is cancelled when the parent wants the present work broken off.</summary>
+    /// <summary>Gets a token that is cancelled when the parent wants the current work stopped.</summary>
     public CancellationToken Stopping { get; private set; }
 
     /// <summary>Answers requests until the input ends.</summary>
     /// <param name="handler">
-    /// Answers one request; what it throws is told to the parent, with the plugin's code if the plugin threw.
+    /// Answers one request; its exceptions are reported to the parent, with the plugin's code if the plugin threw.
     /// </param>
-    /// <returns>Completes when the parent wants no more.</returns>
+    /// <returns>A task that completes when the parent closes the input.</returns>
     /// <exception cref="InvalidDataException">The input is not the parent's.</exception>
     public async Task RunAsync(Handler handler)
     {
@@ -72,9 +72,9 @@ public sealed class ChildService : IDisposable
         }
     }
 
-    /// <summary>Tells the parent something while a request is worked on.</summary>
+    /// <summary>Sends a note to the parent while a request is worked on.</summary>
     /// <param name="content">The message.</param>
-    /// <returns>Completes when it is written.</returns>
+    /// <returns>A task that completes when the note is written.</returns>
     public Task NoteAsync(ReadOnlyMemory<byte> content) => SendAsync(FrameKind.Note, content);
 
     /// <inheritdoc />
@@ -87,10 +87,10 @@ public sealed class ChildService : IDisposable
     }
 
     /// <summary>
-    /// Reads the input during the work: the parent may want it broken off, and the input's end means that the parent is
-    /// gone. A plugin that hangs or computes must not keep the chips from the next one then.
+    /// Reads the input during the work: the parent may request a stop, and the input's end means that the parent is
+    /// gone. A plugin that hangs or computes must then not keep the chips from the next process.
     /// </summary>
-    /// <returns>What is read next.</returns>
+    /// <returns>The next read.</returns>
     private async Task<Task<(FrameKind Kind, byte[] Content)?>> ListenAsync(
         Task work, Task<(FrameKind Kind, byte[] Content)?> next, CancellationTokenSource stop)
     {

@@ -5,31 +5,31 @@ namespace Workflows.TpuWorker.Pjrt.Processes;
 /// <summary>The kinds of messages between a parent and its child.</summary>
 internal enum FrameKind : byte
 {
-    /// <summary>The parent asks.</summary>
+    /// <summary>The parent sends a request.</summary>
     Request = 1,
 
     /// <summary>The child answers.</summary>
     Answer = 2,
 
-    /// <summary>The child answers that it could not.</summary>
+    /// <summary>The child answers that the request failed.</summary>
     Failure = 3,
 
-    /// <summary>The child tells something while it works.</summary>
+    /// <summary>The child sends a note while it works.</summary>
     Note = 4,
 
-    /// <summary>The parent asks the child to break its work off and to answer.</summary>
+    /// <summary>The parent requests the child to stop its work and to answer.</summary>
     Stop = 5,
 }
 
 /// <summary>Messages on a stream of bytes: length (4 bytes, little-endian, with the kind), kind, content.</summary>
 internal static class Frames
 {
-    /// <summary>The most bytes of a message; more means that something else wrote into the stream.</summary>
+    /// <summary>Most bytes of a message; more means that something else wrote into the stream.</summary>
     public const int MaxBytes = 1 << 30;
 
     private const int LengthBytes = sizeof(int);
 
-    /// <summary>Writes a message whole.</summary>
+    /// <summary>Writes a whole message.</summary>
     public static async Task WriteAsync(
         Stream stream, FrameKind kind, ReadOnlyMemory<byte> content, CancellationToken cancellation)
     {
@@ -48,7 +48,7 @@ internal static class Frames
 
     /// <summary>Reads a message.</summary>
     /// <returns>The message; null if the stream ends, before it or in it.</returns>
-    /// <exception cref="InvalidDataException">The bytes are no message.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a message.</exception>
     public static async Task<(FrameKind Kind, byte[] Content)?> ReadAsync(Stream stream, CancellationToken cancellation)
     {
         try

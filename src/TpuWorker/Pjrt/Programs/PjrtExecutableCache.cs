@@ -4,8 +4,8 @@ using System.Text;
 namespace Workflows.TpuWorker.Pjrt.Programs;
 
 /// <summary>
-/// Compiled programs in a folder, so that another process or another machine of the same kind loads instead of
-/// compiling. A program is kept under its text, its options, the plugin with its version, and the devices: an
+/// Keeps compiled programs in a folder, so that another process or another machine of the same kind loads instead of
+/// compiling. The key of a program is its text, its options, the plugin with its version, and the devices: an
 /// executable of another plugin or for other devices is never loaded.
 /// </summary>
 public sealed class PjrtExecutableCache
@@ -14,7 +14,7 @@ public sealed class PjrtExecutableCache
 
     private readonly string _folder;
 
-    /// <summary>Uses a folder, which is created when a program is kept.</summary>
+    /// <summary>Creates a cache in a folder, which is created when a program is stored.</summary>
     /// <param name="folder">The folder; files in it may be deleted at any time.</param>
     public PjrtExecutableCache(string folder)
     {
@@ -22,10 +22,10 @@ public sealed class PjrtExecutableCache
         _folder = folder;
     }
 
-    /// <summary>Gives the file that a program is kept in.</summary>
+    /// <summary>Returns the path of a program's file.</summary>
     /// <param name="client">The client that would run it.</param>
     /// <param name="program">StableHLO text.</param>
-    /// <param name="options">The options; null are the default ones.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <returns>The path, which need not exist.</returns>
     public string PathOf(PjrtClient client, string program, PjrtCompileOptions? options = null)
     {
@@ -43,15 +43,15 @@ public sealed class PjrtExecutableCache
         return Path.Combine(_folder, $"{Digest(Encoding.UTF8.GetBytes(text.ToString()))}{Extension}");
     }
 
-    /// <summary>Loads a program, or compiles and keeps it.</summary>
+    /// <summary>Loads a program, or compiles and stores it.</summary>
     /// <param name="client">The client that runs it.</param>
     /// <param name="program">StableHLO text.</param>
-    /// <param name="options">The options; null are the default ones.</param>
+    /// <param name="options">The options; null for the defaults.</param>
     /// <returns>The executable, and true if it was loaded.</returns>
     /// <exception cref="PjrtException">The program cannot be compiled.</exception>
     /// <remarks>
-    /// A file that is cut, changed or refused by the plugin is replaced. A plugin that cannot serialize, or a folder
-    /// that cannot be written, costs the next compilation and nothing else.
+    /// A file that is truncated, changed or refused by the plugin is replaced. A plugin that cannot serialize, or a
+    /// folder that cannot be written, only costs the next compilation.
     /// </remarks>
     public (PjrtLoadedExecutable Executable, bool WasLoaded) GetOrCompile(
         PjrtClient client, string program, PjrtCompileOptions? options = null)
@@ -69,7 +69,7 @@ public sealed class PjrtExecutableCache
         }
         catch (Exception exception) when (exception is PjrtException or IOException or UnauthorizedAccessException)
         {
-            // It is compiled all the same.
+            // The program is compiled all the same.
         }
 
         return (compiled, false);
@@ -83,12 +83,12 @@ public sealed class PjrtExecutableCache
         }
         catch (PjrtException)
         {
-            // Plugins promise nothing about bytes of another build of theirs.
+            // Plugins guarantee nothing for bytes of another build of theirs.
             return null;
         }
     }
 
-    /// <summary>Reads a file whose bytes are those that were written: plugins may crash on others.</summary>
+    /// <summary>Reads a file if its bytes are unchanged, since plugins may crash on others.</summary>
     private static byte[]? Read(string path)
     {
         byte[] bytes;

@@ -15,20 +15,20 @@ public sealed class PjrtProgram : IDisposable
     /// <summary>Gets the compiled program.</summary>
     public PjrtLoadedExecutable Executable { get; }
 
-    /// <summary>Gets whether it came from a cache, without a compilation.</summary>
+    /// <summary>Gets a value indicating whether it came from a cache, without a compilation.</summary>
     public bool WasLoaded { get; }
 
     /// <summary>Lowers and compiles a graph.</summary>
     /// <param name="client">The client; the program runs on its first devices.</param>
     /// <param name="graph">The graph, with its outputs named.</param>
-    /// <param name="cache">Keeps the compiled program; null compiles.</param>
-    /// <param name="options">Options of the compiler; null are the default ones.</param>
-    /// <param name="partition">How the program is split over the client's first devices; null: one device.</param>
+    /// <param name="cache">Keeps the compiled program; null to always compile.</param>
+    /// <param name="options">Options of the compiler; null for the defaults.</param>
+    /// <param name="partition">The partition over the client's first devices; null for one device.</param>
     /// <returns>The program.</returns>
     /// <exception cref="TensorShapeException">The graph has no output.</exception>
     /// <exception cref="PjrtException">
-    /// The compiler refuses, for want of device memory for example (<see cref="PjrtErrorCode.ResourceExhausted"/>), or
-    /// a state's update does not take its memory, which would double the memory of all states in silence.
+    /// The compiler refuses, for example for lack of device memory (<see cref="PjrtErrorCode.ResourceExhausted"/>), or
+    /// a state's update does not reuse its memory, which would silently double the memory of all states.
     /// </exception>
     public static PjrtProgram Compile(
         PjrtClient client, Graph graph, PjrtExecutableCache? cache = null, PjrtCompileOptions? options = null,
@@ -37,11 +37,11 @@ public sealed class PjrtProgram : IDisposable
         return Compile(client, StableHloModule.Lower(graph, partition: partition), cache, options);
     }
 
-    /// <summary>Compiles a graph that is lowered.</summary>
+    /// <summary>Compiles a lowered graph.</summary>
     /// <param name="client">The client; the program runs on its first devices.</param>
     /// <param name="module">The graph as StableHLO.</param>
-    /// <param name="cache">Keeps the compiled program; null compiles.</param>
-    /// <param name="options">Options of the compiler; null are the default ones.</param>
+    /// <param name="cache">Keeps the compiled program; null to always compile.</param>
+    /// <param name="options">Options of the compiler; null for the defaults.</param>
     /// <returns>The program.</returns>
     /// <exception cref="PjrtException">As for a graph.</exception>
     public static PjrtProgram Compile(
@@ -65,8 +65,8 @@ public sealed class PjrtProgram : IDisposable
     }
 
     /// <summary>Runs the program once with tensors of the host; its states are inputs like the others.</summary>
-    /// <param name="inputs">A tensor for each argument by its name; more are ignored.</param>
-    /// <returns>A tensor for each output by its name, the updates of states among them.</returns>
+    /// <param name="inputs">A tensor for each argument by its name; others are ignored.</param>
+    /// <returns>A tensor for each output by its name, including the updates of states.</returns>
     /// <exception cref="TensorShapeException">An input is missing, or has another type or shape.</exception>
     /// <exception cref="PjrtException">The plugin refuses, or the work failed.</exception>
     public Dictionary<string, HostTensor> Run(IReadOnlyDictionary<string, HostTensor> inputs)
@@ -95,7 +95,7 @@ public sealed class PjrtProgram : IDisposable
             ? tensor
             : throw new TensorShapeException("Run", $"input '{name}'", "missing", "a tensor of that name");
 
-    /// <summary>Makes sure that a tensor is what an argument wants.</summary>
+    /// <summary>Checks that a tensor has an argument's type and shape.</summary>
     internal static void Require(StableHloValue argument, HostTensor tensor)
     {
         if (tensor.DType != argument.DType || !tensor.Shape.Equals(argument.Shape))
@@ -106,7 +106,7 @@ public sealed class PjrtProgram : IDisposable
         }
     }
 
-    /// <summary>Puts a tensor on the program's devices, whole or split as its argument is.</summary>
+    /// <summary>Copies a tensor to the program's devices, whole or split as its argument is.</summary>
     internal PjrtBuffer[] Upload(StableHloValue argument, HostTensor tensor)
     {
         Require(argument, tensor);

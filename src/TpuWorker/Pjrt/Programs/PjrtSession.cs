@@ -4,26 +4,26 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Pjrt.Programs;
 
 /// <summary>
-/// Runs a program on tensors that stay on its device: each step takes the memory of the states, such as weights and
-/// moments, and leaves their updates in it.
+/// Runs a program on tensors that stay on its device: each step reuses the memory of the states, such as weights and
+/// moments, for their updates.
 /// </summary>
 /// <remarks>
-/// Not thread-safe. A step cannot be broken off or done again: its states are gone when it starts. After a step that
-/// failed the states are lost, and must be set anew.
+/// Not thread-safe. A step cannot be interrupted or repeated: its states are gone when it starts. After a failed step
+/// the states are lost, and must be set again.
 /// </remarks>
 public sealed class PjrtSession : IDisposable
 {
     private readonly PjrtProgram _program;
     private readonly bool _ownsTensors;
 
-    /// <summary>Starts with tensors of its own, none of them set.</summary>
+    /// <summary>Creates a session with tensors of its own, none of them set.</summary>
     /// <param name="program">The program, which must outlive the session.</param>
     public PjrtSession(PjrtProgram program)
         : this(program, new PjrtTensors(program.Executable.Client)) => _ownsTensors = true;
 
-    /// <summary>Starts with tensors that other programs use too.</summary>
+    /// <summary>Creates a session with tensors that other programs use too.</summary>
     /// <param name="program">The program, which must outlive the session.</param>
-    /// <param name="tensors">States, and inputs that stay from step to step, by name; the caller's.</param>
+    /// <param name="tensors">States, and inputs that stay from step to step, by name; owned by the caller.</param>
     public PjrtSession(PjrtProgram program, PjrtTensors tensors)
     {
         (_program, Tensors) = (program, tensors);
@@ -36,17 +36,17 @@ public sealed class PjrtSession : IDisposable
     /// <summary>Gets the names of the states that have an update.</summary>
     public IReadOnlyList<string> StateNames { get; }
 
-    /// <summary>Gets whether every state is set, and none was lost in a step that failed.</summary>
+    /// <summary>Gets a value indicating whether every state is set, and none was lost in a failed step.</summary>
     public bool IsReady => StateNames.All(Tensors.Contains);
 
     /// <summary>Gets the bytes of the tensors on the device, with their padding.</summary>
     public long StateBytes => Tensors.Bytes;
 
-    /// <summary>Puts a state on the device in place of the old one.</summary>
+    /// <summary>Copies a state to the device in place of the old one.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">Its value.</param>
     /// <exception cref="TensorShapeException">There is no such state, or it has another type or shape.</exception>
-    /// <exception cref="PjrtException">The plugin refuses, for want of memory for example.</exception>
+    /// <exception cref="PjrtException">The plugin refuses, for example for lack of memory.</exception>
     public void SetState(string name, HostTensor value)
     {
         PjrtProgram.Require(_program.StateOf(name), value);
@@ -57,19 +57,19 @@ public sealed class PjrtSession : IDisposable
     /// <param name="name">Its name.</param>
     /// <returns>Its value after the last step.</returns>
     /// <exception cref="TensorShapeException">There is no such state.</exception>
-    /// <exception cref="InvalidOperationException">It is not set, or was lost in a step that failed.</exception>
-    /// <exception cref="PjrtException">The step that makes it failed.</exception>
+    /// <exception cref="InvalidOperationException">It is not set, or was lost in a failed step.</exception>
+    /// <exception cref="PjrtException">The step that computes it failed.</exception>
     public HostTensor GetState(string name) => Tensors.Get(_program.StateOf(name).Name);
 
     /// <summary>Runs the program once and replaces the states by their updates.</summary>
     /// <param name="inputs">
-    /// A tensor for each argument that is no state and not among the tensors on the device, by its name; more are
+    /// A tensor for each argument that is no state and not among the tensors on the device, by its name; others are
     /// ignored.
     /// </param>
-    /// <param name="kept">Outputs that stay on the device as tensors of their names; null keeps none.</param>
+    /// <param name="kept">Outputs that stay on the device as tensors with their names; null for none.</param>
     /// <returns>A tensor for each output that is no state's update and is not kept, by its name.</returns>
     /// <exception cref="TensorShapeException">An input is missing, or has another type or shape.</exception>
-    /// <exception cref="InvalidOperationException">A state is not set, or was lost in a step that failed.</exception>
+    /// <exception cref="InvalidOperationException">A state is not set, or was lost in a failed step.</exception>
     /// <exception cref="PjrtException">The plugin refuses, or the work failed: the states are lost.</exception>
     public Dictionary<string, HostTensor> Step(
         IReadOnlyDictionary<string, HostTensor> inputs, IReadOnlySet<string>? kept = null)
@@ -126,7 +126,7 @@ public sealed class PjrtSession : IDisposable
         return buffers;
     }
 
-    /// <summary>Copies to the host what does not stay on the devices.</summary>
+    /// <summary>Copies the outputs that do not stay on the devices to the host.</summary>
     private Dictionary<string, HostTensor> Read(
         IReadOnlyList<IReadOnlyList<PjrtBuffer>> outputs, IReadOnlySet<string>? kept)
     {

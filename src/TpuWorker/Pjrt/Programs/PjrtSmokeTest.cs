@@ -5,9 +5,9 @@ namespace Workflows.TpuWorker.Pjrt.Programs;
 /// <summary>A plugin and its devices, after one tiny step on the first of them.</summary>
 /// <param name="Plugin">The plugin's path or name.</param>
 /// <param name="ApiVersion">Version of its PJRT API.</param>
-/// <param name="StableHloVersion">Newest StableHLO version that it reads; null if it does not say.</param>
+/// <param name="StableHloVersion">Newest StableHLO version that it reads; null if it does not report it.</param>
 /// <param name="Platform">The platform's name, such as <c>tpu</c>.</param>
-/// <param name="PlatformVersion">The platform's version in the plugin's own words.</param>
+/// <param name="PlatformVersion">The platform's version as the plugin formats it.</param>
 /// <param name="DeviceKinds">The kind of each device of this process.</param>
 /// <param name="Program">The step's memory as the compiler counts it; null if the plugin does not.</param>
 /// <param name="Device">The device's memory after the step; null if the plugin does not count it.</param>
@@ -16,8 +16,8 @@ public sealed record PjrtDeviceReport(
     IReadOnlyList<string> DeviceKinds, PjrtProgramMemory? Program, PjrtDeviceMemory? Device);
 
 /// <summary>
-/// Shows before data and weights are touched that a plugin computes: one step of gradient descent with a product, a
-/// loss and a state that is updated in place.
+/// Checks that a plugin computes, before data and weights are read: one step of gradient descent with a product, a loss
+/// and a state that is updated in place.
 /// </summary>
 public static class PjrtSmokeTest
 {
@@ -36,7 +36,7 @@ public static class PjrtSmokeTest
         using var session = new PjrtSession(program);
         session.SetState("weights", new HostTensor(new Shape(Columns, 1), new float[Columns]));
 
-        // Powers of two alone, so that every device's arithmetic gives these very numbers, bfloat16 products too.
+        // Only powers of two, so that every device's arithmetic gives exactly these numbers, even in bfloat16 products.
         var ones = Enumerable.Repeat(1f, Rows * Columns).ToArray();
         var outputs = session.Step(
             new Dictionary<string, HostTensor> { ["rows"] = new(new Shape(Rows, Columns), ones) });

@@ -4,11 +4,11 @@ using Workflows.TpuWorker.Tensors;
 namespace Workflows.TpuWorker.Pjrt.Programs;
 
 /// <summary>
-/// Tensors that stay on a device under their names, such as weights, moments and a cache: several programs can read and
-/// replace them. They come to the host only when they are asked for. Not thread-safe.
+/// Tensors that stay on a device under their names, such as weights, moments and a cache. Several programs can read and
+/// replace them. They are copied to the host only on request. Not thread-safe.
 /// </summary>
 /// <param name="client">The client, whose first devices hold them.</param>
-/// <param name="partition">How tensors are split over devices; null: all are on the first device.</param>
+/// <param name="partition">The partition of tensors over devices; null for all on the first device.</param>
 public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition = null) : IDisposable
 {
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
@@ -16,18 +16,18 @@ public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition
     /// <summary>Gets the bytes of all tensors on the device, with their padding.</summary>
     public long Bytes => _entries.Values.SelectMany(entry => entry.Buffers).Sum(buffer => buffer.OnDeviceBytes);
 
-    /// <summary>Tells whether there is a tensor of a name.</summary>
+    /// <summary>Returns whether a tensor exists.</summary>
     /// <param name="name">The name.</param>
-    /// <returns>True if there is one, and no failed program has taken it.</returns>
+    /// <returns>true if it exists, and no failed program has taken it.</returns>
     public bool Contains(string name) => _entries.ContainsKey(name);
 
-    /// <summary>Puts a tensor on the device in place of an old one.</summary>
+    /// <summary>Copies a tensor to the device in place of an old one.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="value">Its value; may be changed as soon as the call returns.</param>
-    /// <exception cref="PjrtException">The plugin refuses, for want of memory for example.</exception>
+    /// <exception cref="PjrtException">The plugin refuses, for example for lack of memory.</exception>
     public void Set(string name, HostTensor value)
     {
-        // The old one goes first: two copies of a large tensor need not fit.
+        // The old one is removed first, since two copies of a large tensor need not fit.
         Remove(name);
         var axis = partition?.AxisOf(name, value.Shape);
         _entries.Add(name, new Entry(
@@ -37,16 +37,16 @@ public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition
     /// <summary>Copies a tensor to the host.</summary>
     /// <param name="name">Its name.</param>
     /// <returns>Its value.</returns>
-    /// <exception cref="InvalidOperationException">It is not set, or was lost in a program that failed.</exception>
-    /// <exception cref="PjrtException">The program that makes it failed.</exception>
+    /// <exception cref="InvalidOperationException">It is not set, or was lost in a failed program.</exception>
+    /// <exception cref="PjrtException">The program that computes it failed.</exception>
     public HostTensor Get(string name)
     {
         var entry = EntryOf(name);
         return Download(entry.DType, entry.Shape, entry.Axis, entry.Buffers);
     }
 
-    /// <summary>Gives a tensor's memory back.</summary>
-    /// <param name="name">Its name; one that is not there is no fault.</param>
+    /// <summary>Frees a tensor's memory.</summary>
+    /// <param name="name">Its name; a missing one is no error.</param>
     public void Remove(string name)
     {
         if (_entries.Remove(name, out var old))
@@ -66,7 +66,7 @@ public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition
         _entries.Clear();
     }
 
-    /// <summary>Puts a tensor of the host on the first devices of a client, whole or split.</summary>
+    /// <summary>Copies a tensor of the host to the first devices of a client, whole or split.</summary>
     internal static PjrtBuffer[] Upload(PjrtClient client, HostTensor tensor, int devices, int? axis)
     {
         var buffers = new List<PjrtBuffer>(devices);
@@ -105,7 +105,7 @@ public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition
         return whole;
     }
 
-    /// <summary>Finds the buffers, one of each device, that an argument is given.</summary>
+    /// <summary>Finds the buffers, one of each device, for an argument.</summary>
     internal IReadOnlyList<PjrtBuffer> BuffersOf(StableHloValue argument)
     {
         var entry = EntryOf(argument.Name);
@@ -116,14 +116,14 @@ public sealed class PjrtTensors(PjrtClient client, StableHloPartition? partition
                 $"{argument.DType}{argument.Shape} split at {argument.SplitAxis}");
     }
 
-    /// <summary>Takes a program's output over in place of an old tensor.</summary>
+    /// <summary>Takes ownership of a program's output in place of an old tensor.</summary>
     internal void Take(string name, StableHloValue output, IReadOnlyList<PjrtBuffer> buffers)
     {
         Remove(name);
         _entries.Add(name, new Entry(buffers, output.DType, output.Shape, output.SplitAxis));
     }
 
-    /// <summary>Lets go of tensors whose memory a failed program has taken; a refused one has taken none.</summary>
+    /// <summary>Removes tensors whose memory a failed program has taken; a refused program has taken none.</summary>
     internal void ForgetLost()
     {
         foreach (var (name, entry) in _entries.Where(each => each.Value.IsLost).ToList())

@@ -2,10 +2,10 @@ using Workflows.TpuWorker.Tensors;
 
 namespace Workflows.TpuWorker.Pjrt.Programs;
 
-/// <summary>Equal parts of a tensor along an axis, one for each device.</summary>
+/// <summary>Splits a tensor into equal parts along an axis, one for each device.</summary>
 internal static class TensorParts
 {
-    /// <summary>Gives the shape of a part.</summary>
+    /// <summary>Returns the shape of a part.</summary>
     public static Shape ShapeOf(Shape whole, int axis, int parts)
     {
         var sizes = whole.Dimensions.ToArray();

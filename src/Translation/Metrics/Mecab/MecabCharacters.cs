@@ -3,14 +3,14 @@ using System.Text;
 
 namespace Workflows.Translation.Metrics.Mecab;
 
-/// <summary>The classes of a character, and how unknown words begin with it.</summary>
+/// <summary>The classes of a character, and the rules for unknown words that begin with it.</summary>
 internal readonly record struct MecabCharacter(uint Bits)
 {
     public uint Classes => Bits & 0x3ffff;
 
     public int Class => (int)(Bits >> 18) & 0xff;
 
-    /// <summary>Gets the lengths, in characters, of which unknown words are tried.</summary>
+    /// <summary>Gets the longest length, in characters, for which unknown words are tried.</summary>
     public int Length => (int)(Bits >> 26) & 0xf;
 
     /// <summary>Gets a value indicating whether characters of the class are tried together.</summary>
@@ -45,7 +45,7 @@ internal sealed class MecabCharacters
         return new MecabCharacters(names, MecabFile.Array<MecabCharacter>(bytes.AsSpan(4 + count * NameBytes)));
     }
 
-    /// <summary>The character that the text begins with; beyond 16 bits all are as U+0000.</summary>
+    /// <summary>Returns the first character of the text; those beyond 16 bits count as U+0000.</summary>
     public MecabCharacter First(ReadOnlySpan<byte> text, out int length)
     {
         if (Rune.DecodeFromUtf8(text, out var rune, out length) != System.Buffers.OperationStatus.Done)
@@ -57,7 +57,7 @@ internal sealed class MecabCharacters
         return _map[rune.Value < _map.Length ? rune.Value : 0];
     }
 
-    /// <summary>Bytes until a character that is of another kind than the one before it.</summary>
+    /// <summary>Returns the bytes until a character of another kind than the one before it.</summary>
     public int Span(ReadOnlySpan<byte> text, MecabCharacter kind, out int characters)
     {
         var position = 0;

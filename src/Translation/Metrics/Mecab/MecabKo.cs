@@ -5,7 +5,7 @@ using System.Text;
 namespace Workflows.Translation.Metrics.Mecab;
 
 /// <summary>
-/// Cuts Korean into morphemes as MeCab does with mecab-ko-dic: the cheapest path through all words of the dictionary.
+/// Splits Korean into morphemes as MeCab does with mecab-ko-dic: the cheapest path through all words of the dictionary.
 /// Immutable and thread-safe.
 /// </summary>
 /// <remarks>Kudo et al. 2004; the penalty for white space before a word is mecab-ko's.</remarks>
@@ -41,8 +41,8 @@ internal sealed class MecabKo
         _penalties = ReadPenalties(folder);
     }
 
-    /// <summary>The analyser of a folder; each is read once.</summary>
-    /// <param name="folder">The folder; null means what the environment names.</param>
+    /// <summary>Returns the analyser of a folder; each folder is read once.</summary>
+    /// <param name="folder">The folder; null for the one that the environment names.</param>
     public static MecabKo Load(string? folder)
     {
         folder ??= Environment.GetEnvironmentVariable(FolderVariable);
@@ -56,7 +56,7 @@ internal sealed class MecabKo
             () => new MecabKo(path), LazyThreadSafetyMode.PublicationOnly)).Value;
     }
 
-    /// <summary>The morphemes of a line with a space between them.</summary>
+    /// <summary>Returns the morphemes of a line, separated by spaces.</summary>
     public string Tokenize(string line)
     {
         var text = Encoding.UTF8.GetBytes(PythonText.TrimStart(PythonText.TrimEnd(line)));
@@ -71,7 +71,7 @@ internal sealed class MecabKo
             {
                 starting.Clear();
                 AddWords(text, position, found, starting);
-                // The last word found comes first, and so decides between paths of the same cost.
+                // The last word found comes first, and so is chosen among paths of the same cost.
                 for (var i = starting.Count - 1; i >= 0; i--)
                 {
                     Connect(nodes, starting[i], ending, position);
@@ -153,7 +153,7 @@ internal sealed class MecabKo
         var length = firstLength;
         for (var i = 1; i <= first.Length && length <= rest.Length; i++)
         {
-            // What the group has given already is not tried again, nor anything longer.
+            // Lengths that the group has added already are not tried again, nor longer ones.
             if (length == group)
             {
                 continue;
@@ -204,7 +204,7 @@ internal sealed class MecabKo
         return (best, cost);
     }
 
-    /// <summary>A word at a place; a sibling ends where it ends.</summary>
+    /// <summary>A word at a position; siblings end at the same position.</summary>
     private readonly record struct Node(
         MecabToken Token, int Start, int Length, long Cost, int Previous, int Sibling);
 }

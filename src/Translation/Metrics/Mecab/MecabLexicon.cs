@@ -37,7 +37,7 @@ internal sealed class MecabLexicon
             && HeaderBytes + arrayBytes + tokenBytes + numbers[8] == length, folder, name);
         MecabFile.Check(header.AsSpan(40).StartsWith("UTF-8\0"u8), folder, name, "the dictionary is not in UTF-8.");
 
-        // The features, the second half of the file, are not needed to cut a line into words.
+        // The features, in the second half of the file, are not needed to split a line into words.
         var bytes = MecabFile.Read(folder, name, (int)(HeaderBytes + arrayBytes + tokenBytes));
         var array = bytes.AsSpan(HeaderBytes, (int)arrayBytes);
         var units = new (int, uint)[arrayBytes / 8];
@@ -51,7 +51,7 @@ internal sealed class MecabLexicon
             MecabFile.Array<MecabToken>(bytes.AsSpan((int)(HeaderBytes + arrayBytes), (int)tokenBytes)));
     }
 
-    /// <summary>All entries that the text begins with, short ones first.</summary>
+    /// <summary>Finds all entries with which the text begins, short ones first.</summary>
     public void Prefixes(ReadOnlySpan<byte> text, List<(int Length, int First, int Count)> found)
     {
         found.Clear();
