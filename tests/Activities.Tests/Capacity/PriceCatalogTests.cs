@@ -1,4 +1,5 @@
 using Workflows.Activities.Capacity;
+using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Tests.Capacity;
