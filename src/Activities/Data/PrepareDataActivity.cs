@@ -22,7 +22,10 @@ public sealed class PrepareDataActivity(
     RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null, TransferBoard? board = null)
     : TaskActivity<RunSpec, PreparedData>
 {
-    private const int LeastTrain = 10, LeastTest = 5, LeastValidation = 2;
+    /// <summary>The fewest test pairs of a run; fewer cannot be compared.</summary>
+    public const int LeastTest = 5;
+
+    private const int LeastTrain = 10, LeastValidation = 2;
 
     /// <summary>Seed of the validation split; it differs from the test's, so that the two splits are
     /// independent.</summary>

@@ -30,10 +30,11 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         Publisher.PublisherClient publisher, Subscriber.SubscriberClient subscriber, string subscription,
         ReceivedMessage received, CancellationToken cancellation)
     {
-        var id = received.Message.MessageId;
+        var message = received.Message ?? new PubsubMessage();
+        var id = message.MessageId;
         try
         {
-            if (await TakeAsync(publisher, subscription, received.Message, cancellation))
+            if (await TakeAsync(publisher, subscription, message, cancellation))
             {
                 _tries.TryRemove(id, out _);
                 await subscriber.AcknowledgeAsync(
@@ -65,6 +66,13 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
     {
         try
         {
+            if (message.MessageId.Length == 0)
+            {
+                // The id is the run's key: without one, two messages would be one run.
+                throw new RunRequestException([new FieldError(
+                    "messageId", "The message has no id.", "Send it through Pub/Sub, which gives it one.")]);
+            }
+
             var request = RunRequestReader.Parse(Decode(message.Data));
             var (id, wasThere) = await runs.StartAsync(request, $"{subscription}/{message.MessageId}", cancellation);
             Log.Started(logger, message.MessageId, id, wasThere);

@@ -15,6 +15,9 @@ internal sealed partial class RunSubscriber(
     private const int MessagesAtOnce = 10;
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
+    /// <summary>Pause after an empty answer; Pub/Sub itself keeps a pull open until there is a message.</summary>
+    private static readonly TimeSpan EmptyPause = TimeSpan.FromSeconds(1);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (settings.PubSub.Subscription is not { } subscription)
@@ -88,6 +91,11 @@ internal sealed partial class RunSubscriber(
         {
             // No message arrived for a while; the next pull waits for one.
             return;
+        }
+
+        if (answer.ReceivedMessages.Count == 0)
+        {
+            await Task.Delay(EmptyPause, cancellation);
         }
 
         foreach (var received in answer.ReceivedMessages)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
 using Workflows.Orchestrations;
@@ -85,7 +86,8 @@ public static partial class RunRequestReader
         check.That(validation is null || request.Training?.Validation is not null, "data.validation",
             "The training does not validate.", "Add \"training\": {\"validation\": {}}, or leave the file out.");
         var fraction = check.InRange(request.Data?.TestFraction ?? 0.1, "data.testFraction", 0.001, 0.5);
-        var maxTest = check.InRange(request.Data?.MaxTestPairs ?? 500, "data.maxTestPairs", 1, 100_000);
+        var maxTest = check.InRange(
+            request.Data?.MaxTestPairs ?? 500, "data.maxTestPairs", PrepareDataActivity.LeastTest, 100_000);
         var types = request.Tpu?.AcceleratorTypes ?? [];
         check.That(types.Count > 0, "tpu.acceleratorTypes", "No accelerator type is named.",
             "Add \"tpu\": {\"acceleratorTypes\": [\"v5litepod-8\"]}.");

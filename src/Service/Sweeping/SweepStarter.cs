@@ -11,7 +11,8 @@ namespace Workflows.Service.Sweeping;
 /// Starts the sweep when the service starts, or wakes the one that an earlier start began, which then reads the current
 /// settings.
 /// </summary>
-internal sealed class SweepStarter(DurableTaskClient client, SweepSettings settings) : BackgroundService
+internal sealed partial class SweepStarter(
+    DurableTaskClient client, SweepSettings settings, ILogger<SweepStarter> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
@@ -22,6 +23,7 @@ internal sealed class SweepStarter(DurableTaskClient client, SweepSettings setti
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var isTold = false;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -29,9 +31,16 @@ internal sealed class SweepStarter(DurableTaskClient client, SweepSettings setti
                 await StartOrWakeAsync(stoppingToken);
                 return;
             }
-            catch (RpcException) when (!stoppingToken.IsCancellationRequested)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                // A backend elsewhere does not answer yet; its other users report that in the log.
+                // Nodes that nobody deletes cost money, so no fault ends the attempts. A backend elsewhere that does
+                // not answer yet is reported by its other users.
+                if (!isTold && exception is not RpcException)
+                {
+                    isTold = true;
+                    Log.NotStarted(logger, Pause.TotalSeconds, exception);
+                }
+
                 await Task.Delay(Pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -65,4 +74,10 @@ internal sealed class SweepStarter(DurableTaskClient client, SweepSettings setti
 
     private Task WakeAsync(CancellationToken cancellation) => client.RaiseEventAsync(
         SweepOrchestration.TheInstance, RunEvents.Wake, "the service has started", cancellation);
+
+    private static partial class Log
+    {
+        [LoggerMessage(4330, LogLevel.Error, "The sweep could not be started; tried again every {Seconds} s.")]
+        public static partial void NotStarted(ILogger logger, double seconds, Exception exception);
+    }
 }

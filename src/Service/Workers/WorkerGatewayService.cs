@@ -53,7 +53,8 @@ internal sealed partial class WorkerGatewayService(
                 await responseStream.WriteAsync(message, cancellation);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException
+            || (exception is InvalidOperationException && cancellation.IsCancellationRequested))
         {
             // The worker disconnected; the orchestration detects that by its silence or by the node's state.
         }

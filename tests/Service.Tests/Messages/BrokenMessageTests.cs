@@ -18,12 +18,12 @@ public sealed class BrokenMessageTests
     public async Task Message_ThatIsBroken_GoesToTheDeadLetterTopicAndTheNextOneStarts(string kind, string reason)
     {
         await using var broker = await FakePubSub.StartAsync();
-        await using var service = await StartServiceAsync(broker);
+        await using var service = await SubscribedService.StartAsync(broker.Host);
 
         var bad = broker.Send(Broken(kind, service));
         var letter = await broker.LetterAsync();
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
-        await UntilAsync(() => broker.Acknowledged.Contains(good));
+        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Equal(("REQUEST_INVALID", bad),
             (letter.Attributes["workflows-code"], letter.Attributes["workflows-message-id"]));
@@ -37,16 +37,16 @@ public sealed class BrokenMessageTests
     {
         await using var broker = await FakePubSub.StartAsync();
         broker.CanPublish = false;
-        await using var service = await StartServiceAsync(broker);
+        await using var service = await SubscribedService.StartAsync(broker.Host);
 
         var bad = broker.Send(ByteString.CopyFromUtf8("{"));
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
-        await UntilAsync(() => broker.Acknowledged.Contains(good));
+        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Equal([(bad, 10)], broker.Delayed);
         Assert.Equal([good], broker.Acknowledged);
         Assert.InRange(broker.Pulls, 2, 3);
-        Assert.Equal(1, Count(await LogAsync(service), "cannot go to the dead-letter topic"));
+        Assert.Equal(1, await SubscribedService.LoggedAsync(service, "cannot go to the dead-letter topic"));
     }
 
     private static ByteString Broken(string kind, RunningService service)
@@ -72,35 +72,5 @@ public sealed class BrokenMessageTests
         }
 
         return ByteString.CopyFromUtf8(request.ToJsonString());
-    }
-
-    private static async Task<RunningService> StartServiceAsync(FakePubSub broker)
-    {
-        var service = new RunningService();
-        service.Settings.PubSub.Subscription = "projects/p/subscriptions/runs";
-        service.Settings.PubSub.DeadLetterTopic = "projects/p/topics/dead";
-        service.Settings.PubSub.EmulatorHost = broker.Host;
-        await service.InitializeAsync();
-        return service;
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(2);
-        while (!condition())
-        {
-            Assert.True(TimeProvider.System.GetUtcNow() < deadline, "It did not happen within two minutes.");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
-    }
-
-    private static int Count(string text, string part) => text.Split(part).Length - 1;
-
-    private static async Task<string> LogAsync(RunningService service)
-    {
-        var path = Path.Combine(service.Settings.StateDirectory, "service.log");
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var reader = new StreamReader(stream);
-        return await reader.ReadToEndAsync();
     }
 }

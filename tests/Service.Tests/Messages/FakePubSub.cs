@@ -21,12 +21,12 @@ internal sealed class FakePubSub : IAsyncDisposable
     private readonly WebApplication _application;
     private int _count;
 
-    private FakePubSub()
+    private FakePubSub(int port)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-            IPAddress.Loopback, 0, endpoint => endpoint.Protocols = HttpProtocols.Http2));
+            IPAddress.Loopback, port, endpoint => endpoint.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc(options => options.MaxReceiveMessageSize = null);
         builder.Services.AddSingleton(this);
         _application = builder.Build();
@@ -38,6 +38,12 @@ internal sealed class FakePubSub : IAsyncDisposable
 
     public bool CanPublish { get; set; } = true;
 
+    /// <summary>Answers of the next pulls, in place of waiting messages; each may throw.</summary>
+    public ConcurrentQueue<Func<PullResponse>> NextPulls { get; } = new();
+
+    /// <summary>Faults of the next acknowledgements.</summary>
+    public ConcurrentQueue<StatusCode> NextAcknowledgements { get; } = new();
+
     /// <summary>Pulls so far; a pull that waits counts.</summary>
     public int Pulls { get; private set; }
 
@@ -45,20 +51,21 @@ internal sealed class FakePubSub : IAsyncDisposable
 
     public ConcurrentQueue<(string Id, int Seconds)> Delayed { get; } = new();
 
-    public static async Task<FakePubSub> StartAsync()
+    /// <param name="port">The port; 0: a free one.</param>
+    public static async Task<FakePubSub> StartAsync(int port = 0)
     {
-        var broker = new FakePubSub();
+        var broker = new FakePubSub(port);
         await broker._application.StartAsync();
         return broker;
     }
 
-    public string Send(ByteString data)
+    public string Send(ByteString data, string? messageId = null)
     {
         var id = $"m{Interlocked.Increment(ref _count)}";
         _waiting.Writer.TryWrite(new ReceivedMessage
         {
             AckId = id,
-            Message = new PubsubMessage { MessageId = id, Data = data },
+            Message = new PubsubMessage { MessageId = messageId ?? id, Data = data },
         });
         return id;
     }
@@ -80,6 +87,11 @@ internal sealed class FakePubSub : IAsyncDisposable
         public override async Task<PullResponse> Pull(PullRequest request, ServerCallContext context)
         {
             broker.Pulls++;
+            if (broker.NextPulls.TryDequeue(out var next))
+            {
+                return next();
+            }
+
             return new PullResponse
             {
                 ReceivedMessages = { await broker._waiting.Reader.ReadAsync(context.CancellationToken) },
@@ -88,6 +100,11 @@ internal sealed class FakePubSub : IAsyncDisposable
 
         public override Task<Empty> Acknowledge(AcknowledgeRequest request, ServerCallContext context)
         {
+            if (broker.NextAcknowledgements.TryDequeue(out var fault))
+            {
+                throw new RpcException(new Status(fault, "The broker has a fault."));
+            }
+
             broker.Acknowledged.Enqueue(request.AckIds.Single());
             return Task.FromResult(new Empty());
         }

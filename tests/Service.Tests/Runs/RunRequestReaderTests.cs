@@ -129,6 +129,7 @@ public sealed class RunRequestReaderTests : IDisposable
     [InlineData("""{"data": {"train": "https://x/pairs.tsv"}}""", "data.train")]
     [InlineData("""{"data": {"validation": "FOLDER/more.tsv"}}""", "data.validation")]
     [InlineData("""{"data": {"maxTestPairs": 0}}""", "data.maxTestPairs")]
+    [InlineData("""{"data": {"maxTestPairs": 4}}""", "data.maxTestPairs")]
     [InlineData("""{"model": " "}""", "model")]
     [InlineData("""{"model": "s3://bucket/model"}""", "model")]
     [InlineData("""{"tpu": {"zones": ["US-WEST4-A"]}}""", "tpu.zones")]

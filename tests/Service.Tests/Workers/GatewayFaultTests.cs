@@ -1,0 +1,180 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Workflows.Activities.Provisioning;
+using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
+using Workflows.Service.Tests.Hosting;
+using Workflows.Service.Tests.Messages;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.Service.Tests.Workers;
+
+/// <summary>A stream that breaks, floods or sends what cannot be ends for itself: the next worker is welcome.</summary>
+public sealed class GatewayFaultTests(RunningService service) : IClassFixture<RunningService>
+{
+    private int _nodes;
+
+    [Fact]
+    public async Task Stream_WithAMessageOverTheLimit_EndsAloneAndIsToldOnce()
+    {
+        var (channel, call, node) = await ConnectAsync();
+        using (channel)
+        using (call)
+        {
+            await SendAsync(call, new WorkerMessage { JobEnded = new JobEnded { ErrorMessage = new('x', 5 << 20) } });
+            await EndAsync(call);
+        }
+
+        await AssertOthersAreWelcomeAsync();
+        Assert.Equal(1, await SubscribedService.LoggedAsync(service, $"The stream of the worker of {node} of run"));
+    }
+
+    [Fact]
+    public async Task Stream_OfMessagesForUnknownJobs_IsAnsweredAndToldOnce()
+    {
+        var (channel, call, node) = await ConnectAsync();
+        using (channel)
+        using (call)
+        {
+            for (var each = 0; each < 100; each++)
+            {
+                await call.RequestStream.WriteAsync(new WorkerMessage
+                {
+                    Progress = new Progress { JobId = $"train@other-{each}", Step = 1, Steps = 2, Loss = 1 },
+                });
+            }
+
+            await call.RequestStream.WriteAsync(new WorkerMessage { JobEnded = new JobEnded { JobId = "nobody's" } });
+
+            // The end of a job that nobody gave is acknowledged: the worker would repeat it for ever.
+            Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+            Assert.Equal("nobody's", call.ResponseStream.Current.JobEndedAck.JobId);
+        }
+
+        await AssertOthersAreWelcomeAsync();
+        Assert.Equal(1, await SubscribedService.LoggedAsync(
+            service, $"The worker of {node} of run faults sends a job_id"));
+    }
+
+    [Fact]
+    public async Task Stream_WithEmptyMessagesAndASecondHello_GoesOn()
+    {
+        var (channel, call, _) = await ConnectAsync();
+        using (channel)
+        using (call)
+        {
+            await call.RequestStream.WriteAsync(new WorkerMessage());
+            await call.RequestStream.WriteAsync(new WorkerMessage { Hello = new Hello { RunId = "../other" } });
+            await call.RequestStream.WriteAsync(new WorkerMessage { JobEnded = new JobEnded { JobId = "later" } });
+
+            Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+            Assert.Equal("later", call.ResponseStream.Current.JobEndedAck.JobId);
+        }
+    }
+
+    [Fact]
+    public async Task Stream_OfANodeThatConnectsAgain_TakesThePlaceOfTheFirst()
+    {
+        var name = $"projects/p/locations/us-west4-a/nodes/twice-{Interlocked.Increment(ref _nodes)}";
+        var (firstChannel, first, _) = await ConnectAsync(name);
+        var (secondChannel, second, _) = await ConnectAsync(name);
+        using (firstChannel)
+        using (first)
+        using (secondChannel)
+        using (second)
+        {
+            await EndAsync(first);
+            await second.RequestStream.WriteAsync(new WorkerMessage { JobEnded = new JobEnded { JobId = "second" } });
+            Assert.True(await second.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+            Assert.Equal("second", second.ResponseStream.Current.JobEndedAck.JobId);
+        }
+    }
+
+    [Theory]
+    [InlineData("nothing")]
+    [InlineData("HTTP/1.1")]
+    [InlineData("noise")]
+    [InlineData("half a preface")]
+    [InlineData("half a frame")]
+    public async Task Connection_OfBytesThatAreNoStream_LeavesTheGatewayToOthers(string kind)
+    {
+        byte[] preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8];
+        byte[] sent = kind switch
+        {
+            "nothing" => [],
+            "HTTP/1.1" => [.. "GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"u8],
+            "half a preface" => preface[..10],
+            "half a frame" => [.. preface, 0, 0, 200, 1, 4],
+            _ => [.. Enumerable.Range(0, 4096).Select(each => (byte)(each * 131))],
+        };
+        using (var client = new TcpClient())
+        {
+            await client.ConnectAsync(IPAddress.Loopback, Port, TestContext.Current.CancellationToken);
+            await client.GetStream().WriteAsync(sent, TestContext.Current.CancellationToken);
+        }
+
+        await AssertOthersAreWelcomeAsync();
+    }
+
+    private int Port => ServicePorts.Kept(service.Settings.StateDirectory)!.Grpc;
+
+    private async Task AssertOthersAreWelcomeAsync()
+    {
+        var (channel, call, _) = await ConnectAsync();
+        call.Dispose();
+        channel.Dispose();
+        using var health = await service.Http.GetAsync("/healthz", TestContext.Current.CancellationToken);
+        Assert.True(health.IsSuccessStatusCode);
+    }
+
+    /// <summary>Connects a worker with its node's secret and reads the welcome.</summary>
+    private async Task<(GrpcChannel Channel, AsyncDuplexStreamingCall<WorkerMessage, GatewayMessage> Call, string Node)>
+        ConnectAsync(string? node = null)
+    {
+        node ??= $"projects/p/locations/us-west4-a/nodes/n-{Interlocked.Increment(ref _nodes)}";
+        var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{Port}");
+        var call = new WorkerGateway.WorkerGatewayClient(channel).Connect(
+            cancellationToken: TestContext.Current.CancellationToken);
+        var secret = new NodeSecrets(service.Settings.StateDirectory).For(new RunId("faults"), new NodeName(node));
+        await call.RequestStream.WriteAsync(new WorkerMessage
+        {
+            Hello = new Hello { RunId = "faults", NodeName = node, Secret = secret },
+        });
+        Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+        Assert.True(call.ResponseStream.Current.Welcome.HeartbeatSeconds > 0);
+        return (channel, call, node);
+    }
+
+    /// <summary>Sends a message that the other side may refuse before it is sent whole.</summary>
+    private static async Task SendAsync(
+        AsyncDuplexStreamingCall<WorkerMessage, GatewayMessage> call, WorkerMessage message)
+    {
+        try
+        {
+            await call.RequestStream.WriteAsync(message);
+        }
+        catch (RpcException)
+        {
+            // The stream has ended; the caller asserts that.
+        }
+    }
+
+    /// <summary>Reads until the gateway ends the stream, with an error or without.</summary>
+    private static async Task EndAsync(AsyncDuplexStreamingCall<WorkerMessage, GatewayMessage> call)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        try
+        {
+            while (await call.ResponseStream.MoveNext(limit.Token))
+            {
+                // Messages before the end do not matter.
+            }
+        }
+        catch (RpcException exception)
+        {
+            Assert.NotEqual(StatusCode.Cancelled, exception.StatusCode);
+        }
+    }
+}
