@@ -148,6 +148,20 @@ public sealed partial class HubArtifactStore
         }
     }
 
+    /// <summary>Reads a list of files whole.</summary>
+    private async Task<byte[]> ReadListAsync(
+        ArtifactUri uri, HttpResponseMessage answer, CancellationToken cancellation)
+    {
+        using var list = new MemoryStream();
+        await using var body = await answer.Content.ReadAsStreamAsync(cancellation);
+        await CopyAsync(body, list, MostListed + 1, cancellation);
+        return list.Length <= MostListed
+            ? list.ToArray()
+            : throw new ArtifactException(
+                ArtifactFault.Damaged, $"{uri}", $"The Hub's list of files has more than {MostListed >> 20} MiB.",
+                "Check HF_ENDPOINT.");
+    }
+
     /// <summary>Copies bytes; a connection that is silent for a minute counts as broken.</summary>
     private async Task CopyAsync(Stream from, Stream to, long length, CancellationToken cancellation)
     {

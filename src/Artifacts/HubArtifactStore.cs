@@ -15,6 +15,9 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
 {
     private const int BufferBytes = 1 << 20, MostRedirects = 8;
 
+    /// <summary>Most bytes of a list of files; that of a data set of 100,000 files has about 20 MB.</summary>
+    private const long MostListed = 64 << 20;
+
     /// <summary>Most bytes before the requested part that are read and dropped, if a file's host ignores
     /// ranges.</summary>
     private const long MostSkipped = 16 << 20;
@@ -173,10 +176,12 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
         byte[] json;
         try
         {
-            json = await AskAsync(
-                uri, address, null, answer => answer.Content.ReadAsByteArrayAsync(cancellation), cancellation);
+            json = await TypedAsync(uri, () => _retry.RunAsync(
+                _ => AskAsync(uri, address, null, answer => ReadListAsync(uri, answer, cancellation), cancellation),
+                exception => exception is HttpRequestException or IOException, cancellation));
         }
-        catch (ArtifactException exception) when (exception.Fault == ArtifactFault.Unavailable && cached is not null)
+        catch (ArtifactException exception) when (
+            exception.Fault is ArtifactFault.Unavailable or ArtifactFault.Truncated && cached is not null)
         {
             // As in Python's library, a cached file is used when the Hub is unreachable.
             return cached;
@@ -260,7 +265,7 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             }
 
-            var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            var answer = await HeadersAsync(request, cancellation);
             if ((int)answer.StatusCode is not (301 or 302 or 303 or 307 or 308)
                 || answer.Headers.Location is not { } location)
             {
@@ -269,10 +274,32 @@ public sealed partial class HubArtifactStore : IArtifactStore, IDisposable
 
             answer.Dispose();
             address = new Uri(address, location);
+            if (address.Scheme is not ("http" or "https"))
+            {
+                throw new ArtifactException(
+                    ArtifactFault.Refused, $"{uri}", $"The Hub redirects to an address of '{address.Scheme}:'.",
+                    "Check HF_ENDPOINT.");
+            }
         }
 
         throw new ArtifactException(
             ArtifactFault.Refused, $"{uri}", $"The Hub redirects more than {MostRedirects} times.",
             "Check HF_ENDPOINT.");
+    }
+
+    /// <summary>Waits for the headers of an answer; a host that is silent for a minute counts as broken.</summary>
+    private async Task<HttpResponseMessage> HeadersAsync(HttpRequestMessage request, CancellationToken cancellation)
+    {
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        silence.CancelAfter(_stall);
+        try
+        {
+            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, silence.Token);
+        }
+        catch (OperationCanceledException exception) when (!cancellation.IsCancellationRequested)
+        {
+            throw new HttpRequestException(
+                HttpRequestError.ResponseEnded, $"No answer came for {_stall.TotalSeconds:0} seconds.", exception);
+        }
     }
 }

@@ -1,10 +1,14 @@
 using System.Net;
+using System.Text;
 
 namespace Workflows.Artifacts;
 
 /// <summary>Creates the exceptions for the Hub's error codes.</summary>
 internal static class HubFaults
 {
+    private const int MostText = 2000;
+    private static readonly TimeSpan LongestText = TimeSpan.FromSeconds(10);
+
     public static async Task<ArtifactException> OfAsync(
         ArtifactUri uri, HubSettings settings, HttpResponseMessage answer, CancellationToken cancellation)
     {
@@ -51,12 +55,30 @@ internal static class HubFaults
         ArtifactFault.NotFound, $"{uri}", $"It is not in the cache '{settings.Cache}', and HF_HUB_OFFLINE is set.",
         "Unset HF_HUB_OFFLINE, or download it once where there is a network.");
 
-    // An HTML page would not help the reader of an error.
-    private static async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancellation) =>
-        answer.Content.Headers.ContentType?.MediaType is "text/plain" or "application/json"
-        && answer.Content.Headers.ContentLength is null or < 2000
-            ? Clean(await answer.Content.ReadAsStringAsync(cancellation))
-            : "";
+    /// <summary>Reads the beginning of the words of an error; an HTML page would not help its reader.</summary>
+    private static async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancellation)
+    {
+        if (answer.Content.Headers.ContentType?.MediaType is not ("text/plain" or "application/json"))
+        {
+            return "";
+        }
+
+        var bytes = new byte[MostText];
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(LongestText);
+        try
+        {
+            await using var body = await answer.Content.ReadAsStreamAsync(limit.Token);
+            var count = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, limit.Token);
+            return Clean(Encoding.UTF8.GetString(bytes, 0, count));
+        }
+        catch (Exception exception) when (!cancellation.IsCancellationRequested
+            && exception is HttpRequestException or IOException or OperationCanceledException)
+        {
+            // The status says what is wrong; its words broke off.
+            return "";
+        }
+    }
 
     private static string Clean(string text) =>
         new([.. text.Where(letter => !char.IsControl(letter)).Take(300)]);

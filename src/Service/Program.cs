@@ -1,7 +1,7 @@
 using Workflows.DurableTask.Sidecar;
 using Workflows.Service.Hosting;
 
-if (args is ["--help" or "-h" or "-?" or "/?"])
+if (args.Any(each => each is "--help" or "-h" or "-?" or "/?"))
 {
     await Console.Out.WriteLineAsync("""
         Workflows service: takes requests for fine-tuning runs over HTTP and Pub/Sub, and runs them durably.

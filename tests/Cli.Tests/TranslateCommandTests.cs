@@ -67,6 +67,30 @@ public sealed class TranslateCommandTests
         Assert.Equal((brief, brief, other), (Answer(), asTheModel, Answer("--adapter", adapter)));
     }
 
+    [Theory]
+    [InlineData("ko-en", "en", "the model was taught ko-en")]
+    [InlineData("en-ko", "ko", "the model was taught en-ko")]
+    [InlineData("ko-en", "ko", null)]
+    [InlineData("both", "en", null)]
+    public void Translate_FromALanguageThatTheCardDoesNotName_WarnsAndTranslates(
+        string taught, string from, string? warning)
+    {
+        using var folder = new TemporaryFolder();
+        var adapter = FreshAdapter(folder.Path);
+        File.WriteAllText(
+            Path.Combine(adapter, "translation.json"),
+            $$"""{ "direction": "{{taught}}", "prompt": "brief", "promptTemplate": "chat" }""");
+
+        var (code, output, error) = Run(
+            "I like music.\n", "--model", Model, "--adapter", adapter, "--from", from,
+            "--to", from == "en" ? "ko" : "en");
+
+        Assert.True(code == 0, error);
+        Assert.NotEmpty(output);
+        Assert.Equal(warning is not null, error.Contains("Warning: ", StringComparison.Ordinal));
+        Assert.Contains(warning ?? "1 line,", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Translate_DamagedCard_IsNamedWithTheFix()
     {

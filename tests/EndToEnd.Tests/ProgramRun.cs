@@ -19,7 +19,10 @@ internal sealed partial class ProgramRun : IDisposable
 
     public static ProgramRun Start(string assembly, params string[] arguments)
     {
-        return Begin("dotnet", [PathOf(assembly), .. arguments]);
+        // Where the tests ignore Ctrl-C, as in the background of a shell, every program that they start would too.
+        return OperatingSystem.IsLinux()
+            ? Begin("env", ["--default-signal=INT", "dotnet", PathOf(assembly), .. arguments])
+            : Begin("dotnet", [PathOf(assembly), .. arguments]);
     }
 
     public static ProgramRun Cli(params string[] arguments) => Start("Workflows.Cli", arguments);

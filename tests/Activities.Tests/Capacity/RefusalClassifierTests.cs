@@ -228,6 +228,43 @@ public sealed class RefusalClassifierTests
     }
 
     [Theory]
+    [InlineData(
+        Code.ResourceExhausted,
+        "Insufficient reserved capacity. Contact customer support to increase your reservation. [EID: 0x1]", "", 3600)]
+    [InlineData(
+        Code.NotFound, "The resource 'projects/p/global/networks/default' was not found", "tpu.network", null)]
+    [InlineData(
+        Code.FailedPrecondition,
+        "Constraint constraints/compute.vmExternalIpAccess violated for project 1234. Add instance "
+        + "projects/p/zones/z/instances/i to the constraint to use external IP with it.", "xternal", null)]
+    [InlineData(
+        Code.InvalidArgument,
+        "You do not have permission to act as service_account: x@p.iam.gserviceaccount.com. (or it may not exist).",
+        "roles/iam.serviceAccountUser", null)]
+    [InlineData(
+        Code.PermissionDenied,
+        "Permission 'iam.serviceaccounts.actAs' denied on service account x@p.iam.gserviceaccount.com "
+        + "(or it may not exist).", "roles/iam.serviceAccountUser", null)]
+    [InlineData(Code.PermissionDenied, "The caller does not have permission", "roles/tpu.admin", null)]
+    public void Classify_TextOfTheWholeProject_StopsAtOnceWithTheFixElseIsForgottenSoon(
+        Code code, string text, string fix, int? mostSeconds)
+    {
+        var refusal = RefusalClassifier.Classify(new RpcStatus { Code = (int)code, Message = text });
+
+        Assert.NotEqual("UNKNOWN", refusal.Code);
+        Assert.Contains(fix, refusal.Fix, StringComparison.Ordinal);
+        if (mostSeconds is { } most)
+        {
+            Assert.Equal(RefusalScope.Zone, refusal.Scope);
+            Assert.InRange(refusal.RememberSeconds, 60, most);
+        }
+        else
+        {
+            Assert.Contains(refusal.Scope, new[] { RefusalScope.Project, RefusalScope.Request });
+        }
+    }
+
+    [Theory]
     [InlineData(StatusCode.Unavailable, true)]
     [InlineData(StatusCode.DeadlineExceeded, true)]
     [InlineData(StatusCode.PermissionDenied, false)]

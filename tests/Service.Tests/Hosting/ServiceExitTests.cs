@@ -35,6 +35,22 @@ public sealed class ServiceExitTests
         Assert.Contains("it was moved, deleted or replaced while it was open", error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--help", 0)]
+    [InlineData("-h", 0)]
+    [InlineData("help", 2)]
+    [InlineData("start", 2)]
+    public async Task Program_AskedForHelpOrAWordThatIsNoOption_EndsWithoutListening(string argument, int expected)
+    {
+        using var folder = new TemporaryFolder("workflows-test-");
+        var (exitCode, output, error) = await Command.RunAsync(
+            "dotnet", [ProgramPath(), argument, $"--Workflows:StateDirectory={folder.Path}"]);
+
+        Assert.Equal(expected, exitCode);
+        Assert.Contains("--", output + error, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
+    }
+
     private static async Task UntilHealthyAsync(HttpClient http, Task running)
     {
         while (!running.IsCompleted)

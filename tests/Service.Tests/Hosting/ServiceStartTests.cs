@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Hosting;
 using Workflows.TestKit;
 
@@ -15,6 +17,9 @@ public sealed class ServiceStartTests
         await using var first = new RunningService();
         await first.InitializeAsync();
         var kept = ServicePorts.Kept(first.Settings.StateDirectory);
+        first.Services.GetRequiredService<ITpuEmulator>().Prepare("demo-proj", """{"createSeconds": 7}""");
+        var before = Files(first.Settings.StateDirectory);
+        Assert.Contains(before, file => file.Contains("demo-proj", StringComparison.Ordinal));
 
         var (second, ports) = WorkflowsService.Build(
             [], new ServiceSettings { StateDirectory = first.Settings.StateDirectory, HttpPort = 0 }, isEmbedded: true);
@@ -23,6 +28,7 @@ public sealed class ServiceStartTests
 
         Assert.Contains("another process", failure.Message, StringComparison.Ordinal);
         Assert.Equal(kept, ServicePorts.Kept(first.Settings.StateDirectory));
+        Assert.Equal(before, Files(first.Settings.StateDirectory));
     }
 
     [Fact]
@@ -146,4 +152,12 @@ public sealed class ServiceStartTests
             ports, service.Settings.StateDirectory, TestContext.Current.CancellationToken));
         Assert.Contains("another process", failure.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>Lists the files of a state folder that a refused start must not write.</summary>
+    private static IReadOnlyList<string> Files(string folder) =>
+        [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Where(path => !path.EndsWith(".log", StringComparison.Ordinal)
+                && !path.Contains($"{Path.DirectorySeparatorChar}engine{Path.DirectorySeparatorChar}"))
+            .Order(StringComparer.Ordinal)
+            .Select(path => $"{path} {File.ReadAllText(path)}")];
 }

@@ -27,6 +27,15 @@ public sealed partial class TerraformTests
     }
 
     [Fact]
+    public void SettingThatTheCatalogNames_Exists()
+    {
+        var note = JsonNode.Parse(File.ReadAllText(
+            Checkout.PathOf("src", "Activities", "Capacity", "catalog.json")))!["note"]!.GetValue<string>();
+
+        Assert.True(Exists($"Workflows__{note.Split("Workflows:")[1].TrimEnd('.')}"), note);
+    }
+
+    [Fact]
     public void Topics_OfTheDefaults_AreMade()
     {
         Assert.Equal(new DaprSettings().Topic, Default("ended_topic"));

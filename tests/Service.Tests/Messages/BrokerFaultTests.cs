@@ -116,6 +116,23 @@ public sealed class BrokerFaultTests
         Assert.Equal(1, await SubscribedService.LoggedAsync(service, "got no acknowledgement of message same"));
     }
 
+    [Fact]
+    public async Task Message_DeliveredAgainAfterItsFileMoved_IsTheSameRun()
+    {
+        await using var broker = await FakePubSub.StartAsync();
+        await using var service = await SubscribedService.StartAsync(broker.Host);
+        var request = ByteString.CopyFromUtf8(service.Request().ToJsonString());
+        var first = broker.Send(request, messageId: "same");
+        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(first));
+
+        File.Move(Path.Combine(service.Folder, "pairs.tsv"), Path.Combine(service.Folder, "moved.tsv"));
+        var again = broker.Send(request, messageId: "same");
+        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(again));
+
+        Assert.Equal(1, await RunsAsync(service));
+        Assert.Equal(0, await SubscribedService.LoggedAsync(service, "cannot start a run"));
+    }
+
     private static string Send(FakePubSub broker, RunningService service) =>
         broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
 
