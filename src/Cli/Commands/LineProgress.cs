@@ -27,6 +27,9 @@ internal sealed class LineProgress(TextWriter output, bool isRedirected, TimePro
 
     public void End() => output.WriteLine(isRedirected ? Text() : "");
 
-    private string Text() =>
-        $"{_done} {(_done == 1 ? "line" : "lines")}, {_done / Math.Max(1e-3, clock.GetElapsedTime(_begun).TotalSeconds):0.0} a second";
+    private string Text()
+    {
+        var rate = _done / Math.Max(1e-3, clock.GetElapsedTime(_begun).TotalSeconds);
+        return $"{_done} {(_done == 1 ? "line" : "lines")}, {rate:0.0} a second";
+    }
 }
