@@ -25,7 +25,10 @@ public sealed class PrepareDataActivity(
     /// <summary>The fewest test pairs of a run; fewer cannot be compared.</summary>
     public const int LeastTest = 5;
 
-    private const int LeastTrain = 10, LeastValidation = 2;
+    /// <summary>The fewest validation pairs of a run that measures them.</summary>
+    public const int LeastValidation = 2;
+
+    private const int LeastTrain = 10;
 
     /// <summary>Seed of the validation split; it differs from the test's, so that the two splits are
     /// independent.</summary>

@@ -93,9 +93,10 @@ public sealed class GoogleChannel : IDisposable
         }
         catch (TokenResponseException exception)
         {
-            // 400 and 401 refuse the credentials (invalid_grant, invalid_client); 5xx is an outage of the endpoint.
+            // 400 and 401 refuse the credentials (invalid_grant, invalid_client). 5xx is an outage of the endpoint; 200
+            // without a token is the page of a proxy.
             throw UnsentCall.WithoutToken(
-                (int?)exception.StatusCode >= 500 ? StatusCode.Unavailable : StatusCode.Unauthenticated,
+                (int?)exception.StatusCode is >= 500 or < 400 ? StatusCode.Unavailable : StatusCode.Unauthenticated,
                 $"no access token was given for the credentials: {WordsOf(exception)}");
         }
         catch (HttpRequestException exception)
@@ -103,6 +104,13 @@ public sealed class GoogleChannel : IDisposable
             throw UnsentCall.WithoutToken(
                 StatusCode.Unavailable,
                 $"the endpoint that gives access tokens cannot be reached: {exception.Message}");
+        }
+        catch (Exception exception) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            // An answer that is no token, or that stopped in the middle; the next one may be right.
+            throw UnsentCall.WithoutToken(
+                StatusCode.Unavailable,
+                $"the endpoint that gives access tokens gave none: {exception.Message}");
         }
     }
 

@@ -8,6 +8,7 @@ namespace Workflows.GoogleCloud.Connections;
 /// </summary>
 public sealed class GoogleCredentials
 {
+    private const long MostKeyBytes = 1 << 20;
     private const string Scope = "https://www.googleapis.com/auth/cloud-platform";
     private readonly ITokenAccessWithHeaders _source;
 
@@ -24,8 +25,46 @@ public sealed class GoogleCredentials
     /// <exception cref="InvalidOperationException">There are none.</exception>
     public static async Task<GoogleCredentials> FindAsync(string? quotaProject, CancellationToken cancellationToken)
     {
+        RequireKeyFile(Environment.GetEnvironmentVariable("GOOGLE_APPLICATION_CREDENTIALS"));
         var found = await GoogleCredential.GetApplicationDefaultAsync(cancellationToken);
         return new GoogleCredentials(found.CreateScoped(Scope), quotaProject);
+    }
+
+    /// <summary>
+    /// Refuses a key file that the library would wait for (a pipe), read without end (a device), or not name as the
+    /// fault (a folder).
+    /// </summary>
+    internal static void RequireKeyFile(string? path)
+    {
+        if (path is not { Length: > 0 })
+        {
+            return;
+        }
+
+        string? problem;
+        try
+        {
+            problem = Directory.Exists(path) ? "is a folder"
+                : new FileInfo(path) is { Exists: false, LinkTarget: null } ? "does not exist"
+                : Problem(File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new FileInfo(path));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Such as links that lead in a circle.
+            problem = $"cannot be read ({exception.Message.TrimEnd('.')})";
+        }
+
+        if (problem is not null)
+        {
+            throw new InvalidOperationException(
+                $"The key file '{path}', which GOOGLE_APPLICATION_CREDENTIALS names, {problem}.");
+        }
+
+        // Pipes and devices have no length.
+        static string? Problem(FileInfo file) => !file.Exists ? "does not exist"
+            : file.Length == 0 ? "is empty, or no regular file"
+            : file.Length > MostKeyBytes ? $"has {file.Length} bytes, {MostKeyBytes} at most"
+            : null;
     }
 
     /// <summary>Gets the headers for one request, with a token that is renewed when it is about to expire.</summary>

@@ -1,3 +1,4 @@
+using Workflows.Activities.Data;
 using Workflows.Orchestrations;
 using Workflows.Translation.Metrics;
 using Workflows.Translation.Metrics.Mecab;
@@ -126,7 +127,9 @@ internal static class TrainingReader
             EverySteps = check.InRange(
                 asked.EverySteps ?? given.EverySteps, "training.validation.everySteps", 1, 1_000_000),
             Patience = check.InRange(asked.Patience ?? given.Patience, "training.validation.patience", 0, 1000),
-            MaxPairs = check.InRange(asked.MaxPairs ?? given.MaxPairs, "training.validation.maxPairs", 1, 100_000),
+            MaxPairs = check.InRange(
+                asked.MaxPairs ?? given.MaxPairs, "training.validation.maxPairs", PrepareDataActivity.LeastValidation,
+                100_000),
         };
     }
 

@@ -10,24 +10,22 @@ namespace Workflows.Service.Workers;
 
 /// <summary>Serves the stream of every worker. Workers connect to the service; it never connects to a VM.</summary>
 internal sealed partial class WorkerGatewayService(
-    JobBook jobs, NodeSecrets secrets, DurableTaskClient client, ILogger<WorkerGatewayService> logger)
+    JobBook jobs, NodeSecrets secrets, DurableTaskClient client, TimeProvider clock,
+    ILogger<WorkerGatewayService> logger)
     : WorkerGateway.WorkerGatewayBase
 {
     private const double HeartbeatSeconds = 5;
     private const int MostShown = 200;
+
+    /// <summary>A caller that has not said who it is by then holds a stream for nothing.</summary>
+    private static readonly TimeSpan HelloLimit = TimeSpan.FromSeconds(30);
 
     public override async Task Connect(
         IAsyncStreamReader<WorkerMessage> requestStream, IServerStreamWriter<GatewayMessage> responseStream,
         ServerCallContext context)
     {
         var cancellation = context.CancellationToken;
-        if (!await requestStream.MoveNext(cancellation)
-            || requestStream.Current.KindCase != WorkerMessage.KindOneofCase.Hello)
-        {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, "The first message must be Hello."));
-        }
-
-        var hello = requestStream.Current.Hello;
+        var hello = await HelloAsync(requestStream, cancellation);
         hello.Device = SafeText.Of(hello.Device, MostShown);
         if (!RunId.TryParse(hello.RunId, out var runId) || !NodeName.TryParse(hello.NodeName, out var nodeName)
             || !secrets.IsRight(runId, nodeName, hello.Secret) || jobs.IsRevoked(runId, nodeName))
@@ -40,8 +38,7 @@ internal sealed partial class WorkerGatewayService(
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var listening = Task.CompletedTask;
-        jobs.Found(runId, nodeName, hello.Device);
-        var connection = jobs.Open(runId, nodeName);
+        var connection = Open(runId, nodeName, hello.Device);
         Log.Connected(logger, nodeName, runId, hello.Device);
         try
         {
@@ -67,6 +64,47 @@ internal sealed partial class WorkerGatewayService(
             await ending.CancelAsync();
             await listening;
             Log.Disconnected(logger, nodeName, runId);
+        }
+    }
+
+    private async Task<Hello> HelloAsync(
+        IAsyncStreamReader<WorkerMessage> requests, CancellationToken cancellation)
+    {
+        using var silence = new CancellationTokenSource(HelloLimit, clock);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation, silence.Token);
+        try
+        {
+            if (await requests.MoveNext(limit.Token) && requests.Current.KindCase == WorkerMessage.KindOneofCase.Hello)
+            {
+                return requests.Current.Hello;
+            }
+        }
+        catch (Exception exception) when (cancellation.IsCancellationRequested || exception is IOException)
+        {
+            throw new RpcException(new Status(StatusCode.Cancelled, "The stream broke before its Hello."));
+        }
+        catch (Exception) when (silence.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(
+                StatusCode.DeadlineExceeded, $"No Hello within {HelloLimit.TotalSeconds} s of the connection."));
+        }
+
+        throw new RpcException(new Status(StatusCode.InvalidArgument, "The first message must be Hello."));
+    }
+
+    /// <summary>Registers a worker; while the disk refuses its run's ledger it is sent away, to come again.</summary>
+    private Connection Open(RunId runId, NodeName nodeName, string device)
+    {
+        try
+        {
+            jobs.Found(runId, nodeName, device);
+            return jobs.Open(runId, nodeName);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Log.NotOpened(logger, nodeName, runId, exception.Message);
+            throw new RpcException(new Status(
+                StatusCode.Unavailable, "The service cannot use its state folder now; connect again."));
         }
     }
 
@@ -199,6 +237,10 @@ internal sealed partial class WorkerGatewayService(
 
         [LoggerMessage(4107, LogLevel.Warning, "The stream of the worker of {Node} of run {RunId} broke.")]
         public static partial void Broken(ILogger logger, NodeName node, RunId runId, Exception exception);
+
+        [LoggerMessage(4108, LogLevel.Error,
+            "The worker of {Node} of run {RunId} is sent away, since the run's ledger cannot be used: {Reason}")]
+        public static partial void NotOpened(ILogger logger, NodeName node, RunId runId, string reason);
 
         [LoggerMessage(4104, LogLevel.Warning, "Could not wake {InstanceId} now; its next look will find the end.")]
         public static partial void NotTold(ILogger logger, string instanceId, Exception exception);

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Google.Protobuf;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Messages;
 
@@ -23,7 +24,7 @@ public sealed class BrokenMessageTests
         var bad = broker.Send(Broken(kind, service));
         var letter = await broker.LetterAsync();
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Equal(("REQUEST_INVALID", bad),
             (letter.Attributes["workflows-code"], letter.Attributes["workflows-message-id"]));
@@ -41,7 +42,7 @@ public sealed class BrokenMessageTests
 
         var bad = broker.Send(ByteString.CopyFromUtf8("{"));
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Equal([(bad, 10)], broker.Delayed);
         Assert.Equal([good], broker.Acknowledged);

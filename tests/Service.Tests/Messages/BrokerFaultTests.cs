@@ -26,7 +26,7 @@ public sealed class BrokerFaultTests
         await using var service = await SubscribedService.StartAsync(broker.Host);
 
         var good = Send(broker, service);
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Equal(1, await RunsAsync(service));
         Assert.Equal(1, await SubscribedService.LoggedAsync(service, "is out of reach"));
@@ -41,7 +41,7 @@ public sealed class BrokerFaultTests
 
         await using var broker = await FakePubSub.StartAsync(port.Number);
         var good = Send(broker, service);
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Equal(1, await RunsAsync(service));
     }
@@ -52,12 +52,12 @@ public sealed class BrokerFaultTests
         using var port = ReservedPort.Take();
         var first = await FakePubSub.StartAsync(port.Number);
         await using var service = await SubscribedService.StartAsync(first.Host);
-        await SubscribedService.UntilAsync(() => first.Pulls > 0);
+        await Eventually.TrueAsync(() => first.Pulls > 0);
         await first.DisposeAsync();
 
         await using var second = await FakePubSub.StartAsync(port.Number);
         var good = Send(second, service);
-        await SubscribedService.UntilAsync(() => second.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => second.Acknowledged.Contains(good));
 
         Assert.Equal(1, await RunsAsync(service));
     }
@@ -72,7 +72,7 @@ public sealed class BrokerFaultTests
         }
 
         await using var service = await SubscribedService.StartAsync(broker.Host);
-        await SubscribedService.UntilAsync(() => broker.Pulls >= 2);
+        await Eventually.TrueAsync(() => broker.Pulls >= 2);
 
         // The queue has 10,000 empty answers, which a loop without a pause takes within a second.
         Assert.InRange(broker.Pulls, 2, 10);
@@ -90,7 +90,7 @@ public sealed class BrokerFaultTests
         var request = ByteString.CopyFromUtf8(service.Request().ToJsonString());
         var nameless = broker.Send(request, messageId: "");
         var good = broker.Send(request);
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
 
         Assert.Contains("nothing", broker.Acknowledged);
         Assert.Contains(nameless, broker.Acknowledged);
@@ -108,9 +108,9 @@ public sealed class BrokerFaultTests
         var request = ByteString.CopyFromUtf8(service.Request().ToJsonString());
 
         broker.Send(request, messageId: "same");
-        await SubscribedService.UntilAsync(() => broker.NextAcknowledgements.IsEmpty);
+        await Eventually.TrueAsync(() => broker.NextAcknowledgements.IsEmpty);
         var again = broker.Send(request, messageId: "same");
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(again));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(again));
 
         Assert.Equal(1, await RunsAsync(service));
         Assert.Equal(1, await SubscribedService.LoggedAsync(service, "got no acknowledgement of message same"));
@@ -123,11 +123,11 @@ public sealed class BrokerFaultTests
         await using var service = await SubscribedService.StartAsync(broker.Host);
         var request = ByteString.CopyFromUtf8(service.Request().ToJsonString());
         var first = broker.Send(request, messageId: "same");
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(first));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(first));
 
         File.Move(Path.Combine(service.Folder, "pairs.tsv"), Path.Combine(service.Folder, "moved.tsv"));
         var again = broker.Send(request, messageId: "same");
-        await SubscribedService.UntilAsync(() => broker.Acknowledged.Contains(again));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(again));
 
         Assert.Equal(1, await RunsAsync(service));
         Assert.Equal(0, await SubscribedService.LoggedAsync(service, "cannot start a run"));

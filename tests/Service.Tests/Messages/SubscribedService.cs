@@ -15,16 +15,6 @@ internal static class SubscribedService
         return service;
     }
 
-    public static async Task UntilAsync(Func<bool> condition)
-    {
-        var deadline = TimeProvider.System.GetUtcNow().AddMinutes(2);
-        while (!condition())
-        {
-            Assert.True(TimeProvider.System.GetUtcNow() < deadline, "It did not happen within two minutes.");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
-    }
-
     /// <summary>Counts how often the service's log has a text.</summary>
     public static async Task<int> LoggedAsync(RunningService service, string text)
     {

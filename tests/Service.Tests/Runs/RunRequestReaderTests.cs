@@ -130,6 +130,7 @@ public sealed class RunRequestReaderTests : IDisposable
     [InlineData("""{"data": {"validation": "FOLDER/more.tsv"}}""", "data.validation")]
     [InlineData("""{"data": {"maxTestPairs": 0}}""", "data.maxTestPairs")]
     [InlineData("""{"data": {"maxTestPairs": 4}}""", "data.maxTestPairs")]
+    [InlineData("""{"training": {"validation": {"maxPairs": 1}}}""", "training.validation.maxPairs")]
     [InlineData("""{"model": " "}""", "model")]
     [InlineData("""{"model": "s3://bucket/model"}""", "model")]
     [InlineData("""{"tpu": {"zones": ["US-WEST4-A"]}}""", "tpu.zones")]

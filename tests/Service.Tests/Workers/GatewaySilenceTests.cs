@@ -1,0 +1,145 @@
+using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+using Workflows.Service.Workers;
+using Workflows.TestKit;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.Service.Tests.Workers;
+
+/// <summary>Callers that send nothing, as a scanner does, and callers while the ledger cannot be written.</summary>
+public sealed class GatewaySilenceTests : IDisposable
+{
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 29, 9, 0, 0, TimeSpan.Zero));
+    private readonly TemporaryFolder _folder = new("gateway-");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Connect_OfACallerThatSaysNothing_EndsAfterHalfAMinute()
+    {
+        var connected = Gateway().Connect(new Silent(), null!, new Call(CancellationToken.None));
+
+        _clock.Advance(TimeSpan.FromSeconds(29));
+        Assert.False(connected.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(2));
+
+        var fault = await Assert.ThrowsAsync<RpcException>(() => connected);
+        Assert.Equal(StatusCode.DeadlineExceeded, fault.StatusCode);
+        Assert.Contains("30 s", fault.Status.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Connect_OfACallerThatGoesBeforeItsHello_EndsAsCancelled()
+    {
+        using var gone = new CancellationTokenSource();
+        var connected = Gateway().Connect(new Silent(), null!, new Call(gone.Token));
+
+        await gone.CancelAsync();
+
+        Assert.Equal(
+            StatusCode.Cancelled, (await Assert.ThrowsAsync<RpcException>(() => connected)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Connect_WhileTheDiskRefusesTheLedger_IsUnavailableAndComesAgain()
+    {
+        var (run, node) = (new RunId("run-1"), NodeName.Of("p", "us-west4-a", "wf-run-1-1"));
+        var ledger = new RunLedger(_folder.Path, _clock);
+        var jobs = new JobBook(ledger, new MetricsLog(ledger, _clock), _clock);
+        jobs.Dispatch(new DispatchInput(
+            JobKind.Train,
+            new RunSpec
+            {
+                RunId = run,
+                Name = "n",
+                Project = "p",
+                Direction = RunDirection.EnToKo,
+                Model = "/m",
+                Data = new DataSpec { Train = "t" },
+                Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+            },
+            new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
+            new TpuLease(node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
+            "run-1:train", null));
+        var hello = new Hello
+        {
+            RunId = $"{run}",
+            NodeName = $"{node}",
+            Secret = new NodeSecrets(_folder.Path).For(run, node),
+            Device = "cpu",
+        };
+        using (new FileStream(
+            Path.Combine(ledger.DirectoryOf(run), "ledger.jsonl"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            var fault = await Assert.ThrowsAsync<RpcException>(() => Gateway(jobs).Connect(
+                new Silent { First = new WorkerMessage { Hello = hello } }, null!, new Call(CancellationToken.None)));
+
+            Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
+            Assert.Contains("state folder", fault.Status.Detail, StringComparison.Ordinal);
+            Assert.False(jobs.IsConnected(run, node));
+        }
+
+        jobs.Found(run, node, "cpu");
+        Assert.Equal("WORKER_WITHOUT_TPU", jobs.Look(JobKind.Train, run, node).End?.Code);
+    }
+
+    private WorkerGatewayService Gateway(JobBook? jobs = null)
+    {
+        var ledger = new RunLedger(_folder.Path, _clock);
+        return new WorkerGatewayService(
+            jobs ?? new JobBook(ledger, new MetricsLog(ledger, _clock), _clock), new NodeSecrets(_folder.Path), null!,
+            _clock, NullLogger<WorkerGatewayService>.Instance);
+    }
+
+    private sealed class Silent : IAsyncStreamReader<WorkerMessage>
+    {
+        private bool _isRead;
+
+        public WorkerMessage? First { get; init; }
+
+        public WorkerMessage Current => First ?? throw new InvalidOperationException("Nothing was read.");
+
+        public async Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            if (First is not null && !_isRead)
+            {
+                return _isRead = true;
+            }
+
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return false;
+        }
+    }
+
+    private sealed class Call(CancellationToken cancellation) : ServerCallContext
+    {
+        protected override string MethodCore => "Connect";
+
+        protected override string HostCore => "test";
+
+        protected override string PeerCore => "test";
+
+        protected override DateTime DeadlineCore => DateTime.MaxValue;
+
+        protected override Metadata RequestHeadersCore { get; } = [];
+
+        protected override CancellationToken CancellationTokenCore => cancellation;
+
+        protected override Metadata ResponseTrailersCore { get; } = [];
+
+        protected override Status StatusCore { get; set; }
+
+        protected override WriteOptions? WriteOptionsCore { get; set; }
+
+        protected override AuthContext AuthContextCore => new(null, []);
+
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+            throw new InvalidOperationException("Nothing is passed on.");
+
+        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
+    }
+}
