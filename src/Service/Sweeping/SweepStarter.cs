@@ -12,7 +12,8 @@ namespace Workflows.Service.Sweeping;
 /// settings.
 /// </summary>
 internal sealed partial class SweepStarter(
-    DurableTaskClient client, SweepSettings settings, ILogger<SweepStarter> logger) : BackgroundService
+    DurableTaskClient client, SweepSettings settings, IHostApplicationLifetime lifetime,
+    ILogger<SweepStarter> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
@@ -23,6 +24,11 @@ internal sealed partial class SweepStarter(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // A sweep before the ports listen would not reach the emulated cloud, and wait for a whole interval.
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = lifetime.ApplicationStarted.Register(() => started.TrySetResult());
+        await started.Task.WaitAsync(stoppingToken);
+
         var isTold = false;
         while (!stoppingToken.IsCancellationRequested)
         {

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Microsoft.DurableTask.Client.Grpc;
 using Microsoft.DurableTask.Protobuf;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Sweeping;
 using Workflows.Service.Sweeping;
@@ -11,17 +12,21 @@ namespace Workflows.Service.Tests.Sweeping;
 public sealed class SweepStarterTests
 {
     [Fact]
-    public async Task Start_OverAnEngineThatFailsInEveryWay_GoesOnUntilTheSweepHasStarted()
+    public async Task Start_OverAnEngineThatFails_WaitsForThePortsAndGoesOnUntilTheSweepHasStarted()
     {
         var engine = new FailingEngine();
         engine.Faults.Enqueue(new InvalidOperationException("The client is broken."));
         await using var client = new GrpcDurableTaskClient(
             "test", new GrpcDurableTaskClientOptions { CallInvoker = engine }, NullLogger.Instance);
+        var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
         using var starter = new SweepStarter(
-            client, new SweepSettings(TimeSpan.FromMinutes(1), CancellationToken.None),
+            client, new SweepSettings(TimeSpan.FromMinutes(1), CancellationToken.None), lifetime,
             NullLogger<SweepStarter>.Instance);
 
         await starter.StartAsync(TestContext.Current.CancellationToken);
+        await Task.Delay(TimeSpan.FromMilliseconds(100), TestContext.Current.CancellationToken);
+        Assert.Equal(0, engine.Calls);
+        lifetime.NotifyStarted();
         await starter.ExecuteTask!.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
 
         Assert.Equal(2, engine.Calls);
