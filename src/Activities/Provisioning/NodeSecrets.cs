@@ -21,20 +21,7 @@ public sealed class NodeSecrets
         var path = Path.Combine(stateDirectory, "service.key");
         if (!File.Exists(path))
         {
-            var aside = path + ".new";
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            using (var file = new FileStream(aside, options))
-            {
-                file.Write(RandomNumberGenerator.GetBytes(32));
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(aside, path);
+            WriteNew(path);
         }
 
         _key = File.ReadAllBytes(path);
@@ -66,4 +53,34 @@ public sealed class NodeSecrets
     /// <returns>true if it is that node's secret.</returns>
     public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
+
+    /// <summary>Writes a new key whole or not at all; the first of several that begin at once stays.</summary>
+    private static void WriteNew(string path)
+    {
+        var aside = $"{path}.{Guid.NewGuid():n}";
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        try
+        {
+            using (var file = new FileStream(aside, options))
+            {
+                file.Write(RandomNumberGenerator.GetBytes(32));
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(aside, path);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Another one was first: its key is read.
+        }
+        finally
+        {
+            File.Delete(aside);
+        }
+    }
 }

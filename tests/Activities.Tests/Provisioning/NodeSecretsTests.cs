@@ -23,6 +23,20 @@ public sealed class NodeSecretsTests : IDisposable
     }
 
     [Fact]
+    public void Key_MadeBySeveralAtOnce_IsOneForAll()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var folder = Path.Combine(_folder, $"round-{round}");
+            var secrets = new string[8];
+            Parallel.For(0, secrets.Length, each => secrets[each] = new NodeSecrets(folder).For(Run, Node));
+
+            Assert.Single(secrets.Distinct());
+            Assert.Equal(["service.key"], Directory.GetFiles(folder).Select(Path.GetFileName));
+        }
+    }
+
+    [Fact]
     public void For_AnotherServiceRunOrNode_IsAnotherSecret()
     {
         var secrets = new NodeSecrets(_folder);

@@ -13,27 +13,27 @@ public sealed class CloudClockTests
     // Only what hangs takes this long.
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
-    /// <summary>
-    /// A folder where the state's next file belongs stands for a disk that refuses it, also for root.
-    /// </summary>
+    /// <summary>A folder in the place of the state's file stands for a disk that refuses it, also for root.</summary>
     [Fact]
     public async Task Clock_DiskThatRefusesAndComesBack_IsToldOnceAndLosesNothing()
     {
         using var folder = new TestKit.TemporaryFolder("cloud-clock-");
         using var log = new LogLines();
-        var block = Path.Combine(folder.Path, "cloud.json.new");
+        var (file, kept) = (folder["cloud.jsonl"], folder["kept"]);
         await using (var host = await EmulatorHost.StartAsync(
             """{"createSeconds": 0.5}""", state: folder.Path, isRealTime: true, log: log))
         {
             await host.CreateAsync(Zone, "n1");
-            Directory.CreateDirectory(block);
+            File.Move(file, kept);
+            Directory.CreateDirectory(file);
             await log.UntilAsync("stands still", Deadline);
 
             // Beyond the first try after it, while callers hear of it and the application goes on.
             await Assert.ThrowsAsync<RpcException>(() => host.GetAsync(Zone, "n1"));
             await Task.Delay(TimeSpan.FromSeconds(1.5), EmulatorHost.Cancellation);
             await Assert.ThrowsAsync<RpcException>(() => host.GetAsync(Zone, "n1"));
-            Directory.Delete(block);
+            Directory.Delete(file);
+            File.Move(kept, file);
 
             await log.UntilAsync("goes on", Deadline);
             Assert.Equal(State.Ready, (await host.GetAsync(Zone, "n1")).State);

@@ -210,27 +210,6 @@ public sealed class CloudModelTests
         Assert.Empty((await host.GetAsync(Zones[0], "n")).Metadata);
     }
 
-    /// <summary>The saved cloud, cut after any byte: it opens whole, or the fault names the file.</summary>
-    [Fact]
-    public async Task State_CutAnywhere_OpensOrNamesTheFile()
-    {
-        using var folder = new TemporaryFolder("cloud-");
-        await using (var host = await EmulatorHost.StartAsync(state: folder.Path))
-        {
-            await host.CreateAsync(Zones[0], "n");
-        }
-
-        var whole = File.ReadAllBytes(folder["cloud.json"]);
-        foreach (var length in (int[])[0, 1, 7, whole.Length / 3, whole.Length / 2, whole.Length - 1])
-        {
-            File.WriteAllBytes(folder["cloud.json"], whole[..length]);
-
-            var fault = await Assert.ThrowsAnyAsync<Exception>(() => EmulatorHost.StartAsync(state: folder.Path));
-
-            Assert.Contains(folder["cloud.json"], fault.Message, StringComparison.Ordinal);
-        }
-    }
-
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]

@@ -120,10 +120,11 @@ public sealed class RunningService : IAsyncLifetime
     /// <summary>The worker's process.</summary>
     public System.Diagnostics.Process WorkerOf(string id)
     {
-        var vms = Path.Combine(Settings.StateDirectory, "emulator", "cloud.json");
-        using var cloud = JsonDocument.Parse(File.ReadAllText(vms));
-        var pid = cloud.RootElement.GetProperty($"rehearsal-{id}")
-            .GetProperty("Nodes")[0].GetProperty("WorkerPid").GetInt32();
+        var vms = Path.Combine(Settings.StateDirectory, "emulator", "cloud.jsonl");
+        var pid = File.ReadLines(vms).Select(line => JsonNode.Parse(line)!)
+            .Where(line => (string?)line["key"] is { } key
+                && key.StartsWith($"projects/rehearsal-{id}/", StringComparison.Ordinal))
+            .Select(line => (int?)line["node"]?["workerPid"] ?? 0).Last(each => each != 0);
         return System.Diagnostics.Process.GetProcessById(pid);
     }
 

@@ -18,7 +18,7 @@ public sealed class ServiceStartTests
         await first.InitializeAsync();
         var kept = ServicePorts.Kept(first.Settings.StateDirectory);
         first.Services.GetRequiredService<ITpuEmulator>().Prepare("demo-proj", """{"createSeconds": 7}""");
-        var cloud = Path.Combine(first.Settings.StateDirectory, "emulator", "cloud.json");
+        var cloud = Path.Combine(first.Settings.StateDirectory, "emulator", "cloud.jsonl");
         var before = await File.ReadAllTextAsync(cloud, TestContext.Current.CancellationToken);
         Assert.Contains("demo-proj", before, StringComparison.Ordinal);
 

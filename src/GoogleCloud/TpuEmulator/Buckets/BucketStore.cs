@@ -1,6 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
 /// <summary>
@@ -8,18 +5,13 @@ namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 /// index of one JSON line for each change. <b>Invariant:</b> a content is on disk before its line is, and a line before
 /// the call returns.
 /// </summary>
-internal sealed class BucketStore : IDisposable
+internal sealed class BucketStore
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
-    {
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    };
-
     /// <summary>Time after which an upload session expires, as in Cloud Storage: a week.</summary>
     private static readonly TimeSpan SessionLife = TimeSpan.FromDays(7);
 
     private readonly Lock _lock = new();
-    private readonly string _index, _blobs;
+    private readonly string _blobs;
     private readonly TimeProvider _clock;
     private readonly Dictionary<string, StoredBucket> _buckets = new(StringComparer.Ordinal);
     private readonly SortedDictionary<(string Bucket, string Name), StoredObject> _objects = new(
@@ -28,13 +20,14 @@ internal sealed class BucketStore : IDisposable
                 ? order : Utf8Order.Comparer.Compare(left.Name, right.Name)));
 
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
-    private FileStream? _file;
+    private readonly Journal<Change> _journal;
     private long _lastGeneration;
 
     public BucketStore(EmulatorOptions options, TimeProvider clock)
     {
         var directory = Path.Combine(options.StateDirectory, "buckets");
-        (_clock, _index, _blobs) = (clock, Path.Combine(directory, "index.jsonl"), Path.Combine(directory, "blobs"));
+        (_clock, _blobs) = (clock, Path.Combine(directory, "blobs"));
+        _journal = new Journal<Change>(Path.Combine(directory, "index.jsonl"));
         Uploads = Path.Combine(directory, "uploads");
         Directory.CreateDirectory(_blobs);
         Directory.CreateDirectory(Uploads);
@@ -44,16 +37,11 @@ internal sealed class BucketStore : IDisposable
             File.Delete(session);
         }
 
-        if (File.Exists(_index))
-        {
-            Load();
-        }
+        Load();
     }
 
     /// <summary>Gets the folder of unfinished uploads.</summary>
     public string Uploads { get; }
-
-    public void Dispose() => _file?.Dispose();
 
     /// <summary>Finds a bucket.</summary>
     /// <exception cref="StorageError">It does not exist.</exception>
@@ -185,38 +173,16 @@ internal sealed class BucketStore : IDisposable
 
     private void Load()
     {
-        var text = File.ReadAllText(_index);
-
-        // A crash left an incomplete last line; its write never returned.
-        var lines = text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        foreach (var (number, line) in lines.Index())
+        foreach (var change in _journal.Read())
         {
-            try
-            {
-                Apply(JsonSerializer.Deserialize<Change>(line, Json)!);
-            }
-            catch (JsonException fault)
-            {
-                throw new InvalidDataException(
-                    $"'{_index}', line {number + 1}, is damaged; restore the file, or delete its folder to begin with "
-                    + "no buckets.", fault);
-            }
+            Apply(change);
         }
 
-
-        var aside = _index + ".new";
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            foreach (var change in _buckets.Values.Select(bucket => new Change { Bucket = bucket })
-                .Concat(_objects.Values.Select(item => new Change { Object = item })))
-            {
-                Write(file, change);
-            }
-
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, _index, overwrite: true);
+        _journal.Replace(
+        [
+            .. _buckets.Values.Select(bucket => new Change { Bucket = bucket }),
+            .. _objects.Values.Select(item => new Change { Object = item }),
+        ]);
         foreach (var blob in Directory.EnumerateFiles(_blobs).Where(
             blob => !_uses.ContainsKey(Path.GetFileName(blob))))
         {
@@ -226,17 +192,12 @@ internal sealed class BucketStore : IDisposable
 
     private void Append(Change change)
     {
-        _file ??= new FileStream(_index, FileMode.Append, FileAccess.Write, FileShare.Read);
-        Write(_file, change);
-        _file.Flush(flushToDisk: true);
+        _journal.Append([change]);
         foreach (var blob in Apply(change))
         {
             File.Delete(Path.Combine(_blobs, blob));
         }
     }
-
-    private static void Write(FileStream file, Change change) =>
-        file.Write([.. JsonSerializer.SerializeToUtf8Bytes(change, Json), (byte)'\n']);
 
     /// <returns>Contents that no object uses any more.</returns>
     private List<string> Apply(Change change)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Google.Protobuf;
@@ -6,60 +7,115 @@ using Google.Protobuf;
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 /// <summary>
-/// Stores the emulated cloud on disk in one file, which is replaced as a whole. It is meant for a few nodes, not for
-/// thousands.
+/// Stores the emulated cloud on disk, one line for each change of a project, node, queued resource or operation.
 /// </summary>
 internal sealed class CloudStore
 {
-    private readonly string _path;
+    private readonly string _path, _earlier;
+    private readonly Journal<Change> _journal;
+    private Dictionary<string, string>? _written;
 
     public CloudStore(string directory)
     {
         Directory.CreateDirectory(directory);
-        _path = Path.Combine(directory, "cloud.json");
+        (_path, _earlier) = (Path.Combine(directory, "cloud.jsonl"), Path.Combine(directory, "cloud.json"));
+        _journal = new Journal<Change>(_path);
     }
 
+    /// <summary>Reads the state.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
     public Dictionary<string, ProjectRecord> Load()
     {
-        if (!File.Exists(_path))
-        {
-            return new Dictionary<string, ProjectRecord>(StringComparer.Ordinal);
-        }
-
         try
         {
-            var saved = JsonSerializer.Deserialize<Dictionary<string, SavedProject>>(File.ReadAllBytes(_path)) ?? [];
-            return saved.ToDictionary(pair => pair.Key, pair => Restore(pair.Key, pair.Value), StringComparer.Ordinal);
+            return !File.Exists(_path) && File.Exists(_earlier) ? LoadEarlier() : Restore(_journal.Read());
         }
         catch (Exception fault) when (fault is JsonException or InvalidProtocolBufferException or ScenarioException
             or ArgumentException)
         {
             throw new InvalidDataException(
-                $"'{_path}' is damaged ({fault.Message}); restore it, or delete it to begin with an empty cloud.",
-                fault);
+                $"'{(File.Exists(_path) ? _path : _earlier)}' is damaged ({fault.Message}); restore it, or delete it "
+                + "to begin with an empty cloud.", fault);
         }
     }
 
+    /// <summary>Writes what has changed since the last call; everything at the first.</summary>
+    /// <exception cref="IOException">The disk refuses it; the next call tries again.</exception>
     public void Save(Dictionary<string, ProjectRecord> projects)
     {
-        var saved = projects.ToDictionary(pair => pair.Key, pair => new SavedProject(
-            pair.Value.ScenarioJson,
-            [.. pair.Value.Nodes.Values.Select(Describe)],
-            [.. pair.Value.Operations.Values.Select(operation => operation.ToByteArray())],
-            pair.Value.Creates,
-            pair.Value.Preemptions,
-            pair.Value.EmptyLists,
-            [.. pair.Value.Queued.Values.Select(record => new SavedQueued(
-                record.Resource.ToByteArray(), record.Zone, record.TryAt, record.FailAt, record.GoneAt,
-                record.DeleteOperation))]));
-        var aside = _path + ".new";
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
+        var now = Describe(projects).ToDictionary(
+            change => change.Key, change => (Change: change, Text: JsonSerializer.Serialize(change)),
+            StringComparer.Ordinal);
+        if (_written is null || _journal.IsGrown)
         {
-            JsonSerializer.Serialize(file, saved);
-            file.Flush(flushToDisk: true);
+            _journal.Replace([.. now.Values.Select(each => each.Change)]);
+            File.Delete(_earlier);
+        }
+        else
+        {
+            Change[] changes =
+            [
+                .. now.Where(pair => _written.GetValueOrDefault(pair.Key) != pair.Value.Text)
+                    .Select(pair => pair.Value.Change),
+                .. _written.Keys.Where(key => !now.ContainsKey(key)).Select(key => new Change(key)),
+            ];
+            if (changes.Length > 0)
+            {
+                _journal.Append(changes);
+            }
         }
 
-        File.Move(aside, _path, overwrite: true);
+        _written = now.ToDictionary(pair => pair.Key, pair => pair.Value.Text, StringComparer.Ordinal);
+    }
+
+    private static IEnumerable<Change> Describe(Dictionary<string, ProjectRecord> projects) =>
+        projects.SelectMany(pair => (IEnumerable<Change>)
+        [
+            new Change(pair.Key)
+            {
+                Project = new SavedProject(
+                    pair.Value.ScenarioJson, null, null, pair.Value.Creates, pair.Value.Preemptions,
+                    pair.Value.EmptyLists, null),
+            },
+            .. pair.Value.Nodes.Select(each => new Change(each.Key) { Node = Describe(each.Value) }),
+            .. pair.Value.Queued.Select(each => new Change(each.Key) { Queued = Describe(each.Value) }),
+            .. pair.Value.Operations.Select(each => new Change(each.Key) { Operation = each.Value.ToByteArray() }),
+        ]);
+
+    private static SavedQueued Describe(QueuedRecord record) => new(
+        record.Resource.ToByteArray(), record.Zone, record.TryAt, record.FailAt, record.GoneAt,
+        record.DeleteOperation);
+
+    /// <summary>Reads the file of versions that wrote everything at each change.</summary>
+    private Dictionary<string, ProjectRecord> LoadEarlier() =>
+        (JsonSerializer.Deserialize<Dictionary<string, SavedProject>>(File.ReadAllBytes(_earlier)) ?? [])
+            .ToDictionary(pair => pair.Key, pair => Restore(pair.Key, pair.Value), StringComparer.Ordinal);
+
+    private static Dictionary<string, ProjectRecord> Restore(IEnumerable<Change> changes)
+    {
+        var last = new Dictionary<string, Change>(StringComparer.Ordinal);
+        foreach (var change in changes)
+        {
+            if (change is { Project: null, Node: null, Queued: null, Operation: null })
+            {
+                last.Remove(change.Key);
+            }
+            else
+            {
+                last[change.Key] = change;
+            }
+        }
+
+        return last.Values.GroupBy(change => change.Owner, StringComparer.Ordinal).ToDictionary(
+            group => group.Key,
+            group => Restore(group.Key, (group.FirstOrDefault(change => change.Project is not null)?.Project
+                ?? throw new JsonException($"no line of project '{group.Key}'")) with
+            {
+                Nodes = [.. group.Select(change => change.Node).OfType<SavedNode>()],
+                Queued = [.. group.Select(change => change.Queued).OfType<SavedQueued>()],
+                Operations = [.. group.Select(change => change.Operation).OfType<byte[]>()],
+            }),
+            StringComparer.Ordinal);
     }
 
     private static SavedNode Describe(NodeRecord record) => new(
@@ -85,9 +141,9 @@ internal sealed class CloudStore
             GoneAt = queued.GoneAt,
             DeleteOperation = queued.DeleteOperation,
         }).ToDictionary(record => record.Resource.Name, StringComparer.Ordinal),
-        Operations = saved.Operations.Select(Operation.Parser.ParseFrom)
+        Operations = (saved.Operations ?? []).Select(Operation.Parser.ParseFrom)
             .ToDictionary(operation => operation.Name, StringComparer.Ordinal),
-        Nodes = saved.Nodes.Select(node => new NodeRecord
+        Nodes = (saved.Nodes ?? []).Select(node => new NodeRecord
         {
             Node = Node.Parser.ParseFrom(node.Node),
             Project = project,
@@ -109,8 +165,24 @@ internal sealed class CloudStore
         }).ToDictionary(record => record.Node.Name, StringComparer.Ordinal),
     };
 
+    /// <summary>The new state of a resource; one without a state is gone.</summary>
+    /// <param name="Key">A project's id, or the full name of a node, a queued resource or an operation.</param>
+    private sealed record Change(string Key)
+    {
+        public SavedProject? Project { get; init; }
+
+        public SavedNode? Node { get; init; }
+
+        public SavedQueued? Queued { get; init; }
+
+        public byte[]? Operation { get; init; }
+
+        [JsonIgnore]
+        public string Owner => Key.Split('/') is ["projects", var project, _, ..] ? project : Key;
+    }
+
     private sealed record SavedProject(
-        string Scenario, IReadOnlyList<SavedNode> Nodes, IReadOnlyList<byte[]> Operations,
+        string Scenario, IReadOnlyList<SavedNode>? Nodes, IReadOnlyList<byte[]>? Operations,
         Dictionary<string, int> Creates, Dictionary<string, int> Preemptions,
         Dictionary<string, int>? EmptyLists, IReadOnlyList<SavedQueued>? Queued);
 
