@@ -27,6 +27,7 @@ public static class TpuEmulatorHosting
         services.AddSingleton(options);
         services.AddSingleton(provider => new EmulatedCloud(
             options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
+        services.AddSingleton(provider => new Lazy<EmulatedCloud>(provider.GetRequiredService<EmulatedCloud>));
         services.AddSingleton<ITpuEmulator, TpuEmulator>();
         services.AddHostedService<CloudClock>();
         services.AddSingleton(provider => new BucketStore(
@@ -76,17 +77,27 @@ public static class TpuEmulatorHosting
 }
 
 /// <inheritdoc />
-internal sealed class TpuEmulator(EmulatedCloud cloud) : ITpuEmulator
+internal sealed class TpuEmulator(Lazy<EmulatedCloud> cloud) : ITpuEmulator
 {
-    public void Prepare(string project, string scenarioJson) => cloud.Prepare(project, scenarioJson);
+    public void Prepare(string project, string scenarioJson) => cloud.Value.Prepare(project, scenarioJson);
 
-    public IReadOnlyList<string> Occupied() => cloud.Occupied();
+    public IReadOnlyList<string> Occupied() => cloud.Value.Occupied();
 }
 
 /// <summary>Plays the emulated cloud's events at their time.</summary>
-internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock> logger) : BackgroundService
+/// <param name="cloud">The cloud, which is opened at the start and not before: parts that are started earlier may hold
+/// the lock of its folder.</param>
+/// <param name="logger">Tells of a disk that refuses the state.</param>
+internal sealed partial class CloudClock(Lazy<EmulatedCloud> cloud, ILogger<CloudClock> logger) : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
+
+    /// <exception cref="InvalidDataException">The state is damaged.</exception>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        _ = cloud.Value;
+        return base.StartAsync(cancellationToken);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -96,14 +107,14 @@ internal sealed partial class CloudClock(EmulatedCloud cloud, ILogger<CloudClock
         {
             try
             {
-                var wait = cloud.Pass();
+                var wait = cloud.Value.Pass();
                 if (isTold)
                 {
                     Log.GoesOn(logger);
                 }
 
                 (pause, isTold) = (FirstPause, false);
-                await cloud.WaitAsync(wait, stoppingToken);
+                await cloud.Value.WaitAsync(wait, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

@@ -170,6 +170,9 @@ public static class WorkflowsService
 
         services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes)
             .AddServiceOptions<WorkerGatewayService>(options => options.MaxReceiveMessageSize = MaxWorkerMessageBytes);
+        DurableTaskBackend.Add(services, settings, grpc);
+
+        // After the engine, whose start locks the folder: a second service must not open the emulated cloud.
         services.AddTpuEmulator(options =>
         {
             options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
@@ -177,8 +180,6 @@ public static class WorkflowsService
             options.StorageHost = $"127.0.0.1:{ports.EmulatorStorage}";
             options.WorkerCommand = WorkerCommand();
         });
-
-        DurableTaskBackend.Add(services, settings, grpc);
 
         services.AddSingleton(provider => new RunLedger(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));

@@ -19,6 +19,7 @@ using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, cont
     stop.Cancel();
 });
 
+using var log = new WorkerLog(Console.Error);
 try
 {
     using var metadata = new MetadataServer(Environment.GetEnvironmentVariable("GCE_METADATA_HOST"));
@@ -30,9 +31,9 @@ try
         ? given
         : Path.Combine(Path.GetTempPath(), "workflows-worker");
     await using var device = await DeviceChoice.OpenAsync(
-        folder, Environment.GetEnvironmentVariable, Console.Error, stop.Token);
+        folder, Environment.GetEnvironmentVariable, log, stop.Token);
     using var worker = new Worker(
-        identity, metadata, device, new JobFiles(artifacts, folder), TimeProvider.System, Console.Error);
+        identity, metadata, device, new JobFiles(artifacts, folder), TimeProvider.System, log);
     return await worker.RunAsync(stop.Token);
 }
 catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -41,6 +42,6 @@ catch (OperationCanceledException) when (stop.IsCancellationRequested)
 }
 catch (WorkerStartException exception)
 {
-    await Console.Error.WriteLineAsync(exception.Message);
+    await log.WriteLineAsync(exception.Message);
     return ExitCodes.NotConfigured;
 }

@@ -26,7 +26,7 @@ internal sealed class Worker : IDisposable
     private readonly WorkerIdentity _identity;
     private readonly MetadataServer _metadata;
     private readonly TimeProvider _clock;
-    private readonly TextWriter _log;
+    private readonly WorkerLog _log;
     private readonly GrpcChannel _channel;
     private readonly IDevice _device;
     private readonly JobFiles _files;
@@ -43,7 +43,7 @@ internal sealed class Worker : IDisposable
 
     public Worker(
         WorkerIdentity identity, MetadataServer metadata, IDevice device, JobFiles files, TimeProvider clock,
-        TextWriter log)
+        WorkerLog log)
     {
         (_identity, _metadata, _device, _files, _clock, _log) = (identity, metadata, device, files, clock, log);
         _channel = GrpcChannel.ForAddress(identity.Gateway, new GrpcChannelOptions

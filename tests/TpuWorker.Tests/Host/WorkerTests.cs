@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Workflows.Artifacts;
 using Workflows.TpuWorker.Host;
 using Workflows.TpuWorker.Host.Devices;
+using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.TpuWorker.Tests.Host;
 
@@ -16,7 +17,7 @@ public sealed class WorkerTests
         silent.Start();
         var gateway = new Uri($"http://{silent.LocalEndpoint}");
         using var metadata = new MetadataServer($"{silent.LocalEndpoint}");
-        using var log = new StringWriter();
+        using var log = new WorkerLog(TextWriter.Null);
         using var worker = new Worker(
             new WorkerIdentity("run", "node", gateway, "secret"), metadata,
             new ProcessorDevice(TimeProvider.System), new JobFiles(new FileArtifactStore(), "unused"),
@@ -28,6 +29,52 @@ public sealed class WorkerTests
         {
             await stop.CancelAsync();
             Assert.Equal(ExitCodes.Stopped, await running);
+        }
+    }
+
+    /// <summary>A log on a full disk: had its fault ended the job, the gateway would wait for the end for
+    /// ever.</summary>
+    [Fact]
+    public async Task RunAsync_LogThatCannotBeWritten_StillTellsTheEndOfTheJob()
+    {
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var gateway = new FakeGateway(new Job { JobId = "future@node" }, message =>
+        {
+            if (message.JobEnded is not null)
+            {
+                stop.Cancel();
+            }
+        });
+        var (application, address) = await gateway.StartAsync();
+        await using var _ = application;
+        using var metadata = new MetadataServer("127.0.0.1:1");
+        using var full = new FullDisk();
+        using var log = new WorkerLog(full);
+        using var worker = new Worker(
+            new WorkerIdentity("run", "node", address, "secret"), metadata, new ProcessorDevice(TimeProvider.System),
+            new JobFiles(new FileArtifactStore(), "unused"), TimeProvider.System, log);
+
+        Assert.Equal(ExitCodes.Stopped, await worker.RunAsync(stop.Token));
+
+        var end = Assert.Single(gateway.Messages, message => message.JobEnded is not null).JobEnded;
+        Assert.Equal(("future@node", "UNKNOWN_JOB"), (end.JobId, end.ErrorCode));
+        full.HasRoom = true;
+        log.WriteLine("later");
+        Assert.Matches(@"^\([1-9]\d* lines could not be written\.\)\nlater\n$", full.ToString());
+    }
+
+    private sealed class FullDisk : StringWriter
+    {
+        public bool HasRoom { get; set; }
+
+        public override void Write(string? value)
+        {
+            if (!HasRoom)
+            {
+                throw new IOException("No space left on device");
+            }
+
+            base.Write(value);
         }
     }
 }

@@ -1,0 +1,53 @@
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Workflows.TestKit;
+using Workflows.TpuWorker.Protocol;
+
+namespace Workflows.TpuWorker.Tests.Host;
+
+/// <summary>Gives one job, and writes down what it hears.</summary>
+internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : WorkerGateway.WorkerGatewayBase
+{
+    private readonly TaskCompletionSource _ended = new();
+
+    public List<WorkerMessage> Messages { get; } = [];
+
+    public Task Ended => _ended.Task;
+
+    public async Task<(WebApplication Application, Uri Address)> StartAsync()
+    {
+        var (builder, ports) = LoopbackApplication.CreateBuilder(LogLevel.Critical, HttpProtocols.Http2);
+        builder.Services.AddGrpc();
+        builder.Services.AddSingleton(this);
+        var application = builder.Build();
+        application.MapGrpcService<FakeGateway>();
+        await application.StartAsync(TestContext.Current.CancellationToken);
+        return (application, new Uri($"http://127.0.0.1:{ports[0]}"));
+    }
+
+    public override async Task Connect(
+        IAsyncStreamReader<WorkerMessage> requestStream, IServerStreamWriter<GatewayMessage> responseStream,
+        ServerCallContext context)
+    {
+        await responseStream.WriteAsync(new GatewayMessage { Job = job }, context.CancellationToken);
+        try
+        {
+            await foreach (var message in requestStream.ReadAllAsync(context.CancellationToken))
+            {
+                Messages.Add(message);
+                onMessage(message);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            // Broken off; the messages tell the rest.
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
+    }
+}
