@@ -1,10 +1,21 @@
 namespace Workflows.Service.Runs;
 
-/// <summary>A fault of one field of a request.</summary>
+/// <summary>A fault of one field of a request. Texts of the request that it quotes come from anyone, so its control
+/// characters are replaced: a terminal or a log shows it as one line of text.</summary>
 /// <param name="Field">Path of the field, such as <c>data.train</c>.</param>
 /// <param name="Message">The fault.</param>
 /// <param name="Fix">The remedy.</param>
-public sealed record FieldError(string Field, string Message, string Fix);
+public sealed record FieldError(string Field, string Message, string Fix)
+{
+    /// <summary>Gets the path of the field; <c>""</c> for one whose name is empty.</summary>
+    public string Field { get; } = Field.Length == 0 ? "\"\"" : SafeText.Of(Field);
+
+    /// <summary>Gets the fault.</summary>
+    public string Message { get; } = SafeText.Of(Message);
+
+    /// <summary>Gets the remedy.</summary>
+    public string Fix { get; } = SafeText.Of(Fix);
+}
 
 /// <summary>The exception of a request that cannot become a run; nothing was started or spent.</summary>
 public sealed class RunRequestException(IReadOnlyList<FieldError> errors, string code = RunRequestException.Invalid)

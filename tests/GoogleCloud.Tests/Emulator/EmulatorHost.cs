@@ -25,7 +25,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
     {
         (_application, Clock, State, _ownState) = (application, clock, state, ownState);
         RestPort = rest;
-        Connection = TpuConnection.ToEmulator(new Uri($"http://127.0.0.1:{grpc}"));
+        GrpcAddress = new Uri($"http://127.0.0.1:{grpc}");
+        Connection = TpuConnection.ToEmulator(GrpcAddress);
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{rest}") };
     }
 
@@ -34,6 +35,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
     public string State { get; }
 
     public int RestPort { get; }
+
+    public Uri GrpcAddress { get; }
 
     public TpuConnection Connection { get; }
 

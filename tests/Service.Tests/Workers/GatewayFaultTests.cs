@@ -7,6 +7,7 @@ using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Tests.Hosting;
 using Workflows.Service.Tests.Messages;
+using Workflows.TestKit;
 using Workflows.TpuWorker.Protocol;
 
 namespace Workflows.Service.Tests.Workers;
@@ -14,7 +15,7 @@ namespace Workflows.Service.Tests.Workers;
 /// <summary>A stream that breaks, floods or sends what cannot be ends for itself: the next worker is welcome.</summary>
 public sealed class GatewayFaultTests(RunningService service) : IClassFixture<RunningService>
 {
-    private int _nodes;
+    private static int _nodes;
 
     [Fact]
     public async Task Stream_WithAMessageOverTheLimit_EndsAloneAndIsToldOnce()
@@ -90,6 +91,34 @@ public sealed class GatewayFaultTests(RunningService service) : IClassFixture<Ru
             Assert.True(await second.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
             Assert.Equal("second", second.ResponseStream.Current.JobEndedAck.JobId);
         }
+    }
+
+    /// <summary>Streams of messages that mean anything or nothing; one that is refused ends its stream
+    /// alone.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Streams_OfAnyMessages_LeaveTheGatewayToOthers(int seed)
+    {
+        var random = new Random(seed);
+        for (var stream = 0; stream < 10; stream++)
+        {
+            var (channel, call, node) = await ConnectAsync();
+            using (channel)
+            using (call)
+            {
+                var messages = new RandomMessages(random, "faults", node, "train@other", "0");
+                for (var each = 0; each < 30; each++)
+                {
+                    await SendAsync(call, (WorkerMessage)messages.Next(WorkerMessage.Descriptor));
+                }
+            }
+        }
+
+        await AssertOthersAreWelcomeAsync();
+        using var runs = await service.Http.GetAsync("/runs", TestContext.Current.CancellationToken);
+        Assert.True(runs.IsSuccessStatusCode);
     }
 
     [Theory]
