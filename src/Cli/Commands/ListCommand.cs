@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
@@ -6,15 +7,31 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Commands;
 
-/// <summary>Implements workflows list: shows every run, newest first.</summary>
+/// <summary>Implements workflows list: shows the runs, newest first.</summary>
 internal static class ListCommand
 {
-    public static Command Create() => new Command("list", "List the runs, newest first: workflows list")
+    private static readonly Option<string?> Status = new("--status")
     {
-        CommonOptions.Json,
+        Description = "Only these, separated by commas: running,failed.",
+    };
+
+    private static readonly Option<string?> Name = new("--name") { Description = "Only whose name or id has this." };
+
+    private static readonly Option<int?> Limit = new("--limit") { Description = "Most runs, 1 to 500 (100)." };
+
+    public static Command Create() => new Command(
+        "list", "List the runs, newest first: workflows list --status running")
+    {
+        Status, Name, Limit, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
-        var runs = await link.ListAsync(cancellation);
+        var query = string.Concat(new[]
+        {
+            ("status", parsed.GetValue(Status)), ("name", parsed.GetValue(Name)),
+            ("limit", parsed.GetValue(Limit)?.ToString(CultureInfo.InvariantCulture)),
+        }.Where(each => each.Item2 is not null).Select((each, at) =>
+            $"{(at == 0 ? '?' : '&')}{each.Item1}={Uri.EscapeDataString(each.Item2!)}"));
+        var (runs, hasMore) = await link.ListAsync(query, cancellation);
         if (parsed.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(runs, RunLedger.Json));
@@ -30,7 +47,13 @@ internal static class ListCommand
 
         if (runs.Count == 0)
         {
-            Console.WriteLine("There are no runs yet: workflows run samples/ko-en.json");
+            Console.WriteLine(query.Length > 0
+                ? "No run is like that: workflows list"
+                : "There are no runs yet: workflows run samples/ko-en.json");
+        }
+        else if (hasMore)
+        {
+            Console.WriteLine("Older runs are not shown: workflows list --limit 500, or GET /runs page by page.");
         }
 
         return ExitCodes.Done;

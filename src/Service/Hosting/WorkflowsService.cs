@@ -10,6 +10,7 @@ using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
+using Workflows.Service.Dashboard;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
@@ -61,6 +62,7 @@ public static class WorkflowsService
         var application = builder.Build();
         GatewayDoor.Tell(application, settings);
         application.UseProblems(ports.Http);
+        application.UseBrowserGuard(settings.GatewayPort, IsOpen(builder.Configuration["urls"]));
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
@@ -70,6 +72,7 @@ public static class WorkflowsService
         }
 
         application.MapGrpcService<WorkerGatewayService>();
+        application.MapDashboard();
         application.MapRuns(settings);
         application.MapDoctor(settings);
         application.MapSweep();
@@ -105,15 +108,15 @@ public static class WorkflowsService
         }
     }
 
+    private static bool IsOpen(string? urls) => urls is not null
+        && new[] { "://0.0.0.0", "://*", "://+", "://[::]" }.Any(any => urls.Contains(any, StringComparison.Ordinal));
+
     /// <summary>Opens the ports; without TLS a port speaks either HTTP/1.1 or HTTP/2, so each service has its
     /// own.</summary>
     private static void ConfigureKestrel(
         WebApplicationBuilder builder, ServiceSettings settings, ServicePorts ports, string? urls)
     {
-        var isOpen = urls?.Contains("://0.0.0.0", StringComparison.Ordinal) == true
-            || urls?.Contains("://*", StringComparison.Ordinal) == true
-            || urls?.Contains("://+", StringComparison.Ordinal) == true
-            || urls?.Contains("://[::]", StringComparison.Ordinal) == true;
+        var isOpen = IsOpen(urls);
 
         // The endpoints below are those of the urls setting, and two more; Kestrel would warn about both.
         foreach (var key in new[]
@@ -214,6 +217,7 @@ public static class WorkflowsService
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
         services.AddSingleton<RunService>();
+        services.AddSingleton<EventStream>();
         services.AddSingleton<RunMessages>();
         services.AddHostedService<RunSubscriber>();
         AddSweep(services, settings);

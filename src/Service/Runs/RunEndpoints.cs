@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.Service.Dashboard;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
 
@@ -102,9 +103,19 @@ internal static class RunEndpoints
                 "Idempotency-Key", $"It has {key.Length} characters.", $"Use 1 to {MostKeyLength} characters.")]);
     }
 
+    /// <summary>Lists a page; the address of the next one is in the Link header (RFC 8288).</summary>
     private static async Task<Ok<IReadOnlyList<RunView>>> ListAsync(
-        RunService service, CancellationToken cancellation) =>
-        TypedResults.Ok(await service.ListAsync(cancellation));
+        HttpRequest http, RunService service, CancellationToken cancellation)
+    {
+        var page = RunPage.Of(http.Query);
+        var (runs, hasMore) = await service.ListAsync(page, cancellation);
+        if (hasMore)
+        {
+            http.HttpContext.Response.Headers.Link = $"</runs{page.QueryAfter(runs[^1])}>; rel=\"next\"";
+        }
+
+        return TypedResults.Ok(runs);
+    }
 
     private static async Task<IResult> ShowAsync(
         string id, HttpResponse response, RunService service, CancellationToken cancellation)
@@ -138,32 +149,69 @@ internal static class RunEndpoints
         ? TypedResults.Ok(ReportBuilder.Attempts(ledger, run))
         : Unknown(id);
 
-    private static IResult Metrics(string id, RunLedger ledger, MetricsLog metrics) => Known(id, ledger) is { } run
-        ? TypedResults.Ok(metrics.Read(run))
-        : Unknown(id);
-
-    /// <summary>Returns the ledger from one line on, so that a watcher misses nothing.</summary>
-    private static IResult Events(string id, string? after, RunLedger ledger)
+    /// <summary>Returns the loss curve, of all points or of some that are spread evenly over it.</summary>
+    private static IResult Metrics(string id, string? points, RunLedger ledger, MetricsLog metrics)
     {
-        var from = 0;
-        if (after is not null && !int.TryParse(after, NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        var most = 0;
+        if (points is not null && !(int.TryParse(points, NumberStyles.None, CultureInfo.InvariantCulture, out most)
+            && most >= 2))
         {
             throw new RunRequestException([new FieldError(
-                "after", $"'{SafeText.Of(after, 100)}' is no sequence number.",
-                "Use the sequence of the last event that you have, or leave it out.")]);
+                "points", $"'{SafeText.Of(points, 100)}' is no number of points.",
+                "Use 2 or more, or leave it out for all points.")]);
         }
 
         return Known(id, ledger) is { } run
-            ? TypedResults.Ok(ledger.Read(run)
-                .Select((entry, index) => new { Sequence = index + 1, entry.At, entry.Kind, entry.Key, entry.Data })
-                .Skip(from))
+            ? TypedResults.Ok(MetricsLog.Spread(metrics.Read(run), most))
             : Unknown(id);
+    }
+
+    /// <summary>Returns the ledger from one line on, so that a watcher misses nothing; as a stream to a client that
+    /// accepts one.</summary>
+    private static IResult Events(
+        string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream,
+        IHostApplicationLifetime lifetime)
+    {
+        var isStream = http.GetTypedHeaders().Accept.Any(
+            type => type.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase));
+        var (field, last) = isStream && http.Headers.TryGetValue("Last-Event-ID", out var header)
+            ? ("Last-Event-ID", header.ToString())
+            : ("after", after);
+        var from = 0;
+        if (last is not null && !int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out from))
+        {
+            throw new RunRequestException([new FieldError(
+                field, $"'{SafeText.Of(last, 100)}' is no sequence number.",
+                "Use the sequence of the last event that you have, or leave it out.")]);
+        }
+
+        if (Known(id, ledger) is not { } run)
+        {
+            return Unknown(id);
+        }
+
+        if (!isStream)
+        {
+            return TypedResults.Ok(EventLine.Of(ledger, run).Skip(from));
+        }
+
+        // A stop of the service waits for open requests, and this one would stay open.
+        return stream.Open(run, from, lifetime.ApplicationStopping) is { } events
+            ? TypedResults.ServerSentEvents(events)
+            : Problems.Of(
+                StatusCodes.Status503ServiceUnavailable, "STREAMS_FULL",
+                $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");
     }
 
     private static IResult Report(string id, RunLedger ledger) => File(id, ledger, "report.json", "application/json");
 
-    private static IResult ReportPage(string id, RunLedger ledger) =>
-        File(id, ledger, "report.html", "text/html; charset=utf-8");
+    private static IResult ReportPage(string id, HttpResponse response, RunLedger ledger)
+    {
+        DashboardEndpoints.Harden(
+            response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+                + "form-action 'none'; frame-ancestors 'none'");
+        return File(id, ledger, "report.html", "text/html; charset=utf-8");
+    }
 
     private static IResult File(string id, RunLedger ledger, string name, string type)
     {

@@ -182,21 +182,41 @@ internal sealed class RunService(
         return instance is not null && IsRun(instance) ? ViewOf(instance) : null;
     }
 
-    /// <summary>Lists runs, newest first.</summary>
-    public async Task<IReadOnlyList<RunView>> ListAsync(CancellationToken cancellation)
+    /// <summary>Lists a page of the runs, newest first.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The runs, and whether there are more after them.</returns>
+    public async Task<(IReadOnlyList<RunView> Runs, bool HasMore)> ListAsync(
+        RunPage page, CancellationToken cancellation)
     {
-        var runs = new List<RunView>();
+        var found = new List<OrchestrationMetadata>();
         var query = new OrchestrationQuery { FetchInputsAndOutputs = true };
         await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
         {
-            if (IsRun(instance))
+            if (IsRun(instance) && IsOn(page, instance))
             {
-                runs.Add(ViewOf(instance));
+                found.Add(instance);
             }
         }
 
-        return [.. runs.OrderByDescending(run => run.CreatedAt)];
+        // Only what is shown is read whole: that takes a look at the run's ledger and curve.
+        var ordered = found.OrderByDescending(run => run.CreatedAt)
+            .ThenBy(run => run.InstanceId, StringComparer.Ordinal).Take(page.Limit + 1).ToList();
+        return ([.. ordered.Take(page.Limit).Select(ViewOf)], ordered.Count > page.Limit);
     }
+
+    private static bool IsOn(RunPage page, OrchestrationMetadata instance) =>
+        (page.After is not { } place || instance.CreatedAt < place.CreatedAt
+            || (instance.CreatedAt == place.CreatedAt
+                && string.CompareOrdinal(instance.InstanceId, place.Id) > 0))
+        && (page.Statuses.Count == 0 || page.Statuses.Contains(StatusOf(instance)))
+        && (page.Name is not { } part || instance.InstanceId.Contains(part, StringComparison.OrdinalIgnoreCase)
+            || instance.ReadInputAs<RunSpec>()!.Name.Contains(part, StringComparison.OrdinalIgnoreCase));
+
+    private static RunStatus StatusOf(OrchestrationMetadata instance) =>
+        instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
+            ? instance.ReadOutputAs<RunOutcome>()!.Status
+            : StatusOf(instance.RuntimeStatus);
 
     /// <summary>Requests a run to stop cleanly.</summary>
     /// <returns>null for an unknown run, false for one that has ended.</returns>

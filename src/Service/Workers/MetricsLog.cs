@@ -44,6 +44,14 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
     /// <summary>Reads the curve; if steps were repeated after a loss, the later point counts.</summary>
     public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(PathOf(ledger, runId));
 
+    /// <summary>Chooses points that are spread evenly over a curve, with its first and its last.</summary>
+    /// <param name="curve">The curve.</param>
+    /// <param name="most">The most points, 2 or more; 0 for all.</param>
+    public static IReadOnlyList<MetricPoint> Spread(IReadOnlyList<MetricPoint> curve, int most) =>
+        most == 0 || curve.Count <= most
+            ? curve
+            : [.. Enumerable.Range(0, most).Select(each => curve[(int)((long)each * (curve.Count - 1) / (most - 1))])];
+
     /// <summary>The point that was written last.</summary>
     private sealed class Last
     {

@@ -1,0 +1,22 @@
+// Calls the service. A problem (RFC 9457) becomes an error whose message has every field and its fix.
+export class Problem extends Error {}
+
+export const call = async (path, options = {}) => {
+  const answer = await fetch(path, {
+    ...options, headers: { Accept: 'application/json', ...(options.body ? { 'Content-Type': 'application/json' } : {}) },
+  });
+  const text = await answer.text();
+  const body = text && /json/.test(answer.headers.get('Content-Type') ?? '') ? JSON.parse(text) : null;
+  if (!answer.ok) {
+    const lines = body?.errors?.map((each) => `${each.field}: ${each.message} ${each.fix}`);
+    throw new Problem(lines?.join('\n') ?? body?.detail ?? `${answer.status} ${answer.statusText}`);
+  }
+
+  return { body, next: answer.headers.get('Link')?.match(/<([^>]+)>;\s*rel="next"/)?.[1] ?? null };
+};
+
+export const get = async (path) => (await call(path)).body;
+
+export const post = async (path, body) => (await call(path, { method: 'POST', body })).body;
+
+export const remove = async (path) => (await call(path, { method: 'DELETE' })).body;

@@ -1,0 +1,42 @@
+// Builds elements from values. Text is always set as text: names and messages come from anyone.
+const svgTags = new Set(['svg', 'polyline', 'line', 'text', 'circle', 'title']);
+
+export const el = (tag, attributes = {}, ...children) => {
+  const element = svgTags.has(tag)
+    ? document.createElementNS('http://www.w3.org/2000/svg', tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) {
+      element.addEventListener(name.slice(2), value);
+    } else if (value === true) {
+      element.setAttribute(name, '');
+    } else if (value !== false && value != null) {
+      element.setAttribute(name, value);
+    }
+  }
+
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+};
+
+export const table = (heads, rows) => el('div', { class: 'wide' }, el('table', {},
+  el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col', class: head.class }, head.text ?? head)))),
+  el('tbody', {}, rows.map((row) => el('tr', {}, row.map((cell, at) => cell instanceof Node && cell.nodeName === 'TD'
+    ? cell : el('td', { class: heads[at]?.class }, cell ?? '')))))));
+
+export const section = (title, ...children) => el('section', {}, el('h2', {}, title), children);
+
+export const numbers = (pairs) => el('dl', { class: 'numbers' }, pairs.map(([name, value, note]) =>
+  el('div', {}, el('dd', {}, value, note ? el('small', {}, ` ${note}`) : null), el('dt', {}, name))));
+
+// Puts new content in place without taking away the focus: a reader in the middle of a form stays there.
+export const replace = (parent, ...children) => {
+  const focus = document.activeElement?.id;
+  const [x, y] = [window.scrollX, window.scrollY];
+  parent.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+  if (focus) {
+    document.getElementById(focus)?.focus({ preventScroll: true });
+  }
+
+  window.scrollTo(x, y);
+};

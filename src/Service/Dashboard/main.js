@@ -1,0 +1,50 @@
+import { language, setLanguage, t } from './text.js';
+import { el, replace } from './dom.js';
+import { runs } from './runs.js';
+import { run } from './run.js';
+import { start } from './start.js';
+import { zones } from './zones.js';
+
+const main = document.getElementById('main');
+const link = document.getElementById('link');
+let leave = () => {};
+
+// Tells that the service does not answer, and stops telling it when it does.
+export const connected = (isThere) => {
+  link.hidden = isThere;
+  link.textContent = isThere ? '' : t('lost');
+};
+
+const pages = [[/^#?\/?$/, runs, '#/'], [/^#\/runs\/([^/]+)$/, run, '#/'], [/^#\/start$/, start, '#/start'],
+  [/^#\/zones$/, zones, '#/zones']];
+
+const show = (isNavigation) => {
+  leave();
+  leave = () => {};
+  document.documentElement.lang = language;
+  document.querySelectorAll('[data-text]').forEach((each) => { each.textContent = t(each.dataset.text); });
+  const button = document.getElementById('language');
+  button.textContent = t('language');
+  button.lang = language === 'ko' ? 'en' : 'ko';
+  const hash = location.hash;
+  const page = pages.find(([pattern]) => pattern.test(hash));
+  document.querySelectorAll('nav a').forEach((each) =>
+    each.getAttribute('href') === page?.[2] ? each.setAttribute('aria-current', 'page') : each.removeAttribute('aria-current'));
+  if (!page) {
+    replace(main, el('p', {}, t('unknown')));
+    return;
+  }
+
+  replace(main, el('p', { class: 'soft' }, t('working')));
+  leave = page[1](main, connected, ...(hash.match(page[0]) ?? []).slice(1).map(decodeURIComponent)) ?? leave;
+  if (isNavigation) {
+    main.focus();
+  }
+};
+
+document.getElementById('language').addEventListener('click', () => {
+  setLanguage(language === 'ko' ? 'en' : 'ko');
+  show(false);
+});
+window.addEventListener('hashchange', () => show(true));
+show(false);

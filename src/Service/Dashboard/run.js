@@ -1,0 +1,166 @@
+import { get, post, Problem } from './api.js';
+import { lossChart } from './chart.js';
+import { el, numbers, replace, section, table } from './dom.js';
+import { badge } from './runs.js';
+import { duration, number, t, time, usd } from './text.js';
+
+const stages = ['plan', 'prepare', 'train', 'evaluate', 'teardown', 'report'];
+
+// One run, live by its event stream, which the browser takes up again after a break where it stopped.
+export const run = (main, connected, id) => {
+  const parts = Object.fromEntries(['top', 'stages', 'curve', 'verdict', 'attempts', 'alive', 'actions', 'events']
+    .map((name) => [name, el('div')]));
+  const events = [];
+  let view = null;
+  let isLeft = false;
+  let timer;
+  let source;
+
+  const drawRun = () => {
+    const progress = view.progress;
+    replace(parts.top,
+      el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
+      view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
+        el('p', {}, el('strong', {}, view.failure.code), ` ${view.failure.message}`), el('p', {}, view.failure.fix)) : null,
+      el('section', {}, el('p', { role: 'status' }, badge(view.status), ' ', view.detail),
+        progress ? el('progress', { max: progress.steps, value: progress.step, 'aria-label': t('step') }) : null,
+        numbers([
+          [t('cost'), usd(view.accruedUsd), `${t('of')} ${usd(view.budgetUsd)}`],
+          [t('estimate'), usd(view.estimatedUsd)], [t('attempts'), number(view.attempts)],
+          [t('recoveries'), number(view.recoveries)],
+          ...(progress ? [
+            [t('step'), number(progress.step), `${t('of')} ${number(progress.steps)}`],
+            [t('loss'), number(progress.loss, 3)], [t('rate'), number(progress.tokensPerSecond)],
+            [t('checkpoint'), number(progress.checkpointStep)], [t('left'), duration(progress.secondsLeft)]] : [])]),
+        el('meter', { min: 0, max: view.budgetUsd, high: view.budgetUsd * 0.8, value: view.accruedUsd, 'aria-label': t('cost') })));
+    replace(parts.alive, view.nodes.length === 0 ? null : section(t('alive'), el('p', { class: 'soft' }, t('aliveWhy')),
+      table([t('name'), t('zone'), { text: t('running'), class: 'n' }, { text: t('cost'), class: 'n' }],
+        view.nodes.map((node) => [node.node, node.zone, duration(node.seconds), usd(node.usd)]))));
+    if (!parts.actions.contains(document.activeElement)) {
+      replace(parts.actions, view.hasEnded || view.report
+        ? el('p', {}, el('a', { href: `/runs/${id}/report.html` }, t('report'))) : cancelForm());
+    }
+  };
+
+  const cancelForm = () => {
+    const reason = el('input', { id: 'reason', required: true, maxlength: 500 });
+    const said = el('p', { role: 'alert' });
+    return section(t('cancel'), el('form', {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        try {
+          await post(`/runs/${id}/cancel?reason=${encodeURIComponent(reason.value)}`);
+          document.activeElement?.blur();
+          replace(parts.actions);
+        } catch (fault) {
+          said.textContent = fault.message;
+        }
+      },
+    }, el('label', {}, t('reason'), reason), el('button', { class: 'danger' }, t('cancel'))), said);
+  };
+
+  const drawEvents = () => {
+    const entered = events.filter((each) => each.kind === 'stage');
+    const current = entered.at(-1)?.data.stage;
+    replace(parts.stages, section(t('stage'), el('ol', { class: 'stages' }, stages.map((stage) => {
+      const at = entered.findIndex((each) => each.data.stage === stage);
+      const next = entered[at + 1];
+      const isNow = stage === current && !view?.hasEnded;
+      return el('li', { class: at < 0 ? '' : isNow ? 'now' : 'done', 'aria-current': isNow && 'step' }, t(`stage.${stage}`),
+        at < 0 ? null : el('small', {}, next ? duration((new Date(next.at) - new Date(entered[at].at)) / 1000) : entered[at].data.detail));
+    }))));
+    replace(parts.events, section(t('events'), el('ul', { class: 'events', tabindex: 0, 'aria-label': t('events') },
+      events.slice(-300).reverse().map((each) => el('li', {}, el('time', { datetime: each.at }, time(each.at)), sayEvent(each))))));
+  };
+
+  const drawSlow = async () => {
+    clearTimeout(timer);
+    try {
+      const [points, attempts] = await Promise.all([get(`/runs/${id}/metrics?points=400`), get(`/runs/${id}/attempts`)]);
+      const report = view?.hasEnded || view?.report ? await get(`/runs/${id}/report`).catch(() => null) : null;
+      if (isLeft) {
+        return;
+      }
+
+      const resumed = events.filter((each) => each.kind === 'loss').map((each) => each.data.resumedFromStep ?? each.data.checkpointStep)
+        .filter((step) => step != null);
+      replace(parts.curve, section(t('curve'), lossChart(points, resumed)));
+      replace(parts.attempts, attempts.length === 0 ? null : section(t('attempts'), table(
+        [{ text: '#', class: 'n' }, t('zone'), t('type'), t('outcome'), t('words'), { text: t('fix'), class: 'optional' }],
+        attempts.map((each) => [number(each.attempt), each.zone, `${each.acceleratorType} ${each.provisioning}`,
+          el('span', { class: `badge ${each.outcome}` }, each.code ?? each.outcome), each.reason, each.fix]))));
+      replace(parts.verdict, (report?.verdicts ?? []).map((verdict) => section(`${t('verdict')}: ${verdict.direction}`,
+        el('p', { class: verdict.outcome }, el('strong', {}, verdict.text ?? verdict.outcome ?? '')),
+        (verdict.notes ?? []).map((note) => el('p', { class: 'soft' }, note)),
+        table(['', { text: 'BLEU', class: 'n' }, { text: 'chrF++', class: 'n' }], [[t('before'), verdict.base ?? verdict.before],
+          [t('after'), verdict.tuned ?? verdict.after]].map(([name, score]) => [name, number(score?.bleu, 2), number(score?.chrf, 2)])),
+        verdict.examples?.length ? el('details', {}, el('summary', {}, t('examples')), table(
+          [t('source'), t('reference'), t('before'), t('after')],
+          verdict.examples.map((row) => [row.source, row.reference, row.base ?? row.before, row.tuned ?? row.after]))) : null)));
+    } catch {
+      // The stream tells whether the service is there.
+    }
+
+    if (!isLeft && !view?.hasEnded) {
+      timer = setTimeout(drawSlow, 5000);
+    }
+  };
+
+  const open = () => {
+    source = new EventSource(`/runs/${id}/events`);
+    source.addEventListener('open', () => connected(true));
+    source.addEventListener('error', () => connected(false));
+    source.addEventListener('event', (message) => {
+      const line = JSON.parse(message.data);
+      if (line.sequence > (events.at(-1)?.sequence ?? 0)) {
+        events.push(line);
+        drawEvents();
+      }
+    });
+    source.addEventListener('run', (message) => {
+      view = JSON.parse(message.data);
+      drawRun();
+    });
+    source.addEventListener('end', () => {
+      source.close();
+      drawEvents();
+      drawSlow();
+    });
+  };
+
+  const begin = async () => {
+    try {
+      view = await get(`/runs/${encodeURIComponent(id)}`);
+    } catch (fault) {
+      if (!isLeft && fault instanceof Problem) {
+        replace(main, el('p', { role: 'alert' }, fault.message));
+      } else if (!isLeft) {
+        connected(false);
+        timer = setTimeout(begin, 3000);
+      }
+
+      return;
+    }
+
+    if (!isLeft) {
+      replace(main, parts.top, parts.stages, parts.curve, parts.verdict, parts.attempts, parts.alive, parts.actions, parts.events);
+      drawRun();
+      open();
+      await drawSlow();
+    }
+  };
+
+  begin();
+  return () => {
+    isLeft = true;
+    clearTimeout(timer);
+    source?.close();
+  };
+};
+
+const sayEvent = (each) => {
+  const data = each.data ?? {};
+  const parts = [each.kind, each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key.split('/').at(-1),
+    data.detail ?? data.outcome ?? data.state ?? data.code ?? data.cause ?? data.errorCode ?? '', data.reason ?? data.message ?? ''];
+  return parts.filter((part) => typeof part === 'string' && part.length > 0).join(' · ').slice(0, 400);
+};

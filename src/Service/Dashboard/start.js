@@ -1,0 +1,61 @@
+import { post } from './api.js';
+import { el, replace, section, table } from './dom.js';
+import { duration, number, t, usd } from './text.js';
+
+const example = JSON.stringify({
+  name: 'hotel messages, Korean to English', direction: 'ko-en', model: '/path/to/gemma-3-270m-it',
+  data: { train: '/path/to/train.tsv' }, tpu: { acceleratorTypes: ['v5litepod-8'] },
+  training: { steps: 400, batchSize: 16 }, budgetUsd: 1, rehearsal: {},
+}, null, 2);
+
+const draft = { text: example };
+
+export const start = (main) => {
+  const request = el('textarea', { id: 'request', spellcheck: 'false', oninput: () => { draft.text = request.value; } });
+  request.value = draft.text;
+  const said = el('div', { role: 'alert' });
+  const plan = el('div');
+  // The same key until it starts: a second press of the button, or one after a broken connection, starts no second run.
+  let key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
+  const during = async (button, work) => {
+    button.disabled = true;
+    replace(said);
+    try {
+      await work();
+    } catch (fault) {
+      replace(said, el('section', { class: 'alert' }, fault.message.split('\n').map((line) => el('p', {}, line))));
+    } finally {
+      button.disabled = false;
+    }
+  };
+
+  const show = (event) => during(event.target, async () => {
+    const found = await post('/plan', request.value);
+    replace(plan, section(t(found.starts ? 'wouldStart' : 'wouldNot'),
+      found.refusal ? el('p', { class: 'failed' }, `${found.refusal.code}: ${found.refusal.message} ${found.refusal.fix}`) : null,
+      el('p', {}, `${t('estimate')}: ${usd(found.estimatedUsd)}, ${duration(found.estimatedSeconds)} · ${t('budget')}: ${usd(found.budgetUsd)}`),
+      table([{ text: t('order'), class: 'n' }, t('zone'), t('type'), { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' }, t('why')],
+        found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${place.provisioning}`,
+          number(place.usdPerHour, 2), usd(place.usd), place.why])),
+      el('details', {}, el('summary', {}, t('notes')), found.notes.map((note) => el('p', { class: 'soft' }, note)))));
+  });
+
+  const go = (event) => during(event.target, async () => {
+    const answer = await fetch('/runs', {
+      method: 'POST', body: request.value, headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+    });
+    const body = await answer.json();
+    if (!answer.ok) {
+      key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+      throw new Error(body.errors?.map((each) => `${each.field}: ${each.message} ${each.fix}`).join('\n') ?? body.detail);
+    }
+
+    location.hash = `#/runs/${body.id}`;
+  });
+
+  replace(main, el('h1', {}, t('start')), el('p', { class: 'soft' }, t('planFirst')),
+    section(t('request'), el('label', { for: 'request' }, t('request')), request,
+      el('p', { class: 'bar' }, el('button', { type: 'button', onclick: show }, t('plan')),
+        el('button', { type: 'button', class: 'first', onclick: go }, t('go')))), said, plan);
+};

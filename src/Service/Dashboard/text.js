@@ -1,0 +1,91 @@
+// The words of the pages, in both languages. A key that one of them lacks is a fault that a test finds.
+export const texts = {
+  en: {
+    skip: 'Skip to content', runs: 'Runs', start: 'Start a run', zones: 'Capacity', language: '한국어',
+    noRuns: 'There are no runs yet.', noneFound: 'No run matches.', older: 'Older runs', newest: 'Newest runs',
+    name: 'Name', status: 'Status', stage: 'Stage', started: 'Started', cost: 'Cost', budget: 'Budget', any: 'any',
+    attempts: 'Attempts', recoveries: 'TPUs lost', estimate: 'Estimate', left: 'Left', step: 'Step', loss: 'Loss',
+    rate: 'Tokens a second', checkpoint: 'Checkpoint', search: 'Name or id contains', zone: 'Zone', type: 'Type',
+    outcome: 'Outcome', words: 'What the cloud said', fix: 'What to do', until: 'Passed over until',
+    forget: 'Forget', forgetAll: 'Forget all', noZones: 'No refusal is remembered: every zone will be tried.',
+    zonesWhy: 'Places that refused lately are passed over until the time shown, so that a search does not wait for '
+      + 'them. Forget one if it would answer differently now.',
+    cancel: 'Cancel this run', reason: 'Reason', report: 'Open the report', events: 'Events', curve: 'Loss',
+    noCurve: 'No step is done yet.', verdict: 'Verdict', before: 'Base', after: 'Tuned', direction: 'Direction',
+    alive: 'Still in the cloud', aliveWhy: 'These nodes are not proved gone, and may cost money.',
+    failure: 'Why it did not succeed', request: 'Request (JSON)', plan: 'Show the plan', go: 'Start',
+    planFirst: 'Nothing is spent before you start.', order: 'Order', price: 'USD an hour', why: 'Why',
+    wouldStart: 'This run would start', wouldNot: 'This run would be refused', notes: 'Notes',
+    wasThere: 'This run was there already.', lost: 'The service does not answer; trying again.',
+    unknown: 'There is no such page.', sentences: 'sentences', of: 'of', running: 'running', seconds: 's',
+    examples: 'Sentences', source: 'Source', reference: 'Reference', working: 'Working…',
+    'status.pending': 'pending', 'status.running': 'running', 'status.suspended': 'suspended',
+    'status.succeeded': 'succeeded', 'status.failed': 'failed', 'status.stopped': 'stopped',
+    'status.cancelled': 'cancelled', 'status.terminated': 'terminated',
+    'stage.pending': 'Pending', 'stage.plan': 'Plan', 'stage.prepare': 'Prepare', 'stage.train': 'Train',
+    'stage.evaluate': 'Evaluate', 'stage.teardown': 'Give back', 'stage.report': 'Report', 'stage.done': 'Done',
+  },
+  ko: {
+    skip: '본문으로 건너뛰기', runs: '실행 목록', start: '새 실행', zones: '용량', language: 'English',
+    noRuns: '아직 실행이 없습니다.', noneFound: '조건에 맞는 실행이 없습니다.', older: '이전 실행', newest: '최신 실행',
+    name: '이름', status: '상태', stage: '단계', started: '시작', cost: '비용', budget: '예산', any: '전체',
+    attempts: '시도', recoveries: '잃은 TPU', estimate: '예상', left: '남은 시간', step: '스텝', loss: '손실',
+    rate: '초당 토큰', checkpoint: '체크포인트', search: '이름 또는 ID에 포함', zone: '영역', type: '유형',
+    outcome: '결과', words: '클라우드의 답', fix: '해결 방법', until: '건너뛰는 기한',
+    forget: '잊기', forgetAll: '모두 잊기', noZones: '기억된 거절이 없습니다. 모든 영역을 시도합니다.',
+    zonesWhy: '최근에 거절한 곳은 표시된 시각까지 건너뛰어 탐색이 기다리지 않게 합니다. 지금은 답이 다를 것 같으면 잊으십시오.',
+    cancel: '실행 취소', reason: '사유', report: '보고서 열기', events: '이벤트', curve: '손실',
+    noCurve: '아직 완료된 스텝이 없습니다.', verdict: '판정', before: '기본 모델', after: '조정된 모델', direction: '방향',
+    alive: '아직 클라우드에 있음', aliveWhy: '사라진 것이 확인되지 않은 노드이며 비용이 들 수 있습니다.',
+    failure: '성공하지 못한 이유', request: '요청 (JSON)', plan: '계획 보기', go: '시작',
+    planFirst: '시작하기 전에는 비용이 들지 않습니다.', order: '순서', price: '시간당 USD', why: '이유',
+    wouldStart: '이 실행은 시작됩니다', wouldNot: '이 실행은 거절됩니다', notes: '참고',
+    wasThere: '이미 있는 실행입니다.', lost: '서비스가 응답하지 않아 다시 시도하고 있습니다.',
+    unknown: '없는 페이지입니다.', sentences: '문장', of: '/', running: '실행 중', seconds: '초',
+    examples: '문장', source: '원문', reference: '참조', working: '처리 중…',
+    'status.pending': '대기', 'status.running': '실행 중', 'status.suspended': '일시 중지',
+    'status.succeeded': '성공', 'status.failed': '실패', 'status.stopped': '멈춤',
+    'status.cancelled': '취소됨', 'status.terminated': '강제 종료',
+    'stage.pending': '대기', 'stage.plan': '계획', 'stage.prepare': '준비', 'stage.train': '학습',
+    'stage.evaluate': '평가', 'stage.teardown': '반납', 'stage.report': '보고', 'stage.done': '완료',
+  },
+};
+
+const stored = () => {
+  try {
+    return localStorage.getItem('language');
+  } catch {
+    return null; // Storage may be off.
+  }
+};
+
+export let language = stored() ?? (navigator.language?.toLowerCase().startsWith('ko') ? 'ko' : 'en');
+
+export const t = (key) => texts[language][key] ?? key;
+
+export const setLanguage = (next) => {
+  language = next;
+  try {
+    localStorage.setItem('language', next);
+  } catch {
+    // Lasts as long as the page.
+  }
+};
+
+export const number = (value, digits = 0) => value == null || !Number.isFinite(value) ? '–'
+  : value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+export const usd = (value) => value == null ? '–' : `${number(value, 2)} USD`;
+
+export const time = (value) => new Date(value).toLocaleString(language, { dateStyle: 'short', timeStyle: 'medium' });
+
+export const duration = (seconds) => {
+  if (seconds == null || !Number.isFinite(seconds)) {
+    return '–';
+  }
+
+  const units = language === 'ko' ? ['시간', '분', '초'] : ['h', 'min', 's'];
+  const whole = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h > 0 ? `${h} ${units[0]} ${m} ${units[1]}` : m > 0 ? `${m} ${units[1]} ${s} ${units[2]}` : `${s} ${units[2]}`;
+};

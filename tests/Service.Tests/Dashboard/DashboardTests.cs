@@ -1,0 +1,98 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Workflows.Service.Tests.Hosting;
+
+namespace Workflows.Service.Tests.Dashboard;
+
+/// <summary>The files of the dashboard: whole, hardened, and of this service alone.</summary>
+public sealed partial class DashboardTests(RunningService service) : IClassFixture<RunningService>
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Files_ThatThePageNames_AreAllThereAndOfThisServiceAlone()
+    {
+        var todo = new Queue<string>(["/"]);
+        var seen = new HashSet<string>(["/"]);
+        while (todo.TryDequeue(out var path))
+        {
+            var text = await ReadAsync(path);
+            Assert.DoesNotMatch("(src|href)=\"https?:", text);
+            Assert.DoesNotMatch("innerHTML|insertAdjacentHTML|document\\.write|eval\\(", text);
+            foreach (Match match in Named().Matches(text))
+            {
+                var named = match.Value.StartsWith("./", StringComparison.Ordinal)
+                    ? $"/dashboard/{match.Value[2..]}" : match.Value;
+                if (seen.Add(named))
+                {
+                    todo.Enqueue(named);
+                }
+            }
+        }
+
+        Assert.Equal(11, seen.Count);
+    }
+
+    [Fact]
+    public async Task Page_HasHeadersThatLetNothingElseIn()
+    {
+        using var answer = await service.Http.GetAsync("/", Cancellation);
+
+        var policy = Assert.Single(answer.Headers.GetValues("Content-Security-Policy"));
+        Assert.Contains("default-src 'none'; script-src 'self';", policy, StringComparison.Ordinal);
+        Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
+        Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
+        Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
+        using var again = new HttpRequestMessage(HttpMethod.Get, "/");
+        again.Headers.IfNoneMatch.Add(answer.Headers.ETag!);
+        using var unchanged = await service.Http.SendAsync(again, Cancellation);
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+    }
+
+    [Fact]
+    public async Task Texts_OfBothLanguages_HaveTheSameKeysAndEveryOneThatIsUsed()
+    {
+        var text = await ReadAsync("/dashboard/text.js");
+        var parts = text.Split("\n  ko: {")[..2];
+        var (english, korean) = (KeysOf(parts[0]), KeysOf(parts[1].Split("\n};")[0]));
+
+        Assert.Equal(english, korean);
+        Assert.True(english.Count > 60);
+        foreach (var file in (string[])["index.html", "main.js", "runs.js", "run.js", "start.js", "zones.js", "chart.js"])
+        {
+            var used = Used().Matches(await ReadAsync($"/dashboard/{file}")).Select(match => match.Groups[1].Value);
+            Assert.All(used, key => Assert.Contains(key, english));
+        }
+    }
+
+    [Theory]
+    [InlineData("/dashboard/")]
+    [InlineData("/dashboard/../appsettings.json")]
+    [InlineData("/dashboard/%2e%2e/service.key")]
+    [InlineData("/dashboard/missing.js")]
+    public async Task File_ThatIsNotOfThePage_Is404(string path)
+    {
+        using var answer = await service.Http.GetAsync(path, Cancellation);
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    private async Task<string> ReadAsync(string path)
+    {
+        using var answer = await service.Http.GetAsync(path, Cancellation);
+        Assert.True(answer.IsSuccessStatusCode, path);
+        return await answer.Content.ReadAsStringAsync(Cancellation);
+    }
+
+    private static SortedSet<string> KeysOf(string text) => new(
+        Key().Matches(text).Select(match => match.Groups[1].Value), StringComparer.Ordinal);
+
+    [GeneratedRegex(@"(?<="")/dashboard/[\w.]+(?="")|(?<=from ')\./[\w.]+(?=')")]
+    private static partial Regex Named();
+
+    [GeneratedRegex(@"(?:(?<=[{,\n] *)|')([a-zA-Z]+(?:\.[a-z]+)?)'?: '")]
+    private static partial Regex Key();
+
+    [GeneratedRegex(@"(?:\bt\('|data-text="")([\w.]+)['""]")]
+    private static partial Regex Used();
+}
