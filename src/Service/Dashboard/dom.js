@@ -1,6 +1,8 @@
 // Builds elements from values. Text is always set as text: names and messages come from anyone.
 const svgTags = new Set(['svg', 'polyline', 'line', 'text', 'circle', 'title']);
 
+const shown = (children) => children.flat(Infinity).filter((child) => child != null && child !== false);
+
 export const el = (tag, attributes = {}, ...children) => {
   const element = svgTags.has(tag)
     ? document.createElementNS('http://www.w3.org/2000/svg', tag)
@@ -15,7 +17,7 @@ export const el = (tag, attributes = {}, ...children) => {
     }
   }
 
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  element.append(...shown(children));
   return element;
 };
 
@@ -33,7 +35,7 @@ export const numbers = (pairs) => el('dl', { class: 'numbers' }, pairs.map(([nam
 export const replace = (parent, ...children) => {
   const focus = document.activeElement?.id;
   const [x, y] = [window.scrollX, window.scrollY];
-  parent.replaceChildren(...children.flat().filter((child) => child != null && child !== false));
+  parent.replaceChildren(...shown(children));
   if (focus) {
     document.getElementById(focus)?.focus({ preventScroll: true });
   }

@@ -22,7 +22,7 @@ export const run = (main, connected, id) => {
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
         el('p', {}, el('strong', {}, view.failure.code), ` ${view.failure.message}`), el('p', {}, view.failure.fix)) : null,
-      el('section', {}, el('p', { role: 'status' }, badge(view.status), ' ', view.detail),
+      el('section', {}, el('p', { role: 'status' }, badge(view.status), ' ', view.detail === view.status ? '' : view.detail),
         progress ? el('progress', { max: progress.steps, value: progress.step, 'aria-label': t('step') }) : null,
         numbers([
           [t('cost'), usd(view.accruedUsd), `${t('of')} ${usd(view.budgetUsd)}`],
@@ -82,21 +82,21 @@ export const run = (main, connected, id) => {
         return;
       }
 
-      const resumed = events.filter((each) => each.kind === 'loss').map((each) => each.data.resumedFromStep ?? each.data.checkpointStep)
+      const resumed = events.filter((each) => each.kind === 'loss').map((each) => each.data.fromStep)
         .filter((step) => step != null);
       replace(parts.curve, section(t('curve'), lossChart(points, resumed)));
       replace(parts.attempts, attempts.length === 0 ? null : section(t('attempts'), table(
-        [{ text: '#', class: 'n' }, t('zone'), t('type'), t('outcome'), t('words'), { text: t('fix'), class: 'optional' }],
+        [{ text: '#', class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight optional' }, t('outcome'),
+          { text: t('words'), class: 'long' }, { text: t('fix'), class: 'long optional' }],
         attempts.map((each) => [number(each.attempt), each.zone, `${each.acceleratorType} ${each.provisioning}`,
           el('span', { class: `badge ${each.outcome}` }, each.code ?? each.outcome), each.reason, each.fix]))));
       replace(parts.verdict, (report?.verdicts ?? []).map((verdict) => section(`${t('verdict')}: ${verdict.direction}`,
-        el('p', { class: verdict.outcome }, el('strong', {}, verdict.text ?? verdict.outcome ?? '')),
+        el('p', { class: outcomeOf(verdict) }, el('strong', {}, t(`outcome.${outcomeOf(verdict)}`)), ' ', gain(verdict)),
         (verdict.notes ?? []).map((note) => el('p', { class: 'soft' }, note)),
-        table(['', { text: 'BLEU', class: 'n' }, { text: 'chrF++', class: 'n' }], [[t('before'), verdict.base ?? verdict.before],
-          [t('after'), verdict.tuned ?? verdict.after]].map(([name, score]) => [name, number(score?.bleu, 2), number(score?.chrf, 2)])),
+        table(['', { text: 'BLEU', class: 'n' }, { text: 'chrF++', class: 'n' }], [[t('before'), verdict.base], [t('after'), verdict.tuned]].map(([name, score]) => [name, number(score?.bleu, 2), number(score?.chrf, 2)])),
         verdict.examples?.length ? el('details', {}, el('summary', {}, t('examples')), table(
-          [t('source'), t('reference'), t('before'), t('after')],
-          verdict.examples.map((row) => [row.source, row.reference, row.base ?? row.before, row.tuned ?? row.after]))) : null)));
+          [t('source'), t('reference'), t('before'), t('after')].map((text) => ({ text, class: 'long' })),
+          verdict.examples.map((row) => [row.source, row.reference, row.base, row.tuned]))) : null)));
     } catch {
       // The stream tells whether the service is there.
     }
@@ -157,6 +157,11 @@ export const run = (main, connected, id) => {
     source?.close();
   };
 };
+
+const outcomeOf = (verdict) => (verdict.outcome ?? (verdict.finer ? 'finer' : 'no significant difference')).replaceAll(' ', '-');
+
+const gain = (verdict) => `${verdict.bleuDelta > 0 ? '+' : ''}${number(verdict.bleuDelta, 2)} BLEU`
+  + `${verdict.pValue == null ? '' : `, p = ${number(verdict.pValue, 4)}`}, ${number(verdict.testPairs)} ${t('sentences')}`;
 
 const sayEvent = (each) => {
   const data = each.data ?? {};

@@ -1,5 +1,5 @@
 import { call, Problem } from './api.js';
-import { el, replace, section, table } from './dom.js';
+import { el, replace, table } from './dom.js';
 import { number, t, time, usd } from './text.js';
 
 const statuses = ['pending', 'running', 'suspended', 'succeeded', 'failed', 'stopped', 'cancelled', 'terminated'];
@@ -42,7 +42,7 @@ export const runs = (main, connected) => {
       ? el('p', {}, t(filter.status || filter.name ? 'noneFound' : 'noRuns'), ' ',
         el('a', { href: '#/start' }, t('start')))
       : table(
-        [t('name'), t('status'), t('stage'), { text: t('started'), class: 'optional' },
+        [t('name'), t('status'), t('stage'), { text: t('started'), class: 'tight optional' },
           { text: t('attempts'), class: 'n optional' }, { text: t('cost'), class: 'n' }],
         found.map((each) => [
           el('td', {}, el('a', { href: `#/runs/${each.id}`, id: `run-${each.id}` }, each.name || each.id)),
@@ -70,5 +70,3 @@ export const runs = (main, connected) => {
 const stageOf = (each) => each.progress
   ? `${t(`stage.${each.stage}`)} ${number(each.progress.step)}/${number(each.progress.steps)}`
   : t(`stage.${each.stage}`);
-
-export { section };

@@ -35,7 +35,7 @@ export const start = (main) => {
     replace(plan, section(t(found.starts ? 'wouldStart' : 'wouldNot'),
       found.refusal ? el('p', { class: 'failed' }, `${found.refusal.code}: ${found.refusal.message} ${found.refusal.fix}`) : null,
       el('p', {}, `${t('estimate')}: ${usd(found.estimatedUsd)}, ${duration(found.estimatedSeconds)} · ${t('budget')}: ${usd(found.budgetUsd)}`),
-      table([{ text: t('order'), class: 'n' }, t('zone'), t('type'), { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' }, t('why')],
+      table([{ text: t('order'), class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' }, { text: t('why'), class: 'long' }],
         found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${place.provisioning}`,
           number(place.usdPerHour, 2), usd(place.usd), place.why])),
       el('details', {}, el('summary', {}, t('notes')), found.notes.map((note) => el('p', { class: 'soft' }, note)))));

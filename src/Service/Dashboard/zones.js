@@ -17,12 +17,13 @@ export const zones = (main, connected) => {
 
       connected(true);
       replace(list, found.length === 0 ? el('p', {}, t('noZones')) : [
-        table([t('zone'), t('type'), t('until'), t('words'), ''], found.map((each) => [
+        table([{ text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight optional' },
+          { text: t('until'), class: 'tight' }, { text: t('words'), class: 'long' }, ''], found.map((each) => [
           each.place, `${each.acceleratorType} ${each.provisioning}`, time(each.until),
-          [el('strong', {}, each.code), ` ${each.reason}`].map((part) => part),
+          el('td', { class: 'long' }, el('strong', {}, each.code), ` ${each.reason}`),
           el('button', { type: 'button', id: `forget-${each.project}-${each.place}`, 'aria-label': `${t('forget')}: ${each.place}`,
             onclick: () => forget(`/zones/${encodeURIComponent(each.place)}`) }, t('forget')),
-        ].map((cell) => Array.isArray(cell) ? el('td', {}, cell) : cell))),
+        ])),
         el('p', {}, el('button', { type: 'button', id: 'forget-all', onclick: () => forget('/zones') }, t('forgetAll')))]);
     } catch (fault) {
       connected(fault instanceof Problem);

@@ -27,8 +27,8 @@ internal static class BrowserGuard
         {
             return Problems.Of(
                 StatusCodes.Status421MisdirectedRequest, "HOST_UNKNOWN",
-                $"This service is reached at localhost or 127.0.0.1 only, and not as '{SafeText.Of(request.Host.Host)}'. "
-                + "Behind a proxy, let it send one of them as the Host header.");
+                "This service is reached at localhost or 127.0.0.1 only, and not as "
+                + $"'{SafeText.Of(request.Host.Host)}'. Behind a proxy, let it send one of them as the Host header.");
         }
 
         if (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)

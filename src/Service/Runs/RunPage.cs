@@ -51,7 +51,8 @@ internal sealed record RunPage
             && !(int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
                 && limit is >= 1 and <= Most))
         {
-            errors.Add(new FieldError("limit", $"'{SafeText.Of(given, 50)}' is no size of a page.", $"Use 1 to {Most}."));
+            errors.Add(new FieldError(
+                "limit", $"'{SafeText.Of(given, 50)}' is no size of a page.", $"Use 1 to {Most}."));
         }
 
         var after = query.TryGetValue("after", out var place) ? PlaceOf(place.ToString()) : null;

@@ -58,7 +58,8 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
 
         Assert.Equal(english, korean);
         Assert.True(english.Count > 60);
-        foreach (var file in (string[])["index.html", "main.js", "runs.js", "run.js", "start.js", "zones.js", "chart.js"])
+        string[] files = ["index.html", "main.js", "runs.js", "run.js", "start.js", "zones.js", "chart.js"];
+        foreach (var file in files)
         {
             var used = Used().Matches(await ReadAsync($"/dashboard/{file}")).Select(match => match.Groups[1].Value);
             Assert.All(used, key => Assert.Contains(key, english));
