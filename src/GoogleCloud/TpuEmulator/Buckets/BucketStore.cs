@@ -29,6 +29,9 @@ internal sealed class BucketStore : IDisposable
 
     private readonly Dictionary<string, int> _uses = new(StringComparer.Ordinal);
     private FileStream? _file;
+
+    /// <summary>The length of the index up to its last whole line.</summary>
+    private long _whole;
     private long _lastGeneration;
 
     public BucketStore(EmulatorOptions options, TimeProvider clock)
@@ -226,9 +229,19 @@ internal sealed class BucketStore : IDisposable
 
     private void Append(Change change)
     {
-        _file ??= new FileStream(_index, FileMode.Append, FileAccess.Write, FileShare.Read);
+        if (_file is null)
+        {
+            _file = new FileStream(
+                _index, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            _whole = _file.Length;
+        }
+
+        // A full disk may have taken the beginning of a line, which the next one must not follow.
+        _file.SetLength(_whole);
+        _file.Position = _whole;
         Write(_file, change);
         _file.Flush(flushToDisk: true);
+        _whole = _file.Position;
         foreach (var blob in Apply(change))
         {
             File.Delete(Path.Combine(_blobs, blob));
