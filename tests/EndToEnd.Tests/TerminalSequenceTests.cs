@@ -6,7 +6,7 @@ using Workflows.TestKit;
 
 namespace Workflows.EndToEnd.Tests;
 
-/// <summary>Texts of a service with sequences that a terminal would execute: every command shows them as text.</summary>
+/// <summary>Texts of a service with sequences that a terminal would execute are shown as text.</summary>
 [Collection("programs")]
 public sealed class TerminalSequenceTests : IDisposable
 {

@@ -14,8 +14,10 @@ internal sealed class FactFile
     private readonly HashSet<(string Kind, string Key)> _keys = [];
     private readonly Func<string, FileMode, Stream> _open;
 
-    /// <summary>The length without the beginning of a line that the disk did not take whole; null for none.</summary>
-    private long? _whole;
+    /// <summary>
+    /// The lengths before a line that the disk did not take whole, and with all of it; null if there is none.
+    /// </summary>
+    private (long Before, long With)? _torn;
 
     /// <summary>Opens a file, which need not exist; an incomplete last line is cut off.</summary>
     /// <param name="path">The file.</param>
@@ -69,15 +71,21 @@ internal sealed class FactFile
     /// </summary>
     private void Write(byte[] line)
     {
-        if (_whole is { } whole)
+        if (_torn is { } torn)
         {
-            using var torn = _open(_path, FileMode.Open);
-            torn.SetLength(Math.Min(whole, torn.Length));
-            _whole = null;
+            using var cut = _open(_path, FileMode.OpenOrCreate);
+
+            // A longer file is another one, of which nothing is cut.
+            if (cut.Length > torn.Before && cut.Length <= torn.With)
+            {
+                cut.SetLength(torn.Before);
+            }
+
+            _torn = null;
         }
 
         using var file = _open(_path, FileMode.Append);
-        var before = file.CanSeek ? file.Length : (long?)null;
+        var before = file.Length;
         try
         {
             file.Write(line);
@@ -85,7 +93,7 @@ internal sealed class FactFile
         }
         catch (IOException)
         {
-            _whole = before;
+            _torn = (before, before + line.Length);
             throw;
         }
     }

@@ -9,7 +9,7 @@ public static class SegmentFile
     /// <summary>The most bytes of one file, unpacked: a hundred times the largest test sets.</summary>
     public const long MostBytes = 1L << 28;
 
-    /// <summary>The most bytes of one line; a longer one is no segment, and its n-grams would fill the memory.</summary>
+    /// <summary>The most bytes of one line; of a longer one the n-grams would fill the memory.</summary>
     public const int MostLineBytes = 1 << 20;
 
     /// <summary>The most lines of one file.</summary>

@@ -66,7 +66,8 @@ public sealed class FullDiskTests : IAsyncDisposable
         var run = await _http.GetFromJsonAsync<JsonElement>("/runs/full", Cancellation);
         if (!run.GetProperty("hasEnded").GetBoolean())
         {
-            using var cancel = await _http.PostAsync(new Uri("/runs/full/cancel", UriKind.Relative), null, Cancellation);
+            using var cancel = await _http.PostAsync(
+                new Uri("/runs/full/cancel", UriKind.Relative), null, Cancellation);
         }
 
         await RunAsync(each => each.GetProperty("hasEnded").GetBoolean());
@@ -122,7 +123,10 @@ public sealed class FullDiskTests : IAsyncDisposable
         ["budgetUsd"] = 1_000_000,
         ["training"] = new JsonObject
         {
-            ["steps"] = 1_000_000, ["batchSize"] = 4, ["warmupSteps"] = 1, ["checkpointEverySteps"] = 50,
+            ["steps"] = 1_000_000,
+            ["batchSize"] = 4,
+            ["warmupSteps"] = 1,
+            ["checkpointEverySteps"] = 50,
             ["maxLength"] = 128,
         },
         ["rehearsal"] = new JsonObject { ["scenario"] = _folder["scenario.json"] },

@@ -54,7 +54,8 @@ public sealed class SegmentFileTests : IDisposable
 
         var fault = Refused("a.txt.gz", gzip => WriteMany(gzip, lines, 400));
 
-        Assert.Contains($"more than {SegmentFile.MostBytes:N0} bytes, unpacked", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"more than {SegmentFile.MostBytes:N0} bytes, unpacked", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]
