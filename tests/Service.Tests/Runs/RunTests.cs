@@ -157,11 +157,11 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
         var outcomes = report.GetProperty("attempts").EnumerateArray().Select(row => Text(row, "outcome")).ToList();
         var run = await service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}");
         Assert.Equal("NO_CAPACITY", Text(report.GetProperty("failure"), "code"));
-        Assert.Equal(["refused", "skipped"], outcomes.Distinct().Order());
-        Assert.Equal(2, outcomes.Count(outcome => outcome == "refused"));
+        Assert.Equal(["failed", "skipped"], outcomes.Distinct().Order());
+        Assert.Equal(2, outcomes.Count(outcome => outcome == "failed"));
         Assert.Equal(2, run.GetProperty("attempts").GetInt32());
         var page = await service.Http.GetStringAsync($"/runs/{id}/report.html");
-        Assert.Contains($"2 refused, {outcomes.Count - 2} not asked, ", page, StringComparison.Ordinal);
+        Assert.Contains($"0 refused, {outcomes.Count - 2} not asked, ", page, StringComparison.Ordinal);
     }
 
     [Fact]
