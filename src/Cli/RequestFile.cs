@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Workflows.Translation;
 using Workflows.Translation.Corpora;
 
 namespace Workflows.Cli;
@@ -7,6 +8,9 @@ namespace Workflows.Cli;
 /// <summary>Reads a request file and makes its paths, which are relative to the file, absolute.</summary>
 internal static class RequestFile
 {
+    /// <summary>The most bytes of a request, as the service takes.</summary>
+    private const int MostBytes = 8 << 20;
+
     private static readonly JsonDocumentOptions Lenient = new()
     {
         CommentHandling = JsonCommentHandling.Skip,
@@ -55,14 +59,22 @@ internal static class RequestFile
 
     private static JsonObject Parse(string path)
     {
-        if (!File.Exists(path))
+        var isOfShell = FileKind.IsOfShell(path);
+        if (!isOfShell && !File.Exists(path))
         {
-            throw Invalid($"There is no request file '{path}'.");
+            throw Invalid(Directory.Exists(path)
+                ? $"The request file '{path}' is a folder." : $"There is no request file '{path}'.");
+        }
+
+        if (!isOfShell && !FileKind.IsRegular(path))
+        {
+            throw Invalid(
+                $"The request file '{path}' is not a regular file; give the file in place of a pipe or device.");
         }
 
         try
         {
-            var text = File.ReadAllText(path);
+            var text = ReadText(path);
             using (var document = JsonDocument.Parse(text, Lenient))
             {
                 Check(document.RootElement, "", path);
@@ -79,6 +91,28 @@ internal static class RequestFile
         {
             throw Invalid($"The request file '{path}' cannot be read: {exception.Message}");
         }
+    }
+
+    /// <summary>Reads no more than the service takes, since a pipe has no length.</summary>
+    private static string ReadText(string path)
+    {
+        using var stream = File.OpenRead(path);
+        using var bytes = new MemoryStream();
+        var buffer = new byte[81920];
+        while (stream.Read(buffer) is > 0 and var count)
+        {
+            bytes.Write(buffer, 0, count);
+            if (bytes.Length > MostBytes)
+            {
+                throw Invalid(
+                    $"The request file '{path}' has more than {MostBytes} bytes; a request has a few "
+                    + "hundred.");
+            }
+        }
+
+        bytes.Position = 0;
+        using var reader = new StreamReader(bytes);
+        return reader.ReadToEnd();
     }
 
     /// <summary>Rejects duplicate names, and strings with half of a surrogate pair.</summary>

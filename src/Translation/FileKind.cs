@@ -27,6 +27,19 @@ public static partial class FileKind
         return !OperatingSystem.IsLinux() || IsRegularOnLinux(path);
     }
 
+    /// <summary>
+    /// Returns whether a path names an open file of this process: standard input, or the pipe that a shell makes for
+    /// <c>&lt;(command)</c>. Another program writes to its other end, so a reader does not wait forever.
+    /// </summary>
+    /// <param name="path">The path.</param>
+    /// <returns>false for every other path.</returns>
+    public static bool IsOfShell(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return path == "/dev/stdin" || path.StartsWith("/dev/fd/", StringComparison.Ordinal)
+            || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal);
+    }
+
     [SupportedOSPlatform("linux")]
     private static bool IsRegularOnLinux(string path)
     {

@@ -28,6 +28,22 @@ public sealed class RequestFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData("pipe", "is not a regular file")]
+    [InlineData("device", "is not a regular file")]
+    [InlineData("folder", "is a folder")]
+    [InlineData("large", "has more than 8388608 bytes")]
+    public void Read_RequestThatIsNoFile_IsRefusedByName(string kind, string words)
+    {
+        Skipped.Unless(OperatingSystem.IsLinux(), "Devices are told from files on Linux alone.");
+        SpecialFile.Make(kind, _folder["special.json"]);
+
+        var fault = Assert.Throws<CommandException>(() => RequestFile.Read(_folder["special.json"], null, null));
+
+        Assert.Equal(ExitCodes.Invalid, fault.ExitCode);
+        Assert.Contains($"'{_folder["special.json"]}' {words}", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("""{"model": "m"}""", "^run-[0-9a-f]{10}$")]
     [InlineData("""{"model": "m", "id": null}""", "^run-[0-9a-f]{10}$")]
     [InlineData("""{"model": "m", "ID": "mine"}""", "^mine$")]

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Text;
+using System.Text.Json.Nodes;
 using Workflows.Cli.Commands;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Gemma3;
@@ -217,6 +219,87 @@ public sealed class TranslateCommandTests
         var taught = TranslationDirections.TryParse(tuned, out var directions) ? directions : null;
 
         Assert.Equal(direction, TranslateCommand.DirectionOf(from, to, taught).Code());
+    }
+
+    /// <summary>The picture part has no use in translation; that it is left out is said.</summary>
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(1, "Note: left out 1 tensor of the adapter for the picture part.")]
+    [InlineData(3, "Note: left out 3 tensors of the adapter for the picture part.")]
+    public void Translate_AdapterOfAMultimodalModel_SaysWhatIsLeftOut(int tensors, string? note)
+    {
+        using var folder = new TemporaryFolder();
+        var adapter = FreshAdapter(folder.Path);
+        AddTensors(
+            Path.Combine(adapter, "adapter_model.safetensors"),
+            Enumerable.Range(0, tensors).Select(
+                each => $"base_model.model.model.vision_tower.encoder.layers.{each}.fc1.lora_A.weight"));
+
+        var (code, output, error) = Run(
+            "안녕하세요.\n", "--model", Model, "--adapter", adapter, "--prompt", "brief", "--max-new-tokens", "4");
+
+        Assert.True(code == 0, error);
+        Assert.NotEmpty(output);
+        Assert.Equal(note is not null, error.Contains("left out", StringComparison.Ordinal));
+        Assert.Contains(note ?? "", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("adapter_config.json")]
+    [InlineData("adapter_model.safetensors")]
+    [InlineData("translation.json")]
+    public void Translate_FileOfAnAdapterThatIsNone_IsRefusedByName(string name)
+    {
+        Skipped.Unless(OperatingSystem.IsLinux(), "Devices are told from files on Linux alone.");
+        foreach (var kind in new[] { "pipe", "device", "folder", "large" })
+        {
+            using var folder = new TemporaryFolder();
+            var adapter = FreshAdapter(folder.Path);
+            var path = Path.Combine(adapter, name);
+            File.Delete(path);
+            SpecialFile.Make(kind, path);
+
+            var (code, output, error) = Run("x\n", "--model", Model, "--adapter", adapter);
+
+            Assert.Equal((2, ""), (code, output));
+            Assert.Contains(name, error, StringComparison.Ordinal);
+            Assert.Contains(
+                kind switch
+                {
+                    "folder" => "it is a folder",
+                    "large" => name.EndsWith(".json", StringComparison.Ordinal)
+                        ? "wanted 1048576 at most" : "it is not JSON",
+                    _ => "not a regular file",
+                },
+                error, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Adds tensors of one number each to a safetensors file.</summary>
+    private static void AddTensors(string path, IEnumerable<string> names)
+    {
+        var bytes = File.ReadAllBytes(path);
+        var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        var header = JsonNode.Parse(bytes.AsSpan(8, length))!.AsObject();
+        var end = bytes.Length - 8 - length;
+        foreach (var name in names)
+        {
+            header[name] = new JsonObject
+            {
+                ["dtype"] = "F32",
+                ["shape"] = new JsonArray(1, 1),
+                ["data_offsets"] = new JsonArray(end, end + 4),
+            };
+            end += 4;
+        }
+
+        var written = Encoding.UTF8.GetBytes(header.ToJsonString());
+        Array.Resize(ref written, (written.Length + 7) / 8 * 8);
+        written.AsSpan().Replace((byte)0, (byte)' ');
+        var size = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(size, written.Length);
+        File.WriteAllBytes(
+            path, [.. size, .. written, .. bytes.AsSpan(8 + length), .. new byte[end - (bytes.Length - 8 - length)]]);
     }
 
     /// <summary>An adapter that changes nothing yet, and no card beside it.</summary>

@@ -94,6 +94,42 @@ public sealed class CommandTests : IDisposable
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>Whoever reads the output is gone: the command ends, and the run waits in its folder.</summary>
+    [Fact]
+    public async Task Run_WhoseOutputCannotBeWritten_EndsPlainlyAndIsWatchedLater()
+    {
+        Assert.SkipWhen(!File.Exists("/dev/full"), "There is no /dev/full on this system.");
+        var request = TinyRequest();
+
+        await EndsPlainlyAsync($"run '{request}' > /dev/full");
+        using var list = ProgramRun.Cli("list", "--json", "--state", _state);
+        Assert.Equal(0, await list.EndAsync(CommandDeadline));
+        using var runs = JsonDocument.Parse(list.Output);
+        var run = Assert.Single(runs.RootElement.EnumerateArray());
+        var id = run.GetProperty("id").GetString()!;
+        Assert.False(run.GetProperty("hasEnded").GetBoolean());
+        await EndsPlainlyAsync($"watch {id} >&-");
+        await EndsPlainlyAsync($"watch {id} --json > /dev/full 2> /dev/full");
+        using var watch = ProgramRun.Cli("watch", id, "--state", _state);
+
+        Assert.True(await watch.EndAsync(RunDeadline) == 0, watch.Error);
+        Assert.Contains("report     ", watch.Output, StringComparison.Ordinal);
+        Assert.Contains("0 nodes; 1 proved gone", watch.Output, StringComparison.Ordinal);
+
+        async Task EndsPlainlyAsync(string command)
+        {
+            using var program = ProgramRun.InShell($"{command} --state '{_state}'");
+
+            Assert.Equal(1, await program.EndAsync(RunDeadline));
+            Assert.Empty(program.Output);
+            Assert.DoesNotContain("   at ", program.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("Unhandled", program.Error, StringComparison.OrdinalIgnoreCase);
+            Assert.Equal(
+                command.Contains("2>", StringComparison.Ordinal) ? 0 : 1,
+                program.Error.Split("The output cannot be written: ").Length - 1);
+        }
+    }
+
     [Fact]
     public async Task Run_OnRealSentences_FinishesWithAReport()
     {
@@ -177,13 +213,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Run_AgainstANamedService_GoesOnWithoutTheCommand()
     {
-        TinyModel.Write(_folder["model"]);
-        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
-        var request = _folder.Write("request.json", """
-            {"model": "model", "prompt": "brief", "data": {"train": "pairs.tsv"}, "rehearsal": {},
-             "tpu": {"acceleratorTypes": ["v5litepod-8"]}, "evaluation": {"maxNewTokens": 4},
-             "training": {"steps": 5, "batchSize": 4}}
-            """);
+        var request = TinyRequest();
         using var ports = ReservedPort.Take(count: 4);
         var address = $"http://127.0.0.1:{ports.Number}";
         using var service = ProgramRun.Start(
@@ -212,5 +242,17 @@ public sealed class CommandTests : IDisposable
         {
             Assert.Contains(field, command.Error, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>A request for a run of seconds, with a model that trains in a second.</summary>
+    private string TinyRequest()
+    {
+        TinyModel.Write(_folder["model"]);
+        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
+        return _folder.Write("request.json", """
+            {"model": "model", "prompt": "brief", "data": {"train": "pairs.tsv"}, "rehearsal": {},
+             "tpu": {"acceleratorTypes": ["v5litepod-8"]}, "evaluation": {"maxNewTokens": 4},
+             "training": {"steps": 5, "batchSize": 4}}
+            """);
     }
 }

@@ -8,10 +8,13 @@ public static class Eventually
 
     /// <summary>Waits until a condition holds.</summary>
     /// <exception cref="TimeoutException">It does not within two minutes.</exception>
-    public static async Task TrueAsync(Func<bool> condition)
+    public static Task TrueAsync(Func<bool> condition) => TrueAsync(() => Task.FromResult(condition()));
+
+    /// <inheritdoc cref="TrueAsync(Func{bool})" />
+    public static async Task TrueAsync(Func<Task<bool>> condition)
     {
         var begun = TimeProvider.System.GetTimestamp();
-        while (!condition())
+        while (!await condition())
         {
             if (TimeProvider.System.GetElapsedTime(begun) > Deadline)
             {

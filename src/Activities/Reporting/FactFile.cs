@@ -12,11 +12,19 @@ internal sealed class FactFile
     private readonly string _path;
     private readonly List<LedgerEntry> _entries = [];
     private readonly HashSet<(string Kind, string Key)> _keys = [];
+    private readonly Func<string, FileMode, Stream> _open;
+
+    /// <summary>
+    /// The lengths before a line that the disk did not take whole, and with all of it; null if there is none.
+    /// </summary>
+    private (long Before, long With)? _torn;
 
     /// <summary>Opens a file, which need not exist; an incomplete last line is cut off.</summary>
-    public FactFile(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="open">Opens it for writing; null for the disk's own file.</param>
+    public FactFile(string path, Func<string, FileMode, Stream>? open = null)
     {
-        _path = path;
+        (_path, _open) = (path, open ?? OnDisk);
         if (!File.Exists(path))
         {
             return;
@@ -47,15 +55,54 @@ internal sealed class FactFile
                 return false;
             }
 
-            using (var file = new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read))
-            {
-                file.Write(JsonSerializer.SerializeToUtf8Bytes(entry, RunLedger.Json));
-                file.WriteByte((byte)'\n');
-                file.Flush(flushToDisk: true);
-            }
-
+            Write([.. JsonSerializer.SerializeToUtf8Bytes(entry, RunLedger.Json), (byte)'\n']);
             Remember(entry);
             return true;
+        }
+    }
+
+    // Without a buffer, which would write the rest of a failed line when it is disposed.
+    private static FileStream OnDisk(string path, FileMode mode) =>
+        new(path, mode, FileAccess.Write, FileShare.Read, bufferSize: 0);
+
+    /// <summary>
+    /// Writes a line whole or not at all: on a full disk its beginning may be written, and the next line would follow
+    /// it within one line.
+    /// </summary>
+    private void Write(byte[] line)
+    {
+        if (_torn is { } torn)
+        {
+            using var cut = _open(_path, FileMode.OpenOrCreate);
+
+            // A longer file is another one, of which nothing is cut.
+            if (cut.Length > torn.Before && cut.Length <= torn.With)
+            {
+                cut.SetLength(torn.Before);
+            }
+
+            _torn = null;
+        }
+
+        using var file = _open(_path, FileMode.Append);
+        var before = file.Length;
+        try
+        {
+            file.Write(line);
+            Flush(file);
+        }
+        catch (IOException)
+        {
+            _torn = (before, before + line.Length);
+            throw;
+        }
+    }
+
+    private static void Flush(Stream file)
+    {
+        if (file is FileStream onDisk)
+        {
+            onDisk.Flush(flushToDisk: true);
         }
     }
 

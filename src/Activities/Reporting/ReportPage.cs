@@ -281,7 +281,24 @@ internal static class ReportPage
         page.Append("</section>");
     }
 
-    internal static string Text(string text) => WebUtility.HtmlEncode(text);
+    /// <summary>
+    /// Encodes text for the page. Control characters, which HTML does not have and a terminal that shows the file would
+    /// execute, are written as their code points; so are those that change the order of words.
+    /// </summary>
+    internal static string Text(string text)
+    {
+        var shown = new StringBuilder();
+        foreach (var character in WebUtility.HtmlEncode(text))
+        {
+            _ = character is not ('\n' or '\t')
+                && (char.IsControl(character) || character is (>= '\u202a' and <= '\u202e')
+                    or (>= '\u2066' and <= '\u2069'))
+                ? shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}")
+                : shown.Append(character);
+        }
+
+        return shown.ToString();
+    }
 
     private static string Num(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
 

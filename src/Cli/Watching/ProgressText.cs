@@ -22,7 +22,11 @@ internal static class ProgressText
         if (progress.Loss is { } loss)
         {
             parts.Add($"loss {loss:0.000}");
-            parts.Add($"{progress.TokensPerSecond:0} tokens/s");
+            if (progress.TokensPerSecond > 0)
+            {
+                // The rate is unknown until a worker has made two steps: at its start, and after a loss.
+                parts.Add($"{progress.TokensPerSecond:0} tokens/s");
+            }
         }
         else if (progress.TokensPerSecond > 0)
         {

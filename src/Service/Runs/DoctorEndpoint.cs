@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Capacity;
@@ -51,8 +52,9 @@ internal static class DoctorEndpoint
             lines.Add(new ReadinessLine("request", ReadinessLevel.Ok, "Its fields and files can be used."));
             if (spec.IsRehearsal)
             {
-                spec = spec with { Project = await ProjectOfAsync(request.Rehearsal!.Scenario, cancellation) };
-                await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);
+                var scenario = ScenarioFile.Read(request.Rehearsal!.Scenario);
+                spec = spec with { Project = ProjectOf(scenario) };
+                rehearsal.Prepare(spec.Project, scenario);
             }
 
             lines.AddRange(await readiness.AllAsync(
@@ -63,11 +65,8 @@ internal static class DoctorEndpoint
     }
 
     /// <summary>Creates one emulated project for each scenario, since a project keeps its first one.</summary>
-    private static async Task<string> ProjectOfAsync(string? scenario, CancellationToken cancellation)
-    {
-        var text = scenario is null ? [] : await File.ReadAllBytesAsync(ArtifactUri.Parse(scenario).Path, cancellation);
-        return $"{Project}-{Convert.ToHexStringLower(SHA256.HashData(text))[..12]}";
-    }
+    private static string ProjectOf(string scenario) =>
+        $"{Project}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(scenario)))[..12]}";
 
     private static ReadinessSubject SubjectOf(RunSpec spec) => new(
         spec.Project, spec.IsRehearsal, spec.Tpu.AcceleratorTypes, spec.Tpu.Zones, spec.Tpu.ServiceAccount,

@@ -7,7 +7,6 @@ using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
-using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
@@ -83,7 +82,7 @@ internal sealed class RunService(
         var id = spec.RunId;
         if (spec.IsRehearsal)
         {
-            await rehearsal.PrepareAsync(spec.Project, request.Rehearsal!.Scenario, cancellation);
+            rehearsal.Prepare(spec.Project, ScenarioFile.Read(request.Rehearsal!.Scenario));
         }
 
         try
@@ -252,6 +251,7 @@ internal sealed class RunService(
         var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).FirstOrDefault();
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
         var transfer = transfers.Find(id);
+        var losses = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss);
         return new RunView
         {
             Id = id,
@@ -266,13 +266,13 @@ internal sealed class RunService(
             Progress = progress is null || outcome is not null ? null : new ProgressView(
                 progress.Detail, progress.Step, progress.Steps,
                 progress.Loss > 0 ? progress.Loss : null, progress.TokensPerSecond, progress.CheckpointStep,
-                SecondsLeft(curve, progress)),
+                TimeLeft.Of(curve, losses.Count > 0 ? losses[^1].At : null, progress)),
             AccruedUsd = cost.ActualUsd,
             EstimatedUsd = plan?.EstimatedUsd,
             BudgetUsd = spec.BudgetUsd,
             Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
-            Recoveries = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss).Count,
+            Recoveries = losses.Count,
             Failure = outcome?.Failure ?? Crash(instance),
             Report = outcome?.ReportUri ?? Draft(id, stage),
             Nodes = outcome is not null ? [] : [.. RunCosts.Left(ledger, id, clock.GetUtcNow())
@@ -302,32 +302,6 @@ internal sealed class RunService(
     private static RunFailure? Crash(OrchestrationMetadata instance) => instance.FailureDetails is { } details
         ? new RunFailure("INTERNAL", $"{details.ErrorType}: {details.ErrorMessage}", "Look at the service's log.")
         : null;
-
-    private static double? SecondsLeft(
-        IReadOnlyList<MetricPoint> curve, TpuWorker.Protocol.Progress progress)
-    {
-        // Computes the rate over the last points of this node only: after a loss the steps restart below the last one,
-        // and the time until then does not belong to the rate.
-        var recent = new List<MetricPoint>();
-        for (var at = curve.Count - 1; at >= 0 && recent.Count < 20; at--)
-        {
-            if (recent.Count > 0 && curve[at].Step >= recent[0].Step)
-            {
-                break;
-            }
-
-            recent.Insert(0, curve[at]);
-        }
-
-        if (progress.Loss <= 0 || recent.Count < 2)
-        {
-            return null;
-        }
-
-        var steps = recent[^1].Step - recent[0].Step;
-        var seconds = (recent[^1].At - recent[0].At).TotalSeconds;
-        return steps > 0 && seconds > 0 ? (progress.Steps - progress.Step) * seconds / steps : null;
-    }
 
     private static bool IsSame(string input, RunSpec spec)
     {

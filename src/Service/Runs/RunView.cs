@@ -78,8 +78,8 @@ public sealed record TransferView(string File, long Bytes, long TotalBytes);
 /// <param name="Step">Steps done, or sentences when translating.</param>
 /// <param name="Steps">Steps or sentences in all.</param>
 /// <param name="Loss">Training loss of the last step.</param>
-/// <param name="TokensPerSecond">Rate; sentences a second when translating.</param>
+/// <param name="TokensPerSecond">Rate; sentences a second when translating; 0 while it is not known.</param>
 /// <param name="CheckpointStep">Newest complete checkpoint.</param>
-/// <param name="SecondsLeft">Seconds until the steps are done, at the recent rate.</param>
+/// <param name="SecondsLeft">Seconds until the steps are done, at the rate of this TPU; null while not known.</param>
 public sealed record ProgressView(
     string Detail, int Step, int Steps, double? Loss, double TokensPerSecond, int CheckpointStep, double? SecondsLeft);

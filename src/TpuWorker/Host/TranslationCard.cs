@@ -28,7 +28,7 @@ public sealed record TranslationCard(
         var path = Path.Combine(directory, FileName);
         try
         {
-            return File.Exists(path) ? JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root)) : null;
+            return Path.Exists(path) ? JsonFile.Read(path, FileLimits.Configuration, root => Parse(path, root)) : null;
         }
         catch (ModelFileException fault)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ParquetSharp;
 using Workflows.Activities.Data;
 using Workflows.Orchestrations;
 
@@ -62,6 +63,50 @@ public sealed class PrepareDataActivityTests : RunFolder
         Assert.Contains(
             data.Gates, gate => gate.Detail == "train: 1 rows of decomposed text (NFD) were composed (NFC)");
         Assert.InRange(data.TrainPairs + data.TestPairs, 80, 81);
+    }
+
+    [Theory]
+    [InlineData("aligned")]
+    [InlineData("jsonl")]
+    [InlineData("parquet")]
+    public async Task Run_DecomposedTextOfOtherFormats_IsSaidInTheReportToo(string format)
+    {
+        var rows = Pairs(40).Skip(1).Select(line => line.Split('\t')).Append(["\u1107\u1161\u11BC", "room"]).ToList();
+        var spec = Spec();
+        spec = spec with { Data = spec.Data with { Train = WriteAs(format, rows) } };
+
+        var data = await PrepareAsync(spec);
+
+        Assert.Contains(
+            data.Gates, gate => gate.Detail == "train: 1 rows of decomposed text (NFD) were composed (NFC)");
+        var written = File.ReadAllText(data.TrainUri) + File.ReadAllText(data.TestUri);
+        Assert.Contains("\"방\"", written, StringComparison.Ordinal);
+        Assert.DoesNotContain("\u1107", written, StringComparison.Ordinal);
+    }
+
+    private string WriteAs(string format, List<string[]> rows)
+    {
+        switch (format)
+        {
+            case "aligned":
+                return $"{Write("a.ko", rows.Select(row => row[0]))},{Write("a.en", rows.Select(row => row[1]))}";
+            case "jsonl":
+                return Write("a.jsonl", rows.Select(row => $$"""{"ko": "{{row[0]}}", "en": "{{row[1]}}"}"""));
+        }
+
+        var path = Path.Combine(Folder, "a.parquet");
+        using var file = new ParquetFileWriter(path, [new Column<string>("ko"), new Column<string>("en")]);
+        using (var group = file.AppendRowGroup())
+        {
+            for (var side = 0; side < 2; side++)
+            {
+                using var column = group.NextColumn().LogicalWriter<string>();
+                column.WriteBatch([.. rows.Select(row => row[side])]);
+            }
+        }
+
+        file.Close();
+        return path;
     }
 
     [Fact]

@@ -138,9 +138,27 @@ public sealed class CreateNodeActivityTests : CloudFolder
     {
         Cloud.Fail("Create", code, text);
 
-        await Record.ExceptionAsync(() => RunAsync());
+        var thrown = await Record.ExceptionAsync(() => RunAsync());
 
         Assert.Equal(mayExist, SentRequests.MayExist(Ledger, Run, Node(1)));
+        Assert.Equal(code == StatusCode.Unauthenticated, thrown is null);
+    }
+
+    /// <summary>No retry gives a token, so the first answer ends the run; no place is remembered for it.</summary>
+    [Fact]
+    public async Task Create_WithCredentialsThatGiveNoToken_EndsTheRunWithTheirFix()
+    {
+        Cloud.Fail("Create", StatusCode.Unauthenticated, "Not sent: no access token was given: invalid_grant");
+
+        var result = await RunAsync();
+
+        Assert.Equal(
+            ("UNAUTHENTICATED", RefusalScope.Project, true),
+            (result.Refusal?.Code, result.Refusal?.Scope, result.Asked));
+        Assert.Contains("invalid_grant", result.Refusal!.Reason, StringComparison.Ordinal);
+        Assert.Contains("gcloud auth application-default login", result.Refusal.Fix, StringComparison.Ordinal);
+        Assert.Null(Memory.Find("p", Place()));
+        Assert.Empty(Cloud.Nodes);
     }
 
     [Fact]
@@ -304,6 +322,25 @@ public sealed class CreateNodeActivityTests : CloudFolder
         var again = await RunAsync(attempt: 2);
 
         Assert.Equal((Node(2), null), (again.NodeName, again.Refusal));
+    }
+
+    /// <summary>A rehearsal's clock runs faster: its rounds have 2 s in place of 60 s.</summary>
+    [Fact]
+    public async Task Create_RefusedInARehearsal_IsAskedAgainWithinItsSearch()
+    {
+        var spec = Spec with { IsRehearsal = true, Pace = new PaceSpec { RoundPauseSeconds = 2 } };
+        Task<CreateNodeResult> AskAsync(int attempt) =>
+            Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), attempt));
+        Cloud.Fail("Create", StatusCode.ResourceExhausted, NoCapacity);
+        var refused = await AskAsync(1);
+        Clock.Advance(TimeSpan.FromSeconds(19));
+        var skipped = await AskAsync(2);
+        Clock.Advance(TimeSpan.FromSeconds(2));
+
+        var again = await AskAsync(3);
+
+        Assert.Equal((true, false, true), (refused.Asked, skipped.Asked, again.Asked));
+        Assert.Equal((600, null), (refused.Refusal!.RememberSeconds, again.Refusal));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -37,6 +38,53 @@ public sealed class RunLedgerTests : IDisposable
             [RunStageName.Plan, RunStageName.Train],
             Open().Read<StageInput>(Run, LedgerKinds.Stage).Select(fact => fact.Data.Stage));
         Assert.Equal("계획", Open().Read<StageInput>(Run, LedgerKinds.Stage)[0].Data.Detail);
+    }
+
+    /// <summary>A disk that is full takes the beginning of a line; when it has room again, the file is whole.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(30)]
+    public void Append_AfterTheDiskTookAPartOfALine_LeavesNoPieceOfIt(int taken)
+    {
+        var path = _folder["facts.jsonl"];
+        var isFull = false;
+        Stream Disk(string name, FileMode mode) => isFull && mode == FileMode.Append
+            ? new FullDisk(name, taken) : new FileStream(name, mode, FileAccess.Write, FileShare.Read);
+        var facts = new FactFile(path, Disk);
+        Assert.True(facts.Append(Fact("first")));
+        isFull = true;
+        Assert.Throws<IOException>(() => facts.Append(Fact("second")));
+        Assert.Throws<IOException>(() => facts.Append(Fact("second")));
+        Assert.Equal(["first"], facts.Snapshot().Select(entry => entry.Key));
+        isFull = false;
+
+        // The writer repeats it: a key whose line was not written is not taken.
+        Assert.True(facts.Append(Fact("second")));
+        Assert.True(facts.Append(Fact("third")));
+
+        Assert.Equal(["first", "second", "third"], new FactFile(path).Snapshot().Select(entry => entry.Key));
+        Assert.Equal(3, File.ReadAllLines(path).Length);
+    }
+
+    private LedgerEntry Fact(string key) =>
+        new(_clock.GetUtcNow(), LedgerKinds.Stage, key, JsonSerializer.SerializeToElement("계획"));
+
+    /// <summary>Takes some bytes of a write, and then has no space left.</summary>
+    private sealed class FullDisk(string path, int taken)
+        : FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0)
+    {
+        public override void Write(byte[] array, int offset, int count)
+        {
+            base.Write(array, offset, Math.Min(count, taken));
+            throw new IOException("No space left on device");
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            base.Write(buffer[..Math.Min(buffer.Length, taken)]);
+            throw new IOException("No space left on device");
+        }
     }
 
     [Fact]

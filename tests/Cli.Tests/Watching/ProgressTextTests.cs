@@ -40,6 +40,17 @@ public sealed class ProgressTextTests
         Assert.Contains("training  101/160", text, StringComparison.Ordinal);
     }
 
+    /// <summary>A worker that has made one step has no rate yet: none is shown, in place of 0.</summary>
+    [Fact]
+    public void Of_TheFirstStepOfAWorker_ShowsNoRate()
+    {
+        var first = Training with { TokensPerSecond = 0, SecondsLeft = null };
+
+        Assert.Equal("training  110/160  loss 0.500  0.0000 USD", ProgressText.Of(Run(), first));
+        Assert.Equal(
+            "training  110/160  loss 0.500  1000 tokens/s  0.0000 USD  20 s left", ProgressText.Of(Run(), Training));
+    }
+
     private static RunEvent Fact(string kind) => new(1, default, kind, "1", JsonSerializer.SerializeToElement(
         new { number = 1, zone = "z", cause = "PREEMPTED", lostSteps = 10, fromStep = 100, stage = "train" }));
 

@@ -86,6 +86,35 @@ public sealed class VerdictTextTests
         }),
         StringComparison.Ordinal);
 
+    /// <summary>Sentences of a corpus and of a model, and the words of an error, may hold anything.</summary>
+    [Fact]
+    public void Write_TextsWithTerminalSequences_ShowsThemAsText()
+    {
+        const string evil = "\u001b[31m\u001b]8;;http://x\u0007\r\u009bA\u2066b";
+        var text = Write(Report(Finer with
+        {
+            Notes = [$"note {evil}"],
+            Examples = [new ExampleRow($"원문 {evil}", $"reference {evil}", $"before {evil}", $"after {evil}")],
+        }) with
+        {
+            Status = RunStatus.Failed,
+            Verdict = null,
+            Failure = new RunFailure($"CODE {evil}", $"message {evil}", $"fix {evil}"),
+            Artifacts = new ArtifactSection($"model {evil}", "report.json", $"page {evil}"),
+        });
+
+        Assert.DoesNotContain(text, character => character != '\n' && char.IsControl(character));
+        Assert.DoesNotContain('\u2066', text);
+        foreach (var part in new[]
+        {
+            "note", "원문", "reference", "before", "after", "CODE", "message", "fix", "model", "page",
+        })
+        {
+            Assert.Contains(
+                $@"{part} \u001b[31m\u001b]8;;http://x\u0007\u000d\u009bA\u2066b", text, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData(RunStatus.Cancelled, "Run run-1 is cancelled; everything was given back.\n")]
     [InlineData(RunStatus.Succeeded, "Run run-1 is succeeded; everything was given back.\n")]

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Microsoft.DurableTask.Protobuf;
 using Workflows.DurableTask.Tests.Hosting;
 
@@ -100,6 +101,56 @@ public sealed class PoisonTests : HandWorkerTest
         EntityOperationFailedEvent failed =
             (await NextAsync(last)).OrchestratorRequest.NewEvents[^1].EntityOperationFailed;
         Assert.Equal("PoisonWorkItem", failed.FailureDetails.ErrorType);
+    }
+
+    /// <summary>
+    /// A worker whose result the server does not read gives the item back, or goes: both count, so that the item does
+    /// not come for ever.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Episode_WhoseStatusNobodyCouldRead_IsParkedAndOthersGoOn(bool isGivenBack)
+    {
+        await StartAsync("one");
+        for (int time = 0; time < MaxDispatches; time++)
+        {
+            using var worker = Connect();
+            WorkItem item = await NextAsync(worker);
+            Assert.Equal("one", item.OrchestratorRequest.InstanceId);
+            RpcException refusal = await Assert.ThrowsAsync<RpcException>(async () =>
+                await Engine.CompleteOrchestratorTaskAsync(
+                    new()
+                    {
+                        InstanceId = "one",
+                        CompletionToken = item.CompletionToken,
+                        CustomStatus = new string('x', 70_000_000),
+                    },
+                    cancellationToken: Soon));
+            Assert.Equal(StatusCode.ResourceExhausted, refusal.StatusCode);
+            Assert.Contains("exceeds the maximum", refusal.Status.Detail, StringComparison.Ordinal);
+            if (isGivenBack)
+            {
+                await Engine.AbandonTaskOrchestratorWorkItemAsync(
+                    new() { CompletionToken = item.CompletionToken }, cancellationToken: Soon);
+            }
+
+            // Another instance ends meanwhile, on the same connection.
+            await StartAsync($"other-{time}");
+            WorkItem other = await NextAsync(worker);
+            Assert.Equal($"other-{time}", other.OrchestratorRequest.InstanceId);
+            await CompleteAsync(other, Finish(0));
+        }
+
+        OrchestrationState parked = await ParkedAsync();
+
+        Assert.Equal(("one", "PoisonWorkItem"), (parked.InstanceId, parked.FailureDetails.ErrorType));
+        Assert.Contains($"{MaxDispatches}", parked.FailureDetails.ErrorMessage, StringComparison.Ordinal);
+        using var next = Connect();
+        await StartAsync("last");
+        WorkItem last = await NextAsync(next);
+        Assert.Equal("last", last.OrchestratorRequest.InstanceId);
+        await CompleteAsync(last, Finish(0));
     }
 
     private async Task LoseAsync(int times)

@@ -265,6 +265,23 @@ public sealed class BucketRubbishTests
         }
     }
 
+    /// <summary>A full disk takes the beginning of a line; with room again, the next line does not follow it.</summary>
+    [Fact]
+    public async Task Index_WithAPieceOfALineThatTheDiskDidNotTake_GoesOnWithoutIt()
+    {
+        using var state = new TemporaryFolder("buckets-");
+        await using (var host = await BucketHost.StartAsync(state.Path))
+        {
+            await host.SendAsync("POST", BucketHost.UploadPath("before"), "x");
+            await Command.RunAsync(
+                "sh", ["-c", "printf '{\"object\": {\"bucket\": \"demo' >> \"$0\"", state["buckets/index.jsonl"]]);
+            Assert.Equal(200, (await host.SendAsync("POST", BucketHost.UploadPath("after"), "x")).Status);
+        }
+
+        await using var again = await BucketHost.StartAsync(state.Path);
+        Assert.Equal(["after", "before"], (await again.ListAsync("")).Names);
+    }
+
     [Fact]
     public async Task Index_DamagedInTheMiddle_SaysWhichFile()
     {

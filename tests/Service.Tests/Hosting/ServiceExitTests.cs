@@ -14,7 +14,7 @@ public sealed class ServiceExitTests
         using var ports = ReservedPort.Take(3);
         var address = $"http://127.0.0.1:{ports.Number}";
         var running = Command.RunAsync(
-            "dotnet", [ProgramPath(), "--urls", address, $"--Workflows:StateDirectory={folder.Path}"]);
+            "dotnet", [ServiceProgram.Path, "--urls", address, $"--Workflows:StateDirectory={folder.Path}"]);
         using var http = new HttpClient { BaseAddress = new Uri(address) };
         await UntilHealthyAsync(http, running);
 
@@ -44,7 +44,7 @@ public sealed class ServiceExitTests
     {
         using var folder = new TemporaryFolder("workflows-test-");
         var (exitCode, output, error) = await Command.RunAsync(
-            "dotnet", [ProgramPath(), argument, $"--Workflows:StateDirectory={folder.Path}"]);
+            "dotnet", [ServiceProgram.Path, argument, $"--Workflows:StateDirectory={folder.Path}"]);
 
         Assert.Equal(expected, exitCode);
         Assert.Contains("--", output + error, StringComparison.Ordinal);
@@ -70,13 +70,5 @@ public sealed class ServiceExitTests
 
             await Task.Delay(TimeSpan.FromMilliseconds(100));
         }
-    }
-
-    /// <summary>artifacts/bin/PROJECT/CONFIGURATION, beside this project's own.</summary>
-    private static string ProgramPath()
-    {
-        var here = new DirectoryInfo(AppContext.BaseDirectory);
-        return Path.Combine(
-            here.Parent!.Parent!.FullName, "Workflows.Service", here.Name, "Workflows.Service.dll");
     }
 }

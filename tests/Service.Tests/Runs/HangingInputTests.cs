@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -7,6 +8,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Runs;
 
@@ -58,6 +60,90 @@ public sealed class HangingInputTests
             Assert.Equal("cancelled", (await service.ReportAsync(id)).GetProperty("status").GetString());
         }
     }
+
+    /// <summary>The runs that hang hang again after a restart; the others go on as before.</summary>
+    [Fact]
+    public async Task Runs_WhosePreparationHangsAgainAfterARestart_LeaveTheOthersAlone()
+    {
+        await using var service = new RunningService
+        {
+            Change = services => services.Replace(ServiceDescriptor.Singleton<InputWork>(
+                provider => new HangingInput(provider.GetRequiredService<RunLedger>()))),
+        };
+        await service.InitializeAsync();
+        var training = await service.StartAsync(Request(service, "trains"));
+        await service.WaitAsync(training, run => StepOf(run) > 0);
+        var hanging = new List<string>();
+        for (var index = 0; index < Hanging; index++)
+        {
+            hanging.Add(await service.StartAsync(Request(service, $"hangs-{index}")));
+        }
+
+        await service.WaitAsync(hanging[0], run => run.GetProperty("stage").GetString() is "plan" or "prepare");
+
+        await service.RestartAsync(_ => { });
+
+        // Its worker trained on meanwhile and connects again; the new service knows no step until then.
+        var step = 0;
+        await service.WaitAsync(training, run => (step = StepOf(run)) > 0);
+        await service.WaitAsync(training, run => StepOf(run) > step);
+        foreach (var id in new[] { training, hanging[0], hanging[^1] })
+        {
+            await service.Http.PostAsync(new Uri($"/runs/{id}/cancel", UriKind.Relative), null, Cancellation);
+            var report = await service.ReportAsync(id);
+
+            Assert.Equal("cancelled", report.GetProperty("status").GetString());
+            Assert.Equal(id == training ? 1 : 0, report.GetProperty("teardown").GetArrayLength());
+            Assert.All(
+                report.GetProperty("teardown").EnumerateArray(),
+                row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
+        }
+    }
+
+    /// <summary>A request is checked when it comes; a restart reads its files again, and they may be others.</summary>
+    [Fact]
+    public async Task Run_WhoseFileIsAPipeAfterARestart_EndsWithItsName()
+    {
+        Skipped.Unless(OperatingSystem.IsLinux(), "Pipes are told from files on Linux alone.");
+        var hangs = true;
+        await using var service = new RunningService
+        {
+            Change = services =>
+            {
+                if (hangs)
+                {
+                    services.Replace(ServiceDescriptor.Singleton<InputWork>(
+                        provider => new HangingInput(provider.GetRequiredService<RunLedger>())));
+                }
+            },
+        };
+        await service.InitializeAsync();
+        var request = Request(service, "hangs-on-a-file");
+        var pairs = Path.Combine(service.Folder, "swapped.tsv");
+        File.Copy(Path.Combine(service.Folder, "pairs.tsv"), pairs);
+        request["data"]!["train"] = pairs;
+        var id = await service.StartAsync(request);
+        await service.WaitAsync(id, run => run.GetProperty("stage").GetString() is "plan" or "prepare");
+
+        await service.RestartAsync(_ =>
+        {
+            hangs = false;
+            File.Delete(pairs);
+            using var made = Process.Start("mkfifo", pairs);
+            made.WaitForExit();
+        });
+        var report = await service.ReportAsync(id);
+
+        Assert.Equal("CORPUS_FILE_UNREADABLE", report.GetProperty("failure").GetProperty("code").GetString());
+        Assert.Contains(
+            "swapped.tsv': it is not a regular file", report.GetProperty("failure").GetProperty("message").GetString(),
+            StringComparison.Ordinal);
+        Assert.Empty(report.GetProperty("attempts").EnumerateArray());
+    }
+
+    private static int StepOf(JsonElement run) =>
+        run.TryGetProperty("progress", out var progress) && progress.ValueKind == JsonValueKind.Object
+            ? progress.GetProperty("step").GetInt32() : 0;
 
     private static JsonObject Request(RunningService service, string id)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Workflows.Service.Tests.Hosting;
@@ -140,6 +141,27 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
         Assert.Equal("NO_CAPACITY", Text(report.GetProperty("failure"), "code"));
         Assert.All(report.GetProperty("attempts").EnumerateArray(),
             row => Assert.Equal("OUT_OF_CAPACITY", Text(row, "code")));
+    }
+
+    /// <summary>A place that was refused lately is passed over, which is no attempt.</summary>
+    [Fact]
+    public async Task Run_NoCapacityForSomeRounds_CountsWhatItPassedOverApart()
+    {
+        var request = service.Request(
+            """{"zones": {"us-west4-a": {"capacity": 0}, "us-west1-c": {"capacity": 0}}}""");
+        request["tpu"]!["acquireTimeoutSeconds"] = 8;
+        var id = await service.StartAsync(request);
+
+        var report = await service.ReportAsync(id);
+
+        var outcomes = report.GetProperty("attempts").EnumerateArray().Select(row => Text(row, "outcome")).ToList();
+        var run = await service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}");
+        Assert.Equal("NO_CAPACITY", Text(report.GetProperty("failure"), "code"));
+        Assert.Equal(["failed", "skipped"], outcomes.Distinct().Order());
+        Assert.Equal(2, outcomes.Count(outcome => outcome == "failed"));
+        Assert.Equal(2, run.GetProperty("attempts").GetInt32());
+        var page = await service.Http.GetStringAsync($"/runs/{id}/report.html");
+        Assert.Contains($"0 refused, {outcomes.Count - 2} not asked, ", page, StringComparison.Ordinal);
     }
 
     [Fact]

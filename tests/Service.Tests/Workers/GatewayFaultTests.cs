@@ -2,11 +2,14 @@ using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Tests.Hosting;
 using Workflows.Service.Tests.Messages;
+using Workflows.Service.Workers;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Protocol;
 
@@ -121,6 +124,68 @@ public sealed class GatewayFaultTests(RunningService service) : IClassFixture<Ru
         Assert.True(runs.IsSuccessStatusCode);
     }
 
+    /// <summary>A full disk takes no point of the curve: that is told once, and the stream goes on.</summary>
+    [Fact]
+    public async Task Progress_ThatTheDiskDoesNotTake_IsToldOnceAndTheNextIsTaken()
+    {
+        Skipped.Unless(File.Exists("/dev/full"), "There is no /dev/full on this system.");
+        var (channel, call, node) = await ConnectAsync("projects/p/locations/us-west4-a/nodes/curve");
+        using (channel)
+        using (call)
+        {
+            var job = Dispatch(node);
+            var curve = MetricsLog.PathOf(Ledger, Run);
+            File.CreateSymbolicLink(curve, "/dev/full");
+            for (var step = 1; step <= 3; step++)
+            {
+                await ReportAsync(call, job, step);
+            }
+
+            await Eventually.TrueAsync(async () => await SubscribedService.LoggedAsync(
+                service, $"A message of the worker of {node} of run faults could not be written to disk") > 0);
+            File.Delete(curve);
+            await ReportAsync(call, job, 4);
+            await Eventually.TrueAsync(() => File.Exists(curve) && Metrics.Read(Run) is [.., { Step: 4 }]);
+            File.Delete(curve);
+        }
+
+        Assert.Equal(1, await SubscribedService.LoggedAsync(service, $"of the worker of {node} of run faults could"));
+    }
+
+    /// <summary>An end that is on no disk is not acknowledged, so the worker sends it again.</summary>
+    [Fact]
+    public async Task End_ThatTheDiskDoesNotTake_IsAcknowledgedOnceItIsTaken()
+    {
+        Skipped.Unless(File.Exists("/dev/full"), "There is no /dev/full on this system.");
+        var (channel, call, node) = await ConnectAsync("projects/p/locations/us-west4-a/nodes/end");
+        using (channel)
+        using (call)
+        {
+            var job = Dispatch(node);
+            var ledger = Path.Combine(Ledger.DirectoryOf(Run), "ledger.jsonl");
+            var end = new WorkerMessage { JobEnded = new JobEnded { JobId = job, Succeeded = true } };
+            Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+            Assert.Equal(GatewayMessage.KindOneofCase.Job, call.ResponseStream.Current.KindCase);
+            File.Move(ledger, ledger + ".aside");
+            File.CreateSymbolicLink(ledger, "/dev/full");
+            await call.RequestStream.WriteAsync(end);
+            await Eventually.TrueAsync(async () => await SubscribedService.LoggedAsync(
+                service, $"A message of the worker of {node} of run faults could not be written to disk") > 0);
+            Assert.DoesNotContain(Ledger.Read(Run), entry => entry.Kind == LedgerKinds.JobEnded && entry.Key == job);
+            File.Move(ledger + ".aside", ledger, overwrite: true);
+            await call.RequestStream.WriteAsync(end);
+
+            // The first message back is that of the second end: none came for the first.
+            Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+            Assert.Equal(job, call.ResponseStream.Current.JobEndedAck?.JobId);
+        }
+
+        // The lines that were there before are there still.
+        var read = new RunLedger(service.Settings.StateDirectory, TimeProvider.System).Read(Run);
+        Assert.Equal(Ledger.Read(Run).Select(entry => entry.Key), read.Select(entry => entry.Key));
+        Assert.Single(read, entry => entry.Kind == LedgerKinds.JobEnded);
+    }
+
     [Theory]
     [InlineData("nothing")]
     [InlineData("HTTP/1.1")]
@@ -146,6 +211,43 @@ public sealed class GatewayFaultTests(RunningService service) : IClassFixture<Ru
 
         await AssertOthersAreWelcomeAsync();
     }
+
+    private static readonly RunId Run = new("faults");
+
+    private RunLedger Ledger => service.Services.GetRequiredService<RunLedger>();
+
+    private MetricsLog Metrics => service.Services.GetRequiredService<MetricsLog>();
+
+    /// <summary>Gives a node a training.</summary>
+    /// <returns>The job's id.</returns>
+    private string Dispatch(string node)
+    {
+        var name = new NodeName(node);
+        service.Services.GetRequiredService<JobBook>().Dispatch(new DispatchInput(
+            JobKind.Train,
+            new RunSpec
+            {
+                RunId = Run,
+                Name = "n",
+                Project = "p",
+                Direction = RunDirection.EnToKo,
+                Model = "/m",
+                Data = new DataSpec { Train = "t" },
+                Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+                IsRehearsal = true,
+            },
+            new PreparedData("/t", "/e", 1, 1, new Dictionary<string, int>()),
+            new TpuLease(name, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
+            "nobody", null));
+        return JobBook.JobId(JobKind.Train, name);
+    }
+
+    private static Task ReportAsync(
+        AsyncDuplexStreamingCall<WorkerMessage, GatewayMessage> call, string job, int step) =>
+        call.RequestStream.WriteAsync(new WorkerMessage
+        {
+            Progress = new Progress { JobId = job, Step = step, Steps = 9, Loss = 1 },
+        });
 
     private int Port => ServicePorts.Kept(service.Settings.StateDirectory)!.Grpc;
 

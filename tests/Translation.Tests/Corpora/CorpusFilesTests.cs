@@ -68,6 +68,53 @@ public sealed class CorpusFilesTests : IDisposable
             CorpusError.MixedFormats, Assert.Throws<CorpusException>(() => CorpusFiles.Of(_folder.Path)).Error);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Read_ShardsOfParquet_AreReadOneAfterTheOther(bool isFolder)
+    {
+        SentencePair[] first = [new("방", "room"), new("열쇠", "key")], second = [new("침대", "bed")];
+        ParquetShard.Write(_folder["train-00000-of-00002.parquet"], first);
+        ParquetShard.Write(_folder["train-00001-of-00002.parquet"], second);
+
+        var files = CorpusFiles.Of(isFolder ? _folder.Path
+            : $"{_folder["train-00000-of-00002.parquet"]}, {_folder["train-00001-of-00002.parquet"]}");
+        var corpus = CorpusReader.Read(files);
+
+        Assert.False(files.IsAligned);
+        Assert.Equal([.. first, .. second], corpus.Pairs);
+        Assert.Equal(3, corpus.RowCount);
+        Assert.Empty(corpus.BadRows);
+    }
+
+    /// <summary>A shard beside one side of aligned text, and one beside both of its sides.</summary>
+    [Theory]
+    [InlineData("a.ko")]
+    [InlineData("a.en", "a.ko")]
+    public void Of_ParquetAndPlainText_AreRefusedWithBothNames(params string[] plain)
+    {
+        ParquetShard.Write(_folder["1.parquet"], [new("방", "room")]);
+        var given = string.Join(',', plain.Select(name => _folder.Write(name, "room\n")).Append(_folder["1.parquet"]));
+
+        var error = Assert.Throws<CorpusException>(() => CorpusFiles.Of(given));
+
+        Assert.Equal("CORPUS_MIXED_FORMATS", error.ErrorCode);
+        Assert.Contains("'1.parquet' is a file of pairs", error.Message, StringComparison.Ordinal);
+        Assert.All(plain, name => Assert.Contains($"'{name}'", error.Message, StringComparison.Ordinal));
+        Assert.Contains("or two aligned files of plain text", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_ShardsOfParquetOfWhichOneIsDamaged_NamesThatOne()
+    {
+        ParquetShard.Write(_folder["1.parquet"], [new("방", "room")]);
+        _folder.Write("2.parquet", File.ReadAllBytes(_folder["1.parquet"])[..^9]);
+
+        var error = Assert.Throws<CorpusException>(() => CorpusReader.Read(CorpusFiles.Of(_folder.Path)));
+
+        Assert.Equal((CorpusError.FileUnreadable, _folder["2.parquet"]), (error.Error, error.File));
+    }
+
     [Fact]
     public void Names_FileWhoseNameHasAComma_WinsOverTheList()
     {

@@ -253,6 +253,23 @@ public sealed class HostileFileTests : IDisposable
         Assert.Equal(CorpusError.TooLarge, fault.Error);
     }
 
+    /// <summary>A compiled catalogue is read whole: the limit holds before its tables are looked at.</summary>
+    [Fact]
+    public void Read_PackedCatalogueThatGrows_StopsAtTheLimit()
+    {
+        var whole = CorpusWriter.Compiled([new SentencePair("방", "room")], isBigEndian: false);
+        var path = _folder.Write("a.mo.gz", CorpusWriter.Pack([.. whole, .. new byte[100_000_000]], 1));
+        Assert.InRange(new FileInfo(path).Length, 0, 1_000_000);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var fault = Assert.Throws<CorpusException>(
+            () => CorpusReader.Read(path, new CorpusReadOptions { MaxBytes = 1_000_000 }));
+
+        Assert.Equal((CorpusError.TooLarge, path), (fault.Error, fault.File));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20_000_000);
+        Assert.Equal([Room], CorpusReader.Read(path).Pairs);
+    }
+
     /// <summary>Messages of a compiled catalogue may lie at one place, so a small file has gigabytes of text.</summary>
     [Fact]
     public void Read_CatalogueWhoseMessagesShareOneText_StopsAtTheLimit()
