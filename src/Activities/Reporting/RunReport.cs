@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
+using Workflows.Translation.Metrics;
 
 namespace Workflows.Activities.Reporting;
 
@@ -77,7 +78,14 @@ public sealed record RunReport
 /// <param name="Warnings">Degenerate outputs by kind: empty, copied, repeated, wrong script, never ending.</param>
 public sealed record SystemScore(
     double Bleu, string BleuSignature, double Chrf, string ChrfSignature, string Hypotheses,
-    IReadOnlyDictionary<string, int> Warnings);
+    IReadOnlyDictionary<string, int> Warnings)
+{
+    /// <summary>Returns a fault's name in <see cref="Warnings"/>, such as <c>never ending</c>.</summary>
+    /// <param name="fault">The fault.</param>
+    /// <returns>Its words.</returns>
+    internal static string NameOf(OutputFault fault) => string.Concat(fault.ToString().Select((letter, at) =>
+        (at > 0 && char.IsUpper(letter) ? " " : "") + char.ToLowerInvariant(letter)));
+}
 
 /// <summary>A test sentence.</summary>
 /// <param name="Source">The source.</param>

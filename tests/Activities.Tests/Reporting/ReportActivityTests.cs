@@ -119,6 +119,22 @@ public sealed class ReportActivityTests : RunFolder
         Assert.False(verdicts[1].TryGetProperty("usdPerBleuPoint", out _));
     }
 
+    [Theory]
+    [InlineData(VerdictOutcome.NotCompared)]
+    [InlineData(VerdictOutcome.Worse)]
+    public async Task Cost_OfAPointThatIsNoGain_IsNotInTheReport(VerdictOutcome outcome)
+    {
+        Stage(RunStageName.Train);
+        _ledger.Append(Id, LedgerKinds.Scores, "ko-en", Reports.Verdict(outcome, 4, null));
+
+        var outcomeOfRun = await RunAsync(RunStatus.Succeeded);
+
+        Assert.False(Read(outcomeOfRun).GetProperty("verdict").TryGetProperty("usdPerBleuPoint", out _));
+        Assert.DoesNotContain(
+            "BLEU point", File.ReadAllText(Path.ChangeExtension(outcomeOfRun.ReportUri, ".html")),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Compile_OfTheReport_IsAStageOfItsOwnInTimeAndCost()
     {

@@ -77,6 +77,18 @@ public sealed class VerdictTextTests
     }
 
     [Fact]
+    public void Write_BaseOfOneOutput_EndsWithTheReportsSentenceAndNoP()
+    {
+        var text = Write(Report(Finer with { Outcome = VerdictOutcome.NotCompared, Finer = false, PValue = null }));
+
+        Assert.EndsWith(
+            "\nNot compared: the base model gave one output for all 40 sentences. Cost: 0.25 USD.\n", text,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("p = ", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("+1.50", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Write_RunThatFailed_SaysWhyAndWhatToDo() => Assert.EndsWith(
         "\nFailed: A_CODE: what happened\nwhat to do\n",
         Write(Report() with
