@@ -1,8 +1,10 @@
 using System.Globalization;
 using Workflows.Activities.Artifacts;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
+using Workflows.Translation.Corpora;
 
 namespace Workflows.Activities.Capacity;
 
@@ -14,9 +16,10 @@ namespace Workflows.Activities.Capacity;
 /// <param name="ledger">The ledger; it is not written to.</param>
 /// <param name="artifacts">Resolves the stores of models.</param>
 /// <param name="programs">Counts the memory of programs; null to count none.</param>
+/// <param name="inputs">Reads the corpus, to count the passes over it; null to count none.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
-    IProgramMemory? programs = null)
+    IProgramMemory? programs = null, InputWork? inputs = null)
 {
     private readonly ModelSizes _sizes = new(ledger, artifacts);
 
@@ -43,6 +46,7 @@ public sealed class RunPlanner(
         var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = RunEstimate.Of(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
         var frontier = PlanChoice.FrontierOf(Choices(spec, parameters, rows, memoryOf));
+        var (pairs, epochs, finding) = await EpochsAsync(spec, cancellation);
         var usd = estimate.Total / 3600 * places[first.Order - 1].UsdPerHour;
         return new PlanPreview
         {
@@ -55,15 +59,57 @@ public sealed class RunPlanner(
             EstimatedSeconds = estimate.Total,
             EstimatedUsd = usd,
             BudgetUsd = spec.BudgetUsd,
+            TrainPairs = pairs,
+            Epochs = epochs,
             Places = rows,
             Frontier = frontier,
             BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
             Refusal = RefusalOf(spec, rows, planned.Usd),
-            Notes = Notes(spec, source, config),
+            Notes = [.. Notes(spec, source, config), .. finding],
         };
 
         EstimatePart Part(string stage, double seconds) => new(
             stage, seconds, seconds / 3600 * places[first.Order - 1].UsdPerHour);
+    }
+
+    /// <summary>
+    /// Counts the passes over the training pairs as the preparation does. A corpus that cannot be used is a note: the
+    /// run would end at its preparation, before anything is rented.
+    /// </summary>
+    private async Task<(int? Pairs, double? Epochs, IReadOnlyList<string> Notes)> EpochsAsync(
+        RunSpec spec, CancellationToken cancellation)
+    {
+        if (inputs is null)
+        {
+            return (null, null, []);
+        }
+
+        if (new[] { spec.Data.Train, spec.Data.Test, spec.Data.Validation }
+            .Any(files => files?.Contains("://", StringComparison.Ordinal) == true))
+        {
+            return (null, null, ["Passes over the training pairs are counted by the run: the corpus is elsewhere."]);
+        }
+
+        try
+        {
+            var pairs = await inputs.RunAsync(spec.RunId, stop =>
+            {
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, cancellation);
+                return RunCorpus.ReadAsync(
+                    spec, new DropAccount(), inputs.Bytes, (_, files) => Task.FromResult(files), either.Token)
+                    .GetAwaiter().GetResult().Train.Count;
+            });
+            var epochs = new PreparedData("", "", pairs, 0, new Dictionary<string, int>()).Epochs(spec.Training);
+            return (pairs, pairs == 0 ? null : epochs, [.. VerdictWording.ManyEpochs(epochs)]);
+        }
+        catch (CorpusException exception)
+        {
+            return (null, null, [$"The run would end at its preparation. {exception.ErrorCode}: {exception.Message}"]);
+        }
+        catch (RunFaultException exception) when (!cancellation.IsCancellationRequested)
+        {
+            return (null, null, [$"Passes over the training pairs were not counted: {exception.Failure.Message}"]);
+        }
     }
 
     private static RunFailure? RefusalOf(RunSpec spec, IReadOnlyList<PlannedPlace> rows, double usd)

@@ -52,8 +52,9 @@ public static class VerdictWording
     /// <param name="epochs">Passes over the training pairs; null if not known.</param>
     /// <returns>One note, or none.</returns>
     public static IEnumerable<string> ManyEpochs(double? epochs) => epochs is { } passes && passes > ManyPasses
-        ? [$"{passes.ToString("0", CultureInfo.InvariantCulture)} passes over the training pairs: above {ManyPasses} a "
-            + "model learns them by heart; lower training.steps, or bring more pairs"]
+        ? [string.Create(CultureInfo.InvariantCulture,
+            $"{passes:0.#} passes over the training pairs: above {ManyPasses} a model learns them by heart; lower "
+            + $"training.steps, or bring more pairs")]
         : [];
 
     private static string OneOutput(SystemScore score, int sentences) =>

@@ -77,7 +77,9 @@ internal static class EventText
         var dropped = data.Dropped.Where(each => each.Value > 0).Select(each => $"{each.Value} {each.Key}").ToList();
         var validation = data.ValidationPairs > 0 ? $", {data.ValidationPairs} to validate" : "";
         return $"corpus      {Counted.Of(data.TrainPairs, "pair")} to train{validation}, {data.TestPairs} to test"
-            + (dropped.Count == 0 ? "" : $"; left out: {string.Join(", ", dropped)}");
+            + (data.Passes > 0 ? $", {data.Passes:0.0} passes" : "")
+            + (dropped.Count == 0 ? "" : $"; left out: {string.Join(", ", dropped)}")
+            + string.Concat(VerdictWording.ManyEpochs(data.Passes).Select(note => $"\n            -> {note}"));
     }
 
     private static string Intent(TpuLease lease) =>

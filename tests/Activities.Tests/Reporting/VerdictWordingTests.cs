@@ -87,6 +87,34 @@ public sealed class VerdictWordingTests
         Assert.All(notes, note => Assert.StartsWith($"small test: {pairs} sentences", note, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData(0.0, null)]
+    [InlineData(3.0, null)]
+    [InlineData(20.0, null)]
+    [InlineData(20.1, "20.1 passes over the training pairs")]
+    [InlineData(142.2, "142.2 passes over the training pairs")]
+    public void ManyEpochs_AboveTheSensibleNumber_IsNotedWithIt(double? epochs, string? note)
+    {
+        var notes = VerdictWording.ManyEpochs(epochs).ToList();
+
+        Assert.Equal(note is null ? 0 : 1, notes.Count);
+        Assert.All(notes, each => Assert.StartsWith(note!, each, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(20.0, false)]
+    [InlineData(21.0, true)]
+    public void Page_OfATraining_ShowsItsPassesAndWarnsOfTooMany(double epochs, bool isWarned)
+    {
+        var page = ReportPage.Render(
+            Reports.Report() with { Training = new TrainingSection(9, 90, 5, 4, 1, 60) { Epochs = epochs } }, []);
+
+        Assert.Contains($", {epochs:0.0} passes over the pairs", page, StringComparison.Ordinal);
+        Assert.Equal(isWarned, page.Contains(
+            $"Note: {epochs:0} passes over the training pairs: above 20", StringComparison.Ordinal));
+    }
+
     /// <summary>One wording: the page and the JSON say the same sentence.</summary>
     [Theory]
     [InlineData(VerdictOutcome.Finer, 1, 0.001)]

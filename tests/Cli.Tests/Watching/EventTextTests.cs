@@ -94,6 +94,18 @@ public sealed class EventTextTests
     public void Of_AValidation_IsALine(string metric, string line) => Assert.Equal(
         line, EventText.Of(Fact("validation", $$"""{"step":10,"score":1.2345,"metric":"{{metric}}"}""")));
 
+    [Theory]
+    [InlineData("", "")]
+    [InlineData(",\"passes\":20", ", 20.0 passes")]
+    [InlineData(
+        ",\"passes\":142.25",
+        ", 142.3 passes\n            -> 142.3 passes over the training pairs: above 20 a model learns them by heart; "
+            + "lower training.steps, or bring more pairs")]
+    public void Of_TheCorpus_ShowsThePassesOverItAndWarnsOfTooMany(string passes, string end) => Assert.Equal(
+        $"corpus      36 pairs to train, 4 to test{end}", EventText.Of(Fact("data", $$"""
+            {"trainUri":"a","testUri":"b","trainPairs":36,"testPairs":4,"dropped":{}{{passes}}}
+            """)));
+
     [Fact]
     public void Of_ARefusal_ShowsCodeReasonAndFix()
     {

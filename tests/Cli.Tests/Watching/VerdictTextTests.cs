@@ -121,6 +121,21 @@ public sealed class VerdictTextTests
             Write(Report() with { Training = training }), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(20.0, false)]
+    [InlineData(20.5, true)]
+    public void Write_Training_PrintsItsPassesAndWarnsOfTooMany(double epochs, bool isWarned)
+    {
+        var training = new TrainingSection(20, 1000, 50, 4, 1, 20) { Epochs = epochs };
+
+        var text = Write(Report() with { Training = training });
+
+        Assert.Contains($"loss 4.000 to 1.000, {epochs:0.0} passes\n", text, StringComparison.Ordinal);
+        Assert.Equal(isWarned, text.Contains(
+            "  note       20.5 passes over the training pairs: above 20 a model learns them by heart",
+            StringComparison.Ordinal));
+    }
+
     private static string Write(RunReport report)
     {
         using var output = new StringWriter { NewLine = "\n" };
