@@ -28,7 +28,7 @@ public sealed class PrepareDataActivity(
     /// <summary>The fewest validation pairs of a run that measures them.</summary>
     public const int LeastValidation = 2;
 
-    private const int LeastTrain = 10;
+    internal const int LeastTrain = 10;
 
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
 

@@ -21,6 +21,25 @@ internal sealed record RunCorpus(
 
     private const double ValidationFraction = 0.1;
 
+    /// <summary>Counts the pairs of a corpus, as the preparation will leave them.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="bytes">Most bytes of one part, unpacked.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    /// <returns>Pairs to train on, and pairs to translate; null if a part is not on this machine.</returns>
+    /// <exception cref="CorpusException">A file cannot be used.</exception>
+    public static (int Train, int Test)? Count(RunSpec spec, long bytes, CancellationToken cancellation)
+    {
+        if (new[] { spec.Data.Train, spec.Data.Test, spec.Data.Validation }
+            .Any(files => files?.Contains("://", StringComparison.Ordinal) == true))
+        {
+            return null;
+        }
+
+        var corpus = ReadAsync(spec, new DropAccount(), bytes, (_, files) => Task.FromResult(files), cancellation)
+            .GetAwaiter().GetResult();
+        return (corpus.Train.Count, corpus.Test.Count);
+    }
+
     /// <summary>Reads the parts.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="account">Counts the rows that are left out.</param>

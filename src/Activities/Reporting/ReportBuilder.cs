@@ -50,6 +50,8 @@ public static class ReportBuilder
             {
                 EstimatedHours = input.Plan?.EstimatedSeconds / 3600,
                 ActualHours = cost.BilledSeconds / 3600,
+                Parts = EstimateReview.Of(ledger, input, cost.BilledSeconds) is { Count: > 0 } parts ? parts : null,
+                Basis = input.Plan?.Time?.Basis,
             },
             Teardown = Teardown(ledger, id),
             Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)

@@ -32,6 +32,7 @@ internal static class ReportPage
         ReportPageScores.Render(page, report);
         ReportPageCurve.Render(page, report, curve);
         Timeline(page, report);
+        Estimate(page, report);
         Attempts(page, report);
         Money(page, report);
         ReportPageCorpus.Render(page, report);
@@ -153,6 +154,26 @@ internal static class ReportPage
         }
 
         page.Append("</section>");
+    }
+
+    private static void Estimate(StringBuilder page, RunReport report)
+    {
+        if (report.Cost.Parts is not { } parts)
+        {
+            return;
+        }
+
+        page.Append("<section><h2>Estimate and outcome</h2><table><tr><th>time on TPUs</th>"
+            + "<th class=\"n\">estimated</th><th class=\"n\">actual</th><th>why they differ</th></tr>");
+        foreach (var row in parts)
+        {
+            page.Append($"""
+                <tr><td>{Text(row.Part)}</td><td class="n">{row.Estimated:0.0} s</td>
+                <td class="n">{(row.Actual is { } actual ? $"{actual:0.0} s" : "")}</td><td>{Text(row.Why)}</td></tr>
+                """);
+        }
+
+        page.Append($"</table><p class=\"fine\">{Text(report.Cost.Basis ?? "")}</p></section>");
     }
 
     private static void Attempts(StringBuilder page, RunReport report)

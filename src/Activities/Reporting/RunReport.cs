@@ -173,7 +173,22 @@ public sealed record CostSection(
 
     /// <summary>Gets the hours for which some TPU cost money, including those of lost TPUs.</summary>
     public double? ActualHours { get; init; }
+
+    /// <summary>Gets the time by its parts; null without a plan, and for plans of earlier versions.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<EstimateRow>? Parts { get; init; }
+
+    /// <summary>Gets the source of the estimate's rates, as one sentence; null like <see cref="Parts"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Basis { get; init; }
 }
+
+/// <summary>A part of the time on TPUs, as expected and as it was.</summary>
+/// <param name="Part"><c>train</c>, <c>evaluate</c>, or <c>rest</c>: time in which no model computed.</param>
+/// <param name="Estimated">Expected seconds.</param>
+/// <param name="Actual">Seconds; null if the part did not end.</param>
+/// <param name="Why">The reason for the difference: rates, steps and sentences, as assumed and as they were.</param>
+public sealed record EstimateRow(string Part, double Estimated, double? Actual, string Why);
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>

@@ -62,7 +62,8 @@ internal static class EventText
     private static string Plan(RunPlan plan) =>
         $"plan        {Counted.Of(plan.Candidates.Count, "place")}; about {plan.EstimatedSeconds:0} s and "
         + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour"
-        + (plan.Transfer is { } way ? Way(way) : "");
+        + (plan.Transfer is { } way ? Way(way) : "")
+        + (plan.Time is { } time ? $"\n            -> {time.Basis}" : "");
 
     private static string Way(ModelTransfer way) =>
         $"; the model, {TransferBoard.SizeOf(way.Bytes)}, is copied to the run's bucket unless it is there: egress "

@@ -197,6 +197,7 @@ public static class WorkflowsService
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(_ => new RehearsalRates(settings.StateDirectory));
         var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(
             provider.GetRequiredService<RunLedger>(), limits, provider.GetRequiredService<TimeProvider>()));

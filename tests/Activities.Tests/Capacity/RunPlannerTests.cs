@@ -219,9 +219,9 @@ public sealed class RunPlannerTests : IDisposable
     [InlineData("missing.tsv", "CORPUS_FILE_NOT_FOUND")]
     [InlineData("model/model.safetensors", "CORPUS_UNKNOWN_FORMAT")]
     [InlineData("gs://bucket/pairs.tsv", "the corpus is elsewhere")]
-    [InlineData("rows.tsv", null)]
-    [InlineData("zero.tsv", "CORPUS_")]
-    public async Task Preview_OfACorpusThatCannotBeCounted_SaysSoAndHasItsPlaces(string file, string? note)
+    [InlineData("rows.tsv", "CORPUS_TOO_SMALL: 0 training and 0 test pairs")]
+    [InlineData("zero.tsv", "CORPUS_TOO_SMALL: 0 training")]
+    public async Task Preview_OfACorpusThatCannotBeCounted_SaysSoAndHasItsPlaces(string file, string note)
     {
         File.WriteAllText(_folder["rows.tsv"], "ko\ten\n\t\n");
         File.WriteAllBytes(_folder["zero.tsv"], new byte[3_000_000]);
@@ -237,8 +237,35 @@ public sealed class RunPlannerTests : IDisposable
 
         Assert.Null(preview.Epochs);
         Assert.Single(preview.Places);
-        Assert.Equal(note is not null, preview.Notes.Any(
-            each => each.Contains(note ?? "passes", StringComparison.OrdinalIgnoreCase)));
+        Assert.Contains(preview.Notes, each => each.Contains(note, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(false, "The rate is a guess")]
+    [InlineData(true, "The rates are those that rehearsal earlier measured on this machine")]
+    public async Task Preview_OfARehearsal_EstimatesAsItsRunDoesAndSaysByWhatRate(bool isMeasured, string basis)
+    {
+        var rates = new RehearsalRates(_folder["state"]);
+        if (isMeasured)
+        {
+            rates.Remember(new RehearsalRate(
+                new RunId("earlier"), _clock.GetUtcNow(), 500_000, "full", Environment.ProcessorCount, 0.02, 0.004, 5));
+        }
+
+        var spec = Spec(["v6e-1"], ["us-east5-b"]) with
+        {
+            IsRehearsal = true,
+            Data = new DataSpec { Train = Corpus(50), TestFraction = 0.2 },
+        };
+
+        var preview = await new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), null, _inputs, rates)
+            .PreviewAsync(spec, null, TestContext.Current.CancellationToken);
+        var plan = await new PlanActivity(_catalog, _ledger, _inputs, rates: rates).RunAsync(null!, spec);
+
+        Assert.Equal(plan.EstimatedSeconds, preview.EstimatedSeconds, 9);
+        Assert.Contains(basis, preview.Notes[0], StringComparison.Ordinal);
+        Assert.StartsWith(basis, plan.Time!.Basis, StringComparison.Ordinal);
+        Assert.Equal(10, plan.Time.TestPairs);
     }
 
     [Fact]

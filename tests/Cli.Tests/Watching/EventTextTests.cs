@@ -50,6 +50,16 @@ public sealed class EventTextTests
             + "run's bucket unless it is there: egress 0.0400 USD, and 0.1500 USD for each node that loads it",
         "default")]
     [InlineData(
+        "plan",
+        """
+        {"candidates":[{"zone":"z-a","acceleratorType":"v6e-1","provisioning":"spot","runtimeVersion":"v","chips":1,
+        "usdPerHour":1.5}],"estimatedUsd":0.25,"estimatedSeconds":600,
+        "time":{"rest":8,"train":1,"evaluate":1,"parameters":1,"trainTflops":0.1,"evaluateTflops":0.1,"testPairs":5,
+        "basis":"The rate is a guess."}}
+        """,
+        "plan        1 place; about 600 s and 0.2500 USD at 1.50 USD an hour\n            -> The rate is a guess.",
+        "default")]
+    [InlineData(
         "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
         "recovered   back at work after 12.3 s", "green")]
     [InlineData(

@@ -110,6 +110,22 @@ public sealed class PlanTests(RunningService service) : IClassFixture<RunningSer
     }
 
     [Fact]
+    public async Task Plan_AfterARehearsal_UsesTheRatesThatItMeasured()
+    {
+        var id = await service.StartAsync(service.Request());
+        var report = await service.ReportAsync(id);
+
+        var plan = await AskAsync(service.Request());
+
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        Assert.Contains(
+            "measured on this machine", plan.GetProperty("notes")[0].GetString(), StringComparison.Ordinal);
+        var parts = report.GetProperty("cost").GetProperty("parts").EnumerateArray().ToList();
+        Assert.All(parts, part => Assert.True(part.GetProperty("actual").GetDouble() >= 0));
+        Assert.True(File.Exists(Path.Combine(service.Settings.StateDirectory, "rehearsal-rates.json")));
+    }
+
+    [Fact]
     public async Task Report_OfARun_ComparesTheEstimateWithWhatHappened()
     {
         var report = await service.ReportAsync(await service.StartAsync(service.Request()));
