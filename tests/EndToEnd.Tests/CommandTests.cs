@@ -146,7 +146,7 @@ public sealed class CommandTests : IDisposable
         Assert.True(code == 0, command.Output + command.Error);
         Assert.Contains("report     ", command.Output, StringComparison.Ordinal);
         var last = command.Output.TrimEnd().Split('\n')[^1];
-        Assert.Matches("^(Finer|No significant difference|Significantly worse): ", last);
+        Assert.Matches("^(Finer|No significant difference|Significantly worse|Worse|Not compared): ", last);
     }
 
     [Fact]

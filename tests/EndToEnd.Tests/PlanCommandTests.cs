@@ -24,6 +24,7 @@ public sealed class PlanCommandTests : IDisposable
             """);
 
         var (good, text, _) = await RunAsync(_folder["request.json"], "--within", "1");
+        var (_, many, _) = await RunAsync(_folder["request.json"], "--set", "training.steps=100000");
         var (refused, json, _) = await RunAsync(_folder["request.json"], "--set", "budgetUsd=0.01", "--json");
         var (wrong, _, error) = await RunAsync(_folder["request.json"], "--within", "-1");
 
@@ -32,6 +33,8 @@ public sealed class PlanCommandTests : IDisposable
         Assert.Contains("of 15.8 GiB a chip", text, StringComparison.Ordinal);
         Assert.Contains("in 1 h", text, StringComparison.Ordinal);
         Assert.Contains("A run would start", text, StringComparison.Ordinal);
+        Assert.Matches(@"passes +[0-9.]+ over [0-9]+ training pairs", text);
+        Assert.Matches("note +[0-9.]+ passes over the training pairs: above 20", many);
         using var plan = JsonDocument.Parse(json);
         Assert.Equal(
             "BUDGET_BELOW_ESTIMATE", plan.RootElement.GetProperty("refusal").GetProperty("code").GetString());

@@ -7,6 +7,7 @@ using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
+using Workflows.Translation.Corpora;
 
 namespace Workflows.Activities.Capacity;
 
@@ -20,9 +21,10 @@ namespace Workflows.Activities.Capacity;
 /// <param name="artifacts">The place of artifacts; null for the run's folder.</param>
 /// <param name="readiness">Checks the cloud before a run that pays continues; null for no checks.</param>
 /// <param name="programs">Counts the memory of programs; if null, no place is left out for its memory.</param>
+/// <param name="rates">Rates of earlier rehearsals; null for none.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
-    CloudReadiness? readiness = null, IProgramMemory? programs = null)
+    CloudReadiness? readiness = null, IProgramMemory? programs = null, RehearsalRates? rates = null)
     : TaskActivity<RunSpec, RunPlan>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -33,13 +35,14 @@ public sealed class PlanActivity(
         await RequireReadyAsync(input);
         var sources = new RunSources(ledger, _artifacts);
         var sizes = new ModelSizes(ledger, _artifacts);
-        var (source, config) = await inputs.RunAsync(input.RunId, token =>
+        var (source, config, testPairs) = await inputs.RunAsync(input.RunId, token =>
         {
             var found = sources.FindModelAsync(input, token).GetAwaiter().GetResult();
             return (found, input.IsRehearsal || programs is null
-                ? null : sizes.ConfigAsync(input, found, token).GetAwaiter().GetResult());
+                ? null : sizes.ConfigAsync(input, found, token).GetAwaiter().GetResult(),
+                input.IsRehearsal ? TestPairs(input, token) : null);
         });
-        var plan = Plan(input, ModelSizes.ParametersOf(source), config);
+        var plan = Plan(input, ModelSizes.ParametersOf(source), config, testPairs);
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
         ledger.Append(input.RunId, LedgerKinds.Plan, "plan", plan);
         return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
@@ -81,16 +84,34 @@ public sealed class PlanActivity(
     /// <param name="spec">The run.</param>
     /// <param name="parameters">Parameters of the model.</param>
     /// <param name="model">Its configuration; if null, no place is left out for its memory.</param>
+    /// <param name="testPairs">Sentences of the test set; null for the most that the request allows.</param>
     /// <returns>The plan.</returns>
     /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts, or too little memory.
     /// </exception>
-    internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null)
+    internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null, int? testPairs = null)
     {
         var places = PlaceList.ThatFit(
             PlaceList.Of(catalog, spec), PlaceMemory.Finder(catalog, programs, model, spec));
         var best = places[0];
-        var seconds = RunEstimate.Of(spec, parameters, catalog.PeakTflops(best.AcceleratorType)).Total;
-        return new RunPlan(places, seconds / 3600 * best.UsdPerHour, seconds);
+        var time = RunEstimate.Of(
+            spec, parameters, catalog.PeakTflops(best.AcceleratorType), rates?.Find(spec, parameters), testPairs);
+        return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total) { Time = time };
+    }
+
+    /// <summary>
+    /// Counts the sentences of a rehearsal's test set, whose corpus is small and on this machine: its measured rates
+    /// deserve it. A corpus that cannot be used is the preparation's to report.
+    /// </summary>
+    private int? TestPairs(RunSpec spec, CancellationToken cancellation)
+    {
+        try
+        {
+            return RunCorpus.Count(spec, inputs.Bytes, cancellation)?.Test;
+        }
+        catch (CorpusException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Describes the model's transfer to the worker and its cost; a rehearsal's costs nothing.</summary>

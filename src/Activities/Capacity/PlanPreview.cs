@@ -29,6 +29,15 @@ public sealed record PlanPreview
     /// <summary>Gets the budget in US dollars.</summary>
     public required double BudgetUsd { get; init; }
 
+    /// <summary>
+    /// Gets the pairs to train on, after cleaning and splitting; null if the corpus is elsewhere, or was not read in
+    /// time.
+    /// </summary>
+    public int? TrainPairs { get; init; }
+
+    /// <summary>Gets the passes over these pairs that the training makes; null if they were not counted.</summary>
+    public double? Epochs { get; init; }
+
     /// <summary>Gets the places of the request in the order in which the run tries them.</summary>
     public required IReadOnlyList<PlannedPlace> Places { get; init; }
 

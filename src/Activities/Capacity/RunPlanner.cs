@@ -1,8 +1,10 @@
 using System.Globalization;
 using Workflows.Activities.Artifacts;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
+using Workflows.Translation.Corpora;
 
 namespace Workflows.Activities.Capacity;
 
@@ -14,9 +16,11 @@ namespace Workflows.Activities.Capacity;
 /// <param name="ledger">The ledger; it is not written to.</param>
 /// <param name="artifacts">Resolves the stores of models.</param>
 /// <param name="programs">Counts the memory of programs; null to count none.</param>
+/// <param name="inputs">Reads the corpus, to count the passes over it; null to count none.</param>
+/// <param name="rates">Rates of earlier rehearsals; null for none.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
-    IProgramMemory? programs = null)
+    IProgramMemory? programs = null, InputWork? inputs = null, RehearsalRates? rates = null)
 {
     private readonly ModelSizes _sizes = new(ledger, artifacts);
 
@@ -35,14 +39,22 @@ public sealed class RunPlanner(
         var (source, config) = await _sizes.ReadAsync(spec, cancellation);
         var parameters = ModelSizes.ParametersOf(source);
         var memoryOf = PlaceMemory.Finder(catalog, programs, config, spec);
-        var rows = places.Select((place, index) => Row(spec, place, index + 1, parameters, memoryOf(place))).ToList();
+        var (counts, counting) = await CountAsync(spec, cancellation);
+        var measured = rates?.Find(spec, parameters);
+        TimeEstimate Estimate(string type) => RunEstimate.Of(
+            spec, parameters, catalog.PeakTflops(type), measured, spec.IsRehearsal ? counts?.Test : null);
+        var rows = places.Select(
+            (place, index) => Row(spec, place, index + 1, Estimate(place.AcceleratorType), memoryOf(place))).ToList();
 
         // A place that refused lately is tried once its refusal expires, so the run's own plan may use it for its
         // estimate. A place that is too small is never tried.
         var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
-        var estimate = RunEstimate.Of(spec, parameters, catalog.PeakTflops(first.AcceleratorType));
-        var frontier = PlanChoice.FrontierOf(Choices(spec, parameters, rows, memoryOf));
+        var estimate = Estimate(first.AcceleratorType);
+        var frontier = PlanChoice.FrontierOf(Choices(spec, Estimate, rows, memoryOf));
+        var epochs = counts is { } some && some.Train > 0
+            ? new PreparedData("", "", some.Train, some.Test, new Dictionary<string, int>()).Epochs(spec.Training)
+            : (double?)null;
         var usd = estimate.Total / 3600 * places[first.Order - 1].UsdPerHour;
         return new PlanPreview
         {
@@ -50,21 +62,64 @@ public sealed class RunPlanner(
             Parameters = parameters,
             Estimate =
             [
-                Part("boot", estimate.Boot), Part("train", estimate.Train), Part("evaluate", estimate.Evaluate),
+                Part("boot", estimate.Rest), Part("train", estimate.Train), Part("evaluate", estimate.Evaluate),
             ],
             EstimatedSeconds = estimate.Total,
             EstimatedUsd = usd,
             BudgetUsd = spec.BudgetUsd,
+            TrainPairs = counts?.Train,
+            Epochs = epochs,
             Places = rows,
             Frontier = frontier,
             BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
             Refusal = RefusalOf(spec, rows, planned.Usd),
-            Notes = Notes(spec, source, config),
+            Notes =
+            [
+                .. Notes(spec, source, config, estimate.Basis), .. counting, .. VerdictWording.ManyEpochs(epochs),
+            ],
         };
 
         EstimatePart Part(string stage, double seconds) => new(
             stage, seconds, seconds / 3600 * places[first.Order - 1].UsdPerHour);
     }
+
+    /// <summary>
+    /// Counts the pairs as the preparation does. A corpus that cannot be used is a note: the run would end at its
+    /// preparation, before anything is rented.
+    /// </summary>
+    private async Task<((int Train, int Test)? Counts, IReadOnlyList<string> Notes)> CountAsync(
+        RunSpec spec, CancellationToken cancellation)
+    {
+        if (inputs is null)
+        {
+            return (null, []);
+        }
+
+        try
+        {
+            var counts = await inputs.RunAsync(spec.RunId, stop =>
+            {
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, cancellation);
+                return RunCorpus.Count(spec, inputs.Bytes, either.Token);
+            });
+            return counts is null
+                ? (null, ["Passes over the training pairs are counted by the run: the corpus is elsewhere."])
+                : (counts, TooSmall(counts.Value.Train, counts.Value.Test));
+        }
+        catch (CorpusException exception)
+        {
+            return (null, [$"The run would end at its preparation. {exception.ErrorCode}: {exception.Message}"]);
+        }
+        catch (RunFaultException exception) when (!cancellation.IsCancellationRequested)
+        {
+            return (null, [$"Passes over the training pairs were not counted: {exception.Failure.Message}"]);
+        }
+    }
+
+    private static IReadOnlyList<string> TooSmall(int train, int test) =>
+        train >= PrepareDataActivity.LeastTrain && test >= PrepareDataActivity.LeastTest ? [] : [
+            $"The run would end at its preparation. CORPUS_TOO_SMALL: {train} training and {test} test pairs can be "
+            + $"used, expected at least {PrepareDataActivity.LeastTrain} and {PrepareDataActivity.LeastTest}."];
 
     private static RunFailure? RefusalOf(RunSpec spec, IReadOnlyList<PlannedPlace> rows, double usd)
     {
@@ -75,9 +130,9 @@ public sealed class RunPlanner(
             : PlanActivity.OverBudget(spec, usd)?.Failure;
     }
 
-    private PlannedPlace Row(RunSpec spec, Candidate place, int order, double parameters, PlaceMemory size)
+    private PlannedPlace Row(RunSpec spec, Candidate place, int order, TimeEstimate estimate, PlaceMemory size)
     {
-        var seconds = RunEstimate.Of(spec, parameters, catalog.PeakTflops(place.AcceleratorType)).Total;
+        var seconds = estimate.Total;
         var refused = memory.Find(spec.Project, place);
         var (isIn, why) = (size, refused) switch
         {
@@ -101,7 +156,8 @@ public sealed class RunPlanner(
 
     /// <summary>Lists the request's places, and every single-host type in its cheapest zone, in both modes.</summary>
     private IEnumerable<PlanChoice> Choices(
-        RunSpec spec, double parameters, IReadOnlyList<PlannedPlace> rows, Func<Candidate, PlaceMemory> memoryOf)
+        RunSpec spec, Func<string, TimeEstimate> estimate, IReadOnlyList<PlannedPlace> rows,
+        Func<Candidate, PlaceMemory> memoryOf)
     {
         foreach (var row in rows.Where(row => row.IsIn))
         {
@@ -116,7 +172,7 @@ public sealed class RunPlanner(
                 if (catalog.Offers(type, mode, null).FirstOrDefault(place => memory.Find(spec.Project, place) is null)
                     is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && memoryOf(place).Fits)
                 {
-                    var seconds = RunEstimate.Of(spec, parameters, catalog.PeakTflops(type)).Total;
+                    var seconds = estimate(type).Total;
                     yield return new PlanChoice(
                         type, place.Zone, mode, seconds, seconds / 3600 * place.UsdPerHour, IsAsked: false);
                 }
@@ -124,11 +180,11 @@ public sealed class RunPlanner(
         }
     }
 
-    private IReadOnlyList<string> Notes(RunSpec spec, ModelSource source, Gemma3Config? config) =>
+    private IReadOnlyList<string> Notes(
+        RunSpec spec, ModelSource source, Gemma3Config? config, string basis) =>
     [
         "An estimate is an order of magnitude: 6 operations for each weight and token of training, 2 of decoding, "
-            + "pairs of 40 tokens, and a quarter of the chips' peak. Preemptions are not in it, nor is the search for "
-            + "a place.",
+            + $"pairs of 40 tokens. {basis} Preemptions are not in it, nor is the search for a place.",
         spec.IsRehearsal
             ? "A rehearsal computes on this machine and costs nothing: seconds are this machine's, money is the list "
                 + "price."

@@ -10,13 +10,13 @@ internal static class CorpusPart
     /// <param name="files">As the request names them.</param>
     /// <param name="part">train, test or validation: its name in the account.</param>
     /// <param name="account">Counts the rows that are left out.</param>
-    /// <param name="cancellation">Stops the reading.</param>
+    /// <param name="options">Limits, and the token that stops the reading.</param>
     /// <returns>The usable pairs in order.</returns>
     public static IReadOnlyList<SentencePair> Read(
-        string files, string part, DropAccount account, CancellationToken cancellation)
+        string files, string part, DropAccount account, CorpusReadOptions options)
     {
-        var read = CorpusReader.Read(CorpusFiles.Of(files), new CorpusReadOptions { Cancellation = cancellation });
-        cancellation.ThrowIfCancellationRequested();
+        var read = CorpusReader.Read(CorpusFiles.Of(files), options);
+        options.Cancellation.ThrowIfCancellationRequested();
         var cleaned = CorpusCleaner.Clean(read.Pairs);
         foreach (var (reason, count) in read.BadRows)
         {

@@ -1,3 +1,5 @@
+using Workflows.Translation.Corpora;
+
 namespace Workflows.Activities.Data;
 
 /// <summary>Limits of the work on users' files.</summary>
@@ -10,4 +12,11 @@ public sealed record InputLimits(int Places, TimeSpan Time)
     /// longer, as long as some of it arrives within this time.
     /// </summary>
     public static InputLimits Default { get; } = new(2, TimeSpan.FromHours(2));
+
+    /// <summary>
+    /// Gets the most bytes of one part of a corpus, unpacked: a small packed file can unpack to more than any disk or
+    /// memory has.
+    /// </summary>
+    /// <value>At least 1, default 4 GiB.</value>
+    public long Bytes { get; init; } = new CorpusReadOptions().MaxBytes;
 }

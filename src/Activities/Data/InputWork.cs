@@ -1,3 +1,4 @@
+using System.Globalization;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -17,6 +18,9 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
 
     private readonly SemaphoreSlim _places = new(limits.Places), _transfers = new(limits.Places);
     private int _leftBehind;
+
+    /// <summary>Gets the most bytes of one part of a corpus, unpacked.</summary>
+    public long Bytes => limits.Bytes;
 
     /// <summary>Does the work of one run when a place is free.</summary>
     /// <typeparam name="T">Its result.</typeparam>
@@ -86,7 +90,8 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
 
             throw isOver ? Over(runId) : new RunFaultException(
                 "INPUT_TIMEOUT",
-                $"The files of the request were not read within {limits.Time.TotalMinutes:0} minutes.",
+                $"The files of the request were not read within "
+                + $"{limits.Time.TotalMinutes.ToString("0.##", CultureInfo.InvariantCulture)} minutes.",
                 "Bring smaller files, on a file system that answers; the limit is the setting Workflows:InputMinutes.");
         }
 

@@ -28,13 +28,7 @@ public sealed class PrepareDataActivity(
     /// <summary>The fewest validation pairs of a run that measures them.</summary>
     public const int LeastValidation = 2;
 
-    private const int LeastTrain = 10;
-
-    /// <summary>Seed of the validation split; it differs from the test's, so that the two splits are
-    /// independent.</summary>
-    private const int ValidationSeed = 1;
-
-    private const double ValidationFraction = 0.1;
+    internal const int LeastTrain = 10;
 
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
 
@@ -87,7 +81,9 @@ public sealed class PrepareDataActivity(
         {
             throw new RunFaultException(
                 exception.ErrorCode, sources.Worded(input, exception.Message),
-                "Correct the file, or name another one in data.train, data.test or data.validation.");
+                "Correct the file, or name another one in data.train, data.test or data.validation."
+                + (exception.Error == CorpusError.TooLarge
+                    ? " The limit of bytes is the setting Workflows:InputGibibytes." : ""));
         }
         finally
         {
@@ -99,25 +95,9 @@ public sealed class PrepareDataActivity(
         RunSpec input, RunSources sources, CancellationToken cancellation)
     {
         var account = new DropAccount();
-        var train = await ReadAsync("data.train", input.Data.Train);
-        IReadOnlyList<SentencePair> test;
-        if (input.Data.Test is { } testFile)
-        {
-            test = Choose(await ReadAsync("data.test", testFile), input.Data.MaxTestPairs);
-        }
-        else
-        {
-            var split = CorpusSplitter.Split(train, input.Data.TestFraction, input.Data.MaxTestPairs);
-            (train, test) = (split.Train, split.Test);
-        }
-
-        var overlap = train.Count;
-        train = WithoutLeaks(train, test, "test", account);
-        overlap -= train.Count;
-        var given = input.Training.Validation is not null && input.Data.Validation is { } validationFile
-            ? await ReadAsync("data.validation", validationFile)
-            : null;
-        (train, var validation) = HoldOut(input, train, test, given, account);
+        var (train, test, validation, overlap) = await RunCorpus.ReadAsync(
+            input, account, inputs.Bytes, (field, files) => sources.FetchAsync(input, field, files, cancellation),
+            cancellation);
 
         Require(train.Count >= LeastTrain, "data.train", train.Count, LeastTrain, account);
         Require(test.Count >= LeastTest, "data.test", test.Count, LeastTest, account);
@@ -152,66 +132,13 @@ public sealed class PrepareDataActivity(
                 .. gates,
             ],
         };
-        return (data, models, source);
-
-        async Task<IReadOnlyList<SentencePair>> ReadAsync(string field, string files) => CorpusPart.Read(
-            await sources.FetchAsync(input, field, files, cancellation), field["data.".Length..], account,
-            cancellation);
+        return (data with { Passes = data.Epochs(input.Training) }, models, source);
     }
 
     /// <summary>Reads the prepared pairs back.</summary>
     /// <param name="path">A file that this activity wrote, or a copy of one.</param>
     /// <returns>The pairs in order.</returns>
     internal static IReadOnlyList<SentencePair> ReadBack(string path) => CorpusReader.ReadJsonLines(path).Pairs;
-
-    /// <summary>
-    /// Returns the validation pairs, from a file or held out of the training pairs, and the training pairs without
-    /// them.
-    /// </summary>
-    private static (IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair>? Validation) HoldOut(
-        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test,
-        IReadOnlyList<SentencePair>? all, DropAccount account)
-    {
-        if (spec.Training.Validation is not { } validation)
-        {
-            return (train, null);
-        }
-
-        if (all is not null)
-        {
-            var given = Choose(all, validation.MaxPairs);
-
-            // Choosing the best step by test sentences would be training on them, so they are removed.
-            given = WithoutLeaks(given, test, "test", account);
-            return (WithoutLeaks(train, given, "validation", account), given);
-        }
-
-        if (train.Count < 2)
-        {
-            return (train, []);
-        }
-
-        var split = CorpusSplitter.Split(train, ValidationFraction, validation.MaxPairs, ValidationSeed);
-        return (WithoutLeaks(split.Train, split.Test, "validation", account), split.Test);
-    }
-
-    private static IReadOnlyList<SentencePair> WithoutLeaks(
-        IReadOnlyList<SentencePair> pairs, IReadOnlyList<SentencePair> heldOut, string part, DropAccount account)
-    {
-        var clean = LeakageFilter.Remove(pairs, [.. heldOut]);
-        foreach (var (reason, count) in clean.Removed)
-        {
-            account.Add($"in the {part} set ({DropAccount.Words(reason)})", count);
-        }
-
-        return clean.Train;
-    }
-
-    /// <summary>Chooses the same pairs each time, spread over the file.</summary>
-    private static IReadOnlyList<SentencePair> Choose(IReadOnlyList<SentencePair> pairs, int most) =>
-        pairs.Count <= most
-            ? pairs
-            : [.. Enumerable.Range(0, most).Select(index => pairs[(int)((long)index * pairs.Count / most)])];
 
     private static void Require(bool isEnough, string field, int count, int least, DropAccount account)
     {

@@ -80,11 +80,14 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
         var comparison = Translation.Metrics.Significance.PairedBootstrap(
             bleu, baseline.Lines, tuned.Lines, references, spec.Evaluation.BootstrapSamples, spec.Evaluation.Seed);
         var (before, after) = (Score(baseline), Score(tuned));
+        var commonBase = CommonOutput.Of(sources, baseline.Lines, references);
+        var commonTuned = CommonOutput.Of(sources, tuned.Lines, references);
+        var (outcome, p) = Decide(commonBase, commonTuned, comparison);
         return new VerdictSection(
             direction,
-            comparison.Verdict(Significance) == ComparisonVerdict.Better,
+            outcome == VerdictOutcome.Finer,
             after.Bleu - before.Bleu,
-            comparison.Verdict(Significance) == ComparisonVerdict.Identical ? null : comparison.PValue,
+            p,
             null,
             pairs.Count,
             before,
@@ -93,10 +96,12 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
                 .Select(each => each * pairs.Count / Math.Min(Examples, pairs.Count))
                 .Select(at => new ExampleRow(sources[at], references[at], baseline.Lines[at], tuned.Lines[at]))])
         {
-            Outcome = Outcome(comparison.Verdict(Significance)),
+            Outcome = outcome,
             Notes =
             [
                 .. VerdictWording.SmallTest(pairs.Count),
+                .. VerdictWording.SameOutputs(HypothesisFiles.Base, commonBase),
+                .. VerdictWording.SameOutputs(HypothesisFiles.Tuned, commonTuned),
                 .. Note(HypothesisFiles.Base, before, pairs.Count), .. Note(HypothesisFiles.Tuned, after, pairs.Count),
             ],
         };
@@ -128,13 +133,22 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
         _ => BleuTokenizer.Character,
     };
 
-    private static VerdictOutcome Outcome(ComparisonVerdict verdict) => verdict switch
-    {
-        ComparisonVerdict.Better => VerdictOutcome.Finer,
-        ComparisonVerdict.Worse => VerdictOutcome.Worse,
-        ComparisonVerdict.Identical => VerdictOutcome.Identical,
-        _ => VerdictOutcome.NoSignificantDifference,
-    };
+    /// <summary>
+    /// Decides the outcome. One output for every sentence has a score that depends on the references alone, so no
+    /// difference from it says anything: such a base is not compared with, and such a tuned model is worse than a base
+    /// that translates, whatever the scores.
+    /// </summary>
+    private static (VerdictOutcome Outcome, double? P) Decide(
+        CommonOutput? baseline, CommonOutput? tuned, PairedComparison comparison) =>
+        (comparison.Verdict(Significance), baseline, tuned) switch
+        {
+            (_, { IsOnly: true }, _) => (VerdictOutcome.NotCompared, null),
+            (ComparisonVerdict.Worse, _, _) => (VerdictOutcome.Worse, comparison.PValue),
+            (_, _, { IsOnly: true }) => (VerdictOutcome.Worse, null),
+            (ComparisonVerdict.Better, _, _) => (VerdictOutcome.Finer, comparison.PValue),
+            (ComparisonVerdict.Identical, _, _) => (VerdictOutcome.Identical, null),
+            _ => (VerdictOutcome.NoSignificantDifference, comparison.PValue),
+        };
 
     /// <summary>Notes outputs that are no translations, since a score alone can hide them.</summary>
     private static IEnumerable<string> Note(string model, SystemScore score, int total)
@@ -150,14 +164,10 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
     private static Dictionary<string, int> Warnings(
         string[] sources, Hypotheses hypotheses, TranslationDirection direction)
     {
-        // NeverEnding becomes "never ending".
         var quality = OutputQuality.Inspect(
             sources, hypotheses.Lines, direction, wasCutOff: hypotheses.WasCutOff);
         return quality.Faults.ToDictionary(
-            fault => string.Concat(fault.Key.ToString().Select((letter, at) =>
-                (at > 0 && char.IsUpper(letter) ? " " : "") + char.ToLowerInvariant(letter))),
-            fault => fault.Value,
-            StringComparer.Ordinal);
+            fault => SystemScore.NameOf(fault.Key), fault => fault.Value, StringComparer.Ordinal);
     }
 
     private static Hypotheses Read(string folder, string model, TranslationDirection direction, int expected)

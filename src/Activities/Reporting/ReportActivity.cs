@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -12,7 +13,9 @@ namespace Workflows.Activities.Reporting;
 /// <param name="ledger">The facts.</param>
 /// <param name="clock">Gives the end of the last stage.</param>
 /// <param name="artifacts">The place of the tuned model; null for the run's folder.</param>
-public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArtifacts? artifacts = null)
+/// <param name="rates">Receives a rehearsal's rates, for the estimates of the next ones; null to keep none.</param>
+public sealed class ReportActivity(
+    RunLedger ledger, TimeProvider clock, RunArtifacts? artifacts = null, RehearsalRates? rates = null)
     : TaskActivity<ReportInput, RunOutcome>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -29,6 +32,11 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArti
         await WriteAsync(report.Artifacts.Page, ReportPage.Render(report, curve));
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
+        if (EstimateReview.RateOf(input, report, clock.GetUtcNow()) is { } rate)
+        {
+            rates?.Remember(rate);
+        }
+
         if (!input.IsDraft)
         {
             ledger.Append(input.Spec.RunId, LedgerKinds.End, "end", outcome);

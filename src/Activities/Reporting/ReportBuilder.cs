@@ -29,7 +29,7 @@ public static class ReportBuilder
         var cost = RunCosts.Of(ledger, id, now);
         var verdicts = ledger.Read<VerdictSection>(id, LedgerKinds.Scores).Select(fact => fact.Data with
         {
-            UsdPerBleuPoint = fact.Data.BleuDelta > 0 ? cost.ActualUsd / fact.Data.BleuDelta : null,
+            UsdPerBleuPoint = IsGain(fact.Data) ? cost.ActualUsd / fact.Data.BleuDelta : null,
         }).ToList();
         return new RunReport
         {
@@ -50,6 +50,8 @@ public static class ReportBuilder
             {
                 EstimatedHours = input.Plan?.EstimatedSeconds / 3600,
                 ActualHours = cost.BilledSeconds / 3600,
+                Parts = EstimateReview.Of(ledger, input, cost.BilledSeconds) is { Count: > 0 } parts ? parts : null,
+                Basis = input.Plan?.Time?.Basis,
             },
             Teardown = Teardown(ledger, id),
             Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)
@@ -59,6 +61,10 @@ public static class ReportBuilder
                 tuned, Path.Combine(directory, "report.json"), Path.Combine(directory, "report.html")),
         };
     }
+
+    /// <summary>A higher score is no gain if a model gave one output for every sentence.</summary>
+    private static bool IsGain(VerdictSection verdict) =>
+        verdict.BleuDelta > 0 && verdict.Outcome is VerdictOutcome.Finer or VerdictOutcome.NoSignificantDifference;
 
     private static AttemptRow Row(AttemptEnd end)
     {

@@ -30,8 +30,9 @@ internal static class ReportPage
         Failure(page, report);
         Numbers(page, report);
         ReportPageScores.Render(page, report);
-        Curve(page, curve, report);
+        ReportPageCurve.Render(page, report, curve);
         Timeline(page, report);
+        Estimate(page, report);
         Attempts(page, report);
         Money(page, report);
         ReportPageCorpus.Render(page, report);
@@ -122,69 +123,6 @@ internal static class ReportPage
     private static void Number(StringBuilder page, string label, string value, string detail) => page.Append(
         $"<div><span>{label}</span><strong>{value}</strong><small>{detail}</small></div>");
 
-    private static void Curve(StringBuilder page, IReadOnlyList<MetricPoint> curve, RunReport report)
-    {
-        if (curve.Count < 2)
-        {
-            return;
-        }
-
-        const double Width = 900, Height = 260, Left = 46, Bottom = 30, Top = 12;
-        var most = curve.Max(point => point.Loss);
-        var least = Math.Min(0, curve.Min(point => point.Loss));
-        double X(double step) => Left + (Width - Left - 10) * step / curve[^1].Steps;
-        double Y(double loss) => Top + (Height - Top - Bottom) * (most - loss) / Math.Max(1e-9, most - least);
-        var line = string.Join(" ", curve.Select(point => Pair(X(point.Step), Y(point.Loss))));
-        page.Append($"""
-            <section><h2>Loss</h2><svg viewBox="0 0 {Width} {Height}" role="img" aria-label="training loss by step">
-            """);
-        for (var tick = 0; tick <= 4; tick++)
-        {
-            var loss = least + (most - least) * tick / 4;
-            page.Append(
-                $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - 10}\" y1=\"{Num(Y(loss))}\" y2=\"{Num(Y(loss))}\"/>"
-                + $"<text x=\"{Left - 6}\" y=\"{Num(Y(loss) + 4)}\" text-anchor=\"end\">{loss:0.0}</text>"
-                + $"<text x=\"{Num(X(curve[^1].Steps * tick / 4.0))}\" y=\"{Height - 8}\" text-anchor=\"middle\">"
-                + $"{curve[^1].Steps * tick / 4}</text>");
-        }
-
-        page.Append($"<polyline points=\"{line}\"/>");
-        foreach (var loss in report.Recoveries.Where(loss => loss.FromStep > 0))
-        {
-            var x = Num(X(loss.FromStep));
-            page.Append(
-                $"<line class=\"loss\" x1=\"{x}\" x2=\"{x}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>"
-                + $"<text x=\"{x}\" y=\"{Top + 10}\" dx=\"5\">resumed on another TPU</text>");
-        }
-
-        page.Append($"</svg><p class=\"fine\">Cross-entropy in nats by optimizer step, from {curve[0].Loss:0.000}"
-            + $" to {report.Training?.FinalLoss ?? curve[^1].Loss:0.000} (mean of the last steps).</p>");
-        Validations(page, report);
-        foreach (var note in VerdictWording.ManyEpochs(report.Training?.Epochs))
-        {
-            page.Append($"<p class=\"fine\">Note: {Text(note)}.</p>");
-        }
-
-        page.Append("</section>");
-    }
-
-    private static void Validations(StringBuilder page, RunReport report)
-    {
-        if (report.Validations is not [var first, ..] all)
-        {
-            return;
-        }
-
-        page.Append($"<table><tr><th>step</th><th>validation {(first.Metric == "chrf" ? "chrF" : "loss")}</th></tr>");
-        foreach (var point in all)
-        {
-            page.Append($"<tr><td>{point.Step}</td><td>{Num(point.Score)}"
-                + $"{(point.Step == report.Training?.OutputStep ? " (kept)" : "")}</td></tr>");
-        }
-
-        page.Append("</table>");
-    }
-
     private static void Timeline(StringBuilder page, RunReport report)
     {
         var total = Math.Max(1e-9, report.Stages.Sum(stage => stage.Seconds));
@@ -216,6 +154,26 @@ internal static class ReportPage
         }
 
         page.Append("</section>");
+    }
+
+    private static void Estimate(StringBuilder page, RunReport report)
+    {
+        if (report.Cost.Parts is not { } parts)
+        {
+            return;
+        }
+
+        page.Append("<section><h2>Estimate and outcome</h2><table><tr><th>time on TPUs</th>"
+            + "<th class=\"n\">estimated</th><th class=\"n\">actual</th><th>why they differ</th></tr>");
+        foreach (var row in parts)
+        {
+            page.Append($"""
+                <tr><td>{Text(row.Part)}</td><td class="n">{row.Estimated:0.0} s</td>
+                <td class="n">{(row.Actual is { } actual ? $"{actual:0.0} s" : "")}</td><td>{Text(row.Why)}</td></tr>
+                """);
+        }
+
+        page.Append($"</table><p class=\"fine\">{Text(report.Cost.Basis ?? "")}</p></section>");
     }
 
     private static void Attempts(StringBuilder page, RunReport report)
@@ -300,9 +258,7 @@ internal static class ReportPage
         return shown.ToString();
     }
 
-    private static string Num(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
-
-    private static string Pair(double x, double y) => $"{Num(x)},{Num(y)}";
+    internal static string Num(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
 
     private static string ReadStyle()
     {

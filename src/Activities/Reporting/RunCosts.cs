@@ -67,10 +67,11 @@ public static class RunCosts
 
         foreach (var entry in entries.Where(entry => entry.Kind == LedgerKinds.JobEnded))
         {
-            // The key of a job ends with its node.
+            // The key of a job ends with the id of its node.
             var stage = stages.LastOrDefault(stage => stage.At <= entry.At).Stage;
             if (entry.Data.Deserialize<EndFact>(RunLedger.Json)?.Compile is { } compile
-                && leases.Values.FirstOrDefault(each => entry.Key.EndsWith($"@{each.NodeName}", Ordinal)) is { } lease
+                && leases.Values.FirstOrDefault(
+                    each => entry.Key.EndsWith($"@{each.NodeName.NodeId}", Ordinal)) is { } lease
                 && byStage.TryGetValue(stage, out var usd))
             {
                 var part = Math.Min(usd, Usd(TimeSpan.FromSeconds(compile.Seconds), lease));

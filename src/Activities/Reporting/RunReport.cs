@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
+using Workflows.Translation.Metrics;
 
 namespace Workflows.Activities.Reporting;
 
@@ -77,7 +78,14 @@ public sealed record RunReport
 /// <param name="Warnings">Degenerate outputs by kind: empty, copied, repeated, wrong script, never ending.</param>
 public sealed record SystemScore(
     double Bleu, string BleuSignature, double Chrf, string ChrfSignature, string Hypotheses,
-    IReadOnlyDictionary<string, int> Warnings);
+    IReadOnlyDictionary<string, int> Warnings)
+{
+    /// <summary>Returns a fault's name in <see cref="Warnings"/>, such as <c>never ending</c>.</summary>
+    /// <param name="fault">The fault.</param>
+    /// <returns>Its words.</returns>
+    internal static string NameOf(OutputFault fault) => string.Concat(fault.ToString().Select((letter, at) =>
+        (at > 0 && char.IsUpper(letter) ? " " : "") + char.ToLowerInvariant(letter)));
+}
 
 /// <summary>A test sentence.</summary>
 /// <param name="Source">The source.</param>
@@ -165,7 +173,22 @@ public sealed record CostSection(
 
     /// <summary>Gets the hours for which some TPU cost money, including those of lost TPUs.</summary>
     public double? ActualHours { get; init; }
+
+    /// <summary>Gets the time by its parts; null without a plan, and for plans of earlier versions.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<EstimateRow>? Parts { get; init; }
+
+    /// <summary>Gets the source of the estimate's rates, as one sentence; null like <see cref="Parts"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Basis { get; init; }
 }
+
+/// <summary>A part of the time on TPUs, as expected and as it was.</summary>
+/// <param name="Part"><c>train</c>, <c>evaluate</c>, or <c>rest</c>: time in which no model computed.</param>
+/// <param name="Estimated">Expected seconds.</param>
+/// <param name="Actual">Seconds; null if the part did not end.</param>
+/// <param name="Why">The reason for the difference: rates, steps and sentences, as assumed and as they were.</param>
+public sealed record EstimateRow(string Part, double Estimated, double? Actual, string Why);
 
 /// <summary>One node's end.</summary>
 /// <param name="Node">Full resource name.</param>

@@ -21,4 +21,8 @@ public enum VerdictOutcome
     /// <summary>All outputs are the same, so there was nothing to compare.</summary>
     [JsonStringEnumMemberName("identical")]
     Identical,
+
+    /// <summary>The base model gave one output for every sentence, so there was nothing to compare with.</summary>
+    [JsonStringEnumMemberName("not compared")]
+    NotCompared,
 }

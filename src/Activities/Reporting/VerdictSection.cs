@@ -7,7 +7,8 @@ namespace Workflows.Activities.Reporting;
 /// <param name="Finer">true if the tuned model is significantly better: BLEU is higher and p &lt; 0.05.</param>
 /// <param name="BleuDelta">Tuned minus base, in BLEU points.</param>
 /// <param name="PValue">
-/// p-value of the paired bootstrap with BLEU, 0 to 1; null for identical outputs, where nothing was compared.
+/// p-value of the paired bootstrap with BLEU, 0 to 1; null where it decided nothing: for identical outputs, and if a
+/// model gave one output for every sentence, unless the tuned one is significantly worse.
 /// </param>
 /// <param name="UsdPerBleuPoint">Cost of one BLEU point; null without a gain.</param>
 /// <param name="TestPairs">Sentences translated.</param>

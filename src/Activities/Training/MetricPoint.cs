@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Workflows.Activities.Training;
 
 /// <summary>One point of the loss curve.</summary>
@@ -12,4 +14,11 @@ namespace Workflows.Activities.Training;
 /// <param name="CheckpointStep">Newest complete checkpoint.</param>
 public sealed record MetricPoint(
     DateTimeOffset At, int Step, int Steps, double Loss, double LearningRate, double GradientNorm, long Tokens,
-    double TokensPerSecond, int CheckpointStep);
+    double TokensPerSecond, int CheckpointStep)
+{
+    /// <summary>
+    /// The measurement on the validation pairs that arrived with this point, usually that of its step; null for none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValidationFact? Validation { get; init; }
+}

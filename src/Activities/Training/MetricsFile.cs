@@ -23,7 +23,10 @@ public static class MetricsFile
         {
             if (Parse(line) is { } point)
             {
-                byStep[point.Step] = point;
+                // A step that is done again after a loss is not always measured again.
+                byStep[point.Step] = point.Validation is null && byStep.TryGetValue(point.Step, out var before)
+                    ? point with { Validation = before.Validation }
+                    : point;
             }
         }
 

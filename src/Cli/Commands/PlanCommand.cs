@@ -50,6 +50,12 @@ internal static class PlanCommand
     private static void Print(PlanPreview plan, double? hours)
     {
         Say($"model       {plan.Model}, about {plan.Parameters / 1e6:0.0} million parameters");
+        if (plan is { TrainPairs: { } pairs, Epochs: { } epochs })
+        {
+            Say($"passes      {epochs.ToString("0.0", CultureInfo.InvariantCulture)} over "
+                + $"{Counted.Of(pairs, "training pair")}");
+        }
+
         foreach (var part in plan.Estimate)
         {
             Say($"{part.Stage,-12}{Time(part.Seconds),10}  {part.Usd,9:0.0000} USD");

@@ -39,8 +39,7 @@ internal static class StatusCommand
 
         foreach (var node in run.Nodes)
         {
-            Console.WriteLine(
-                $"  still there: {node.Node} in {node.Zone} for {node.Seconds:0} s, {node.Usd:0.0000} USD so far");
+            Console.WriteLine($"  {TerminalText.Of(LeftNodes.TextOf(node))}");
         }
 
         return ExitCodes.Done;

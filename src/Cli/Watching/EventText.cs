@@ -62,7 +62,8 @@ internal static class EventText
     private static string Plan(RunPlan plan) =>
         $"plan        {Counted.Of(plan.Candidates.Count, "place")}; about {plan.EstimatedSeconds:0} s and "
         + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour"
-        + (plan.Transfer is { } way ? Way(way) : "");
+        + (plan.Transfer is { } way ? Way(way) : "")
+        + (plan.Time is { } time ? $"\n            -> {time.Basis}" : "");
 
     private static string Way(ModelTransfer way) =>
         $"; the model, {TransferBoard.SizeOf(way.Bytes)}, is copied to the run's bucket unless it is there: egress "
@@ -77,7 +78,9 @@ internal static class EventText
         var dropped = data.Dropped.Where(each => each.Value > 0).Select(each => $"{each.Value} {each.Key}").ToList();
         var validation = data.ValidationPairs > 0 ? $", {data.ValidationPairs} to validate" : "";
         return $"corpus      {Counted.Of(data.TrainPairs, "pair")} to train{validation}, {data.TestPairs} to test"
-            + (dropped.Count == 0 ? "" : $"; left out: {string.Join(", ", dropped)}");
+            + (data.Passes > 0 ? $", {data.Passes:0.0} passes" : "")
+            + (dropped.Count == 0 ? "" : $"; left out: {string.Join(", ", dropped)}")
+            + string.Concat(VerdictWording.ManyEpochs(data.Passes).Select(note => $"\n            -> {note}"));
     }
 
     private static string Intent(TpuLease lease) =>

@@ -7,6 +7,7 @@ namespace Workflows.Cli.Watching;
 /// <summary>Shows facts that scroll above a bar with the TPU's current work, for terminals.</summary>
 internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
 {
+    private readonly LeftNodes _left = new(TimeProvider.System);
     private readonly HashSet<string> _said = new(StringComparer.Ordinal);
 
     public Task RunAsync(Func<Action<RunView, IReadOnlyList<RunEvent>>, Task> work) => console.Progress()
@@ -60,6 +61,11 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
         {
             bar.IsIndeterminate = true;
             bar.Description = Markup.Escape($"{WireName.Of(run.Stage)}  {run.AccruedUsd:0.0000} USD");
+        }
+
+        foreach (var line in _left.Due(run, events))
+        {
+            Notice(line);
         }
     }
 

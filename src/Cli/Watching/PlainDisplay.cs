@@ -3,9 +3,11 @@ using Workflows.Service.Runs;
 namespace Workflows.Cli.Watching;
 
 /// <summary>Shows one line for each fact, and progress every few seconds, for pipes and logs.</summary>
-internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
+internal sealed class PlainDisplay(TextWriter output, TimeProvider? clock = null) : IRunDisplay
 {
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3);
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
+    private readonly LeftNodes _left = new(clock ?? TimeProvider.System);
     private long _lastProgress;
     private int _lastStep = -1;
     private string _lastTransfer = "";
@@ -16,7 +18,7 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
 
     public void Notice(string text)
     {
-        output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {TerminalText.Of(text)}");
+        output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {TerminalText.Of(text)}");
         output.Flush();
     }
 
@@ -41,18 +43,23 @@ internal sealed class PlainDisplay(TextWriter output) : IRunDisplay
             }
         }
 
-        var isDue = _lastProgress == 0 || TimeProvider.System.GetElapsedTime(_lastProgress) >= ProgressEvery;
+        var isDue = _lastProgress == 0 || _clock.GetElapsedTime(_lastProgress) >= ProgressEvery;
         if (run.ProgressAfter(events) is { } progress && progress.Step != _lastStep && isDue)
         {
-            _lastProgress = TimeProvider.System.GetTimestamp();
+            _lastProgress = _clock.GetTimestamp();
             _lastStep = progress.Step;
-            output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {ProgressText.Of(run, progress)}");
+            output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {ProgressText.Of(run, progress)}");
         }
 
         if (run.Transfer is not null && isDue && run.Detail != _lastTransfer)
         {
-            (_lastProgress, _lastTransfer) = (TimeProvider.System.GetTimestamp(), run.Detail);
-            output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss}  {TerminalText.Of(run.Detail)}");
+            (_lastProgress, _lastTransfer) = (_clock.GetTimestamp(), run.Detail);
+            output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {TerminalText.Of(run.Detail)}");
+        }
+
+        foreach (var line in _left.Due(run, events))
+        {
+            output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {TerminalText.Of(line)}");
         }
 
         output.Flush();

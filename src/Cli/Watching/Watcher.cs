@@ -24,11 +24,16 @@ internal static class Watcher
     internal static async Task<int> WatchAsync(
         ServiceLink link, string id, IRunDisplay display, bool json, TextWriter output, CancellationToken cancellation)
     {
+        RunView? run = null;
         try
         {
-            RunView? run = null;
-            await display.RunAsync(
-                async update => run = await FollowAsync(link, id, update, display.Notice, cancellation));
+            await display.RunAsync(update => FollowAsync(
+                link, id,
+                (state, events) =>
+                {
+                    run = state;
+                    update(state, events);
+                }, display.Notice, cancellation));
             var report = await link.PersistAsync(
                 () => link.ReportAsync(id, cancellation), display.Notice, cancellation);
             if (json)
@@ -50,13 +55,13 @@ internal static class Watcher
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync(Detached(link, id));
+            await Console.Error.WriteLineAsync(Detached(link, id, run));
             return ExitCodes.Detached;
         }
     }
 
     /// <summary>Passes each new fact and the newest state to the display, until the run has ended.</summary>
-    private static async Task<RunView> FollowAsync(
+    private static async Task FollowAsync(
         ServiceLink link, string id, Action<RunView, IReadOnlyList<RunEvent>> update, Action<string> notice,
         CancellationToken cancellation)
     {
@@ -73,7 +78,7 @@ internal static class Watcher
             update(run, events);
             if (run.HasEnded)
             {
-                return run;
+                return;
             }
 
             await Task.Delay(LookEvery, cancellation);
@@ -84,16 +89,18 @@ internal static class Watcher
             (await link.ShowAsync(id, cancellation), await link.EventsAsync(id, seen, cancellation));
     }
 
-    private static string Detached(ServiceLink link, string id)
+    private static string Detached(ServiceLink link, string id, RunView? run)
     {
         var state = link.StateDirectory == ".workflows" ? "" : $" --state {link.StateDirectory}";
         var where = link.IsInProcess
             ? $"The run is kept in {link.StateDirectory} and goes on with the next command; a TPU that it "
                 + "holds goes on too."
             : $"The run goes on in the service at {link.Address}.";
+        var left = string.Concat((run?.Nodes ?? []).Select(
+            node => $"\n  {TerminalText.Of(LeftNodes.TextOf(node))}"));
         return $"""
 
-            Detached from {id}. {where}
+            Detached from {id}. {where}{left}
               watch again:  workflows watch {id}{state}
               stop it:      workflows cancel {id}{state}
             """;

@@ -26,6 +26,28 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
     /// <summary>The transfer of the model to the worker; null in older histories, and if nothing is copied.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public ModelTransfer? Transfer { get; init; }
+
+    /// <summary>The expected time by its parts; null in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public TimeEstimate? Time { get; init; }
+}
+
+/// <summary>Expected time on the TPU by its parts, in seconds, and the assumptions behind it.</summary>
+/// <param name="Rest">Time without computing: the node's boot, loading the model, checkpoints, giving back.</param>
+/// <param name="Train">Training.</param>
+/// <param name="Evaluate">Translation of the test set with both models, in all directions of the request.</param>
+/// <param name="Parameters">Parameters of the model.</param>
+/// <param name="TrainTflops">Assumed rate of training in TFLOP/s.</param>
+/// <param name="EvaluateTflops">Assumed rate of translating in TFLOP/s.</param>
+/// <param name="TestPairs">Assumed sentences of the test set.</param>
+/// <param name="Basis">Source of the rates, as one sentence.</param>
+public sealed record TimeEstimate(
+    double Rest, double Train, double Evaluate, double Parameters, double TrainTflops, double EvaluateTflops,
+    int TestPairs, string Basis)
+{
+    /// <summary>The sum in seconds.</summary>
+    [JsonIgnore]
+    public double Total => Rest + Train + Evaluate;
 }
 
 /// <summary>The model's transfer to the run's worker.</summary>

@@ -32,6 +32,10 @@ public sealed record PreparedData(
     /// <summary>Checks that were passed before anything was rented.</summary>
     public IReadOnlyList<GateResult> Gates { get; init; } = [];
 
+    /// <summary>Passes over the training pairs that the request's steps make; 0 in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Passes { get; init; }
+
     /// <summary>Counts the passes over the training pairs that a training makes.</summary>
     /// <param name="training">The training.</param>
     /// <returns>Passes; 0 without pairs.</returns>

@@ -6,6 +6,8 @@ namespace Workflows.Service.Hosting;
 /// <c>:</c>, or on the command line.</summary>
 public sealed class ServiceSettings
 {
+    internal const double Gibibyte = 1L << 30;
+
     /// <summary>Gets or sets the folder of all durable state: runs, history, keys.</summary>
     /// <value>Default <c>.workflows</c> below the current folder.</value>
     public string StateDirectory { get; set; } = ".workflows";
@@ -72,6 +74,10 @@ public sealed class ServiceSettings
     /// <summary>Gets or sets the minutes within which the files of one run must be read.</summary>
     /// <value>More than 0, default 120.</value>
     public double InputMinutes { get; set; } = InputLimits.Default.Time.TotalMinutes;
+
+    /// <summary>Gets or sets the most bytes of one part of a corpus (training, test, validation), unpacked.</summary>
+    /// <value>GiB, more than 0 and at most 1,048,576, default 4.</value>
+    public double InputGibibytes { get; set; } = InputLimits.Default.Bytes / Gibibyte;
 
     /// <summary>Gets or sets the minutes from one sweep over the cloud to the next.</summary>
     /// <value>0 to 1440, default 15; with 0 the service makes no automatic sweep.</value>

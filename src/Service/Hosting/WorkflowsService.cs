@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
@@ -23,6 +24,14 @@ public static class WorkflowsService
 {
     private const int MaxMessageBytes = 64 << 20;
     private const int MaxWorkerMessageBytes = 4 << 20;
+
+    /// <summary>Key of the work on files for previews, which have places of their own: no run waits for them.</summary>
+    private const string Preview = "preview";
+
+    private const double MostGibibytes = 1 << 20;
+
+    /// <summary>Most time for reading a corpus for a preview; somebody waits for it.</summary>
+    private static readonly TimeSpan PreviewTime = TimeSpan.FromSeconds(30);
 
     /// <summary>Builds the service.</summary>
     /// <param name="args">Command line, which overrides files and environment.</param>
@@ -192,8 +201,13 @@ public static class WorkflowsService
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(_ => new RehearsalRates(settings.StateDirectory));
+        var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(
-            provider.GetRequiredService<RunLedger>(), Limits(settings), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<RunLedger>(), limits, provider.GetRequiredService<TimeProvider>()));
+        services.AddKeyedSingleton(Preview, (provider, _) => new InputWork(
+            provider.GetRequiredService<RunLedger>(), limits with { Time = PreviewTime },
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
         services.AddSingleton(settings.PriceCatalog is { } catalog
             ? SettingsFile.Use(
@@ -201,7 +215,8 @@ public static class WorkflowsService
                 PriceCatalog.Load)
             : PriceCatalog.Load(null));
         services.AddSingleton<IProgramMemory, ProgramMemory>();
-        services.AddSingleton<RunPlanner>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RunPlanner>(
+            provider, provider.GetRequiredKeyedService<InputWork>(Preview)));
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
         services.AddSingleton(new WorkerBootstrap(
             settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript),
@@ -244,12 +259,27 @@ public static class WorkflowsService
         services.AddHostedService<SweepStarter>();
     }
 
-    private static InputLimits Limits(ServiceSettings settings) =>
-        settings is { InputPlaces: >= 1, InputMinutes: > 0 and < 1e6 }
-            ? new InputLimits(settings.InputPlaces, TimeSpan.FromMinutes(settings.InputMinutes))
-            : throw new ServiceStartException(
-                "The settings 'Workflows:InputPlaces' (1 or more) and 'Workflows:InputMinutes' (more than 0) cannot be "
-                + $"{settings.InputPlaces} and {settings.InputMinutes}.");
+    private static InputLimits Limits(ServiceSettings settings)
+    {
+        // At least one byte: a limit of none would refuse every corpus.
+        var bytes = settings.InputGibibytes * ServiceSettings.Gibibyte;
+        return settings.InputPlaces < 1
+            ? throw Unusable(nameof(settings.InputPlaces), settings.InputPlaces, "1 or more")
+            : settings.InputMinutes is not (> 0 and < 1e6)
+            ? throw Unusable(
+                nameof(settings.InputMinutes), settings.InputMinutes, "more than 0 and less than 1,000,000")
+            : !(bytes >= 1 && settings.InputGibibytes <= MostGibibytes)
+            ? throw Unusable(
+                nameof(settings.InputGibibytes), settings.InputGibibytes, "more than 0 and at most 1,048,576")
+            : new InputLimits(settings.InputPlaces, TimeSpan.FromMinutes(settings.InputMinutes))
+            {
+                Bytes = (long)bytes,
+            };
+
+        static ServiceStartException Unusable(string setting, double value, string range) =>
+            new($"The setting 'Workflows:{setting}' cannot be {value.ToString(CultureInfo.InvariantCulture)}: "
+                + $"use {range}.");
+    }
 
     private static void AddDapr(IServiceCollection services, DaprSettings settings)
     {

@@ -138,17 +138,27 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         if (progress is not { Tokens: 0, Loss: 0 }
             && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
-            metrics.Append(runId, progress);
-            if (progress.ValidationStep > 0 && job.Spec.Training.Validation is { } validation)
-            {
-                // After a loss the steps are repeated, with the same result: the key keeps the first.
-                ledger.Append(
-                    runId, LedgerKinds.Validation, $"{progress.ValidationStep}",
-                    new ValidationFact(progress.ValidationStep, progress.ValidationScore, validation.Metric));
-            }
+            metrics.Append(runId, progress, Measured(runId, progress, job.Spec));
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// Records a measurement on the validation pairs, and returns it with the first report that has it. Each later
+    /// report repeats the newest measurement.
+    /// </summary>
+    private ValidationFact? Measured(RunId runId, Progress progress, RunSpec spec)
+    {
+        if (progress.ValidationStep == 0 || spec.Training.Validation is not { } validation)
+        {
+            return null;
+        }
+
+        // After a loss the steps are repeated, with the same result: the key keeps the first.
+        var fact = new ValidationFact(progress.ValidationStep, progress.ValidationScore, validation.Metric);
+        var isNew = ledger.Append(runId, LedgerKinds.Validation, $"{progress.ValidationStep}", fact);
+        return isNew || progress.ValidationStep == progress.Step ? fact : null;
     }
 
     /// <summary>Records the newest checkpoint of a worker whose VM is about to end, so that fewer steps are

@@ -24,11 +24,18 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
     public static string PathOf(RunLedger ledger, RunId runId) =>
         Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl");
 
-    public void Append(RunId runId, Progress progress)
+    /// <summary>Adds a point, unless it adds nothing to the last one.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="progress">The worker's report.</param>
+    /// <param name="validation">A measurement that arrived with it, which is never left out; null for none.</param>
+    public void Append(RunId runId, Progress progress, ValidationFact? validation = null)
     {
         var point = new MetricPoint(
             clock.GetUtcNow(), progress.Step, progress.Steps, progress.Loss, progress.LearningRate,
-            progress.GradientNorm, progress.Tokens, progress.TokensPerSecond, progress.CheckpointStep);
+            progress.GradientNorm, progress.Tokens, progress.TokensPerSecond, progress.CheckpointStep)
+        {
+            Validation = validation,
+        };
         var last = _lasts.GetOrAdd(runId, _ => new Last());
         lock (last.Lock)
         {
@@ -64,6 +71,7 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
             || point.Step < Point.Step
             || (point.Step != Point.Step && point.Step == point.Steps)
             || point.CheckpointStep != Point.CheckpointStep
+            || (point.Validation is not null && point.Validation != Point.Validation)
             || point.Step - Point.Step >= Math.Max(1, point.Steps / MostPoints);
     }
 }

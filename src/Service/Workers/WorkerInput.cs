@@ -19,7 +19,7 @@ internal static class WorkerInput
         : !double.IsFinite(progress.GradientNorm) ? "gradient_norm"
         : !double.IsFinite(progress.TokensPerSecond) ? "tokens_per_second"
         : !double.IsFinite(progress.ValidationScore) ? "validation_score"
-        : progress.ValidationStep < 0 || progress.ValidationStep > progress.Steps ? "validation_step"
+        : progress.ValidationStep < 0 || progress.ValidationStep > progress.Step ? "validation_step"
         : null;
 
     /// <inheritdoc cref="FaultOf(Progress)" />

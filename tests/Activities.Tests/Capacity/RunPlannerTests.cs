@@ -27,17 +27,23 @@ public sealed class RunPlannerTests : IDisposable
     private readonly PriceCatalog _catalog = PriceCatalog.Load(null);
     private readonly RunLedger _ledger;
     private readonly CapacityMemory _memory;
+    private readonly InputWork _inputs;
 
     public RunPlannerTests()
     {
         _ledger = new RunLedger(_folder["state"], _clock);
         _memory = new CapacityMemory(_folder["state"], _clock);
+        _inputs = new InputWork(_ledger, InputLimits.Default, TimeProvider.System);
         Directory.CreateDirectory(_folder["model"]);
         File.WriteAllText(Path.Combine(_folder["model"], "config.json"), Config);
         File.WriteAllBytes(Path.Combine(_folder["model"], "model.safetensors"), new byte[1_000_000]);
     }
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        _inputs.Dispose();
+        _folder.Dispose();
+    }
 
     [Fact]
     public async Task Preview_OfARequest_HasThePlacesAndTheEstimateOfItsRunAndWritesNothing()
@@ -186,6 +192,111 @@ public sealed class RunPlannerTests : IDisposable
             place => place == each.Zone + each.AcceleratorType && each.IsAsked));
     }
 
+    [Theory]
+    [InlineData(100, 20.0, false)]
+    [InlineData(101, 20.2, true)]
+    public async Task Preview_OfACorpusOfThisMachine_CountsThePassesOverItAsTheRunDoes(
+        int steps, double epochs, bool isWarned)
+    {
+        var spec = Spec(["v6e-1"], ["us-east5-b"]) with
+        {
+            Model = Checkout.PathOf("samples", "tiny-gemma3"),
+            Data = new DataSpec { Train = Corpus(50), TestFraction = 0.2 },
+            Training = new TrainingSpec { Steps = steps, BatchSize = 4, AccumulationSteps = 2 },
+        };
+
+        var preview = await PreviewAsync(spec, inputs: _inputs);
+        var data = await new PrepareDataActivity(_ledger, _inputs).RunAsync(null!, spec with { IsRehearsal = true });
+
+        Assert.Equal((40, epochs), (preview.TrainPairs, preview.Epochs));
+        Assert.Equal((data.TrainPairs, data.Passes), (preview.TrainPairs, preview.Epochs));
+        Assert.Equal(isWarned, preview.Notes.Any(note =>
+            note.StartsWith("20.2 passes over the training pairs: above 20", StringComparison.Ordinal)));
+        Assert.DoesNotContain(preview.Notes, note => note.StartsWith("20 passes", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("missing.tsv", "CORPUS_FILE_NOT_FOUND")]
+    [InlineData("model/model.safetensors", "CORPUS_UNKNOWN_FORMAT")]
+    [InlineData("gs://bucket/pairs.tsv", "the corpus is elsewhere")]
+    [InlineData("rows.tsv", "CORPUS_TOO_SMALL: 0 training and 0 test pairs")]
+    [InlineData("zero.tsv", "CORPUS_TOO_SMALL: 0 training")]
+    public async Task Preview_OfACorpusThatCannotBeCounted_SaysSoAndHasItsPlaces(string file, string note)
+    {
+        File.WriteAllText(_folder["rows.tsv"], "ko\ten\n\t\n");
+        File.WriteAllBytes(_folder["zero.tsv"], new byte[3_000_000]);
+        var spec = Spec(["v6e-1"], ["us-east5-b"]) with
+        {
+            Data = new DataSpec
+            {
+                Train = file.Contains("://", StringComparison.Ordinal) ? file : _folder[file],
+            },
+        };
+
+        var preview = await PreviewAsync(spec, inputs: _inputs);
+
+        Assert.Null(preview.Epochs);
+        Assert.Single(preview.Places);
+        Assert.Contains(preview.Notes, each => each.Contains(note, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(false, "The rate is a guess")]
+    [InlineData(true, "The rates are those that rehearsal earlier measured on this machine")]
+    public async Task Preview_OfARehearsal_EstimatesAsItsRunDoesAndSaysByWhatRate(bool isMeasured, string basis)
+    {
+        var rates = new RehearsalRates(_folder["state"]);
+        if (isMeasured)
+        {
+            rates.Remember(new RehearsalRate(
+                new RunId("earlier"), _clock.GetUtcNow(), 500_000, "full", Environment.ProcessorCount, 0.02, 0.004, 5));
+        }
+
+        var spec = Spec(["v6e-1"], ["us-east5-b"]) with
+        {
+            IsRehearsal = true,
+            Data = new DataSpec { Train = Corpus(50), TestFraction = 0.2 },
+        };
+
+        var preview = await new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), null, _inputs, rates)
+            .PreviewAsync(spec, null, TestContext.Current.CancellationToken);
+        var plan = await new PlanActivity(_catalog, _ledger, _inputs, rates: rates).RunAsync(null!, spec);
+
+        Assert.Equal(plan.EstimatedSeconds, preview.EstimatedSeconds, 9);
+        Assert.Contains(basis, preview.Notes[0], StringComparison.Ordinal);
+        Assert.StartsWith(basis, plan.Time!.Basis, StringComparison.Ordinal);
+        Assert.Equal(10, plan.Time.TestPairs);
+    }
+
+    [Fact]
+    public async Task Preview_OfACorpusThatTakesTooLong_GivesUpInItsTime()
+    {
+        using var hanging = new HangingInputs(_ledger, _clock);
+        var preview = PreviewAsync(
+            Spec(["v6e-1"], ["us-east5-b"]) with { Data = new DataSpec { Train = Corpus(50) } }, inputs: hanging);
+        while (!preview.IsCompleted)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Null((await preview).Epochs);
+        Assert.Contains((await preview).Notes, note => note.StartsWith(
+            "Passes over the training pairs were not counted: The files of the request were not read within 0.5 min",
+            StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Preview_ThatIsCancelled_Ends()
+    {
+        using var stop = new CancellationTokenSource();
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), null, _inputs).PreviewAsync(
+                Spec(["v6e-1"], ["us-east5-b"]) with { Data = new DataSpec { Train = Corpus(50) } }, null, stop.Token));
+    }
+
     [Fact]
     public void Frontier_OfEqualChoices_KeepsTheOneThatTheRequestNames()
     {
@@ -204,8 +315,16 @@ public sealed class RunPlannerTests : IDisposable
             PlanChoice.FrontierOf(choices).Select(each => $"{each.AcceleratorType} {each.Zone}"));
     }
 
-    private Task<PlanPreview> PreviewAsync(RunSpec spec, IProgramMemory? programs = null, double? withinHours = null) =>
-        new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), programs)
+    private string Corpus(int pairs)
+    {
+        File.WriteAllLines(_folder["pairs.tsv"], Enumerable.Range(1, pairs)
+            .Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}.").Prepend("ko\ten"));
+        return _folder["pairs.tsv"];
+    }
+
+    private Task<PlanPreview> PreviewAsync(
+        RunSpec spec, IProgramMemory? programs = null, double? withinHours = null, InputWork? inputs = null) =>
+        new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), programs, inputs)
             .PreviewAsync(spec, withinHours, TestContext.Current.CancellationToken);
 
     private PlanActivity Activity(IProgramMemory? programs = null) => new(
@@ -221,6 +340,15 @@ public sealed class RunPlannerTests : IDisposable
         Data = new DataSpec { Train = "x.tsv" },
         Tpu = new TpuSpec { AcceleratorTypes = types, Zones = zones },
     };
+
+    /// <summary>Files that never answer.</summary>
+    private sealed class HangingInputs(RunLedger ledger, TimeProvider clock)
+        : InputWork(ledger, new InputLimits(1, TimeSpan.FromSeconds(30)), clock)
+    {
+        protected override Task<T> StartAsync<T>(
+            RunId runId, Func<CancellationToken, T> read, CancellationToken cancellation) =>
+            new TaskCompletionSource<T>().Task.WaitAsync(cancellation);
+    }
 
     private sealed class Programs(double bytes) : IProgramMemory
     {

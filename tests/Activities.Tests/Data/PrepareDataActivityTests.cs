@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json.Nodes;
 using ParquetSharp;
 using Workflows.Activities.Data;
@@ -196,6 +197,40 @@ public sealed class PrepareDataActivityTests : RunFolder
 
         Assert.Equal("TRAINING_LENGTH_TOO_SHORT", fault.Failure.Code);
         Assert.Matches("Use at least [0-9]+", fault.Failure.Fix);
+    }
+
+    /// <summary>A small packed file must not fill the disk or the memory of the service.</summary>
+    [Theory]
+    [InlineData(1_000_000, false)]
+    [InlineData(100_000, true)]
+    public async Task Run_CorpusThatUnpacksToMoreThanTheLimit_IsRefusedNamingTheSetting(int bytes, bool isRefused)
+    {
+        var path = Path.Combine(Folder, "packed.tsv.gz");
+        await using (var packed = new GZipStream(File.Create(path), CompressionLevel.Fastest))
+        await using (var text = new StreamWriter(packed))
+        {
+            foreach (var line in Pairs(4000))
+            {
+                await text.WriteLineAsync(line);
+            }
+        }
+
+        Assert.True(new FileInfo(path).Length < 100_000, "The packed file is within the limit.");
+        var spec = Spec() with { Data = new DataSpec { Train = path } };
+        using var inputs = new InputWork(
+            Ledger, InputLimits.Default with { Bytes = bytes }, TimeProvider.System);
+        var activity = new PrepareDataActivity(Ledger, inputs);
+
+        if (!isRefused)
+        {
+            Assert.InRange((await activity.RunAsync(null!, spec)).TrainPairs, 1000, 4000);
+            return;
+        }
+
+        var fault = await Assert.ThrowsAsync<RunFaultException>(() => activity.RunAsync(null!, spec));
+        Assert.Equal("CORPUS_TOO_LARGE", fault.Failure.Code);
+        Assert.Contains("packed.tsv.gz", fault.Failure.Message, StringComparison.Ordinal);
+        Assert.Contains("Workflows:InputGibibytes", fault.Failure.Fix, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -12,7 +12,7 @@ public sealed class ScoreActivityTests : RunFolder
     public async Task Run_BothDirections_JudgesEachByItsOwnOutputs()
     {
         var (spec, data) = await PreparedAsync(RunDirection.Both);
-        Translate(data, "base", TranslationDirection.KoToEn, pair => "I do not know.");
+        Translate(data, "base", TranslationDirection.KoToEn, pair => Reversed(pair.En));
         Translate(data, "tuned", TranslationDirection.KoToEn, pair => pair.En);
         Translate(data, "base", TranslationDirection.EnToKo, pair => pair.Ko);
         Translate(data, "tuned", TranslationDirection.EnToKo, pair => pair.Ko);
@@ -77,6 +77,75 @@ public sealed class ScoreActivityTests : RunFolder
 
         Assert.Equal("HYPOTHESES_INCOMPLETE", fault.Failure.Code);
     }
+
+    [Theory]
+    [InlineData("I do not know.")]
+    [InlineData("")]
+    [InlineData("  ")]
+    [InlineData("\ufffd")]
+    public async Task Run_BaseOfOneOutput_IsNotComparedHoweverTheTunedModelTranslates(string output)
+    {
+        var (spec, data) = await PreparedAsync(RunDirection.Both);
+        Translate(data, "base", TranslationDirection.KoToEn, pair => output);
+        Translate(data, "tuned", TranslationDirection.KoToEn, pair => pair.En);
+        Translate(data, "base", TranslationDirection.EnToKo, pair => output);
+        Translate(data, "tuned", TranslationDirection.EnToKo, pair => output);
+
+        var verdicts = await ScoreAsync(spec, data);
+
+        Assert.All(verdicts, verdict =>
+        {
+            Assert.Equal((VerdictOutcome.NotCompared, false), (verdict.Outcome, verdict.Finer));
+            Assert.Null(verdict.PValue);
+            Assert.Equal(
+                string.IsNullOrWhiteSpace(output)
+                    ? $"Not compared: the base model gave no output for any of {data.TestPairs} sentences."
+                    : $"Not compared: the base model gave one output for all {data.TestPairs} sentences.",
+                verdict.Summary);
+        });
+        Assert.Equal(
+            [1, 2],
+            verdicts.Select(verdict => verdict.Notes.Count(
+                note => note.Contains("one output for all", StringComparison.Ordinal)
+                    || note.Contains("no output for any", StringComparison.Ordinal))));
+        Assert.True(verdicts[0].BleuDelta > 50, "The scores are shown all the same.");
+    }
+
+    [Theory]
+    [InlineData("I do not know.", "one output for all")]
+    [InlineData("", "no output for any of")]
+    public async Task Run_TunedModelOfOneOutput_IsWorseWithItsP(string output, string note)
+    {
+        var (spec, data) = await PreparedAsync(RunDirection.KoToEn);
+        Translate(data, "base", TranslationDirection.KoToEn, pair => pair.En);
+        Translate(data, "tuned", TranslationDirection.KoToEn, pair => output);
+
+        var verdict = Assert.Single(await ScoreAsync(spec, data));
+
+        Assert.Equal(VerdictOutcome.Worse, verdict.Outcome);
+        Assert.InRange(verdict.PValue!.Value, 0.0001, 0.05);
+        Assert.StartsWith("Significantly worse: -", verdict.Summary, StringComparison.Ordinal);
+        Assert.Contains($"tuned: {note} {data.TestPairs} sentences", verdict.Notes);
+    }
+
+    [Fact]
+    public async Task Run_TunedModelOfOneOutputThatScoresMore_IsWorseWithoutAP()
+    {
+        var (spec, data) = await PreparedAsync(RunDirection.KoToEn);
+        var first = PrepareDataActivity.ReadBack(data.TestUri)[0].En;
+        Translate(data, "base", TranslationDirection.KoToEn, pair => $"zz {pair.Ko.Length} {pair.Ko}");
+        Translate(data, "tuned", TranslationDirection.KoToEn, pair => first);
+
+        var verdict = Assert.Single(await ScoreAsync(spec, data));
+
+        Assert.True(verdict.BleuDelta > 0);
+        Assert.Equal((VerdictOutcome.Worse, false), (verdict.Outcome, verdict.Finer));
+        Assert.Null(verdict.PValue);
+        Assert.Equal(
+            $"Worse: the tuned model gave one output for all {data.TestPairs} sentences.", verdict.Summary);
+    }
+
+    private static string Reversed(string text) => string.Join(' ', text.Split(' ').Reverse());
 
     private string PathOf(string model, TranslationDirection direction) =>
         HypothesisFiles.PathOf(Ledger.DirectoryOf(Id), model, direction);

@@ -87,6 +87,7 @@ public sealed class FileFormTests : RunFolder
     [InlineData("worse", VerdictOutcome.Worse)]
     [InlineData("identical", VerdictOutcome.Identical)]
     [InlineData("no significant difference", VerdictOutcome.NoSignificantDifference)]
+    [InlineData("not compared", VerdictOutcome.NotCompared)]
     public void Outcome_OfAVerdict_IsWrittenInItsWords(string name, VerdictOutcome outcome)
     {
         Assert.Equal($"\"{name}\"", JsonSerializer.Serialize(outcome, RunLedger.Json));

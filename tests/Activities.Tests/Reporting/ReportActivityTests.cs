@@ -119,6 +119,22 @@ public sealed class ReportActivityTests : RunFolder
         Assert.False(verdicts[1].TryGetProperty("usdPerBleuPoint", out _));
     }
 
+    [Theory]
+    [InlineData(VerdictOutcome.NotCompared)]
+    [InlineData(VerdictOutcome.Worse)]
+    public async Task Cost_OfAPointThatIsNoGain_IsNotInTheReport(VerdictOutcome outcome)
+    {
+        Stage(RunStageName.Train);
+        _ledger.Append(Id, LedgerKinds.Scores, "ko-en", Reports.Verdict(outcome, 4, null));
+
+        var outcomeOfRun = await RunAsync(RunStatus.Succeeded);
+
+        Assert.False(Read(outcomeOfRun).GetProperty("verdict").TryGetProperty("usdPerBleuPoint", out _));
+        Assert.DoesNotContain(
+            "BLEU point", File.ReadAllText(Path.ChangeExtension(outcomeOfRun.ReportUri, ".html")),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Compile_OfTheReport_IsAStageOfItsOwnInTimeAndCost()
     {
@@ -127,13 +143,13 @@ public sealed class ReportActivityTests : RunFolder
         var node = Lease(1).NodeName;
         _ledger.Append(Id, LedgerKinds.Ready, "1", new NodeMoment(node, "READY"));
         _clock.Advance(TimeSpan.FromSeconds(700));
-        Ended($"train@{node}", new CompileFact(100, 3, 0));
+        Ended($"train@{node.NodeId}", new CompileFact(100, 3, 0));
         _clock.Advance(TimeSpan.FromSeconds(100));
         Stage(RunStageName.Evaluate);
         _clock.Advance(TimeSpan.FromSeconds(200));
 
         // More than its whole stage, as a clock that jumps would say.
-        Ended($"translate@{node}", new CompileFact(500, 1, 2));
+        Ended($"translate@{node.NodeId}", new CompileFact(500, 1, 2));
         _ledger.Append(Id, LedgerKinds.Stopped, "1", new NodeMoment(node, "NOT_FOUND"));
 
         var report = Read(await RunAsync(RunStatus.Succeeded));

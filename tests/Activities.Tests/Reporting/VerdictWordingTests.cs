@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.Translation.Metrics;
 
 namespace Workflows.Activities.Tests.Reporting;
 
@@ -29,6 +30,50 @@ public sealed class VerdictWordingTests
     }
 
     [Theory]
+    [InlineData(0, 3.2, "Not compared: the base model gave one output for all 200 sentences.")]
+    [InlineData(199, -3.2, "Not compared: the base model gave one output for all 200 sentences.")]
+    [InlineData(200, 3.2, "Not compared: the base model gave no output for any of 200 sentences.")]
+    public void Of_ABaseOfOneOutput_SaysSoWithoutFigures(int empty, double delta, string words)
+    {
+        var verdict = Reports.Verdict(VerdictOutcome.NotCompared, delta, null);
+
+        Assert.Equal(words, VerdictWording.Of(verdict with
+        {
+            Base = verdict.Base with { Warnings = new Dictionary<string, int> { ["empty"] = empty } },
+        }));
+    }
+
+    [Theory]
+    [InlineData(0, "Worse: the tuned model gave one output for all 200 sentences.")]
+    [InlineData(200, "Worse: the tuned model gave no output for any of 200 sentences.")]
+    public void Of_ATunedModelOfOneOutputThatScoresDoNotShow_SaysSoWithoutFigures(int empty, string words)
+    {
+        var verdict = Reports.Verdict(VerdictOutcome.Worse, 0.4, null);
+
+        Assert.Equal(words, VerdictWording.Of(verdict with
+        {
+            Tuned = verdict.Tuned with { Warnings = new Dictionary<string, int> { ["empty"] = empty } },
+        }));
+    }
+
+    [Theory]
+    [InlineData("yes", 200, true, "base: one output for all 200 sentences")]
+    [InlineData("", 200, true, "base: no output for any of 200 sentences")]
+    [InlineData("yes", 120, false, "base: one output for 120 of 200 sentences")]
+    [InlineData("", 120, false, null)]
+    public void SameOutputs_OfAModel_AreNotedOnce(string text, int count, bool isOnly, string? note) =>
+        Assert.Equal(
+            note is null ? [] : [note],
+            VerdictWording.SameOutputs("base", new CommonOutput(text, count, 200, isOnly, IsFrequent: true)));
+
+    [Fact]
+    public void SameOutputs_OfOrdinaryModels_AreNotNoted()
+    {
+        Assert.Empty(VerdictWording.SameOutputs("base", new CommonOutput("yes", 200, 200, false, false)));
+        Assert.Empty(VerdictWording.SameOutputs("base", null));
+    }
+
+    [Theory]
     [InlineData(1, true)]
     [InlineData(6, true)]
     [InlineData(99, true)]
@@ -42,12 +87,42 @@ public sealed class VerdictWordingTests
         Assert.All(notes, note => Assert.StartsWith($"small test: {pairs} sentences", note, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData(0.0, null)]
+    [InlineData(3.0, null)]
+    [InlineData(20.0, null)]
+    [InlineData(20.1, "20.1 passes over the training pairs")]
+    [InlineData(142.2, "142.2 passes over the training pairs")]
+    public void ManyEpochs_AboveTheSensibleNumber_IsNotedWithIt(double? epochs, string? note)
+    {
+        var notes = VerdictWording.ManyEpochs(epochs).ToList();
+
+        Assert.Equal(note is null ? 0 : 1, notes.Count);
+        Assert.All(notes, each => Assert.StartsWith(note!, each, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(20.0, false)]
+    [InlineData(21.0, true)]
+    public void Page_OfATraining_ShowsItsPassesAndWarnsOfTooMany(double epochs, bool isWarned)
+    {
+        var page = ReportPage.Render(
+            Reports.Report() with { Training = new TrainingSection(9, 90, 5, 4, 1, 60) { Epochs = epochs } }, []);
+
+        Assert.Contains($", {epochs:0.0} passes over the pairs", page, StringComparison.Ordinal);
+        Assert.Equal(isWarned, page.Contains(
+            $"Note: {epochs:0} passes over the training pairs: above 20", StringComparison.Ordinal));
+    }
+
     /// <summary>One wording: the page and the JSON say the same sentence.</summary>
     [Theory]
     [InlineData(VerdictOutcome.Finer, 1, 0.001)]
     [InlineData(VerdictOutcome.Worse, -1, 0.001)]
     [InlineData(VerdictOutcome.NoSignificantDifference, 0.1, 0.3)]
     [InlineData(VerdictOutcome.Identical, 0, null)]
+    [InlineData(VerdictOutcome.NotCompared, 2, null)]
+    [InlineData(VerdictOutcome.Worse, 2, null)]
     public void Report_AsPageAndAsJson_HasTheSameSentence(VerdictOutcome outcome, double delta, double? p)
     {
         var verdict = Reports.Verdict(outcome, delta, p);
@@ -81,6 +156,7 @@ public sealed class VerdictWordingTests
     [InlineData(VerdictOutcome.Worse, "worse")]
     [InlineData(VerdictOutcome.NoSignificantDifference, "undecided")]
     [InlineData(VerdictOutcome.Identical, "undecided")]
+    [InlineData(VerdictOutcome.NotCompared, "undecided")]
     public void Page_OfAVerdict_IsGreenForAFinerTranslationAlone(VerdictOutcome outcome, string style)
     {
         var verdict = Reports.Verdict(outcome, 1, 0.2);

@@ -38,6 +38,18 @@ public sealed class MetricsFileTests : RunFolder
         Assert.Single(MetricsFile.Read(path));
     }
 
+    [Fact]
+    public void Read_StepDoneAgainWithoutItsMeasurement_KeepsTheMeasurement()
+    {
+        var measured = Point(2, 3)[..^1] + ""","validation":{"step":2,"score":2.5,"metric":"loss"}}""";
+        var path = Write("metrics.jsonl", [Point(1, 4), measured, Point(3, 2), Point(2, 2.9)]);
+
+        var points = MetricsFile.Read(path);
+
+        Assert.Equal([4, 2.9, 2], points.Select(point => point.Loss));
+        Assert.Equal([null, new ValidationFact(2, 2.5, "loss"), null], points.Select(point => point.Validation));
+    }
+
     private static string Point(int step, double loss) => $$"""
         {"at":"2026-11-24T09:00:00+00:00","step":{{step}},"steps":3,"loss":{{loss}},"learningRate":0.001,
         """.TrimEnd('\n') + "\"gradientNorm\":1,\"tokens\":10,\"tokensPerSecond\":5,\"checkpointStep\":0}";

@@ -50,6 +50,16 @@ public sealed class EventTextTests
             + "run's bucket unless it is there: egress 0.0400 USD, and 0.1500 USD for each node that loads it",
         "default")]
     [InlineData(
+        "plan",
+        """
+        {"candidates":[{"zone":"z-a","acceleratorType":"v6e-1","provisioning":"spot","runtimeVersion":"v","chips":1,
+        "usdPerHour":1.5}],"estimatedUsd":0.25,"estimatedSeconds":600,
+        "time":{"rest":8,"train":1,"evaluate":1,"parameters":1,"trainTflops":0.1,"evaluateTflops":0.1,"testPairs":5,
+        "basis":"The rate is a guess."}}
+        """,
+        "plan        1 place; about 600 s and 0.2500 USD at 1.50 USD an hour\n            -> The rate is a guess.",
+        "default")]
+    [InlineData(
         "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
         "recovered   back at work after 12.3 s", "green")]
     [InlineData(
@@ -93,6 +103,18 @@ public sealed class EventTextTests
     [InlineData("chrf", "validated   step 10: chrF 1.23")]
     public void Of_AValidation_IsALine(string metric, string line) => Assert.Equal(
         line, EventText.Of(Fact("validation", $$"""{"step":10,"score":1.2345,"metric":"{{metric}}"}""")));
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData(",\"passes\":20", ", 20.0 passes")]
+    [InlineData(
+        ",\"passes\":142.25",
+        ", 142.3 passes\n            -> 142.3 passes over the training pairs: above 20 a model learns them by heart; "
+            + "lower training.steps, or bring more pairs")]
+    public void Of_TheCorpus_ShowsThePassesOverItAndWarnsOfTooMany(string passes, string end) => Assert.Equal(
+        $"corpus      36 pairs to train, 4 to test{end}", EventText.Of(Fact("data", $$"""
+            {"trainUri":"a","testUri":"b","trainPairs":36,"testPairs":4,"dropped":{}{{passes}}}
+            """)));
 
     [Fact]
     public void Of_ARefusal_ShowsCodeReasonAndFix()

@@ -77,6 +77,18 @@ public sealed class VerdictTextTests
     }
 
     [Fact]
+    public void Write_BaseOfOneOutput_EndsWithTheReportsSentenceAndNoP()
+    {
+        var text = Write(Report(Finer with { Outcome = VerdictOutcome.NotCompared, Finer = false, PValue = null }));
+
+        Assert.EndsWith(
+            "\nNot compared: the base model gave one output for all 40 sentences. Cost: 0.25 USD.\n", text,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("p = ", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("+1.50", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Write_RunThatFailed_SaysWhyAndWhatToDo() => Assert.EndsWith(
         "\nFailed: A_CODE: what happened\nwhat to do\n",
         Write(Report() with
@@ -136,6 +148,21 @@ public sealed class VerdictTextTests
             "20 steps, 1000 tokens at 50/s, loss 4.000 to 1.000, an adapter of 512 weights, stopped early; "
             + "kept step 10\n",
             Write(Report() with { Training = training }), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(20.0, false)]
+    [InlineData(20.5, true)]
+    public void Write_Training_PrintsItsPassesAndWarnsOfTooMany(double epochs, bool isWarned)
+    {
+        var training = new TrainingSection(20, 1000, 50, 4, 1, 20) { Epochs = epochs };
+
+        var text = Write(Report() with { Training = training });
+
+        Assert.Contains($"loss 4.000 to 1.000, {epochs:0.0} passes\n", text, StringComparison.Ordinal);
+        Assert.Equal(isWarned, text.Contains(
+            "  note       20.5 passes over the training pairs: above 20 a model learns them by heart",
+            StringComparison.Ordinal));
     }
 
     private static string Write(RunReport report)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Data;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Hosting;
 using Workflows.TestKit;
@@ -94,6 +95,46 @@ public sealed class ServiceStartTests
 
         Assert.Contains($"Workflows:{setting} '{file}' cannot be used: ", failure.Message, StringComparison.Ordinal);
         Assert.Contains(problem, failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("InputGibibytes", "0")]
+    [InlineData("InputGibibytes", "-1")]
+    [InlineData("InputGibibytes", "1e-12")]
+    [InlineData("InputGibibytes", "1048577")]
+    [InlineData("InputGibibytes", "1e400")]
+    [InlineData("InputGibibytes", "NaN")]
+    [InlineData("InputGibibytes", "four")]
+    [InlineData("InputMinutes", "0")]
+    [InlineData("InputMinutes", "NaN")]
+    [InlineData("InputPlaces", "0")]
+    [InlineData("InputPlaces", "1.5")]
+    public void Build_ALimitOutsideItsRange_NamesTheSetting(string setting, string value)
+    {
+        using var folder = new TemporaryFolder();
+
+        var failure = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build(
+            [$"--Workflows:{setting}", value, "--Workflows:StateDirectory", folder.Path]));
+
+        Assert.Contains($"Workflows:{setting}", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(4, 4L << 30)]
+    [InlineData(0.5, 1L << 29)]
+    [InlineData(1048576, 1L << 50)]
+    public async Task Build_ALimitOfBytes_IsThatOfTheWorkOnFiles(double gibibytes, long bytes)
+    {
+        using var folder = new TemporaryFolder();
+        var (service, _) = WorkflowsService.Build([], new ServiceSettings
+        {
+            StateDirectory = folder.Path,
+            HttpPort = 0,
+            InputGibibytes = gibibytes,
+        });
+
+        Assert.Equal(bytes, service.Services.GetRequiredService<InputWork>().Bytes);
+        await service.DisposeAsync();
     }
 
     [Fact]

@@ -51,6 +51,23 @@ public sealed class PlanTests(RunningService service) : IClassFixture<RunningSer
         Assert.True(lora[0] < full[0], $"{lora[0]} {full[0]}");
     }
 
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(100_000, true)]
+    public async Task Plan_OfManySteps_HasThePassesAndWarnsOfTooMany(int steps, bool isWarned)
+    {
+        var request = Paying();
+        request["training"]!["steps"] = steps;
+
+        var plan = await AskAsync(request);
+
+        var pairs = plan.GetProperty("trainPairs").GetInt32();
+        Assert.InRange(pairs, 10, 10_000);
+        Assert.Equal(steps * 4.0 / pairs, plan.GetProperty("epochs").GetDouble(), 9);
+        Assert.Equal(isWarned, plan.GetProperty("notes").EnumerateArray().Any(
+            note => note.GetString()!.Contains("passes over the training pairs: above 20", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Plan_OfAnEstimateOverTheBudget_SaysHowTheRunWouldEnd()
     {
@@ -90,6 +107,22 @@ public sealed class PlanTests(RunningService service) : IClassFixture<RunningSer
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         Assert.Equal("SEVERAL_HOSTS_UNSUPPORTED", problem.GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task Plan_AfterARehearsal_UsesTheRatesThatItMeasured()
+    {
+        var id = await service.StartAsync(service.Request());
+        var report = await service.ReportAsync(id);
+
+        var plan = await AskAsync(service.Request());
+
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        Assert.Contains(
+            "measured on this machine", plan.GetProperty("notes")[0].GetString(), StringComparison.Ordinal);
+        var parts = report.GetProperty("cost").GetProperty("parts").EnumerateArray().ToList();
+        Assert.All(parts, part => Assert.True(part.GetProperty("actual").GetDouble() >= 0));
+        Assert.True(File.Exists(Path.Combine(service.Settings.StateDirectory, "rehearsal-rates.json")));
     }
 
     [Fact]

@@ -1,0 +1,129 @@
+using Workflows.Orchestrations;
+using Workflows.Translation;
+using Workflows.Translation.Corpora;
+
+namespace Workflows.Activities.Data;
+
+/// <summary>
+/// The parts of a run's corpus: read, cleaned, split, and without pairs of a held-out part in the training.
+/// </summary>
+/// <param name="Train">Pairs to train on.</param>
+/// <param name="Test">Pairs to translate.</param>
+/// <param name="Validation">Pairs to validate on; null if the training does not validate.</param>
+/// <param name="Overlap">Training pairs that were taken out because they are in the test set.</param>
+internal sealed record RunCorpus(
+    IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair> Test, IReadOnlyList<SentencePair>? Validation,
+    int Overlap)
+{
+    /// <summary>Seed of the validation split; it differs from the test's, so that the two splits are
+    /// independent.</summary>
+    private const int ValidationSeed = 1;
+
+    private const double ValidationFraction = 0.1;
+
+    /// <summary>Counts the pairs of a corpus, as the preparation will leave them.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="bytes">Most bytes of one part, unpacked.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    /// <returns>Pairs to train on, and pairs to translate; null if a part is not on this machine.</returns>
+    /// <exception cref="CorpusException">A file cannot be used.</exception>
+    public static (int Train, int Test)? Count(RunSpec spec, long bytes, CancellationToken cancellation)
+    {
+        if (new[] { spec.Data.Train, spec.Data.Test, spec.Data.Validation }
+            .Any(files => files?.Contains("://", StringComparison.Ordinal) == true))
+        {
+            return null;
+        }
+
+        var corpus = ReadAsync(spec, new DropAccount(), bytes, (_, files) => Task.FromResult(files), cancellation)
+            .GetAwaiter().GetResult();
+        return (corpus.Train.Count, corpus.Test.Count);
+    }
+
+    /// <summary>Reads the parts.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="account">Counts the rows that are left out.</param>
+    /// <param name="bytes">Most bytes of one part, unpacked.</param>
+    /// <param name="fetch">Gives the paths of a field's files on this machine.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    /// <returns>The parts.</returns>
+    /// <exception cref="CorpusException">A file cannot be used.</exception>
+    public static async Task<RunCorpus> ReadAsync(
+        RunSpec spec, DropAccount account, long bytes, Func<string, string, Task<string>> fetch,
+        CancellationToken cancellation)
+    {
+        var train = await PartAsync("data.train", spec.Data.Train);
+        IReadOnlyList<SentencePair> test;
+        if (spec.Data.Test is { } testFile)
+        {
+            test = Choose(await PartAsync("data.test", testFile), spec.Data.MaxTestPairs);
+        }
+        else
+        {
+            var split = CorpusSplitter.Split(train, spec.Data.TestFraction, spec.Data.MaxTestPairs);
+            (train, test) = (split.Train, split.Test);
+        }
+
+        var overlap = train.Count;
+        train = WithoutLeaks(train, test, "test", account);
+        overlap -= train.Count;
+        var given = spec.Training.Validation is not null && spec.Data.Validation is { } validationFile
+            ? await PartAsync("data.validation", validationFile)
+            : null;
+        (train, var validation) = HoldOut(spec, train, test, given, account);
+        return new RunCorpus(train, test, validation, overlap);
+
+        async Task<IReadOnlyList<SentencePair>> PartAsync(string field, string files) => CorpusPart.Read(
+            await fetch(field, files), field["data.".Length..], account,
+            new CorpusReadOptions { MaxBytes = bytes, Cancellation = cancellation });
+    }
+
+    /// <summary>
+    /// Returns the validation pairs, from a file or held out of the training pairs, and the training pairs without
+    /// them.
+    /// </summary>
+    private static (IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair>? Validation) HoldOut(
+        RunSpec spec, IReadOnlyList<SentencePair> train, IReadOnlyList<SentencePair> test,
+        IReadOnlyList<SentencePair>? all, DropAccount account)
+    {
+        if (spec.Training.Validation is not { } validation)
+        {
+            return (train, null);
+        }
+
+        if (all is not null)
+        {
+            var given = Choose(all, validation.MaxPairs);
+
+            // Choosing the best step by test sentences would be training on them, so they are removed.
+            given = WithoutLeaks(given, test, "test", account);
+            return (WithoutLeaks(train, given, "validation", account), given);
+        }
+
+        if (train.Count < 2)
+        {
+            return (train, []);
+        }
+
+        var split = CorpusSplitter.Split(train, ValidationFraction, validation.MaxPairs, ValidationSeed);
+        return (WithoutLeaks(split.Train, split.Test, "validation", account), split.Test);
+    }
+
+    private static IReadOnlyList<SentencePair> WithoutLeaks(
+        IReadOnlyList<SentencePair> pairs, IReadOnlyList<SentencePair> heldOut, string part, DropAccount account)
+    {
+        var clean = LeakageFilter.Remove(pairs, [.. heldOut]);
+        foreach (var (reason, count) in clean.Removed)
+        {
+            account.Add($"in the {part} set ({DropAccount.Words(reason)})", count);
+        }
+
+        return clean.Train;
+    }
+
+    /// <summary>Chooses the same pairs each time, spread over the file.</summary>
+    private static IReadOnlyList<SentencePair> Choose(IReadOnlyList<SentencePair> pairs, int most) =>
+        pairs.Count <= most
+            ? pairs
+            : [.. Enumerable.Range(0, most).Select(index => pairs[(int)((long)index * pairs.Count / most)])];
+}

@@ -1,0 +1,156 @@
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Tests.Reporting;
+
+/// <summary>A report sets its plan's time beside the time that the run took, and says why they differ.</summary>
+public sealed class EstimateReviewTests : RunFolder
+{
+    private const double Parameters = 1e6;
+
+    private static readonly TpuLease Lease = new(
+        NodeName.Of("p", "us-west4-a", "wf-r-1"),
+        new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 3.6), 1);
+
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
+    private readonly RunLedger _ledger;
+    private readonly RehearsalRates _rates;
+
+    public EstimateReviewTests()
+    {
+        _ledger = new RunLedger(Folder, _clock);
+        _rates = new RehearsalRates(Folder);
+    }
+
+    [Fact]
+    public async Task Report_OfARehearsal_HasEachPartAsExpectedAndAsItWasWithTheReason()
+    {
+        var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        var parts = report.GetProperty("cost").GetProperty("parts").EnumerateArray().ToList();
+        Assert.Equal(["train", "evaluate", "rest"], parts.Select(part => part.GetProperty("part").GetString()));
+        Assert.Equal([20, 12, 8], parts.Select(part => part.GetProperty("actual").GetDouble()));
+        Assert.Equal(Plan().Time!.Train, parts[0].GetProperty("estimated").GetDouble(), 9);
+
+        // 6 x 1e6 x 10 steps of 8 pairs of 40 tokens in 20 s; 2 x 1e6 x 2 x 30 sentences of 40 tokens in 12 s.
+        Assert.Equal("0.00096 TFLOP/s reached, 0.1 assumed", parts[0].GetProperty("why").GetString());
+        Assert.Equal(
+            "0.0004 TFLOP/s reached, 0.1 assumed; 30 test sentences, 500 assumed",
+            parts[1].GetProperty("why").GetString());
+        Assert.StartsWith("The rate is a guess", report.GetProperty("cost").GetProperty("basis").GetString(),
+            StringComparison.Ordinal);
+        Assert.Contains("Estimate and outcome", page, StringComparison.Ordinal);
+        Assert.Contains("<td class=\"n\">20.0 s</td><td>0.00096 TFLOP/s reached, 0.1 assumed</td>", page,
+            StringComparison.Ordinal);
+        Assert.Contains("The rate is a guess", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Report_OfARehearsal_GivesTheNextItsRates()
+    {
+        await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        var next = RunEstimate.Of(Rehearsal, Parameters, 1, _rates.Find(Rehearsal, Parameters), testPairs: 30);
+
+        Assert.Equal((20.0, 12.0, 8.0), (Math.Round(next.Train, 9), Math.Round(next.Evaluate, 9), next.Rest));
+        Assert.Contains("rehearsal r measured on this machine", next.Basis, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Report_OfATrainingThatStoppedEarly_CountsItsOwnSteps()
+    {
+        var (report, _) = await RehearseAsync(new TrainFact(5, 0, 500, 50, 4, 1, 10, 0));
+
+        Assert.Equal(
+            "0.00096 TFLOP/s reached, 0.1 assumed; 5 of 10 steps",
+            report.GetProperty("cost").GetProperty("parts")[0].GetProperty("why").GetString());
+        Assert.Equal(0.00096, _rates.Find(Rehearsal, Parameters)!.TrainTflops, 9);
+    }
+
+    [Fact]
+    public async Task Report_OfALostTpu_SaysSoAndKeepsNoTimeWithoutComputing()
+    {
+        _ledger.Append(Id, LedgerKinds.Loss, "1", new OpenRecovery(1, "z", "PREEMPTED", 4, 2, _clock.GetUtcNow()));
+
+        var (report, _) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.Contains(
+            "1 TPU lost", report.GetProperty("cost").GetProperty("parts")[2].GetProperty("why").GetString(),
+            StringComparison.Ordinal);
+        Assert.Null(_rates.Find(Rehearsal, Parameters)!.RestSeconds);
+    }
+
+    [Theory]
+    [InlineData(RunStatus.Failed, false)]
+    [InlineData(RunStatus.Cancelled, false)]
+    [InlineData(RunStatus.Succeeded, true)]
+    public async Task Report_OfARunThatDidNotSucceedOrIsADraft_LeavesNoRates(RunStatus status, bool isDraft)
+    {
+        await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0), status, isDraft);
+
+        Assert.Null(_rates.Find(Rehearsal, Parameters));
+    }
+
+    /// <summary>A worker can report a training of no tokens.</summary>
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1000, 0)]
+    [InlineData(0, 50)]
+    public async Task Report_OfATrainingThatMeasuredNothing_HasNoRate(long tokens, double perSecond)
+    {
+        var (report, _) = await RehearseAsync(new TrainFact(10, 0, tokens, perSecond, 4, 1, 20, 0));
+
+        Assert.False(report.GetProperty("cost").GetProperty("parts")[0].TryGetProperty("actual", out _));
+        Assert.Null(_rates.Find(Rehearsal, Parameters));
+    }
+
+    [Fact]
+    public async Task Report_OfAPlanOfAnEarlierVersion_HasNoParts()
+    {
+        var (report, page) = await RehearseAsync(
+            new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0), plan: Plan() with { Time = null });
+
+        Assert.False(report.GetProperty("cost").TryGetProperty("parts", out _));
+        Assert.DoesNotContain("Estimate and outcome", page, StringComparison.Ordinal);
+        Assert.Null(_rates.Find(Rehearsal, Parameters));
+    }
+
+    private RunSpec Rehearsal => Spec() with
+    {
+        Training = new TrainingSpec { Steps = 10, BatchSize = 4, AccumulationSteps = 2 },
+    };
+
+    private RunPlan Plan()
+    {
+        var time = RunEstimate.Of(Rehearsal, Parameters, 1);
+        return new RunPlan([Lease.Candidate], 0.1, time.Total) { Time = time };
+    }
+
+    /// <summary>A node of 40 s: 20 s of training, 12 s of translating.</summary>
+    private async Task<(JsonElement Report, string Page)> RehearseAsync(
+        TrainFact train, RunStatus status = RunStatus.Succeeded, bool isDraft = false, RunPlan? plan = null)
+    {
+        var data = new PreparedData("t", "e", 100, 30, new Dictionary<string, int>());
+        _ledger.Append(Id, LedgerKinds.Intent, $"{Lease.NodeName}", Lease);
+        _ledger.Append(Id, LedgerKinds.Ready, "1", new NodeMoment(Lease.NodeName, "READY"));
+        _clock.Advance(TimeSpan.FromSeconds(26));
+        _ledger.Append(Id, LedgerKinds.JobEnded, "train@wf-r-1", new EndFact(new JobEnd(true, null, null), train));
+        _ledger.Append(Id, LedgerKinds.Job, "translate@wf-r-1", new DispatchInput(
+            JobKind.Translate, Rehearsal, data, Lease, "r:evaluate", null));
+        _clock.Advance(TimeSpan.FromSeconds(12));
+        _ledger.Append(
+            Id, LedgerKinds.JobEnded, "translate@wf-r-1", new EndFact(new JobEnd(true, null, null), null));
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        _ledger.Append(Id, LedgerKinds.Stopped, "1", new NodeMoment(Lease.NodeName, "NOT_FOUND"));
+
+        var outcome = await new ReportActivity(_ledger, _clock, rates: _rates).RunAsync(
+            null!, new ReportInput(Rehearsal, plan ?? Plan(), data, status, null) { IsDraft = isDraft });
+        return (
+            JsonDocument.Parse(await File.ReadAllTextAsync(outcome.ReportUri)).RootElement,
+            await File.ReadAllTextAsync(Path.ChangeExtension(outcome.ReportUri, ".html")));
+    }
+}
