@@ -14,10 +14,17 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
     /// more.</summary>
     private const int MostLeftBehind = 32;
 
+    /// <summary>Most works that go on without a place: each may hold the memory of one corpus.</summary>
+    private const int MostSlow = 8;
+
+    /// <summary>Time after which a work lets go of its place: some that hang must not keep every other run from being
+    /// read.</summary>
+    private static readonly TimeSpan SlowAfter = TimeSpan.FromMinutes(5);
+
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1), Grace = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _places = new(limits.Places), _transfers = new(limits.Places);
-    private int _leftBehind;
+    private int _leftBehind, _slow;
 
     /// <summary>Gets the most bytes of one part of a corpus, unpacked.</summary>
     public long Bytes => limits.Bytes;
@@ -51,6 +58,7 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
             ThrowIfOver(runId);
         }
 
+        var place = new Place(places);
         try
         {
             ThrowIfOver(runId);
@@ -61,24 +69,29 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
                     "Mend or unmount that file system, and start the service again.");
             }
 
-            return await WithinLimitsAsync(runId, start);
+            return await WithinLimitsAsync(runId, place, start);
         }
         finally
         {
-            places.Release();
+            if (!place.Leave())
+            {
+                Interlocked.Decrement(ref _slow);
+            }
         }
     }
 
-    private async Task<T> WithinLimitsAsync<T>(RunId runId, Func<CancellationToken, Action, Task<T>> start)
+    private async Task<T> WithinLimitsAsync<T>(
+        RunId runId, Place place, Func<CancellationToken, Action, Task<T>> start)
     {
         using var stop = new CancellationTokenSource();
-        var until = clock.GetUtcNow() + limits.Time;
+        var (slowAt, until) = (clock.GetUtcNow() + SlowAfter, clock.GetUtcNow() + limits.Time);
         var work = start(stop.Token, () => until = clock.GetUtcNow() + limits.Time);
         while (await Task.WhenAny(work, Task.Delay(Look, clock)) != work)
         {
             var (isOver, isLate) = (IsOver(runId), clock.GetUtcNow() >= until);
             if (!isOver && !isLate)
             {
+                LeaveIfSlow(place, slowAt);
                 continue;
             }
 
@@ -96,6 +109,23 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
         }
 
         return await work;
+    }
+
+    private void LeaveIfSlow(Place place, DateTimeOffset slowAt)
+    {
+        if (place.IsLeft || clock.GetUtcNow() < slowAt)
+        {
+            return;
+        }
+
+        if (Interlocked.Increment(ref _slow) > MostSlow)
+        {
+            Interlocked.Decrement(ref _slow);
+        }
+        else
+        {
+            place.Leave();
+        }
     }
 
     /// <summary>
@@ -154,6 +184,25 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
         {
             _places.Dispose();
             _transfers.Dispose();
+        }
+    }
+
+    /// <summary>The place of one work.</summary>
+    private sealed class Place(SemaphoreSlim places)
+    {
+        public bool IsLeft { get; private set; }
+
+        /// <summary>Lets another work in; false if it did so before.</summary>
+        public bool Leave()
+        {
+            if (IsLeft)
+            {
+                return false;
+            }
+
+            IsLeft = true;
+            places.Release();
+            return true;
         }
     }
 }

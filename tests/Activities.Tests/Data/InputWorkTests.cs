@@ -102,6 +102,39 @@ public sealed class InputWorkTests : IDisposable
         Assert.Equal("INPUT_STUCK", (await FaultAsync(_work.RunAsync(Run, _ => 0))).Code);
     }
 
+    /// <summary>The only place is held by one that hangs: after some minutes the next run is read anyway.</summary>
+    [Fact]
+    public async Task Run_BehindOneThatHangs_IsReadAfterSomeMinutes()
+    {
+        using var patient = new InputWork(_ledger, new InputLimits(1, TimeSpan.FromDays(1)), _clock);
+        var hanging = Enumerable.Range(0, 8).Select(_ => patient.RunAsync(Run, Hang)).ToList();
+        var next = patient.RunAsync(Run, _ => 7);
+        Assert.False(next.IsCompleted);
+
+        Assert.Equal(7, await PassAsync(next));
+        Assert.DoesNotContain(hanging, work => work.IsCompleted);
+
+        // Those without a place are bounded: the ninth keeps the last one until its time is over.
+        var ninth = patient.RunAsync(Run, Hang);
+        var last = patient.RunAsync(Run, _ => 8);
+        for (var minute = 0; minute < 60; minute++)
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TestContext.Current.CancellationToken);
+        }
+
+        Assert.False(last.IsCompleted);
+        _release.Set();
+        Assert.Equal(8, await PassAsync(last));
+        await PassAsync(Task.WhenAll([.. hanging, ninth]));
+
+        int Hang(CancellationToken stop)
+        {
+            _release.Wait(CancellationToken.None);
+            return 0;
+        }
+    }
+
     [Fact]
     public async Task Transfer_ThatGetsOn_MayTakeLongerThanARead()
     {
@@ -136,6 +169,17 @@ public sealed class InputWorkTests : IDisposable
             await Task.Delay(Timeout.InfiniteTimeSpan, stop);
             return 0;
         }
+    }
+
+    /// <summary>Lets time pass until a work has ended.</summary>
+    private async Task<T> PassAsync<T>(Task<T> work)
+    {
+        while (await Task.WhenAny(work, Task.Delay(5, TestContext.Current.CancellationToken)) != work)
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        return await work;
     }
 
     private async Task<RunFailure> FaultAsync(Task work, TimeSpan? step = null)
