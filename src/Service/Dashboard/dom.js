@@ -21,7 +21,10 @@ export const el = (tag, attributes = {}, ...children) => {
   return element;
 };
 
-export const table = (heads, rows) => el('div', { class: 'wide' }, el('table', {},
+// A wide table scrolls in its own frame, which the keyboard reaches.
+export const table = (heads, rows) => el('div', {
+  class: 'wide', tabindex: 0, role: 'group', 'aria-label': heads.map((head) => head.text ?? head).join(', '),
+}, el('table', {},
   el('thead', {}, el('tr', {}, heads.map((head) => el('th', { scope: 'col', class: head.class }, head.text ?? head)))),
   el('tbody', {}, rows.map((row) => el('tr', {}, row.map((cell, at) => cell instanceof Node && cell.nodeName === 'TD'
     ? cell : el('td', { class: heads[at]?.class }, cell ?? '')))))));

@@ -93,7 +93,7 @@ export const run = (main, connected, id) => {
       replace(parts.verdict, (report?.verdicts ?? []).map((verdict) => section(`${t('verdict')}: ${verdict.direction}`,
         el('p', { class: outcomeOf(verdict) }, el('strong', {}, t(`outcome.${outcomeOf(verdict)}`)), ' ', gain(verdict)),
         (verdict.notes ?? []).map((note) => el('p', { class: 'soft' }, note)),
-        table(['', { text: 'BLEU', class: 'n' }, { text: 'chrF++', class: 'n' }], [[t('before'), verdict.base], [t('after'), verdict.tuned]].map(([name, score]) => [name, number(score?.bleu, 2), number(score?.chrf, 2)])),
+        table([t('model'), { text: 'BLEU', class: 'n' }, { text: 'chrF++', class: 'n' }], [[t('before'), verdict.base], [t('after'), verdict.tuned]].map(([name, score]) => [name, number(score?.bleu, 2), number(score?.chrf, 2)])),
         verdict.examples?.length ? el('details', {}, el('summary', {}, t('examples')), table(
           [t('source'), t('reference'), t('before'), t('after')].map((text) => ({ text, class: 'long' })),
           verdict.examples.map((row) => [row.source, row.reference, row.base, row.tuned]))) : null)));

@@ -18,7 +18,7 @@ export const zones = (main, connected) => {
       connected(true);
       replace(list, found.length === 0 ? el('p', {}, t('noZones')) : [
         table([{ text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight optional' },
-          { text: t('until'), class: 'tight' }, { text: t('words'), class: 'long' }, ''], found.map((each) => [
+          { text: t('until'), class: 'tight' }, { text: t('words'), class: 'long' }, t('forget')], found.map((each) => [
           each.place, `${each.acceleratorType} ${each.provisioning}`, time(each.until),
           el('td', { class: 'long' }, el('strong', {}, each.code), ` ${each.reason}`),
           el('button', { type: 'button', id: `forget-${each.project}-${each.place}`, 'aria-label': `${t('forget')}: ${each.place}`,

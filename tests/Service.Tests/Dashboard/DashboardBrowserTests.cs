@@ -1,57 +1,117 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text.Json;
 using Workflows.Service.Tests.Hosting;
 using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Dashboard;
 
-/// <summary>The dashboard in a browser, with a run whose texts are hostile.</summary>
+/// <summary>The dashboard in a browser: live, with hostile texts, in both languages, without barriers.</summary>
 public sealed class DashboardBrowserTests(RunningService service) : IClassFixture<RunningService>
 {
-    private static readonly string[] Programs = ["chromium", "chromium-browser", "google-chrome"];
+    private const string Axe = "axe-core@4.14.1";
 
     private const string Hostile = "<img src=x onerror=\"document.title='broken'\"> 악성 & 이름";
 
+    /// <summary>Present in every page, once it is drawn.</summary>
+    private const string Drawn = "document.querySelector('main h1')";
+
     [Fact]
-    public async Task Pages_OfAFinishedRun_ShowItAsTextInBothLanguages()
+    public async Task Run_FromTheFormToTheVerdict_IsShownLiveAndAsText()
     {
-        var chromium = Array.Find(Programs, Command.IsInstalled);
-        Skipped.Unless(chromium is not null, "No Chromium is on the PATH.");
+        await using var browser = await Browser.StartAsync();
+        await browser.PreferAsync("light", "en", 1200);
+        await browser.OpenAsync(At("/#/start"), "document.getElementById('request')");
         var request = service.Request(steps: 4);
         request["name"] = Hostile;
-        var id = await service.StartAsync(request);
-        await service.ReportAsync(id);
+        request["id"] = "from-the-form";
+        var text = JsonSerializer.Serialize(request.ToJsonString());
+        await browser.RunAsync($"document.getElementById('request').value = {text}");
+        await browser.RunAsync("[...document.querySelectorAll('main button')].at(0).click()");
+        await browser.UntilAsync("document.body?.innerText.includes('This run would start')");
+        await browser.RunAsync("[...document.querySelectorAll('main button')].at(1).click()");
 
-        var list = await DomAsync(chromium!, "/", "en");
-        Assert.Contains("&lt;img src=x", list, StringComparison.Ordinal);
-        Assert.DoesNotContain("<title>broken", list, StringComparison.Ordinal);
-        Assert.Contains(">succeeded<", list, StringComparison.Ordinal);
+        // The page follows the run by itself, from its start to its end.
+        await browser.UntilAsync("location.hash === '#/runs/from-the-form'");
+        await service.ReportAsync("from-the-form");
+        await browser.UntilAsync("document.querySelector('a[href$=\"report.html\"]')");
+        await browser.UntilAsync("document.querySelector('svg polyline')");
+        await browser.UntilAsync("document.body?.innerText.includes('Verdict: ko-en')");
+        Assert.Equal(Hostile, await browser.TextAsync("document.querySelector('h1').textContent"));
+        Assert.Equal("0", await browser.TextAsync("document.querySelectorAll('main img').length"));
+        Assert.Equal("Workflows", await browser.TextAsync("document.title"));
 
-        var run = await DomAsync(chromium!, $"/#/runs/{id}", "ko");
-        Assert.Contains("<html lang=\"ko\"", run, StringComparison.Ordinal);
-        Assert.Contains(">성공<", run, StringComparison.Ordinal);
-        Assert.Contains("&lt;img src=x", run, StringComparison.Ordinal);
-        Assert.Contains("<polyline", run, StringComparison.Ordinal);
-        Assert.Contains("us-west4-a", run, StringComparison.Ordinal);
-        Assert.Contains($"/runs/{id}/report.html", run, StringComparison.Ordinal);
-        Assert.Contains("판정", run, StringComparison.Ordinal);
+        await browser.RunAsync("document.getElementById('language').click()");
+        await browser.UntilAsync("document.body?.innerText.includes('판정: ko-en')");
+        Assert.Equal("ko", await browser.TextAsync("document.documentElement.lang"));
 
-        Assert.Contains(
-            "There is no run", await DomAsync(chromium!, "/#/runs/nobody", "en"), StringComparison.Ordinal);
-        Assert.Contains("<textarea", await DomAsync(chromium!, "/#/start", "ko"), StringComparison.Ordinal);
-        Assert.Contains(
-            "No refusal is remembered", await DomAsync(chromium!, "/#/zones", "en"), StringComparison.Ordinal);
+        await browser.OpenAsync(At("/#/"), "document.querySelector('tbody tr')");
+        Assert.Equal(Hostile, await browser.TextAsync("document.getElementById('run-from-the-form').textContent"));
+        await browser.OpenAsync(At("/#/runs/nobody"), "document.body?.innerText.includes(\"There is no run 'nobody'\")");
     }
 
-    private async Task<string> DomAsync(string chromium, string path, string language)
+    [Fact]
+    public async Task Run_CancelledWithAReason_Ends()
     {
-        using var profile = new TemporaryFolder("chromium-");
-        var (exitCode, output, error) = await Command.RunAsync(
-            chromium,
-            [
-                "--headless=new", "--no-sandbox", "--disable-gpu", $"--user-data-dir={profile.Path}",
-                $"--lang={language}", $"--accept-lang={language}", "--timeout=15000", "--virtual-time-budget=6000",
-                "--dump-dom", new Uri(service.Http.BaseAddress!, path).ToString(),
-            ]);
-        Assert.True(exitCode == 0, error);
-        return output;
+        await using var browser = await Browser.StartAsync();
+        var id = await service.StartAsync(service.Request(steps: 100_000));
+        await service.WaitAsync(id, run => run.GetProperty("stage").GetString() == "train");
+        await browser.PreferAsync("dark", "ko", 400);
+        await browser.OpenAsync(At($"/#/runs/{id}"), "document.getElementById('reason')");
+
+        await browser.RunAsync("document.getElementById('reason').value = '그만'");
+        await browser.RunAsync("document.querySelector('button.danger').click()");
+
+        Assert.Equal("cancelled", (await service.ReportAsync(id)).GetProperty("status").GetString());
+        await browser.UntilAsync("document.querySelector('.badge.cancelled')");
+    }
+
+    /// <summary>By axe-core from npm: contrast in the light and the dark, names, roles, the keyboard's reach.</summary>
+    [Fact]
+    public async Task Pages_InTheLightAndTheDark_HaveNoBarriers()
+    {
+        await using var browser = await Browser.StartAsync();
+        var axe = await AxeAsync();
+        var id = await service.StartAsync(service.Request(
+            """{"zones": {"us-west4-a": {"refuse": "LOCATION_POLICY_VIOLATED"}}}""", steps: 4));
+        await service.ReportAsync(id);
+        foreach (var (scheme, language, width) in new[] { ("light", "en", 1200), ("dark", "ko", 400) })
+        {
+            await browser.PreferAsync(scheme, language, width);
+            foreach (var (path, until) in new[]
+            {
+                ("/#/", "document.querySelector('tbody tr')"), ($"/#/runs/{id}", "document.querySelector('svg')"),
+                ("/#/zones", "document.getElementById('forget-all')"), ("/#/start", Drawn),
+                ($"/runs/{id}/report.html", "document.querySelector('h1')"),
+            })
+            {
+                await browser.OpenAsync(At(path), until);
+                await browser.RunAsync(axe);
+                Assert.Equal("[]", await browser.TextAsync(
+                    "axe.run().then(result => JSON.stringify(result.violations.map(each => "
+                    + $"['{scheme}', '{path}', each.id, each.nodes[0].html])))"));
+
+                // Wide content scrolls in its own frame, not the page.
+                Assert.Equal($"{path} fits", await browser.TextAsync(
+                    "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+                    + $" ? '{path} fits' : document.documentElement.scrollWidth + ' points'"));
+            }
+        }
+    }
+
+    private Uri At(string path) => new(service.Http.BaseAddress!, path);
+
+    private static async Task<string> AxeAsync()
+    {
+        Command.Require("npm", "It brings axe-core, which checks the pages.");
+        using var folder = new TemporaryFolder("axe-");
+        var (exitCode, _, error) = await Command.RunAsync("npm", ["pack", Axe, "--silent"], folder: folder.Path);
+        Skipped.Unless(exitCode == 0, $"{Axe} cannot be fetched: {error.Split('\n')[0]}");
+        await using var packed = File.OpenRead(Directory.GetFiles(folder.Path, "*.tgz").Single());
+        await using var plain = new GZipStream(packed, CompressionMode.Decompress);
+        await TarFile.ExtractToDirectoryAsync(
+            plain, folder.Path, overwriteFiles: false, TestContext.Current.CancellationToken);
+        return await File.ReadAllTextAsync(
+            folder["package/axe.min.js"], TestContext.Current.CancellationToken);
     }
 }

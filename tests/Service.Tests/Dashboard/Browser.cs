@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.TestKit;
+
+namespace Workflows.Service.Tests.Dashboard;
+
+/// <summary>A headless Chromium with one page, driven over the DevTools protocol.</summary>
+internal sealed class Browser : IAsyncDisposable
+{
+    private static readonly string[] Programs = ["chromium", "chromium-browser", "google-chrome"];
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly TemporaryFolder _profile = new("chromium-");
+    private readonly ClientWebSocket _socket = new();
+    private readonly Process _process;
+    private int _id;
+
+    private Browser(string program) => _process = Process.Start(new ProcessStartInfo(
+        program,
+        [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
+            $"--user-data-dir={_profile.Path}", "about:blank",
+        ])
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <summary>Starts a browser; skips the test if there is none.</summary>
+    public static async Task<Browser> StartAsync()
+    {
+        var program = Array.Find(Programs, Command.IsInstalled);
+        Skipped.Unless(program is not null, "No Chromium is on the PATH.");
+        var browser = new Browser(program!);
+        browser._process.ErrorDataReceived += (_, _) => { };
+        browser._process.BeginErrorReadLine();
+        browser._process.BeginOutputReadLine();
+        var file = browser._profile["DevToolsActivePort"];
+        await Eventually.TrueAsync(() => File.Exists(file) && File.ReadAllLines(file).Length >= 2);
+        using var http = new HttpClient();
+        var pages = await http.GetFromJsonAsync<JsonArray>(
+            $"http://127.0.0.1:{File.ReadAllLines(file)[0]}/json", Cancellation);
+        var page = pages!.First(each => (string?)each!["type"] == "page")!;
+        await browser._socket.ConnectAsync(new Uri((string)page["webSocketDebuggerUrl"]!), Cancellation);
+        await browser.SendAsync("Page.enable", new { });
+        await browser.SendAsync("Page.setBypassCSP", new { enabled = true });
+        return browser;
+    }
+
+    /// <summary>Opens an address and waits until an expression is true on it.</summary>
+    public async Task OpenAsync(Uri address, string until)
+    {
+        await SendAsync("Page.navigate", new { url = "about:blank" });
+        await SendAsync("Page.navigate", new { url = address.ToString() });
+        await UntilAsync(until);
+    }
+
+    /// <summary>Waits until an expression is true.</summary>
+    public async Task UntilAsync(string expression)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!await IsAsync(expression))
+        {
+            Assert.True(
+                waited.Elapsed < Patience, $"Not true: {expression}\n{await TextAsync("document.body?.innerText")}");
+            await Task.Delay(100, Cancellation);
+        }
+    }
+
+    /// <summary>Shows pages as a person with these preferences sees them.</summary>
+    public async Task PreferAsync(string scheme, string language, int width)
+    {
+        await SendAsync("Emulation.setEmulatedMedia", new
+        {
+            features = new[] { new { name = "prefers-color-scheme", value = scheme } },
+        });
+        await SendAsync("Emulation.setDeviceMetricsOverride", new
+        {
+            width, height = 900, deviceScaleFactor = 1, mobile = width < 600,
+        });
+        await SendAsync("Page.addScriptToEvaluateOnNewDocument", new
+        {
+            source = $"try {{ localStorage.setItem('language', '{language}') }} catch {{}}",
+        });
+    }
+
+    /// <summary>Evaluates an expression, or what it promises, to a text.</summary>
+    public async Task<string> TextAsync(string expression) =>
+        (string?)(await EvaluateAsync($"(async () => String(await ({expression})))()"))["value"] ?? "";
+
+    /// <summary>Runs a script.</summary>
+    public Task RunAsync(string script) => EvaluateAsync(script);
+
+    public async ValueTask DisposeAsync()
+    {
+        _socket.Dispose();
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync(CancellationToken.None);
+        _process.Dispose();
+        _profile.Dispose();
+    }
+
+    private async Task<bool> IsAsync(string expression) =>
+        (await EvaluateAsync($"Boolean({expression})"))["value"]?.GetValue<bool>() == true;
+
+    private async Task<JsonNode> EvaluateAsync(string expression)
+    {
+        var answer = await SendAsync(
+            "Runtime.evaluate", new { expression, awaitPromise = true, returnByValue = true });
+        return answer["exceptionDetails"] is { } fault
+            ? throw new InvalidOperationException(fault.ToJsonString())
+            : answer["result"]!;
+    }
+
+    private async Task<JsonNode> SendAsync(string method, object parameters)
+    {
+        var id = ++_id;
+        await _socket.SendAsync(
+            JsonSerializer.SerializeToUtf8Bytes(new { id, method, @params = parameters }), WebSocketMessageType.Text,
+            true, Cancellation);
+        while (true)
+        {
+            var message = JsonNode.Parse(await ReceiveAsync())!;
+            if ((int?)message["id"] == id)
+            {
+                return message["result"] ?? throw new InvalidOperationException(message.ToJsonString());
+            }
+        }
+    }
+
+    private async Task<byte[]> ReceiveAsync()
+    {
+        using var whole = new MemoryStream();
+        var part = new byte[1 << 16];
+        while (true)
+        {
+            var received = await _socket.ReceiveAsync(part.AsMemory(), Cancellation);
+            whole.Write(part, 0, received.Count);
+            if (received.EndOfMessage)
+            {
+                return whole.ToArray();
+            }
+        }
+    }
+}
