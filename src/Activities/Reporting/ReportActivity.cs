@@ -22,6 +22,7 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArti
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskActivityContext context, ReportInput input)
     {
+        input = ReportBuilder.WithEarlier(ledger, input);
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
         var directory = ledger.DirectoryOf(input.Spec.RunId);
         var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
@@ -31,7 +32,7 @@ public sealed class ReportActivity(RunLedger ledger, TimeProvider clock, RunArti
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
         if (!input.IsDraft)
         {
-            ledger.Append(input.Spec.RunId, LedgerKinds.End, "end", outcome);
+            ledger.AppendInPart(input.Spec.RunId, LedgerKinds.End, "end", outcome);
         }
 
         return outcome;

@@ -213,6 +213,7 @@ public static class WorkflowsService
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
         services.AddSingleton<RunService>();
+        services.AddSingleton<RunResumer>();
         services.AddSingleton<RunMessages>();
         services.AddHostedService<RunSubscriber>();
         AddSweep(services, settings);

@@ -228,20 +228,27 @@ internal sealed class RunService(
             : null;
         var stage = instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
         var progress = jobs.Latest(id);
-        var curve = outcome is null ? metrics.Read(id) : [];
-        var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).FirstOrDefault();
+
+        // The time for which a run was stopped does not belong to the rate of its steps.
+        var resumedAt = ledger.Read(id).LastOrDefault(entry => entry.Kind == LedgerKinds.Resumed)?.At;
+        IReadOnlyList<MetricPoint> curve = outcome is null
+            ? [.. metrics.Read(id).Where(point => resumedAt is null || point.At >= resumedAt)]
+            : [];
+        var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
+        var status = outcome?.Status ?? StatusOf(instance.RuntimeStatus);
+        var failure = outcome?.Failure ?? Crash(instance);
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
         var transfer = transfers.Find(id);
         return new RunView
         {
             Id = id,
             Name = spec.Name,
-            Status = outcome?.Status ?? StatusOf(instance.RuntimeStatus),
+            Status = status,
             Stage = stage?.Stage ?? RunStageName.Pending,
             Detail = transfer is null ? stage?.Detail ?? "" : TransferBoard.TextOf(transfer),
             Transfer = transfer is null
                 ? null : new TransferView(transfer.Name, transfer.Bytes, transfer.TotalBytes),
-            CreatedAt = instance.CreatedAt,
+            CreatedAt = spec.Resumption?.StartedAt ?? instance.CreatedAt,
             LastUpdatedAt = instance.LastUpdatedAt,
             Progress = progress is null || outcome is not null ? null : new ProgressView(
                 progress.Detail, progress.Step, progress.Steps,
@@ -253,7 +260,10 @@ internal sealed class RunService(
             Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss).Count,
-            Failure = outcome?.Failure ?? Crash(instance),
+            Failure = failure,
+            Resumptions = (spec.Resumption?.Part ?? 1) - 1,
+            Resume = instance.IsCompleted
+                ? ResumeHint.Of(id, status, failure, spec.BudgetUsd, cost.ActualUsd) : null,
             Report = outcome?.ReportUri ?? Draft(id, stage),
             Nodes = outcome is not null ? [] : [.. RunCosts.Left(ledger, id, clock.GetUtcNow())
                 .Select(left => new NodeView(
@@ -312,7 +322,10 @@ internal sealed class RunService(
     private static bool IsSame(string input, RunSpec spec)
     {
         // Read and written again, since a request of an earlier version lacks the fields that were added later.
-        using var before = JsonDocument.Parse(JsonSerializer.Serialize(JsonSerializer.Deserialize<RunSpec>(input)));
+        // A resumed run is recognised by its first request.
+        var first = JsonSerializer.Deserialize<RunSpec>(input);
+        first = first?.Resumption?.Request ?? first;
+        using var before = JsonDocument.Parse(JsonSerializer.Serialize(first));
         using var now = JsonDocument.Parse(JsonSerializer.Serialize(spec));
         return JsonElement.DeepEquals(before.RootElement, now.RootElement);
     }
