@@ -25,9 +25,11 @@ public static class ReportBuilder
         var id = input.Spec.RunId;
         return RunParts.Count(ledger, id) == 1 ? input : input with
         {
-            Plan = input.Plan ?? ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault(),
-            Data = input.Data ?? ledger.Read<PreparedData>(id, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault(),
+            Plan = input.Plan ?? Last<RunPlan>(LedgerKinds.Plan),
+            Data = input.Data ?? Last<PreparedData>(LedgerKinds.Data),
         };
+
+        T? Last<T>(string kind) => ledger.Read<T>(id, kind).Select(fact => fact.Data).LastOrDefault();
     }
 
     /// <summary>Builds the report.</summary>

@@ -228,13 +228,19 @@ internal static class ReportPage
 
         page.Append("</div><table><tr><th>stage</th><th>began (UTC)</th><th class=\"n\">seconds</th>"
             + "<th class=\"n\">cost</th></tr>");
+        var counted = new HashSet<RunStageName>();
         foreach (var stage in report.Stages)
         {
+            // The cost of a stage is that of all parts of a run together.
+            var usd = counted.Add(stage.Stage)
+                ? string.Create(
+                    CultureInfo.InvariantCulture, $"${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}")
+                : "";
             page.Append($"""
                 <tr><td><i class="dot {WireName.Of(stage.Stage)}"></i>{WireName.Of(stage.Stage)}</td>
                 <td>{stage.At:HH:mm:ss}</td>
                 <td class="n">{stage.Seconds:0.0}</td>
-                <td class="n">${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}</td></tr>
+                <td class="n">{usd}</td></tr>
                 """);
         }
 

@@ -4,8 +4,9 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Reporting;
 
 /// <summary>
-/// The parts of a run in its ledger: each resumption begins another one with the fact <see cref="LedgerKinds.Resumed"/>.
-/// A fact that each part has once is stored under its key and the part's number, since a key is written once.
+/// The parts of a run in its ledger: each resumption begins another one with the fact
+/// <see cref="LedgerKinds.Resumed"/>. A fact that each part has once is stored under its key and the part's number,
+/// since a key is written once.
 /// </summary>
 public static class RunParts
 {

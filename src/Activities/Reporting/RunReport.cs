@@ -116,7 +116,7 @@ public sealed record AttemptRow(
 /// <param name="Usd">Cost until then, in US dollars.</param>
 /// <param name="Step">The last training step until then; 0 for none.</param>
 /// <param name="ResumedAt">Time of the resumption.</param>
-/// <param name="CheckpointStep">Step of the checkpoint that was found; 0 for none; null if nothing was found yet.</param>
+/// <param name="CheckpointStep">Step of the checkpoint that was found; 0 for none; null if the search failed.</param>
 /// <param name="Changes">Fields that were changed.</param>
 public sealed record StopRow(
     RunStatus Status, RunFailure? Failure, DateTimeOffset? At, double Usd, int Step, DateTimeOffset ResumedAt,

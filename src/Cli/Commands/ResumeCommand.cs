@@ -19,7 +19,8 @@ internal static class ResumeCommand
     };
 
     public static Command Create() => new Command(
-        "resume", "Continue a stopped run from its newest checkpoint: workflows resume run-1a2b3c4d5e --set budgetUsd=20")
+        "resume",
+        "Continue a stopped run from its newest checkpoint: workflows resume run-1a2b3c4d5e --set budgetUsd=20")
     {
         WatchCommand.Id, Set, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>

@@ -56,30 +56,29 @@ internal sealed class RunResumer(
     /// <exception cref="RunRequestException">A field is wrong, or cannot be changed.</exception>
     public async Task<Resumed> ResumeAsync(RunId runId, string changes, CancellationToken cancellation)
     {
-        // One at a time: a part that has ended already must not be replaced by another one with its number.
-        await _one.WaitAsync(cancellation);
-        try
+        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
+        if (instance is null || instance.Name != nameof(FineTuneOrchestration))
         {
-            var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
-            if (instance is null || instance.Name != nameof(FineTuneOrchestration))
-            {
-                return Resumed.Refused(Resumed.Unknown, $"There is no run '{runId}'.");
-            }
+            return Resumed.Refused(Resumed.Unknown, $"There is no run '{runId}'.");
+        }
 
-            return await RefusalAsync(runId, instance, cancellation)
-                ?? await StartAsync(runId, instance, changes, cancellation);
-        }
-        finally
+        if (await RefusalAsync(runId, instance, cancellation) is { } refusal)
         {
-            _one.Release();
+            return refusal;
         }
+
+        var spec = await NextAsync(instance, changes, cancellation);
+        return await StartAsync(instance, spec, cancellation)
+            ? new Resumed(spec.Resumption!.Part, spec.Resumption.Changes, null, "")
+            : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
     }
 
     /// <inheritdoc />
     public void Dispose() => _one.Dispose();
 
-    private async Task<Resumed> StartAsync(
-        RunId runId, OrchestrationMetadata instance, string changes, CancellationToken cancellation)
+    /// <summary>Returns the specification of a run's next part.</summary>
+    private async Task<RunSpec> NextAsync(
+        OrchestrationMetadata instance, string changes, CancellationToken cancellation)
     {
         var before = instance.ReadInputAs<RunSpec>()!;
         var old = before with { Resumption = null };
@@ -89,27 +88,46 @@ internal sealed class RunResumer(
         var earlier = (old.Training.EarlierSteps ?? []).Append(old.Training.Steps)
             .Where(steps => steps != spec.Training.Steps).Distinct().ToList();
         var part = (before.Resumption?.Part ?? 1) + 1;
-        spec = spec with
+        return spec with
         {
             Training = spec.Training with { EarlierSteps = earlier.Count > 0 ? earlier : null },
             Resumption = new RunResumption(
                 part, before.Resumption?.Request ?? old, before.Resumption?.StartedAt ?? instance.CreatedAt,
                 differences),
         };
+    }
+
+    /// <summary>Replaces an ended instance by the next part of its run.</summary>
+    /// <returns>false if another request has replaced it meanwhile.</returns>
+    private async Task<bool> StartAsync(
+        OrchestrationMetadata instance, RunSpec spec, CancellationToken cancellation)
+    {
+        // One at a time: a part that has ended already must not be replaced by another one with its number.
+        await _one.WaitAsync(cancellation);
         try
         {
+            var now = await client.GetInstanceAsync(instance.InstanceId, cancellation);
+            if (now is null || now.CreatedAt != instance.CreatedAt)
+            {
+                return false;
+            }
+
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTuneOrchestration), spec,
                 new StartOrchestrationOptions
                 {
-                    InstanceId = runId.Value,
+                    InstanceId = instance.InstanceId,
                     Version = new TaskVersion(FineTuneOrchestration.Version),
                 }.WithDedupeStatuses(Unfinished), cancellation);
-            return new Resumed(part, differences, null, "");
+            return true;
         }
         catch (OrchestrationAlreadyExistsException)
         {
-            return Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
+            return false;
+        }
+        finally
+        {
+            _one.Release();
         }
     }
 
@@ -143,7 +161,8 @@ internal sealed class RunResumer(
     }
 
     /// <summary>
-    /// Cancels the children of a terminated run, which may still hold a TPU: two parts of one run must not work at once.
+    /// Cancels the children of a terminated run, which may still hold a TPU: two parts of one run must not work at
+    /// once.
     /// </summary>
     private async Task<Resumed?> EndChildrenAsync(
         RunId runId, OrchestrationMetadata instance, CancellationToken cancellation)

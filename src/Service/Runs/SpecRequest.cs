@@ -9,6 +9,9 @@ namespace Workflows.Service.Runs;
 /// <summary>Converts a run's specification back into the request that gives it, to change single fields.</summary>
 internal static class SpecRequest
 {
+    /// <summary>Stands for files that are not looked at.</summary>
+    private const string AnyFile = "/pairs.tsv";
+
     private static readonly JsonNodeOptions AnyCase = new() { PropertyNameCaseInsensitive = true };
 
     /// <summary>Returns the request. The rehearsal's scenario is not in it, since its project has it.</summary>
@@ -111,13 +114,25 @@ internal static class SpecRequest
             request["tpu"]!["allowUnknownZones"] = true;
         }
 
-        var merged = RunRequestReader.Parse(request.ToJsonString());
-
         // Files that are not changed may have been moved since they were read.
-        var changed = asked.Model is not null || asked.Data is not null
-            ? RunRequestReader.Complete(merged, spec.RunId, catalog)
-            : RunRequestReader.CompleteWithoutFiles(merged, spec.RunId, catalog);
-        return changed with { Pace = spec.Pace };
+        var isSame = asked.Model is null && asked.Data is null;
+        if (isSame)
+        {
+            request["data"] = new JsonObject
+            {
+                ["train"] = AnyFile,
+                ["validation"] = spec.Data.Validation is null ? null : AnyFile,
+            };
+        }
+
+        var merged = RunRequestReader.Parse(request.ToJsonString());
+        return isSame
+            ? RunRequestReader.CompleteWithoutFiles(merged, spec.RunId, catalog) with
+            {
+                Data = spec.Data,
+                Pace = spec.Pace,
+            }
+            : RunRequestReader.Complete(merged, spec.RunId, catalog) with { Pace = spec.Pace };
     }
 
     /// <summary>Lists the fields in which two specifications differ.</summary>

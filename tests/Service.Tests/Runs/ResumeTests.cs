@@ -160,7 +160,8 @@ public sealed class ResumeTests(RunningService service) : IClassFixture<RunningS
         using (var answer = await ResumeAsync(id, []))
         {
             Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode);
-            Assert.Contains("train is still ending", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Contains(
+                "train is still ending", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
         while (true)
@@ -291,7 +292,8 @@ public sealed class ResumeTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal(ready.Keys.Order(), gone.Keys.Order());
         Assert.Equal(
             ready.Keys.Order(),
-            report.GetProperty("teardown").EnumerateArray().Select(row => row.GetProperty("node").GetString()!).Order());
+            report.GetProperty("teardown").EnumerateArray().Select(row => row.GetProperty("node").GetString()!)
+                .Order());
         var prices = (await FactsAsync("resumed", "intent")).ToDictionary(
             fact => fact.GetProperty("nodeName").GetString()!,
             fact => fact.GetProperty("candidate").GetProperty("usdPerHour").GetDouble());

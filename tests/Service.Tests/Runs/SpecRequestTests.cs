@@ -8,7 +8,9 @@ using Workflows.TestKit.Models;
 
 namespace Workflows.Service.Tests.Runs;
 
-/// <summary>A specification and its request say the same: a field that is lost here would change at a resumption.</summary>
+/// <summary>
+/// A specification and its request say the same: a field that is lost here would change at a resumption.
+/// </summary>
 public sealed class SpecRequestTests : IDisposable
 {
     private static readonly PriceCatalog Catalog = PriceCatalog.Load(null);
@@ -110,6 +112,9 @@ public sealed class SpecRequestTests : IDisposable
         File.Delete(_folder["train.tsv"]);
 
         Assert.Equal(20, SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).BudgetUsd);
+        Assert.Equal(spec.Data, SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).Data);
+        var ofAFolder = spec with { Data = spec.Data with { Train = _folder["shards"] } };
+        Assert.Equal(ofAFolder.Data, SpecRequest.Changed(ofAFolder, """{"budgetUsd": 20}""", Catalog).Data);
         Assert.Throws<RunRequestException>(
             () => SpecRequest.Changed(spec, """{"data": {"maxTestPairs": 20}}""", Catalog));
     }
@@ -174,10 +179,11 @@ public sealed class SpecRequestTests : IDisposable
         return request;
     }
 
-    private static IEnumerable<string> Empty(JsonObject part, string path) => part.SelectMany(field => field.Value switch
-    {
-        null => [path + field.Key],
-        JsonObject inner => Empty(inner, $"{path}{field.Key}."),
-        _ => Enumerable.Empty<string>(),
-    });
+    private static IEnumerable<string> Empty(JsonObject part, string path) => part.SelectMany(
+        field => field.Value switch
+        {
+            null => [path + field.Key],
+            JsonObject inner => Empty(inner, $"{path}{field.Key}."),
+            _ => Enumerable.Empty<string>(),
+        });
 }

@@ -12,8 +12,8 @@ public sealed class FineTuneOptions
     public int Steps { get; set; } = 100;
 
     /// <summary>
-    /// Numbers of steps that this training had before it was changed. Their checkpoints are continued, with the learning
-    /// rate that the schedule of <see cref="Steps"/> has from there on.
+    /// Numbers of steps that this training had before it was changed. Their checkpoints are continued, with the
+    /// learning rate that the schedule of <see cref="Steps"/> has from there on.
     /// </summary>
     /// <value>Each 1 or more; default empty: only checkpoints of the same number of steps are continued.</value>
     public IReadOnlyList<int> EarlierSteps { get; set; } = [];
