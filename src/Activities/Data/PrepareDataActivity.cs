@@ -54,10 +54,18 @@ public sealed class PrepareDataActivity(
     internal static string HashOf(RunSpec spec) => Convert.ToHexStringLower(SHA256.HashData(
         JsonSerializer.SerializeToUtf8Bytes(new
         {
-            spec.Data, spec.Model, spec.Direction, spec.Prompt, spec.PromptTemplate, spec.Evaluation,
+            spec.Data,
+            spec.Model,
+            spec.Direction,
+            spec.Prompt,
+            spec.PromptTemplate,
+            spec.Evaluation,
             Training = spec.Training with
             {
-                Steps = 0, EarlierSteps = null, CheckpointEverySteps = 0, KeepCheckpoints = 0,
+                Steps = 0,
+                EarlierSteps = null,
+                CheckpointEverySteps = 0,
+                KeepCheckpoints = 0,
             },
         })));
 
