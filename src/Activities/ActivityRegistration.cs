@@ -4,6 +4,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Resuming;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
 using Workflows.Activities.Training;
@@ -19,6 +20,7 @@ public static class ActivityRegistration
     /// <returns>The same registry.</returns>
     public static DurableTaskRegistry AddInputActivities(this DurableTaskRegistry registry)
     {
+        registry.AddActivity<ResumeActivity>(Stages.Resume);
         registry.AddActivity<PlanActivity>(Stages.Plan);
         registry.AddActivity<PrepareDataActivity>(Stages.PrepareData);
         registry.AddActivity<ScoreActivity>(Stages.Score);

@@ -17,6 +17,7 @@ var root = new Command(
     ZonesCommand.Create(),
     SweepCommand.Create(),
     CancelCommand.Create(),
+    ResumeCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),
     PlanCommand.Create(),

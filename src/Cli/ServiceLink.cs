@@ -288,6 +288,19 @@ internal sealed class ServiceLink : IAsyncDisposable
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
     }
 
+    /// <summary>Resumes a stopped run.</summary>
+    /// <param name="id">The run.</param>
+    /// <param name="changes">The changed fields, a JSON object.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
+    public async Task ResumeAsync(string id, string changes, CancellationToken cancellation)
+    {
+        using var content = new StringContent(changes, Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(
+            new Uri($"/runs/{Uri.EscapeDataString(id)}/resume", UriKind.Relative), content, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
+    }
+
     /// <summary>Lists the places that refused lately.</summary>
     public async Task<IReadOnlyList<RememberedPlace>> ZonesAsync(CancellationToken cancellation) =>
         (await GetAsync<IReadOnlyList<RememberedPlace>>("/zones", cancellation))!;

@@ -4,7 +4,7 @@ namespace Workflows.Orchestrations;
 
 /// <summary>
 /// Runs the whole fine-tuning: plans, prepares the data, trains, evaluates, releases all nodes, reports. The last two
-/// stages run however the others end.
+/// stages run however the others end. A run that is resumed skips the work that is done: ADR 0015.
 /// </summary>
 public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome>
 {
@@ -14,7 +14,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskOrchestrationContext context, RunSpec input)
     {
-        var story = new Story(context, input);
+        var resumption = input.Resumption;
+
+        // Only the first activity of a resumed run needs it, and the others carry their input in the history.
+        input = input with { Resumption = null };
+        var story = new Story(context, input, resumption);
         var end = await story.TellAsync();
         var report = new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure);
 
@@ -26,15 +30,24 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         // A deletion can take hours, so the verdict does not wait for it.
         await context.UnlessItFailsAsync(() => context.ReportAsync(report with { IsDraft = true }));
         await context.CallSubOrchestratorAsync(
-            nameof(TeardownOrchestration), input, context.ChildOptions($"{input.RunId}:teardown"));
+            nameof(TeardownOrchestration), input,
+            context.ChildOptions(ChildId(input.RunId, RunStageName.Teardown, resumption?.Part)));
 
         await context.EnterStageAsync(input.RunId, RunStageName.Report, "writing the report");
         var outcome = await context.ReportAsync(report);
         await context.UnlessItFailsAsync(
-            () => context.AnnounceAsync(new RunEnd(input.RunId, input.Name, outcome)));
+            () => context.AnnounceAsync(new RunEnd(input.RunId, input.Name, outcome) { Part = resumption?.Part }));
         context.SetCustomStatus(new RunStage(RunStageName.Done, WireName.Of(outcome.Status)));
         return outcome;
     }
+
+    /// <summary>Returns the instance id of a stage's child.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="stage">Train, evaluate or teardown.</param>
+    /// <param name="part">Number of the run's part; null or 1 for the first.</param>
+    /// <returns>The id. It is part of histories and never changes.</returns>
+    public static string ChildId(RunId runId, RunStageName stage, int? part) =>
+        part is > 1 ? $"{runId}:{WireName.Of(stage)}-{part}" : $"{runId}:{WireName.Of(stage)}";
 
     /// <summary>The end of the part of a run before its teardown.</summary>
     private sealed record StoryEnd(RunStatus Status, RunFailure? Failure = null)
@@ -47,10 +60,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     }
 
     /// <summary>The part of a run that may fail or be cancelled at any point.</summary>
-    private sealed class Story(TaskOrchestrationContext context, RunSpec spec)
+    private sealed class Story(TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption)
     {
         private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
         private TpuLease? _lease;
+        private ResumeState _done = ResumeState.Nothing;
         private int _nextAttempt = 1;
 
         public RunPlan? Plan { get; private set; }
@@ -61,6 +75,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         {
             try
             {
+                if (resumption is not null && await IsCancelledWhileResumingAsync(resumption))
+                {
+                    return StoryEnd.Cancelled;
+                }
+
                 await context.EnterStageAsync(spec.RunId, RunStageName.Plan, "choosing zones and estimating the cost");
                 var planning = context.PlanAsync(spec);
                 if (await IsCancelledBeforeAsync(planning))
@@ -70,31 +89,39 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
                 Plan = await planning;
 
-                // Done before anything is rented, since bad data must not cost money.
-                await context.EnterStageAsync(spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
-                var preparing = context.PrepareDataAsync(spec);
-                if (await IsCancelledBeforeAsync(preparing))
+                if (_done.Data is null)
                 {
-                    return StoryEnd.Cancelled;
+                    // Done before anything is rented, since bad data must not cost money.
+                    await context.EnterStageAsync(
+                        spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
+                    var preparing = context.PrepareDataAsync(spec);
+                    if (await IsCancelledBeforeAsync(preparing))
+                    {
+                        return StoryEnd.Cancelled;
+                    }
+
+                    Data = await preparing;
                 }
 
-                Data = await preparing;
-
-                await context.EnterStageAsync(spec.RunId, RunStageName.Train, "getting a TPU and fine-tuning on it");
-                if (await WorkOnTpuAsync(JobKind.Train) is { } trainEnd)
+                if (!_done.IsTrained)
                 {
-                    return trainEnd;
+                    await context.EnterStageAsync(
+                        spec.RunId, RunStageName.Train, "getting a TPU and fine-tuning on it");
+                    if (await WorkOnTpuAsync(JobKind.Train) is { } trainEnd)
+                    {
+                        return trainEnd;
+                    }
                 }
 
                 await context.EnterStageAsync(
                     spec.RunId, RunStageName.Evaluate, "translating the test set with both models");
-                if (await WorkOnTpuAsync(JobKind.Translate) is { } translateEnd)
+                if (!_done.IsTranslated && await WorkOnTpuAsync(JobKind.Translate) is { } translateEnd)
                 {
                     return translateEnd;
                 }
 
                 ReleaseEarly();
-                var scoring = context.ScoreAsync(spec, Data);
+                var scoring = context.ScoreAsync(spec, Data!);
                 if (await IsCancelledBeforeAsync(scoring))
                 {
                     return StoryEnd.Cancelled;
@@ -107,6 +134,28 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             {
                 return StoryEnd.Failed(RunFaultException.Read(Innermost(exception.FailureDetails)));
             }
+        }
+
+        /// <summary>Finds the work that is done, and starts the release of nodes that may still exist.</summary>
+        /// <returns>true if the run was cancelled meanwhile.</returns>
+        private async Task<bool> IsCancelledWhileResumingAsync(RunResumption part)
+        {
+            context.SetCustomStatus(new RunStage(RunStageName.Plan, "looking for the work that is done"));
+            var looking = context.ResumeAsync(spec with { Resumption = part });
+            if (await IsCancelledBeforeAsync(looking))
+            {
+                return true;
+            }
+
+            _done = await looking;
+            (Data, _nextAttempt) = (_done.Data, _done.NextAttempt);
+            foreach (var node in _done.Left)
+            {
+                // As in an early release: a deletion that fails is not waited for, since the teardown retries it.
+                _ = context.ReleaseNodeAsync(spec, node);
+            }
+
+            return false;
         }
 
         /// <summary>
@@ -123,9 +172,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 return StoryEnd.Cancelled;
             }
 
-            // These instance names are part of histories and never change.
             var stage = kind == JobKind.Train ? RunStageName.Train : RunStageName.Evaluate;
-            var child = $"{spec.RunId}:{WireName.Of(stage)}";
+            var child = ChildId(spec.RunId, stage, resumption?.Part);
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
                 new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt),

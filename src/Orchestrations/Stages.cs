@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.DurableTask;
 
 namespace Workflows.Orchestrations;
@@ -13,7 +14,7 @@ public static class Stages
         ObserveNode = "ObserveNode", EndAttempt = "EndAttempt", DispatchJob = "DispatchJob", ObserveJob = "ObserveJob",
         StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
         RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
-        Sweep = "Sweep";
+        Sweep = "Sweep", Resume = "Resume";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -26,6 +27,9 @@ public static class Stages
 
     internal static Task<RunPlan> PlanAsync(this TaskOrchestrationContext context, RunSpec spec) =>
         context.CallActivityAsync<RunPlan>(Plan, spec, Local);
+
+    internal static Task<ResumeState> ResumeAsync(this TaskOrchestrationContext context, RunSpec spec) =>
+        context.CallActivityAsync<ResumeState>(Resume, spec, Local);
 
     internal static Task<PreparedData> PrepareDataAsync(this TaskOrchestrationContext context, RunSpec spec) =>
         context.CallActivityAsync<PreparedData>(PrepareData, spec, Local);
@@ -118,7 +122,12 @@ public sealed record LossInput(RunId RunId, OpenRecovery Loss);
 /// <param name="RunId">The run.</param>
 /// <param name="Name">Its name for people.</param>
 /// <param name="Outcome">The outcome.</param>
-public sealed record RunEnd(RunId RunId, string Name, RunOutcome Outcome);
+public sealed record RunEnd(RunId RunId, string Name, RunOutcome Outcome)
+{
+    /// <summary>Gets the number of the run's part that ended, from 2; null for the first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int? Part { get; init; }
+}
 
 /// <summary>Input of the scoring.</summary>
 /// <param name="Spec">The run.</param>

@@ -29,11 +29,14 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
                 return OfFolder(given);
             }
 
-            var seen = ledger.Read<ModelFact>(spec.RunId, LedgerKinds.Model).Select(fact => fact.Data).FirstOrDefault();
+            // A run that is resumed before anything was trained may have another model.
+            var all = ledger.Read<ModelFact>(spec.RunId, LedgerKinds.Model).Select(fact => fact.Data).ToList();
+            var seen = all.Find(fact => fact.Given == spec.Model);
             var source = await LookAsync(spec, seen is null ? null : ArtifactUri.Parse(seen.Address), cancellation);
             if (seen is null)
             {
-                ledger.Append(spec.RunId, LedgerKinds.Model, "model", new ModelFact(
+                var key = all.Count == 0 ? "model" : $"model#{spec.Model}";
+                ledger.Append(spec.RunId, LedgerKinds.Model, key, new ModelFact(
                     spec.Model, source.Address.ToText(), source.Files.Count, source.Bytes));
             }
 

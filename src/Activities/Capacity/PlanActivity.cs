@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
@@ -22,9 +23,11 @@ namespace Workflows.Activities.Capacity;
 /// <param name="readiness">Checks the cloud before a run that pays continues; null for no checks.</param>
 /// <param name="programs">Counts the memory of programs; if null, no place is left out for its memory.</param>
 /// <param name="rates">Rates of earlier rehearsals; null for none.</param>
+/// <param name="clock">Gives the time of the cost of a run that is resumed; null for this machine's.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
-    CloudReadiness? readiness = null, IProgramMemory? programs = null, RehearsalRates? rates = null)
+    CloudReadiness? readiness = null, IProgramMemory? programs = null, RehearsalRates? rates = null,
+    TimeProvider? clock = null)
     : TaskActivity<RunSpec, RunPlan>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -44,8 +47,38 @@ public sealed class PlanActivity(
         });
         var plan = Plan(input, ModelSizes.ParametersOf(source), config, testPairs);
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
-        ledger.Append(input.RunId, LedgerKinds.Plan, "plan", plan);
+        plan = Remaining(input, plan, ModelSizes.ParametersOf(source));
+        ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
         return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
+    }
+
+    /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
+    private RunPlan Remaining(RunSpec spec, RunPlan plan, double parameters)
+    {
+        var entries = RunParts.Current(ledger.Read(spec.RunId));
+        if (entries.LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data
+            .Deserialize<FoundFact>(RunLedger.Json) is not { } found)
+        {
+            return plan;
+        }
+
+        var left = spec with
+        {
+            Training = spec.Training with
+            {
+                Steps = found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep),
+            },
+        };
+        var place = plan.Candidates[0];
+        var estimate = RunEstimate.Of(
+            left, parameters, catalog.PeakTflops(place.AcceleratorType), rates?.Find(spec, parameters));
+        var seconds = found.IsTranslated ? 0 : estimate.Total;
+        var cost = RunCosts.Of(ledger, spec.RunId, (clock ?? TimeProvider.System).GetUtcNow());
+        return plan with
+        {
+            EstimatedUsd = cost.ActualUsd + seconds / 3600 * place.UsdPerHour,
+            EstimatedSeconds = cost.BilledSeconds + seconds,
+        };
     }
 
     /// <summary>Creates the fault of a run that would be stopped for its cost.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -41,10 +42,12 @@ internal static partial class SameAnswerRule
             return refusal;
         }
 
-        var plan = ledger.Read<RunPlan>(runId, LedgerKinds.Plan).Select(fact => fact.Data).FirstOrDefault();
+        var plan = ledger.Read<RunPlan>(runId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
         var zones = (plan?.Candidates ?? [place]).Select(each => each.Zone).ToHashSet(StringComparer.Ordinal);
-        var answers = ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
-            .Select(fact => fact.Data)
+
+        // Whoever resumes a run may have corrected the cause, so answers before that do not count.
+        var answers = RunParts.Current(ledger.Read(runId)).Where(entry => entry.Kind == LedgerKinds.Attempt)
+            .Select(entry => entry.Data.Deserialize<AttemptEnd>(RunLedger.Json)!)
             .Where(end => end is { Refusal: not null, Outcome: not AttemptOutcome.Skipped })
             .Select(end => (end.Lease.Candidate.Zone, Answer: end.Refusal!))
             .Append((place.Zone, Answer: refusal))

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -155,8 +156,10 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
             () => read(cancellation), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Returns whether the orchestration has entered another stage since this work began.</summary>
-    private bool IsOver(RunId runId) => ledger.Read<StageInput>(runId, LedgerKinds.Stage)
-        .Any(fact => fact.Data.Stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done);
+    private bool IsOver(RunId runId) => RunParts.Current(ledger.Read(runId))
+        .Where(entry => entry.Kind == LedgerKinds.Stage)
+        .Select(entry => entry.Data.Deserialize<StageInput>(RunLedger.Json)!.Stage)
+        .Any(stage => stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done);
 
     private void ThrowIfOver(RunId runId)
     {

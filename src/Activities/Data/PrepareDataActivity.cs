@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
@@ -38,8 +39,48 @@ public sealed class PrepareDataActivity(
         var (data, models, source) = await inputs.RunAsync(
             input.RunId, token => PrepareAsync(input, token).GetAwaiter().GetResult());
         data = data with { ModelUri = (await BringAsync(input, models, source)).ToText() };
-        ledger.Append(input.RunId, LedgerKinds.Data, "data", data);
+        RequireSame(input, data);
+        ledger.AppendInPart(input.RunId, LedgerKinds.Data, "data", data);
         return data;
+    }
+
+    /// <summary>Computes a hash of the fields on which the preparation depends.</summary>
+    internal static string HashOf(RunSpec spec) => Convert.ToHexStringLower(SHA256.HashData(
+        JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            spec.Data,
+            spec.Model,
+            spec.Direction,
+            spec.Prompt,
+            spec.PromptTemplate,
+            spec.Evaluation,
+            Training = spec.Training with
+            {
+                Steps = 0,
+                EarlierSteps = null,
+                CheckpointEverySteps = 0,
+                KeepCheckpoints = 0,
+            },
+        })));
+
+    /// <summary>
+    /// Refuses files that have changed since an earlier part of the run trained on them: its checkpoints are of other
+    /// sentences.
+    /// </summary>
+    private void RequireSame(RunSpec input, PreparedData data)
+    {
+        var step = RunParts.Current(ledger.Read(input.RunId)).Where(entry => entry.Kind == LedgerKinds.Found)
+            .Select(entry => entry.Data.Deserialize<FoundFact>(RunLedger.Json)!.CheckpointStep).LastOrDefault();
+        var before = ledger.Read<PreparedData>(input.RunId, LedgerKinds.Data)
+            .Select(fact => fact.Data.Sha256).LastOrDefault(hashes => hashes is not null);
+        if (step > 0 && before is not null && data.Sha256!.Any(
+            file => before.TryGetValue(file.Key, out var hash) && hash != file.Value))
+        {
+            throw new RunFaultException(
+                "RESUME_DATA_CHANGED",
+                $"The corpus was prepared again, and differs from the one of which the checkpoint of step {step} is.",
+                "Bring the files of the first part back, or start a new run with these.");
+        }
     }
 
     /// <summary>Copies the model after all checks have passed.</summary>
@@ -109,17 +150,16 @@ public sealed class PrepareDataActivity(
         var source = await sources.FindModelAsync(input, cancellation);
         var gates = ModelGates.Check(
             input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, train, test, cancellation);
-        var store = _artifacts.StoreOf(input);
         var (root, models) = await RunArtifacts.GuardAsync(
             () => _artifacts.ChooseAsync(input, cancellation));
+        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var data = new PreparedData(
-            await WriteAsync(store, root.Child("train.jsonl"), train, cancellation),
-            await WriteAsync(store, root.Child("test.jsonl"), test, cancellation),
-            train.Count, test.Count, account.Counts)
+            await WriteAsync("train.jsonl", train), await WriteAsync("test.jsonl", test), train.Count, test.Count,
+            account.Counts)
         {
-            ValidationUri = validation is null
-                ? null
-                : await WriteAsync(store, root.Child("validation.jsonl"), validation, cancellation),
+            ValidationUri = validation is null ? null : await WriteAsync("validation.jsonl", validation),
+            Sha256 = hashes,
+            RequestHash = HashOf(input),
             ArtifactsUri = root.ToText(),
             ValidationPairs = validation?.Count ?? 0,
             Samples = account.Samples,
@@ -133,6 +173,14 @@ public sealed class PrepareDataActivity(
             ],
         };
         return (data with { Passes = data.Epochs(input.Training) }, models, source);
+
+        async Task<string> WriteAsync(string name, IReadOnlyList<SentencePair> pairs)
+        {
+            var uri = root.Child(name);
+            hashes[uri.ToText()] = await PrepareDataActivity.WriteAsync(
+                _artifacts.StoreOf(input), uri, pairs, cancellation);
+            return uri.ToText();
+        }
     }
 
     /// <summary>Reads the prepared pairs back.</summary>
@@ -154,6 +202,8 @@ public sealed class PrepareDataActivity(
         }
     }
 
+    /// <summary>Writes pairs as JSON lines.</summary>
+    /// <returns>The SHA-256 of the file.</returns>
     private static async Task<string> WriteAsync(
         ArtifactStores store, ArtifactUri uri, IReadOnlyList<SentencePair> pairs, CancellationToken cancellation)
     {
@@ -166,8 +216,8 @@ public sealed class PrepareDataActivity(
         }
 
         lines.Position = 0;
-        await RunArtifacts.GuardAsync(
+        var written = await RunArtifacts.GuardAsync(
             () => store.WriteAsync(uri, lines, WriteCondition.None, cancellation));
-        return uri.ToText();
+        return written.Sha256!;
     }
 }

@@ -39,7 +39,7 @@ public sealed class ScoreActivity(RunLedger ledger, RunArtifacts? artifacts = nu
             isHere ? ArtifactUri.Parse(input.Data.TestUri).Path : Path.Combine(folder, TestFile));
         foreach (var direction in input.Spec.Directions())
         {
-            ledger.Append(
+            ledger.AppendInPart(
                 input.Spec.RunId, LedgerKinds.Scores, direction.Code(), Judge(input.Spec, folder, direction, pairs));
         }
 

@@ -17,17 +17,18 @@ public sealed class AnnounceActivity(IEnumerable<IRunAnnouncer> announcers, RunL
     /// <exception cref="AggregateException">Some announcers failed; the others were called.</exception>
     public override async Task<int> RunAsync(TaskActivityContext context, RunEnd input)
     {
-        var reached = ledger.Read(input.RunId).Where(entry => entry.Kind == LedgerKinds.Announced)
+        var reached = RunParts.Current(ledger.Read(input.RunId)).Where(entry => entry.Kind == LedgerKinds.Announced)
             .Select(entry => entry.Key).ToHashSet(StringComparer.Ordinal);
         var failures = new List<Exception>();
-        foreach (var announcer in announcers.Where(each => !reached.Contains(each.Name)))
+        string KeyOf(IRunAnnouncer announcer) => RunParts.KeyOf(ledger, input.RunId, announcer.Name);
+        foreach (var announcer in announcers.Where(each => !reached.Contains(KeyOf(each))))
         {
             try
             {
                 await announcer.AnnounceAsync(input, CancellationToken.None);
                 ledger.Append(
-                    input.RunId, LedgerKinds.Announced, announcer.Name, new AnnouncedFact(announcer.Name));
-                reached.Add(announcer.Name);
+                    input.RunId, LedgerKinds.Announced, KeyOf(announcer), new AnnouncedFact(announcer.Name));
+                reached.Add(KeyOf(announcer));
             }
             catch (Exception exception)
             {

@@ -8,5 +8,5 @@ public sealed class EnterStageActivity(RunLedger ledger) : TaskActivity<StageInp
 {
     /// <inheritdoc />
     public override Task<bool> RunAsync(TaskActivityContext context, StageInput input) =>
-        Task.FromResult(ledger.Append(input.RunId, LedgerKinds.Stage, WireName.Of(input.Stage), input));
+        Task.FromResult(ledger.AppendInPart(input.RunId, LedgerKinds.Stage, WireName.Of(input.Stage), input));
 }

@@ -25,6 +25,7 @@ public sealed class ReportActivity(
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskActivityContext context, ReportInput input)
     {
+        input = ReportBuilder.WithEarlier(ledger, input);
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
         var directory = ledger.DirectoryOf(input.Spec.RunId);
         var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
@@ -39,7 +40,7 @@ public sealed class ReportActivity(
 
         if (!input.IsDraft)
         {
-            ledger.Append(input.Spec.RunId, LedgerKinds.End, "end", outcome);
+            ledger.AppendInPart(input.Spec.RunId, LedgerKinds.End, "end", outcome);
         }
 
         return outcome;

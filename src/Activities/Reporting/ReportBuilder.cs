@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
@@ -16,6 +17,21 @@ public static class ReportBuilder
     public static IReadOnlyList<AttemptRow> Attempts(RunLedger ledger, RunId runId) =>
         [.. ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt).Select(fact => Row(fact.Data))];
 
+    /// <summary>
+    /// Adds plan and corpus of an earlier part to the end of a resumed run that stopped before it had its own.
+    /// </summary>
+    internal static ReportInput WithEarlier(RunLedger ledger, ReportInput input)
+    {
+        var id = input.Spec.RunId;
+        return RunParts.Count(ledger, id) == 1 ? input : input with
+        {
+            Plan = input.Plan ?? Last<RunPlan>(LedgerKinds.Plan),
+            Data = input.Data ?? Last<PreparedData>(LedgerKinds.Data),
+        };
+
+        T? Last<T>(string kind) => ledger.Read<T>(id, kind).Select(fact => fact.Data).LastOrDefault();
+    }
+
     /// <summary>Builds the report.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="input">The run's end.</param>
@@ -27,10 +43,12 @@ public static class ReportBuilder
         var (spec, id) = (input.Spec, input.Spec.RunId);
         var directory = ledger.DirectoryOf(id);
         var cost = RunCosts.Of(ledger, id, now);
-        var verdicts = ledger.Read<VerdictSection>(id, LedgerKinds.Scores).Select(fact => fact.Data with
-        {
-            UsdPerBleuPoint = IsGain(fact.Data) ? cost.ActualUsd / fact.Data.BleuDelta : null,
-        }).ToList();
+        var verdicts = RunParts.Current(ledger.Read(id)).Where(entry => entry.Kind == LedgerKinds.Scores)
+            .Select(entry => entry.Data.Deserialize<VerdictSection>(RunLedger.Json)!)
+            .Select(verdict => verdict with
+            {
+                UsdPerBleuPoint = IsGain(verdict) ? cost.ActualUsd / verdict.BleuDelta : null,
+            }).ToList();
         return new RunReport
         {
             RunId = id,
@@ -39,6 +57,9 @@ public static class ReportBuilder
             IsRehearsal = spec.IsRehearsal,
             Failure = input.Failure,
             IsDraft = input.IsDraft,
+            Stops = Stops(ledger, id),
+            Resume = input.IsDraft
+                ? null : ResumeHint.Of(id, input.Status, input.Failure, spec.BudgetUsd, cost.ActualUsd),
             Verdict = verdicts.FirstOrDefault(),
             Verdicts = verdicts,
             Attempts = Attempts(ledger, id),
@@ -74,15 +95,39 @@ public static class ReportBuilder
             end.Refusal?.Reason, end.Refusal?.Scope, end.Refusal?.Fix, end.Seconds);
     }
 
+    private static List<StopRow>? Stops(RunLedger ledger, RunId id)
+    {
+        var rows = new List<StopRow>();
+        foreach (var entry in ledger.Read(id))
+        {
+            if (entry.Kind == LedgerKinds.Resumed)
+            {
+                var stop = entry.Data.Deserialize<ResumedFact>(RunLedger.Json)!;
+                rows.Add(new StopRow(
+                    stop.StoppedAs, stop.Failure, stop.StoppedAt, stop.SpentUsd, stop.Step, entry.At, null,
+                    stop.Changes));
+            }
+            else if (entry.Kind == LedgerKinds.Found && rows.Count > 0)
+            {
+                rows[^1] = rows[^1] with
+                {
+                    CheckpointStep = entry.Data.Deserialize<FoundFact>(RunLedger.Json)!.CheckpointStep,
+                };
+            }
+        }
+
+        return rows.Count > 0 ? rows : null;
+    }
+
     private static IReadOnlyList<RecoveryRow> Recoveries(RunLedger ledger, RunId id)
     {
         var ends = ledger.Read(id).Where(entry => entry.Kind == LedgerKinds.Recovered)
             .ToDictionary(entry => entry.Key, StringComparer.Ordinal);
         return [.. ledger.Read(id).Where(entry => entry.Kind == LedgerKinds.Loss).Select(entry =>
         {
-            var loss = System.Text.Json.JsonSerializer.Deserialize<OpenRecovery>(entry.Data, RunLedger.Json)!;
+            var loss = JsonSerializer.Deserialize<OpenRecovery>(entry.Data, RunLedger.Json)!;
             var end = ends.TryGetValue(entry.Key, out var found)
-                ? System.Text.Json.JsonSerializer.Deserialize<RecoveryEnd>(found.Data, RunLedger.Json)
+                ? JsonSerializer.Deserialize<RecoveryEnd>(found.Data, RunLedger.Json)
                 : null;
             return new RecoveryRow(loss.Zone, loss.Cause, loss.LostSteps, loss.FromStep, end?.Seconds);
         })];
@@ -99,7 +144,9 @@ public static class ReportBuilder
             return null;
         }
 
-        var seconds = curve.Count > 1 ? (curve[^1].At - curve[0].At).TotalSeconds : end?.Seconds ?? 0;
+        var seconds = curve.Count > 1
+            ? SecondsOf(ledger.Read(id), curve[0].At, curve[^1].At)
+            : end?.Seconds ?? 0;
         return end is not null
             ? new TrainingSection(
                 end.Steps, end.Tokens, end.TokensPerSecond,
@@ -119,6 +166,12 @@ public static class ReportBuilder
             : new TrainingSection(
                 curve[^1].Step, curve[^1].Tokens, curve[^1].TokensPerSecond, curve[0].Loss, curve[^1].Loss, seconds);
     }
+
+    /// <summary>Returns the seconds of an interval, without the times in which the run was stopped.</summary>
+    private static double SecondsOf(IReadOnlyList<LedgerEntry> entries, DateTimeOffset from, DateTimeOffset to) =>
+        (to - from).TotalSeconds - RunParts.Pauses(entries)
+            .Where(pause => pause.From >= from && pause.To <= to)
+            .Sum(pause => (pause.To - pause.From).TotalSeconds);
 
     private static IReadOnlyList<TeardownRow> Teardown(RunLedger ledger, RunId id)
     {
@@ -146,9 +199,10 @@ public static class ReportBuilder
     private static List<StageRow> Stages(RunLedger ledger, RunId id, DateTimeOffset now)
     {
         var facts = ledger.Read<StageInput>(id, LedgerKinds.Stage);
+        var entries = ledger.Read(id);
         var rows = facts.Select((fact, index) => new StageRow(
             fact.Data.Stage, fact.At,
-            ((index + 1 < facts.Count ? facts[index + 1].At : now) - fact.At).TotalSeconds)).ToList();
+            SecondsOf(entries, fact.At, index + 1 < facts.Count ? facts[index + 1].At : now))).ToList();
         var (first, whole) = (-1, 0.0);
         foreach (var fact in ledger.Read<EndFact>(id, LedgerKinds.JobEnded))
         {

@@ -28,6 +28,7 @@ internal static class ReportPage
             {{Headline(report)}}</header>
             """);
         Failure(page, report);
+        Stops(page, report);
         Numbers(page, report);
         ReportPageScores.Render(page, report);
         ReportPageCurve.Render(page, report, curve);
@@ -81,6 +82,35 @@ internal static class ReportPage
                 <p><b>What to do:</b> {Text(failure.Fix)}</p></section>
                 """);
         }
+
+        if (report.Resume is { } command)
+        {
+            page.Append($"<section><p>Resume the run: <code>{Text(command)}</code></p></section>");
+        }
+    }
+
+    private static void Stops(StringBuilder page, RunReport report)
+    {
+        if (report.Stops is not { } stops)
+        {
+            return;
+        }
+
+        page.Append("<section><h2>Parts</h2><table><tr><th>stopped (UTC)</th><th>as</th><th class=\"n\">step</th>"
+            + "<th class=\"n\">cost until then</th><th>resumed (UTC)</th><th>from step</th><th>changed</th></tr>");
+        foreach (var row in stops)
+        {
+            page.Append($"""
+                <tr><td>{(row.At is { } at ? $"{at:yyyy-MM-dd HH:mm:ss}" : "not known")}</td>
+                <td>{WireName.Of(row.Status)} {Text(row.Failure?.Code ?? "")}</td><td class="n">{row.Step}</td>
+                <td class="n">${row.Usd:0.0000}</td><td>{row.ResumedAt:yyyy-MM-dd HH:mm:ss}</td>
+                <td class="n">{row.CheckpointStep}</td>
+                <td>{Text(string.Join(", ", row.Changes.Select(
+                    change => $"{change.Field} {change.From ?? "none"} to {change.To ?? "none"}")))}</td></tr>
+                """);
+        }
+
+        page.Append("</table></section>");
     }
 
     private static void Numbers(StringBuilder page, RunReport report)
@@ -136,13 +166,19 @@ internal static class ReportPage
 
         page.Append("</div><table><tr><th>stage</th><th>began (UTC)</th><th class=\"n\">seconds</th>"
             + "<th class=\"n\">cost</th></tr>");
+        var counted = new HashSet<RunStageName>();
         foreach (var stage in report.Stages)
         {
+            // The cost of a stage is that of all parts of a run together.
+            var usd = counted.Add(stage.Stage)
+                ? string.Create(
+                    CultureInfo.InvariantCulture, $"${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}")
+                : "";
             page.Append($"""
                 <tr><td><i class="dot {WireName.Of(stage.Stage)}"></i>{WireName.Of(stage.Stage)}</td>
                 <td>{stage.At:HH:mm:ss}</td>
                 <td class="n">{stage.Seconds:0.0}</td>
-                <td class="n">${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}</td></tr>
+                <td class="n">{usd}</td></tr>
                 """);
         }
 

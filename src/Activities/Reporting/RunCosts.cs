@@ -36,9 +36,9 @@ public static class RunCosts
             .ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
         var stages = ledger.Read<StageInput>(runId, LedgerKinds.Stage)
             .Select(fact => (fact.At, fact.Data.Stage)).ToList();
-        if (entries.Any(entry => entry.Kind == LedgerKinds.End))
+        if (RunParts.EndOf(entries) is { } end)
         {
-            now = entries.Last(entry => entry.Kind == LedgerKinds.End).At;
+            now = end.At;
         }
 
         var byStage = new Dictionary<RunStageName, double>();

@@ -83,6 +83,12 @@ public static class LedgerKinds
 
     /// <summary>The run ended: <see cref="RunOutcome"/>.</summary>
     public const string End = "end";
+
+    /// <summary>The run was resumed after its end: <see cref="ResumedFact"/>.</summary>
+    public const string Resumed = "resumed";
+
+    /// <summary>The work that a resumed run need not do again: <see cref="FoundFact"/>.</summary>
+    public const string Found = "found";
 }
 
 /// <summary>A moment in a node's life.</summary>

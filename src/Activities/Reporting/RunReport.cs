@@ -30,6 +30,14 @@ public sealed record RunReport
     /// <summary>Gets the reason why the run did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 
+    /// <summary>Gets the earlier ends of a run that was resumed; null if it was not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<StopRow>? Stops { get; init; }
+
+    /// <summary>Gets the command that resumes the run; null if it has its verdict or is a draft.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? Resume { get; init; }
+
     /// <summary>Gets the verdict; null if the tuned model was not evaluated. Of two directions, the first
     /// one's.</summary>
     public VerdictSection? Verdict { get; init; }
@@ -108,6 +116,19 @@ public sealed record ExampleRow(string Source, string Reference, string Base, st
 public sealed record AttemptRow(
     int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome,
     string? Code, string? Reason, RefusalScope? Scope, string? Fix, double Seconds);
+
+/// <summary>An end of a run after which it was resumed.</summary>
+/// <param name="Status">How it ended: failed, cancelled or terminated.</param>
+/// <param name="Failure">The reason; null for a cancellation.</param>
+/// <param name="At">Time of the end; null for a run that was terminated.</param>
+/// <param name="Usd">Cost until then, in US dollars.</param>
+/// <param name="Step">The last training step until then; 0 for none.</param>
+/// <param name="ResumedAt">Time of the resumption.</param>
+/// <param name="CheckpointStep">Step of the checkpoint that was found; 0 for none; null if the search failed.</param>
+/// <param name="Changes">Fields that were changed.</param>
+public sealed record StopRow(
+    RunStatus Status, RunFailure? Failure, DateTimeOffset? At, double Usd, int Step, DateTimeOffset ResumedAt,
+    int? CheckpointStep, IReadOnlyList<FieldChange> Changes);
 
 /// <summary>A loss of a TPU.</summary>
 /// <param name="Zone">The zone.</param>

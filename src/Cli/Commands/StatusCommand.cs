@@ -37,6 +37,11 @@ internal static class StatusCommand
             Console.WriteLine(TerminalText.Of($"  {failure.Code}: {failure.Message}\n  {failure.Fix}"));
         }
 
+        if (run.Resume is { } command)
+        {
+            Console.WriteLine($"  {command}");
+        }
+
         foreach (var node in run.Nodes)
         {
             Console.WriteLine($"  {TerminalText.Of(LeftNodes.TextOf(node))}");

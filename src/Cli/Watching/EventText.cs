@@ -28,6 +28,8 @@ internal static class EventText
     private static string? Line(RunEvent fact) => fact.Kind switch
     {
         LedgerKinds.Stage => Stage(Read<StageInput>(fact)),
+        LedgerKinds.Resumed => Resumed(Read<ResumedFact>(fact)),
+        LedgerKinds.Found => Found(Read<FoundFact>(fact)),
         LedgerKinds.Plan => Plan(Read<RunPlan>(fact)),
         LedgerKinds.Model when Read<ModelFact>(fact) is { } model =>
             $"model       {model.Address}, {model.Files} files, {TransferBoard.SizeOf(model.Bytes)}",
@@ -52,12 +54,31 @@ internal static class EventText
     {
         LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",
         LedgerKinds.Attempt or LedgerKinds.Loss => "yellow",
-        LedgerKinds.Stage => "blue",
+        LedgerKinds.Stage or LedgerKinds.Resumed => "blue",
         LedgerKinds.Recovered => "green",
         _ => "default",
     };
 
     private static string Stage(StageInput stage) => $"== {WireName.Of(stage.Stage)}: {stage.Detail}";
+
+    private static string Resumed(ResumedFact part) =>
+        $"== part {part.Part}: the run had "
+        + (part.StoppedAs == RunStatus.Failed ? "failed" : $"been {WireName.Of(part.StoppedAs)}")
+        + (part.Failure is { } failure ? $" ({failure.Code})" : "")
+        + (part.StoppedAt is { } at ? $" at {at:yyyy-MM-dd HH:mm:ss}" : "")
+        + $" after {Counted.Of(part.Step, "step")} and {part.SpentUsd:0.0000} USD"
+        + string.Concat(part.Changes.Select(
+            change => $"\n            {change.Field}: {change.From ?? "none"} -> {change.To ?? "none"}"));
+
+    private static string Found(FoundFact found) => found switch
+    {
+        { IsTranslated: true } => "found       the tuned model and all translations: only the scores are left",
+        { IsTrained: true } => "found       the tuned model: it is not trained again",
+        { CheckpointStep: > 0 } => $"found       the checkpoint of step {found.CheckpointStep}",
+        _ => "found       no checkpoint: training begins at its first step",
+    } + (found.HasData ? "" : "; the corpus is prepared again")
+        + (found.Left.Count > 0
+            ? $"; {Counted.Of(found.Left.Count, "node")} of earlier parts: deleted now" : "");
 
     private static string Plan(RunPlan plan) =>
         $"plan        {Counted.Of(plan.Candidates.Count, "place")}; about {plan.EstimatedSeconds:0} s and "

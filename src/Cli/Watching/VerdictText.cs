@@ -7,15 +7,18 @@ namespace Workflows.Cli.Watching;
 /// <summary>Formats the end of a run, for people.</summary>
 internal static class VerdictText
 {
-    public static void Write(RunReport report, TextWriter output)
+    /// <param name="report">The report.</param>
+    /// <param name="output">Receives the text.</param>
+    /// <param name="options">Options with which a further command finds the run, after a space; empty for none.</param>
+    public static void Write(RunReport report, TextWriter output, string options = "")
     {
         var text = new StringWriter { NewLine = "\n" };
-        Compose(report, text);
+        Compose(report, text, options);
         output.Write(TerminalText.Of(text.ToString()).ReplaceLineEndings(output.NewLine));
         output.Flush();
     }
 
-    private static void Compose(RunReport report, StringWriter output)
+    private static void Compose(RunReport report, StringWriter output, string options)
     {
         output.WriteLine();
         foreach (var verdict in report.Verdicts)
@@ -33,6 +36,14 @@ internal static class VerdictText
             {
                 output.WriteLine($"  note       {note}");
             }
+        }
+
+        foreach (var stop in report.Stops ?? [])
+        {
+            output.WriteLine(
+                $"  stopped    {WireName.Of(stop.Status)}{(stop.Failure is { } why ? $", {why.Code}" : "")} after "
+                + $"{Counted.Of(stop.Step, "step")} and {stop.Usd:0.00} USD; resumed from step "
+                + $"{stop.CheckpointStep ?? 0}");
         }
 
         var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
@@ -61,6 +72,10 @@ internal static class VerdictText
 
         output.WriteLine();
         output.WriteLine(LastLine(report));
+        if (report.Resume is { } command)
+        {
+            output.WriteLine($"Resume it:  {command}{options}");
+        }
     }
 
     private static void Scores(VerdictSection verdict, StringWriter output)

@@ -13,22 +13,24 @@ internal static class Watcher
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(400);
 
-    public static Task<int> WatchAsync(ServiceLink link, string id, bool json, CancellationToken cancellation)
+    public static Task<int> WatchAsync(
+        ServiceLink link, string id, bool json, CancellationToken cancellation, int after = 0)
     {
         IRunDisplay display = json || Console.IsOutputRedirected
             ? new PlainDisplay(json ? Console.Error : Console.Out)
             : new LiveDisplay(AnsiConsole.Console);
-        return WatchAsync(link, id, display, json, Console.Out, cancellation);
+        return WatchAsync(link, id, display, json, Console.Out, cancellation, after);
     }
 
     internal static async Task<int> WatchAsync(
-        ServiceLink link, string id, IRunDisplay display, bool json, TextWriter output, CancellationToken cancellation)
+        ServiceLink link, string id, IRunDisplay display, bool json, TextWriter output,
+        CancellationToken cancellation, int after = 0)
     {
         RunView? run = null;
         try
         {
             await display.RunAsync(update => FollowAsync(
-                link, id,
+                link, id, after,
                 (state, events) =>
                 {
                     run = state;
@@ -43,7 +45,7 @@ internal static class Watcher
             else
             {
                 VerdictText.Write(
-                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, output);
+                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, output, StateOf(link));
             }
 
             return run!.Status switch
@@ -62,10 +64,10 @@ internal static class Watcher
 
     /// <summary>Passes each new fact and the newest state to the display, until the run has ended.</summary>
     private static async Task FollowAsync(
-        ServiceLink link, string id, Action<RunView, IReadOnlyList<RunEvent>> update, Action<string> notice,
-        CancellationToken cancellation)
+        ServiceLink link, string id, int after, Action<RunView, IReadOnlyList<RunEvent>> update,
+        Action<string> notice, CancellationToken cancellation)
     {
-        var seen = 0;
+        var seen = after;
         var isFirst = true;
         while (true)
         {
@@ -89,9 +91,13 @@ internal static class Watcher
             (await link.ShowAsync(id, cancellation), await link.EventsAsync(id, seen, cancellation));
     }
 
+    /// <summary>Returns the option with which another command finds the run.</summary>
+    private static string StateOf(ServiceLink link) => link.IsNamed ? $" --service {link.Address}"
+        : link.StateDirectory == ".workflows" ? "" : $" --state {link.StateDirectory}";
+
     private static string Detached(ServiceLink link, string id, RunView? run)
     {
-        var state = link.StateDirectory == ".workflows" ? "" : $" --state {link.StateDirectory}";
+        var state = StateOf(link);
         var where = link.IsInProcess
             ? $"The run is kept in {link.StateDirectory} and goes on with the next command; a TPU that it "
                 + "holds goes on too."

@@ -60,6 +60,10 @@ public sealed record RunSpec
     /// <summary>Intervals and deadlines.</summary>
     public PaceSpec Pace { get; init; } = new();
 
+    /// <summary>Gets the resumption that began this part of the run; null in the first part.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunResumption? Resumption { get; init; }
+
     /// <summary>
     /// Gets the factor of the time for which a refusal is remembered. A rehearsal searches for minutes, not for hours,
     /// so a stock-out of ten minutes must end within it.
@@ -129,6 +133,12 @@ public sealed record TrainingSpec
 {
     /// <summary>Optimizer steps.</summary>
     public int Steps { get; init; } = 400;
+
+    /// <summary>
+    /// Gets the numbers of steps that earlier parts of the run had, whose checkpoints may be continued; null for none.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<int>? EarlierSteps { get; init; }
 
     /// <summary>Pairs computed at once.</summary>
     public int BatchSize { get; init; } = 16;

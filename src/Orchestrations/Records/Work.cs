@@ -26,6 +26,18 @@ public sealed record PreparedData(
     /// <summary>Pairs to validate on.</summary>
     public int ValidationPairs { get; init; }
 
+    /// <summary>
+    /// SHA-256 of each prepared file by its address, in lower-case hexadecimal; null in older histories.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyDictionary<string, string>? Sha256 { get; init; }
+
+    /// <summary>
+    /// Hash of the fields of the request that the preparation depends on; null in older histories.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? RequestHash { get; init; }
+
     /// <summary>The first few rows left out for each reason.</summary>
     public IReadOnlyList<DroppedSample> Samples { get; init; } = [];
 

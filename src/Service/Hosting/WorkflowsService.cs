@@ -233,6 +233,7 @@ public static class WorkflowsService
         services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
         services.AddSingleton<RunService>();
         services.AddSingleton<EventStream>();
+        services.AddSingleton<RunResumer>();
         services.AddSingleton<RunMessages>();
         services.AddHostedService<RunSubscriber>();
         AddSweep(services, settings);

@@ -28,6 +28,7 @@ internal static class RunEndpoints
         runs.MapGet("/", ListAsync);
         runs.MapGet("/{id}", ShowAsync);
         runs.MapPost("/{id}/cancel", CancelAsync);
+        runs.MapResume();
         runs.MapGet("/{id}/attempts", Attempts);
         runs.MapGet("/{id}/metrics", Metrics);
         runs.MapGet("/{id}/events", Events);

@@ -7,6 +7,7 @@ using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
@@ -199,18 +200,24 @@ internal sealed class RunService(
         }
 
         // Only what is shown is read whole: that takes a look at the run's ledger and curve.
-        var ordered = found.OrderByDescending(run => run.CreatedAt)
+        var ordered = found.OrderByDescending(CreatedAt)
             .ThenBy(run => run.InstanceId, StringComparer.Ordinal).Take(page.Limit + 1).ToList();
         return ([.. ordered.Take(page.Limit).Select(ViewOf)], ordered.Count > page.Limit);
     }
 
     private static bool IsOn(RunPage page, OrchestrationMetadata instance) =>
-        (page.After is not { } place || instance.CreatedAt < place.CreatedAt
-            || (instance.CreatedAt == place.CreatedAt
+        (page.After is not { } place || CreatedAt(instance) < place.CreatedAt
+            || (CreatedAt(instance) == place.CreatedAt
                 && string.CompareOrdinal(instance.InstanceId, place.Id) > 0))
         && (page.Statuses.Count == 0 || page.Statuses.Contains(StatusOf(instance)))
         && (page.Name is not { } part || instance.InstanceId.Contains(part, StringComparison.OrdinalIgnoreCase)
             || instance.ReadInputAs<RunSpec>()!.Name.Contains(part, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Returns the time of the run's first part: a run that is resumed keeps its place.</summary>
+    private static DateTimeOffset CreatedAt(OrchestrationMetadata instance) =>
+        instance.SerializedInput?.Contains("resumption", StringComparison.OrdinalIgnoreCase) == true
+            ? instance.ReadInputAs<RunSpec>()!.Resumption?.StartedAt ?? instance.CreatedAt
+            : instance.CreatedAt;
 
     private static RunStatus StatusOf(OrchestrationMetadata instance) =>
         instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
@@ -247,8 +254,15 @@ internal sealed class RunService(
             : null;
         var stage = instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
         var progress = jobs.Latest(id);
-        var curve = outcome is null ? metrics.Read(id) : [];
-        var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).FirstOrDefault();
+
+        // The time for which a run was stopped does not belong to the rate of its steps.
+        var resumedAt = ledger.Read(id).LastOrDefault(entry => entry.Kind == LedgerKinds.Resumed)?.At;
+        IReadOnlyList<MetricPoint> curve = outcome is null
+            ? [.. metrics.Read(id).Where(point => resumedAt is null || point.At >= resumedAt)]
+            : [];
+        var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
+        var status = outcome?.Status ?? StatusOf(instance.RuntimeStatus);
+        var failure = outcome?.Failure ?? Crash(instance);
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
         var transfer = transfers.Find(id);
         var losses = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss);
@@ -256,12 +270,12 @@ internal sealed class RunService(
         {
             Id = id,
             Name = spec.Name,
-            Status = outcome?.Status ?? StatusOf(instance.RuntimeStatus),
+            Status = status,
             Stage = stage?.Stage ?? RunStageName.Pending,
             Detail = transfer is null ? stage?.Detail ?? "" : TransferBoard.TextOf(transfer),
             Transfer = transfer is null
                 ? null : new TransferView(transfer.Name, transfer.Bytes, transfer.TotalBytes),
-            CreatedAt = instance.CreatedAt,
+            CreatedAt = CreatedAt(instance),
             LastUpdatedAt = instance.LastUpdatedAt,
             Progress = progress is null || outcome is not null ? null : new ProgressView(
                 progress.Detail, progress.Step, progress.Steps,
@@ -273,7 +287,10 @@ internal sealed class RunService(
             Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = losses.Count,
-            Failure = outcome?.Failure ?? Crash(instance),
+            Failure = failure,
+            Resumptions = (spec.Resumption?.Part ?? 1) - 1,
+            Resume = instance.IsCompleted
+                ? ResumeHint.Of(id, status, failure, spec.BudgetUsd, cost.ActualUsd) : null,
             Report = outcome?.ReportUri ?? Draft(id, stage),
             Nodes = outcome is not null ? [] : [.. RunCosts.Left(ledger, id, clock.GetUtcNow())
                 .Select(left => new NodeView(
@@ -306,7 +323,10 @@ internal sealed class RunService(
     private static bool IsSame(string input, RunSpec spec)
     {
         // Read and written again, since a request of an earlier version lacks the fields that were added later.
-        using var before = JsonDocument.Parse(JsonSerializer.Serialize(JsonSerializer.Deserialize<RunSpec>(input)));
+        // A resumed run is recognised by its first request.
+        var first = JsonSerializer.Deserialize<RunSpec>(input);
+        first = first?.Resumption?.Request ?? first;
+        using var before = JsonDocument.Parse(JsonSerializer.Serialize(first));
         using var now = JsonDocument.Parse(JsonSerializer.Serialize(spec));
         return JsonElement.DeepEquals(before.RootElement, now.RootElement);
     }

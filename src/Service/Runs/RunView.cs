@@ -47,6 +47,12 @@ public sealed record RunView
     /// <summary>Gets the number of TPUs lost.</summary>
     public int Recoveries { get; init; }
 
+    /// <summary>Gets the number of times that it was resumed after it had stopped.</summary>
+    public int Resumptions { get; init; }
+
+    /// <summary>Gets the command that resumes it; null if it is under way or has its verdict.</summary>
+    public string? Resume { get; init; }
+
     /// <summary>Gets the reason why it did not succeed.</summary>
     public RunFailure? Failure { get; init; }
 

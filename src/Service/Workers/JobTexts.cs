@@ -86,6 +86,7 @@ internal static class JobTexts
             PromptTemplate = spec.PromptTemplate,
             Method = training.Method,
         };
+        job.EarlierSteps.AddRange(training.EarlierSteps ?? []);
         if (training.Method == "lora")
         {
             job.Lora = new LoraSettings

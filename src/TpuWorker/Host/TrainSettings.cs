@@ -14,6 +14,7 @@ internal static class TrainSettings
     public static FineTuneOptions Options(TrainJob job, int threads) => new()
     {
         Steps = job.Steps,
+        EarlierSteps = [.. job.EarlierSteps],
         BatchSize = job.BatchSize,
         AccumulationSteps = Math.Max(1, job.AccumulationSteps),
         LearningRate = job.LearningRate,

@@ -17,6 +17,36 @@ public sealed class EventTextTests
 
     [Theory]
     [InlineData("stage", """{"runId":"r","stage":"prepare","detail":"cleaning"}""", "== prepare: cleaning", "blue")]
+    [InlineData(
+        "resumed",
+        """
+        {"part":2,"stoppedAs":"failed","failure":{"code":"BUDGET_EXHAUSTED","message":"m","fix":"f"},
+        "stoppedAt":"2026-11-24T09:00:00Z","spentUsd":1.5,"step":41,
+        "changes":[{"field":"budgetUsd","from":"1","to":"20"},{"field":"tpu.network","to":"\"n\""}]}
+        """,
+        "== part 2: the run had failed (BUDGET_EXHAUSTED) at 2026-11-24 09:00:00 after 41 steps and 1.5000 USD\n"
+            + "            budgetUsd: 1 -> 20\n            tpu.network: none -> \"n\"", "blue")]
+    [InlineData(
+        "resumed",
+        """{"part":3,"stoppedAs":"terminated","spentUsd":0,"step":0,"changes":[]}""",
+        "== part 3: the run had been terminated after 0 steps and 0.0000 USD", "blue")]
+    [InlineData(
+        "found", """{"hasData":true,"checkpointStep":40,"isTrained":false,"isTranslated":false,"left":[]}""",
+        "found       the checkpoint of step 40", "default")]
+    [InlineData(
+        "found",
+        """
+        {"hasData":false,"checkpointStep":0,"isTrained":false,"isTranslated":false,
+        "left":["projects/p/locations/z/nodes/n"]}
+        """,
+        "found       no checkpoint: training begins at its first step; the corpus is prepared again; 1 node of earlier "
+            + "parts: deleted now", "default")]
+    [InlineData(
+        "found", """{"hasData":true,"checkpointStep":40,"isTrained":true,"isTranslated":false,"left":[]}""",
+        "found       the tuned model: it is not trained again", "default")]
+    [InlineData(
+        "found", """{"hasData":true,"checkpointStep":40,"isTrained":true,"isTranslated":true,"left":[]}""",
+        "found       the tuned model and all translations: only the scores are left", "default")]
     [InlineData("intent", Lease, "attempt 1   us-west4-a: asking for v5litepod-8 (on-demand)", "default")]
     [InlineData(
         "attempt", $$"""{"runId":"r","lease":{{Lease}},"outcome":"ready","seconds":2.04}""",

@@ -30,6 +30,47 @@ public sealed class VerdictTextTests
     }
 
     [Fact]
+    public void Write_AStoppedRun_EndsWithTheCommandThatResumesIt()
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+
+        VerdictText.Write(
+            Report() with
+            {
+                Status = RunStatus.Failed,
+                Failure = new RunFailure("BUDGET_EXHAUSTED", "m", "f"),
+                Resume = "workflows resume run-1 --set budgetUsd=20",
+            },
+            output, " --state /tmp/s");
+
+        Assert.EndsWith(
+            "Failed: BUDGET_EXHAUSTED: m\nf\nResume it:  workflows resume run-1 --set budgetUsd=20 --state /tmp/s\n",
+            output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_ARunThatWasResumed_SaysWhenItStopped()
+    {
+        var text = Write(Report(Finer) with
+        {
+            Stops =
+            [
+                new StopRow(
+                    RunStatus.Failed, new RunFailure("BUDGET_EXHAUSTED", "m", "f"), DateTimeOffset.UnixEpoch, 1.25, 41,
+                    DateTimeOffset.UnixEpoch, 40, []),
+                new StopRow(
+                    RunStatus.Cancelled, null, DateTimeOffset.UnixEpoch, 2, 60, DateTimeOffset.UnixEpoch, null, []),
+            ],
+        });
+
+        Assert.Contains(
+            "  stopped    failed, BUDGET_EXHAUSTED after 41 steps and 1.25 USD; resumed from step 40\n"
+                + "  stopped    cancelled after 60 steps and 2.00 USD; resumed from step 0\n",
+            text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Resume it", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Write_OneOfEachThing_HasNoPlural()
     {
         var row = new TeardownRow("projects/p/locations/z/nodes/n", "z", null, false);

@@ -67,8 +67,16 @@ internal sealed class Scenario(string name)
     /// <summary>Throws to fail the announcement.</summary>
     public Action Announce { get; init; } = () => { };
 
+    /// <summary>The work that a resumed run finds; null: the run is in its first part.</summary>
+    public ResumeState? Done { get; init; }
+
+    /// <summary>Throws to fail the search for that work.</summary>
+    public Action Resume { get; init; } = () => { };
+
     public RunSpec Spec => Given.Spec with
     {
+        Resumption = Done is null ? null : new RunResumption(
+            2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
         Name = Name,
         Tpu = Given.Spec.Tpu with { AcquireTimeoutSeconds = AcquireTimeoutSeconds },
@@ -84,6 +92,11 @@ internal sealed class Scenario(string name)
     /// <summary>Registers the activities.</summary>
     public void Register(DurableTaskRegistry registry, Func<DurableTaskClient> client)
     {
+        Add<RunSpec, ResumeState>(Stages.Resume, (_, _) =>
+        {
+            Resume();
+            return Done!;
+        });
         Add<RunSpec, RunPlan>(Stages.Plan, (_, _) => Plan);
         Add<RunSpec, PreparedData>(Stages.PrepareData, (_, call) =>
         {

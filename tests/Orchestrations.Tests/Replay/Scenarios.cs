@@ -26,6 +26,26 @@ internal static class Scenarios
             Version = "2",
             Announce = () => throw new InvalidOperationException("The broker is away."),
         },
+        new("v2-resumed")
+        {
+            Version = "2",
+            Done = new ResumeState(Given.Data, 40, false, false, 3, [Given.Node("us-a1-a", "n1")]),
+        },
+        new("v2-resumed-anew") { Version = "2", Done = ResumeState.Nothing },
+        new("v2-resumed-trained") { Version = "2", Done = new ResumeState(Given.Data, 40, true, false, 3, []) },
+        new("v2-resumed-translated") { Version = "2", Done = new ResumeState(Given.Data, 40, true, true, 3, []) },
+        new("v2-resume-refused")
+        {
+            Version = "2",
+            Done = ResumeState.Nothing,
+            Resume = () => throw new RunFaultException("STEPS_BELOW_CHECKPOINT", "Too few.", "Ask for more."),
+        },
+        new("v2-resume-cancelled")
+        {
+            Version = "2",
+            Done = ResumeState.Nothing,
+            CancelledIn = Stages.Resume,
+        },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
         new("bad-data")

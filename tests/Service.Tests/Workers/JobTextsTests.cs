@@ -37,9 +37,13 @@ public sealed class JobTextsTests : IDisposable
         Assert.Equal(("t.jsonl", "v.jsonl"), (job.PairsFile, job.ValidationFile));
 
         // A field added to the protocol and forgotten here would be empty. The limit is the worker's own to find.
-        Assert.Equal(["memory_limit_bytes"], Empty(job));
+        Assert.Equal(["memory_limit_bytes", "earlier_steps"], Empty(job));
         Assert.Empty(Empty(job.Lora).Concat(Empty(job.Validation)));
     }
+
+    [Fact]
+    public void Describe_RunResumedWithOtherSteps_TellsTheWorkerTheEarlierNumbers() =>
+        Assert.Equal([400, 300], Describe(JobKind.Train, earlierSteps: [400, 300]).Train.EarlierSteps);
 
     [Fact]
     public void Describe_RequestWithEveryEvaluationField_TellsTheWorkerAllOfThem()
@@ -123,7 +127,8 @@ public sealed class JobTextsTests : IDisposable
         ValidationUri = "v.jsonl",
     };
 
-    private Job Describe(JobKind kind, PreparedData? data = null, string? modelAddress = null)
+    private Job Describe(
+        JobKind kind, PreparedData? data = null, string? modelAddress = null, IReadOnlyList<int>? earlierSteps = null)
     {
         var (model, train) = (_folder["model"], _folder["train.tsv"]);
         TinyModel.Write(model);
@@ -151,7 +156,11 @@ public sealed class JobTextsTests : IDisposable
         var lease = new TpuLease(
             NodeName.Of("p", "us-west4-a", "node"),
             new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "runtime", 8, 1), 1);
-        spec = spec with { Model = modelAddress ?? spec.Model };
+        spec = spec with
+        {
+            Model = modelAddress ?? spec.Model,
+            Training = spec.Training with { EarlierSteps = earlierSteps },
+        };
         return JobTexts.Describe(
             "job", _folder.Path, new DispatchInput(kind, spec, data ?? Data(), lease, "reply", null)).Job;
     }

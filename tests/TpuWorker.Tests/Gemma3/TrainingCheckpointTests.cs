@@ -129,6 +129,58 @@ public sealed class TrainingCheckpointTests
             () => tuner.Run(temporary["run"], _ => { }, default)));
     }
 
+    [Theory]
+    [InlineData(8)]
+    [InlineData(14)]
+    public void Run_WithAnotherNumberOfSteps_ContinuesACheckpointOfTheEarlierNumber(int steps)
+    {
+        using var temporary = new TemporaryFolder();
+        Stop(Options(10), temporary["run"], 7);
+        var options = Options(steps);
+        using var refused = new FineTuner(Base, options, Examples());
+        Assert.Throws<CheckpointMismatchException>(() => refused.Run(temporary["run"], _ => { }, default));
+        options.EarlierSteps = [20, 10];
+        using var tuner = new FineTuner(Base, options, Examples());
+        var seen = new List<int>();
+
+        var result = tuner.Run(temporary["run"], step => seen.Add(step.Step), default);
+
+        Assert.Equal((7, steps), (result.ResumedFromStep, result.Steps));
+        Assert.Equal(Enumerable.Range(8, steps - 7), seen);
+
+        // The checkpoints from here on belong to the new number.
+        options.EarlierSteps = [];
+        using var again = new FineTuner(Base, options, Examples());
+        Assert.Equal(steps, again.Run(temporary["run"], _ => { }, default).ResumedFromStep);
+    }
+
+    [Fact]
+    public void Run_WithFewerStepsThanTheCheckpointHas_IsRefused()
+    {
+        using var temporary = new TemporaryFolder();
+        Stop(Options(10), temporary["run"], 7);
+        var options = Options(6);
+        options.EarlierSteps = [10];
+        using var tuner = new FineTuner(Base, options, Examples());
+
+        var fault = Assert.Throws<ModelInputException>(() => tuner.Run(temporary["run"], _ => { }, default));
+
+        Assert.Contains("has 7 already", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_OfAnotherTrainingWithAnEarlierNumberOfSteps_IsStillRefused()
+    {
+        using var temporary = new TemporaryFolder();
+        Stop(Options(10), temporary["run"], 5);
+        var other = Options(12);
+        other.EarlierSteps = [10];
+        other.LearningRate *= 2;
+        using var tuner = new FineTuner(Base, other, Examples());
+
+        Assert.Throws<CheckpointMismatchException>(() => tuner.Run(temporary["run"], _ => { }, default));
+    }
+
     [Fact]
     public void Run_NotANumber_StopsWithTheStepAndWritesNothing()
     {

@@ -11,6 +11,13 @@ public sealed class FineTuneOptions
     /// <value>1 or more; default 100.</value>
     public int Steps { get; set; } = 100;
 
+    /// <summary>
+    /// Numbers of steps that this training had before it was changed. Their checkpoints are continued, with the
+    /// learning rate that the schedule of <see cref="Steps"/> has from there on.
+    /// </summary>
+    /// <value>Each 1 or more; default empty: only checkpoints of the same number of steps are continued.</value>
+    public IReadOnlyList<int> EarlierSteps { get; set; } = [];
+
     /// <summary>Examples computed at once.</summary>
     /// <value>1 or more; default 16.</value>
     public int BatchSize { get; set; } = 16;
@@ -113,6 +120,9 @@ public sealed class FineTuneOptions
     internal void Validate()
     {
         Require(Steps >= 1, nameof(Steps), Steps, "1 or more");
+        Require(
+            EarlierSteps.All(steps => steps >= 1), nameof(EarlierSteps), EarlierSteps.DefaultIfEmpty(1).Min(),
+            "1 or more each");
         Require(BatchSize >= 1, nameof(BatchSize), BatchSize, "1 or more");
         Require(AccumulationSteps >= 1, nameof(AccumulationSteps), AccumulationSteps, "1 or more");
         Require(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "above 0");

@@ -16,6 +16,7 @@ public sealed partial class FineTuner : IDisposable
     private readonly List<TrainingExample> _examples;
     private readonly DataOrder _order;
     private readonly string _fingerprint;
+    private readonly IReadOnlyList<string> _earlier;
     private readonly bool _writesInBackground;
 
     private readonly ITrainingSession _session;
@@ -51,6 +52,8 @@ public sealed partial class FineTuner : IDisposable
         _order = new DataOrder(
             [.. _examples.Select(example => example.Tokens.Length)], options.BatchSize, options.Seed);
         _fingerprint = TrainingFingerprint.Of(model, options, _examples, validation);
+        _earlier = [.. options.EarlierSteps.Select(
+            steps => TrainingFingerprint.Of(model, options, steps, _examples, validation))];
         var trained = options.Lora is null
             ? model.Parameters
             : LoraAdapter.Create(model.Config, options.Lora, options.Seed).Tensors;
@@ -78,6 +81,7 @@ public sealed partial class FineTuner : IDisposable
     /// </exception>
     /// <exception cref="TrainingDivergedException">A loss or gradient is not a finite number.</exception>
     /// <exception cref="CheckpointMismatchException">The directory holds another training.</exception>
+    /// <exception cref="ModelInputException">The newest checkpoint has more steps than this training.</exception>
     /// <exception cref="TrainingMemoryException">Memory ran out even with a single example at a time.</exception>
     public TrainingResult Run(
         string checkpointDirectory, Action<TrainingProgress> onStep, CancellationToken cancellationToken)
@@ -86,8 +90,14 @@ public sealed partial class FineTuner : IDisposable
         var checkpoints = new TrainingCheckpoints(checkpointDirectory, _options.KeepCheckpoints);
         var writer = new CheckpointWriter(checkpoints, _writesInBackground);
         var damaged = new List<string>();
-        var resumed = checkpoints.LoadNewest(_fingerprint, _session.Tensors, damaged);
-        var state = resumed?.Manifest ?? Beginning();
+        var resumed = checkpoints.LoadNewest([_fingerprint, .. _earlier], _session.Tensors, damaged);
+        var state = resumed is { } found ? found.Manifest with { Fingerprint = _fingerprint } : Beginning();
+        if (state.Step > _options.Steps)
+        {
+            throw new ModelInputException(
+                nameof(_options.Steps), $"are {_options.Steps}, and the newest checkpoint has {state.Step} already");
+        }
+
         if (resumed is var (_, path))
         {
             _session.Upload();

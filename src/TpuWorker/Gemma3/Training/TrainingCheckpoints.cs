@@ -51,20 +51,23 @@ internal sealed class TrainingCheckpoints(string directory, int keep)
     /// Loads the newest valid checkpoint into the given tensors, and adds to <paramref name="damaged"/> the skipped
     /// ones with their reasons.
     /// </summary>
+    /// <param name="fingerprints">This training's fingerprint, and those of its earlier numbers of steps.</param>
+    /// <param name="tensors">Receive the weights and moments.</param>
+    /// <param name="damaged">Receives the reasons.</param>
     /// <returns>Its manifest; null if there is none.</returns>
     /// <exception cref="CheckpointMismatchException">The newest valid checkpoint belongs to another
     /// training.</exception>
     public (TrainingManifest Manifest, string Path)? LoadNewest(
-        string fingerprint, TrainingTensors tensors, List<string> damaged)
+        IReadOnlyList<string> fingerprints, TrainingTensors tensors, List<string> damaged)
     {
         foreach (var path in Existing())
         {
             try
             {
                 var manifest = ReadVerified(path);
-                if (manifest.Fingerprint != fingerprint)
+                if (!fingerprints.Contains(manifest.Fingerprint))
                 {
-                    throw new CheckpointMismatchException(path, manifest.Fingerprint, fingerprint);
+                    throw new CheckpointMismatchException(path, manifest.Fingerprint, fingerprints[0]);
                 }
 
                 Load(path, Parts(tensors));

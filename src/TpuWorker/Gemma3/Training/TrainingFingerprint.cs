@@ -15,12 +15,17 @@ internal static class TrainingFingerprint
 
     public static string Of(
         Gemma3Checkpoint model, FineTuneOptions options, IReadOnlyList<TrainingExample> examples,
+        TrainingValidation? validation) => Of(model, options, options.Steps, examples, validation);
+
+    /// <summary>Computes the hash that the training would have with another number of steps.</summary>
+    public static string Of(
+        Gemma3Checkpoint model, FineTuneOptions options, int steps, IReadOnlyList<TrainingExample> examples,
         TrainingValidation? validation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(hash, Gemma3ConfigFile.Write(model.Config, model.Precision));
         Append(hash, FormattableString.Invariant(
-            $"{options.Steps} {options.BatchSize} {options.AccumulationSteps} {options.LearningRate:R} "));
+            $"{steps} {options.BatchSize} {options.AccumulationSteps} {options.LearningRate:R} "));
         Append(hash, FormattableString.Invariant(
             $"{options.WarmupSteps} {options.WeightDecay:R} {options.WeightDecayScope} {options.MaxGradientNorm:R} "));
         Append(hash, FormattableString.Invariant(

@@ -1,0 +1,264 @@
+using System.Globalization;
+using DurableTask.Core.Exceptions;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
+using Workflows.Activities.Artifacts;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Resuming;
+using Workflows.Artifacts;
+using Workflows.Orchestrations;
+using Workflows.Service.Workers;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>The answer to a request to resume a run.</summary>
+/// <param name="Part">Number of the part that was started, from 2; 0 if none was.</param>
+/// <param name="Changes">Fields that differ from the part before.</param>
+/// <param name="Code">The code of a refusal, in docs/errors.md; null if the run is resumed.</param>
+/// <param name="Detail">The refusal in words.</param>
+internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, string? Code, string Detail)
+{
+    public const string Unknown = "RUN_UNKNOWN", UnderWay = "RUN_UNDER_WAY", Succeeded = "RUN_SUCCEEDED";
+
+    public static Resumed Refused(string code, string detail) => new(0, [], code, detail);
+}
+
+/// <summary>
+/// Resumes stopped runs: replaces the ended instance of a run by one for its next part (ADR 0015). <b>Invariant:</b> an
+/// instance that has not ended is never replaced, so of several resumptions at once one wins.
+/// </summary>
+internal sealed class RunResumer(
+    DurableTaskClient client, RunLedger ledger, MetricsLog metrics, PriceCatalog catalog, RunArtifacts artifacts,
+    TimeProvider clock) : IDisposable
+{
+    /// <summary>The statuses of instances that are not replaced.</summary>
+    private static readonly OrchestrationRuntimeStatus[] Unfinished =
+        [.. Enum.GetValues<OrchestrationRuntimeStatus>().Where(status => status is not (
+            OrchestrationRuntimeStatus.Completed or OrchestrationRuntimeStatus.Failed
+            or OrchestrationRuntimeStatus.Terminated))];
+
+    /// <summary>Fields that may change at any time; a name that ends with a dot is that of a group.</summary>
+    private static readonly string[] Free =
+    [
+        "name", "budgetUsd", "allowOverBudget", "allowHostProcessor", "tpu.", "evaluation.", "training.steps",
+        "training.checkpointEverySteps", "training.keepCheckpoints",
+    ];
+
+    private readonly SemaphoreSlim _one = new(1);
+    private readonly FinishedWork _work = new(ledger, artifacts);
+
+    /// <summary>Resumes a run durably. Once this returns, the part continues after any crash of the service.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The part that was started, or a refusal.</returns>
+    /// <exception cref="RunRequestException">A field is wrong, or cannot be changed.</exception>
+    public async Task<Resumed> ResumeAsync(RunId runId, string changes, CancellationToken cancellation)
+    {
+        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
+        if (instance is null || instance.Name != nameof(FineTuneOrchestration))
+        {
+            return Resumed.Refused(Resumed.Unknown, $"There is no run '{runId}'.");
+        }
+
+        if (await RefusalAsync(runId, instance, cancellation) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var spec = await NextAsync(instance, changes, cancellation);
+        return await StartAsync(instance, spec, cancellation)
+            ? new Resumed(spec.Resumption!.Part, spec.Resumption.Changes, null, "")
+            : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _one.Dispose();
+
+    /// <summary>Returns the specification of a run's next part.</summary>
+    private async Task<RunSpec> NextAsync(
+        OrchestrationMetadata instance, string changes, CancellationToken cancellation)
+    {
+        var before = instance.ReadInputAs<RunSpec>()!;
+        var old = before with { Resumption = null };
+        var spec = SpecRequest.Changed(old, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog);
+        var differences = SpecRequest.Differences(old, spec);
+        await RequireAllowedAsync(old, spec, differences, changes, cancellation);
+        var earlier = (old.Training.EarlierSteps ?? []).Append(old.Training.Steps)
+            .Where(steps => steps != spec.Training.Steps).Distinct().ToList();
+        var part = (before.Resumption?.Part ?? 1) + 1;
+        return spec with
+        {
+            Training = spec.Training with { EarlierSteps = earlier.Count > 0 ? earlier : null },
+            Resumption = new RunResumption(
+                part, before.Resumption?.Request ?? old, before.Resumption?.StartedAt ?? instance.CreatedAt,
+                differences),
+        };
+    }
+
+    /// <summary>Replaces an ended instance by the next part of its run.</summary>
+    /// <returns>false if another request has replaced it meanwhile.</returns>
+    private async Task<bool> StartAsync(
+        OrchestrationMetadata instance, RunSpec spec, CancellationToken cancellation)
+    {
+        // One at a time: a part that has ended already must not be replaced by another one with its number.
+        await _one.WaitAsync(cancellation);
+        try
+        {
+            var now = await client.GetInstanceAsync(instance.InstanceId, cancellation);
+            if (now is null || now.CreatedAt != instance.CreatedAt)
+            {
+                return false;
+            }
+
+            await client.ScheduleNewOrchestrationInstanceAsync(
+                nameof(FineTuneOrchestration), spec,
+                new StartOrchestrationOptions
+                {
+                    InstanceId = instance.InstanceId,
+                    Version = new TaskVersion(FineTuneOrchestration.Version),
+                }.WithDedupeStatuses(Unfinished), cancellation);
+            return true;
+        }
+        catch (OrchestrationAlreadyExistsException)
+        {
+            return false;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Returns the refusal of a run whose state does not allow a resumption.</summary>
+    private async Task<Resumed?> RefusalAsync(
+        RunId runId, OrchestrationMetadata instance, CancellationToken cancellation)
+    {
+        if (!instance.IsCompleted)
+        {
+            var stage = instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
+            var nodes = RunCosts.Left(ledger, runId, clock.GetUtcNow())
+                .Select(left => $"{left.Lease.NodeName.NodeId} in {left.Lease.Candidate.Zone}").ToList();
+            return Resumed.Refused(Resumed.UnderWay, stage?.Stage is RunStageName.Teardown or RunStageName.Report
+                ? $"Run '{runId}' is still giving back its nodes"
+                    + (nodes.Count > 0 ? $", and these are not proved gone: {string.Join(", ", nodes)}." : ".")
+                    + " Resume it when it has ended."
+                : $"Run '{runId}' is under way ({WireName.Of(stage?.Stage ?? RunStageName.Pending)}). Watch it, or "
+                    + "cancel it first.");
+        }
+
+        if (instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
+            && instance.ReadOutputAs<RunOutcome>() is { Status: RunStatus.Succeeded })
+        {
+            return Resumed.Refused(
+                Resumed.Succeeded, $"Run '{runId}' has its verdict; start another run for another training.");
+        }
+
+        return instance.RuntimeStatus == OrchestrationRuntimeStatus.Terminated
+            ? await EndChildrenAsync(runId, instance, cancellation)
+            : null;
+    }
+
+    /// <summary>
+    /// Cancels the children of a terminated run, which may still hold a TPU: two parts of one run must not work at
+    /// once.
+    /// </summary>
+    private async Task<Resumed?> EndChildrenAsync(
+        RunId runId, OrchestrationMetadata instance, CancellationToken cancellation)
+    {
+        var part = instance.ReadInputAs<RunSpec>()!.Resumption?.Part;
+        var live = new List<string>();
+        foreach (var stage in new[] { RunStageName.Train, RunStageName.Evaluate, RunStageName.Teardown })
+        {
+            var id = FineTuneOrchestration.ChildId(runId, stage, part);
+            if (await client.GetInstanceAsync(id, cancellation) is { IsCompleted: false })
+            {
+                live.Add(WireName.Of(stage));
+                await client.RaiseEventAsync(id, RunEvents.Cancel, "the run is to be resumed", cancellation);
+            }
+        }
+
+        return live.Count == 0 ? null : Resumed.Refused(
+            Resumed.UnderWay,
+            $"Run '{runId}' was terminated, and its {string.Join(" and ", live)} is still ending. Try again shortly.");
+    }
+
+    private async Task RequireAllowedAsync(
+        RunSpec old, RunSpec spec, IReadOnlyList<FieldChange> differences, string changes,
+        CancellationToken cancellation)
+    {
+        var errors = new List<FieldError>();
+        var reached = metrics.Read(old.RunId) is { Count: > 0 } curve ? curve[^1].Step : 0;
+        if (!string.IsNullOrWhiteSpace(changes)
+            && RunRequestReader.Parse(changes) is { Rehearsal.Scenario: not null })
+        {
+            errors.Add(new(
+                "rehearsal.scenario", "The emulated cloud of the run keeps its scenario.", "Leave it out."));
+        }
+
+        foreach (var (field, from, _) in differences)
+        {
+            if (field is "id" or "project" || field.StartsWith("rehearsal", StringComparison.Ordinal))
+            {
+                errors.Add(new(
+                    field, $"It is {from ?? "not set"}, and belongs to the run for ever.", "Start another run."));
+            }
+            else if (reached > 0 && (!IsFree(field) || IsMeasured(old, field)))
+            {
+                errors.Add(new(
+                    field,
+                    $"The run has trained {Counted.Of(reached, "step")} with {from ?? "no value"}, and its checkpoints "
+                        + "would mix two trainings.",
+                    "Leave it out, or start another run."));
+            }
+        }
+
+        var spent = RunCosts.Of(ledger, old.RunId, clock.GetUtcNow()).ActualUsd;
+        if (spec.BudgetUsd <= spent)
+        {
+            errors.Add(new(
+                "budgetUsd",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"It is {spec.BudgetUsd:0.00##} USD, and the run has cost {spent:0.00##} USD already."),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Use more than {spent:0.00##}: --set budgetUsd={Math.Ceiling(2 * Math.Max(spent, 0.5)):0}.")));
+        }
+
+        if (spec.Training.Steps < old.Training.Steps && await StepErrorAsync(old, spec, cancellation) is { } error)
+        {
+            errors.Add(error);
+        }
+
+        if (errors.Count > 0)
+        {
+            throw new RunRequestException(errors);
+        }
+    }
+
+    private async Task<FieldError?> StepErrorAsync(RunSpec old, RunSpec spec, CancellationToken cancellation)
+    {
+        const string Field = "training.steps";
+        try
+        {
+            var step = await _work.NewestCheckpointAsync(old, cancellation);
+            return spec.Training.Steps >= step ? null : new FieldError(
+                Field, $"It is {spec.Training.Steps}, and the newest checkpoint is of step {step}.",
+                $"Use {step} or more: --set training.steps={step} ends the training there.");
+        }
+        catch (ArtifactException exception)
+        {
+            return new FieldError(
+                Field, $"The checkpoints cannot be listed: {exception.Address}: {exception.Problem}", exception.Fix);
+        }
+    }
+
+    private static bool IsFree(string field) => Free.Any(each => each.EndsWith('.')
+        ? field.StartsWith(each, StringComparison.Ordinal) : field == each);
+
+    /// <summary>Returns whether a field of the evaluation is used by the validation while training, too.</summary>
+    private static bool IsMeasured(RunSpec spec, string field) =>
+        field == "evaluation.maxNewTokens" && spec.Training.Validation?.Metric == "chrf";
+}

@@ -1,0 +1,189 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>Converts a run's specification back into the request that gives it, to change single fields.</summary>
+internal static class SpecRequest
+{
+    /// <summary>Stands for files that are not looked at.</summary>
+    private const string AnyFile = "/pairs.tsv";
+
+    private static readonly JsonNodeOptions AnyCase = new() { PropertyNameCaseInsensitive = true };
+
+    /// <summary>Returns the request. The rehearsal's scenario is not in it, since its project has it.</summary>
+    public static RunRequest Of(RunSpec spec)
+    {
+        var (data, tpu, training, evaluation) = (spec.Data, spec.Tpu, spec.Training, spec.Evaluation);
+        return new RunRequest
+        {
+            Id = spec.RunId.Value,
+            Name = spec.Name,
+            Project = spec.IsRehearsal ? null : spec.Project,
+            Direction = WireName.Of(spec.Direction),
+            Model = spec.Model,
+            Prompt = spec.Prompt,
+            PromptTemplate = spec.PromptTemplate,
+            Data = new DataRequest
+            {
+                Train = data.Train,
+                Test = data.Test,
+                TestFraction = data.TestFraction,
+                MaxTestPairs = data.MaxTestPairs,
+                Validation = data.Validation,
+            },
+            Tpu = new TpuRequest
+            {
+                AcceleratorTypes = tpu.AcceleratorTypes,
+                Zones = tpu.Zones,
+                Provisioning = WireName.Of(tpu.Provisioning),
+                RuntimeVersion = tpu.RuntimeVersion,
+                AcquireTimeoutSeconds = tpu.AcquireTimeoutSeconds,
+                Network = tpu.Network,
+                ServiceAccount = tpu.ServiceAccount,
+                ExternalIp = !tpu.WithoutExternalIp,
+            },
+            Training = new TrainingRequest
+            {
+                Steps = training.Steps,
+                BatchSize = training.BatchSize,
+                AccumulationSteps = training.AccumulationSteps,
+                Method = training.Method,
+                Lora = training.Method != "lora" ? null : new LoraRequest
+                {
+                    Rank = training.Lora.Rank,
+                    Alpha = training.Lora.Alpha,
+                    Dropout = training.Lora.Dropout,
+                    Targets = training.Lora.Targets,
+                    RankStabilized = training.Lora.RankStabilized,
+                },
+                Schedule = training.Schedule,
+                Pack = training.Pack,
+                MaxGradientNorm = training.MaxGradientNorm,
+                Validation = training.Validation is not { } validation ? null : new ValidationRequest
+                {
+                    Metric = validation.Metric,
+                    EverySteps = validation.EverySteps,
+                    Patience = validation.Patience,
+                    MaxPairs = validation.MaxPairs,
+                },
+                Keep = training.Keep,
+                KeepCheckpoints = training.KeepCheckpoints,
+                LearningRate = training.LearningRate,
+                WarmupSteps = training.WarmupSteps,
+                WeightDecay = training.WeightDecay,
+                MaxLength = training.MaxLength,
+                CheckpointEverySteps = training.CheckpointEverySteps,
+                Seed = training.Seed,
+            },
+            Evaluation = new EvaluationRequest
+            {
+                MaxNewTokens = evaluation.MaxNewTokens,
+                BatchSize = evaluation.BatchSize,
+                BeamSize = evaluation.BeamSize,
+                LengthPenalty = evaluation.LengthPenalty,
+                LongInput = evaluation.LongInput,
+                BleuTokenizer = evaluation.BleuTokenizer,
+                BootstrapSamples = evaluation.BootstrapSamples,
+                Seed = evaluation.Seed,
+            },
+            BudgetUsd = spec.BudgetUsd,
+            AllowOverBudget = spec.AllowOverBudget,
+            AllowHostProcessor = spec.AllowHostProcessor,
+            Rehearsal = spec.IsRehearsal ? new RehearsalRequest() : null,
+        };
+    }
+
+    /// <summary>Applies changes to a specification, as a JSON merge patch (RFC 7396): null removes a field.</summary>
+    /// <param name="spec">The specification.</param>
+    /// <param name="changes">The changed fields, a JSON object.</param>
+    /// <param name="catalog">The known accelerator types and zones.</param>
+    /// <returns>The new specification, with the pace of the old one.</returns>
+    /// <exception cref="RunRequestException">Fields are wrong or unknown.</exception>
+    public static RunSpec Changed(RunSpec spec, string changes, PriceCatalog catalog)
+    {
+        var asked = RunRequestReader.Parse(changes);
+        var request = ToJson(Of(spec));
+        Merge(request, JsonNode.Parse(changes, AnyCase)!.AsObject());
+        if (asked.Tpu?.Zones is null && spec.Tpu.Zones.Any(zone => !catalog.Zones.Contains(zone)))
+        {
+            // The first request has allowed them, which the specification does not keep.
+            request["tpu"]!["allowUnknownZones"] = true;
+        }
+
+        // Files that are not changed may have been moved since they were read.
+        var isSame = asked.Model is null && asked.Data is null;
+        if (isSame)
+        {
+            request["data"] = new JsonObject
+            {
+                ["train"] = AnyFile,
+                ["validation"] = spec.Data.Validation is null ? null : AnyFile,
+            };
+        }
+
+        var merged = RunRequestReader.Parse(request.ToJsonString());
+        return isSame
+            ? RunRequestReader.CompleteWithoutFiles(merged, spec.RunId, catalog) with
+            {
+                Data = spec.Data,
+                Pace = spec.Pace,
+            }
+            : RunRequestReader.Complete(merged, spec.RunId, catalog) with { Pace = spec.Pace };
+    }
+
+    /// <summary>Lists the fields in which two specifications differ.</summary>
+    public static IReadOnlyList<FieldChange> Differences(RunSpec before, RunSpec after)
+    {
+        var changes = new List<FieldChange>();
+        Compare(ToJson(Of(before)), ToJson(Of(after)), "", changes);
+        return changes;
+    }
+
+    private static JsonObject ToJson(RunRequest request) => JsonNode.Parse(
+        JsonSerializer.Serialize(request, RunLedger.Json), AnyCase)!.AsObject();
+
+    private static void Merge(JsonObject target, JsonObject patch)
+    {
+        foreach (var (name, value) in patch)
+        {
+            if (value is JsonObject inner)
+            {
+                if (target[name] is not JsonObject)
+                {
+                    target[name] = new JsonObject(AnyCase);
+                }
+
+                Merge(target[name]!.AsObject(), inner);
+            }
+            else if (value is null)
+            {
+                target.Remove(name);
+            }
+            else
+            {
+                target[name] = value.DeepClone();
+            }
+        }
+    }
+
+    private static void Compare(JsonObject before, JsonObject after, string path, List<FieldChange> changes)
+    {
+        foreach (var name in before.Select(field => field.Key).Union(after.Select(field => field.Key)))
+        {
+            var (old, now) = (before[name], after[name]);
+            if (old is JsonObject oldObject && now is JsonObject nowObject)
+            {
+                Compare(oldObject, nowObject, $"{path}{name}.", changes);
+            }
+            else if (!JsonNode.DeepEquals(old, now))
+            {
+                changes.Add(new FieldChange(
+                    path + name, old?.ToJsonString(RunLedger.Json), now?.ToJsonString(RunLedger.Json)));
+            }
+        }
+    }
+}

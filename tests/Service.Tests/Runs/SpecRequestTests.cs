@@ -1,0 +1,189 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Workflows.Activities.Capacity;
+using Workflows.Orchestrations;
+using Workflows.Service.Runs;
+using Workflows.TestKit;
+using Workflows.TestKit.Models;
+
+namespace Workflows.Service.Tests.Runs;
+
+/// <summary>
+/// A specification and its request say the same: a field that is lost here would change at a resumption.
+/// </summary>
+public sealed class SpecRequestTests : IDisposable
+{
+    private static readonly PriceCatalog Catalog = PriceCatalog.Load(null);
+
+    private readonly TemporaryFolder _folder = new();
+
+    public SpecRequestTests()
+    {
+        TinyModel.Write(_folder["model"]);
+        TinyModel.WriteCorpus(_folder["train.tsv"]);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"training": {"method": "full"}, "rehearsal": null, "project": "p"}""")]
+    public void Changed_WithoutChanges_GivesTheSameSpecification(string change)
+    {
+        var spec = SpecRequest.Changed(Full(), "{}", Catalog);
+        if (change != "{}")
+        {
+            spec = Complete(Merged(change));
+        }
+
+        var again = SpecRequest.Changed(spec, "{}", Catalog);
+
+        Assert.Equal(JsonSerializer.Serialize(spec), JsonSerializer.Serialize(again));
+        Assert.Empty(SpecRequest.Differences(spec, again));
+    }
+
+    [Fact]
+    public void Of_ASpecificationWithEveryField_LeavesNoFieldOfTheRequestOut()
+    {
+        var request = JsonSerializer.SerializeToNode(SpecRequest.Of(Full()))!.AsObject();
+
+        // Unknown zones are accepted at the first request only, and the emulated project has its scenario.
+        Assert.Equal(["Project", "Tpu.AllowUnknownZones", "Rehearsal.Scenario"], Empty(request, ""));
+    }
+
+    [Fact]
+    public void Changed_WithFieldsInAnyCase_ChangesThoseOnly()
+    {
+        var spec = Full();
+
+        var changed = SpecRequest.Changed(
+            spec, """{"BudgetUSD": 20, "tpu": {"Zones": ["us-west1-c"]}, "training": {"steps": 9}}""", Catalog);
+
+        Assert.Equal(
+            [
+                new FieldChange("tpu.zones", """["us-west4-a"]""", """["us-west1-c"]"""),
+                new FieldChange("training.steps", "7", "9"), new FieldChange("budgetUsd", "5", "20"),
+            ],
+            SpecRequest.Differences(spec, changed));
+        Assert.Equal(spec.Pace, changed.Pace);
+    }
+
+    [Fact]
+    public void Changed_WithNull_GivesTheDefault()
+    {
+        var changed = SpecRequest.Changed(Full(), """{"budgetUsd": null, "evaluation": {"beamSize": null}}""", Catalog);
+
+        Assert.Equal((10, 1), (changed.BudgetUsd, changed.Evaluation.BeamSize));
+    }
+
+    [Theory]
+    [InlineData("""{"budget": 5}""", "budget")]
+    [InlineData("""{"budgetUsd": -5}""", "budgetUsd")]
+    [InlineData("""{"budgetUsd": "much"}""", "budgetUsd")]
+    [InlineData("""{"training": {"steps": 0}}""", "training.steps")]
+    [InlineData("""{"training": 5}""", "training")]
+    [InlineData("""{"tpu": {"zones": ["mars-north1-a"]}}""", "tpu.zones")]
+    [InlineData("""{"model": "/nowhere"}""", "model")]
+    [InlineData("[]", "$")]
+    [InlineData("{", "$")]
+    [InlineData("null", "$")]
+    public void Changed_WithAChangeThatCannotBe_NamesTheField(string changes, string field)
+    {
+        var fault = Assert.Throws<RunRequestException>(() => SpecRequest.Changed(Full(), changes, Catalog));
+
+        Assert.Contains(fault.Errors, error => error.Field == field);
+    }
+
+    [Fact]
+    public void Changed_OfARunInAZoneThatTheCatalogLacks_KeepsItAndAcceptsNoOther()
+    {
+        var request = Merged("""{"tpu": {"zones": ["mars-north1-a"], "allowUnknownZones": true}}""");
+        var spec = Complete(request);
+
+        Assert.Equal(["mars-north1-a"], SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).Tpu.Zones);
+        Assert.Throws<RunRequestException>(
+            () => SpecRequest.Changed(spec, """{"tpu": {"zones": ["mars-south1-a"]}}""", Catalog));
+    }
+
+    [Fact]
+    public void Changed_OfARunWhoseFilesAreGone_NeedsThemOnlyToChangeThem()
+    {
+        var spec = Full();
+        File.Delete(_folder["train.tsv"]);
+
+        Assert.Equal(20, SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).BudgetUsd);
+        Assert.Equal(spec.Data, SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).Data);
+        var ofAFolder = spec with { Data = spec.Data with { Train = _folder["shards"] } };
+        Assert.Equal(ofAFolder.Data, SpecRequest.Changed(ofAFolder, """{"budgetUsd": 20}""", Catalog).Data);
+        Assert.Throws<RunRequestException>(
+            () => SpecRequest.Changed(spec, """{"data": {"maxTestPairs": 20}}""", Catalog));
+    }
+
+    private static RunSpec Complete(JsonObject request) => RunRequestReader.Complete(
+        RunRequestReader.Parse(request.ToJsonString()), new RunId("run-1"), Catalog);
+
+    private RunSpec Full() => Complete(Merged("{}"));
+
+    private JsonObject Merged(string change)
+    {
+        var request = JsonNode.Parse($$"""
+            {
+              "id": "run-1", "name": "a name", "direction": "both", "prompt": "brief", "promptTemplate": "plain",
+              "model": {{JsonSerializer.Serialize(_folder["model"])}},
+              "data": {
+                "train": {{JsonSerializer.Serialize(_folder["train.tsv"])}}, "testFraction": 0.2, "maxTestPairs": 30,
+                "test": {{JsonSerializer.Serialize(_folder["train.tsv"])}},
+                "validation": {{JsonSerializer.Serialize(_folder["train.tsv"])}}
+              },
+              "tpu": {
+                "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "on-demand",
+                "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "serviceAccount": "a@b",
+                "externalIp": false
+              },
+              "training": {
+                "steps": 7, "batchSize": 3, "accumulationSteps": 2, "learningRate": 0.002, "warmupSteps": 4,
+                "schedule": "linear", "weightDecay": 0.03, "maxGradientNorm": 0.7, "maxLength": 90, "pack": true,
+                "checkpointEverySteps": 5, "keepCheckpoints": 6, "keep": "last", "seed": 9, "method": "lora",
+                "lora": {
+                  "rank": 8, "alpha": 24, "dropout": 0.25, "rankStabilized": true, "targets": ["q_proj", "v_proj"]
+                },
+                "validation": { "metric": "chrf", "everySteps": 11, "patience": 12, "maxPairs": 13 }
+              },
+              "evaluation": {
+                "maxNewTokens": 33, "batchSize": 5, "beamSize": 4, "lengthPenalty": 0.6, "longInput": "truncate",
+                "bleuTokenizer": "char", "bootstrapSamples": 200, "seed": 5
+              },
+              "budgetUsd": 5, "allowOverBudget": true, "allowHostProcessor": true, "rehearsal": {}
+            }
+            """)!.AsObject();
+        foreach (var (name, value) in JsonNode.Parse(change)!.AsObject())
+        {
+            if (value is JsonObject section && request[name] is JsonObject known)
+            {
+                foreach (var (field, inner) in section)
+                {
+                    known[field] = inner?.DeepClone();
+                }
+            }
+            else
+            {
+                request[name] = value?.DeepClone();
+            }
+        }
+
+        if (request["training"]?["method"]?.GetValue<string>() == "full")
+        {
+            request["training"]!.AsObject().Remove("lora");
+        }
+
+        return request;
+    }
+
+    private static IEnumerable<string> Empty(JsonObject part, string path) => part.SelectMany(
+        field => field.Value switch
+        {
+            null => [path + field.Key],
+            JsonObject inner => Empty(inner, $"{path}{field.Key}."),
+            _ => Enumerable.Empty<string>(),
+        });
+}
