@@ -53,7 +53,8 @@ internal static class EstimateReview
     /// <returns>null if it measured none.</returns>
     public static RehearsalRate? RateOf(ReportInput input, RunReport report, DateTimeOffset now)
     {
-        if (input is not { IsDraft: false, Status: RunStatus.Succeeded, Spec.IsRehearsal: true }
+        // The parts of a resumed run do not tell which steps their seconds are of.
+        if (input is not { IsDraft: false, Status: RunStatus.Succeeded, Spec: { IsRehearsal: true, Resumption: null } }
             || input.Plan?.Time is not { } plan || input.Data is not { } data
             || report.Cost.Parts is not
                 [{ Actual: { } train }, { Actual: { } evaluate }, { Actual: { } rest }]

@@ -14,7 +14,8 @@ internal static class ReportPageScores
             page.Append($"""
                 <section><h2>Scores, {verdict.Direction.Code()}</h2>
                 <p>{Counted.Of(verdict.TestPairs, "test sentence")}, the same for both models.</p>
-                <table><tr><th>model</th><th class="n">BLEU</th><th class="n">chrF++</th><th>degenerate outputs</th></tr>
+                <table><tr><th>model</th>
+                <th class="n">BLEU</th><th class="n">chrF++</th><th>degenerate outputs</th></tr>
                 """);
             Row(page, HypothesisFiles.Base, verdict.Base);
             Row(page, HypothesisFiles.Tuned, verdict.Tuned);

@@ -81,7 +81,10 @@ internal sealed class Browser : IAsyncDisposable
         });
         await SendAsync("Emulation.setDeviceMetricsOverride", new
         {
-            width, height = 900, deviceScaleFactor = 1, mobile = width < 600,
+            width,
+            height = 900,
+            deviceScaleFactor = 1,
+            mobile = width < 600,
         });
         await SendAsync("Page.addScriptToEvaluateOnNewDocument", new
         {

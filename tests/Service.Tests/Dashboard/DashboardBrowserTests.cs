@@ -47,7 +47,8 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
 
         await browser.OpenAsync(At("/#/"), "document.querySelector('tbody tr')");
         Assert.Equal(Hostile, await browser.TextAsync("document.getElementById('run-from-the-form').textContent"));
-        await browser.OpenAsync(At("/#/runs/nobody"), "document.body?.innerText.includes(\"There is no run 'nobody'\")");
+        await browser.OpenAsync(
+            At("/#/runs/nobody"), "document.body?.innerText.includes(\"There is no run 'nobody'\")");
     }
 
     [Fact]
