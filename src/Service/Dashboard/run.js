@@ -12,6 +12,7 @@ export const run = (main, connected, id) => {
     .map((name) => [name, el('div')]));
   const events = [];
   let view = null;
+  let drawn = null;
   let isLeft = false;
   let timer;
   let source;
@@ -36,10 +37,32 @@ export const run = (main, connected, id) => {
     replace(parts.alive, view.nodes.length === 0 ? null : section(t('alive'), el('p', { class: 'soft' }, t('aliveWhy')),
       table([t('name'), t('zone'), { text: t('running'), class: 'n' }, { text: t('cost'), class: 'n' }],
         view.nodes.map((node) => [node.node, node.zone, duration(node.seconds), usd(node.usd)]))));
-    if (!parts.actions.contains(document.activeElement)) {
-      replace(parts.actions, view.hasEnded || view.report
-        ? el('p', {}, el('a', { href: `/runs/${id}/report.html` }, t('report'))) : cancelForm());
+    // Drawn anew only when there is something else to do: what a person has typed stays.
+    const todo = view.hasEnded || view.report ? `report ${view.resume}` : 'cancel';
+    if (todo !== drawn) {
+      drawn = todo;
+      replace(parts.actions, todo !== 'cancel'
+        ? [el('p', {}, el('a', { href: `/runs/${id}/report.html` }, t('report'))), view.resume ? resumeForm() : null]
+        : cancelForm());
     }
+  };
+
+  // A part of a run that stopped goes on from its newest checkpoint; the command can change more than the budget.
+  const resumeForm = () => {
+    const asked = Number(view.resume.match(/budgetUsd=([\d.]+)/)?.[1] ?? view.budgetUsd);
+    const budget = el('input', { id: 'budget', type: 'number', min: 0.01, step: 0.01, required: true, value: asked });
+    const said = el('p', { role: 'alert' });
+    return section(t('resume'), el('p', { class: 'soft' }, t('resumeWhy'), ' ', el('code', {}, view.resume)), el('form', {
+      onsubmit: async (event) => {
+        event.preventDefault();
+        try {
+          await post(`/runs/${id}/resume`, JSON.stringify({ budgetUsd: Number(budget.value) }));
+          location.reload();
+        } catch (fault) {
+          said.textContent = fault.message;
+        }
+      },
+    }, el('label', {}, t('budget'), budget), el('button', {}, t('resume'))), said);
   };
 
   const cancelForm = () => {

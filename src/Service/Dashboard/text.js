@@ -10,6 +10,7 @@ export const texts = {
     forget: 'Forget', forgetAll: 'Forget all', noZones: 'No refusal is remembered: every zone will be tried.',
     zonesWhy: 'Places that refused lately are passed over until the time shown, so that a search does not wait for '
       + 'them. Forget one if it would answer differently now.',
+    resume: 'Resume this run', resumeWhy: 'It continues from its newest checkpoint. To change more than the budget:',
     cancel: 'Cancel this run', reason: 'Reason', report: 'Open the report', events: 'Events', curve: 'Loss',
     noCurve: 'No step is done yet.', verdict: 'Verdict', before: 'Base', after: 'Tuned', direction: 'Direction',
     alive: 'Still in the cloud', aliveWhy: 'These nodes are not proved gone, and may cost money.',
@@ -36,6 +37,7 @@ export const texts = {
     outcome: '결과', words: '클라우드의 답', fix: '해결 방법', until: '건너뛰는 기한',
     forget: '잊기', forgetAll: '모두 잊기', noZones: '기억된 거절이 없습니다. 모든 영역을 시도합니다.',
     zonesWhy: '최근에 거절한 곳은 표시된 시각까지 건너뛰어 탐색이 기다리지 않게 합니다. 지금은 답이 다를 것 같으면 잊으십시오.',
+    resume: '실행 이어가기', resumeWhy: '가장 새로운 체크포인트에서 이어집니다. 예산 외의 것을 바꾸려면:',
     cancel: '실행 취소', reason: '사유', report: '보고서 열기', events: '이벤트', curve: '손실',
     noCurve: '아직 완료된 스텝이 없습니다.', verdict: '판정', before: '기본 모델', after: '조정된 모델', direction: '방향',
     alive: '아직 클라우드에 있음', aliveWhy: '사라진 것이 확인되지 않은 노드이며 비용이 들 수 있습니다.',

@@ -65,6 +65,19 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
 
         Assert.Equal("cancelled", (await service.ReportAsync(id)).GetProperty("status").GetString());
         await browser.UntilAsync("document.querySelector('.badge.cancelled')");
+
+        // It can be resumed there, within another budget, and cancelled again.
+        await browser.UntilAsync("document.getElementById('budget')");
+        await browser.RunAsync("document.getElementById('budget').value = '2.5'");
+        await browser.RunAsync("document.getElementById('budget').form.requestSubmit()");
+        await browser.UntilAsync("document.getElementById('reason')");
+        using var run = await service.Http.GetAsync($"/runs/{id}", TestContext.Current.CancellationToken);
+        var view = JsonDocument.Parse(await run.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(2.5, view.RootElement.GetProperty("budgetUsd").GetDouble());
+        using var cancel = await service.Http.PostAsync(
+            $"/runs/{id}/cancel", null, TestContext.Current.CancellationToken);
+        Assert.True(cancel.IsSuccessStatusCode);
+        await service.ReportAsync(id);
     }
 
     /// <summary>By axe-core from npm: contrast in the light and the dark, names, roles, the keyboard's reach.</summary>
