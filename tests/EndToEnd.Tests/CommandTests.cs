@@ -169,7 +169,8 @@ public sealed class CommandTests : IDisposable
 
         using var watch = ProgramRun.Cli("watch", id, "--state", _state);
         Assert.Equal(3, await watch.EndAsync(CommandDeadline));
-        Assert.EndsWith("is cancelled; everything was given back.", watch.Output.TrimEnd(), StringComparison.Ordinal);
+        Assert.Contains("is cancelled; everything was given back.", watch.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"workflows resume {id} --state {_state}", watch.Output.TrimEnd(), StringComparison.Ordinal);
     }
 
     [Theory]
