@@ -58,6 +58,11 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 return Failed(attempt, NothingLeft(input.Plan, last));
             }
 
+            if (context.CurrentUtcDateTime + pause > input.StopAt)
+            {
+                return Failed(attempt, TpuWorkOrchestration.TimeIsOver(spec));
+            }
+
             if (context.CurrentUtcDateTime + pause > giveUpAt)
             {
                 return Failed(attempt, TimedOut(spec, last));

@@ -63,6 +63,9 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     private sealed class Story(TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption)
     {
         private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
+        private readonly DateTimeOffset? _stopAt = spec.MaxHours is { } hours
+            ? context.CurrentUtcDateTime.AddHours(hours) : null;
+
         private TpuLease? _lease;
         private ResumeState _done = ResumeState.Nothing;
         private int _nextAttempt = 1;
@@ -176,7 +179,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             var child = ChildId(spec.RunId, stage, resumption?.Part);
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
-                new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt),
+                new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt) { StopAt = _stopAt },
                 context.ChildOptions(child));
 
             if (await IsCancelledBeforeAsync(work))

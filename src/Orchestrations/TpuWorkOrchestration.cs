@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.DurableTask;
 
 namespace Workflows.Orchestrations;
@@ -74,6 +75,12 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                     "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator."));
             }
 
+            if (context.CurrentUtcDateTime >= input.StopAt)
+            {
+                await context.StopJobAsync(job);
+                return Failed(input, TimeIsOver(spec));
+            }
+
             if (seen.IsLost)
             {
                 var next = await LoseAsync(context, input, seen);
@@ -111,7 +118,10 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         var child = $"{context.InstanceId}:acquire-{input.NextAttempt}";
         var acquire = context.CallSubOrchestratorAsync<AcquireResult>(
             nameof(AcquireTpuOrchestration),
-            new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid, input.RuledOut),
+            new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid, input.RuledOut)
+            {
+                StopAt = input.StopAt,
+            },
             context.ChildOptions(child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
         {
@@ -149,6 +159,12 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         stop.Cancel();
         noEvent.Cancel();
     }
+
+    /// <summary>Creates the reason of a run that is stopped for its time.</summary>
+    internal static RunFailure TimeIsOver(RunSpec spec) => new(
+        "TIME_EXHAUSTED",
+        string.Create(CultureInfo.InvariantCulture, $"The run has taken its {spec.MaxHours:0.###} hours (maxHours)."),
+        "Resume it, with a longer maxHours if need be: what it has trained is kept.");
 
     private static TpuWorkResult Failed(TpuWorkInput input, RunFailure failure) =>
         new(input.Lease, input.NextAttempt, failure, Cancelled: false);

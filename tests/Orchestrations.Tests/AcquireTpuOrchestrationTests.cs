@@ -67,6 +67,19 @@ public sealed class AcquireTpuOrchestrationTests
     }
 
     [Fact]
+    public async Task Acquire_RunWhoseTimeEndsBeforeTheNextRound_EndsWithItsTime()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
+
+        var result = await RunAsync(
+            Given.Plan("us-a1-a"), stopAt: _context.CurrentUtcDateTime.AddSeconds(100));
+
+        // Rounds at 0 and 60 s; the next would be at 180 s.
+        Assert.Equal("TIME_EXHAUSTED", result.Failure?.Code);
+        Assert.Equal(2, Asked().Count);
+    }
+
+    [Fact]
     public async Task Acquire_NoCapacityForTheWholeTime_TriesInRoundsAndGivesUp()
     {
         _refusals["us-a1-a"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
@@ -234,9 +247,9 @@ public sealed class AcquireTpuOrchestrationTests
     }
 
     private Task<AcquireResult> RunAsync(
-        RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null) =>
-        new AcquireTpuOrchestration().RunAsync(
-            _context, new AcquireInput(Given.Spec, plan, 1, avoid, ruledOut ?? []));
+        RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null,
+        DateTimeOffset? stopAt = null) => new AcquireTpuOrchestration().RunAsync(
+            _context, new AcquireInput(Given.Spec, plan, 1, avoid, ruledOut ?? []) { StopAt = stopAt });
 
     private List<string> Asked() => [.. _context.Calls.Select(call => call.Input).OfType<CreateNodeInput>()
         .Select(input => input.Candidate.Zone)];

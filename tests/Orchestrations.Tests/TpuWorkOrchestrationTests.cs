@@ -87,6 +87,37 @@ public sealed class TpuWorkOrchestrationTests
     }
 
     [Fact]
+    public async Task Work_WhoseTimeIsOver_StopsTheJob()
+    {
+        var input = Input(Given.Lease("us-a1-a"));
+        input = input with
+        {
+            Spec = input.Spec with { MaxHours = 0.01 },
+            StopAt = _context.CurrentUtcDateTime.AddSeconds(input.Spec.Pace.PollSeconds * 3.5),
+        };
+
+        var result = await RunAsync(input);
+
+        Assert.Equal("TIME_EXHAUSTED", result.Failure?.Code);
+        Assert.Contains("0.01 hours (maxHours)", result.Failure!.Message, StringComparison.Ordinal);
+        Assert.Equal(4, _context.Calls.Count(call => call.Name == Stages.ObserveJob));
+        Assert.Single(_context.Calls, call => call.Name == Stages.StopJob);
+        Assert.Equal("us-a1-a", result.Lease?.Candidate.Zone);
+    }
+
+    [Fact]
+    public async Task Work_ThatLooksForATpu_TellsTheSearchUntilWhen()
+    {
+        var until = _context.CurrentUtcDateTime.AddHours(1);
+        _looks.Enqueue(Working with { End = new JobEnd(true, null, null) });
+
+        await RunAsync(Input(lease: null) with { StopAt = until });
+
+        var search = Assert.Single(_context.Calls, call => call.Name == nameof(AcquireTpuOrchestration));
+        Assert.Equal(until, Assert.IsType<AcquireInput>(search.Input).StopAt);
+    }
+
+    [Fact]
     public async Task Work_ThatFailsOnTheWorker_CarriesItsCode()
     {
         _looks.Enqueue(Working with { End = new JobEnd(false, "training.diverged", "loss is NaN") });

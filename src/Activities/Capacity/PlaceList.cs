@@ -52,6 +52,30 @@ internal static class PlaceList
             ? 8
             : 4;
 
+    /// <summary>Leaves out the places above the request's price.</summary>
+    /// <param name="places">The places.</param>
+    /// <param name="spec">The run.</param>
+    /// <returns>The remaining places, at least one.</returns>
+    /// <exception cref="RunFaultException">None is left.</exception>
+    public static IReadOnlyList<Candidate> WithinPrice(IReadOnlyList<Candidate> places, RunSpec spec)
+    {
+        List<Candidate> left = [.. places.Where(place => IsWithinPrice(place.UsdPerHour, spec))];
+        return left.Count > 0 ? left : throw TooDear(places.Min(place => place.UsdPerHour), spec);
+    }
+
+    /// <summary>Returns whether a price is within the request's.</summary>
+    public static bool IsWithinPrice(double usdPerHour, RunSpec spec) => !(usdPerHour > spec.Tpu.MaxUsdPerHour);
+
+    /// <summary>Creates the fault for a request whose every place is above its price.</summary>
+    public static RunFaultException TooDear(double cheapest, RunSpec spec) => new(
+        "PRICE_ABOVE_LIMIT",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"The cheapest place costs {cheapest:0.00##} USD an hour, above tpu.maxUsdPerHour of "
+            + $"{spec.Tpu.MaxUsdPerHour:0.00##}."),
+        "Raise tpu.maxUsdPerHour, or name a smaller type, other zones or spot provisioning: 'workflows plan REQUEST' "
+        + "lists the prices.");
+
     /// <summary>Leaves out the places whose chips cannot hold the program.</summary>
     /// <param name="places">The places.</param>
     /// <param name="memory">Returns the memory of a place's type.</param>

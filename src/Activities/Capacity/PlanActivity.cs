@@ -119,12 +119,13 @@ public sealed class PlanActivity(
     /// <param name="model">Its configuration; if null, no place is left out for its memory.</param>
     /// <param name="testPairs">Sentences of the test set; null for the most that the request allows.</param>
     /// <returns>The plan.</returns>
-    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts, or too little memory.
-    /// </exception>
+    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory, or
+    /// every place is above the price.</exception>
     internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null, int? testPairs = null)
     {
         var places = PlaceList.ThatFit(
-            PlaceList.Of(catalog, spec), PlaceMemory.Finder(catalog, programs, model, spec));
+            PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec),
+            PlaceMemory.Finder(catalog, programs, model, spec));
         var best = places[0];
         var time = RunEstimate.Of(
             spec, parameters, catalog.PeakTflops(best.AcceleratorType), rates?.Find(spec, parameters), testPairs);

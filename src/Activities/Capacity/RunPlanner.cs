@@ -47,8 +47,9 @@ public sealed class RunPlanner(
             (place, index) => Row(spec, place, index + 1, Estimate(place.AcceleratorType), memoryOf(place))).ToList();
 
         // A place that refused lately is tried once its refusal expires, so the run's own plan may use it for its
-        // estimate. A place that is too small is never tried.
-        var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits) ?? rows[0];
+        // estimate. A place that is too small or too dear is never tried.
+        var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits
+            && PlaceList.IsWithinPrice(row.UsdPerHour, spec)) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = Estimate(first.AcceleratorType);
         var frontier = PlanChoice.FrontierOf(Choices(spec, Estimate, rows, memoryOf));
@@ -125,7 +126,10 @@ public sealed class RunPlanner(
     {
         var sizes = rows.DistinctBy(row => row.AcceleratorType).ToDictionary(
             row => row.AcceleratorType, row => new PlaceMemory(row.LeastGib, row.HbmGib), StringComparer.Ordinal);
-        return sizes.Values.All(each => !each.Fits)
+        var fits = rows.Where(row => sizes[row.AcceleratorType].Fits).ToList();
+        return rows.All(row => !PlaceList.IsWithinPrice(row.UsdPerHour, spec))
+            ? PlaceList.TooDear(rows.Min(row => row.UsdPerHour), spec).Failure
+            : !fits.Any(row => PlaceList.IsWithinPrice(row.UsdPerHour, spec))
             ? PlaceList.Refusal(sizes).Failure
             : PlanActivity.OverBudget(spec, usd)?.Failure;
     }
@@ -140,6 +144,10 @@ public sealed class RunPlanner(
                 CultureInfo.InvariantCulture,
                 $"Its chips have {size.HbmGib:0.0} GiB, and the training step needs {size.LeastGib:0.0} at the "
                 + $"least.")),
+            _ when !PlaceList.IsWithinPrice(place.UsdPerHour, spec) => (false, string.Create(
+                CultureInfo.InvariantCulture,
+                $"It costs {place.UsdPerHour:0.00##} USD an hour, above tpu.maxUsdPerHour of "
+                + $"{spec.Tpu.MaxUsdPerHour:0.00##}.")),
             (_, { } remembered) => (false,
                 $"It refused lately, and is passed over until {remembered.Until:u}: {remembered.Code}. "
                 + $"{remembered.Reason}"),
@@ -170,7 +178,8 @@ public sealed class RunPlanner(
             foreach (var mode in Enum.GetValues<ProvisioningMode>())
             {
                 if (catalog.Offers(type, mode, null).FirstOrDefault(place => memory.Find(spec.Project, place) is null)
-                    is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && memoryOf(place).Fits)
+                    is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && memoryOf(place).Fits
+                    && PlaceList.IsWithinPrice(place.UsdPerHour, spec))
                 {
                     var seconds = estimate(type).Total;
                     yield return new PlanChoice(

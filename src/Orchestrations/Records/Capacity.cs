@@ -98,7 +98,12 @@ public sealed record TpuLease(NodeName NodeName, Candidate Candidate, int Attemp
 /// <param name="Avoid">A zone where the run just lost a TPU, which is tried last.</param>
 /// <param name="RuledOut">Places that refused this run for a lasting reason, which are not tried again.</param>
 public sealed record AcquireInput(
-    RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid, IReadOnlyList<Candidate> RuledOut);
+    RunSpec Spec, RunPlan Plan, int FirstAttempt, string? Avoid, IReadOnlyList<Candidate> RuledOut)
+{
+    /// <summary>Gets the time at which the run is stopped; null for no limit.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DateTimeOffset? StopAt { get; init; }
+}
 
 /// <summary>A TPU, or the reason why there is none.</summary>
 /// <param name="Lease">The node, ready and with its worker connected; null if there is none.</param>

@@ -47,6 +47,11 @@ public sealed record RunSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AllowOverBudget { get; init; }
 
+    /// <summary>Gets the most hours between the start of the run, or of a later part of it, and the teardown; null for
+    /// no limit.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? MaxHours { get; init; }
+
     /// <summary>
     /// Gets a value indicating whether the run may pay for a TPU VM whose worker finds no TPU and computes on the
     /// processor.
@@ -114,6 +119,10 @@ public sealed record TpuSpec
 
     /// <summary>Seconds without a TPU after which the run fails.</summary>
     public double AcquireTimeoutSeconds { get; init; } = 6 * 3600;
+
+    /// <summary>Gets the highest price of a place in US dollars an hour, the whole slice; null for no limit.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? MaxUsdPerHour { get; init; }
 
     /// <summary>VPC network; null for the project's default.</summary>
     public string? Network { get; init; }

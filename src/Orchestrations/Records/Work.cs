@@ -87,6 +87,10 @@ public enum JobKind
 public sealed record TpuWorkInput(
     JobKind Kind, RunSpec Spec, RunPlan Plan, PreparedData Data, TpuLease? Lease, int NextAttempt)
 {
+    /// <summary>Gets the time at which the work is stopped, whatever its state; null for no limit.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DateTimeOffset? StopAt { get; init; }
+
     /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 

@@ -45,6 +45,9 @@ public sealed record RunRequest
     /// <summary>Starts the run even if the estimate is over the budget.</summary>
     public bool? AllowOverBudget { get; init; }
 
+    /// <summary>The most hours until the run's teardown.</summary>
+    public double? MaxHours { get; init; }
+
     /// <summary>Pays for a TPU VM even if its worker finds no TPU and computes on the processor.</summary>
     public bool? AllowHostProcessor { get; init; }
 
@@ -90,6 +93,9 @@ public sealed record TpuRequest
 
     /// <summary>Seconds without a TPU after which the run fails.</summary>
     public double? AcquireTimeoutSeconds { get; init; }
+
+    /// <summary>The highest price of a place, in US dollars an hour.</summary>
+    public double? MaxUsdPerHour { get; init; }
 
     /// <summary>VPC network.</summary>
     public string? Network { get; init; }

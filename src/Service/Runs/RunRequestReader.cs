@@ -14,6 +14,9 @@ public static partial class RunRequestReader
     /// <summary>Most levels of a request's JSON.</summary>
     private const int MostDepth = 16;
 
+    /// <summary>Some seconds: no run is of use in less.</summary>
+    private const double LeastHours = 0.001;
+
     /// <summary>A month, in seconds; chosen to be longer than any useful wait.</summary>
     private const double MostAcquireSeconds = 30 * 24 * 3600;
 
@@ -116,6 +119,10 @@ public static partial class RunRequestReader
             MostAcquireSeconds);
 
         var budget = check.InRange(request.BudgetUsd ?? 10, "budgetUsd", 0.01, 1_000_000);
+        double? maxHours = request.MaxHours is { } hours
+            ? check.InRange(hours, "maxHours", LeastHours, MostAcquireSeconds / 3600) : null;
+        double? maxUsdPerHour = request.Tpu?.MaxUsdPerHour is { } price
+            ? check.InRange(price, "tpu.maxUsdPerHour", 0.01, 1_000_000) : null;
         check.Scenario(request.Rehearsal?.Scenario, "rehearsal.scenario");
         var training = TrainingReader.Read(request.Training, check);
         var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
@@ -143,6 +150,7 @@ public static partial class RunRequestReader
                 Provisioning = provisioning,
                 RuntimeVersion = check.Line(request.Tpu?.RuntimeVersion, "tpu.runtimeVersion"),
                 AcquireTimeoutSeconds = timeout,
+                MaxUsdPerHour = maxUsdPerHour,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),
                 ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),
                 WithoutExternalIp = request.Tpu?.ExternalIp == false,
@@ -150,6 +158,7 @@ public static partial class RunRequestReader
             Training = training,
             Evaluation = evaluation,
             BudgetUsd = budget,
+            MaxHours = maxHours,
             AllowOverBudget = request.AllowOverBudget ?? false,
             AllowHostProcessor = request.AllowHostProcessor ?? false,
             IsRehearsal = isRehearsal,

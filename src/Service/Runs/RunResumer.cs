@@ -41,8 +41,8 @@ internal sealed class RunResumer(
     /// <summary>Fields that may change at any time; a name that ends with a dot is that of a group.</summary>
     private static readonly string[] Free =
     [
-        "name", "budgetUsd", "allowOverBudget", "allowHostProcessor", "tpu.", "evaluation.", "training.steps",
-        "training.checkpointEverySteps", "training.keepCheckpoints",
+        "name", "budgetUsd", "maxHours", "allowOverBudget", "allowHostProcessor", "tpu.", "evaluation.",
+        "training.steps", "training.checkpointEverySteps", "training.keepCheckpoints",
     ];
 
     private readonly SemaphoreSlim _one = new(1);

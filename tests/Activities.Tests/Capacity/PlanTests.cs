@@ -43,6 +43,23 @@ public sealed class PlanTests : IDisposable
     }
 
     [Fact]
+    public void Plan_HighestPrice_LeavesOutDearerPlacesAndRefusesWithTheCheapest()
+    {
+        var spec = Spec(["v5litepod-8"], []);
+        var prices = _activity.Plan(spec, 1e6).Candidates.Select(each => each.UsdPerHour).ToList();
+        RunSpec With(double most) => spec with { Tpu = spec.Tpu with { MaxUsdPerHour = most } };
+
+        var plan = _activity.Plan(With(prices[2]), 1e6);
+        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(With(prices[0] - 0.01), 1e6));
+
+        Assert.Equal(
+            prices.Where(price => price <= prices[2]), plan.Candidates.Select(each => each.UsdPerHour));
+        Assert.Equal("PRICE_ABOVE_LIMIT", fault.Failure.Code);
+        Assert.Contains($"{prices[0]:0.00##} USD an hour", fault.Failure.Message, StringComparison.Ordinal);
+        Assert.Contains("tpu.maxUsdPerHour", fault.Failure.Fix, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Plan_ZoneOutsideTheCatalog_IsCountedAtTheDearestPrice()
     {
         var plan = _activity.Plan(Spec(["v5litepod-8"], ["mars-north1-a"]), 1e6);

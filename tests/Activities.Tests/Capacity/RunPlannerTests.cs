@@ -46,6 +46,24 @@ public sealed class RunPlannerTests : IDisposable
     }
 
     [Fact]
+    public async Task Preview_HighestPrice_ShowsDearerPlacesAsLeftOut()
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a", "us-west1-c"]);
+        var prices = (await PreviewAsync(spec)).Places.Select(each => each.UsdPerHour).ToList();
+        Assert.NotEqual(prices[0], prices[1]);
+
+        var preview = await PreviewAsync(spec with { Tpu = spec.Tpu with { MaxUsdPerHour = prices.Min() } });
+        var none = await PreviewAsync(spec with { Tpu = spec.Tpu with { MaxUsdPerHour = 0.01 } });
+
+        var dear = preview.Places.Single(each => each.UsdPerHour > prices.Min());
+        Assert.False(dear.IsIn);
+        Assert.Contains("above tpu.maxUsdPerHour", dear.Why, StringComparison.Ordinal);
+        Assert.Null(preview.Refusal);
+        Assert.All(preview.Frontier, each => Assert.True(each.Usd / each.Seconds * 3600 <= prices.Min() + 1e-9));
+        Assert.Equal("PRICE_ABOVE_LIMIT", none.Refusal?.Code);
+    }
+
+    [Fact]
     public async Task Preview_OfARequest_HasThePlacesAndTheEstimateOfItsRunAndWritesNothing()
     {
         var spec = Spec(["v5litepod-8", "v6e-1"], ["us-west4-a", "us-east5-b"]);

@@ -42,6 +42,25 @@ public sealed class RunRequestReaderTests : IDisposable
     }
 
     [Fact]
+    public void Complete_LimitsOfTimeAndPrice_AreNoneOrTheRequests()
+    {
+        var (none, some) = (Complete("{}"), Complete("""{"maxHours": 2.5, "tpu": {"maxUsdPerHour": 3}}"""));
+
+        Assert.Equal((null, null), (none.MaxHours, none.Tpu.MaxUsdPerHour));
+        Assert.Equal((2.5, 3.0), (some.MaxHours, some.Tpu.MaxUsdPerHour));
+        foreach (var (json, field) in new[]
+        {
+            ("""{"maxHours": 0}""", "maxHours"), ("""{"maxHours": 721}""", "maxHours"),
+            ("""{"tpu": {"maxUsdPerHour": 0}}""", "tpu.maxUsdPerHour"),
+            ("""{"tpu": {"maxUsdPerHour": -1}}""", "tpu.maxUsdPerHour"),
+        })
+        {
+            var fault = Assert.Single(Assert.Throws<RunRequestException>(() => Complete(json)).Errors);
+            Assert.Equal(field, fault.Field);
+        }
+    }
+
+    [Fact]
     public void Complete_RealRun_LooksCalmlyAndWaitsLonger()
     {
         var spec = Complete("""{"project": "mine"}""", isRehearsal: false);

@@ -118,6 +118,21 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
     }
 
     [Fact]
+    public async Task Run_WhoseTimeIsOver_GivesItsTpuBackAndNamesHowToGoOn()
+    {
+        var request = service.Request(steps: 100_000);
+        request["maxHours"] = 0.003;
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("failed", report.GetProperty("status").GetString());
+        Assert.Equal("TIME_EXHAUSTED", Text(report.GetProperty("failure"), "code"));
+        Assert.StartsWith("workflows resume ", report.GetProperty("resume").GetString(), StringComparison.Ordinal);
+        Assert.All(report.GetProperty("teardown").EnumerateArray(),
+            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
+    }
+
+    [Fact]
     public async Task Run_ProjectWithoutTheApi_StopsAtOnceWithTheFix()
     {
         var report = await service.ReportAsync(await service.StartAsync(service.Request("""{"apiDisabled": true}""")));

@@ -137,6 +137,7 @@ public sealed class SpecRequestTests : IDisposable
               },
               "tpu": {
                 "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "on-demand",
+                "maxUsdPerHour": 50,
                 "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "serviceAccount": "a@b",
                 "externalIp": false
               },
@@ -153,7 +154,7 @@ public sealed class SpecRequestTests : IDisposable
                 "maxNewTokens": 33, "batchSize": 5, "beamSize": 4, "lengthPenalty": 0.6, "longInput": "truncate",
                 "bleuTokenizer": "char", "bootstrapSamples": 200, "seed": 5
               },
-              "budgetUsd": 5, "allowOverBudget": true, "allowHostProcessor": true, "rehearsal": {}
+              "budgetUsd": 5, "maxHours": 3, "allowOverBudget": true, "allowHostProcessor": true, "rehearsal": {}
             }
             """)!.AsObject();
         foreach (var (name, value) in JsonNode.Parse(change)!.AsObject())
