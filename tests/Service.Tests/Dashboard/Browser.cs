@@ -37,14 +37,20 @@ internal sealed class Browser : IAsyncDisposable
         var program = Array.Find(Programs, Command.IsInstalled);
         Skipped.Unless(program is not null, "No Chromium is on the PATH.");
         var browser = new Browser(program!);
-        browser._process.ErrorDataReceived += (_, _) => { };
+        var listening = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
+        browser._process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data?.Split("DevTools listening on ", 2) is [_, var address])
+            {
+                listening.TrySetResult(new Uri(address));
+            }
+        };
         browser._process.BeginErrorReadLine();
         browser._process.BeginOutputReadLine();
-        var file = browser._profile["DevToolsActivePort"];
-        await Eventually.TrueAsync(() => File.Exists(file) && File.ReadAllLines(file).Length >= 2);
+        var port = (await listening.Task.WaitAsync(Patience, Cancellation)).Port;
         using var http = new HttpClient();
         var pages = await http.GetFromJsonAsync<JsonArray>(
-            $"http://127.0.0.1:{File.ReadAllLines(file)[0]}/json", Cancellation);
+            $"http://127.0.0.1:{port}/json", Cancellation);
         var page = pages!.First(each => (string?)each!["type"] == "page")!;
         await browser._socket.ConnectAsync(new Uri((string)page["webSocketDebuggerUrl"]!), Cancellation);
         await browser.SendAsync("Page.enable", new { });
@@ -60,15 +66,38 @@ internal sealed class Browser : IAsyncDisposable
         await UntilAsync(until);
     }
 
-    /// <summary>Waits until an expression is true.</summary>
+    /// <summary>Waits until an expression is true: the page itself tells, at each change of its content or
+    /// address.</summary>
     public async Task UntilAsync(string expression)
     {
-        var waited = Stopwatch.StartNew();
-        while (!await IsAsync(expression))
+        var script = $$"""
+            new Promise(resolve => {
+              const isTrue = () => { try { return Boolean({{expression}}); } catch { return false; } };
+              if (isTrue()) { resolve(true); return; }
+              const look = () => { if (isTrue()) { observer.disconnect(); resolve(true); } };
+              const observer = new MutationObserver(look);
+              observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+              window.addEventListener('hashchange', look);
+              window.addEventListener('load', look);
+              setTimeout(() => resolve(false), {{Patience.TotalMilliseconds}});
+            })
+            """;
+        while (true)
         {
-            Assert.True(
-                waited.Elapsed < Patience, $"Not true: {expression}\n{await TextAsync("document.body?.innerText")}");
-            await Task.Delay(100, Cancellation);
+            try
+            {
+                var answer = await EvaluateAsync(script);
+                Assert.True(
+                    answer["value"]!.GetValue<bool>(),
+                    $"Not true: {expression}\n{await TextAsync("document.body?.innerText")}");
+                return;
+            }
+            catch (InvalidOperationException gone) when (
+                gone.Message.Contains("context was destroyed", StringComparison.Ordinal)
+                || gone.Message.Contains("navigated or closed", StringComparison.Ordinal))
+            {
+                // The page was left or loaded again: the next one is asked.
+            }
         }
     }
 
@@ -107,9 +136,6 @@ internal sealed class Browser : IAsyncDisposable
         _process.Dispose();
         _profile.Dispose();
     }
-
-    private async Task<bool> IsAsync(string expression) =>
-        (await EvaluateAsync($"Boolean({expression})"))["value"]?.GetValue<bool>() == true;
 
     private async Task<JsonNode> EvaluateAsync(string expression)
     {
