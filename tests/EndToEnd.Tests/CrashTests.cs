@@ -85,28 +85,14 @@ public sealed class CrashTests : IDisposable
         "Workflows.Service", "--urls", Address,
         $"--Workflows:StateDirectory={_folder["state"]}");
 
-    private JsonObject Request() => new()
+    private JsonObject Request()
     {
-        ["id"] = "crash",
-        ["model"] = _folder["model"],
-        ["prompt"] = "brief",
-        ["data"] = new JsonObject { ["train"] = _folder["pairs.tsv"] },
-        ["tpu"] = new JsonObject
-        {
-            ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
-            ["zones"] = new JsonArray("us-central2-b", "us-west4-a", "us-west1-c"),
-        },
-        ["training"] = new JsonObject
-        {
-            ["steps"] = Steps,
-            ["batchSize"] = 4,
-            ["warmupSteps"] = 1,
-            ["checkpointEverySteps"] = 100,
-            ["maxLength"] = 128,
-        },
-        ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
-        ["rehearsal"] = new JsonObject { ["scenario"] = _folder["scenario.json"] },
-    };
+        var request = TinyModel.Request(
+            _folder["model"], _folder["pairs.tsv"], _folder["scenario.json"], Steps, checkpointEvery: 100);
+        request["id"] = "crash";
+        request["tpu"]!["zones"] = new JsonArray("us-central2-b", "us-west4-a", "us-west1-c");
+        return request;
+    }
 
     private static async Task UpAsync(HttpClient http)
     {

@@ -173,26 +173,11 @@ public sealed class ResumeTests : IDisposable
     private ProgramRun StartService() => ProgramRun.Start(
         "Workflows.Service", "--urls", Address, $"--Workflows:StateDirectory={_folder["state"]}");
 
-    private JsonObject Request(string id, int steps) => new()
+    private JsonObject Request(string id, int steps)
     {
-        ["id"] = id,
-        ["model"] = _folder["model"],
-        ["prompt"] = "brief",
-        ["data"] = new JsonObject { ["train"] = _folder["pairs.tsv"] },
-        ["tpu"] = new JsonObject
-        {
-            ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
-            ["zones"] = new JsonArray("us-west4-a", "us-west1-c"),
-        },
-        ["training"] = new JsonObject
-        {
-            ["steps"] = steps,
-            ["batchSize"] = 4,
-            ["warmupSteps"] = 1,
-            ["checkpointEverySteps"] = 10,
-            ["maxLength"] = 128,
-        },
-        ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
-        ["rehearsal"] = new JsonObject { ["scenario"] = _folder["scenario.json"] },
-    };
+        var request = TinyModel.Request(
+            _folder["model"], _folder["pairs.tsv"], _folder["scenario.json"], steps, checkpointEvery: 10);
+        request["id"] = id;
+        return request;
+    }
 }

@@ -125,28 +125,13 @@ public sealed class TransferCrashTests : IDisposable
             Path.Combine(_folder["state"], "runs", id, "tuned", "model.safetensors"), Cancellation);
     }
 
-    private JsonObject Request(string id) => new()
+    private JsonObject Request(string id)
     {
-        ["id"] = id,
-        ["model"] = _folder["model"],
-        ["prompt"] = "brief",
-        ["data"] = new JsonObject { ["train"] = _folder["pairs.tsv"] },
-        ["tpu"] = new JsonObject
-        {
-            ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
-            ["zones"] = new JsonArray("us-west4-a", "us-west1-c"),
-        },
-        ["training"] = new JsonObject
-        {
-            ["steps"] = Steps,
-            ["batchSize"] = 4,
-            ["warmupSteps"] = 1,
-            ["checkpointEverySteps"] = CheckpointEvery,
-            ["maxLength"] = 128,
-        },
-        ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
-        ["rehearsal"] = new JsonObject { ["scenario"] = _folder[$"{id}.json"] },
-    };
+        var request = TinyModel.Request(
+            _folder["model"], _folder["pairs.tsv"], _folder[$"{id}.json"], Steps, CheckpointEvery);
+        request["id"] = id;
+        return request;
+    }
 
     private async Task<ProgramRun> StartAsync()
     {

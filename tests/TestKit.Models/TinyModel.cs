@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Workflows.ModelFiles;
 using Workflows.TpuWorker.Gemma3;
 using Workflows.Translation.Tokenization;
@@ -42,4 +43,34 @@ public static class TinyModel
         "ko\ten",
         .. Enumerable.Range(1, 60).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
     ]);
+
+    /// <summary>Makes the request of a rehearsal of seconds.</summary>
+    /// <param name="model">The model's folder.</param>
+    /// <param name="pairs">The corpus.</param>
+    /// <param name="scenario">The emulated cloud's scenario.</param>
+    /// <param name="steps">Steps of the training.</param>
+    /// <param name="checkpointEvery">Steps between checkpoints.</param>
+    /// <returns>The request, to be changed by a test.</returns>
+    public static JsonObject Request(string model, string pairs, string scenario, int steps, int checkpointEvery) =>
+        new()
+        {
+            ["model"] = model,
+            ["prompt"] = "brief",
+            ["data"] = new JsonObject { ["train"] = pairs },
+            ["tpu"] = new JsonObject
+            {
+                ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
+                ["zones"] = new JsonArray("us-west4-a", "us-west1-c"),
+            },
+            ["training"] = new JsonObject
+            {
+                ["steps"] = steps,
+                ["batchSize"] = 4,
+                ["warmupSteps"] = 1,
+                ["checkpointEverySteps"] = checkpointEvery,
+                ["maxLength"] = 128,
+            },
+            ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
+            ["rehearsal"] = new JsonObject { ["scenario"] = scenario },
+        };
 }

@@ -59,30 +59,16 @@ public sealed class RunningService : IAsyncLifetime
     }
 
     /// <summary>A request for a short rehearsal, to be changed by a test.</summary>
-    public JsonObject Request(string scenario = "{}", int steps = 6) => new()
+    public JsonObject Request(string scenario = "{}", int steps = 6)
     {
-        ["model"] = Path.Combine(Folder, "model"),
-        ["prompt"] = "brief",
-        ["data"] = new JsonObject { ["train"] = Path.Combine(Folder, "pairs.tsv") },
-        ["tpu"] = new JsonObject
-        {
-            ["acceleratorTypes"] = new JsonArray("v5litepod-8"),
-            ["zones"] = new JsonArray("us-west4-a", "us-west1-c"),
-        },
-        ["training"] = new JsonObject
-        {
-            ["steps"] = steps,
-            ["batchSize"] = 4,
-            ["warmupSteps"] = 1,
-            ["checkpointEverySteps"] = 2,
-            ["maxLength"] = 128,
-        },
-        ["evaluation"] = new JsonObject { ["maxNewTokens"] = 4, ["bootstrapSamples"] = 100 },
-        ["rehearsal"] = new JsonObject { ["scenario"] = Scenario(scenario) },
+        var request = TinyModel.Request(
+            Path.Combine(Folder, "model"), Path.Combine(Folder, "pairs.tsv"), Scenario(scenario), steps,
+            checkpointEvery: 2);
 
         // A training that a test ends: by the rates of earlier rehearsals it would be over any budget.
-        ["allowOverBudget"] = steps > 1000,
-    };
+        request["allowOverBudget"] = steps > 1000;
+        return request;
+    }
 
     public async Task<string> StartAsync(JsonObject request)
     {

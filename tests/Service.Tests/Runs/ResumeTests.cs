@@ -79,6 +79,23 @@ public sealed class ResumeTests(RunningService service) : IClassFixture<RunningS
         await ConflictAsync("resumed", "RUN_SUCCEEDED", "has its verdict");
     }
 
+    /// <summary>A deletion that takes long: the run has not ended, and its node is named.</summary>
+    [Fact]
+    public async Task Resume_WhileANodeIsNotProvedGone_NamesItAndStartsNothing()
+    {
+        var id = await service.StartAsync(service.Request("""{"deleteSeconds": 20}""", steps: 100_000));
+        await CheckpointedAsync(id);
+        await CancelAsync(id);
+        await service.WaitAsync(id, run => run.GetProperty("stage").GetString() == "teardown");
+
+        await ConflictAsync(id, "RUN_UNDER_WAY", $"and these are not proved gone: wf-{id}-1 in us-west4-a.");
+
+        Assert.Equal("cancelled", (await service.ReportAsync(id)).GetProperty("status").GetString());
+        using var shown = await service.Http.GetAsync($"/runs/{id}", TestContext.Current.CancellationToken);
+        var view = await shown.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
+        Assert.Equal(0, view.GetProperty("resumptions").GetInt32());
+    }
+
     [Fact]
     public async Task Resume_WithADamagedCheckpointAndOtherSteps_UsesTheOneBeforeAndEndsWhereAsked()
     {

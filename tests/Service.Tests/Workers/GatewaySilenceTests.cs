@@ -50,21 +50,7 @@ public sealed class GatewaySilenceTests : IDisposable
         var (run, node) = (new RunId("run-1"), NodeName.Of("p", "us-west4-a", "wf-run-1-1"));
         var ledger = new RunLedger(_folder.Path, _clock);
         var jobs = new JobBook(ledger, new MetricsLog(ledger, _clock), _clock);
-        jobs.Dispatch(new DispatchInput(
-            JobKind.Train,
-            new RunSpec
-            {
-                RunId = run,
-                Name = "n",
-                Project = "p",
-                Direction = RunDirection.EnToKo,
-                Model = "/m",
-                Data = new DataSpec { Train = "t" },
-                Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
-            },
-            new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
-            new TpuLease(node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
-            "run-1:train", null));
+        jobs.Dispatch(GivenJob.Training(run, node));
         var hello = new Hello
         {
             RunId = $"{run}",

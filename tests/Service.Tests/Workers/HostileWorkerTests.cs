@@ -26,21 +26,7 @@ public sealed class HostileWorkerTests : IDisposable
         _ledger = new RunLedger(_folder.Path, clock);
         _metrics = new MetricsLog(_ledger, clock);
         _jobs = new JobBook(_ledger, _metrics, clock);
-        _jobs.Dispatch(new DispatchInput(
-            JobKind.Train,
-            new RunSpec
-            {
-                RunId = Run,
-                Name = "n",
-                Project = "p",
-                Direction = RunDirection.EnToKo,
-                Model = "/m",
-                Data = new DataSpec { Train = "t" },
-                Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
-            },
-            new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
-            new TpuLease(Node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
-            "run-1:train", null));
+        _jobs.Dispatch(GivenJob.Training(Run, Node));
     }
 
     public void Dispose() => _folder.Dispose();
