@@ -18,12 +18,16 @@ public sealed class CommandTests : IDisposable
 
     public CommandTests() => _state = _folder["state"];
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        WorkerProcesses.End(_folder.Path);
+        _folder.Dispose();
+    }
 
     [Fact]
     public async Task Run_TheSample_LosesThreeZonesAndATpuAndIsFinerStill()
     {
-        using var command = ProgramRun.Cli("run", "samples/ko-en.json", "--state", _state, "--json");
+        using var command = ProgramRun.CliOnAllProcessors("run", "samples/ko-en.json", "--state", _state, "--json");
 
         var code = await command.EndAsync(RunDeadline);
 
@@ -62,12 +66,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Runs_StartedAtOnceOnOneFolder_AllEnd()
     {
-        string[] arguments =
-        [
-            "run", "samples/ko-en.json", "--state", _state, "--set", "training.steps=3",
-            "--set", "training.warmupSteps=1", "--set", "evaluation.maxNewTokens=2",
-            "--set", "data.maxTestPairs=5", "--set", "tpu.zones=[\"us-west4-a\"]",
-        ];
+        string[] arguments = ["run", TinyRequest(), "--state", _state];
         using var first = ProgramRun.Cli(arguments);
         using var second = ProgramRun.Cli(arguments);
         using var third = ProgramRun.Cli(arguments);
@@ -136,9 +135,9 @@ public sealed class CommandTests : IDisposable
         var corpus = Fixtures.Require("..", "data", "ko-en", "tatoeba.tsv");
 
         // A few steps: the way of real sentences is looked at, and the sample's own run learns enough for a verdict.
-        using var command = ProgramRun.Cli(
-            "run", "samples/ko-en.json", "--state", _state, "--data-train", corpus, "--set", "training.steps=20",
-            "--set", "training.warmupSteps=5", "--set", "evaluation.maxNewTokens=32", "--set", "data.maxTestPairs=40",
+        using var command = ProgramRun.CliOnAllProcessors(
+            "run", "samples/ko-en.json", "--state", _state, "--data-train", corpus, "--set", "training.steps=8",
+            "--set", "training.warmupSteps=2", "--set", "evaluation.maxNewTokens=16", "--set", "data.maxTestPairs=10",
             "--set", "tpu.zones=[\"us-west1-c\"]");
 
         var code = await command.EndAsync(RunDeadline);
@@ -152,7 +151,7 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Run_InterruptedByCtrlC_DetachesAndWatchTakesItUp()
     {
-        using var command = ProgramRun.Cli("run", "samples/ko-en.json", "--state", _state);
+        using var command = ProgramRun.Cli("run", TinyRequest(steps: 100_000), "--state", _state);
         await command.SaysAsync("training", RunDeadline);
 
         command.Interrupt();
@@ -246,14 +245,14 @@ public sealed class CommandTests : IDisposable
     }
 
     /// <summary>A request for a run of seconds, with a model that trains in a second.</summary>
-    private string TinyRequest()
+    private string TinyRequest(int steps = 5)
     {
         TinyModel.Write(_folder["model"]);
         TinyModel.WriteCorpus(_folder["pairs.tsv"]);
-        return _folder.Write("request.json", """
+        return _folder.Write("request.json", $$$"""
             {"model": "model", "prompt": "brief", "data": {"train": "pairs.tsv"}, "rehearsal": {},
              "tpu": {"acceleratorTypes": ["v5litepod-8"]}, "evaluation": {"maxNewTokens": 4},
-             "training": {"steps": 5, "batchSize": 4}}
+             "training": {"steps": {{{steps}}}, "batchSize": 4}, "allowOverBudget": true}
             """);
     }
 }

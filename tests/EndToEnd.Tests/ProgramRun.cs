@@ -17,23 +17,31 @@ internal sealed partial class ProgramRun : IDisposable
 
     public string Error => Read(_error);
 
-    public static ProgramRun Start(string assembly, params string[] arguments)
-    {
-        // Where the tests ignore Ctrl-C, as in the background of a shell, every program that they start would too.
-        return OperatingSystem.IsLinux()
-            ? Begin("env", ["--default-signal=INT", "dotnet", PathOf(assembly), .. arguments])
-            : Begin("dotnet", [PathOf(assembly), .. arguments]);
-    }
+    public static ProgramRun Start(string assembly, params string[] arguments) =>
+        Start(assembly, allProcessors: false, arguments);
 
     public static ProgramRun Cli(params string[] arguments) => Start("Workflows.Cli", arguments);
 
+    /// <summary>The command for a training that needs every processor; the others use one, since a model of tests
+    /// trains no faster on two and keeps both busy.</summary>
+    public static ProgramRun CliOnAllProcessors(params string[] arguments) =>
+        Start("Workflows.Cli", allProcessors: true, arguments);
+
     /// <summary>The command in a shell, which can redirect what it writes.</summary>
     public static ProgramRun InShell(string arguments) =>
-        Begin("sh", ["-c", $"exec dotnet '{PathOf("Workflows.Cli")}' {arguments}"]);
+        Begin("sh", ["-c", $"exec dotnet '{PathOf("Workflows.Cli")}' {arguments}"], allProcessors: false);
+
+    private static ProgramRun Start(string assembly, bool allProcessors, string[] arguments)
+    {
+        // Where the tests ignore Ctrl-C, as in the background of a shell, every program that they start would too.
+        return OperatingSystem.IsLinux()
+            ? Begin("env", ["--default-signal=INT", "dotnet", PathOf(assembly), .. arguments], allProcessors)
+            : Begin("dotnet", [PathOf(assembly), .. arguments], allProcessors);
+    }
 
     private static string PathOf(string assembly) => Path.Combine(AppContext.BaseDirectory, $"{assembly}.dll");
 
-    private static ProgramRun Begin(string program, IEnumerable<string> arguments)
+    private static ProgramRun Begin(string program, IEnumerable<string> arguments, bool allProcessors)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -45,6 +53,11 @@ internal sealed partial class ProgramRun : IDisposable
 
         // A service of minutes, as in Directory.Build.props: half of its processor time would go to instrumented code.
         start.Environment["DOTNET_TieredPGO"] = "0";
+        if (!allProcessors)
+        {
+            start.Environment["DOTNET_PROCESSOR_COUNT"] = "1";
+        }
+
         var run = new ProgramRun(Process.Start(start)!);
         run._process.OutputDataReceived += (_, line) => Append(run._output, line.Data);
         run._process.ErrorDataReceived += (_, line) => Append(run._error, line.Data);

@@ -29,6 +29,7 @@ public sealed class ResumeTests : IDisposable
 
     public void Dispose()
     {
+        WorkerProcesses.End(_folder.Path);
         _folder.Dispose();
         _ports.Dispose();
     }

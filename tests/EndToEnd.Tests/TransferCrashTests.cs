@@ -24,9 +24,13 @@ public sealed class TransferCrashTests : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
+    /// <summary>Gets the address of the metadata that the workers of this test's emulated cloud are given.</summary>
+    private string Metadata => $"127.0.0.1:{_ports.Number + 2}/";
+
     public void Dispose()
     {
         _service?.Dispose();
+        WorkerProcesses.End(Metadata);
         _folder.Dispose();
         _ports.Dispose();
     }
@@ -91,9 +95,8 @@ public sealed class TransferCrashTests : IDisposable
 
         if (each.Who == "worker")
         {
-            using var worker = WorkerOf();
-            Assert.True(worker is not null, $"No worker runs at {each}.");
-            worker.Kill();
+            Assert.NotEmpty(WorkerProcesses.With(Metadata));
+            WorkerProcesses.End(Metadata);
             return;
         }
 
@@ -182,34 +185,6 @@ public sealed class TransferCrashTests : IDisposable
     {
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_ports.Number}") };
         return await http.GetStringAsync("/runs/hurt/events", Cancellation);
-    }
-
-    /// <summary>The worker process whose metadata lies in this test's emulated cloud; null: none runs.</summary>
-    private Process? WorkerOf()
-    {
-        foreach (var path in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(path), out var id) && Says(path, "cmdline", "TpuWorker.Host")
-                && Says(path, "environ", $"127.0.0.1:{_ports.Number + 2}/"))
-            {
-                return Process.GetProcessById(id);
-            }
-        }
-
-        return null;
-    }
-
-    private static bool Says(string process, string file, string text)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(process, file)).Contains(text, StringComparison.Ordinal);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // It has ended meanwhile, or is somebody else's.
-            return false;
-        }
     }
 
     /// <summary>A process that dies in a call, and the object by which one sees that the call is under way.</summary>

@@ -37,7 +37,7 @@ internal sealed class Worker : IDisposable
     private string _currentJob = "";
     private CancellationTokenSource? _jobStop;
     private Task _job = Task.CompletedTask;
-    private Task _speaking = Task.CompletedTask;
+    private Task _conversation = Task.CompletedTask;
     private JobRunner? _runner;
     private bool _isDraining;
 
@@ -136,14 +136,16 @@ internal sealed class Worker : IDisposable
             Say(Draining());
             await StopJobAsync();
             Say(Draining());
-            Task speaking;
+            Task conversation;
             lock (_lock)
             {
                 _outgoing.Writer.TryComplete();
-                speaking = _speaking;
+                conversation = _conversation;
             }
 
-            await Task.WhenAny(speaking, Task.Delay(Farewell, CancellationToken.None));
+            // The gateway ends the stream once it has read the last message. Hanging up before that resets the stream,
+            // and what the gateway has not read yet is lost with it.
+            await Task.WhenAny(conversation, Task.Delay(Farewell, CancellationToken.None));
         }
 
         await hangUp.CancelAsync();
@@ -183,12 +185,13 @@ internal sealed class Worker : IDisposable
         }
 
         var heard = false;
-        var speaking = SpeakAsync(call.RequestStream, outgoing.Reader, ended.Token);
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            _speaking = speaking;
+            _conversation = over.Task;
         }
 
+        var speaking = SpeakAsync(call.RequestStream, outgoing.Reader, ended.Token);
         try
         {
             await foreach (var message in call.ResponseStream.ReadAllAsync(ended.Token))
@@ -206,6 +209,7 @@ internal sealed class Worker : IDisposable
             outgoing.Writer.TryComplete();
             await ended.CancelAsync();
             await speaking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            over.SetResult();
         }
 
         return heard;

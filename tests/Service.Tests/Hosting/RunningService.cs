@@ -55,6 +55,7 @@ public sealed class RunningService : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        WorkerProcesses.End(Folder);
         _folder.Dispose();
     }
 

@@ -20,6 +20,9 @@ public sealed class HangingInputTests
 {
     private const int Hanging = 300;
 
+    // More than there are places for reads, the extra ones of those that hang included.
+    private const int HangingAgain = 40;
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -74,7 +77,7 @@ public sealed class HangingInputTests
         var training = await service.StartAsync(Request(service, "trains"));
         await service.WaitAsync(training, run => StepOf(run) > 0);
         var hanging = new List<string>();
-        for (var index = 0; index < Hanging; index++)
+        for (var index = 0; index < HangingAgain; index++)
         {
             hanging.Add(await service.StartAsync(Request(service, $"hangs-{index}")));
         }
