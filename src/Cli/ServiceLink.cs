@@ -22,8 +22,9 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Most time for another command to start its service.</summary>
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Most time for which a stopping service may hold the state folder after it no longer answers.</summary>
-    private static readonly TimeSpan UseDeadline = TimeSpan.FromSeconds(30);
+    /// <summary>Most time for which a stopping service may hold the state folder after it no longer answers: 30 seconds
+    /// until it leaves its activities, and what a busy machine needs to end it.</summary>
+    private static readonly TimeSpan UseDeadline = TimeSpan.FromSeconds(75);
 
     /// <summary>Most time without an answer from a service that has answered before; an upgrade takes less.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);

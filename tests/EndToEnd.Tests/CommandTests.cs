@@ -27,7 +27,8 @@ public sealed class CommandTests : IDisposable
     [Fact]
     public async Task Run_TheSample_LosesThreeZonesAndATpuAndIsFinerStill()
     {
-        using var command = ProgramRun.CliOnAllProcessors("run", "samples/ko-en.json", "--state", _state, "--json");
+        using var command = ProgramRun.CliOnAllProcessors(
+            "run", "samples/ko-en.json", "--state", _state, "--json", "--set", "data.maxTestPairs=100");
 
         var code = await command.EndAsync(RunDeadline);
 

@@ -35,7 +35,7 @@ public static class WorkerProcesses
         return found;
     }
 
-    /// <summary>Ends the workers that a service of a test left behind, as the VMs of a cloud go on without it.</summary>
+    /// <summary>Ends the workers that a service of a test left behind, as a cloud's VMs go on without it.</summary>
     /// <param name="text">A text of their environment.</param>
     public static void End(string text)
     {

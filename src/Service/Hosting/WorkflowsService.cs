@@ -82,6 +82,7 @@ public static class WorkflowsService
 
         application.MapGrpcService<WorkerGatewayService>();
         application.MapDashboard();
+        application.MapApiDocument();
         application.MapRuns(settings);
         application.MapDoctor(settings);
         application.MapSweep();
@@ -166,6 +167,7 @@ public static class WorkflowsService
         services.AddSingleton(settings);
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
+        services.AddApiDocument();
 
         // A part that fails is logged; runs on a TPU need the other parts.
         services.Configure<HostOptions>(
@@ -235,7 +237,8 @@ public static class WorkflowsService
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunResumer>();
         services.AddSingleton<RunMessages>();
-        services.AddHostedService<RunSubscriber>();
+        services.AddSingleton<RunSubscriber>();
+        services.AddHostedService(provider => provider.GetRequiredService<RunSubscriber>());
         AddSweep(services, settings);
         AddDapr(services, settings.Dapr);
     }

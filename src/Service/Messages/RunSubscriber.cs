@@ -18,6 +18,11 @@ internal sealed partial class RunSubscriber(
     /// <summary>Pause after an empty answer; Pub/Sub itself keeps a pull open until there is a message.</summary>
     private static readonly TimeSpan EmptyPause = TimeSpan.FromSeconds(1);
 
+    private volatile bool _isReached = true;
+
+    /// <summary>Gets a value indicating whether the broker answered the last time, or has not been asked yet.</summary>
+    public bool IsReached => _isReached;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (settings.PubSub.Subscription is not { } subscription)
@@ -39,6 +44,7 @@ internal sealed partial class RunSubscriber(
                 while (true)
                 {
                     await ReceiveAsync(connection, subscription, stoppingToken);
+                    _isReached = true;
                     if (pause != FirstPause)
                     {
                         Log.Listening(logger, subscription);
@@ -52,6 +58,8 @@ internal sealed partial class RunSubscriber(
             }
             catch (Exception exception)
             {
+                _isReached = false;
+
                 // Logged once each time that the broker becomes unreachable, not once a minute.
                 if (pause == FirstPause)
                 {

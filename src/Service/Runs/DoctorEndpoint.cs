@@ -26,7 +26,9 @@ internal static class DoctorEndpoint
         "/doctor", (
             HttpRequest http, CloudReadiness readiness, PriceCatalog catalog, DurableTaskClient client,
             IRehearsalCloud rehearsal, CancellationToken cancellation) =>
-            LookAsync(http, settings, readiness, catalog, client, rehearsal, cancellation));
+            LookAsync(http, settings, readiness, catalog, client, rehearsal, cancellation))
+        .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
+        .Accepts<RunRequest>(isOptional: true, "application/json");
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
@@ -81,7 +83,7 @@ internal static class DoctorEndpoint
                 { Scheme: ArtifactScheme.CloudStorage or ArtifactScheme.Hub }),
         ]);
 
-    private static async Task<ReadinessLine> EngineAsync(
+    internal static async Task<ReadinessLine> EngineAsync(
         ServiceSettings settings, DurableTaskClient client, CancellationToken cancellation)
     {
         var where = settings.UsesEmbeddedEngine

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
 
@@ -9,7 +10,9 @@ internal static class PlanEndpoint
 {
     private const double MostHours = 10_000;
 
-    public static void MapPlan(this IEndpointRouteBuilder routes) => routes.MapPost("/plan", PreviewAsync);
+    public static void MapPlan(this IEndpointRouteBuilder routes) => routes.MapPost("/plan", PreviewAsync)
+        .Described("planRun", "Previews places, estimate and alternatives of a request; starts nothing.", 400, 413, 422)
+        .Accepts<RunRequest>("application/json").Produces<PlanPreview>();
 
     private static async Task<IResult> PreviewAsync(
         HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog,

@@ -1,11 +1,17 @@
 using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
 
 /// <summary>Serves POST /runs/{id}/resume: continues a stopped run from its newest checkpoint.</summary>
 internal static class ResumeEndpoint
 {
-    public static void MapResume(this IEndpointRouteBuilder runs) => runs.MapPost("/{id}/resume", ResumeAsync);
+    public static void MapResume(this IEndpointRouteBuilder runs) => runs.MapPost("/{id}/resume", ResumeAsync)
+        .Described(
+            "resumeRun", "Continues a stopped run from its newest checkpoint, with the given changes.", 400, 404, 409,
+            413)
+        .Accepts<RunRequest>(isOptional: true, "application/json")
+        .Produces<ResumedView>(StatusCodes.Status202Accepted);
 
     private static async Task<IResult> ResumeAsync(
         string id, HttpRequest http, RunResumer resumer, CancellationToken cancellation)
@@ -25,14 +31,19 @@ internal static class ResumeEndpoint
         }
 
         http.HttpContext.Response.Headers.RetryAfter = "5";
-        return TypedResults.Accepted($"/runs/{id}", new
-        {
-            id,
-            part = resumed.Part,
-            changes = resumed.Changes,
-            statusUri = $"/runs/{id}",
-            cancelUri = $"/runs/{id}/cancel",
-            reportUri = $"/runs/{id}/report",
-        });
+        return TypedResults.Accepted(
+            $"/runs/{id}",
+            new ResumedView(
+                runId, resumed.Part, resumed.Changes, $"/runs/{id}", $"/runs/{id}/cancel", $"/runs/{id}/report"));
     }
 }
+
+/// <summary>The answer to a resumption.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="Part">Number of the part that begins, 2 or more.</param>
+/// <param name="Changes">The changed fields, with the values before and after.</param>
+/// <param name="StatusUri">Shows the run.</param>
+/// <param name="CancelUri">Stops it, with POST.</param>
+/// <param name="ReportUri">Its report, once it has ended.</param>
+public sealed record ResumedView(
+    RunId Id, int Part, IReadOnlyList<FieldChange> Changes, string StatusUri, string CancelUri, string ReportUri);

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.OpenApi;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Hosting;
@@ -24,19 +26,46 @@ internal static class RunEndpoints
     public static void MapRuns(this IEndpointRouteBuilder routes, ServiceSettings settings)
     {
         var runs = routes.MapGroup("/runs");
-        runs.MapPost("/", StartAsync);
-        runs.MapGet("/", ListAsync);
-        runs.MapGet("/{id}", ShowAsync);
-        runs.MapPost("/{id}/cancel", CancelAsync);
+        runs.MapPost("/", StartAsync)
+            .Described("startRun", "Starts a run durably.", 400, 409, 413)
+            .HasParameter(ParameterLocation.Header, "Idempotency-Key", "The same key starts the same run once.")
+            .Accepts<RunRequest>("application/json").Produces<StartedView>(StatusCodes.Status202Accepted);
+        runs.MapGet("/", ListAsync)
+            .Described("listRuns", "Lists runs, newest first; the next page's address is in the Link header.", 400)
+            .HasParameter(ParameterLocation.Query, "status", "Statuses to show, with commas between them.")
+            .HasParameter(ParameterLocation.Query, "name", "A part of the name or id.")
+            .HasParameter(ParameterLocation.Query, "limit", "Most runs of a page, 1 to 500.", JsonSchemaType.Integer)
+            .HasParameter(ParameterLocation.Query, "after", "The place after which it begins, from a Link header.")
+            .AddEndpointFilter<EntityTags>();
+        runs.MapGet("/{id}", ShowAsync)
+            .Described("showRun", "Shows a run: 202 while it is under way, 200 when it has ended.", 404)
+            .HasParameter(ParameterLocation.Header, "If-None-Match", "The ETag of the answer that the caller has.")
+            .Produces<RunView>().Produces<RunView>(StatusCodes.Status202Accepted)
+            .Produces(StatusCodes.Status304NotModified).AddEndpointFilter<EntityTags>();
+        runs.MapPost("/{id}/cancel", CancelAsync)
+            .Described("cancelRun", "Stops a run and gives its TPU back.", 404, 410)
+            .Produces<CancelledView>(StatusCodes.Status202Accepted);
         runs.MapResume();
-        runs.MapGet("/{id}/attempts", Attempts);
-        runs.MapGet("/{id}/metrics", Metrics);
-        runs.MapGet("/{id}/events", Events);
-        runs.MapGet("/{id}/report", Report);
-        runs.MapGet("/{id}/report.html", ReportPage);
+        runs.MapGet("/{id}/attempts", Attempts)
+            .Described("listAttempts", "Lists the attempts to get a TPU, with the cloud's words.", 404)
+            .Produces<IReadOnlyList<AttemptRow>>().AddEndpointFilter<EntityTags>();
+        runs.MapGet("/{id}/metrics", Metrics)
+            .Described("listMetrics", "Lists the points of the loss curve.", 400, 404)
+            .Produces<IReadOnlyList<MetricPoint>>().AddEndpointFilter<EntityTags>();
+        runs.MapGet("/{id}/events", Events)
+            .Described("listEvents", "Lists the ledger's lines, or streams them (server-sent events).", 400, 404, 503)
+            .HasParameter(ParameterLocation.Header, "Last-Event-ID", "Continues a stream after this event.")
+            .Produces<IReadOnlyList<EventLine>>(StatusCodes.Status200OK, "application/json", "text/event-stream");
+        runs.MapGet("/{id}/report", Report)
+            .Described("getReport", "Gets the report of a run.", 404).Produces<RunReport>();
+        runs.MapGet("/{id}/report.html", ReportPage)
+            .Described("getReportPage", "Gets the report of a run as a page.", 404)
+            .Produces<string>(StatusCodes.Status200OK, "text/html");
         routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
-        routes.MapGet("/healthz", () => TypedResults.Ok(new { status = "ok", stateId }));
+        routes.MapGet("/healthz", () => TypedResults.Ok(new HealthView("ok", stateId)))
+            .Described("checkHealth", "Answers while the process is alive.");
+        routes.MapReadiness();
     }
 
     private static async Task<IResult> StartAsync(
@@ -51,14 +80,11 @@ internal static class RunEndpoints
         var request = RunRequestReader.Parse(await ReadAsync(http.Body, cancellation));
         var (id, wasThere) = await service.StartAsync(request, key, cancellation);
         http.HttpContext.Response.Headers.RetryAfter = "5";
-        return TypedResults.Accepted($"/runs/{id}", new
-        {
-            id,
-            wasThere,
-            statusUri = $"/runs/{id}",
-            cancelUri = $"/runs/{id}/cancel",
-            reportUri = $"/runs/{id}/report",
-        });
+        return TypedResults.Accepted(
+            $"/runs/{id}",
+            new StartedView(
+                id, wasThere, $"/runs/{id}", $"/runs/{id}/cancel", $"/runs/{id}/resume", $"/runs/{id}/events",
+                $"/runs/{id}/report"));
     }
 
     internal static async Task<string> ReadAsync(Stream body, CancellationToken cancellation)
@@ -143,7 +169,7 @@ internal static class RunEndpoints
         {
             null => Unknown(id),
             false => Problems.Of(StatusCodes.Status410Gone, "RUN_ENDED", $"Run '{id}' has ended."),
-            true => TypedResults.Accepted($"/runs/{id}", new { id, status = "cancelling" }),
+            true => TypedResults.Accepted($"/runs/{id}", new CancelledView(id, "cancelling")),
         };
 
     private static IResult Attempts(string id, RunLedger ledger) => Known(id, ledger) is { } run
@@ -223,7 +249,7 @@ internal static class RunEndpoints
 
         var path = Path.Combine(ledger.DirectoryOf(run), name);
         return System.IO.File.Exists(path)
-            ? TypedResults.PhysicalFile(path, type)
+            ? TypedResults.PhysicalFile(path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path))
             : Problems.Of(
                 StatusCodes.Status404NotFound, "REPORT_NOT_READY",
                 $"Run '{id}' has not ended, so it has no report yet.");
@@ -236,3 +262,24 @@ internal static class RunEndpoints
     private static IResult Unknown(string id) =>
         Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{id}'.");
 }
+
+/// <summary>The answer to a start.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="WasThere">true if the same request had started it before.</param>
+/// <param name="StatusUri">Shows it.</param>
+/// <param name="CancelUri">Stops it, with POST.</param>
+/// <param name="ResumeUri">Resumes it after it has stopped, with POST.</param>
+/// <param name="EventsUri">Lists or streams its ledger.</param>
+/// <param name="ReportUri">Its report, once it has ended.</param>
+public sealed record StartedView(
+    RunId Id, bool WasThere, string StatusUri, string CancelUri, string ResumeUri, string EventsUri, string ReportUri);
+
+/// <summary>The answer to a cancellation.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="Status"><c>cancelling</c>: its TPU is given back first.</param>
+public sealed record CancelledView(string Id, string Status);
+
+/// <summary>The answer of a process that is alive.</summary>
+/// <param name="Status"><c>ok</c>.</param>
+/// <param name="StateId">Names the state folder without telling its path.</param>
+public sealed record HealthView(string Status, string StateId);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Capacity;
+using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
 
@@ -9,9 +10,12 @@ internal static class ZoneEndpoints
     public static void MapZones(this IEndpointRouteBuilder routes)
     {
         var zones = routes.MapGroup("/zones");
-        zones.MapGet("/", (CapacityMemory memory) => TypedResults.Ok(memory.All()));
-        zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)));
-        zones.MapDelete("/{place}", Forget);
+        zones.MapGet("/", (CapacityMemory memory) => TypedResults.Ok(memory.All()))
+            .Described("listZones", "Lists the refusals that are remembered.");
+        zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)))
+            .Described("forgetZones", "Forgets all refusals.");
+        zones.MapDelete("/{place}", Forget)
+            .Described("forgetZone", "Forgets the refusals of one place.", 404).Produces<ForgottenView>();
     }
 
     private static IResult Forget(string place, CapacityMemory memory) => memory.Forget(place) is > 0 and var count

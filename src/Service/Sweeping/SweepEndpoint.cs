@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
+using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
 namespace Workflows.Service.Sweeping;
@@ -41,7 +42,9 @@ internal static partial class SweepEndpoint
 
     private static readonly JsonSerializerOptions Strict = new(RunLedger.Json) { AllowDuplicateProperties = false };
 
-    public static void MapSweep(this IEndpointRouteBuilder routes) => routes.MapPost("/sweep", SweepAsync);
+    public static void MapSweep(this IEndpointRouteBuilder routes) => routes.MapPost("/sweep", SweepAsync)
+        .Described("sweep", "Lists resources left over in the cloud, and deletes them on request.", 400, 413)
+        .Accepts<SweepRequest>(isOptional: true, "application/json");
 
     private static async Task<Ok<SweepView>> SweepAsync(
         HttpRequest http, Sweeper sweeper, SweepSettings settings, CancellationToken cancellation)

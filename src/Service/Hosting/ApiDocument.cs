@@ -1,0 +1,124 @@
+using System.Text.Json;
+using Microsoft.OpenApi;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Hosting;
+
+/// <summary>
+/// Serves the description of the HTTP API (OpenAPI 3.1) at <c>/openapi.json</c>, made from the endpoints themselves.
+/// The engine, the gateway and the emulators have descriptions of their own and are left out.
+/// </summary>
+internal static class ApiDocument
+{
+    private const string Name = "openapi";
+
+    /// <summary>First segments of the API's paths.</summary>
+    private static readonly string[] Roots = ["runs", "zones", "plan", "doctor", "sweep", "healthz", "readyz"];
+
+    /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
+    private static readonly (int Status, string Description)[] Common =
+    [
+        (StatusCodes.Status403Forbidden, "CROSS_ORIGIN: a page of another site asked."),
+        (StatusCodes.Status421MisdirectedRequest, "HOST_UNKNOWN: the Host header is not a name of this service."),
+        (StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE: the Durable Task backend does not answer."),
+    ];
+
+    public static void AddApiDocument(this IServiceCollection services) => services.AddOpenApi(Name, options =>
+    {
+        options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+        options.ShouldInclude = description => description.RelativePath is { } path
+            && Roots.Contains(path.Split('/')[0], StringComparer.Ordinal);
+        options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info = new OpenApiInfo
+            {
+                Title = "Workflows",
+                Version = "1",
+                Description = "Starts, watches, resumes and stops fine-tuning runs. Errors are problem+json (RFC 9457) "
+                    + "with a stable `code`; docs/errors.md lists the codes.",
+            };
+
+            // The address is that of the service which is asked, and not that of the machine which wrote this.
+            document.Servers = [new OpenApiServer { Url = "/" }];
+
+            // Names of classes, otherwise.
+            document.Tags = null;
+            return Task.CompletedTask;
+        });
+        options.AddOperationTransformer((operation, _, _) =>
+        {
+            operation.Tags = null;
+            foreach (var (status, description) in Common)
+            {
+                operation.Responses ??= [];
+                operation.Responses.TryAdd($"{status}", new OpenApiResponse
+                {
+                    Description = description,
+                    Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new() },
+                });
+            }
+
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            // These are texts on the wire, written by converters that a description cannot look into.
+            var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
+            if (type == typeof(RunId) || type == typeof(NodeName))
+            {
+                schema.Type = JsonSchemaType.String;
+                schema.Properties?.Clear();
+            }
+            else if (type.IsEnum)
+            {
+                schema.Type = JsonSchemaType.String;
+                schema.Enum = [.. Enum.GetValues(type).Cast<object>().Select(
+                    value => JsonSerializer.SerializeToNode(value, type, context.JsonTypeInfo.Options)!)];
+            }
+
+            // Numbers are written as numbers, though they are read from texts, too.
+            if (schema.Type is { } types && (types & (JsonSchemaType.Number | JsonSchemaType.Integer)) != 0)
+            {
+                (schema.Type, schema.Pattern) = (types & ~JsonSchemaType.String, null);
+            }
+
+            return Task.CompletedTask;
+        });
+    });
+
+    public static void MapApiDocument(this IEndpointRouteBuilder routes) =>
+        routes.MapOpenApi($"/{{documentName:regex(^{Name}$)}}.json");
+
+    /// <summary>Describes an operation.</summary>
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="name">The operation's name, which generated clients use.</param>
+    /// <param name="summary">One line about it.</param>
+    /// <param name="problems">Statuses of the problems that it answers, besides those that all do.</param>
+    public static RouteHandlerBuilder Described(
+        this RouteHandlerBuilder endpoint, string name, string summary, params int[] problems)
+    {
+        endpoint.WithName(name).WithSummary(summary);
+        foreach (var status in problems)
+        {
+            endpoint.ProducesProblem(status);
+        }
+
+        return endpoint;
+    }
+
+    /// <summary>Describes a parameter that the endpoint reads by itself.</summary>
+    public static RouteHandlerBuilder HasParameter(
+        this RouteHandlerBuilder endpoint, ParameterLocation place, string name, string description,
+        JsonSchemaType type = JsonSchemaType.String) => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
+        {
+            operation.Parameters ??= [];
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = name,
+                In = place,
+                Description = description,
+                Schema = new OpenApiSchema { Type = type },
+            });
+            return Task.CompletedTask;
+        });
+}
