@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Workflows.GoogleCloud.Connections;
 
 namespace Workflows.Artifacts;
 
@@ -12,6 +13,12 @@ namespace Workflows.Artifacts;
 /// <param name="store">The store of the trees.</param>
 public sealed class ArtifactTree(IArtifactStore store)
 {
+    /// <summary>Bytes that are hashed at once while the next ones are read.</summary>
+    private const int HashedBytes = 1 << 20;
+
+    /// <summary>Files that are downloaded at once: one connection does not use a network's whole rate.</summary>
+    private const int MostDownloads = 2;
+
     /// <summary>Looks for a tree.</summary>
     /// <param name="tree">Its root.</param>
     /// <param name="cancellation">Cancels the call.</param>
@@ -146,24 +153,28 @@ public sealed class ArtifactTree(IArtifactStore store)
         var manifest = await FindAsync(tree, cancellation) ?? throw new ArtifactException(
             ArtifactFault.NotFound, $"{tree}", $"It has no {ArtifactManifest.FileName}, so it was never whole, or is "
             + "being deleted.", "Start again whatever should have written it.");
-        foreach (var (name, file) in manifest.Files)
-        {
-            var path = Path.Combine(folder, name.Replace('/', Path.DirectorySeparatorChar));
-            if (File.Exists(path) && FolderFiles.LengthOf(path) == file.Bytes
-                && await HashOfAsync(path, cancellation) == file.Sha256)
-            {
-                continue;
-            }
+        await Parallel.ForEachAsync(
+            manifest.Files,
+            new ParallelOptions { MaxDegreeOfParallelism = MostDownloads, CancellationToken = cancellation },
+            (file, stop) => DownloadAsync(tree.Child(file.Key), file.Value, Path.Combine(
+                folder, file.Key.Replace('/', Path.DirectorySeparatorChar)), stop));
+        return manifest;
+    }
 
-            if (await store.DownloadAsync(tree.Child(name), path, cancellation) != file.Sha256)
-            {
-                File.Delete(path);
-                throw Faults.Damaged(
-                    tree.Child(name), $"It does not have the SHA-256 that {ArtifactManifest.FileName} gives.");
-            }
+    private async ValueTask DownloadAsync(
+        ArtifactUri uri, ArtifactFile file, string path, CancellationToken cancellation)
+    {
+        if (File.Exists(path) && FolderFiles.LengthOf(path) == file.Bytes
+            && await HashOfAsync(path, cancellation) == file.Sha256)
+        {
+            return;
         }
 
-        return manifest;
+        if (await store.DownloadAsync(uri, path, cancellation) != file.Sha256)
+        {
+            File.Delete(path);
+            throw Faults.Damaged(uri, $"It does not have the SHA-256 that {ArtifactManifest.FileName} gives.");
+        }
     }
 
     /// <summary>Deletes a tree, its manifest first.</summary>
@@ -224,7 +235,7 @@ public sealed class ArtifactTree(IArtifactStore store)
                     from, file.Uri, file.Bytes,
                     at => report?.Invoke(new TreeProgress(TreeStep.Hashing, file.Name, before + at, total)),
                     cancellation);
-                sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(parts, cancellation));
+                sha256 = await HashOfAsync(parts, cancellation);
                 done += file.Bytes;
             }
 
@@ -266,8 +277,23 @@ public sealed class ArtifactTree(IArtifactStore store)
 
     private static async Task<string> HashOfAsync(string path, CancellationToken cancellation)
     {
-        await using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation));
+        await using var stream = new FileStream(
+            path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        return await HashOfAsync(stream, cancellation);
+    }
+
+    private static async Task<string> HashOfAsync(Stream stream, CancellationToken cancellation)
+    {
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await OverlappedCopy.RunAsync(
+            stream.ReadAsync,
+            (bytes, _) =>
+            {
+                sha.AppendData(bytes.Span);
+                return ValueTask.CompletedTask;
+            },
+            HashedBytes, cancellation);
+        return Convert.ToHexStringLower(sha.GetHashAndReset());
     }
 
     private async Task<List<string>> NamesAsync(ArtifactUri folder, CancellationToken cancellation)

@@ -18,6 +18,9 @@ internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256
     /// <summary>Gets the exception of a failed read; null for none.</summary>
     public Exception? Fault { get; private set; }
 
+    /// <summary>Gets the expected SHA-256, which all bytes have if the last one was passed on.</summary>
+    public string Sha256 => sha256;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => true;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using Google;
 using Google.Apis.Http;
-using Google.Apis.Upload;
 using Google.Cloud.Storage.V1;
 using Workflows.GoogleCloud.Connections;
 
@@ -11,17 +10,14 @@ using GcsObject = Google.Apis.Storage.v1.Data.Object;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Stores artifacts in buckets of Cloud Storage, with Google's own client. Uploads are resumable, in chunks; downloads
-/// continue where a connection broke, at the version with which they began; both are checked by CRC-32C. Credentials
-/// are loaded at the first call; an emulator receives none.
+/// Stores artifacts in buckets of Cloud Storage, with Google's own client. Uploads are resumable, and stream through a
+/// few small buffers; downloads continue where a connection broke, at the version with which they began; both are
+/// checked by CRC-32C. Credentials are loaded at the first call; an emulator receives none.
 /// </summary>
 public sealed class StorageArtifactStore : IArtifactStore, IDisposable
 {
     /// <summary>Variable that names an emulator, <c>HOST:PORT</c>, as in Google's clients.</summary>
     public const string EmulatorVariable = "STORAGE_EMULATOR_HOST";
-
-    /// <summary>Bytes of one part of an upload; a multiple of 256 KiB, held in memory.</summary>
-    private const int ChunkBytes = 8 << 20;
 
     /// <summary>Bytes that are passed on at once; bytes beyond them that a broken connection had are requested
     /// again.</summary>
@@ -31,6 +27,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     private readonly Retry _retry;
     private readonly SemaphoreSlim _gate = new(1);
     private StorageClient? _client;
+    private HttpClient? _uploads;
 
     /// <summary>Creates the store, without any request.</summary>
     /// <param name="emulator">
@@ -206,6 +203,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     public void Dispose()
     {
         _client?.Dispose();
+        _uploads?.Dispose();
         _gate.Dispose();
     }
 
@@ -213,14 +211,13 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         ? null
         : new Uri(host.Contains("://", StringComparison.Ordinal) ? host : $"http://{host}");
 
-    private static async Task<ArtifactInfo> UploadAsync(
+    private async Task<ArtifactInfo> UploadAsync(
         StorageClient client, ArtifactUri uri, SourceStream source, WriteCondition condition, int attempt,
         CancellationToken cancellation)
     {
         source.Position = 0;
         var options = new UploadObjectOptions
         {
-            ChunkSize = ChunkBytes,
             IfGenerationMatch = condition.Generation,
 
             // The checksum is compared here, over all tries.
@@ -229,27 +226,14 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         var upload = client.CreateObjectUploader(
             new GcsObject { Bucket = uri.Container, Name = uri.Path, ContentType = "application/octet-stream" },
             source, options);
-        var progress = await upload.UploadAsync(cancellation);
-        for (var resumed = 1; progress is { Status: UploadStatus.Failed, BytesSent: > 0 }
-            && source.Fault is null && resumed <= Retry.MostTries && StorageFaults.IsTransient(progress.Exception);
-            resumed++)
+        try
         {
-            await Task.Delay(TimeSpan.FromSeconds(0.25 * resumed), cancellation);
-            var before = progress.BytesSent;
-            progress = await upload.ResumeAsync(cancellation);
-            resumed = progress.BytesSent > before ? 0 : resumed;
+            var session = await upload.InitiateSessionAsync(cancellation);
+            return Info(
+                uri, await new StorageUpload(_uploads!, client.Service, session, source).SendAsync(cancellation));
         }
-
-        if (progress.Status == UploadStatus.Completed)
-        {
-            // If the answer to the last part was lost, the next question only confirms that all bytes arrived.
-            return Info(uri, upload.ResponseBody
-                ?? await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
-        }
-
-        var exception = progress.Exception
-            ?? new HttpIOException(HttpRequestError.ResponseEnded, $"The upload ended as {progress.Status}.");
-        if (attempt > 1 && StorageFaults.IsChanged(exception) && source.Position == source.Length)
+        catch (GoogleApiException exception) when (
+            attempt > 1 && StorageFaults.IsChanged(exception) && source.IsHashed)
         {
             // The answer to an earlier try may have been lost: if the object equals the bytes sent, that try wrote it.
             var there = Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
@@ -257,10 +241,9 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             {
                 return there;
             }
-        }
 
-        System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
-        return null!;
+            throw;
+        }
     }
 
     private async Task DownloadAsync(
@@ -339,18 +322,21 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     private async Task<StorageClient> ConnectAsync(CancellationToken cancellation)
     {
         var credentials = _emulator is null ? await GoogleCredentials.FindAsync(null, cancellation) : null;
+        _uploads ??= new HttpClient(Handler()) { Timeout = Timeout.InfiniteTimeSpan };
         return await new StorageClientBuilder
         {
             BaseUri = _emulator is null ? null : new Uri(_emulator, "/storage/v1/").AbsoluteUri,
             UnauthenticatedAccess = true,
             HttpClientFactory = new HttpClientFromMessageHandlerFactory(
                 _ => new HttpClientFromMessageHandlerFactory.ConfiguredHttpMessageHandler(
-                    new GoogleHttpHandler(credentials, new SocketsHttpHandler
-                    {
-                        ConnectTimeout = TimeSpan.FromSeconds(20),
-                        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-                        AllowAutoRedirect = false,
-                    }), performsAutomaticDecompression: false, handlesRedirect: false)),
+                    Handler(), performsAutomaticDecompression: false, handlesRedirect: false)),
         }.BuildAsync(cancellation);
+
+        GoogleHttpHandler Handler() => new(credentials, new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(20),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            AllowAutoRedirect = false,
+        });
     }
 }

@@ -66,7 +66,6 @@ internal sealed partial class BucketApi
             {
                 await (cut is { } bytes ? new CutStream(content, bytes, request.Context.Abort) : content)
                     .CopyToAsync(file, 256 << 10, cancellation);
-                file.Flush(flushToDisk: true);
             }
 
             await request.AnswerAsync(sessions.Commit(plan, path).Describe(request.Host));
@@ -202,8 +201,6 @@ internal sealed partial class BucketApi
                     await using var content = store.Open(source);
                     await content.CopyToAsync(file, request.Context.RequestAborted);
                 }
-
-                file.Flush(flushToDisk: true);
             }
 
             return sessions.Commit(plan, path);
