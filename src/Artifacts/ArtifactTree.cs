@@ -106,7 +106,7 @@ public sealed class ArtifactTree(IArtifactStore store)
         ArgumentNullException.ThrowIfNull(root);
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(files);
-        var hashed = await HashAsync(from, files, report, cancellation);
+        var (hashed, checksums) = await HashAsync(from, files, report, cancellation);
         var tree = root.Child(NameOf(hashed));
         if (await FindAsync(tree, cancellation) is not null)
         {
@@ -126,7 +126,9 @@ public sealed class ArtifactTree(IArtifactStore store)
                     from, file.Uri, file.Bytes,
                     at => report?.Invoke(new TreeProgress(TreeStep.Copying, file.Name, before + at, total)),
                     cancellation);
-                using var guarded = new GuardedStream(parts, file.Uri, hashed[file.Name].Sha256);
+                using var guarded = new GuardedStream(
+                    parts, file.Uri, hashed[file.Name].Sha256,
+                    checksums.TryGetValue(file.Name, out var crc) ? crc : null);
                 await WriteGuardedAsync(tree.Child(file.Name), guarded, cancellation);
             }
 
@@ -219,12 +221,15 @@ public sealed class ArtifactTree(IArtifactStore store)
         return [.. names.Where(name => !reachable.Contains(name)).Select(folder.Child)];
     }
 
-    private static async Task<SortedDictionary<string, ArtifactFile>> HashAsync(
-        IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
-        CancellationToken cancellation)
+    /// <returns>The files with their hashes, and the CRC-32C of those that were read for it.</returns>
+    private static async Task<(SortedDictionary<string, ArtifactFile> Files, Dictionary<string, uint> Checksums)>
+        HashAsync(
+            IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
+            CancellationToken cancellation)
     {
         var (done, total) = (0L, files.Where(file => file.Sha256 is null).Sum(file => file.Bytes));
         var hashed = new SortedDictionary<string, ArtifactFile>(StringComparer.Ordinal);
+        var checksums = new Dictionary<string, uint>(StringComparer.Ordinal);
         foreach (var file in files)
         {
             var sha256 = file.Sha256;
@@ -235,14 +240,14 @@ public sealed class ArtifactTree(IArtifactStore store)
                     from, file.Uri, file.Bytes,
                     at => report?.Invoke(new TreeProgress(TreeStep.Hashing, file.Name, before + at, total)),
                     cancellation);
-                sha256 = await HashOfAsync(parts, cancellation);
+                (sha256, checksums[file.Name]) = await HashOfAsync(parts, cancellation);
                 done += file.Bytes;
             }
 
             hashed.Add(file.Name, new ArtifactFile(file.Bytes, sha256));
         }
 
-        return hashed;
+        return (hashed, checksums);
     }
 
     /// <summary>Writes a file; a fault of its source is thrown as such, not as a fault of the target.</summary>
@@ -279,21 +284,23 @@ public sealed class ArtifactTree(IArtifactStore store)
     {
         await using var stream = new FileStream(
             path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-        return await HashOfAsync(stream, cancellation);
+        return (await HashOfAsync(stream, cancellation)).Sha256;
     }
 
-    private static async Task<string> HashOfAsync(Stream stream, CancellationToken cancellation)
+    private static async Task<(string Sha256, uint Crc32C)> HashOfAsync(Stream stream, CancellationToken cancellation)
     {
+        var crc = default(Crc32C);
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await OverlappedCopy.RunAsync(
             stream.ReadAsync,
             (bytes, _) =>
             {
                 sha.AppendData(bytes.Span);
+                crc.Append(bytes.Span);
                 return ValueTask.CompletedTask;
             },
             HashedBytes, cancellation);
-        return Convert.ToHexStringLower(sha.GetHashAndReset());
+        return (Convert.ToHexStringLower(sha.GetHashAndReset()), crc.Value);
     }
 
     private async Task<List<string>> NamesAsync(ArtifactUri folder, CancellationToken cancellation)

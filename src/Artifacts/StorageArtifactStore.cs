@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using Google;
+using Google.Apis.Auth.OAuth2.Responses;
 using Google.Apis.Http;
 using Google.Cloud.Storage.V1;
 using Workflows.GoogleCloud.Connections;
@@ -22,6 +23,9 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     /// <summary>Bytes that are passed on at once; bytes beyond them that a broken connection had are requested
     /// again.</summary>
     private const int ReadBytes = 1 << 20;
+
+    /// <summary>Fields of an object that are asked for: what is not asked for need not be computed or sent.</summary>
+    private const string Fields = "name,size,generation,crc32c";
 
     private readonly Uri? _emulator;
     private readonly Retry _retry;
@@ -51,7 +55,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         {
             try
             {
-                return Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+                return Info(uri, await GetAsync(client, uri, cancellation));
             }
             catch (GoogleApiException exception) when (StorageFaults.IsMissingObject(exception))
             {
@@ -72,6 +76,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             {
                 var request = client.Service.Objects.List(folder.Container);
                 (request.Prefix, request.PageToken, request.MaxResults) = (prefix, token, 1000);
+                request.Fields = $"nextPageToken,items({Fields})";
                 return await request.ExecuteAsync(cancellation);
             }, cancellation);
 
@@ -226,6 +231,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         var upload = client.CreateObjectUploader(
             new GcsObject { Bucket = uri.Container, Name = uri.Path, ContentType = "application/octet-stream" },
             source, options);
+        upload.Fields = Fields;
         try
         {
             var session = await upload.InitiateSessionAsync(cancellation);
@@ -236,7 +242,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             attempt > 1 && StorageFaults.IsChanged(exception) && source.IsHashed)
         {
             // The answer to an earlier try may have been lost: if the object equals the bytes sent, that try wrote it.
-            var there = Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+            var there = Info(uri, await GetAsync(client, uri, cancellation));
             if (there.Bytes == source.Length && there.Crc32C == source.Checksum)
             {
                 return there;
@@ -292,10 +298,17 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         }
 
         if (exception is not (GoogleApiException or HttpRequestException or IOException or InvalidOperationException
-            or OperationCanceledException))
+            or OperationCanceledException or TokenResponseException))
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
         }
+    }
+
+    private static Task<GcsObject> GetAsync(StorageClient client, ArtifactUri uri, CancellationToken cancellation)
+    {
+        var request = client.Service.Objects.Get(uri.Container, uri.Path);
+        request.Fields = Fields;
+        return request.ExecuteAsync(cancellation);
     }
 
     private static ArtifactException Missing(ArtifactUri uri) => new(

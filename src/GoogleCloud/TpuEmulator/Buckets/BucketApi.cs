@@ -191,7 +191,7 @@ internal sealed partial class BucketApi(
             last = mark;
             if (folder is null)
             {
-                items.Add(item.Describe(request.Host));
+                items.Add(Describe(request, item));
             }
             else
             {
@@ -245,11 +245,11 @@ internal sealed partial class BucketApi(
                 await faults.PlayAsync("stat", bucket, name, request.Context.RequestAborted);
                 var found = Find(request, bucket, name);
                 request.Conditions.Check(found, isRead: true);
-                await request.AnswerAsync(found.Describe(request.Host));
+                await request.AnswerAsync(Describe(request, found));
                 break;
             case "PATCH" or "PUT":
                 var resource = await request.JsonAsync();
-                await request.AnswerAsync(store.Update(bucket, name, (item, now) =>
+                await request.AnswerAsync(Describe(request, store.Update(bucket, name, (item, now) =>
                 {
                     _ = item ?? throw StorageError.NoObject(bucket, name);
                     request.Conditions.Check(item);
@@ -261,7 +261,7 @@ internal sealed partial class BucketApi(
                         CacheControl = StorageRequest.Text(resource, "cacheControl") ?? item.CacheControl,
                         Metadata = StorageRequest.MetadataOf(resource) ?? item.Metadata,
                     };
-                }).Describe(request.Host));
+                })));
                 break;
             case "DELETE":
                 await faults.PlayAsync("delete", bucket, name, request.Context.RequestAborted);
@@ -273,6 +273,9 @@ internal sealed partial class BucketApi(
                 break;
         }
     }
+
+    private JsonObject Describe(StorageRequest request, StoredObject item) =>
+        (request.Wants("md5Hash") ? store.WithMd5(item) : item).Describe(request.Host);
 
     private StoredObject Find(StorageRequest request, string bucket, string name) =>
         store.Find(bucket, name) is { } item && (request.Number("generation") ?? item.Generation) == item.Generation

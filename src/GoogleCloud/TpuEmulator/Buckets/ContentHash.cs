@@ -4,8 +4,8 @@ using Workflows.GoogleCloud.Connections;
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
 
 /// <summary>
-/// Hashes a content while it arrives. Contents above 64 MiB get no MD5, as composed objects of Cloud Storage have none:
-/// it would take longer than everything else that is done with their bytes.
+/// Hashes a content while it arrives. The MD5 of a content above 64 MiB is computed only when a client wants to see it:
+/// it takes longer than everything else that is done with the bytes, and few clients look.
 /// </summary>
 internal sealed class ContentHash
 {
@@ -35,6 +35,15 @@ internal sealed class ContentHash
         return hash;
     }
 
+    /// <summary>Computes an MD5.</summary>
+    /// <returns>It in base 64.</returns>
+    public static string Md5Of(Stream content)
+    {
+#pragma warning disable CA5351
+        return Convert.ToBase64String(MD5.HashData(content));
+#pragma warning restore CA5351
+    }
+
     public void Append(ReadOnlySpan<byte> bytes)
     {
         _crc.Append(bytes);
@@ -46,7 +55,8 @@ internal sealed class ContentHash
     }
 
     /// <summary>Ends hashing.</summary>
-    /// <returns>Both hashes in base 64, null for no MD5, and the name of the file that is to hold the content.</returns>
+    /// <returns>Both hashes in base 64, null for no MD5, and the name of the file that is to hold the
+    /// content.</returns>
     public (string Crc32C, string? Md5, string Blob) End()
     {
         var md5 = _md5.GetHashAndReset();

@@ -16,7 +16,7 @@ internal sealed record StoredObject
 
     public required long Size { get; init; }
 
-    /// <summary>CRC-32C and MD5 of the content, in base 64; large contents have no MD5.</summary>
+    /// <summary>CRC-32C and MD5 of the content, in base 64; null is an MD5 that no client has asked for.</summary>
     public required string Crc32C { get; init; }
 
     public string? Md5 { get; init; }
