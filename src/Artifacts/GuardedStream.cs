@@ -6,7 +6,7 @@ namespace Workflows.Artifacts;
 /// <summary>
 /// Passes on a seekable stream, but withholds its last bytes unless the whole has the expected hash: a store whose
 /// writes appear whole then never has a wrong file. A file whose SHA-256 was computed here a moment ago is only
-/// compared with the CRC-32C of that reading, which takes a seventh of the time and shows that it has not changed since.
+/// compared with the CRC-32C of that reading, which takes a seventh of the time and shows whether it changed since.
 /// </summary>
 /// <param name="inner">The stream, at its beginning; not closed.</param>
 /// <param name="uri">The address, for the fault.</param>

@@ -85,7 +85,8 @@ internal sealed class BucketChecks(GoogleRest google)
                 + "models and checkpoints pay egress.", "Use zones of that place, or a bucket near the zones.");
     }
 
-    /// <summary>Names what interrupted copies of models have left; the next run of such a model goes on there.</summary>
+    /// <summary>Names the files that interrupted copies of models left; the next run of such a model goes on
+    /// there.</summary>
     public static async Task<ReadinessLine> RestAsync(
         ArtifactStores store, ArtifactUri root, CancellationToken cancellation)
     {

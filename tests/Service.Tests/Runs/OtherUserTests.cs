@@ -6,8 +6,8 @@ using Workflows.TestKit;
 namespace Workflows.Service.Tests.Runs;
 
 /// <summary>
-/// A run whose worker is another user, who cannot enter the service's folder, as on a real VM: all that the worker reads
-/// and writes goes over the bucket.
+/// A run whose worker is another user, who cannot enter the service's folder, as on a real VM: all that the worker
+/// reads and writes goes over the bucket.
 /// </summary>
 public sealed class OtherUserTests
 {
