@@ -1,6 +1,7 @@
 // Brings folders of the sizes of Gemma 3 270M and 1B into a bucket of the emulated cloud and back to a folder, beside a
 // plain copy of the same files with a flush to the disk, round after round in the same run. Prints seconds, the ratio
-// to the copy, and the most memory of this process, in which the emulator runs too. Arguments, all optional: megabytes
+// to the copy, seconds of the processor, which other work on the machine changes less, and the most memory of this
+// process, in which the emulator runs too. Arguments, all optional: megabytes
 // of each folder (default 536 and 2000), --rounds N.
 using System.Diagnostics;
 using System.Globalization;
@@ -55,8 +56,8 @@ foreach (var megabytes in sizes)
         Process.GetCurrentProcess().Refresh();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{megabytes} MB, round {round}: copy {copy:0.00} s; to the bucket {bring:0.00} s ({bring / copy:0.0}x), "
-            + $"again {again:0.00} s, from the bucket {back:0.00} s ({back / copy:0.0}x); "
+            $"{megabytes} MB, round {round}: copy {copy}; to the bucket {bring} ({bring.Seconds / copy.Seconds:0.0}x), "
+            + $"again {again}, from the bucket {back} ({back.Seconds / copy.Seconds:0.0}x); "
             + $"at most {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MiB of memory"));
         Directory.Delete(folder["copy"], recursive: true);
         Directory.Delete(folder["back"], recursive: true);
@@ -66,11 +67,12 @@ foreach (var megabytes in sizes)
     Directory.Delete(model, recursive: true);
 }
 
-static double Time(Func<Task> work)
+static Taken Time(Func<Task> work)
 {
-    var begun = Stopwatch.GetTimestamp();
+    var (begun, before) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
     work().GetAwaiter().GetResult();
-    return Stopwatch.GetElapsedTime(begun).TotalSeconds;
+    return new Taken(
+        Stopwatch.GetElapsedTime(begun).TotalSeconds, (Environment.CpuUsage.TotalTime - before).TotalSeconds);
 }
 
 static void WriteModel(string model, int megabytes)
@@ -98,4 +100,13 @@ static void CopyFolder(string from, string to)
         source.CopyTo(target, 1 << 20);
         target.Flush(flushToDisk: true);
     }
+}
+
+/// <summary>The time of one step.</summary>
+/// <param name="Seconds">Seconds by the clock.</param>
+/// <param name="Processor">Seconds of the processor.</param>
+internal readonly record struct Taken(double Seconds, double Processor)
+{
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{Seconds:0.00} s (processor {Processor:0.00})");
 }

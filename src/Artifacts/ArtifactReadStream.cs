@@ -1,19 +1,23 @@
+using System.Buffers;
+
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Reads an artifact of any store as a seekable stream: in parts of 16 MiB, the next one while this one is used. At
-/// most three parts are in memory.
+/// Reads an artifact of any store as a seekable stream: in parts of 16 MiB, or of 4 MiB where a part costs no request,
+/// the next one while this one is used. Two parts are in memory, in buffers that are used again.
 /// </summary>
 internal sealed class ArtifactReadStream : Stream
 {
-    private const int PartBytes = 16 << 20;
+    /// <summary>Bytes after which progress is reported, and of one part.</summary>
+    private const int ReportBytes = 16 << 20, LocalBytes = 4 << 20;
 
     private readonly IArtifactStore _store;
     private readonly ArtifactUri _uri;
     private readonly Action<long>? _report;
     private readonly CancellationTokenSource _stop;
-    private (long Offset, byte[] Bytes) _part = (0, []);
-    private (long Offset, Task<byte[]> Bytes)? _next;
+    private readonly int _partBytes;
+    private Part _part = new(0, [], 0);
+    private (long Offset, Task<Part> Part)? _next;
     private long _position;
 
     /// <summary>Opens an artifact; nothing is read yet.</summary>
@@ -26,6 +30,7 @@ internal sealed class ArtifactReadStream : Stream
         IArtifactStore store, ArtifactUri uri, long bytes, Action<long>? report, CancellationToken cancellation)
     {
         (_store, _uri, Length, _report) = (store, uri, bytes, report);
+        _partBytes = uri.Scheme == ArtifactScheme.File ? LocalBytes : ReportBytes;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
     }
 
@@ -51,13 +56,13 @@ internal sealed class ArtifactReadStream : Stream
             return 0;
         }
 
-        if (_position < _part.Offset || _position >= _part.Offset + _part.Bytes.Length)
+        if (_position < _part.Offset || _position >= _part.Offset + _part.Count)
         {
-            await TurnAsync(_position - (_position % PartBytes));
+            await TurnAsync(_position - (_position % _partBytes));
         }
 
-        var at = (int)(_position - _part.Offset);
-        var count = Math.Min(buffer.Length, _part.Bytes.Length - at);
+        var at = (int)Math.Min(_position - _part.Offset, _part.Count);
+        var count = Math.Min(buffer.Length, _part.Count - at);
         _part.Bytes.AsSpan(at, count).CopyTo(buffer.Span);
         _position += count;
         return count;
@@ -91,6 +96,7 @@ internal sealed class ArtifactReadStream : Stream
         {
             _stop.Cancel();
             Leave();
+            Free();
             _stop.Dispose();
         }
 
@@ -99,7 +105,7 @@ internal sealed class ArtifactReadStream : Stream
 
     private async Task TurnAsync(long offset)
     {
-        var part = _next is { } ready && ready.Offset == offset ? ready.Bytes : null;
+        var part = _next is { } ready && ready.Offset == offset ? ready.Part : null;
         if (part is null)
         {
             Leave();
@@ -107,20 +113,65 @@ internal sealed class ArtifactReadStream : Stream
         }
 
         _next = null;
-        _part = (0, []);
-        _part = (offset, await part);
-        var after = offset + _part.Bytes.Length;
-        _report?.Invoke(after);
-        _next = after < Length ? (after, LoadAsync(after)) : null;
+        Free();
+        _part = await part;
+        var after = offset + _part.Count;
+        if (after % ReportBytes == 0 || after >= Length)
+        {
+            _report?.Invoke(after);
+        }
+
+        _next = after < Length && _part.Count > 0 ? (after, LoadAsync(after)) : null;
     }
 
     /// <summary>Drops a part that is no longer needed, so that its exception does not end up unobserved.</summary>
-    private void Leave() => _next?.Bytes.ContinueWith(
-        done => _ = done.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
-        TaskScheduler.Default);
+    private void Leave() => _next?.Part.ContinueWith(
+        done =>
+        {
+            if (done.IsCompletedSuccessfully)
+            {
+                ArrayPool<byte>.Shared.Return(done.Result.Bytes);
+            }
+
+            _ = done.Exception;
+        },
+        CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+    private void Free()
+    {
+        if (_part.Bytes.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_part.Bytes);
+        }
+
+        _part = new Part(0, [], 0);
+    }
 
     /// <summary>Loads a part; a store checks whole artifacts only.</summary>
-    private Task<byte[]> LoadAsync(long offset) => _store.ReadBytesAsync(
-        _uri, Length <= PartBytes ? ByteRange.Whole : new ByteRange(offset, Math.Min(PartBytes, Length - offset)),
-        _stop.Token);
+    private async Task<Part> LoadAsync(long offset)
+    {
+        var count = (int)Math.Min(_partBytes, Length - offset);
+        var range = Length <= _partBytes ? ByteRange.Whole : new ByteRange(offset, count);
+        var bytes = ArrayPool<byte>.Shared.Rent(count);
+        try
+        {
+            using var target = new MemoryStream(bytes, 0, count);
+            await _store.ReadAsync(_uri, range, target, _stop.Token);
+            return new Part(offset, bytes, (int)target.Position);
+        }
+        catch (Exception exception)
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+            if ((exception.InnerException ?? exception) is NotSupportedException)
+            {
+                // The buffer does not grow with the artifact.
+                throw Faults.Damaged(_uri, $"It has more than {Length} bytes: it changed while it was read.");
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>A part in memory; its array may be longer.</summary>
+    private readonly record struct Part(long Offset, byte[] Bytes, int Count);
 }

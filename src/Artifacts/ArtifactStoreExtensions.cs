@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Workflows.Artifacts;
 
 /// <summary>Reads and writes small artifacts as bytes, and artifacts as files.</summary>
@@ -63,16 +61,17 @@ public static class ArtifactStoreExtensions
         var aside = $"{path}.{Guid.NewGuid():n}.part";
         try
         {
-            using var hash = SHA256.Create();
-            await using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write))
-            await using (var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write))
+            string sha256;
+            await using (var file = new FileStream(
+                aside, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            await using (var hashed = new HashedFile(file))
             {
-                await store.ReadAsync(uri, ByteRange.Whole, hashing, cancellation);
-                await hashing.FlushFinalBlockAsync(cancellation);
+                await store.ReadAsync(uri, ByteRange.Whole, hashed, cancellation);
+                sha256 = await hashed.EndAsync();
             }
 
             File.Move(aside, path, overwrite: true);
-            return Convert.ToHexStringLower(hash.Hash!);
+            return sha256;
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Workflows.GoogleCloud.Connections;
 
 namespace Workflows.Artifacts;
 
@@ -12,6 +13,12 @@ namespace Workflows.Artifacts;
 /// <param name="store">The store of the trees.</param>
 public sealed class ArtifactTree(IArtifactStore store)
 {
+    /// <summary>Bytes that are hashed at once while the next ones are read.</summary>
+    private const int HashedBytes = 1 << 20;
+
+    /// <summary>Files that are downloaded at once: one connection does not use a network's whole rate.</summary>
+    private const int MostDownloads = 2;
+
     /// <summary>Looks for a tree.</summary>
     /// <param name="tree">Its root.</param>
     /// <param name="cancellation">Cancels the call.</param>
@@ -99,7 +106,7 @@ public sealed class ArtifactTree(IArtifactStore store)
         ArgumentNullException.ThrowIfNull(root);
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(files);
-        var hashed = await HashAsync(from, files, report, cancellation);
+        var (hashed, checksums) = await HashAsync(from, files, report, cancellation);
         var tree = root.Child(NameOf(hashed));
         if (await FindAsync(tree, cancellation) is not null)
         {
@@ -119,7 +126,9 @@ public sealed class ArtifactTree(IArtifactStore store)
                     from, file.Uri, file.Bytes,
                     at => report?.Invoke(new TreeProgress(TreeStep.Copying, file.Name, before + at, total)),
                     cancellation);
-                using var guarded = new GuardedStream(parts, file.Uri, hashed[file.Name].Sha256);
+                using var guarded = new GuardedStream(
+                    parts, file.Uri, hashed[file.Name].Sha256,
+                    checksums.TryGetValue(file.Name, out var crc) ? crc : null);
                 await WriteGuardedAsync(tree.Child(file.Name), guarded, cancellation);
             }
 
@@ -146,24 +155,28 @@ public sealed class ArtifactTree(IArtifactStore store)
         var manifest = await FindAsync(tree, cancellation) ?? throw new ArtifactException(
             ArtifactFault.NotFound, $"{tree}", $"It has no {ArtifactManifest.FileName}, so it was never whole, or is "
             + "being deleted.", "Start again whatever should have written it.");
-        foreach (var (name, file) in manifest.Files)
-        {
-            var path = Path.Combine(folder, name.Replace('/', Path.DirectorySeparatorChar));
-            if (File.Exists(path) && FolderFiles.LengthOf(path) == file.Bytes
-                && await HashOfAsync(path, cancellation) == file.Sha256)
-            {
-                continue;
-            }
+        await Parallel.ForEachAsync(
+            manifest.Files,
+            new ParallelOptions { MaxDegreeOfParallelism = MostDownloads, CancellationToken = cancellation },
+            (file, stop) => DownloadAsync(tree.Child(file.Key), file.Value, Path.Combine(
+                folder, file.Key.Replace('/', Path.DirectorySeparatorChar)), stop));
+        return manifest;
+    }
 
-            if (await store.DownloadAsync(tree.Child(name), path, cancellation) != file.Sha256)
-            {
-                File.Delete(path);
-                throw Faults.Damaged(
-                    tree.Child(name), $"It does not have the SHA-256 that {ArtifactManifest.FileName} gives.");
-            }
+    private async ValueTask DownloadAsync(
+        ArtifactUri uri, ArtifactFile file, string path, CancellationToken cancellation)
+    {
+        if (File.Exists(path) && FolderFiles.LengthOf(path) == file.Bytes
+            && await HashOfAsync(path, cancellation) == file.Sha256)
+        {
+            return;
         }
 
-        return manifest;
+        if (await store.DownloadAsync(uri, path, cancellation) != file.Sha256)
+        {
+            File.Delete(path);
+            throw Faults.Damaged(uri, $"It does not have the SHA-256 that {ArtifactManifest.FileName} gives.");
+        }
     }
 
     /// <summary>Deletes a tree, its manifest first.</summary>
@@ -208,12 +221,15 @@ public sealed class ArtifactTree(IArtifactStore store)
         return [.. names.Where(name => !reachable.Contains(name)).Select(folder.Child)];
     }
 
-    private static async Task<SortedDictionary<string, ArtifactFile>> HashAsync(
-        IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
-        CancellationToken cancellation)
+    /// <returns>The files with their hashes, and the CRC-32C of those that were read for it.</returns>
+    private static async Task<(SortedDictionary<string, ArtifactFile> Files, Dictionary<string, uint> Checksums)>
+        HashAsync(
+            IArtifactStore from, IReadOnlyList<TreeSource> files, Action<TreeProgress>? report,
+            CancellationToken cancellation)
     {
         var (done, total) = (0L, files.Where(file => file.Sha256 is null).Sum(file => file.Bytes));
         var hashed = new SortedDictionary<string, ArtifactFile>(StringComparer.Ordinal);
+        var checksums = new Dictionary<string, uint>(StringComparer.Ordinal);
         foreach (var file in files)
         {
             var sha256 = file.Sha256;
@@ -224,14 +240,14 @@ public sealed class ArtifactTree(IArtifactStore store)
                     from, file.Uri, file.Bytes,
                     at => report?.Invoke(new TreeProgress(TreeStep.Hashing, file.Name, before + at, total)),
                     cancellation);
-                sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(parts, cancellation));
+                (sha256, checksums[file.Name]) = await HashOfAsync(parts, cancellation);
                 done += file.Bytes;
             }
 
             hashed.Add(file.Name, new ArtifactFile(file.Bytes, sha256));
         }
 
-        return hashed;
+        return (hashed, checksums);
     }
 
     /// <summary>Writes a file; a fault of its source is thrown as such, not as a fault of the target.</summary>
@@ -266,8 +282,25 @@ public sealed class ArtifactTree(IArtifactStore store)
 
     private static async Task<string> HashOfAsync(string path, CancellationToken cancellation)
     {
-        await using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellation));
+        await using var stream = new FileStream(
+            path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        return (await HashOfAsync(stream, cancellation)).Sha256;
+    }
+
+    private static async Task<(string Sha256, uint Crc32C)> HashOfAsync(Stream stream, CancellationToken cancellation)
+    {
+        var crc = default(Crc32C);
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await OverlappedCopy.RunAsync(
+            stream.ReadAsync,
+            (bytes, _) =>
+            {
+                sha.AppendData(bytes.Span);
+                crc.Append(bytes.Span);
+                return ValueTask.CompletedTask;
+            },
+            HashedBytes, cancellation);
+        return (Convert.ToHexStringLower(sha.GetHashAndReset()), crc.Value);
     }
 
     private async Task<List<string>> NamesAsync(ArtifactUri folder, CancellationToken cancellation)

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using Workflows.GoogleCloud.Connections;
 using Workflows.ModelFiles;
 
 namespace Workflows.Artifacts;
@@ -63,18 +65,25 @@ public sealed class FileArtifactStore : IArtifactStore
             }
 
             file.Position = range.Offset;
-            var buffer = new byte[(int)Math.Min(BufferBytes, Math.Max(1, length))];
-            while (length > 0)
+            var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(BufferBytes, Math.Max(1, length)));
+            try
             {
-                var count = await file.ReadAsync(
-                    buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), cancellation);
-                if (count == 0)
+                while (length > 0)
                 {
-                    throw Faults.TooShort(uri, range, file.Length);
-                }
+                    var count = await file.ReadAsync(
+                        buffer.AsMemory(0, (int)Math.Min(buffer.Length, length)), cancellation);
+                    if (count == 0)
+                    {
+                        throw Faults.TooShort(uri, range, file.Length);
+                    }
 
-                await target.WriteAsync(buffer.AsMemory(0, count), cancellation);
-                length -= count;
+                    await target.WriteAsync(buffer.AsMemory(0, count), cancellation);
+                    length -= count;
+                }
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
             }
 
             return true;
@@ -91,7 +100,7 @@ public sealed class FileArtifactStore : IArtifactStore
                 using var source = new SourceStream(content);
                 await using (var file = Create(aside))
                 {
-                    await source.CopyToAsync(file, BufferBytes, cancellation);
+                    await OverlappedCopy.RunAsync(source.ReadAsync, file.WriteAsync, BufferBytes, cancellation);
                     file.Flush(flushToDisk: true);
                 }
 

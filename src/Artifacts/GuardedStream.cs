@@ -1,22 +1,31 @@
 using System.Security.Cryptography;
+using Workflows.GoogleCloud.Connections;
 
 namespace Workflows.Artifacts;
 
 /// <summary>
 /// Passes on a seekable stream, but withholds its last bytes unless the whole has the expected hash: a store whose
-/// writes appear whole then never has a wrong file.
+/// writes appear whole then never has a wrong file. A file whose SHA-256 was computed here a moment ago is only
+/// compared with the CRC-32C of that reading, which takes a seventh of the time and shows whether it changed since.
 /// </summary>
 /// <param name="inner">The stream, at its beginning; not closed.</param>
 /// <param name="uri">The address, for the fault.</param>
 /// <param name="sha256">The SHA-256 in lower-case hexadecimal.</param>
-internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256) : Stream
+/// <param name="crc32C">The CRC-32C of the bytes that had this SHA-256; null if nobody here has read them.</param>
+internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256, uint? crc32C = null) : Stream
 {
-    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly IncrementalHash? _sha =
+        crc32C is null ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+
+    private Crc32C _crc;
     private long _hashed;
-    private string? _found;
+    private bool _isRight;
 
     /// <summary>Gets the exception of a failed read; null for none.</summary>
     public Exception? Fault { get; private set; }
+
+    /// <summary>Gets the expected SHA-256, which all bytes have if the last one was passed on.</summary>
+    public string Sha256 => sha256;
 
     public override bool CanRead => true;
 
@@ -73,7 +82,7 @@ internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256
 
     protected override void Dispose(bool disposing)
     {
-        _hash.Dispose();
+        _sha?.Dispose();
         base.Dispose(disposing);
     }
 
@@ -84,13 +93,33 @@ internal sealed class GuardedStream(Stream inner, ArtifactUri uri, string sha256
         if (known >= 0 && known < bytes.Length)
         {
             var fresh = bytes[(int)known..];
-            _hash.AppendData(fresh);
+            _sha?.AppendData(fresh);
+            if (_sha is null)
+            {
+                _crc.Append(fresh);
+            }
+
             _hashed += fresh.Length;
         }
 
-        if (_hashed == Length && (_found ??= Convert.ToHexStringLower(_hash.GetHashAndReset())) != sha256)
+        if (_hashed == Length && !_isRight)
         {
-            throw Faults.Damaged(uri, $"It has the SHA-256 {_found}, expected {sha256}; nothing of it was kept.");
+            Check();
         }
+    }
+
+    private void Check()
+    {
+        if (crc32C is { } crc && crc != _crc.Value)
+        {
+            throw Faults.Damaged(uri, "It changed between its hashing and its copying; nothing of it was kept.");
+        }
+
+        if (_sha is not null && Convert.ToHexStringLower(_sha.GetCurrentHash()) is var found && found != sha256)
+        {
+            throw Faults.Damaged(uri, $"It has the SHA-256 {found}, expected {sha256}; nothing of it was kept.");
+        }
+
+        _isRight = true;
     }
 }

@@ -5,11 +5,14 @@ namespace Workflows.Artifacts;
 
 /// <summary>
 /// Passes on the bytes of a seekable stream and hashes each once, however often it is read. A fault of the stream is
-/// kept, so that it is not taken for a fault of the network and retried.
+/// kept, so that it is not taken for a fault of the network and retried. A guarded stream is hashed already.
 /// </summary>
 internal sealed class SourceStream(Stream inner) : Stream
 {
-    private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly GuardedStream? _guarded = inner as GuardedStream;
+    private readonly IncrementalHash? _sha = inner is GuardedStream
+        ? null : IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
     private readonly long _start = inner.Position;
     private Crc32C _crc;
     private long _hashed;
@@ -18,11 +21,15 @@ internal sealed class SourceStream(Stream inner) : Stream
     /// <summary>Gets the exception of a failed read; null for none.</summary>
     public Exception? Fault { get; private set; }
 
+    /// <summary>Gets whether all bytes were read, at least once.</summary>
+    public bool IsHashed => _hashed == Length;
+
     /// <summary>Gets the checksum of all bytes; valid only after they were read.</summary>
     public uint Checksum => _crc.Value;
 
     /// <summary>Gets the SHA-256 of all bytes; valid only after they were read.</summary>
-    public string Sha256 => _sha256 ??= Convert.ToHexStringLower(_sha.GetHashAndReset());
+    public string Sha256 => _sha256 ??= _guarded?.Sha256
+        ?? Convert.ToHexStringLower(_sha!.GetHashAndReset());
 
     public override bool CanRead => true;
 
@@ -60,6 +67,11 @@ internal sealed class SourceStream(Stream inner) : Stream
         {
             var at = inner.Position - _start;
             var count = await inner.ReadAsync(buffer, cancellationToken);
+            if (count == 0 && buffer.Length > 0 && at < Length)
+            {
+                throw new IOException($"It ended at byte {at} of {Length}: it changed while it was sent.");
+            }
+
             return Note(buffer.Span, at, count);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -86,7 +98,7 @@ internal sealed class SourceStream(Stream inner) : Stream
 
     protected override void Dispose(bool disposing)
     {
-        _sha.Dispose();
+        _sha?.Dispose();
         base.Dispose(disposing);
     }
 
@@ -97,7 +109,7 @@ internal sealed class SourceStream(Stream inner) : Stream
         if (known >= 0 && known < count)
         {
             var fresh = buffer[(int)known..count];
-            _sha.AppendData(fresh);
+            _sha?.AppendData(fresh);
             _crc.Append(fresh);
             _hashed += fresh.Length;
         }

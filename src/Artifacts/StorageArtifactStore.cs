@@ -1,8 +1,8 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using Google;
+using Google.Apis.Auth.OAuth2.Responses;
 using Google.Apis.Http;
-using Google.Apis.Upload;
 using Google.Cloud.Storage.V1;
 using Workflows.GoogleCloud.Connections;
 
@@ -11,26 +11,27 @@ using GcsObject = Google.Apis.Storage.v1.Data.Object;
 namespace Workflows.Artifacts;
 
 /// <summary>
-/// Stores artifacts in buckets of Cloud Storage, with Google's own client. Uploads are resumable, in chunks; downloads
-/// continue where a connection broke, at the version with which they began; both are checked by CRC-32C. Credentials
-/// are loaded at the first call; an emulator receives none.
+/// Stores artifacts in buckets of Cloud Storage, with Google's own client. Uploads are resumable, and stream through a
+/// few small buffers; downloads continue where a connection broke, at the version with which they began; both are
+/// checked by CRC-32C. Credentials are loaded at the first call; an emulator receives none.
 /// </summary>
 public sealed class StorageArtifactStore : IArtifactStore, IDisposable
 {
     /// <summary>Variable that names an emulator, <c>HOST:PORT</c>, as in Google's clients.</summary>
     public const string EmulatorVariable = "STORAGE_EMULATOR_HOST";
 
-    /// <summary>Bytes of one part of an upload; a multiple of 256 KiB, held in memory.</summary>
-    private const int ChunkBytes = 8 << 20;
-
     /// <summary>Bytes that are passed on at once; bytes beyond them that a broken connection had are requested
     /// again.</summary>
     private const int ReadBytes = 1 << 20;
+
+    /// <summary>Fields of an object that are asked for: what is not asked for need not be computed or sent.</summary>
+    private const string Fields = "name,size,generation,crc32c";
 
     private readonly Uri? _emulator;
     private readonly Retry _retry;
     private readonly SemaphoreSlim _gate = new(1);
     private StorageClient? _client;
+    private HttpClient? _uploads;
 
     /// <summary>Creates the store, without any request.</summary>
     /// <param name="emulator">
@@ -54,7 +55,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         {
             try
             {
-                return Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+                return Info(uri, await GetAsync(client, uri, cancellation));
             }
             catch (GoogleApiException exception) when (StorageFaults.IsMissingObject(exception))
             {
@@ -75,6 +76,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
             {
                 var request = client.Service.Objects.List(folder.Container);
                 (request.Prefix, request.PageToken, request.MaxResults) = (prefix, token, 1000);
+                request.Fields = $"nextPageToken,items({Fields})";
                 return await request.ExecuteAsync(cancellation);
             }, cancellation);
 
@@ -206,6 +208,7 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     public void Dispose()
     {
         _client?.Dispose();
+        _uploads?.Dispose();
         _gate.Dispose();
     }
 
@@ -213,14 +216,13 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         ? null
         : new Uri(host.Contains("://", StringComparison.Ordinal) ? host : $"http://{host}");
 
-    private static async Task<ArtifactInfo> UploadAsync(
+    private async Task<ArtifactInfo> UploadAsync(
         StorageClient client, ArtifactUri uri, SourceStream source, WriteCondition condition, int attempt,
         CancellationToken cancellation)
     {
         source.Position = 0;
         var options = new UploadObjectOptions
         {
-            ChunkSize = ChunkBytes,
             IfGenerationMatch = condition.Generation,
 
             // The checksum is compared here, over all tries.
@@ -229,38 +231,25 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         var upload = client.CreateObjectUploader(
             new GcsObject { Bucket = uri.Container, Name = uri.Path, ContentType = "application/octet-stream" },
             source, options);
-        var progress = await upload.UploadAsync(cancellation);
-        for (var resumed = 1; progress is { Status: UploadStatus.Failed, BytesSent: > 0 }
-            && source.Fault is null && resumed <= Retry.MostTries && StorageFaults.IsTransient(progress.Exception);
-            resumed++)
+        upload.Fields = Fields;
+        try
         {
-            await Task.Delay(TimeSpan.FromSeconds(0.25 * resumed), cancellation);
-            var before = progress.BytesSent;
-            progress = await upload.ResumeAsync(cancellation);
-            resumed = progress.BytesSent > before ? 0 : resumed;
+            var session = await upload.InitiateSessionAsync(cancellation);
+            return Info(
+                uri, await new StorageUpload(_uploads!, client.Service, session, source).SendAsync(cancellation));
         }
-
-        if (progress.Status == UploadStatus.Completed)
-        {
-            // If the answer to the last part was lost, the next question only confirms that all bytes arrived.
-            return Info(uri, upload.ResponseBody
-                ?? await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
-        }
-
-        var exception = progress.Exception
-            ?? new HttpIOException(HttpRequestError.ResponseEnded, $"The upload ended as {progress.Status}.");
-        if (attempt > 1 && StorageFaults.IsChanged(exception) && source.Position == source.Length)
+        catch (GoogleApiException exception) when (
+            attempt > 1 && StorageFaults.IsChanged(exception) && source.IsHashed)
         {
             // The answer to an earlier try may have been lost: if the object equals the bytes sent, that try wrote it.
-            var there = Info(uri, await client.GetObjectAsync(uri.Container, uri.Path, null, cancellation));
+            var there = Info(uri, await GetAsync(client, uri, cancellation));
             if (there.Bytes == source.Length && there.Crc32C == source.Checksum)
             {
                 return there;
             }
-        }
 
-        System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
-        return null!;
+            throw;
+        }
     }
 
     private async Task DownloadAsync(
@@ -309,10 +298,17 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
         }
 
         if (exception is not (GoogleApiException or HttpRequestException or IOException or InvalidOperationException
-            or OperationCanceledException))
+            or OperationCanceledException or TokenResponseException))
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
         }
+    }
+
+    private static Task<GcsObject> GetAsync(StorageClient client, ArtifactUri uri, CancellationToken cancellation)
+    {
+        var request = client.Service.Objects.Get(uri.Container, uri.Path);
+        request.Fields = Fields;
+        return request.ExecuteAsync(cancellation);
     }
 
     private static ArtifactException Missing(ArtifactUri uri) => new(
@@ -339,18 +335,21 @@ public sealed class StorageArtifactStore : IArtifactStore, IDisposable
     private async Task<StorageClient> ConnectAsync(CancellationToken cancellation)
     {
         var credentials = _emulator is null ? await GoogleCredentials.FindAsync(null, cancellation) : null;
+        _uploads ??= new HttpClient(Handler()) { Timeout = Timeout.InfiniteTimeSpan };
         return await new StorageClientBuilder
         {
             BaseUri = _emulator is null ? null : new Uri(_emulator, "/storage/v1/").AbsoluteUri,
             UnauthenticatedAccess = true,
             HttpClientFactory = new HttpClientFromMessageHandlerFactory(
                 _ => new HttpClientFromMessageHandlerFactory.ConfiguredHttpMessageHandler(
-                    new GoogleHttpHandler(credentials, new SocketsHttpHandler
-                    {
-                        ConnectTimeout = TimeSpan.FromSeconds(20),
-                        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-                        AllowAutoRedirect = false,
-                    }), performsAutomaticDecompression: false, handlesRedirect: false)),
+                    Handler(), performsAutomaticDecompression: false, handlesRedirect: false)),
         }.BuildAsync(cancellation);
+
+        GoogleHttpHandler Handler() => new(credentials, new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(20),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            AllowAutoRedirect = false,
+        });
     }
 }

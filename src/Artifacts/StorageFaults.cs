@@ -1,5 +1,6 @@
 using System.Net;
 using Google;
+using Google.Apis.Auth.OAuth2.Responses;
 
 namespace Workflows.Artifacts;
 
@@ -36,7 +37,7 @@ internal static class StorageFaults
     {
         if (exception is not GoogleApiException google)
         {
-            return exception is InvalidOperationException
+            return exception is InvalidOperationException or TokenResponseException
                 ? new ArtifactException(
                     ArtifactFault.Unauthenticated, $"{uri}", exception.Message,
                     "Run 'gcloud auth application-default login', or name a key in GOOGLE_APPLICATION_CREDENTIALS.",

@@ -12,19 +12,21 @@ public sealed class RunFaultException : Exception
     /// <param name="message">The fault, naming the field, file or line.</param>
     /// <param name="fix">The remedy.</param>
     public RunFaultException(string code, string message, string fix)
-        : base($"{code}: {message}{FixMark}{fix}") => Failure = new RunFailure(code, message, fix);
+        : base(TextOf(code, message, fix)) => Failure = new RunFailure(code, message, fix);
 
     /// <summary>The fault as data.</summary>
     public RunFailure Failure { get; }
 
     /// <summary>Reads a fault back from an activity's failure.</summary>
     /// <param name="details">The failure as recorded in the history.</param>
-    /// <returns>The fault, or a general one for any other exception.</returns>
+    /// <returns>The fault, also one of <see cref="RunOutageException"/>; a general one for any other
+    /// exception.</returns>
     public static RunFailure Read(TaskFailureDetails details)
     {
         // Failure details carry only type name and message, so the message is the wire format.
         var message = details.ErrorMessage;
-        if (details.ErrorType == typeof(RunFaultException).FullName)
+        if (details.ErrorType == typeof(RunFaultException).FullName
+            || details.ErrorType == typeof(RunOutageException).FullName)
         {
             var colon = message.IndexOf(": ", StringComparison.Ordinal);
             var fix = message.LastIndexOf(FixMark, StringComparison.Ordinal);
@@ -39,6 +41,9 @@ public sealed class RunFaultException : Exception
             "INTERNAL", $"{details.ErrorType}: {message}",
             "Look at the service's log around this time; the run can be started again.");
     }
+
+    /// <summary>Writes a fault as the text from which it is read back.</summary>
+    internal static string TextOf(string code, string message, string fix) => $"{code}: {message}{FixMark}{fix}";
 
     /// <summary>Returns whether another try can succeed.</summary>
     /// <param name="details">The failure as recorded in the history.</param>

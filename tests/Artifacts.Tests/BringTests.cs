@@ -109,6 +109,37 @@ public sealed class BringTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData(10_000)]
+    [InlineData(5_000_000)]
+    public async Task BringAsync_OfAFileThatChangesAfterItsHashing_LeavesNothingOfIt(int bytes)
+    {
+        _cache.Write("a.bin", [1, 2, 3]);
+        var path = _cache.Write("b.bin", new byte[bytes]);
+        TreeSource[] files =
+        [
+            .. new[] { "a.bin", "b.bin" }.Select(name => new TreeSource(
+                name, ArtifactUri.OfFile(_cache[name]), new FileInfo(_cache[name]).Length, null)),
+        ];
+
+        var fault = await Assert.ThrowsAsync<ArtifactException>(() => new ArtifactTree(_stores).BringAsync(
+            Models, _stores, files, step =>
+            {
+                if (step is { Step: TreeStep.Copying, Name: "a.bin" })
+                {
+                    using var file = File.OpenWrite(path);
+                    file.Position = bytes / 2;
+                    file.WriteByte(1);
+                }
+            }, Cancellation));
+
+        Assert.Equal("ARTIFACT_DAMAGED", fault.ErrorCode);
+        Assert.Contains("b.bin", fault.Address, StringComparison.Ordinal);
+        Assert.Equal(
+            "a.bin", Assert.Single(await new ArtifactTree(_stores).UnreachableAsync(Models, Cancellation)).Name);
+        Assert.Empty(await new ArtifactTree(_stores).ListAsync(Models, Cancellation));
+    }
+
     [Fact]
     public async Task PinAsync_OfABranchThatMoved_IsTheNewCommit()
     {

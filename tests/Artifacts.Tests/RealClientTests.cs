@@ -9,6 +9,9 @@ namespace Workflows.Artifacts.Tests;
 /// <summary>Google's command, the npm package and plain HTTP drive the emulator's buckets.</summary>
 public sealed class RealClientTests : IDisposable
 {
+    private static readonly JsPackage Npm = new(
+        "@google-cloud/storage@7.22.0", "google-cloud-storage-7.22.0", "@google-cloud/storage@7.22.0");
+
     private readonly TemporaryFolder _folder = new("storage-clients-");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -41,6 +44,89 @@ public sealed class RealClientTests : IDisposable
         Assert.Equal(large, await File.ReadAllBytesAsync(_folder["back.bin"], Cancellation));
         Assert.NotEqual(0, missing.ExitCode);
         Assert.Null(await host.Store.FindAsync(StorageHost.Uri("dir/small.bin"), Cancellation));
+    }
+
+    [Fact]
+    public async Task Gcloud_WithNamesThatOtherToolsInterpret_TreatsThemAsText()
+    {
+        Command.Require("gcloud", "Install the Google Cloud CLI to let it drive the emulator.");
+        await using var host = await StorageHost.StartAsync();
+        Directory.CreateDirectory(_folder["odd"]);
+        string[] names = ["a b.txt", "한국어 파일.txt", "100%2F.txt", "star*.txt", "[x]{y}.txt", "q?u#e&r+.txt"];
+        foreach (var name in names)
+        {
+            _folder.Write($"odd/{name}", name);
+        }
+
+        using var dots = await host.Http.PostAsync(
+            new Uri("/upload/storage/v1/b/demo-bucket/o?uploadType=media&name=odd%2F..%2Fup", UriKind.Relative),
+            new StringContent("dots"), Cancellation);
+        var up = await GcloudAsync(host, "cp", "-r", _folder["odd"], "gs://demo-bucket/");
+        var cat = await GcloudAsync(
+            host, "cat", "gs://demo-bucket/odd/../up", "gs://demo-bucket/odd/100%2F.txt",
+            "gs://demo-bucket/odd/한국어 파일.txt");
+        var list = await GcloudAsync(host, "ls", "gs://demo-bucket/odd/**");
+        var none = await GcloudAsync(host, "rm", "gs://demo-bucket/odd/none*");
+        var some = await GcloudAsync(host, "rm", "gs://demo-bucket/odd/s*.txt");
+
+        Assert.All(
+            [up, cat, list, some],
+            answer => Assert.True(answer.ExitCode == 0, $"{answer.ExitCode}: {answer.Output} {answer.Error}"));
+        Assert.Equal("dots100%2F.txt한국어 파일.txt", cat.Output);
+        Assert.Equal(
+            names.Append("../up").Select(name => $"gs://demo-bucket/odd/{name}").Order(StringComparer.Ordinal),
+            list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        Assert.NotEqual(0, none.ExitCode);
+        Assert.Contains("matched no objects", none.Error, StringComparison.Ordinal);
+        var left = await host.Http.GetFromJsonAsync<JsonObject>(
+            new Uri("/storage/v1/b/demo-bucket/o", UriKind.Relative), Cancellation);
+        Assert.Equal(
+            names.Append("../up").Where(name => name != "star*.txt").Select(name => $"odd/{name}")
+                .Order(StringComparer.Ordinal),
+            left!["items"]!.AsArray().Select(item => (string)item!["name"]!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Npm_DrivesTheBucketInEveryWay()
+    {
+        var modules = await Npm.RequireAsync();
+        await using var host = await StorageHost.StartAsync();
+
+        var (code, output, error) = await Command.RunAsync(
+            "node",
+            [
+                Path.Combine(AppContext.BaseDirectory, "Js", "storage.js"), $"{host.Address}".TrimEnd('/'),
+                StorageHost.Bucket, _folder.Path,
+            ],
+            new Dictionary<string, string> { ["NODE_PATH"] = modules });
+
+        Assert.True(code == 0, $"{output}\n{error}");
+    }
+
+    [Fact]
+    public async Task LargeObject_HasItsMd5ForThoseWhoAsk()
+    {
+        await using var host = await StorageHost.StartAsync();
+        var bytes = new byte[(64 << 20) + 1];
+        RandomNumberGenerator.Fill(bytes.AsSpan(0, 1000));
+        await host.Store.WriteBytesAsync(StorageHost.Uri("large"), bytes, WriteCondition.None, Cancellation);
+        var uri = new Uri("/storage/v1/b/demo-bucket/o/large", UriKind.Relative);
+
+        var some = await host.Http.GetFromJsonAsync<JsonObject>(
+            new Uri($"{uri}?fields=size,crc32c", UriKind.Relative), Cancellation);
+        var all = await host.Http.GetFromJsonAsync<JsonObject>(uri, Cancellation);
+        var again = await host.Http.GetFromJsonAsync<JsonObject>(
+            new Uri("/storage/v1/b/demo-bucket/o?fields=items(md5Hash)", UriKind.Relative), Cancellation);
+
+        // The emulator's hash, not a secret's.
+#pragma warning disable CA5351
+        var md5 = Convert.ToBase64String(MD5.HashData(bytes));
+#pragma warning restore CA5351
+        Assert.Null(some!["md5Hash"]);
+        Assert.Equal(md5, (string?)all!["md5Hash"]);
+        Assert.Equal(md5, (string?)again!["items"]![0]!["md5Hash"]);
+        Assert.Equal((string?)some["generation"], (string?)all["generation"]);
+        Assert.Equal("1", (string?)all["metageneration"]);
     }
 
     [Theory]

@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using Google.Apis.Auth.OAuth2.Responses;
+using Workflows.TestKit;
 
 namespace Workflows.Artifacts.Tests;
 
@@ -58,6 +60,44 @@ public sealed class StorageFaultTests
         Assert.Contains(fix, fault.Message, StringComparison.Ordinal);
         Assert.Contains("gs://demo-bucket/x", fault.Message, StringComparison.Ordinal);
         Assert.Null(await host.Store.FindAsync(StorageHost.Uri("x"), Cancellation));
+    }
+
+    [Fact]
+    public async Task EveryCall_ToABucketOutOfReach_NamesItAndTheNetwork()
+    {
+        using var closed = ReservedPort.Take();
+        using var store = new StorageArtifactStore(
+            new Uri($"http://127.0.0.1:{closed.Number}"), TimeProvider.System, TimeSpan.FromMilliseconds(1));
+        var uri = StorageHost.Uri("x");
+
+        foreach (var call in (Func<Task>[])[
+            () => store.FindAsync(uri, Cancellation),
+            () => store.ReadBytesAsync(uri, new ByteRange(0, 1), Cancellation),
+            () => store.WriteBytesAsync(uri, [1], WriteCondition.None, Cancellation),
+            () => store.DeleteAsync(uri, null, Cancellation),
+            () => new ArtifactTree(store).ListAsync(uri, Cancellation),
+        ])
+        {
+            var fault = await Assert.ThrowsAsync<ArtifactException>(call);
+
+            Assert.Equal("ARTIFACT_UNAVAILABLE", fault.ErrorCode);
+            Assert.Contains("gs://demo-bucket", fault.Address, StringComparison.Ordinal);
+            Assert.Contains("network", fault.Fix, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Typed_OfARevokedToken_IsAFaultOfTheCredentials()
+    {
+        var fault = StorageFaults.Typed(StorageHost.Uri("x"), new TokenResponseException(new TokenErrorResponse
+        {
+            Error = "invalid_grant",
+            ErrorDescription = "Token has been expired or revoked.",
+        }));
+
+        Assert.Equal("ARTIFACT_UNAUTHENTICATED", fault.ErrorCode);
+        Assert.Contains("revoked", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("gcloud auth", fault.Fix, StringComparison.Ordinal);
     }
 
     [Fact]

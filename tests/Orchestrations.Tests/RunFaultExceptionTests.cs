@@ -17,6 +17,10 @@ public sealed class RunFaultExceptionTests
 
         Assert.Equal(new RunFailure("A_CODE", message, fix), RunFaultException.Read(details));
         Assert.False(RunFaultException.IsWorthRetrying(details));
+
+        var outage = TaskFailureDetails.FromException(new RunOutageException("A_CODE", message, fix));
+        Assert.Equal(new RunFailure("A_CODE", message, fix), RunFaultException.Read(outage));
+        Assert.True(RunFaultException.IsWorthRetrying(outage));
     }
 
     [Fact]

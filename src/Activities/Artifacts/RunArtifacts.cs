@@ -145,19 +145,19 @@ public sealed class RunArtifacts
     /// <param name="endsOutages">true if a store that stays unreachable ends the run too.</param>
     /// <returns>The result of the call.</returns>
     /// <exception cref="RunFaultException">The store refuses permanently.</exception>
-    /// <exception cref="ArtifactException">The store is unreachable; another try may succeed.</exception>
+    /// <exception cref="RunOutageException">The store is unreachable; another try may succeed.</exception>
     public static async Task<T> GuardAsync<T>(Func<Task<T>> call, string? field = null, bool endsOutages = false)
     {
         try
         {
             return await call();
         }
-        catch (ArtifactException exception) when (
-            endsOutages || exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
+        catch (ArtifactException exception)
         {
-            throw new RunFaultException(
-                exception.ErrorCode,
-                $"{(field is null ? "" : $"{field}: ")}{exception.Address}: {exception.Problem}", exception.Fix);
+            var message = $"{(field is null ? "" : $"{field}: ")}{exception.Address}: {exception.Problem}";
+            throw !endsOutages && exception.Fault is (ArtifactFault.Unavailable or ArtifactFault.RateLimited)
+                ? new RunOutageException(exception.ErrorCode, message, exception.Fix, exception)
+                : new RunFaultException(exception.ErrorCode, message, exception.Fix);
         }
     }
 }

@@ -85,6 +85,25 @@ internal sealed class BucketChecks(GoogleRest google)
                 + "models and checkpoints pay egress.", "Use zones of that place, or a bucket near the zones.");
     }
 
+    /// <summary>Names the files that interrupted copies of models left; the next run of such a model goes on
+    /// there.</summary>
+    public static async Task<ReadinessLine> RestAsync(
+        ArtifactStores store, ArtifactUri root, CancellationToken cancellation)
+    {
+        const string Name = "bucket rest";
+        var models = root.Child("models");
+        var rest = (await new ArtifactTree(store).UnreachableAsync(models, cancellation))
+            .GroupBy(uri => uri.RelativeTo(models)!.Split('/')[0]).OrderBy(group => group.Key, StringComparer.Ordinal)
+            .ToList();
+        return rest.Count == 0
+            ? ReadinessLine.Ok(Name, $"Every file below {models} belongs to a whole model.")
+            : ReadinessLine.Warn(
+                Name, $"Models that were never copied whole: {string.Join(", ", rest.Take(3).Select(
+                    group => $"{group.Key} ({group.Count()} files)"))}{(rest.Count > 3 ? " and others" : "")}. A run "
+                + "copies one now, or the next run of the same model goes on there.",
+                $"If neither is wanted: gcloud storage rm -r {models.Child(rest[0].Key)}");
+    }
+
     /// <summary>Checks whether the bucket's own policy gives the worker's account access.</summary>
     public async Task<ReadinessLine> WorkerAsync(
         ArtifactUri root, string? account, CancellationToken cancellation)

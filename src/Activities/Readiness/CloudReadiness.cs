@@ -99,6 +99,8 @@ public sealed class CloudReadiness(
         {
             await add("bucket place", () => BucketChecks.ProbeAsync(
                 artifacts.StoreOf(isRehearsal: false), root, ZonesOf(subject), cancellation));
+            await add("bucket rest", () => BucketChecks.RestAsync(
+                artifacts.StoreOf(isRehearsal: false), root, cancellation));
             await add("bucket worker", () => bucket.WorkerAsync(root, subject.ServiceAccount, cancellation));
         }
     }

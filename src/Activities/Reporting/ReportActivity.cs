@@ -82,10 +82,10 @@ public sealed class ReportActivity(
             Directory.Move(aside, folder);
             return folder;
         }
-        catch (ArtifactException exception) when (
-            exception.Fault is not (ArtifactFault.Unavailable or ArtifactFault.RateLimited))
+        catch (ArtifactException)
         {
-            // The report is written however the run ended: a bucket that refuses access must not prevent it.
+            // The report is written however the run ended: a bucket that refuses access, or is out of reach after all
+            // retries, must not prevent it.
             return tuned.ToText();
         }
     }

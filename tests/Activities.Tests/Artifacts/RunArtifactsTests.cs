@@ -1,3 +1,4 @@
+using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -65,6 +66,11 @@ public sealed class RunArtifactsTests : RunFolder
             () => throw new ArtifactException(fault, "gs://b/x", "words.", "fix.")));
 
         Assert.Equal(ends, thrown is RunFaultException);
-        Assert.Equal(!ends, thrown is ArtifactException);
+        Assert.Equal(!ends, thrown is RunOutageException);
+        var details = TaskFailureDetails.FromException(thrown!);
+        Assert.Equal(!ends, RunFaultException.IsWorthRetrying(details));
+        Assert.Equal(
+            new RunFailure(ArtifactException.CodeOf(fault), "gs://b/x: words.", "fix."),
+            RunFaultException.Read(details));
     }
 }

@@ -1,3 +1,5 @@
+using Workflows.TestKit;
+
 namespace Workflows.DurableTask.Tests.Conformance;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Workflows.DurableTask.Tests.Conformance;
 /// </summary>
 public sealed class JsManagedPackageTests : JsTest
 {
-    private protected override JsPackage Package => JsPackage.Managed;
+    private protected override JsPackage Package => JsPackages.Managed;
 
     public static TheoryData<string> Scripts =>
     [

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Workflows.TestKit;
 
 namespace Workflows.DurableTask.Tests.Conformance;
 
@@ -16,7 +17,7 @@ internal sealed class JsScript : IAsyncDisposable
 
     public static async Task<JsScript> StartAsync(string script, string address, JsPackage? package = null)
     {
-        string modules = await (package ?? JsPackage.Plain).RequireAsync();
+        string modules = await (package ?? JsPackages.Plain).RequireAsync();
         var start = new ProcessStartInfo("node")
         {
             RedirectStandardInput = true,
@@ -25,7 +26,7 @@ internal sealed class JsScript : IAsyncDisposable
             Environment =
             {
                 ["NODE_PATH"] = modules,
-                ["WORKFLOWS_JS_MANAGED"] = package == JsPackage.Managed ? "1" : "",
+                ["WORKFLOWS_JS_MANAGED"] = package == JsPackages.Managed ? "1" : "",
             },
         };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Js", script));

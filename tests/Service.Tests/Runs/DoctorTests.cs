@@ -247,6 +247,17 @@ public sealed class DoctorTests : IAsyncLifetime
             Assert.Fail($"{left.Uri} was left behind.");
         }
 
+        Assert.Equal("ok", Level(made, "bucket rest"));
+        await bucket.WriteBytesAsync(
+            ArtifactUri.Parse("gs://team-bucket/workflows/models/sha256-1/config.json"), [1], WriteCondition.None,
+            Cancellation);
+        var halfBrought = await AskAsync(Paying());
+        Assert.Equal("warn", Level(halfBrought, "bucket rest"));
+        Assert.Contains("sha256-1 (1 files)", Finding(halfBrought, "bucket rest"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "gcloud storage rm -r gs://team-bucket/workflows/models/sha256-1", Fix(halfBrought, "bucket rest"),
+            StringComparison.Ordinal);
+
         registry.Tag = "2";
         Assert.StartsWith("docker push", Fix(await AskAsync(Paying()), "image"), StringComparison.Ordinal);
     }

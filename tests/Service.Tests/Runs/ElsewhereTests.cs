@@ -22,6 +22,7 @@ public sealed class ElsewhereTests : IAsyncLifetime
     private FakeHub _hub = null!;
     private RunningService _service = null!;
     private bool _isOffline;
+    private Uri? _bucket;
     private string? _token;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -32,7 +33,7 @@ public sealed class ElsewhereTests : IAsyncLifetime
         _service = new RunningService
         {
             Change = services => services.AddSingleton<Func<Uri?, ArtifactStores>>(emulator => new ArtifactStores(
-                emulator,
+                _bucket ?? emulator,
                 new HubSettings
                 {
                     Endpoint = _hub.Address,
@@ -154,6 +155,22 @@ public sealed class ElsewhereTests : IAsyncLifetime
         Assert.Contains(fix, failure.GetProperty("fix").GetString(), StringComparison.Ordinal);
         Assert.Empty(report.GetProperty("attempts").EnumerateArray());
         Assert.DoesNotContain("hf_secret", $"{report}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_WhoseBucketIsOutOfReach_EndsWithItsNameAndNotAsAFaultOfTheProduct()
+    {
+        using var closed = ReservedPort.Take();
+        _bucket = new Uri($"http://127.0.0.1:{closed.Number}");
+        await _service.RestartAsync(_ => { });
+
+        var report = await _service.ReportAsync(await _service.StartAsync(_service.Request()));
+
+        var failure = report.GetProperty("failure");
+        Assert.True(failure.GetProperty("code").GetString() == "ARTIFACT_UNAVAILABLE", $"{failure}");
+        Assert.Contains("gs://rehearsal-", failure.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Contains("network", failure.GetProperty("fix").GetString(), StringComparison.Ordinal);
+        Assert.Empty(report.GetProperty("attempts").EnumerateArray());
     }
 
     [Fact]

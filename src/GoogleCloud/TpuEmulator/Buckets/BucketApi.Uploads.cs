@@ -50,7 +50,8 @@ internal sealed partial class BucketApi
         var response = request.Context.Response;
         response.Headers["X-GUploader-UploadID"] = id;
         response.Headers.Location =
-            $"{request.Host}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={id}";
+            $"{request.Host}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={id}"
+            + (request.Query("fields") is { } fields ? $"&fields={Uri.EscapeDataString(fields)}" : "");
         response.ContentLength = 0;
     }
 
@@ -66,10 +67,9 @@ internal sealed partial class BucketApi
             {
                 await (cut is { } bytes ? new CutStream(content, bytes, request.Context.Abort) : content)
                     .CopyToAsync(file, 256 << 10, cancellation);
-                file.Flush(flushToDisk: true);
             }
 
-            await request.AnswerAsync(sessions.Commit(plan, path).Describe(request.Host));
+            await request.AnswerAsync(Describe(request, sessions.Commit(plan, path)));
         }
         finally
         {
@@ -90,7 +90,7 @@ internal sealed partial class BucketApi
 
         if (sessions.Finished(id) is { } finished)
         {
-            await request.AnswerAsync(finished.Describe(request.Host));
+            await request.AnswerAsync(Describe(request, finished));
             return;
         }
 
@@ -120,13 +120,13 @@ internal sealed partial class BucketApi
 
             if (isLast)
             {
-                await request.AnswerAsync(sessions.Finish(id).Describe(request.Host));
+                await request.AnswerAsync(Describe(request, sessions.Finish(id)));
                 return;
             }
         }
         else if (total == sessions.Received(id))
         {
-            await request.AnswerAsync(sessions.Finish(id).Describe(request.Host));
+            await request.AnswerAsync(Describe(request, sessions.Finish(id)));
             return;
         }
 
@@ -159,14 +159,14 @@ internal sealed partial class BucketApi
         var source = Find(request, bucket, name);
         var made = await AssembleAsync(request, plan with { ContentType = source.ContentType }, [source]);
         await request.AnswerAsync(request.Parts[6] == "copyTo"
-            ? made.Describe(request.Host)
+            ? Describe(request, made)
             : new JsonObject
             {
                 ["kind"] = "storage#rewriteResponse",
                 ["totalBytesRewritten"] = $"{made.Size}",
                 ["objectSize"] = $"{made.Size}",
                 ["done"] = true,
-                ["resource"] = made.Describe(request.Host),
+                ["resource"] = Describe(request, made),
             });
     }
 
@@ -185,7 +185,7 @@ internal sealed partial class BucketApi
         var resource = body["destination"]?.DeepClone() as JsonObject ?? [];
         resource["name"] = name;
         await request.AnswerAsync(
-            (await AssembleAsync(request, request.Plan(bucket, resource), sources)).Describe(request.Host));
+            Describe(request, await AssembleAsync(request, request.Plan(bucket, resource), sources)));
     }
 
     private async Task<StoredObject> AssembleAsync(
@@ -202,8 +202,6 @@ internal sealed partial class BucketApi
                     await using var content = store.Open(source);
                     await content.CopyToAsync(file, request.Context.RequestAborted);
                 }
-
-                file.Flush(flushToDisk: true);
             }
 
             return sessions.Commit(plan, path);

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
+using Workflows.GoogleCloud.Connections;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Buckets;
@@ -12,6 +13,9 @@ internal sealed partial class BucketApi(
     BucketStore store, UploadSessions sessions, BucketFaults faults, EmulatedCloud cloud)
 {
     private const int MostResults = 1000;
+
+    /// <summary>Bytes of a content that are sent at once while the next ones are read.</summary>
+    private const int SentBytes = 256 << 10;
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -187,7 +191,7 @@ internal sealed partial class BucketApi(
             last = mark;
             if (folder is null)
             {
-                items.Add(item.Describe(request.Host));
+                items.Add(Describe(request, item));
             }
             else
             {
@@ -241,11 +245,11 @@ internal sealed partial class BucketApi(
                 await faults.PlayAsync("stat", bucket, name, request.Context.RequestAborted);
                 var found = Find(request, bucket, name);
                 request.Conditions.Check(found, isRead: true);
-                await request.AnswerAsync(found.Describe(request.Host));
+                await request.AnswerAsync(Describe(request, found));
                 break;
             case "PATCH" or "PUT":
                 var resource = await request.JsonAsync();
-                await request.AnswerAsync(store.Update(bucket, name, (item, now) =>
+                await request.AnswerAsync(Describe(request, store.Update(bucket, name, (item, now) =>
                 {
                     _ = item ?? throw StorageError.NoObject(bucket, name);
                     request.Conditions.Check(item);
@@ -257,7 +261,7 @@ internal sealed partial class BucketApi(
                         CacheControl = StorageRequest.Text(resource, "cacheControl") ?? item.CacheControl,
                         Metadata = StorageRequest.MetadataOf(resource) ?? item.Metadata,
                     };
-                }).Describe(request.Host));
+                })));
                 break;
             case "DELETE":
                 await faults.PlayAsync("delete", bucket, name, request.Context.RequestAborted);
@@ -269,6 +273,9 @@ internal sealed partial class BucketApi(
                 break;
         }
     }
+
+    private JsonObject Describe(StorageRequest request, StoredObject item) =>
+        (request.Wants("md5Hash") ? store.WithMd5(item) : item).Describe(request.Host);
 
     private StoredObject Find(StorageRequest request, string bucket, string name) =>
         store.Find(bucket, name) is { } item && (request.Number("generation") ?? item.Generation) == item.Generation
@@ -309,22 +316,20 @@ internal sealed partial class BucketApi(
         response.Headers["x-goog-metageneration"] = $"{item.Metageneration}";
         response.Headers["x-goog-stored-content-length"] = $"{item.Size}";
         response.Headers["x-goog-stored-content-encoding"] = item.ContentEncoding ?? "identity";
-        response.Headers["x-goog-hash"] = $"crc32c={item.Crc32C},md5={item.Md5}";
+        response.Headers["x-goog-hash"] = $"crc32c={item.Crc32C}" + (item.Md5 is null ? "" : $",md5={item.Md5}");
         var target = cut is { } bytes ? new CutStream(response.Body, bytes, context.Abort) : response.Body;
         content.Position = first;
-        var buffer = new byte[256 << 10];
-        for (var left = last - first + 1; left > 0;)
-        {
-            var count = await content.ReadAsync(
-                buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), context.RequestAborted);
-            if (count == 0)
+        var left = last - first + 1;
+        await OverlappedCopy.RunAsync(
+            (buffer, _) =>
             {
-                throw new EndOfStreamException($"The content of {bucket}/{name} on disk is cut short.");
-            }
-
-            await target.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted);
-            left -= count;
-        }
+                var count = content.Read(buffer.Span[..(int)Math.Min(buffer.Length, left)]);
+                left -= count;
+                return count == 0 && left > 0
+                    ? throw new EndOfStreamException($"The content of {bucket}/{name} on disk is cut short.")
+                    : ValueTask.FromResult(count);
+            },
+            target.WriteAsync, SentBytes, context.RequestAborted);
     }
 
     private static void Require(StorageRequest request, string method)

@@ -120,6 +120,27 @@ internal sealed class BucketStore
     public FileStream Open(StoredObject item) => new(
         Path.Combine(_blobs, item.Blob), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
 
+    /// <summary>Returns an object with its MD5, which is computed and kept if it is not known yet.</summary>
+    public StoredObject WithMd5(StoredObject item)
+    {
+        if (item.Md5 is not null)
+        {
+            return item;
+        }
+
+        using var content = Open(item);
+        var md5 = ContentHash.Md5Of(content);
+        lock (_lock)
+        {
+            if (_objects.GetValueOrDefault((item.Bucket, item.Name)) is { } now && now.Blob == item.Blob)
+            {
+                Append(new Change { Object = now with { Md5 = md5 } });
+            }
+        }
+
+        return item with { Md5 = md5 };
+    }
+
     /// <summary>Makes a file the content of an object, atomically, if the conditions hold at that moment.</summary>
     /// <param name="file">The content; the file is moved.</param>
     /// <param name="bucket">The bucket.</param>

@@ -109,6 +109,10 @@ internal sealed class StorageRequest
         }
     }
 
+    /// <summary>Returns whether a member is among those that the client asks for.</summary>
+    public bool Wants(string member) => Query("fields") is not { Length: > 0 } fields
+        || fields.Contains(member, StringComparison.Ordinal) || fields.Contains('*', StringComparison.Ordinal);
+
     public Task AnswerAsync(JsonObject body, int status = 200)
     {
         Context.Response.StatusCode = status;

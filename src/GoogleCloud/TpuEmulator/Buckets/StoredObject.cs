@@ -16,10 +16,10 @@ internal sealed record StoredObject
 
     public required long Size { get; init; }
 
-    /// <summary>CRC-32C and MD5 of the content, in base 64.</summary>
+    /// <summary>CRC-32C and MD5 of the content, in base 64; null is an MD5 that no client has asked for.</summary>
     public required string Crc32C { get; init; }
 
-    public required string Md5 { get; init; }
+    public string? Md5 { get; init; }
 
     /// <summary>Name of the file that holds the content.</summary>
     public required string Blob { get; init; }
@@ -57,13 +57,17 @@ internal sealed record StoredObject
             ["contentType"] = ContentType,
             ["storageClass"] = "STANDARD",
             ["size"] = Text(Size),
-            ["md5Hash"] = Md5,
             ["crc32c"] = Crc32C,
             ["etag"] = $"{Generation:x}/{Metageneration}",
             ["timeCreated"] = Text(CreatedAt),
             ["updated"] = Text(UpdatedAt),
             ["timeStorageClassUpdated"] = Text(CreatedAt),
         };
+        if (Md5 is not null)
+        {
+            resource["md5Hash"] = Md5;
+        }
+
         if (ContentEncoding is not null)
         {
             resource["contentEncoding"] = ContentEncoding;

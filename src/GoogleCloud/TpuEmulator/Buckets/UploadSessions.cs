@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Workflows.GoogleCloud.Connections;
@@ -60,6 +61,13 @@ internal sealed class UploadSessions(BucketStore store)
     /// <summary>Bytes of an unfinished upload are kept in multiples of this size.</summary>
     private const int Grain = 256 << 10;
 
+    private const int BufferBytes = 512 << 10;
+
+    /// <summary>Bytes after which the disk begins to write, so that little is left to flush at the end.</summary>
+    private const int FlushBytes = 32 << 20;
+
+    private readonly ConcurrentDictionary<string, Arriving> _arriving = new(StringComparer.Ordinal);
+
     public string Begin(UploadPlan plan)
     {
         plan.Conditions.Check(store.Find(plan.Bucket, plan.Name));
@@ -104,42 +112,73 @@ internal sealed class UploadSessions(BucketStore store)
     /// <param name="cancellation">Cancels the reading.</param>
     public async Task TakeAsync(string id, long first, Stream body, bool isLast, CancellationToken cancellation)
     {
-        await using var file = new FileStream(DataOf(id), FileMode.Append, FileAccess.Write, FileShare.Read);
+        // A part that broke off may still be arriving when its client sends the next one.
+        var arriving = _arriving.GetOrAdd(id, _ => new Arriving());
+        await arriving.Gate.WaitAsync(cancellation);
+        try
+        {
+            await TakeAsync(arriving, DataOf(id), first, body, isLast, cancellation);
+        }
+        finally
+        {
+            arriving.Gate.Release();
+        }
+    }
+
+    private static async Task TakeAsync(
+        Arriving arriving, string path, long first, Stream body, bool isLast, CancellationToken cancellation)
+    {
+        await using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        file.Seek(0, SeekOrigin.End);
         var skip = file.Length - first;
         if (skip < 0)
         {
             throw StorageError.Invalid($"Bytes {file.Length} to {first - 1} are missing.");
         }
 
-        var isWhole = false;
-        var buffer = new byte[Grain];
+        // After a restart, or a part that broke off, the whole content is hashed at its end.
+        var hash = file.Length == 0 ? new ContentHash()
+            : arriving.Hash is { } before && before.Length == file.Length ? before : null;
+        var (isWhole, flushed, flushing) = (false, file.Length, Task.CompletedTask);
         try
         {
-            int count;
-            while ((count = await body.ReadAsync(buffer, cancellation)) > 0)
-            {
-                var known = (int)Math.Min(skip, count);
-                skip -= known;
-                await file.WriteAsync(buffer.AsMemory(known, count - known), cancellation);
-            }
-
+            await OverlappedCopy.RunAsync(body.ReadAsync, Take, BufferBytes, cancellation);
             isWhole = true;
         }
         finally
         {
+            await flushing;
+
             // Cloud Storage keeps whole multiples of a part that broke off.
             if (!isLast || !isWhole)
             {
                 file.SetLength(file.Length / Grain * Grain);
             }
 
-            file.Flush(flushToDisk: true);
+            arriving.Hash = hash?.Length == file.Length ? hash : null;
+        }
+
+        ValueTask Take(ReadOnlyMemory<byte> bytes, CancellationToken stop)
+        {
+            var fresh = bytes[(int)Math.Min(skip, bytes.Length)..].Span;
+            skip -= bytes.Length - fresh.Length;
+            file.Write(fresh);
+            hash?.Append(fresh);
+            if (file.Position - flushed >= FlushBytes && flushing.IsCompletedSuccessfully)
+            {
+                flushed = file.Position;
+                flushing = Task.Run(() => RandomAccess.FlushToDisk(file.SafeFileHandle), CancellationToken.None);
+            }
+
+            return ValueTask.CompletedTask;
         }
     }
 
     public StoredObject Finish(string id)
     {
-        var item = Commit(PlanFor(id), DataOf(id), id);
+        var hash = _arriving.TryRemove(id, out var arriving) && arriving.Hash?.Length == Received(id)
+            ? arriving.Hash : null;
+        var item = Commit(PlanFor(id), DataOf(id), id, hash);
         File.WriteAllText(EndOf(id), JsonSerializer.Serialize(item));
         return item;
     }
@@ -147,43 +186,35 @@ internal sealed class UploadSessions(BucketStore store)
     public void Drop(string id)
     {
         PlanFor(id);
+        _arriving.TryRemove(id, out _);
         File.Delete(DataOf(id));
         File.Delete(PlanOf(id));
     }
 
-    /// <summary>Makes a file an object.</summary>
-    public StoredObject Commit(UploadPlan plan, string file, string? upload = null)
+    /// <summary>Makes a file an object, whose content is on the disk then.</summary>
+    /// <param name="plan">The object.</param>
+    /// <param name="file">The content; the file is moved.</param>
+    /// <param name="upload">The session that uploaded it; null for none.</param>
+    /// <param name="hash">The hash of the content; null if it is not known.</param>
+    public StoredObject Commit(UploadPlan plan, string file, string? upload = null, ContentHash? hash = null)
     {
-        var crc = default(Crc32C);
-
-        // Cloud Storage's own hash, which clients compare; it is not used for security.
-#pragma warning disable CA5351
-        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
-#pragma warning restore CA5351
-        long size;
-        using (var stream = new FileStream(file, FileMode.Open, FileAccess.Read))
+        hash ??= ContentHash.Of(file);
+        using (var stream = new FileStream(file, FileMode.Open, FileAccess.Write))
         {
-            size = stream.Length;
-            var buffer = new byte[1 << 20];
-            int count;
-            while ((count = stream.Read(buffer)) > 0)
-            {
-                crc.Append(buffer.AsSpan(0, count));
-                md5.AppendData(buffer, 0, count);
-            }
+            stream.Flush(flushToDisk: true);
         }
 
-        var hash = md5.GetHashAndReset();
+        var (crc, md5, blob) = hash.End();
         return store.Commit(
             file, plan.Bucket, plan.Name, item => plan.Conditions.Check(item), (generation, now) => new StoredObject
             {
                 Bucket = plan.Bucket,
                 Name = plan.Name,
                 Generation = generation,
-                Size = size,
-                Crc32C = crc.ToString(),
-                Md5 = Convert.ToBase64String(hash),
-                Blob = $"{Convert.ToHexStringLower(hash)}-{crc.Value:x8}-{size}",
+                Size = hash.Length,
+                Crc32C = crc,
+                Md5 = md5,
+                Blob = blob,
                 ContentType = plan.ContentType ?? "application/octet-stream",
                 ContentEncoding = plan.ContentEncoding,
                 CacheControl = plan.CacheControl,
@@ -202,4 +233,13 @@ internal sealed class UploadSessions(BucketStore store)
     private string PlanOf(string id) => Path.Combine(store.Uploads, $"{id}.json");
 
     private string EndOf(string id) => Path.Combine(store.Uploads, $"{id}.end");
+
+    /// <summary>A session whose bytes arrive in this process.</summary>
+    private sealed class Arriving
+    {
+        public SemaphoreSlim Gate { get; } = new(1);
+
+        /// <summary>Gets or sets the hash of the bytes on disk; null if it is not known.</summary>
+        public ContentHash? Hash { get; set; }
+    }
 }

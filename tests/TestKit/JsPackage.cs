@@ -1,42 +1,35 @@
 using System.ComponentModel;
 using System.Diagnostics;
 
-namespace Workflows.DurableTask.Tests.Conformance;
+namespace Workflows.TestKit;
 
-/// <summary>Published JavaScript packages, installed once and kept between runs.</summary>
-internal sealed class JsPackage
+/// <summary>A published JavaScript package, installed once and kept between runs.</summary>
+public sealed class JsPackage
 {
-    private const string Sdk = "@microsoft/durabletask-js@0.4.0";
-
     private readonly string _title;
     private readonly Lazy<Task<(string? Modules, string Reason)>> _installation;
 
-    private JsPackage(string title, string folder, params string[] packages)
+    /// <summary>Names a package; nothing is installed yet.</summary>
+    /// <param name="title">Its name for people.</param>
+    /// <param name="folder">Name of the folder that keeps it, with its version.</param>
+    /// <param name="packages">The packages to install, as npm names them.</param>
+    public JsPackage(string title, string folder, params string[] packages)
     {
         _title = title;
         _installation = new(() => InstallAsync(folder, packages));
     }
 
-    /// <summary>The SDK.</summary>
-    public static JsPackage Plain { get; } = new(Sdk, "durabletask-js-0.4.0", Sdk);
-
-    /// <summary>
-    /// The SDK and its package for the Durable Task Scheduler; WORKFLOWS_JS_AZUREMANAGED names another source of the
-    /// latter than npm's name for it, such as a packed file, for registries that lack it.
-    /// </summary>
-    public static JsPackage Managed { get; } = new(
-        "@microsoft/durabletask-js-azuremanaged@0.4.0", "durabletask-js-azuremanaged-0.4.0", Sdk,
-        Environment.GetEnvironmentVariable("WORKFLOWS_JS_AZUREMANAGED") is { Length: > 0 } source
-            ? source : "@microsoft/durabletask-js-azuremanaged@0.4.0");
-
+    /// <summary>Installs the package, if it can be had.</summary>
+    /// <returns>A task that completes in either case.</returns>
     public Task PrepareAsync() => _installation.Value;
 
-    /// <summary>The folder that node resolves packages in; skips the test where the package cannot be had.</summary>
+    /// <summary>Installs the package, and skips the running test where it cannot be had.</summary>
+    /// <returns>The folder that node resolves packages in.</returns>
     public async Task<string> RequireAsync()
     {
         (string? modules, string reason) = await _installation.Value;
-        Assert.SkipWhen(modules is null, $"{_title} cannot be run: {reason}");
-        return modules!;
+        Skipped.Unless(modules is not null, $"{_title} cannot be run: {reason}");
+        return modules;
     }
 
     private static async Task<(string? Modules, string Reason)> InstallAsync(string name, string[] packages)
