@@ -201,7 +201,7 @@ public static class WorkflowsService
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(_ => new RehearsalRates(settings.StateDirectory));
+        services.AddSingleton(_ => new MeasuredRates(settings.StateDirectory));
         var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(
             provider.GetRequiredService<RunLedger>(), limits, provider.GetRequiredService<TimeProvider>()));

@@ -5,7 +5,7 @@ namespace Workflows.Activities.Tests.Capacity;
 
 public sealed class RunEstimateTests
 {
-    private static readonly RehearsalRate Measured = new(
+    private static readonly MeasuredRate Measured = new(
         new RunId("earlier"), DateTimeOffset.UnixEpoch, 1e6, "full", 2, 0.02, 0.004, 5.5);
 
     [Fact]

@@ -263,10 +263,10 @@ public sealed class RunPlannerTests : IDisposable
     [InlineData(true, "The rates are those that rehearsal earlier measured on this machine")]
     public async Task Preview_OfARehearsal_EstimatesAsItsRunDoesAndSaysByWhatRate(bool isMeasured, string basis)
     {
-        var rates = new RehearsalRates(_folder["state"]);
+        var rates = new MeasuredRates(_folder["state"]);
         if (isMeasured)
         {
-            rates.Remember(new RehearsalRate(
+            rates.Remember(new MeasuredRate(
                 new RunId("earlier"), _clock.GetUtcNow(), 500_000, "full", Environment.ProcessorCount, 0.02, 0.004, 5));
         }
 

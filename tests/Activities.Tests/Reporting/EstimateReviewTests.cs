@@ -18,12 +18,12 @@ public sealed class EstimateReviewTests : RunFolder
 
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
     private readonly RunLedger _ledger;
-    private readonly RehearsalRates _rates;
+    private readonly MeasuredRates _rates;
 
     public EstimateReviewTests()
     {
         _ledger = new RunLedger(Folder, _clock);
-        _rates = new RehearsalRates(Folder);
+        _rates = new MeasuredRates(Folder);
     }
 
     [Fact]

@@ -4,13 +4,13 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Tests.Capacity;
 
 /// <summary>Rates of this machine, kept from one rehearsal to the next.</summary>
-public sealed class RehearsalRatesTests : RunFolder
+public sealed class MeasuredRatesTests : RunFolder
 {
     private static readonly DateTimeOffset At = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
 
-    private string PathOfRates => Path.Combine(Folder, "rehearsal-rates.json");
+    private string PathOfRates => Path.Combine(Folder, "measured-rates.json");
 
-    private RehearsalRates Rates => new(Folder);
+    private MeasuredRates Rates => new(Folder);
 
     [Fact]
     public void Find_BeforeAnyRehearsal_IsNone()
@@ -121,6 +121,6 @@ public sealed class RehearsalRatesTests : RunFolder
         Assert.Equal(0.02, Rates.Find(Spec(), 1e6)!.TrainTflops);
     }
 
-    private static RehearsalRate Rate(double parameters, double tflops) =>
+    private static MeasuredRate Rate(double parameters, double tflops) =>
         new(new RunId("r"), At, parameters, "full", Environment.ProcessorCount, tflops, 0.004, 5);
 }
