@@ -45,13 +45,8 @@ public sealed class PlanActivity(
         });
         var figures = new RunFigures(catalog, programs, rates, config, source.WeightBytes, input, corpus);
 
-        // A compiler takes minutes: it ends with the run, as a transfer does, and another type is progress.
         var places = PlaceList.WithinPrice(PlaceList.Of(catalog, input), input);
-        await inputs.TransferAsync(input.RunId, async (done, stop) =>
-        {
-            await figures.CompileAsync(places, done, stop);
-            return true;
-        });
+        await inputs.UntilOverAsync(input.RunId, stop => figures.CompileAsync(places, stop));
         var plan = Plan(input, figures);
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
         plan = Remaining(input, plan, figures);

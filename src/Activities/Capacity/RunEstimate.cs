@@ -9,7 +9,7 @@ namespace Workflows.Activities.Capacity;
 /// peak and of its bytes at their memory's bandwidth (the roofline model, Williams et al. 2009), over a share that
 /// trainings are known to reach.
 /// </remarks>
-public static class RunEstimate
+internal static class RunEstimate
 {
     /// <summary>
     /// Share of the roofline that programs reach: the lowest among published trainings on TPUs, 29.4 % of a v5p's peak
@@ -145,6 +145,6 @@ internal sealed record RunWork(
     {
         var seconds = Math.Max(
             work.Flops / (PeakTflops * 1e12), work.Bytes / ((GigabytesPerSecond ?? double.PositiveInfinity) * 1e9));
-        return work.Flops / seconds;
+        return seconds > 0 ? work.Flops / seconds : PeakTflops * 1e12;
     }
 }

@@ -40,10 +40,9 @@ internal sealed class RunFigures(
 
     /// <summary>Compiles the run's programs for each type of some places; a rehearsal's are not compiled.</summary>
     /// <param name="places">The places.</param>
-    /// <param name="done">Called after each type.</param>
     /// <param name="cancellation">Ends the compiler.</param>
     /// <returns>A task that completes when all are compiled, or have a reason.</returns>
-    public async Task CompileAsync(IEnumerable<Candidate> places, Action done, CancellationToken cancellation)
+    public async Task CompileAsync(IEnumerable<Candidate> places, CancellationToken cancellation)
     {
         if (spec.IsRehearsal || programs is null || model is null)
         {
@@ -56,7 +55,6 @@ internal sealed class RunFigures(
             _compiled[type] = MemoryOf(type).Fits
                 ? await programs.CompileAsync(model, spec, type, cancellation)
                 : new CompiledFigures { Why = "weights, moments and rows alone do not fit" };
-            done();
         }
     }
 
@@ -193,11 +191,13 @@ internal sealed record RunShape(ProgramShape Programs, int TestPairs, IReadOnlyL
         var (rows, length, answers) = (training.BatchSize, training.MaxLength, training.MaxLength);
 
         // The worker leaves longer pairs out.
-        List<PairLength> train = [.. (corpus?.Train ?? []).Where(each => each.Prompt + each.Answer <= training.MaxLength)];
+        List<PairLength> train =
+            [.. (corpus?.Train ?? []).Where(each => each.Prompt + each.Answer <= training.MaxLength)];
         if (train.Count > 0)
         {
             List<int> positions = [.. train.Select(each => each.Prompt + each.Answer - 1)];
-            (length, answers) = (ExpectedMost(positions, rows), ExpectedMost([.. train.Select(each => each.Answer)], rows));
+            (length, answers) =
+                (ExpectedMost(positions, rows), ExpectedMost([.. train.Select(each => each.Answer)], rows));
             if (training.Pack)
             {
                 length = Up(positions.Max(), training.MaxLength);

@@ -40,7 +40,7 @@ public sealed class RunPlanner(
         var (counts, counting) = await CountAsync(spec, source, cancellation);
         var figures = new RunFigures(catalog, programs, rates, config, source.WeightBytes, spec, counts);
         await figures.CompileAsync(
-            places.Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)), () => { }, cancellation);
+            places.Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)), cancellation);
         var rows = places.Select((place, index) => Row(
             spec, place, index + 1, figures.EstimateOf(place.AcceleratorType),
             figures.MemoryOf(place.AcceleratorType))).ToList();
