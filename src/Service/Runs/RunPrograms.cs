@@ -1,3 +1,4 @@
+using Workflows.Activities;
 using Workflows.Activities.Capacity;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;

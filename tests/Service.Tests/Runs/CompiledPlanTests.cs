@@ -7,6 +7,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
+using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Compile;
