@@ -37,7 +37,7 @@ public interface IRunPrograms
     public Task<CompiledFigures> CompileAsync(
         Gemma3Config model, RunSpec spec, string acceleratorType, CancellationToken cancellation);
 
-    /// <summary>Counts the tokens of pairs in the run's prompt, in each of its directions, as the worker does.</summary>
+    /// <summary>Counts the tokens of pairs in the run's prompt, in each direction, as the worker does.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="folder">A model folder with its tokenizer.</param>
     /// <param name="pairs">The pairs.</param>

@@ -97,8 +97,8 @@ public sealed class MeasuredRates(string stateDirectory)
 /// <param name="Method">full or lora.</param>
 /// <param name="Processors">Processors of this machine.</param>
 /// <param name="TrainingTflops">
-/// Rate of training in TFLOP/s, with the operations that its plan counted. An earlier version counted pairs of 40 tokens
-/// under another name; its rates are not read.
+/// Rate of training in TFLOP/s, with the operations that its plan counted. An earlier version counted pairs of 40
+/// tokens under another name; its rates are not read.
 /// </param>
 /// <param name="TranslatingTflops">Rate of translating, counted in the same way.</param>
 /// <param name="RestSeconds">Seconds of a node without computing; null if not known.</param>

@@ -73,8 +73,8 @@ public sealed record PlanPreview
 /// <param name="Stage"><c>boot</c>, <c>train</c> or <c>evaluate</c>.</param>
 /// <param name="Seconds">Its time on the TPU.</param>
 /// <param name="Usd">Its cost in US dollars.</param>
-/// <param name="Source">Source of its time.</param>
-public sealed record EstimatePart(string Stage, double Seconds, double Usd, EstimateSource Source);
+/// <param name="Source">Source of its time; null from services of earlier versions.</param>
+public sealed record EstimatePart(string Stage, double Seconds, double Usd, EstimateSource? Source);
 
 /// <summary>A place that a run tries, or passes over.</summary>
 /// <param name="Order">From 1.</param>

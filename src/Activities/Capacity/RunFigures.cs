@@ -254,8 +254,8 @@ internal sealed record RunShape(ProgramShape Programs, int TestPairs, IReadOnlyL
         Math.Max(1, spec.Evaluation.BatchSize / Math.Max(1, spec.Evaluation.BeamSize));
 
     /// <summary>
-    /// Returns the expected largest of some lengths that are drawn at random: the k-th smallest of n is the largest of r
-    /// drawn with probability (k/n)^r - ((k-1)/n)^r.
+    /// Returns the expected largest of some lengths that are drawn at random: the k-th smallest of n is the largest of
+    /// r drawn with probability (k/n)^r - ((k-1)/n)^r.
     /// </summary>
     /// <param name="lengths">The lengths, one or more.</param>
     /// <param name="drawn">Number that is drawn.</param>

@@ -53,7 +53,8 @@ public sealed class RunPlanner(
         var estimate = figures.EstimateOf(first.AcceleratorType);
         var frontier = PlanChoice.FrontierOf(Choices(spec, figures, rows));
         var epochs = counts is { TrainPairs: > 0 } some
-            ? new PreparedData("", "", some.TrainPairs, some.TestPairs, new Dictionary<string, int>()).Epochs(spec.Training)
+            ? new PreparedData("", "", some.TrainPairs, some.TestPairs, new Dictionary<string, int>())
+                .Epochs(spec.Training)
             : (double?)null;
         var usd = estimate.Total / 3600 * places[first.Order - 1].UsdPerHour;
         return new PlanPreview
@@ -77,7 +78,8 @@ public sealed class RunPlanner(
             Assumptions = estimate.Assumptions ?? [],
             Notes =
             [
-                .. Notes(spec, source, config, estimate), .. figures.Faults, .. counting, .. VerdictWording.ManyEpochs(epochs),
+                .. Notes(spec, source, config, estimate), .. figures.Faults, .. counting,
+                .. VerdictWording.ManyEpochs(epochs),
             ],
         };
 
@@ -160,7 +162,8 @@ public sealed class RunPlanner(
                 $"It refused lately, and is passed over until {remembered.Until:u}: {remembered.Code}. "
                 + $"{remembered.Reason}"),
             ({ LeastGib: { } all, HbmGib: { } of, Source: EstimateSource.Compiled }, _) => (true, string.Create(
-                CultureInfo.InvariantCulture, $"The run's programs take {all:0.0} of {of:0.0} GiB a chip as compiled.")),
+                CultureInfo.InvariantCulture,
+                $"The run's programs take {all:0.0} of {of:0.0} GiB a chip as compiled.")),
             ({ LeastGib: { } least, HbmGib: { } has }, _) => (true, string.Create(
                 CultureInfo.InvariantCulture,
                 $"Weights, moments and rows take {least:0.0} of {has:0.0} GiB a chip; what lives while a step runs "

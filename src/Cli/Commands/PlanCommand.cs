@@ -72,7 +72,8 @@ internal static class PlanCommand
 
         foreach (var part in plan.Estimate)
         {
-            Say($"{part.Stage,-12}{Time(part.Seconds),10}  {part.Usd,9:0.0000} USD  {WireName.Of(part.Source)}");
+            Say($"{part.Stage,-12}{Time(part.Seconds),10}  {part.Usd,9:0.0000} USD  "
+                + $"{(part.Source is { } source ? WireName.Of(source) : "")}");
         }
 
         Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "

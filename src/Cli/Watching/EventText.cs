@@ -88,7 +88,8 @@ internal static class EventText
         + string.Concat((plan.Memory ?? []).Select(Memory));
 
     private static string Memory(TypeMemory type) =>
-        $"\n            {type.AcceleratorType}: {(type.NeededGib is { } needed ? $"{needed:0.0}" : "more than all")} of "
+        $"\n            {type.AcceleratorType}: "
+        + $"{(type.NeededGib is { } needed ? $"{needed:0.0}" : "more than all")} of "
         + $"{(type.HasGib is { } has ? $"{has:0.0}" : "unknown")} GiB a chip ({WireName.Of(type.Source)})";
 
     private static string Way(ModelTransfer way) =>

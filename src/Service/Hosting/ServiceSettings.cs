@@ -69,7 +69,7 @@ public sealed class ServiceSettings
 
     /// <summary>Gets or sets the PJRT plugin with which plans compile the programs of runs that pay.</summary>
     /// <value>A path to libtpu, or <c>libtpu</c> for an installed one. null for the one that WORKFLOWS_PJRT_PLUGIN or
-    /// TPU_LIBRARY_PATH names, else an installed libtpu, if there is one; without any, plans count the programs.</value>
+    /// TPU_LIBRARY_PATH names, else an installed libtpu; without any, plans count the programs.</value>
     public string? PjrtPlugin { get; set; }
 
     /// <summary>Gets or sets the minutes within which a plan's compiler must have compiled one program.</summary>

@@ -27,7 +27,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
     };
 
     /// <summary>
-    /// Gets the longest compilation of one program; a whole step of 1B takes up to two minutes, and a compiler can hang.
+    /// Gets the longest compilation of one program; a step of 1B takes up to two minutes, and a compiler can hang.
     /// </summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(20);
 

@@ -120,7 +120,8 @@ public sealed class RunEstimateTests : IDisposable
         // 6 operations, 10 steps of 4 x 2 rows of 128 positions.
         Assert.Equal(6e9 * 10 * 8 * 128 / (8 * 197e12) / 0.294, estimate.Train, 9);
         Assert.Equal((EstimateSource.Assumed, 100), (estimate.Source, estimate.TestPairs));
-        string[] named = ["MaxText", "180 s", "training.maxLength", "evaluation.maxNewTokens", "maxTestPairs", "Kaplan"];
+        string[] named =
+            ["MaxText", "180 s", "training.maxLength", "evaluation.maxNewTokens", "maxTestPairs", "Kaplan"];
         Assert.All(named, name => Assert.Contains(
             estimate.Assumptions!, each => each.Contains(name, StringComparison.Ordinal)));
     }
@@ -228,7 +229,8 @@ public sealed class RunEstimateTests : IDisposable
         Assert.Equal(
             (int)Math.Ceiling(expected), RunShape.ExpectedMost([40, 10, 30, 20], drawn));
 
-    private static Gemma3Config Model => Gemma3ConfigFile.Read(Checkout.PathOf("samples", "tiny-gemma3", "config.json"));
+    private static Gemma3Config Model =>
+        Gemma3ConfigFile.Read(Checkout.PathOf("samples", "tiny-gemma3", "config.json"));
 
     private RunFigures Figures(RunSpec spec, IRunPrograms programs) =>
         new(_catalog, programs, _rates, Model, 2e9, spec, null);

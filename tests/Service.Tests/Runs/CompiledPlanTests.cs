@@ -72,7 +72,8 @@ public sealed class CompiledPlanTests : IAsyncDisposable
         var both = await RunAsync(["v5litepod-1", "v6e-1"]);
 
         Assert.Equal(
-            [false, true], plan.GetProperty("places").EnumerateArray().Select(each => each.GetProperty("isIn").GetBoolean()));
+            [false, true],
+            plan.GetProperty("places").EnumerateArray().Select(each => each.GetProperty("isIn").GetBoolean()));
         Assert.Equal("MODEL_TOO_LARGE", small.Fault!.Failure.Code);
         Assert.Contains(
             "v5litepod-1 needs 20.0 GiB a chip as compiled and has 15.8", small.Fault.Failure.Message,
@@ -198,7 +199,7 @@ public sealed class CompiledPlanTests : IAsyncDisposable
         return JsonElement.Parse(text);
     }
 
-    /// <summary>Makes the plan of a run that pays, as its first activity does, without the checks of the cloud.</summary>
+    /// <summary>Makes the plan of a run that pays, as its first activity does, without checks of the cloud.</summary>
     private async Task<(RunPlan? Plan, RunFaultException? Fault)> RunAsync(string[] types)
     {
         var services = _service!.Services;
