@@ -49,7 +49,13 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Gets the service's address.</summary>
     public Uri Address => _http.BaseAddress!;
 
-    public static async Task<ServiceLink> OpenAsync(Uri? named, string state, CancellationToken cancellation)
+    /// <summary>Connects.</summary>
+    /// <param name="named">The service that the user named; null for none.</param>
+    /// <param name="state">The state folder.</param>
+    /// <param name="change">Changes the settings of a service that is started here; null for none.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
+    public static async Task<ServiceLink> OpenAsync(
+        Uri? named, string state, Action<ServiceSettings>? change, CancellationToken cancellation)
     {
         named ??= FromEnvironment();
         if (named is not null)
@@ -57,7 +63,7 @@ internal sealed class ServiceLink : IAsyncDisposable
             return new ServiceLink(new HttpClient { BaseAddress = named }, null, state, isNamed: true);
         }
 
-        var (http, own) = await JoinOrStartAsync(state, cancellation);
+        var (http, own) = await JoinOrStartAsync(state, change, cancellation);
         return new ServiceLink(http, own, state, isNamed: false);
     }
 
@@ -73,7 +79,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         }
 
         var old = _http;
-        (_http, _own) = await JoinOrStartAsync(StateDirectory, cancellation);
+        (_http, _own) = await JoinOrStartAsync(StateDirectory, null, cancellation);
         old.Dispose();
         return true;
     }
@@ -128,7 +134,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// others wait, and write nothing before they have joined.
     /// </summary>
     private static async Task<(HttpClient Http, WebApplication? Own)> JoinOrStartAsync(
-        string state, CancellationToken cancellation)
+        string state, Action<ServiceSettings>? change, CancellationToken cancellation)
     {
         var began = TimeProvider.System.GetTimestamp();
         while (true)
@@ -145,7 +151,7 @@ internal sealed class ServiceLink : IAsyncDisposable
                 {
                     try
                     {
-                        return await StartServiceAsync(state, cancellation);
+                        return await StartServiceAsync(state, change, cancellation);
                     }
                     catch (ServiceStartException exception)
                         when (!(exception.IsInUse || exception.IsPortTaken)
@@ -166,13 +172,15 @@ internal sealed class ServiceLink : IAsyncDisposable
     }
 
     private static async Task<(HttpClient Http, WebApplication? Own)> StartServiceAsync(
-        string state, CancellationToken cancellation)
+        string state, Action<ServiceSettings>? change, CancellationToken cancellation)
     {
-        var (application, ports) = WorkflowsService.Build([], new ServiceSettings
+        var settings = new ServiceSettings
         {
             StateDirectory = state,
             HttpPort = 0,
-        }, isEmbedded: true);
+        };
+        change?.Invoke(settings);
+        var (application, ports) = WorkflowsService.Build([], settings, isEmbedded: true);
         await application.StartOrExplainAsync(ports, state, cancellation);
         return (new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application);
     }
@@ -231,14 +239,15 @@ internal sealed class ServiceLink : IAsyncDisposable
         return (await answer.Content.ReadFromJsonAsync<DoctorView>(RunLedger.Json, cancellation))!;
     }
 
-    /// <summary>Previews the plan of a request.</summary>
+    /// <summary>Previews the plan of a request; this takes minutes if its programs are compiled.</summary>
     public async Task<PlanPreview> PlanAsync(
         string requestJson, double? withinHours, CancellationToken cancellation)
     {
         var query = withinHours is { } hours
             ? string.Create(CultureInfo.InvariantCulture, $"?withinHours={hours}") : "";
         using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(new Uri($"/plan{query}", UriKind.Relative), content, cancellation);
+        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var answer = await patient.PostAsync(new Uri($"/plan{query}", UriKind.Relative), content, cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<PlanPreview>(RunLedger.Json, cancellation))!;
     }

@@ -1,5 +1,13 @@
 using Workflows.DurableTask.Sidecar;
 using Workflows.Service.Hosting;
+using Workflows.TpuWorker.Compile;
+
+if (args is [CompileChild.Name])
+{
+    // The process that loads a plan's compiler, started by the service.
+    await CompileChild.RunAsync();
+    return 0;
+}
 
 if (args.Any(each => each is "--help" or "-h" or "-?" or "/?"))
 {

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Processes;
 
@@ -9,6 +10,11 @@ return 0;
 
 static async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> request, ChildService service)
 {
+    if (request.Span[0] == '{')
+    {
+        return await CompileAsync(JsonNode.Parse(request.Span)!.AsObject(), service);
+    }
+
     var words = Encoding.UTF8.GetString(request.Span).Split(' ', 2);
     switch (words[0])
     {
@@ -61,4 +67,40 @@ static async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> request, ChildService
         default:
             throw new ArgumentException($"'{words[0]}' is no request.");
     }
+}
+
+// A program to compile: the name of the plugin's file says what happens, its content is the memory of every program.
+static async Task<byte[]> CompileAsync(JsonObject order, ChildService service)
+{
+    var plugin = (string)order["Plugin"]!;
+    await File.AppendAllTextAsync($"{plugin}.calls", $"{order["Topology"]}\n");
+    switch (Path.GetFileNameWithoutExtension(plugin))
+    {
+        case "works":
+            return Answer("tpu 9.9", JsonNode.Parse(await File.ReadAllTextAsync(plugin)));
+        case "forgets":
+            return Answer("tpu 9.9", null);
+        case "cuda":
+            return Answer("cuda 12", JsonNode.Parse(await File.ReadAllTextAsync(plugin)));
+        case "refuses":
+            throw new PjrtException(
+                PjrtErrorCode.ResourceExhausted, "TopologyDescription_Compile", "Ran out of memory on HBM.");
+        case "cpu":
+            throw new PjrtException(
+                PjrtErrorCode.Unimplemented, "TopologyDescription_Create",
+                "Topology not supported for CPU compilation.");
+        case "nonsense":
+            return "]["u8.ToArray();
+        case "null":
+            return "null"u8.ToArray();
+        case "hangs":
+            return await AnswerAsync("hang"u8.ToArray(), service);
+        case "aborts":
+            return await AnswerAsync("abort"u8.ToArray(), service);
+        default:
+            return await AnswerAsync("exit 3"u8.ToArray(), service);
+    }
+
+    static byte[] Answer(string compiler, JsonNode? memory) => Encoding.UTF8.GetBytes(
+        new JsonObject { ["Compiler"] = compiler, ["Seconds"] = 1.5, ["Memory"] = memory }.ToJsonString());
 }

@@ -56,12 +56,4 @@ internal sealed class ModelSizes(RunLedger ledger, RunArtifacts artifacts)
             }
         }
     }
-
-    /// <summary>Estimates the parameters of a model.</summary>
-    /// <param name="source">The model.</param>
-    /// <returns>
-    /// Its weights' bytes over two. Stored parameters take two or four bytes; counting the larger errs by a factor of
-    /// two at most, which is within what an estimate made before the corpus is read can promise.
-    /// </returns>
-    public static double ParametersOf(ModelSource source) => source.WeightBytes / 2.0;
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -78,14 +77,14 @@ internal static class PlaceList
 
     /// <summary>Leaves out the places whose chips cannot hold the program.</summary>
     /// <param name="places">The places.</param>
-    /// <param name="memory">Returns the memory of a place's type.</param>
+    /// <param name="memory">Returns the memory of a type's chips.</param>
     /// <returns>The remaining places, at least one.</returns>
     /// <exception cref="RunFaultException">None is left.</exception>
     public static IReadOnlyList<Candidate> ThatFit(
-        IReadOnlyList<Candidate> places, Func<Candidate, PlaceMemory> memory)
+        IReadOnlyList<Candidate> places, Func<string, PlaceMemory> memory)
     {
         var byType = places.Select(each => each.AcceleratorType).Distinct(StringComparer.Ordinal)
-            .ToDictionary(type => type, type => memory(places.First(each => each.AcceleratorType == type)));
+            .ToDictionary(type => type, memory);
         List<Candidate> left = [.. places.Where(each => byType[each.AcceleratorType].Fits)];
         return left.Count > 0 ? left : throw Refusal(byType);
     }
@@ -93,49 +92,39 @@ internal static class PlaceList
     /// <summary>Creates the fault for a program that fits on no type.</summary>
     public static RunFaultException Refusal(IReadOnlyDictionary<string, PlaceMemory> byType) => new(
         TooLarge,
-        "The training step does not fit: "
-        + string.Join(", ", byType.Select(pair => string.Create(
-            CultureInfo.InvariantCulture,
-            $"{pair.Key} needs {pair.Value.LeastGib:0.0} GiB a chip at the least and has {pair.Value.HbmGib:0.0}")))
+        "The run's programs do not fit: " + string.Join(", ", byType.Select(pair => $"{pair.Key} {pair.Value.Lack}"))
         + ".",
         "Name a type with more chips or more memory a chip in tpu.acceleratorTypes, set training.method to \"lora\", "
         + "or take a smaller model. 'workflows compile REQUEST' counts its programs.");
 }
 
 /// <summary>Memory of one chip, in GiB.</summary>
-/// <param name="LeastGib">Memory that the program needs at least; null if it was not counted.</param>
+/// <param name="LeastGib">
+/// Memory that the programs need: all of it by a compiler, otherwise the least; null if it was not counted.
+/// </param>
 /// <param name="HbmGib">Memory of the chip; null if the catalog does not have it.</param>
 internal sealed record PlaceMemory(double? LeastGib, double? HbmGib)
 {
-    private const double Gibibyte = 1L << 30;
+    /// <summary>Bytes of a GiB.</summary>
+    public const double Gibibyte = 1L << 30;
 
-    /// <summary>Gets a value indicating whether the program may fit; false only if it certainly does not.</summary>
-    public bool Fits => !(LeastGib > HbmGib);
+    /// <summary>Gets the source of the needed memory; null if it was not counted.</summary>
+    public EstimateSource? Source { get; init; }
 
-    /// <summary>Compares the memory that each chip needs at least with its memory.</summary>
-    /// <param name="catalog">The chips' memory.</param>
-    /// <param name="programs">Counts the memory of programs; null to count none.</param>
-    /// <param name="model">The model; null if it is not known.</param>
-    /// <param name="spec">The run. A rehearsal computes on this machine, so its memory is not compared.</param>
-    /// <returns>A function that returns the memory of a place's type; each number of chips is counted once.</returns>
-    public static Func<Candidate, PlaceMemory> Finder(
-        PriceCatalog catalog, IProgramMemory? programs, Gemma3Config? model, RunSpec spec)
-    {
-        var counts = new Dictionary<int, long?>();
-        return place =>
-        {
-            if (spec.IsRehearsal || programs is null || model is null)
-            {
-                return new PlaceMemory(null, catalog.HbmGibPerChip(place.AcceleratorType));
-            }
+    /// <summary>Gets the compiler's refusal; null for none.</summary>
+    public string? Refusal { get; init; }
 
-            if (!counts.TryGetValue(place.Chips, out var bytes))
-            {
-                bytes = programs.LeastBytesPerChip(model, spec, place.Chips);
-                counts.Add(place.Chips, bytes);
-            }
+    /// <summary>Gets the reason why no compiler counted it; null if one did, or was not wanted.</summary>
+    public string? Why { get; init; }
 
-            return new PlaceMemory(bytes / Gibibyte, catalog.HbmGibPerChip(place.AcceleratorType));
-        };
-    }
+    /// <summary>Gets a value indicating whether the programs may fit; false only if they certainly do not.</summary>
+    public bool Fits => Refusal is null && !(LeastGib > HbmGib);
+
+    /// <summary>Gets the words of a place that is too small, after its name.</summary>
+    public string Lack => Refusal is { } refusal
+        ? $"is refused by its compiler ({refusal})"
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"needs {LeastGib:0.0} GiB a chip {(Source == EstimateSource.Compiled ? "as compiled" : "at the least")} "
+            + $"and has {HbmGib:0.0}");
 }

@@ -6,7 +6,6 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
-using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
 
@@ -21,12 +20,12 @@ namespace Workflows.Activities.Capacity;
 /// <param name="inputs">Reads users' files.</param>
 /// <param name="artifacts">The place of artifacts; null for the run's folder.</param>
 /// <param name="readiness">Checks the cloud before a run that pays continues; null for no checks.</param>
-/// <param name="programs">Counts the memory of programs; if null, no place is left out for its memory.</param>
-/// <param name="rates">Rates of earlier rehearsals; null for none.</param>
+/// <param name="programs">Counts and compiles programs; if null, no place is left out for its memory.</param>
+/// <param name="rates">Rates of earlier runs; null for none.</param>
 /// <param name="clock">Gives the time of the cost of a run that is resumed; null for this machine's.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
-    CloudReadiness? readiness = null, IProgramMemory? programs = null, RehearsalRates? rates = null,
+    CloudReadiness? readiness = null, IRunPrograms? programs = null, MeasuredRates? rates = null,
     TimeProvider? clock = null)
     : TaskActivity<RunSpec, RunPlan>
 {
@@ -38,22 +37,25 @@ public sealed class PlanActivity(
         await RequireReadyAsync(input);
         var sources = new RunSources(ledger, _artifacts);
         var sizes = new ModelSizes(ledger, _artifacts);
-        var (source, config, testPairs) = await inputs.RunAsync(input.RunId, token =>
+        var (source, config, corpus) = await inputs.RunAsync(input.RunId, token =>
         {
             var found = sources.FindModelAsync(input, token).GetAwaiter().GetResult();
-            return (found, input.IsRehearsal || programs is null
-                ? null : sizes.ConfigAsync(input, found, token).GetAwaiter().GetResult(),
-                input.IsRehearsal ? TestPairs(input, token) : null);
+            return (found, programs is null ? null : sizes.ConfigAsync(input, found, token).GetAwaiter().GetResult(),
+                SizeOf(input, found, token));
         });
-        var plan = Plan(input, ModelSizes.ParametersOf(source), config, testPairs);
+        var figures = new RunFigures(catalog, programs, rates, config, source.WeightBytes, input, corpus);
+
+        var places = PlaceList.WithinPrice(PlaceList.Of(catalog, input), input);
+        await inputs.UntilOverAsync(input.RunId, stop => figures.CompileAsync(places, stop));
+        var plan = Plan(input, figures);
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
-        plan = Remaining(input, plan, ModelSizes.ParametersOf(source));
+        plan = Remaining(input, plan, figures);
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
         return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
     }
 
     /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
-    private RunPlan Remaining(RunSpec spec, RunPlan plan, double parameters)
+    private RunPlan Remaining(RunSpec spec, RunPlan plan, RunFigures figures)
     {
         var entries = RunParts.Current(ledger.Read(spec.RunId));
         if (entries.LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data
@@ -62,16 +64,9 @@ public sealed class PlanActivity(
             return plan;
         }
 
-        var left = spec with
-        {
-            Training = spec.Training with
-            {
-                Steps = found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep),
-            },
-        };
         var place = plan.Candidates[0];
-        var estimate = RunEstimate.Of(
-            left, parameters, catalog.PeakTflops(place.AcceleratorType), rates?.Find(spec, parameters));
+        var estimate = figures.EstimateOf(
+            place.AcceleratorType, found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep));
         var seconds = found.IsTranslated ? 0 : estimate.Total;
         var cost = RunCosts.Of(ledger, spec.RunId, (clock ?? TimeProvider.System).GetUtcNow());
         return plan with
@@ -115,32 +110,33 @@ public sealed class PlanActivity(
 
     /// <summary>Makes the plan.</summary>
     /// <param name="spec">The run.</param>
-    /// <param name="parameters">Parameters of the model.</param>
-    /// <param name="model">Its configuration; if null, no place is left out for its memory.</param>
-    /// <param name="testPairs">Sentences of the test set; null for the most that the request allows.</param>
+    /// <param name="figures">Memory and work of its programs.</param>
     /// <returns>The plan.</returns>
     /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory, or
     /// every place is above the price.</exception>
-    internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null, int? testPairs = null)
+    internal RunPlan Plan(RunSpec spec, RunFigures figures)
     {
-        var places = PlaceList.ThatFit(
-            PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec),
-            PlaceMemory.Finder(catalog, programs, model, spec));
+        var all = PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec);
+        var places = PlaceList.ThatFit(all, figures.MemoryOf);
         var best = places[0];
-        var time = RunEstimate.Of(
-            spec, parameters, catalog.PeakTflops(best.AcceleratorType), rates?.Find(spec, parameters), testPairs);
-        return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total) { Time = time };
+        var time = figures.EstimateOf(best.AcceleratorType);
+        return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total)
+        {
+            Time = time,
+            Memory = figures.MemoryOf(all),
+        };
     }
 
     /// <summary>
-    /// Counts the sentences of a rehearsal's test set, whose corpus is small and on this machine: its measured rates
-    /// deserve it. A corpus that cannot be used is the preparation's to report.
+    /// Counts the pairs and their tokens, if the corpus is on this machine. A corpus that cannot be used is the
+    /// preparation's to report.
     /// </summary>
-    private int? TestPairs(RunSpec spec, CancellationToken cancellation)
+    private CorpusSize? SizeOf(RunSpec spec, ModelSource source, CancellationToken cancellation)
     {
         try
         {
-            return RunCorpus.Count(spec, inputs.Bytes, cancellation)?.Test;
+            return RunCorpus.Count(
+                spec, inputs.Bytes, PairTokens.CounterOf(programs, spec, source), cancellation);
         }
         catch (CorpusException)
         {

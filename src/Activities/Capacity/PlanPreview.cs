@@ -14,7 +14,8 @@ public sealed record PlanPreview
     /// <summary>Gets the model's address.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Gets the model's parameters, by the bytes of its weights at two bytes each.</summary>
+    /// <summary>Gets the model's parameters, by its configuration; without one by the bytes of its weights at two bytes
+    /// each.</summary>
     public required double Parameters { get; init; }
 
     /// <summary>Gets the estimate at the first place that the run would try.</summary>
@@ -57,7 +58,14 @@ public sealed record PlanPreview
     /// given.</summary>
     public PlanChoice? BestWithinHours { get; init; }
 
-    /// <summary>Gets the costs and times that the numbers leave out.</summary>
+    /// <summary>Gets the compiler that the memory of 'compiled' is from; null if nothing was compiled.</summary>
+    public string? Compiler { get; init; }
+
+    /// <summary>Gets what the estimate assumes, one sentence each.</summary>
+    public IReadOnlyList<string> Assumptions { get; init; } = [];
+
+    /// <summary>Gets the costs and times that the numbers leave out, and the reasons why types were not compiled
+    /// for.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 }
 
@@ -65,7 +73,8 @@ public sealed record PlanPreview
 /// <param name="Stage"><c>boot</c>, <c>train</c> or <c>evaluate</c>.</param>
 /// <param name="Seconds">Its time on the TPU.</param>
 /// <param name="Usd">Its cost in US dollars.</param>
-public sealed record EstimatePart(string Stage, double Seconds, double Usd);
+/// <param name="Source">Source of its time; null from services of earlier versions.</param>
+public sealed record EstimatePart(string Stage, double Seconds, double Usd, EstimateSource? Source);
 
 /// <summary>A place that a run tries, or passes over.</summary>
 /// <param name="Order">From 1.</param>
@@ -78,12 +87,20 @@ public sealed record EstimatePart(string Stage, double Seconds, double Usd);
 /// <param name="Usd">Expected cost in US dollars.</param>
 /// <param name="IsIn">true if the run tries this place.</param>
 /// <param name="Why">The reason, in one sentence.</param>
-/// <param name="LeastGib">GiB that each chip needs at least; null if not counted.</param>
+/// <param name="LeastGib">GiB that each chip needs: all by a compiler, otherwise the least; null if not
+/// counted.</param>
 /// <param name="HbmGib">GiB that each chip has; null if not known.</param>
 /// <param name="Refused">The remembered refusal; null for none.</param>
 public sealed record PlannedPlace(
     int Order, string Zone, string AcceleratorType, ProvisioningMode Provisioning, int Chips, double UsdPerHour,
-    double Seconds, double Usd, bool IsIn, string Why, double? LeastGib, double? HbmGib, Remembered? Refused);
+    double Seconds, double Usd, bool IsIn, string Why, double? LeastGib, double? HbmGib, Remembered? Refused)
+{
+    /// <summary>Gets the source of <see cref="LeastGib"/>; null if it was not compared.</summary>
+    public EstimateSource? MemorySource { get; init; }
+
+    /// <summary>Gets the source of <see cref="Seconds"/>.</summary>
+    public EstimateSource? TimeSource { get; init; }
+}
 
 /// <summary>A choice between time and money.</summary>
 /// <param name="AcceleratorType">The type.</param>
@@ -95,6 +112,9 @@ public sealed record PlannedPlace(
 public sealed record PlanChoice(
     string AcceleratorType, string Zone, ProvisioningMode Provisioning, double Seconds, double Usd, bool IsAsked)
 {
+    /// <summary>Gets the source of the time. Only the types of the request are compiled for.</summary>
+    public EstimateSource? Source { get; init; }
+
     /// <summary>Keeps the choices of which none is both slower and dearer than another.</summary>
     /// <param name="choices">Any choices.</param>
     /// <returns>The shortest first, which is the dearest.</returns>

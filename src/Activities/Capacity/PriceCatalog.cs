@@ -56,6 +56,18 @@ public sealed class PriceCatalog
     /// <returns>GiB that a program can use; null if the catalog does not have it.</returns>
     public double? HbmGibPerChip(string acceleratorType) => Find(acceleratorType)?.HbmGibPerChip;
 
+    /// <summary>Returns the bandwidth of the device memory of a whole slice.</summary>
+    /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
+    /// <returns>GB/s; null if the catalog does not have it.</returns>
+    public double? GigabytesPerSecond(string acceleratorType) => Find(acceleratorType) is { } generation
+        ? generation.Types[acceleratorType] * generation.GigabytesPerSecond
+        : null;
+
+    /// <summary>Returns the chips of a slice.</summary>
+    /// <param name="acceleratorType">A known type.</param>
+    /// <returns>Their number, 1 or more.</returns>
+    public int Chips(string acceleratorType) => Find(acceleratorType)!.Types[acceleratorType];
+
     /// <summary>Lists the places that offer a type, cheapest first.</summary>
     /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
     /// <param name="provisioning">The provisioning mode.</param>
@@ -158,5 +170,5 @@ public sealed class PriceCatalog
     private sealed record Generation(
         string Name, string RuntimeVersion, double TflopsPerChip,
         IReadOnlyDictionary<string, int> Types, IReadOnlyDictionary<string, double[]> Zones,
-        double? HbmGibPerChip = null);
+        double? HbmGibPerChip = null, double? GigabytesPerSecond = null);
 }

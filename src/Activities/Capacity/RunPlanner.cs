@@ -15,12 +15,12 @@ namespace Workflows.Activities.Capacity;
 /// <param name="memory">The recent refusals.</param>
 /// <param name="ledger">The ledger; it is not written to.</param>
 /// <param name="artifacts">Resolves the stores of models.</param>
-/// <param name="programs">Counts the memory of programs; null to count none.</param>
+/// <param name="programs">Counts and compiles programs; null to count none.</param>
 /// <param name="inputs">Reads the corpus, to count the passes over it; null to count none.</param>
-/// <param name="rates">Rates of earlier rehearsals; null for none.</param>
+/// <param name="rates">Rates of earlier runs; null for none.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
-    IProgramMemory? programs = null, InputWork? inputs = null, RehearsalRates? rates = null)
+    IRunPrograms? programs = null, InputWork? inputs = null, MeasuredRates? rates = null)
 {
     private readonly ModelSizes _sizes = new(ledger, artifacts);
 
@@ -37,30 +37,30 @@ public sealed class RunPlanner(
         ArgumentNullException.ThrowIfNull(spec);
         var places = PlaceList.Of(catalog, spec);
         var (source, config) = await _sizes.ReadAsync(spec, cancellation);
-        var parameters = ModelSizes.ParametersOf(source);
-        var memoryOf = PlaceMemory.Finder(catalog, programs, config, spec);
-        var (counts, counting) = await CountAsync(spec, cancellation);
-        var measured = rates?.Find(spec, parameters);
-        TimeEstimate Estimate(string type) => RunEstimate.Of(
-            spec, parameters, catalog.PeakTflops(type), measured, spec.IsRehearsal ? counts?.Test : null);
-        var rows = places.Select(
-            (place, index) => Row(spec, place, index + 1, Estimate(place.AcceleratorType), memoryOf(place))).ToList();
+        var (counts, counting) = await CountAsync(spec, source, cancellation);
+        var figures = new RunFigures(catalog, programs, rates, config, source.WeightBytes, spec, counts);
+        await figures.CompileAsync(
+            places.Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)), cancellation);
+        var rows = places.Select((place, index) => Row(
+            spec, place, index + 1, figures.EstimateOf(place.AcceleratorType),
+            figures.MemoryOf(place.AcceleratorType))).ToList();
 
         // A place that refused lately is tried once its refusal expires, so the run's own plan may use it for its
         // estimate. A place that is too small or too dear is never tried.
-        var planned = rows.Find(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits
+        var planned = rows.Find(row => figures.MemoryOf(row.AcceleratorType).Fits
             && PlaceList.IsWithinPrice(row.UsdPerHour, spec)) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
-        var estimate = Estimate(first.AcceleratorType);
-        var frontier = PlanChoice.FrontierOf(Choices(spec, Estimate, rows, memoryOf));
-        var epochs = counts is { } some && some.Train > 0
-            ? new PreparedData("", "", some.Train, some.Test, new Dictionary<string, int>()).Epochs(spec.Training)
+        var estimate = figures.EstimateOf(first.AcceleratorType);
+        var frontier = PlanChoice.FrontierOf(Choices(spec, figures, rows));
+        var epochs = counts is { TrainPairs: > 0 } some
+            ? new PreparedData("", "", some.TrainPairs, some.TestPairs, new Dictionary<string, int>())
+                .Epochs(spec.Training)
             : (double?)null;
         var usd = estimate.Total / 3600 * places[first.Order - 1].UsdPerHour;
         return new PlanPreview
         {
             Model = source.Address.ToText(),
-            Parameters = parameters,
+            Parameters = figures.Parameters,
             Estimate =
             [
                 Part("boot", estimate.Rest), Part("train", estimate.Train), Part("evaluate", estimate.Evaluate),
@@ -68,28 +68,34 @@ public sealed class RunPlanner(
             EstimatedSeconds = estimate.Total,
             EstimatedUsd = usd,
             BudgetUsd = spec.BudgetUsd,
-            TrainPairs = counts?.Train,
+            TrainPairs = counts?.TrainPairs,
             Epochs = epochs,
             Places = rows,
             Frontier = frontier,
             BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
-            Refusal = RefusalOf(spec, rows, planned.Usd),
+            Refusal = RefusalOf(spec, rows, figures, planned.Usd),
+            Compiler = figures.Compiler,
+            Assumptions = estimate.Assumptions ?? [],
             Notes =
             [
-                .. Notes(spec, source, config, estimate.Basis), .. counting, .. VerdictWording.ManyEpochs(epochs),
+                .. Notes(spec, source, config, estimate), .. figures.Faults, .. counting,
+                .. VerdictWording.ManyEpochs(epochs),
             ],
         };
 
         EstimatePart Part(string stage, double seconds) => new(
-            stage, seconds, seconds / 3600 * places[first.Order - 1].UsdPerHour);
+            stage, seconds, seconds / 3600 * places[first.Order - 1].UsdPerHour,
+            stage == "boot" && estimate.Source != EstimateSource.Measured
+                ? EstimateSource.Assumed
+                : estimate.Source ?? EstimateSource.Assumed);
     }
 
     /// <summary>
     /// Counts the pairs as the preparation does. A corpus that cannot be used is a note: the run would end at its
     /// preparation, before anything is rented.
     /// </summary>
-    private async Task<((int Train, int Test)? Counts, IReadOnlyList<string> Notes)> CountAsync(
-        RunSpec spec, CancellationToken cancellation)
+    private async Task<(CorpusSize? Counts, IReadOnlyList<string> Notes)> CountAsync(
+        RunSpec spec, ModelSource source, CancellationToken cancellation)
     {
         if (inputs is null)
         {
@@ -101,11 +107,12 @@ public sealed class RunPlanner(
             var counts = await inputs.RunAsync(spec.RunId, stop =>
             {
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, cancellation);
-                return RunCorpus.Count(spec, inputs.Bytes, either.Token);
+                return RunCorpus.Count(
+                    spec, inputs.Bytes, PairTokens.CounterOf(programs, spec, source), either.Token);
             });
             return counts is null
                 ? (null, ["Passes over the training pairs are counted by the run: the corpus is elsewhere."])
-                : (counts, TooSmall(counts.Value.Train, counts.Value.Test));
+                : (counts, TooSmall(counts.TrainPairs, counts.TestPairs));
         }
         catch (CorpusException exception)
         {
@@ -122,14 +129,16 @@ public sealed class RunPlanner(
             $"The run would end at its preparation. CORPUS_TOO_SMALL: {train} training and {test} test pairs can be "
             + $"used, expected at least {PrepareDataActivity.LeastTrain} and {PrepareDataActivity.LeastTest}."];
 
-    private static RunFailure? RefusalOf(RunSpec spec, IReadOnlyList<PlannedPlace> rows, double usd)
+    private static RunFailure? RefusalOf(
+        RunSpec spec, IReadOnlyList<PlannedPlace> rows, RunFigures figures, double usd)
     {
-        var sizes = rows.DistinctBy(row => row.AcceleratorType).ToDictionary(
-            row => row.AcceleratorType, row => new PlaceMemory(row.LeastGib, row.HbmGib), StringComparer.Ordinal);
-        var fits = rows.Where(row => sizes[row.AcceleratorType].Fits).ToList();
-        return rows.All(row => !PlaceList.IsWithinPrice(row.UsdPerHour, spec))
+        // As the run does: the price first, then the memory of what is left.
+        List<PlannedPlace> paid = [.. rows.Where(row => PlaceList.IsWithinPrice(row.UsdPerHour, spec))];
+        var sizes = paid.DistinctBy(row => row.AcceleratorType).ToDictionary(
+            row => row.AcceleratorType, row => figures.MemoryOf(row.AcceleratorType), StringComparer.Ordinal);
+        return paid.Count == 0
             ? PlaceList.TooDear(rows.Min(row => row.UsdPerHour), spec).Failure
-            : !fits.Any(row => PlaceList.IsWithinPrice(row.UsdPerHour, spec))
+            : !sizes.Values.Any(size => size.Fits)
             ? PlaceList.Refusal(sizes).Failure
             : PlanActivity.OverBudget(spec, usd)?.Failure;
     }
@@ -140,10 +149,11 @@ public sealed class RunPlanner(
         var refused = memory.Find(spec.Project, place);
         var (isIn, why) = (size, refused) switch
         {
+            ({ Refusal: { } refusal }, _) => (false, $"The compiler refuses the run's programs there: {refusal}"),
             ({ Fits: false }, _) => (false, string.Create(
                 CultureInfo.InvariantCulture,
-                $"Its chips have {size.HbmGib:0.0} GiB, and the training step needs {size.LeastGib:0.0} at the "
-                + $"least.")),
+                $"Its chips have {size.HbmGib:0.0} GiB, and the run's programs need {size.LeastGib:0.0} "
+                + $"{(size.Source == EstimateSource.Compiled ? "as compiled" : "at the least")}.")),
             _ when !PlaceList.IsWithinPrice(place.UsdPerHour, spec) => (false, string.Create(
                 CultureInfo.InvariantCulture,
                 $"It costs {place.UsdPerHour:0.00##} USD an hour, above tpu.maxUsdPerHour of "
@@ -151,6 +161,9 @@ public sealed class RunPlanner(
             (_, { } remembered) => (false,
                 $"It refused lately, and is passed over until {remembered.Until:u}: {remembered.Code}. "
                 + $"{remembered.Reason}"),
+            ({ LeastGib: { } all, HbmGib: { } of, Source: EstimateSource.Compiled }, _) => (true, string.Create(
+                CultureInfo.InvariantCulture,
+                $"The run's programs take {all:0.0} of {of:0.0} GiB a chip as compiled.")),
             ({ LeastGib: { } least, HbmGib: { } has }, _) => (true, string.Create(
                 CultureInfo.InvariantCulture,
                 $"Weights, moments and rows take {least:0.0} of {has:0.0} GiB a chip; what lives while a step runs "
@@ -159,18 +172,24 @@ public sealed class RunPlanner(
         };
         return new PlannedPlace(
             order, place.Zone, place.AcceleratorType, place.Provisioning, place.Chips, place.UsdPerHour, seconds,
-            seconds / 3600 * place.UsdPerHour, isIn, why, size.LeastGib, size.HbmGib, refused);
+            seconds / 3600 * place.UsdPerHour, isIn, why, size.LeastGib, size.HbmGib, refused)
+        {
+            MemorySource = size.Source,
+            TimeSource = estimate.Source,
+        };
     }
 
     /// <summary>Lists the request's places, and every single-host type in its cheapest zone, in both modes.</summary>
     private IEnumerable<PlanChoice> Choices(
-        RunSpec spec, Func<string, TimeEstimate> estimate, IReadOnlyList<PlannedPlace> rows,
-        Func<Candidate, PlaceMemory> memoryOf)
+        RunSpec spec, RunFigures figures, IReadOnlyList<PlannedPlace> rows)
     {
         foreach (var row in rows.Where(row => row.IsIn))
         {
             yield return new PlanChoice(
-                row.AcceleratorType, row.Zone, row.Provisioning, row.Seconds, row.Usd, IsAsked: true);
+                row.AcceleratorType, row.Zone, row.Provisioning, row.Seconds, row.Usd, IsAsked: true)
+            {
+                Source = row.TimeSource,
+            };
         }
 
         foreach (var type in catalog.AcceleratorTypes)
@@ -178,29 +197,33 @@ public sealed class RunPlanner(
             foreach (var mode in Enum.GetValues<ProvisioningMode>())
             {
                 if (catalog.Offers(type, mode, null).FirstOrDefault(place => memory.Find(spec.Project, place) is null)
-                    is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && memoryOf(place).Fits
+                    is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
                     && PlaceList.IsWithinPrice(place.UsdPerHour, spec))
                 {
-                    var seconds = estimate(type).Total;
+                    var estimate = figures.EstimateOf(type);
                     yield return new PlanChoice(
-                        type, place.Zone, mode, seconds, seconds / 3600 * place.UsdPerHour, IsAsked: false);
+                        type, place.Zone, mode, estimate.Total, estimate.Total / 3600 * place.UsdPerHour,
+                        IsAsked: false)
+                    {
+                        Source = estimate.Source,
+                    };
                 }
             }
         }
     }
 
     private IReadOnlyList<string> Notes(
-        RunSpec spec, ModelSource source, Gemma3Config? config, string basis) =>
+        RunSpec spec, ModelSource source, Gemma3Config? config, TimeEstimate estimate) =>
     [
-        "An estimate is an order of magnitude: 6 operations for each weight and token of training, 2 of decoding, "
-            + $"pairs of 40 tokens. {basis} Preemptions are not in it, nor is the search for a place.",
+        $"An estimate is an order of magnitude. {estimate.Basis} Preemptions are not in it, nor is the search for a "
+            + "place.",
         spec.IsRehearsal
             ? "A rehearsal computes on this machine and costs nothing: seconds are this machine's, money is the list "
                 + "price."
             : programs is null || config is null
             ? "Memory was not counted: the model's configuration cannot be read, or nobody here builds programs."
-            : "Memory is that of the training step's arguments by the program's own shapes, split over the chips, as "
-                + "'workflows compile' counts it; with --plugin libtpu it counts all.",
+            : "Memory whose source is 'compiled' is all that the programs need, by the compiler of the chips; that of "
+                + "'ir' is the least: weights, moments and rows of the training step, split over the chips.",
         .. source.IsLocal ? Array.Empty<string>()
             : ["Egress of the model is not in it; the run's own plan has it."],
     ];

@@ -50,6 +50,29 @@ public class InputWork(RunLedger ledger, InputLimits limits, TimeProvider clock)
     public Task<T> TransferAsync<T>(RunId runId, Func<Action, CancellationToken, Task<T>> transfer) =>
         InPlaceAsync(runId, _transfers, (stop, alive) => Task.Run(() => transfer(alive, stop), CancellationToken.None));
 
+    /// <summary>Does work that reads no file of a user and has a deadline of its own.</summary>
+    /// <param name="runId">The run; once it enters its teardown, the work is stopped.</param>
+    /// <param name="work">The work; it must end soon when it is cancelled.</param>
+    /// <returns>A task that completes when the work is done.</returns>
+    /// <exception cref="RunFaultException">The run was cancelled.</exception>
+    public async Task UntilOverAsync(RunId runId, Func<CancellationToken, Task> work)
+    {
+        ThrowIfOver(runId);
+        using var stop = new CancellationTokenSource();
+        var running = work(stop.Token);
+        while (await Task.WhenAny(running, Task.Delay(Look, clock)) != running)
+        {
+            if (IsOver(runId))
+            {
+                await stop.CancelAsync();
+                await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw Over(runId);
+            }
+        }
+
+        await running;
+    }
+
     private async Task<T> InPlaceAsync<T>(
         RunId runId, SemaphoreSlim places, Func<CancellationToken, Action, Task<T>> start)
     {

@@ -1,3 +1,4 @@
+using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
 using Workflows.Translation;
 using Workflows.Translation.Corpora;
@@ -21,13 +22,20 @@ internal sealed record RunCorpus(
 
     private const double ValidationFraction = 0.1;
 
+    /// <summary>Most pairs of a part whose tokens are counted; enough for means and for the lengths of
+    /// batches.</summary>
+    private const int Sampled = 1000;
+
     /// <summary>Counts the pairs of a corpus, as the preparation will leave them.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="bytes">Most bytes of one part, unpacked.</param>
+    /// <param name="measure">Counts the tokens of pairs; null to count none.</param>
     /// <param name="cancellation">Stops the reading.</param>
-    /// <returns>Pairs to train on, and pairs to translate; null if a part is not on this machine.</returns>
+    /// <returns>Numbers and lengths; null if a part is not on this machine.</returns>
     /// <exception cref="CorpusException">A file cannot be used.</exception>
-    public static (int Train, int Test)? Count(RunSpec spec, long bytes, CancellationToken cancellation)
+    public static CorpusSize? Count(
+        RunSpec spec, long bytes, Func<IReadOnlyList<SentencePair>, IReadOnlyList<PairLength>>? measure,
+        CancellationToken cancellation)
     {
         if (new[] { spec.Data.Train, spec.Data.Test, spec.Data.Validation }
             .Any(files => files?.Contains("://", StringComparison.Ordinal) == true))
@@ -37,7 +45,11 @@ internal sealed record RunCorpus(
 
         var corpus = ReadAsync(spec, new DropAccount(), bytes, (_, files) => Task.FromResult(files), cancellation)
             .GetAwaiter().GetResult();
-        return (corpus.Train.Count, corpus.Test.Count);
+        return new CorpusSize(corpus.Train.Count, corpus.Test.Count)
+        {
+            Train = measure?.Invoke(Choose(corpus.Train, Sampled)) ?? [],
+            Test = measure?.Invoke(Choose(corpus.Test, Sampled)) ?? [],
+        };
     }
 
     /// <summary>Reads the parts.</summary>
@@ -126,4 +138,16 @@ internal sealed record RunCorpus(
         pairs.Count <= most
             ? pairs
             : [.. Enumerable.Range(0, most).Select(index => pairs[(int)((long)index * pairs.Count / most)])];
+}
+
+/// <summary>Size of a run's corpus.</summary>
+/// <param name="TrainPairs">Pairs to train on.</param>
+/// <param name="TestPairs">Pairs to translate.</param>
+internal sealed record CorpusSize(int TrainPairs, int TestPairs)
+{
+    /// <summary>Gets the lengths of training pairs, a sample spread over the part; empty if not counted.</summary>
+    public IReadOnlyList<PairLength> Train { get; init; } = [];
+
+    /// <summary>Gets the lengths of test pairs, as <see cref="Train"/>.</summary>
+    public IReadOnlyList<PairLength> Test { get; init; } = [];
 }

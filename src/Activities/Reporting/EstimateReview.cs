@@ -27,13 +27,13 @@ internal static class EstimateReview
         [
             new EstimateRow("train", plan.Train, train?.Seconds, train is { } end
                 ? Join(
-                    Rates(RunEstimate.TrainOperations(input.Spec, plan.Parameters, end.Steps), end.Seconds,
-                        plan.TrainTflops),
+                    Rates(end.Steps * plan.StepTflop, end.Seconds, plan.TrainTflops),
                     end.Steps == input.Spec.Training.Steps ? null : $"{end.Steps} of {input.Spec.Training.Steps} steps")
                 : "it did not end"),
             new EstimateRow("evaluate", plan.Evaluate, evaluate, evaluate is { } seconds && input.Data is { } data
                 ? Join(
-                    Rates(RunEstimate.EvaluateOperations(input.Spec, plan.Parameters, data.TestPairs), seconds,
+                    Rates(
+                        RunEstimate.TranslateOperations(input.Spec, plan.TextTflop, data.TestPairs), seconds,
                         plan.EvaluateTflops),
                     data.TestPairs == plan.TestPairs
                         ? null : $"{data.TestPairs} test sentences, {plan.TestPairs} assumed")
@@ -46,16 +46,18 @@ internal static class EstimateReview
         ];
     }
 
-    /// <summary>Computes the rates of a rehearsal that succeeded.</summary>
+    /// <summary>Computes the rates of a run that succeeded.</summary>
+    /// <param name="ledger">The facts.</param>
     /// <param name="input">The run's end.</param>
     /// <param name="report">Its report.</param>
     /// <param name="now">The current time.</param>
-    /// <returns>null if it measured none.</returns>
-    public static RehearsalRate? RateOf(ReportInput input, RunReport report, DateTimeOffset now)
+    /// <returns>null if it measured none, or computed on several types, or on a VM's processor.</returns>
+    public static MeasuredRate? RateOf(RunLedger ledger, ReportInput input, RunReport report, DateTimeOffset now)
     {
         // The parts of a resumed run do not tell which steps their seconds are of.
-        if (input is not { IsDraft: false, Status: RunStatus.Succeeded, Spec: { IsRehearsal: true, Resumption: null } }
-            || input.Plan?.Time is not { } plan || input.Data is not { } data
+        if (input is not { IsDraft: false, Status: RunStatus.Succeeded, Spec.Resumption: null }
+            || input.Plan?.Time is not { StepTflop: > 0 } plan || input.Data is not { } data
+            || input.Spec is { IsRehearsal: false, AllowHostProcessor: true }
             || report.Cost.Parts is not
                 [{ Actual: { } train }, { Actual: { } evaluate }, { Actual: { } rest }]
             || report.Training is not { } training)
@@ -63,11 +65,16 @@ internal static class EstimateReview
             return null;
         }
 
-        return new RehearsalRate(
+        List<string> types = [.. ledger.Read<DispatchInput>(input.Spec.RunId, LedgerKinds.Job)
+            .Select(job => job.Data.Lease.Candidate.AcceleratorType).Distinct(StringComparer.Ordinal)];
+        return !input.Spec.IsRehearsal && types.Count != 1 ? null : new MeasuredRate(
             input.Spec.RunId, now, plan.Parameters, input.Spec.Training.Method, Environment.ProcessorCount,
-            RunEstimate.TrainOperations(input.Spec, plan.Parameters, training.Steps) / train / 1e12,
-            RunEstimate.EvaluateOperations(input.Spec, plan.Parameters, data.TestPairs) / evaluate / 1e12,
-            report.Recoveries.Count == 0 ? rest : null);
+            training.Steps * plan.StepTflop / train,
+            RunEstimate.TranslateOperations(input.Spec, plan.TextTflop, data.TestPairs) / evaluate,
+            report.Recoveries.Count == 0 ? rest : null)
+        {
+            AcceleratorType = input.Spec.IsRehearsal ? null : types[0],
+        };
     }
 
     private static (int Steps, double Seconds)? TrainingOf(RunLedger ledger, RunId id)
@@ -89,9 +96,11 @@ internal static class EstimateReview
             : null;
     }
 
-    private static string Rates(double operations, double seconds, double assumed) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{operations / seconds / 1e12:G3} TFLOP/s reached, {assumed:G3} assumed");
+    /// <summary>Compares rates; null for plans of earlier versions, which counted other operations.</summary>
+    private static string? Rates(double tflop, double seconds, double assumed) => tflop > 0
+        ? string.Create(
+            CultureInfo.InvariantCulture, $"{tflop / seconds:G3} TFLOP/s reached, {assumed:G3} assumed")
+        : null;
 
     private static string Join(params string?[] parts) => string.Join("; ", parts.OfType<string>());
 }

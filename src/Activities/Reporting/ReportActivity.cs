@@ -13,9 +13,9 @@ namespace Workflows.Activities.Reporting;
 /// <param name="ledger">The facts.</param>
 /// <param name="clock">Gives the end of the last stage.</param>
 /// <param name="artifacts">The place of the tuned model; null for the run's folder.</param>
-/// <param name="rates">Receives a rehearsal's rates, for the estimates of the next ones; null to keep none.</param>
+/// <param name="rates">Receives the run's rates, for the estimates of the next ones; null to keep none.</param>
 public sealed class ReportActivity(
-    RunLedger ledger, TimeProvider clock, RunArtifacts? artifacts = null, RehearsalRates? rates = null)
+    RunLedger ledger, TimeProvider clock, RunArtifacts? artifacts = null, MeasuredRates? rates = null)
     : TaskActivity<ReportInput, RunOutcome>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -33,7 +33,7 @@ public sealed class ReportActivity(
         await WriteAsync(report.Artifacts.Page, ReportPage.Render(report, curve));
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
-        if (EstimateReview.RateOf(input, report, clock.GetUtcNow()) is { } rate)
+        if (EstimateReview.RateOf(ledger, input, report, clock.GetUtcNow()) is { } rate)
         {
             rates?.Remember(rate);
         }

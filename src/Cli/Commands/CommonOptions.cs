@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Workflows.Cli.Watching;
+using Workflows.Service.Hosting;
 
 namespace Workflows.Cli.Commands;
 
@@ -34,8 +35,12 @@ internal static class CommonOptions
     }
 
     /// <summary>Adds the options and the action.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="action">The action, with the service.</param>
+    /// <param name="change">Changes the settings of a service that the command starts; null for none.</param>
     public static Command With(
-        this Command command, Func<ParseResult, ServiceLink, CancellationToken, Task<int>> action)
+        this Command command, Func<ParseResult, ServiceLink, CancellationToken, Task<int>> action,
+        Action<ParseResult, ServiceSettings>? change = null)
     {
         command.Options.Add(State);
         command.Options.Add(Service);
@@ -44,7 +49,8 @@ internal static class CommonOptions
             try
             {
                 await using var link = await ServiceLink.OpenAsync(
-                    parsed.GetValue(Service), parsed.GetValue(State)!, cancellation);
+                    parsed.GetValue(Service), parsed.GetValue(State)!, settings => change?.Invoke(parsed, settings),
+                    cancellation);
                 return await action(parsed, link, cancellation);
             }
             catch (CommandException exception)

@@ -17,9 +17,6 @@ namespace Workflows.Cli.Commands;
 /// </summary>
 internal static class CompileCommand
 {
-    /// <summary>The hidden command of the process that loads the plugin.</summary>
-    public const string ChildName = "compile-child";
-
     private const double Gibibyte = 1L << 30;
 
     private static readonly Argument<string> Request = new("request")
@@ -66,7 +63,7 @@ internal static class CompileCommand
 
     public static Command CreateChild()
     {
-        var command = new Command(ChildName, "Compiles for the compile command.") { Hidden = true };
+        var command = new Command(CompileChild.Name, "Compiles for the compile command.") { Hidden = true };
         command.SetAction(async (_, _) =>
         {
             await CompileChild.RunAsync();
@@ -171,8 +168,8 @@ internal static class CompileCommand
         var assembly = typeof(CompileCommand).Assembly.Location;
         var program = Environment.ProcessPath!;
         return Path.GetFileNameWithoutExtension(program) == "dotnet"
-            ? [program, assembly, ChildName]
-            : [program, ChildName];
+            ? [program, assembly, CompileChild.Name]
+            : [program, CompileChild.Name];
     }
 
     private static double? Price(CompileReport report)

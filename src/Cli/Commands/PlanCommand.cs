@@ -27,12 +27,26 @@ internal static class PlanCommand
         Description = "Hours on the TPU: the cheapest choice within them is named.",
     };
 
+    private static readonly Option<string?> Plugin = new("--plugin")
+    {
+        Description = "The compiler for the run's programs: a path to libtpu.so, or 'libtpu' for the installed one "
+            + "(eng/get-pjrt-plugin.sh), which is used by default. Without one they are counted.",
+    };
+
     public static Command Create() => new Command(
         "plan", "Show the places, the estimate and the choices of a request; nothing is started or rented")
     {
-        Request, Set, Within, CommonOptions.Json,
+        Request, Set, Within, Plugin, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
+        if (parsed.GetValue(Plugin) is not null && !link.IsInProcess)
+        {
+            // A program that calls a service must not choose the library that the service loads.
+            throw new CommandException(
+                $"--plugin: the service at {link.Address} runs already and uses its own compiler. Set "
+                + "Workflows:PjrtPlugin there, or name another folder with --state.", ExitCodes.Invalid);
+        }
+
         var json = RequestFile.Read(parsed.GetValue(Request)!, null, null, parsed.GetValue(Set));
         var plan = await link.PlanAsync(json, parsed.GetValue(Within), cancellation);
         if (parsed.GetValue(CommonOptions.Json))
@@ -45,7 +59,7 @@ internal static class PlanCommand
         }
 
         return plan.Starts ? ExitCodes.Done : ExitCodes.NotReady;
-    });
+    }, (parsed, settings) => settings.PjrtPlugin = parsed.GetValue(Plugin));
 
     private static void Print(PlanPreview plan, double? hours)
     {
@@ -58,7 +72,8 @@ internal static class PlanCommand
 
         foreach (var part in plan.Estimate)
         {
-            Say($"{part.Stage,-12}{Time(part.Seconds),10}  {part.Usd,9:0.0000} USD");
+            Say($"{part.Stage,-12}{Time(part.Seconds),10}  {part.Usd,9:0.0000} USD  "
+                + $"{(part.Source is { } source ? WireName.Of(source) : "")}");
         }
 
         Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "
@@ -69,10 +84,11 @@ internal static class PlanCommand
             Say($"{(place.IsIn ? "in" : "out"),-4}{place.Order,3}. {place.Zone,-24} {place.AcceleratorType,-13} "
                 + $"{WireName.Of(place.Provisioning),-9} {place.UsdPerHour,8:0.00} USD/h {Time(place.Seconds),10} "
                 + $"{place.Usd,9:0.0000} USD");
-            if (place.Why != said)
+            var why = $"{(place.MemorySource is { } source ? $"{WireName.Of(source)}: " : "")}{place.Why}";
+            if (why != said)
             {
                 // A sentence that is the same for every place is printed once.
-                said = place.Why;
+                said = why;
                 Say($"         {said}");
             }
         }
@@ -83,6 +99,11 @@ internal static class PlanCommand
         if (hours is { } most)
         {
             Choice($"in {most.ToString("0.##", CultureInfo.InvariantCulture)} h", plan.BestWithinHours);
+        }
+
+        foreach (var assumption in plan.Assumptions)
+        {
+            Say($"assumed     {assumption}");
         }
 
         foreach (var note in plan.Notes)

@@ -84,7 +84,13 @@ internal static class EventText
         $"plan        {Counted.Of(plan.Candidates.Count, "place")}; about {plan.EstimatedSeconds:0} s and "
         + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour"
         + (plan.Transfer is { } way ? Way(way) : "")
-        + (plan.Time is { } time ? $"\n            -> {time.Basis}" : "");
+        + (plan.Time is { } time ? $"\n            -> {time.Basis}" : "")
+        + string.Concat((plan.Memory ?? []).Select(Memory));
+
+    private static string Memory(TypeMemory type) =>
+        $"\n            {type.AcceleratorType}: "
+        + $"{(type.NeededGib is { } needed ? $"{needed:0.0}" : "more than all")} of "
+        + $"{(type.HasGib is { } has ? $"{has:0.0}" : "unknown")} GiB a chip ({WireName.Of(type.Source)})";
 
     private static string Way(ModelTransfer way) =>
         $"; the model, {TransferBoard.SizeOf(way.Bytes)}, is copied to the run's bucket unless it is there: egress "

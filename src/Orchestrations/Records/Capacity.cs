@@ -30,7 +30,26 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
     /// <summary>The expected time by its parts; null in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public TimeEstimate? Time { get; init; }
+
+    /// <summary>
+    /// Gets the memory that each accelerator type's chips need for the run; null in older histories, and if it was not
+    /// compared.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<TypeMemory>? Memory { get; init; }
 }
+
+/// <summary>Memory of one chip of an accelerator type, in GiB.</summary>
+/// <param name="AcceleratorType">The type.</param>
+/// <param name="NeededGib">
+/// Memory that the run's programs need; from <see cref="EstimateSource.Ir"/> the least that they can need. null if a
+/// compiler refused a program for its memory and gave no figure.
+/// </param>
+/// <param name="HasGib">Memory of the chip; null if the catalog does not have it.</param>
+/// <param name="Source">Source of the needed memory.</param>
+/// <param name="Why">Reason why no compiler counted it; null if one did.</param>
+public sealed record TypeMemory(
+    string AcceleratorType, double? NeededGib, double? HasGib, EstimateSource Source, string? Why);
 
 /// <summary>Expected time on the TPU by its parts, in seconds, and the assumptions behind it.</summary>
 /// <param name="Rest">Time without computing: the node's boot, loading the model, checkpoints, giving back.</param>
@@ -48,6 +67,22 @@ public sealed record TimeEstimate(
     /// <summary>The sum in seconds.</summary>
     [JsonIgnore]
     public double Total => Rest + Train + Evaluate;
+
+    /// <summary>Gets the source of the times; null in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public EstimateSource? Source { get; init; }
+
+    /// <summary>Gets the operations of an optimizer step, in TFLOP; 0 in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double StepTflop { get; init; }
+
+    /// <summary>Gets the operations of one translation by one model, in TFLOP; 0 in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double TextTflop { get; init; }
+
+    /// <summary>Gets what is assumed, one sentence each; null in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<string>? Assumptions { get; init; }
 }
 
 /// <summary>The model's transfer to the run's worker.</summary>

@@ -37,8 +37,8 @@ export const start = (main) => {
       el('p', {}, `${t('estimate')}: ${usd(found.estimatedUsd)}, ${duration(found.estimatedSeconds)} · ${t('budget')}: ${usd(found.budgetUsd)}`),
       table([{ text: t('order'), class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' }, { text: t('why'), class: 'long' }],
         found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${place.provisioning}`,
-          number(place.usdPerHour, 2), usd(place.usd), place.why])),
-      el('details', {}, el('summary', {}, t('notes')), found.notes.map((note) => el('p', { class: 'soft' }, note)))));
+          number(place.usdPerHour, 2), usd(place.usd), place.memorySource ? `${place.memorySource}: ${place.why}` : place.why])),
+      el('details', {}, el('summary', {}, t('notes')), [...found.assumptions, ...found.notes].map((note) => el('p', { class: 'soft' }, note)))));
   });
 
   const go = (event) => during(event.target, async () => {

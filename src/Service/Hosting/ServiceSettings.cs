@@ -67,6 +67,15 @@ public sealed class ServiceSettings
     /// <value>A path, or null.</value>
     public string? PriceCatalog { get; set; }
 
+    /// <summary>Gets or sets the PJRT plugin with which plans compile the programs of runs that pay.</summary>
+    /// <value>A path to libtpu, or <c>libtpu</c> for an installed one. null for the one that WORKFLOWS_PJRT_PLUGIN or
+    /// TPU_LIBRARY_PATH names, else an installed libtpu; without any, plans count the programs.</value>
+    public string? PjrtPlugin { get; set; }
+
+    /// <summary>Gets or sets the minutes within which a plan's compiler must have compiled one program.</summary>
+    /// <value>More than 0 and at most 1440, default 10.</value>
+    public double CompileMinutes { get; set; } = 10;
+
     /// <summary>Gets or sets the number of runs whose files are read at the same time.</summary>
     /// <value>At least 1, default 2.</value>
     public int InputPlaces { get; set; } = InputLimits.Default.Places;

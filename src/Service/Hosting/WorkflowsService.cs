@@ -16,6 +16,7 @@ using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
 using Workflows.Service.Workers;
+using Workflows.TpuWorker.Compile;
 
 namespace Workflows.Service.Hosting;
 
@@ -192,7 +193,7 @@ public static class WorkflowsService
             options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
             options.RestHost = $"127.0.0.1:{ports.EmulatorRest}";
             options.StorageHost = $"127.0.0.1:{ports.EmulatorStorage}";
-            options.WorkerCommand = WorkerCommand();
+            options.WorkerCommand = OwnCommand("Workflows.TpuWorker.Host.dll");
         });
 
         services.AddSingleton(provider => new RunLedger(
@@ -203,7 +204,7 @@ public static class WorkflowsService
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(_ => new RehearsalRates(settings.StateDirectory));
+        services.AddSingleton(_ => new MeasuredRates(settings.StateDirectory));
         var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(
             provider.GetRequiredService<RunLedger>(), limits, provider.GetRequiredService<TimeProvider>()));
@@ -216,7 +217,11 @@ public static class WorkflowsService
                 nameof(settings.PriceCatalog), catalog, "a file like src/Activities/Capacity/catalog.json",
                 PriceCatalog.Load)
             : PriceCatalog.Load(null));
-        services.AddSingleton<IProgramMemory, ProgramMemory>();
+        PlanCompiler.Require(settings);
+        services.AddSingleton(provider => new CompiledSteps(PlanCompiler.OptionsOf(
+            settings, OwnCommand("Workflows.Service.dll", CompileChild.Name),
+            provider.GetRequiredService<ILogger<CompiledSteps>>())));
+        services.AddSingleton<IRunPrograms, RunPrograms>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RunPlanner>(
             provider, provider.GetRequiredKeyedService<InputWork>(Preview)));
         services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
@@ -305,11 +310,15 @@ public static class WorkflowsService
             provider.GetRequiredService<Dapr.Client.DaprClient>(), pubSubName, settings.Topic));
     }
 
-    /// <summary>Returns the command of the worker beside this assembly, which runs as a separate process.</summary>
-    private static IReadOnlyList<string> WorkerCommand()
+    /// <summary>Returns the command of a program beside this assembly, which runs as a separate process.</summary>
+    private static IReadOnlyList<string> OwnCommand(string assembly, params IReadOnlyList<string> arguments)
     {
-        var host = Path.Combine(AppContext.BaseDirectory, "Workflows.TpuWorker.Host.dll");
+        var host = Path.Combine(AppContext.BaseDirectory, assembly);
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? Environment.ProcessPath;
-        return [dotnet is not null && Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet", host];
+        return
+        [
+            dotnet is not null && Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet", host,
+            .. arguments,
+        ];
     }
 }

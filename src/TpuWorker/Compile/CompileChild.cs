@@ -11,6 +11,9 @@ namespace Workflows.TpuWorker.Compile;
 /// </summary>
 public static class CompileChild
 {
+    /// <summary>The argument of a program that starts such a process.</summary>
+    public const string Name = "compile-child";
+
     /// <summary>Answers requests until the parent closes the input.</summary>
     /// <returns>A task that completes when the parent closes the input.</returns>
     public static async Task RunAsync()

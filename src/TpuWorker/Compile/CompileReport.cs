@@ -83,4 +83,9 @@ public sealed record CompiledProgram(
 /// <param name="Code">Code.</param>
 /// <param name="Total">Memory that must be free: arguments, outputs of their own, temporaries and code.</param>
 public sealed record ProgramMemory(
-    long Arguments, long Temporaries, long Outputs, long Aliased, long Code, long Total);
+    long Arguments, long Temporaries, long Outputs, long Aliased, long Code, long Total)
+{
+    /// <summary>Gets a value indicating whether these can be a compiler's figures.</summary>
+    internal bool IsPossible => Total > 0 && Arguments >= 0 && Temporaries >= 0 && Outputs >= 0 && Code >= 0
+        && Aliased >= 0 && Aliased <= Outputs;
+}

@@ -31,6 +31,18 @@ public sealed record CompileRequest
     /// <value>1 or more; null trains all weights.</value>
     public int? LoraRank { get; init; }
 
+    /// <summary>Gets the linear layers that the adapter is for, by the checkpoint's names.</summary>
+    /// <value>Empty for all seven.</value>
+    public IReadOnlyList<string> LoraTargets { get; init; } = [];
+
+    /// <summary>Gets the positions of a row for which the loss is computed.</summary>
+    /// <value>1 to <see cref="Length"/>; null for all of them.</value>
+    public int? Answers { get; init; }
+
+    /// <summary>Gets the positions of a prompt that is translated.</summary>
+    /// <value>1 or more; null for <see cref="Length"/>.</value>
+    public int? PromptLength { get; init; }
+
     /// <summary>Gets the rows that are decoded at once.</summary>
     /// <value>1 or more.</value>
     public int DecodeBatch { get; init; } = 16;

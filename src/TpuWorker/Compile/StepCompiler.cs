@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Workflows.TpuWorker.Gemma3.Lean;
 using Workflows.TpuWorker.Gemma3.Lora;
@@ -16,10 +18,7 @@ namespace Workflows.TpuWorker.Compile;
 /// <param name="child">Command line of a process that runs <see cref="CompileChild"/>.</param>
 public sealed class StepCompiler(IReadOnlyList<string> child)
 {
-    /// <summary>Longest compilation; a whole step of 1B takes up to two minutes, and a compiler can hang.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(20);
-
-    private const int MostBatch = 4096;
+    private const int MostBatch = 4096, LaunchTokens = 8;
 
     /// <summary>Variables that libtpu reads when it is loaded, on a machine without a metadata server.</summary>
     private static readonly Dictionary<string, string> PluginEnvironment = new(StringComparer.Ordinal)
@@ -27,17 +26,34 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         ["TPU_SKIP_MDS_QUERY"] = "1",
     };
 
+    /// <summary>
+    /// Gets the longest compilation of one program; a step of 1B takes up to two minutes, and a compiler can hang.
+    /// </summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(20);
+
+    /// <summary>
+    /// Gets a value indicating whether a compiler that is not one for TPUs is refused, in place of reporting the
+    /// figures of this machine.
+    /// </summary>
+    public bool RequiresTpu { get; init; }
+
     /// <summary>Checks the programs.</summary>
     /// <param name="request">Sizes, chip and plugin.</param>
     /// <param name="cancellation">Stops the compiler.</param>
     /// <returns>The figures; memory and seconds of the compiler only if there was one.</returns>
     /// <exception cref="CompileException">A size, topology or plugin is not valid, or the compiler failed.</exception>
-    public async Task<CompileReport> RunAsync(CompileRequest request, CancellationToken cancellation)
+    public Task<CompileReport> RunAsync(CompileRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
+        return RunAsync(request, PluginOf(request.Plugin), cancellation);
+    }
+
+    /// <summary>Checks the programs with a plugin that was found; null counts them only.</summary>
+    internal async Task<CompileReport> RunAsync(
+        CompileRequest request, string? plugin, CancellationToken cancellation)
+    {
         var slice = TpuSlice.Parse(request.Topology);
         var chip = slice.Chip;
-        var plugin = PluginOf(request.Plugin);
         var (step, modules) = Build(request);
         await using var compiler = plugin is null ? null : Start();
         var programs = new List<CompiledProgram>();
@@ -111,6 +127,39 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         }
     }
 
+    /// <summary>Counts the work of a run's programs from their graphs; lowers and compiles nothing.</summary>
+    /// <param name="request">Sizes and topology.</param>
+    /// <returns>The counts.</returns>
+    /// <exception cref="CompileException">No program can be built for the sizes.</exception>
+    public static StepCounts Count(CompileRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            var (step, plan) = (StepOf(request, request.Batch), DecodePlanOf(request));
+            var decode = LeanDecode.Build(request.Model, plan);
+            var (prefill, launch) = (GraphCost.Of(decode.PrefillGraph), GraphCost.Of(decode.LaunchGraph));
+            var adapter = LoraOf(request);
+            return new StepCounts(
+                LeanParameters.All(request.Model, adapter)
+                    .Where(each => adapter is null || !each.IsTrained).Sum(each => each.Shape.ElementCount),
+                Work(step.Cost),
+                Work(prefill),
+
+                // Each token of a launch reads all weights and the whole cache.
+                new ProgramWork(
+                    (double)launch.ProductFlops / plan.LaunchTokens,
+                    launch.ArgumentBytes + ((double)launch.OutputBytes / plan.LaunchTokens)));
+        }
+        catch (Exception exception) when (exception is TpuWorkerException or OverflowException)
+        {
+            throw new CompileException($"These sizes cannot be built: {exception.Message}", exception);
+        }
+
+        static ProgramWork Work(GraphCost cost) =>
+            new(cost.ProductFlops, (double)cost.ArgumentBytes + cost.OutputBytes);
+    }
+
     /// <summary>Builds the programs of a run: the training step, and the two of decoding.</summary>
     private static (LeanStep Step, (string Name, StableHloModule Module, GraphCost Cost)[] Programs) Build(
         CompileRequest request)
@@ -118,15 +167,7 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         try
         {
             var step = StepOf(request, request.Batch);
-            var decode = LeanDecode.Build(request.Model, new DecodePlan
-            {
-                Batch = RowsFor(request, request.DecodeBatch),
-                Devices = request.Chips,
-                PromptLength = request.Length,
-                NewTokens = request.NewTokens,
-                LaunchTokens = Math.Min(8, request.NewTokens),
-                Lora = LoraOf(request),
-            });
+            var decode = LeanDecode.Build(request.Model, DecodePlanOf(request));
             return (step,
             [
                 ("training_step", step.Module, step.Cost),
@@ -145,19 +186,40 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         Batch = RowsFor(request, batch),
         Length = request.Length,
         Devices = request.Chips,
+        Answers = request.Answers,
         MicroBatches = request.MicroBatches,
         Lora = LoraOf(request),
     });
+
+    private static DecodePlan DecodePlanOf(CompileRequest request) => new()
+    {
+        Batch = RowsFor(request, request.DecodeBatch),
+        Devices = request.Chips,
+        PromptLength = request.PromptLength ?? request.Length,
+        NewTokens = request.NewTokens,
+        LaunchTokens = Math.Min(LaunchTokens, request.NewTokens),
+        Lora = LoraOf(request),
+    };
 
     /// <summary>Rounds rows up so that each chip has equally many, as the worker pads them.</summary>
     private static int RowsFor(CompileRequest request, int rows) =>
         (rows + request.Chips - 1) / request.Chips * request.Chips;
 
-    private static LoraOptions? LoraOf(CompileRequest request) =>
-        request.LoraRank is { } rank ? new LoraOptions { Rank = rank } : null;
+    private static LoraOptions? LoraOf(CompileRequest request) => request.LoraRank is not { } rank
+        ? null
+        : request.LoraTargets.Count == 0
+        ? new LoraOptions { Rank = rank }
+        : new LoraOptions
+        {
+            Rank = rank,
+            Targets = request.LoraTargets.Aggregate(
+                LoraTargets.None, (all, name) => LoraTargetNames.All.TryGetValue(name, out var target)
+                    ? all | target
+                    : throw new CompileException($"'{name}' is no linear layer of the model.")),
+        };
 
     /// <summary>Doubles and halves the batch until the next one does not fit.</summary>
-    private static async Task<int> LargestAsync(
+    private async Task<int> LargestAsync(
         ChildProcess compiler, string plugin, CompileRequest request, CancellationToken cancellation)
     {
         var largest = 0;
@@ -183,18 +245,19 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         return largest;
     }
 
-    private static async Task<(CompiledProgram Program, string? Compiler)> CompileAsync(
+    private async Task<(CompiledProgram Program, string? Compiler)> CompileAsync(
         ChildProcess compiler, string plugin, string topology, CompiledProgram program, StableHloModule module,
         CancellationToken cancellation)
     {
         // The plugin for processors has no topologies: its figures are those of this machine.
-        var isTpu = !Path.GetFileName(plugin).Contains("cpu", StringComparison.OrdinalIgnoreCase);
+        var isTpu = RequiresTpu || !Path.GetFileName(plugin).Contains("cpu", StringComparison.OrdinalIgnoreCase);
         var order = JsonSerializer.SerializeToUtf8Bytes(
             new CompileChild.Order(plugin, isTpu ? topology : null, module.Text, module.Devices));
         try
         {
             var answer = JsonSerializer.Deserialize<CompileChild.Answer>(
-                await compiler.RequestAsync(order, Deadline, cancellation))!;
+                await compiler.RequestAsync(order, Deadline, cancellation));
+            Require(answer);
             return (program with { Memory = answer.Memory, CompileSeconds = answer.Seconds }, answer.Compiler);
         }
         catch (ChildFaultException fault) when (fault.PluginCode == PjrtErrorCode.ResourceExhausted)
@@ -204,6 +267,29 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         catch (ChildFaultException fault)
         {
             throw new CompileException($"{program.Name}: {fault.Message}", fault);
+        }
+        catch (JsonException exception)
+        {
+            throw new CompileException($"{program.Name}: the compiler's process answered nonsense.", exception);
+        }
+    }
+
+    /// <summary>Checks an answer: figures of another device than a TPU must not decide about a TPU.</summary>
+    private void Require([NotNull] CompileChild.Answer? answer)
+    {
+        if (answer is not { Compiler: { } name, Memory: null or { IsPossible: true } })
+        {
+            throw new JsonException("The answer lacks its compiler, or its figures cannot be.");
+        }
+
+        if (RequiresTpu && !name.StartsWith("tpu", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new CompileException($"the plugin compiles for {name}, not for TPUs.");
+        }
+
+        if (RequiresTpu && answer.Memory is null)
+        {
+            throw new CompileException($"the compiler {name} does not count memory.");
         }
     }
 
@@ -241,10 +327,21 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
         }
     }
 
-    private ChildProcess Start() => ChildProcess.Start(new ChildProcessOptions
+    private ChildProcess Start()
     {
-        Program = child[0],
-        Arguments = [.. child.Skip(1)],
-        Environment = PluginEnvironment,
-    });
+        try
+        {
+            return ChildProcess.Start(new ChildProcessOptions
+            {
+                Program = child[0],
+                Arguments = [.. child.Skip(1)],
+                Environment = PluginEnvironment,
+            });
+        }
+        catch (Win32Exception exception)
+        {
+            throw new CompileException(
+                $"The compiler's process '{child[0]}' cannot be started: {exception.Message}", exception);
+        }
+    }
 }

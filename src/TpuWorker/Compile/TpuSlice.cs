@@ -14,6 +14,24 @@ public sealed record TpuSlice(TpuChip Chip, int Chips)
         ? $"{single[..^1]}{Chips.ToString(CultureInfo.InvariantCulture)}"
         : null;
 
+    /// <summary>Returns the topology of an accelerator type of one host.</summary>
+    /// <param name="acceleratorType">Such as <c>v5litepod-8</c>.</param>
+    /// <returns>
+    /// Such as <c>v5e:2x4</c>; null if none is known in which each chip is one device. In that of v4 each chip has two
+    /// devices with half of its memory, and v2 and v3 are older than the compiler.
+    /// </returns>
+    public static string? TopologyOf(string acceleratorType) => acceleratorType switch
+    {
+        "v5litepod-1" => "v5e:1x1",
+        "v5litepod-4" => "v5e:2x2",
+        "v5litepod-8" => "v5e:2x4",
+        "v6e-1" => "v6e:1x1",
+        "v6e-4" => "v6e:2x2",
+        "v6e-8" => "v6e:2x4",
+        "v5p-8" => "v5p:2x2x1",
+        _ => null,
+    };
+
     /// <summary>Parses a topology.</summary>
     /// <param name="topology">A topology such as <c>v6e:1x1</c> or <c>v5e:2x4</c>.</param>
     /// <returns>The slice.</returns>

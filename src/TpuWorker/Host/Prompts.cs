@@ -78,6 +78,12 @@ public sealed class Prompts(
         return new TrainingExample([.. prompt, .. answer, EndOfAnswer], prompt.Length);
     }
 
+    /// <summary>Counts the tokens of a pair.</summary>
+    /// <param name="pair">The pair.</param>
+    /// <returns>Tokens of the prompt, and of the translation with the one that ends it.</returns>
+    public (int Prompt, int Answer) Lengths(SentencePair pair) =>
+        (Prompt(pair).Length, tokenizer.EncodeText(Target(pair)).Length + 1);
+
     /// <summary>Builds the prompt for a pair's translation.</summary>
     /// <param name="pair">The pair.</param>
     /// <returns>The prompt's tokens.</returns>

@@ -23,7 +23,7 @@ public sealed class PlanTests : IDisposable
     [Fact]
     public void Plan_WithoutZones_OffersEveryZoneCheapestFirst()
     {
-        var plan = _activity.Plan(Spec(["v5litepod-8"], []), 1e6);
+        var plan = Plan(Spec(["v5litepod-8"], []), 1e6);
 
         Assert.True(plan.Candidates.Count > 10);
         Assert.Equal(plan.Candidates.OrderBy(each => each.UsdPerHour).Select(each => each.UsdPerHour),
@@ -36,7 +36,7 @@ public sealed class PlanTests : IDisposable
     [Fact]
     public void Plan_WithZones_KeepsTheirOrderAndPricesTheWholeSlice()
     {
-        var plan = _activity.Plan(Spec(["v5litepod-8"], ["us-west4-a", "us-central1-a"]), 1e6);
+        var plan = Plan(Spec(["v5litepod-8"], ["us-west4-a", "us-central1-a"]), 1e6);
 
         Assert.Equal(["us-west4-a", "us-central1-a"], plan.Candidates.Select(each => each.Zone));
         Assert.Equal(8 * 0.52536, plan.Candidates[0].UsdPerHour, 6);
@@ -46,11 +46,11 @@ public sealed class PlanTests : IDisposable
     public void Plan_HighestPrice_LeavesOutDearerPlacesAndRefusesWithTheCheapest()
     {
         var spec = Spec(["v5litepod-8"], []);
-        var prices = _activity.Plan(spec, 1e6).Candidates.Select(each => each.UsdPerHour).ToList();
+        var prices = Plan(spec, 1e6).Candidates.Select(each => each.UsdPerHour).ToList();
         RunSpec With(double most) => spec with { Tpu = spec.Tpu with { MaxUsdPerHour = most } };
 
-        var plan = _activity.Plan(With(prices[2]), 1e6);
-        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(With(prices[0] - 0.01), 1e6));
+        var plan = Plan(With(prices[2]), 1e6);
+        var fault = Assert.Throws<RunFaultException>(() => Plan(With(prices[0] - 0.01), 1e6));
 
         Assert.Equal(
             prices.Where(price => price <= prices[2]), plan.Candidates.Select(each => each.UsdPerHour));
@@ -62,7 +62,7 @@ public sealed class PlanTests : IDisposable
     [Fact]
     public void Plan_ZoneOutsideTheCatalog_IsCountedAtTheDearestPrice()
     {
-        var plan = _activity.Plan(Spec(["v5litepod-8"], ["mars-north1-a"]), 1e6);
+        var plan = Plan(Spec(["v5litepod-8"], ["mars-north1-a"]), 1e6);
 
         Assert.Equal(PriceCatalog.Load(null).Offers("v5litepod-8", ProvisioningMode.OnDemand, null)[^1].UsdPerHour,
             PriceCatalog.Load(null).At("v5litepod-8", "mars-north1-a", ProvisioningMode.OnDemand, null).UsdPerHour);
@@ -72,7 +72,7 @@ public sealed class PlanTests : IDisposable
     [Fact]
     public void Plan_UnknownAccelerator_NamesTheFieldAndTheChoices()
     {
-        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(Spec(["v9-1"], []), 1e6));
+        var fault = Assert.Throws<RunFaultException>(() => Plan(Spec(["v9-1"], []), 1e6));
 
         Assert.Equal("UNKNOWN_ACCELERATOR", fault.Failure.Code);
         Assert.Contains("tpu.acceleratorTypes", fault.Failure.Message, StringComparison.Ordinal);
@@ -90,11 +90,11 @@ public sealed class PlanTests : IDisposable
     {
         if (isOne)
         {
-            Assert.NotEmpty(_activity.Plan(Spec([type], []), 1e6).Candidates);
+            Assert.NotEmpty(Plan(Spec([type], []), 1e6).Candidates);
             return;
         }
 
-        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(Spec(["v6e-8", type], []), 1e6));
+        var fault = Assert.Throws<RunFaultException>(() => Plan(Spec(["v6e-8", type], []), 1e6));
         Assert.Equal("SEVERAL_HOSTS_UNSUPPORTED", fault.Failure.Code);
         Assert.Contains(type, fault.Failure.Message, StringComparison.Ordinal);
     }
@@ -113,10 +113,10 @@ public sealed class PlanTests : IDisposable
     public void Plan_AccumulationSteps_CountAsTheBatchesThatTheyAre()
     {
         var spec = Spec(["v5litepod-8"], ["us-west4-a"]);
-        var once = _activity.Plan(spec, 1e9).EstimatedSeconds;
-        var fourTimes = _activity.Plan(
+        var once = Plan(spec, 1e9).EstimatedSeconds;
+        var fourTimes = Plan(
             spec with { Training = spec.Training with { AccumulationSteps = 4 } }, 1e9).EstimatedSeconds;
-        var quadrupled = _activity.Plan(
+        var quadrupled = Plan(
             spec with { Training = spec.Training with { BatchSize = 4 * spec.Training.BatchSize } }, 1e9)
             .EstimatedSeconds;
 
@@ -156,6 +156,9 @@ public sealed class PlanTests : IDisposable
 
         Assert.Equal(fault.Failure, read);
     }
+
+    private RunPlan Plan(RunSpec spec, double parameters) => _activity.Plan(
+        spec, new RunFigures(PriceCatalog.Load(null), null, null, null, 2 * parameters, spec, null));
 
     private static RunSpec Spec(string[] types, string[] zones) => new()
     {

@@ -107,7 +107,7 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task Preview_OfTypesThatAreTooSmall_LeavesThemOutAsTheRunDoes()
     {
-        var programs = new Programs(20 * Gibibyte);
+        var programs = new FakePrograms(20 * Gibibyte);
         var spec = Spec(["v5litepod-1", "v6e-1"], ["us-east5-b"]);
 
         var preview = await PreviewAsync(spec, programs);
@@ -115,7 +115,7 @@ public sealed class RunPlannerTests : IDisposable
 
         Assert.Equal([false, true], preview.Places.Select(each => each.IsIn));
         Assert.Equal((20.0, 15.75), (preview.Places[0].LeastGib, preview.Places[0].HbmGib));
-        Assert.Contains("needs 20.0 at the least", preview.Places[0].Why, StringComparison.Ordinal);
+        Assert.Contains("programs need 20.0 at the least", preview.Places[0].Why, StringComparison.Ordinal);
         Assert.Equal(["v6e-1"], plan.Candidates.Select(each => each.AcceleratorType));
         Assert.Equal(plan.EstimatedUsd, preview.EstimatedUsd, 12);
         Assert.All(preview.Frontier, each => Assert.True(_catalog.HbmGibPerChip(each.AcceleratorType) >= 20));
@@ -125,7 +125,7 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task Preview_OfAModelThatFitsNowhere_RefusesAsTheRunDoesBeforeAnythingIsRented()
     {
-        var programs = new Programs(1000 * Gibibyte);
+        var programs = new FakePrograms(1000 * Gibibyte);
         var spec = Spec(["v5litepod-8", "v6e-1"], []);
 
         var preview = await PreviewAsync(spec, programs);
@@ -142,7 +142,7 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task Preview_OfARehearsal_ComparesNoMemory()
     {
-        var programs = new Programs(1000 * Gibibyte);
+        var programs = new FakePrograms(1000 * Gibibyte);
         var spec = Spec(["v5litepod-1"], ["us-east5-b"]) with { IsRehearsal = true };
 
         var preview = await PreviewAsync(spec, programs);
@@ -160,7 +160,7 @@ public sealed class RunPlannerTests : IDisposable
     public async Task Preview_OfAConfigurationThatCannotBeRead_LeavesThatToTheChecksOfTheRun(string config)
     {
         File.WriteAllText(Path.Combine(_folder["model"], "config.json"), config);
-        var programs = new Programs(1000 * Gibibyte);
+        var programs = new FakePrograms(1000 * Gibibyte);
 
         var preview = await PreviewAsync(Spec(["v6e-1"], ["us-east5-b"]), programs);
 
@@ -263,10 +263,10 @@ public sealed class RunPlannerTests : IDisposable
     [InlineData(true, "The rates are those that rehearsal earlier measured on this machine")]
     public async Task Preview_OfARehearsal_EstimatesAsItsRunDoesAndSaysByWhatRate(bool isMeasured, string basis)
     {
-        var rates = new RehearsalRates(_folder["state"]);
+        var rates = new MeasuredRates(_folder["state"]);
         if (isMeasured)
         {
-            rates.Remember(new RehearsalRate(
+            rates.Remember(new MeasuredRate(
                 new RunId("earlier"), _clock.GetUtcNow(), 500_000, "full", Environment.ProcessorCount, 0.02, 0.004, 5));
         }
 
@@ -341,11 +341,11 @@ public sealed class RunPlannerTests : IDisposable
     }
 
     private Task<PlanPreview> PreviewAsync(
-        RunSpec spec, IProgramMemory? programs = null, double? withinHours = null, InputWork? inputs = null) =>
+        RunSpec spec, IRunPrograms? programs = null, double? withinHours = null, InputWork? inputs = null) =>
         new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), programs, inputs)
             .PreviewAsync(spec, withinHours, TestContext.Current.CancellationToken);
 
-    private PlanActivity Activity(IProgramMemory? programs = null) => new(
+    private PlanActivity Activity(IRunPrograms? programs = null) => new(
         _catalog, _ledger, new InputWork(_ledger, InputLimits.Default, _clock), programs: programs);
 
     private RunSpec Spec(string[] types, string[] zones) => new()
@@ -366,16 +366,5 @@ public sealed class RunPlannerTests : IDisposable
         protected override Task<T> StartAsync<T>(
             RunId runId, Func<CancellationToken, T> read, CancellationToken cancellation) =>
             new TaskCompletionSource<T>().Task.WaitAsync(cancellation);
-    }
-
-    private sealed class Programs(double bytes) : IProgramMemory
-    {
-        public Gemma3Config? Model { get; private set; }
-
-        public long? LeastBytesPerChip(Gemma3Config model, RunSpec spec, int chips)
-        {
-            Model = model;
-            return (long)bytes;
-        }
     }
 }

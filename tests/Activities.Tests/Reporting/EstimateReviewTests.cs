@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -11,6 +12,7 @@ namespace Workflows.Activities.Tests.Reporting;
 public sealed class EstimateReviewTests : RunFolder
 {
     private const double Parameters = 1e6;
+    private const string Type = "v5litepod-8";
 
     private static readonly TpuLease Lease = new(
         NodeName.Of("p", "us-west4-a", "wf-r-1"),
@@ -18,33 +20,35 @@ public sealed class EstimateReviewTests : RunFolder
 
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
     private readonly RunLedger _ledger;
-    private readonly RehearsalRates _rates;
+    private readonly MeasuredRates _rates;
+    private RunSpec? _spec;
 
     public EstimateReviewTests()
     {
         _ledger = new RunLedger(Folder, _clock);
-        _rates = new RehearsalRates(Folder);
+        _rates = new MeasuredRates(Folder);
     }
 
     [Fact]
     public async Task Report_OfARehearsal_HasEachPartAsExpectedAndAsItWasWithTheReason()
     {
+        var planned = Plan().Time!.Train;
         var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
 
         var parts = report.GetProperty("cost").GetProperty("parts").EnumerateArray().ToList();
         Assert.Equal(["train", "evaluate", "rest"], parts.Select(part => part.GetProperty("part").GetString()));
         Assert.Equal([20, 12, 8], parts.Select(part => part.GetProperty("actual").GetDouble()));
-        Assert.Equal(Plan().Time!.Train, parts[0].GetProperty("estimated").GetDouble(), 9);
+        Assert.Equal(planned, parts[0].GetProperty("estimated").GetDouble(), 9);
 
-        // 6 x 1e6 x 10 steps of 8 pairs of 40 tokens in 20 s; 2 x 1e6 x 2 x 30 sentences of 40 tokens in 12 s.
-        Assert.Equal("0.00096 TFLOP/s reached, 0.1 assumed", parts[0].GetProperty("why").GetString());
+        // 6 x 1e6 x 10 steps of 8 rows of 128 tokens in 20 s; 2 x 1e6 x 2 x 30 sentences of 128 + 96 tokens in 12 s.
+        Assert.Equal("0.00307 TFLOP/s reached, 0.1 assumed", parts[0].GetProperty("why").GetString());
         Assert.Equal(
-            "0.0004 TFLOP/s reached, 0.1 assumed; 30 test sentences, 500 assumed",
+            "0.00224 TFLOP/s reached, 0.1 assumed; 30 test sentences, 500 assumed",
             parts[1].GetProperty("why").GetString());
         Assert.StartsWith("The rate is a guess", report.GetProperty("cost").GetProperty("basis").GetString(),
             StringComparison.Ordinal);
         Assert.Contains("Estimate and outcome", page, StringComparison.Ordinal);
-        Assert.Contains("<td class=\"n\">20.0 s</td><td>0.00096 TFLOP/s reached, 0.1 assumed</td>", page,
+        Assert.Contains("<td class=\"n\">20.0 s</td><td>0.00307 TFLOP/s reached, 0.1 assumed</td>", page,
             StringComparison.Ordinal);
         Assert.Contains("The rate is a guess", page, StringComparison.Ordinal);
     }
@@ -54,7 +58,7 @@ public sealed class EstimateReviewTests : RunFolder
     {
         await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
 
-        var next = RunEstimate.Of(Rehearsal, Parameters, 1, _rates.Find(Rehearsal, Parameters), testPairs: 30);
+        var next = Figures(new CorpusSize(100, 30)).EstimateOf(Type);
 
         Assert.Equal((20.0, 12.0, 8.0), (Math.Round(next.Train, 9), Math.Round(next.Evaluate, 9), next.Rest));
         Assert.Contains("rehearsal r measured on this machine", next.Basis, StringComparison.Ordinal);
@@ -66,9 +70,9 @@ public sealed class EstimateReviewTests : RunFolder
         var (report, _) = await RehearseAsync(new TrainFact(5, 0, 500, 50, 4, 1, 10, 0));
 
         Assert.Equal(
-            "0.00096 TFLOP/s reached, 0.1 assumed; 5 of 10 steps",
+            "0.00307 TFLOP/s reached, 0.1 assumed; 5 of 10 steps",
             report.GetProperty("cost").GetProperty("parts")[0].GetProperty("why").GetString());
-        Assert.Equal(0.00096, _rates.Find(Rehearsal, Parameters)!.TrainTflops, 9);
+        Assert.Equal(0.003072, Rate!.TrainingTflops, 9);
     }
 
     [Fact]
@@ -81,7 +85,7 @@ public sealed class EstimateReviewTests : RunFolder
         Assert.Contains(
             "1 TPU lost", report.GetProperty("cost").GetProperty("parts")[2].GetProperty("why").GetString(),
             StringComparison.Ordinal);
-        Assert.Null(_rates.Find(Rehearsal, Parameters)!.RestSeconds);
+        Assert.Null(Rate!.RestSeconds);
     }
 
     [Theory]
@@ -92,7 +96,32 @@ public sealed class EstimateReviewTests : RunFolder
     {
         await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0), status, isDraft);
 
-        Assert.Null(_rates.Find(Rehearsal, Parameters));
+        Assert.Null(Rate);
+    }
+
+    [Fact]
+    public async Task Report_OfARunThatPaid_LeavesTheRatesOfItsType()
+    {
+        _spec = Rehearsal with { IsRehearsal = false };
+        await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        var next = new RunFigures(PriceCatalog.Load(null), null, _rates, null, 2 * Parameters, _spec, null);
+
+        Assert.Equal(EstimateSource.Measured, next.EstimateOf(Type).Source);
+        Assert.Equal(20, next.EstimateOf(Type).Train, 6);
+        Assert.Contains("run r measured on v5litepod-8", next.EstimateOf(Type).Basis, StringComparison.Ordinal);
+        Assert.Equal(EstimateSource.Assumed, next.EstimateOf("v6e-1").Source);
+        Assert.Null(_rates.Find(Spec(), Parameters, Type));
+    }
+
+    /// <summary>A VM's processor says nothing about its chips.</summary>
+    [Fact]
+    public async Task Report_OfARunThatMayUseAProcessor_LeavesNoRates()
+    {
+        _spec = Rehearsal with { IsRehearsal = false, AllowHostProcessor = true };
+        await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.Null(_rates.Find(_spec, Parameters, Type));
     }
 
     /// <summary>A worker can report a training of no tokens.</summary>
@@ -105,7 +134,7 @@ public sealed class EstimateReviewTests : RunFolder
         var (report, _) = await RehearseAsync(new TrainFact(10, 0, tokens, perSecond, 4, 1, 20, 0));
 
         Assert.False(report.GetProperty("cost").GetProperty("parts")[0].TryGetProperty("actual", out _));
-        Assert.Null(_rates.Find(Rehearsal, Parameters));
+        Assert.Null(Rate);
     }
 
     [Fact]
@@ -116,17 +145,22 @@ public sealed class EstimateReviewTests : RunFolder
 
         Assert.False(report.GetProperty("cost").TryGetProperty("parts", out _));
         Assert.DoesNotContain("Estimate and outcome", page, StringComparison.Ordinal);
-        Assert.Null(_rates.Find(Rehearsal, Parameters));
+        Assert.Null(Rate);
     }
 
-    private RunSpec Rehearsal => Spec() with
+    private RunSpec Rehearsal => _spec ?? Spec() with
     {
         Training = new TrainingSpec { Steps = 10, BatchSize = 4, AccumulationSteps = 2 },
     };
 
+    private MeasuredRate? Rate => _rates.Find(Rehearsal, Parameters, Type);
+
+    private RunFigures Figures(CorpusSize? corpus = null) => new(
+        PriceCatalog.Load(null), null, _rates, null, 2 * Parameters, Rehearsal, corpus);
+
     private RunPlan Plan()
     {
-        var time = RunEstimate.Of(Rehearsal, Parameters, 1);
+        var time = Figures().EstimateOf(Type);
         return new RunPlan([Lease.Candidate], 0.1, time.Total) { Time = time };
     }
 

@@ -90,6 +90,17 @@ public sealed class EventTextTests
         "plan        1 place; about 600 s and 0.2500 USD at 1.50 USD an hour\n            -> The rate is a guess.",
         "default")]
     [InlineData(
+        "plan",
+        """
+        {"candidates":[{"zone":"z-a","acceleratorType":"v6e-1","provisioning":"spot","runtimeVersion":"v","chips":1,
+        "usdPerHour":1.5}],"estimatedUsd":0.25,"estimatedSeconds":600,
+        "memory":[{"acceleratorType":"v6e-1","neededGib":3,"hasGib":31.25,"source":"compiled"},
+        {"acceleratorType":"v4-8","neededGib":1.25,"source":"ir","why":"w"}]}
+        """,
+        "plan        1 place; about 600 s and 0.2500 USD at 1.50 USD an hour\n            v6e-1: 3.0 of 31.3 GiB a "
+            + "chip (compiled)\n            v4-8: 1.3 of unknown GiB a chip (ir)",
+        "default")]
+    [InlineData(
         "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
         "recovered   back at work after 12.3 s", "green")]
     [InlineData(

@@ -122,7 +122,7 @@ public sealed class PlanTests(RunningService service) : IClassFixture<RunningSer
             "measured on this machine", plan.GetProperty("notes")[0].GetString(), StringComparison.Ordinal);
         var parts = report.GetProperty("cost").GetProperty("parts").EnumerateArray().ToList();
         Assert.All(parts, part => Assert.True(part.GetProperty("actual").GetDouble() >= 0));
-        Assert.True(File.Exists(Path.Combine(service.Settings.StateDirectory, "rehearsal-rates.json")));
+        Assert.True(File.Exists(Path.Combine(service.Settings.StateDirectory, "measured-rates.json")));
     }
 
     [Fact]

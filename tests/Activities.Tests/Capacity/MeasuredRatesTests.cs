@@ -4,18 +4,18 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Tests.Capacity;
 
 /// <summary>Rates of this machine, kept from one rehearsal to the next.</summary>
-public sealed class RehearsalRatesTests : RunFolder
+public sealed class MeasuredRatesTests : RunFolder
 {
     private static readonly DateTimeOffset At = new(2026, 11, 24, 9, 0, 0, TimeSpan.Zero);
 
-    private string PathOfRates => Path.Combine(Folder, "rehearsal-rates.json");
+    private string PathOfRates => Path.Combine(Folder, "measured-rates.json");
 
-    private RehearsalRates Rates => new(Folder);
+    private MeasuredRates Rates => new(Folder);
 
     [Fact]
     public void Find_BeforeAnyRehearsal_IsNone()
     {
-        Assert.Null(Rates.Find(Spec(), 1e6));
+        Assert.Null(Find(Spec(), 1e6));
         Assert.False(File.Exists(PathOfRates));
     }
 
@@ -25,8 +25,8 @@ public sealed class RehearsalRatesTests : RunFolder
         Rates.Remember(Rate(1e6, 0.02));
         Rates.Remember(Rate(1e6, 0.03) with { At = At.AddHours(1) });
 
-        Assert.Equal(0.03, Rates.Find(Spec(), 1e6)!.TrainTflops);
-        Assert.Equal(1, File.ReadAllText(PathOfRates).Split("trainTflops").Length - 1);
+        Assert.Equal(0.03, Find(Spec(), 1e6)!.TrainingTflops);
+        Assert.Equal(1, File.ReadAllText(PathOfRates).Split("trainingTflops").Length - 1);
     }
 
     [Fact]
@@ -35,11 +35,11 @@ public sealed class RehearsalRatesTests : RunFolder
         Rates.Remember(Rate(1e6, 0.01));
         Rates.Remember(Rate(1.8e6, 0.02));
 
-        Assert.Equal(0.01, Rates.Find(Spec(), 1.1e6)!.TrainTflops);
-        Assert.Equal(0.02, Rates.Find(Spec(), 1.6e6)!.TrainTflops);
-        Assert.Equal(0.02, Rates.Find(Spec(), 3.5e6)!.TrainTflops);
-        Assert.Null(Rates.Find(Spec(), 3.7e6));
-        Assert.Null(Rates.Find(Spec(), 0.4e6));
+        Assert.Equal(0.01, Find(Spec(), 1.1e6)!.TrainingTflops);
+        Assert.Equal(0.02, Find(Spec(), 1.6e6)!.TrainingTflops);
+        Assert.Equal(0.02, Find(Spec(), 3.5e6)!.TrainingTflops);
+        Assert.Null(Find(Spec(), 3.7e6));
+        Assert.Null(Find(Spec(), 0.4e6));
     }
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class RehearsalRatesTests : RunFolder
     {
         Rates.Remember(Rate(1e6, 0.02));
 
-        Assert.Null(Rates.Find(Spec(), parameters));
+        Assert.Null(Find(Spec(), parameters));
     }
 
     [Fact]
@@ -59,9 +59,9 @@ public sealed class RehearsalRatesTests : RunFolder
         Rates.Remember(Rate(1e6, 0.02));
         Rates.Remember(Rate(4e6, 0.02) with { Processors = Environment.ProcessorCount + 1 });
 
-        Assert.Null(Rates.Find(Spec() with { Training = new TrainingSpec { Method = "lora" } }, 1e6));
-        Assert.Null(Rates.Find(Spec(), 4e6));
-        Assert.Null(Rates.Find(Spec() with { IsRehearsal = false }, 1e6));
+        Assert.Null(Find(Spec() with { Training = new TrainingSpec { Method = "lora" } }, 1e6));
+        Assert.Null(Find(Spec(), 4e6));
+        Assert.Null(Find(Spec() with { IsRehearsal = false }, 1e6));
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class RehearsalRatesTests : RunFolder
         Rates.Remember(Rate(1e6, 0.02) with { RestSeconds = 4 });
         Rates.Remember(Rate(1e6, 0.03) with { At = At.AddHours(1), RestSeconds = null });
 
-        Assert.Equal((0.03, 4.0), (Rates.Find(Spec(), 1e6)!.TrainTflops, Rates.Find(Spec(), 1e6)!.RestSeconds));
+        Assert.Equal((0.03, 4.0), (Find(Spec(), 1e6)!.TrainingTflops, Find(Spec(), 1e6)!.RestSeconds));
     }
 
     [Fact]
@@ -81,9 +81,9 @@ public sealed class RehearsalRatesTests : RunFolder
             Rates.Remember(Rate(Math.Pow(4, each + 1), 0.02) with { At = At.AddHours(each) });
         }
 
-        Assert.Null(Rates.Find(Spec(), Math.Pow(4, 10)));
-        Assert.NotNull(Rates.Find(Spec(), Math.Pow(4, 11)));
-        Assert.NotNull(Rates.Find(Spec(), Math.Pow(4, 60)));
+        Assert.Null(Find(Spec(), Math.Pow(4, 10)));
+        Assert.NotNull(Find(Spec(), Math.Pow(4, 11)));
+        Assert.NotNull(Find(Spec(), Math.Pow(4, 60)));
     }
 
     [Theory]
@@ -94,7 +94,7 @@ public sealed class RehearsalRatesTests : RunFolder
     [InlineData(1, double.NegativeInfinity)]
     public void Remember_OfImpossibleRates_KeepsNone(double train, double evaluate)
     {
-        Rates.Remember(Rate(1e6, train) with { EvaluateTflops = evaluate });
+        Rates.Remember(Rate(1e6, train) with { TranslatingTflops = evaluate });
 
         Assert.False(File.Exists(PathOfRates));
     }
@@ -109,18 +109,39 @@ public sealed class RehearsalRatesTests : RunFolder
     [InlineData("""[{"runId": "../x", "parameters": 1000000, "trainTflops": 1}]""")]
     [InlineData("""
         [{"runId": "r", "at": "2026-11-24T09:00:00Z", "parameters": -1, "method": "full", "processors": 2,
+          "trainingTflops": 0.1, "translatingTflops": 0.1}]
+        """)]
+    [InlineData("""
+        [{"runId": "r", "at": "2026-11-24T09:00:00Z", "parameters": 1000000, "method": "full", "processors": 2,
           "trainTflops": 0.1, "evaluateTflops": 0.1}]
         """)]
     public void Find_InAFileOfRubbish_IsNoneAndTheNextRehearsalReplacesIt(string text)
     {
         File.WriteAllText(PathOfRates, text);
 
-        Assert.Null(Rates.Find(Spec(), 1e6));
+        Assert.Null(Find(Spec(), 1e6));
         Rates.Remember(Rate(1e6, 0.02));
 
-        Assert.Equal(0.02, Rates.Find(Spec(), 1e6)!.TrainTflops);
+        Assert.Equal(0.02, Find(Spec(), 1e6)!.TrainingTflops);
     }
 
-    private static RehearsalRate Rate(double parameters, double tflops) =>
+    /// <summary>A slice measures for its own type, and this machine for rehearsals.</summary>
+    [Fact]
+    public void Find_OfARunThatPays_HasTheRatesOfItsTypeAlone()
+    {
+        var paying = Spec() with { IsRehearsal = false };
+        Rates.Remember(Rate(1e6, 0.02));
+        Rates.Remember(Rate(1e6, 30) with { AcceleratorType = "v5litepod-8", Processors = 99 });
+        Rates.Remember(Rate(1e6, 90) with { AcceleratorType = "v6e-1" });
+
+        Assert.Equal(30, Find(paying, 1e6)!.TrainingTflops);
+        Assert.Equal(90, Rates.Find(paying, 1e6, "v6e-1")!.TrainingTflops);
+        Assert.Null(Rates.Find(paying, 1e6, "v6e-4"));
+        Assert.Equal(0.02, Find(Spec(), 1e6)!.TrainingTflops);
+    }
+
+    private MeasuredRate? Find(RunSpec spec, double parameters) => Rates.Find(spec, parameters, "v5litepod-8");
+
+    private static MeasuredRate Rate(double parameters, double tflops) =>
         new(new RunId("r"), At, parameters, "full", Environment.ProcessorCount, tflops, 0.004, 5);
 }

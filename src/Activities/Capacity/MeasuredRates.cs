@@ -5,11 +5,11 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Keeps the rates that rehearsals reached on this machine, for the estimates of the next ones: the newest of each size
-/// of model, method and number of processors.
+/// Keeps the rates that runs reached, for the estimates of the next ones: of rehearsals on this machine, and of runs
+/// that paid on each accelerator type; the newest of each size of model and method.
 /// </summary>
-/// <param name="stateDirectory">The state folder; its <c>rehearsal-rates.json</c> may be deleted at any time.</param>
-public sealed class RehearsalRates(string stateDirectory)
+/// <param name="stateDirectory">The state folder; its <c>measured-rates.json</c> may be deleted at any time.</param>
+public sealed class MeasuredRates(string stateDirectory)
 {
     private const int MostRates = 50;
 
@@ -17,33 +17,36 @@ public sealed class RehearsalRates(string stateDirectory)
     private const double SameSize = 2;
 
     private readonly Lock _lock = new();
-    private readonly string _path = Path.Combine(stateDirectory, "rehearsal-rates.json");
+    private readonly string _path = Path.Combine(stateDirectory, "measured-rates.json");
 
     /// <summary>Finds the rates for a run: those of the model nearest in size, of the same method.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="parameters">Parameters of its model.</param>
-    /// <returns>null for a run that pays, and if no rehearsal of a model of this size has ended here.</returns>
-    public RehearsalRate? Find(RunSpec spec, double parameters)
+    /// <param name="acceleratorType">The type on which it would compute; a rehearsal computes on this machine.</param>
+    /// <returns>null if no run of a model of this size has ended there.</returns>
+    public MeasuredRate? Find(RunSpec spec, double parameters, string acceleratorType)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        if (!spec.IsRehearsal || !(parameters > 0))
+        if (!(parameters > 0))
         {
             return null;
         }
 
         lock (_lock)
         {
-            return Load().Where(rate => rate.Method == spec.Training.Method
-                    && rate.Processors == Environment.ProcessorCount && Distance(rate) <= Math.Log(SameSize))
+            return Load().Where(rate => rate.Method == spec.Training.Method && Distance(rate) <= Math.Log(SameSize)
+                    && (spec.IsRehearsal
+                        ? rate.AcceleratorType is null && rate.Processors == Environment.ProcessorCount
+                        : rate.AcceleratorType == acceleratorType))
                 .OrderBy(Distance).ThenByDescending(rate => rate.At).FirstOrDefault();
         }
 
-        double Distance(RehearsalRate rate) => Math.Abs(Math.Log(rate.Parameters / parameters));
+        double Distance(MeasuredRate rate) => Math.Abs(Math.Log(rate.Parameters / parameters));
     }
 
     /// <summary>Keeps rates in place of earlier ones of the same model's size, method and machine.</summary>
     /// <param name="rate">The rates; impossible ones are not kept.</param>
-    public void Remember(RehearsalRate rate)
+    public void Remember(MeasuredRate rate)
     {
         ArgumentNullException.ThrowIfNull(rate);
         if (!rate.IsPossible)
@@ -62,14 +65,14 @@ public sealed class RehearsalRates(string stateDirectory)
         }
     }
 
-    private List<RehearsalRate> Load()
+    private List<MeasuredRate> Load()
     {
         try
         {
             var read = File.Exists(_path)
-                ? JsonSerializer.Deserialize<List<RehearsalRate?>>(File.ReadAllText(_path), RunLedger.Json)
+                ? JsonSerializer.Deserialize<List<MeasuredRate?>>(File.ReadAllText(_path), RunLedger.Json)
                 : null;
-            return [.. (read ?? []).OfType<RehearsalRate>().Where(rate => rate.IsPossible)];
+            return [.. (read ?? []).OfType<MeasuredRate>().Where(rate => rate.IsPossible)];
         }
         catch (JsonException)
         {
@@ -78,7 +81,7 @@ public sealed class RehearsalRates(string stateDirectory)
         }
     }
 
-    private void Store(IReadOnlyList<RehearsalRate> all)
+    private void Store(IReadOnlyList<MeasuredRate> all)
     {
         Directory.CreateDirectory(stateDirectory);
         var aside = _path + ".new";
@@ -87,28 +90,33 @@ public sealed class RehearsalRates(string stateDirectory)
     }
 }
 
-/// <summary>Rates that a rehearsal reached on this machine.</summary>
-/// <param name="RunId">The rehearsal.</param>
+/// <summary>Rates that a run reached.</summary>
+/// <param name="RunId">The run.</param>
 /// <param name="At">Time of its report.</param>
 /// <param name="Parameters">Parameters of its model.</param>
 /// <param name="Method">full or lora.</param>
-/// <param name="Processors">Processors of the machine.</param>
-/// <param name="TrainTflops">
-/// Rate of training in TFLOP/s, with the operations of an estimate: pairs at 40 tokens, whatever their length.
+/// <param name="Processors">Processors of this machine.</param>
+/// <param name="TrainingTflops">
+/// Rate of training in TFLOP/s, with the operations that its plan counted. An earlier version counted pairs of 40
+/// tokens under another name; its rates are not read.
 /// </param>
-/// <param name="EvaluateTflops">Rate of translating, counted in the same way.</param>
+/// <param name="TranslatingTflops">Rate of translating, counted in the same way.</param>
 /// <param name="RestSeconds">Seconds of a node without computing; null if not known.</param>
-public sealed record RehearsalRate(
-    RunId RunId, DateTimeOffset At, double Parameters, string Method, int Processors, double TrainTflops,
-    double EvaluateTflops, double? RestSeconds)
+public sealed record MeasuredRate(
+    RunId RunId, DateTimeOffset At, double Parameters, string Method, int Processors, double TrainingTflops,
+    double TranslatingTflops, double? RestSeconds)
 {
+    /// <summary>Gets the accelerator type that computed; null for this machine, in a rehearsal.</summary>
+    public string? AcceleratorType { get; init; }
+
     /// <summary>Gets a value indicating whether these can be rates of a machine.</summary>
-    internal bool IsPossible => IsPositive(Parameters) && IsPositive(TrainTflops) && IsPositive(EvaluateTflops)
+    internal bool IsPossible => IsPositive(Parameters) && IsPositive(TrainingTflops) && IsPositive(TranslatingTflops)
         && RestSeconds is null or (>= 0 and < double.PositiveInfinity);
 
     /// <summary>Returns whether other rates are of the same model's size, method and machine.</summary>
-    internal bool IsOfTheSameKind(RehearsalRate other) =>
-        (Parameters, Method, Processors) == (other.Parameters, other.Method, other.Processors);
+    internal bool IsOfTheSameKind(MeasuredRate other) =>
+        (Parameters, Method, Processors, AcceleratorType)
+        == (other.Parameters, other.Method, other.Processors, other.AcceleratorType);
 
     private static bool IsPositive(double value) => value is > 0 and < double.PositiveInfinity;
 }
