@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
@@ -23,7 +24,7 @@ namespace Workflows.Activities.Capacity;
 /// <param name="readiness">Checks the cloud before a run that pays continues; null for no checks.</param>
 /// <param name="programs">Counts the memory of programs; if null, no place is left out for its memory.</param>
 /// <param name="rates">Rates of earlier rehearsals; null for none.</param>
-/// <param name="clock">Gives the time of the cost of a run that is resumed; null for this machine's.</param>
+/// <param name="clock">Gives the time; null for this machine's.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
     CloudReadiness? readiness = null, IProgramMemory? programs = null, RehearsalRates? rates = null,
@@ -31,6 +32,7 @@ public sealed class PlanActivity(
     : TaskActivity<RunSpec, RunPlan>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     /// <inheritdoc />
     public override async Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
@@ -45,41 +47,50 @@ public sealed class PlanActivity(
                 ? null : sizes.ConfigAsync(input, found, token).GetAwaiter().GetResult(),
                 input.IsRehearsal ? TestPairs(input, token) : null);
         });
-        var plan = Plan(input, ModelSizes.ParametersOf(source), config, testPairs);
+        var plan = Plan(input, ModelSizes.ParametersOf(source), config, testPairs, Left(input));
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
         plan = Remaining(input, plan, ModelSizes.ParametersOf(source));
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
         return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
     }
 
-    /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
-    private RunPlan Remaining(RunSpec spec, RunPlan plan, double parameters)
+    /// <summary>Returns the run with the steps that are left of it; null if only its scores are.</summary>
+    private RunSpec? Left(RunSpec spec) => FoundBy(spec) switch
     {
-        var entries = RunParts.Current(ledger.Read(spec.RunId));
-        if (entries.LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data
-            .Deserialize<FoundFact>(RunLedger.Json) is not { } found)
-        {
-            return plan;
-        }
-
-        var left = spec with
+        null => spec,
+        { IsTranslated: true } => null,
+        var found => spec with
         {
             Training = spec.Training with
             {
                 Steps = found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep),
             },
-        };
+        },
+    };
+
+    private FoundFact? FoundBy(RunSpec spec) => RunParts.Current(ledger.Read(spec.RunId))
+        .LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data.Deserialize<FoundFact>(RunLedger.Json);
+
+    /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
+    private RunPlan Remaining(RunSpec spec, RunPlan plan, double parameters)
+    {
+        if (FoundBy(spec) is null)
+        {
+            return plan;
+        }
+
         var place = plan.Candidates[0];
-        var estimate = RunEstimate.Of(
-            left, parameters, catalog.PeakTflops(place.AcceleratorType), rates?.Find(spec, parameters));
-        var seconds = found.IsTranslated ? 0 : estimate.Total;
-        var cost = RunCosts.Of(ledger, spec.RunId, (clock ?? TimeProvider.System).GetUtcNow());
+        var seconds = SecondsOf(Left(spec), place.AcceleratorType, parameters, null);
+        var cost = RunCosts.Of(ledger, spec.RunId, _clock.GetUtcNow());
         return plan with
         {
             EstimatedUsd = cost.ActualUsd + seconds / 3600 * place.UsdPerHour,
             EstimatedSeconds = cost.BilledSeconds + seconds,
         };
     }
+
+    private double SecondsOf(RunSpec? left, string type, double parameters, int? testPairs) => left is null ? 0
+        : RunEstimate.Of(left, parameters, catalog.PeakTflops(type), rates?.Find(left, parameters), testPairs).Total;
 
     /// <summary>Creates the fault of a run that would be stopped for its cost.</summary>
     /// <param name="spec">The run.</param>
@@ -119,17 +130,31 @@ public sealed class PlanActivity(
     /// <param name="model">Its configuration; if null, no place is left out for its memory.</param>
     /// <param name="testPairs">Sentences of the test set; null for the most that the request allows.</param>
     /// <returns>The plan.</returns>
-    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory, or
-    /// every place is above the price.</exception>
-    internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null, int? testPairs = null)
+    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory, every
+    /// place is above the price, or none is fast enough for the deadline.</exception>
+    internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null, int? testPairs = null) =>
+        Plan(spec, parameters, model, testPairs, spec);
+
+    private RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model, int? testPairs, RunSpec? left)
     {
-        var places = PlaceList.ThatFit(
-            PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec),
-            PlaceMemory.Finder(catalog, programs, model, spec));
+        var memory = PlaceMemory.Finder(catalog, programs, model, spec);
+        var now = _clock.GetUtcNow();
+        var places = DeadlinePlan.InTime(
+            PlaceList.ThatFit(PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec), memory), spec, now,
+            type => SecondsOf(left, type, parameters, testPairs));
+        List<Candidate> onDemand =
+        [
+            .. PlaceList.OnDemand(catalog, spec)
+                .Where(each => places.Any(place => place.AcceleratorType == each.AcceleratorType)),
+        ];
         var best = places[0];
         var time = RunEstimate.Of(
             spec, parameters, catalog.PeakTflops(best.AcceleratorType), rates?.Find(spec, parameters), testPairs);
-        return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total) { Time = time };
+        return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total)
+        {
+            Time = time,
+            OnDemand = onDemand.Count > 0 ? onDemand : null,
+        };
     }
 
     /// <summary>

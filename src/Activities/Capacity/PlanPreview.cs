@@ -1,3 +1,4 @@
+using Workflows.Activities.Deadlines;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -56,6 +57,9 @@ public sealed record PlanPreview
     /// <summary>Gets the cheapest choice within the hours given; null if there is none, or no hours were
     /// given.</summary>
     public PlanChoice? BestWithinHours { get; init; }
+
+    /// <summary>Gets the run's deadline; null for none.</summary>
+    public DeadlineOutline? Deadline { get; init; }
 
     /// <summary>Gets the costs and times that the numbers leave out.</summary>
     public required IReadOnlyList<string> Notes { get; init; }

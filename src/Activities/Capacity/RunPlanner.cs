@@ -1,6 +1,7 @@
 using System.Globalization;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
@@ -18,9 +19,10 @@ namespace Workflows.Activities.Capacity;
 /// <param name="programs">Counts the memory of programs; null to count none.</param>
 /// <param name="inputs">Reads the corpus, to count the passes over it; null to count none.</param>
 /// <param name="rates">Rates of earlier rehearsals; null for none.</param>
+/// <param name="clock">Gives the time; null for this machine's.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
-    IProgramMemory? programs = null, InputWork? inputs = null, RehearsalRates? rates = null)
+    IProgramMemory? programs = null, InputWork? inputs = null, RehearsalRates? rates = null, TimeProvider? clock = null)
 {
     private readonly ModelSizes _sizes = new(ledger, artifacts);
 
@@ -52,6 +54,11 @@ public sealed class RunPlanner(
             && PlaceList.IsWithinPrice(row.UsdPerHour, spec)) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = Estimate(first.AcceleratorType);
+        var onDemand = PlaceList.OnDemand(catalog, spec).Where(place => memoryOf(place).Fits).ToList();
+        var outline = DeadlinePlan.Outline(
+            spec, estimate, Fastest(rows, spec),
+            onDemand.Select(place => memory.LongestWait(spec.Project, place)).Max() ?? spec.Pace.BootSeconds, onDemand,
+            Now());
         var frontier = PlanChoice.FrontierOf(Choices(spec, Estimate, rows, memoryOf));
         var epochs = counts is { } some && some.Train > 0
             ? new PreparedData("", "", some.Train, some.Test, new Dictionary<string, int>()).Epochs(spec.Training)
@@ -73,15 +80,46 @@ public sealed class RunPlanner(
             Places = rows,
             Frontier = frontier,
             BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
-            Refusal = RefusalOf(spec, rows, planned.Usd),
+            Refusal = RefusalOf(spec, rows, planned.Usd)
+                ?? (outline is { IsFeasible: false }
+                    ? DeadlinePlan.Fault(spec, outline.NeededSeconds, Now()).Failure : null),
+            Deadline = outline,
             Notes =
             [
-                .. Notes(spec, source, config, estimate.Basis), .. counting, .. VerdictWording.ManyEpochs(epochs),
+                .. DeadlineNotes(spec, outline), .. Notes(spec, source, config, estimate.Basis), .. counting, .. VerdictWording.ManyEpochs(epochs),
             ],
         };
 
         EstimatePart Part(string stage, double seconds) => new(
             stage, seconds, seconds / 3600 * places[first.Order - 1].UsdPerHour);
+    }
+
+    private DateTimeOffset Now() => (clock ?? TimeProvider.System).GetUtcNow();
+
+    /// <summary>Returns the expected time on the fastest type that the run may use.</summary>
+    private static double Fastest(IReadOnlyList<PlannedPlace> rows, RunSpec spec)
+    {
+        var usable = rows.Where(row => new PlaceMemory(row.LeastGib, row.HbmGib).Fits
+            && PlaceList.IsWithinPrice(row.UsdPerHour, spec)).ToList();
+        return (usable.Count > 0 ? usable : rows).Min(row => row.Seconds);
+    }
+
+    private static IEnumerable<string> DeadlineNotes(RunSpec spec, DeadlineOutline? outline)
+    {
+        if (outline is { OnDemandUsd: { } usd } && usd > spec.BudgetUsd)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"On demand the whole run costs about {usd:0.00} USD, more than budgetUsd: if spot fails, the budget may "
+                + $"stop the run before its deadline.");
+        }
+
+        if (outline is { SpotUntil: null } && spec.Tpu.Provisioning == ProvisioningMode.Spot)
+        {
+            yield return spec.Tpu.Fallback == SpotFallback.None
+                ? "The deadline rests on spot alone: tpu.fallback is \"none\"."
+                : "The deadline rests on spot alone: no place on demand is within tpu.maxUsdPerHour.";
+        }
     }
 
     /// <summary>

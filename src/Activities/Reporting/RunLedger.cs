@@ -63,6 +63,12 @@ public static class LedgerKinds
     /// <summary>The run recovered from a loss: <see cref="RecoveryEnd"/>.</summary>
     public const string Recovered = "recovered";
 
+    /// <summary>The run went over from spot to on-demand nodes: <see cref="SpotSwitch"/>.</summary>
+    public const string Switched = "switched";
+
+    /// <summary>The run is not done at its deadline: <see cref="Deadlines.DeadlineMiss"/>.</summary>
+    public const string DeadlineMissed = "deadline-missed";
+
     /// <summary>The scores.</summary>
     public const string Scores = "scores";
 

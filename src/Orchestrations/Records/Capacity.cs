@@ -27,6 +27,11 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public ModelTransfer? Transfer { get; init; }
 
+    /// <summary>Gets the on-demand places to go over to from spot, in the order to try; null if the run does not go
+    /// over.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<Candidate>? OnDemand { get; init; }
+
     /// <summary>The expected time by its parts; null in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public TimeEstimate? Time { get; init; }
@@ -103,6 +108,14 @@ public sealed record AcquireInput(
     /// <summary>Gets the time at which the run is stopped; null for no limit.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DateTimeOffset? StopAt { get; init; }
+
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwitched { get; init; }
+
+    /// <summary>Gets the work that is left; null without a deadline, or if the run does not go over.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WorkOutlook? Outlook { get; init; }
 }
 
 /// <summary>A TPU, or the reason why there is none.</summary>
@@ -112,7 +125,12 @@ public sealed record AcquireInput(
 /// <param name="Cancelled">true if the run was cancelled meanwhile.</param>
 /// <param name="RuledOut">Places that refused for a lasting reason, including earlier ones.</param>
 public sealed record AcquireResult(
-    TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled, IReadOnlyList<Candidate> RuledOut);
+    TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled, IReadOnlyList<Candidate> RuledOut)
+{
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwitched { get; init; }
+}
 
 /// <summary>A request for one node.</summary>
 /// <param name="Spec">The run.</param>

@@ -6,6 +6,7 @@ using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -19,7 +20,9 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
-    PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, TimeProvider clock) : IDisposable
+    PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
+    WorkForesight foresight, TimeProvider clock)
+    : IDisposable
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -43,6 +46,7 @@ internal sealed class RunService(
         }
 
         var spec = RunRequestReader.Complete(request, made, catalog);
+        DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
         if (key is null)
         {
             return await ScheduleAsync(request, spec, null, cancellation);
@@ -81,6 +85,7 @@ internal sealed class RunService(
         RunRequest request, RunSpec spec, string? key, CancellationToken cancellation)
     {
         var id = spec.RunId;
+        using var reservation = await limits.ReserveAsync(spec, cancellation);
         if (spec.IsRehearsal)
         {
             rehearsal.Prepare(spec.Project, ScenarioFile.Read(request.Rehearsal!.Scenario));
@@ -284,6 +289,9 @@ internal sealed class RunService(
             AccruedUsd = cost.ActualUsd,
             EstimatedUsd = plan?.EstimatedUsd,
             BudgetUsd = spec.BudgetUsd,
+            Deadline = DeadlineFacts.Of(
+                ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),
+                clock.GetUtcNow(), instance.IsCompleted),
             Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = losses.Count,
@@ -298,6 +306,12 @@ internal sealed class RunService(
             HasEnded = instance.IsCompleted,
         };
     }
+
+    /// <summary>Returns the job that a run does, or does next.</summary>
+    private JobKind KindOf(RunId id) => RunParts.Current(ledger.Read(id)).Any(
+        entry => entry.Kind == LedgerKinds.Stage
+            && entry.Data.Deserialize<StageInput>(RunLedger.Json)!.Stage == RunStageName.Evaluate)
+        ? JobKind.Translate : JobKind.Train;
 
     /// <summary>Returns the report that exists before the last node is proved gone.</summary>
     private string? Draft(RunId id, RunStage? stage)

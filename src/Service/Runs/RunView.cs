@@ -1,3 +1,4 @@
+using Workflows.Activities.Deadlines;
 using Workflows.Orchestrations;
 
 namespace Workflows.Service.Runs;
@@ -40,6 +41,9 @@ public sealed record RunView
 
     /// <summary>Gets the budget in US dollars.</summary>
     public double BudgetUsd { get; init; }
+
+    /// <summary>Gets the run's deadline; null for none.</summary>
+    public DeadlineSection? Deadline { get; init; }
 
     /// <summary>Gets the number of attempts to get a TPU.</summary>
     public int Attempts { get; init; }

@@ -43,6 +43,8 @@ internal static class SpecRequest
                 RuntimeVersion = tpu.RuntimeVersion,
                 AcquireTimeoutSeconds = tpu.AcquireTimeoutSeconds,
                 MaxUsdPerHour = tpu.MaxUsdPerHour,
+                Fallback = tpu.Fallback != SpotFallback.None || spec.Deadline is not null
+                    ? WireName.Of(tpu.Fallback) : null,
                 Network = tpu.Network,
                 ServiceAccount = tpu.ServiceAccount,
                 ExternalIp = !tpu.WithoutExternalIp,
@@ -93,6 +95,8 @@ internal static class SpecRequest
             },
             BudgetUsd = spec.BudgetUsd,
             MaxHours = spec.MaxHours,
+            Deadline = DeadlineReader.Write(spec.Deadline),
+            AfterDeadline = spec.StopsAtDeadline ? "stop" : null,
             AllowOverBudget = spec.AllowOverBudget,
             AllowHostProcessor = spec.AllowHostProcessor,
             Rehearsal = spec.IsRehearsal ? new RehearsalRequest() : null,
