@@ -9,6 +9,9 @@ namespace Workflows.Orchestrations;
 /// </summary>
 public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
 {
+    /// <summary>Most polls of a node in the time of one of a queued request; chosen.</summary>
+    private const double MostQueuedPolls = 8;
+
     /// <inheritdoc />
     public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
     {
@@ -109,13 +112,14 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         }
 
         // A spot node that is ready too late could not be lost any more without missing the deadline.
-        var bootedBy = startedAt.AddSeconds(spec.Pace.BootSeconds);
+        var bootedBy = startedAt.AddSeconds(spec.Tpu.QueueSeconds + spec.Pace.BootSeconds);
         var readyBy = spotUntil < bootedBy ? spotUntil.Value.UtcDateTime : bootedBy;
         var outcome = AttemptOutcome.Timeout;
         Refusal? refusal = null;
+        var poll = spec.Pace.PollSeconds;
         while (context.CurrentUtcDateTime < readyBy)
         {
-            await PauseAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
+            await PauseAsync(context, TimeSpan.FromSeconds(poll), cancel);
             if (cancel.IsCompleted)
             {
                 outcome = AttemptOutcome.Cancelled;
@@ -130,6 +134,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 return (lease, null);
             }
 
+            // A request may wait for hours: ever fewer looks keep the history short.
+            poll = node.IsQueued ? Math.Min(poll * 2, spec.Pace.PollSeconds * MostQueuedPolls) : spec.Pace.PollSeconds;
             if (node.Refusal is not null)
             {
                 (outcome, refusal) = (AttemptOutcome.Failed, node.Refusal);
@@ -207,7 +213,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
     private static Refusal BootTimeout(RunSpec spec, TpuLease lease) => new(
         "BOOT_TIMEOUT", RefusalScope.Zone, 600,
-        $"'{lease.NodeName}' was not ready with its worker connected within {spec.Pace.BootSeconds:0} s.",
+        $"'{lease.NodeName}' was not ready with its worker connected within "
+            + $"{spec.Tpu.QueueSeconds + spec.Pace.BootSeconds:0} s.",
         "Look at the node's serial log: the start-up script must reach the gateway's address.");
 
     private static RunFailure NothingLeft(int count, Refusal? last) => new(

@@ -33,6 +33,10 @@ public static class LedgerKinds
     /// <summary>A node is about to be requested: <see cref="TpuLease"/>.</summary>
     public const string Intent = "intent";
 
+    /// <summary>A node is asked for by a queued resource: <see cref="Provisioning.QueuedFact"/>, before the
+    /// request.</summary>
+    public const string Queued = "queued";
+
     /// <summary>A request for a node is about to be sent: <see cref="NodeMoment"/>, one for each try.</summary>
     public const string Asking = "asking";
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -37,6 +38,8 @@ internal static class EventText
         LedgerKinds.ModelBrought => Brought(Read<ModelBroughtFact>(fact)),
         LedgerKinds.Data => Data(Read<PreparedData>(fact)),
         LedgerKinds.Intent => Intent(Read<TpuLease>(fact)),
+        LedgerKinds.Queued when Read<QueuedFact>(fact) is { } queued =>
+            $"queued      {queued.Name.Split('/')[3]}: waits for capacity until {queued.Until:yyyy-MM-dd HH:mm:ss}Z",
         LedgerKinds.Attempt => Attempt(Read<AttemptEnd>(fact)),
         LedgerKinds.Loss => Loss(Read<OpenRecovery>(fact)),
         LedgerKinds.Switched => DeadlineText.Switched(Read<SpotSwitch>(fact)),

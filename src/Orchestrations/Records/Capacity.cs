@@ -155,7 +155,12 @@ public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Oper
 /// <param name="State">The cloud's state, such as CREATING or READY, or NOT_FOUND.</param>
 /// <param name="IsUsable">true if it is READY and its worker has connected.</param>
 /// <param name="Refusal">The refusal, if the creation failed; otherwise null.</param>
-public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refusal);
+public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refusal)
+{
+    /// <summary>Gets a value indicating whether the request waits for capacity, so that no node exists yet.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsQueued { get; init; }
+}
 
 /// <summary>The end of one attempt, for the ledger.</summary>
 /// <param name="RunId">The run.</param>

@@ -132,6 +132,14 @@ public sealed record TpuSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double? MaxUsdPerHour { get; init; }
 
+    /// <summary>Gets the way to ask for a node.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RequestWay Request { get; init; }
+
+    /// <summary>Gets the seconds for which a queued resource waits for capacity in one place; 0 for a node.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double QueueSeconds { get; init; }
+
     /// <summary>Gets what the run does when spot nodes are no longer enough.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public SpotFallback Fallback { get; init; }

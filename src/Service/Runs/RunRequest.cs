@@ -100,6 +100,12 @@ public sealed record TpuRequest
     /// <summary>Seconds without a TPU after which the run fails.</summary>
     public double? AcquireTimeoutSeconds { get; init; }
 
+    /// <summary><c>node</c> or <c>queued-resource</c>: the way to ask for a node.</summary>
+    public string? Request { get; init; }
+
+    /// <summary>Seconds for which a queued resource waits in one place.</summary>
+    public double? QueueSeconds { get; init; }
+
     /// <summary><c>on-demand</c> or <c>none</c>: what follows when spot is no longer enough.</summary>
     public string? Fallback { get; init; }
 

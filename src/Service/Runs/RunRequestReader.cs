@@ -123,6 +123,9 @@ public static partial class RunRequestReader
             ? check.InRange(hours, "maxHours", LeastHours, MostAcquireSeconds / 3600) : null;
         double? maxUsdPerHour = request.Tpu?.MaxUsdPerHour is { } price
             ? check.InRange(price, "tpu.maxUsdPerHour", 0.01, 1_000_000) : null;
+        var way = check.OneOf<RequestWay>(request.Tpu?.Request, "tpu.request");
+        var queueSeconds = check.InRange(
+            request.Tpu?.QueueSeconds ?? (isRehearsal ? 30 : 3600), "tpu.queueSeconds", 1, MostAcquireSeconds);
         var deadline = DeadlineReader.Read(request.Deadline, check);
         var stopsAtDeadline = DeadlineReader.ReadStop(request, check);
         var fallback = DeadlineReader.ReadFallback(request, provisioning, check);
@@ -154,6 +157,8 @@ public static partial class RunRequestReader
                 RuntimeVersion = check.Line(request.Tpu?.RuntimeVersion, "tpu.runtimeVersion"),
                 AcquireTimeoutSeconds = timeout,
                 MaxUsdPerHour = maxUsdPerHour,
+                Request = way,
+                QueueSeconds = way == RequestWay.QueuedResource ? queueSeconds : 0,
                 Fallback = fallback,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),
                 ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),

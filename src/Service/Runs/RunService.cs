@@ -7,6 +7,7 @@ using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -289,6 +290,7 @@ internal sealed class RunService(
             AccruedUsd = cost.ActualUsd,
             EstimatedUsd = plan?.EstimatedUsd,
             BudgetUsd = spec.BudgetUsd,
+            Waiting = outcome is null ? Waiting(id) : null,
             Deadline = DeadlineFacts.Of(
                 ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),
                 clock.GetUtcNow(), instance.IsCompleted),
@@ -305,6 +307,16 @@ internal sealed class RunService(
                     left.Lease.NodeName.NodeId, left.Lease.Candidate.Zone, left.Seconds, left.Usd))],
             HasEnded = instance.IsCompleted,
         };
+    }
+
+    /// <summary>Returns the queued resource that waits: the last attempt, before it has ended or has a node.</summary>
+    private WaitingView? Waiting(RunId id)
+    {
+        var queued = ledger.Read<QueuedFact>(id, LedgerKinds.Queued).LastOrDefault();
+        return queued.Data is not { NodeName: var name } fact
+            || ledger.Read<NodeMoment>(id, LedgerKinds.Ready).Any(ready => ready.Data.NodeName == name)
+            || ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Any(end => end.Data.Lease.NodeName == name)
+            ? null : new WaitingView(fact.Name.Split('/')[3], queued.At, fact.Until);
     }
 
     /// <summary>Returns the job that a run does, or does next.</summary>

@@ -43,6 +43,8 @@ internal static class SpecRequest
                 RuntimeVersion = tpu.RuntimeVersion,
                 AcquireTimeoutSeconds = tpu.AcquireTimeoutSeconds,
                 MaxUsdPerHour = tpu.MaxUsdPerHour,
+                Request = WireName.Of(tpu.Request),
+                QueueSeconds = tpu.Request == RequestWay.QueuedResource ? tpu.QueueSeconds : null,
                 Fallback = tpu.Fallback != SpotFallback.None || spec.Deadline is not null
                     ? WireName.Of(tpu.Fallback) : null,
                 Network = tpu.Network,

@@ -65,16 +65,16 @@ public sealed class PlanTests : IDisposable
     {
         var spec = Spec(["v5litepod-1", "v5litepod-8"], ["us-west4-a"]);
         var (slow, fast) = (
-            _activity.Plan(Spec(["v5litepod-1"], ["us-west4-a"]), 4e9).EstimatedSeconds,
-            _activity.Plan(Spec(["v5litepod-8"], ["us-west4-a"]), 4e9).EstimatedSeconds);
+            _activity.Plan(Spec(["v5litepod-1"], ["us-west4-a"]), 4e10).EstimatedSeconds,
+            _activity.Plan(Spec(["v5litepod-8"], ["us-west4-a"]), 4e10).EstimatedSeconds);
         RunSpec In(double seconds) => spec with
         {
             Deadline = TimeProvider.System.GetUtcNow().AddSeconds(seconds),
             Tpu = spec.Tpu with { Provisioning = ProvisioningMode.Spot, Fallback = SpotFallback.OnDemand },
         };
 
-        var plan = _activity.Plan(In((slow + fast) / 2), 4e9);
-        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(In(fast - 60), 4e9));
+        var plan = _activity.Plan(In((slow + fast) / 2), 4e10);
+        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(In(fast - 60), 4e10));
 
         Assert.True(slow > fast + 120);
         Assert.Equal(

@@ -11,6 +11,7 @@ internal sealed class Scenario(string name)
     /// <summary>A look at a job that goes on.</summary>
     public static readonly JobObservation Working = new("READY", false, null, 0, null, 1, 10, 2.0, 0.1);
 
+    private readonly Lazy<DateTimeOffset> _start = new(TimeProvider.System.GetUtcNow);
     private readonly ConcurrentDictionary<string, int> _calls = new(StringComparer.Ordinal);
 
     public string Name { get; } = name;
@@ -38,8 +39,8 @@ internal sealed class Scenario(string name)
 
     public double AcquireTimeoutSeconds { get; init; } = 600;
 
-    /// <summary>Time of the deadline; null: none.</summary>
-    public DateTimeOffset? Deadline { get; init; }
+    /// <summary>Seconds from the start to the deadline; null: none.</summary>
+    public double? DeadlineSeconds { get; init; }
 
     /// <summary>Whether the run stops at its deadline.</summary>
     public bool StopsAtDeadline { get; init; }
@@ -88,7 +89,7 @@ internal sealed class Scenario(string name)
             2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
         Name = Name,
-        Deadline = Deadline,
+        Deadline = DeadlineSeconds is { } seconds ? _start.Value.AddSeconds(seconds) : null,
         StopsAtDeadline = StopsAtDeadline,
         Tpu = Given.Spec.Tpu with { AcquireTimeoutSeconds = AcquireTimeoutSeconds },
         Pace = new PaceSpec

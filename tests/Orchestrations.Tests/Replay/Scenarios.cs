@@ -48,10 +48,10 @@ internal static class Scenarios
         },
         new("v2-deadline-switch")
         {
-            // About a second and a half in which spot nodes are searched for.
+            // Some seconds in which spot nodes are searched for.
             Version = "2",
             Plan = WithOnDemand,
-            Deadline = TimeProvider.System.GetUtcNow().AddSeconds(20),
+            DeadlineSeconds = 25,
             Outlook = new WorkOutlook(13, 2, 1, 1, "measured"),
             Create = OnlyOnDemand(600),
         },
@@ -60,7 +60,7 @@ internal static class Scenarios
             // A move is due at once, and is possible for half a minute.
             Version = "2",
             Plan = WithOnDemand,
-            Deadline = TimeProvider.System.GetUtcNow().AddSeconds(1000),
+            DeadlineSeconds = 1000,
             ObserveJob = (input, look) => look < 3
                 ? Scenario.Working with
                 {
@@ -73,7 +73,7 @@ internal static class Scenarios
         {
             Version = "2",
             StopsAtDeadline = true,
-            Deadline = TimeProvider.System.GetUtcNow().AddSeconds(2),
+            DeadlineSeconds = 5,
             ObserveJob = (_, _) => Scenario.Working,
         },
         new("v2-fallback") { Version = "2", Plan = WithOnDemand, Create = OnlyOnDemand(Day) },
