@@ -5,8 +5,8 @@ namespace Workflows.Activities.Capacity;
 /// <summary>
 /// Remembers for all runs how places answered: refusals, the wait until a node was usable, and the life of nodes that
 /// were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
-/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the state folder, which may
-/// be deleted at any time.
+/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the state folder, which
+/// may be deleted at any time.
 /// </summary>
 /// <param name="stateDirectory">The service's folder.</param>
 /// <param name="clock">Gives the time.</param>

@@ -130,8 +130,8 @@ public sealed class PlanActivity(
     /// <param name="model">Its configuration; if null, no place is left out for its memory.</param>
     /// <param name="testPairs">Sentences of the test set; null for the most that the request allows.</param>
     /// <returns>The plan.</returns>
-    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory, every
-    /// place is above the price, or none is fast enough for the deadline.</exception>
+    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory,
+    /// every place is above the price, or none is fast enough for the deadline.</exception>
     internal RunPlan Plan(RunSpec spec, double parameters, Gemma3Config? model = null, int? testPairs = null) =>
         Plan(spec, parameters, model, testPairs, spec);
 

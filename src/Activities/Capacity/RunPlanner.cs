@@ -86,7 +86,8 @@ public sealed class RunPlanner(
             Deadline = outline,
             Notes =
             [
-                .. DeadlineNotes(spec, outline), .. Notes(spec, source, config, estimate.Basis), .. counting, .. VerdictWording.ManyEpochs(epochs),
+                .. DeadlineNotes(spec, outline), .. Notes(spec, source, config, estimate.Basis), .. counting,
+                .. VerdictWording.ManyEpochs(epochs),
             ],
         };
 
@@ -110,8 +111,8 @@ public sealed class RunPlanner(
         {
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"On demand the whole run costs about {usd:0.00} USD, more than budgetUsd: if spot fails, the budget may "
-                + $"stop the run before its deadline.");
+                $"On demand the whole run costs about {usd:0.00} USD, more than budgetUsd: if spot fails, the budget "
+                + $"may stop the run before its deadline.");
         }
 
         if (outline is { SpotUntil: null } && spec.Tpu.Provisioning == ProvisioningMode.Spot)

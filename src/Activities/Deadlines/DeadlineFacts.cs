@@ -45,8 +45,8 @@ public static class DeadlineFacts
         var change = RunParts.Current(ledger.Read(spec.RunId)).LastOrDefault(
             entry => entry.Kind == LedgerKinds.Switched)?.Data.Deserialize<SpotSwitch>(RunLedger.Json);
         var doneAt = DoneAt(ledger, spec.RunId);
-        var canSwitch = change is null && doneAt is null && !hasEnded && spec.Tpu is
-            { Provisioning: ProvisioningMode.Spot, Fallback: SpotFallback.OnDemand };
+        var canSwitch = change is null && doneAt is null && !hasEnded
+            && (spec.Tpu.Provisioning, spec.Tpu.Fallback) == (ProvisioningMode.Spot, SpotFallback.OnDemand);
         return new DeadlineSection(
             deadline, doneAt is { } done ? done <= deadline : hasEnded || now > deadline ? false : null, doneAt,
             doneAt is { } end ? (deadline - end).TotalSeconds : hasEnded ? null : outlook?.Slack(now, deadline))

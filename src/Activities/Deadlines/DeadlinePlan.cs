@@ -83,8 +83,8 @@ public static class DeadlinePlan
 public sealed record DeadlineOutline(
     DateTimeOffset At, double SecondsLeft, double NeededSeconds, double SlackSeconds, bool IsFeasible)
 {
-    /// <summary>Gets the time until which the run would search for spot nodes before its first step; null if it does not
-    /// go over to on-demand nodes.</summary>
+    /// <summary>Gets the time until which the run would search for spot nodes before its first step; null if it does
+    /// not go over to on-demand nodes.</summary>
     public DateTimeOffset? SpotUntil { get; init; }
 
     /// <summary>Gets the expected cost in US dollars if the whole run is on demand; null if it does not go

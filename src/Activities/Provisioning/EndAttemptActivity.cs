@@ -6,7 +6,8 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
 
-/// <summary>Notes how an attempt to get a TPU ended, and remembers for other runs how long a usable node took.</summary>
+/// <summary>Notes how an attempt to get a TPU ended, and remembers for other runs the wait for a usable
+/// node.</summary>
 public sealed class EndAttemptActivity(RunLedger ledger, CapacityMemory? memory = null)
     : TaskActivity<AttemptEnd, bool>
 {

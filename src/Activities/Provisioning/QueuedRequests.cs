@@ -15,8 +15,8 @@ namespace Workflows.Activities.Provisioning;
 public sealed record QueuedFact(NodeName NodeName, string Name, DateTimeOffset Until);
 
 /// <summary>
-/// Queued resources of a run: requests that wait for capacity, one for each node, with the node's id. The fact is in the
-/// ledger before the cloud is asked, so that the teardown deletes the queued resource with its node.
+/// Queued resources of a run: requests that wait for capacity, one for each node, with the node's id. The fact is in
+/// the ledger before the cloud is asked, so that the teardown deletes the queued resource with its node.
 /// </summary>
 internal static class QueuedRequests
 {
@@ -108,7 +108,8 @@ internal static class QueuedRequests
         State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
             $"{queued.State.State}", false, new Refusal(
                 "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,
-                $"'{fact.Name}' is {queued.State.State} before its node was ready.", "Nothing: the next zone is tried.")),
+                $"'{fact.Name}' is {queued.State.State} before its node was ready.",
+                "Nothing: the next zone is tried.")),
         _ => null,
     };
 

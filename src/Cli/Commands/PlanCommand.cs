@@ -70,8 +70,8 @@ internal static class PlanCommand
                 + (deadline.SpotUntil is { } until
                     ? string.Create(
                         CultureInfo.InvariantCulture,
-                        $"; spot until {until:yyyy-MM-dd HH:mm:ss}Z, then on demand ({deadline.OnDemandUsd:0.00} USD if "
-                        + $"all of it is)")
+                        $"; spot until {until:yyyy-MM-dd HH:mm:ss}Z, then on demand ({deadline.OnDemandUsd:0.00} USD "
+                        + $"if all of it is)")
                     : ""));
         }
 

@@ -19,9 +19,9 @@ public sealed record WorkOutlook(double Work, double Loss, double Start, double 
     public double Restart => OnDemandWait + Start;
 
     /// <summary>
-    /// Returns the time until which a run may search for a spot node. A node that is found then can start, lose the most
-    /// work, and an on-demand node can still finish: the safety net of "Can't Be Late" (Wu et al., NSDI'24) with the lost
-    /// work.
+    /// Returns the time until which a run may search for a spot node. A node that is found then can start, lose the
+    /// most work, and an on-demand node can still finish: the safety net of "Can't Be Late" (Wu et al., NSDI'24) with
+    /// the lost work.
     /// </summary>
     /// <param name="deadline">The deadline.</param>
     /// <param name="pace">The run's intervals.</param>
@@ -40,7 +40,8 @@ public sealed record WorkOutlook(double Work, double Loss, double Start, double 
         deadline.AddSeconds(-Bounded(Work + Restart + Margin(pace)));
 
     /// <summary>Returns whether a working spot node must be given up for an on-demand one now: its loss would soon not
-    /// be recoverable, and a restart is still in time. Once it is not, the node is the best chance that is left.</summary>
+    /// be recoverable, and a restart is still in time. Once it is not, the node is the best chance that is
+    /// left.</summary>
     /// <param name="now">The current time.</param>
     /// <param name="deadline">The deadline.</param>
     /// <param name="pace">The run's intervals.</param>

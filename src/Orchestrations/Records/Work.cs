@@ -91,7 +91,8 @@ public sealed record TpuWorkInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DateTimeOffset? StopAt { get; init; }
 
-    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes, and stays with them.</summary>
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes, and stays with
+    /// them.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsSwitched { get; init; }
 

@@ -41,7 +41,8 @@ internal sealed class RunResumer(
     /// <summary>Fields that may change at any time; a name that ends with a dot is that of a group.</summary>
     private static readonly string[] Free =
     [
-        "name", "budgetUsd", "maxHours", "deadline", "afterDeadline", "allowOverBudget", "allowHostProcessor", "tpu.", "evaluation.",
+        "name", "budgetUsd", "maxHours", "deadline", "afterDeadline", "allowOverBudget", "allowHostProcessor", "tpu.",
+        "evaluation.",
         "training.steps", "training.checkpointEverySteps", "training.keepCheckpoints",
     ];
 

@@ -19,8 +19,8 @@ internal static class ZoneEndpoints
         ? Forgotten(count)
         : Problems.Of(
             StatusCodes.Status404NotFound, "ZONE_NOT_REMEMBERED",
-            $"Nothing is remembered of '{SafeText.Of(place)}'; GET /zones and /zones/seen, or \"workflows zones\" with and "
-            + "without --seen, list the places.");
+            $"Nothing is remembered of '{SafeText.Of(place)}'; GET /zones and /zones/seen, or \"workflows zones\" with "
+            + "and without --seen, list the places.");
 
     private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
 }

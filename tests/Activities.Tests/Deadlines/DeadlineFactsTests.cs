@@ -87,7 +87,8 @@ public sealed class DeadlineFactsTests : IDisposable
         Assert.False(Of(Outlook, hasEnded: false)!.IsMet);
 
         var later = _spec with { Deadline = _clock.GetUtcNow().AddHours(1) };
-        _ledger.Append(_spec.RunId, LedgerKinds.Resumed, "2", new ResumedFact(2, RunStatus.Failed, null, null, 0, 0, []));
+        _ledger.Append(
+            _spec.RunId, LedgerKinds.Resumed, "2", new ResumedFact(2, RunStatus.Failed, null, null, 0, 0, []));
         _clock.Advance(TimeSpan.FromHours(2));
         DeadlineFacts.NoteIfMissed(_ledger, later, _clock.GetUtcNow());
         Assert.Equal([_spec.Deadline, later.Deadline], Misses().Select(miss => (DateTimeOffset?)miss.Deadline));

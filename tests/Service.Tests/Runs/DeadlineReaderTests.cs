@@ -106,7 +106,8 @@ public sealed class DeadlineReaderTests : IDisposable
 
     private RunSpec Complete(string? deadline, string? fallback = null, string? after = null, string mode = "spot")
     {
-        var request = TinyModel.Request(_folder["model"], _folder["pairs.tsv"], "/scenario.json", 6, checkpointEvery: 2);
+        var request = TinyModel.Request(
+            _folder["model"], _folder["pairs.tsv"], "/scenario.json", 6, checkpointEvery: 2);
         request.Remove("rehearsal");
         request["project"] = "p";
         request["deadline"] = deadline;

@@ -10,7 +10,7 @@ namespace Workflows.Service.Tests.Runs;
 /// <summary>A whole run whose node is asked for by queued resources, in the emulated cloud.</summary>
 public sealed class QueuedRunTests(RunningService service) : IClassFixture<RunningService>
 {
-    /// <summary>The first zone has no capacity, so its request fails in its time; the second one gives a node.</summary>
+    /// <summary>The first zone has no capacity, so its request fails in its time; the second gives a node.</summary>
     [Fact]
     public async Task Run_ByQueuedResources_GoesOnInTheNextZoneAndLeavesNothing()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.DurableTask.Client.Grpc;
@@ -222,8 +223,7 @@ public sealed class SpendLimitsTests : IAsyncDisposable
     /// <summary>The engine's answers about runs.</summary>
     private sealed class Engine : CallInvoker
     {
-        public System.Collections.Concurrent.ConcurrentDictionary<
-            string, (OrchestrationStatus Status, RunSpec Spec)> Runs { get; } = new();
+        public ConcurrentDictionary<string, (OrchestrationStatus Status, RunSpec Spec)> Runs { get; } = new();
 
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(
             Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
