@@ -24,7 +24,7 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         try
         {
             if (QueuedRequests.Find(ledger, spec.RunId, name) is { } fact
-                && QueuedRequests.Observe(await QueuedRequests.ReadAsync(connection, fact), fact) is { } queued)
+                && await ObserveQueuedAsync(connection, input, fact) is { } queued)
             {
                 Remember(spec, input.Lease.Candidate, queued.Refusal);
                 return queued;
@@ -53,6 +53,17 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         }
 
         return new NodeObservation(state, false, refusal);
+    }
+
+    /// <summary>Looks at a request that has no node yet; a request that was never stored has a failed
+    /// operation.</summary>
+    private static async Task<NodeObservation?> ObserveQueuedAsync(
+        TpuConnection connection, ObserveNodeInput input, QueuedFact fact)
+    {
+        var queued = await QueuedRequests.ReadAsync(connection, fact);
+        return queued is null && await RefusalOfAsync(connection, input.Operation) is { } refusal
+            ? new NodeObservation(NodeStates.NotFound, false, refusal)
+            : QueuedRequests.Observe(queued, fact);
     }
 
     private void Remember(RunSpec spec, Candidate place, Refusal? refusal)

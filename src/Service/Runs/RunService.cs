@@ -312,11 +312,10 @@ internal sealed class RunService(
     /// <summary>Returns the queued resource that waits: the last attempt, before it has ended or has a node.</summary>
     private WaitingView? Waiting(RunId id)
     {
-        var queued = ledger.Read<QueuedFact>(id, LedgerKinds.Queued).LastOrDefault();
-        return queued.Data is not { NodeName: var name } fact
-            || ledger.Read<NodeMoment>(id, LedgerKinds.Ready).Any(ready => ready.Data.NodeName == name)
-            || ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Any(end => end.Data.Lease.NodeName == name)
-            ? null : new WaitingView(fact.Name.Split('/')[3], queued.At, fact.Until);
+        return ledger.Read<QueuedFact>(id, LedgerKinds.Queued) is not [.., var (at, fact)]
+            || ledger.Read<NodeMoment>(id, LedgerKinds.Ready).Any(ready => ready.Data.NodeName == fact.NodeName)
+            || ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Any(end => end.Data.Lease.NodeName == fact.NodeName)
+            ? null : new WaitingView(fact.Name.Split('/')[3], at, fact.Until);
     }
 
     /// <summary>Returns the job that a run does, or does next.</summary>

@@ -13,6 +13,8 @@ public sealed class QueuedRequestsTests : CloudFolder
 {
     private const string Name = "projects/p/locations/us-west4-a/queuedResources/wf-run-1-1";
 
+    private const string Creation = "projects/p/locations/us-west4-a/operations/op-queue";
+
     private static readonly RunSpec Queueing = Spec with
     {
         Tpu = Spec.Tpu with { Request = RequestWay.QueuedResource, QueueSeconds = 1800 },
@@ -100,6 +102,20 @@ public sealed class QueuedRequestsTests : CloudFolder
     }
 
     [Fact]
+    public async Task Observe_ARequestThatWasNeverStored_HasTheReasonOfItsOperation()
+    {
+        await PutAsync(null);
+        Cloud.Operations[Creation] = new Google.LongRunning.Operation
+        {
+            Name = Creation,
+            Done = true,
+            Error = new Google.Rpc.Status { Code = (int)StatusCode.NotFound, Message = "Reservation not found" },
+        };
+
+        Assert.Equal("RESERVATION_MISSING", (await ObserveAsync()).Refusal?.Code);
+    }
+
+    [Fact]
     public async Task Observe_ARequestThatHasItsNode_LooksAtTheNode()
     {
         await PutAsync(State.Provisioning);
@@ -123,7 +139,7 @@ public sealed class QueuedRequestsTests : CloudFolder
         Cloud.Nodes.Remove($"{Node(1)}");
         Assert.True((await ReleaseAsync()).ConfirmedNotFound);
 
-        Assert.Equal([("ForceQueued", Name)], Cloud.Calls.Where(call => call.Method.EndsWith("Queued")
+        Assert.Equal([("ForceQueued", Name)], Cloud.Calls.Where(call => call.Method.EndsWith("Queued", StringComparison.Ordinal)
             && call.Method is not ("CreateQueued" or "GetQueued")));
         Assert.Equal(1, Facts(LedgerKinds.Released));
         Assert.Contains(
@@ -149,7 +165,7 @@ public sealed class QueuedRequestsTests : CloudFolder
         .RunAsync(null!, new CreateNodeInput(Queueing, Place(mode: mode), 1));
 
     private Task<NodeObservation> ObserveAsync() => new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs)
-        .RunAsync(null!, new ObserveNodeInput(Queueing, Lease(1), null));
+        .RunAsync(null!, new ObserveNodeInput(Queueing, Lease(1), Creation));
 
     private Task<NodeRelease> ReleaseAsync() => new ReleaseNodeActivity(Cloud, Ledger, Jobs)
         .RunAsync(null!, new ReleaseInput(Queueing, Node(1)));
