@@ -139,8 +139,9 @@ public sealed class QueuedRequestsTests : CloudFolder
         Cloud.Nodes.Remove($"{Node(1)}");
         Assert.True((await ReleaseAsync()).ConfirmedNotFound);
 
-        Assert.Equal([("ForceQueued", Name)], Cloud.Calls.Where(call => call.Method.EndsWith("Queued", StringComparison.Ordinal)
-            && call.Method is not ("CreateQueued" or "GetQueued")));
+        Assert.Equal(
+            [("ForceQueued", Name), ("Delete", $"{Node(1)}")],
+            Cloud.Calls.Where(call => call.Method is "ForceQueued" or "DeleteQueued" or "Delete"));
         Assert.Equal(1, Facts(LedgerKinds.Released));
         Assert.Contains(
             "queue-deletion", Ledger.Read<NodeDeletion>(Run, LedgerKinds.Deletion).Select(each => each.Data.Operation));
