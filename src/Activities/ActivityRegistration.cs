@@ -1,6 +1,7 @@
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
@@ -43,6 +44,8 @@ public static class ActivityRegistration
         registry.AddActivity<ReleaseNodeActivity>(Stages.ReleaseNode);
         registry.AddActivity<ReleaseAllActivity>(Stages.ReleaseAll);
         registry.AddActivity<RecordLossActivity>(Stages.RecordLoss);
+        registry.AddActivity<OutlookActivity>(Stages.Outlook);
+        registry.AddActivity<RecordSwitchActivity>(Stages.RecordSwitch);
         registry.AddActivity<ReportActivity>(Stages.Report);
         registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
         registry.AddActivity<AnnounceActivity>(Stages.Announce);

@@ -15,6 +15,7 @@ var root = new Command(
     StatusCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
+    SpendingCommand.Create(),
     SweepCommand.Create(),
     CancelCommand.Create(),
     ResumeCommand.Create(),

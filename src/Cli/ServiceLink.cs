@@ -311,12 +311,20 @@ internal sealed class ServiceLink : IAsyncDisposable
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
     }
 
+    /// <summary>Shows the spending of all runs, and the limits.</summary>
+    public async Task<SpendingView> SpendingAsync(CancellationToken cancellation) =>
+        (await GetAsync<SpendingView>("/spending", cancellation))!;
+
     /// <summary>Lists the places that refused lately.</summary>
     public async Task<IReadOnlyList<RememberedPlace>> ZonesAsync(CancellationToken cancellation) =>
         (await GetAsync<IReadOnlyList<RememberedPlace>>("/zones", cancellation))!;
 
-    /// <summary>Forgets refusals of a zone or region; null for all.</summary>
-    /// <returns>The number of refusals forgotten.</returns>
+    /// <summary>Lists the places of which something is remembered.</summary>
+    public async Task<IReadOnlyList<SeenPlace>> SeenZonesAsync(CancellationToken cancellation) =>
+        (await GetAsync<IReadOnlyList<SeenPlace>>("/zones/seen", cancellation))!;
+
+    /// <summary>Forgets a zone or region; null for all.</summary>
+    /// <returns>The number of places forgotten.</returns>
     public async Task<int> ForgetAsync(string? place, CancellationToken cancellation)
     {
         var path = place is null ? "/zones" : $"/zones/{Uri.EscapeDataString(place)}";

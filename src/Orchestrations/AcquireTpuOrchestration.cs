@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.DurableTask;
 
 namespace Workflows.Orchestrations;
@@ -8,12 +9,16 @@ namespace Workflows.Orchestrations;
 /// </summary>
 public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
 {
+    /// <summary>Most polls of a node in the time of one of a queued request; chosen.</summary>
+    private const double MostQueuedPolls = 8;
+
     /// <inheritdoc />
     public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
     {
         var spec = input.Spec;
         var cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
         var giveUpAt = context.CurrentUtcDateTime.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
+        var search = new SpotSearch(input, giveUpAt);
         var ruledOut = new HashSet<Candidate>(input.RuledOut);
         var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
         var attempt = input.FirstAttempt;
@@ -21,16 +26,20 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
         while (true)
         {
-            // The zone that just preempted a TPU is tried last, since it had no capacity a moment ago.
-            var round = input.Plan.Candidates
-                .Where(place => !ruledOut.Contains(place))
-                .OrderBy(place => place.Zone == input.Avoid ? 1 : 0);
+            if (search.ReasonToSwitch(context.CurrentUtcDateTime, ruledOut) is { } reason)
+            {
+                await context.RecordSwitchAsync(
+                    new SpotSwitch(spec.RunId, context.CurrentUtcDateTime, reason, input.Outlook));
+                search = search.Switched();
+                giveUpAt = context.CurrentUtcDateTime.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
+                pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
+            }
 
-            foreach (var candidate in round.ToList())
+            foreach (var candidate in search.Places.Where(place => !ruledOut.Contains(place)).ToList())
             {
                 if (cancel.IsCompleted)
                 {
-                    return new AcquireResult(null, attempt, null, Cancelled: true, [.. ruledOut]);
+                    return search.End(null, attempt, null, isCancelled: true, ruledOut);
                 }
 
                 if (ruledOut.Contains(candidate))
@@ -38,46 +47,60 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                     continue;
                 }
 
-                var (lease, refusal) = await TryAsync(context, spec, candidate, attempt++, cancel);
+                if (search.IsOver(context.CurrentUtcDateTime))
+                {
+                    break;
+                }
+
+                var (lease, refusal) = await TryAsync(context, spec, candidate, attempt++, search.Until, cancel);
                 if (lease is not null)
                 {
-                    return new AcquireResult(lease, attempt, null, Cancelled: false, [.. ruledOut]);
+                    return search.End(lease, attempt, null, isCancelled: false, ruledOut);
                 }
 
                 last = refusal;
                 if (refusal?.Scope is RefusalScope.Project or RefusalScope.Request)
                 {
-                    return Failed(attempt, new RunFailure(refusal.Code, refusal.Reason, refusal.Fix));
+                    return Failed(new RunFailure(refusal.Code, refusal.Reason, refusal.Fix));
                 }
 
-                ruledOut.UnionWith(RuledOutBy(input.Plan, candidate, refusal));
+                ruledOut.UnionWith(RuledOutBy(search.Places, candidate, refusal));
             }
 
-            if (ruledOut.IsSupersetOf(input.Plan.Candidates))
+            if (search.ReasonToSwitch(context.CurrentUtcDateTime, ruledOut) is not null)
             {
-                return Failed(attempt, NothingLeft(input.Plan, last));
+                continue;
             }
 
-            if (context.CurrentUtcDateTime + pause > input.StopAt)
+            if (ruledOut.IsSupersetOf(search.Places))
             {
-                return Failed(attempt, TpuWorkOrchestration.TimeIsOver(spec));
+                return Failed(NothingLeft(search.Places.Count, last));
             }
 
-            if (context.CurrentUtcDateTime + pause > giveUpAt)
+            var wait = search.Shortened(pause, context.CurrentUtcDateTime);
+            if (context.CurrentUtcDateTime + wait > input.StopAt)
             {
-                return Failed(attempt, TimedOut(spec, last));
+                return Failed(TpuWorkOrchestration.TimeIsOver(spec, input.StopAt));
             }
 
-            await PauseAsync(context, pause, cancel);
+            if (context.CurrentUtcDateTime + wait > giveUpAt)
+            {
+                return Failed(TimedOut(spec, last));
+            }
+
+            await PauseAsync(context, wait, cancel);
             pause = TimeSpan.FromSeconds(Math.Min(pause.TotalSeconds * 2, spec.Pace.RoundPauseSeconds * 10));
         }
+
+        AcquireResult Failed(RunFailure failure) => search.End(null, attempt, failure, isCancelled: false, []);
     }
 
     /// <summary>
     /// Makes one attempt, from the request to a usable node or to a refusal. A refused attempt leaves nothing behind.
     /// </summary>
     private static async Task<(TpuLease? Lease, Refusal? Refusal)> TryAsync(
-        TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, Task<string> cancel)
+        TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, DateTimeOffset? spotUntil,
+        Task<string> cancel)
     {
         var startedAt = context.CurrentUtcDateTime;
         var created = await CreateAsync(context, new CreateNodeInput(spec, candidate, attempt));
@@ -88,12 +111,15 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return (null, created.Refusal);
         }
 
-        var readyBy = startedAt.AddSeconds(spec.Pace.BootSeconds);
+        // A spot node that is ready too late could not be lost any more without missing the deadline.
+        var bootedBy = startedAt.AddSeconds(spec.Tpu.QueueSeconds + spec.Pace.BootSeconds);
+        var readyBy = spotUntil < bootedBy ? spotUntil.Value.UtcDateTime : bootedBy;
         var outcome = AttemptOutcome.Timeout;
         Refusal? refusal = null;
+        var poll = spec.Pace.PollSeconds;
         while (context.CurrentUtcDateTime < readyBy)
         {
-            await PauseAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
+            await PauseAsync(context, TimeSpan.FromSeconds(poll), cancel);
             if (cancel.IsCompleted)
             {
                 outcome = AttemptOutcome.Cancelled;
@@ -108,6 +134,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 return (lease, null);
             }
 
+            // A request may wait for hours: ever fewer looks keep the history short.
+            poll = node.IsQueued ? Math.Min(poll * 2, spec.Pace.PollSeconds * MostQueuedPolls) : spec.Pace.PollSeconds;
             if (node.Refusal is not null)
             {
                 (outcome, refusal) = (AttemptOutcome.Failed, node.Refusal);
@@ -115,7 +143,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             }
         }
 
-        refusal ??= outcome == AttemptOutcome.Timeout ? BootTimeout(spec, lease) : null;
+        refusal ??= outcome != AttemptOutcome.Timeout ? null
+            : readyBy < bootedBy ? SpotTooLate(lease, readyBy) : BootTimeout(spec, lease);
         await EndAsync(outcome, refusal);
         await context.ReleaseNodeAsync(spec, lease.NodeName);
         return (null, refusal);
@@ -146,7 +175,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// Returns the places to remove from the plan after a lasting refusal; a short-lived one is tried again in the next
     /// round.
     /// </summary>
-    private static IEnumerable<Candidate> RuledOutBy(RunPlan plan, Candidate candidate, Refusal? refusal)
+    private static IEnumerable<Candidate> RuledOutBy(
+        IReadOnlyList<Candidate> places, Candidate candidate, Refusal? refusal)
     {
         const double LastingSeconds = 3600;
         if (refusal is null || refusal.RememberSeconds < LastingSeconds)
@@ -154,9 +184,9 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return [];
         }
 
-        // Quotas and offers differ by accelerator type, so a refusal excludes its own type only.
-        return plan.Candidates.Where(place =>
-            place.AcceleratorType == candidate.AcceleratorType
+        // Quotas and offers differ by accelerator type and mode, so a refusal excludes its own only.
+        return places.Where(place =>
+            (place.AcceleratorType, place.Provisioning) == (candidate.AcceleratorType, candidate.Provisioning)
             && (refusal.Scope == RefusalScope.Region
                 ? place.Region == candidate.Region
                 : place.Zone == candidate.Zone));
@@ -173,17 +203,23 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         }
     }
 
-    private static AcquireResult Failed(int attempt, RunFailure failure) =>
-        new(null, attempt, failure, Cancelled: false, []);
+    private static Refusal SpotTooLate(TpuLease lease, DateTime until) => new(
+        "SPOT_TOO_LATE", RefusalScope.Zone, 0,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"'{lease.NodeName}' was not usable at {until:yyyy-MM-dd HH:mm:ss}Z, after which a spot node could not be "
+            + $"lost without missing the deadline or the time of the search."),
+        "Nothing: the run goes over to on-demand nodes.");
 
     private static Refusal BootTimeout(RunSpec spec, TpuLease lease) => new(
         "BOOT_TIMEOUT", RefusalScope.Zone, 600,
-        $"'{lease.NodeName}' was not ready with its worker connected within {spec.Pace.BootSeconds:0} s.",
+        $"'{lease.NodeName}' was not ready with its worker connected within "
+            + $"{spec.Tpu.QueueSeconds + spec.Pace.BootSeconds:0} s.",
         "Look at the node's serial log: the start-up script must reach the gateway's address.");
 
-    private static RunFailure NothingLeft(RunPlan plan, Refusal? last) => new(
+    private static RunFailure NothingLeft(int count, Refusal? last) => new(
         "NO_ZONE_LEFT",
-        $"All {plan.Candidates.Count} places were refused for a lasting reason; the last one said: {last?.Reason}",
+        $"All {count} places were refused for a lasting reason; the last one said: {last?.Reason}",
         "See the attempts: each names its fix. Add zones or accelerator types to the request, or ask for quota.");
 
     private static RunFailure TimedOut(RunSpec spec, Refusal? last) => new(

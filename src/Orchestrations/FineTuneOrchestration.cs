@@ -63,10 +63,10 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     private sealed class Story(TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption)
     {
         private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
-        private readonly DateTimeOffset? _stopAt = spec.MaxHours is { } hours
-            ? context.CurrentUtcDateTime.AddHours(hours) : null;
+        private readonly DateTimeOffset? _stopAt = StopAt(spec, context.CurrentUtcDateTime);
 
         private TpuLease? _lease;
+        private bool _isSwitched;
         private ResumeState _done = ResumeState.Nothing;
         private int _nextAttempt = 1;
 
@@ -179,7 +179,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             var child = ChildId(spec.RunId, stage, resumption?.Part);
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
-                new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt) { StopAt = _stopAt },
+                new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt)
+                {
+                    StopAt = _stopAt,
+                    IsSwitched = _isSwitched,
+                },
                 context.ChildOptions(child));
 
             if (await IsCancelledBeforeAsync(work))
@@ -189,7 +193,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             }
 
             var result = await work;
-            (_lease, _nextAttempt) = (result.Lease, result.NextAttempt);
+            (_lease, _nextAttempt, _isSwitched) = (result.Lease, result.NextAttempt, result.IsSwitched);
             return result switch
             {
                 { Cancelled: true } => StoryEnd.Cancelled,
@@ -208,6 +212,14 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             {
                 _ = context.ReleaseNodeAsync(spec, _lease.NodeName);
             }
+        }
+
+        /// <summary>Returns the time at which the run is stopped: that of its hours or of its deadline.</summary>
+        private static DateTimeOffset? StopAt(RunSpec spec, DateTimeOffset now)
+        {
+            DateTimeOffset? byHours = spec.MaxHours is { } hours ? now.AddHours(hours) : null;
+            return spec is { StopsAtDeadline: true, Deadline: { } deadline } && !(byHours < deadline)
+                ? deadline : byHours;
         }
 
         private static TaskFailureDetails Innermost(TaskFailureDetails details)

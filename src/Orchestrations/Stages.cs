@@ -14,7 +14,7 @@ public static class Stages
         ObserveNode = "ObserveNode", EndAttempt = "EndAttempt", DispatchJob = "DispatchJob", ObserveJob = "ObserveJob",
         StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
         RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
-        Sweep = "Sweep", Resume = "Resume";
+        Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -57,6 +57,12 @@ public static class Stages
 
     internal static Task RecordLossAsync(this TaskOrchestrationContext context, RunId runId, OpenRecovery loss) =>
         context.CallActivityAsync(RecordLoss, new LossInput(runId, loss), Local);
+
+    internal static Task<WorkOutlook> OutlookAsync(this TaskOrchestrationContext context, OutlookInput input) =>
+        context.CallActivityAsync<WorkOutlook>(Outlook, input, Local);
+
+    internal static Task RecordSwitchAsync(this TaskOrchestrationContext context, SpotSwitch change) =>
+        context.CallActivityAsync(RecordSwitch, change, Local);
 
     internal static Task ScoreAsync(this TaskOrchestrationContext context, RunSpec spec, PreparedData data) =>
         context.CallActivityAsync(Score, new ScoreInput(spec, data), Local);

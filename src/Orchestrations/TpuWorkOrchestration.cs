@@ -28,7 +28,10 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             var acquired = await AcquireAsync(context, input, cancel);
             if (acquired.Lease is null)
             {
-                return new TpuWorkResult(null, acquired.NextAttempt, acquired.Failure, acquired.Cancelled);
+                return new TpuWorkResult(null, acquired.NextAttempt, acquired.Failure, acquired.Cancelled)
+                {
+                    IsSwitched = acquired.IsSwitched,
+                };
             }
 
             input = input with
@@ -36,6 +39,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 Lease = acquired.Lease,
                 NextAttempt = acquired.NextAttempt,
                 RuledOut = acquired.RuledOut,
+                IsSwitched = acquired.IsSwitched,
             };
         }
 
@@ -50,18 +54,18 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (cancel.IsCompleted)
             {
                 await context.StopJobAsync(job);
-                return new TpuWorkResult(input.Lease, input.NextAttempt, null, Cancelled: true);
+                return Ended(input, null, isCancelled: true);
             }
 
             var seen = await context.ObserveJobAsync(job);
             if (seen.End is { Succeeded: true })
             {
-                return new TpuWorkResult(input.Lease, input.NextAttempt, null, Cancelled: false);
+                return Ended(input, null);
             }
 
             if (seen.End is { } end)
             {
-                return Failed(input, new RunFailure(
+                return Ended(input, new RunFailure(
                     end.Code ?? "WORKER_FAILED", end.Message ?? "The worker failed.",
                     "See docs/errors.md for the code."));
             }
@@ -69,7 +73,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (seen.AccruedUsd >= spec.BudgetUsd)
             {
                 await context.StopJobAsync(job);
-                return Failed(input, new RunFailure(
+                return Ended(input, new RunFailure(
                     "BUDGET_EXHAUSTED",
                     $"The run has cost {seen.AccruedUsd:0.00} USD of its budget of {spec.BudgetUsd:0.00} USD.",
                     "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator."));
@@ -78,20 +82,36 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (context.CurrentUtcDateTime >= input.StopAt)
             {
                 await context.StopJobAsync(job);
-                return Failed(input, TimeIsOver(spec));
+                return Ended(input, TimeIsOver(spec, input.StopAt));
             }
 
             if (seen.IsLost)
             {
                 var next = await LoseAsync(context, input, seen);
-                if (next.Losses > MaxLosses)
+                if (next.Losses > MaxLosses && MaySwitch(next))
                 {
-                    return Failed(next, new RunFailure(
+                    await context.RecordSwitchAsync(new SpotSwitch(
+                        spec.RunId, context.CurrentUtcDateTime, SwitchReason.TooManyLosses, seen.Outlook));
+                    next = next with { IsSwitched = true, Losses = 0 };
+                }
+                else if (next.Losses > MaxLosses)
+                {
+                    return Ended(next, new RunFailure(
                         "TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning."));
                 }
 
                 // Continues as a new generation with an empty history, which acquires another TPU first.
                 return ContinueAs(context, next, cancel);
+            }
+
+            if (input.Lease.Candidate.Provisioning == ProvisioningMode.Spot && MaySwitch(input)
+                && seen.Outlook?.MustMove(context.CurrentUtcDateTime, spec.Deadline!.Value, spec.Pace) == true)
+            {
+                await context.StopJobAsync(job);
+                await context.RecordSwitchAsync(new SpotSwitch(
+                    spec.RunId, context.CurrentUtcDateTime, SwitchReason.LossNotRecoverable, seen.Outlook));
+                await context.ReleaseNodeAsync(spec, input.Lease.NodeName);
+                return ContinueAs(context, input with { Lease = null, Avoid = null, IsSwitched = true }, cancel);
             }
         }
 
@@ -109,18 +129,22 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             context.ContinueAsNew(next);
         }
 
-        return new TpuWorkResult(next.Lease, next.NextAttempt, null, Cancelled: cancel.IsCompleted);
+        return Ended(next, null, cancel.IsCompleted);
     }
 
     private static async Task<AcquireResult> AcquireAsync(
         TaskOrchestrationContext context, TpuWorkInput input, Task<string> cancel)
     {
+        var outlook = input.Spec.Deadline is not null && MaySwitch(input)
+            ? await context.OutlookAsync(new OutlookInput(input.Kind, input.Spec)) : null;
         var child = $"{context.InstanceId}:acquire-{input.NextAttempt}";
         var acquire = context.CallSubOrchestratorAsync<AcquireResult>(
             nameof(AcquireTpuOrchestration),
             new AcquireInput(input.Spec, input.Plan, input.NextAttempt, input.Avoid, input.RuledOut)
             {
                 StopAt = input.StopAt,
+                IsSwitched = input.IsSwitched,
+                Outlook = outlook,
             },
             context.ChildOptions(child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
@@ -161,11 +185,24 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     }
 
     /// <summary>Creates the reason of a run that is stopped for its time.</summary>
-    internal static RunFailure TimeIsOver(RunSpec spec) => new(
-        "TIME_EXHAUSTED",
-        string.Create(CultureInfo.InvariantCulture, $"The run has taken its {spec.MaxHours:0.###} hours (maxHours)."),
-        "Resume it, with a longer maxHours if need be: what it has trained is kept.");
+    internal static RunFailure TimeIsOver(RunSpec spec, DateTimeOffset? stopAt) =>
+        spec is { StopsAtDeadline: true, Deadline: { } deadline } && stopAt == deadline
+            ? new RunFailure(
+                "DEADLINE_MISSED",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The run was not done at its deadline, {deadline:yyyy-MM-dd HH:mm:ss}Z (deadline)."),
+                "Resume it with a later deadline or none: what it has trained is kept. With afterDeadline \"continue\" "
+                + "a run goes on.")
+            : new RunFailure(
+                "TIME_EXHAUSTED",
+                string.Create(
+                    CultureInfo.InvariantCulture, $"The run has taken its {spec.MaxHours:0.###} hours (maxHours)."),
+                "Resume it, with a longer maxHours if need be: what it has trained is kept.");
 
-    private static TpuWorkResult Failed(TpuWorkInput input, RunFailure failure) =>
-        new(input.Lease, input.NextAttempt, failure, Cancelled: false);
+    /// <summary>Returns whether the run may still go over from spot to on-demand nodes.</summary>
+    private static bool MaySwitch(TpuWorkInput input) => !input.IsSwitched && input.Plan.OnDemand is { Count: > 0 };
+
+    private static TpuWorkResult Ended(TpuWorkInput input, RunFailure? failure, bool isCancelled = false) =>
+        new(input.Lease, input.NextAttempt, failure, isCancelled) { IsSwitched = input.IsSwitched };
 }

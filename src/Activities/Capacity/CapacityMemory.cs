@@ -1,17 +1,25 @@
-using System.Text.Json;
-using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Remembers refused places for all runs. A place that was refused for a lasting reason is skipped until its entry
-/// expires, so that the next run does not repeat every failure of the last.
+/// Remembers for all runs how places answered: refusals, the wait until a node was usable, and the life of nodes that
+/// were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
+/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the state folder, which
+/// may be deleted at any time.
 /// </summary>
+/// <param name="stateDirectory">The service's folder.</param>
+/// <param name="clock">Gives the time.</param>
 public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
 {
+    /// <summary>Days for which waits and lives are remembered; chosen, since capacity changes with the weeks.</summary>
+    private const double SeenDays = 30;
+
+    /// <summary>Factor of the time for which a rehearsal's waits are remembered; its project is its own.</summary>
+    internal const double RehearsalPace = 1.0 / 30;
+
     private readonly Lock _lock = new();
-    private readonly string _path = Path.Combine(stateDirectory, "capacity-memory.json");
+    private readonly CapacityFile _file = new(stateDirectory, clock);
 
     /// <summary>Remembers a refusal.</summary>
     /// <param name="project">The project that was refused.</param>
@@ -25,15 +33,36 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
             return;
         }
 
-        var until = clock.GetUtcNow().AddSeconds(refusal.RememberSeconds * pace);
         var place = refusal.Scope == RefusalScope.Region ? candidate.Region : candidate.Zone;
-        lock (_lock)
+        Note(project, place, candidate, new CapacityFact(
+            CapacityKind.Refused, clock.GetUtcNow().AddSeconds(refusal.RememberSeconds * pace))
         {
-            var all = Load();
-            all[Key(project, place, candidate)] = new Remembered(until, refusal.Code, refusal.Reason);
-            Store(all);
-        }
+            Code = refusal.Code,
+            Reason = refusal.Reason,
+        });
     }
+
+    /// <summary>Remembers that a node was usable.</summary>
+    /// <param name="project">Its project.</param>
+    /// <param name="candidate">Its place.</param>
+    /// <param name="seconds">Seconds from the request until it was usable.</param>
+    /// <param name="pace">Factor of the time for which it is remembered.</param>
+    public void RememberWait(string project, Candidate candidate, double seconds, double pace = 1) =>
+        Note(project, candidate.Zone, candidate, new CapacityFact(CapacityKind.Ready, SeenUntil(pace))
+        {
+            Seconds = seconds,
+        });
+
+    /// <summary>Remembers that a node was lost.</summary>
+    /// <param name="project">Its project.</param>
+    /// <param name="candidate">Its place.</param>
+    /// <param name="seconds">Seconds for which it was READY.</param>
+    /// <param name="pace">Factor of the time for which it is remembered.</param>
+    public void RememberLoss(string project, Candidate candidate, double seconds, double pace = 1) =>
+        Note(project, candidate.Zone, candidate, new CapacityFact(CapacityKind.Lost, SeenUntil(pace))
+        {
+            Seconds = seconds,
+        });
 
     /// <summary>Looks a place up.</summary>
     /// <param name="project">The project.</param>
@@ -43,11 +72,29 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     {
         lock (_lock)
         {
-            var all = Load();
-            var now = clock.GetUtcNow();
             return new[] { candidate.Zone, candidate.Region }
-                .Select(place => all.GetValueOrDefault(Key(project, place, candidate)))
-                .FirstOrDefault(found => found is not null && found.Until > now);
+                .Select(place => _file.Read(KeyOf(project, place, candidate))
+                    .LastOrDefault(fact => fact.Kind == CapacityKind.Refused))
+                .Where(fact => fact is not null)
+                .Select(fact => new Remembered(fact!.Until, fact.Code ?? "", fact.Reason ?? ""))
+                .FirstOrDefault();
+        }
+    }
+
+    /// <summary>Returns the longest remembered wait for a node of a type and mode, in any zone.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="candidate">A place of the type and mode.</param>
+    /// <returns>Seconds; null if none is remembered.</returns>
+    public double? LongestWait(string project, Candidate candidate)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        lock (_lock)
+        {
+            var mode = WireName.Of(candidate.Provisioning);
+            return _file.All().Where(each => each.Key.Project == project
+                    && each.Key.AcceleratorType == candidate.AcceleratorType && each.Key.Provisioning == mode)
+                .SelectMany(each => each.Facts).Where(fact => fact.Kind == CapacityKind.Ready)
+                .Select(fact => fact.Seconds).Max();
         }
     }
 
@@ -57,70 +104,91 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     {
         lock (_lock)
         {
-            var now = clock.GetUtcNow();
             return
             [
-                .. Load().Where(pair => pair.Value.Until > now).OrderBy(pair => pair.Key, StringComparer.Ordinal)
-                    .Select(pair => (Parts: pair.Key.Split('/'), Refusal: pair.Value))
-                    .Where(each => each.Parts.Length == 4)
-                    .Select(each => new RememberedPlace(
-                        each.Parts[0], each.Parts[1], each.Parts[2], each.Parts[3], each.Refusal.Until,
-                        each.Refusal.Code, each.Refusal.Reason)),
+                .. from each in _file.All()
+                   let fact = each.Facts.LastOrDefault(fact => fact.Kind == CapacityKind.Refused)
+                   where fact is not null
+                   select new RememberedPlace(
+                       each.Key.Project, each.Key.Place, each.Key.AcceleratorType, each.Key.Provisioning, fact.Until,
+                       fact.Code ?? "", fact.Reason ?? ""),
             ];
         }
     }
 
-    /// <summary>Forgets refusals, so that the next run tries those places again.</summary>
+    /// <summary>Lists the places with what is remembered of them.</summary>
+    /// <returns>The places, by project, place, type and provisioning.</returns>
+    public IReadOnlyList<SeenPlace> Seen()
+    {
+        lock (_lock)
+        {
+            return [.. _file.All().Select(each => SeenPlace.Of(each.Key, each.Facts))];
+        }
+    }
+
+    /// <summary>Forgets refusals, waits and lives, so that the next run tries those places again.</summary>
     /// <param name="place">A zone or region, in all its projects and types; null for all.</param>
-    /// <returns>The number of refusals forgotten.</returns>
+    /// <returns>The number of places forgotten, each with its type, mode and project.</returns>
     public int Forget(string? place)
     {
         lock (_lock)
         {
-            var all = Load();
-            var now = clock.GetUtcNow();
-            var gone = all.Where(pair => place is null || pair.Key.Split('/') is [_, var its, ..] && its == place)
-                .ToList();
-            foreach (var (key, _) in gone)
+            var gone = _file.All().Where(each => place is null || each.Key.Place == place).ToList();
+            if (gone.Count > 0)
             {
-                all.Remove(key);
+                _file.Forget(place);
             }
 
-            Store(all);
-            return gone.Count(pair => pair.Value.Until > now);
+            return gone.Count;
         }
     }
 
-    private static string Key(string project, string place, Candidate candidate) =>
-        $"{project}/{place}/{candidate.AcceleratorType}/{WireName.Of(candidate.Provisioning)}";
+    private static CapacityKey KeyOf(string project, string place, Candidate candidate) =>
+        new(project, place, candidate.AcceleratorType, WireName.Of(candidate.Provisioning));
 
-    private Dictionary<string, Remembered> Load()
+    private DateTimeOffset SeenUntil(double pace) => clock.GetUtcNow().AddDays(SeenDays * pace);
+
+    private void Note(string project, string place, Candidate candidate, CapacityFact fact)
     {
-        try
+        lock (_lock)
         {
-            var read = File.Exists(_path)
-                ? JsonSerializer.Deserialize<Dictionary<string, Remembered?>>(
-                    File.ReadAllText(_path), RunLedger.Json)
-                : null;
-            return (read ?? []).Where(pair => pair.Value is not null)
-                .ToDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.Ordinal);
+            _file.Add(KeyOf(project, place, candidate), fact);
         }
-        catch (JsonException)
-        {
-            // The file is only a cache: losing it costs a few refused attempts.
-            return [];
-        }
+    }
+}
+
+/// <summary>What is remembered of a place.</summary>
+/// <param name="Project">The project.</param>
+/// <param name="Place">A zone, or a region.</param>
+/// <param name="AcceleratorType">The type.</param>
+/// <param name="Provisioning">The mode.</param>
+/// <param name="Nodes">Nodes that were usable.</param>
+/// <param name="WaitSeconds">Median time from the request until a node was usable; null without one.</param>
+/// <param name="LongestWaitSeconds">The longest such time.</param>
+/// <param name="Losses">Nodes that were lost.</param>
+/// <param name="LifeSeconds">Median time for which lost nodes were READY; null without one.</param>
+/// <param name="Refused">The refusal that still holds; null for none.</param>
+public sealed record SeenPlace(
+    string Project, string Place, string AcceleratorType, string Provisioning, int Nodes, double? WaitSeconds,
+    double? LongestWaitSeconds, int Losses, double? LifeSeconds, Remembered? Refused)
+{
+    /// <summary>Adds up the facts of a place.</summary>
+    internal static SeenPlace Of(CapacityKey key, IReadOnlyList<CapacityFact> facts)
+    {
+        var waits = Sorted(CapacityKind.Ready);
+        var lives = Sorted(CapacityKind.Lost);
+        var refusal = facts.LastOrDefault(fact => fact.Kind == CapacityKind.Refused);
+        return new SeenPlace(
+            key.Project, key.Place, key.AcceleratorType, key.Provisioning, waits.Count, Median(waits),
+            waits.Count > 0 ? waits[^1] : null, lives.Count, Median(lives),
+            refusal is null ? null : new Remembered(refusal.Until, refusal.Code ?? "", refusal.Reason ?? ""));
+
+        List<double> Sorted(CapacityKind kind) =>
+            [.. facts.Where(fact => fact.Kind == kind).Select(fact => fact.Seconds ?? 0).Order()];
     }
 
-    private void Store(Dictionary<string, Remembered> all)
-    {
-        var now = clock.GetUtcNow();
-        var alive = all.Where(pair => pair.Value.Until > now).ToDictionary(StringComparer.Ordinal);
-        Directory.CreateDirectory(stateDirectory);
-        var aside = _path + ".new";
-        File.WriteAllText(aside, JsonSerializer.Serialize(alive, RunLedger.Json));
-        File.Move(aside, _path, overwrite: true);
-    }
+    private static double? Median(List<double> sorted) => sorted.Count == 0
+        ? null : (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
 }
 
 /// <summary>A remembered refusal.</summary>

@@ -14,7 +14,19 @@ internal static class PlaceList
     /// <param name="spec">The run.</param>
     /// <returns>At least one.</returns>
     /// <exception cref="RunFaultException">A type is unknown, or has several hosts.</exception>
-    public static IReadOnlyList<Candidate> Of(PriceCatalog catalog, RunSpec spec)
+    public static IReadOnlyList<Candidate> Of(PriceCatalog catalog, RunSpec spec) =>
+        Of(catalog, spec, spec.Tpu.Provisioning);
+
+    /// <summary>Lists the places on demand to which a run goes over from spot.</summary>
+    /// <param name="catalog">The zones and prices.</param>
+    /// <param name="spec">The run.</param>
+    /// <returns>Places within the request's price; none if the run does not go over.</returns>
+    public static IReadOnlyList<Candidate> OnDemand(PriceCatalog catalog, RunSpec spec) =>
+        spec.Tpu is { Provisioning: ProvisioningMode.Spot, Fallback: SpotFallback.OnDemand }
+            ? [.. Of(catalog, spec, ProvisioningMode.OnDemand).Where(each => IsWithinPrice(each.UsdPerHour, spec))]
+            : [];
+
+    private static List<Candidate> Of(PriceCatalog catalog, RunSpec spec, ProvisioningMode mode)
     {
         var candidates = new List<Candidate>();
         foreach (var type in spec.Tpu.AcceleratorTypes)
@@ -27,7 +39,7 @@ internal static class PlaceList
             }
 
             var zone = spec.Tpu.Zones is [var first, ..] ? first : "";
-            var chips = catalog.At(type, zone, spec.Tpu.Provisioning, null).Chips;
+            var chips = catalog.At(type, zone, mode, null).Chips;
             if (!spec.IsRehearsal && chips > ChipsOfOneHost(type))
             {
                 throw new RunFaultException(
@@ -37,9 +49,8 @@ internal static class PlaceList
             }
 
             candidates.AddRange(spec.Tpu.Zones.Count == 0
-                ? catalog.Offers(type, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)
-                : spec.Tpu.Zones.Select(each =>
-                    catalog.At(type, each, spec.Tpu.Provisioning, spec.Tpu.RuntimeVersion)));
+                ? catalog.Offers(type, mode, spec.Tpu.RuntimeVersion)
+                : spec.Tpu.Zones.Select(each => catalog.At(type, each, mode, spec.Tpu.RuntimeVersion)));
         }
 
         return candidates;

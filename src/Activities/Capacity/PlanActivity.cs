@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
@@ -22,7 +23,7 @@ namespace Workflows.Activities.Capacity;
 /// <param name="readiness">Checks the cloud before a run that pays continues; null for no checks.</param>
 /// <param name="programs">Counts and compiles programs; if null, no place is left out for its memory.</param>
 /// <param name="rates">Rates of earlier runs; null for none.</param>
-/// <param name="clock">Gives the time of the cost of a run that is resumed; null for this machine's.</param>
+/// <param name="clock">Gives the time; null for this machine's.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
     CloudReadiness? readiness = null, IRunPrograms? programs = null, MeasuredRates? rates = null,
@@ -30,6 +31,7 @@ public sealed class PlanActivity(
     : TaskActivity<RunSpec, RunPlan>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     /// <inheritdoc />
     public override async Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
@@ -47,28 +49,37 @@ public sealed class PlanActivity(
 
         var places = PlaceList.WithinPrice(PlaceList.Of(catalog, input), input);
         await inputs.UntilOverAsync(input.RunId, stop => figures.CompileAsync(places, stop));
-        var plan = Plan(input, figures);
+        var found = FoundBy(input);
+        var plan = Plan(input, figures, found);
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
-        plan = Remaining(input, plan, figures);
+        plan = Remaining(input, plan, figures, found);
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
         return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
     }
 
-    /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
-    private RunPlan Remaining(RunSpec spec, RunPlan plan, RunFigures figures)
+    private FoundFact? FoundBy(RunSpec spec) => RunParts.Current(ledger.Read(spec.RunId))
+        .LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data.Deserialize<FoundFact>(RunLedger.Json);
+
+    /// <summary>Returns the expected seconds of what is left of a run on a type.</summary>
+    private static double SecondsOf(RunSpec spec, RunFigures figures, FoundFact? found, string type) => found switch
     {
-        var entries = RunParts.Current(ledger.Read(spec.RunId));
-        if (entries.LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data
-            .Deserialize<FoundFact>(RunLedger.Json) is not { } found)
+        null => figures.EstimateOf(type).Total,
+        { IsTranslated: true } => 0,
+        _ => figures.EstimateOf(
+            type, found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep)).Total,
+    };
+
+    /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
+    private RunPlan Remaining(RunSpec spec, RunPlan plan, RunFigures figures, FoundFact? found)
+    {
+        if (found is null)
         {
             return plan;
         }
 
         var place = plan.Candidates[0];
-        var estimate = figures.EstimateOf(
-            place.AcceleratorType, found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep));
-        var seconds = found.IsTranslated ? 0 : estimate.Total;
-        var cost = RunCosts.Of(ledger, spec.RunId, (clock ?? TimeProvider.System).GetUtcNow());
+        var seconds = SecondsOf(spec, figures, found, place.AcceleratorType);
+        var cost = RunCosts.Of(ledger, spec.RunId, _clock.GetUtcNow());
         return plan with
         {
             EstimatedUsd = cost.ActualUsd + seconds / 3600 * place.UsdPerHour,
@@ -111,19 +122,28 @@ public sealed class PlanActivity(
     /// <summary>Makes the plan.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="figures">Memory and work of its programs.</param>
+    /// <param name="found">What there is of a run that is resumed; null for one that begins.</param>
     /// <returns>The plan.</returns>
-    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory, or
-    /// every place is above the price.</exception>
-    internal RunPlan Plan(RunSpec spec, RunFigures figures)
+    /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory,
+    /// every place is above the price, or none is fast enough for the deadline.</exception>
+    internal RunPlan Plan(RunSpec spec, RunFigures figures, FoundFact? found = null)
     {
         var all = PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec);
-        var places = PlaceList.ThatFit(all, figures.MemoryOf);
+        var places = DeadlinePlan.InTime(
+            PlaceList.ThatFit(all, figures.MemoryOf), spec, _clock.GetUtcNow(),
+            type => SecondsOf(spec, figures, found, type));
+        List<Candidate> onDemand =
+        [
+            .. PlaceList.OnDemand(catalog, spec)
+                .Where(each => places.Any(place => place.AcceleratorType == each.AcceleratorType)),
+        ];
         var best = places[0];
         var time = figures.EstimateOf(best.AcceleratorType);
         return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total)
         {
             Time = time,
             Memory = figures.MemoryOf(all),
+            OnDemand = onDemand.Count > 0 ? onDemand : null,
         };
     }
 

@@ -1,3 +1,4 @@
+using Workflows.Activities.Deadlines;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -57,6 +58,9 @@ public sealed record PlanPreview
     /// <summary>Gets the cheapest choice within the hours given; null if there is none, or no hours were
     /// given.</summary>
     public PlanChoice? BestWithinHours { get; init; }
+
+    /// <summary>Gets the run's deadline; null for none.</summary>
+    public DeadlineOutline? Deadline { get; init; }
 
     /// <summary>Gets the compiler that the memory of 'compiled' is from; null if nothing was compiled.</summary>
     public string? Compiler { get; init; }

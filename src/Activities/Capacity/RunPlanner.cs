@@ -1,6 +1,7 @@
 using System.Globalization;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
@@ -18,9 +19,10 @@ namespace Workflows.Activities.Capacity;
 /// <param name="programs">Counts and compiles programs; null to count none.</param>
 /// <param name="inputs">Reads the corpus, to count the passes over it; null to count none.</param>
 /// <param name="rates">Rates of earlier runs; null for none.</param>
+/// <param name="clock">Gives the time; null for this machine's.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
-    IRunPrograms? programs = null, InputWork? inputs = null, MeasuredRates? rates = null)
+    IRunPrograms? programs = null, InputWork? inputs = null, MeasuredRates? rates = null, TimeProvider? clock = null)
 {
     private readonly ModelSizes _sizes = new(ledger, artifacts);
 
@@ -51,6 +53,12 @@ public sealed class RunPlanner(
             && PlaceList.IsWithinPrice(row.UsdPerHour, spec)) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = figures.EstimateOf(first.AcceleratorType);
+        var onDemand = PlaceList.OnDemand(catalog, spec)
+            .Where(place => figures.MemoryOf(place.AcceleratorType).Fits).ToList();
+        var outline = DeadlinePlan.Outline(
+            spec, estimate, Fastest(rows, spec, figures),
+            onDemand.Select(place => memory.LongestWait(spec.Project, place)).Max() ?? spec.Pace.BootSeconds, onDemand,
+            Now());
         var frontier = PlanChoice.FrontierOf(Choices(spec, figures, rows));
         var epochs = counts is { TrainPairs: > 0 } some
             ? new PreparedData("", "", some.TrainPairs, some.TestPairs, new Dictionary<string, int>())
@@ -73,12 +81,16 @@ public sealed class RunPlanner(
             Places = rows,
             Frontier = frontier,
             BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
-            Refusal = RefusalOf(spec, rows, figures, planned.Usd),
+            Refusal = RefusalOf(spec, rows, figures, planned.Usd)
+                ?? (outline is { IsFeasible: false }
+                    ? DeadlinePlan.Fault(spec, outline.NeededSeconds, Now()).Failure : null),
+            Deadline = outline,
             Compiler = figures.Compiler,
             Assumptions = estimate.Assumptions ?? [],
             Notes =
             [
-                .. Notes(spec, source, config, estimate), .. figures.Faults, .. counting,
+                .. DeadlineNotes(spec, outline), .. Notes(spec, source, config, estimate), .. figures.Faults,
+                .. counting,
                 .. VerdictWording.ManyEpochs(epochs),
             ],
         };
@@ -88,6 +100,34 @@ public sealed class RunPlanner(
             stage == "boot" && estimate.Source != EstimateSource.Measured
                 ? EstimateSource.Assumed
                 : estimate.Source ?? EstimateSource.Assumed);
+    }
+
+    private DateTimeOffset Now() => (clock ?? TimeProvider.System).GetUtcNow();
+
+    /// <summary>Returns the expected time on the fastest type that the run may use.</summary>
+    private static double Fastest(IReadOnlyList<PlannedPlace> rows, RunSpec spec, RunFigures figures)
+    {
+        var usable = rows.Where(row => figures.MemoryOf(row.AcceleratorType).Fits
+            && PlaceList.IsWithinPrice(row.UsdPerHour, spec)).ToList();
+        return (usable.Count > 0 ? usable : rows).Min(row => row.Seconds);
+    }
+
+    private static IEnumerable<string> DeadlineNotes(RunSpec spec, DeadlineOutline? outline)
+    {
+        if (outline is { OnDemandUsd: { } usd } && usd > spec.BudgetUsd)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"On demand the whole run costs about {usd:0.00} USD, more than budgetUsd: if spot fails, the budget "
+                + $"may stop the run before its deadline.");
+        }
+
+        if (outline is { SpotUntil: null } && spec.Tpu.Provisioning == ProvisioningMode.Spot)
+        {
+            yield return spec.Tpu.Fallback == SpotFallback.None
+                ? "The deadline rests on spot alone: tpu.fallback is \"none\"."
+                : "The deadline rests on spot alone: no place on demand is within tpu.maxUsdPerHour.";
+        }
     }
 
     /// <summary>

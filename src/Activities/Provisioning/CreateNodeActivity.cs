@@ -44,10 +44,13 @@ public sealed class CreateNodeActivity(
         var sending = SentRequests.Begin(ledger, spec.RunId, name);
         try
         {
-            var operation = await connection.Tpu.CreateNodeAsync(
-                new CreateNodeRequest { Parent = parent, NodeId = nodeId, Node = NodeOf(spec, place, name) },
-                TpuConnection.Routed("parent", parent, CancellationToken.None));
-            return new CreateNodeResult(name, operation.Name, null);
+            var node = NodeOf(spec, place, name);
+            var operation = spec.Tpu.Request == RequestWay.QueuedResource
+                ? await QueuedRequests.CreateAsync(connection, ledger, spec, place, name, node, clock.GetUtcNow())
+                : (await connection.Tpu.CreateNodeAsync(
+                    new CreateNodeRequest { Parent = parent, NodeId = nodeId, Node = node },
+                    TpuConnection.Routed("parent", parent, CancellationToken.None))).Name;
+            return new CreateNodeResult(name, operation, null);
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.AlreadyExists)
         {
@@ -73,10 +76,12 @@ public sealed class CreateNodeActivity(
         }
     }
 
-    /// <summary>Adopts an existing node if it is this run's.</summary>
+    /// <summary>Adopts an existing node or queued resource if it is this run's.</summary>
     private async Task<CreateNodeResult> TakeAsync(TpuConnection connection, RunSpec spec, NodeName name)
     {
-        var node = await connection.Tpu.GetNodeAsync(
+        var queued = QueuedRequests.Find(ledger, spec.RunId, name) is { } fact
+            ? await QueuedRequests.ReadAsync(connection, fact) : null;
+        var node = queued is not null ? queued.Tpu.NodeSpec[0].Node : await connection.Tpu.GetNodeAsync(
             new GetNodeRequest { Name = $"{name}" },
             TpuConnection.Routed("name", $"{name}", CancellationToken.None));
         return NodeLabels.AreOf(node.Labels, spec.RunId, secrets.ServiceId)

@@ -23,6 +23,13 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         string state;
         try
         {
+            if (QueuedRequests.Find(ledger, spec.RunId, name) is { } fact
+                && await ObserveQueuedAsync(connection, input, fact) is { } queued)
+            {
+                Remember(spec, input.Lease.Candidate, queued.Refusal);
+                return queued;
+            }
+
             state = await StateOfAsync(connection, name);
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal)
@@ -42,10 +49,29 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
         if (refusal is not null)
         {
             refusal = SameAnswerRule.Judge(ledger, spec.RunId, input.Lease.Candidate, refusal);
-            memory.Remember(spec.Project, input.Lease.Candidate, refusal, spec.MemoryPace);
+            Remember(spec, input.Lease.Candidate, refusal);
         }
 
         return new NodeObservation(state, false, refusal);
+    }
+
+    /// <summary>Looks at a request that has no node yet; a request that was never stored has a failed
+    /// operation.</summary>
+    private static async Task<NodeObservation?> ObserveQueuedAsync(
+        TpuConnection connection, ObserveNodeInput input, QueuedFact fact)
+    {
+        var queued = await QueuedRequests.ReadAsync(connection, fact);
+        return queued is null && await RefusalOfAsync(connection, input.Operation) is { } refusal
+            ? new NodeObservation(NodeStates.NotFound, false, refusal)
+            : QueuedRequests.Observe(queued, fact);
+    }
+
+    private void Remember(RunSpec spec, Candidate place, Refusal? refusal)
+    {
+        if (refusal is not null)
+        {
+            memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
+        }
     }
 
     /// <summary>Reads a node's state by its name; NOT_FOUND if there is no such node.</summary>

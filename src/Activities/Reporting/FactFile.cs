@@ -41,7 +41,8 @@ internal sealed class FactFile
 
         foreach (var line in text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
-            Remember(JsonSerializer.Deserialize<LedgerEntry>(line, RunLedger.Json)!);
+            Remember(JsonSerializer.Deserialize<LedgerEntry>(line, RunLedger.Json)
+                ?? throw new JsonException($"'{path}' has a line that is null."));
         }
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -25,6 +26,7 @@ public sealed class ReportActivity(
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskActivityContext context, ReportInput input)
     {
+        DeadlineFacts.NoteIfMissed(ledger, input.Spec, clock.GetUtcNow());
         input = ReportBuilder.WithEarlier(ledger, input);
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
         var directory = ledger.DirectoryOf(input.Spec.RunId);

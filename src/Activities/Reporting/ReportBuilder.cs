@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
@@ -67,6 +68,7 @@ public static class ReportBuilder
             Data = input.Data,
             Compile = Programs(ledger, id),
             Training = Training(ledger, spec, input.Data, directory),
+            Deadline = DeadlineFacts.Of(ledger, spec, null, now, hasEnded: true),
             Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage)
             {
                 EstimatedHours = input.Plan?.EstimatedSeconds / 3600,

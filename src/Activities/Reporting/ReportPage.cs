@@ -29,6 +29,7 @@ internal static class ReportPage
             """);
         Failure(page, report);
         Stops(page, report);
+        Deadline(page, report);
         Numbers(page, report);
         ReportPageScores.Render(page, report);
         ReportPageCurve.Render(page, report, curve);
@@ -62,6 +63,25 @@ internal static class ReportPage
             { Status: RunStatus.Failed } => Line("failed", "Failed; everything was given back."),
             _ => Line(WireName.Of(report.Status), WireName.Of(report.Status)),
         };
+    }
+
+    private static void Deadline(StringBuilder page, RunReport report)
+    {
+        if (report.Deadline is { } deadline)
+        {
+            var end = deadline switch
+            {
+                { IsMet: true, DoneAt: { } done } => $"met: the verdict was there at {Utc(done)}",
+                { DoneAt: { } done } => $"missed: the verdict was there at {Utc(done)}",
+                _ => "missed: the run ended without a verdict",
+            };
+            var change = deadline is { SwitchedAt: { } at, SwitchReason: { } reason }
+                ? $" On demand from {Utc(at)} ({WireName.Of(reason)})." : "";
+            page.Append($"<p>Deadline {Utc(deadline.At)}, {end}.{change}</p>\n");
+        }
+
+        static string Utc(DateTimeOffset time) =>
+            time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
     }
 
     private static string Line(string kind, string text) => $"<p class=\"status {kind}\">{Text(text)}</p>";

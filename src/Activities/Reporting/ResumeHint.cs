@@ -26,6 +26,7 @@ public static class ResumeHint
         {
             _ when isSpent => string.Create(CultureInfo.InvariantCulture, $" --set budgetUsd={more:0}"),
             "NO_CAPACITY" => " --set tpu.acquireTimeoutSeconds=86400",
+            "DEADLINE_MISSED" or "DEADLINE_INFEASIBLE" => " --set deadline=null",
             "TOO_MANY_LOSSES" => " --set tpu.provisioning=on-demand",
             _ => "",
         };

@@ -27,30 +27,12 @@ public static class RunCosts
     public static RunCost Of(RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var entries = ledger.Read(runId);
-        var leases = ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
-            .GroupBy(fact => fact.Data.NodeName)
-            .ToDictionary(group => group.Key, group => group.First().Data);
-        var stops = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
-            .Concat(ledger.Read<NodeMoment>(runId, LedgerKinds.Released))
-            .GroupBy(fact => fact.Data.NodeName)
-            .ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
         var stages = ledger.Read<StageInput>(runId, LedgerKinds.Stage)
             .Select(fact => (fact.At, fact.Data.Stage)).ToList();
-        if (RunParts.EndOf(entries) is { } end)
-        {
-            now = end.At;
-        }
-
         var byStage = new Dictionary<RunStageName, double>();
         double total = 0, seconds = 0;
-        foreach (var (readyAt, moment) in ledger.Read<NodeMoment>(runId, LedgerKinds.Ready))
+        foreach (var (lease, readyAt, stoppedAt) in Billed(ledger, runId, now))
         {
-            if (!leases.TryGetValue(moment.NodeName, out var lease))
-            {
-                continue;
-            }
-
-            var stoppedAt = stops.GetValueOrDefault(moment.NodeName, now);
             total += Usd(stoppedAt - readyAt, lease);
             seconds += Math.Max(0, (stoppedAt - readyAt).TotalSeconds);
             for (var index = 0; index < stages.Count; index++)
@@ -70,7 +52,7 @@ public static class RunCosts
             // The key of a job ends with the id of its node.
             var stage = stages.LastOrDefault(stage => stage.At <= entry.At).Stage;
             if (entry.Data.Deserialize<EndFact>(RunLedger.Json)?.Compile is { } compile
-                && leases.Values.FirstOrDefault(
+                && ledger.Read<TpuLease>(runId, LedgerKinds.Intent).Select(fact => fact.Data).FirstOrDefault(
                     each => entry.Key.EndsWith($"@{each.NodeName.NodeId}", Ordinal)) is { } lease
                 && byStage.TryGetValue(stage, out var usd))
             {
@@ -81,6 +63,51 @@ public static class RunCosts
         }
 
         return new RunCost(total, byStage, seconds);
+    }
+
+    /// <summary>Adds up a run by days.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="now">End time for nodes that still cost.</param>
+    /// <returns>US dollars of each day (UTC) on which a node cost; they add up to the run's cost.</returns>
+    public static IReadOnlyDictionary<DateOnly, double> ByDay(RunLedger ledger, RunId runId, DateTimeOffset now)
+    {
+        var days = new Dictionary<DateOnly, double>();
+        foreach (var (lease, readyAt, stoppedAt) in Billed(ledger, runId, now))
+        {
+            for (var from = readyAt; from < stoppedAt;)
+            {
+                var to = Earlier(stoppedAt, new DateTimeOffset(from.UtcDateTime.Date.AddDays(1), TimeSpan.Zero));
+                var day = DateOnly.FromDateTime(from.UtcDateTime);
+                days[day] = days.GetValueOrDefault(day) + Usd(to - from, lease);
+                from = to;
+            }
+        }
+
+        return days;
+    }
+
+    /// <summary>Lists the times for which nodes cost money: a node that still costs, until now or the run's
+    /// end.</summary>
+    private static IEnumerable<(TpuLease Lease, DateTimeOffset ReadyAt, DateTimeOffset StoppedAt)> Billed(
+        RunLedger ledger, RunId runId, DateTimeOffset now)
+    {
+        var leases = ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
+            .GroupBy(fact => fact.Data.NodeName)
+            .ToDictionary(group => group.Key, group => group.First().Data);
+        var stops = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
+            .Concat(ledger.Read<NodeMoment>(runId, LedgerKinds.Released))
+            .GroupBy(fact => fact.Data.NodeName)
+            .ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
+        if (RunParts.EndOf(ledger.Read(runId)) is { } end)
+        {
+            now = end.At;
+        }
+
+        return ledger.Read<NodeMoment>(runId, LedgerKinds.Ready)
+            .Where(fact => leases.ContainsKey(fact.Data.NodeName))
+            .Select(fact => (
+                leases[fact.Data.NodeName], fact.At, stops.GetValueOrDefault(fact.Data.NodeName, now)));
     }
 
     /// <summary>Lists the nodes that were requested and are not proved gone.</summary>

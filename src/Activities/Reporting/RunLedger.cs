@@ -33,6 +33,10 @@ public static class LedgerKinds
     /// <summary>A node is about to be requested: <see cref="TpuLease"/>.</summary>
     public const string Intent = "intent";
 
+    /// <summary>A node is asked for by a queued resource: <see cref="Provisioning.QueuedFact"/>, before the
+    /// request.</summary>
+    public const string Queued = "queued";
+
     /// <summary>A request for a node is about to be sent: <see cref="NodeMoment"/>, one for each try.</summary>
     public const string Asking = "asking";
 
@@ -62,6 +66,12 @@ public static class LedgerKinds
 
     /// <summary>The run recovered from a loss: <see cref="RecoveryEnd"/>.</summary>
     public const string Recovered = "recovered";
+
+    /// <summary>The run went over from spot to on-demand nodes: <see cref="SpotSwitch"/>.</summary>
+    public const string Switched = "switched";
+
+    /// <summary>The run is not done at its deadline: <see cref="Deadlines.DeadlineMiss"/>.</summary>
+    public const string DeadlineMissed = "deadline-missed";
 
     /// <summary>The scores.</summary>
     public const string Scores = "scores";

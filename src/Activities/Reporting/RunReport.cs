@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.Translation.Metrics;
@@ -56,6 +57,10 @@ public sealed record RunReport
 
     /// <summary>Gets the training; null if there was none.</summary>
     public TrainingSection? Training { get; init; }
+
+    /// <summary>Gets the run's deadline; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DeadlineSection? Deadline { get; init; }
 
     /// <summary>Gets the costs.</summary>
     public required CostSection Cost { get; init; }

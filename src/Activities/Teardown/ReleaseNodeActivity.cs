@@ -22,6 +22,12 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
     {
         jobs.Revoke(runId, name);
+        if (QueuedRequests.Find(ledger, runId, name) is { } fact
+            && await QueuedRequests.ReadAsync(connection, fact) is { } queued)
+        {
+            return await ReleaseQueuedAsync(connection, ledger, runId, fact, queued);
+        }
+
         var state = await ObserveNodeActivity.StateOfAsync(connection, name);
         if (state == NodeStates.NotFound)
         {
@@ -35,6 +41,23 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
         }
 
         return new NodeRelease(name, state, ConfirmedNotFound: false);
+    }
+
+    /// <summary>Starts the deletion of a queued resource with its node. Until it is gone, the node is not looked at: a
+    /// request that waits could still create it.</summary>
+    private static async Task<NodeRelease> ReleaseQueuedAsync(
+        TpuConnection connection, RunLedger ledger, RunId runId, QueuedFact fact, QueuedResource queued)
+    {
+        var state = $"{queued.State?.State}";
+        if (queued.State?.State != QueuedResourceState.Types.State.Deleting
+            && await QueuedRequests.DeleteAsync(connection, fact) is { } operation)
+        {
+            ledger.Append(
+                runId, LedgerKinds.Deletion, $"{fact.Name}#{operation}",
+                new NodeDeletion(fact.NodeName, state, operation));
+        }
+
+        return new NodeRelease(fact.NodeName, state, ConfirmedNotFound: false);
     }
 
     /// <summary>Requests the deletion of a node.</summary>

@@ -2,6 +2,7 @@ using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -12,7 +13,9 @@ namespace Workflows.Activities.Training;
 /// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is not READY is
 /// lost, and so is a worker that is silent for too long on a READY node, or whose chips have failed.
 /// </summary>
-public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock)
+public sealed class ObserveJobActivity(
+    ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock, WorkForesight? foresight = null,
+    CapacityMemory? memory = null)
     : TaskActivity<ObserveJobInput, JobObservation>
 {
     private const string DeviceLost = "DEVICE_LOST";
@@ -25,11 +28,12 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
 
         // Read after the node's state: a job that ended just before its VM went away has ended.
         var job = jobs.Look(input.Kind, spec.RunId, name);
+        DeadlineFacts.NoteIfMissed(ledger, spec, clock.GetUtcNow());
         var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
-        if (isGone)
+        if (isGone && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)))
         {
-            ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
+            RememberLoss(spec, input.Lease);
         }
 
         // Chips that fail after some work are the node's fault, so another node continues. Chips that fail at once
@@ -40,7 +44,22 @@ public sealed class ObserveJobActivity(ITpuCloud cloud, ITpuJobs jobs, RunLedger
         return new JobObservation(
             state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), isBroken ? null : job.End, job.Step,
             job.Steps, job.Loss,
-            RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd);
+            RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd)
+        {
+            Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
+        };
+    }
+
+    /// <summary>Remembers the life of a lost node for other runs.</summary>
+    private void RememberLoss(RunSpec spec, TpuLease lease)
+    {
+        var ready = ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Ready)
+            .FirstOrDefault(fact => fact.Data.NodeName == lease.NodeName);
+        if (ready.Data is not null)
+        {
+            memory?.RememberLoss(
+                spec.Project, lease.Candidate, (clock.GetUtcNow() - ready.At).TotalSeconds, spec.MemoryPace);
+        }
     }
 
     /// <summary>

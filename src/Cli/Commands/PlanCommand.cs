@@ -78,6 +78,18 @@ internal static class PlanCommand
 
         Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "
             + $"{plan.BudgetUsd:0.00}");
+        if (plan.Deadline is { } deadline)
+        {
+            Say($"deadline    {(deadline.IsFeasible ? "feasible" : "infeasible")}: "
+                + $"{Time(deadline.SecondsLeft)} left, {Time(deadline.NeededSeconds)} needed"
+                + (deadline.SpotUntil is { } until
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"; spot until {until:yyyy-MM-dd HH:mm:ss}Z, then on demand ({deadline.OnDemandUsd:0.00} USD "
+                        + $"if all of it is)")
+                    : ""));
+        }
+
         var said = "";
         foreach (var place in plan.Places)
         {

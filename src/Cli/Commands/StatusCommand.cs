@@ -27,6 +27,18 @@ internal static class StatusCommand
             $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, "
             + $"{run.Attempts} {(run.Attempts == 1 ? "attempt" : "attempts")}, "
             + $"{run.Recoveries} TPU lost");
+        if (run.Waiting is { } waiting)
+        {
+            Console.WriteLine(TerminalText.Of(
+                $"  queued in {waiting.Zone} since {waiting.Since:yyyy-MM-dd HH:mm:ss}Z, until "
+                + $"{waiting.Until:yyyy-MM-dd HH:mm:ss}Z at the latest"));
+        }
+
+        if (run.Deadline is { } deadline)
+        {
+            Console.WriteLine($"  deadline {TerminalText.Of(DeadlineText.Of(deadline))}");
+        }
+
         if (run.Progress is { } progress)
         {
             Console.WriteLine($"  {TerminalText.Of(progress.Detail)}: {progress.Step}/{progress.Steps}");

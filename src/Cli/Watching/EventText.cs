@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Workflows.Activities.Artifacts;
+using Workflows.Activities.Deadlines;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -36,8 +38,12 @@ internal static class EventText
         LedgerKinds.ModelBrought => Brought(Read<ModelBroughtFact>(fact)),
         LedgerKinds.Data => Data(Read<PreparedData>(fact)),
         LedgerKinds.Intent => Intent(Read<TpuLease>(fact)),
+        LedgerKinds.Queued when Read<QueuedFact>(fact) is { } queued =>
+            $"queued      {queued.Name.Split('/')[3]}: waits for capacity until {queued.Until:yyyy-MM-dd HH:mm:ss}Z",
         LedgerKinds.Attempt => Attempt(Read<AttemptEnd>(fact)),
         LedgerKinds.Loss => Loss(Read<OpenRecovery>(fact)),
+        LedgerKinds.Switched => DeadlineText.Switched(Read<SpotSwitch>(fact)),
+        LedgerKinds.DeadlineMissed => DeadlineText.Missed(Read<DeadlineMiss>(fact)),
         LedgerKinds.Recovered => $"recovered   back at work after {Read<RecoveryEnd>(fact).Seconds:0.0} s",
         LedgerKinds.Validation => Validation(Read<ValidationFact>(fact)),
         LedgerKinds.Released => Released(Read<NodeMoment>(fact)),
@@ -53,7 +59,7 @@ internal static class EventText
     public static string ColorOf(RunEvent fact) => fact.Kind switch
     {
         LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",
-        LedgerKinds.Attempt or LedgerKinds.Loss => "yellow",
+        LedgerKinds.Attempt or LedgerKinds.Loss or LedgerKinds.Switched or LedgerKinds.DeadlineMissed => "yellow",
         LedgerKinds.Stage or LedgerKinds.Resumed => "blue",
         LedgerKinds.Recovered => "green",
         _ => "default",

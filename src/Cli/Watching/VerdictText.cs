@@ -61,6 +61,11 @@ internal static class VerdictText
             output.WriteLine($"  time       {hours:0.000} h on TPUs (estimated {planned:0.000})");
         }
 
+        if (report.Deadline is { } deadline)
+        {
+            output.WriteLine($"  deadline   {DeadlineText.Of(deadline)}");
+        }
+
         output.WriteLine(
             $"  left over  {Counted.Of(report.Teardown.Count(row => !row.ConfirmedNotFound), "node")}; "
             + $"{report.Teardown.Count(row => row.ConfirmedNotFound)} proved gone");

@@ -27,6 +27,11 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public ModelTransfer? Transfer { get; init; }
 
+    /// <summary>Gets the on-demand places to go over to from spot, in the order to try; null if the run does not go
+    /// over.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<Candidate>? OnDemand { get; init; }
+
     /// <summary>The expected time by its parts; null in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public TimeEstimate? Time { get; init; }
@@ -138,6 +143,14 @@ public sealed record AcquireInput(
     /// <summary>Gets the time at which the run is stopped; null for no limit.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DateTimeOffset? StopAt { get; init; }
+
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwitched { get; init; }
+
+    /// <summary>Gets the work that is left; null without a deadline, or if the run does not go over.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WorkOutlook? Outlook { get; init; }
 }
 
 /// <summary>A TPU, or the reason why there is none.</summary>
@@ -147,7 +160,12 @@ public sealed record AcquireInput(
 /// <param name="Cancelled">true if the run was cancelled meanwhile.</param>
 /// <param name="RuledOut">Places that refused for a lasting reason, including earlier ones.</param>
 public sealed record AcquireResult(
-    TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled, IReadOnlyList<Candidate> RuledOut);
+    TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled, IReadOnlyList<Candidate> RuledOut)
+{
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwitched { get; init; }
+}
 
 /// <summary>A request for one node.</summary>
 /// <param name="Spec">The run.</param>
@@ -172,7 +190,12 @@ public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Oper
 /// <param name="State">The cloud's state, such as CREATING or READY, or NOT_FOUND.</param>
 /// <param name="IsUsable">true if it is READY and its worker has connected.</param>
 /// <param name="Refusal">The refusal, if the creation failed; otherwise null.</param>
-public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refusal);
+public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refusal)
+{
+    /// <summary>Gets a value indicating whether the request waits for capacity, so that no node exists yet.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsQueued { get; init; }
+}
 
 /// <summary>The end of one attempt, for the ledger.</summary>
 /// <param name="RunId">The run.</param>

@@ -52,6 +52,14 @@ public sealed record RunSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double? MaxHours { get; init; }
 
+    /// <summary>Gets the time by which the run should have its verdict, in UTC; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>Gets a value indicating whether the run stops at its deadline; otherwise it goes on.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool StopsAtDeadline { get; init; }
+
     /// <summary>
     /// Gets a value indicating whether the run may pay for a TPU VM whose worker finds no TPU and computes on the
     /// processor.
@@ -123,6 +131,18 @@ public sealed record TpuSpec
     /// <summary>Gets the highest price of a place in US dollars an hour, the whole slice; null for no limit.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double? MaxUsdPerHour { get; init; }
+
+    /// <summary>Gets the way to ask for a node.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RequestWay Request { get; init; }
+
+    /// <summary>Gets the seconds for which a queued resource waits for capacity in one place; 0 for a node.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double QueueSeconds { get; init; }
+
+    /// <summary>Gets what the run does when spot nodes are no longer enough.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public SpotFallback Fallback { get; init; }
 
     /// <summary>VPC network; null for the project's default.</summary>
     public string? Network { get; init; }

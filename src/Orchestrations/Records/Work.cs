@@ -91,6 +91,11 @@ public sealed record TpuWorkInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DateTimeOffset? StopAt { get; init; }
 
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes, and stays with
+    /// them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwitched { get; init; }
+
     /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 
@@ -119,7 +124,12 @@ public sealed record OpenRecovery(
 /// <param name="NextAttempt">Number for the next attempt.</param>
 /// <param name="Failure">The failure; null for none.</param>
 /// <param name="Cancelled">true if the run was cancelled.</param>
-public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled);
+public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure? Failure, bool Cancelled)
+{
+    /// <summary>Gets a value indicating whether the run has gone over to on-demand nodes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwitched { get; init; }
+}
 
 /// <summary>Gives a job to the worker of a node.</summary>
 /// <param name="Kind">The kind of the job.</param>
@@ -149,7 +159,12 @@ public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease)
 /// <param name="AccruedUsd">Cost of the run so far.</param>
 public sealed record JobObservation(
     string NodeState, bool IsLost, string? LossCause, int LostSteps, JobEnd? End, int Step, int Steps, double? Loss,
-    double AccruedUsd);
+    double AccruedUsd)
+{
+    /// <summary>Gets the work that is left; null without a deadline.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public WorkOutlook? Outlook { get; init; }
+}
 
 /// <summary>The end of a job on its worker.</summary>
 /// <param name="Succeeded">true if the job was done.</param>

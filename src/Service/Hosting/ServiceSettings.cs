@@ -92,6 +92,16 @@ public sealed class ServiceSettings
     /// <value>0 to 1440, default 15; with 0 the service makes no automatic sweep.</value>
     public double SweepMinutes { get; set; } = 15;
 
+    /// <summary>Gets or sets the most that all runs together may cost on a day (UTC), in US dollars; rehearsals do not
+    /// count.</summary>
+    /// <value>0 or more; null for no limit.</value>
+    public double? MaxUsdPerDay { get; set; }
+
+    /// <summary>Gets or sets the most that all runs together may cost in a calendar month (UTC), in US dollars;
+    /// rehearsals do not count.</summary>
+    /// <value>0 or more; null for no limit.</value>
+    public double? MaxUsdPerMonth { get; set; }
+
     /// <summary>Gets or sets the script that a TPU VM runs at its start.</summary>
     /// <value>A path; null for infra/startup-script.sh, built in.</value>
     public string? StartupScript { get; set; }

@@ -3,9 +3,11 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Spending;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
@@ -88,6 +90,7 @@ public static class WorkflowsService
         application.MapDoctor(settings);
         application.MapSweep();
         application.MapPlan();
+        application.MapSpending();
         return (application, ports);
     }
 
@@ -204,6 +207,7 @@ public static class WorkflowsService
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<WorkForesight>();
         services.AddSingleton(_ => new MeasuredRates(settings.StateDirectory));
         var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(
@@ -238,6 +242,7 @@ public static class WorkflowsService
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
+        AddSpending(services, settings);
         services.AddSingleton<RunService>();
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunResumer>();
@@ -266,6 +271,29 @@ public static class WorkflowsService
         services.AddSingleton<SweepProblems>();
         services.AddSingleton<Sweeper>();
         services.AddHostedService<SweepStarter>();
+    }
+
+    private static void AddSpending(IServiceCollection services, ServiceSettings settings)
+    {
+        foreach (var (name, usd) in new[]
+        {
+            (nameof(settings.MaxUsdPerDay), settings.MaxUsdPerDay),
+            (nameof(settings.MaxUsdPerMonth), settings.MaxUsdPerMonth),
+        })
+        {
+            if (usd is not (null or (>= 0 and <= 1e9)))
+            {
+                throw new ServiceStartException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The setting 'Workflows:{name}' cannot be {usd}: use 0 to 1,000,000,000 US dollars, or leave it "
+                    + $"out for no limit."));
+            }
+        }
+
+        services.AddSingleton(provider => new SpendBook(
+            settings.StateDirectory, provider.GetRequiredService<RunLedger>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SpendLimits>();
     }
 
     private static InputLimits Limits(ServiceSettings settings)

@@ -25,14 +25,14 @@ internal static class DoctorEndpoint
     public static void MapDoctor(this IEndpointRouteBuilder routes, ServiceSettings settings) => routes.MapPost(
         "/doctor", (
             HttpRequest http, CloudReadiness readiness, PriceCatalog catalog, DurableTaskClient client,
-            IRehearsalCloud rehearsal, CancellationToken cancellation) =>
-            LookAsync(http, settings, readiness, catalog, client, rehearsal, cancellation))
+            IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation) =>
+            LookAsync(http, settings, readiness, catalog, client, rehearsal, limits, cancellation))
         .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
         .Accepts<RunRequest>(isOptional: true, "application/json");
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
-        DurableTaskClient client, IRehearsalCloud rehearsal, CancellationToken cancellation)
+        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation)
     {
         var text = await RunEndpoints.ReadAsync(http.Body, cancellation);
         var lines = new List<ReadinessLine>
@@ -59,6 +59,11 @@ internal static class DoctorEndpoint
                 rehearsal.Prepare(spec.Project, scenario);
             }
 
+            if (!spec.IsRehearsal)
+            {
+                lines.Add(await SpendingAsync(spec, limits, cancellation));
+            }
+
             lines.AddRange(await readiness.AllAsync(
                 SubjectOf(spec), ServicePorts.StateIdOf(settings.StateDirectory), cancellation));
         }
@@ -82,6 +87,25 @@ internal static class DoctorEndpoint
             .Where(each => ArtifactUri.TryParse(each.name, out _) is
                 { Scheme: ArtifactScheme.CloudStorage or ArtifactScheme.Hub }),
         ]);
+
+    private static async Task<ReadinessLine> SpendingAsync(
+        RunSpec spec, SpendLimits limits, CancellationToken cancellation)
+    {
+        try
+        {
+            var spending = await limits.ViewAsync(cancellation);
+            return limits.Refusal(spec, spending) is { } error
+                ? new ReadinessLine("spending", ReadinessLevel.Fail, error.Message, error.Fix)
+                : new ReadinessLine("spending", ReadinessLevel.Ok, string.Join(" ", spending.Sentences()));
+        }
+        catch (Grpc.Core.RpcException exception)
+        {
+            return new ReadinessLine(
+                "spending", ReadinessLevel.Fail,
+                $"The budgets of runs under way are not known without the engine: {exception.Status.Detail}",
+                "Mend the check 'engine' first.");
+        }
+    }
 
     internal static async Task<ReadinessLine> EngineAsync(
         ServiceSettings settings, DurableTaskClient client, CancellationToken cancellation)

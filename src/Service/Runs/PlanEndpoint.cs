@@ -15,15 +15,28 @@ internal static class PlanEndpoint
         .Accepts<RunRequest>("application/json").Produces<PlanPreview>();
 
     private static async Task<IResult> PreviewAsync(
-        HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog,
-        CancellationToken cancellation)
+        HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog, SpendLimits limits,
+        TimeProvider clock, CancellationToken cancellation)
     {
         var hours = Hours(withinHours);
         var request = RunRequestReader.Parse(await RunEndpoints.ReadAsync(http.Body, cancellation));
         var spec = RunRequestReader.Complete(request, new RunId("plan"), catalog);
+        DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
         try
         {
-            return TypedResults.Ok(await planner.PreviewAsync(spec, hours, cancellation));
+            var plan = await planner.PreviewAsync(spec, hours, cancellation);
+            if (spec.IsRehearsal)
+            {
+                return TypedResults.Ok(plan);
+            }
+
+            var spending = await limits.ViewAsync(cancellation);
+            return TypedResults.Ok(plan with
+            {
+                Notes = [.. plan.Notes, .. spending.Sentences()],
+                Refusal = limits.Refusal(spec, spending) is { } error
+                    ? new RunFailure(RunRequestException.SpendLimit, error.Message, error.Fix) : plan.Refusal,
+            });
         }
         catch (RunFaultException exception)
         {

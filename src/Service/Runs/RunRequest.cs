@@ -48,6 +48,12 @@ public sealed record RunRequest
     /// <summary>The most hours until the run's teardown.</summary>
     public double? MaxHours { get; init; }
 
+    /// <summary>The time by which the run should have its verdict: RFC 3339, with an offset.</summary>
+    public string? Deadline { get; init; }
+
+    /// <summary><c>continue</c> or <c>stop</c>, once the deadline has passed.</summary>
+    public string? AfterDeadline { get; init; }
+
     /// <summary>Pays for a TPU VM even if its worker finds no TPU and computes on the processor.</summary>
     public bool? AllowHostProcessor { get; init; }
 
@@ -93,6 +99,15 @@ public sealed record TpuRequest
 
     /// <summary>Seconds without a TPU after which the run fails.</summary>
     public double? AcquireTimeoutSeconds { get; init; }
+
+    /// <summary><c>node</c> or <c>queued-resource</c>: the way to ask for a node.</summary>
+    public string? Request { get; init; }
+
+    /// <summary>Seconds for which a queued resource waits in one place.</summary>
+    public double? QueueSeconds { get; init; }
+
+    /// <summary><c>on-demand</c> or <c>none</c>: what follows when spot is no longer enough.</summary>
+    public string? Fallback { get; init; }
 
     /// <summary>The highest price of a place, in US dollars an hour.</summary>
     public double? MaxUsdPerHour { get; init; }

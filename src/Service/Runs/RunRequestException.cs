@@ -27,6 +27,9 @@ public sealed class RunRequestException(IReadOnlyList<FieldError> errors, string
     /// <summary>The code of a key that belongs to another request.</summary>
     internal const string KeyReused = "IDEMPOTENCY_KEY_REUSED";
 
+    /// <summary>The code of a run whose budget does not fit into a limit of the whole service.</summary>
+    internal const string SpendLimit = "SPEND_LIMIT_REACHED";
+
     /// <summary>Gets every fault, not only the first.</summary>
     public IReadOnlyList<FieldError> Errors { get; } = errors;
 

@@ -123,6 +123,12 @@ public static partial class RunRequestReader
             ? check.InRange(hours, "maxHours", LeastHours, MostAcquireSeconds / 3600) : null;
         double? maxUsdPerHour = request.Tpu?.MaxUsdPerHour is { } price
             ? check.InRange(price, "tpu.maxUsdPerHour", 0.01, 1_000_000) : null;
+        var way = check.OneOf<RequestWay>(request.Tpu?.Request, "tpu.request");
+        var queueSeconds = check.InRange(
+            request.Tpu?.QueueSeconds ?? (isRehearsal ? 30 : 3600), "tpu.queueSeconds", 1, MostAcquireSeconds);
+        var deadline = DeadlineReader.Read(request.Deadline, check);
+        var stopsAtDeadline = DeadlineReader.ReadStop(request, check);
+        var fallback = DeadlineReader.ReadFallback(request, provisioning, check);
         check.Scenario(request.Rehearsal?.Scenario, "rehearsal.scenario");
         var training = TrainingReader.Read(request.Training, check);
         var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
@@ -151,6 +157,9 @@ public static partial class RunRequestReader
                 RuntimeVersion = check.Line(request.Tpu?.RuntimeVersion, "tpu.runtimeVersion"),
                 AcquireTimeoutSeconds = timeout,
                 MaxUsdPerHour = maxUsdPerHour,
+                Request = way,
+                QueueSeconds = way == RequestWay.QueuedResource ? queueSeconds : 0,
+                Fallback = fallback,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),
                 ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),
                 WithoutExternalIp = request.Tpu?.ExternalIp == false,
@@ -159,6 +168,8 @@ public static partial class RunRequestReader
             Evaluation = evaluation,
             BudgetUsd = budget,
             MaxHours = maxHours,
+            Deadline = deadline,
+            StopsAtDeadline = stopsAtDeadline,
             AllowOverBudget = request.AllowOverBudget ?? false,
             AllowHostProcessor = request.AllowHostProcessor ?? false,
             IsRehearsal = isRehearsal,

@@ -30,7 +30,7 @@ internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, str
 /// </summary>
 internal sealed class RunResumer(
     DurableTaskClient client, RunLedger ledger, MetricsLog metrics, PriceCatalog catalog, RunArtifacts artifacts,
-    TimeProvider clock) : IDisposable
+    SpendLimits limits, TimeProvider clock) : IDisposable
 {
     /// <summary>The statuses of instances that are not replaced.</summary>
     private static readonly OrchestrationRuntimeStatus[] Unfinished =
@@ -41,7 +41,8 @@ internal sealed class RunResumer(
     /// <summary>Fields that may change at any time; a name that ends with a dot is that of a group.</summary>
     private static readonly string[] Free =
     [
-        "name", "budgetUsd", "maxHours", "allowOverBudget", "allowHostProcessor", "tpu.", "evaluation.",
+        "name", "budgetUsd", "maxHours", "deadline", "afterDeadline", "allowOverBudget", "allowHostProcessor", "tpu.",
+        "evaluation.",
         "training.steps", "training.checkpointEverySteps", "training.keepCheckpoints",
     ];
 
@@ -53,7 +54,8 @@ internal sealed class RunResumer(
     /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The part that was started, or a refusal.</returns>
-    /// <exception cref="RunRequestException">A field is wrong, or cannot be changed.</exception>
+    /// <exception cref="RunRequestException">A field is wrong or cannot be changed, or the budget does not fit into a
+    /// limit of the service.</exception>
     public async Task<Resumed> ResumeAsync(RunId runId, string changes, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
@@ -88,13 +90,15 @@ internal sealed class RunResumer(
         var earlier = (old.Training.EarlierSteps ?? []).Append(old.Training.Steps)
             .Where(steps => steps != spec.Training.Steps).Distinct().ToList();
         var part = (before.Resumption?.Part ?? 1) + 1;
-        return spec with
+        var next = spec with
         {
             Training = spec.Training with { EarlierSteps = earlier.Count > 0 ? earlier : null },
             Resumption = new RunResumption(
                 part, before.Resumption?.Request ?? old, before.Resumption?.StartedAt ?? instance.CreatedAt,
                 differences),
         };
+        DeadlineReader.RequireAhead(next, clock.GetUtcNow());
+        return next;
     }
 
     /// <summary>Replaces an ended instance by the next part of its run.</summary>
@@ -112,6 +116,7 @@ internal sealed class RunResumer(
                 return false;
             }
 
+            using var reservation = await limits.ReserveAsync(spec, cancellation);
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTuneOrchestration), spec,
                 new StartOrchestrationOptions

@@ -6,6 +6,8 @@ using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Deadlines;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -19,7 +21,9 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
-    PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, TimeProvider clock) : IDisposable
+    PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
+    WorkForesight foresight, TimeProvider clock)
+    : IDisposable
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -43,6 +47,7 @@ internal sealed class RunService(
         }
 
         var spec = RunRequestReader.Complete(request, made, catalog);
+        DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
         if (key is null)
         {
             return await ScheduleAsync(request, spec, null, cancellation);
@@ -81,6 +86,7 @@ internal sealed class RunService(
         RunRequest request, RunSpec spec, string? key, CancellationToken cancellation)
     {
         var id = spec.RunId;
+        using var reservation = await limits.ReserveAsync(spec, cancellation);
         if (spec.IsRehearsal)
         {
             rehearsal.Prepare(spec.Project, ScenarioFile.Read(request.Rehearsal!.Scenario));
@@ -284,6 +290,10 @@ internal sealed class RunService(
             AccruedUsd = cost.ActualUsd,
             EstimatedUsd = plan?.EstimatedUsd,
             BudgetUsd = spec.BudgetUsd,
+            Waiting = outcome is null ? Waiting(id) : null,
+            Deadline = DeadlineFacts.Of(
+                ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),
+                clock.GetUtcNow(), instance.IsCompleted),
             Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = losses.Count,
@@ -298,6 +308,21 @@ internal sealed class RunService(
             HasEnded = instance.IsCompleted,
         };
     }
+
+    /// <summary>Returns the queued resource that waits: the last attempt, before it has ended or has a node.</summary>
+    private WaitingView? Waiting(RunId id)
+    {
+        return ledger.Read<QueuedFact>(id, LedgerKinds.Queued) is not [.., var (at, fact)]
+            || ledger.Read<NodeMoment>(id, LedgerKinds.Ready).Any(ready => ready.Data.NodeName == fact.NodeName)
+            || ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Any(end => end.Data.Lease.NodeName == fact.NodeName)
+            ? null : new WaitingView(fact.Name.Split('/')[3], at, fact.Until);
+    }
+
+    /// <summary>Returns the job that a run does, or does next.</summary>
+    private JobKind KindOf(RunId id) => RunParts.Current(ledger.Read(id)).Any(
+        entry => entry.Kind == LedgerKinds.Stage
+            && entry.Data.Deserialize<StageInput>(RunLedger.Json)!.Stage == RunStageName.Evaluate)
+        ? JobKind.Translate : JobKind.Train;
 
     /// <summary>Returns the report that exists before the last node is proved gone.</summary>
     private string? Draft(RunId id, RunStage? stage)

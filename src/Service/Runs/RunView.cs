@@ -1,3 +1,4 @@
+using Workflows.Activities.Deadlines;
 using Workflows.Orchestrations;
 
 namespace Workflows.Service.Runs;
@@ -41,6 +42,12 @@ public sealed record RunView
     /// <summary>Gets the budget in US dollars.</summary>
     public double BudgetUsd { get; init; }
 
+    /// <summary>Gets the run's deadline; null for none.</summary>
+    public DeadlineSection? Deadline { get; init; }
+
+    /// <summary>Gets the queued resource that waits for capacity; null if none does.</summary>
+    public WaitingView? Waiting { get; init; }
+
     /// <summary>Gets the number of attempts to get a TPU.</summary>
     public int Attempts { get; init; }
 
@@ -65,6 +72,12 @@ public sealed record RunView
     /// <summary>Gets a value indicating whether it has ended.</summary>
     public bool HasEnded { get; init; }
 }
+
+/// <summary>A queued resource that waits for capacity.</summary>
+/// <param name="Zone">Its zone.</param>
+/// <param name="Since">Time of the request.</param>
+/// <param name="Until">Time until which it waits.</param>
+public sealed record WaitingView(string Zone, DateTimeOffset Since, DateTimeOffset Until);
 
 /// <summary>A node that is not proved gone.</summary>
 /// <param name="Node">Its id in the zone.</param>

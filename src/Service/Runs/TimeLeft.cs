@@ -6,9 +6,6 @@ namespace Workflows.Service.Runs;
 /// <summary>Estimates the time until a training's steps are done, from its loss curve.</summary>
 internal static class TimeLeft
 {
-    /// <summary>Points of which the rate is taken; chosen.</summary>
-    private const int MostPoints = 20;
-
     /// <summary>
     /// Returns the seconds left at the rate of the newest points. Only points of the node that works now count: it
     /// repeats steps of the lost one, and the time between the two belongs to no step.
@@ -19,23 +16,8 @@ internal static class TimeLeft
     /// <returns>Seconds, 0 or more; null for a job without losses, or before the node has made two points.</returns>
     public static double? Of(IReadOnlyList<MetricPoint> curve, DateTimeOffset? lostAt, Progress progress)
     {
-        var recent = curve.Where(point => lostAt is null || point.At > lostAt)
-            .OrderBy(point => point.At).TakeLast(MostPoints).ToList();
-
-        // A worker that starts again on the same node repeats steps, too.
-        var first = recent.Count - 1;
-        while (first > 0 && recent[first - 1].Step < recent[first].Step)
-        {
-            first--;
-        }
-
-        if (progress.Loss <= 0 || first >= recent.Count - 1)
-        {
-            return null;
-        }
-
-        var steps = recent[^1].Step - recent[first].Step;
-        var seconds = (recent[^1].At - recent[first].At).TotalSeconds;
-        return seconds > 0 ? Math.Max(0, progress.Steps - progress.Step) * seconds / steps : null;
+        var seconds = progress.Loss <= 0
+            ? null : StepRate.SecondsPerStep(curve.Where(point => lostAt is null || point.At > lostAt));
+        return Math.Max(0, progress.Steps - progress.Step) * seconds;
     }
 }

@@ -4,7 +4,7 @@ using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
 
-/// <summary>Serves the remembered refusals over HTTP, to read and to forget them.</summary>
+/// <summary>Serves what is remembered of places over HTTP, to read and to forget it: refusals, waits, lives.</summary>
 internal static class ZoneEndpoints
 {
     public static void MapZones(this IEndpointRouteBuilder routes)
@@ -12,6 +12,8 @@ internal static class ZoneEndpoints
         var zones = routes.MapGroup("/zones");
         zones.MapGet("/", (CapacityMemory memory) => TypedResults.Ok(memory.All()))
             .Described("listZones", "Lists the refusals that are remembered.");
+        zones.MapGet("/seen", (CapacityMemory memory) => TypedResults.Ok(memory.Seen()))
+            .Described("listSeen", "Lists the waits for nodes and the lives of lost ones that are remembered.");
         zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)))
             .Described("forgetZones", "Forgets all refusals.");
         zones.MapDelete("/{place}", Forget)
@@ -22,12 +24,13 @@ internal static class ZoneEndpoints
         ? Forgotten(count)
         : Problems.Of(
             StatusCodes.Status404NotFound, "ZONE_NOT_REMEMBERED",
-            $"No refusal of '{SafeText.Of(place)}' is remembered; GET /zones, or \"workflows zones\", lists the places "
-            + "that are.");
+            $"Nothing is remembered of '{SafeText.Of(place)}'; GET /zones and /zones/seen, or \"workflows zones\" with "
+            + "and without --seen, list the places.");
 
     private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
 }
 
-/// <summary>The answer to a request to forget refusals.</summary>
-/// <param name="Forgotten">Number of refusals that held until then.</param>
+/// <summary>The answer to a request to forget places.</summary>
+/// <param name="Forgotten">Number of places of which something was remembered, each with its type, mode and
+/// project.</param>
 internal sealed record ForgottenView(int Forgotten);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
@@ -11,7 +10,9 @@ public sealed class CapacityMemoryTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
 
-    private string File => Path.Combine(_folder, "capacity-memory.json");
+    private string File => Path.Combine(_folder, "capacity.jsonl");
+
+    private string OldFile => Path.Combine(_folder, "capacity-memory.json");
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -40,31 +41,41 @@ public sealed class CapacityMemoryTests : IDisposable
     }
 
     [Fact]
-    public void Find_AtTheEndOfTheMemory_KnowsNothingAndTheFileForgets()
+    public void Find_AtTheEndOfTheMemory_KnowsNothing()
     {
         Open().Remember("p", Place, Refusal(RefusalScope.Zone));
         _clock.Advance(TimeSpan.FromSeconds(600));
 
         Assert.Null(Open().Find("p", Place));
+        Assert.Empty(Open().Seen());
+    }
 
-        Open().Remember("p", Place with { Zone = "us-west1-a" }, Refusal(RefusalScope.Zone));
-        Assert.DoesNotContain("us-west4-a", System.IO.File.ReadAllText(File), StringComparison.Ordinal);
+    /// <summary>The file stays small: expired and replaced facts leave it.</summary>
+    [Fact]
+    public void Remember_OfManyFacts_WritesTheFileAnewWithThoseThatHold()
+    {
+        var memory = Open();
+        for (var number = 0; number < 1100; number++)
+        {
+            memory.Remember("p", Place, Refusal(RefusalScope.Zone) with { Reason = $"refusal {number}" });
+        }
+
+        Assert.InRange(System.IO.File.ReadLines(File).Count(), 1, 200);
+        Assert.Equal("refusal 1099", Open().Find("p", Place)?.Reason);
     }
 
     [Fact]
-    public void File_OfEarlierVersions_IsReadAndItsKeysStayTheSame()
+    public void File_OfEarlierVersions_IsTakenOverOnce()
     {
-        System.IO.File.WriteAllText(File, """
+        System.IO.File.WriteAllText(OldFile, """
             {"p/us-west4-a/v5litepod-8/on-demand":{"until":"2026-11-24T10:00:00+00:00","code":"C","reason":"r"}}
             """);
 
         Assert.Equal("C", Open().Find("p", Place)?.Code);
+        Assert.False(System.IO.File.Exists(OldFile));
 
         Open().Remember("p", Place with { Zone = "us-west1-a" }, Refusal(RefusalScope.Zone));
-        using var kept = JsonDocument.Parse(System.IO.File.ReadAllText(File));
-        Assert.Equal(
-            ["p/us-west1-a/v5litepod-8/on-demand", "p/us-west4-a/v5litepod-8/on-demand"],
-            kept.RootElement.EnumerateObject().Select(each => each.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["us-west1-a", "us-west4-a"], Open().All().Select(each => each.Place));
     }
 
     [Fact]
@@ -76,12 +87,16 @@ public sealed class CapacityMemoryTests : IDisposable
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData("{\"p/us-w")]
-    [InlineData("[]")]
-    public void Find_DamagedFile_IsACacheThatWasLost(string text)
+    [InlineData("", false)]
+    [InlineData("{\"p/us-w\n", false)]
+    [InlineData("[]\n", false)]
+    [InlineData("null\n", false)]
+    [InlineData("{\"at\":\"2026-11-24T09:00:00Z\",\"kind\":\"added\",\"key\":\"k\",\"data\":{}}\n", false)]
+    [InlineData("{\"p/us-w", true)]
+    [InlineData("[]", true)]
+    public void Find_DamagedFile_IsACacheThatWasLost(string text, bool isOld)
     {
-        System.IO.File.WriteAllText(File, text);
+        System.IO.File.WriteAllText(isOld ? OldFile : File, text);
 
         Assert.Null(Open().Find("p", Place));
         Open().Remember("p", Place, Refusal(RefusalScope.Zone));
@@ -124,10 +139,47 @@ public sealed class CapacityMemoryTests : IDisposable
     [InlineData("{\"one/part\":{\"until\":\"2099-01-01T00:00:00Z\",\"code\":\"C\",\"reason\":\"r\"}}")]
     public void All_OfAStrangeFile_IsEmpty(string text)
     {
-        System.IO.File.WriteAllText(File, text);
+        System.IO.File.WriteAllText(OldFile, text);
 
         Assert.Empty(Open().All());
         Assert.Equal(0, Open().Forget("us-west4-a"));
+    }
+
+    /// <summary>Waits are of a type and mode, whatever the zone; lives are of a place.</summary>
+    [Fact]
+    public void Seen_AfterWaitsAndLosses_HasTheirMediansUntilTheyExpire()
+    {
+        var other = Place with { Zone = "us-west1-a" };
+        Open().RememberWait("p", Place, 100);
+        Open().RememberWait("p", Place, 300);
+        Open().RememberWait("p", other, 700);
+        Open().RememberWait("p", Place with { Provisioning = ProvisioningMode.Spot }, 9000);
+        Open().RememberLoss("p", Place, 3600);
+        Open().Remember("p", Place, Refusal(RefusalScope.Zone));
+
+        var seen = Open().Seen().Single(each => (each.Place, each.Provisioning) == (Place.Zone, "on-demand"));
+        Assert.Equal((2, 200, 300, 1, 3600), (
+            seen.Nodes, seen.WaitSeconds, seen.LongestWaitSeconds, seen.Losses, seen.LifeSeconds));
+        Assert.Equal("C", seen.Refused?.Code);
+        Assert.Equal(700, Open().LongestWait("p", Place));
+        Assert.Null(Open().LongestWait("q", Place));
+        Assert.Null(Open().LongestWait("p", Place with { AcceleratorType = "v6e-8" }));
+
+        _clock.Advance(TimeSpan.FromDays(29));
+        Assert.Null(Assert.Single(Open().Seen(), each => each.Losses == 1).Refused);
+        _clock.Advance(TimeSpan.FromDays(1));
+        Assert.Empty(Open().Seen());
+        Assert.Null(Open().LongestWait("p", Place));
+    }
+
+    [Fact]
+    public void Forget_APlaceWithWaits_ForgetsThemToo()
+    {
+        Open().RememberWait("p", Place, 100);
+
+        Assert.Equal(1, Open().Forget(Place.Zone));
+
+        Assert.Empty(Open().Seen());
     }
 
     private CapacityMemory Open() => new(_folder, _clock);

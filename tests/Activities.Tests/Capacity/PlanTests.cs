@@ -59,6 +59,49 @@ public sealed class PlanTests : IDisposable
         Assert.Contains("tpu.maxUsdPerHour", fault.Failure.Fix, StringComparison.Ordinal);
     }
 
+    /// <summary>A type that is too slow for the deadline is left out; a run that is too long is refused.</summary>
+    [Fact]
+    public void Plan_WithADeadline_LeavesOutTooSlowTypesAndRefusesWithTheTimes()
+    {
+        var spec = Spec(["v5litepod-1", "v5litepod-8"], ["us-west4-a"]);
+        var (slow, fast) = (
+            _activity.Plan(Spec(["v5litepod-1"], ["us-west4-a"]), 4e10).EstimatedSeconds,
+            _activity.Plan(Spec(["v5litepod-8"], ["us-west4-a"]), 4e10).EstimatedSeconds);
+        RunSpec In(double seconds) => spec with
+        {
+            Deadline = TimeProvider.System.GetUtcNow().AddSeconds(seconds),
+            Tpu = spec.Tpu with { Provisioning = ProvisioningMode.Spot, Fallback = SpotFallback.OnDemand },
+        };
+
+        var plan = _activity.Plan(In((slow + fast) / 2), 4e10);
+        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(In(fast - 60), 4e10));
+
+        Assert.True(slow > fast + 120);
+        Assert.Equal(
+            ["v5litepod-8 spot", "v5litepod-8 on-demand"], plan.Candidates.Concat(plan.OnDemand!)
+                .Select(each => $"{each.AcceleratorType} {WireName.Of(each.Provisioning)}"));
+        Assert.Equal("DEADLINE_INFEASIBLE", fault.Failure.Code);
+        Assert.Contains("on the fastest type of the request", fault.Failure.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Places on demand above the price are no way out, and without a fallback there are none.</summary>
+    [Fact]
+    public void Plan_WithAFallback_HasTheOnDemandPlacesWithinThePrice()
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]);
+        RunSpec With(SpotFallback fallback, double? most = null) => spec with
+        {
+            Tpu = spec.Tpu with { Provisioning = ProvisioningMode.Spot, Fallback = fallback, MaxUsdPerHour = most },
+        };
+
+        var plan = _activity.Plan(With(SpotFallback.OnDemand), 1e6);
+
+        var onDemand = Assert.Single(plan.OnDemand!);
+        Assert.True(onDemand.UsdPerHour > plan.Candidates[0].UsdPerHour);
+        Assert.Null(_activity.Plan(With(SpotFallback.None), 1e6).OnDemand);
+        Assert.Null(_activity.Plan(With(SpotFallback.OnDemand, plan.Candidates[0].UsdPerHour), 1e6).OnDemand);
+    }
+
     [Fact]
     public void Plan_ZoneOutsideTheCatalog_IsCountedAtTheDearestPrice()
     {

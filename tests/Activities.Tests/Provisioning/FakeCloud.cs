@@ -168,6 +168,22 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
             return Task.FromResult(new Operation { Name = "deletion" });
         }
 
+        public override Task<Operation> CreateQueuedResource(
+            CreateQueuedResourceRequest request, ServerCallContext context)
+        {
+            var name = $"{request.Parent}/queuedResources/{request.QueuedResourceId}";
+            if (cloud().Queued.ContainsKey(name))
+            {
+                throw new RpcException(new Status(StatusCode.AlreadyExists, $"Resource '{name}' already exists"));
+            }
+
+            cloud().Enter("CreateQueued", name);
+            request.QueuedResource.Name = name;
+            cloud().Queued[name] = request.QueuedResource;
+            cloud().Enter("CreateAnswer", name);
+            return Task.FromResult(new Operation { Name = $"{request.Parent}/operations/op-queue" });
+        }
+
         public override Task<ListQueuedResourcesResponse> ListQueuedResources(
             ListQueuedResourcesRequest request, ServerCallContext context)
         {

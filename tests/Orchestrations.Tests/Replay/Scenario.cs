@@ -11,6 +11,7 @@ internal sealed class Scenario(string name)
     /// <summary>A look at a job that goes on.</summary>
     public static readonly JobObservation Working = new("READY", false, null, 0, null, 1, 10, 2.0, 0.1);
 
+    private readonly Lazy<DateTimeOffset> _start = new(TimeProvider.System.GetUtcNow);
     private readonly ConcurrentDictionary<string, int> _calls = new(StringComparer.Ordinal);
 
     public string Name { get; } = name;
@@ -37,6 +38,15 @@ internal sealed class Scenario(string name)
     public double BootSeconds { get; init; } = 900;
 
     public double AcquireTimeoutSeconds { get; init; } = 600;
+
+    /// <summary>Seconds from the start to the deadline; null: none.</summary>
+    public double? DeadlineSeconds { get; init; }
+
+    /// <summary>Whether the run stops at its deadline.</summary>
+    public bool StopsAtDeadline { get; init; }
+
+    /// <summary>The work that is left.</summary>
+    public WorkOutlook Outlook { get; init; } = new(0, 0, 0, 0, "");
 
     /// <summary>The activity during whose first call the run is cancelled.</summary>
     public string? CancelledIn { get; init; }
@@ -79,6 +89,8 @@ internal sealed class Scenario(string name)
             2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
         Name = Name,
+        Deadline = DeadlineSeconds is { } seconds ? _start.Value.AddSeconds(seconds) : null,
+        StopsAtDeadline = StopsAtDeadline,
         Tpu = Given.Spec.Tpu with { AcquireTimeoutSeconds = AcquireTimeoutSeconds },
         Pace = new PaceSpec
         {
@@ -115,6 +127,8 @@ internal sealed class Scenario(string name)
         Add<ObserveJobInput, bool>(Stages.StopJob, (_, _) => true);
         Add<ScoreInput, bool>(Stages.Score, (_, _) => true);
         Add<LossInput, bool>(Stages.RecordLoss, (_, _) => true);
+        Add<OutlookInput, WorkOutlook>(Stages.Outlook, (_, _) => Outlook);
+        Add<SpotSwitch, bool>(Stages.RecordSwitch, (_, _) => true);
         Add<StageInput, bool>(Stages.EnterStage, (_, _) => true);
         Add<ReleaseInput, NodeRelease>(Stages.ReleaseNode, (input, _) => new(input.NodeName, "DELETING", false));
         Add<RunSpec, IReadOnlyList<NodeRelease>>(Stages.ReleaseAll, (_, call) =>

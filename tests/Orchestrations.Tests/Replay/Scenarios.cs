@@ -46,6 +46,37 @@ internal static class Scenarios
             Done = ResumeState.Nothing,
             CancelledIn = Stages.Resume,
         },
+        new("v2-deadline-switch")
+        {
+            // Some seconds in which spot nodes are searched for.
+            Version = "2",
+            Plan = WithOnDemand,
+            DeadlineSeconds = 25,
+            Outlook = new WorkOutlook(13, 2, 1, 1, "measured"),
+            Create = OnlyOnDemand(600),
+        },
+        new("v2-deadline-move")
+        {
+            // A move is due at once, and is possible for half a minute.
+            Version = "2",
+            Plan = WithOnDemand,
+            DeadlineSeconds = 1000,
+            ObserveJob = (input, look) => look < 3
+                ? Scenario.Working with
+                {
+                    Outlook = input.Lease.Candidate.Provisioning == ProvisioningMode.Spot
+                        ? new WorkOutlook(960, 10, 5, 5, "measured") : null,
+                }
+                : Scenario.Working with { Step = 10, End = new JobEnd(true, null, null) },
+        },
+        new("v2-deadline-stop")
+        {
+            Version = "2",
+            StopsAtDeadline = true,
+            DeadlineSeconds = 5,
+            ObserveJob = (_, _) => Scenario.Working,
+        },
+        new("v2-fallback") { Version = "2", Plan = WithOnDemand, Create = OnlyOnDemand(Day) },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
         new("bad-data")
@@ -143,6 +174,15 @@ internal static class Scenarios
         },
         new("announcer-fails") { Announce = () => throw new IOException("The topic is gone.") },
     ];
+
+    private static RunPlan WithOnDemand => Given.Plan("us-a1-a", "us-b1-a") with
+    {
+        OnDemand = [Given.At("us-a1-a") with { Provisioning = ProvisioningMode.OnDemand }],
+    };
+
+    private static Func<CreateNodeInput, Refusal?> OnlyOnDemand(double rememberSeconds) => input =>
+        input.Candidate.Provisioning == ProvisioningMode.OnDemand
+            ? null : Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, rememberSeconds);
 
     /// <summary>Every way to be refused, one after the other; the last place is ready in the second round.</summary>
     private static Scenario Refusals()

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
@@ -181,7 +182,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
     [Fact]
     public async Task Zones_RefusedAndForgotten_AreListedUntilThen()
     {
-        var memory = new CapacityMemory(service.Settings.StateDirectory, TimeProvider.System);
+        var memory = service.Services.GetRequiredService<CapacityMemory>();
         var place = new Candidate("mars-north1-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1);
         memory.Remember("p", place, new Refusal("QUOTA_EXHAUSTED", RefusalScope.Zone, 600, "no <b>quota</b>", "f"));
         memory.Remember(
@@ -193,6 +194,14 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
             listed.EnumerateArray().Select(each => (
                 each.GetProperty("place").GetString(), each.GetProperty("code").GetString(),
                 each.GetProperty("reason").GetString())));
+
+        memory.RememberWait("p", place, 90);
+        memory.RememberLoss("p", place, 3600);
+        var seen = (await service.Http.GetFromJsonAsync<JsonElement>("/zones/seen")).EnumerateArray()
+            .Single(each => each.GetProperty("place").GetString() == "mars-north1-a");
+        Assert.Equal((1, 90, 3600), (
+            seen.GetProperty("losses").GetInt32(), seen.GetProperty("waitSeconds").GetDouble(),
+            seen.GetProperty("lifeSeconds").GetDouble()));
 
         using var one = await service.Http.DeleteAsync("/zones/mars-north1-a");
         Assert.Equal("""{"forgotten":1}""", await one.Content.ReadAsStringAsync());

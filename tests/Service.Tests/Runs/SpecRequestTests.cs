@@ -128,7 +128,8 @@ public sealed class SpecRequestTests : IDisposable
     {
         var request = JsonNode.Parse($$"""
             {
-              "id": "run-1", "name": "a name", "direction": "both", "prompt": "brief", "promptTemplate": "plain",
+              "id": "run-1", "name": "a name", "deadline": "2027-01-31T18:00:00.5+09:00", "afterDeadline": "stop",
+              "direction": "both", "prompt": "brief", "promptTemplate": "plain",
               "model": {{JsonSerializer.Serialize(_folder["model"])}},
               "data": {
                 "train": {{JsonSerializer.Serialize(_folder["train.tsv"])}}, "testFraction": 0.2, "maxTestPairs": 30,
@@ -137,7 +138,8 @@ public sealed class SpecRequestTests : IDisposable
               },
               "tpu": {
                 "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "on-demand",
-                "maxUsdPerHour": 50,
+                "maxUsdPerHour": 50, "fallback": "none", "request": "queued-resource",
+                "queueSeconds": 77,
                 "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "serviceAccount": "a@b",
                 "externalIp": false
               },
