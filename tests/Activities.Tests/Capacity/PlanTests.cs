@@ -65,16 +65,16 @@ public sealed class PlanTests : IDisposable
     {
         var spec = Spec(["v5litepod-1", "v5litepod-8"], ["us-west4-a"]);
         var (slow, fast) = (
-            _activity.Plan(Spec(["v5litepod-1"], ["us-west4-a"]), 4e10).EstimatedSeconds,
-            _activity.Plan(Spec(["v5litepod-8"], ["us-west4-a"]), 4e10).EstimatedSeconds);
+            Plan(Spec(["v5litepod-1"], ["us-west4-a"]), 4e10).EstimatedSeconds,
+            Plan(Spec(["v5litepod-8"], ["us-west4-a"]), 4e10).EstimatedSeconds);
         RunSpec In(double seconds) => spec with
         {
             Deadline = TimeProvider.System.GetUtcNow().AddSeconds(seconds),
             Tpu = spec.Tpu with { Provisioning = ProvisioningMode.Spot, Fallback = SpotFallback.OnDemand },
         };
 
-        var plan = _activity.Plan(In((slow + fast) / 2), 4e10);
-        var fault = Assert.Throws<RunFaultException>(() => _activity.Plan(In(fast - 60), 4e10));
+        var plan = Plan(In((slow + fast) / 2), 4e10);
+        var fault = Assert.Throws<RunFaultException>(() => Plan(In(fast - 60), 4e10));
 
         Assert.True(slow > fast + 120);
         Assert.Equal(
@@ -94,12 +94,12 @@ public sealed class PlanTests : IDisposable
             Tpu = spec.Tpu with { Provisioning = ProvisioningMode.Spot, Fallback = fallback, MaxUsdPerHour = most },
         };
 
-        var plan = _activity.Plan(With(SpotFallback.OnDemand), 1e6);
+        var plan = Plan(With(SpotFallback.OnDemand), 1e6);
 
         var onDemand = Assert.Single(plan.OnDemand!);
         Assert.True(onDemand.UsdPerHour > plan.Candidates[0].UsdPerHour);
-        Assert.Null(_activity.Plan(With(SpotFallback.None), 1e6).OnDemand);
-        Assert.Null(_activity.Plan(With(SpotFallback.OnDemand, plan.Candidates[0].UsdPerHour), 1e6).OnDemand);
+        Assert.Null(Plan(With(SpotFallback.None), 1e6).OnDemand);
+        Assert.Null(Plan(With(SpotFallback.OnDemand, plan.Candidates[0].UsdPerHour), 1e6).OnDemand);
     }
 
     [Fact]
