@@ -3,7 +3,6 @@ using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
-using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
 
