@@ -13,7 +13,10 @@ internal static class ApiDocument
     private const string Name = "openapi";
 
     /// <summary>First segments of the API's paths.</summary>
-    private static readonly string[] Roots = ["runs", "zones", "plan", "doctor", "sweep", "spending", "healthz", "readyz"];
+    private static readonly string[] Roots =
+    [
+        "runs", "zones", "plan", "doctor", "sweep", "spending", "healthz", "readyz",
+    ];
 
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
     private static readonly (int Status, string Description)[] Common =
