@@ -2,8 +2,8 @@ namespace Workflows.Orchestrations;
 
 /// <summary>
 /// A fault that another try may fix, such as a bucket out of reach. The policy of its stage retries it; if it outlasts
-/// the retries, the run ends with this code, and not as with a fault of this program. It has no inner exception, since a
-/// run's failure is read from the innermost one.
+/// the retries, the run ends with this code, and not as with a fault of this program. It has no inner exception, since
+/// a run's failure is read from the innermost one.
 /// </summary>
 public sealed class RunOutageException : Exception
 {
