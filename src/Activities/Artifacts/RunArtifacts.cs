@@ -156,7 +156,7 @@ public sealed class RunArtifacts
         {
             var message = $"{(field is null ? "" : $"{field}: ")}{exception.Address}: {exception.Problem}";
             throw !endsOutages && exception.Fault is (ArtifactFault.Unavailable or ArtifactFault.RateLimited)
-                ? new RunOutageException(exception.ErrorCode, message, exception.Fix, exception)
+                ? new RunOutageException(exception.ErrorCode, message, exception.Fix)
                 : new RunFaultException(exception.ErrorCode, message, exception.Fix);
         }
     }
