@@ -22,8 +22,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Most time for another command to start its service.</summary>
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Most time for which a stopping service may hold the state folder after it no longer answers: 30 seconds
-    /// until it leaves its activities, and what a busy machine needs to end it.</summary>
+    /// <summary>Most time for which a stopping service may hold the state folder; it waits 30 s for its work.</summary>
     private static readonly TimeSpan UseDeadline = TimeSpan.FromSeconds(75);
 
     /// <summary>Most time without an answer from a service that has answered before; an upgrade takes less.</summary>
