@@ -40,7 +40,7 @@ internal static partial class PlanCompiler
     private static partial class Log
     {
         [LoggerMessage(
-            4330, LogLevel.Warning,
+            4340, LogLevel.Warning,
             "Plans count the programs of runs instead of compiling them (Workflows:PjrtPlugin): {Why}")]
         public static partial void NotCompiled(ILogger logger, string why);
     }
