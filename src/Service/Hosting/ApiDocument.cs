@@ -12,6 +12,8 @@ internal static class ApiDocument
 {
     private const string Name = "openapi";
 
+    private const string AnyType = "*/*";
+
     /// <summary>First segments of the API's paths.</summary>
     private static readonly string[] Roots =
     [
@@ -51,6 +53,7 @@ internal static class ApiDocument
         options.AddOperationTransformer((operation, _, _) =>
         {
             operation.Tags = null;
+            operation.RequestBody?.Content?.Remove(AnyType);
             foreach (var (status, description) in Common)
             {
                 operation.Responses ??= [];
@@ -108,6 +111,11 @@ internal static class ApiDocument
 
         return endpoint;
     }
+
+    /// <summary>Describes the body of an operation. It is JSON, whatever its media type: <c>curl -d</c> calls it a form,
+    /// and is not to be refused for that.</summary>
+    public static RouteHandlerBuilder HasBody<T>(this RouteHandlerBuilder endpoint, bool isOptional = false)
+        where T : notnull => endpoint.Accepts<T>(isOptional, "application/json", AnyType);
 
     /// <summary>Describes a parameter that the endpoint reads by itself.</summary>
     public static RouteHandlerBuilder HasParameter(

@@ -28,7 +28,7 @@ internal static class DoctorEndpoint
             IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation) =>
             LookAsync(http, settings, readiness, catalog, client, rehearsal, limits, cancellation))
         .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
-        .Accepts<RunRequest>(isOptional: true, "application/json");
+        .HasBody<RunRequest>(isOptional: true);
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,

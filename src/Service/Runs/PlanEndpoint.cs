@@ -12,7 +12,7 @@ internal static class PlanEndpoint
 
     public static void MapPlan(this IEndpointRouteBuilder routes) => routes.MapPost("/plan", PreviewAsync)
         .Described("planRun", "Previews places, estimate and alternatives of a request; starts nothing.", 400, 413, 422)
-        .Accepts<RunRequest>("application/json").Produces<PlanPreview>();
+        .HasBody<RunRequest>().Produces<PlanPreview>();
 
     private static async Task<IResult> PreviewAsync(
         HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog, SpendLimits limits,

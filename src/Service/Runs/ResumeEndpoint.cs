@@ -10,7 +10,7 @@ internal static class ResumeEndpoint
         .Described(
             "resumeRun", "Continues a stopped run from its newest checkpoint, with the given changes.", 400, 404, 409,
             413)
-        .Accepts<RunRequest>(isOptional: true, "application/json")
+        .HasBody<RunRequest>(isOptional: true)
         .Produces<ResumedView>(StatusCodes.Status202Accepted);
 
     private static async Task<IResult> ResumeAsync(

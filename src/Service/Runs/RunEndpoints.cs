@@ -29,7 +29,7 @@ internal static class RunEndpoints
         runs.MapPost("/", StartAsync)
             .Described("startRun", "Starts a run durably.", 400, 409, 413)
             .HasParameter(ParameterLocation.Header, "Idempotency-Key", "The same key starts the same run once.")
-            .Accepts<RunRequest>("application/json").Produces<StartedView>(StatusCodes.Status202Accepted);
+            .HasBody<RunRequest>().Produces<StartedView>(StatusCodes.Status202Accepted);
         runs.MapGet("/", ListAsync)
             .Described("listRuns", "Lists runs, newest first; the next page's address is in the Link header.", 400)
             .HasParameter(ParameterLocation.Query, "status", "Statuses to show, with commas between them.")

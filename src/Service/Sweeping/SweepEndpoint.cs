@@ -44,7 +44,7 @@ internal static partial class SweepEndpoint
 
     public static void MapSweep(this IEndpointRouteBuilder routes) => routes.MapPost("/sweep", SweepAsync)
         .Described("sweep", "Lists resources left over in the cloud, and deletes them on request.", 400, 413)
-        .Accepts<SweepRequest>(isOptional: true, "application/json");
+        .HasBody<SweepRequest>(isOptional: true);
 
     private static async Task<Ok<SweepView>> SweepAsync(
         HttpRequest http, Sweeper sweeper, SweepSettings settings, CancellationToken cancellation)

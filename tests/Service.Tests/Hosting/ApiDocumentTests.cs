@@ -79,6 +79,33 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
         }
     }
 
+    /// <summary>Bodies are JSON under any name: curl calls them forms, and other programs call them nothing.</summary>
+    [Theory]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData("text/plain")]
+    [InlineData("application/json; charset=utf-8")]
+    [InlineData("application/vnd.workflows+json")]
+    [InlineData("nonsense")]
+    [InlineData(null)]
+    public async Task Body_OfAnyMediaType_IsReadAsJson(string? type)
+    {
+        foreach (var path in new[] { "/runs", "/plan", "/runs/nobody/resume", "/doctor", "/sweep" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, path);
+            request.Content = new ByteArrayContent("{\"colour\": 1}"u8.ToArray());
+            if (type is not null)
+            {
+                request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+            }
+
+            using var answer = await service.Http.SendAsync(request, Cancellation);
+
+            var expected = path.Contains("nobody", StringComparison.Ordinal)
+                ? HttpStatusCode.NotFound : HttpStatusCode.BadRequest;
+            Assert.True(expected == answer.StatusCode, $"{path} as {type}: {answer.StatusCode}");
+        }
+    }
+
     [Theory]
     [InlineData("/openapi.yaml")]
     [InlineData("/engine.json")]
