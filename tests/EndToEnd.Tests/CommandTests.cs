@@ -4,7 +4,7 @@ using Workflows.TestKit.Models;
 
 namespace Workflows.EndToEnd.Tests;
 
-/// <summary>The command as a user types it. One at a time: a run uses every core.</summary>
+/// <summary>The command as a user types it. One at a time: the sample's run uses every core.</summary>
 [Collection("programs")]
 public sealed class CommandTests : IDisposable
 {

@@ -5,7 +5,7 @@ using Workflows.TestKit.Models;
 namespace Workflows.EndToEnd.Tests;
 
 /// <summary>workflows plan, as a user calls it.</summary>
-[Collection("programs")]
+[Collection("small programs")]
 public sealed class PlanCommandTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);

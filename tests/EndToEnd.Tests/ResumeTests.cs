@@ -8,7 +8,7 @@ using Workflows.TestKit.Models;
 namespace Workflows.EndToEnd.Tests;
 
 /// <summary>Stopped runs, resumed by the command, and by a service that dies meanwhile.</summary>
-[Collection("programs")]
+[Collection("small programs")]
 public sealed class ResumeTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(15);

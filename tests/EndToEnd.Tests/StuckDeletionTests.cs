@@ -4,7 +4,7 @@ using Workflows.TestKit.Models;
 namespace Workflows.EndToEnd.Tests;
 
 /// <summary>A deletion that never ends: each command says what is still there, for how long, at what cost.</summary>
-[Collection("programs")]
+[Collection("small programs")]
 public sealed class StuckDeletionTests : IDisposable
 {
     private const string StillThere = @"still there: \S+ in us-west4-a for [0-9]+ s, [0-9.]+ USD so far";

@@ -4,7 +4,7 @@ using Workflows.TestKit;
 namespace Workflows.EndToEnd.Tests;
 
 /// <summary>workflows sweep, as a user calls it.</summary>
-[Collection("programs")]
+[Collection("small programs")]
 public sealed class SweepCommandTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);

@@ -7,7 +7,7 @@ using Workflows.TestKit;
 namespace Workflows.EndToEnd.Tests;
 
 /// <summary>Texts of a service with sequences that a terminal would execute are shown as text.</summary>
-[Collection("programs")]
+[Collection("small programs")]
 public sealed class TerminalSequenceTests : IDisposable
 {
     // JSON's own escapes: the command decodes them to the characters themselves.
