@@ -112,8 +112,8 @@ internal static class ApiDocument
         return endpoint;
     }
 
-    /// <summary>Describes the body of an operation. It is JSON, whatever its media type: <c>curl -d</c> calls it a form,
-    /// and is not to be refused for that.</summary>
+    /// <summary>Describes the body of an operation. It is JSON, whatever its media type: <c>curl -d</c> calls it a
+    /// form, and is not to be refused for that.</summary>
     public static RouteHandlerBuilder HasBody<T>(this RouteHandlerBuilder endpoint, bool isOptional = false)
         where T : notnull => endpoint.Accepts<T>(isOptional, "application/json", AnyType);
 
