@@ -11,6 +11,11 @@ namespace Workflows.Activities.Provisioning;
 /// </summary>
 public sealed class NodeSecrets
 {
+    private const int KeyBytes = 32;
+
+    /// <summary>Most time for another process that has the file to write 32 bytes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly byte[] _key;
 
     /// <summary>Opens the service's key, and creates it on first use.</summary>
@@ -19,17 +24,12 @@ public sealed class NodeSecrets
     {
         Directory.CreateDirectory(stateDirectory);
         var path = Path.Combine(stateDirectory, "service.key");
-        if (!File.Exists(path))
-        {
-            WriteNew(path);
-        }
-
-        _key = File.ReadAllBytes(path);
-        if (_key.Length != 32)
+        _key = Read(path) ?? OpenOrMake(path);
+        if (_key.Length != KeyBytes)
         {
             throw new InvalidDataException(
-                $"'{path}' has {_key.Length} bytes, expected 32. Delete it when no run is under way: workers that run "
-                + "now lose their access.");
+                $"'{path}' has {_key.Length} bytes, expected {KeyBytes}. Delete it when no run is under way: workers "
+                + "that run now lose their access.");
         }
     }
 
@@ -54,33 +54,65 @@ public sealed class NodeSecrets
     public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
 
-    /// <summary>Writes a new key whole or not at all; the first of several that begin at once stays.</summary>
-    private static void WriteNew(string path)
+    /// <summary>Reads the key without a lock, as an account may that cannot write it.</summary>
+    /// <returns>null if it is not there yet, or is being written.</returns>
+    private static byte[]? Read(string path)
     {
-        var aside = $"{path}.{Guid.NewGuid():n}";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        try
+        {
+            return File.ReadAllBytes(path) is { Length: KeyBytes } key ? key : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Reads the key, or makes it, while nobody else has the file open: of several that begin at once one makes it. An
+    /// empty file is a key that was never used, since its maker ended before it wrote it.
+    /// </summary>
+    private static byte[] OpenOrMake(string path)
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+        };
         if (!OperatingSystem.IsWindows())
         {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
-        try
+        using var file = Open(path, options);
+        if (file.Length == 0)
         {
-            using (var file = new FileStream(aside, options))
-            {
-                file.Write(RandomNumberGenerator.GetBytes(32));
-                file.Flush(flushToDisk: true);
-            }
+            file.Write(RandomNumberGenerator.GetBytes(KeyBytes));
+            file.Flush(flushToDisk: true);
+            file.Position = 0;
+        }
 
-            File.Move(aside, path);
-        }
-        catch (IOException) when (File.Exists(path))
+        // A file that is too long is reported, and need not be read whole for that.
+        var key = new byte[(int)Math.Min(file.Length, KeyBytes + 1)];
+        file.ReadExactly(key);
+        return key;
+    }
+
+    /// <summary>Opens a file that no other process has open, and waits while one has.</summary>
+    private static FileStream Open(string path, FileStreamOptions options)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
         {
-            // Another one was first: its key is read.
-        }
-        finally
-        {
-            File.Delete(aside);
+            try
+            {
+                return new FileStream(path, options);
+            }
+            catch (IOException) when (File.Exists(path) && TimeProvider.System.GetElapsedTime(began) < Patience)
+            {
+                Thread.Sleep(TimeSpan.FromMilliseconds(5));
+            }
         }
     }
 }

@@ -77,6 +77,18 @@ public sealed class NodeSecretsTests : IDisposable
         }
     }
 
+    /// <summary>Its maker ended before it wrote it: nobody has used it.</summary>
+    [Fact]
+    public void Key_ThatIsEmpty_IsMade()
+    {
+        File.WriteAllBytes(Key, []);
+
+        var secret = new NodeSecrets(_folder).For(Run, Node);
+
+        Assert.Equal(32, new FileInfo(Key).Length);
+        Assert.Equal(secret, new NodeSecrets(_folder).For(Run, Node));
+    }
+
     [Fact]
     public void Key_ThatWasCut_IsNamedWithItsLength()
     {
