@@ -21,7 +21,8 @@ internal sealed class Worker : IDisposable
     /// <summary>Time that a job gets to save its work, out of the 30 seconds' notice of a spot VM.</summary>
     private static readonly TimeSpan Notice = TimeSpan.FromSeconds(25);
 
-    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(4);
+    /// <summary>Most time for the gateway to read the last messages.</summary>
+    internal static readonly TimeSpan Farewell = TimeSpan.FromSeconds(4);
 
     private readonly WorkerIdentity _identity;
     private readonly MetadataServer _metadata;
@@ -145,7 +146,7 @@ internal sealed class Worker : IDisposable
 
             // The gateway ends the stream once it has read the last message. Hanging up before that resets the stream,
             // and what the gateway has not read yet is lost with it.
-            await Task.WhenAny(conversation, Task.Delay(Farewell, CancellationToken.None));
+            await Task.WhenAny(conversation, Task.Delay(Farewell, _clock, CancellationToken.None));
         }
 
         await hangUp.CancelAsync();

@@ -11,9 +11,18 @@ namespace Workflows.TpuWorker.Tests.Host;
 /// <summary>Gives one job, and writes down what it hears.</summary>
 internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : WorkerGateway.WorkerGatewayBase
 {
-    private readonly TaskCompletionSource _ended = new();
+    private readonly TaskCompletionSource _allRead = new(), _ended = new();
 
     public List<WorkerMessage> Messages { get; } = [];
+
+    /// <summary>Gets the end of the messages; the stream is open until <see cref="Hold"/> ends.</summary>
+    public Task AllRead => _allRead.Task;
+
+    /// <summary>Gets what the gateway waits for before it ends the stream, which the worker's end may cut.</summary>
+    public Task Hold { get; init; } = Task.CompletedTask;
+
+    /// <summary>Gets a value indicating whether the worker hung up before the gateway had ended the stream.</summary>
+    public bool WasCutOff { get; private set; }
 
     public Task Ended => _ended.Task;
 
@@ -40,10 +49,14 @@ internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : Wo
                 Messages.Add(message);
                 onMessage(message);
             }
+
+            _allRead.TrySetResult();
+            await Hold.WaitAsync(context.CancellationToken);
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
             // Broken off; the messages tell the rest.
+            WasCutOff = true;
         }
         finally
         {
