@@ -223,22 +223,13 @@ public sealed class GatewayFaultTests(RunningService service) : IClassFixture<Ru
     private string Dispatch(string node)
     {
         var name = new NodeName(node);
-        service.Services.GetRequiredService<JobBook>().Dispatch(new DispatchInput(
-            JobKind.Train,
-            new RunSpec
-            {
-                RunId = Run,
-                Name = "n",
-                Project = "p",
-                Direction = RunDirection.EnToKo,
-                Model = "/m",
-                Data = new DataSpec { Train = "t" },
-                Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
-                IsRehearsal = true,
-            },
-            new PreparedData("/t", "/e", 1, 1, new Dictionary<string, int>()),
-            new TpuLease(name, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
-            "nobody", null));
+        var job = GivenJob.Training(Run, name);
+        service.Services.GetRequiredService<JobBook>().Dispatch(job with
+        {
+            Spec = job.Spec with { IsRehearsal = true },
+            Data = new PreparedData("/t", "/e", 1, 1, new Dictionary<string, int>()),
+            ReplyTo = "nobody",
+        });
         return JobBook.JobId(JobKind.Train, name);
     }
 

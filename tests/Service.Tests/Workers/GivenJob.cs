@@ -2,11 +2,13 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Service.Tests.Workers;
 
-/// <summary>A training that the service has given to a node.</summary>
+/// <summary>A job that the service has given to a node.</summary>
 internal static class GivenJob
 {
-    public static DispatchInput Training(RunId run, NodeName node) => new(
-        JobKind.Train,
+    public static DispatchInput Training(RunId run, NodeName node) => Of(JobKind.Train, run, node);
+
+    public static DispatchInput Of(JobKind kind, RunId run, NodeName node) => new(
+        kind,
         new RunSpec
         {
             RunId = run,
@@ -19,5 +21,5 @@ internal static class GivenJob
         },
         new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
         new TpuLease(node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
-        $"{run}:train", null);
+        $"{run}:{(kind == JobKind.Train ? "train" : "evaluate")}", null);
 }

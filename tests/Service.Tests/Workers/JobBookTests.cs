@@ -305,22 +305,7 @@ public sealed class JobBookTests : IDisposable
         TokensPerSecond = 5,
     };
 
-    private static DispatchInput Job(JobKind kind) => new(
-        kind,
-        new RunSpec
-        {
-            RunId = Run,
-            Name = "n",
-            Project = "p",
-            Direction = RunDirection.EnToKo,
-            Model = "/m",
-            Data = new DataSpec { Train = "t" },
-            Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
-        },
-        new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
-        new TpuLease(
-            Node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
-        $"run-1:{(kind == JobKind.Train ? "train" : "evaluate")}", null);
+    private static DispatchInput Job(JobKind kind) => GivenJob.Of(kind, Run, Node);
 
     private RunLedger Ledger() => new(_folder, _clock);
 

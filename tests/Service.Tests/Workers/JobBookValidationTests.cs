@@ -106,24 +106,18 @@ public sealed class JobBookValidationTests : IDisposable
             ValidationScore = score,
         }));
 
-    private static DispatchInput Job(string? metric) => new(
-        JobKind.Train,
-        new RunSpec
+    private static DispatchInput Job(string? metric)
+    {
+        var job = GivenJob.Training(Run, Node);
+        return job with
         {
-            RunId = Run,
-            Name = "n",
-            Project = "p",
-            Direction = RunDirection.EnToKo,
-            Model = "/m",
-            Data = new DataSpec { Train = "t" },
-            Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
-            Training = new TrainingSpec
+            Spec = job.Spec with
             {
-                Validation = metric is null ? null : new ValidationSpec { Metric = metric },
+                Training = new TrainingSpec
+                {
+                    Validation = metric is null ? null : new ValidationSpec { Metric = metric },
+                },
             },
-        },
-        new PreparedData("t", "e", 1, 1, new Dictionary<string, int>()),
-        new TpuLease(
-            Node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1), 1),
-        "run-1:train", null);
+        };
+    }
 }
