@@ -57,6 +57,9 @@ public static class TaskHubSidecarExtensions
             provider.GetService<FaultInjection>()));
         services.TryAddSingleton(provider => new InProcessTaskHub(provider.GetRequiredService<TaskHubHost>()));
         services.AddHostedService(provider => provider.GetRequiredService<TaskHubHost>());
+        // They hold no state of a call; by default the server makes and disposes one for each call.
+        services.TryAddSingleton(provider => new TaskHubService(provider.GetRequiredService<TaskHubHost>()));
+        services.TryAddSingleton(provider => new WorkItemStream(provider.GetRequiredService<TaskHubHost>()));
         services.AddGrpc().AddServiceOptions<TaskHubService>(
             options => options.MaxReceiveMessageSize = MostBytesInMessage);
         services.Configure<KestrelServerOptions>(options =>
