@@ -26,7 +26,8 @@ public static class TpuEmulatorHosting
         configure(options);
         services.AddSingleton(options);
         services.AddSingleton(provider => new EmulatedCloud(
-            options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
+            options, provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILogger<EmulatedCloud>>()));
         services.AddSingleton(provider => new Lazy<EmulatedCloud>(provider.GetRequiredService<EmulatedCloud>));
         services.AddSingleton<ITpuEmulator, TpuEmulator>();
         services.AddHostedService<CloudClock>();

@@ -33,6 +33,9 @@ public static class WorkflowsService
 
     private const double MostGibibytes = 1 << 20;
 
+    // The user of Linux who owns nothing.
+    private const uint Nobody = 65534;
+
     /// <summary>Most time for reading a corpus for a preview; somebody waits for it.</summary>
     private static readonly TimeSpan PreviewTime = TimeSpan.FromSeconds(30);
 
@@ -197,6 +200,7 @@ public static class WorkflowsService
             options.RestHost = $"127.0.0.1:{ports.EmulatorRest}";
             options.StorageHost = $"127.0.0.1:{ports.EmulatorStorage}";
             options.WorkerCommand = OwnCommand("Workflows.TpuWorker.Host.dll");
+            options.WorkerUser = Nobody;
         });
 
         services.AddSingleton(provider => new RunLedger(

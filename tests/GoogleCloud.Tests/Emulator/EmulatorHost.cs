@@ -50,7 +50,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     public static async Task<EmulatorHost> StartAsync(
         string scenario = "{}", string? workerScript = null, string? state = null, bool isRealTime = false,
-        ILoggerProvider? log = null)
+        ILoggerProvider? log = null, IReadOnlyList<string>? worker = null, uint? workerUser = null)
     {
         var ownState = state is null ? new TemporaryFolder("tpu-emulator-") : null;
         state ??= ownState!.Path;
@@ -73,7 +73,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
             options.StateDirectory = state;
             options.RestHost = $"127.0.0.1:{rest}";
             options.DefaultScenario = scenario;
-            options.WorkerCommand = workerScript is null ? [] : ["/bin/sh", "-c", workerScript];
+            options.WorkerCommand = worker ?? (workerScript is null ? [] : ["/bin/sh", "-c", workerScript]);
+            options.WorkerUser = workerUser;
         });
         var application = builder.Build();
         application.MapTpuEmulator();

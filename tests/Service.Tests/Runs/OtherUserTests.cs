@@ -27,9 +27,9 @@ public sealed class OtherUserTests
         Skipped.Unless(
             await MayAsync("test", "-r", program), $"User {User} cannot read {program}. Build below a folder that all "
             + "users may enter.");
-        using var disk = new TemporaryFolder("workflows-other-user-");
-        Assert.Equal(0, (await Command.RunAsync("chown", [$"{User}:{User}", disk.Path])).ExitCode);
-        await using var service = new RunningService { Change = services => Become(services, disk.Path) };
+        using var folder = new TemporaryFolder("workflows-other-user-");
+        Assert.Equal(0, (await Command.RunAsync("chown", [$"{User}:{User}", folder.Path])).ExitCode);
+        await using var service = new RunningService { Change = services => Tell(services, folder.Path) };
         await service.InitializeAsync();
 
         var id = await service.StartAsync(service.Request());
@@ -37,7 +37,7 @@ public sealed class OtherUserTests
 
         Assert.True(report.GetProperty("status").GetString() == "succeeded", $"{report}");
         Assert.Equal($"{User}\nrefused\n", await File.ReadAllTextAsync(
-            disk["who"], TestContext.Current.CancellationToken));
+            folder["who"], TestContext.Current.CancellationToken));
         Assert.False(await MayAsync("ls", service.Settings.StateDirectory));
         Assert.True(File.Exists(Path.Combine(
             service.Settings.StateDirectory, "runs", id, "tuned", "model.safetensors")));
@@ -46,15 +46,15 @@ public sealed class OtherUserTests
     private static async Task<bool> MayAsync(params string[] command) =>
         (await Command.RunAsync(AsUser[0], [.. AsUser[1..], .. command])).ExitCode == 0;
 
-    /// <summary>Lets the emulated VM's disk be a folder of the user, and its worker the user.</summary>
-    private static void Become(IServiceCollection services, string disk)
+    /// <summary>Lets the emulated VM write who it is, and that it cannot list the service's folder.</summary>
+    private static void Tell(IServiceCollection services, string folder)
     {
         var options = services.Select(each => each.ImplementationInstance).OfType<EmulatorOptions>().Single();
-        var folder = Path.GetFullPath(options.StateDirectory);
+        var state = Path.GetFullPath(options.StateDirectory);
         options.WorkerCommand =
         [
-            "env", $"WORKFLOWS_WORK_FOLDER={disk}", $"HOME={disk}", .. AsUser, "/bin/sh", "-c",
-            $"{{ id -u; ls '{folder}' 2>/dev/null || echo refused; }} >'{disk}/who'; exec \"$@\"", "vm",
+            "/bin/sh", "-c",
+            $"{{ id -u; ls '{state}' 2>/dev/null || echo refused; }} >'{folder}/who'; exec \"$@\"", "vm",
             .. options.WorkerCommand,
         ];
     }

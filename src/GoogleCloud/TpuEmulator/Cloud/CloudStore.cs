@@ -122,7 +122,7 @@ internal sealed class CloudStore
         record.Node.ToByteArray(), record.Zone, record.MetadataKey, record.CreatedAt, record.CreateOperation,
         record.CreateError?.ToByteArray(), record.GoneAt, record.DeleteOperation, record.PreemptAt,
         record.PreemptAttribute, record.PreemptAtLeast, record.GuestAttributes, record.WorkerPid,
-        record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating);
+        record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating, record.Disk);
 
     private static ProjectRecord Restore(string project, SavedProject saved) => new()
     {
@@ -162,6 +162,7 @@ internal sealed class CloudStore
             WorkerStartedAt = node.WorkerStartedAt,
             OperationEndsAt = node.OperationEndsAt,
             IsPreemptedWhileCreating = node.IsPreemptedWhileCreating,
+            Disk = node.Disk,
         }).ToDictionary(record => record.Node.Name, StringComparer.Ordinal),
     };
 
@@ -194,5 +195,5 @@ internal sealed class CloudStore
         byte[] Node, string Zone, string MetadataKey, DateTimeOffset? CreatedAt, string? CreateOperation,
         byte[]? CreateError, DateTimeOffset? GoneAt, string? DeleteOperation, DateTimeOffset? PreemptAt,
         string? PreemptAttribute, double PreemptAtLeast, Dictionary<string, string> GuestAttributes, int WorkerPid,
-        DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating);
+        DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating, string? Disk);
 }

@@ -23,12 +23,12 @@ internal sealed partial class EmulatedCloud : IDisposable
     private readonly SemaphoreSlim _changed = new(0, 1);
     private bool _isUnwritten;
 
-    public EmulatedCloud(EmulatorOptions options, TimeProvider clock)
+    public EmulatedCloud(EmulatorOptions options, TimeProvider clock, ILogger<EmulatedCloud> logger)
     {
         _options = options;
         _clock = clock;
         _store = new CloudStore(options.StateDirectory);
-        _vms = new VmHost(options);
+        _vms = new VmHost(options, logger);
         _projects = _store.Load();
         foreach (var record in Nodes().Where(record =>
             record.Node.State == Node.Types.State.Ready && !VmHost.IsRunning(record)))

@@ -50,6 +50,9 @@ internal sealed class NodeRecord
 
     public DateTimeOffset WorkerStartedAt { get; set; }
 
+    /// <summary>The folder that is the VM's disk; null before the first boot.</summary>
+    public string? Disk { get; set; }
+
     public bool IsSpot => Node.SchedulingConfig is { Spot: true } or { Preemptible: true };
 
     /// <summary>Gets the time of the next scheduled event.</summary>

@@ -8,25 +8,36 @@ namespace Workflows.GoogleCloud.TpuEmulator.Vms;
 /// Runs the worker of each READY node as a process in a session of its own, so that it survives this process and its
 /// terminal, and ends only with its node.
 /// </summary>
-internal sealed class VmHost(EmulatorOptions options)
+internal sealed partial class VmHost
 {
     private const string SetSid = "/usr/bin/setsid";
     private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(2);
+    private readonly EmulatorOptions _options;
+    private readonly VmUser? _user;
+
+    public VmHost(EmulatorOptions options, ILogger logger)
+    {
+        _options = options;
+        _user = VmUser.Find(options, out var reason);
+        if (reason is not null)
+        {
+            Log.SameUser(logger, reason);
+        }
+    }
 
     /// <summary>Boots a node's VM: the process finds its metadata through GCE_METADATA_HOST, as on Compute
     /// Engine.</summary>
     public void Boot(NodeRecord record)
     {
-        if (options.WorkerCommand.Count == 0)
+        if (_options.WorkerCommand.Count == 0)
         {
             return;
         }
 
-        var logs = Path.Combine(Path.GetFullPath(options.StateDirectory), "vms");
+        var logs = Path.Combine(Path.GetFullPath(_options.StateDirectory), "vms");
         Directory.CreateDirectory(logs);
         var log = Path.Combine(logs, $"{NameOf(record)}.log");
-        var disk = DiskOf(record);
-        Directory.CreateDirectory(disk);
+        record.Disk = MakeDisk(record);
 
         // The shell only opens the log file and then becomes the worker; a pipe would break when this process dies.
         var start = new ProcessStartInfo(File.Exists(SetSid) ? SetSid : "/bin/sh") { UseShellExecute = false };
@@ -39,21 +50,28 @@ internal sealed class VmHost(EmulatorOptions options)
         start.ArgumentList.Add("log=$1; shift; exec \"$@\" </dev/null >>\"$log\" 2>&1");
         start.ArgumentList.Add("vm");
         start.ArgumentList.Add(log);
-        foreach (var word in options.WorkerCommand)
+        foreach (var word in (_user?.Prefix ?? []).Concat(_options.WorkerCommand))
         {
             start.ArgumentList.Add(word);
         }
 
         // The worker gets only its own folder: a VM has its disk, and reaches everything else by address.
-        start.Environment["WORKFLOWS_WORK_FOLDER"] = disk;
-        if (options.StorageHost is { } storage)
+        start.Environment["WORKFLOWS_WORK_FOLDER"] = record.Disk;
+        if (_user is not null)
+        {
+            start.Environment["HOME"] = record.Disk;
+        }
+
+        // Tells a person who finds the process in a list which emulator it belongs to; no program reads it.
+        start.Environment["TPU_EMULATOR_STATE"] = Path.GetFullPath(_options.StateDirectory);
+        if (_options.StorageHost is { } storage)
         {
             start.Environment["STORAGE_EMULATOR_HOST"] = storage;
         }
 
-        start.Environment["GCE_METADATA_HOST"] = $"{options.RestHost}/metadata/{record.MetadataKey}";
+        start.Environment["GCE_METADATA_HOST"] = $"{_options.RestHost}/metadata/{record.MetadataKey}";
         using var process = Process.Start(start)
-            ?? throw new InvalidOperationException($"Could not start the VM's command '{options.WorkerCommand[0]}'.");
+            ?? throw new InvalidOperationException($"Could not start the VM's command '{_options.WorkerCommand[0]}'.");
         record.WorkerPid = process.Id;
         record.WorkerStartedAt = new DateTimeOffset(process.StartTime);
     }
@@ -78,11 +96,13 @@ internal sealed class VmHost(EmulatorOptions options)
         }
 
         record.WorkerPid = 0;
+        var disk = record.Disk ?? OwnDisk(record);
+        record.Disk = null;
         try
         {
-            if (Directory.Exists(DiskOf(record)))
+            if (Directory.Exists(disk))
             {
-                Directory.Delete(DiskOf(record), recursive: true);
+                Directory.Delete(disk, recursive: true);
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -91,8 +111,25 @@ internal sealed class VmHost(EmulatorOptions options)
         }
     }
 
-    private string DiskOf(NodeRecord record) =>
-        Path.Combine(Path.GetFullPath(options.StateDirectory), "vms", $"{NameOf(record)}.disk");
+    // A VM that boots again, after a power failure, keeps its disk.
+    private string MakeDisk(NodeRecord record)
+    {
+        if (record.Disk is { } kept && Directory.Exists(kept))
+        {
+            return kept;
+        }
+
+        if (_user is not null)
+        {
+            return _user.MakeDisk();
+        }
+
+        Directory.CreateDirectory(OwnDisk(record));
+        return OwnDisk(record);
+    }
+
+    private string OwnDisk(NodeRecord record) =>
+        Path.Combine(Path.GetFullPath(_options.StateDirectory), "vms", $"{NameOf(record)}.disk");
 
     private static string NameOf(NodeRecord record) =>
         record.Node.Name[(record.Node.Name.LastIndexOf('/') + 1)..];
@@ -125,5 +162,12 @@ internal sealed class VmHost(EmulatorOptions options)
         {
             return null;
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(4402, LogLevel.Information,
+            "Workers of emulated VMs run as root, and not as a user without rights on the emulator's folder: {Reason}.")]
+        public static partial void SameUser(ILogger logger, string reason);
     }
 }
