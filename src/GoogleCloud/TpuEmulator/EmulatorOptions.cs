@@ -12,9 +12,9 @@ public sealed class EmulatorOptions
     public IReadOnlyList<string> WorkerCommand { get; set; } = [];
 
     /// <summary>Gets or sets the user of the VMs' commands, who has no right on this emulator's folder.</summary>
-    /// <value>User id; null for the emulator's own user. Only root, on Linux, can start another user's processes: elsewhere
-    /// it is the emulator's own user, as it is, with a message in the log, if the user cannot read the command's
-    /// files.</value>
+    /// <value>User id; null for the emulator's own user. Only root, on Linux, can start another user's processes:
+    /// elsewhere it is the emulator's own user, as it is, with a message in the log, if the user cannot read the
+    /// command's files.</value>
     public uint? WorkerUser { get; set; }
 
     /// <summary>Gets or sets the REST address of this emulator as a VM sees it; its metadata server is below

@@ -167,7 +167,7 @@ internal sealed partial class VmHost
     private static partial class Log
     {
         [LoggerMessage(4402, LogLevel.Information,
-            "Workers of emulated VMs run as root, and not as a user without rights on the emulator's folder: {Reason}.")]
+            "Workers of emulated VMs run as root, not as a user without rights on the emulator's folder: {Reason}.")]
         public static partial void SameUser(ILogger logger, string reason);
     }
 }
