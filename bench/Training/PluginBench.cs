@@ -46,9 +46,10 @@ internal static class PluginBench
         using var theirs = new SemaphoreSlim(0);
         using var peak = new ProductPeak(configuration, threads);
         var squares = new List<double>();
+        var model = Gemma3Checkpoint.CreateRandom(configuration.Model, 1);
         var onnx = Task.Run(() => Steps(
-            configuration, threads, steps, null, ours, theirs, () => squares.Add(peak.OfSquare())));
-        var plugin = Task.Run(() => Steps(configuration, threads, steps, executor, theirs, ours, () => { }));
+            model, configuration, threads, steps, null, ours, theirs, () => squares.Add(peak.OfSquare())));
+        var plugin = Task.Run(() => Steps(model, configuration, threads, steps, executor, theirs, ours, () => { }));
         Task.WaitAll(onnx, plugin);
         var flop = configuration.TrainingFlopPerToken;
         var (byOnnx, byPlugin) = (onnx.Result, plugin.Result);
@@ -60,15 +61,15 @@ internal static class PluginBench
     }
 
     private static List<double> Steps(
-        BenchConfiguration configuration, int threads, int steps, Executor? executor, SemaphoreSlim mine,
-        SemaphoreSlim others, Action beside)
+        Gemma3Checkpoint model, BenchConfiguration configuration, int threads, int steps, Executor? executor,
+        SemaphoreSlim mine, SemaphoreSlim others, Action beside)
     {
         mine.Wait();
         var seen = new List<double>();
         var folder = Directory.CreateTempSubdirectory("plugin-bench-").FullName;
         using (var tuner = new FineTuner(
-            Gemma3Checkpoint.CreateRandom(configuration.Model, 1), configuration.Options(steps + WarmupSteps, threads),
-            configuration.Examples(), executor: executor))
+            model, configuration.Options(steps + WarmupSteps, threads), configuration.Examples(),
+            executor: executor))
         {
             tuner.Run(
                 Path.Combine(folder, "checkpoints"), step =>

@@ -10,11 +10,47 @@ namespace Workflows.Training.Bench;
 /// </summary>
 internal sealed class ProductPeak : IDisposable
 {
-    private readonly List<(int Count, double Flop, string Name, OnnxProgram Program)> _products = [];
+    private readonly Lazy<List<(int Count, double Flop, string Name, OnnxProgram Program)>> _products;
     private readonly (double Flop, OnnxProgram Program) _square;
 
     public ProductPeak(BenchConfiguration configuration, int threads)
     {
+        // A large model's products need gigabytes, and not every measurement asks for them.
+        _products = new(() => ProductsOf(configuration, threads));
+        _square = (2.0 * 1024 * 1024 * 1024, Product(1024, 1024, 1024, false, false, threads));
+    }
+
+    /// <summary>FLOP/s over the products of a step, each run once.</summary>
+    public double OfShapes() =>
+        _products.Value.Sum(product => product.Count * product.Flop)
+            / _products.Value.Sum(product => product.Count * Seconds(product.Program));
+
+    /// <summary>FLOP/s of a square product, run three times.</summary>
+    public double OfSquare() => _square.Flop / Enumerable.Range(0, 3).Average(_ => Seconds(_square.Program));
+
+    public void Print()
+    {
+        foreach (var (_, flop, name, program) in _products.Value)
+        {
+            Console.WriteLine(
+                $"  {name}: {flop / Enumerable.Range(0, 5).Min(_ => Seconds(program)) / 1e9:f0} GFLOP/s");
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_products.IsValueCreated)
+        {
+            _products.Value.ForEach(product => product.Program.Dispose());
+        }
+
+        _square.Program.Dispose();
+    }
+
+    private static List<(int Count, double Flop, string Name, OnnxProgram Program)> ProductsOf(
+        BenchConfiguration configuration, int threads)
+    {
+        var products = new List<(int Count, double Flop, string Name, OnnxProgram Program)>();
         var model = configuration.Model;
         var rows = configuration.Batch * configuration.Length;
         foreach (var (count, outputs, inputs) in ((int, int, int)[])
@@ -28,35 +64,12 @@ internal sealed class ProductPeak : IDisposable
             ])
         {
             var (flop, name) = (2.0 * rows * inputs * outputs, $"{rows} x {inputs} x {outputs}");
-            _products.Add((count, flop, $"{name} forward", Product(rows, inputs, outputs, false, true, threads)));
-            _products.Add((count, flop, $"{name} by input", Product(rows, outputs, inputs, false, false, threads)));
-            _products.Add((count, flop, $"{name} by weight", Product(outputs, rows, inputs, true, false, threads)));
+            products.Add((count, flop, $"{name} forward", Product(rows, inputs, outputs, false, true, threads)));
+            products.Add((count, flop, $"{name} by input", Product(rows, outputs, inputs, false, false, threads)));
+            products.Add((count, flop, $"{name} by weight", Product(outputs, rows, inputs, true, false, threads)));
         }
 
-        _square = (2.0 * 1024 * 1024 * 1024, Product(1024, 1024, 1024, false, false, threads));
-    }
-
-    /// <summary>FLOP/s over the products of a step, each run once.</summary>
-    public double OfShapes() =>
-        _products.Sum(product => product.Count * product.Flop)
-            / _products.Sum(product => product.Count * Seconds(product.Program));
-
-    /// <summary>FLOP/s of a square product, run three times.</summary>
-    public double OfSquare() => _square.Flop / Enumerable.Range(0, 3).Average(_ => Seconds(_square.Program));
-
-    public void Print()
-    {
-        foreach (var (_, flop, name, program) in _products)
-        {
-            Console.WriteLine(
-                $"  {name}: {flop / Enumerable.Range(0, 5).Min(_ => Seconds(program)) / 1e9:f0} GFLOP/s");
-        }
-    }
-
-    public void Dispose()
-    {
-        _products.ForEach(product => product.Program.Dispose());
-        _square.Program.Dispose();
+        return products;
     }
 
     private static double Seconds(OnnxProgram program)

@@ -101,6 +101,13 @@ public static class LedgerKinds
     public const string Found = "found";
 }
 
+/// <summary>A fact that was just written.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Kind">One of <see cref="LedgerKinds"/>.</param>
+/// <param name="Key">Its name within the kind.</param>
+/// <param name="Data">The fact.</param>
+public sealed record WrittenFact(RunId RunId, string Kind, string Key, object Data);
+
 /// <summary>A moment in a node's life.</summary>
 /// <param name="NodeName">Full resource name.</param>
 /// <param name="State">The cloud's state, or the reason.</param>
@@ -129,6 +136,12 @@ public sealed record RecoveryEnd(int Number, JobKind Kind, double Seconds);
 public sealed class RunLedger(string stateDirectory, TimeProvider clock)
 {
     private readonly ConcurrentDictionary<RunId, FactFile> _books = new();
+
+    /// <summary>
+    /// Raised for each new fact once it is on disk, on the thread that wrote it: for observers, whose faults are no
+    /// fault of the fact.
+    /// </summary>
+    public event Action<WrittenFact>? Written;
 
     /// <summary>Gets the JSON options for all files in a run's folder.</summary>
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web)
@@ -177,7 +190,13 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     {
         DirectoryOf(runId);
         var entry = new LedgerEntry(clock.GetUtcNow(), kind, key, JsonSerializer.SerializeToElement(data, Json));
-        return BookOf(runId).Append(entry);
+        if (!BookOf(runId).Append(entry))
+        {
+            return false;
+        }
+
+        Written?.Invoke(new WrittenFact(runId, kind, key, data));
+        return true;
     }
 
     /// <summary>Reads the facts in the order they were written.</summary>

@@ -17,6 +17,12 @@ internal sealed class TaskHubInstruments : IDisposable
     public const string TimerLateness = "taskhub.timers.lateness";
     public const string Workers = "taskhub.workers";
 
+    // Exporters' own buckets are for milliseconds: in seconds, nearly all would be in the first.
+    private static readonly InstrumentAdvice<double> Seconds = new()
+    {
+        HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+    };
+
     private readonly Meter _meter = new(MeterName);
     private readonly Histogram<double> _commitDuration;
     private readonly Histogram<long> _commitSize;
@@ -26,9 +32,11 @@ internal sealed class TaskHubInstruments : IDisposable
 
     public TaskHubInstruments()
     {
-        _commitDuration = _meter.CreateHistogram<double>(CommitDuration, "s", "Time of one transaction.");
+        _commitDuration = _meter.CreateHistogram(
+            CommitDuration, "s", "Time of one transaction.", advice: Seconds);
         _commitSize = _meter.CreateHistogram<long>(CommitSize, "{operation}", "Changes that shared a transaction.");
-        _timerLateness = _meter.CreateHistogram<double>(TimerLateness, "s", "How long after its time a timer fired.");
+        _timerLateness = _meter.CreateHistogram(
+            TimerLateness, "s", "How long after its time a timer fired.", advice: Seconds);
         _ended = _meter.CreateCounter<long>(Ended, "{instance}", "Orchestrations that ended, by status.");
         _meter.CreateObservableGauge(Unfinished, () => _gauges.Unfinished, "{instance}", "Unfinished orchestrations.");
         _meter.CreateObservableGauge(Parked, () => _gauges.Parked, "{instance}", "Orchestrations that are parked.");

@@ -9,6 +9,9 @@ namespace Workflows.DurableTask.Sidecar;
 /// <summary>Runs the engine inside a web application.</summary>
 public static class TaskHubSidecarExtensions
 {
+    /// <summary>Name of the engine's meter, for exporters.</summary>
+    public const string MeterName = TaskHubInstruments.MeterName;
+
     // A worker completes hundreds of items at once, each on a stream of its own; the server's default is 100.
     private const int StreamsPerConnection = 10_000;
 

@@ -17,6 +17,7 @@ using Workflows.Service.Dashboard;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
+using Workflows.Service.Telemetry;
 using Workflows.Service.Workers;
 using Workflows.TpuWorker.Compile;
 
@@ -72,6 +73,7 @@ public static class WorkflowsService
         var pin = GatewayDoor.PinOf(settings);
         ConfigureKestrel(builder, settings, ports, builder.Configuration["urls"]);
         AddRooms(builder.Services, settings, ports, pin);
+        builder.AddTelemetry(ports.Http);
         change?.Invoke(builder.Services);
 
         var application = builder.Build();
@@ -94,6 +96,7 @@ public static class WorkflowsService
         application.MapSweep();
         application.MapPlan();
         application.MapSpending();
+        application.MapTelemetry();
         return (application, ports);
     }
 

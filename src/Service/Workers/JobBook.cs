@@ -20,6 +20,12 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), DateTimeOffset> _lastHeard = new();
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), string> _devices = new();
 
+    /// <summary>Raised with the tokens that a training reports beyond its last report.</summary>
+    public event Action<long>? Trained;
+
+    /// <summary>Gets the number of workers with an open stream.</summary>
+    public int ConnectedCount => _connections.Count;
+
     public static string JobId(JobKind kind, NodeName nodeName) =>
         PrefixOf(kind) + nodeName.NodeId;
 
@@ -133,12 +139,14 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             return fault;
         }
 
+        var before = _progress.GetValueOrDefault((runId, progress.JobId))?.Tokens ?? 0;
         _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
         // Without tokens and loss it is no step but work before the steps, such as compilation.
         if (progress is not { Tokens: 0, Loss: 0 }
             && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
             metrics.Append(runId, progress, Measured(runId, progress, job.Spec));
+            Trained?.Invoke(Math.Max(0, progress.Tokens - before));
         }
 
         return null;

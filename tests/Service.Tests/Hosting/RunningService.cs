@@ -19,6 +19,9 @@ public sealed class RunningService : IAsyncLifetime
     /// <summary>Gets what changes the parts that the service is put together from; null: nothing.</summary>
     public Action<IServiceCollection>? Change { get; init; }
 
+    /// <summary>Gets the command line.</summary>
+    public string[] Arguments { get; init; } = [];
+
     public string Folder => _folder.Path;
 
     public HttpClient Http { get; private set; } = new();
@@ -46,7 +49,7 @@ public sealed class RunningService : IAsyncLifetime
 
     private async Task StartAsync()
     {
-        var (application, ports) = WorkflowsService.Build([], Settings, isEmbedded: true, Change);
+        var (application, ports) = WorkflowsService.Build(Arguments, Settings, isEmbedded: true, Change);
         _application = application;
         await application.StartOrExplainAsync(ports, Settings.StateDirectory, CancellationToken.None);
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };
