@@ -64,7 +64,7 @@ internal static class RunEndpoints
         routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
         routes.MapGet("/healthz", () => TypedResults.Ok(new HealthView("ok", stateId)))
-            .Described("checkHealth", "Answers while the process is alive.");
+            .Described("checkHealth", "Answers while the process is alive.").AllowAnonymous();
         routes.MapReadiness();
     }
 
