@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.DataProtection;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -9,24 +11,43 @@ namespace Workflows.Service.Access;
 /// <summary>Puts the access control together from ASP.NET Core's parts (ADR 0021).</summary>
 internal static partial class AccessControl
 {
+    private const string Either = "KeyOrSession";
+
+    private const double MostHours = 720;
+
     /// <summary>Adds schemes, policies and the keys.</summary>
     public static void AddAccess(this IServiceCollection services, ServiceSettings settings)
     {
         services.AddSingleton(provider => new KeyFile(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KeyRing>();
+        services.AddSingleton<Sessions>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AccessAnswers>();
         services.AddAuthorization(AccessPolicies.Add);
-        var schemes = services.AddAuthentication(
-            settings.Access.Authentication ? KeyHandler.Name : LocalHandler.Name);
-        if (settings.Access.Authentication)
+        if (!settings.Access.Authentication)
         {
-            schemes.AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Name, null);
+            services.AddAuthentication(LocalHandler.Name)
+                .AddScheme<AuthenticationSchemeOptions, LocalHandler>(LocalHandler.Name, null);
+            return;
         }
-        else
-        {
-            schemes.AddScheme<AuthenticationSchemeOptions, LocalHandler>(LocalHandler.Name, null);
-        }
+
+        RequireHours(settings.Access.SessionHours);
+        AddSessionKeys(services, settings);
+        services.AddAuthentication(Either)
+            .AddPolicyScheme(Either, null, options => options.ForwardDefaultSelector = context =>
+                context.Request.Headers.Authorization.Count > 0 ? KeyHandler.Name : Sessions.Scheme)
+            .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Name, null)
+            .AddCookie(Sessions.Scheme, options =>
+            {
+                // Cookies do not tell ports apart: two services of one machine must not share one.
+                options.Cookie.Name = $"workflows-{ServicePorts.StateIdOf(settings.StateDirectory)[..8]}";
+                options.Cookie.HttpOnly = true;
+                options.Cookie.SameSite = SameSiteMode.Strict;
+                options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+                options.ExpireTimeSpan = TimeSpan.FromHours(settings.Access.SessionHours);
+                options.SlidingExpiration = false;
+                options.Events.OnValidatePrincipal = Sessions.ValidateAsync;
+            });
     }
 
     /// <summary>Checks each request before it reaches an endpoint.</summary>
@@ -59,7 +80,50 @@ internal static partial class AccessControl
             await next(context);
         });
         application.UseAuthentication();
+        application.Use((context, next) =>
+            context.User.Identity?.AuthenticationType == Sessions.Scheme
+                && AccessPolicies.RoleOf(context.Request.Method) != AccessRole.Reader
+                && !BrowserGuard.IsProvedOfThisSite(context.Request)
+                ? Problems.Of(
+                    StatusCodes.Status403Forbidden, "CSRF_REFUSED",
+                    "A session changes something only for the service's own pages, and the request proves by neither "
+                    + "Sec-Fetch-Site nor Origin that it comes from one. Programs send a key in the header "
+                    + "Authorization.").ExecuteAsync(context)
+                : next(context));
         application.UseAuthorization();
+    }
+
+    /// <summary>Adds to every answer of the API the headers that let nothing of it run or be framed elsewhere; pages
+    /// have their own.</summary>
+    /// <param name="application">The application.</param>
+    /// <param name="settings">Its settings.</param>
+    /// <param name="apiPort">The API's port.</param>
+    public static void UseSafeHeaders(this WebApplication application, ServiceSettings settings, int apiPort)
+    {
+        if (settings.Access.Certificate is not null)
+        {
+            application.UseHsts();
+        }
+
+        application.Use((context, next) =>
+        {
+            if (context.Connection.LocalPort == apiPort)
+            {
+                context.Response.OnStarting(
+                    static state =>
+                    {
+                        var headers = ((HttpResponse)state).Headers;
+                        headers.XContentTypeOptions = "nosniff";
+                        headers.TryAdd("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+                        headers.TryAdd("Referrer-Policy", "no-referrer");
+                        headers.TryAdd("Cache-Control", "private, no-cache");
+                        return Task.CompletedTask;
+                    },
+                    context.Response);
+            }
+
+            return next(context);
+        });
     }
 
     /// <summary>Keeps endpoints off the API's port, whatever the Host header says.</summary>
@@ -89,6 +153,38 @@ internal static partial class AccessControl
         catch (KeyFileException exception)
         {
             throw new ServiceStartException(exception.Message, exception);
+        }
+    }
+
+    /// <summary>Adds the keys that seal sessions, in the state folder, so that sessions outlive a restart.</summary>
+    private static void AddSessionKeys(IServiceCollection services, ServiceSettings settings)
+    {
+        var folder = KeyFile.FolderOf(settings.StateDirectory);
+        try
+        {
+            KeyFile.MakeFolder(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ServiceStartException($"The folder '{folder}' cannot be made: {exception.Message}", exception);
+        }
+
+        services.AddDataProtection()
+            .SetApplicationName($"workflows-{ServicePorts.StateIdOf(settings.StateDirectory)}")
+            .PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(folder, "sessions")));
+
+        // It warns at each start that the files are not encrypted; only their owner may open the folder.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
+    }
+
+    private static void RequireHours(double hours)
+    {
+        if (hours is not (> 0 and <= MostHours))
+        {
+            throw new ServiceStartException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The setting 'Workflows:Access:SessionHours' cannot be {hours}: use more than 0 and at most "
+                + $"{MostHours}."));
         }
     }
 

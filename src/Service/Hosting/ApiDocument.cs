@@ -20,7 +20,7 @@ internal static class ApiDocument
     /// <summary>First segments of the API's paths.</summary>
     private static readonly string[] Roots =
     [
-        "runs", "zones", "plan", "doctor", "sweep", "spending", "healthz", "readyz",
+        "runs", "zones", "plan", "doctor", "sweep", "spending", "session", "healthz", "readyz",
     ];
 
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
@@ -29,7 +29,7 @@ internal static class ApiDocument
         (StatusCodes.Status400BadRequest, "KEY_IN_QUERY: the address has a key in it."),
         (StatusCodes.Status401Unauthorized, "KEY_MISSING, KEY_INVALID, KEY_EXPIRED: no key, or none of this service."),
         (StatusCodes.Status403Forbidden,
-            "ROLE_INSUFFICIENT: the key lacks the role. CROSS_ORIGIN: a page of another site asked."),
+            "ROLE_INSUFFICIENT: the key lacks the role. CROSS_ORIGIN, CSRF_REFUSED: a page of another site asked."),
         (StatusCodes.Status421MisdirectedRequest, "HOST_UNKNOWN: the Host header is not a name of this service."),
         (StatusCodes.Status503ServiceUnavailable,
             "ENGINE_UNAVAILABLE: the Durable Task backend does not answer. KEYS_UNREADABLE: nor can keys be checked."),

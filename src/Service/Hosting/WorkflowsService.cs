@@ -76,6 +76,7 @@ public static class WorkflowsService
         var application = builder.Build();
         GatewayDoor.Tell(application, settings);
         AccessControl.TellOfKeys(application, settings);
+        application.UseSafeHeaders(settings, ports.Http);
         application.UseProblems(ports.Http);
         application.UseProxies(settings, ports.Http);
         application.UseBrowserGuard(settings.GatewayPort, plan.IsOpen || settings.Access.Proxies is not null);
@@ -92,6 +93,7 @@ public static class WorkflowsService
         }
 
         application.MapDashboard();
+        application.MapSessions(settings);
         application.MapApiDocument();
         application.MapRuns(settings);
         application.MapDoctor(settings);

@@ -6,6 +6,7 @@ using Microsoft.OpenApi;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
@@ -196,7 +197,7 @@ internal static class RunEndpoints
     /// <summary>Returns the ledger from one line on, so that a watcher misses nothing; as a stream to a client that
     /// accepts one.</summary>
     private static IResult Events(
-        string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream,
+        string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream, Sessions sessions,
         IHostApplicationLifetime lifetime)
     {
         var isStream = http.GetTypedHeaders().Accept.Any(
@@ -224,7 +225,7 @@ internal static class RunEndpoints
 
         // A stop of the service waits for open requests, and this one would stay open.
         return stream.Open(run, from, lifetime.ApplicationStopping) is { } events
-            ? TypedResults.ServerSentEvents(events)
+            ? TypedResults.ServerSentEvents(sessions.WhileAsync(http.HttpContext.User, events))
             : Problems.Of(
                 StatusCodes.Status503ServiceUnavailable, "STREAMS_FULL",
                 $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");
