@@ -31,7 +31,7 @@ public sealed class KeysCommandTests : IDisposable
         var (code, key, told) = await RunAsync("keys", "make", "laptop", "--role", "runner", "--expires", "90d");
         Assert.Equal(0, code);
         Assert.Matches(@"^wfk_[0-9a-f]{12}_[0-9a-f]{64}\n$", key);
-        Assert.Contains("'laptop' is a runner, valid until", told, StringComparison.Ordinal);
+        Assert.Contains("'laptop' has the role runner, valid until", told, StringComparison.Ordinal);
         var file = _folder.Write("key.txt", key);
 
         Assert.Equal((1, true), Of(await RunAsync("list"), "This needs an API key"));

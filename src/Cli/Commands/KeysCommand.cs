@@ -55,8 +55,9 @@ internal static partial class KeysCommand
                 parsed.GetValue(Name)!, parsed.GetValue(Role), parsed.GetValue(Expires), cancellation);
             Console.WriteLine(text);
             await Console.Error.WriteLineAsync(
-                $"'{key.Name}' is a {WireName.Of(key.Role)}, {Until(key)}. The key is shown only now. Give it to the "
-                + "command by WORKFLOWS_API_KEY or --key-file, and to other programs as 'Authorization: Bearer KEY'.");
+                $"'{key.Name}' has the role {WireName.Of(key.Role)}, {Until(key)}. The key is shown only now. Give it "
+                + "to the command by WORKFLOWS_API_KEY or --key-file, and to other programs as 'Authorization: Bearer "
+                + "KEY'.");
             return ExitCodes.Done;
         });
 

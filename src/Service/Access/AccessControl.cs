@@ -15,9 +15,13 @@ internal static partial class AccessControl
 
     private const double MostHours = 720;
 
-    /// <summary>Adds schemes, policies and the keys.</summary>
-    public static void AddAccess(this IServiceCollection services, ServiceSettings settings)
+    /// <summary>Adds schemes, policies, limits and the keys.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="settings">The service's settings.</param>
+    /// <param name="apiPort">The API's port.</param>
+    public static void AddAccess(this IServiceCollection services, ServiceSettings settings, int apiPort)
     {
+        services.AddSingleton<StreamPlaces>();
         services.AddSingleton(provider => new KeyFile(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KeyRing>();
@@ -32,6 +36,7 @@ internal static partial class AccessControl
         }
 
         RequireHours(settings.Access.SessionHours);
+        CallLimits.Add(services, settings.Access, apiPort);
         AddSessionKeys(services, settings);
         services.AddAuthentication(Either)
             .AddPolicyScheme(Either, null, options => options.ForwardDefaultSelector = context =>
@@ -52,8 +57,9 @@ internal static partial class AccessControl
 
     /// <summary>Checks each request before it reaches an endpoint.</summary>
     /// <param name="application">The application.</param>
+    /// <param name="settings">Its settings.</param>
     /// <param name="apiPort">The port that other machines may reach.</param>
-    public static void UseAccess(this WebApplication application, int apiPort)
+    public static void UseAccess(this WebApplication application, ServiceSettings settings, int apiPort)
     {
         var logger = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AccessControl));
         application.Use(async (context, next) =>
@@ -80,6 +86,11 @@ internal static partial class AccessControl
             await next(context);
         });
         application.UseAuthentication();
+        if (settings.Access.Authentication)
+        {
+            application.UseRateLimiter();
+        }
+
         application.Use((context, next) =>
             context.User.Identity?.AuthenticationType == Sessions.Scheme
                 && AccessPolicies.RoleOf(context.Request.Method) != AccessRole.Reader
@@ -91,6 +102,18 @@ internal static partial class AccessControl
                     + "Authorization.").ExecuteAsync(context)
                 : next(context));
         application.UseAuthorization();
+        application.Use(async (context, next) =>
+        {
+            await next(context);
+            if (context.Connection.LocalPort == apiPort
+                && AccessPolicies.RoleOf(context.Request.Method) != AccessRole.Reader)
+            {
+                Log.Changed(
+                    logger, AccessPolicies.NameOf(context.User), context.Request.Method,
+                    SafeText.Of(context.Request.Path.Value, 200), context.Response.StatusCode,
+                    SafeText.Of(context.Response.Headers.Location.ToString(), 200));
+            }
+        });
     }
 
     /// <summary>Adds to every answer of the API the headers that let nothing of it run or be framed elsewhere; pages
@@ -203,6 +226,10 @@ internal static partial class AccessControl
         [LoggerMessage(4413, LogLevel.Warning, "{Method} {Path} had a key or token in its address, and was refused: "
             + "revoke it")]
         public static partial void InQuery(ILogger logger, string method, string path);
+
+        [LoggerMessage(4415, LogLevel.Information, "'{Caller}' {Method} {Path}: {Status} {Location}")]
+        public static partial void Changed(
+            ILogger logger, string caller, string method, string path, int status, string location);
 
         [LoggerMessage(4414, LogLevel.Warning, "There is no key, so nobody can call the service: "
             + "workflows keys make NAME --role admin --state {Folder}")]

@@ -36,6 +36,13 @@ internal static class AccessPolicies
     /// <summary>Returns the caller's name, for logs and ledgers.</summary>
     public static string NameOf(ClaimsPrincipal caller) => caller.Identity?.Name ?? "nobody";
 
+    /// <summary>Returns the reason of an action with the name of the caller, for ledger and report.</summary>
+    /// <param name="caller">The caller.</param>
+    /// <param name="reason">The reason that the caller gave; null for none.</param>
+    public static string ReasonOf(ClaimsPrincipal caller, string? reason) =>
+        caller.Identity?.AuthenticationType == LocalHandler.Name ? reason ?? "asked for by the API"
+            : string.IsNullOrWhiteSpace(reason) ? $"asked for by {NameOf(caller)}" : $"{reason} (by {NameOf(caller)})";
+
     /// <summary>Makes the identity of a caller.</summary>
     /// <param name="scheme">The scheme that has authenticated it.</param>
     /// <param name="id">The id of its key, or the equal of one.</param>

@@ -23,4 +23,16 @@ public sealed class AccessSettings
     /// <summary>Gets or sets the hours after which a session of the dashboard ends.</summary>
     /// <value>More than 0 and at most 720, default 12.</value>
     public double SessionHours { get; set; } = 12;
+
+    /// <summary>Gets or sets the most calls of one key in a minute.</summary>
+    /// <value>1 to 6,000,000, default 6,000. As many at once are answered; then they are refused with 429.</value>
+    public int CallsPerMinute { get; set; } = 6_000;
+
+    /// <summary>Gets or sets the most calls in a minute of one address that shows no valid key.</summary>
+    /// <value>1 to 6,000,000, default 120.</value>
+    public int StrangerCallsPerMinute { get; set; } = 120;
+
+    /// <summary>Gets or sets the most event streams that one key has open.</summary>
+    /// <value>1 to 6,000,000, default 100; of all keys together there are at most 1,000.</value>
+    public int StreamsPerKey { get; set; } = 100;
 }

@@ -57,6 +57,7 @@ internal sealed class SignInPage(SignInPage.Problem problem) : IResult
                   <main>
                     <h1>{words.Title}</h1>
                     <section>
+                      <p class="soft">{words.Why}</p>
                       <form method="post" action="/session">
                         <label>{words.Key}
                           <input name="key" type="password" autocomplete="current-password" required autofocus
@@ -64,8 +65,7 @@ internal sealed class SignInPage(SignInPage.Problem problem) : IResult
                         </label>
                         <button class="first">{words.Title}</button>
                       </form>
-                      {alert}<p class="soft">{words.Why}</p>
-                      <p class="soft">{words.NoKey} <code>workflows keys make NAME --role runner</code></p>
+                      {alert}<p>{words.NoKey} <code>workflows keys make NAME --role runner</code></p>
                     </section>
                   </main>
                 </body>

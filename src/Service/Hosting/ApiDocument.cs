@@ -31,6 +31,8 @@ internal static class ApiDocument
         (StatusCodes.Status403Forbidden,
             "ROLE_INSUFFICIENT: the key lacks the role. CROSS_ORIGIN, CSRF_REFUSED: a page of another site asked."),
         (StatusCodes.Status421MisdirectedRequest, "HOST_UNKNOWN: the Host header is not a name of this service."),
+        (StatusCodes.Status429TooManyRequests,
+            "TOO_MANY_CALLS: the key has called too often; Retry-After says how long to wait."),
         (StatusCodes.Status503ServiceUnavailable,
             "ENGINE_UNAVAILABLE: the Durable Task backend does not answer. KEYS_UNREADABLE: nor can keys be checked."),
     ];

@@ -82,7 +82,7 @@ public static class WorkflowsService
         application.UseBrowserGuard(settings.GatewayPort, plan.IsOpen || settings.Access.Proxies is not null);
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
-        application.UseAccess(ports.Http);
+        application.UseAccess(settings, ports.Http);
 
         // The emulated cloud asks for no credentials, and the gateway for those of a node.
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}").AllowAnonymous().OfThisMachineOnly();
@@ -189,7 +189,7 @@ public static class WorkflowsService
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
         services.AddApiDocument();
-        services.AddAccess(settings);
+        services.AddAccess(settings, ports.Http);
 
         // A part that fails is logged; runs on a TPU need the other parts.
         services.Configure<HostOptions>(

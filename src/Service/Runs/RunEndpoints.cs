@@ -65,7 +65,7 @@ internal static class RunEndpoints
         routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
         routes.MapGet("/healthz", () => TypedResults.Ok(new HealthView("ok", stateId)))
-            .Described("checkHealth", "Answers while the process is alive.").AllowAnonymous();
+            .Described("checkHealth", "Answers while the process is alive.").AllowAnonymous().DisableRateLimiting();
         routes.MapReadiness();
     }
 
@@ -163,9 +163,10 @@ internal static class RunEndpoints
     }
 
     private static async Task<IResult> CancelAsync(
-        string id, string? reason, RunService service, CancellationToken cancellation) =>
+        string id, string? reason, RunService service, System.Security.Claims.ClaimsPrincipal caller,
+        CancellationToken cancellation) =>
         (RunId.TryParse(id, out var runId)
-            ? await service.CancelAsync(runId, reason ?? "asked for by the API", cancellation)
+            ? await service.CancelAsync(runId, AccessPolicies.ReasonOf(caller, reason), cancellation)
             : null) switch
         {
             null => Unknown(id),
@@ -198,7 +199,7 @@ internal static class RunEndpoints
     /// accepts one.</summary>
     private static IResult Events(
         string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream, Sessions sessions,
-        IHostApplicationLifetime lifetime)
+        StreamPlaces places, IHostApplicationLifetime lifetime)
     {
         var isStream = http.GetTypedHeaders().Accept.Any(
             type => type.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase));
@@ -222,6 +223,15 @@ internal static class RunEndpoints
         {
             return TypedResults.Ok(EventLine.Of(ledger, run).Skip(from));
         }
+
+        if (places.Take(http.HttpContext.User) is not { } place)
+        {
+            return Problems.Of(
+                StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
+                "This key has as many event streams open as one may; close some, or ask without a stream.");
+        }
+
+        http.HttpContext.Response.RegisterForDispose(place);
 
         // A stop of the service waits for open requests, and this one would stay open.
         return stream.Open(run, from, lifetime.ApplicationStopping) is { } events

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Security.Claims;
 using System.Text;
 using System.Text.Json;
 using Workflows.Service.Access;
@@ -158,12 +159,34 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
         using var stream = await service.Nobody.SendAsync(
             request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
         Assert.Equal("text/event-stream", stream.Content.Headers.ContentType?.MediaType);
-        using var cancelled = await runner.PostAsync($"/runs/{id}/cancel", null, Cancellation);
+        using var cancelled = await runner.PostAsync($"/runs/{id}/cancel?reason=enough", null, Cancellation);
         Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
 
         using var lines = new StreamReader(await stream.Content.ReadAsStreamAsync(Cancellation));
         var text = await lines.ReadToEndAsync(Cancellation);
         Assert.Contains("event: end", text, StringComparison.Ordinal);
+
+        // The log says who it was.
+        var log = await ReadAsync(Path.Combine(service.Service.Settings.StateDirectory, "service.log"));
+        Assert.Contains($"'the-Runner' POST /runs: 202 /runs/{id}", log, StringComparison.Ordinal);
+        Assert.DoesNotContain(service.Keys[AccessRole.Runner][17..], log, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Key", "enough", "enough (by laptop)")]
+    [InlineData("Session", null, "asked for by laptop")]
+    [InlineData("Key", " ", "asked for by laptop")]
+    [InlineData("Local", "enough", "enough")]
+    [InlineData("Local", null, "asked for by the API")]
+    public void Reason_OfACancellation_NamesACallerWithAKey(string scheme, string? reason, string expected) =>
+        Assert.Equal(expected, AccessPolicies.ReasonOf(
+            new ClaimsPrincipal(AccessPolicies.IdentityOf(scheme, "1", "laptop", AccessRole.Runner)), reason));
+
+    private static async Task<string> ReadAsync(string path)
+    {
+        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(file);
+        return await reader.ReadToEndAsync(Cancellation);
     }
 
     private static async Task<string?> CodeAsync(HttpResponseMessage answer)
