@@ -28,6 +28,7 @@ internal static partial class AccessControl
         services.AddSingleton<Sessions>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AccessAnswers>();
         services.AddAuthorization(AccessPolicies.Add);
+        IdentityTokens.Require(settings.Access);
         if (!settings.Access.Authentication)
         {
             services.AddAuthentication(LocalHandler.Name)
@@ -38,9 +39,12 @@ internal static partial class AccessControl
         RequireHours(settings.Access.SessionHours);
         CallLimits.Add(services, settings.Access, apiPort);
         AddSessionKeys(services, settings);
-        services.AddAuthentication(Either)
+        var hasIssuer = settings.Access.Oidc.Authority is not null;
+        var schemes = services.AddAuthentication(Either)
             .AddPolicyScheme(Either, null, options => options.ForwardDefaultSelector = context =>
-                context.Request.Headers.Authorization.Count > 0 ? KeyHandler.Name : Sessions.Scheme)
+                context.Request.Headers.Authorization.Count == 0 ? Sessions.Scheme
+                    : hasIssuer && IdentityTokens.IsIn(context.Request) ? IdentityTokens.Scheme
+                    : KeyHandler.Name)
             .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Name, null)
             .AddCookie(Sessions.Scheme, options =>
             {
@@ -53,6 +57,7 @@ internal static partial class AccessControl
                 options.SlidingExpiration = false;
                 options.Events.OnValidatePrincipal = Sessions.ValidateAsync;
             });
+        IdentityTokens.Add(schemes, settings.Access.Oidc);
     }
 
     /// <summary>Checks each request before it reaches an endpoint.</summary>

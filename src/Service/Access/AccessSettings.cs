@@ -24,6 +24,9 @@ public sealed class AccessSettings
     /// <value>More than 0 and at most 720, default 12.</value>
     public double SessionHours { get; set; } = 12;
 
+    /// <summary>Gets or sets the issuer of identity tokens.</summary>
+    public OidcSettings Oidc { get; set; } = new();
+
     /// <summary>Gets or sets the most calls of one key in a minute.</summary>
     /// <value>1 to 6,000,000, default 6,000. As many at once are answered; then they are refused with 429.</value>
     public int CallsPerMinute { get; set; } = 6_000;

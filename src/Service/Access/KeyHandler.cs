@@ -73,7 +73,8 @@ internal sealed class LocalHandler(
 /// <param name="message">The reason, without a part of the secret.</param>
 internal sealed class AccessException(string code, string message) : Exception(message)
 {
-    public const string Missing = "KEY_MISSING", Invalid = "KEY_INVALID", Expired = "KEY_EXPIRED";
+    public const string Missing = "KEY_MISSING", Invalid = "KEY_INVALID", Expired = "KEY_EXPIRED",
+        Unknown = "IDENTITY_UNKNOWN";
 
     public string Code { get; } = code;
 }

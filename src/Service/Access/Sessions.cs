@@ -15,7 +15,10 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock)
     /// <summary>The scheme's name.</summary>
     public const string Scheme = "Session";
 
-    private const string Id = "workflows/session", Until = "workflows/until";
+    /// <summary>The claim with the time at which a caller's access ends, in seconds since 1970.</summary>
+    public const string Until = "workflows/until";
+
+    private const string Id = "workflows/session";
     private const int IdBytes = 16;
 
     private readonly ConcurrentDictionary<string, DateTimeOffset> _ended = new(StringComparer.Ordinal);
@@ -62,6 +65,7 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock)
         Scheme => EndOf(caller) > clock.GetUtcNow() && !_ended.ContainsKey(caller.FindFirstValue(Id) ?? "")
             && HasKey(caller),
         KeyHandler.Name => HasKey(caller),
+        IdentityTokens.Scheme => EndOf(caller) > clock.GetUtcNow(),
         _ => true,
     };
 

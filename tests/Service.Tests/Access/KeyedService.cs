@@ -8,7 +8,7 @@ namespace Workflows.Service.Tests.Access;
 /// <summary>A running service that asks for keys, and a key of each role.</summary>
 public sealed class KeyedService : IAsyncLifetime
 {
-    public RunningService Service { get; } = new();
+    public RunningService Service { get; init; } = new();
 
     /// <summary>Gets a client without a key.</summary>
     public HttpClient Nobody { get; private set; } = new();
