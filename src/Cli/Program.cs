@@ -21,6 +21,7 @@ var root = new Command(
     ResumeCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),
+    KeysCommand.Create(),
     PlanCommand.Create(),
     TranslateCommand.Create(),
     ScoreCommand.Create(),

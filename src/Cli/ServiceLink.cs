@@ -28,12 +28,13 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Most time without an answer from a service that has answered before; an upgrade takes less.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    private readonly string? _key;
     private HttpClient _http;
     private WebApplication? _own;
 
-    private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory, bool isNamed)
+    private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory, bool isNamed, string? key)
     {
-        (_http, _own, StateDirectory, IsNamed) = (http, own, stateDirectory, isNamed);
+        (_http, _own, StateDirectory, IsNamed, _key) = (http, own, stateDirectory, isNamed, key);
     }
 
     /// <summary>Gets the folder given by --state.</summary>
@@ -51,19 +52,20 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Connects.</summary>
     /// <param name="named">The service that the user named; null for none.</param>
     /// <param name="state">The state folder.</param>
+    /// <param name="key">The key to send; null for none.</param>
     /// <param name="change">Changes the settings of a service that is started here; null for none.</param>
     /// <param name="cancellation">Cancels the wait.</param>
     public static async Task<ServiceLink> OpenAsync(
-        Uri? named, string state, Action<ServiceSettings>? change, CancellationToken cancellation)
+        Uri? named, string state, string? key, Action<ServiceSettings>? change, CancellationToken cancellation)
     {
         named ??= FromEnvironment();
         if (named is not null)
         {
-            return new ServiceLink(new HttpClient { BaseAddress = named }, null, state, isNamed: true);
+            return new ServiceLink(CallerKey.Client(named, key), null, state, isNamed: true, key);
         }
 
-        var (http, own) = await JoinOrStartAsync(state, change, cancellation);
-        return new ServiceLink(http, own, state, isNamed: false);
+        var (http, own) = await JoinOrStartAsync(state, key, change, cancellation);
+        return new ServiceLink(http, own, state, isNamed: false, key);
     }
 
     /// <summary>
@@ -78,7 +80,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         }
 
         var old = _http;
-        (_http, _own) = await JoinOrStartAsync(StateDirectory, null, cancellation);
+        (_http, _own) = await JoinOrStartAsync(StateDirectory, _key, null, cancellation);
         old.Dispose();
         return true;
     }
@@ -133,12 +135,12 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// others wait, and write nothing before they have joined.
     /// </summary>
     private static async Task<(HttpClient Http, WebApplication? Own)> JoinOrStartAsync(
-        string state, Action<ServiceSettings>? change, CancellationToken cancellation)
+        string state, string? key, Action<ServiceSettings>? change, CancellationToken cancellation)
     {
         var began = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            if (await FindRunningAsync(state, cancellation) is { } running)
+            if (await ServiceFinder.FindAsync(state, key, cancellation) is { } running)
             {
                 return (running, null);
             }
@@ -245,7 +247,7 @@ internal sealed class ServiceLink : IAsyncDisposable
         var query = withinHours is { } hours
             ? string.Create(CultureInfo.InvariantCulture, $"?withinHours={hours}") : "";
         using var content = new StringContent(requestJson, Encoding.UTF8, "application/json");
-        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var patient = Patient();
         using var answer = await patient.PostAsync(new Uri($"/plan{query}", UriKind.Relative), content, cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<PlanPreview>(RunLedger.Json, cancellation))!;
@@ -336,7 +338,7 @@ internal sealed class ServiceLink : IAsyncDisposable
     /// <summary>Sweeps the cloud; this takes minutes if zones do not answer.</summary>
     public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
     {
-        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var patient = Patient();
         using var answer = await patient.PostAsJsonAsync(
             new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
@@ -351,6 +353,14 @@ internal sealed class ServiceLink : IAsyncDisposable
             await _own.StopAsync();
             await _own.DisposeAsync();
         }
+    }
+
+    /// <summary>Makes a client for calls that take minutes.</summary>
+    private HttpClient Patient()
+    {
+        var patient = CallerKey.Client(Address, _key);
+        patient.Timeout = Timeout.InfiniteTimeSpan;
+        return patient;
     }
 
     private async Task<T?> GetAsync<T>(string path, CancellationToken cancellation)
@@ -369,32 +379,4 @@ internal sealed class ServiceLink : IAsyncDisposable
                 $"WORKFLOWS_SERVICE is '{text}', which is not an address such as http://127.0.0.1:8080.",
                 ExitCodes.Invalid);
     }
-
-    /// <summary>Finds the service of another process that has the folder open, by the ports written there.</summary>
-    private static async Task<HttpClient?> FindRunningAsync(string state, CancellationToken cancellation)
-    {
-        if (ServicePorts.Kept(state) is not { } ports)
-        {
-            return null;
-        }
-
-        var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };
-        try
-        {
-            var health = await http.GetFromJsonAsync<Health>(new Uri("/healthz", UriKind.Relative), cancellation);
-            if (health?.StateId == ServicePorts.StateIdOf(state))
-            {
-                return http;
-            }
-        }
-        catch (Exception exception) when (exception is HttpRequestException or JsonException)
-        {
-            // No service answers, or another program's does: start our own.
-        }
-
-        http.Dispose();
-        return null;
-    }
-
-    private sealed record Health(string Status, string StateId);
 }

@@ -20,6 +20,11 @@ internal static class CommonOptions
         Description = "Address of a running service, such as http://127.0.0.1:8080; also WORKFLOWS_SERVICE.",
     };
 
+    public static Option<string?> KeyFile { get; } = new("--key-file")
+    {
+        Description = "File with the API key for the service; also WORKFLOWS_API_KEY.",
+    };
+
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON, alone, on standard output." };
 
     private static Uri? ParseAddress(ArgumentResult argument)
@@ -44,13 +49,14 @@ internal static class CommonOptions
     {
         command.Options.Add(State);
         command.Options.Add(Service);
+        command.Options.Add(KeyFile);
         command.SetAction(async (parsed, cancellation) =>
         {
             try
             {
                 await using var link = await ServiceLink.OpenAsync(
-                    parsed.GetValue(Service), parsed.GetValue(State)!, settings => change?.Invoke(parsed, settings),
-                    cancellation);
+                    parsed.GetValue(Service), parsed.GetValue(State)!, CallerKey.Read(parsed.GetValue(KeyFile)),
+                    settings => change?.Invoke(parsed, settings), cancellation);
                 return await action(parsed, link, cancellation);
             }
             catch (CommandException exception)

@@ -53,15 +53,18 @@ public static class TpuEmulatorHosting
     /// <summary>Maps the API and the VMs' metadata servers.</summary>
     /// <param name="application">The application; call this before other endpoints are mapped.</param>
     /// <param name="hosts">Restricts REST to these hosts, such as <c>*:8082</c>; if empty, all hosts.</param>
-    public static void MapTpuEmulator(this WebApplication application, params string[] hosts)
+    /// <returns>The group of endpoints, to which the caller can add metadata such as authorization.</returns>
+    public static IEndpointConventionBuilder MapTpuEmulator(this WebApplication application, params string[] hosts)
     {
         ArgumentNullException.ThrowIfNull(application);
         application.Use(ErrorEnvelope.WrapAsync);
-        application.MapGrpcService<TpuApi>().RequireHost(hosts);
-        application.MapGrpcService<OperationsApi>().RequireHost(hosts);
-        application.MapGrpcService<LocationsApi>().RequireHost(hosts);
-        ProjectApi.Map(application, hosts);
-        MetadataApi.Map(application);
+        var group = application.MapGroup(string.Empty);
+        group.MapGrpcService<TpuApi>().RequireHost(hosts);
+        group.MapGrpcService<OperationsApi>().RequireHost(hosts);
+        group.MapGrpcService<LocationsApi>().RequireHost(hosts);
+        ProjectApi.Map(group, hosts);
+        MetadataApi.Map(group);
+        return group;
     }
 
     /// <summary>Maps the JSON API of Cloud Storage to a port of its own, and no other endpoint to that port.</summary>

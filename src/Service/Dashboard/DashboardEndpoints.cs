@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using Workflows.Service.Access;
 
 namespace Workflows.Service.Dashboard;
 
@@ -13,6 +14,8 @@ internal static class DashboardEndpoints
 {
     private const string Prefix = "Workflows.Service.Dashboard.";
 
+    private const string StyleSheet = "dashboard.css";
+
     private const string Policy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -23,10 +26,17 @@ internal static class DashboardEndpoints
 
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/", (HttpContext context) => Send(context, Assets["index.html"]));
+        routes.MapGet("/", (HttpContext context) => context.User.Has(AccessRole.Reader)
+            ? (IResult)Send(context, Assets["index.html"])
+            : new SignInPage(SignInPage.Problem.None)).AllowAnonymous();
         foreach (var (name, asset) in Assets)
         {
-            routes.MapGet($"/dashboard/{name}", (HttpContext context) => Send(context, asset));
+            var endpoint = routes.MapGet($"/dashboard/{name}", (HttpContext context) => Send(context, asset));
+            if (name == StyleSheet)
+            {
+                // The sign-in page has it, too.
+                endpoint.AllowAnonymous();
+            }
         }
     }
 

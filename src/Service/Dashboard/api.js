@@ -7,6 +7,11 @@ export const call = async (path, options = {}) => {
   });
   const text = await answer.text();
   const body = text && /json/.test(answer.headers.get('Content-Type') ?? '') ? JSON.parse(text) : null;
+  if (answer.status === 401) {
+    // The session has ended: the service shows its sign-in page.
+    location.reload();
+  }
+
   if (!answer.ok) {
     const lines = body?.errors?.map((each) => `${each.field}: ${each.message} ${each.fix}`);
     throw new Problem(lines?.join('\n') ?? body?.detail ?? `${answer.status} ${answer.statusText}`);

@@ -1,3 +1,4 @@
+import { get, remove } from './api.js';
 import { language, setLanguage, t } from './text.js';
 import { el, replace } from './dom.js';
 import { runs } from './runs.js';
@@ -46,5 +47,12 @@ document.getElementById('language').addEventListener('click', () => {
   setLanguage(language === 'ko' ? 'en' : 'ko');
   show(false);
 });
+// Without authentication there is no session, and nothing to sign out of.
+get('/session').then((session) => {
+  const button = document.getElementById('leave');
+  button.hidden = !session.expiresAt;
+  button.title = session.name;
+  button.addEventListener('click', () => remove('/session').finally(() => location.replace('/')));
+}).catch(() => {});
 window.addEventListener('hashchange', () => show(true));
 show(false);

@@ -1,7 +1,7 @@
 // The words of the pages, in both languages. A key that one of them lacks is a fault that a test finds.
 export const texts = {
   en: {
-    skip: 'Skip to content', runs: 'Runs', start: 'Start a run', zones: 'Capacity', language: '한국어',
+    skip: 'Skip to content', runs: 'Runs', start: 'Start a run', zones: 'Capacity', language: '한국어', signOut: 'Sign out',
     noRuns: 'There are no runs yet.', noneFound: 'No run matches.', older: 'Older runs', newest: 'Newest runs',
     name: 'Name', status: 'Status', stage: 'Stage', started: 'Started', cost: 'Cost', budget: 'Budget', any: 'any',
     attempts: 'Attempts', recoveries: 'TPUs lost', estimate: 'Estimate', left: 'Left', step: 'Step', loss: 'Loss',
@@ -29,7 +29,7 @@ export const texts = {
     'stage.evaluate': 'Evaluate', 'stage.teardown': 'Give back', 'stage.report': 'Report', 'stage.done': 'Done',
   },
   ko: {
-    skip: '본문으로 건너뛰기', runs: '실행 목록', start: '새 실행', zones: '용량', language: 'English',
+    skip: '본문으로 건너뛰기', runs: '실행 목록', start: '새 실행', zones: '용량', language: 'English', signOut: '로그아웃',
     noRuns: '아직 실행이 없습니다.', noneFound: '조건에 맞는 실행이 없습니다.', older: '이전 실행', newest: '최신 실행',
     name: '이름', status: '상태', stage: '단계', started: '시작', cost: '비용', budget: '예산', any: '전체',
     attempts: '시도', recoveries: '잃은 TPU', estimate: '예상', left: '남은 시간', step: '스텝', loss: '손실',

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.OpenApi;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 
 namespace Workflows.Service.Hosting;
 
@@ -14,18 +15,26 @@ internal static class ApiDocument
 
     private const string AnyType = "*/*";
 
+    private const string Bearer = "key";
+
     /// <summary>First segments of the API's paths.</summary>
     private static readonly string[] Roots =
     [
-        "runs", "zones", "plan", "doctor", "sweep", "spending", "healthz", "readyz",
+        "runs", "zones", "plan", "doctor", "sweep", "spending", "session", "healthz", "readyz",
     ];
 
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
     private static readonly (int Status, string Description)[] Common =
     [
-        (StatusCodes.Status403Forbidden, "CROSS_ORIGIN: a page of another site asked."),
+        (StatusCodes.Status400BadRequest, "KEY_IN_QUERY: the address has a key in it."),
+        (StatusCodes.Status401Unauthorized, "KEY_MISSING, KEY_INVALID, KEY_EXPIRED: no key, or none of this service."),
+        (StatusCodes.Status403Forbidden,
+            "ROLE_INSUFFICIENT: the key lacks the role. CROSS_ORIGIN, CSRF_REFUSED: a page of another site asked."),
         (StatusCodes.Status421MisdirectedRequest, "HOST_UNKNOWN: the Host header is not a name of this service."),
-        (StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE: the Durable Task backend does not answer."),
+        (StatusCodes.Status429TooManyRequests,
+            "TOO_MANY_CALLS: the key has called too often; Retry-After says how long to wait."),
+        (StatusCodes.Status503ServiceUnavailable,
+            "ENGINE_UNAVAILABLE: the Durable Task backend does not answer. KEYS_UNREADABLE: nor can keys be checked."),
     ];
 
     public static void AddApiDocument(this IServiceCollection services) => services.AddOpenApi(Name, options =>
@@ -48,10 +57,34 @@ internal static class ApiDocument
 
             // Names of classes, otherwise.
             document.Tags = null;
+            document.Components ??= new OpenApiComponents();
+            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+            {
+                [Bearer] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http,
+                    Scheme = "bearer",
+                    Description = "An API key, wfk_..., of 'workflows keys make'; not asked for where the service has "
+                        + "Workflows:Access:Authentication off.",
+                },
+            };
             return Task.CompletedTask;
         });
-        options.AddOperationTransformer((operation, _, _) =>
+        options.AddOperationTransformer((operation, context, _) =>
         {
+            if (AccessPolicies.RoleOf(
+                context.Description.ActionDescriptor.EndpointMetadata, context.Description.HttpMethod!) is { } role)
+            {
+                operation.Description = $"Needs the role `{WireName.Of(role)}`.";
+                operation.Security =
+                [
+                    new OpenApiSecurityRequirement
+                    {
+                        [new OpenApiSecuritySchemeReference(Bearer, context.Document)] = [],
+                    },
+                ];
+            }
+
             operation.Tags = null;
             operation.RequestBody?.Content?.Remove(AnyType);
             foreach (var (status, description) in Common)

@@ -43,6 +43,11 @@ internal static class BrowserGuard
             + "may change anything; programs send no Origin header.");
     }
 
+    /// <summary>Returns whether a request comes from a page of this service for certain: its browser says so.</summary>
+    public static bool IsProvedOfThisSite(HttpRequest request) =>
+        request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } site ? site == "same-origin"
+            : request.Headers.Origin.ToString().Length > 0 && IsOfThisSite(request);
+
     /// <summary>Programs other than browsers send neither header, and are no danger here.</summary>
     private static bool IsOfThisSite(HttpRequest request)
     {

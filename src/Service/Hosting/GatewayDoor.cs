@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Workflows.Activities.Provisioning;
@@ -55,13 +54,11 @@ internal static partial class GatewayDoor
             return;
         }
 
-        var certificate = Load(settings.GatewayCertificate!, key);
-        var chain = new X509Certificate2Collection();
-        chain.ImportFromPemFile(settings.GatewayCertificate!);
+        var tls = TlsFiles.Load(nameof(settings.GatewayKey), settings.GatewayCertificate!, key);
         kestrel.ListenAnyIP(port, endpoint =>
         {
             endpoint.Protocols = HttpProtocols.Http2;
-            endpoint.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = (certificate, chain));
+            endpoint.UseHttps(tls);
         });
     }
 
@@ -102,23 +99,6 @@ internal static partial class GatewayDoor
         if (line.Level != ReadinessLevel.Ok)
         {
             Log.Unreachable(logger, line.Finding, line.Fix ?? "");
-        }
-    }
-
-    private static X509Certificate2 Load(string certificate, string key)
-    {
-        try
-        {
-            using var pem = X509Certificate2.CreateFromPemFile(certificate, key);
-
-            // The TLS of Windows refuses a key that is only in memory.
-            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException
-            or CryptographicException or ArgumentException)
-        {
-            throw new ServiceStartException(
-                $"Workflows:GatewayKey '{key}' cannot be used with '{certificate}': {exception.Message}", exception);
         }
     }
 

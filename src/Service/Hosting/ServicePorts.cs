@@ -11,20 +11,23 @@ namespace Workflows.Service.Hosting;
 /// <param name="Grpc">gRPC: workers, sidecar, emulator.</param>
 /// <param name="EmulatorRest">REST side of the emulator.</param>
 /// <param name="EmulatorStorage">Buckets of the emulator; 0 in files of older services.</param>
-public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int EmulatorStorage = 0)
+/// <param name="IsTls">true if the HTTP API speaks TLS.</param>
+public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int EmulatorStorage = 0, bool IsTls = false)
 {
     private int[] All => [Http, Grpc, EmulatorRest, EmulatorStorage];
 
     /// <summary>Decides the ports. If the HTTP port is 0, free ones are chosen and kept for the next start, because
     /// workers on running VMs have the address.</summary>
     /// <param name="settings">The service's settings.</param>
-    /// <param name="urls">The value of <c>--urls</c> or <c>ASPNETCORE_URLS</c>, or null.</param>
+    /// <param name="named">The port that an address names; null for none.</param>
     /// <returns>The ports.</returns>
-    internal static ServicePorts Decide(ServiceSettings settings, string? urls)
+    internal static ServicePorts Decide(ServiceSettings settings, int? named) =>
+        Choose(settings, named) with { IsTls = settings.Access.Certificate is not null };
+
+    private static ServicePorts Choose(ServiceSettings settings, int? named)
     {
         Directory.CreateDirectory(settings.StateDirectory);
-        var http = settings.HttpPort ?? (urls is null ? 8080 : new Uri(urls.Split(';')[0].Replace("*", "localhost",
-            StringComparison.Ordinal).Replace("+", "localhost", StringComparison.Ordinal)).Port);
+        var http = settings.HttpPort ?? named ?? 8080;
         if (http != 0)
         {
             var given = new ServicePorts(

@@ -1,4 +1,5 @@
 using Workflows.Activities.Data;
+using Workflows.Service.Access;
 
 namespace Workflows.Service.Hosting;
 
@@ -109,6 +110,9 @@ public sealed class ServiceSettings
     /// <summary>Gets or sets the container image of the worker on TPU VMs.</summary>
     /// <value>The image that infra/worker.Dockerfile builds, at a place where the VMs can pull it.</value>
     public string WorkerImage { get; set; } = "workflows-worker:latest";
+
+    /// <summary>Gets or sets who may call the API.</summary>
+    public AccessSettings Access { get; set; } = new();
 
     /// <summary>Gets or sets the subscription whose messages start runs.</summary>
     public PubSubSettings PubSub { get; set; } = new();

@@ -13,6 +13,7 @@ using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
+using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
@@ -58,7 +59,8 @@ public static class WorkflowsService
         });
         settings ??= ReadSettings(builder.Configuration);
         settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);
-        var ports = Prepare(settings, builder.Configuration["urls"]);
+        var plan = isEmbedded ? ListenPlan.Loopback : ListenPlan.Of(builder.Configuration, args, settings);
+        var ports = Prepare(settings, plan);
         if (settings.Artifacts is { } artifacts && ArtifactUri.TryParse(artifacts, out var fault) is null)
         {
             throw new ServiceStartException($"Workflows:Artifacts cannot be used: {fault}");
@@ -71,25 +73,32 @@ public static class WorkflowsService
         }
 
         var pin = GatewayDoor.PinOf(settings);
-        ConfigureKestrel(builder, settings, ports, builder.Configuration["urls"]);
+        ConfigureKestrel(builder, settings, ports, plan);
         AddRooms(builder.Services, settings, ports, pin);
         builder.AddTelemetry(ports.Http);
         change?.Invoke(builder.Services);
 
         var application = builder.Build();
         GatewayDoor.Tell(application, settings);
+        AccessControl.TellOfKeys(application, settings);
+        application.UseSafeHeaders(settings, ports.Http);
         application.UseProblems(ports.Http);
-        application.UseBrowserGuard(settings.GatewayPort, IsOpen(builder.Configuration["urls"]));
+        application.UseProxies(settings, ports.Http);
+        application.UseBrowserGuard(settings.GatewayPort, plan.IsOpen || settings.Access.Proxies is not null);
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
-        application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}");
+        application.UseAccess(settings, ports.Http);
+
+        // The emulated cloud asks for no credentials, and the gateway for those of a node.
+        application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}").AllowAnonymous().OfThisMachineOnly();
+        application.MapGrpcService<WorkerGatewayService>().AllowAnonymous().OfThisMachineOnly();
         if (settings.UsesEmbeddedEngine)
         {
-            application.MapTaskHubSidecar();
+            application.MapTaskHubSidecar().NeedsRole(AccessRole.Admin).OfThisMachineOnly();
         }
 
-        application.MapGrpcService<WorkerGatewayService>();
         application.MapDashboard();
+        application.MapSessions(settings);
         application.MapApiDocument();
         application.MapRuns(settings);
         application.MapDoctor(settings);
@@ -113,32 +122,26 @@ public static class WorkflowsService
         }
     }
 
-    private static ServicePorts Prepare(ServiceSettings settings, string? urls)
+    private static ServicePorts Prepare(ServiceSettings settings, ListenPlan plan)
     {
         try
         {
             Directory.CreateDirectory(settings.StateDirectory);
-            return ServicePorts.Decide(settings, urls);
+            return ServicePorts.Decide(settings, plan.Port);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or UriFormatException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new ServiceStartException(
-                $"The state folder '{settings.StateDirectory}' or the address '{urls}' cannot be used: "
-                + exception.Message, exception);
+                $"The state folder '{settings.StateDirectory}' cannot be used: {exception.Message}", exception);
         }
     }
 
-    private static bool IsOpen(string? urls) => urls is not null
-        && new[] { "://0.0.0.0", "://*", "://+", "://[::]" }.Any(any => urls.Contains(any, StringComparison.Ordinal));
-
-    /// <summary>Opens the ports; without TLS a port speaks either HTTP/1.1 or HTTP/2, so each service has its
-    /// own.</summary>
+    /// <summary>Opens the ports; without TLS a port speaks either HTTP/1.1 or HTTP/2, so each service has its own. Only
+    /// the API's is opened beyond this machine.</summary>
     private static void ConfigureKestrel(
-        WebApplicationBuilder builder, ServiceSettings settings, ServicePorts ports, string? urls)
+        WebApplicationBuilder builder, ServiceSettings settings, ServicePorts ports, ListenPlan plan)
     {
-        var isOpen = IsOpen(urls);
-
-        // The endpoints below are those of the urls setting, and two more; Kestrel would warn about both.
+        // The endpoints below are those of these settings, and more; Kestrel would warn about both.
         foreach (var key in new[]
         {
             WebHostDefaults.ServerUrlsKey, WebHostDefaults.HttpPortsKey, WebHostDefaults.HttpsPortsKey,
@@ -147,26 +150,40 @@ public static class WorkflowsService
             builder.Configuration[key] = "";
         }
 
+        var tls = ApiCertificate.Of(settings.Access);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
-            Listen(ports.Http, HttpProtocols.Http1);
-            Listen(ports.Grpc, HttpProtocols.Http2);
-            Listen(ports.EmulatorRest, HttpProtocols.Http1);
-            Listen(ports.EmulatorStorage, HttpProtocols.Http1);
-            GatewayDoor.Open(kestrel, settings);
-
-            void Listen(int port, HttpProtocols protocols)
+            if (plan.IsEverywhere)
             {
-                if (isOpen)
+                kestrel.ListenAnyIP(ports.Http, Api);
+            }
+            else
+            {
+                kestrel.Listen(System.Net.IPAddress.Loopback, ports.Http, Api);
+                foreach (var address in plan.Addresses)
                 {
-                    kestrel.ListenAnyIP(port, endpoint => endpoint.Protocols = protocols);
-                }
-                else
-                {
-                    kestrel.Listen(System.Net.IPAddress.Loopback, port, endpoint => endpoint.Protocols = protocols);
+                    kestrel.Listen(address, ports.Http, Api);
                 }
             }
+
+            Inner(ports.Grpc, HttpProtocols.Http2);
+            Inner(ports.EmulatorRest, HttpProtocols.Http1);
+            Inner(ports.EmulatorStorage, HttpProtocols.Http1);
+            GatewayDoor.Open(kestrel, settings);
+
+            void Api(ListenOptions endpoint)
+            {
+                endpoint.Protocols = tls is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+                if (tls is not null)
+                {
+                    endpoint.UseHttps(tls);
+                }
+            }
+
+            void Inner(int port, HttpProtocols protocols) => kestrel.Listen(
+                System.Net.IPAddress.Loopback, port, endpoint => endpoint.Protocols = protocols);
         });
     }
 
@@ -178,6 +195,7 @@ public static class WorkflowsService
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
         services.AddApiDocument();
+        services.AddAccess(settings, ports.Http);
 
         // A part that fails is logged; runs on a TPU need the other parts.
         services.Configure<HostOptions>(

@@ -53,6 +53,9 @@ internal static partial class Problems
             Grpc.Core.RpcException => Of(
                 StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE",
                 "The Durable Task backend does not answer; try again shortly."),
+            Access.KeyFileException => Of(
+                StatusCodes.Status503ServiceUnavailable, "KEYS_UNREADABLE",
+                "The service cannot read its keys, so it lets nobody in; its log has the reason."),
             _ => Of(
                 StatusCodes.Status500InternalServerError, "INTERNAL", "Something went wrong; see the service's log."),
         };

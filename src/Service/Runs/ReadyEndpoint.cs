@@ -24,7 +24,8 @@ internal static class ReadyEndpoint
 
     public static void MapReadiness(this IEndpointRouteBuilder routes) => routes.MapGet("/readyz", LookAsync)
         .Described("checkReadiness", "Answers whether the service can take requests now.")
-        .Produces<ReadyView>().Produces<ReadyView>(StatusCodes.Status503ServiceUnavailable);
+        .Produces<ReadyView>().Produces<ReadyView>(StatusCodes.Status503ServiceUnavailable).AllowAnonymous()
+        .DisableRateLimiting();
 
     private static async Task<IResult> LookAsync(
         ServiceSettings settings, DurableTaskClient client, RunSubscriber subscriber, CancellationToken cancellation)

@@ -6,6 +6,7 @@ using Microsoft.OpenApi;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
@@ -64,7 +65,7 @@ internal static class RunEndpoints
         routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
         routes.MapGet("/healthz", () => TypedResults.Ok(new HealthView("ok", stateId)))
-            .Described("checkHealth", "Answers while the process is alive.");
+            .Described("checkHealth", "Answers while the process is alive.").AllowAnonymous().DisableRateLimiting();
         routes.MapReadiness();
     }
 
@@ -162,9 +163,10 @@ internal static class RunEndpoints
     }
 
     private static async Task<IResult> CancelAsync(
-        string id, string? reason, RunService service, CancellationToken cancellation) =>
+        string id, string? reason, RunService service, System.Security.Claims.ClaimsPrincipal caller,
+        CancellationToken cancellation) =>
         (RunId.TryParse(id, out var runId)
-            ? await service.CancelAsync(runId, reason ?? "asked for by the API", cancellation)
+            ? await service.CancelAsync(runId, AccessPolicies.ReasonOf(caller, reason), cancellation)
             : null) switch
         {
             null => Unknown(id),
@@ -196,8 +198,8 @@ internal static class RunEndpoints
     /// <summary>Returns the ledger from one line on, so that a watcher misses nothing; as a stream to a client that
     /// accepts one.</summary>
     private static IResult Events(
-        string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream,
-        IHostApplicationLifetime lifetime)
+        string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream, Sessions sessions,
+        StreamPlaces places, IHostApplicationLifetime lifetime)
     {
         var isStream = http.GetTypedHeaders().Accept.Any(
             type => type.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase));
@@ -222,9 +224,18 @@ internal static class RunEndpoints
             return TypedResults.Ok(EventLine.Of(ledger, run).Skip(from));
         }
 
+        if (places.Take(http.HttpContext.User) is not { } place)
+        {
+            return Problems.Of(
+                StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
+                "This key has as many event streams open as one may; close some, or ask without a stream.");
+        }
+
+        http.HttpContext.Response.RegisterForDispose(place);
+
         // A stop of the service waits for open requests, and this one would stay open.
         return stream.Open(run, from, lifetime.ApplicationStopping) is { } events
-            ? TypedResults.ServerSentEvents(events)
+            ? TypedResults.ServerSentEvents(sessions.WhileAsync(http.HttpContext.User, events))
             : Problems.Of(
                 StatusCodes.Status503ServiceUnavailable, "STREAMS_FULL",
                 $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Capacity;
+using Workflows.Service.Access;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
@@ -15,9 +16,10 @@ internal static class ZoneEndpoints
         zones.MapGet("/seen", (CapacityMemory memory) => TypedResults.Ok(memory.Seen()))
             .Described("listSeen", "Lists the waits for nodes and the lives of lost ones that are remembered.");
         zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)))
-            .Described("forgetZones", "Forgets all refusals.");
+            .Described("forgetZones", "Forgets all refusals.").NeedsRole(AccessRole.Admin);
         zones.MapDelete("/{place}", Forget)
-            .Described("forgetZone", "Forgets the refusals of one place.", 404).Produces<ForgottenView>();
+            .Described("forgetZone", "Forgets the refusals of one place.", 404).Produces<ForgottenView>()
+            .NeedsRole(AccessRole.Admin);
     }
 
     private static IResult Forget(string place, CapacityMemory memory) => memory.Forget(place) is > 0 and var count

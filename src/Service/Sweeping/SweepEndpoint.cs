@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
+using Workflows.Service.Access;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -44,12 +44,17 @@ internal static partial class SweepEndpoint
 
     public static void MapSweep(this IEndpointRouteBuilder routes) => routes.MapPost("/sweep", SweepAsync)
         .Described("sweep", "Lists resources left over in the cloud, and deletes them on request.", 400, 413)
-        .HasBody<SweepRequest>(isOptional: true);
+        .HasBody<SweepRequest>(isOptional: true).Produces<SweepView>();
 
-    private static async Task<Ok<SweepView>> SweepAsync(
+    private static async Task<IResult> SweepAsync(
         HttpRequest http, Sweeper sweeper, SweepSettings settings, CancellationToken cancellation)
     {
         var request = Parse(await RunEndpoints.ReadAsync(http.Body, cancellation));
+        if (request.Delete && !http.HttpContext.User.Has(AccessRole.Admin))
+        {
+            return AccessAnswers.Forbidden(http.HttpContext, AccessRole.Admin);
+        }
+
         var found = await sweeper.SweepAsync(
             new SweepScope(request.Delete, IsPerson: true, request.Project, request.Of ?? []), cancellation);
         return TypedResults.Ok(new SweepView(

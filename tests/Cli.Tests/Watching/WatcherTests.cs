@@ -95,7 +95,7 @@ public sealed class WatcherTests
     {
         using var output = new StringWriter();
         using var lines = new StringWriter();
-        await using var link = await ServiceLink.OpenAsync(service.Address, "nowhere", null, Cancellation);
+        await using var link = await ServiceLink.OpenAsync(service.Address, "nowhere", null, null, Cancellation);
         var code = await Watcher.WatchAsync(
             link, "watched", new PlainDisplay(lines), json: true, output, cancellation);
         return (code, output.ToString(), lines.ToString());

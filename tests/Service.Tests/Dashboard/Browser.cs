@@ -32,7 +32,9 @@ internal sealed class Browser : IAsyncDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>Starts a browser; skips the test if there is none.</summary>
-    public static async Task<Browser> StartAsync()
+    /// <param name="keepsPolicy">true to keep the pages' content security policies, which some tests' scripts
+    /// break.</param>
+    public static async Task<Browser> StartAsync(bool keepsPolicy = false)
     {
         var program = Array.Find(Programs, Command.IsInstalled);
         Skipped.Unless(program is not null, "No Chromium is on the PATH.");
@@ -54,7 +56,7 @@ internal sealed class Browser : IAsyncDisposable
         var page = pages!.First(each => (string?)each!["type"] == "page")!;
         await browser._socket.ConnectAsync(new Uri((string)page["webSocketDebuggerUrl"]!), Cancellation);
         await browser.SendAsync("Page.enable", new { });
-        await browser.SendAsync("Page.setBypassCSP", new { enabled = true });
+        await browser.SendAsync("Page.setBypassCSP", new { enabled = !keepsPolicy });
         return browser;
     }
 

@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Authentication.Cookies;
+
+namespace Workflows.Service.Access;
+
+/// <summary>
+/// Sessions of the dashboard: a sealed cookie that names a key. <b>Invariant:</b> a session ends with its key, at its
+/// own time, or when its holder signs out, whichever comes first.
+/// </summary>
+internal sealed class Sessions(KeyRing keys, TimeProvider clock)
+{
+    /// <summary>The scheme's name.</summary>
+    public const string Scheme = "Session";
+
+    /// <summary>The claim with the time at which a caller's access ends, in seconds since 1970.</summary>
+    public const string Until = "workflows/until";
+
+    private const string Id = "workflows/session";
+    private const int IdBytes = 16;
+
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _ended = new(StringComparer.Ordinal);
+
+    /// <summary>Makes the holder of a new session.</summary>
+    /// <param name="key">The key that was pasted.</param>
+    /// <param name="lifetime">The most time of the session.</param>
+    public ClaimsPrincipal Begin(AccessKey key, TimeSpan lifetime)
+    {
+        var end = clock.GetUtcNow() + lifetime;
+        end = key.ExpiresAt < end ? key.ExpiresAt.Value : end;
+        var identity = AccessPolicies.IdentityOf(Scheme, key.Id, key.Name, key.Role);
+        identity.AddClaim(new Claim(Id, RandomNumberGenerator.GetHexString(2 * IdBytes, lowercase: true)));
+        identity.AddClaim(new Claim(Until, end.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)));
+        return new ClaimsPrincipal(identity);
+    }
+
+    /// <summary>Ends a session, also for copies of its cookie.</summary>
+    public void End(ClaimsPrincipal caller)
+    {
+        if (caller.FindFirstValue(Id) is { } id && EndOf(caller) is { } end)
+        {
+            _ended[id] = end;
+            foreach (var (old, at) in _ended)
+            {
+                if (at < clock.GetUtcNow())
+                {
+                    _ended.TryRemove(old, out _);
+                }
+            }
+        }
+    }
+
+    /// <summary>Returns the end of a caller's session; null if it has none.</summary>
+    public static DateTimeOffset? EndOf(ClaimsPrincipal caller) =>
+        long.TryParse(caller.FindFirstValue(Until), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+
+    /// <summary>Returns whether a caller who was let in may still be: his key is valid, his session has not ended.
+    /// </summary>
+    /// <exception cref="KeyFileException">The keys cannot be read.</exception>
+    public bool Holds(ClaimsPrincipal caller) => caller.Identity?.AuthenticationType switch
+    {
+        Scheme => EndOf(caller) > clock.GetUtcNow() && !_ended.ContainsKey(caller.FindFirstValue(Id) ?? "")
+            && HasKey(caller),
+        KeyHandler.Name => HasKey(caller),
+        IdentityTokens.Scheme => EndOf(caller) > clock.GetUtcNow(),
+        _ => true,
+    };
+
+    /// <summary>Passes events on for as long as the caller may see them; at the first one later they end.</summary>
+    public async IAsyncEnumerable<T> WhileAsync<T>(ClaimsPrincipal caller, IAsyncEnumerable<T> events)
+    {
+        await foreach (var each in events)
+        {
+            if (!Holds(caller))
+            {
+                yield break;
+            }
+
+            yield return each;
+        }
+    }
+
+    /// <summary>Checks the cookie of a request.</summary>
+    public static Task ValidateAsync(CookieValidatePrincipalContext context)
+    {
+        var sessions = context.HttpContext.RequestServices.GetRequiredService<Sessions>();
+        try
+        {
+            if (context.Principal is not { } caller || !sessions.Holds(caller))
+            {
+                context.RejectPrincipal();
+            }
+        }
+        catch (KeyFileException)
+        {
+            // Closed, as for a key: the answer to a key tells the reason.
+            context.RejectPrincipal();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private bool HasKey(ClaimsPrincipal caller) =>
+        caller.FindFirstValue(AccessPolicies.KeyId) is { } id && keys.FindValid(id) is not null;
+}
