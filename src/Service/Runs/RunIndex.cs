@@ -60,6 +60,7 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
 
     private long _notes;
     private DateTimeOffset? _lookedAt;
+    private Task<IReadOnlyList<string>>? _look;
 
     /// <summary>Notes that a run was started, or begins another part: it is read with the next list.</summary>
     public void Note(RunId id) => _live[id.Value] = Interlocked.Increment(ref _notes);
@@ -94,15 +95,21 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
         try
         {
             var now = clock.GetUtcNow();
-            if (!(now - _lookedAt < OthersEvery))
+            if (_lookedAt is null)
             {
-                // All instances once, and from then on those that are new.
-                foreach (var id in await NewAsync(_lookedAt - Margin, cancellation))
-                {
-                    _live.TryAdd(id, 0);
-                }
-
+                Add(await NewAsync(null, cancellation));
                 _lookedAt = now;
+            }
+            else if (_look is { IsCompleted: true } look)
+            {
+                // Beside the lists, since the engine walks over all of its instances: a later list has the result.
+                (_look, _lookedAt) = (null, now);
+                Add(await look);
+            }
+            else if (_look is null && now - _lookedAt >= OthersEvery)
+            {
+                var from = _lookedAt - Margin;
+                _look = Task.Run(() => NewAsync(from, CancellationToken.None), CancellationToken.None);
             }
 
             await Parallel.ForEachAsync(
@@ -113,6 +120,14 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
         finally
         {
             _one.Release();
+        }
+    }
+
+    private void Add(IReadOnlyList<string> ids)
+    {
+        foreach (var id in ids)
+        {
+            _live.TryAdd(id, 0);
         }
     }
 
