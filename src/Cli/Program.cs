@@ -15,6 +15,7 @@ var root = new Command(
     StatusCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
+    CostCommand.Create(),
     SpendingCommand.Create(),
     SweepCommand.Create(),
     CancelCommand.Create(),
@@ -30,6 +31,8 @@ var root = new Command(
     ScoreCommand.Create(),
     CompileCommand.Create(),
     CompileCommand.CreateChild(),
+    CompletionCommand.Create(),
+    CompletionCommand.CreateHelper(),
 };
 
 var parsed = root.Parse(args);

@@ -6,7 +6,7 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Cli;
 
-/// <summary>The calls that change runs.</summary>
+/// <summary>The calls that change single runs, and show their cost.</summary>
 internal sealed partial class ServiceLink
 {
     /// <summary>Stops a run and gives its TPU back.</summary>
@@ -54,6 +54,10 @@ internal sealed partial class ServiceLink
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<PurgedView>(RunLedger.Json, cancellation))!;
     }
+
+    /// <summary>Shows the cost of a run.</summary>
+    public async Task<CostView> CostAsync(string id, CancellationToken cancellation) =>
+        (await GetAsync<CostView>($"/runs/{Uri.EscapeDataString(id)}/cost", cancellation))!;
 
     private async Task<T> PostAsync<T>(
         string id, string verb, string? reason, string? json, CancellationToken cancellation)

@@ -271,7 +271,14 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 context.SendEvent(child, RunEvents.Cancel, "the run is suspended");
             }
 
-            return (await work, isSuspended);
+            var result = await work;
+            if (isSuspended && !result.Cancelled)
+            {
+                // Done before it was stopped: the next stage is not begun, and the scores need no node.
+                context.SetCustomStatus(_stage);
+            }
+
+            return (result, isSuspended);
         }
 
         /// <summary>

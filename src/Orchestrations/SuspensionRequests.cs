@@ -4,7 +4,7 @@ namespace Workflows.Orchestrations;
 
 /// <summary>
 /// Follows the requests to suspend a run and to end its suspension, in the order of their arrival. Waiting for an event
-/// leaves no trace in a history, so runs that were started before there were suspensions can be suspended, too.
+/// leaves no trace in a history, so runs of version 2 that were started before there were suspensions can be suspended.
 /// </summary>
 /// <param name="context">The run's orchestration.</param>
 internal sealed class SuspensionRequests(TaskOrchestrationContext context)

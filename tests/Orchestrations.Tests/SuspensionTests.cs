@@ -154,6 +154,26 @@ public sealed class SuspensionTests
         Assert.DoesNotContain("Suspended", Calls());
     }
 
+    [Fact]
+    public async Task Suspend_WhileTheLastJobEnds_LetsTheRunScoreAndEnd()
+    {
+        _firstTraining.SetResult(new TpuWorkResult(Lease, 4, null, false));
+        var translation = new TaskCompletionSource<TpuWorkResult>();
+        _context.Answer = (name, input) =>
+            input is TpuWorkInput { Kind: JobKind.Translate } ? translation.Task : Answer(name, input);
+        var run = RunAsync();
+        Suspend("dear hours");
+        Assert.NotNull(Shown().Suspension);
+
+        translation.SetResult(new TpuWorkResult(Lease, 5, null, false));
+
+        Assert.Equal(RunStatus.Succeeded, (await run).Status);
+        Assert.Contains(Stages.ReleaseNode, Calls());
+        Assert.DoesNotContain("Suspended", Calls());
+        Assert.Null(
+            _context.Statuses.Cast<RunStage>().Last(status => status.Stage == RunStageName.Evaluate).Suspension);
+    }
+
     private Task<RunOutcome> RunAsync(RunSpec? spec = null) =>
         new FineTuneOrchestration().RunAsync(_context, spec ?? Given.Spec);
 

@@ -54,6 +54,7 @@ internal static class RunEndpoints
             .Produces<CancelledView>(StatusCodes.Status202Accepted);
         runs.MapResume();
         runs.MapControl();
+        runs.MapCost();
         runs.MapGet("/{id}/attempts", Attempts)
             .Described("listAttempts", "Lists the attempts to get a TPU, with the cloud's words.", 404)
             .Produces<IReadOnlyList<AttemptRow>>().AddEndpointFilter<EntityTags>();

@@ -261,7 +261,8 @@ internal sealed class RunService(
         var progress = jobs.Latest(id);
 
         // The time for which a run was stopped does not belong to the rate of its steps.
-        var resumedAt = ledger.Read(id).LastOrDefault(entry => entry.Kind == LedgerKinds.Resumed)?.At;
+        var resumedAt = ledger.Read(id).LastOrDefault(
+            entry => entry.Kind is LedgerKinds.Resumed or LedgerKinds.Unsuspended)?.At;
         IReadOnlyList<MetricPoint> curve = outcome is null
             ? [.. metrics.Read(id).Where(point => resumedAt is null || point.At >= resumedAt)]
             : [];

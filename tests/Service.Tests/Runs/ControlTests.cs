@@ -38,6 +38,14 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
             (suspension.GetProperty("reason").GetString(), suspension.GetProperty("isHeld").GetBoolean()));
         var spent = held.GetProperty("accruedUsd").GetDouble();
 
+        var cost = await service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}/cost", Cancellation);
+        Assert.Equal(
+            (spent, 0), (cost.GetProperty("actualUsd").GetDouble(), cost.GetProperty("usdPerHour").GetDouble()));
+        foreach (var parts in new[] { "byStage", "byDay" })
+        {
+            Assert.Equal(spent, cost.GetProperty(parts).EnumerateObject().Sum(part => part.Value.GetDouble()), 9);
+        }
+
         // Asked again, and kept over a restart.
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/suspend?reason=dear+hours")).Status);
         await service.RestartAsync(_ => { });
