@@ -48,6 +48,7 @@ public static class ActivityRegistration
         registry.AddActivity<RecordSwitchActivity>(Stages.RecordSwitch);
         registry.AddActivity<ReportActivity>(Stages.Report);
         registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
+        registry.AddActivity<RecordSuspensionActivity>(Stages.RecordSuspension);
         registry.AddActivity<AnnounceActivity>(Stages.Announce);
         registry.AddActivity<SweepActivity>(Stages.Sweep);
         return registry;

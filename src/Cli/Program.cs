@@ -15,10 +15,15 @@ var root = new Command(
     StatusCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
+    CostCommand.Create(),
     SpendingCommand.Create(),
     SweepCommand.Create(),
     CancelCommand.Create(),
+    SuspendCommand.Create(),
+    UnsuspendCommand.Create(),
     ResumeCommand.Create(),
+    RerunCommand.Create(),
+    PurgeCommand.Create(),
     ReportCommand.Create(),
     DoctorCommand.Create(),
     KeysCommand.Create(),
@@ -27,6 +32,8 @@ var root = new Command(
     ScoreCommand.Create(),
     CompileCommand.Create(),
     CompileCommand.CreateChild(),
+    CompletionCommand.Create(),
+    CompletionCommand.CreateHelper(),
 };
 
 var parsed = root.Parse(args);

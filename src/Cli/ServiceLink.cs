@@ -17,7 +17,7 @@ namespace Workflows.Cli;
 /// Connects the command to a service: the one named, the one that has the state folder open already, or one started
 /// inside this process. The command uses HTTP with all three.
 /// </summary>
-internal sealed class ServiceLink : IAsyncDisposable
+internal sealed partial class ServiceLink : IAsyncDisposable
 {
     /// <summary>Most time for another command to start its service.</summary>
     private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(2), Pause = TimeSpan.FromMilliseconds(200);
@@ -289,27 +289,6 @@ internal sealed class ServiceLink : IAsyncDisposable
             new Uri($"/runs/{Uri.EscapeDataString(id)}/report", UriKind.Relative), cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return await answer.Content.ReadAsStringAsync(cancellation);
-    }
-
-    public async Task CancelAsync(string id, string reason, CancellationToken cancellation)
-    {
-        using var answer = await _http.PostAsync(
-            new Uri($"/runs/{Uri.EscapeDataString(id)}/cancel?reason={Uri.EscapeDataString(reason)}", UriKind.Relative),
-            null, cancellation);
-        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
-    }
-
-    /// <summary>Resumes a stopped run.</summary>
-    /// <param name="id">The run.</param>
-    /// <param name="changes">The changed fields, a JSON object.</param>
-    /// <param name="cancellation">Cancels the call.</param>
-    /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
-    public async Task ResumeAsync(string id, string changes, CancellationToken cancellation)
-    {
-        using var content = new StringContent(changes, Encoding.UTF8, "application/json");
-        using var answer = await _http.PostAsync(
-            new Uri($"/runs/{Uri.EscapeDataString(id)}/resume", UriKind.Relative), content, cancellation);
-        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
     }
 
     /// <summary>Shows the spending of all runs, and the limits.</summary>

@@ -49,6 +49,15 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     public static string ChildId(RunId runId, RunStageName stage, int? part) =>
         part is > 1 ? $"{runId}:{WireName.Of(stage)}-{part}" : $"{runId}:{WireName.Of(stage)}";
 
+    /// <summary>Returns the instance id of a stage's child after suspensions, which begin the stage again.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="stage">Train, evaluate or teardown.</param>
+    /// <param name="part">Number of the run's part; null or 1 for the first.</param>
+    /// <param name="suspensions">The suspensions of the part until then; 0 for none.</param>
+    /// <returns>The id. It is part of histories and never changes.</returns>
+    internal static string ChildId(RunId runId, RunStageName stage, int? part, int suspensions) =>
+        suspensions > 0 ? $"{ChildId(runId, stage, part)}-s{suspensions}" : ChildId(runId, stage, part);
+
     /// <summary>The end of the part of a run before its teardown.</summary>
     private sealed record StoryEnd(RunStatus Status, RunFailure? Failure = null)
     {
@@ -63,12 +72,15 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     private sealed class Story(TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption)
     {
         private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
+        private readonly SuspensionRequests _suspension = new(context);
         private readonly DateTimeOffset? _stopAt = StopAt(spec, context.CurrentUtcDateTime);
 
+        private RunStage _stage = new(RunStageName.Pending, "");
         private TpuLease? _lease;
         private bool _isSwitched;
         private ResumeState _done = ResumeState.Nothing;
         private int _nextAttempt = 1;
+        private int _suspensions;
 
         public RunPlan? Plan { get; private set; }
 
@@ -83,7 +95,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     return StoryEnd.Cancelled;
                 }
 
-                await context.EnterStageAsync(spec.RunId, RunStageName.Plan, "choosing zones and estimating the cost");
+                if (await EndBeforeAsync(RunStageName.Plan, "choosing zones and estimating the cost") is { } planEnd)
+                {
+                    return planEnd;
+                }
+
                 var planning = context.PlanAsync(spec);
                 if (await IsCancelledBeforeAsync(planning))
                 {
@@ -95,8 +111,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 if (_done.Data is null)
                 {
                     // Done before anything is rented, since bad data must not cost money.
-                    await context.EnterStageAsync(
-                        spec.RunId, RunStageName.Prepare, "cleaning and splitting the corpus");
+                    if (await EndBeforeAsync(RunStageName.Prepare, "cleaning and splitting the corpus") is { } dataEnd)
+                    {
+                        return dataEnd;
+                    }
+
                     var preparing = context.PrepareDataAsync(spec);
                     if (await IsCancelledBeforeAsync(preparing))
                     {
@@ -106,18 +125,19 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     Data = await preparing;
                 }
 
-                if (!_done.IsTrained)
+                if (!_done.IsTrained && (await EndBeforeAsync(
+                    RunStageName.Train, "getting a TPU and fine-tuning on it") ?? await WorkOnTpuAsync(JobKind.Train))
+                    is { } trainEnd)
                 {
-                    await context.EnterStageAsync(
-                        spec.RunId, RunStageName.Train, "getting a TPU and fine-tuning on it");
-                    if (await WorkOnTpuAsync(JobKind.Train) is { } trainEnd)
-                    {
-                        return trainEnd;
-                    }
+                    return trainEnd;
                 }
 
-                await context.EnterStageAsync(
-                    spec.RunId, RunStageName.Evaluate, "translating the test set with both models");
+                if (await EndBeforeAsync(RunStageName.Evaluate, "translating the test set with both models")
+                    is { } evaluateEnd)
+                {
+                    return evaluateEnd;
+                }
+
                 if (!_done.IsTranslated && await WorkOnTpuAsync(JobKind.Translate) is { } translateEnd)
                 {
                     return translateEnd;
@@ -167,16 +187,64 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         /// </summary>
         private async Task<bool> IsCancelledBeforeAsync(Task work) => await Task.WhenAny(work, _cancel) == _cancel;
 
+        /// <summary>
+        /// Begins a stage, once the run is not suspended any more. Returns how the run ended meanwhile, or null.
+        /// </summary>
+        private async Task<StoryEnd?> EndBeforeAsync(RunStageName stage, string detail)
+        {
+            if (await HoldAsync() is { } end)
+            {
+                return end;
+            }
+
+            _stage = new RunStage(stage, detail);
+            await context.EnterStageAsync(spec.RunId, stage, detail);
+            return null;
+        }
+
         /// <summary>Runs one job on a TPU. Returns how the run ended, or null to continue.</summary>
         private async Task<StoryEnd?> WorkOnTpuAsync(JobKind kind)
         {
-            if (_cancel.IsCompleted)
+            while (true)
             {
-                return StoryEnd.Cancelled;
-            }
+                if (_cancel.IsCompleted)
+                {
+                    return StoryEnd.Cancelled;
+                }
 
+                var (result, isSuspended) = await WorkOnceAsync(kind);
+                (_lease, _nextAttempt, _isSwitched) = (result.Lease, result.NextAttempt, result.IsSwitched);
+                if (result.Failure is { } failure && !result.Cancelled)
+                {
+                    return StoryEnd.Failed(failure);
+                }
+
+                if (!result.Cancelled)
+                {
+                    return null;
+                }
+
+                // A suspension stops the job in the same way as a cancellation, and the job is done again afterwards.
+                if (_cancel.IsCompleted || !isSuspended)
+                {
+                    return StoryEnd.Cancelled;
+                }
+
+                if (await HoldAsync(isStopped: true) is { } end)
+                {
+                    return end;
+                }
+            }
+        }
+
+        /// <summary>Runs one job on a TPU until its end, or until a cancellation or a suspension has stopped
+        /// it.</summary>
+        /// <returns>The end of the job, and whether a suspension asked it to stop.</returns>
+        private async Task<(TpuWorkResult Result, bool IsSuspended)> WorkOnceAsync(JobKind kind)
+        {
+            var isSuspended = false;
             var stage = kind == JobKind.Train ? RunStageName.Train : RunStageName.Evaluate;
-            var child = ChildId(spec.RunId, stage, resumption?.Part);
+            var child = ChildId(spec.RunId, stage, resumption?.Part, _suspensions);
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
                 new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt)
@@ -186,21 +254,88 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 },
                 context.ChildOptions(child));
 
-            if (await IsCancelledBeforeAsync(work))
+            while (!work.IsCompleted && !_cancel.IsCompleted && !await _suspension.IsAskedAsync())
             {
-                // The child stops its worker and ends by itself; waiting for it prevents a race with the teardown.
+                await Task.WhenAny(work, _cancel, _suspension.Next);
+            }
+
+            // The child stops its worker and ends by itself; waiting for it prevents a race with the teardown.
+            if (!work.IsCompleted && _cancel.IsCompleted)
+            {
                 context.SendEvent(child, RunEvents.Cancel, await _cancel);
+            }
+            else if (!work.IsCompleted)
+            {
+                isSuspended = true;
+                SetSuspended("suspending: stopping the worker", isHeld: false);
+                context.SendEvent(child, RunEvents.Cancel, "the run is suspended");
             }
 
             var result = await work;
-            (_lease, _nextAttempt, _isSwitched) = (result.Lease, result.NextAttempt, result.IsSwitched);
-            return result switch
+            if (isSuspended && !result.Cancelled)
             {
-                { Cancelled: true } => StoryEnd.Cancelled,
-                { Failure: { } failure } => StoryEnd.Failed(failure),
-                _ => null,
-            };
+                // Done before it was stopped: the next stage is not begun, and the scores need no node.
+                context.SetCustomStatus(_stage);
+            }
+
+            return (result, isSuspended);
         }
+
+        /// <summary>
+        /// Waits for as long as the run is suspended, without a TPU: the cloud proves first that every node is gone, as
+        /// at the end of the run, because nobody watches the cost of a node without a job.
+        /// </summary>
+        /// <param name="isStopped">true if a job was stopped, whose worker cannot continue it.</param>
+        /// <returns>How the run ended meanwhile, or null to continue.</returns>
+        private async Task<StoryEnd?> HoldAsync(bool isStopped = false)
+        {
+            if (!await _suspension.IsAskedAsync() && !isStopped)
+            {
+                return null;
+            }
+
+            var number = ++_suspensions;
+            var since = context.CurrentUtcDateTime;
+            await RecordAsync(isSuspended: true);
+            SetSuspended("suspending: giving back every node of the run", isHeld: false, since);
+            await context.CallSubOrchestratorAsync(
+                nameof(TeardownOrchestration), spec,
+                context.ChildOptions(ChildId(spec.RunId, RunStageName.Teardown, resumption?.Part, number)));
+            _lease = null;
+            SetSuspended("suspended: the run has no node and costs nothing", isHeld: true, since);
+            var end = await IsOverAsync() ? StoryEnd.Failed(TpuWorkOrchestration.TimeIsOver(spec, _stopAt))
+                : _cancel.IsCompleted ? StoryEnd.Cancelled : null;
+            await RecordAsync(isSuspended: false);
+            context.SetCustomStatus(_stage);
+            return end;
+
+            Task RecordAsync(bool isSuspended) => context.RecordSuspensionAsync(
+                new SuspensionChange(spec.RunId, number, isSuspended, _suspension.Reason));
+        }
+
+        /// <summary>Waits until the run is suspended no more, or is cancelled, or its time is over.</summary>
+        /// <returns>true if its time is over.</returns>
+        private async Task<bool> IsOverAsync()
+        {
+            // An open timer would keep the orchestration from completing, so it is cancelled.
+            using var stop = new CancellationTokenSource();
+            var timer = _stopAt is { } at ? context.CreateTimer(at.UtcDateTime, stop.Token) : null;
+            while (!_cancel.IsCompleted && timer is not { IsCompleted: true } && await _suspension.IsAskedAsync())
+            {
+                await Task.WhenAny(_suspension.Next, _cancel, timer ?? _cancel);
+            }
+
+            var isOver = timer is { IsCompleted: true } && !_cancel.IsCompleted;
+            stop.Cancel();
+            return isOver;
+        }
+
+        private void SetSuspended(string detail, bool isHeld, DateTimeOffset? since = null) =>
+            context.SetCustomStatus(_stage with
+            {
+                Detail = detail,
+                Suspension = new RunSuspension(since ?? context.CurrentUtcDateTime, _suspension.Reason, isHeld),
+            });
 
         /// <summary>
         /// Starts the release of the TPU, since scoring needs none. A deletion that fails is not waited for here, since

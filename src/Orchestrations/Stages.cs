@@ -14,7 +14,8 @@ public static class Stages
         ObserveNode = "ObserveNode", EndAttempt = "EndAttempt", DispatchJob = "DispatchJob", ObserveJob = "ObserveJob",
         StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
         RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
-        Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch";
+        Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch",
+        RecordSuspension = "RecordSuspension";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -63,6 +64,9 @@ public static class Stages
 
     internal static Task RecordSwitchAsync(this TaskOrchestrationContext context, SpotSwitch change) =>
         context.CallActivityAsync(RecordSwitch, change, Local);
+
+    internal static Task RecordSuspensionAsync(this TaskOrchestrationContext context, SuspensionChange change) =>
+        context.CallActivityAsync(RecordSuspension, change, Local);
 
     internal static Task ScoreAsync(this TaskOrchestrationContext context, RunSpec spec, PreparedData data) =>
         context.CallActivityAsync(Score, new ScoreInput(spec, data), Local);

@@ -11,6 +11,7 @@ namespace Workflows.Orchestrations.Tests;
 internal sealed class FakeContext : TaskOrchestrationContext
 {
     private readonly Dictionary<string, TaskCompletionSource<object?>> _events = new(StringComparer.Ordinal);
+    private readonly Queue<(string Name, object Payload)> _early = new();
     private DateTime _now = new(2026, 11, 24, 0, 0, 0, DateTimeKind.Utc);
 
     /// <summary>Gets the activities called, with their input.</summary>
@@ -45,6 +46,19 @@ internal sealed class FakeContext : TaskOrchestrationContext
 
     public void Raise(string name, object payload) => Waiter(name).TrySetResult(payload);
 
+    /// <summary>Raises an event for one wait: the one that is open, or the next one.</summary>
+    public void RaiseOnce(string name, object payload)
+    {
+        if (_events.Remove(name, out var waiter))
+        {
+            waiter.SetResult(payload);
+        }
+        else
+        {
+            _early.Enqueue((name, payload));
+        }
+    }
+
     public override T? GetInput<T>()
         where T : default => throw new InvalidOperationException("Inputs are arguments here.");
 
@@ -74,7 +88,9 @@ internal sealed class FakeContext : TaskOrchestrationContext
 
     public override async Task<T> WaitForExternalEvent<T>(
         string eventName, CancellationToken cancellationToken = default) =>
-        (T)(await Waiter(eventName).Task.WaitAsync(cancellationToken))!;
+        _early.TryPeek(out var early) && early.Name == eventName
+            ? (T)_early.Dequeue().Payload
+            : (T)(await Waiter(eventName).Task.WaitAsync(cancellationToken))!;
 
     public override void SendEvent(string instanceId, string eventName, object payload) =>
         Sent.Add((instanceId, eventName));

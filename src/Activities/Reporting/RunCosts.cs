@@ -110,6 +110,28 @@ public static class RunCosts
                 leases[fact.Data.NodeName], fact.At, stops.GetValueOrDefault(fact.Data.NodeName, now)));
     }
 
+    /// <summary>Adds up the prices of the nodes that cost now.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    /// <returns>US dollars per hour; 0 if no node costs.</returns>
+    public static double UsdPerHour(RunLedger ledger, RunId runId)
+    {
+        ArgumentNullException.ThrowIfNull(ledger);
+        if (RunParts.EndOf(ledger.Read(runId)) is not null)
+        {
+            return 0;
+        }
+
+        HashSet<NodeName> costing = [.. ledger.Read<NodeMoment>(runId, LedgerKinds.Ready).Select(Name)];
+        costing.ExceptWith(ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped).Select(Name));
+        costing.ExceptWith(ledger.Read<NodeMoment>(runId, LedgerKinds.Released).Select(Name));
+        return costing.Count == 0 ? 0 : ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
+            .Where(fact => costing.Contains(fact.Data.NodeName)).DistinctBy(fact => fact.Data.NodeName)
+            .Sum(fact => fact.Data.Candidate.UsdPerHour);
+
+        static NodeName Name((DateTimeOffset At, NodeMoment Data) fact) => fact.Data.NodeName;
+    }
+
     /// <summary>Lists the nodes that were requested and are not proved gone.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>

@@ -97,6 +97,12 @@ public static class LedgerKinds
     /// <summary>The run was resumed after its end: <see cref="ResumedFact"/>.</summary>
     public const string Resumed = "resumed";
 
+    /// <summary>The run was suspended: <see cref="SuspensionChange"/>.</summary>
+    public const string Suspended = "suspended";
+
+    /// <summary>A suspension of the run ended: <see cref="SuspensionChange"/>.</summary>
+    public const string Unsuspended = "unsuspended";
+
     /// <summary>The work that a resumed run need not do again: <see cref="FoundFact"/>.</summary>
     public const string Found = "found";
 }
@@ -212,6 +218,35 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     public IReadOnlyList<(DateTimeOffset At, T Data)> Read<T>(RunId runId, string kind) =>
         [.. Read(runId).Where(entry => entry.Kind == kind)
             .Select(entry => (entry.At, entry.Data.Deserialize<T>(Json)!))];
+
+    /// <summary>Deletes everything that the run's folder has. The run must have ended.</summary>
+    /// <param name="runId">The run.</param>
+    /// <returns>The folder; null if there was none.</returns>
+    public string? Purge(RunId runId)
+    {
+        var path = Path.GetDirectoryName(PathOf(runId))!;
+        var isThere = Directory.Exists(path);
+        if (isThere)
+        {
+            // The ledger last: until then the run is known, and a purge that was interrupted is repeated.
+            foreach (var entry in Directory.EnumerateFileSystemEntries(path).Where(entry => entry != PathOf(runId)))
+            {
+                if (Directory.Exists(entry) && new DirectoryInfo(entry).LinkTarget is null)
+                {
+                    Directory.Delete(entry, recursive: true);
+                }
+                else
+                {
+                    File.Delete(entry);
+                }
+            }
+
+            Directory.Delete(path, recursive: true);
+        }
+
+        _books.TryRemove(runId, out _);
+        return isThere ? path : null;
+    }
 
     private string PathOf(RunId runId) =>
         Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId.Value, "ledger.jsonl");

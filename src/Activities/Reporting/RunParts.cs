@@ -66,7 +66,7 @@ public static class RunParts
             ? string.Create(CultureInfo.InvariantCulture, $"{key}#{part}")
             : key;
 
-    /// <summary>Returns the intervals in which a run was stopped, from the end of a part to its resumption.</summary>
+    /// <summary>Returns the intervals in which a run was stopped or suspended.</summary>
     /// <param name="entries">A run's facts in their order.</param>
     internal static IReadOnlyList<(DateTimeOffset From, DateTimeOffset To)> Pauses(IReadOnlyList<LedgerEntry> entries)
     {
@@ -74,11 +74,11 @@ public static class RunParts
         DateTimeOffset? end = null;
         foreach (var entry in entries)
         {
-            if (entry.Kind == LedgerKinds.End)
+            if (entry.Kind is LedgerKinds.End or LedgerKinds.Suspended)
             {
                 end = entry.At;
             }
-            else if (entry.Kind == LedgerKinds.Resumed && end is { } from)
+            else if (entry.Kind is LedgerKinds.Resumed or LedgerKinds.Unsuspended && end is { } from)
             {
                 pauses.Add((from, entry.At));
                 end = null;

@@ -3,8 +3,8 @@ using System.Text.Json;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
 using Workflows.Activities.Evaluation;
-using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -43,8 +43,7 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
             NextAttempt = 1 + ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data.Attempt)
                 .Concat(ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Select(fact => fact.Data.Lease.Attempt))
                 .DefaultIfEmpty().Max(),
-            Left = [.. RunCosts.Left(ledger, id, DateTimeOffset.UnixEpoch).Select(left => left.Lease.NodeName)
-                .Where(name => SentRequests.MayExist(ledger, id, name))],
+            Left = OpenNodes.Of(ledger, id),
         };
         if (Prepared(id) is not { } data)
         {

@@ -15,7 +15,10 @@ internal static class CancelCommand
     public static Command Create() => new Command(
         "cancel", "Stop a run, give everything back, report: workflows cancel run-1a2b3c4d5e")
     {
-        WatchCommand.Id, Reason, CommonOptions.Json,
+        // Nothing ends a run without its teardown.
+        Aliases = { "terminate" },
+        Arguments = { WatchCommand.Id },
+        Options = { Reason, CommonOptions.Json },
     }.With(async (parsed, link, cancellation) =>
     {
         var id = parsed.GetValue(WatchCommand.Id)!;

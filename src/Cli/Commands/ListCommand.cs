@@ -17,17 +17,34 @@ internal static class ListCommand
 
     private static readonly Option<string?> Name = new("--name") { Description = "Only whose name or id has this." };
 
+    private static readonly Option<string?> Prefix = new("--prefix") { Description = "Only whose id begins so." };
+
+    private static readonly Option<string?> Text = new("--text")
+    {
+        Description = "Only whose name, id, model or failure has this.",
+    };
+
+    private static readonly Option<string?> From = new("--from")
+    {
+        Description = "Only those created at this time or later: 2026-11-29 or 2026-11-29T08:30:00Z.",
+    };
+
+    private static readonly Option<string?> To = new("--to") { Description = "Only those created before this time." };
+
     private static readonly Option<int?> Limit = new("--limit") { Description = "Most runs, 1 to 500 (100)." };
 
     public static Command Create() => new Command(
         "list", "List the runs, newest first: workflows list --status running")
     {
-        Status, Name, Limit, CommonOptions.Json,
+        Aliases = { "ls" },
+        Options = { Status, Name, Prefix, Text, From, To, Limit, CommonOptions.Json },
     }.With(async (parsed, link, cancellation) =>
     {
         var query = string.Concat(new[]
         {
             ("status", parsed.GetValue(Status)), ("name", parsed.GetValue(Name)),
+            ("prefix", parsed.GetValue(Prefix)), ("text", parsed.GetValue(Text)),
+            ("from", parsed.GetValue(From)), ("to", parsed.GetValue(To)),
             ("limit", parsed.GetValue(Limit)?.ToString(CultureInfo.InvariantCulture)),
         }.Where(each => each.Item2 is not null).Select((each, at) =>
             $"{(at == 0 ? '?' : '&')}{each.Item1}={Uri.EscapeDataString(each.Item2!)}"));

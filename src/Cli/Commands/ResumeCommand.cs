@@ -25,13 +25,7 @@ internal static class ResumeCommand
         WatchCommand.Id, Set, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
-        if (parsed.GetValue(NoWait) && link.IsInProcess)
-        {
-            throw new CommandException(
-                "--no-wait needs a service that goes on: start one (dotnet run --project src/Service) and name it "
-                + "with --service.", ExitCodes.Invalid);
-        }
-
+        RunCommand.RequireService(link, isWatched: !parsed.GetValue(NoWait));
         var id = parsed.GetValue(WatchCommand.Id)!;
         var changes = new JsonObject(RequestFile.AnyCase);
         RequestChange.Apply(changes, parsed.GetValue(Set)!);

@@ -42,13 +42,7 @@ internal static class RunCommand
         var json = RequestFile.Read(
             parsed.GetValue(Request)!, parsed.GetValue(DataTrain), parsed.GetValue(DataTest),
             parsed.GetValue(Set));
-        if (parsed.GetValue(NoWait) && link.IsInProcess)
-        {
-            throw new CommandException(
-                "--no-wait needs a service that goes on: start one (dotnet run --project src/Service) and name it "
-                + "with --service.", ExitCodes.Invalid);
-        }
-
+        RequireService(link, isWatched: !parsed.GetValue(NoWait));
         json = RequestFile.WithId(json);
         var id = link.IsNamed
             ? await link.StartAsync(json, cancellation)
@@ -62,4 +56,18 @@ internal static class RunCommand
 
         return await Watcher.WatchAsync(link, id, parsed.GetValue(CommonOptions.Json), cancellation);
     });
+
+    /// <summary>Refuses to leave a run behind that would pause with this process.</summary>
+    /// <param name="link">The service.</param>
+    /// <param name="isWatched">false if the command returns before the end of the run.</param>
+    /// <exception cref="CommandException">The service is in this process.</exception>
+    internal static void RequireService(ServiceLink link, bool isWatched)
+    {
+        if (!isWatched && link.IsInProcess)
+        {
+            throw new CommandException(
+                "--no-wait needs a service that goes on: start one (dotnet run --project src/Service) and name it "
+                + "with --service.", ExitCodes.Invalid);
+        }
+    }
 }

@@ -27,6 +27,18 @@ internal static class StatusCommand
             $"  {run.AccruedUsd:0.0000} USD of {run.BudgetUsd:0.00}, "
             + $"{run.Attempts} {(run.Attempts == 1 ? "attempt" : "attempts")}, "
             + $"{run.Recoveries} TPU lost");
+        if (run.UsdPerHour > 0)
+        {
+            Console.WriteLine($"  its nodes cost {run.UsdPerHour:0.00} USD an hour");
+        }
+
+        if (run.Suspension is { } suspension)
+        {
+            Console.WriteLine(TerminalText.Of(
+                $"  suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z: {suspension.Reason}\n  "
+                + (suspension.IsHeld ? $"workflows unsuspend {run.Id}" : "its nodes are being given back")));
+        }
+
         if (run.Waiting is { } waiting)
         {
             Console.WriteLine(TerminalText.Of(

@@ -31,6 +31,8 @@ internal static class EventText
     {
         LedgerKinds.Stage => Stage(Read<StageInput>(fact)),
         LedgerKinds.Resumed => Resumed(Read<ResumedFact>(fact)),
+        LedgerKinds.Suspended => $"== suspended: {Read<SuspensionChange>(fact).Reason}",
+        LedgerKinds.Unsuspended => $"== suspended no more: {Read<SuspensionChange>(fact).Reason}",
         LedgerKinds.Found => Found(Read<FoundFact>(fact)),
         LedgerKinds.Plan => Plan(Read<RunPlan>(fact)),
         LedgerKinds.Model when Read<ModelFact>(fact) is { } model =>
@@ -60,7 +62,7 @@ internal static class EventText
     {
         LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",
         LedgerKinds.Attempt or LedgerKinds.Loss or LedgerKinds.Switched or LedgerKinds.DeadlineMissed => "yellow",
-        LedgerKinds.Stage or LedgerKinds.Resumed => "blue",
+        LedgerKinds.Stage or LedgerKinds.Resumed or LedgerKinds.Suspended or LedgerKinds.Unsuspended => "blue",
         LedgerKinds.Recovered => "green",
         _ => "default",
     };

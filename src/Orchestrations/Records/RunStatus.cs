@@ -14,7 +14,7 @@ public enum RunStatus
     [JsonStringEnumMemberName("running")]
     Running,
 
-    /// <summary>Paused in the engine.</summary>
+    /// <summary>Suspended: without a node, until it is unsuspended; or suspended in the engine.</summary>
     [JsonStringEnumMemberName("suspended")]
     Suspended,
 

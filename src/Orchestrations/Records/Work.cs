@@ -209,13 +209,21 @@ public sealed record RunOutcome(RunStatus Status, string ReportUri, RunFailure? 
 /// <summary>The custom status of a run's orchestration.</summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Detail">One line for people.</param>
-public sealed record RunStage(RunStageName Stage, string Detail);
+public sealed record RunStage(RunStageName Stage, string Detail)
+{
+    /// <summary>Gets the suspension of the run; null if it is not suspended.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunSuspension? Suspension { get; init; }
+}
 
 /// <summary>Names of the events that runs and the sweep receive.</summary>
 public static class RunEvents
 {
     /// <summary>Stops the run cleanly. The payload is the reason, a string.</summary>
     public const string Cancel = "cancel";
+
+    /// <summary>Suspends the run, or ends its suspension. The payload is a <see cref="SuspensionRequest"/>.</summary>
+    public const string Suspension = "suspension";
 
     /// <summary>Reports that a job ended on its worker. The payload is the job's id, a string.</summary>
     public const string JobEnded = "job-ended";

@@ -1,3 +1,4 @@
+import { controls, endings } from './actions.js';
 import { get, post, Problem } from './api.js';
 import { lossChart } from './chart.js';
 import { el, numbers, replace, section, table } from './dom.js';
@@ -24,9 +25,13 @@ export const run = (main, connected, id) => {
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
         el('p', {}, el('strong', {}, view.failure.code), ` ${view.failure.message}`), el('p', {}, view.failure.fix)) : null,
       el('section', {}, el('p', { role: 'status' }, badge(view.status), ' ', view.detail === view.status ? '' : view.detail),
+        (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
+          .concat(view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
+            view.deadline ? [`${t('deadline')} ${time(view.deadline.at)}`] : []).map((line) => el('p', { class: 'soft' }, line)),
         progress ? el('progress', { max: progress.steps, value: progress.step, 'aria-label': t('step') }) : null,
         numbers([
           [t('cost'), usd(view.accruedUsd), `${t('of')} ${usd(view.budgetUsd)}`],
+          ...(view.usdPerHour > 0 ? [[t('perHour'), usd(view.usdPerHour)]] : []),
           [t('estimate'), usd(view.estimatedUsd)], [t('attempts'), number(view.attempts)],
           [t('recoveries'), number(view.recoveries)],
           ...(progress ? [
@@ -38,12 +43,14 @@ export const run = (main, connected, id) => {
       table([t('name'), t('zone'), { text: t('running'), class: 'n' }, { text: t('cost'), class: 'n' }],
         view.nodes.map((node) => [node.node, node.zone, duration(node.seconds), usd(node.usd)]))));
     // Drawn anew only when there is something else to do: what a person has typed stays.
-    const todo = view.hasEnded || view.report ? `report ${view.resume}` : 'cancel';
+    const isOver = view.hasEnded || view.report;
+    const todo = isOver ? `report ${view.hasEnded} ${view.resume}` : `control ${!!view.suspension}`;
     if (todo !== drawn) {
       drawn = todo;
-      replace(parts.actions, todo !== 'cancel'
-        ? [el('p', {}, el('a', { href: `/runs/${id}/report.html` }, t('report'))), view.resume ? resumeForm() : null]
-        : cancelForm());
+      replace(parts.actions, isOver
+        ? [el('p', {}, el('a', { href: `/runs/${id}/report.html` }, t('report'))), view.resume ? resumeForm() : null,
+          view.hasEnded ? endings(view) : null]
+        : controls(view, () => replace(parts.actions)));
     }
   };
 
@@ -63,23 +70,6 @@ export const run = (main, connected, id) => {
         }
       },
     }, el('label', {}, t('budget'), budget), el('button', {}, t('resume'))), said);
-  };
-
-  const cancelForm = () => {
-    const reason = el('input', { id: 'reason', required: true, maxlength: 500 });
-    const said = el('p', { role: 'alert' });
-    return section(t('cancel'), el('form', {
-      onsubmit: async (event) => {
-        event.preventDefault();
-        try {
-          await post(`/runs/${id}/cancel?reason=${encodeURIComponent(reason.value)}`);
-          document.activeElement?.blur();
-          replace(parts.actions);
-        } catch (fault) {
-          said.textContent = fault.message;
-        }
-      },
-    }, el('label', {}, t('reason'), reason), el('button', { class: 'danger' }, t('cancel'))), said);
   };
 
   const drawEvents = () => {

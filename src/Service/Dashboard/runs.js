@@ -1,5 +1,5 @@
-import { call, Problem } from './api.js';
-import { el, replace, table } from './dom.js';
+import { call, get, Problem } from './api.js';
+import { el, numbers, replace, table } from './dom.js';
 import { number, t, time, usd } from './text.js';
 
 const statuses = ['pending', 'running', 'suspended', 'succeeded', 'failed', 'stopped', 'cancelled', 'terminated'];
@@ -9,6 +9,7 @@ export const badge = (status) => el('span', { class: `badge ${status}` }, t(`sta
 export const runs = (main, connected) => {
   const filter = { status: '', name: '', place: '' };
   const list = el('section', { 'aria-live': 'off' });
+  const money = el('section');
   let timer;
   let isLeft = false;
 
@@ -17,13 +18,17 @@ export const runs = (main, connected) => {
     try {
       const query = filter.place || `/runs?limit=50${filter.status && `&status=${filter.status}`}`
         + `${filter.name && `&name=${encodeURIComponent(filter.name)}`}`;
-      const { body, next } = await call(query);
+      const [{ body, next }, spending] = await Promise.all([call(query), get('/spending').catch(() => null)]);
       if (isLeft) {
         return;
       }
 
       connected(true);
       replace(list, rows(body, next));
+      replace(money, spending ? numbers([
+        [t('today'), usd(spending.day.spentUsd), limitOf(spending.day)],
+        [t('month'), usd(spending.month.spentUsd), limitOf(spending.month)],
+        [t('reserved'), usd(spending.day.reservedUsd)]]) : null);
     } catch (fault) {
       if (fault instanceof Problem) {
         replace(list, el('p', { role: 'alert' }, fault.message));
@@ -62,10 +67,12 @@ export const runs = (main, connected) => {
   replace(main, el('h1', {}, t('runs')), el('form', { class: 'bar', onsubmit: (event) => event.preventDefault() },
     el('label', {}, t('status'), el('select', { onchange: change('status') }, el('option', { value: '' }, t('any')),
       statuses.map((each) => el('option', { value: each }, t(`status.${each}`))))),
-    el('label', {}, t('search'), el('input', { type: 'search', oninput: change('name') }))), el('p', {}), list);
+    el('label', {}, t('search'), el('input', { type: 'search', oninput: change('name') }))), el('p', {}), list, money);
   look();
   return () => { isLeft = true; clearTimeout(timer); };
 };
+
+const limitOf = (window) => window.limitUsd == null ? null : `${t('limit')} ${usd(window.limitUsd)}`;
 
 const stageOf = (each) => each.progress
   ? `${t(`stage.${each.stage}`)} ${number(each.progress.step)}/${number(each.progress.steps)}`

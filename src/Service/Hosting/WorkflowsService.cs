@@ -268,9 +268,14 @@ public static class WorkflowsService
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
         AddSpending(services, settings);
+        services.AddSingleton<RunIndex>();
         services.AddSingleton<RunService>();
+        services.AddSingleton<RunList>();
+        services.AddHostedService<RunListWarmUp>();
         services.AddSingleton<EventStream>();
+        services.AddSingleton<RunSuspender>();
         services.AddSingleton<RunResumer>();
+        services.AddSingleton<RunPurger>();
         services.AddSingleton<RunMessages>();
         services.AddSingleton<RunSubscriber>();
         services.AddHostedService(provider => provider.GetRequiredService<RunSubscriber>());

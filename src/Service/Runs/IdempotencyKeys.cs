@@ -68,6 +68,23 @@ internal sealed class IdempotencyKeys(string stateDirectory)
         }
     }
 
+    /// <summary>Frees every key of a run that is purged.</summary>
+    /// <param name="id">The run.</param>
+    /// <returns>The number of its keys.</returns>
+    public int ReleaseAll(RunId id)
+    {
+        lock (_lock)
+        {
+            var paths = Directory.Exists(_folder)
+                ? Directory.EnumerateFiles(_folder).Where(path => IsOf(path, id)).ToList() : [];
+            paths.ForEach(File.Delete);
+            return paths.Count;
+        }
+    }
+
+    private static bool IsOf(string path, RunId id) =>
+        new FileInfo(path).Length == Encoding.UTF8.GetByteCount(id.Value) && File.ReadAllText(path) == id.Value;
+
     private void Write(string key, RunId id)
     {
         Directory.CreateDirectory(_folder);

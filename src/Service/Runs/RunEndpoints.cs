@@ -35,8 +35,12 @@ internal static class RunEndpoints
             .Described("listRuns", "Lists runs, newest first; the next page's address is in the Link header.", 400)
             .HasParameter(ParameterLocation.Query, "status", "Statuses to show, with commas between them.")
             .HasParameter(ParameterLocation.Query, "name", "A part of the name or id.")
+            .HasParameter(ParameterLocation.Query, "prefix", "The beginning of the id.")
+            .HasParameter(ParameterLocation.Query, "text", "A part of the name, id, model or failure.")
+            .HasParameter(ParameterLocation.Query, "from", "Runs created at this time or later, ISO 8601 with offset.")
+            .HasParameter(ParameterLocation.Query, "to", "Runs created before this time, ISO 8601 with offset.")
             .HasParameter(ParameterLocation.Query, "limit", "Most runs of a page, 1 to 500.", JsonSchemaType.Integer)
-            .HasParameter(ParameterLocation.Query, "after", "The place after which it begins, from a Link header.")
+            .HasParameter(ParameterLocation.Query, "after", "The cursor of the page before, from its Link header.")
             .AddEndpointFilter<EntityTags>();
         runs.MapGet("/{id}", ShowAsync)
             .Described("showRun", "Shows a run: 202 while it is under way, 200 when it has ended.", 404)
@@ -46,7 +50,12 @@ internal static class RunEndpoints
         runs.MapPost("/{id}/cancel", CancelAsync)
             .Described("cancelRun", "Stops a run and gives its TPU back.", 404, 410)
             .Produces<CancelledView>(StatusCodes.Status202Accepted);
+        runs.MapPost("/{id}/terminate", CancelAsync)
+            .Described("terminateRun", "The same as cancel: a run is never ended without its teardown.", 404, 410)
+            .Produces<CancelledView>(StatusCodes.Status202Accepted);
         runs.MapResume();
+        runs.MapControl();
+        runs.MapCost();
         runs.MapGet("/{id}/attempts", Attempts)
             .Described("listAttempts", "Lists the attempts to get a TPU, with the cloud's words.", 404)
             .Produces<IReadOnlyList<AttemptRow>>().AddEndpointFilter<EntityTags>();
@@ -80,12 +89,13 @@ internal static class RunEndpoints
         var key = KeyOf(http);
         var request = RunRequestReader.Parse(await ReadAsync(http.Body, cancellation));
         var (id, wasThere) = await service.StartAsync(request, key, cancellation);
+        return Started(http, id, wasThere);
+    }
+
+    internal static IResult Started(HttpRequest http, RunId id, bool wasThere)
+    {
         http.HttpContext.Response.Headers.RetryAfter = "5";
-        return TypedResults.Accepted(
-            $"/runs/{id}",
-            new StartedView(
-                id, wasThere, $"/runs/{id}", $"/runs/{id}/cancel", $"/runs/{id}/resume", $"/runs/{id}/events",
-                $"/runs/{id}/report"));
+        return TypedResults.Accepted($"/runs/{id}", StartedView.Of(http, id, wasThere));
     }
 
     internal static async Task<string> ReadAsync(Stream body, CancellationToken cancellation)
@@ -117,7 +127,7 @@ internal static class RunEndpoints
         }
     }
 
-    private static string? KeyOf(HttpRequest http)
+    internal static string? KeyOf(HttpRequest http)
     {
         if (!http.Headers.TryGetValue("Idempotency-Key", out var given))
         {
@@ -133,10 +143,10 @@ internal static class RunEndpoints
 
     /// <summary>Lists a page; the address of the next one is in the Link header (RFC 8288).</summary>
     private static async Task<Ok<IReadOnlyList<RunView>>> ListAsync(
-        HttpRequest http, RunService service, CancellationToken cancellation)
+        HttpRequest http, RunList list, CancellationToken cancellation)
     {
         var page = RunPage.Of(http.Query);
-        var (runs, hasMore) = await service.ListAsync(page, cancellation);
+        var (runs, hasMore) = await list.ReadAsync(page, cancellation);
         if (hasMore)
         {
             http.HttpContext.Response.Headers.Link = $"</runs{page.QueryAfter(runs[^1])}>; rel=\"next\"";
@@ -270,20 +280,9 @@ internal static class RunEndpoints
     private static RunId? Known(string id, RunLedger ledger) =>
         RunId.TryParse(id, out var run) && ledger.Knows(run) ? run : null;
 
-    private static IResult Unknown(string id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{id}'.");
+    internal static IResult Unknown(string id) =>
+        Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{SafeText.Of(id)}'.");
 }
-
-/// <summary>The answer to a start.</summary>
-/// <param name="Id">The run.</param>
-/// <param name="WasThere">true if the same request had started it before.</param>
-/// <param name="StatusUri">Shows it.</param>
-/// <param name="CancelUri">Stops it, with POST.</param>
-/// <param name="ResumeUri">Resumes it after it has stopped, with POST.</param>
-/// <param name="EventsUri">Lists or streams its ledger.</param>
-/// <param name="ReportUri">Its report, once it has ended.</param>
-public sealed record StartedView(
-    RunId Id, bool WasThere, string StatusUri, string CancelUri, string ResumeUri, string EventsUri, string ReportUri);
 
 /// <summary>The answer to a cancellation.</summary>
 /// <param name="Id">The run.</param>

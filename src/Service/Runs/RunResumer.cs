@@ -13,7 +13,7 @@ using Workflows.Service.Workers;
 namespace Workflows.Service.Runs;
 
 /// <summary>The answer to a request to resume a run.</summary>
-/// <param name="Part">Number of the part that was started, from 2; 0 if none was.</param>
+/// <param name="Part">Number of the part that was started, from 2, or that is suspended no more; 0 for none.</param>
 /// <param name="Changes">Fields that differ from the part before.</param>
 /// <param name="Code">The code of a refusal, in docs/errors.md; null if the run is resumed.</param>
 /// <param name="Detail">The refusal in words.</param>
@@ -30,7 +30,7 @@ internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, str
 /// </summary>
 internal sealed class RunResumer(
     DurableTaskClient client, RunLedger ledger, MetricsLog metrics, PriceCatalog catalog, RunArtifacts artifacts,
-    SpendLimits limits, TimeProvider clock) : IDisposable
+    SpendLimits limits, RunSuspender suspender, RunIndex index, TimeProvider clock) : IDisposable
 {
     /// <summary>The statuses of instances that are not replaced.</summary>
     private static readonly OrchestrationRuntimeStatus[] Unfinished =
@@ -64,6 +64,13 @@ internal sealed class RunResumer(
             return Resumed.Refused(Resumed.Unknown, $"There is no run '{runId}'.");
         }
 
+        if (IsSuspended(instance) && string.IsNullOrWhiteSpace(changes.Trim('{', '}')))
+        {
+            // The same part goes on, as it was asked for.
+            await suspender.RequestAsync(runId, suspends: false, "resumed", cancellation);
+            return new Resumed(instance.ReadInputAs<RunSpec>()!.Resumption?.Part ?? 1, [], null, "");
+        }
+
         if (await RefusalAsync(runId, instance, cancellation) is { } refusal)
         {
             return refusal;
@@ -75,8 +82,33 @@ internal sealed class RunResumer(
             : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
     }
 
+    /// <summary>Does something while no run can be resumed.</summary>
+    /// <typeparam name="T">The result.</typeparam>
+    /// <param name="act">The action.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
+    /// <returns>The result of the action.</returns>
+    public async Task<T> AloneAsync<T>(Func<Task<T>> act, CancellationToken cancellation)
+    {
+        await _one.WaitAsync(cancellation);
+        try
+        {
+            return await act();
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
     /// <inheritdoc />
     public void Dispose() => _one.Dispose();
+
+    private static bool IsSuspended(OrchestrationMetadata instance) => !instance.IsCompleted
+        && (instance.RuntimeStatus == OrchestrationRuntimeStatus.Suspended
+            || StageOf(instance)?.Suspension is not null);
+
+    private static RunStage? StageOf(OrchestrationMetadata instance) =>
+        instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
 
     /// <summary>Returns the specification of a run's next part.</summary>
     private async Task<RunSpec> NextAsync(
@@ -106,9 +138,17 @@ internal sealed class RunResumer(
     private async Task<bool> StartAsync(
         OrchestrationMetadata instance, RunSpec spec, CancellationToken cancellation)
     {
-        // One at a time: a part that has ended already must not be replaced by another one with its number.
-        await _one.WaitAsync(cancellation);
         try
+        {
+            // One at a time: a part that has ended already must not be replaced by another one with its number.
+            return await AloneAsync(StartAloneAsync, cancellation);
+        }
+        catch (OrchestrationAlreadyExistsException)
+        {
+            return false;
+        }
+
+        async Task<bool> StartAloneAsync()
         {
             var now = await client.GetInstanceAsync(instance.InstanceId, cancellation);
             if (now is null || now.CreatedAt != instance.CreatedAt)
@@ -124,15 +164,8 @@ internal sealed class RunResumer(
                     InstanceId = instance.InstanceId,
                     Version = new TaskVersion(FineTuneOrchestration.Version),
                 }.WithDedupeStatuses(Unfinished), cancellation);
+            index.Note(spec.RunId);
             return true;
-        }
-        catch (OrchestrationAlreadyExistsException)
-        {
-            return false;
-        }
-        finally
-        {
-            _one.Release();
         }
     }
 
@@ -142,13 +175,16 @@ internal sealed class RunResumer(
     {
         if (!instance.IsCompleted)
         {
-            var stage = instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
+            var stage = StageOf(instance);
             var nodes = RunCosts.Left(ledger, runId, clock.GetUtcNow())
                 .Select(left => $"{left.Lease.NodeName.NodeId} in {left.Lease.Candidate.Zone}").ToList();
             return Resumed.Refused(Resumed.UnderWay, stage?.Stage is RunStageName.Teardown or RunStageName.Report
                 ? $"Run '{runId}' is still giving back its nodes"
                     + (nodes.Count > 0 ? $", and these are not proved gone: {string.Join(", ", nodes)}." : ".")
                     + " Resume it when it has ended."
+                : IsSuspended(instance)
+                ? $"Run '{runId}' is suspended, and goes on as it was asked for. Unsuspend it without changes, or "
+                    + "cancel it, and resume it with them."
                 : $"Run '{runId}' is under way ({WireName.Of(stage?.Stage ?? RunStageName.Pending)}). Watch it, or "
                     + "cancel it first.");
         }
@@ -161,7 +197,7 @@ internal sealed class RunResumer(
         }
 
         return instance.RuntimeStatus == OrchestrationRuntimeStatus.Terminated
-            ? await EndChildrenAsync(runId, instance, cancellation)
+            ? await EndChildrenAsync(runId, cancellation)
             : null;
     }
 
@@ -169,24 +205,20 @@ internal sealed class RunResumer(
     /// Cancels the children of a terminated run, which may still hold a TPU: two parts of one run must not work at
     /// once.
     /// </summary>
-    private async Task<Resumed?> EndChildrenAsync(
-        RunId runId, OrchestrationMetadata instance, CancellationToken cancellation)
+    private async Task<Resumed?> EndChildrenAsync(RunId runId, CancellationToken cancellation)
     {
-        var part = instance.ReadInputAs<RunSpec>()!.Resumption?.Part;
-        var live = new List<string>();
-        foreach (var stage in new[] { RunStageName.Train, RunStageName.Evaluate, RunStageName.Teardown })
+        var children = await RunChildren.OfAsync(client, runId, cancellation);
+        var live = children.Where(child => !child.IsCompleted).ToList();
+        foreach (var child in live)
         {
-            var id = FineTuneOrchestration.ChildId(runId, stage, part);
-            if (await client.GetInstanceAsync(id, cancellation) is { IsCompleted: false })
-            {
-                live.Add(WireName.Of(stage));
-                await client.RaiseEventAsync(id, RunEvents.Cancel, "the run is to be resumed", cancellation);
-            }
+            await client.RaiseEventAsync(
+                child.InstanceId, RunEvents.Cancel, "the run is to be resumed", cancellation);
         }
 
+        var stages = string.Join(" and ", live.Select(child => RunChildren.StageOf(child.InstanceId)).Distinct());
         return live.Count == 0 ? null : Resumed.Refused(
             Resumed.UnderWay,
-            $"Run '{runId}' was terminated, and its {string.Join(" and ", live)} is still ending. Try again shortly.");
+            $"Run '{runId}' was terminated, and its {stages} is still ending. Try again shortly.");
     }
 
     private async Task RequireAllowedAsync(

@@ -22,7 +22,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
-    WorkForesight foresight, TimeProvider clock)
+    WorkForesight foresight, ServiceSettings settings, RunIndex index, TimeProvider clock)
     : IDisposable
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
@@ -30,6 +30,7 @@ internal sealed class RunService(
         Enum.GetValues<OrchestrationRuntimeStatus>();
 
     private readonly SemaphoreSlim _keyed = new(1);
+    private readonly KeptArtifacts _kept = new(settings.StateDirectory);
 
     /// <summary>Starts a run durably. Once this returns, the run continues after any crash of the service.</summary>
     /// <param name="request">The request.</param>
@@ -82,10 +83,34 @@ internal sealed class RunService(
         }
     }
 
+    /// <summary>Starts another run from the request of a run.</summary>
+    /// <param name="runId">The run, whatever its state.</param>
+    /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
+    /// <param name="key">As for a start.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>As for a start; null for an unknown run.</returns>
+    /// <exception cref="RunRequestException">A field is wrong, such as a deadline that is over.</exception>
+    public async Task<(RunId RunId, bool WasThere)?> RerunAsync(
+        RunId runId, string changes, string? key, CancellationToken cancellation)
+    {
+        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
+        return instance is null || !IsRun(instance) ? null : await StartAsync(
+            SpecRequest.Again(
+                instance.ReadInputAs<RunSpec>()!, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog),
+            key, cancellation);
+    }
+
     private async Task<(RunId RunId, bool WasThere)> ScheduleAsync(
         RunRequest request, RunSpec spec, string? key, CancellationToken cancellation)
     {
         var id = spec.RunId;
+        if (_kept.Find(id) is { } place)
+        {
+            throw new RunRequestException([new FieldError(
+                "id", $"A run '{id}' was purged, and its artifacts are still at {place.Address}.",
+                $"Choose another id or Idempotency-Key, or delete them: DELETE /runs/{id}?artifacts=true.")]);
+        }
+
         using var reservation = await limits.ReserveAsync(spec, cancellation);
         if (spec.IsRehearsal)
         {
@@ -101,6 +126,7 @@ internal sealed class RunService(
             }.WithDedupeStatuses(Every);
             await client.ScheduleNewOrchestrationInstanceAsync(
                 nameof(FineTuneOrchestration), spec, options, cancellation);
+            index.Note(id);
             return (id, false);
         }
         catch (OrchestrationAlreadyExistsException)
@@ -188,46 +214,19 @@ internal sealed class RunService(
         return instance is not null && IsRun(instance) ? ViewOf(instance) : null;
     }
 
-    /// <summary>Lists a page of the runs, newest first.</summary>
-    /// <param name="page">The page.</param>
-    /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The runs, and whether there are more after them.</returns>
-    public async Task<(IReadOnlyList<RunView> Runs, bool HasMore)> ListAsync(
-        RunPage page, CancellationToken cancellation)
-    {
-        var found = new List<OrchestrationMetadata>();
-        var query = new OrchestrationQuery { FetchInputsAndOutputs = true };
-        await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
-        {
-            if (IsRun(instance) && IsOn(page, instance))
-            {
-                found.Add(instance);
-            }
-        }
-
-        // Only what is shown is read whole: that takes a look at the run's ledger and curve.
-        var ordered = found.OrderByDescending(CreatedAt)
-            .ThenBy(run => run.InstanceId, StringComparer.Ordinal).Take(page.Limit + 1).ToList();
-        return ([.. ordered.Take(page.Limit).Select(ViewOf)], ordered.Count > page.Limit);
-    }
-
-    private static bool IsOn(RunPage page, OrchestrationMetadata instance) =>
-        (page.After is not { } place || CreatedAt(instance) < place.CreatedAt
-            || (CreatedAt(instance) == place.CreatedAt
-                && string.CompareOrdinal(instance.InstanceId, place.Id) > 0))
-        && (page.Statuses.Count == 0 || page.Statuses.Contains(StatusOf(instance)))
-        && (page.Name is not { } part || instance.InstanceId.Contains(part, StringComparison.OrdinalIgnoreCase)
-            || instance.ReadInputAs<RunSpec>()!.Name.Contains(part, StringComparison.OrdinalIgnoreCase));
-
     /// <summary>Returns the time of the run's first part: a run that is resumed keeps its place.</summary>
-    private static DateTimeOffset CreatedAt(OrchestrationMetadata instance) =>
+    internal static DateTimeOffset CreatedAt(OrchestrationMetadata instance) =>
         instance.SerializedInput?.Contains("resumption", StringComparison.OrdinalIgnoreCase) == true
             ? instance.ReadInputAs<RunSpec>()!.Resumption?.StartedAt ?? instance.CreatedAt
             : instance.CreatedAt;
 
-    private static RunStatus StatusOf(OrchestrationMetadata instance) =>
+    /// <summary>Returns the status of a run.</summary>
+    internal static RunStatus StatusOf(OrchestrationMetadata instance) =>
         instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
             ? instance.ReadOutputAs<RunOutcome>()!.Status
+            : instance is { RuntimeStatus: OrchestrationRuntimeStatus.Running, SerializedCustomStatus: not null }
+                && instance.ReadCustomStatusAs<RunStage>()?.Suspension is { IsHeld: true }
+            ? RunStatus.Suspended
             : StatusOf(instance.RuntimeStatus);
 
     /// <summary>Requests a run to stop cleanly.</summary>
@@ -248,7 +247,7 @@ internal sealed class RunService(
         return true;
     }
 
-    private static bool IsRun(OrchestrationMetadata instance) =>
+    internal static bool IsRun(OrchestrationMetadata instance) =>
         instance.Name == nameof(FineTuneOrchestration) && RunId.TryParse(instance.InstanceId, out _);
 
     private RunView ViewOf(OrchestrationMetadata instance)
@@ -262,12 +261,13 @@ internal sealed class RunService(
         var progress = jobs.Latest(id);
 
         // The time for which a run was stopped does not belong to the rate of its steps.
-        var resumedAt = ledger.Read(id).LastOrDefault(entry => entry.Kind == LedgerKinds.Resumed)?.At;
+        var resumedAt = ledger.Read(id).LastOrDefault(
+            entry => entry.Kind is LedgerKinds.Resumed or LedgerKinds.Unsuspended)?.At;
         IReadOnlyList<MetricPoint> curve = outcome is null
             ? [.. metrics.Read(id).Where(point => resumedAt is null || point.At >= resumedAt)]
             : [];
         var plan = ledger.Read<RunPlan>(id, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
-        var status = outcome?.Status ?? StatusOf(instance.RuntimeStatus);
+        var status = outcome?.Status ?? StatusOf(instance);
         var failure = outcome?.Failure ?? Crash(instance);
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
         var transfer = transfers.Find(id);
@@ -289,7 +289,9 @@ internal sealed class RunService(
                 TimeLeft.Of(curve, losses.Count > 0 ? losses[^1].At : null, progress)),
             AccruedUsd = cost.ActualUsd,
             EstimatedUsd = plan?.EstimatedUsd,
+            UsdPerHour = instance.IsCompleted && outcome is not null ? 0 : RunCosts.UsdPerHour(ledger, id),
             BudgetUsd = spec.BudgetUsd,
+            Suspension = instance.IsCompleted ? null : stage?.Suspension,
             Waiting = outcome is null ? Waiting(id) : null,
             Deadline = DeadlineFacts.Of(
                 ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),

@@ -36,6 +36,9 @@ public sealed record RunView
     /// <summary>Gets the cost so far in US dollars.</summary>
     public double AccruedUsd { get; init; }
 
+    /// <summary>Gets the price of the nodes that cost now, in US dollars per hour.</summary>
+    public double UsdPerHour { get; init; }
+
     /// <summary>Gets the expected cost in US dollars; null before the plan is made.</summary>
     public double? EstimatedUsd { get; init; }
 
@@ -44,6 +47,9 @@ public sealed record RunView
 
     /// <summary>Gets the run's deadline; null for none.</summary>
     public DeadlineSection? Deadline { get; init; }
+
+    /// <summary>Gets the suspension of the run, which may still be giving back its nodes; null for none.</summary>
+    public RunSuspension? Suspension { get; init; }
 
     /// <summary>Gets the queued resource that waits for capacity; null if none does.</summary>
     public WaitingView? Waiting { get; init; }

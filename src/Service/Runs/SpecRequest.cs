@@ -114,13 +114,7 @@ internal static class SpecRequest
     public static RunSpec Changed(RunSpec spec, string changes, PriceCatalog catalog)
     {
         var asked = RunRequestReader.Parse(changes);
-        var request = ToJson(Of(spec));
-        Merge(request, JsonNode.Parse(changes, AnyCase)!.AsObject());
-        if (asked.Tpu?.Zones is null && spec.Tpu.Zones.Any(zone => !catalog.Zones.Contains(zone)))
-        {
-            // The first request has allowed them, which the specification does not keep.
-            request["tpu"]!["allowUnknownZones"] = true;
-        }
+        var request = Merged(spec, asked, changes, catalog);
 
         // Files that are not changed may have been moved since they were read.
         var isSame = asked.Model is null && asked.Data is null;
@@ -141,6 +135,44 @@ internal static class SpecRequest
                 Pace = spec.Pace,
             }
             : RunRequestReader.Complete(merged, spec.RunId, catalog) with { Pace = spec.Pace };
+    }
+
+    /// <summary>Returns the request of another run like this one.</summary>
+    /// <param name="spec">The specification.</param>
+    /// <param name="changes">The changed fields, as a JSON merge patch: <c>id</c> may be one of them.</param>
+    /// <param name="catalog">The known accelerator types and zones.</param>
+    /// <returns>The request, without the id of the run; not checked.</returns>
+    /// <exception cref="RunRequestException">Changed fields are of a wrong kind or unknown.</exception>
+    public static RunRequest Again(RunSpec spec, string changes, PriceCatalog catalog)
+    {
+        var asked = RunRequestReader.Parse(changes);
+        var request = Merged(spec, asked, changes, catalog);
+        if (asked.Id is null)
+        {
+            request.Remove("id");
+        }
+
+        if (asked.Name is null && spec.Name == spec.RunId.Value)
+        {
+            // Named by its id, because no name was given.
+            request.Remove("name");
+        }
+
+        return RunRequestReader.Parse(request.ToJsonString());
+    }
+
+    private static JsonObject Merged(RunSpec spec, RunRequest asked, string changes, PriceCatalog catalog)
+    {
+        var request = ToJson(Of(spec));
+        Merge(request, JsonNode.Parse(changes, AnyCase)!.AsObject());
+        if (asked.Tpu?.Zones is null && spec.Tpu.Zones.Any(zone => !catalog.Zones.Contains(zone))
+            && request["tpu"] is JsonObject tpu)
+        {
+            // The first request has allowed them, which the specification does not keep.
+            tpu["allowUnknownZones"] = true;
+        }
+
+        return request;
     }
 
     /// <summary>Lists the fields in which two specifications differ.</summary>

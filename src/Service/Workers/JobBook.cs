@@ -222,6 +222,22 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             .LastOrDefault(progress => progress is not null);
     }
 
+    /// <summary>Forgets a run that is purged.</summary>
+    public void Forget(RunId runId)
+    {
+        metrics.Forget(runId);
+        foreach (var key in _progress.Keys.Where(key => key.Run == runId))
+        {
+            _progress.TryRemove(key, out _);
+        }
+
+        foreach (var key in _lastHeard.Keys.Concat(_devices.Keys).Where(key => key.Run == runId))
+        {
+            _lastHeard.TryRemove(key, out _);
+            _devices.TryRemove(key, out _);
+        }
+    }
+
     /// <summary>Returns the job with this id, if it was given to this node.</summary>
     private DispatchInput? JobOf(RunId runId, NodeName nodeName, string jobId) =>
         ledger.Read<DispatchInput>(runId, LedgerKinds.Job)

@@ -51,6 +51,9 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
     /// <summary>Reads the curve; if steps were repeated after a loss, the later point counts.</summary>
     public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(PathOf(ledger, runId));
 
+    /// <summary>Forgets a run whose curve is deleted.</summary>
+    public void Forget(RunId runId) => _lasts.TryRemove(runId, out _);
+
     /// <summary>Chooses points that are spread evenly over a curve, with its first and its last.</summary>
     /// <param name="curve">The curve.</param>
     /// <param name="most">The most points, 2 or more; 0 for all.</param>

@@ -56,6 +56,42 @@ public sealed class RunPartsTests : RunFolder
     }
 
     [Fact]
+    public async Task Pauses_OfARunThatWasSuspendedAndResumed_AreBothTimes()
+    {
+        var record = new RecordSuspensionActivity(_ledger);
+        _clock.Advance(TimeSpan.FromSeconds(3));
+        for (var once = 0; once < 2; once++)
+        {
+            // An activity that runs again leaves the first time.
+            await record.RunAsync(null!, new SuspensionChange(Id, 1, true, "dear hours"));
+            _clock.Advance(TimeSpan.FromSeconds(5));
+        }
+
+        await record.RunAsync(null!, new SuspensionChange(Id, 1, false, "go on"));
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        End(RunStatus.Failed);
+        _clock.Advance(TimeSpan.FromSeconds(7));
+        Resume(2);
+
+        var pauses = RunParts.Pauses(_ledger.Read(Id));
+
+        Assert.Equal([10.0, 7.0], pauses.Select(pause => (pause.To - pause.From).TotalSeconds));
+    }
+
+    [Fact]
+    public void UsdPerHour_IsThePriceOfTheNodesThatCostNow()
+    {
+        Intend(1);
+        Assert.Equal(Place.UsdPerHour, RunCosts.UsdPerHour(_ledger, Id), 6);
+        _ledger.Append(Id, LedgerKinds.Stopped, $"{Name(1)}", new NodeMoment(Name(1), "PREEMPTED"));
+        Assert.Equal(0, RunCosts.UsdPerHour(_ledger, Id));
+        Intend(2);
+        Assert.Equal(Place.UsdPerHour, RunCosts.UsdPerHour(_ledger, Id), 6);
+        End(RunStatus.Failed);
+        Assert.Equal(0, RunCosts.UsdPerHour(_ledger, Id));
+    }
+
+    [Fact]
     public void Costs_OfANodeThatTheTerminatedPartLeft_GoOn()
     {
         Intend(1);

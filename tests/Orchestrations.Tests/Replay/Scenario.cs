@@ -13,6 +13,7 @@ internal sealed class Scenario(string name)
 
     private readonly Lazy<DateTimeOffset> _start = new(TimeProvider.System.GetUtcNow);
     private readonly ConcurrentDictionary<string, int> _calls = new(StringComparer.Ordinal);
+    private Task _unsuspended = Task.CompletedTask;
 
     public string Name { get; } = name;
 
@@ -50,6 +51,9 @@ internal sealed class Scenario(string name)
 
     /// <summary>The activity during whose first call the run is cancelled.</summary>
     public string? CancelledIn { get; init; }
+
+    /// <summary>The activity during whose first call the run is suspended, for a second.</summary>
+    public string? SuspendedIn { get; init; }
 
     /// <summary>Events by which the worker tells of the end of its job as soon as it has it.</summary>
     public int Wakes { get; init; }
@@ -129,6 +133,15 @@ internal sealed class Scenario(string name)
         Add<LossInput, bool>(Stages.RecordLoss, (_, _) => true);
         Add<OutlookInput, WorkOutlook>(Stages.Outlook, (_, _) => Outlook);
         Add<SpotSwitch, bool>(Stages.RecordSwitch, (_, _) => true);
+        Add<SuspensionChange, bool>(Stages.RecordSuspension, (input, _) =>
+        {
+            if (input.IsSuspended)
+            {
+                _unsuspended = UnsuspendAsync(client());
+            }
+
+            return true;
+        });
         Add<StageInput, bool>(Stages.EnterStage, (_, _) => true);
         Add<ReleaseInput, NodeRelease>(Stages.ReleaseNode, (input, _) => new(input.NodeName, "DELETING", false));
         Add<RunSpec, IReadOnlyList<NodeRelease>>(Stages.ReleaseAll, (_, call) =>
@@ -151,6 +164,13 @@ internal sealed class Scenario(string name)
                     await Task.Delay(TimeSpan.FromSeconds(1));
                 }
 
+                if (activity == SuspendedIn && call == 1)
+                {
+                    await client().RaiseEventAsync(
+                        Name, RunEvents.Suspension, new SuspensionRequest(true, "dear hours"));
+                    await Task.Delay(TimeSpan.FromSeconds(1));
+                }
+
                 for (var wake = 0; wake < Wakes && input is DispatchInput; wake++)
                 {
                     await client().RaiseEventAsync((input as DispatchInput)!.ReplyTo, RunEvents.JobEnded, "job");
@@ -163,6 +183,12 @@ internal sealed class Scenario(string name)
 
                 return answer(input, call);
             });
+    }
+
+    private async Task UnsuspendAsync(DurableTaskClient client)
+    {
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        await client.RaiseEventAsync(Name, RunEvents.Suspension, new SuspensionRequest(false, "go on"));
     }
 
     private static NodeName NodeOf(CreateNodeInput input) => Given.Node(input.Candidate.Zone, $"n{input.Attempt}");

@@ -76,6 +76,22 @@ internal static class Scenarios
             DeadlineSeconds = 5,
             ObserveJob = (_, _) => Scenario.Working,
         },
+        new("v2-suspended-preparing") { Version = "2", SuspendedIn = Stages.PrepareData },
+        new("v2-suspended-acquiring")
+        {
+            Version = "2",
+            SuspendedIn = Stages.CreateNode,
+            PollSeconds = 2,
+        },
+        new("v2-suspended-working")
+        {
+            // Stopped at the first job, which does not end by itself.
+            Version = "2",
+            SuspendedIn = Stages.DispatchJob,
+            PollSeconds = 2,
+            DeadlineSeconds = 3600,
+            StopsAtDeadline = true,
+        },
         new("v2-fallback") { Version = "2", Plan = WithOnDemand, Create = OnlyOnDemand(Day) },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },

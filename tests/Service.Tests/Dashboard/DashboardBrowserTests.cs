@@ -60,6 +60,15 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         await browser.PreferAsync("dark", "ko", 400);
         await browser.OpenAsync(At($"/#/runs/{id}"), "document.getElementById('reason')");
 
+        // Suspended and continued there first.
+        await browser.RunAsync("document.getElementById('reason').value = '잠시 <b>'");
+        await browser.RunAsync("document.getElementById('suspend').click()");
+        await browser.UntilAsync("document.querySelector('.badge.suspended')");
+        await browser.UntilAsync("document.body?.innerText.includes('잠시 <b>')");
+        await browser.RunAsync("document.getElementById('reason').value = '계속'");
+        await browser.RunAsync("document.getElementById('unsuspend').click()");
+        await browser.UntilAsync("document.querySelector('.badge.running') && document.getElementById('suspend')");
+
         await browser.RunAsync("document.getElementById('reason').value = '그만'");
         await browser.RunAsync("document.querySelector('button.danger').click()");
 

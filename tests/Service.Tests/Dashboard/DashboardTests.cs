@@ -30,7 +30,7 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
             }
         }
 
-        Assert.Equal(11, seen.Count);
+        Assert.Equal(12, seen.Count);
     }
 
     [Fact]
@@ -58,7 +58,11 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
 
         Assert.Equal(english, korean);
         Assert.True(english.Count > 60);
-        string[] files = ["index.html", "main.js", "runs.js", "run.js", "start.js", "zones.js", "chart.js"];
+        string[] files =
+        [
+            "index.html", "main.js", "runs.js", "run.js", "actions.js", "start.js", "zones.js",
+            "chart.js",
+        ];
         foreach (var file in files)
         {
             var used = Used().Matches(await ReadAsync($"/dashboard/{file}")).Select(match => match.Groups[1].Value);

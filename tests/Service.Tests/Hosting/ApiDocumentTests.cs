@@ -47,11 +47,13 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
 
         Assert.Equal(
             [
-                "DELETE /session", "DELETE /zones", "DELETE /zones/{place}", "GET /healthz", "GET /readyz", "GET /runs",
-                "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/events", "GET /runs/{id}/metrics",
-                "GET /runs/{id}/report", "GET /runs/{id}/report.html", "GET /session", "GET /spending", "GET /zones",
-                "GET /zones/seen", "POST /doctor", "POST /plan", "POST /runs", "POST /runs/{id}/cancel",
-                "POST /runs/{id}/resume", "POST /session", "POST /sweep",
+                "DELETE /runs/{id}", "DELETE /session", "DELETE /zones", "DELETE /zones/{place}", "GET /healthz",
+                "GET /readyz", "GET /runs", "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/cost",
+                "GET /runs/{id}/events", "GET /runs/{id}/metrics", "GET /runs/{id}/report",
+                "GET /runs/{id}/report.html", "GET /session", "GET /spending", "GET /zones", "GET /zones/seen",
+                "POST /doctor", "POST /plan", "POST /runs", "POST /runs/{id}/cancel", "POST /runs/{id}/rerun",
+                "POST /runs/{id}/resume", "POST /runs/{id}/suspend", "POST /runs/{id}/terminate",
+                "POST /runs/{id}/unsuspend", "POST /session", "POST /sweep",
             ],
             operations.Select(each => $"{each.Method} {each.Path}").Order(StringComparer.Ordinal));
         Assert.Distinct(operations.Select(each => (string)each.Operation["operationId"]!));

@@ -56,6 +56,64 @@ public sealed class RunListTests(RunningService service) : IClassFixture<Running
         Assert.Empty((await PageAsync("/runs?name=%00")).Ids);
     }
 
+    [Fact]
+    public async Task List_ByPrefixTextAndTime_HasTheseOnlyOverAllPages()
+    {
+        var started = new List<string>();
+        for (var each = 0; each < 3; each++)
+        {
+            var request = service.Request(Refusing);
+            request["id"] = $"tuned-{each}";
+            started.Insert(0, await service.StartAsync(request));
+        }
+
+        var reports = await Task.WhenAll(started.Select(id => service.ReportAsync(id)));
+        var code = reports[0].GetProperty("failure").GetProperty("code").GetString()!;
+        var views = await service.Http.GetFromJsonAsync<JsonElement>("/runs?prefix=tuned-", Cancellation);
+        var middle = Uri.EscapeDataString(views[1].GetProperty("createdAt").GetString()!);
+
+        Assert.Equal(started, Ids(views));
+        Assert.Empty((await PageAsync("/runs?prefix=uned-")).Ids);
+        Assert.Empty((await PageAsync("/runs?prefix=TUNED-")).Ids);
+        Assert.Equal(started, (await PageAsync($"/runs?text={code.ToLowerInvariant()}&prefix=tuned")).Ids);
+        Assert.Empty((await PageAsync($"/runs?text={code}&name={code}")).Ids);
+        Assert.Equal(started[..2], (await PageAsync($"/runs?prefix=tuned&from={middle}")).Ids);
+        Assert.Equal(started[2..], (await PageAsync($"/runs?prefix=tuned&to={middle}")).Ids);
+
+        // The next page has the same filter, and a cursor that says nothing.
+        var (first, next) = await PageAsync($"/runs?prefix=tuned&from={middle}&limit=1");
+        Assert.DoesNotContain("tuned-2", next, StringComparison.Ordinal);
+        Assert.Equal(started[..2], [.. first, .. (await PageAsync(next!)).Ids]);
+    }
+
+    [Fact]
+    public async Task List_AfterARunIsResumedOrPurged_IsAsTheEngineHasIt()
+    {
+        var id = await service.StartAsync(service.Request(Refusing));
+        await service.ReportAsync(id);
+        Assert.Equal([id], (await PageAsync($"/runs?name={id}&status=failed")).Ids);
+        var (before, _) = await PageAsync("/runs?limit=500");
+
+        using (var resumed = await service.Http.PostAsync($"/runs/{id}/resume", null, Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        }
+
+        await service.ReportAsync(id);
+        var view = await service.Http.GetFromJsonAsync<JsonElement>($"/runs?name={id}", Cancellation);
+        Assert.Equal(1, view[0].GetProperty("resumptions").GetInt32());
+        Assert.Equal(before, (await PageAsync("/runs?limit=500")).Ids);
+
+        using (var purged = await service.Http.DeleteAsync($"/runs/{id}?artifacts=true", Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.OK, purged.StatusCode);
+        }
+
+        Assert.Empty((await PageAsync($"/runs?name={id}")).Ids);
+        await service.RestartAsync(_ => { });
+        Assert.Equal(before.Where(each => each != id), (await PageAsync("/runs?limit=500")).Ids);
+    }
+
     [Theory]
     [InlineData("status=done", "status", "succeeded")]
     [InlineData("status=%1b%5b31m", "status", "succeeded")]
@@ -66,8 +124,14 @@ public sealed class RunListTests(RunningService service) : IClassFixture<Running
     [InlineData("limit=", "limit", "1 to 500")]
     [InlineData("after=", "after", "Link header")]
     [InlineData("after=run-1", "after", "Link header")]
-    [InlineData("after=9223372036854775807~run-1", "after", "Link header")]
-    [InlineData("after=1~../x", "after", "Link header")]
+    [InlineData("after=1~run-1", "after", "Link header")]
+    [InlineData("after=OTIyMzM3MjAzNjg1NDc3NTgwN35ydW4tMQ", "after", "Link header")]
+    [InlineData("after=MX4uLi94", "after", "Link header")]
+    [InlineData("after=_____w", "after", "Link header")]
+    [InlineData("from=yesterday", "from", "2026-11-29T08:30:00Z")]
+    [InlineData("from=1", "from", "2026-11-29T08:30:00Z")]
+    [InlineData("to=%1b%5b31m", "to", "2026-11-29T08:30:00Z")]
+    [InlineData("from=2026-11-29&to=2026-11-29", "to", "later")]
     public async Task List_WrongParameter_NamesItAndTheFix(string query, string field, string fix)
     {
         using var answer = await service.Http.GetAsync($"/runs?{query}", Cancellation);
@@ -86,7 +150,9 @@ public sealed class RunListTests(RunningService service) : IClassFixture<Running
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var runs = await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
         var next = answer.Headers.TryGetValues("Link", out var links) ? Assert.Single(links) : null;
-        return ([.. runs.EnumerateArray().Select(run => run.GetProperty("id").GetString()!)],
-            next?[1..next.IndexOf('>', StringComparison.Ordinal)]);
+        return (Ids(runs), next?[1..next.IndexOf('>', StringComparison.Ordinal)]);
     }
+
+    private static List<string> Ids(JsonElement runs) =>
+        [.. runs.EnumerateArray().Select(run => run.GetProperty("id").GetString()!)];
 }

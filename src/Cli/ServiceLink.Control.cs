@@ -1,0 +1,72 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+using Workflows.Service.Runs;
+
+namespace Workflows.Cli;
+
+/// <summary>The calls that change single runs, and show their cost.</summary>
+internal sealed partial class ServiceLink
+{
+    /// <summary>Stops a run and gives its TPU back.</summary>
+    public Task CancelAsync(string id, string reason, CancellationToken cancellation) =>
+        PostAsync<CancelledView>(id, "cancel", reason, null, cancellation);
+
+    /// <summary>Suspends a run.</summary>
+    /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
+    public Task SuspendAsync(string id, string reason, CancellationToken cancellation) =>
+        PostAsync<ControlledView>(id, "suspend", reason, null, cancellation);
+
+    /// <summary>Ends the suspension of a run.</summary>
+    /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
+    public Task UnsuspendAsync(string id, string reason, CancellationToken cancellation) =>
+        PostAsync<ControlledView>(id, "unsuspend", reason, null, cancellation);
+
+    /// <summary>Resumes a stopped run.</summary>
+    /// <param name="id">The run.</param>
+    /// <param name="changes">The changed fields, a JSON object.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
+    public Task ResumeAsync(string id, string changes, CancellationToken cancellation) =>
+        PostAsync<ResumedView>(id, "resume", null, changes, cancellation);
+
+    /// <summary>Starts another run from the request of a run.</summary>
+    /// <param name="id">The run.</param>
+    /// <param name="changes">The changed fields, a JSON object.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The id of the new run.</returns>
+    /// <exception cref="CommandException">The service refused it: nothing was started.</exception>
+    public async Task<string> RerunAsync(string id, string changes, CancellationToken cancellation)
+    {
+        using var body = await PostAsync<JsonDocument>(id, "rerun", null, changes, cancellation);
+        return body.RootElement.GetProperty("id").GetString()!;
+    }
+
+    /// <summary>Deletes an ended run; this takes long if its bucket has many artifacts.</summary>
+    /// <exception cref="CommandException">The service refused it.</exception>
+    public async Task<PurgedView> PurgeAsync(string id, bool withArtifacts, CancellationToken cancellation)
+    {
+        var query = withArtifacts ? "?artifacts=true" : "";
+        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var answer = await patient.DeleteAsync(
+            new Uri($"/runs/{Uri.EscapeDataString(id)}{query}", UriKind.Relative), cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<PurgedView>(RunLedger.Json, cancellation))!;
+    }
+
+    /// <summary>Shows the cost of a run.</summary>
+    public async Task<CostView> CostAsync(string id, CancellationToken cancellation) =>
+        (await GetAsync<CostView>($"/runs/{Uri.EscapeDataString(id)}/cost", cancellation))!;
+
+    private async Task<T> PostAsync<T>(
+        string id, string verb, string? reason, string? json, CancellationToken cancellation)
+    {
+        var query = reason is null ? "" : $"?reason={Uri.EscapeDataString(reason)}";
+        using var content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json");
+        using var answer = await _http.PostAsync(
+            new Uri($"/runs/{Uri.EscapeDataString(id)}/{verb}{query}", UriKind.Relative), content, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<T>(RunLedger.Json, cancellation))!;
+    }
+}

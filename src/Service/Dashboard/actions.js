@@ -1,0 +1,52 @@
+import { post, remove } from './api.js';
+import { el, section } from './dom.js';
+import { t } from './text.js';
+
+// The actions of a run under way. Each asks for a reason, which the run's record keeps.
+export const controls = (view, cancelled) => {
+  const reason = el('input', { id: 'reason', required: true, maxlength: 500 });
+  const said = el('p', { role: 'alert' });
+  const button = (verb, kind) => el('button', { id: verb, value: verb, class: kind }, t(verb));
+  return section(t('actions'), el('p', { class: 'soft' }, t(view.suspension ? 'unsuspendWhy' : 'suspendWhy')), el('form', {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      const verb = event.submitter?.value ?? 'cancel';
+      try {
+        await post(`/runs/${view.id}/${verb}?reason=${encodeURIComponent(reason.value)}`);
+        document.activeElement?.blur();
+        reason.value = '';
+        said.textContent = t('asked');
+        if (verb === 'cancel') {
+          cancelled();
+        }
+      } catch (fault) {
+        said.textContent = fault.message;
+      }
+    },
+  }, el('label', {}, t('reason'), reason), button(view.suspension ? 'unsuspend' : 'suspend'), button('cancel', 'danger')), said);
+};
+
+// The actions of a run that has ended: another run of the same request, and its deletion.
+export const endings = (view) => {
+  const sure = el('input', { id: 'sure', type: 'checkbox', required: true });
+  const artifacts = el('input', { id: 'artifacts', type: 'checkbox' });
+  const said = el('p', { role: 'alert' });
+  const attempt = async (event, act) => {
+    event.preventDefault();
+    try {
+      location.hash = await act();
+    } catch (fault) {
+      said.textContent = fault.message;
+    }
+  };
+  return section(t('actions'),
+    el('form', { onsubmit: (event) => attempt(event, async () => `#/runs/${(await post(`/runs/${view.id}/rerun`, '{}')).id}`) },
+      el('button', { id: 'rerun' }, t('rerun')), el('span', { class: 'soft' }, t('rerunWhy'))),
+    el('form', {
+      onsubmit: (event) => attempt(event, async () => {
+        await remove(`/runs/${view.id}${artifacts.checked ? '?artifacts=true' : ''}`);
+        return '#/';
+      }),
+    }, el('label', { class: 'check' }, sure, t('purgeSure')), el('label', { class: 'check' }, artifacts, t('purgeArtifacts')),
+    el('button', { id: 'purge', class: 'danger' }, t('purge'))), said);
+};

@@ -1,0 +1,98 @@
+using Microsoft.OpenApi;
+using Workflows.Artifacts;
+using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>Serves the management of runs beyond start and cancellation: suspend, unsuspend, rerun, purge.</summary>
+internal static class ControlEndpoints
+{
+    private const string DefaultReason = "asked for by the API";
+
+    public static void MapControl(this IEndpointRouteBuilder runs)
+    {
+        runs.MapPost("/{id}/suspend", (string id, string? reason, RunSuspender suspender, CancellationToken end) =>
+            SuspendAsync(id, true, reason, suspender, end))
+            .Described(
+                "suspendRun", "Stops a run's work and gives its TPU back until it is unsuspended.", 400, 404, 409, 410)
+            .Produces<ControlledView>(StatusCodes.Status202Accepted);
+        runs.MapPost("/{id}/unsuspend", (string id, string? reason, RunSuspender suspender, CancellationToken end) =>
+            SuspendAsync(id, false, reason, suspender, end))
+            .Described("unsuspendRun", "Continues a suspended run from its newest checkpoint.", 400, 404, 410)
+            .Produces<ControlledView>(StatusCodes.Status202Accepted);
+        runs.MapPost("/{id}/rerun", RerunAsync)
+            .Described(
+                "rerunRun", "Starts another run from a run's request, with the given changes.", 400, 404, 409, 413)
+            .HasParameter(ParameterLocation.Header, "Idempotency-Key", "The same key starts the same run once.")
+            .HasBody<RunRequest>(isOptional: true).Produces<StartedView>(StatusCodes.Status202Accepted);
+        runs.MapDelete("/{id}", PurgeAsync)
+            .Described("purgeRun", "Deletes an ended run, and its artifacts if asked.", 400, 404, 409, 502)
+            .Produces<PurgedView>();
+    }
+
+    private static async Task<IResult> SuspendAsync(
+        string id, bool suspends, string? reason, RunSuspender suspender, CancellationToken cancellation)
+    {
+        if (!RunId.TryParse(id, out var runId))
+        {
+            return RunEndpoints.Unknown(id);
+        }
+
+        if (reason?.Length > RunSuspender.MostReason)
+        {
+            throw new RunRequestException([new FieldError(
+                "reason", $"It has {reason.Length} characters.", $"Use {RunSuspender.MostReason} at most.")]);
+        }
+
+        return await suspender.RequestAsync(runId, suspends, reason ?? DefaultReason, cancellation) is { } refused
+            ? refused.ToResult()
+            : TypedResults.Accepted(
+                $"/runs/{id}", new ControlledView(runId, suspends ? "suspending" : "unsuspending"));
+    }
+
+    private static async Task<IResult> RerunAsync(
+        string id, HttpRequest http, RunService service, CancellationToken cancellation)
+    {
+        var key = RunEndpoints.KeyOf(http);
+        var changes = await RunEndpoints.ReadAsync(http.Body, cancellation);
+        return RunId.TryParse(id, out var runId)
+            && await service.RerunAsync(runId, changes, key, cancellation) is var (made, wasThere)
+            ? RunEndpoints.Started(http, made, wasThere)
+            : RunEndpoints.Unknown(id);
+    }
+
+    private static async Task<IResult> PurgeAsync(
+        string id, string? artifacts, RunPurger purger, CancellationToken cancellation)
+    {
+        var withArtifacts = artifacts switch
+        {
+            null or "false" => false,
+            "true" => true,
+            _ => throw new RunRequestException([new FieldError(
+                "artifacts", $"'{SafeText.Of(artifacts, 50)}' is neither true nor false.",
+                "Use true to delete checkpoints and the tuned model, too, or leave it out.")]),
+        };
+        if (!RunId.TryParse(id, out var runId))
+        {
+            return RunEndpoints.Unknown(id);
+        }
+
+        try
+        {
+            var (view, refusal) = await purger.PurgeAsync(runId, withArtifacts, cancellation);
+            return refusal?.ToResult() ?? TypedResults.Ok(view);
+        }
+        catch (ArtifactException exception)
+        {
+            return Problems.Of(
+                StatusCodes.Status502BadGateway, exception.ErrorCode,
+                $"{exception.Address}: {exception.Problem} {exception.Fix} The run is still there: purge it again.");
+        }
+    }
+}
+
+/// <summary>The answer to a request that changes a run under way.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="Status">The change, which the run makes next: <c>suspending</c> or <c>unsuspending</c>.</param>
+public sealed record ControlledView(RunId Id, string Status);

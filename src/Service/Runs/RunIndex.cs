@@ -1,0 +1,187 @@
+using System.Collections.Concurrent;
+using Microsoft.DurableTask.Client;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>A run in the list.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="CreatedAt">Time of the start of its first part, by which the list is ordered.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Model">Its model.</param>
+/// <param name="Status">Its status.</param>
+/// <param name="Failure">Code and message of its failure; empty for none.</param>
+/// <param name="IsLive">true while its status can change by itself.</param>
+/// <param name="InstanceAt">Time of the start of its last part: another one is another instance.</param>
+internal sealed record RunRow(
+    string Id, DateTimeOffset CreatedAt, string Name, string Model, RunStatus Status, string Failure, bool IsLive,
+    DateTimeOffset InstanceAt)
+{
+    /// <summary>Gets the order of the list: the newest first, and by their ids those of the same time.</summary>
+    public static Comparer<RunRow> Order { get; } = Comparer<RunRow>.Create((one, other) =>
+        other.CreatedAt.CompareTo(one.CreatedAt) is not 0 and var byTime
+            ? byTime : string.CompareOrdinal(one.Id, other.Id));
+
+    public static RunRow Of(OrchestrationMetadata instance)
+    {
+        var spec = instance.ReadInputAs<RunSpec>()!;
+        var failure = instance.RuntimeStatus == OrchestrationRuntimeStatus.Completed
+            ? instance.ReadOutputAs<RunOutcome>()?.Failure : null;
+        return new RunRow(
+            instance.InstanceId, RunService.CreatedAt(instance), spec.Name, spec.Model, RunService.StatusOf(instance),
+            failure is null ? "" : $"{failure.Code} {failure.Message}", !instance.IsCompleted, instance.CreatedAt);
+    }
+}
+
+/// <summary>
+/// Keeps the order and the filtered fields of all runs in memory, since the engine lists its instances by id, with
+/// those of all stages, and a page would read all of them. <b>Invariant:</b> a row of an ended run is as the engine has
+/// it until the run is resumed or purged, which this service notes; rows of live runs are read again for each list.
+/// </summary>
+/// <param name="client">The engine.</param>
+/// <param name="clock">Paces the looks for runs that others have started.</param>
+internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : IDisposable
+{
+    private const int ReadAtOnce = 8, InPage = 1000;
+
+    /// <summary>Time between two looks for runs that another service has started in the same engine.</summary>
+    private static readonly TimeSpan OthersEvery = TimeSpan.FromSeconds(30);
+
+    /// <summary>Clocks of two machines may differ by this much.</summary>
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(5);
+
+    private readonly SemaphoreSlim _one = new(1);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, RunRow> _rows = new(StringComparer.Ordinal);
+    private readonly List<RunRow> _ordered = [];
+
+    /// <summary>Runs to read again, each with the number of the note that named it last.</summary>
+    private readonly ConcurrentDictionary<string, long> _live = new(StringComparer.Ordinal);
+
+    private long _notes;
+    private DateTimeOffset? _lookedAt;
+    private Task<IReadOnlyList<string>>? _look;
+
+    /// <summary>Notes that a run was started, or begins another part: it is read with the next list.</summary>
+    public void Note(RunId id) => _live[id.Value] = Interlocked.Increment(ref _notes);
+
+    /// <summary>Removes a run that is purged.</summary>
+    public void Forget(RunId id)
+    {
+        _live.TryRemove(id.Value, out _);
+        Set(id.Value, null);
+    }
+
+    /// <summary>Returns the rows that a filter wants, in the order of the list.</summary>
+    /// <param name="has">The filter.</param>
+    /// <param name="most">Most rows to return.</param>
+    /// <param name="cancellation">Cancels the calls of the engine.</param>
+    public async Task<IReadOnlyList<RunRow>> FindAsync(
+        Func<RunRow, bool> has, int most, CancellationToken cancellation)
+    {
+        await RefreshAsync(cancellation);
+        lock (_lock)
+        {
+            return [.. _ordered.Where(has).Take(most)];
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _one.Dispose();
+
+    private async Task RefreshAsync(CancellationToken cancellation)
+    {
+        await _one.WaitAsync(cancellation);
+        try
+        {
+            var now = clock.GetUtcNow();
+            if (_lookedAt is null)
+            {
+                Add(await NewAsync(null, cancellation));
+                _lookedAt = now;
+            }
+            else if (_look is { IsCompleted: true } look)
+            {
+                // Beside the lists, since the engine walks over all of its instances: a later list has the result.
+                (_look, _lookedAt) = (null, now);
+                Add(await look);
+            }
+            else if (_look is null && now - _lookedAt >= OthersEvery)
+            {
+                var from = _lookedAt - Margin;
+                _look = Task.Run(() => NewAsync(from, CancellationToken.None), CancellationToken.None);
+            }
+
+            await Parallel.ForEachAsync(
+                _live.ToArray(),
+                new ParallelOptions { MaxDegreeOfParallelism = ReadAtOnce, CancellationToken = cancellation },
+                async (noted, token) => await ReadAsync(noted, token));
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private void Add(IReadOnlyList<string> ids)
+    {
+        foreach (var id in ids)
+        {
+            _live.TryAdd(id, 0);
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> NewAsync(DateTimeOffset? from, CancellationToken cancellation)
+    {
+        var found = new List<string>();
+        var query = new OrchestrationQuery { CreatedFrom = from, FetchInputsAndOutputs = false, PageSize = InPage };
+        await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
+        {
+            if (RunService.IsRun(instance) && !IsKnown(instance))
+            {
+                found.Add(instance.InstanceId);
+            }
+        }
+
+        return found;
+    }
+
+    private bool IsKnown(OrchestrationMetadata instance)
+    {
+        lock (_lock)
+        {
+            return _rows.TryGetValue(instance.InstanceId, out var row) && row.InstanceAt == instance.CreatedAt;
+        }
+    }
+
+    private async Task ReadAsync(KeyValuePair<string, long> noted, CancellationToken cancellation)
+    {
+        var id = noted.Key;
+        var instance = await client.GetInstanceAsync(id, getInputsAndOutputs: true, cancellation);
+        var row = instance is null || !RunService.IsRun(instance) ? null : RunRow.Of(instance);
+        if (row is not { IsLive: true })
+        {
+            // A run that was noted again meanwhile is read again.
+            _live.TryRemove(noted);
+        }
+
+        Set(id, row);
+    }
+
+    private void Set(string id, RunRow? row)
+    {
+        lock (_lock)
+        {
+            if (_rows.Remove(id, out var old))
+            {
+                _ordered.RemoveAt(_ordered.BinarySearch(old, RunRow.Order));
+            }
+
+            if (row is not null)
+            {
+                _rows.Add(id, row);
+                _ordered.Insert(~_ordered.BinarySearch(row, RunRow.Order), row);
+            }
+        }
+    }
+}

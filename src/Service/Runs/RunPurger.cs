@@ -1,0 +1,216 @@
+using System.Text.Json;
+using Microsoft.DurableTask.Client;
+using Workflows.Activities.Artifacts;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Spending;
+using Workflows.Activities.Teardown;
+using Workflows.Artifacts;
+using Workflows.Orchestrations;
+using Workflows.Service.Hosting;
+using Workflows.Service.Workers;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>
+/// Deletes ended runs. <b>Invariant:</b> nothing is deleted of a run that is under way, that may have a node, or whose
+/// cost is not in the sums of the spending yet. A purge that was interrupted is repeated to its end: the ledger is
+/// deleted last.
+/// </summary>
+internal sealed class RunPurger(
+    DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
+    SpendLimits limits, SpendBook book, RunResumer resumer, RunIndex index, ServiceSettings settings,
+    TimeProvider clock)
+{
+    private readonly KeptArtifacts _kept = new(settings.StateDirectory);
+
+    /// <summary>Deletes a run.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="withArtifacts">true to delete its artifacts in the bucket, too: checkpoints and the tuned
+    /// model.</param>
+    /// <param name="cancellation">Cancels the call; the next one continues.</param>
+    /// <returns>The deleted things, or a refusal.</returns>
+    /// <exception cref="ArtifactException">The store does not answer, or refuses: the run is still there.</exception>
+    public Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(
+        RunId runId, bool withArtifacts, CancellationToken cancellation) =>
+        resumer.AloneAsync(() => PurgeAloneAsync(runId, withArtifacts, cancellation), cancellation);
+
+    private async Task<(PurgedView?, Refused?)> PurgeAloneAsync(
+        RunId runId, bool withArtifacts, CancellationToken cancellation)
+    {
+        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
+        var children = await RunChildren.OfAsync(client, runId, cancellation);
+        var kept = _kept.Find(runId);
+        if (instance is null && children.Count == 0 && !ledger.Knows(runId) && !(withArtifacts && kept is not null))
+        {
+            return (null, Refused.Unknown(runId));
+        }
+
+        if (await RefusalAsync(runId, instance, children, cancellation) is { } refusal)
+        {
+            return (null, refusal);
+        }
+
+        var place = kept ?? PlaceOf(runId, instance);
+        var deleted = new List<string>();
+        if (place is not null && withArtifacts)
+        {
+            deleted.AddRange(await DeleteAsync(place, cancellation));
+        }
+        else if (place is not null)
+        {
+            _kept.Keep(runId, place);
+        }
+
+        var instances = await PurgeInstancesAsync([runId.Value, .. children.Select(child => child.InstanceId)],
+            cancellation);
+        index.Forget(runId);
+        keys.ReleaseAll(runId);
+        jobs.Forget(runId);
+        if (ledger.Purge(runId) is { } folder)
+        {
+            deleted.Add(folder);
+        }
+
+        if (withArtifacts)
+        {
+            _kept.Forget(runId);
+        }
+
+        return (new PurgedView(
+            runId, instances, deleted, place is not null && !withArtifacts ? [place.Address] : []), null);
+    }
+
+    private async Task<Refused?> RefusalAsync(
+        RunId runId, OrchestrationMetadata? instance, IReadOnlyList<OrchestrationMetadata> children,
+        CancellationToken cancellation)
+    {
+        if (instance is { IsCompleted: false } || children.FirstOrDefault(child => !child.IsCompleted) is not null)
+        {
+            var live = children.Where(child => !child.IsCompleted)
+                .Select(child => RunChildren.StageOf(child.InstanceId)).Distinct();
+            return new Refused(
+                StatusCodes.Status409Conflict, Resumed.UnderWay, instance is { IsCompleted: true }
+                    ? $"Run '{runId}' was terminated, and its {string.Join(" and ", live)} is still under way. Resume "
+                        + "it and cancel it, so that its nodes are given back; purge it when it has ended."
+                    : $"Run '{runId}' is under way. Cancel it, and purge it when it has ended.");
+        }
+
+        if (OpenNodes.Of(ledger, runId) is { Count: > 0 } nodes)
+        {
+            return new Refused(
+                StatusCodes.Status409Conflict, "RUN_MAY_COST",
+                $"These nodes of run '{runId}' are not proved gone, and only its ledger names them: "
+                + $"{string.Join(", ", nodes)}. Resume it and cancel it, so that they are given back; purge it when it "
+                + "has ended.");
+        }
+
+        // Moves the cost of ended runs into the sums, which outlive the ledger.
+        await limits.ViewAsync(cancellation);
+        return book.Open().Any(open => open.RunId == runId)
+            ? new Refused(
+                StatusCodes.Status409Conflict, "RUN_MAY_COST",
+                $"The cost of run '{runId}' is not in the sums of the spending yet. Purge it in a minute.")
+            : null;
+    }
+
+    private async Task<int> PurgeInstancesAsync(IReadOnlyList<string> ids, CancellationToken cancellation)
+    {
+        var count = 0;
+        foreach (var id in ids)
+        {
+            count += (await client.PurgeInstanceAsync(id, cancellation)).PurgedInstanceCount;
+        }
+
+        return count;
+    }
+
+    /// <summary>Returns the place of the run's artifacts outside its folder; null if it has none.</summary>
+    private KeptPlace? PlaceOf(RunId runId, OrchestrationMetadata? instance)
+    {
+        var data = ledger.Read<PreparedData>(runId, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault();
+        var spec = instance?.SerializedInput is null ? null : instance.ReadInputAs<RunSpec>();
+        if (data?.ArtifactsUri is not { } text || spec is null)
+        {
+            return null;
+        }
+
+        var uri = ArtifactUri.Parse(text);
+        var own = ArtifactUri.OfFile(ledger.DirectoryOf(runId));
+        return uri == own || uri.Path.Split('/')[^1] != runId.Value
+            ? null : new KeptPlace(uri.ToText(), spec.IsRehearsal, clock.GetUtcNow());
+    }
+
+    private async Task<IReadOnlyList<string>> DeleteAsync(KeptPlace place, CancellationToken cancellation)
+    {
+        var store = artifacts.StoreOf(place.IsRehearsal);
+        var deleted = new List<string>();
+        await foreach (var each in store.ListAsync(ArtifactUri.Parse(place.Address), cancellation))
+        {
+            if (await store.DeleteAsync(each.Uri, null, cancellation))
+            {
+                deleted.Add(each.Uri.ToText());
+            }
+        }
+
+        return deleted;
+    }
+}
+
+/// <summary>The answer to a purge.</summary>
+/// <param name="Id">The run.</param>
+/// <param name="InstancesDeleted">Orchestrations that were deleted from the engine: the run and its stages.</param>
+/// <param name="Deleted">Deleted folders and artifacts.</param>
+/// <param name="Kept">Places of artifacts that were not deleted, because that was not asked for.</param>
+public sealed record PurgedView(
+    RunId Id, int InstancesDeleted, IReadOnlyList<string> Deleted, IReadOnlyList<string> Kept);
+
+/// <summary>A place that has the artifacts of a run that was purged without them.</summary>
+/// <param name="Address">The folder, or the address in a bucket.</param>
+/// <param name="IsRehearsal">true if the emulated cloud has it.</param>
+/// <param name="At">Time of the purge.</param>
+internal sealed record KeptPlace(string Address, bool IsRehearsal, DateTimeOffset At);
+
+/// <summary>
+/// Remembers where purged runs have left artifacts, one small file for each: a new run with such an id would continue
+/// from the checkpoints of the old one.
+/// </summary>
+internal sealed class KeptArtifacts(string stateDirectory)
+{
+    private readonly string _folder = Path.Combine(Path.GetFullPath(stateDirectory), "purged");
+
+    public KeptPlace? Find(RunId id)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<KeptPlace>(File.ReadAllBytes(PathOf(id)), RunLedger.Json);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    public void Keep(RunId id, KeptPlace place)
+    {
+        Directory.CreateDirectory(_folder);
+        var aside = PathOf(id) + ".new";
+        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
+        {
+            JsonSerializer.Serialize(file, place, RunLedger.Json);
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(aside, PathOf(id), overwrite: true);
+    }
+
+    public void Forget(RunId id)
+    {
+        // The folder does not exist before the first purge that keeps artifacts.
+        if (Find(id) is not null)
+        {
+            File.Delete(PathOf(id));
+        }
+    }
+
+    private string PathOf(RunId id) => Path.Combine(_folder, $"{id}.json");
+}

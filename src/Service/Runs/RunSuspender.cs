@@ -1,0 +1,66 @@
+using Microsoft.DurableTask.Client;
+using Workflows.Orchestrations;
+
+namespace Workflows.Service.Runs;
+
+/// <summary>
+/// Suspends runs and ends their suspension. The run's orchestration does the work: the engine's own suspension would
+/// stop the watch over the budget and the release of nodes, too, while a node goes on to cost (ADR 0023).
+/// </summary>
+internal sealed class RunSuspender(DurableTaskClient client)
+{
+    /// <summary>Most characters of a reason, which is part of the run's history and status.</summary>
+    public const int MostReason = 500;
+
+    /// <summary>Requests a suspension, or its end. Requested again, it changes nothing but the reason.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="suspends">true to suspend it.</param>
+    /// <param name="reason">The reason, for the record.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The refusal; null if it is requested, and is done however often the service stops.</returns>
+    public async Task<Refused?> RequestAsync(
+        RunId runId, bool suspends, string reason, CancellationToken cancellation)
+    {
+        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
+        if (instance is null || instance.Name != nameof(FineTuneOrchestration))
+        {
+            return Refused.Unknown(runId);
+        }
+
+        if (instance.IsCompleted)
+        {
+            return new Refused(StatusCodes.Status410Gone, "RUN_ENDED", $"Run '{runId}' has ended.");
+        }
+
+        var stage = instance.SerializedCustomStatus is null ? null : instance.ReadCustomStatusAs<RunStage>();
+        if (suspends && stage?.Stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done)
+        {
+            return new Refused(
+                StatusCodes.Status409Conflict, "RUN_ENDING",
+                $"Run '{runId}' is giving back its nodes and writing its report, which nothing may hold up.");
+        }
+
+        await client.RaiseEventAsync(
+            runId.Value, RunEvents.Suspension, new SuspensionRequest(suspends, SafeText.Of(reason, MostReason)),
+            cancellation);
+        if (!suspends && instance.RuntimeStatus == OrchestrationRuntimeStatus.Suspended)
+        {
+            // Suspended in the engine, by another client or because its work failed again and again.
+            await client.ResumeInstanceAsync(runId.Value, SafeText.Of(reason, MostReason), cancellation);
+        }
+
+        return null;
+    }
+}
+
+/// <summary>The reason why a run is not changed.</summary>
+/// <param name="Status">Status of the answer.</param>
+/// <param name="Code">A code of docs/errors.md.</param>
+/// <param name="Detail">The reason in words.</param>
+internal sealed record Refused(int Status, string Code, string Detail)
+{
+    public static Refused Unknown(RunId runId) =>
+        new(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{runId}'.");
+
+    public IResult ToResult() => Problems.Of(Status, Code, Detail);
+}
