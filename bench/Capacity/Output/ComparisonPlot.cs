@@ -83,7 +83,7 @@ internal static class ComparisonPlot
     {
         for (var index = 0; index < Comparison.Policies.Count; index++)
         {
-            var (x, y) = (Left + index % 5 * 210, Top + PanelHeight + 62 + index / 5 * 22);
+            var (x, y) = (Left + index % 5 * 232, Top + PanelHeight + 62 + index / 5 * 22);
             Line(text, x, y - 4, x + 22, y - 4, ColourOf(Comparison.Policies[index]), 3);
             Text(text, x + 28, y, "start", Comparison.Policies[index]);
         }

@@ -16,7 +16,7 @@ internal sealed record SpotJob(double Work, double Deadline, double Restart)
     public const double Create = 60;
 
     /// <summary>Time after which a policy that does not finish is stopped.</summary>
-    public double Limit => Math.Max(Deadline, Work) * 10;
+    public double Limit => Math.Max(Deadline, Work) * 5;
 }
 
 /// <summary>The end of a simulated job.</summary>

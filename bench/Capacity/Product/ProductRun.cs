@@ -60,6 +60,12 @@ internal sealed class ProductRun : IDisposable
         _calls = new InProcessCloud(_cloud);
         _ledger = new RunLedger(folder, _clock);
         var memory = new CapacityMemory(folder, _clock);
+        foreach (var place in PlaceList.OnDemand(PriceCatalog.Load(null), _spec))
+        {
+            // As after an earlier run: the other policies know how long a node takes, too.
+            memory.RememberWait(Project, place, SpotJob.Create);
+        }
+
         _workers = new ModelledWorkers(job, _cloud, _ledger, _clock);
         var foresight = new WorkForesight(_ledger, memory, _clock);
         var secrets = new NodeSecrets(folder);
@@ -67,7 +73,8 @@ internal sealed class ProductRun : IDisposable
         {
             [Stages.CreateNode] = new CreateNodeActivity(
                 _calls, _ledger, memory, secrets,
-                new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "#!/bin/sh"), _clock),
+                new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "#!/bin/sh"), _clock,
+                new PricePatience(_ledger, memory, foresight, _clock)),
             [Stages.ObserveNode] = new ObserveNodeActivity(_calls, _ledger, memory, _workers),
             [Stages.EndAttempt] = new EndAttemptActivity(_ledger, memory),
             [Stages.DispatchJob] = new DispatchJobActivity(_workers, _ledger, _clock),
@@ -162,7 +169,10 @@ internal sealed class ProductRun : IDisposable
         var onDemand = PlaceList.OnDemand(PriceCatalog.Load(null), _spec).OrderBy(place => place.UsdPerHour).ToList();
         return new RunPlan([.. places.OrderBy(place => place.UsdPerHour)], 1, _job.Work)
         {
-            Time = new TimeEstimate(_job.Restart, _job.Work, 0, 1e9, 1, 1, 1, "simulated"),
+            Time = new TimeEstimate(_job.Restart, _job.Work, 0, 1e9, 1, 1, 1, "simulated")
+            {
+                Source = EstimateSource.Measured,
+            },
             OnDemand = onDemand.Count > 0 ? onDemand : null,
         };
     }

@@ -50,7 +50,8 @@ internal sealed class ChaosService : IDisposable
         {
             [Stages.Plan] = new PlanActivity(catalog, Ledger, _inputs, clock: clock),
             [Stages.PrepareData] = new PrepareDataActivity(Ledger, _inputs),
-            [Stages.CreateNode] = new CreateNodeActivity(cloud, Ledger, memory, Secrets, bootstrap, clock),
+            [Stages.CreateNode] = new CreateNodeActivity(cloud, Ledger, memory, Secrets, bootstrap, clock,
+                new PricePatience(Ledger, memory, foresight, clock)),
             [Stages.ObserveNode] = new ObserveNodeActivity(cloud, Ledger, memory, Jobs),
             [Stages.EndAttempt] = new EndAttemptActivity(Ledger, memory),
             [Stages.DispatchJob] = new DispatchJobActivity(Jobs, Ledger, clock),
