@@ -54,6 +54,19 @@ public sealed class DeadlineTests
         Assert.False(Outlook.MustMove(_start.AddSeconds(2821), deadline, pace));
     }
 
+    /// <summary>Histories from before the field have no uncertainty, and replay with a twentieth of the work.</summary>
+    [Theory]
+    [InlineData(null, 100)]
+    [InlineData(0.02, 40)]
+    public void Outlook_OfAnUncertainty_LeavesThatShareOfTheWork(double? uncertainty, double share)
+    {
+        var deadline = _start.AddSeconds(5000);
+        var outlook = Outlook with { Uncertainty = uncertainty };
+
+        Assert.Equal(_start.AddSeconds(5000 - 2460 - share), outlook.SearchSpotUntil(deadline, Given.Spec.Pace));
+        Assert.Equal(_start.AddSeconds(5000 - 2200 - share), outlook.KeepSpotUntil(deadline, Given.Spec.Pace));
+    }
+
     [Theory]
     [InlineData(1e300)]
     [InlineData(double.PositiveInfinity)]

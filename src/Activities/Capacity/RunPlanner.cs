@@ -89,7 +89,7 @@ public sealed class RunPlanner(
             Assumptions = estimate.Assumptions ?? [],
             Notes =
             [
-                .. DeadlineNotes(spec, outline), .. Notes(spec, source, config, estimate), .. figures.Faults,
+                .. DeadlineNotes(spec, outline, places), .. Notes(spec, source, config, estimate), .. figures.Faults,
                 .. counting,
                 .. VerdictWording.ManyEpochs(epochs),
             ],
@@ -112,7 +112,8 @@ public sealed class RunPlanner(
         return (usable.Count > 0 ? usable : rows).Min(row => row.Seconds);
     }
 
-    private static IEnumerable<string> DeadlineNotes(RunSpec spec, DeadlineOutline? outline)
+    private static IEnumerable<string> DeadlineNotes(
+        RunSpec spec, DeadlineOutline? outline, IReadOnlyList<Candidate> places)
     {
         if (outline is { OnDemandUsd: { } usd } && usd > spec.BudgetUsd)
         {
@@ -120,6 +121,14 @@ public sealed class RunPlanner(
                 CultureInfo.InvariantCulture,
                 $"On demand the whole run costs about {usd:0.00} USD, more than budgetUsd: if spot fails, the budget "
                 + $"may stop the run before its deadline.");
+        }
+
+        if (outline is { SpotUntil: not null } && PricePatience.LeavesOut(places))
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"Spot places above {PricePatience.Dear} times the cheapest price of their type are asked once "
+                + $"{1 - PricePatience.Kept:0 %} of the spare time is used, or little is left.");
         }
 
         if (outline is { SpotUntil: null } && spec.Tpu.Provisioning == ProvisioningMode.Spot)

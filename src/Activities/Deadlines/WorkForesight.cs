@@ -19,6 +19,9 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
     /// <summary>Share of a translation from which its rate is taken; chosen.</summary>
     private const double LeastShare = 0.1;
 
+    /// <summary>Share of the work by which its estimate may be wrong at a measured rate; chosen.</summary>
+    private const double Measurement = 0.02;
+
     /// <summary>Foresees a run.</summary>
     /// <param name="kind">The job that works, or is to be done next.</param>
     /// <param name="spec">The run.</param>
@@ -48,7 +51,10 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
             kind == JobKind.Train
                 ? Math.Max(Math.Min(left, spec.Training.CheckpointEverySteps) * step, evaluate) : evaluate,
             StartOf(spec.RunId, curve) ?? time.Rest, wait,
-            (measured is null ? "The rate is the plan's" : "The rate is measured") + $", and the wait {waitBasis}.");
+            (measured is null ? "The rate is the plan's" : "The rate is measured") + $", and the wait {waitBasis}.")
+        {
+            Uncertainty = measured is not null || time.Source == EstimateSource.Measured ? Measurement : null,
+        };
     }
 
     /// <summary>Returns the points of the newest TPU that has made two.</summary>

@@ -13,7 +13,7 @@ namespace Workflows.Activities.Provisioning;
 /// </summary>
 public sealed class CreateNodeActivity(
     ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, NodeSecrets secrets, WorkerBootstrap bootstrap,
-    TimeProvider clock)
+    TimeProvider clock, PricePatience? patience = null)
     : TaskActivity<CreateNodeInput, CreateNodeResult>
 {
     /// <summary>
@@ -37,6 +37,11 @@ public sealed class CreateNodeActivity(
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
                 $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}."),
                 Asked: false);
+        }
+
+        if (patience?.Find(spec, place) is { } later)
+        {
+            return new CreateNodeResult(name, null, later, Asked: false);
         }
 
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);

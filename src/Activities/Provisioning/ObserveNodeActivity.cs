@@ -32,9 +32,10 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
 
             state = await StateOfAsync(connection, name);
         }
-        catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal)
+        catch (RpcException exception) when (RefusalClassifier.IsTransient(exception))
         {
-            // This proves nothing about the node; the deadline for a node to become ready ends the wait.
+            // This proves nothing about the node; the deadline for a node to become ready ends the wait, not an outage
+            // of the API that outlasts the retries of one call.
             return new NodeObservation(NodeStates.Unreachable, false, null);
         }
 
@@ -106,9 +107,11 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
                 ? RefusalClassifier.Classify(operation.Error)
                 : null;
         }
-        catch (RpcException exception) when (exception.StatusCode == StatusCode.NotFound)
+        catch (RpcException exception)
+            when (exception.StatusCode == StatusCode.NotFound || RefusalClassifier.IsTransient(exception))
         {
-            // The cloud forgets an operation some time after its end; then the node's state decides.
+            // The cloud forgets an operation some time after its end, or does not answer now; then the node's state
+            // decides.
             return null;
         }
     }

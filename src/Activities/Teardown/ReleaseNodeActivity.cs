@@ -35,6 +35,7 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
             return new NodeRelease(name, state, ConfirmedNotFound: true);
         }
 
+        NoteCost(ledger, runId, name, state);
         if (state != nameof(Node.Types.State.Deleting) && await AskAsync(connection, name) is { } operation)
         {
             ledger.Append(runId, LedgerKinds.Deletion, $"{name}#{operation}", new NodeDeletion(name, state, operation));
@@ -43,12 +44,32 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
         return new NodeRelease(name, state, ConfirmedNotFound: false);
     }
 
+    /// <summary>Notes what a node's state says about its cost, if nobody has noted it before: one that became READY
+    /// unseen costs from now on, such as one whose attempt had ended by then; one that was preempted costs nothing any
+    /// more, though it exists.</summary>
+    private static void NoteCost(RunLedger ledger, RunId runId, NodeName name, string state)
+    {
+        var kind = state switch
+        {
+            nameof(Node.Types.State.Ready) or nameof(QueuedResourceState.Types.State.Active) => LedgerKinds.Ready,
+            nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)
+                or nameof(Node.Types.State.Stopped) or nameof(QueuedResourceState.Types.State.Suspended) =>
+                LedgerKinds.Stopped,
+            _ => null,
+        };
+        if (kind is not null)
+        {
+            ledger.Append(runId, kind, $"{name}", new NodeMoment(name, state));
+        }
+    }
+
     /// <summary>Starts the deletion of a queued resource with its node. Until it is gone, the node is not looked at: a
     /// request that waits could still create it.</summary>
     private static async Task<NodeRelease> ReleaseQueuedAsync(
         TpuConnection connection, RunLedger ledger, RunId runId, QueuedFact fact, QueuedResource queued)
     {
         var state = $"{queued.State?.State}";
+        NoteCost(ledger, runId, fact.NodeName, state);
         if (queued.State?.State != QueuedResourceState.Types.State.Deleting
             && await QueuedRequests.DeleteAsync(connection, fact) is { } operation)
         {

@@ -14,14 +14,18 @@ public sealed class TpuConnection : IDisposable
     /// <summary>Google's own endpoint.</summary>
     public const string DefaultEndpoint = "https://tpu.googleapis.com";
 
-    private readonly GoogleChannel _channel;
+    private readonly GoogleChannel? _channel;
 
     internal TpuConnection(GoogleChannel channel)
+        : this(channel.Calls) => _channel = channel;
+
+    /// <summary>Connects by calls that go over no channel, such as those to a cloud in the same process.</summary>
+    /// <param name="calls">Makes the calls.</param>
+    internal TpuConnection(CallInvoker calls)
     {
-        _channel = channel;
-        Tpu = new Tpu.TpuClient(channel.Calls);
-        Operations = new Operations.OperationsClient(channel.Calls);
-        Locations = new Locations.LocationsClient(channel.Calls);
+        Tpu = new Tpu.TpuClient(calls);
+        Operations = new Operations.OperationsClient(calls);
+        Locations = new Locations.LocationsClient(calls);
     }
 
     /// <summary>Gets the client of the TPU service.</summary>
@@ -73,5 +77,5 @@ public sealed class TpuConnection : IDisposable
         cancellationToken);
 
     /// <inheritdoc />
-    public void Dispose() => _channel.Dispose();
+    public void Dispose() => _channel?.Dispose();
 }

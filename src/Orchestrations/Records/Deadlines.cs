@@ -11,8 +11,13 @@ namespace Workflows.Orchestrations;
 /// <param name="Basis">Sources of these numbers, as one sentence.</param>
 public sealed record WorkOutlook(double Work, double Loss, double Start, double OnDemandWait, string Basis)
 {
-    /// <summary>Share of the work by which its estimate may be wrong; chosen.</summary>
-    private const double Uncertainty = 0.05;
+    /// <summary>Share of the work by which its estimate may be wrong if nothing was measured; chosen.</summary>
+    private const double Unmeasured = 0.05;
+
+    /// <summary>Gets the share of the work by which its estimate may be wrong; null for 0.05, also in older
+    /// histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? Uncertainty { get; init; }
 
     /// <summary>Seconds of a restart on an on-demand node: the wait for it, and its start.</summary>
     [JsonIgnore]
@@ -57,7 +62,7 @@ public sealed record WorkOutlook(double Work, double Loss, double Start, double 
         (deadline - now).TotalSeconds - Work - Restart;
 
     /// <summary>Returns the seconds between two looks, twice, and what the estimate may be wrong by.</summary>
-    private double Margin(PaceSpec pace) => 2 * pace.PollSeconds + Uncertainty * Work;
+    private double Margin(PaceSpec pace) => 2 * pace.PollSeconds + (Uncertainty ?? Unmeasured) * Work;
 
     /// <summary>A century, since an estimate of a huge request must not leave the calendar.</summary>
     private static double Bounded(double seconds) => Math.Clamp(seconds, 0, 100.0 * 365 * 24 * 3600);

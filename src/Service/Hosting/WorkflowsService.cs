@@ -233,6 +233,7 @@ public static class WorkflowsService
         services.AddSingleton(provider => new CapacityMemory(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<WorkForesight>();
+        services.AddSingleton<PricePatience>();
         services.AddSingleton(_ => new MeasuredRates(settings.StateDirectory));
         var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(

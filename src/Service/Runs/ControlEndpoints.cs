@@ -1,6 +1,7 @@
 using Microsoft.OpenApi;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
@@ -28,7 +29,7 @@ internal static class ControlEndpoints
             .HasBody<RunRequest>(isOptional: true).Produces<StartedView>(StatusCodes.Status202Accepted);
         runs.MapDelete("/{id}", PurgeAsync)
             .Described("purgeRun", "Deletes an ended run, and its artifacts if asked.", 400, 404, 409, 502)
-            .Produces<PurgedView>();
+            .Produces<PurgedView>().NeedsRole(AccessRole.Admin);
     }
 
     private static async Task<IResult> SuspendAsync(

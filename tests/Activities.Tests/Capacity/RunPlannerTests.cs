@@ -339,6 +339,26 @@ public sealed class RunPlannerTests : IDisposable
         return _folder["pairs.tsv"];
     }
 
+    /// <summary>us-west4-a costs more than 1.2 times us-central1-a, and us-east1-c as much.</summary>
+    [Theory]
+    [InlineData("us-west4-a", SpotFallback.OnDemand, true)]
+    [InlineData("us-east1-c", SpotFallback.OnDemand, false)]
+    [InlineData("us-west4-a", SpotFallback.None, false)]
+    public async Task Preview_OfADeadlineWithDearPlaces_TellsThatTheyAreAskedLater(
+        string zone, SpotFallback fallback, bool isTold)
+    {
+        var spec = Spec(["v5litepod-8"], ["us-central1-a", zone]);
+
+        var preview = await PreviewAsync(spec with
+        {
+            Tpu = spec.Tpu with { Fallback = fallback },
+            Deadline = TimeProvider.System.GetUtcNow().AddDays(3),
+        });
+
+        Assert.Equal(
+            isTold, preview.Notes.Any(note => note.StartsWith("Spot places above 1.2", StringComparison.Ordinal)));
+    }
+
     private Task<PlanPreview> PreviewAsync(
         RunSpec spec, IRunPrograms? programs = null, double? withinHours = null, InputWork? inputs = null) =>
         new RunPlanner(_catalog, _memory, _ledger, new RunArtifacts(_ledger), programs, inputs)

@@ -56,6 +56,15 @@ public sealed class WorkForesightTests : IDisposable
         Assert.Equal((2300, 300, 180, 900), (outlook.Work, outlook.Loss, outlook.Start, outlook.OnDemandWait));
         Assert.StartsWith("The rate is the plan's, and the wait the 900 s", outlook.Basis, StringComparison.Ordinal);
         Assert.Equal((300, 300), Parts(_foresight.Of(JobKind.Translate, Spec)));
+        Assert.Null(outlook.Uncertainty);
+    }
+
+    [Fact]
+    public void Of_APlanWhoseRateAnEarlierRunMeasured_IsAsSureAsAMeasurement()
+    {
+        Plan(EstimateSource.Measured);
+
+        Assert.Equal(0.02, _foresight.Of(JobKind.Train, Spec)!.Uncertainty);
     }
 
     /// <summary>A training at twice the plan's time makes the evaluation late, too; a faster one does not.</summary>
@@ -75,6 +84,7 @@ public sealed class WorkForesightTests : IDisposable
         Assert.Equal(Math.Max(10 * stepSeconds, evaluate), outlook.Loss, 6);
         Assert.Equal(70 + stepSeconds, outlook.Start, 6);
         Assert.StartsWith("The rate is measured", outlook.Basis, StringComparison.Ordinal);
+        Assert.Equal(0.02, outlook.Uncertainty);
     }
 
     /// <summary>The time between two TPUs belongs to no step, and the rate of the first one holds until the second has
@@ -140,12 +150,15 @@ public sealed class WorkForesightTests : IDisposable
 
     private static (double Work, double Loss) Parts(WorkOutlook? outlook) => (outlook!.Work, outlook.Loss);
 
-    private void Plan() => _ledger.AppendInPart(
+    private void Plan(EstimateSource? source = null) => _ledger.AppendInPart(
         Spec.RunId, LedgerKinds.Plan, "plan",
         new RunPlan([OnDemand with { Provisioning = ProvisioningMode.Spot }], 1, 2480)
         {
             OnDemand = [OnDemand],
-            Time = new TimeEstimate(180, 2000, 300, 1e9, 100, 100, 500, "guessed"),
+            Time = new TimeEstimate(180, 2000, 300, 1e9, 100, 100, 500, "guessed")
+            {
+                Source = source,
+            },
         });
 
     private void Dispatch(JobKind kind, int number)

@@ -1,4 +1,6 @@
 using Grpc.Core;
+using Workflows.Activities.Capacity;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -322,6 +324,35 @@ public sealed class CreateNodeActivityTests : CloudFolder
         var again = await RunAsync(attempt: 2);
 
         Assert.Equal((Node(2), null), (again.NodeName, again.Refusal));
+    }
+
+    /// <summary>Nothing is sent, intended or remembered of a dear place while there is time to spare.</summary>
+    [Fact]
+    public async Task Create_InADearPlaceWithTimeToSpare_SendsAndRemembersNothing()
+    {
+        var spec = Spec with
+        {
+            Deadline = Clock.GetUtcNow().AddDays(3),
+            Tpu = Spec.Tpu with { Fallback = SpotFallback.OnDemand },
+        };
+        var cheap = Place("us-central1-a") with { UsdPerHour = 1 };
+        Ledger.AppendInPart(Run, LedgerKinds.Plan, "plan", new RunPlan([cheap, Place()], 1, 3600)
+        {
+            Time = new TimeEstimate(60, 3000, 500, 1e9, 1, 1, 1, "guessed"),
+        });
+        var activity = new CreateNodeActivity(
+            Cloud, Ledger, Memory, new NodeSecrets(Folder),
+            new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "script"), Clock,
+            new PricePatience(Ledger, Memory, new WorkForesight(Ledger, Memory, Clock), Clock));
+
+        var dear = await activity.RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
+        var asked = await activity.RunAsync(null!, new CreateNodeInput(spec, cheap, 2));
+
+        Assert.Equal((PricePatience.Code, false, null), (dear.Refusal?.Code, dear.Asked, dear.Operation));
+        Assert.Null(asked.Refusal);
+        Assert.Equal("wf-run-1-2", Assert.Single(Cloud.Creates).NodeId);
+        Assert.Equal(1, Facts(LedgerKinds.Intent));
+        Assert.Empty(Memory.All());
     }
 
     /// <summary>A rehearsal's clock runs faster: its rounds have 2 s in place of 60 s.</summary>

@@ -28,6 +28,22 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
             Assert.Single(Ledger.Read<NodeDeletion>(Run, LedgerKinds.Deletion)).Data);
     }
 
+    /// <summary>A node can become READY between the last look at it and its release, and costs from then on.</summary>
+    [Theory]
+    [InlineData(State.Creating, 0, 0)]
+    [InlineData(State.Ready, 1, 0)]
+    [InlineData(State.Preempted, 0, 1)]
+    [InlineData(State.Stopped, 0, 1)]
+    public async Task Release_NodeThatNobodyLookedAt_NotesItsCost(State state, int ready, int stopped)
+    {
+        Cloud.Put(Node(1), state);
+
+        await RunAsync();
+        await RunAsync();
+
+        Assert.Equal((ready, stopped), (Facts(LedgerKinds.Ready), Facts(LedgerKinds.Stopped)));
+    }
+
     [Fact]
     public async Task Release_Repeated_DeletesOnceAndWaitsForTheProof()
     {

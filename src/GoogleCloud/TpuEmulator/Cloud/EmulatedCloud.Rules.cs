@@ -125,6 +125,7 @@ internal sealed partial class EmulatedCloud
         if (record.GoneAt == due)
         {
             record.GoneAt = null;
+            _bill.Stop(record.Node.Name, due);
             project.Nodes.Remove(record.Node.Name);
             Succeed(project, record.DeleteOperation, new Empty());
         }
@@ -140,7 +141,7 @@ internal sealed partial class EmulatedCloud
         }
         else
         {
-            Preempt(record);
+            Preempt(record, due);
         }
     }
 
@@ -155,7 +156,7 @@ internal sealed partial class EmulatedCloud
 
         if (record.IsPreemptedWhileCreating)
         {
-            Preempt(record);
+            Preempt(record, now);
             Fail(project, record.CreateOperation, Refusals.NoUpdateIn("PREEMPTED"));
             return;
         }
@@ -177,6 +178,12 @@ internal sealed partial class EmulatedCloud
         }
 
         PlanPreemption(project, record, now);
+        if (record.IsSpot && _market?.LostAt(record.Zone, now) is { } lostAt && !(record.PreemptAt < lostAt))
+        {
+            record.PreemptAt = lostAt;
+        }
+
+        _bill.Start(record.Node, now);
         _vms.Boot(record);
         var rules = project.Scenario.In(record.Zone);
         record.OperationEndsAt = now.AddSeconds(rules.OperationLagSeconds ?? project.Scenario.OperationLagSeconds);
@@ -209,8 +216,9 @@ internal sealed partial class EmulatedCloud
 
     /// <summary>Preempts a node: its VM is gone at once; the node stays, with its name taken, until it is
     /// deleted.</summary>
-    private void Preempt(NodeRecord record)
+    private void Preempt(NodeRecord record, DateTimeOffset now)
     {
+        _bill.Stop(record.Node.Name, now);
         _vms.Kill(record);
         record.PreemptAt = null;
         record.PreemptAttribute = null;
@@ -233,10 +241,12 @@ internal sealed partial class EmulatedCloud
             record.Node.State = to;
             if (to == Node.Types.State.Ready)
             {
+                _bill.Start(record.Node, _clock.GetUtcNow());
                 _vms.Boot(record);
             }
             else
             {
+                _bill.Stop(name, _clock.GetUtcNow());
                 _vms.Kill(record);
             }
 

@@ -21,12 +21,22 @@ internal sealed partial class EmulatedCloud : IDisposable
     private readonly TimeProvider _clock;
     private readonly Dictionary<string, ProjectRecord> _projects;
     private readonly SemaphoreSlim _changed = new(0, 1);
+    private readonly ISpotMarket? _market;
+    private readonly CloudBill _bill = new();
     private bool _isUnwritten;
 
-    public EmulatedCloud(EmulatorOptions options, TimeProvider clock, ILogger<EmulatedCloud> logger)
+    /// <summary>Opens the cloud.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="clock">Gives the time.</param>
+    /// <param name="logger">Receives the reason why VMs' commands run as root although another user is asked
+    /// for.</param>
+    /// <param name="market">Decides over spot capacity, besides the scenario; null for no limits.</param>
+    public EmulatedCloud(
+        EmulatorOptions options, TimeProvider clock, ILogger<EmulatedCloud> logger, ISpotMarket? market = null)
     {
         _options = options;
         _clock = clock;
+        _market = market;
         _store = new CloudStore(options.StateDirectory);
         _vms = new VmHost(options, logger);
         _projects = _store.Load();
@@ -51,6 +61,16 @@ internal sealed partial class EmulatedCloud : IDisposable
             {
                 Write();
             }
+        }
+    }
+
+    /// <summary>Lists the times for which nodes have cost money since this object was made.</summary>
+    public IReadOnlyList<BilledTime> Billed()
+    {
+        lock (_lock)
+        {
+            Settle();
+            return _bill.Until(_clock.GetUtcNow());
         }
     }
 
@@ -217,7 +237,7 @@ internal sealed partial class EmulatedCloud : IDisposable
                 && double.TryParse(value, CultureInfo.InvariantCulture, out var number)
                 && number >= record.PreemptAtLeast && record.Node.State == Node.Types.State.Ready)
             {
-                Preempt(record);
+                Preempt(record, _clock.GetUtcNow());
                 Changed();
             }
 
@@ -273,7 +293,8 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             record.CreateError = Refusals.NoReservation();
         }
-        else if (rules.Capacity is { } capacity && ChipsIn(owner, zone) + accelerator.Chips > capacity)
+        else if ((rules.Capacity is { } capacity && ChipsIn(owner, zone) + accelerator.Chips > capacity)
+            || (record.IsSpot && _market?.HasSpot(zone, now) == false))
         {
             record.CreateError = Refusals.NoCapacity(zone);
         }

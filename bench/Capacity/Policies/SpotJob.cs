@@ -1,0 +1,27 @@
+namespace Workflows.Capacity.Bench.Policies;
+
+/// <summary>A job of the simulation. Times are in seconds.</summary>
+/// <param name="Work">Work on a node.</param>
+/// <param name="Deadline">Time from the beginning to the deadline.</param>
+/// <param name="Restart">From a READY node, which costs, until it works.</param>
+internal sealed record SpotJob(double Work, double Deadline, double Restart)
+{
+    /// <summary>Seconds of work between two checkpoints.</summary>
+    public const double Checkpoint = 600;
+
+    /// <summary>Seconds between two looks.</summary>
+    public const double Poll = 60;
+
+    /// <summary>Seconds from the request until a node is READY, or refused; they cost nothing.</summary>
+    public const double Create = 60;
+
+    /// <summary>Time after which a policy that does not finish is stopped.</summary>
+    public double Limit => Math.Max(Deadline, Work) * 5;
+}
+
+/// <summary>The end of a simulated job.</summary>
+/// <param name="Usd">Cost in US dollars.</param>
+/// <param name="Seconds">Time until the work was done; infinite if it never was.</param>
+/// <param name="Nodes">Nodes that were READY.</param>
+/// <param name="Leaks">Nodes that exist after the end.</param>
+internal sealed record JobOutcome(double Usd, double Seconds, int Nodes, int Leaks);

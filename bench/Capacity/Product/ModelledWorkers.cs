@@ -1,0 +1,107 @@
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Capacity.Bench.Policies;
+using Workflows.GoogleCloud.TpuEmulator.Cloud;
+using Workflows.Orchestrations;
+
+namespace Workflows.Capacity.Bench.Product;
+
+/// <summary>
+/// The workers of a simulated job: each connects when its node is READY, needs its restart, and then works at one
+/// rate. Only checkpoints outlive a node.
+/// </summary>
+/// <param name="job">The job.</param>
+/// <param name="cloud">The emulated cloud.</param>
+/// <param name="ledger">The ledger, beside which the curve is written.</param>
+/// <param name="clock">The virtual clock.</param>
+internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedger ledger, VirtualClock clock) : ITpuJobs
+{
+    /// <summary>Seconds of a step.</summary>
+    public const double StepSeconds = 10;
+
+    private const int CheckpointSteps = (int)(SpotJob.Checkpoint / StepSeconds);
+
+    private NodeName _node;
+    private DateTimeOffset _dispatchedAt;
+    private DateTimeOffset? _revokedAt;
+    private RunId? _run;
+    private int _begunAt;
+    private int _checkpoint;
+    private int _written = -1;
+
+    private int Steps => (int)(job.Work / StepSeconds);
+
+    /// <summary>Gets the time at which the work is done on the present node; null without one.</summary>
+    public DateTimeOffset? DoneAt => _run is null || _revokedAt is not null || LostAt() is not null
+        ? null : _dispatchedAt.AddSeconds(job.Restart + (Steps - _begunAt) * StepSeconds);
+
+    /// <inheritdoc />
+    public bool IsConnected(RunId runId, NodeName nodeName) => true;
+
+    /// <inheritdoc />
+    public void Dispatch(DispatchInput input)
+    {
+        if (input.Lease.NodeName == _node)
+        {
+            return;
+        }
+
+        Keep();
+        (_node, _run) = (input.Lease.NodeName, input.Spec.RunId);
+        (_dispatchedAt, _revokedAt, _begunAt) = (clock.GetUtcNow(), null, _checkpoint);
+        ledger.Append(input.Spec.RunId, LedgerKinds.Job, $"train@{_node.NodeId}", input);
+    }
+
+    /// <inheritdoc />
+    public JobStanding Look(JobKind kind, RunId runId, NodeName nodeName)
+    {
+        var step = StepNow();
+        Keep();
+        Write(runId, step);
+        return new JobStanding(
+            TimeSpan.Zero, step, Steps, _checkpoint, 1, step >= Steps ? new JobEnd(true, null, null) : null);
+    }
+
+    /// <inheritdoc />
+    public void Stop(JobKind kind, RunId runId, NodeName nodeName) => Keep();
+
+    /// <inheritdoc />
+    public void Revoke(RunId runId, NodeName nodeName)
+    {
+        if (nodeName == _node)
+        {
+            Keep();
+            _revokedAt ??= clock.GetUtcNow();
+        }
+    }
+
+    private int StepNow()
+    {
+        var until = new[] { clock.GetUtcNow(), LostAt(), _revokedAt }.Min()!.Value;
+        var worked = (until - _dispatchedAt).TotalSeconds - job.Restart;
+
+        // A clock of whole ticks may stand a hair before the end of the last step.
+        return _run is null ? 0 : Math.Min(Steps, _begunAt + (int)Math.Floor(Math.Max(0, worked + 1e-3) / StepSeconds));
+    }
+
+    private void Keep() => _checkpoint = Math.Max(_checkpoint, StepNow() / CheckpointSteps * CheckpointSteps);
+
+    /// <summary>Returns the time at which the cloud took the node away; null while it is there.</summary>
+    private DateTimeOffset? LostAt() => cloud.Billed().FirstOrDefault(time => time.NodeName == $"{_node}") is { } time
+        && time.To < clock.GetUtcNow() ? time.To : null;
+
+    /// <summary>Writes a point of the curve, from which the product measures the rate, for each checkpoint.</summary>
+    private void Write(RunId runId, int step)
+    {
+        if (step > _begunAt && (step / CheckpointSteps != _written || step == _begunAt + 1))
+        {
+            _written = step / CheckpointSteps;
+            File.AppendAllText(
+                Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl"),
+                JsonSerializer.Serialize(
+                    new MetricPoint(clock.GetUtcNow(), step, Steps, 1, 0, 0, step, 1, _checkpoint), RunLedger.Json)
+                + "\n");
+        }
+    }
+}

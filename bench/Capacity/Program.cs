@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using System.Globalization;
+using Workflows.Capacity.Bench.Markets;
+using Workflows.Capacity.Bench.Output;
+
+// Compares policies that get TPUs on a spot market:
+//   dotnet run -c Release --project bench/Capacity -- [--traces FILE] [--seed N] [--begins N] [--out FOLDER]
+// Without --traces, or WORKFLOWS_SPOT_TRACES, the traces are generated.
+var options = new Dictionary<string, string>(StringComparer.Ordinal)
+{
+    ["--traces"] = Environment.GetEnvironmentVariable("WORKFLOWS_SPOT_TRACES") ?? "",
+    ["--seed"] = "1",
+    ["--begins"] = "4",
+    ["--out"] = ".",
+};
+for (var index = 0; index < args.Length; index += 2)
+{
+    if (!options.ContainsKey(args[index]) || index + 1 == args.Length)
+    {
+        await Console.Error.WriteLineAsync(
+            $"'{args[index]}' is no option with a value; use {string.Join(", ", options.Keys)}.");
+        return 2;
+    }
+
+    options[args[index]] = args[index + 1];
+}
+
+if (!int.TryParse(options["--seed"], CultureInfo.InvariantCulture, out var seed)
+    || !int.TryParse(options["--begins"], CultureInfo.InvariantCulture, out var begins) || begins is < 1 or > 1000)
+{
+    await Console.Error.WriteLineAsync("--seed is a whole number, and --begins one from 1 to 1000.");
+    return 2;
+}
+
+try
+{
+    var watch = Stopwatch.StartNew();
+    var traces = options["--traces"] is { Length: > 0 } path
+        ? TraceFile.Read(path) : TraceGenerator.Generate(TraceGenerator.Measured, 45, seed);
+    if (traces.Count < TraceGenerator.Measured.Count)
+    {
+        throw new TraceException(
+            $"The file has {traces.Count} zones; the comparison needs {TraceGenerator.Measured.Count}.");
+    }
+
+    var rows = await Comparison.RunAsync(SpotWorld.Priced(traces), begins);
+    var folder = Directory.CreateDirectory(options["--out"]).FullName;
+    await File.WriteAllTextAsync(Path.Combine(folder, "capacity.csv"), ComparisonTable.Csv(rows));
+    await File.WriteAllTextAsync(Path.Combine(folder, "capacity.svg"), ComparisonPlot.Svg(rows));
+    Console.WriteLine(ComparisonTable.Markdown(rows));
+    Console.WriteLine(string.Create(
+        CultureInfo.InvariantCulture,
+        $"{rows.Count} jobs in {watch.Elapsed.TotalSeconds:0} s; capacity.csv and capacity.svg are in {folder}."));
+    return 0;
+}
+catch (Exception exception) when (exception is TraceException or IOException or UnauthorizedAccessException)
+{
+    await Console.Error.WriteLineAsync(exception.Message);
+    return 2;
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+using Workflows.TestKit;
+
+namespace Workflows.Capacity.Tests.Chaos;
+
+/// <summary>
+/// Whole rehearsals under random faults: spot losses, broken workers, crashes of the service with a replay of every
+/// history, lost, late and repeated answers of the cloud, items that are handed out twice.
+/// </summary>
+public sealed class ChaosTests(ITestOutputHelper output)
+{
+    private const string Variable = "WORKFLOWS_CHAOS_RUNS";
+    private const int InCi = 100;
+
+    [Fact]
+    public async Task Runs_UnderRandomFaults_EndWithAVerdictNothingAliveAndTheCloudsOwnBill()
+    {
+        var count = int.TryParse(
+            Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var asked) ? asked : InCi;
+        using var folder = new TemporaryFolder();
+        var corpus = folder.WriteLines(
+            "train.tsv",
+            [
+                "ko\ten",
+                .. Enumerable.Range(1, 60).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
+            ]);
+        int crashes = 0, items = 0;
+        var ends = new Dictionary<string, int>(StringComparer.Ordinal);
+        await Seeds.TryAsync(count, async random =>
+        {
+            using var run = new ChaosRun(random, corpus);
+            var outcome = await run.RunAsync();
+            var end = outcome.Failure?.Code ?? $"{outcome.Status}";
+            ends[end] = ends.GetValueOrDefault(end) + 1;
+            crashes += run.Crashes;
+            items += run.WorkItems;
+        });
+
+        output.WriteLine(
+            $"{items} work items, {crashes} crashes of the service. Ends: "
+            + string.Join(", ", ends.OrderByDescending(end => end.Value).Select(end => $"{end.Key} {end.Value}")));
+    }
+}

@@ -1,0 +1,64 @@
+using Workflows.Capacity.Bench.Markets;
+using Workflows.Capacity.Bench.Policies;
+using Workflows.Capacity.Bench.Product;
+
+namespace Workflows.Capacity.Tests.Simulation;
+
+/// <summary>The product on small markets, by its own orchestrators and activities.</summary>
+public sealed class ProductRunTests
+{
+    private const double Hour = 3600;
+
+    [Fact]
+    public async Task Run_WithSpotThroughout_CostsWorkAndRestartOfTheCheapestZone()
+    {
+        var zones = Zones("1", "1");
+        var job = new SpotJob(Hour, 4 * Hour, 300);
+
+        var outcome = await ProductRun.RunAsync(new SpotWorld(zones, 0), job, ProductRequest.Deadline);
+
+        Assert.Equal((1, 0), (outcome.Nodes, outcome.Leaks));
+        Assert.InRange(outcome.Seconds, Hour + 300, Hour + 300 + 3 * SpotJob.Poll);
+        Assert.InRange(outcome.Usd, zones[0].SpotUsd * 1.08, zones[0].SpotUsd * 1.13);
+    }
+
+    [Fact]
+    public async Task Run_WithoutSpot_KeepsTheDeadlineOnDemand()
+    {
+        var zones = Zones("0", "0");
+        var job = new SpotJob(Hour, 2.5 * Hour, 60);
+
+        var outcome = await ProductRun.RunAsync(new SpotWorld(zones, 0), job, ProductRequest.Deadline);
+
+        Assert.Equal((1, 0), (outcome.Nodes, outcome.Leaks));
+        Assert.InRange(outcome.Seconds, Hour, job.Deadline);
+        Assert.InRange(outcome.Usd, zones[0].OnDemandUsd, zones[0].OnDemandUsd * 1.1);
+    }
+
+    /// <summary>The cheap zone has capacity after two hours; the time to spare is waited for it.</summary>
+    [Theory]
+    [InlineData(8, true)]
+    [InlineData(1.6, false)]
+    public async Task Run_WithADearZoneOnly_WaitsForTheCheapOneWhileThereIsTime(double slack, bool waits)
+    {
+        var zones = Zones("00111111111111111111", "1");
+        var job = new SpotJob(Hour, slack * Hour, 60);
+
+        var outcome = await ProductRun.RunAsync(new SpotWorld(zones, 0), job, ProductRequest.Deadline);
+
+        Assert.True(outcome.Seconds <= job.Deadline);
+        Assert.Equal(waits, outcome.Seconds > 2 * Hour);
+        Assert.Equal(waits, outcome.Usd < zones[1].SpotUsd);
+    }
+
+    private static MarketZone[] Zones(string cheap, string dear)
+    {
+        var priced = SpotWorld.Priced(TraceGenerator.Generate(TraceGenerator.Measured, 1, 1));
+        return [Of(priced[0], cheap), Of(priced[6], dear)];
+
+        static MarketZone Of(MarketZone zone, string points) => zone with
+        {
+            Trace = new SpotTrace(zone.Name, Hour, [.. points.Select(point => point == '1')]),
+        };
+    }
+}
