@@ -1,4 +1,5 @@
 using Microsoft.DurableTask;
+using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Provisioning;
@@ -56,7 +57,7 @@ internal sealed class ProductRun : IDisposable
                 StateDirectory = Path.Combine(folder, "emulator"),
                 DefaultScenario = $$"""{"createSeconds": {{SpotJob.Create:0}}, "deleteSeconds": 1}""",
             },
-            _clock, world);
+            _clock, NullLogger<EmulatedCloud>.Instance, world);
         _calls = new InProcessCloud(_cloud);
         _ledger = new RunLedger(folder, _clock);
         var memory = new CapacityMemory(folder, _clock);

@@ -1,4 +1,5 @@
 using Google.Cloud.Tpu.V2;
+using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Capacity.Bench.Product;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
@@ -84,7 +85,7 @@ public sealed class CloudBillTests : IDisposable
             StateDirectory = _folder.Path,
             DefaultScenario = """{"createSeconds": 10, "deleteSeconds": 20}""",
         },
-        _clock, market);
+        _clock, NullLogger<EmulatedCloud>.Instance, market);
 
     private static string Create(EmulatedCloud cloud, bool isSpot, string id = "n") => cloud.Create(
         "p", Zone, id, new Node
