@@ -31,6 +31,12 @@ internal static partial class AccessControl
         IdentityTokens.Require(settings.Access);
         if (!settings.Access.Authentication)
         {
+            if (!string.IsNullOrWhiteSpace(settings.Access.Proxies))
+            {
+                // A declared proxy may forward any Host, by which requests of other sites are recognised otherwise.
+                throw new ServiceStartException("Workflows:Access:Proxies needs Workflows:Access:Authentication.");
+            }
+
             services.AddAuthentication(LocalHandler.Name)
                 .AddScheme<AuthenticationSchemeOptions, LocalHandler>(LocalHandler.Name, null);
             return;

@@ -84,7 +84,8 @@ public static class WorkflowsService
         application.UseSafeHeaders(settings, ports.Http);
         application.UseProblems(ports.Http);
         application.UseProxies(settings, ports.Http);
-        application.UseBrowserGuard(settings.GatewayPort, plan.IsOpen || settings.Access.Proxies is not null);
+        application.UseBrowserGuard(
+            settings.GatewayPort, plan.IsOpen || !string.IsNullOrWhiteSpace(settings.Access.Proxies));
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
         application.UseAccess(settings, ports.Http);

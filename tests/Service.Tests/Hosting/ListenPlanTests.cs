@@ -122,6 +122,18 @@ public sealed class ListenPlanTests : IDisposable
         Assert.Contains("without authentication", fault.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Build_WithProxiesAndNoAuthentication_IsRefused()
+    {
+        var fault = Assert.Throws<ServiceStartException>(() => WorkflowsService.Build(
+        [
+            "--urls", $"http://127.0.0.1:{_ports.Number}", "--Workflows:StateDirectory", _folder.Path,
+            "--Workflows:Access:Proxies", "127.0.0.1",
+        ]));
+
+        Assert.Contains("Workflows:Access:Proxies needs", fault.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Of an open service other machines reach the API's port alone, and that from proxies alone.</summary>
     [Fact]
     public async Task Start_BehindADeclaredProxy_OpensTheApisPortToTheProxyAlone()
