@@ -19,6 +19,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     private readonly ConcurrentDictionary<(RunId Run, string Job), Progress> _progress = new();
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), DateTimeOffset> _lastHeard = new();
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), string> _devices = new();
+    private readonly ConcurrentDictionary<RunId, long> _trained = new();
 
     /// <summary>Raised with the tokens that a training reports beyond its last report.</summary>
     public event Action<long>? Trained;
@@ -139,12 +140,14 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             return fault;
         }
 
-        var before = _progress.GetValueOrDefault((runId, progress.JobId))?.Tokens ?? 0;
         _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
         // Without tokens and loss it is no step but work before the steps, such as compilation.
         if (progress is not { Tokens: 0, Loss: 0 }
             && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
         {
+            // A run's tokens go on over its jobs: after a loss or a restart of this service they do not begin at zero.
+            var before = _trained.GetOrAdd(runId, run => metrics.Read(run) is [.., var last] ? last.Tokens : 0);
+            _trained[runId] = progress.Tokens;
             metrics.Append(runId, progress, Measured(runId, progress, job.Spec));
             Trained?.Invoke(Math.Max(0, progress.Tokens - before));
         }
@@ -226,6 +229,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     public void Forget(RunId runId)
     {
         metrics.Forget(runId);
+        _trained.TryRemove(runId, out _);
         foreach (var key in _progress.Keys.Where(key => key.Run == runId))
         {
             _progress.TryRemove(key, out _);

@@ -167,6 +167,33 @@ public sealed class JobBookTests : IDisposable
     }
 
     [Fact]
+    public void Trained_AfterALossAndARestart_IsToldOfNewTokensAlone()
+    {
+        var told = new List<long>();
+        _jobs.Trained += told.Add;
+        _jobs.Dispatch(Job(JobKind.Train));
+        Report(Node, 1_000);
+        Report(Node, 1_500);
+
+        // The next node begins again at the checkpoint of 1,200 tokens.
+        _jobs.Dispatch(GivenJob.Training(Run, Other));
+        Report(Other, 1_300);
+        Report(Other, 1_700);
+        _jobs = Open();
+        _jobs.Trained += told.Add;
+        Report(Other, 1_900);
+
+        Assert.Equal([1_000, 500, 0, 400, 200], told);
+
+        void Report(NodeName node, long tokens)
+        {
+            var progress = At((int)(tokens / 100), 2.5);
+            (progress.JobId, progress.Tokens) = (JobBook.JobId(JobKind.Train, node), tokens);
+            Assert.Null(_jobs.Report(Run, node, progress));
+        }
+    }
+
+    [Fact]
     public void Report_OfATranslation_IsNoPointOfTheCurveAndHasNoLoss()
     {
         _jobs.Dispatch(Job(JobKind.Translate));
