@@ -11,8 +11,8 @@ internal sealed class OnDemandOnly : IPolicy
 
 /// <summary>
 /// Greedy of "Can't Be Late" (Wu et al., NSDI'24): spot whenever there is some, nothing otherwise, and on demand to the
-/// end once the time left is that of the work and two restarts. The paper loses no work in a preemption; here the work
-/// since a checkpoint is held back, too.
+/// end once the time left is that of the work and two restarts. A working spot node is kept until one restart is left.
+/// The paper loses no work in a preemption; here the work since a checkpoint is held back, too.
 /// </summary>
 internal class Greedy : IPolicy
 {
@@ -22,8 +22,9 @@ internal class Greedy : IPolicy
     public Choice Decide(PolicyView view)
     {
         var restart = RestartOf(view.Job);
+        var restarts = view.Node is { IsSpot: true } ? 1 : 2;
         _isOver = _isOver || view.Job.Deadline - view.Now
-            <= view.Job.Work - view.Done + 2 * restart + SpotJob.Checkpoint + SpotJob.Poll;
+            <= view.Job.Work - view.Done + restarts * restart + SpotJob.Checkpoint + SpotJob.Poll;
         return _isOver
             ? view.Node is { IsSpot: false } node ? new Choice(node.Zone, false)
                 : new Choice(view.CheapestOnDemand, IsSpot: false)
@@ -42,7 +43,7 @@ internal class Greedy : IPolicy
 /// <summary>
 /// Uniform Progress of the same paper: keeps pace with the line from nothing at the beginning to all work at the
 /// deadline. Behind it and without spot it takes an on-demand node, and keeps it until the progress is two restarts
-/// ahead.
+/// ahead and there is spot.
 /// </summary>
 internal sealed class UniformProgress : Greedy
 {
@@ -53,7 +54,7 @@ internal sealed class UniformProgress : Greedy
         var isBehind = view.Done < view.Now / view.Job.Deadline * view.Job.Work;
         return (view.Node, view.CheapestUp) switch
         {
-            ({ } onDemand, _) when !isAhead => new Choice(onDemand.Zone, IsSpot: false),
+            ({ } onDemand, var up) when !isAhead || up is null => new Choice(onDemand.Zone, IsSpot: false),
             (_, { } up) => new Choice(up, IsSpot: true),
             (null, null) when isBehind => new Choice(view.CheapestOnDemand, IsSpot: false),
             _ => Choice.Idle,

@@ -8,7 +8,9 @@ namespace Workflows.Activities.Capacity;
 
 /// <summary>
 /// Decides whether a run with a deadline asks for a dear spot node now. Waiting for a cheap one costs no money while
-/// there is time to spare, so dear places are left out until most of that time is used (ADR 0022).
+/// there is time to spare, so dear places are left out until most of that time is used (ADR 0022). A run waits only if
+/// it can be wrong about little: its rate is measured, an on-demand node remains at the end, and the cheap place lacks
+/// nothing but capacity.
 /// </summary>
 /// <param name="ledger">The facts.</param>
 /// <param name="memory">Refusals that hold.</param>
@@ -23,16 +25,16 @@ public sealed class PricePatience(
     /// <summary>Factor of the cheapest price above which a place is dear; chosen.</summary>
     internal const double Dear = 1.2;
 
-    /// <summary>Share of the spare time that is kept for dear places; chosen by simulation:
+    /// <summary>Share of the spare time that is kept for dear places; chosen after a few simulations with the seed of
     /// docs/capacity.md.</summary>
     internal const double Kept = 0.2;
 
-    /// <summary>Least time that is kept for the losses of spot nodes, as a share of the work that is left; chosen by
-    /// simulation.</summary>
+    /// <summary>Least time that is kept for the losses of spot nodes, as a share of the work that is left; chosen in
+    /// the same way.</summary>
     internal const double Reserve = 0.1;
 
-    /// <summary>Seconds after which a refusal says nothing about the next hours.</summary>
-    private const double Lasting = 3600;
+    /// <summary>Refusals that may end within minutes; other ones are no reason to wait for a place.</summary>
+    private static readonly string[] OfCapacity = ["OUT_OF_CAPACITY", "QUEUE_TIMEOUT"];
 
     /// <summary>Returns the reason to leave a place out for now.</summary>
     /// <param name="spec">The run.</param>
@@ -43,19 +45,28 @@ public sealed class PricePatience(
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(place);
         if (place.Provisioning != ProvisioningMode.Spot || spec.Deadline is not { } deadline
-            || spec.Tpu.Fallback != SpotFallback.OnDemand
-            || ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan) is not [.., var plan]
-            || CheapestOf(spec, plan.Data.Candidates, place) is not { } cheapest
-            || place.UsdPerHour <= cheapest.UsdPerHour * Dear
-            || foresight.Of(KindOf(spec.RunId), spec) is not { } outlook)
+            || spec.Tpu.Fallback != SpotFallback.OnDemand)
         {
             return null;
         }
 
-        // The search ends with the spare time; a part of what there was in the beginning is kept for dear places.
-        var spare = (deadline - plan.At).TotalSeconds - plan.Data.EstimatedSeconds;
+        // A run that was resumed has used an unknown part of its time, and one that has gone over needs any node.
+        var facts = ledger.Read(spec.RunId);
+        if (facts.Any(fact => fact.Kind is LedgerKinds.Resumed or LedgerKinds.Switched)
+            || facts.LastOrDefault(fact => fact.Kind == LedgerKinds.Plan) is not { } planned
+            || planned.Data.Deserialize<RunPlan>(RunLedger.Json) is not { OnDemand.Count: > 0 } plan
+            || CheapestOf(spec, plan.Candidates, place, facts) is not { } cheapest
+            || place.UsdPerHour <= cheapest.UsdPerHour * Dear
+            || foresight.Of(KindOf(spec.RunId), spec) is not { Uncertainty: not null } outlook)
+        {
+            return null;
+        }
+
+        var (begun, end) = SearchOf(spec, deadline, outlook, facts);
+        var spare = Math.Min(
+            (deadline - planned.At).TotalSeconds - plan.EstimatedSeconds, (end - begun).TotalSeconds);
         var kept = Math.Max(spare * Kept, outlook.Work * Reserve);
-        var until = outlook.SearchSpotUntil(deadline, spec.Pace).AddSeconds(-kept);
+        var until = end.AddSeconds(-kept);
         return clock.GetUtcNow() >= until ? null : new Refusal(
             Code, RefusalScope.Zone, 0,
             string.Create(
@@ -70,11 +81,45 @@ public sealed class PricePatience(
         .Where(place => place.Provisioning == ProvisioningMode.Spot).GroupBy(place => place.AcceleratorType)
         .Any(type => type.Max(place => place.UsdPerHour) > type.Min(place => place.UsdPerHour) * Dear);
 
-    /// <summary>Returns the cheapest place of the same type that is not refused for a lasting reason.</summary>
-    private Candidate? CheapestOf(RunSpec spec, IEnumerable<Candidate> places, Candidate place) => places
+    /// <summary>Returns the beginning of the search for spot nodes and its end: by the deadline, by the time for a
+    /// search, or by the longest time of the run, the first of them.</summary>
+    private static (DateTimeOffset Begun, DateTimeOffset End) SearchOf(
+        RunSpec spec, DateTimeOffset deadline, WorkOutlook outlook, IReadOnlyList<LedgerEntry> facts)
+    {
+        var end = outlook.SearchSpotUntil(deadline, spec.Pace);
+        var begun = facts.LastOrDefault(
+            fact => fact.Kind is LedgerKinds.Stage or LedgerKinds.Loss or LedgerKinds.Unsuspended)?.At ?? facts[0].At;
+        var bySearch = begun.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
+        end = bySearch < end ? bySearch : end;
+        var byHours = spec.MaxHours is { } hours
+            ? facts[0].At.AddHours(hours).AddSeconds(-outlook.Work - outlook.Restart) : end;
+        return (begun, byHours < end ? byHours : end);
+    }
+
+    /// <summary>Returns the cheapest place of the same type that may have capacity soon.</summary>
+    private Candidate? CheapestOf(
+        RunSpec spec, IEnumerable<Candidate> places, Candidate place, IReadOnlyList<LedgerEntry> facts) => places
         .Where(each => each.AcceleratorType == place.AcceleratorType && each.Provisioning == ProvisioningMode.Spot)
-        .Where(each => !(memory.Find(spec.Project, each)?.Until > clock.GetUtcNow().AddSeconds(Lasting)))
-        .MinBy(each => each.UsdPerHour);
+        .OrderBy(each => each.UsdPerHour)
+        .FirstOrDefault(each => memory.Find(spec.Project, each) is var known
+            && (known is null || OfCapacity.Contains(known.Code)) && LacksOnlyCapacity(each, facts));
+
+    /// <summary>Returns whether the run's last request there had a node, was refused for capacity, or was not made
+    /// yet.</summary>
+    private static bool LacksOnlyCapacity(Candidate place, IReadOnlyList<LedgerEntry> facts)
+    {
+        for (var at = facts.Count - 1; at >= 0; at--)
+        {
+            if (facts[at].Kind == LedgerKinds.Attempt
+                && facts[at].Data.Deserialize<AttemptEnd>(RunLedger.Json) is { } attempt
+                && attempt.Lease.Candidate == place && attempt.Outcome != AttemptOutcome.Skipped)
+            {
+                return attempt.Outcome == AttemptOutcome.Ready || OfCapacity.Contains(attempt.Refusal?.Code);
+            }
+        }
+
+        return true;
+    }
 
     private JobKind KindOf(RunId runId) => ledger.Read(runId).LastOrDefault(entry => entry.Kind == LedgerKinds.Stage)?
         .Data.Deserialize<StageInput>(RunLedger.Json)?.Stage == RunStageName.Evaluate

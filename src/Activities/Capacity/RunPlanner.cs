@@ -128,7 +128,8 @@ public sealed class RunPlanner(
             yield return string.Create(
                 CultureInfo.InvariantCulture,
                 $"Spot places above {PricePatience.Dear} times the cheapest price of their type are asked once "
-                + $"{1 - PricePatience.Kept:0 %} of the spare time is used, or little is left.");
+                + $"{1 - PricePatience.Kept:0 %} of the spare time is used, or little is left, if the rate is "
+                + $"measured.");
         }
 
         if (outline is { SpotUntil: null } && spec.Tpu.Provisioning == ProvisioningMode.Spot)

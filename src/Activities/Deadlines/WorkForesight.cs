@@ -19,8 +19,11 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
     /// <summary>Share of a translation from which its rate is taken; chosen.</summary>
     private const double LeastShare = 0.1;
 
-    /// <summary>Share of the work by which its estimate may be wrong at a measured rate; chosen.</summary>
+    /// <summary>Share of the training by which its estimate may be wrong at a measured rate; chosen.</summary>
     private const double Measurement = 0.02;
+
+    /// <summary>Share of a translation, whose rate is not measured before it begins; chosen.</summary>
+    private const double Unmeasured = 0.05;
 
     /// <summary>Foresees a run.</summary>
     /// <param name="kind">The job that works, or is to be done next.</param>
@@ -53,7 +56,9 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
             StartOf(spec.RunId, curve) ?? time.Rest, wait,
             (measured is null ? "The rate is the plan's" : "The rate is measured") + $", and the wait {waitBasis}.")
         {
-            Uncertainty = measured is not null || time.Source == EstimateSource.Measured ? Measurement : null,
+            Uncertainty = measured is not null || time.Source == EstimateSource.Measured
+                ? ((left * step * Measurement) + (evaluate * Unmeasured)) / Math.Max(1, (left * step) + evaluate)
+                : null,
         };
     }
 

@@ -39,7 +39,8 @@ public sealed class CreateNodeActivity(
                 Asked: false);
         }
 
-        if (patience?.Find(spec, place) is { } later)
+        // A request that may have been sent is settled first, whatever has become cheaper meanwhile.
+        if (SentRequests.CountOf(ledger, spec.RunId, name) == 0 && patience?.Find(spec, place) is { } later)
         {
             return new CreateNodeResult(name, null, later, Asked: false);
         }

@@ -64,7 +64,9 @@ public sealed class WorkForesightTests : IDisposable
     {
         Plan(EstimateSource.Measured);
 
-        Assert.Equal(0.02, _foresight.Of(JobKind.Train, Spec)!.Uncertainty);
+        // 2 % of the training, and 5 % of the translation, which nobody has measured.
+        Assert.Equal(((2000 * 0.02) + (300 * 0.05)) / 2300, _foresight.Of(JobKind.Train, Spec)!.Uncertainty!.Value, 6);
+        Assert.Equal(0.05, _foresight.Of(JobKind.Translate, Spec)!.Uncertainty!.Value, 6);
     }
 
     /// <summary>A training at twice the plan's time makes the evaluation late, too; a faster one does not.</summary>
@@ -84,7 +86,8 @@ public sealed class WorkForesightTests : IDisposable
         Assert.Equal(Math.Max(10 * stepSeconds, evaluate), outlook.Loss, 6);
         Assert.Equal(70 + stepSeconds, outlook.Start, 6);
         Assert.StartsWith("The rate is measured", outlook.Basis, StringComparison.Ordinal);
-        Assert.Equal(0.02, outlook.Uncertainty);
+        Assert.Equal(
+            ((80 * stepSeconds * 0.02) + (evaluate * 0.05)) / outlook.Work, outlook.Uncertainty!.Value, 6);
     }
 
     /// <summary>The time between two TPUs belongs to no step, and the rate of the first one holds until the second has

@@ -338,7 +338,8 @@ public sealed class CreateNodeActivityTests : CloudFolder
         var cheap = Place("us-central1-a") with { UsdPerHour = 1 };
         Ledger.AppendInPart(Run, LedgerKinds.Plan, "plan", new RunPlan([cheap, Place()], 1, 3600)
         {
-            Time = new TimeEstimate(60, 3000, 500, 1e9, 1, 1, 1, "guessed"),
+            OnDemand = [cheap with { Provisioning = ProvisioningMode.OnDemand }],
+            Time = new TimeEstimate(60, 3000, 500, 1e9, 1, 1, 1, "measured") { Source = EstimateSource.Measured },
         });
         var activity = new CreateNodeActivity(
             Cloud, Ledger, Memory, new NodeSecrets(Folder),
