@@ -90,10 +90,20 @@ public sealed class CreateNodeActivity(
         var node = queued is not null ? queued.Tpu.NodeSpec[0].Node : await connection.Tpu.GetNodeAsync(
             new GetNodeRequest { Name = $"{name}" },
             TpuConnection.Routed("name", $"{name}", CancellationToken.None));
-        return NodeLabels.AreOf(node.Labels, spec.RunId, secrets.ServiceId)
-            ? new CreateNodeResult(name, null, null)
-            : new CreateNodeResult(name, null, new Refusal(
+        if (!NodeLabels.AreOf(node.Labels, spec.RunId, secrets.ServiceId))
+        {
+            return new CreateNodeResult(name, null, new Refusal(
                 "NAME_TAKEN", RefusalScope.Zone, 0, $"'{name}' exists and is not this run's.", "Delete that node."));
+        }
+
+        if (queued is null && node.State == Node.Types.State.Ready)
+        {
+            // It costs since before this look, and not only since the next.
+            ledger.Append(
+                spec.RunId, LedgerKinds.Ready, $"{name}", new NodeMoment(name, nameof(Node.Types.State.Ready)));
+        }
+
+        return new CreateNodeResult(name, null, null);
     }
 
     /// <summary>

@@ -204,6 +204,20 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Equal(1, Facts(LedgerKinds.Intent));
     }
 
+    /// <summary>It costs from the first answer that shows it READY, and not from the next look.</summary>
+    [Fact]
+    public async Task Create_RetriedWhenTheNodeIsReadyAlready_LetsItCostFromThen()
+    {
+        Cloud.Fail("CreateAnswer", StatusCode.Unavailable, "connection reset");
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        Assert.Equal(0, Facts(LedgerKinds.Ready));
+        Cloud.Nodes[$"{Node(1)}"].State = Google.Cloud.Tpu.V2.Node.Types.State.Ready;
+
+        await RunAsync();
+
+        Assert.Equal(1, Facts(LedgerKinds.Ready));
+    }
+
     [Fact]
     public async Task Create_OfANameThatAnotherServicesRunOfTheSameIdHas_DoesNotTakeIt()
     {
