@@ -12,8 +12,8 @@ namespace Workflows.Service.Telemetry;
 /// <summary>
 /// The metrics of runs. They are counted from the facts of the ledger, where an activity that runs twice leaves one
 /// fact and counts once, and tokens from what workers report beyond the run's last report. Names and units are a
-/// contract: dashboards depend on them (<c>docs/observability.md</c>). No attribute has more values than the catalog and
-/// the page of errors have.
+/// contract: dashboards depend on them (<c>docs/observability.md</c>). No attribute has more values than the catalog
+/// and the page of errors have.
 /// </summary>
 internal sealed class RunInstruments : IDisposable
 {
