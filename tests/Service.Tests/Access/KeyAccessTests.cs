@@ -22,6 +22,10 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
     [InlineData("POST", "/sweep", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/cancel", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/resume", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/rerun", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/suspend", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/unsuspend", AccessRole.Runner)]
+    [InlineData("DELETE", "/runs/any", AccessRole.Admin)]
     [InlineData("DELETE", "/zones", AccessRole.Admin)]
     [InlineData("DELETE", "/zones/us-west4-a", AccessRole.Admin)]
     public async Task EachRole_MayDoItsOwnAndNotMore(string method, string path, AccessRole needed)
@@ -159,6 +163,18 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
         using var stream = await service.Nobody.SendAsync(
             request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
         Assert.Equal("text/event-stream", stream.Content.Headers.ContentType?.MediaType);
+
+        // The longest reason, and the caller after it.
+        var reason = new string('x', 500);
+        using (var suspended = await runner.PostAsync($"/runs/{id}/suspend?reason={reason}", null, Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, suspended.StatusCode);
+        }
+
+        var held = await service.Service.WaitAsync(id!, run =>
+            run.TryGetProperty("suspension", out var suspension) && suspension.ValueKind == JsonValueKind.Object);
+        Assert.Equal(
+            $"{reason} (by the-Runner)", held.GetProperty("suspension").GetProperty("reason").GetString());
         using var cancelled = await runner.PostAsync($"/runs/{id}/cancel?reason=enough", null, Cancellation);
         Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
 
