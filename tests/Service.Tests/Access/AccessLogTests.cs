@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Workflows.Service.Access;
@@ -16,6 +19,8 @@ public sealed class AccessLogTests : IAsyncLifetime
     {
         Service = new RunningService { Change = services => services.AddSingleton<ILoggerProvider>(_lines) },
     };
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public ValueTask InitializeAsync() => _service.InitializeAsync();
 
@@ -44,16 +49,36 @@ public sealed class AccessLogTests : IAsyncLifetime
     {
         using var runner = _service.ClientOf(AccessRole.Runner);
         using var body = new StringContent("[]");
-        using var answer = await runner.PostAsync(
-            new Uri("/runs", UriKind.Relative), body, TestContext.Current.CancellationToken);
+        using var answer = await runner.PostAsync(new Uri("/runs", UriKind.Relative), body, Cancellation);
 
-        Assert.Equal(System.Net.HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Contains(_lines.All, line => line.EndsWith(
             "'the-Runner' POST /runs: ended by RunRequestException", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Log_OfAChangingCallWhoseClientLeaves_NamesTheCaller()
+    {
+        using (var client = new TcpClient())
+        {
+            await client.ConnectAsync(IPAddress.Loopback, _service.Nobody.BaseAddress!.Port, Cancellation);
+            await client.GetStream().WriteAsync(
+                Encoding.ASCII.GetBytes(
+                    "POST /runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+                    + $"Authorization: Bearer {_service.Keys[AccessRole.Runner]}\r\n\r\n{{"),
+                Cancellation);
+        }
+
+        Assert.Contains(
+            "'the-Runner' POST /runs: ended by ", await _lines.Broken.Task.WaitAsync(Cancellation),
+            StringComparison.Ordinal);
+    }
+
     private sealed class Lines : ILoggerProvider, ILogger
     {
+        /// <summary>Gets the first line of a call that ended by an exception.</summary>
+        public TaskCompletionSource<string> Broken { get; } = new();
+
         public ConcurrentQueue<string> All { get; } = new();
 
         public ILogger CreateLogger(string categoryName) => this;
@@ -65,7 +90,15 @@ public sealed class AccessLogTests : IAsyncLifetime
 
         public void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-            Func<TState, Exception?, string> formatter) => All.Enqueue(formatter(state, exception));
+            Func<TState, Exception?, string> formatter)
+        {
+            var line = formatter(state, exception);
+            All.Enqueue(line);
+            if (line.Contains("ended by", StringComparison.Ordinal))
+            {
+                Broken.TrySetResult(line);
+            }
+        }
 
         public void Dispose()
         {

@@ -171,16 +171,22 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
             Assert.Equal(HttpStatusCode.Accepted, suspended.StatusCode);
         }
 
-        var held = await service.Service.WaitAsync(id!, run =>
-            run.TryGetProperty("suspension", out var suspension) && suspension.ValueKind == JsonValueKind.Object);
+        var held = await service.Service.WaitAsync(id!, run => run.GetProperty("status").GetString() == "suspended");
         Assert.Equal(
             $"{reason} (by the-Runner)", held.GetProperty("suspension").GetProperty("reason").GetString());
+        using (var resumed = await runner.PostAsync($"/runs/{id}/resume", null, Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        }
+
+        await service.Service.WaitAsync(id!, run => run.GetProperty("status").GetString() == "running");
         using var cancelled = await runner.PostAsync($"/runs/{id}/cancel?reason=enough", null, Cancellation);
         Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
 
         using var lines = new StreamReader(await stream.Content.ReadAsStreamAsync(Cancellation));
         var text = await lines.ReadToEndAsync(Cancellation);
         Assert.Contains("event: end", text, StringComparison.Ordinal);
+        Assert.Contains("resumed (by the-Runner)", text, StringComparison.Ordinal);
 
         // The log says who it was.
         var log = await ReadAsync(Path.Combine(service.Service.Settings.StateDirectory, "service.log"));
