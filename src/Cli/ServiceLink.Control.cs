@@ -48,7 +48,7 @@ internal sealed partial class ServiceLink
     public async Task<PurgedView> PurgeAsync(string id, bool withArtifacts, CancellationToken cancellation)
     {
         var query = withArtifacts ? "?artifacts=true" : "";
-        using var patient = new HttpClient { BaseAddress = Address, Timeout = Timeout.InfiniteTimeSpan };
+        using var patient = Patient();
         using var answer = await patient.DeleteAsync(
             new Uri($"/runs/{Uri.EscapeDataString(id)}{query}", UriKind.Relative), cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);

@@ -22,8 +22,8 @@ internal static partial class KeysCommand
 
     private static readonly Option<AccessRole> Role = new("--role")
     {
-        Description = "reader (reads everything), runner (starts, resumes and cancels runs, too) or admin (deletes "
-            + "resources, too).",
+        Description = "reader (reads everything), runner (starts, resumes, reruns, suspends and cancels runs, too) or "
+            + "admin (purges runs and deletes resources, too).",
         CustomParser = argument => WireName.TryParse<AccessRole>(argument.Tokens[0].Value, out var role)
             ? role : Refuse(argument, $"--role: '{argument.Tokens[0].Value}' is none of "
                 + $"{string.Join(", ", WireName.All<AccessRole>())}.", AccessRole.Reader),

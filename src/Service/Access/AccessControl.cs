@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Http.Features;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -21,6 +22,8 @@ internal static partial class AccessControl
     /// <param name="apiPort">The API's port.</param>
     public static void AddAccess(this IServiceCollection services, ServiceSettings settings, int apiPort)
     {
+        // It logs the address of each request with its query, before a key in there is refused.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
         services.AddSingleton<StreamPlaces>();
         services.AddSingleton(provider => new KeyFile(
             settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
@@ -77,7 +80,8 @@ internal static partial class AccessControl
         {
             if (context.Request.QueryString.HasValue && HasCredentials(context.Request.Query))
             {
-                // It is in the logs of every proxy on the way by now.
+                // It is in the logs of every proxy on the way by now. Traces redact values, but not names.
+                context.Features.Get<IHttpActivityFeature>()?.Activity.SetTag("url.query", null);
                 Log.InQuery(logger, context.Request.Method, SafeText.Of(context.Request.Path.Value, 200));
                 await Problems.Of(
                     StatusCodes.Status400BadRequest, "KEY_IN_QUERY",
@@ -115,15 +119,30 @@ internal static partial class AccessControl
         application.UseAuthorization();
         application.Use(async (context, next) =>
         {
-            await next(context);
-            if (context.Connection.LocalPort == apiPort
-                && AccessPolicies.RoleOf(context.Request.Method) != AccessRole.Reader)
+            if (context.Connection.LocalPort != apiPort
+                || AccessPolicies.RoleOf(context.Request.Method) == AccessRole.Reader)
             {
-                Log.Changed(
-                    logger, AccessPolicies.NameOf(context.User), context.Request.Method,
-                    SafeText.Of(context.Request.Path.Value, 200), context.Response.StatusCode,
-                    SafeText.Of(context.Response.Headers.Location.ToString(), 200));
+                await next(context);
+                return;
             }
+
+            var (caller, method, path) = (
+                AccessPolicies.NameOf(context.User), context.Request.Method,
+                SafeText.Of(context.Request.Path.Value, 200));
+            try
+            {
+                await next(context);
+            }
+            catch (Exception exception)
+            {
+                // Also when the client has left: the call may have changed something by then.
+                Log.Broken(logger, caller, method, path, exception.GetType().Name);
+                throw;
+            }
+
+            Log.Changed(
+                logger, caller, method, path, context.Response.StatusCode,
+                SafeText.Of(context.Response.Headers.Location.ToString(), 200));
         });
     }
 
@@ -241,6 +260,9 @@ internal static partial class AccessControl
         [LoggerMessage(4415, LogLevel.Information, "'{Caller}' {Method} {Path}: {Status} {Location}")]
         public static partial void Changed(
             ILogger logger, string caller, string method, string path, int status, string location);
+
+        [LoggerMessage(4416, LogLevel.Information, "'{Caller}' {Method} {Path}: ended by {Fault}")]
+        public static partial void Broken(ILogger logger, string caller, string method, string path, string fault);
 
         [LoggerMessage(4414, LogLevel.Warning, "There is no key, so nobody can call the service: "
             + "workflows keys make NAME --role admin --state {Folder}")]

@@ -9,11 +9,11 @@ public enum AccessRole
     [JsonStringEnumMemberName("reader")]
     Reader,
 
-    /// <summary>Starts, resumes and cancels runs, and previews them.</summary>
+    /// <summary>Starts, resumes, reruns, suspends and cancels runs, and previews them.</summary>
     [JsonStringEnumMemberName("runner")]
     Runner,
 
-    /// <summary>Deletes leftover resources and remembered places, and calls the engine.</summary>
+    /// <summary>Deletes (purges) runs, leftover resources and remembered places, and calls the engine.</summary>
     [JsonStringEnumMemberName("admin")]
     Admin,
 }

@@ -59,7 +59,9 @@ internal static class ProxyList
             options.KnownIPNetworks.Add(proxy);
         }
 
-        application.UseForwardedHeaders(options);
+        // On the other ports a page of another site could forge the Host header by them.
+        application.UseWhen(
+            context => context.Connection.LocalPort == apiPort, branch => branch.UseForwardedHeaders(options));
     }
 
     private static bool IsAllowed(IPAddress? address, IReadOnlyList<IPNetwork> proxies)

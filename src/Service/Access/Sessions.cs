@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Authentication.Cookies;
@@ -70,9 +71,14 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock)
     };
 
     /// <summary>Passes events on for as long as the caller may see them; at the first one later they end.</summary>
-    public async IAsyncEnumerable<T> WhileAsync<T>(ClaimsPrincipal caller, IAsyncEnumerable<T> events)
+    /// <param name="caller">The caller.</param>
+    /// <param name="events">The events.</param>
+    /// <param name="cancellation">Cancelled when the client has gone; the events see it, too.</param>
+    public async IAsyncEnumerable<T> WhileAsync<T>(
+        ClaimsPrincipal caller, IAsyncEnumerable<T> events,
+        [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        await foreach (var each in events)
+        await foreach (var each in events.WithCancellation(cancellation))
         {
             if (!Holds(caller))
             {

@@ -13,11 +13,11 @@ internal static class BrowserGuard
     /// <summary>Checks each request, on every port but the gateway's, which has a guard of its own.</summary>
     /// <param name="application">The application.</param>
     /// <param name="gatewayPort">The port for workers on VMs; null for none.</param>
-    /// <param name="isOpen">true if the service listens beyond this machine, where it has names that are not known
-    /// here.</param>
-    public static void UseBrowserGuard(this WebApplication application, int? gatewayPort, bool isOpen) =>
+    /// <param name="openPort">The API's port if it is reached from beyond this machine, under names that are not known
+    /// here; null if it is not.</param>
+    public static void UseBrowserGuard(this WebApplication application, int? gatewayPort, int? openPort) =>
         application.Use((context, next) => context.Connection.LocalPort != gatewayPort
-            && Refusal(context.Request, isOpen) is { } refusal
+            && Refusal(context.Request, context.Connection.LocalPort == openPort) is { } refusal
                 ? refusal.ExecuteAsync(context)
                 : next(context));
 

@@ -63,6 +63,13 @@ internal sealed record ListenPlan(string? Source, string Text, int? Port, IReadO
             addresses.AddRange(Resolve(source, url, address.Host));
         }
 
+        if (ports.Distinct().Skip(1).Any())
+        {
+            throw new ServiceStartException(
+                $"{source} has addresses on the ports {string.Join(" and ", ports.Distinct())}, and the HTTP API has "
+                + "one. Use the same port in all of them, or leave the others out.");
+        }
+
         var plan = new ListenPlan(
             source, urls, ports.Count > 0 ? ports[0] : null,
             [.. addresses.Where(address => !address.Equals(IPAddress.Loopback)).Distinct()]);

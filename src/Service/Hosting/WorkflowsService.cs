@@ -85,7 +85,8 @@ public static class WorkflowsService
         application.UseProblems(ports.Http);
         application.UseProxies(settings, ports.Http);
         application.UseBrowserGuard(
-            settings.GatewayPort, plan.IsOpen || !string.IsNullOrWhiteSpace(settings.Access.Proxies));
+            settings.GatewayPort,
+            plan.IsOpen || !string.IsNullOrWhiteSpace(settings.Access.Proxies) ? ports.Http : null);
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
         application.UseAccess(settings, ports.Http);

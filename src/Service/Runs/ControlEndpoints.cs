@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Microsoft.OpenApi;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -9,17 +10,17 @@ namespace Workflows.Service.Runs;
 /// <summary>Serves the management of runs beyond start and cancellation: suspend, unsuspend, rerun, purge.</summary>
 internal static class ControlEndpoints
 {
-    private const string DefaultReason = "asked for by the API";
-
     public static void MapControl(this IEndpointRouteBuilder runs)
     {
-        runs.MapPost("/{id}/suspend", (string id, string? reason, RunSuspender suspender, CancellationToken end) =>
-            SuspendAsync(id, true, reason, suspender, end))
+        runs.MapPost("/{id}/suspend", (
+                string id, string? reason, RunSuspender suspender, ClaimsPrincipal caller, CancellationToken end) =>
+            SuspendAsync(id, true, reason, suspender, caller, end))
             .Described(
                 "suspendRun", "Stops a run's work and gives its TPU back until it is unsuspended.", 400, 404, 409, 410)
             .Produces<ControlledView>(StatusCodes.Status202Accepted);
-        runs.MapPost("/{id}/unsuspend", (string id, string? reason, RunSuspender suspender, CancellationToken end) =>
-            SuspendAsync(id, false, reason, suspender, end))
+        runs.MapPost("/{id}/unsuspend", (
+                string id, string? reason, RunSuspender suspender, ClaimsPrincipal caller, CancellationToken end) =>
+            SuspendAsync(id, false, reason, suspender, caller, end))
             .Described("unsuspendRun", "Continues a suspended run from its newest checkpoint.", 400, 404, 410)
             .Produces<ControlledView>(StatusCodes.Status202Accepted);
         runs.MapPost("/{id}/rerun", RerunAsync)
@@ -33,7 +34,8 @@ internal static class ControlEndpoints
     }
 
     private static async Task<IResult> SuspendAsync(
-        string id, bool suspends, string? reason, RunSuspender suspender, CancellationToken cancellation)
+        string id, bool suspends, string? reason, RunSuspender suspender, ClaimsPrincipal caller,
+        CancellationToken cancellation)
     {
         if (!RunId.TryParse(id, out var runId))
         {
@@ -46,8 +48,10 @@ internal static class ControlEndpoints
                 "reason", $"It has {reason.Length} characters.", $"Use {RunSuspender.MostReason} at most.")]);
         }
 
-        return await suspender.RequestAsync(runId, suspends, reason ?? DefaultReason, cancellation) is { } refused
-            ? refused.ToResult()
+        var refusal = await suspender.RequestAsync(
+            runId, suspends, AccessPolicies.ReasonOf(caller, reason), cancellation);
+        return refusal is not null
+            ? refusal.ToResult()
             : TypedResults.Accepted(
                 $"/runs/{id}", new ControlledView(runId, suspends ? "suspending" : "unsuspending"));
     }

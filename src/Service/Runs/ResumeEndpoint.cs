@@ -1,4 +1,6 @@
+using System.Security.Claims;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
@@ -14,7 +16,7 @@ internal static class ResumeEndpoint
         .Produces<ResumedView>(StatusCodes.Status202Accepted);
 
     private static async Task<IResult> ResumeAsync(
-        string id, HttpRequest http, RunResumer resumer, CancellationToken cancellation)
+        string id, HttpRequest http, RunResumer resumer, ClaimsPrincipal caller, CancellationToken cancellation)
     {
         var changes = await RunEndpoints.ReadAsync(http.Body, cancellation);
         if (!RunId.TryParse(id, out var runId))
@@ -22,7 +24,8 @@ internal static class ResumeEndpoint
             return Problems.Of(StatusCodes.Status404NotFound, Resumed.Unknown, $"There is no run '{SafeText.Of(id)}'.");
         }
 
-        var resumed = await resumer.ResumeAsync(runId, changes, cancellation);
+        var resumed = await resumer.ResumeAsync(
+            runId, changes, AccessPolicies.ReasonOf(caller, "resumed"), cancellation);
         if (resumed.Code is { } code)
         {
             return Problems.Of(

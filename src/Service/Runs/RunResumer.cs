@@ -52,11 +52,13 @@ internal sealed class RunResumer(
     /// <summary>Resumes a run durably. Once this returns, the part continues after any crash of the service.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
+    /// <param name="reason">The reason with the caller's name, for the record.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The part that was started, or a refusal.</returns>
     /// <exception cref="RunRequestException">A field is wrong or cannot be changed, or the budget does not fit into a
     /// limit of the service.</exception>
-    public async Task<Resumed> ResumeAsync(RunId runId, string changes, CancellationToken cancellation)
+    public async Task<Resumed> ResumeAsync(
+        RunId runId, string changes, string reason, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
         if (instance is null || instance.Name != nameof(FineTuneOrchestration))
@@ -67,7 +69,7 @@ internal sealed class RunResumer(
         if (IsSuspended(instance) && string.IsNullOrWhiteSpace(changes.Trim('{', '}')))
         {
             // The same part goes on, as it was asked for.
-            await suspender.RequestAsync(runId, suspends: false, "resumed", cancellation);
+            await suspender.RequestAsync(runId, suspends: false, reason, cancellation);
             return new Resumed(instance.ReadInputAs<RunSpec>()!.Resumption?.Part ?? 1, [], null, "");
         }
 

@@ -12,10 +12,14 @@ internal sealed class RunSuspender(DurableTaskClient client)
     /// <summary>Most characters of a reason, which is part of the run's history and status.</summary>
     public const int MostReason = 500;
 
+    /// <summary>Most characters of a reason with the name of the caller after it: a name has 64, a subject or an e-mail
+    /// address of an issuer at most 255.</summary>
+    private const int MostWithCaller = MostReason + 300;
+
     /// <summary>Requests a suspension, or its end. Requested again, it changes nothing but the reason.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="suspends">true to suspend it.</param>
-    /// <param name="reason">The reason, for the record.</param>
+    /// <param name="reason">The reason with the caller's name, for the record.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The refusal; null if it is requested, and is done however often the service stops.</returns>
     public async Task<Refused?> RequestAsync(
@@ -41,12 +45,12 @@ internal sealed class RunSuspender(DurableTaskClient client)
         }
 
         await client.RaiseEventAsync(
-            runId.Value, RunEvents.Suspension, new SuspensionRequest(suspends, SafeText.Of(reason, MostReason)),
+            runId.Value, RunEvents.Suspension, new SuspensionRequest(suspends, SafeText.Of(reason, MostWithCaller)),
             cancellation);
         if (!suspends && instance.RuntimeStatus == OrchestrationRuntimeStatus.Suspended)
         {
             // Suspended in the engine, by another client or because its work failed again and again.
-            await client.ResumeInstanceAsync(runId.Value, SafeText.Of(reason, MostReason), cancellation);
+            await client.ResumeInstanceAsync(runId.Value, SafeText.Of(reason, MostWithCaller), cancellation);
         }
 
         return null;

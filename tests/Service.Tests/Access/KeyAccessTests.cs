@@ -22,6 +22,10 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
     [InlineData("POST", "/sweep", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/cancel", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/resume", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/rerun", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/suspend", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/unsuspend", AccessRole.Runner)]
+    [InlineData("DELETE", "/runs/any", AccessRole.Admin)]
     [InlineData("DELETE", "/zones", AccessRole.Admin)]
     [InlineData("DELETE", "/zones/us-west4-a", AccessRole.Admin)]
     public async Task EachRole_MayDoItsOwnAndNotMore(string method, string path, AccessRole needed)
@@ -159,12 +163,30 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
         using var stream = await service.Nobody.SendAsync(
             request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
         Assert.Equal("text/event-stream", stream.Content.Headers.ContentType?.MediaType);
+
+        // The longest reason, and the caller after it.
+        var reason = new string('x', 500);
+        using (var suspended = await runner.PostAsync($"/runs/{id}/suspend?reason={reason}", null, Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, suspended.StatusCode);
+        }
+
+        var held = await service.Service.WaitAsync(id!, run => run.GetProperty("status").GetString() == "suspended");
+        Assert.Equal(
+            $"{reason} (by the-Runner)", held.GetProperty("suspension").GetProperty("reason").GetString());
+        using (var resumed = await runner.PostAsync($"/runs/{id}/resume", null, Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        }
+
+        await service.Service.WaitAsync(id!, run => run.GetProperty("status").GetString() == "running");
         using var cancelled = await runner.PostAsync($"/runs/{id}/cancel?reason=enough", null, Cancellation);
         Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
 
         using var lines = new StreamReader(await stream.Content.ReadAsStreamAsync(Cancellation));
         var text = await lines.ReadToEndAsync(Cancellation);
         Assert.Contains("event: end", text, StringComparison.Ordinal);
+        Assert.Contains("resumed (by the-Runner)", text, StringComparison.Ordinal);
 
         // The log says who it was.
         var log = await ReadAsync(Path.Combine(service.Service.Settings.StateDirectory, "service.log"));

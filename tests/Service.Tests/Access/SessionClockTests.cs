@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Service.Access;
@@ -69,5 +70,30 @@ public sealed class SessionClockTests : IDisposable
         source.Writer.TryWrite(2);
 
         Assert.False(await stream.MoveNextAsync());
+    }
+
+    [Fact]
+    public async Task While_TheClientLeaves_TheEventsSeeIt()
+    {
+        var (key, _) = await _file.MakeAsync("laptop", AccessRole.Reader, null, Cancellation);
+        using var gone = new CancellationTokenSource();
+        await using var stream = _sessions.WhileAsync(_sessions.Begin(key, TimeSpan.FromHours(1)), HasGone())
+            .GetAsyncEnumerator(gone.Token);
+        Assert.True(await stream.MoveNextAsync());
+        Assert.False(stream.Current);
+
+        await gone.CancelAsync();
+
+        Assert.True(await stream.MoveNextAsync());
+        Assert.True(stream.Current);
+
+        static async IAsyncEnumerable<bool> HasGone([EnumeratorCancellation] CancellationToken cancellation = default)
+        {
+            while (true)
+            {
+                await Task.CompletedTask;
+                yield return cancellation.IsCancellationRequested;
+            }
+        }
     }
 }

@@ -92,6 +92,8 @@ public sealed class ListenPlanTests : IDisposable
     [InlineData("http://127.0.0.1:8080/base", "cannot be used")]
     [InlineData("nonsense", "cannot be used")]
     [InlineData("https://127.0.0.1:8080", "there is no certificate")]
+    [InlineData("http://127.0.0.1:8080;http://127.0.0.1:8443", "urls")]
+    [InlineData("http://127.0.0.1:8080;http://127.0.0.1:8443", "ports 8080 and 8443, and the HTTP API has one")]
     public void Of_AnAddressThatIsNone_IsRefused(string urls, string problem) => Assert.Contains(
         problem, Assert.Throws<ServiceStartException>(() => Plan(Of("urls", urls), new ServiceSettings())).Message,
         StringComparison.Ordinal);
@@ -146,7 +148,7 @@ public sealed class ListenPlanTests : IDisposable
         var (application, ports) = WorkflowsService.Build(
         [
             "--urls", $"http://0.0.0.0:{_ports.Number}", "--Workflows:StateDirectory", _folder.Path,
-            "--Workflows:Access:Authentication", "true", "--Workflows:Access:Proxies", "198.51.100.7",
+            "--Workflows:Access:Authentication", "true", "--Workflows:Access:Proxies", "198.51.100.7,127.0.0.1",
             "--Logging:LogLevel:Default", "None",
         ]);
         await application.StartOrExplainAsync(ports, _folder.Path, Cancellation);
@@ -159,6 +161,21 @@ public sealed class ListenPlanTests : IDisposable
         using (var own = await http.GetAsync(new Uri($"http://127.0.0.1:{_ports.Number}/healthz"), Cancellation))
         {
             Assert.Equal(HttpStatusCode.OK, own.StatusCode);
+        }
+
+        // The names of a proxy are those of the API alone: pages of other sites get at no other port by theirs.
+        foreach (var (port, status) in new[]
+        {
+            (ports.Http, HttpStatusCode.OK), (ports.EmulatorRest, HttpStatusCode.MisdirectedRequest),
+            (ports.EmulatorStorage, HttpStatusCode.MisdirectedRequest),
+        })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/healthz");
+            request.Headers.Host = "workflows.example";
+            request.Headers.Add("X-Forwarded-Host", port == ports.Http ? "workflows.example" : "localhost");
+            using var named = await http.SendAsync(request, Cancellation);
+
+            Assert.Equal((port, status), (port, named.StatusCode));
         }
 
         Skipped.Unless(outside is not null, "This machine has no address but loopback.");

@@ -1,0 +1,38 @@
+using Workflows.Service.Access;
+using Workflows.Service.Hosting;
+using Workflows.TestKit;
+
+namespace Workflows.Cli.Tests;
+
+/// <summary>The command's calls to a service that asks for keys.</summary>
+public sealed class ServiceLinkTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new("link-");
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Each of the calls that may take minutes has a client of its own.</summary>
+    [Fact]
+    public async Task PatientCalls_ToAServiceThatAsksForKeys_SendTheKey()
+    {
+        var settings = new ServiceSettings { HttpPort = 0, StateDirectory = _folder.Path };
+        settings.Access.Authentication = true;
+        var (application, ports) = WorkflowsService.Build([], settings, isEmbedded: true);
+        await application.StartOrExplainAsync(ports, settings.StateDirectory, Cancellation);
+        await using var stopped = application;
+        var (_, key) = await new KeyFile(settings.StateDirectory, TimeProvider.System).MakeAsync(
+            "admin", AccessRole.Admin, null, Cancellation);
+        await using var link = await ServiceLink.OpenAsync(
+            new Uri($"http://127.0.0.1:{ports.Http}"), "nowhere", key, null, Cancellation);
+
+        var purge = await Assert.ThrowsAsync<CommandException>(
+            () => link.PurgeAsync("run-nobody", withArtifacts: true, Cancellation));
+        var plan = await Assert.ThrowsAsync<CommandException>(() => link.PlanAsync("[]", null, Cancellation));
+
+        Assert.Contains("no run 'run-nobody'", purge.Message, StringComparison.Ordinal);
+        Assert.Contains("$: ", plan.Message, StringComparison.Ordinal);
+        await application.StopAsync(Cancellation);
+    }
+}
