@@ -62,11 +62,14 @@ public sealed class PricePatience(
             return null;
         }
 
-        var (begun, end) = SearchOf(spec, deadline, outlook, facts);
-        var spare = Math.Min(
-            (deadline - planned.At).TotalSeconds - plan.EstimatedSeconds, (end - begun).TotalSeconds);
+        // Kept is a part of what there was in the beginning: of the time to the deadline, or of a search that ends
+        // before it.
+        var byDeadline = outlook.SearchSpotUntil(deadline, spec.Pace);
+        var (begun, end) = SearchOf(spec, outlook, facts);
+        var spare = end < byDeadline
+            ? (end - begun).TotalSeconds : (deadline - planned.At).TotalSeconds - plan.EstimatedSeconds;
         var kept = Math.Max(spare * Kept, outlook.Work * Reserve);
-        var until = end.AddSeconds(-kept);
+        var until = (end < byDeadline ? end : byDeadline).AddSeconds(-kept);
         return clock.GetUtcNow() >= until ? null : new Refusal(
             Code, RefusalScope.Zone, 0,
             string.Create(
@@ -81,16 +84,14 @@ public sealed class PricePatience(
         .Where(place => place.Provisioning == ProvisioningMode.Spot).GroupBy(place => place.AcceleratorType)
         .Any(type => type.Max(place => place.UsdPerHour) > type.Min(place => place.UsdPerHour) * Dear);
 
-    /// <summary>Returns the beginning of the search for spot nodes and its end: by the deadline, by the time for a
-    /// search, or by the longest time of the run, the first of them.</summary>
+    /// <summary>Returns the beginning of the search for nodes and its end, by the time for a search or by the longest
+    /// time of the run, the first of them.</summary>
     private static (DateTimeOffset Begun, DateTimeOffset End) SearchOf(
-        RunSpec spec, DateTimeOffset deadline, WorkOutlook outlook, IReadOnlyList<LedgerEntry> facts)
+        RunSpec spec, WorkOutlook outlook, IReadOnlyList<LedgerEntry> facts)
     {
-        var end = outlook.SearchSpotUntil(deadline, spec.Pace);
         var begun = facts.LastOrDefault(
             fact => fact.Kind is LedgerKinds.Stage or LedgerKinds.Loss or LedgerKinds.Unsuspended)?.At ?? facts[0].At;
-        var bySearch = begun.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
-        end = bySearch < end ? bySearch : end;
+        var end = begun.AddSeconds(spec.Tpu.AcquireTimeoutSeconds);
         var byHours = spec.MaxHours is { } hours
             ? facts[0].At.AddHours(hours).AddSeconds(-outlook.Work - outlook.Restart) : end;
         return (begun, byHours < end ? byHours : end);
