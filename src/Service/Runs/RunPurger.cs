@@ -142,15 +142,18 @@ internal sealed class RunPurger(
     {
         var data = ledger.Read<PreparedData>(runId, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault();
         var spec = instance?.SerializedInput is null ? null : instance.ReadInputAs<RunSpec>();
-        if (data?.ArtifactsUri is not { } text || spec is null)
+        if (data?.ArtifactsUri is not { } text)
         {
             return null;
         }
 
+        // The engine may have lost the run, with its request: then the name of its bucket tells.
+        var isRehearsal = spec?.IsRehearsal ?? text.StartsWith(
+            $"gs://{SweepRecord.RehearsalProject(runId)}-artifacts/", StringComparison.Ordinal);
         var uri = ArtifactUri.Parse(text);
         var own = ArtifactUri.OfFile(ledger.DirectoryOf(runId));
         return uri == own || uri.Path.Split('/')[^1] != runId.Value
-            ? null : new KeptPlace(uri.ToText(), spec.IsRehearsal, clock.GetUtcNow());
+            ? null : new KeptPlace(uri.ToText(), isRehearsal, clock.GetUtcNow());
     }
 
     private async Task<IReadOnlyList<string>> DeleteAsync(KeptPlace place, CancellationToken cancellation)

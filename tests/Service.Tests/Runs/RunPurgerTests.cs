@@ -67,6 +67,21 @@ public sealed class RunPurgerTests(RunningService service) : IClassFixture<Runni
         Assert.Equal(["alone:load", "nightly-etl", "nightly-etl:load", "own:load"], _engine.Instances.Keys);
     }
 
+    /// <summary>A later run of the id would continue from the checkpoints.</summary>
+    [Fact]
+    public async Task Purge_OfARunThatTheEngineHasLost_RemembersItsArtifacts()
+    {
+        service.Services.GetRequiredService<RunLedger>().Append(
+            new RunId("lost"), LedgerKinds.Data, "data", new PreparedData("a", "b", 1, 1, new Dictionary<string, int>())
+            {
+                ArtifactsUri = "gs://team-bucket/runs/lost",
+            });
+
+        var (view, _) = await PurgeAsync("lost", Cancellation);
+
+        Assert.Equal(["gs://team-bucket/runs/lost"], view!.Kept);
+    }
+
     private async Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(string id, CancellationToken cancellation)
     {
         await using DurableTaskClient client = _engine.Client();
