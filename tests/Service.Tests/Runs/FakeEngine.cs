@@ -7,10 +7,13 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Service.Tests.Runs;
 
-/// <summary>An engine that has some instances: it lists, shows and purges them.</summary>
+/// <summary>An engine that has some instances: it lists, shows, tells and purges them.</summary>
 internal sealed class FakeEngine : CallInvoker
 {
     public SortedDictionary<string, OrchestrationState> Instances { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the instances to which an event was sent.</summary>
+    public List<string> Raised { get; } = [];
 
     /// <summary>Gets or sets what is done after each purge of an instance.</summary>
     public Action Purged { get; set; } = () => { };
@@ -74,8 +77,30 @@ internal sealed class FakeEngine : CallInvoker
         throw new NotSupportedException();
 
     public override AsyncServerStreamingCall<TResponse> AsyncServerStreamingCall<TRequest, TResponse>(
-        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request) =>
-        throw new NotSupportedException();
+        Method<TRequest, TResponse> method, string? host, CallOptions options, TRequest request)
+    {
+        var id = ((StreamInstanceHistoryRequest)(object)request).InstanceId;
+        var history = new HistoryChunk
+        {
+            Events =
+            {
+                new HistoryEvent { OrchestratorStarted = new OrchestratorStartedEvent(), Timestamp = new Timestamp() },
+                new HistoryEvent
+                {
+                    Timestamp = new Timestamp(),
+                    ExecutionStarted = new ExecutionStartedEvent
+                    {
+                        Name = Instances[id].Name,
+                        Version = Instances[id].Version,
+                        OrchestrationInstance = new OrchestrationInstance { InstanceId = id, ExecutionId = "1" },
+                    },
+                },
+            },
+        };
+        return new AsyncServerStreamingCall<TResponse>(
+            new Answers<TResponse>((TResponse)(object)history), Task.FromResult(new Metadata()),
+            () => Status.DefaultSuccess, () => [], () => { });
+    }
 
     public override AsyncClientStreamingCall<TRequest, TResponse> AsyncClientStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) =>
@@ -84,6 +109,16 @@ internal sealed class FakeEngine : CallInvoker
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(
         Method<TRequest, TResponse> method, string? host, CallOptions options) =>
         throw new NotSupportedException();
+
+    private sealed class Answers<T>(T only) : IAsyncStreamReader<T>
+    {
+        private bool _isRead;
+
+        public T Current => only;
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken) =>
+            Task.FromResult(!_isRead && (_isRead = true));
+    }
 
     private object Answer(object request)
     {
@@ -111,6 +146,9 @@ internal sealed class FakeEngine : CallInvoker
                 };
                 Listed();
                 return listed;
+            case RaiseEventRequest raise:
+                Raised.Add(raise.InstanceId);
+                return new RaiseEventResponse();
             case PurgeInstancesRequest purge:
                 var count = Instances.Remove(purge.InstanceId) ? 1 : 0;
                 Purged();
