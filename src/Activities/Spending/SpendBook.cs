@@ -9,15 +9,34 @@ namespace Workflows.Activities.Spending;
 /// Keeps the spending of all runs that pay by day (UTC) in <c>spending.json</c> of the state folder, so that the
 /// spending of a month is known without reading the ledgers of its runs: a sum for the ended runs, and the list of the
 /// open ones, whose ledgers are read. <b>Invariant:</b> a run is in the list before it is started, and leaves it in the
-/// same write that adds its cost to the sums, so that no crash loses or doubles a cost.
+/// same write that adds its cost to the sums, so that no crash loses or doubles a cost. The cost of purged runs, which
+/// have no ledger, is in <c>purged-costs.jsonl</c>, too: from it and the ledgers the sums can be made anew.
 /// </summary>
 /// <param name="stateDirectory">The service's folder.</param>
 /// <param name="ledger">The facts of the runs.</param>
 /// <param name="clock">Gives the time.</param>
 public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvider clock)
 {
+    private const string PurgedKind = "purged";
+
     private readonly Lock _lock = new();
     private readonly string _path = Path.Combine(Path.GetFullPath(stateDirectory), "spending.json");
+    private readonly Lazy<FactFile> _purged = new(() =>
+    {
+        Directory.CreateDirectory(stateDirectory);
+        var path = Path.Combine(Path.GetFullPath(stateDirectory), "purged-costs.jsonl");
+        try
+        {
+            return new FactFile(path);
+        }
+        catch (JsonException exception)
+        {
+            throw new InvalidDataException(
+                $"'{path}' has a line that is no cost of a purged run, and nothing else has those costs: restore the "
+                + $"file from a backup, or remove the line and restart the service. {exception.Message}", exception);
+        }
+    });
+
     private Sums? _sums;
 
     /// <summary>Lists the runs whose cost is not in the sums yet.</summary>
@@ -53,6 +72,25 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     /// <summary>Removes a run from the list without its cost, because it is a rehearsal.</summary>
     /// <param name="runId">The run.</param>
     public void Drop(RunId runId) => Close(runId, (_, _) => []);
+
+    /// <summary>
+    /// Records the cost of a run that is about to lose its ledger. Recorded again, it stays as it is. The sums must
+    /// have it already: see <see cref="Open"/>.
+    /// </summary>
+    /// <param name="runId">The run.</param>
+    public void Keep(RunId runId)
+    {
+        lock (_lock)
+        {
+            var days = RunCosts.ByDay(ledger, runId, clock.GetUtcNow());
+            if (days.Count > 0 && IsOfARunThatPays(runId))
+            {
+                _purged.Value.Append(new LedgerEntry(
+                    clock.GetUtcNow(), PurgedKind, PurgedKey(runId)!,
+                    JsonSerializer.SerializeToElement(new PurgedRun(runId, days), RunLedger.Json)));
+            }
+        }
+    }
 
     /// <summary>Adds up the spending of today and of this month (UTC), open runs included.</summary>
     /// <returns>US dollars.</returns>
@@ -118,7 +156,7 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
         }
         catch (JsonException)
         {
-            // Damaged: it holds nothing that the ledgers do not have.
+            // Damaged: it holds nothing that the ledgers and the costs of purged runs do not have.
         }
 
         if (_sums is not { Days: not null, Open: not null } || !_sums.Open.Keys.All(id => RunId.TryParse(id, out _)))
@@ -130,8 +168,8 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     }
 
     /// <summary>
-    /// Makes the sums anew, from the ledgers that were written in this month: once in the life of a state folder, or
-    /// after its file was lost.
+    /// Makes the sums anew, from the ledgers that were written in this month and the costs of purged runs: once in the
+    /// life of a state folder, or after its file was lost.
     /// </summary>
     private Sums FromLedgers()
     {
@@ -147,8 +185,35 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
         }
 
         // The ended ones leave the list at the next look at the engine.
-        return new Sums(new Dictionary<DateOnly, double>(), open);
+        return new Sums(PurgedDays(), open);
     }
+
+    /// <summary>Adds up the cost of purged runs by day.</summary>
+    private Dictionary<DateOnly, double> PurgedDays()
+    {
+        var days = new Dictionary<DateOnly, double>();
+        foreach (var entry in _purged.Value.Snapshot())
+        {
+            var run = entry.Data.Deserialize<PurgedRun>(RunLedger.Json)!;
+            if (entry.Key == PurgedKey(run.RunId))
+            {
+                // A purge that was interrupted has left the ledger, which counts in its place.
+                continue;
+            }
+
+            foreach (var (date, usd) in run.Days.Where(each => each.Key >= FirstDay()))
+            {
+                days[date] = days.GetValueOrDefault(date) + usd;
+            }
+        }
+
+        return days;
+    }
+
+    /// <summary>
+    /// Returns the name of a run and its ledger, since another run may get the id after a purge; null without a ledger.
+    /// </summary>
+    private string? PurgedKey(RunId runId) => ledger.Read(runId) is [{ At: var at }, ..] ? $"{runId}@{at:O}" : null;
 
     /// <summary>Returns whether a run has a node in a real project, or may still get one.</summary>
     private bool IsOfARunThatPays(RunId runId)
@@ -179,6 +244,11 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     /// <param name="At">Time at which it was begun.</param>
     /// <param name="Counted">The part of its cost by day that is in the sums, in US dollars.</param>
     private sealed record OpenRun(DateTimeOffset At, IReadOnlyDictionary<DateOnly, double> Counted);
+
+    /// <summary>A run that was purged.</summary>
+    /// <param name="RunId">The run.</param>
+    /// <param name="Days">Its whole cost by day, in US dollars.</param>
+    private sealed record PurgedRun(RunId RunId, IReadOnlyDictionary<DateOnly, double> Days);
 
     /// <summary>The content of the file.</summary>
     /// <param name="Days">The cost of ended runs by day, in US dollars.</param>

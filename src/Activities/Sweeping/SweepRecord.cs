@@ -47,6 +47,31 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
             .Select(entry => entry.Key).Order(StringComparer.Ordinal)];
     }
 
+    /// <summary>Records the projects of a run before its ledger is deleted, which no sweep may have read.</summary>
+    /// <param name="runId">The run.</param>
+    public void Keep(RunId runId)
+    {
+        lock (_lock)
+        {
+            foreach (var project in ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
+                .Select(lease => lease.Data.NodeName.ToString().Split('/')[1]).Distinct(StringComparer.Ordinal)
+                .Where(project => project != RehearsalProject(runId)))
+            {
+                Write(Project, project, project);
+            }
+        }
+    }
+
+    /// <summary>Forgets a run whose ledger is deleted, so that the one of a later run with its id is read.</summary>
+    /// <param name="runId">The run.</param>
+    public void Forget(RunId runId)
+    {
+        lock (_lock)
+        {
+            _read.Remove(runId);
+        }
+    }
+
     /// <summary>Returns the emulated project of a rehearsal.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>The project's id.</returns>

@@ -42,8 +42,10 @@ internal static partial class Problems
         var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;
         var result = exception switch
         {
-            RunRequestException { Code: RunRequestException.KeyReused or RunRequestException.SpendLimit } refused => Of(
-                StatusCodes.Status409Conflict, refused.Code, refused.Message, refused.Errors),
+            RunRequestException
+            {
+                Code: RunRequestException.KeyReused or RunRequestException.SpendLimit or RunRequestException.LeftOver,
+            } refused => Of(StatusCodes.Status409Conflict, refused.Code, refused.Message, refused.Errors),
             RunRequestException wrong => Of(
                 StatusCodes.Status400BadRequest, wrong.Code, wrong.Message, wrong.Errors),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Of(

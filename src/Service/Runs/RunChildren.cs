@@ -6,6 +6,9 @@ namespace Workflows.Service.Runs;
 /// <summary>Finds the orchestrations that belong to a run: those of its stages, in all of its parts.</summary>
 internal static class RunChildren
 {
+    private static readonly string[] Names =
+        [nameof(TpuWorkOrchestration), nameof(AcquireTpuOrchestration), nameof(TeardownOrchestration)];
+
     /// <summary>Lists them.</summary>
     /// <param name="client">The engine.</param>
     /// <param name="runId">The run.</param>
@@ -18,7 +21,11 @@ internal static class RunChildren
         var query = new OrchestrationQuery { InstanceIdPrefix = $"{runId}:", FetchInputsAndOutputs = false };
         await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
         {
-            found.Add(instance);
+            // A shared engine may have instances of other applications with such ids.
+            if (Names.Contains(instance.Name, StringComparer.Ordinal))
+            {
+                found.Add(instance);
+            }
         }
 
         return found;

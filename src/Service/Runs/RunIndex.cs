@@ -60,7 +60,7 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
 
     private long _notes;
     private DateTimeOffset? _lookedAt;
-    private Task<IReadOnlyList<string>>? _look;
+    private (DateTimeOffset StartedAt, Task<IReadOnlyList<string>> Found)? _look;
 
     /// <summary>Notes that a run was started, or begins another part: it is read with the next list.</summary>
     public void Note(RunId id) => _live[id.Value] = Interlocked.Increment(ref _notes);
@@ -100,16 +100,18 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
                 Add(await NewAsync(null, cancellation));
                 _lookedAt = now;
             }
-            else if (_look is { IsCompleted: true } look)
+            else if (_look is { Found.IsCompleted: true } look)
             {
-                // Beside the lists, since the engine walks over all of its instances: a later list has the result.
-                (_look, _lookedAt) = (null, now);
-                Add(await look);
+                // Beside the lists, since the engine walks over all of its instances: a later list has the result. The
+                // next look begins where this one did, or at the same place again if it failed.
+                _look = null;
+                Add(await look.Found);
+                _lookedAt = look.StartedAt;
             }
             else if (_look is null && now - _lookedAt >= OthersEvery)
             {
                 var from = _lookedAt - Margin;
-                _look = Task.Run(() => NewAsync(from, CancellationToken.None), CancellationToken.None);
+                _look = (now, Task.Run(() => NewAsync(from, CancellationToken.None), CancellationToken.None));
             }
 
             await Parallel.ForEachAsync(

@@ -3,6 +3,7 @@ using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
+using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -18,8 +19,8 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
-    SpendLimits limits, SpendBook book, RunResumer resumer, RunIndex index, ServiceSettings settings,
-    TimeProvider clock)
+    SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
+    ServiceSettings settings, TimeProvider clock)
 {
     private readonly KeptArtifacts _kept = new(settings.StateDirectory);
 
@@ -27,12 +28,12 @@ internal sealed class RunPurger(
     /// <param name="runId">The run.</param>
     /// <param name="withArtifacts">true to delete its artifacts in the bucket, too: checkpoints and the tuned
     /// model.</param>
-    /// <param name="cancellation">Cancels the call; the next one continues.</param>
+    /// <param name="cancellation">Cancels the call until the first orchestration is deleted.</param>
     /// <returns>The deleted things, or a refusal.</returns>
     /// <exception cref="ArtifactException">The store does not answer, or refuses: the run is still there.</exception>
     public Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(
         RunId runId, bool withArtifacts, CancellationToken cancellation) =>
-        resumer.AloneAsync(() => PurgeAloneAsync(runId, withArtifacts, cancellation), cancellation);
+        resumer.AloneAsync(runId, () => PurgeAloneAsync(runId, withArtifacts, cancellation), cancellation);
 
     private async Task<(PurgedView?, Refused?)> PurgeAloneAsync(
         RunId runId, bool withArtifacts, CancellationToken cancellation)
@@ -40,6 +41,12 @@ internal sealed class RunPurger(
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
         var children = await RunChildren.OfAsync(client, runId, cancellation);
         var kept = _kept.Find(runId);
+        if (instance is not null && !RunService.IsRun(instance))
+        {
+            // Another application's, in a shared engine.
+            return (null, Refused.Unknown(runId));
+        }
+
         if (instance is null && children.Count == 0 && !ledger.Knows(runId) && !(withArtifacts && kept is not null))
         {
             return (null, Refused.Unknown(runId));
@@ -61,8 +68,13 @@ internal sealed class RunPurger(
             _kept.Keep(runId, place);
         }
 
-        var instances = await PurgeInstancesAsync([runId.Value, .. children.Select(child => child.InstanceId)],
-            cancellation);
+        // What only the ledger tells, and others need after it.
+        sweeps.Keep(runId);
+        book.Keep(runId);
+
+        // From here on to the end: an instance that is gone while its ledger is left would keep the id from new runs.
+        cancellation.ThrowIfCancellationRequested();
+        var instances = await PurgeInstancesAsync([runId.Value, .. children.Select(child => child.InstanceId)]);
         index.Forget(runId);
         keys.ReleaseAll(runId);
         jobs.Forget(runId);
@@ -71,6 +83,7 @@ internal sealed class RunPurger(
             deleted.Add(folder);
         }
 
+        sweeps.Forget(runId);
         if (withArtifacts)
         {
             _kept.Forget(runId);
@@ -113,12 +126,12 @@ internal sealed class RunPurger(
             : null;
     }
 
-    private async Task<int> PurgeInstancesAsync(IReadOnlyList<string> ids, CancellationToken cancellation)
+    private async Task<int> PurgeInstancesAsync(IReadOnlyList<string> ids)
     {
         var count = 0;
         foreach (var id in ids)
         {
-            count += (await client.PurgeInstanceAsync(id, cancellation)).PurgedInstanceCount;
+            count += (await client.PurgeInstanceAsync(id, CancellationToken.None)).PurgedInstanceCount;
         }
 
         return count;
@@ -129,15 +142,18 @@ internal sealed class RunPurger(
     {
         var data = ledger.Read<PreparedData>(runId, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault();
         var spec = instance?.SerializedInput is null ? null : instance.ReadInputAs<RunSpec>();
-        if (data?.ArtifactsUri is not { } text || spec is null)
+        if (data?.ArtifactsUri is not { } text)
         {
             return null;
         }
 
+        // The engine may have lost the run, with its request: then the name of its bucket tells.
+        var isRehearsal = spec?.IsRehearsal ?? text.StartsWith(
+            $"gs://{SweepRecord.RehearsalProject(runId)}-artifacts/", StringComparison.Ordinal);
         var uri = ArtifactUri.Parse(text);
         var own = ArtifactUri.OfFile(ledger.DirectoryOf(runId));
         return uri == own || uri.Path.Split('/')[^1] != runId.Value
-            ? null : new KeptPlace(uri.ToText(), spec.IsRehearsal, clock.GetUtcNow());
+            ? null : new KeptPlace(uri.ToText(), isRehearsal, clock.GetUtcNow());
     }
 
     private async Task<IReadOnlyList<string>> DeleteAsync(KeptPlace place, CancellationToken cancellation)

@@ -30,6 +30,9 @@ public sealed class RunRequestException(IReadOnlyList<FieldError> errors, string
     /// <summary>The code of a run whose budget does not fit into a limit of the whole service.</summary>
     internal const string SpendLimit = "SPEND_LIMIT_REACHED";
 
+    /// <summary>The code of an id whose earlier run is deleted in part.</summary>
+    internal const string LeftOver = "RUN_LEFT_OVER";
+
     /// <summary>Gets every fault, not only the first.</summary>
     public IReadOnlyList<FieldError> Errors { get; } = errors;
 

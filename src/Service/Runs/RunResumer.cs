@@ -46,7 +46,9 @@ internal sealed class RunResumer(
         "training.steps", "training.checkpointEverySteps", "training.keepCheckpoints",
     ];
 
-    private readonly SemaphoreSlim _one = new(1);
+    /// <summary>Locks of runs, each for those whose id has its hash: a long purge holds up few other runs.</summary>
+    private readonly SemaphoreSlim[] _ones = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
+
     private readonly FinishedWork _work = new(ledger, artifacts);
 
     /// <summary>Resumes a run durably. Once this returns, the part continues after any crash of the service.</summary>
@@ -84,26 +86,28 @@ internal sealed class RunResumer(
             : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
     }
 
-    /// <summary>Does something while no run can be resumed.</summary>
+    /// <summary>Does something while nothing else starts, resumes or purges a run.</summary>
     /// <typeparam name="T">The result.</typeparam>
+    /// <param name="runId">The run.</param>
     /// <param name="act">The action.</param>
     /// <param name="cancellation">Cancels the wait.</param>
     /// <returns>The result of the action.</returns>
-    public async Task<T> AloneAsync<T>(Func<Task<T>> act, CancellationToken cancellation)
+    public async Task<T> AloneAsync<T>(RunId runId, Func<Task<T>> act, CancellationToken cancellation)
     {
-        await _one.WaitAsync(cancellation);
+        var one = _ones[(uint)runId.GetHashCode() % _ones.Length];
+        await one.WaitAsync(cancellation);
         try
         {
             return await act();
         }
         finally
         {
-            _one.Release();
+            one.Release();
         }
     }
 
     /// <inheritdoc />
-    public void Dispose() => _one.Dispose();
+    public void Dispose() => Array.ForEach(_ones, one => one.Dispose());
 
     private static bool IsSuspended(OrchestrationMetadata instance) => !instance.IsCompleted
         && (instance.RuntimeStatus == OrchestrationRuntimeStatus.Suspended
@@ -143,7 +147,7 @@ internal sealed class RunResumer(
         try
         {
             // One at a time: a part that has ended already must not be replaced by another one with its number.
-            return await AloneAsync(StartAloneAsync, cancellation);
+            return await AloneAsync(spec.RunId, StartAloneAsync, cancellation);
         }
         catch (OrchestrationAlreadyExistsException)
         {

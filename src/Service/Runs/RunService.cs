@@ -22,7 +22,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
-    WorkForesight foresight, ServiceSettings settings, RunIndex index, TimeProvider clock)
+    WorkForesight foresight, ServiceSettings settings, RunIndex index, RunResumer resumer, TimeProvider clock)
     : IDisposable
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
@@ -49,11 +49,19 @@ internal sealed class RunService(
 
         var spec = RunRequestReader.Complete(request, made, catalog);
         DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
-        if (key is null)
-        {
-            return await ScheduleAsync(request, spec, null, cancellation);
-        }
 
+        // Never beside a purge of the run, which would delete its key and its ledger.
+        return await resumer.AloneAsync(
+            spec.RunId,
+            () => key is null
+                ? ScheduleAsync(request, spec, null, cancellation)
+                : ScheduleKeyedAsync(request, spec, key, cancellation),
+            cancellation);
+    }
+
+    private async Task<(RunId RunId, bool WasThere)> ScheduleKeyedAsync(
+        RunRequest request, RunSpec spec, string key, CancellationToken cancellation)
+    {
         // One at a time from the key to the run: of two requests with one key and two ids only one may start.
         await _keyed.WaitAsync(cancellation);
         try
@@ -109,6 +117,18 @@ internal sealed class RunService(
             throw new RunRequestException([new FieldError(
                 "id", $"A run '{id}' was purged, and its artifacts are still at {place.Address}.",
                 $"Choose another id or Idempotency-Key, or delete them: DELETE /runs/{id}?artifacts=true.")]);
+        }
+
+        // Only activities of a run write its ledger, so a start that was interrupted has none.
+        if (ledger.Knows(id) && await client.GetInstanceAsync(id.Value, cancellation) is null)
+        {
+            throw new RunRequestException(
+                [new FieldError(
+                    "id",
+                    $"A run '{id}' has left its ledger, and the engine does not have it: its purge was interrupted, "
+                        + "or the engine has lost it.",
+                    $"Choose another id or Idempotency-Key, or delete the rest of it: DELETE /runs/{id}.")],
+                RunRequestException.LeftOver);
         }
 
         using var reservation = await limits.ReserveAsync(spec, cancellation);

@@ -1,3 +1,4 @@
+using DurableTask.Core.History;
 using Microsoft.DurableTask.Client;
 using Workflows.Orchestrations;
 
@@ -44,6 +45,14 @@ internal sealed class RunSuspender(DurableTaskClient client)
                 $"Run '{runId}' is giving back its nodes and writing its report, which nothing may hold up.");
         }
 
+        if (suspends && !await ListensAsync(instance, cancellation))
+        {
+            return new Refused(
+                StatusCodes.Status409Conflict, "RUN_TOO_OLD",
+                $"Run '{runId}' was started by an earlier version of the service, whose runs cannot be suspended. "
+                + "Cancel it and resume it later: it continues from its newest checkpoint, and can be suspended then.");
+        }
+
         await client.RaiseEventAsync(
             runId.Value, RunEvents.Suspension, new SuspensionRequest(suspends, SafeText.Of(reason, MostWithCaller)),
             cancellation);
@@ -54,6 +63,22 @@ internal sealed class RunSuspender(DurableTaskClient client)
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// Returns whether a run reads requests to suspend it: those of the first version of the orchestration, which have
+    /// no version, do not. Only the history has the version.
+    /// </summary>
+    private async Task<bool> ListensAsync(OrchestrationMetadata instance, CancellationToken cancellation)
+    {
+        if (instance.RuntimeStatus == OrchestrationRuntimeStatus.Pending)
+        {
+            // It has no history yet, so it was just started.
+            return true;
+        }
+
+        var history = await client.GetOrchestrationHistoryAsync(instance.InstanceId, cancellation);
+        return history.OfType<ExecutionStartedEvent>().All(start => !string.IsNullOrEmpty(start.Version));
     }
 }
 

@@ -90,7 +90,7 @@ public sealed class SpendBookTests : IDisposable
         Assert.Equal((7.5, 7.5), Reopened().Spent());
     }
 
-    /// <summary>The file holds nothing that the ledgers of the month do not have.</summary>
+    /// <summary>The file holds nothing that the ledgers do not have, as long as no run was purged.</summary>
     [Theory]
     [InlineData(null)]
     [InlineData("")]
@@ -121,6 +121,35 @@ public sealed class SpendBookTests : IDisposable
         Assert.Equal((0, 10), Rounded(book.Spent()));
         Assert.Equal(new RunId("kept"), Assert.Single(book.Open()).RunId);
         Assert.True(book.IsOver(new RunId("kept")));
+    }
+
+    /// <summary>The service may stop after any step of a purge, and the sums may be lost after it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Spent_OfALostFileAfterPurges_HasEachPurgedRunOnce(bool isInterrupted)
+    {
+        var run = new RunId("purged");
+        Ended("purged", hours: 0.5);
+        Book().Keep(run);
+        _ledger.Purge(run);
+        Ended("purged", hours: 0.25);
+        File.SetLastWriteTimeUtc(
+            Path.Combine(_ledger.DirectoryOf(run), "ledger.jsonl"), _clock.GetUtcNow().UtcDateTime);
+        Book().Keep(run);
+        Book().Keep(run);
+        if (!isInterrupted)
+        {
+            _ledger.Purge(run);
+        }
+
+        Ended("rehearsed", hours: 0.25, project: "rehearsal-rehearsed");
+        Book().Keep(new RunId("rehearsed"));
+        _ledger.Purge(new RunId("rehearsed"));
+        File.WriteAllText(Path.Combine(_folder.Path, "spending.json"), "{");
+
+        Assert.Equal((7.5, 7.5), Rounded(Reopened().Spent()));
+        Assert.Equal((7.5, 7.5), Rounded(Reopened().Spent()));
     }
 
     [Fact]

@@ -353,6 +353,29 @@ public sealed class SweeperTests : SweepFolder
         Assert.Equal(["p"], Record.Projects());
     }
 
+    /// <summary>No sweep has looked before the purge, or one has looked before a later run got the id.</summary>
+    [Fact]
+    public void Keep_BeforeAPurge_KeepsTheProjectAndReadsALaterRunOfTheId()
+    {
+        Record.Keep(Run);
+        Ledger.Purge(Run);
+        Record.Forget(Run);
+        Assert.Equal(["p"], Record.Projects());
+
+        foreach (var project in new[] { "second", "third" })
+        {
+            var name = NodeName.Of(project, Zone, "wf-run-1-1");
+            Ledger.Append(Run, LedgerKinds.Intent, $"{name}", new TpuLease(name, Place(), 1));
+            Assert.Contains(project, Record.Projects());
+            Record.Keep(Run);
+            Ledger.Purge(Run);
+            Record.Forget(Run);
+        }
+
+        Reopen();
+        Assert.Equal(["p", "second", "third"], Record.Projects());
+    }
+
     private static SweepStep Step(SweepReport report) => Assert.Single(report.Found).Step;
 
     private sealed class ClosedCloud(ITpuCloud open, string closed) : ITpuCloud

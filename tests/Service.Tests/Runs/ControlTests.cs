@@ -299,6 +299,26 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         Assert.Equal(HttpStatusCode.BadRequest, (await DeleteAsync($"/runs/{id}?artifacts=yes")).Status);
     }
 
+    [Fact]
+    public async Task Start_WithAnIdWhosePurgeWasInterrupted_IsRefusedUntilTheRestIsPurged()
+    {
+        var request = service.Request(Refusing);
+        request["id"] = "left-over";
+        service.Services.GetRequiredService<RunLedger>().Append(
+            new RunId("left-over"), LedgerKinds.End, "end", new { status = "failed" });
+
+        var (status, problem) = await PostAsync("/runs", request.ToJsonString(), "left-over-key");
+        Assert.Equal((HttpStatusCode.Conflict, "RUN_LEFT_OVER"), (status, CodeOf(problem)));
+        Assert.Contains(
+            "DELETE /runs/left-over",
+            problem.GetProperty("errors")[0].GetProperty("fix").GetString(), StringComparison.Ordinal);
+
+        Assert.Equal(HttpStatusCode.OK, (await DeleteAsync("/runs/left-over")).Status);
+        (status, _) = await PostAsync("/runs", request.ToJsonString(), "left-over-key");
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        await service.ReportAsync("left-over");
+    }
+
     /// <summary>A run that ends at once, because the emulated API is disabled.</summary>
     private async Task<string> EndedAsync()
     {

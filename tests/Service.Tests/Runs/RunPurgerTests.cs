@@ -1,0 +1,91 @@
+using System.Text.Json;
+using Microsoft.DurableTask.Client;
+using Microsoft.DurableTask.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Sweeping;
+using Workflows.Orchestrations;
+using Workflows.Service.Runs;
+using Workflows.Service.Tests.Hosting;
+
+namespace Workflows.Service.Tests.Runs;
+
+/// <summary>Purges that are interrupted, and purges in an engine that other applications share.</summary>
+public sealed class RunPurgerTests(RunningService service) : IClassFixture<RunningService>
+{
+    private readonly FakeEngine _engine = new();
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Purge_WhoseClientGoesAwayAfterTheFirstInstance_IsDoneToItsEnd()
+    {
+        var id = new RunId("cut");
+        using var client = new CancellationTokenSource();
+        _engine.PutRun("cut", DateTimeOffset.UnixEpoch, OrchestrationStatus.Failed);
+        _engine.Put("cut:train", nameof(TpuWorkOrchestration), DateTimeOffset.UnixEpoch);
+        _engine.Purged = client.Cancel;
+        var ledger = service.Services.GetRequiredService<RunLedger>();
+        var keys = service.Services.GetRequiredService<IdempotencyKeys>();
+        var node = NodeName.Of("purged-project", "us-west4-a", "wf-cut-1");
+        ledger.Append(id, LedgerKinds.Intent, $"{node}", new TpuLease(
+            node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v2", 8, 1e6), 1));
+        ledger.Append(id, LedgerKinds.Ready, $"{node}", new NodeMoment(node, "READY"));
+        ledger.Append(id, LedgerKinds.Released, $"{node}", new NodeMoment(node, "NOT_FOUND"));
+        ledger.Append(id, LedgerKinds.End, "end", new { });
+        keys.Claim("cut-key", id);
+
+        var (view, refusal) = await PurgeAsync("cut", client.Token);
+
+        Assert.Null(refusal);
+        Assert.Equal(2, view!.InstancesDeleted);
+        Assert.Empty(_engine.Instances);
+        Assert.False(ledger.Knows(id));
+        Assert.Null(keys.Find("cut-key"));
+
+        // Facts that others need after the ledger.
+        Assert.Contains("purged-project", service.Services.GetRequiredService<SweepRecord>().Projects());
+        using var cost = JsonDocument.Parse(Assert.Single(await File.ReadAllLinesAsync(
+            Path.Combine(service.Settings.StateDirectory, "purged-costs.jsonl"), Cancellation)));
+        Assert.Equal("cut", cost.RootElement.GetProperty("data").GetProperty("runId").GetString());
+    }
+
+    [Fact]
+    public async Task Purge_InASharedEngine_LeavesTheInstancesOfOtherApplications()
+    {
+        _engine.Put("nightly-etl", "NightlyEtl", DateTimeOffset.UnixEpoch);
+        _engine.Put("nightly-etl:load", "Load", DateTimeOffset.UnixEpoch);
+        _engine.Put("alone:load", "Load", DateTimeOffset.UnixEpoch);
+        _engine.PutRun("own", DateTimeOffset.UnixEpoch, OrchestrationStatus.Failed);
+        _engine.Put("own:teardown", nameof(TeardownOrchestration), DateTimeOffset.UnixEpoch);
+        _engine.Put("own:load", "Load", DateTimeOffset.UnixEpoch, OrchestrationStatus.Running);
+
+        Assert.Equal(404, (await PurgeAsync("nightly-etl", Cancellation)).Refusal?.Status);
+        Assert.Equal(404, (await PurgeAsync("alone", Cancellation)).Refusal?.Status);
+        Assert.Equal(2, (await PurgeAsync("own", Cancellation)).View?.InstancesDeleted);
+
+        Assert.Equal(["alone:load", "nightly-etl", "nightly-etl:load", "own:load"], _engine.Instances.Keys);
+    }
+
+    /// <summary>A later run of the id would continue from the checkpoints.</summary>
+    [Fact]
+    public async Task Purge_OfARunThatTheEngineHasLost_RemembersItsArtifacts()
+    {
+        service.Services.GetRequiredService<RunLedger>().Append(
+            new RunId("lost"), LedgerKinds.Data, "data", new PreparedData("a", "b", 1, 1, new Dictionary<string, int>())
+            {
+                ArtifactsUri = "gs://team-bucket/runs/lost",
+            });
+
+        var (view, _) = await PurgeAsync("lost", Cancellation);
+
+        Assert.Equal(["gs://team-bucket/runs/lost"], view!.Kept);
+    }
+
+    private async Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(string id, CancellationToken cancellation)
+    {
+        await using DurableTaskClient client = _engine.Client();
+        return await ActivatorUtilities.CreateInstance<RunPurger>(service.Services, client)
+            .PurgeAsync(new RunId(id), withArtifacts: false, cancellation);
+    }
+}
