@@ -17,6 +17,12 @@ public static class MetricsFile
         }
 
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        if (!stream.CanSeek || stream.Length == 0)
+        {
+            // Not a file, but a device or a pipe, whose lines may never end.
+            return [];
+        }
+
         using var reader = new StreamReader(stream);
         var byStep = new SortedDictionary<int, MetricPoint>();
         while (reader.ReadLine() is { } line)

@@ -35,19 +35,17 @@ public sealed class DoctorTests : IAsyncLifetime
         {
             Change = services =>
             {
+                // Known before anything is made, in whatever order that happens.
+                var options = services.Select(each => each.ImplementationInstance).OfType<EmulatorOptions>().Single();
+                _storage = new Uri($"http://{options.StorageHost}");
                 services.AddSingleton<Func<Uri?, ArtifactStores>>(emulator => new ArtifactStores(
                     emulator ?? _storage,
                     new HubSettings { Endpoint = _hub.Address, Cache = _cache.Path, Token = Secret },
                     TimeProvider.System, TimeSpan.FromMilliseconds(1)));
 
                 // The emulator stands for Google, for runs that pay, too.
-                services.Replace(ServiceDescriptor.Singleton(provider =>
-                {
-                    var options = provider.GetRequiredService<EmulatorOptions>();
-                    _storage = new Uri($"http://{options.StorageHost}");
-                    var rest = new GoogleRest(new Uri($"http://{options.RestHost}"), _storage);
-                    return new GoogleServices(rest, rest);
-                }));
+                var rest = new GoogleRest(new Uri($"http://{options.RestHost}"), _storage);
+                services.Replace(ServiceDescriptor.Singleton(new GoogleServices(rest, rest)));
                 var real = services.Last(each => each.ServiceType == typeof(ITpuCloud));
                 services.Replace(ServiceDescriptor.Singleton<ITpuCloud>(provider =>
                     new EmulatedCloud((ITpuCloud)real.ImplementationFactory!(provider))));

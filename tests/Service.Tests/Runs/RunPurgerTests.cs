@@ -3,6 +3,7 @@ using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Spending;
 using Workflows.Activities.Sweeping;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
@@ -11,9 +12,18 @@ using Workflows.Service.Tests.Hosting;
 namespace Workflows.Service.Tests.Runs;
 
 /// <summary>Purges that are interrupted, and purges in an engine that other applications share.</summary>
-public sealed class RunPurgerTests(RunningService service) : IClassFixture<RunningService>
+public sealed class RunPurgerTests : IClassFixture<RunningService>
 {
+    private readonly RunningService _service;
     private readonly FakeEngine _engine = new();
+
+    public RunPurgerTests(RunningService service)
+    {
+        _service = service;
+
+        // Sums that are made once the runs below have ledgers take them for runs that may still cost.
+        _ = service.Services.GetRequiredService<SpendBook>().Spent();
+    }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -25,8 +35,8 @@ public sealed class RunPurgerTests(RunningService service) : IClassFixture<Runni
         _engine.PutRun("cut", DateTimeOffset.UnixEpoch, OrchestrationStatus.Failed);
         _engine.Put("cut:train", nameof(TpuWorkOrchestration), DateTimeOffset.UnixEpoch);
         _engine.Purged = client.Cancel;
-        var ledger = service.Services.GetRequiredService<RunLedger>();
-        var keys = service.Services.GetRequiredService<IdempotencyKeys>();
+        var ledger = _service.Services.GetRequiredService<RunLedger>();
+        var keys = _service.Services.GetRequiredService<IdempotencyKeys>();
         var node = NodeName.Of("purged-project", "us-west4-a", "wf-cut-1");
         ledger.Append(id, LedgerKinds.Intent, $"{node}", new TpuLease(
             node, new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v2", 8, 1e6), 1));
@@ -44,9 +54,9 @@ public sealed class RunPurgerTests(RunningService service) : IClassFixture<Runni
         Assert.Null(keys.Find("cut-key"));
 
         // Facts that others need after the ledger.
-        Assert.Contains("purged-project", service.Services.GetRequiredService<SweepRecord>().Projects());
+        Assert.Contains("purged-project", _service.Services.GetRequiredService<SweepRecord>().Projects());
         using var cost = JsonDocument.Parse(Assert.Single(await File.ReadAllLinesAsync(
-            Path.Combine(service.Settings.StateDirectory, "purged-costs.jsonl"), Cancellation)));
+            Path.Combine(_service.Settings.StateDirectory, "purged-costs.jsonl"), Cancellation)));
         Assert.Equal("cut", cost.RootElement.GetProperty("data").GetProperty("runId").GetString());
     }
 
@@ -71,7 +81,7 @@ public sealed class RunPurgerTests(RunningService service) : IClassFixture<Runni
     [Fact]
     public async Task Purge_OfARunThatTheEngineHasLost_RemembersItsArtifacts()
     {
-        service.Services.GetRequiredService<RunLedger>().Append(
+        _service.Services.GetRequiredService<RunLedger>().Append(
             new RunId("lost"), LedgerKinds.Data, "data", new PreparedData("a", "b", 1, 1, new Dictionary<string, int>())
             {
                 ArtifactsUri = "gs://team-bucket/runs/lost",
@@ -85,7 +95,7 @@ public sealed class RunPurgerTests(RunningService service) : IClassFixture<Runni
     private async Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(string id, CancellationToken cancellation)
     {
         await using DurableTaskClient client = _engine.Client();
-        return await ActivatorUtilities.CreateInstance<RunPurger>(service.Services, client)
+        return await ActivatorUtilities.CreateInstance<RunPurger>(_service.Services, client)
             .PurgeAsync(new RunId(id), withArtifacts: false, cancellation);
     }
 }
