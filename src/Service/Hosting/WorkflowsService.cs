@@ -74,8 +74,9 @@ public static class WorkflowsService
 
         var pin = GatewayDoor.PinOf(settings);
         ConfigureKestrel(builder, settings, ports, plan);
-        AddRooms(builder.Services, settings, ports, pin);
+        // Before the engine's worker, which goes on with runs as soon as it starts, and until after its end.
         builder.AddTelemetry(ports.Http);
+        AddRooms(builder.Services, settings, ports, pin);
         change?.Invoke(builder.Services);
 
         var application = builder.Build();

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Tests.Deadlines;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
 
@@ -33,18 +34,7 @@ public sealed class PricePatienceTests : IDisposable
             _ledger, _memory, new WorkForesight(_ledger, _memory, _clock), _clock);
     }
 
-    private static RunSpec Spec { get; } = new()
-    {
-        RunId = new RunId("run"),
-        Name = "run",
-        Project = "team",
-        Direction = RunDirection.KoToEn,
-        Model = "/m",
-        Data = new DataSpec { Train = "/t" },
-        Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"], Fallback = SpotFallback.OnDemand },
-        Training = new TrainingSpec { Steps = 100, CheckpointEverySteps = 10 },
-        Deadline = Start.AddSeconds(12480),
-    };
+    private static RunSpec Spec { get; } = DeadlineRun.Spec with { Deadline = Start.AddSeconds(12480) };
 
     public void Dispose() => _folder.Dispose();
 

@@ -15,17 +15,7 @@ public sealed class WorkForesightTests : IDisposable
     private static readonly Candidate OnDemand =
         new("us-west4-a", "v5litepod-8", ProvisioningMode.OnDemand, "v", 8, 10);
 
-    private static readonly RunSpec Spec = new()
-    {
-        RunId = new RunId("run"),
-        Name = "run",
-        Project = "team",
-        Direction = RunDirection.KoToEn,
-        Model = "/m",
-        Data = new DataSpec { Train = "/t" },
-        Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"], Fallback = SpotFallback.OnDemand },
-        Training = new TrainingSpec { Steps = 100, CheckpointEverySteps = 10 },
-    };
+    private static readonly RunSpec Spec = DeadlineRun.Spec;
 
     private readonly TemporaryFolder _folder = new("workflows-foresight-");
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 29, 9, 0, 0, TimeSpan.Zero));

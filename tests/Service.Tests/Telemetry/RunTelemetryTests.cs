@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -72,6 +73,22 @@ public sealed class RunTelemetryTests
         Assert.Contains(above, name => name.Contains("DispatchJob", StringComparison.Ordinal));
         Assert.Contains(above, name => name.Contains("FineTune", StringComparison.Ordinal));
         Assert.Contains(above, name => name.Contains("HttpRequestIn", StringComparison.Ordinal));
+    }
+
+    /// <summary>Runs go on as soon as the engine's worker starts, and their facts count from the first.</summary>
+    [Fact]
+    public async Task Observer_StartsBeforeTheEnginesWorkers()
+    {
+        await using var service = new RunningService();
+        await service.InitializeAsync();
+
+        var hosted = service.Services.GetServices<IHostedService>().ToList();
+
+        // The official worker is not public.
+        var worker = hosted.FindIndex(each => each.GetType().Namespace!.StartsWith(
+            "Microsoft.DurableTask.Worker", StringComparison.Ordinal));
+        Assert.NotEqual(-1, worker);
+        Assert.InRange(hosted.FindIndex(each => each is RunObserver), 0, worker);
     }
 
     [Fact]
