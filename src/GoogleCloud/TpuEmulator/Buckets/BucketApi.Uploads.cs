@@ -101,9 +101,9 @@ internal sealed partial class BucketApi
         var isQuestion = request.Header("Content-Range") is not null && first is null;
         if (!isQuestion)
         {
-            if (first is { } from && from > sessions.Received(id))
+            if (first is { } from && from > await sessions.ReceivedAsync(id, request.Context.RequestAborted))
             {
-                Continue(request, id);
+                await ContinueAsync(request, id);
                 return;
             }
 
@@ -124,16 +124,16 @@ internal sealed partial class BucketApi
                 return;
             }
         }
-        else if (total == sessions.Received(id))
+        else if (total == await sessions.ReceivedAsync(id, request.Context.RequestAborted))
         {
             await request.AnswerAsync(Describe(request, sessions.Finish(id)));
             return;
         }
 
-        Continue(request, id);
+        await ContinueAsync(request, id);
     }
 
-    private void Continue(StorageRequest request, string id)
+    private async Task ContinueAsync(StorageRequest request, string id)
     {
         var response = request.Context.Response;
         response.StatusCode = StatusCodes.Status308PermanentRedirect;
@@ -144,7 +144,7 @@ internal sealed partial class BucketApi
         }
 
         response.Headers["X-GUploader-UploadID"] = id;
-        if (sessions.Received(id) is var received and > 0)
+        if (await sessions.ReceivedAsync(id, request.Context.RequestAborted) is var received and > 0)
         {
             response.Headers.Range = string.Create(CultureInfo.InvariantCulture, $"bytes=0-{received - 1}");
         }

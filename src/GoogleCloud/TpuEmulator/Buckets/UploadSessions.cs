@@ -104,6 +104,27 @@ internal sealed class UploadSessions(BucketStore store)
     public long Received(string id) =>
         new FileInfo(DataOf(id)) is { Exists: true } data ? data.Length : throw StorageError.NoSession();
 
+    /// <summary>Returns the stored bytes of a session, once a part that broke off is cut to what stays of it.</summary>
+    /// <param name="id">The session.</param>
+    /// <param name="cancellation">Cancels the wait.</param>
+    public async Task<long> ReceivedAsync(string id, CancellationToken cancellation)
+    {
+        if (!_arriving.TryGetValue(id, out var arriving))
+        {
+            return Received(id);
+        }
+
+        await arriving.Gate.WaitAsync(cancellation);
+        try
+        {
+            return Received(id);
+        }
+        finally
+        {
+            arriving.Gate.Release();
+        }
+    }
+
     /// <summary>Stores the bytes of one request.</summary>
     /// <param name="id">The session.</param>
     /// <param name="first">Position of the first byte; bytes that were stored before are skipped.</param>
