@@ -30,6 +30,8 @@ else
         kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http2));
 }
 
+// A name that nobody reads would be in every answer, and workers decode every answer.
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
 if (Environment.GetEnvironmentVariable("TASKHUB_FAULT") is { Length: > 0 } point)
 {
     builder.Services.AddSingleton(FaultInjection.Kill(point));

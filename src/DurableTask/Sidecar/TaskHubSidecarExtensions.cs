@@ -17,7 +17,7 @@ public static class TaskHubSidecarExtensions
 
     // A result of many actions may come in one message. A larger message is refused with an error each time it comes,
     // and its work item is parked in the end.
-    private const int MostBytesInMessage = 64 * 1024 * 1024;
+    internal const int MostBytesInMessage = 64 * 1024 * 1024;
 
     // A hundred years, so that times counted from now stay within the calendar.
     private static readonly TimeSpan Longest = TimeSpan.FromDays(36_500);
@@ -78,7 +78,9 @@ public static class TaskHubSidecarExtensions
     {
         RouteGroupBuilder group = routes.MapGroup(string.Empty);
         // The web server's own limit, 30 MB, ends a call without a message.
-        group.MapGrpcService<TaskHubService>().WithMetadata(new NoRequestSizeLimit());
+        IEndpointConventionBuilder service =
+            group.MapGrpcService<TaskHubService>().WithMetadata(new NoRequestSizeLimit());
+        PlainCalls.AddTo(service, routes.ServiceProvider.GetRequiredService<TaskHubHost>());
         // Two endpoints have the route of GetWorkItems; this one has priority.
         group.MapGrpcService<WorkItemStream>().Add(endpoint => ((RouteEndpointBuilder)endpoint).Order = -1);
         return group;

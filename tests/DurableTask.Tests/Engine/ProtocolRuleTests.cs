@@ -126,7 +126,7 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         await _harness.SettleAsync();
         await Engine.Work.CompleteActivityAsync(Hub, new() { CompletionToken = activity.CompletionToken });
 
-        WorkItem next = Assert.Single(Drain(worker));
+        WorkItem next = await EngineHarness.NextAsync(worker);
         Assert.NotNull(next.OrchestratorRequest.NewEvents[^1].TaskCompleted);
     }
 
@@ -329,7 +329,8 @@ public sealed class ProtocolRuleTests : IAsyncDisposable
         await Engine.Entities.SignalAsync(Hub, new() { InstanceId = "@e@1", Name = "op" });
 
         Assert.Null((await Engine.Lists.QueryAsync(Hub, new())).ContinuationToken);
-        Assert.Null(Engine.Lists.ListIds(Hub, new() { LastInstanceKey = string.Empty }).LastInstanceKey);
+        Assert.Null(
+            (await Engine.Lists.ListIdsAsync(Hub, new() { LastInstanceKey = string.Empty })).LastInstanceKey);
         Assert.Null((await Engine.Entities.QueryAsync(Hub, new() { IncludeTransient = true })).ContinuationToken);
         Assert.Null((await Engine.Entities.CleanAsync(Hub, new())).ContinuationToken);
     }

@@ -64,7 +64,7 @@ public sealed class RefusedInputTests : IAsyncDisposable
             () => Engine.Entities.SignalAsync(
                 Hub, new() { InstanceId = "@e@1", Name = "op", ScheduledTime = Nonsense }),
             () => Engine.Lists.QueryAsync(Hub, new() { CreatedTimeFrom = Nonsense }),
-            () => Task.FromResult(Engine.Lists.ListIds(Hub, new() { CompletedTimeTo = Nonsense })),
+            () => Engine.Lists.ListIdsAsync(Hub, new() { CompletedTimeTo = Nonsense }),
             () => Engine.Lists.PurgeAsync(Hub, new() { PurgeInstanceFilter = new() { CreatedTimeTo = Nonsense } }),
         ];
 

@@ -6,7 +6,7 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>
 /// The engine's one thread of control. Everything that reads or changes instances and entities runs here, one request
-/// after another, and collects changes in a batch; the store commits batches in order. Answers to callers, and
+/// after another, and collects changes in a batch; the store commits batches in order. Answers to clients, and
 /// activities, leave only after the commit of the batch that they depend on.
 /// </summary>
 /// <remarks>Episodes need not wait for a commit: an orchestrator has no effects besides its result, and the result is

@@ -45,7 +45,7 @@ internal sealed partial class EntityHost
                 Complete(work, result);
             }
 
-            Answer(answer, new());
+            answer.TrySetResult(new());
         });
 
     public Task<bool> AbandonAsync(string hub, string token) => AskAsync<bool>(answer =>

@@ -27,7 +27,7 @@ internal sealed class InstanceLists(
         CheckTime(query.CreatedTimeFrom, "created time");
         CheckTime(query.CreatedTimeTo, "created time");
         int count = PageSize(query.MaxInstanceCount);
-        IReadOnlyList<StoredInstance> rows = Listed(new InstanceFilter(
+        IReadOnlyList<StoredInstance> rows = await ListedAsync(new InstanceFilter(
             hub,
             query.RuntimeStatus,
             query.CreatedTimeFrom?.ToDateTimeOffset().UtcTicks,
@@ -66,12 +66,12 @@ internal sealed class InstanceLists(
         return response;
     }
 
-    public ListInstanceIdsResponse ListIds(string hub, ListInstanceIdsRequest request)
+    public async Task<ListInstanceIdsResponse> ListIdsAsync(string hub, ListInstanceIdsRequest request)
     {
         CheckTime(request.CompletedTimeFrom, "completed time");
         CheckTime(request.CompletedTimeTo, "completed time");
         int count = PageSize(request.PageSize);
-        IReadOnlyList<StoredInstance> rows = Listed(new InstanceFilter(
+        IReadOnlyList<StoredInstance> rows = await ListedAsync(new InstanceFilter(
             hub,
             request.RuntimeStatus,
             null,
@@ -112,7 +112,12 @@ internal sealed class InstanceLists(
     public IReadOnlyList<HistoryEvent>? StoredHistory(string hub, string id) => Beside(() =>
         Store.Find(hub, id) is { } row ? Store.LoadState(row)?.History : null);
 
-    private IReadOnlyList<StoredInstance> Listed(InstanceFilter filter) => Beside(() => Store.Query(filter));
+    private async Task<IReadOnlyList<StoredInstance>> ListedAsync(InstanceFilter filter)
+    {
+        // Results of workers are answered before their commit, and whoever has such an answer may read next.
+        await AskAsync<bool>(answer => Answer(answer, true));
+        return Beside(() => Store.Query(filter));
+    }
 
     // Reads on the caller's thread; a file that cannot be read stops the engine, and all other callers get the same
     // error.
@@ -154,7 +159,7 @@ internal sealed class InstanceLists(
         string? after = null;
         while (true)
         {
-            IReadOnlyList<StoredInstance> rows = Listed(new InstanceFilter(
+            IReadOnlyList<StoredInstance> rows = await ListedAsync(new InstanceFilter(
                 hub,
                 statuses,
                 filter.CreatedTimeFrom?.ToDateTimeOffset().UtcTicks,

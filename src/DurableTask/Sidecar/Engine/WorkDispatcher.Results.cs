@@ -6,6 +6,9 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>Accepts results from workers. An unknown token is answered NotFound, so that workers drop the item at
 /// once.</summary>
+/// <remarks>A result is answered before its commit. A worker could do nothing for a result whose commit fails: the engine
+/// stops, tokens end with its process, and the next one hands the item out again, as after a crash before the result.
+/// Under load workers would otherwise hold the calls of a whole commit open.</remarks>
 internal sealed partial class WorkDispatcher
 {
     public Task<CompleteTaskResponse> CompleteEpisodeAsync(string hub, OrchestratorResponse response) =>
@@ -45,7 +48,7 @@ internal sealed partial class WorkDispatcher
             End(work);
             work.Slot.FailedEpisodes = 0;
             _instances.Apply(work.Slot, outcome);
-            Answer(answer, new());
+            answer.TrySetResult(new());
         });
 
     public Task<CompleteTaskResponse> CompleteActivityAsync(string hub, ActivityResponse response) =>
@@ -81,7 +84,7 @@ internal sealed partial class WorkDispatcher
                 _instances.Deliver(work.Slot.State.Hub, work.Slot.State.Id, message);
             }
 
-            Answer(answer, new());
+            answer.TrySetResult(new());
         });
 
     /// <summary>Returns an item to its queue. An unknown token is fine: the item was returned already.</summary>

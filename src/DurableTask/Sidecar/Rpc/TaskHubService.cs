@@ -64,7 +64,7 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
 
     public override Task<ListInstanceIdsResponse> ListInstanceIds(
         ListInstanceIdsRequest request, ServerCallContext context) =>
-        Task.FromResult(host.Engine.Lists.ListIds(Hub(context), request));
+        host.Engine.Lists.ListIdsAsync(Hub(context), request);
 
     public override Task<PurgeInstancesResponse> PurgeInstances(
         PurgeInstancesRequest request, ServerCallContext context) =>
@@ -127,6 +127,13 @@ internal sealed partial class TaskHubService(TaskHubHost host) : TaskHubSidecarS
     internal static string Hub(ServerCallContext context)
     {
         string? name = context.RequestHeaders.GetValue("taskhub");
+        return string.IsNullOrEmpty(name) ? DefaultHub : name;
+    }
+
+    /// <summary>Returns the task hub of a call by its headers.</summary>
+    internal static string Hub(IHeaderDictionary headers)
+    {
+        string? name = headers["taskhub"].LastOrDefault();
         return string.IsNullOrEmpty(name) ? DefaultHub : name;
     }
 }
