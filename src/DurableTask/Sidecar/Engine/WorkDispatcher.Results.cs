@@ -6,9 +6,9 @@ namespace Workflows.DurableTask.Sidecar.Engine;
 
 /// <summary>Accepts results from workers. An unknown token is answered NotFound, so that workers drop the item at
 /// once.</summary>
-/// <remarks>A result is answered before its commit. A worker could do nothing for a result whose commit fails: the engine
-/// stops, tokens end with its process, and the next one hands the item out again, as after a crash before the result.
-/// Under load workers would otherwise hold the calls of a whole commit open.</remarks>
+/// <remarks>A result is answered before its commit. A worker could do nothing for a result whose commit fails: the
+/// engine stops, tokens end with its process, and the next one hands the item out again, as after a crash before the
+/// result. Under load workers would otherwise hold the calls of a whole commit open.</remarks>
 internal sealed partial class WorkDispatcher
 {
     public Task<CompleteTaskResponse> CompleteEpisodeAsync(string hub, OrchestratorResponse response) =>

@@ -222,8 +222,8 @@ internal sealed partial class TaskHubStore : IDisposable
         Execute(connection, "PRAGMA journal_mode = WAL");
         Execute(connection, "PRAGMA synchronous = FULL");
         Execute(connection, "PRAGMA wal_autocheckpoint = 4000");
-        // SQLite looks through its whole table of cached pages at every commit that moved a page of a tree: with 64 MB a
-        // tenth of the writer's time. Pages that are not among these are read from the system's cache.
+        // SQLite looks through its whole table of cached pages at every commit that moved a page of a tree: with 64 MB
+        // a tenth of the writer's time. Pages that are not among these are read from the system's cache.
         Execute(connection, "PRAGMA cache_size = -8192");
         Execute(connection, "PRAGMA temp_store = MEMORY");
         if (tables == 0)
