@@ -17,12 +17,15 @@ internal sealed record BenchConfiguration(
     /// <summary>The published sizes: a step takes up to half a minute of two cores, and gigabytes.</summary>
     public static BenchConfiguration[] Large { get; } =
     [
-        new("270m", Config(262_144, 640, 18, 4, 1, 256, 2_048), 4, 64, 3, 16),
+        new("270m", Config(262_144, 640, 18, 4, 1, 256, 2_048), 4, 64, 3, 16) { FitsTwice = false },
         new("1b-lora", Config(262_144, 1_152, 26, 4, 1, 256, 6_912), 2, 64, 3, 16) { Rank = 16 },
     ];
 
     /// <summary>Rank of the adapters that are trained on all linear layers; null for full fine-tuning.</summary>
     public int? Rank { get; init; }
+
+    /// <summary>Gets a value indicating whether two trainings of it fit into 24 GB at once, to take turns.</summary>
+    public bool FitsTwice { get; init; } = true;
 
     /// <summary>Weights of the model.</summary>
     public long Parameters => MatrixElements + ((Model.LayerCount * 4L) + 1) * Model.HiddenSize
