@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -67,6 +68,17 @@ public sealed class TwoServicesTests : IDisposable
         var events = (await EventsAsync(first)).Count;
         Assert.Equal(await EventsAsync(first, events), await EventsAsync(second, events));
 
+        // The database restarts in the middle of the training, as for an upgrade.
+        await postgres.StopAsync();
+        using (var ready = await first.GetAsync("/readyz"))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+            Assert.Contains(
+                """{"name":"database","ready":false}""", await ready.Content.ReadAsStringAsync(),
+                StringComparison.Ordinal);
+        }
+
+        await postgres.StartAsync();
         var working = Array.FindIndex(
             services, service => service.Output.Contains("connected for run two", StringComparison.Ordinal));
         Assert.True(working >= 0, $"No service has the worker.\n{services[0].Output}\n{services[1].Output}");

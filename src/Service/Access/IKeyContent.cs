@@ -6,6 +6,9 @@ internal interface IKeyContent
     /// <summary>Gets the place, for messages.</summary>
     public string Place { get; }
 
+    /// <summary>Gets the sentence that says how a place is mended that cannot be read.</summary>
+    public string Fix { get; }
+
     /// <summary>Gets a value that is another one after each change.</summary>
     public (long, long) Stamp { get; }
 

@@ -125,8 +125,8 @@ public sealed partial class KeyFile
             or UnauthorizedAccessException)
         {
             throw new KeyFileException(
-                $"The keys in '{_content.Place}' cannot be read, so no key is valid: {exception.Message} Mend the file "
-                + "and its permissions, or delete it and make new keys.", exception);
+                $"The keys in '{_content.Place}' cannot be read, so no key is valid: {exception.Message} "
+                + _content.Fix, exception);
         }
     }
 

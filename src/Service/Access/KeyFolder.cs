@@ -19,6 +19,8 @@ internal sealed class KeyFolder(string stateDirectory) : IKeyContent
 
     public string Place => Path.Combine(_folder, "keys.json");
 
+    public string Fix => "Mend the file and its permissions, or delete it and make new keys.";
+
     public (long, long) Stamp
     {
         get

@@ -19,6 +19,14 @@ internal sealed partial class DatabaseAccess : IDisposable
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50), LongestPause = TimeSpan.FromSeconds(1);
 
+    /// <summary>Most time for which a service that starts, or a command, waits for the database.</summary>
+    public static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(15);
+
+    /// <summary>Most time for which a request waits: its caller is told, and asks again.</summary>
+    private static readonly TimeSpan RequestPatience = TimeSpan.FromSeconds(5);
+
+    private static readonly AsyncLocal<bool> IsOfARequest = new();
+
     private readonly TimeSpan _patience;
     private readonly ILogger _logger;
 
@@ -27,7 +35,7 @@ internal sealed partial class DatabaseAccess : IDisposable
 
     /// <summary>Prepares the connections.</summary>
     /// <param name="connection">A connection string of Npgsql.</param>
-    /// <param name="patience">Most time for which work is repeated.</param>
+    /// <param name="patience">Most time from the first fault for which work is repeated.</param>
     /// <param name="logger">Receives the first fault of an outage.</param>
     /// <exception cref="ArgumentException">The string is not valid.</exception>
     public DatabaseAccess(string connection, TimeSpan patience, ILogger logger)
@@ -50,6 +58,15 @@ internal sealed partial class DatabaseAccess : IDisposable
         Name = $"{settings.Database ?? settings.Username} at {settings.Host}";
     }
 
+    /// <summary>Lets the calls of requests wait for a shorter time than those of runs.</summary>
+    /// <param name="application">The application.</param>
+    /// <param name="port">The API's port.</param>
+    public static void HurryRequests(WebApplication application, int port) => application.Use((context, next) =>
+    {
+        IsOfARequest.Value = context.Connection.LocalPort == port;
+        return next(context);
+    });
+
     /// <summary>Gets the connections.</summary>
     public NpgsqlDataSource Source { get; }
 
@@ -59,9 +76,10 @@ internal sealed partial class DatabaseAccess : IDisposable
     /// <summary>Does work on a connection, and repeats it if the connection was lost.</summary>
     /// <typeparam name="T">The result.</typeparam>
     /// <param name="work">The work, which does no harm when it is repeated.</param>
+    /// <param name="most">Most time for which it is repeated, if that is less than for other work.</param>
     /// <returns>The result.</returns>
     /// <exception cref="DatabaseException">The database does not answer, or refuses.</exception>
-    public T Use<T>(Func<NpgsqlConnection, T> work)
+    public T Use<T>(Func<NpgsqlConnection, T> work, TimeSpan? most = null)
     {
         var pause = FirstPause;
         while (true)
@@ -73,7 +91,8 @@ internal sealed partial class DatabaseAccess : IDisposable
                 Volatile.Write(ref _awaySince, 0);
                 return result;
             }
-            catch (Exception exception) when (IsOfTheConnection(exception) && MayWait(exception, pause))
+            catch (Exception exception) when (
+                IsOfTheConnection(exception) && MayWait(exception, pause, most ?? _patience))
             {
                 // The callers are threads of activities and requests, which wait for a disk in the same way.
                 Thread.Sleep(pause);
@@ -107,7 +126,7 @@ internal sealed partial class DatabaseAccess : IDisposable
 
     /// <summary>Returns whether an outage is still so short that callers wait for its end. Later ones fail at once,
     /// so that the threads of a service are not all waiting.</summary>
-    private bool MayWait(Exception exception, TimeSpan pause)
+    private bool MayWait(Exception exception, TimeSpan pause, TimeSpan most)
     {
         var now = TimeProvider.System.GetTimestamp();
         var since = Interlocked.CompareExchange(ref _awaySince, now, 0);
@@ -116,7 +135,8 @@ internal sealed partial class DatabaseAccess : IDisposable
             Log.Away(_logger, Name, exception.Message);
         }
 
-        return TimeProvider.System.GetElapsedTime(since == 0 ? now : since, now) + pause < _patience;
+        var patience = new[] { _patience, most, IsOfARequest.Value ? RequestPatience : most }.Min();
+        return TimeProvider.System.GetElapsedTime(since == 0 ? now : since, now) + pause < patience;
     }
 
     private static partial class Log

@@ -19,6 +19,9 @@ internal sealed class DatabaseBook(DatabaseAccess access, string name)
     private long _id;
     private int _seq;
 
+    /// <summary>Time of the beginning of the last look.</summary>
+    private long _lookedAt;
+
     /// <summary>Appends a fact.</summary>
     /// <returns>false if its key exists already.</returns>
     public bool Append(LedgerEntry fact) =>
@@ -30,9 +33,10 @@ internal sealed class DatabaseBook(DatabaseAccess access, string name)
     /// <summary>Reads the facts.</summary>
     public IReadOnlyList<LedgerEntry> Facts()
     {
+        var calledAt = TimeProvider.System.GetTimestamp();
         lock (_lock)
         {
-            Catch(asFacts: true);
+            Catch(asFacts: true, calledAt);
             return [.. _entries];
         }
     }
@@ -40,9 +44,10 @@ internal sealed class DatabaseBook(DatabaseAccess access, string name)
     /// <summary>Reads the lines.</summary>
     public IReadOnlyList<string> Lines()
     {
+        var calledAt = TimeProvider.System.GetTimestamp();
         lock (_lock)
         {
-            Catch(asFacts: false);
+            Catch(asFacts: false, calledAt);
             return [.. _lines];
         }
     }
@@ -102,10 +107,16 @@ internal sealed class DatabaseBook(DatabaseAccess access, string name)
         });
     }
 
-    /// <summary>Reads the rows that were written since the last call; all of them if the book was purged and begun
-    /// anew.</summary>
-    private void Catch(bool asFacts)
+    /// <summary>Reads the rows that were written since the last look; all of them if the book was purged and begun
+    /// anew. A look that began after the call serves it, too: of many callers that wait, one looks for all.</summary>
+    private void Catch(bool asFacts, long calledAt)
     {
+        if (_lookedAt > calledAt)
+        {
+            return;
+        }
+
+        var lookedAt = TimeProvider.System.GetTimestamp();
         var (id, rows) = access.Use(connection =>
         {
             using var command = new NpgsqlCommand(
@@ -152,6 +163,8 @@ internal sealed class DatabaseBook(DatabaseAccess access, string name)
 
             _seq = seq;
         }
+
+        _lookedAt = lookedAt;
     }
 
     private static NpgsqlParameter Text(string value) => new() { Value = value, NpgsqlDbType = NpgsqlDbType.Text };

@@ -24,11 +24,13 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     public DatabaseState(DatabaseAccess access)
     {
         (_access, _locks) = (access, new DatabaseLocks(access));
-        access.Use(connection =>
-        {
-            DatabaseSchema.Migrate(connection);
-            return true;
-        });
+        access.Use(
+            connection =>
+            {
+                DatabaseSchema.Migrate(connection);
+                return true;
+            },
+            DatabaseAccess.StartPatience);
     }
 
     /// <inheritdoc />
@@ -207,6 +209,9 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     /// <inheritdoc />
     public Task<IDisposable> AloneAsync(string name, CancellationToken cancellation) =>
         _locks.WaitAsync(name, cancellation);
+
+    /// <summary>Gets database and host, without user and password.</summary>
+    public string Name => _access.Name;
 
     /// <summary>Returns a number that is another one after each change of a document; 0 if there is none.</summary>
     public long VersionOf(string name) => _access.Use(connection =>

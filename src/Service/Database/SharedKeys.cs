@@ -9,6 +9,8 @@ internal sealed class SharedKeys(DatabaseState state) : IKeyContent
 
     public string Place => $"{Name} of the database";
 
+    public string Fix => "Look at the database of Workflows:Database.";
+
     public (long, long) Stamp => (state.VersionOf(Name), 0);
 
     public byte[]? Read() => state.Read(Name);

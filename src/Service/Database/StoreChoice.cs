@@ -7,9 +7,9 @@ namespace Workflows.Service.Database;
 /// <summary>Chooses the store of the state by the settings.</summary>
 internal static class StoreChoice
 {
-    /// <summary>Most time from the first fault of the database for which calls wait for it: a restart takes a few
-    /// seconds.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    /// <summary>Most time from the first fault of the database for which runs wait for it: a restart takes seconds, and
+    /// going over to a replica a minute.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>Adds the store, and the secrets of nodes, which are in it.</summary>
     /// <param name="services">The services.</param>
@@ -33,7 +33,8 @@ internal static class StoreChoice
         }
 
         services.AddSingleton(provider => Access(
-            settings.Database!, provider.GetRequiredService<ILoggerFactory>().CreateLogger("Workflows.Database")));
+            settings.Database!, Patience,
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger("Workflows.Database")));
         services.AddSingleton(provider => Open(provider.GetRequiredService<DatabaseAccess>()));
         services.AddSingleton<IStateStore>(provider => provider.GetRequiredService<DatabaseState>());
         services.AddSingleton(provider => NodeSecrets.Shared(provider.GetRequiredService<IStateStore>()));
@@ -46,7 +47,8 @@ internal static class StoreChoice
     /// <param name="connection">The connection string.</param>
     /// <param name="logger">Receives the faults of the connection.</param>
     /// <exception cref="ServiceStartException">The database cannot be used.</exception>
-    public static DatabaseState Open(string connection, ILogger logger) => Open(Access(connection, logger));
+    public static DatabaseState Open(string connection, ILogger logger) =>
+        Open(Access(connection, DatabaseAccess.StartPatience, logger));
 
     private static DatabaseState Open(DatabaseAccess access)
     {
@@ -61,11 +63,11 @@ internal static class StoreChoice
         }
     }
 
-    private static DatabaseAccess Access(string connection, ILogger logger)
+    private static DatabaseAccess Access(string connection, TimeSpan patience, ILogger logger)
     {
         try
         {
-            return new DatabaseAccess(connection, Patience, logger);
+            return new DatabaseAccess(connection, patience, logger);
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {

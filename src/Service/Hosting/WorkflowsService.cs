@@ -86,6 +86,7 @@ public static class WorkflowsService
         AccessControl.TellOfKeys(application, settings);
         application.UseSafeHeaders(settings, ports.Http);
         application.UseProblems(ports.Http);
+        DatabaseAccess.HurryRequests(application, ports.Http);
         application.UseProxies(settings, ports.Http);
         application.UseBrowserGuard(
             settings.GatewayPort,
