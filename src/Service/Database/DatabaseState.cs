@@ -17,6 +17,10 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     private readonly DatabaseLocks _locks;
     private readonly ConcurrentDictionary<string, DatabaseBook> _books = new(StringComparer.Ordinal);
 
+    /// <summary>Locks of documents, each for those whose name has its hash: callers of this service that wait for a
+    /// change hold no connection, since the change itself may need another one.</summary>
+    private readonly Lock[] _changing = [.. Enumerable.Range(0, 16).Select(_ => new Lock())];
+
     /// <summary>Connects, and brings the tables to this program's version.</summary>
     /// <param name="access">The database.</param>
     /// <exception cref="Hosting.ServiceStartException">The tables are those of a newer program.</exception>
@@ -151,7 +155,15 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     });
 
     /// <inheritdoc />
-    public void Change(string name, Func<byte[]?, byte[]?> change) => _access.Use(connection =>
+    public void Change(string name, Func<byte[]?, byte[]?> change)
+    {
+        lock (_changing[(uint)name.GetHashCode(StringComparison.Ordinal) % _changing.Length])
+        {
+            _access.Use(connection => Change(connection, name, change));
+        }
+    }
+
+    private static bool Change(NpgsqlConnection connection, string name, Func<byte[]?, byte[]?> change)
     {
         using var transaction = connection.BeginTransaction();
         using (var wait = Command(
@@ -168,7 +180,7 @@ internal sealed class DatabaseState : IStateStore, IDisposable
 
         transaction.Commit();
         return true;
-    });
+    }
 
     /// <inheritdoc />
     public bool Delete(string name) => _access.Use(connection =>

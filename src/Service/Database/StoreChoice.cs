@@ -59,7 +59,7 @@ internal static class StoreChoice
         catch (DatabaseException exception)
         {
             throw new ServiceStartException(
-                $"{exception.Message} Check Workflows:Database and that server.", exception);
+                $"{exception.Message.TrimEnd('.')}. Check Workflows:Database and that server.", exception);
         }
     }
 
