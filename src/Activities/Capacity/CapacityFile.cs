@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Storage;
 
 namespace Workflows.Activities.Capacity;
 
@@ -38,44 +39,42 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
 
 /// <summary>
 /// The file of the capacity memory: facts are appended, and the file is written anew without the expired ones once most
-/// of it has expired. It is a cache: a damaged one is begun anew.
+/// of it has expired. It is a cache: a damaged one is begun anew. Facts of other services are read at each call.
 /// </summary>
 internal sealed class CapacityFile
 {
     /// <summary>Lines below which writing anew gains nothing, and most facts of one place; chosen.</summary>
     private const int FewLines = 1000, MostOfAPlace = 100;
 
-    private const string Added = "added", Gone = "gone";
+    private const string Added = "added", Gone = "gone", Name = "capacity.jsonl", OldName = "capacity-memory.json";
 
-    private readonly string _directory;
-    private readonly string _path;
+    private readonly IStateStore _state;
     private readonly TimeProvider _clock;
-    private Dictionary<CapacityKey, List<CapacityFact>>? _facts;
-    private FactFile? _file;
-    private int _lines;
+    private Dictionary<CapacityKey, List<CapacityFact>> _facts = [];
 
-    public CapacityFile(string directory, TimeProvider clock) =>
-        (_directory, _path, _clock) = (directory, Path.Combine(directory, "capacity.jsonl"), clock);
+    /// <summary>The facts that were read last, of which only the number and the last one count.</summary>
+    private (int Count, LedgerEntry? Last) _seen;
+
+    private bool _isOpen;
+
+    public CapacityFile(IStateStore state, TimeProvider clock) => (_state, _clock) = (state, clock);
 
     /// <summary>Returns the facts of a place that have not expired, oldest first.</summary>
-    public IReadOnlyList<CapacityFact> Read(CapacityKey key)
-    {
-        var now = _clock.GetUtcNow();
-        return Load().TryGetValue(key, out var facts) ? [.. facts.Where(fact => fact.Until > now)] : [];
-    }
+    public IReadOnlyList<CapacityFact> Read(CapacityKey key) =>
+        Load().TryGetValue(key, out var facts) ? Valid(facts) : [];
 
     /// <summary>Lists the places that have facts, by project, place, type and mode.</summary>
     public IReadOnlyList<(CapacityKey Key, IReadOnlyList<CapacityFact> Facts)> All() =>
-        [.. Load().Keys.OrderBy(
-                key => $"{key.Project}/{key.Place}/{key.AcceleratorType}/{key.Provisioning}", StringComparer.Ordinal)
-            .Select(key => (key, Read(key))).Where(each => each.Item2.Count > 0)];
+        [.. Load().OrderBy(
+                each => $"{each.Key.Project}/{each.Key.Place}/{each.Key.AcceleratorType}/{each.Key.Provisioning}",
+                StringComparer.Ordinal)
+            .Select(each => (each.Key, Valid(each.Value))).Where(each => each.Item2.Count > 0)];
 
     /// <summary>Adds a fact.</summary>
     public void Add(CapacityKey key, CapacityFact fact)
     {
         Load();
-        Append(Added, new Line(key, fact));
-        Keep(key, fact);
+        _state.AppendFact(Name, EntryOf(Added, new Line(key, fact)));
         Tidy();
     }
 
@@ -83,31 +82,33 @@ internal sealed class CapacityFile
     public void Forget(string? place)
     {
         Load();
-        Append(Gone, new ForgottenPlace(place));
-        Remove(place);
+        _state.AppendFact(Name, EntryOf(Gone, new ForgottenPlace(place)));
         Tidy();
     }
 
     private Dictionary<CapacityKey, List<CapacityFact>> Load()
     {
-        if (_facts is not null)
+        if (!_isOpen)
         {
-            return _facts;
+            _isOpen = true;
+            Open();
         }
 
-        _facts = [];
+        Catch();
+        return _facts;
+    }
+
+    private void Open()
+    {
         try
         {
-            Directory.CreateDirectory(_directory);
-            if (File.Exists(_path))
-            {
-                _file = new FactFile(_path);
-                Replay(_file.Snapshot());
-            }
-            else
+            if (!_state.HasFacts(Name))
             {
                 Import();
             }
+
+            Catch();
+            Tidy();
         }
         catch (JsonException)
         {
@@ -115,15 +116,21 @@ internal sealed class CapacityFile
             _facts = [];
             Rewrite();
         }
-
-        return _facts;
     }
 
-    private void Replay(IReadOnlyList<LedgerEntry> entries)
+    /// <summary>Reads the facts that were written since the last call; all of them if the file was replaced.</summary>
+    private void Catch()
     {
-        _lines = entries.Count;
-        foreach (var entry in entries)
+        var entries = _state.ReadFacts(Name);
+        if (entries.Count < _seen.Count
+            || (_seen.Count > 0 && !ReferenceEquals(entries[_seen.Count - 1], _seen.Last)))
         {
+            (_facts, _seen) = ([], default);
+        }
+
+        for (; _seen.Count < entries.Count; _seen = (_seen.Count + 1, entries[_seen.Count]))
+        {
+            var entry = entries[_seen.Count];
             if (entry.Kind == Gone)
             {
                 Remove(entry.Data.Deserialize<ForgottenPlace>(RunLedger.Json)!.Place);
@@ -133,20 +140,17 @@ internal sealed class CapacityFile
                 Keep(key, fact);
             }
         }
-
-        Tidy();
     }
 
     /// <summary>Reads the refusals that an earlier version kept in one JSON file.</summary>
     private void Import()
     {
-        var old = Path.Combine(_directory, "capacity-memory.json");
-        if (!File.Exists(old))
+        if (_state.Read(OldName) is not { } old)
         {
             return;
         }
 
-        var read = JsonSerializer.Deserialize<Dictionary<string, Remembered?>>(File.ReadAllText(old), RunLedger.Json);
+        var read = JsonSerializer.Deserialize<Dictionary<string, Remembered?>>(old, RunLedger.Json);
         foreach (var (name, refusal) in read ?? [])
         {
             if (refusal is not null && name.Split('/') is [var project, var place, var type, var mode])
@@ -162,12 +166,18 @@ internal sealed class CapacityFile
         }
 
         Rewrite();
-        File.Delete(old);
+        _state.Delete(OldName);
+    }
+
+    private IReadOnlyList<CapacityFact> Valid(List<CapacityFact> facts)
+    {
+        var now = _clock.GetUtcNow();
+        return [.. facts.Where(fact => fact.Until > now)];
     }
 
     private void Keep(CapacityKey key, CapacityFact fact)
     {
-        if (!_facts!.TryGetValue(key, out var facts))
+        if (!_facts.TryGetValue(key, out var facts))
         {
             _facts.Add(key, facts = []);
         }
@@ -187,17 +197,10 @@ internal sealed class CapacityFile
 
     private void Remove(string? place)
     {
-        foreach (var key in _facts!.Keys.Where(key => place is null || key.Place == place).ToList())
+        foreach (var key in _facts.Keys.Where(key => place is null || key.Place == place).ToList())
         {
             _facts.Remove(key);
         }
-    }
-
-    private void Append(string kind, object data)
-    {
-        _file ??= new FactFile(_path);
-        _file.Append(EntryOf(kind, data));
-        _lines++;
     }
 
     private LedgerEntry EntryOf(string kind, object data) => new(
@@ -207,7 +210,7 @@ internal sealed class CapacityFile
     /// <summary>Writes the file anew if most of its lines are of no use any more.</summary>
     private void Tidy()
     {
-        if (_lines > FewLines && _lines > 4 * All().Sum(each => each.Facts.Count))
+        if (_seen.Count > FewLines && _seen.Count > 4 * All().Sum(each => each.Facts.Count))
         {
             Rewrite();
         }
@@ -215,26 +218,10 @@ internal sealed class CapacityFile
 
     private void Rewrite()
     {
-        var entries = All().SelectMany(each => each.Facts.Select(fact => EntryOf(Added, new Line(each.Key, fact))))
-            .ToList();
-        var aside = _path + ".new";
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            foreach (var entry in entries)
-            {
-                JsonSerializer.Serialize(file, entry, RunLedger.Json);
-                file.WriteByte((byte)'\n');
-            }
-
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, _path, overwrite: true);
-        _file = new FactFile(_path);
-        _lines = entries.Count;
-        var now = _clock.GetUtcNow();
-        _facts = _facts!.Select(each => (each.Key, Facts: each.Value.Where(fact => fact.Until > now).ToList()))
-            .Where(each => each.Facts.Count > 0).ToDictionary(each => each.Key, each => each.Facts);
+        _state.ReplaceFacts(Name, [.. _facts.SelectMany(each => Valid(each.Value)
+            .Select(fact => EntryOf(Added, new Line(each.Key, fact))))]);
+        (_facts, _seen) = ([], default);
+        Catch();
     }
 
     private sealed record Line(CapacityKey Key, CapacityFact Fact);

@@ -1,3 +1,4 @@
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -5,12 +6,12 @@ namespace Workflows.Activities.Capacity;
 /// <summary>
 /// Remembers for all runs how places answered: refusals, the wait until a node was usable, and the life of nodes that
 /// were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
-/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the state folder, which
-/// may be deleted at any time.
+/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the store, which may be
+/// deleted at any time while no service runs.
 /// </summary>
-/// <param name="stateDirectory">The service's folder.</param>
+/// <param name="state">The store.</param>
 /// <param name="clock">Gives the time.</param>
-public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
+public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
 {
     /// <summary>Days for which waits and lives are remembered; chosen, since capacity changes with the weeks.</summary>
     private const double SeenDays = 30;
@@ -19,7 +20,15 @@ public sealed class CapacityMemory(string stateDirectory, TimeProvider clock)
     internal const double RehearsalPace = 1.0 / 30;
 
     private readonly Lock _lock = new();
-    private readonly CapacityFile _file = new(stateDirectory, clock);
+    private readonly CapacityFile _file = new(state, clock);
+
+    /// <summary>Opens the memory in a state folder.</summary>
+    /// <param name="stateDirectory">The folder.</param>
+    /// <param name="clock">Gives the time.</param>
+    public CapacityMemory(string stateDirectory, TimeProvider clock)
+        : this(new FolderState(stateDirectory), clock)
+    {
+    }
 
     /// <summary>Remembers a refusal.</summary>
     /// <param name="project">The project that was refused.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -8,16 +9,22 @@ namespace Workflows.Activities.Capacity;
 /// Keeps the rates that runs reached, for the estimates of the next ones: of rehearsals on this machine, and of runs
 /// that paid on each accelerator type; the newest of each size of model and method.
 /// </summary>
-/// <param name="stateDirectory">The state folder; its <c>measured-rates.json</c> may be deleted at any time.</param>
-public sealed class MeasuredRates(string stateDirectory)
+/// <param name="state">The store; its <c>measured-rates.json</c> may be deleted at any time.</param>
+public sealed class MeasuredRates(IStateStore state)
 {
+    private const string Name = "measured-rates.json";
+
     private const int MostRates = 50;
 
     /// <summary>Largest ratio of the sizes of two models that are counted as equally fast; chosen.</summary>
     private const double SameSize = 2;
 
-    private readonly Lock _lock = new();
-    private readonly string _path = Path.Combine(stateDirectory, "measured-rates.json");
+    /// <summary>Opens the rates in a state folder.</summary>
+    /// <param name="stateDirectory">The folder.</param>
+    public MeasuredRates(string stateDirectory)
+        : this(new FolderState(stateDirectory))
+    {
+    }
 
     /// <summary>Finds the rates for a run: those of the model nearest in size, of the same method.</summary>
     /// <param name="spec">The run.</param>
@@ -32,14 +39,12 @@ public sealed class MeasuredRates(string stateDirectory)
             return null;
         }
 
-        lock (_lock)
-        {
-            return Load().Where(rate => rate.Method == spec.Training.Method && Distance(rate) <= Math.Log(SameSize)
-                    && (spec.IsRehearsal
-                        ? rate.AcceleratorType is null && rate.Processors == Environment.ProcessorCount
-                        : rate.AcceleratorType == acceleratorType))
-                .OrderBy(Distance).ThenByDescending(rate => rate.At).FirstOrDefault();
-        }
+        return Of(state.Read(Name)).Where(rate => rate.Method == spec.Training.Method
+                && Distance(rate) <= Math.Log(SameSize)
+                && (spec.IsRehearsal
+                    ? rate.AcceleratorType is null && rate.Processors == Environment.ProcessorCount
+                    : rate.AcceleratorType == acceleratorType))
+            .OrderBy(Distance).ThenByDescending(rate => rate.At).FirstOrDefault();
 
         double Distance(MeasuredRate rate) => Math.Abs(Math.Log(rate.Parameters / parameters));
     }
@@ -54,24 +59,25 @@ public sealed class MeasuredRates(string stateDirectory)
             return;
         }
 
-        lock (_lock)
+        state.Change(Name, content =>
         {
-            var all = Load();
+            var all = Of(content);
             var old = all.Find(rate.IsOfTheSameKind);
 
             // A run that lost a TPU cannot tell how long it was without computing.
             var kept = rate with { RestSeconds = rate.RestSeconds ?? old?.RestSeconds };
-            Store([.. all.Where(each => each != old).Append(kept).OrderByDescending(each => each.At).Take(MostRates)]);
-        }
+            return JsonSerializer.SerializeToUtf8Bytes(
+                all.Where(each => each != old).Append(kept).OrderByDescending(each => each.At).Take(MostRates),
+                RunLedger.Json);
+        });
     }
 
-    private List<MeasuredRate> Load()
+    private static List<MeasuredRate> Of(byte[]? content)
     {
         try
         {
-            var read = File.Exists(_path)
-                ? JsonSerializer.Deserialize<List<MeasuredRate?>>(File.ReadAllText(_path), RunLedger.Json)
-                : null;
+            var read = content is null
+                ? null : JsonSerializer.Deserialize<List<MeasuredRate?>>(content, RunLedger.Json);
             return [.. (read ?? []).OfType<MeasuredRate>().Where(rate => rate.IsPossible)];
         }
         catch (JsonException)
@@ -79,14 +85,6 @@ public sealed class MeasuredRates(string stateDirectory)
             // The file only improves estimates; without it they are guesses again, and say so.
             return [];
         }
-    }
-
-    private void Store(IReadOnlyList<MeasuredRate> all)
-    {
-        Directory.CreateDirectory(stateDirectory);
-        var aside = _path + ".new";
-        File.WriteAllText(aside, JsonSerializer.Serialize(all, RunLedger.Json));
-        File.Move(aside, _path, overwrite: true);
     }
 }
 

@@ -39,7 +39,7 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
             return null;
         }
 
-        var curve = MetricsFile.Read(Path.Combine(ledger.DirectoryOf(spec.RunId), "metrics.jsonl"));
+        var curve = MetricsFile.Read(ledger, spec.RunId);
         var planned = time.Train / Math.Max(1, spec.Training.Steps);
         var measured = StepRate.SecondsPerStep(OfOneTpu(spec.RunId, curve));
         var step = measured ?? planned;

@@ -153,7 +153,7 @@ public sealed class CreateNodeActivity(
             {
                 [NodeLabels.Run] = spec.RunId.Value,
                 [NodeLabels.NodeName] = $"{name}",
-                [NodeLabels.Gateway] = bootstrap.GatewayAddress.ToString(),
+                [NodeLabels.Gateway] = bootstrap.Gateways,
                 [NodeLabels.Secret] = secrets.For(spec.RunId, name),
                 ["workflows-image"] = bootstrap.WorkerImage,
                 ["startup-script"] = bootstrap.StartupScript,

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
@@ -12,6 +13,7 @@ namespace Workflows.Activities.Provisioning;
 public sealed class NodeSecrets
 {
     private const int KeyBytes = 32;
+    private const string Name = "service.key";
 
     /// <summary>Most time for another process that has the file to write 32 bytes.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -23,14 +25,25 @@ public sealed class NodeSecrets
     public NodeSecrets(string stateDirectory)
     {
         Directory.CreateDirectory(stateDirectory);
-        var path = Path.Combine(stateDirectory, "service.key");
+        var path = Path.Combine(stateDirectory, Name);
         _key = Read(path) ?? OpenOrMake(path);
-        if (_key.Length != KeyBytes)
-        {
-            throw new InvalidDataException(
-                $"'{path}' has {_key.Length} bytes, expected {KeyBytes}. Delete it when no run is under way: workers "
-                + "that run now lose their access.");
-        }
+        Require(path);
+    }
+
+    private NodeSecrets(byte[] key, string place)
+    {
+        _key = key;
+        Require(place);
+    }
+
+    /// <summary>Opens the key that all services of a store share, and creates it on first use.</summary>
+    /// <param name="state">The store.</param>
+    /// <returns>The secrets.</returns>
+    public static NodeSecrets Shared(IStateStore state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        var made = RandomNumberGenerator.GetBytes(KeyBytes);
+        return new NodeSecrets(state.Create(Name, made) ?? made, $"{Name} in the database");
     }
 
     /// <summary>
@@ -53,6 +66,16 @@ public sealed class NodeSecrets
     /// <returns>true if it is that node's secret.</returns>
     public bool IsRight(RunId runId, NodeName nodeName, string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(For(runId, nodeName)), Encoding.UTF8.GetBytes(secret));
+
+    private void Require(string place)
+    {
+        if (_key.Length != KeyBytes)
+        {
+            throw new InvalidDataException(
+                $"'{place}' has {_key.Length} bytes, expected {KeyBytes}. Delete it when no run is under way: workers "
+                + "that run now lose their access.");
+        }
+    }
 
     /// <summary>Reads the key without a lock, as an account may that cannot write it.</summary>
     /// <returns>null if it is not there yet, or is being written.</returns>

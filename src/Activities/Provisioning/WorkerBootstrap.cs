@@ -10,4 +10,11 @@ namespace Workflows.Activities.Provisioning;
 /// <param name="IsGatewaySet">true if the address comes from the settings, false for this machine's own port.</param>
 public sealed record WorkerBootstrap(
     Uri GatewayAddress, string WorkerImage, string StartupScript, string? GatewayCertificate = null,
-    bool IsGatewaySet = true);
+    bool IsGatewaySet = true)
+{
+    /// <summary>Gets the gateways of other services that share this one's state, which workers try after it.</summary>
+    public IReadOnlyList<Uri> OtherGateways { get; init; } = [];
+
+    /// <summary>Gets all gateways, as the metadata of nodes has them: the addresses with commas between them.</summary>
+    internal string Gateways => string.Join(',', OtherGateways.Prepend(GatewayAddress));
+}

@@ -29,10 +29,10 @@ public sealed class ReportActivity(
         DeadlineFacts.NoteIfMissed(ledger, input.Spec, clock.GetUtcNow());
         input = ReportBuilder.WithEarlier(ledger, input);
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
-        var directory = ledger.DirectoryOf(input.Spec.RunId);
-        var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
-        await WriteAsync(report.Artifacts.Report, JsonSerializer.Serialize(report, Indented) + "\n");
-        await WriteAsync(report.Artifacts.Page, ReportPage.Render(report, curve));
+        var curve = MetricsFile.Read(ledger, input.Spec.RunId);
+        await WriteAsync(
+            input.Spec.RunId, report.Artifacts.Report, JsonSerializer.Serialize(report, Indented) + "\n");
+        await WriteAsync(input.Spec.RunId, report.Artifacts.Page, ReportPage.Render(report, curve));
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
         if (EstimateReview.RateOf(ledger, input, report, clock.GetUtcNow()) is { } rate)
@@ -92,8 +92,14 @@ public sealed class ReportActivity(
         }
     }
 
-    private static async Task WriteAsync(string path, string text)
+    /// <summary>Writes a file of the report to the run's folder, and to the store if other services read it.</summary>
+    private async Task WriteAsync(RunId runId, string path, string text)
     {
+        if (ledger.State.IsShared)
+        {
+            ledger.State.Write(RunLedger.NameOf(runId, Path.GetFileName(path)), Encoding.UTF8.GetBytes(text));
+        }
+
         var aside = path + ".new";
         await File.WriteAllTextAsync(aside, text, new UTF8Encoding(false));
         File.Move(aside, path, overwrite: true);

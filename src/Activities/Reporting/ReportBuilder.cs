@@ -67,7 +67,7 @@ public static class ReportBuilder
             Recoveries = Recoveries(ledger, id),
             Data = input.Data,
             Compile = Programs(ledger, id),
-            Training = Training(ledger, spec, input.Data, directory),
+            Training = Training(ledger, spec, input.Data),
             Deadline = DeadlineFacts.Of(ledger, spec, null, now, hasEnded: true),
             Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage)
             {
@@ -135,12 +135,12 @@ public static class ReportBuilder
         })];
     }
 
-    private static TrainingSection? Training(RunLedger ledger, RunSpec spec, PreparedData? data, string directory)
+    private static TrainingSection? Training(RunLedger ledger, RunSpec spec, PreparedData? data)
     {
         var id = spec.RunId;
         var end = ledger.Read<EndFact>(id, LedgerKinds.JobEnded).Select(fact => fact.Data.Train)
             .LastOrDefault(train => train is not null);
-        var curve = MetricsFile.Read(Path.Combine(directory, "metrics.jsonl"));
+        var curve = MetricsFile.Read(ledger, id);
         if (end is null && curve.Count == 0)
         {
             return null;

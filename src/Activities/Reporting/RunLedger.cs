@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Reporting;
@@ -136,12 +136,23 @@ public sealed record AnnouncedFact(string Announcer);
 public sealed record RecoveryEnd(int Number, JobKind Kind, double Seconds);
 
 /// <summary>
-/// Stores the facts of each run, one JSON line each, on disk before the call returns. <b>Invariant:</b> append-only; a
+/// Stores the facts of each run, one JSON line each, durable before the call returns. <b>Invariant:</b> append-only; a
 /// key is written once within its kind, so that an activity that runs twice leaves one fact.
 /// </summary>
-public sealed class RunLedger(string stateDirectory, TimeProvider clock)
+/// <param name="state">The store of the facts.</param>
+/// <param name="stateDirectory">The service's folder, where runs have their work files.</param>
+/// <param name="clock">Gives the times of facts.</param>
+public sealed class RunLedger(IStateStore state, string stateDirectory, TimeProvider clock)
 {
-    private readonly ConcurrentDictionary<RunId, FactFile> _books = new();
+    private const string Runs = "runs", LedgerFile = "ledger.jsonl";
+
+    /// <summary>Opens the ledgers of a service that keeps its state in its folder.</summary>
+    /// <param name="stateDirectory">The folder.</param>
+    /// <param name="clock">Gives the times of facts.</param>
+    public RunLedger(string stateDirectory, TimeProvider clock)
+        : this(new FolderState(stateDirectory), stateDirectory, clock)
+    {
+    }
 
     /// <summary>
     /// Raised for each new fact once it is on disk, on the thread that wrote it: for observers, whose faults are no
@@ -157,12 +168,21 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    /// <summary>Returns the folder of a run, and creates it if it is missing.</summary>
+    /// <summary>Gets the store of the facts, and of all other state that services share.</summary>
+    public IStateStore State => state;
+
+    /// <summary>Returns the name in the store of a file of a run.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="file">The file.</param>
+    /// <returns>The name.</returns>
+    public static string NameOf(RunId runId, string file) => $"{Runs}/{runId}/{file}";
+
+    /// <summary>Returns the folder of a run's work files on this machine, and creates it if it is missing.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>An absolute path.</returns>
     public string DirectoryOf(RunId runId)
     {
-        var path = Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId.Value);
+        var path = PathOf(runId);
         Directory.CreateDirectory(path);
         return path;
     }
@@ -170,21 +190,26 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <summary>Returns whether the ledger has the run.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>true if something was written for it.</returns>
-    public bool Knows(RunId runId) => File.Exists(PathOf(runId));
+    public bool Knows(RunId runId) => state.HasFacts(NameOf(runId, LedgerFile));
 
     /// <summary>Lists the runs that have a ledger.</summary>
-    /// <returns>Each run with the path of its ledger, in no particular order.</returns>
-    internal IEnumerable<(RunId RunId, string Path)> Runs()
+    /// <returns>Each run with the time of its last fact, in no particular order.</returns>
+    internal IEnumerable<(RunId RunId, DateTimeOffset WrittenAt)> All()
     {
-        var folder = Path.Combine(Path.GetFullPath(stateDirectory), "runs");
-        foreach (var path in Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : [])
+        foreach (var facts in state.ListFacts(Runs, LedgerFile))
         {
-            if (RunId.TryParse(Path.GetFileName(path), out var id) && Knows(id))
+            if (RunId.TryParse(facts.Name.Split('/')[1], out var id))
             {
-                yield return (id, PathOf(id));
+                yield return (id, facts.WrittenAt);
             }
         }
     }
+
+    /// <summary>Reads the first fact of a kind, without keeping the ledger in memory.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
+    /// <returns>null if there is none, or the ledger cannot be read now.</returns>
+    internal LedgerEntry? Find(RunId runId, string kind) => state.FindFact(NameOf(runId, LedgerFile), kind);
 
     /// <summary>Writes a fact, unless its key exists already.</summary>
     /// <param name="runId">The run.</param>
@@ -194,9 +219,8 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <returns>true if it was new.</returns>
     public bool Append(RunId runId, string kind, string key, object data)
     {
-        DirectoryOf(runId);
         var entry = new LedgerEntry(clock.GetUtcNow(), kind, key, JsonSerializer.SerializeToElement(data, Json));
-        if (!BookOf(runId).Append(entry))
+        if (!state.AppendFact(NameOf(runId, LedgerFile), entry))
         {
             return false;
         }
@@ -208,7 +232,7 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
     /// <summary>Reads the facts in the order they were written.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>A snapshot; empty for an unknown run.</returns>
-    public IReadOnlyList<LedgerEntry> Read(RunId runId) => Knows(runId) ? BookOf(runId).Snapshot() : [];
+    public IReadOnlyList<LedgerEntry> Read(RunId runId) => state.ReadFacts(NameOf(runId, LedgerFile));
 
     /// <summary>Reads the facts of one kind.</summary>
     /// <typeparam name="T">Its type.</typeparam>
@@ -219,37 +243,23 @@ public sealed class RunLedger(string stateDirectory, TimeProvider clock)
         [.. Read(runId).Where(entry => entry.Kind == kind)
             .Select(entry => (entry.At, entry.Data.Deserialize<T>(Json)!))];
 
-    /// <summary>Deletes everything that the run's folder has. The run must have ended.</summary>
+    /// <summary>Deletes everything that the run has in the store, and its folder. The run must have ended.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>The folder; null if there was none.</returns>
     public string? Purge(RunId runId)
     {
-        var path = Path.GetDirectoryName(PathOf(runId))!;
+        var path = PathOf(runId);
         var isThere = Directory.Exists(path);
-        if (isThere)
-        {
-            // The ledger last: until then the run is known, and a purge that was interrupted is repeated.
-            foreach (var entry in Directory.EnumerateFileSystemEntries(path).Where(entry => entry != PathOf(runId)))
-            {
-                if (Directory.Exists(entry) && new DirectoryInfo(entry).LinkTarget is null)
-                {
-                    Directory.Delete(entry, recursive: true);
-                }
-                else
-                {
-                    File.Delete(entry);
-                }
-            }
 
+        // The ledger last: until then the run is known, and a purge that was interrupted is repeated.
+        if (state.IsShared && isThere)
+        {
             Directory.Delete(path, recursive: true);
         }
 
-        _books.TryRemove(runId, out _);
+        state.Purge($"{Runs}/{runId}", LedgerFile);
         return isThere ? path : null;
     }
 
-    private string PathOf(RunId runId) =>
-        Path.Combine(Path.GetFullPath(stateDirectory), "runs", runId.Value, "ledger.jsonl");
-
-    private FactFile BookOf(RunId runId) => _books.GetOrAdd(runId, id => new FactFile(PathOf(id)));
+    private string PathOf(RunId runId) => Path.Combine(Path.GetFullPath(stateDirectory), Runs, runId.Value);
 }

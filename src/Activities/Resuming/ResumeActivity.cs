@@ -48,7 +48,7 @@ public sealed class ResumeActivity(
         var end = RunParts.EndOf(entries);
         var outcome = end is null
             ? null : System.Text.Json.JsonSerializer.Deserialize<RunOutcome>(end.Data, RunLedger.Json);
-        var curve = MetricsFile.Read(Path.Combine(ledger.DirectoryOf(id), "metrics.jsonl"));
+        var curve = MetricsFile.Read(ledger, id);
         ledger.Append(id, LedgerKinds.Resumed, $"{part.Part}", new ResumedFact(
             part.Part, outcome?.Status ?? RunStatus.Terminated, outcome?.Failure, end?.At,
             RunCosts.Of(ledger, id, clock.GetUtcNow()).ActualUsd, curve.Count > 0 ? curve[^1].Step : 0, part.Changes));

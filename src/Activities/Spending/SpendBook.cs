@@ -1,69 +1,48 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Storage;
 using Workflows.Activities.Sweeping;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Spending;
 
 /// <summary>
-/// Keeps the spending of all runs that pay by day (UTC) in <c>spending.json</c> of the state folder, so that the
-/// spending of a month is known without reading the ledgers of its runs: a sum for the ended runs, and the list of the
+/// Keeps the spending of all runs that pay by day (UTC) in <c>spending.json</c> of the store, so that the spending of a
+/// month is known without reading the ledgers of its runs: a sum for the ended runs, and the list of the
 /// open ones, whose ledgers are read. <b>Invariant:</b> a run is in the list before it is started, and leaves it in the
 /// same write that adds its cost to the sums, so that no crash loses or doubles a cost. The cost of purged runs, which
 /// have no ledger, is in <c>purged-costs.jsonl</c>, too: from it and the ledgers the sums can be made anew.
 /// </summary>
-/// <param name="stateDirectory">The service's folder.</param>
-/// <param name="ledger">The facts of the runs.</param>
+/// <param name="ledger">The facts of the runs, and the store.</param>
 /// <param name="clock">Gives the time.</param>
-public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvider clock)
+public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
 {
-    private const string PurgedKind = "purged";
+    private const string PurgedKind = "purged", Name = "spending.json", PurgedName = "purged-costs.jsonl";
 
-    private readonly Lock _lock = new();
-    private readonly string _path = Path.Combine(Path.GetFullPath(stateDirectory), "spending.json");
-    private readonly Lazy<FactFile> _purged = new(() =>
-    {
-        Directory.CreateDirectory(stateDirectory);
-        var path = Path.Combine(Path.GetFullPath(stateDirectory), "purged-costs.jsonl");
-        try
-        {
-            return new FactFile(path);
-        }
-        catch (JsonException exception)
-        {
-            throw new InvalidDataException(
-                $"'{path}' has a line that is no cost of a purged run, and nothing else has those costs: restore the "
-                + $"file from a backup, or remove the line and restart the service. {exception.Message}", exception);
-        }
-    });
-
-    private Sums? _sums;
-
+    private readonly IStateStore _state = ledger.State;
     /// <summary>Lists the runs whose cost is not in the sums yet.</summary>
     /// <returns>Each run with the time at which it was begun.</returns>
-    public IReadOnlyList<(RunId RunId, DateTimeOffset At)> Open()
-    {
-        lock (_lock)
-        {
-            return [.. Load().Open.Select(each => (new RunId(each.Key), each.Value.At))];
-        }
-    }
+    public IReadOnlyList<OpenSpending> Open() =>
+        [.. Load().Open.Select(each => new OpenSpending(
+            new RunId(each.Key), each.Value.At, each.Value.StartingUsd, each.Value.StartingAt))];
 
-    /// <summary>Begins a run that pays, or a later part of it. Begun again, it stays as it is.</summary>
+    /// <summary>Begins a run that pays, or a later part of it. Begun again, only its budget is another one.</summary>
     /// <param name="runId">The run.</param>
-    public void Begin(RunId runId)
+    /// <param name="startingUsd">Its budget in US dollars, for as long as the engine does not have it; null for
+    /// none.</param>
+    public void Begin(RunId runId, double? startingUsd = null) => Change(sums =>
     {
-        lock (_lock)
-        {
-            var sums = Load();
-            if (!sums.Open.ContainsKey(runId.Value))
+        // The cost of earlier parts is in the sums since their end.
+        var now = clock.GetUtcNow();
+        var run = sums.Open.GetValueOrDefault(runId.Value)
+            ?? new OpenRun(now, RunCosts.ByDay(ledger, runId, now));
+        return run.StartingUsd is null && startingUsd is null && sums.Open.ContainsKey(runId.Value)
+            ? null : sums.With(runId, run with
             {
-                // The cost of earlier parts is in the sums since their end.
-                var now = clock.GetUtcNow();
-                Store(sums.With(runId, new OpenRun(now, RunCosts.ByDay(ledger, runId, now))));
-            }
-        }
-    }
+                StartingUsd = startingUsd,
+                StartingAt = startingUsd is null ? null : now,
+            });
+    });
 
     /// <summary>Ends a run: adds its cost to the sums. Ended again, it stays as it is.</summary>
     /// <param name="runId">The run; it must cost nothing any more.</param>
@@ -80,15 +59,12 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     /// <param name="runId">The run.</param>
     public void Keep(RunId runId)
     {
-        lock (_lock)
+        var days = RunCosts.ByDay(ledger, runId, clock.GetUtcNow());
+        if (days.Count > 0 && IsOfARunThatPays(runId))
         {
-            var days = RunCosts.ByDay(ledger, runId, clock.GetUtcNow());
-            if (days.Count > 0 && IsOfARunThatPays(runId))
-            {
-                _purged.Value.Append(new LedgerEntry(
-                    clock.GetUtcNow(), PurgedKind, PurgedKey(runId)!,
-                    JsonSerializer.SerializeToElement(new PurgedRun(runId, days), RunLedger.Json)));
-            }
+            Guard(() => _state.AppendFact(PurgedName, new LedgerEntry(
+                clock.GetUtcNow(), PurgedKind, PurgedKey(runId)!,
+                JsonSerializer.SerializeToElement(new PurgedRun(runId, days), RunLedger.Json))));
         }
     }
 
@@ -96,20 +72,17 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     /// <returns>US dollars.</returns>
     public (double Day, double Month) Spent()
     {
-        lock (_lock)
+        var sums = Load();
+        var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
+        double day = 0, month = 0;
+        foreach (var (date, usd) in sums.Days.Concat(
+            sums.Open.SelectMany(each => Added(new RunId(each.Key), each.Value))))
         {
-            var sums = Load();
-            var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
-            double day = 0, month = 0;
-            foreach (var (date, usd) in sums.Days.Concat(
-                sums.Open.SelectMany(each => Added(new RunId(each.Key), each.Value))))
-            {
-                day += date == today ? usd : 0;
-                month += (date.Year, date.Month) == (today.Year, today.Month) ? usd : 0;
-            }
-
-            return (day, month);
+            day += date == today ? usd : 0;
+            month += (date.Year, date.Month) == (today.Year, today.Month) ? usd : 0;
         }
+
+        return (day, month);
     }
 
     /// <summary>Returns whether a run costs nothing any more: it has its end, or none of its nodes may exist.</summary>
@@ -118,17 +91,17 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     public bool IsOver(RunId runId) => RunParts.EndOf(ledger.Read(runId)) is not null
         || RunCosts.Left(ledger, runId, clock.GetUtcNow()).Count == 0;
 
-    private void Close(RunId runId, Func<RunId, OpenRun, Dictionary<DateOnly, double>> cost)
+    private void Close(RunId runId, Func<RunId, OpenRun, Dictionary<DateOnly, double>> cost) => Change(sums =>
+        sums.Open.TryGetValue(runId.Value, out var run)
+            ? sums.Without(runId, cost(runId, run), FirstDay()) : null);
+
+    /// <summary>Changes the sums while no other service does.</summary>
+    private void Change(Func<Sums, Sums?> change) => _state.Change(Name, content =>
     {
-        lock (_lock)
-        {
-            var sums = Load();
-            if (sums.Open.TryGetValue(runId.Value, out var run))
-            {
-                Store(sums.Without(runId, cost(runId, run), FirstDay()));
-            }
-        }
-    }
+        var sums = Of(content);
+        var next = sums is null ? (change(FromLedgers()) ?? FromLedgers()) : change(sums);
+        return next is null ? null : JsonSerializer.SerializeToUtf8Bytes(next, RunLedger.Json);
+    });
 
     /// <summary>Returns the cost of a run since it was begun, by day.</summary>
     private Dictionary<DateOnly, double> Added(RunId runId, OpenRun run) =>
@@ -144,27 +117,45 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
 
     private Sums Load()
     {
-        if (_sums is not null)
+        if (Of(_state.Read(Name)) is { } sums)
         {
-            return _sums;
+            return sums;
         }
 
+        Change(made => made);
+        return Of(_state.Read(Name))!;
+    }
+
+    /// <summary>Reads the sums; null if they are missing or damaged: the ledgers and the costs of purged runs have all
+    /// of it.</summary>
+    private static Sums? Of(byte[]? content)
+    {
         try
         {
-            _sums = File.Exists(_path)
-                ? JsonSerializer.Deserialize<Sums>(File.ReadAllBytes(_path), RunLedger.Json) : null;
+            return content is not null
+                && JsonSerializer.Deserialize<Sums>(content, RunLedger.Json) is { Days: not null, Open: not null } sums
+                && sums.Open.Keys.All(id => RunId.TryParse(id, out _)) ? sums : null;
         }
         catch (JsonException)
         {
-            // Damaged: it holds nothing that the ledgers and the costs of purged runs do not have.
+            return null;
         }
+    }
 
-        if (_sums is not { Days: not null, Open: not null } || !_sums.Open.Keys.All(id => RunId.TryParse(id, out _)))
+    /// <summary>Uses the costs of purged runs.</summary>
+    private static T Guard<T>(Func<T> use)
+    {
+        try
         {
-            Store(FromLedgers());
+            return use();
         }
-
-        return _sums!;
+        catch (JsonException exception)
+        {
+            throw new InvalidDataException(
+                $"'{PurgedName}' has a line that is no cost of a purged run, and nothing else has those costs: restore "
+                + $"the file from a backup, or remove the line and restart the service. {exception.Message}",
+                exception);
+        }
     }
 
     /// <summary>
@@ -176,9 +167,9 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
         var now = clock.GetUtcNow();
         var first = new DateTime(now.UtcDateTime.Year, now.UtcDateTime.Month, 1, 0, 0, 0, DateTimeKind.Utc);
         var open = new Dictionary<string, OpenRun>(StringComparer.Ordinal);
-        foreach (var (runId, path) in ledger.Runs())
+        foreach (var (runId, writtenAt) in ledger.All())
         {
-            if (File.GetLastWriteTimeUtc(path) >= first && IsOfARunThatPays(runId))
+            if (writtenAt >= first && IsOfARunThatPays(runId))
             {
                 open.Add(runId.Value, new OpenRun(now, new Dictionary<DateOnly, double>()));
             }
@@ -192,7 +183,7 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     private Dictionary<DateOnly, double> PurgedDays()
     {
         var days = new Dictionary<DateOnly, double>();
-        foreach (var entry in _purged.Value.Snapshot())
+        foreach (var entry in Guard(() => _state.ReadFacts(PurgedName)))
         {
             var run = entry.Data.Deserialize<PurgedRun>(RunLedger.Json)!;
             if (entry.Key == PurgedKey(run.RunId))
@@ -225,25 +216,17 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
             : RunParts.EndOf(ledger.Read(runId)) is null;
     }
 
-    /// <summary>Writes the file beside the old one and renames it, so that one of them is whole.</summary>
-    private void Store(Sums sums)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-        var aside = _path + ".new";
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            JsonSerializer.Serialize(file, sums, RunLedger.Json);
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, _path, overwrite: true);
-        _sums = sums;
-    }
-
     /// <summary>A run whose cost is not in the sums.</summary>
     /// <param name="At">Time at which it was begun.</param>
     /// <param name="Counted">The part of its cost by day that is in the sums, in US dollars.</param>
-    private sealed record OpenRun(DateTimeOffset At, IReadOnlyDictionary<DateOnly, double> Counted);
+    private sealed record OpenRun(DateTimeOffset At, IReadOnlyDictionary<DateOnly, double> Counted)
+    {
+        /// <summary>Gets the budget of a run that the engine does not have yet, in US dollars; null for none.</summary>
+        public double? StartingUsd { get; init; }
+
+        /// <summary>Gets the time since which it is being started.</summary>
+        public DateTimeOffset? StartingAt { get; init; }
+    }
 
     /// <summary>A run that was purged.</summary>
     /// <param name="RunId">The run.</param>
@@ -271,3 +254,10 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
         }
     }
 }
+
+/// <summary>A run whose cost is not in the sums of the spending yet.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="At">Time at which it was begun.</param>
+/// <param name="StartingUsd">Its budget in US dollars while it is being started; null afterwards.</param>
+/// <param name="StartingAt">Time since which it is being started.</param>
+public sealed record OpenSpending(RunId RunId, DateTimeOffset At, double? StartingUsd, DateTimeOffset? StartingAt);

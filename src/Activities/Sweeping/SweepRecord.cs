@@ -5,24 +5,18 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Sweeping;
 
 /// <summary>
-/// Records the work of sweeps, in <c>sweep.jsonl</c> of the state folder: requested deletions, their proofs, and the
-/// projects that runs have used, which outlive the folders of those runs. <b>Invariant:</b> a deletion is on disk once
+/// Records the work of sweeps, in <c>sweep.jsonl</c> of the store: requested deletions, their proofs, and the
+/// projects that runs have used, which outlive the folders of those runs. <b>Invariant:</b> a deletion is stored once
 /// the cloud has accepted it, and is checked until it is proved.
 /// </summary>
-/// <param name="stateDirectory">The service's folder.</param>
-/// <param name="ledger">The runs.</param>
+/// <param name="ledger">The runs, and the store.</param>
 /// <param name="clock">Gives the time.</param>
-public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimeProvider clock)
+public sealed class SweepRecord(RunLedger ledger, TimeProvider clock)
 {
-    private const string Asked = "asked", Gone = "gone", Project = "project";
+    private const string Asked = "asked", Gone = "gone", Project = "project", Name = "sweep.jsonl";
 
     private readonly Lock _lock = new();
     private readonly HashSet<RunId> _read = [];
-    private readonly Lazy<FactFile> _file = new(() =>
-    {
-        Directory.CreateDirectory(stateDirectory);
-        return new FactFile(Path.Combine(stateDirectory, "sweep.jsonl"));
-    });
 
     /// <summary>Lists the real projects in which runs of this service have requested nodes.</summary>
     /// <returns>Their ids in alphabetical order.</returns>
@@ -30,10 +24,11 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
     {
         lock (_lock)
         {
-            foreach (var (run, path) in ledger.Runs().Where(each => !_read.Contains(each.RunId)).ToList())
+            foreach (var (run, _) in ledger.All().Where(each => !_read.Contains(each.RunId)).ToList())
             {
-                if (FirstIntent(path) is { } project)
+                if (ledger.Find(run, LedgerKinds.Intent) is { } intent)
                 {
+                    var project = intent.Data.Deserialize<TpuLease>(RunLedger.Json)!.NodeName.ToString().Split('/')[1];
                     _read.Add(run);
                     if (project != RehearsalProject(run))
                     {
@@ -43,7 +38,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
             }
         }
 
-        return [.. _file.Value.Snapshot().Where(entry => entry.Kind == Project)
+        return [.. ledger.State.ReadFacts(Name).Where(entry => entry.Kind == Project)
             .Select(entry => entry.Key).Order(StringComparer.Ordinal)];
     }
 
@@ -86,7 +81,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
     /// <summary>Lists the deletions that are not proved.</summary>
     internal IReadOnlyList<AskedFact> Pending()
     {
-        var gone = _file.Value.Snapshot().Where(entry => entry.Kind == Gone)
+        var gone = ledger.State.ReadFacts(Name).Where(entry => entry.Kind == Gone)
             .Select(entry => entry.Key).ToHashSet(StringComparer.Ordinal);
         return [.. Read<AskedFact>(Asked).Select(each => each.Data with { At = each.At })
             .GroupBy(each => each.Key, StringComparer.Ordinal)
@@ -100,37 +95,12 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
     /// <summary>Records a proof.</summary>
     internal void Prove(string key, SweptFact fact) => Write(Gone, key, fact);
 
-    private void Write(string kind, string key, object data) => _file.Value.Append(
-        new LedgerEntry(clock.GetUtcNow(), kind, key, JsonSerializer.SerializeToElement(data, RunLedger.Json)));
+    private void Write(string kind, string key, object data) => ledger.State.AppendFact(
+        Name, new LedgerEntry(clock.GetUtcNow(), kind, key, JsonSerializer.SerializeToElement(data, RunLedger.Json)));
 
-    private IEnumerable<(DateTimeOffset At, T Data)> Read<T>(string kind) => _file.Value.Snapshot()
+    private IEnumerable<(DateTimeOffset At, T Data)> Read<T>(string kind) => ledger.State.ReadFacts(Name)
         .Where(entry => entry.Kind == kind)
         .Select(entry => (entry.At, entry.Data.Deserialize<T>(RunLedger.Json)!));
-
-    /// <summary>Reads the project of a run's first node, while the ledger may be written.</summary>
-    private static string? FirstIntent(string path)
-    {
-        try
-        {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            using var lines = new StreamReader(file);
-            while (lines.ReadLine() is { } line)
-            {
-                if (line.Contains(LedgerKinds.Intent, StringComparison.Ordinal)
-                    && JsonSerializer.Deserialize<LedgerEntry>(line, RunLedger.Json) is { } entry
-                    && entry.Kind == LedgerKinds.Intent)
-                {
-                    return entry.Data.Deserialize<TpuLease>(RunLedger.Json)!.NodeName.ToString().Split('/')[1];
-                }
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
-        {
-            // The line is incomplete while it is written, or the file is not readable now: the next sweep reads it.
-        }
-
-        return null;
-    }
 }
 
 /// <summary>A deletion that a sweep follows.</summary>

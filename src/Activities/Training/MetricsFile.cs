@@ -1,31 +1,37 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Storage;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
 
 /// <summary>Reads a run's loss curve.</summary>
 public static class MetricsFile
 {
+    /// <summary>Returns the name of a run's curve in the store.</summary>
+    /// <param name="runId">The run.</param>
+    /// <returns>The name.</returns>
+    public static string NameOf(RunId runId) => RunLedger.NameOf(runId, "metrics.jsonl");
+
+    /// <summary>Reads the points of a run in the order of their steps; of a step done twice, the later one.</summary>
+    /// <param name="ledger">The ledger, in whose store the curve is.</param>
+    /// <param name="runId">The run.</param>
+    /// <returns>The points; none for an unknown run.</returns>
+    public static IReadOnlyList<MetricPoint> Read(RunLedger ledger, RunId runId)
+    {
+        ArgumentNullException.ThrowIfNull(ledger);
+        return Read(ledger.State.ReadLines(NameOf(runId)));
+    }
+
     /// <summary>Reads the points in the order of their steps; of a step done twice, the later one.</summary>
     /// <param name="path">A file of JSON lines; a missing file has no points.</param>
     /// <returns>The points.</returns>
-    public static IReadOnlyList<MetricPoint> Read(string path)
+    public static IReadOnlyList<MetricPoint> Read(string path) => Read(FolderState.LinesOf(path));
+
+    private static IReadOnlyList<MetricPoint> Read(IEnumerable<string> lines)
     {
-        if (!File.Exists(path))
-        {
-            return [];
-        }
-
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        if (!stream.CanSeek || stream.Length == 0)
-        {
-            // Not a file, but a device or a pipe, whose lines may never end.
-            return [];
-        }
-
-        using var reader = new StreamReader(stream);
         var byStep = new SortedDictionary<int, MetricPoint>();
-        while (reader.ReadLine() is { } line)
+        foreach (var line in lines)
         {
             if (Parse(line) is { } point)
             {

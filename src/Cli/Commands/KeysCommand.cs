@@ -6,12 +6,14 @@ using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
 using Workflows.Orchestrations;
 using Workflows.Service.Access;
+using Workflows.Service.Hosting;
 
 namespace Workflows.Cli.Commands;
 
 /// <summary>
-/// Implements workflows keys: makes, lists and revokes the API keys of the service that uses a state folder. It changes
-/// the folder itself, and a running service sees it at the next request.
+/// Implements workflows keys: makes, lists and revokes the API keys of the service that uses a state folder, or of
+/// those that share the database of <c>Workflows__Database</c>. It changes them itself, and a running service sees it
+/// at the next request.
 /// </summary>
 internal static partial class KeysCommand
 {
@@ -112,8 +114,17 @@ internal static partial class KeysCommand
         {
             try
             {
+                // By the variable only: a password on the command line would be in the list of processes.
+                var database = Environment.GetEnvironmentVariable("Workflows__Database");
                 return await action(
-                    parsed, new KeyFile(parsed.GetValue(CommonOptions.State)!, TimeProvider.System), cancellation);
+                    parsed, string.IsNullOrWhiteSpace(database)
+                        ? new KeyFile(parsed.GetValue(CommonOptions.State)!, TimeProvider.System)
+                        : KeyFile.OfDatabase(database, TimeProvider.System), cancellation);
+            }
+            catch (ServiceStartException exception)
+            {
+                await Console.Error.WriteLineAsync(TerminalText.Of(exception.Message));
+                return ExitCodes.Failed;
             }
             catch (KeyFileException exception)
             {

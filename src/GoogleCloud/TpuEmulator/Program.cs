@@ -36,6 +36,7 @@ try
     {
         options.StateDirectory = builder.Configuration["state"] ?? ".tpu-emulator";
         options.RestHost = $"127.0.0.1:{rest}";
+        options.StorageHost = $"127.0.0.1:{storage}";
         options.DefaultScenario = text;
         options.WorkerCommand = builder.Configuration["worker"]?.Split(' ') ?? [];
     });
@@ -49,5 +50,6 @@ catch (Exception exception) when (exception is ScenarioException or IOException 
 var application = builder.Build();
 application.MapStorageEmulator(storage);
 application.MapTpuEmulator();
+application.MapEmulatorControl();
 await application.RunAsync();
 return 0;

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.Http.Features;
+using Workflows.Service.Database;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -25,8 +27,9 @@ internal static partial class AccessControl
         // It logs the address of each request with its query, before a key in there is refused.
         services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
         services.AddSingleton<StreamPlaces>();
-        services.AddSingleton(provider => new KeyFile(
-            settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => provider.GetService<DatabaseState>() is { } database
+            ? new KeyFile(new SharedKeys(database), provider.GetRequiredService<TimeProvider>())
+            : new KeyFile(settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<KeyRing>();
         services.AddSingleton<Sessions>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AccessAnswers>();
@@ -57,8 +60,10 @@ internal static partial class AccessControl
             .AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.Name, null)
             .AddCookie(Sessions.Scheme, options =>
             {
-                // Cookies do not tell ports apart: two services of one machine must not share one.
-                options.Cookie.Name = $"workflows-{ServicePorts.StateIdOf(settings.StateDirectory)[..8]}";
+                // Cookies do not tell ports apart: two services of one machine must not share one, unless they share
+                // their keys, too.
+                options.Cookie.Name = settings.IsShared
+                    ? "workflows" : $"workflows-{ServicePorts.StateIdOf(settings.StateDirectory)[..8]}";
                 options.Cookie.HttpOnly = true;
                 options.Cookie.SameSite = SameSiteMode.Strict;
                 options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
@@ -212,10 +217,20 @@ internal static partial class AccessControl
     /// <summary>Adds the keys that seal sessions, in the state folder, so that sessions outlive a restart.</summary>
     private static void AddSessionKeys(IServiceCollection services, ServiceSettings settings)
     {
-        var folder = KeyFile.FolderOf(settings.StateDirectory);
+        // It warns at each start that the keys are not encrypted; only their owner may open the folder.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
+        if (settings.IsShared)
+        {
+            services.AddDataProtection().SetApplicationName("workflows");
+            services.AddOptions<KeyManagementOptions>().Configure<DatabaseState>(
+                (options, database) => options.XmlRepository = new SharedSessionKeys(database));
+            return;
+        }
+
+        var folder = KeyFolder.Of(settings.StateDirectory);
         try
         {
-            KeyFile.MakeFolder(folder);
+            KeyFolder.Make(folder);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -225,9 +240,6 @@ internal static partial class AccessControl
         services.AddDataProtection()
             .SetApplicationName($"workflows-{ServicePorts.StateIdOf(settings.StateDirectory)}")
             .PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(folder, "sessions")));
-
-        // It warns at each start that the files are not encrypted; only their owner may open the folder.
-        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error));
     }
 
     private static void RequireHours(double hours)

@@ -2,32 +2,46 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
+using Workflows.Service.Database;
 
 namespace Workflows.Service.Access;
 
 /// <summary>
-/// Stores API keys in the state folder, without their secrets: <c>access/keys.json</c>, which its owner alone may read.
-/// <b>Invariant:</b> a change is in the file whole or not at all, and of two concurrent ones both are.
+/// Stores API keys, without their secrets, in the state folder or the database of several services. <b>Invariant:</b>
+/// a change is stored whole or not at all, and of two concurrent ones both are.
 /// </summary>
-/// <param name="stateDirectory">The state folder of the service.</param>
-/// <param name="clock">Gives the times of keys.</param>
-public sealed partial class KeyFile(string stateDirectory, TimeProvider clock)
+public sealed partial class KeyFile
 {
     /// <summary>Most keys of a service.</summary>
     internal const int MostKeys = 10_000;
 
-    private const long MaxBytes = 16L << 20;
-    private const UnixFileMode OwnFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-
-    /// <summary>Most time for another process to write its change.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromMilliseconds(10);
-
     private static readonly JsonSerializerOptions Written = new(RunLedger.Json) { WriteIndented = true };
 
-    private readonly string _folder = FolderOf(stateDirectory);
+    private readonly IKeyContent _content;
+    private readonly TimeProvider _clock;
 
-    /// <summary>Gets the path of the file.</summary>
-    internal string FilePath => Path.Combine(_folder, "keys.json");
+    /// <summary>Opens the keys in a state folder.</summary>
+    /// <param name="stateDirectory">The state folder of the service.</param>
+    /// <param name="clock">Gives the times of keys.</param>
+    public KeyFile(string stateDirectory, TimeProvider clock)
+        : this(new KeyFolder(stateDirectory), clock)
+    {
+    }
+
+    internal KeyFile(IKeyContent content, TimeProvider clock) => (_content, _clock) = (content, clock);
+
+    /// <summary>Gets a value that is another one after each change.</summary>
+    /// <exception cref="KeyFileException">The keys cannot be read.</exception>
+    internal (long, long) Stamp => Guard(() => _content.Stamp);
+
+    /// <summary>Opens the keys that all services of a database share, for a command.</summary>
+    /// <param name="connection">The connection string, as in the setting <c>Workflows:Database</c>.</param>
+    /// <param name="clock">Gives the times of keys.</param>
+    /// <returns>The keys.</returns>
+    /// <exception cref="Hosting.ServiceStartException">The database cannot be used.</exception>
+    public static KeyFile OfDatabase(string connection, TimeProvider clock) => new(
+        new SharedKeys(StoreChoice.Open(
+            connection, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance)), clock);
 
     /// <summary>Lists the keys by their names.</summary>
     /// <exception cref="KeyFileException">The file cannot be read.</exception>
@@ -51,7 +65,7 @@ public sealed partial class KeyFile(string stateDirectory, TimeProvider clock)
                 + "a letter or digit.");
         }
 
-        var (key, text) = AccessKey.Make(name, role, clock.GetUtcNow(), lifetime);
+        var (key, text) = AccessKey.Make(name, role, _clock.GetUtcNow(), lifetime);
         await ChangeAsync(
             keys =>
             {
@@ -96,49 +110,36 @@ public sealed partial class KeyFile(string stateDirectory, TimeProvider clock)
         return isFound;
     }
 
-    /// <summary>Returns the folder of keys and sessions in a state folder.</summary>
-    internal static string FolderOf(string stateDirectory) =>
-        Path.Combine(Path.GetFullPath(stateDirectory), "access");
+    /// <summary>Reads the keys.</summary>
+    /// <returns>No keys if there are none yet.</returns>
+    /// <exception cref="KeyFileException">They cannot be read.</exception>
+    internal IReadOnlyList<AccessKey> Read() => Guard(() => Of(_content.Read()));
 
-    /// <summary>Makes the folder, which only its owner may open.</summary>
-    internal static void MakeFolder(string folder)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, OwnFile | UnixFileMode.UserExecute);
-        }
-    }
-
-    /// <summary>Reads the file.</summary>
-    /// <returns>No keys if there is no file.</returns>
-    /// <exception cref="KeyFileException">The file cannot be read.</exception>
-    internal IReadOnlyList<AccessKey> Read()
+    private T Guard<T>(Func<T> read)
     {
         try
         {
-            if (!File.Exists(FilePath))
-            {
-                // A folder that this account may not open is no proof that there are no keys.
-                _ = Directory.Exists(_folder) ? Directory.GetFileSystemEntries(_folder) : [];
-                return [];
-            }
-
-            var content = RegularFile.ReadAll(FilePath, MaxBytes);
-            var keys = JsonSerializer.Deserialize<Content>(content, RunLedger.Json)?.Keys
-                ?? throw new JsonException("it has no keys");
-            return keys.All(IsWhole) ? keys : throw new JsonException("a key is incomplete");
+            return read();
         }
         catch (Exception exception) when (exception is JsonException or ModelFileException or IOException
             or UnauthorizedAccessException)
         {
             throw new KeyFileException(
-                $"The keys in '{FilePath}' cannot be read, so no key is valid: {exception.Message} Mend the file and "
-                + "its permissions, or delete it and make new keys.", exception);
+                $"The keys in '{_content.Place}' cannot be read, so no key is valid: {exception.Message} "
+                + _content.Fix, exception);
         }
+    }
+
+    private static IReadOnlyList<AccessKey> Of(byte[]? content)
+    {
+        if (content is null)
+        {
+            return [];
+        }
+
+        var keys = JsonSerializer.Deserialize<Content>(content, RunLedger.Json)?.Keys
+            ?? throw new JsonException("it has no keys");
+        return keys.All(IsWhole) ? keys : throw new JsonException("a key is incomplete");
     }
 
     private async Task ChangeAsync(
@@ -146,59 +147,16 @@ public sealed partial class KeyFile(string stateDirectory, TimeProvider clock)
     {
         try
         {
-            MakeFolder(_folder);
-            await using var held = await LockAsync(cancellation);
-            var keys = change(Read());
-            var (path, aside) = (FilePath, $"{FilePath}.new");
-            File.Delete(aside);
-            await using (var file = new FileStream(aside, OptionsOf(FileMode.CreateNew)))
-            {
-                await file.WriteAsync(
-                    JsonSerializer.SerializeToUtf8Bytes(new Content(keys), Written), CancellationToken.None);
-                file.Flush(flushToDisk: true);
-            }
-
-            // Services recognise a change by the file's time, of which the system has few in a second.
-            var (before, now) = (File.GetLastWriteTimeUtc(path), File.GetLastWriteTimeUtc(aside));
-            if (now <= before)
-            {
-                File.SetLastWriteTimeUtc(aside, before.AddMilliseconds(1));
-            }
-
-            File.Move(aside, path, overwrite: true);
+            await _content.ChangeAsync(
+                content => JsonSerializer.SerializeToUtf8Bytes(
+                    new Content(change(Guard(() => Of(content)))), Written),
+                cancellation);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new KeyFileException($"The keys in '{FilePath}' cannot be written: {exception.Message}", exception);
+            throw new KeyFileException(
+                $"The keys in '{_content.Place}' cannot be written: {exception.Message}", exception);
         }
-    }
-
-    /// <summary>Waits until no other process changes the file; the system frees the lock of one that died.</summary>
-    private async Task<FileStream> LockAsync(CancellationToken cancellation)
-    {
-        var began = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                return new FileStream(Path.Combine(_folder, "keys.lock"), OptionsOf(FileMode.OpenOrCreate));
-            }
-            catch (IOException) when (TimeProvider.System.GetElapsedTime(began) < Patience)
-            {
-                await Task.Delay(Pause, cancellation);
-            }
-        }
-    }
-
-    private static FileStreamOptions OptionsOf(FileMode mode)
-    {
-        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.None };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = OwnFile;
-        }
-
-        return options;
     }
 
     private static bool IsWhole(AccessKey? key) => key is { Id: not null, Name: not null, Hash: not null }

@@ -7,7 +7,7 @@ namespace Workflows.Service.Access;
 internal sealed class KeyRing(KeyFile file, TimeProvider clock)
 {
     private readonly Lock _lock = new();
-    private State _state = new(default, -1, null);
+    private State _state = new(default, null);
 
     /// <summary>Finds a key by the text that a caller sent.</summary>
     /// <returns>null if there is no such key, or its secret is another one. It may have expired.</returns>
@@ -26,22 +26,21 @@ internal sealed class KeyRing(KeyFile file, TimeProvider clock)
 
     private Dictionary<string, AccessKey> Keys()
     {
-        var info = new FileInfo(file.FilePath);
-        var (at, length) = info.Exists ? (info.LastWriteTimeUtc, info.Length) : (default, 0);
+        var stamp = file.Stamp;
         var state = Volatile.Read(ref _state);
-        if (state.Keys is { } known && (state.At, state.Length) == (at, length))
+        if (state.Keys is { } known && state.Stamp == stamp)
         {
             return known;
         }
 
         lock (_lock)
         {
-            // The time from before the reading: a change meanwhile is read again at the next request.
+            // The stamp from before the reading: a change meanwhile is read again at the next request.
             var keys = file.Read().DistinctBy(key => key.Id).ToDictionary(key => key.Id, StringComparer.Ordinal);
-            Volatile.Write(ref _state, new State(at, length, keys));
+            Volatile.Write(ref _state, new State(stamp, keys));
             return keys;
         }
     }
 
-    private sealed record State(DateTime At, long Length, Dictionary<string, AccessKey>? Keys);
+    private sealed record State((long, long) Stamp, Dictionary<string, AccessKey>? Keys);
 }

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Authentication.Cookies;
+using Workflows.Activities.Storage;
 
 namespace Workflows.Service.Access;
 
@@ -11,7 +12,7 @@ namespace Workflows.Service.Access;
 /// Sessions of the dashboard: a sealed cookie that names a key. <b>Invariant:</b> a session ends with its key, at its
 /// own time, or when its holder signs out, whichever comes first.
 /// </summary>
-internal sealed class Sessions(KeyRing keys, TimeProvider clock)
+internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? state = null)
 {
     /// <summary>The scheme's name.</summary>
     public const string Scheme = "Session";
@@ -43,6 +44,11 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock)
         if (caller.FindFirstValue(Id) is { } id && EndOf(caller) is { } end)
         {
             _ended[id] = end;
+            if (state is { IsShared: true })
+            {
+                state.Write(EndedName(id), []);
+            }
+
             foreach (var (old, at) in _ended)
             {
                 if (at < clock.GetUtcNow())
@@ -52,6 +58,12 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock)
             }
         }
     }
+
+    private static string EndedName(string id) => $"access/ended/{id}";
+
+    /// <summary>Returns whether the holder has signed out, here or at another service.</summary>
+    private bool HasEnded(string id) =>
+        _ended.ContainsKey(id) || (state is { IsShared: true } && state.Read(EndedName(id)) is not null);
 
     /// <summary>Returns the end of a caller's session; null if it has none.</summary>
     public static DateTimeOffset? EndOf(ClaimsPrincipal caller) =>
@@ -63,7 +75,7 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock)
     /// <exception cref="KeyFileException">The keys cannot be read.</exception>
     public bool Holds(ClaimsPrincipal caller) => caller.Identity?.AuthenticationType switch
     {
-        Scheme => EndOf(caller) > clock.GetUtcNow() && !_ended.ContainsKey(caller.FindFirstValue(Id) ?? "")
+        Scheme => EndOf(caller) > clock.GetUtcNow() && !HasEnded(caller.FindFirstValue(Id) ?? "")
             && HasKey(caller),
         KeyHandler.Name => HasKey(caller),
         IdentityTokens.Scheme => EndOf(caller) > clock.GetUtcNow(),

@@ -36,6 +36,20 @@ internal static partial class GatewayDoor
         });
     }
 
+    /// <summary>Reads the gateways of the other services.</summary>
+    /// <exception cref="ServiceStartException">One is no address.</exception>
+    public static IReadOnlyList<Uri> OthersOf(ServiceSettings settings) =>
+    [
+        .. (settings.OtherGateways ?? "")
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(text => Uri.TryCreate(text, UriKind.Absolute, out var address)
+                && (address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && address.IsLoopback))
+                ? address
+                : throw new ServiceStartException(
+                    $"'{Runs.SafeText.Of(text, 200)}' in the setting 'Workflows:OtherGateways' is no address with "
+                    + "https: name the gateways of the other services, with commas between them.")),
+    ];
+
     /// <summary>Opens the port.</summary>
     /// <exception cref="ServiceStartException">The key does not belong to the certificate.</exception>
     public static void Open(KestrelServerOptions kestrel, ServiceSettings settings)

@@ -64,6 +64,21 @@ public sealed class ServiceSettings
     /// decides.</value>
     public string? DurableTaskConnectionString { get; set; }
 
+    /// <summary>Gets or sets the PostgreSQL database that has the state which several services share.</summary>
+    /// <value>A connection string of Npgsql, <c>Host=...;Database=...;Username=...;Password=...</c>; null to keep all
+    /// state in the folder, for one service. It needs an engine that is not inside the service.</value>
+    public string? Database { get; set; }
+
+    /// <summary>Gets or sets the address of an emulated cloud that is a program of its own.</summary>
+    /// <value>Its gRPC port; its REST and storage ports are the next two. null for the one inside the
+    /// service.</value>
+    public Uri? EmulatorAddress { get; set; }
+
+    /// <summary>Gets or sets the gateways of the other services, which workers try when this one does not
+    /// answer.</summary>
+    /// <value>Addresses with commas between them; null for none.</value>
+    public string? OtherGateways { get; set; }
+
     /// <summary>Gets or sets a price catalog that replaces the built-in one.</summary>
     /// <value>A path, or null.</value>
     public string? PriceCatalog { get; set; }
@@ -119,6 +134,9 @@ public sealed class ServiceSettings
 
     /// <summary>Gets or sets the Dapr component to which a run's end is published.</summary>
     public DaprSettings Dapr { get; set; } = new();
+
+    /// <summary>Gets a value indicating whether other services may have the same state.</summary>
+    public bool IsShared => !string.IsNullOrWhiteSpace(Database);
 
     /// <summary>Gets a value indicating whether the service runs the engine itself.</summary>
     public bool UsesEmbeddedEngine => DurableTaskAddress is null && string.IsNullOrEmpty(DurableTaskConnectionString);

@@ -8,6 +8,7 @@ using Workflows.Activities.Provisioning;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
+using Workflows.Activities.Storage;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
@@ -15,6 +16,7 @@ using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
+using Workflows.Service.Database;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
@@ -84,6 +86,7 @@ public static class WorkflowsService
         AccessControl.TellOfKeys(application, settings);
         application.UseSafeHeaders(settings, ports.Http);
         application.UseProblems(ports.Http);
+        DatabaseAccess.HurryRequests(application, ports.Http);
         application.UseProxies(settings, ports.Http);
         application.UseBrowserGuard(
             settings.GatewayPort,
@@ -215,6 +218,7 @@ public static class WorkflowsService
 
         services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes)
             .AddServiceOptions<WorkerGatewayService>(options => options.MaxReceiveMessageSize = MaxWorkerMessageBytes);
+        StoreChoice.Add(services, settings);
         DurableTaskBackend.Add(services, settings, grpc);
 
         // After the engine, whose start locks the folder: a second service must not open the emulated cloud.
@@ -227,24 +231,30 @@ public static class WorkflowsService
             options.WorkerUser = Nobody;
         });
 
+        var cloud = EmulatedAddresses.Of(settings, ports);
+        if (settings.EmulatorAddress is not null)
+        {
+            services.AddSingleton<ITpuEmulator>(_ => new RemoteTpuEmulator(cloud.Rest));
+        }
+
         services.AddSingleton(provider => new RunLedger(
-            settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IStateStore>(), settings.StateDirectory,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new RunArtifacts(
             provider.GetRequiredService<RunLedger>(), settings.Artifacts,
-            new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"), provider.GetService<Func<Uri?, ArtifactStores>>()));
+            cloud.Storage, provider.GetService<Func<Uri?, ArtifactStores>>()));
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
-            settings.StateDirectory, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<WorkForesight>();
         services.AddSingleton<PricePatience>();
-        services.AddSingleton(_ => new MeasuredRates(settings.StateDirectory));
+        services.AddSingleton(provider => new MeasuredRates(provider.GetRequiredService<IStateStore>()));
         var limits = Limits(settings);
         services.AddSingleton(provider => new InputWork(
             provider.GetRequiredService<RunLedger>(), limits, provider.GetRequiredService<TimeProvider>()));
         services.AddKeyedSingleton(Preview, (provider, _) => new InputWork(
             provider.GetRequiredService<RunLedger>(), limits with { Time = PreviewTime },
             provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(_ => new NodeSecrets(settings.StateDirectory));
         services.AddSingleton(settings.PriceCatalog is { } catalog
             ? SettingsFile.Use(
                 nameof(settings.PriceCatalog), catalog, "a file like src/Activities/Capacity/catalog.json",
@@ -257,20 +267,21 @@ public static class WorkflowsService
         services.AddSingleton<IRunPrograms, RunPrograms>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RunPlanner>(
             provider, provider.GetRequiredKeyedService<InputWork>(Preview)));
-        services.AddSingleton<ITpuCloud>(_ => new TpuCloud(grpc));
+        services.AddSingleton<ITpuCloud>(_ => new TpuCloud(cloud.Grpc));
         services.AddSingleton(new WorkerBootstrap(
             settings.GatewayAddress ?? grpc, settings.WorkerImage, StartupScripts.Read(settings.StartupScript),
-            settings.GatewayAddress is null ? null : gatewayPin, settings.GatewayAddress is not null));
+            settings.GatewayAddress is null ? null : gatewayPin, settings.GatewayAddress is not null)
+        {
+            OtherGateways = GatewayDoor.OthersOf(settings),
+        });
         services.AddSingleton(new GoogleServices(
-            new GoogleRest(null), new GoogleRest(
-                new Uri($"http://127.0.0.1:{ports.EmulatorRest}"),
-                new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"))));
+            new GoogleRest(null), new GoogleRest(cloud.Rest, cloud.Storage)));
         services.AddSingleton<CloudReadiness>();
         services.AddSingleton<MetricsLog>();
         services.AddSingleton<JobBook>();
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
-        services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
+        services.AddSingleton<IdempotencyKeys>();
         AddSpending(services, settings);
         services.AddSingleton<RunIndex>();
         services.AddSingleton<RunService>();
@@ -299,9 +310,7 @@ public static class WorkflowsService
             TimeSpan.FromMinutes(settings.SweepMinutes),
             provider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
         services.AddSingleton<IRunStandings, RunStandings>();
-        services.AddSingleton(provider => new SweepRecord(
-            settings.StateDirectory, provider.GetRequiredService<RunLedger>(),
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SweepRecord>();
         services.AddSingleton<SweepProblems>();
         services.AddSingleton<Sweeper>();
         services.AddHostedService<SweepStarter>();
@@ -324,9 +333,7 @@ public static class WorkflowsService
             }
         }
 
-        services.AddSingleton(provider => new SpendBook(
-            settings.StateDirectory, provider.GetRequiredService<RunLedger>(),
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SpendBook>();
         services.AddSingleton<SpendLimits>();
     }
 

@@ -6,6 +6,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Readiness;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Database;
 using Workflows.Service.Hosting;
 using Workflows.Translation.Corpora;
 
@@ -25,14 +26,17 @@ internal static class DoctorEndpoint
     public static void MapDoctor(this IEndpointRouteBuilder routes, ServiceSettings settings) => routes.MapPost(
         "/doctor", (
             HttpRequest http, CloudReadiness readiness, PriceCatalog catalog, DurableTaskClient client,
-            IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation) =>
-            LookAsync(http, settings, readiness, catalog, client, rehearsal, limits, cancellation))
+            IRehearsalCloud rehearsal, SpendLimits limits, IServiceProvider provider, CancellationToken cancellation) =>
+            LookAsync(
+                http, settings, readiness, catalog, client, rehearsal, limits, provider.GetService<DatabaseState>(),
+                cancellation))
         .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
         .HasBody<RunRequest>(isOptional: true);
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
-        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation)
+        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, DatabaseState? database,
+        CancellationToken cancellation)
     {
         var text = await RunEndpoints.ReadAsync(http.Body, cancellation);
         var lines = new List<ReadinessLine>
@@ -41,6 +45,15 @@ internal static class DoctorEndpoint
             MachineChecks.Memory(),
             await EngineAsync(settings, client, cancellation),
         };
+        if (database is not null)
+        {
+            lines.Add(await database.AnswersAsync(cancellation)
+                ? new ReadinessLine("database", ReadinessLevel.Ok, $"The database {database.Name} answers.")
+                : new ReadinessLine(
+                    "database", ReadinessLevel.Fail, $"The database {database.Name} does not answer.",
+                    "Look at that server, and at Workflows:Database."));
+        }
+
         if (string.IsNullOrWhiteSpace(text))
         {
             lines.Add(new ReadinessLine(
@@ -65,7 +78,9 @@ internal static class DoctorEndpoint
             }
 
             lines.AddRange(await readiness.AllAsync(
-                SubjectOf(spec), ServicePorts.StateIdOf(settings.StateDirectory), cancellation));
+                // A name that stands for several services may lead to any of them.
+                SubjectOf(spec), settings.IsShared ? null : ServicePorts.StateIdOf(settings.StateDirectory),
+                cancellation));
         }
 
         return TypedResults.Ok(new DoctorView(lines.TrueForAll(line => line.Level != ReadinessLevel.Fail), lines));

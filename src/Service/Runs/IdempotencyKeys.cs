@@ -1,33 +1,23 @@
 using System.Security.Cryptography;
 using System.Text;
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
 namespace Workflows.Service.Runs;
 
 /// <summary>
 /// Stores the run that each key started, since a request with an id of its own has no other link to its key. Each key
-/// is one small file, named by the key's hash. <b>Invariant:</b> a key is written before its run is started, and
+/// is one small document, named by the key's hash. <b>Invariant:</b> a key is written before its run is started, and
 /// belongs to that run for as long as the run exists.
 /// </summary>
-internal sealed class IdempotencyKeys(string stateDirectory)
+internal sealed class IdempotencyKeys(IStateStore state)
 {
-    private readonly string _folder = Path.Combine(Path.GetFullPath(stateDirectory), "keys");
-    private readonly Lock _lock = new();
+    private const string Folder = "keys";
 
     /// <summary>Looks up the run of a key.</summary>
     /// <param name="key">The key, as it was sent.</param>
     /// <returns>The run; null for a key that started none, or one of an earlier version of this service.</returns>
-    public RunId? Find(string key)
-    {
-        try
-        {
-            return RunId.TryParse(File.ReadAllText(PathOf(key)), out var id) ? id : null;
-        }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-    }
+    public RunId? Find(string key) => RunOf(state.Read(NameOf(key)));
 
     /// <summary>Assigns a key to a run, unless it belongs to one already.</summary>
     /// <param name="key">The key.</param>
@@ -35,69 +25,40 @@ internal sealed class IdempotencyKeys(string stateDirectory)
     /// <returns>The run of the key, and whether this call assigned it.</returns>
     public (RunId Run, bool IsNew) Claim(string key, RunId id)
     {
-        lock (_lock)
+        if (state.Create(NameOf(key), Bytes(id)) is not { } there)
         {
-            if (Find(key) is { } known)
-            {
-                return (known, false);
-            }
-
-            Write(key, id);
             return (id, true);
         }
+
+        if (RunOf(there) is { } known)
+        {
+            return (known, false);
+        }
+
+        // It names no run, so it belongs to none.
+        Replace(key, id);
+        return (id, true);
     }
 
     /// <summary>Assigns a key to another run, because its first run was never created.</summary>
     /// <param name="key">The key.</param>
     /// <param name="id">The run that is about to be started.</param>
-    public void Replace(string key, RunId id)
-    {
-        lock (_lock)
-        {
-            Write(key, id);
-        }
-    }
+    public void Replace(string key, RunId id) => state.Write(NameOf(key), Bytes(id));
 
     /// <summary>Frees a key whose request was refused and so started nothing.</summary>
     /// <param name="key">The key.</param>
-    public void Release(string key)
-    {
-        lock (_lock)
-        {
-            File.Delete(PathOf(key));
-        }
-    }
+    public void Release(string key) => state.Delete(NameOf(key));
 
     /// <summary>Frees every key of a run that is purged.</summary>
     /// <param name="id">The run.</param>
     /// <returns>The number of its keys.</returns>
-    public int ReleaseAll(RunId id)
-    {
-        lock (_lock)
-        {
-            var paths = Directory.Exists(_folder)
-                ? Directory.EnumerateFiles(_folder).Where(path => IsOf(path, id)).ToList() : [];
-            paths.ForEach(File.Delete);
-            return paths.Count;
-        }
-    }
+    public int ReleaseAll(RunId id) => state.DeleteAll(Folder, Bytes(id));
 
-    private static bool IsOf(string path, RunId id) =>
-        new FileInfo(path).Length == Encoding.UTF8.GetByteCount(id.Value) && File.ReadAllText(path) == id.Value;
+    private static byte[] Bytes(RunId id) => Encoding.UTF8.GetBytes(id.Value);
 
-    private void Write(string key, RunId id)
-    {
-        Directory.CreateDirectory(_folder);
-        var (path, aside) = (PathOf(key), $"{PathOf(key)}.new");
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            file.Write(Encoding.UTF8.GetBytes(id.Value));
-            file.Flush(flushToDisk: true);
-        }
+    private static RunId? RunOf(byte[]? content) =>
+        content is not null && RunId.TryParse(Encoding.UTF8.GetString(content), out var id) ? id : null;
 
-        File.Move(aside, path, overwrite: true);
-    }
-
-    private string PathOf(string key) =>
-        Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))));
+    private static string NameOf(string key) =>
+        $"{Folder}/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}";
 }

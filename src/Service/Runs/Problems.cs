@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Diagnostics;
+using Workflows.Service.Database;
 
 namespace Workflows.Service.Runs;
 
@@ -34,7 +35,7 @@ internal static partial class Problems
     }
 
     private static bool IsExpected(Exception exception) =>
-        exception is RunRequestException or BadHttpRequestException or Grpc.Core.RpcException;
+        exception is RunRequestException or BadHttpRequestException or Grpc.Core.RpcException or DatabaseException;
 
     /// <summary>Converts an exception of a handler into a problem.</summary>
     private static async Task HandleAsync(HttpContext context)
@@ -55,6 +56,9 @@ internal static partial class Problems
             Grpc.Core.RpcException => Of(
                 StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE",
                 "The Durable Task backend does not answer; try again shortly."),
+            DatabaseException => Of(
+                StatusCodes.Status503ServiceUnavailable, "STATE_UNAVAILABLE",
+                "The service's database does not answer; try again shortly."),
             Access.KeyFileException => Of(
                 StatusCodes.Status503ServiceUnavailable, "KEYS_UNREADABLE",
                 "The service cannot read its keys, so it lets nobody in; its log has the reason."),
@@ -73,6 +77,11 @@ internal static partial class Problems
             Log.NoEngine(
                 logger, context.Request.Method, SafeText.Of(context.Request.Path.Value),
                 SafeText.Of(fault.Status.ToString()));
+        }
+        else if (exception is DatabaseException away)
+        {
+            Log.NoDatabase(
+                logger, context.Request.Method, SafeText.Of(context.Request.Path.Value), SafeText.Of(away.Message));
         }
 
         await result.ExecuteAsync(context);
@@ -97,5 +106,8 @@ internal static partial class Problems
 
         [LoggerMessage(4291, LogLevel.Warning, "{Method} {Path} could not reach the engine: {Status}")]
         public static partial void NoEngine(ILogger logger, string method, string path, string status);
+
+        [LoggerMessage(4297, LogLevel.Warning, "{Method} {Path} could not reach the database: {Reason}")]
+        public static partial void NoDatabase(ILogger logger, string method, string path, string reason);
     }
 }

@@ -1,22 +1,23 @@
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Readiness;
+using Workflows.Service.Database;
 using Workflows.Service.Hosting;
 using Workflows.Service.Messages;
 
 namespace Workflows.Service.Runs;
 
 /// <summary>A part that the service needs to take requests.</summary>
-/// <param name="Name"><c>engine</c>, <c>disk</c> or <c>broker</c>.</param>
+/// <param name="Name"><c>engine</c>, <c>disk</c>, <c>database</c> or <c>broker</c>.</param>
 /// <param name="Ready">true if it works now.</param>
 public sealed record ReadyPart(string Name, bool Ready);
 
 /// <summary>The answer of a service about its parts. The reasons are told by the log and by
 /// <c>workflows doctor</c>.</summary>
 /// <param name="Ready">true if all of them work.</param>
-/// <param name="Parts">The parts; the broker only where a subscription is set.</param>
+/// <param name="Parts">The parts; database and broker only where they are set.</param>
 public sealed record ReadyView(bool Ready, IReadOnlyList<ReadyPart> Parts);
 
-/// <summary>Serves GET /readyz: 200 if engine, state folder and broker work, else 503.</summary>
+/// <summary>Serves GET /readyz: 200 if engine, state folder, database and broker work, else 503.</summary>
 internal static class ReadyEndpoint
 {
     /// <summary>Most time for an answer of the engine; who asks this seldom waits longer.</summary>
@@ -28,13 +29,21 @@ internal static class ReadyEndpoint
         .DisableRateLimiting();
 
     private static async Task<IResult> LookAsync(
-        ServiceSettings settings, DurableTaskClient client, RunSubscriber subscriber, CancellationToken cancellation)
+        ServiceSettings settings, DurableTaskClient client, RunSubscriber subscriber, IServiceProvider provider,
+        CancellationToken cancellation)
     {
         var parts = new List<ReadyPart>
         {
             new("engine", await AnswersAsync(settings, client, cancellation)),
             new("disk", MachineChecks.Disk(settings.StateDirectory).Level != ReadinessLevel.Fail),
         };
+        if (provider.GetService<DatabaseState>() is { } database)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            limit.CancelAfter(EngineTime);
+            parts.Add(new ReadyPart("database", await database.AnswersAsync(limit.Token)));
+        }
+
         if (settings.PubSub.Subscription is not null)
         {
             parts.Add(new ReadyPart("broker", subscriber.IsReached));

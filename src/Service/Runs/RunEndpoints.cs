@@ -268,13 +268,20 @@ internal static class RunEndpoints
             return Unknown(id);
         }
 
+        if (ledger.State.IsShared)
+        {
+            return ledger.State.Read(RunLedger.NameOf(run, name)) is { } content
+                ? TypedResults.Bytes(content, type) : NotReady(id);
+        }
+
         var path = Path.Combine(ledger.DirectoryOf(run), name);
         return System.IO.File.Exists(path)
             ? TypedResults.PhysicalFile(path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path))
-            : Problems.Of(
-                StatusCodes.Status404NotFound, "REPORT_NOT_READY",
-                $"Run '{id}' has not ended, so it has no report yet.");
+            : NotReady(id);
     }
+
+    private static IResult NotReady(string id) => Problems.Of(
+        StatusCodes.Status404NotFound, "REPORT_NOT_READY", $"Run '{id}' has not ended, so it has no report yet.");
 
     /// <summary>Returns the run of a path; null if the ledger does not have it.</summary>
     private static RunId? Known(string id, RunLedger ledger) =>

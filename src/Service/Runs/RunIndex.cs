@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.DurableTask.Client;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
 namespace Workflows.Service.Runs;
@@ -36,12 +39,16 @@ internal sealed record RunRow(
 /// <summary>
 /// Keeps the order and the filtered fields of all runs in memory, since the engine lists its instances by id, with
 /// those of all stages, and a page would read all of them. <b>Invariant:</b> a row of an ended run is as the engine has
-/// it until the run is resumed or purged, which this service notes; rows of live runs are read again for each list.
+/// it until the run is resumed or purged, which a service notes, in a shared store for the others, too; rows of live
+/// runs are read again for each list.
 /// </summary>
 /// <param name="client">The engine.</param>
 /// <param name="clock">Paces the looks for runs that others have started.</param>
-internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : IDisposable
+/// <param name="state">The store; its notes are used if it is shared.</param>
+internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, IStateStore? state = null) : IDisposable
 {
+    private const string SharedNotes = "run-notes.jsonl", NoteKind = "run";
+
     private const int ReadAtOnce = 8, InPage = 1000;
 
     /// <summary>Time between two looks for runs that another service has started in the same engine.</summary>
@@ -59,17 +66,23 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
     private readonly ConcurrentDictionary<string, long> _live = new(StringComparer.Ordinal);
 
     private long _notes;
+    private int _readNotes;
     private DateTimeOffset? _lookedAt;
     private (DateTimeOffset StartedAt, Task<IReadOnlyList<string>> Found)? _look;
 
     /// <summary>Notes that a run was started, or begins another part: it is read with the next list.</summary>
-    public void Note(RunId id) => _live[id.Value] = Interlocked.Increment(ref _notes);
+    public void Note(RunId id)
+    {
+        Mark(id.Value);
+        Share(id);
+    }
 
     /// <summary>Removes a run that is purged.</summary>
     public void Forget(RunId id)
     {
         _live.TryRemove(id.Value, out _);
         Set(id.Value, null);
+        Share(id);
     }
 
     /// <summary>Returns the rows that a filter wants, in the order of the list.</summary>
@@ -89,11 +102,44 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock) : I
     /// <inheritdoc />
     public void Dispose() => _one.Dispose();
 
+    private void Mark(string id) => _live[id] = Interlocked.Increment(ref _notes);
+
+    private void Share(RunId id)
+    {
+        if (state is { IsShared: true })
+        {
+            state.AppendFact(SharedNotes, new LedgerEntry(
+                clock.GetUtcNow(), NoteKind, $"{Guid.NewGuid():n}", JsonSerializer.SerializeToElement(id.Value)));
+        }
+    }
+
+    /// <summary>Reads again the runs that other services have started, resumed or purged.</summary>
+    private void ReadNotes()
+    {
+        if (state is { IsShared: true })
+        {
+            var notes = state.ReadFacts(SharedNotes);
+            foreach (var note in notes.Skip(_readNotes))
+            {
+                Mark(note.Data.GetString()!);
+            }
+
+            _readNotes = notes.Count;
+        }
+    }
+
     private async Task RefreshAsync(CancellationToken cancellation)
     {
         await _one.WaitAsync(cancellation);
         try
         {
+            if (_lookedAt is null && state is { IsShared: true })
+            {
+                // The first list reads all runs, and so needs no notes from before it.
+                _readNotes = state.ReadFacts(SharedNotes).Count;
+            }
+
+            ReadNotes();
             var now = clock.GetUtcNow();
             if (_lookedAt is null)
             {

@@ -3,11 +3,11 @@ using Microsoft.DurableTask.Client;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
+using Workflows.Activities.Storage;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
-using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -20,9 +20,9 @@ namespace Workflows.Service.Runs;
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
     SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
-    ServiceSettings settings, TimeProvider clock)
+    TimeProvider clock)
 {
-    private readonly KeptArtifacts _kept = new(settings.StateDirectory);
+    private readonly KeptArtifacts _kept = new(ledger.State);
 
     /// <summary>Deletes a run.</summary>
     /// <param name="runId">The run.</param>
@@ -190,43 +190,15 @@ internal sealed record KeptPlace(string Address, bool IsRehearsal, DateTimeOffse
 /// Remembers where purged runs have left artifacts, one small file for each: a new run with such an id would continue
 /// from the checkpoints of the old one.
 /// </summary>
-internal sealed class KeptArtifacts(string stateDirectory)
+internal sealed class KeptArtifacts(IStateStore state)
 {
-    private readonly string _folder = Path.Combine(Path.GetFullPath(stateDirectory), "purged");
+    public KeptPlace? Find(RunId id) => state.Read(NameOf(id)) is { } content
+        ? JsonSerializer.Deserialize<KeptPlace>(content, RunLedger.Json) : null;
 
-    public KeptPlace? Find(RunId id)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<KeptPlace>(File.ReadAllBytes(PathOf(id)), RunLedger.Json);
-        }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-    }
+    public void Keep(RunId id, KeptPlace place) =>
+        state.Write(NameOf(id), JsonSerializer.SerializeToUtf8Bytes(place, RunLedger.Json));
 
-    public void Keep(RunId id, KeptPlace place)
-    {
-        Directory.CreateDirectory(_folder);
-        var aside = PathOf(id) + ".new";
-        using (var file = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            JsonSerializer.Serialize(file, place, RunLedger.Json);
-            file.Flush(flushToDisk: true);
-        }
+    public void Forget(RunId id) => state.Delete(NameOf(id));
 
-        File.Move(aside, PathOf(id), overwrite: true);
-    }
-
-    public void Forget(RunId id)
-    {
-        // The folder does not exist before the first purge that keeps artifacts.
-        if (Find(id) is not null)
-        {
-            File.Delete(PathOf(id));
-        }
-    }
-
-    private string PathOf(RunId id) => Path.Combine(_folder, $"{id}.json");
+    private static string NameOf(RunId id) => $"purged/{id}.json";
 }

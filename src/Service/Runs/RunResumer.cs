@@ -30,7 +30,7 @@ internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, str
 /// </summary>
 internal sealed class RunResumer(
     DurableTaskClient client, RunLedger ledger, MetricsLog metrics, PriceCatalog catalog, RunArtifacts artifacts,
-    SpendLimits limits, RunSuspender suspender, RunIndex index, TimeProvider clock) : IDisposable
+    SpendLimits limits, RunSuspender suspender, RunIndex index, TimeProvider clock)
 {
     /// <summary>The statuses of instances that are not replaced.</summary>
     private static readonly OrchestrationRuntimeStatus[] Unfinished =
@@ -47,7 +47,7 @@ internal sealed class RunResumer(
     ];
 
     /// <summary>Locks of runs, each for those whose id has its hash: a long purge holds up few other runs.</summary>
-    private readonly SemaphoreSlim[] _ones = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
+    private const uint Locks = 64;
 
     private readonly FinishedWork _work = new(ledger, artifacts);
 
@@ -94,20 +94,11 @@ internal sealed class RunResumer(
     /// <returns>The result of the action.</returns>
     public async Task<T> AloneAsync<T>(RunId runId, Func<Task<T>> act, CancellationToken cancellation)
     {
-        var one = _ones[(uint)runId.GetHashCode() % _ones.Length];
-        await one.WaitAsync(cancellation);
-        try
-        {
-            return await act();
-        }
-        finally
-        {
-            one.Release();
-        }
+        // The hash of a string differs between processes, and services must agree on the lock.
+        var hash = runId.Value.Aggregate(17u, (sum, letter) => unchecked((sum * 31) + letter));
+        using var alone = await ledger.State.AloneAsync($"run-{hash % Locks}", cancellation);
+        return await act();
     }
-
-    /// <inheritdoc />
-    public void Dispose() => Array.ForEach(_ones, one => one.Dispose());
 
     private static bool IsSuspended(OrchestrationMetadata instance) => !instance.IsCompleted
         && (instance.RuntimeStatus == OrchestrationRuntimeStatus.Suspended

@@ -22,15 +22,13 @@ namespace Workflows.Service.Runs;
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
-    WorkForesight foresight, ServiceSettings settings, RunIndex index, RunResumer resumer, TimeProvider clock)
-    : IDisposable
+    WorkForesight foresight, RunIndex index, RunResumer resumer, TimeProvider clock)
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
         Enum.GetValues<OrchestrationRuntimeStatus>();
 
-    private readonly SemaphoreSlim _keyed = new(1);
-    private readonly KeptArtifacts _kept = new(settings.StateDirectory);
+    private readonly KeptArtifacts _kept = new(ledger.State);
 
     /// <summary>Starts a run durably. Once this returns, the run continues after any crash of the service.</summary>
     /// <param name="request">The request.</param>
@@ -63,31 +61,24 @@ internal sealed class RunService(
         RunRequest request, RunSpec spec, string key, CancellationToken cancellation)
     {
         // One at a time from the key to the run: of two requests with one key and two ids only one may start.
-        await _keyed.WaitAsync(cancellation);
+        using var alone = await ledger.State.AloneAsync("keyed", cancellation);
+        var (holder, isNew) = keys.Claim(key, spec.RunId);
+        if (holder != spec.RunId)
+        {
+            // The service may have stopped between the key and the start of its run.
+            await ThrowIfStartedAsync(key, holder, spec.RunId, cancellation);
+            keys.Replace(key, spec.RunId);
+            isNew = true;
+        }
+
         try
         {
-            var (holder, isNew) = keys.Claim(key, spec.RunId);
-            if (holder != spec.RunId)
-            {
-                // The service may have stopped between the key and the start of its run.
-                await ThrowIfStartedAsync(key, holder, spec.RunId, cancellation);
-                keys.Replace(key, spec.RunId);
-                isNew = true;
-            }
-
-            try
-            {
-                return await ScheduleAsync(request, spec, isNew ? null : key, cancellation);
-            }
-            catch (RunRequestException) when (isNew)
-            {
-                keys.Release(key);
-                throw;
-            }
+            return await ScheduleAsync(request, spec, isNew ? null : key, cancellation);
         }
-        finally
+        catch (RunRequestException) when (isNew)
         {
-            _keyed.Release();
+            keys.Release(key);
+            throw;
         }
     }
 
@@ -178,9 +169,6 @@ internal sealed class RunService(
                 RunRequestException.KeyReused);
         }
     }
-
-    /// <inheritdoc />
-    public void Dispose() => _keyed.Dispose();
 
     /// <summary>
     /// Finds the run of a repeated request. Its files are not read, since they may have been moved.
@@ -350,7 +338,8 @@ internal sealed class RunService(
     private string? Draft(RunId id, RunStage? stage)
     {
         var path = Path.Combine(ledger.DirectoryOf(id), "report.json");
-        return stage?.Stage is RunStageName.Teardown or RunStageName.Report && File.Exists(path) ? path : null;
+        return stage?.Stage is RunStageName.Teardown or RunStageName.Report && (ledger.State.IsShared
+            ? ledger.State.Read(RunLedger.NameOf(id, "report.json")) is not null : File.Exists(path)) ? path : null;
     }
 
     private static RunStatus StatusOf(OrchestrationRuntimeStatus status) => status switch

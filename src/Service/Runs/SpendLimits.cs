@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Reporting;
@@ -15,7 +14,6 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class SpendLimits(
     ServiceSettings settings, SpendBook book, RunLedger ledger, DurableTaskClient client, TimeProvider clock)
-    : IDisposable
 {
     /// <summary>The field that a refusal names: a smaller one may fit.</summary>
     public const string Field = "budgetUsd";
@@ -23,8 +21,7 @@ internal sealed class SpendLimits(
     /// <summary>Hours after which a run that the engine does not have is forgotten: its start failed.</summary>
     private const double StartHours = 1;
 
-    private readonly SemaphoreSlim _one = new(1);
-    private readonly ConcurrentDictionary<RunId, double> _starting = new();
+    private const string Alone = "spending";
 
     /// <summary>Reserves the budget of a run until the engine has it.</summary>
     /// <param name="spec">The run, or its next part.</param>
@@ -39,38 +36,24 @@ internal sealed class SpendLimits(
             return new Reservation(() => { });
         }
 
-        await _one.WaitAsync(cancellation);
-        try
-        {
-            // A repeated request and a resumption have their own reservation already, which is not another run's.
-            var others = (await LiveAsync(cancellation)).Where(run => run.Id != spec.RunId);
-            if (Refusal(spec, ViewOf([.. others])) is { } error)
-            {
-                throw new RunRequestException([error], RunRequestException.SpendLimit);
-            }
+        using var alone = await ledger.State.AloneAsync(Alone, cancellation);
 
-            book.Begin(spec.RunId);
-            _starting[spec.RunId] = spec.BudgetUsd;
-            return new Reservation(() => _starting.TryRemove(spec.RunId, out _));
-        }
-        finally
+        // A repeated request and a resumption have their own reservation already, which is not another run's.
+        var others = (await LiveAsync(cancellation)).Where(run => run.Id != spec.RunId);
+        if (Refusal(spec, ViewOf([.. others])) is { } error)
         {
-            _one.Release();
+            throw new RunRequestException([error], RunRequestException.SpendLimit);
         }
+
+        book.Begin(spec.RunId, spec.BudgetUsd);
+        return new Reservation(() => EndReservation(spec.RunId));
     }
 
     /// <summary>Shows the spending of today and of this month, with the limits.</summary>
     public async Task<SpendingView> ViewAsync(CancellationToken cancellation)
     {
-        await _one.WaitAsync(cancellation);
-        try
-        {
-            return ViewOf(await LiveAsync(cancellation));
-        }
-        finally
-        {
-            _one.Release();
-        }
+        using var alone = await ledger.State.AloneAsync(Alone, cancellation);
+        return ViewOf(await LiveAsync(cancellation));
     }
 
     /// <summary>Returns the reason why a run could not start now.</summary>
@@ -89,9 +72,6 @@ internal sealed class SpendLimits(
             .OrderByDescending(window => window.TurnsOverAt)
             .Select(window => Refusal(spec, needed, window, view.Runs)).FirstOrDefault();
     }
-
-    /// <inheritdoc />
-    public void Dispose() => _one.Dispose();
 
     private static FieldError Refusal(
         RunSpec spec, double needed, SpendWindow window, IReadOnlyList<SpendRun> runs)
@@ -116,9 +96,10 @@ internal sealed class SpendLimits(
     private async Task<List<SpendRun>> LiveAsync(CancellationToken cancellation)
     {
         var live = new List<SpendRun>();
-        foreach (var (runId, at) in book.Open())
+        foreach (var (runId, at, startingUsd, startingAt) in book.Open())
         {
-            double? starting = _starting.TryGetValue(runId, out var budget) ? budget : null;
+            // A service that stopped while it started a run reserves its budget for this time.
+            var starting = clock.GetUtcNow() - startingAt <= TimeSpan.FromHours(StartHours) ? startingUsd : null;
             var instance = starting is not null
                 ? null : await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
             var spec = instance?.SerializedInput is null ? null : instance.ReadInputAs<RunSpec>();
@@ -156,6 +137,18 @@ internal sealed class SpendLimits(
         SpendWindow Window(bool isDay, string name, double? limit, double spent, DateTime end) => new(
             isDay, name, isDay ? "Workflows:MaxUsdPerDay" : "Workflows:MaxUsdPerMonth", limit, spent, reserved,
             limit - spent - reserved, new DateTimeOffset(end, TimeSpan.Zero));
+    }
+
+    private void EndReservation(RunId runId)
+    {
+        try
+        {
+            book.Begin(runId);
+        }
+        catch (IOException)
+        {
+            // The run is started, and its budget is counted for an hour even if it ends before.
+        }
     }
 
     private sealed class Reservation(Action end) : IDisposable

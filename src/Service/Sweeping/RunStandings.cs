@@ -8,7 +8,21 @@ namespace Workflows.Service.Sweeping;
 /// <summary>Answers a sweep's questions about runs from the engine and the emulated cloud.</summary>
 internal sealed class RunStandings(DurableTaskClient client, ITpuEmulator emulator) : IRunStandings
 {
-    public IReadOnlyList<string> RehearsalProjects => emulator.Occupied();
+    public IReadOnlyList<string> RehearsalProjects
+    {
+        get
+        {
+            try
+            {
+                return emulator.Occupied();
+            }
+            catch (IOException)
+            {
+                // An emulator that is away costs nothing, and must not keep the sweep from nodes that do.
+                return [];
+            }
+        }
+    }
 
     public async Task<bool> IsLiveAsync(RunId runId, CancellationToken cancellationToken)
     {

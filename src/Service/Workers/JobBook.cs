@@ -10,9 +10,10 @@ namespace Workflows.Service.Workers;
 
 /// <summary>
 /// Keeps the jobs of all workers. <b>Invariant:</b> a dispatch and an end are in the run's ledger before anything
-/// depends on them, so a restart of the service loses neither; progress is in memory only.
+/// depends on them, so a restart of the service loses neither; progress is in memory, and in a shared store for other
+/// services.
 /// </summary>
-internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider clock) : ITpuJobs
+internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider clock) : ITpuJobs
 {
     private readonly DateTimeOffset _startedAt = clock.GetUtcNow();
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), Connection> _connections = new();
@@ -20,6 +21,9 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), DateTimeOffset> _lastHeard = new();
     private readonly ConcurrentDictionary<(RunId Run, NodeName Node), string> _devices = new();
     private readonly ConcurrentDictionary<RunId, long> _trained = new();
+
+    /// <summary>Tells other services of workers and jobs; null if there are none.</summary>
+    private readonly SharedJobs? _shared = ledger.State.IsShared ? new SharedJobs(ledger.State, clock) : null;
 
     /// <summary>Raised with the tokens that a training reports beyond its last report.</summary>
     public event Action<long>? Trained;
@@ -30,7 +34,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
     public static string JobId(JobKind kind, NodeName nodeName) =>
         PrefixOf(kind) + nodeName.NodeId;
 
-    public bool IsConnected(RunId runId, NodeName nodeName) => _connections.ContainsKey((runId, nodeName));
+    public bool IsConnected(RunId runId, NodeName nodeName) =>
+        _connections.ContainsKey((runId, nodeName)) || _shared?.IsConnected(runId, nodeName) == true;
 
     public bool IsRevoked(RunId runId, NodeName nodeName) => ledger.Read(runId)
         .Any(entry => entry.Kind == LedgerKinds.Revoked && entry.Key == nodeName.ToString());
@@ -58,8 +63,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             .FirstOrDefault(fact => fact.Data.Kind == kind && fact.Data.Lease.NodeName == nodeName);
         var end = EndOf(runId, id);
         var heard = _lastHeard.GetValueOrDefault((runId, nodeName));
-        var since = new[] { heard, job.At, _startedAt }.Max();
-        var seen = _progress.GetValueOrDefault((runId, id));
+        var since = new[] { heard, job.At, _startedAt, _shared?.HeardAt(runId, nodeName) ?? default }.Max();
+        var seen = ProgressOf(runId, nodeName, id);
         return seen is not null
             ? new JobStanding(
                 clock.GetUtcNow() - since, seen.Step, seen.Steps, seen.CheckpointStep,
@@ -75,6 +80,10 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             {
                 StopJob = new StopJob { JobId = JobId(kind, nodeName), Reason = "the run is ending" },
             });
+        }
+        else
+        {
+            _shared?.Stop(runId, JobId(kind, nodeName));
         }
     }
 
@@ -108,6 +117,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             return connection;
         });
         Heard(runId, nodeName);
+        _shared?.Open(runId, nodeName);
 
         foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job))
         {
@@ -121,10 +131,23 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
         return connection;
     }
 
-    public void Closed(RunId runId, NodeName nodeName, Connection connection) => _connections.TryRemove(
-        new KeyValuePair<(RunId, NodeName), Connection>((runId, nodeName), connection));
+    public void Closed(RunId runId, NodeName nodeName, Connection connection)
+    {
+        if (_connections.TryRemove(
+            new KeyValuePair<(RunId, NodeName), Connection>((runId, nodeName), connection)))
+        {
+            Tell(shared => shared.Closed(runId, nodeName));
+        }
+    }
 
-    public void Heard(RunId runId, NodeName nodeName) => _lastHeard[(runId, nodeName)] = clock.GetUtcNow();
+    public void Heard(RunId runId, NodeName nodeName)
+    {
+        _lastHeard[(runId, nodeName)] = clock.GetUtcNow();
+        if (_connections.ContainsKey((runId, nodeName)))
+        {
+            Tell(shared => shared.Heard(runId, nodeName));
+        }
+    }
 
     /// <summary>Records the progress of a job of this node.</summary>
     /// <returns>The reason why it is refused; null if it is recorded.</returns>
@@ -140,7 +163,10 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             return fault;
         }
 
-        _progress[(runId, progress.JobId)] = WorkerInput.Bounded(progress);
+        var last = _progress.GetValueOrDefault((runId, progress.JobId));
+        var bounded = WorkerInput.Bounded(progress);
+        _progress[(runId, progress.JobId)] = bounded;
+        _shared?.Report(runId, bounded, isUrgent: last?.CheckpointStep != bounded.CheckpointStep);
         // Without tokens and loss it is no step but work before the steps, such as compilation.
         if (progress is not { Tokens: 0, Loss: 0 }
             && progress.JobId.StartsWith(PrefixOf(JobKind.Train), StringComparison.Ordinal))
@@ -184,6 +210,7 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             progress.CheckpointStep = draining.CheckpointStep;
             progress.Step = Math.Max(progress.Step, draining.CheckpointStep);
             _progress[(runId, draining.JobId)] = progress;
+            _shared?.Report(runId, progress, isUrgent: true);
         }
     }
 
@@ -221,7 +248,8 @@ internal sealed class JobBook(RunLedger ledger, MetricsLog metrics, TimeProvider
             .Select(entry => entry.Key).ToHashSet(StringComparer.Ordinal);
         return ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Where(fact => !over.Contains($"{fact.Data.Lease.NodeName}"))
-            .Select(fact => _progress.GetValueOrDefault((runId, JobId(fact.Data.Kind, fact.Data.Lease.NodeName))))
+            .Select(fact => ProgressOf(
+                runId, fact.Data.Lease.NodeName, JobId(fact.Data.Kind, fact.Data.Lease.NodeName)))
             .LastOrDefault(progress => progress is not null);
     }
 

@@ -21,9 +21,6 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 
     private readonly ConcurrentDictionary<RunId, Last> _lasts = new();
 
-    public static string PathOf(RunLedger ledger, RunId runId) =>
-        Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl");
-
     /// <summary>Adds a point, unless it adds nothing to the last one.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="progress">The worker's report.</param>
@@ -39,17 +36,17 @@ internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
         var last = _lasts.GetOrAdd(runId, _ => new Last());
         lock (last.Lock)
         {
-            var path = PathOf(ledger, runId);
-            if (last.Adds(point) && (!File.Exists(path) || new FileInfo(path).Length < MostBytes))
+            if (last.Adds(point))
             {
-                File.AppendAllText(path, JsonSerializer.Serialize(point, RunLedger.Json) + "\n");
+                ledger.State.AppendLine(
+                    MetricsFile.NameOf(runId), JsonSerializer.Serialize(point, RunLedger.Json), MostBytes);
                 last.Point = point;
             }
         }
     }
 
     /// <summary>Reads the curve; if steps were repeated after a loss, the later point counts.</summary>
-    public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(PathOf(ledger, runId));
+    public IReadOnlyList<MetricPoint> Read(RunId runId) => MetricsFile.Read(ledger, runId);
 
     /// <summary>Forgets a run whose curve is deleted.</summary>
     public void Forget(RunId runId) => _lasts.TryRemove(runId, out _);

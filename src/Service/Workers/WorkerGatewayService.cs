@@ -37,7 +37,7 @@ internal sealed partial class WorkerGatewayService(
         }
 
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var listening = Task.CompletedTask;
+        var (listening, following) = (Task.CompletedTask, Task.CompletedTask);
         var connection = Open(runId, nodeName, hello.Device);
         Log.Connected(logger, nodeName, runId, hello.Device);
         try
@@ -45,6 +45,7 @@ internal sealed partial class WorkerGatewayService(
             await responseStream.WriteAsync(
                 new GatewayMessage { Welcome = new Welcome { HeartbeatSeconds = HeartbeatSeconds } }, cancellation);
             listening = ListenAsync(runId, nodeName, connection, requestStream, ending.Token);
+            following = jobs.FollowAsync(runId, nodeName, connection, ending.Token);
             await foreach (var message in connection.Outgoing.ReadAllAsync(cancellation))
             {
                 await responseStream.WriteAsync(message, cancellation);
@@ -63,6 +64,7 @@ internal sealed partial class WorkerGatewayService(
             // end while it reads.
             await ending.CancelAsync();
             await listening;
+            await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Log.Disconnected(logger, nodeName, runId);
         }
     }

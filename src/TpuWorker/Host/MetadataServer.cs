@@ -5,14 +5,20 @@ namespace Workflows.TpuWorker.Host;
 /// <summary>The identity of this worker.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="NodeName">Full resource name of this node.</param>
-/// <param name="Gateway">The address to connect to.</param>
+/// <param name="Gateways">The addresses to connect to: the next one is tried when one does not answer.</param>
 /// <param name="Secret">The node's one-time secret.</param>
 /// <param name="Certificate">
 /// SHA-256 of the gateway's only accepted certificate, in lower-case hexadecimal; null for those that the system
 /// trusts.
 /// </param>
 internal sealed record WorkerIdentity(
-    string RunId, string NodeName, Uri Gateway, string Secret, string? Certificate = null);
+    string RunId, string NodeName, IReadOnlyList<Uri> Gateways, string Secret, string? Certificate = null)
+{
+    public WorkerIdentity(string runId, string nodeName, Uri gateway, string secret)
+        : this(runId, nodeName, [gateway], secret)
+    {
+    }
+}
 
 /// <summary>Reads the VM's metadata server, as on Compute Engine.</summary>
 /// <param name="host">Host and port; null for Google's own name.</param>
@@ -30,26 +36,31 @@ internal sealed class MetadataServer(string? host) : IDisposable
     /// <summary>Reads the identity that the service wrote into the node's metadata.</summary>
     public async Task<WorkerIdentity> ReadIdentityAsync(CancellationToken cancellation)
     {
-        var gateway = await AttributeAsync("workflows-gateway", cancellation);
-        if (!Uri.TryCreate(gateway, UriKind.Absolute, out var address))
+        var gateways = await AttributeAsync("workflows-gateway", cancellation);
+        var addresses = gateways.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(AddressOf).ToList();
+        if (addresses.Count == 0)
         {
-            throw new WorkerStartException($"Metadata 'workflows-gateway' is '{gateway}', which is not an address.");
-        }
-
-        if (!address.IsLoopback && address.Scheme != Uri.UriSchemeHttps)
-        {
-            throw new WorkerStartException(
-                $"Metadata 'workflows-gateway' is '{gateway}': the node's secret is not sent in plain text. Set the "
-                + "service's Workflows:GatewayAddress to an address with https.");
+            throw new WorkerStartException("Metadata 'workflows-gateway' is empty.");
         }
 
         return new WorkerIdentity(
             await AttributeAsync("workflows-run", cancellation),
             await AttributeAsync("workflows-node", cancellation),
-            address,
+            addresses,
             await AttributeAsync("workflows-secret", cancellation),
             await FindAttributeAsync("workflows-gateway-sha256", cancellation));
     }
+
+    private static Uri AddressOf(string gateway) =>
+        !Uri.TryCreate(gateway, UriKind.Absolute, out var address)
+            ? throw new WorkerStartException(
+                $"Metadata 'workflows-gateway' is '{gateway}', which is not an address.")
+        : !address.IsLoopback && address.Scheme != Uri.UriSchemeHttps
+            ? throw new WorkerStartException(
+                $"Metadata 'workflows-gateway' is '{gateway}': the node's secret is not sent in plain text. Set the "
+                + "service's Workflows:GatewayAddress to an address with https.")
+        : address;
 
     /// <summary>Publishes a guest attribute, readable through the TPU API; best effort.</summary>
     /// <returns>true if the metadata server accepted it.</returns>

@@ -28,12 +28,16 @@ internal sealed class Worker : IDisposable
     private readonly MetadataServer _metadata;
     private readonly TimeProvider _clock;
     private readonly WorkerLog _log;
-    private readonly GrpcChannel _channel;
+    private readonly IReadOnlyList<GrpcChannel> _channels;
     private readonly IDevice _device;
     private readonly JobFiles _files;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, JobEnded> _unacknowledged = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _finished = new(StringComparer.Ordinal);
+
+    /// <summary>Ends of jobs, told again to a service that gives such a job: one that was restored from a backup has
+    /// forgotten that it acknowledged the end.</summary>
+    private readonly Dictionary<string, JobEnded> _finished = new(StringComparer.Ordinal);
+
     private Channel<WorkerMessage> _outgoing = Channel.CreateUnbounded<WorkerMessage>();
     private string _currentJob = "";
     private CancellationTokenSource? _jobStop;
@@ -47,7 +51,7 @@ internal sealed class Worker : IDisposable
         WorkerLog log)
     {
         (_identity, _metadata, _device, _files, _clock, _log) = (identity, metadata, device, files, clock, log);
-        _channel = GrpcChannel.ForAddress(identity.Gateway, new GrpcChannelOptions
+        _channels = [.. identity.Gateways.Select(gateway => GrpcChannel.ForAddress(gateway, new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
             {
@@ -56,7 +60,7 @@ internal sealed class Worker : IDisposable
                 KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
                 SslOptions = GatewayTrust.Options(identity.Certificate),
             },
-        });
+        }))];
     }
 
     /// <summary>Works until it is stopped, refused, or abandoned.</summary>
@@ -81,14 +85,14 @@ internal sealed class Worker : IDisposable
 
     private async Task<int> WorkAsync(CancellationToken cancellation)
     {
-        var client = new WorkerGateway.WorkerGatewayClient(_channel);
+        var gateway = 0;
         var lastContact = _clock.GetTimestamp();
         var pause = TimeSpan.FromMilliseconds(200);
         while (!cancellation.IsCancellationRequested)
         {
             try
             {
-                if (await ConverseAsync(client, cancellation))
+                if (await ConverseAsync(new WorkerGateway.WorkerGatewayClient(_channels[gateway]), cancellation))
                 {
                     lastContact = _clock.GetTimestamp();
                     pause = TimeSpan.FromMilliseconds(200);
@@ -106,7 +110,7 @@ internal sealed class Worker : IDisposable
             }
             catch (Exception exception) when (exception is RpcException or IOException or OperationCanceledException)
             {
-                await _log.WriteLineAsync($"Not connected to {_identity.Gateway}: {exception.Message}");
+                await _log.WriteLineAsync($"Not connected to {_identity.Gateways[gateway]}: {exception.Message}");
             }
 
             if (_clock.GetElapsedTime(lastContact) > AbandonedAfter)
@@ -116,6 +120,8 @@ internal sealed class Worker : IDisposable
                 return ExitCodes.Abandoned;
             }
 
+            // The stream is over: the service may have died, and another one goes on with its runs.
+            gateway = (gateway + 1) % _channels.Count;
             await Task.Delay(pause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = TimeSpan.FromSeconds(Math.Min(5, pause.TotalSeconds * 1.5));
         }
@@ -165,7 +171,10 @@ internal sealed class Worker : IDisposable
     public void Dispose()
     {
         _jobStop?.Dispose();
-        _channel.Dispose();
+        foreach (var channel in _channels)
+        {
+            channel.Dispose();
+        }
     }
 
     /// <summary>Handles one stream, from Hello until it ends.</summary>
@@ -292,8 +301,14 @@ internal sealed class Worker : IDisposable
     {
         lock (_lock)
         {
-            if (job.JobId == _currentJob || _finished.Contains(job.JobId))
+            if (job.JobId == _currentJob)
             {
+                return;
+            }
+
+            if (_finished.TryGetValue(job.JobId, out var end))
+            {
+                Tell(end);
                 return;
             }
 
@@ -330,15 +345,21 @@ internal sealed class Worker : IDisposable
 
         lock (_lock)
         {
-            _finished.Add(job.JobId);
+            _finished[job.JobId] = end;
             if (_currentJob == job.JobId)
             {
                 _currentJob = "";
             }
 
-            _unacknowledged[job.JobId] = end;
-            _outgoing.Writer.TryWrite(new WorkerMessage { JobEnded = end });
+            Tell(end);
         }
+    }
+
+    /// <summary>Tells an end until it is acknowledged. The caller holds the lock.</summary>
+    private void Tell(JobEnded end)
+    {
+        _unacknowledged[end.JobId] = end;
+        _outgoing.Writer.TryWrite(new WorkerMessage { JobEnded = end });
     }
 
     private async Task StopJobAsync()

@@ -181,7 +181,7 @@ public sealed class SpendBookTests : IDisposable
     private static (double Day, double Month) Rounded((double Day, double Month) spent) =>
         (Math.Round(spent.Day, 9), Math.Round(spent.Month, 9));
 
-    private SpendBook Book() => new(_folder.Path, _ledger, _clock);
+    private SpendBook Book() => new(_ledger, _clock);
 
     /// <summary>The book of the next start of the service.</summary>
     private SpendBook Reopened()

@@ -2,6 +2,7 @@ using Google.Cloud.Tpu.V2;
 using Google.Protobuf.WellKnownTypes;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Tests.Provisioning;
 using Workflows.Orchestrations;
@@ -17,7 +18,7 @@ public abstract class SweepFolder : CloudFolder
     protected SweepFolder()
     {
         Secrets = new NodeSecrets(Folder);
-        Record = new SweepRecord(Folder, Ledger, Clock);
+        Record = new SweepRecord(Ledger, Clock);
         Intend(1);
     }
 
@@ -38,7 +39,7 @@ public abstract class SweepFolder : CloudFolder
         cloud ?? Cloud, Ledger, Jobs, Secrets, PriceCatalog.Load(null), Runs, Record, Clock);
 
     /// <summary>Reads the record from its file, as a service that starts does.</summary>
-    protected void Reopen() => Record = new SweepRecord(Folder, Ledger, Clock);
+    protected void Reopen() => Record = new SweepRecord(new RunLedger(Folder, Clock), Clock);
 
     /// <summary>A node as this service makes it.</summary>
     protected Node Put(string run = "run-1", int attempt = 1, string zone = Zone, string project = "p")

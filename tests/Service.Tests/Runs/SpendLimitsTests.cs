@@ -29,7 +29,7 @@ public sealed class SpendLimitsTests : IAsyncDisposable
     public SpendLimitsTests()
     {
         _ledger = new RunLedger(_folder.Path, _clock);
-        _book = new SpendBook(_folder.Path, _ledger, _clock);
+        _book = new SpendBook(_ledger, _clock);
         _client = new GrpcDurableTaskClient(
             "test", new GrpcDurableTaskClientOptions { CallInvoker = _engine }, NullLogger.Instance);
         _limits = new SpendLimits(_settings, _book, _ledger, _client, _clock);
@@ -39,7 +39,6 @@ public sealed class SpendLimitsTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _limits.Dispose();
         await _client.DisposeAsync();
         _folder.Dispose();
     }

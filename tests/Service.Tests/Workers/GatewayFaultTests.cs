@@ -134,7 +134,7 @@ public sealed class GatewayFaultTests(RunningService service) : IClassFixture<Ru
         using (call)
         {
             var job = Dispatch(node);
-            var curve = MetricsLog.PathOf(Ledger, Run);
+            var curve = Path.Combine(Ledger.DirectoryOf(Run), "metrics.jsonl");
             File.CreateSymbolicLink(curve, "/dev/full");
             for (var step = 1; step <= 3; step++)
             {

@@ -70,13 +70,13 @@ public sealed class HostileWorkerTests : IDisposable
         Assert.Null(_jobs.Report(Run, Node, new Progress { JobId = Train, Step = 10, Steps = 10, Loss = 1 }));
 
         Assert.Equal([5, 10], _metrics.Read(Run).Select(point => point.Step));
-        Assert.Equal(2, File.ReadAllLines(MetricsLog.PathOf(_ledger, Run)).Length);
+        Assert.Equal(2, File.ReadAllLines(Path.Combine(_ledger.DirectoryOf(Run), "metrics.jsonl")).Length);
     }
 
     [Fact]
     public void Report_OverTheMostBytes_DoesNotGrowTheFile()
     {
-        var path = MetricsLog.PathOf(_ledger, Run);
+        var path = Path.Combine(_ledger.DirectoryOf(Run), "metrics.jsonl");
         using (var file = File.Create(path))
         {
             file.SetLength(MetricsLog.MostBytes);

@@ -21,6 +21,10 @@ internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : Wo
     /// <summary>Gets what the gateway waits for before it ends the stream, which the worker's end may cut.</summary>
     public Task Hold { get; init; } = Task.CompletedTask;
 
+    /// <summary>Gets a value indicating whether the gateway acknowledges an end, and ends the stream after
+    /// it.</summary>
+    public bool Acknowledges { get; init; }
+
     /// <summary>Gets a value indicating whether the worker hung up before the gateway had ended the stream.</summary>
     public bool WasCutOff { get; private set; }
 
@@ -48,6 +52,13 @@ internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : Wo
             {
                 Messages.Add(message);
                 onMessage(message);
+                if (Acknowledges && message.JobEnded is { } end)
+                {
+                    await responseStream.WriteAsync(
+                        new GatewayMessage { JobEndedAck = new JobEndedAck { JobId = end.JobId } },
+                        context.CancellationToken);
+                    break;
+                }
             }
 
             _allRead.TrySetResult();

@@ -36,6 +36,7 @@ public sealed class GatewayTrustTests
     [Theory]
     [InlineData("http://10.0.0.1:8081", null, false)]
     [InlineData("http://gateway.example:8081", null, false)]
+    [InlineData("https://gateway.example:8081,http://10.0.0.1:8081", null, false)]
     [InlineData("http://127.0.0.1:8081", null, true)]
     [InlineData("https://gateway.example:8081", null, true)]
     [InlineData("https://gateway.example:8081", "ab12", true)]
@@ -55,7 +56,7 @@ public sealed class GatewayTrustTests
         if (isRight)
         {
             var identity = await metadata.ReadIdentityAsync(Cancellation);
-            Assert.Equal((new Uri(gateway), pin), (identity.Gateway, identity.Certificate));
+            Assert.Equal((new Uri(gateway), pin), (Assert.Single(identity.Gateways), identity.Certificate));
             return;
         }
 

@@ -63,6 +63,37 @@ public sealed class WorkerTests
         Assert.Matches(@"^\([1-9]\d* lines could not be written\.\)\nlater\n$", full.ToString());
     }
 
+    /// <summary>The second service has the state of before the end, and gives the job that is done.</summary>
+    [Fact]
+    public async Task RunAsync_OfAServiceThatIsGone_GoesToTheNextAndTellsTheEndAgain()
+    {
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var job = new Job { JobId = "future@node" };
+        var first = new FakeGateway(job, _ => { }) { Acknowledges = true };
+        var second = new FakeGateway(job, message =>
+        {
+            if (message.JobEnded is not null)
+            {
+                stop.Cancel();
+            }
+        });
+        var (one, firstAddress) = await first.StartAsync();
+        await using var _ = one;
+        var (other, secondAddress) = await second.StartAsync();
+        await using var __ = other;
+        using var metadata = new MetadataServer("127.0.0.1:1");
+        using var log = new WorkerLog(TextWriter.Null);
+        using var worker = new Worker(
+            new WorkerIdentity("run", "node", [new Uri("http://127.0.0.1:1"), firstAddress, secondAddress], "secret"),
+            metadata, new ProcessorDevice(TimeProvider.System), new JobFiles(new FileArtifactStore(), "unused"),
+            TimeProvider.System, log);
+
+        Assert.Equal(ExitCodes.Stopped, await worker.RunAsync(stop.Token));
+
+        Assert.All([first, second], gateway => Assert.Equal(
+            "future@node", gateway.Messages.First(message => message.JobEnded is not null).JobEnded.JobId));
+    }
+
     private sealed class FullDisk : StringWriter
     {
         public bool HasRoom { get; set; }

@@ -6,6 +6,10 @@ public sealed class ScenarioException : Exception
     internal ScenarioException(string field, string message, Exception? inner = null)
         : base($"Scenario, field '{field}': {message}", inner) => Field = field;
 
-    /// <summary>Gets the field that is wrong.</summary>
+    /// <summary>Repeats the words of an emulator that is another program.</summary>
+    internal ScenarioException(string words)
+        : base(words) => Field = "";
+
+    /// <summary>Gets the field that is wrong; empty if only the message tells it.</summary>
     public string Field { get; }
 }

@@ -1,0 +1,31 @@
+namespace Workflows.GoogleCloud.TpuEmulator;
+
+/// <summary>
+/// Lets applications control an emulator that is a program of its own: <c>PUT /emulator/projects/P</c> with a scenario,
+/// which is refused with 400 and a text, and <c>GET /emulator/projects</c>, the occupied ones.
+/// </summary>
+public static class EmulatorControl
+{
+    internal const string Path = "/emulator/projects";
+
+    /// <summary>Maps both.</summary>
+    /// <param name="application">The emulator.</param>
+    public static void MapEmulatorControl(this WebApplication application)
+    {
+        application.MapGet(Path, (ITpuEmulator emulator) => Results.Json(emulator.Occupied()));
+        application.MapPut($"{Path}/{{project}}", async (string project, HttpRequest request, ITpuEmulator emulator) =>
+        {
+            using var reader = new StreamReader(request.Body);
+            var scenario = await reader.ReadToEndAsync(request.HttpContext.RequestAborted);
+            try
+            {
+                emulator.Prepare(project, scenario);
+                return Results.NoContent();
+            }
+            catch (ScenarioException exception)
+            {
+                return Results.Text(exception.Message, statusCode: StatusCodes.Status400BadRequest);
+            }
+        });
+    }
+}
