@@ -63,6 +63,7 @@ public static class TpuEmulatorHosting
         group.MapGrpcService<OperationsApi>().RequireHost(hosts);
         group.MapGrpcService<LocationsApi>().RequireHost(hosts);
         ProjectApi.Map(group, hosts);
+        FaultApi.Map(group, hosts);
         MetadataApi.Map(group);
         return group;
     }

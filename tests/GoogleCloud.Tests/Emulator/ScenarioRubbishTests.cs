@@ -12,13 +12,16 @@ public sealed class ScenarioRubbishTests
 {
     private const string Whole = """
         {"projectNumber": "123", "apiDisabled": false, "deniedPermissions": ["tpu.nodes.create"], "createSeconds": 1,
-         "operationLagSeconds": 0, "deleteSeconds": 1, "queueSeconds": 1,
+         "operationLagSeconds": 0, "deleteSeconds": 1, "queueSeconds": 1, "switchSeconds": 1,
+         "regions": {"us-west4": {"quota": {"TPUV6EPerProjectPerRegionForTPUAPI": 4}}},
          "storage": [{"on": "upload", "name": "x", "skip": 0, "times": 1, "status": 503, "delaySeconds": 1},
                      {"cutAfterBytes": 5}],
          "zones": {"us-west4-a": {"refuse": "ZONE_NOT_SUPPORTED", "quota": {"TPUV6EPerProjectPerZoneForTPUAPI": 4},
            "acceleratorTypes": ["v6e-8"], "emptyAcceleratorTypeLists": 0, "capacity": 8, "unavailableCreates": 0,
            "rateLimitedCreates": 0, "createSeconds": 1, "operationLagSeconds": 0, "deleteSeconds": 1,
-           "queueSeconds": 1, "preempt": {"nodes": 1, "whileCreating": false, "afterSeconds": 3,
+           "queueSeconds": 1, "reserved": 4,
+           "maintenance": {"nodes": 1, "afterSeconds": 1, "noticeSeconds": 1, "forSeconds": 1},
+           "preempt": {"nodes": 1, "noticeSeconds": 1, "whileCreating": false, "afterSeconds": 3,
              "guestAttribute": "workflows/step", "atLeast": 5}}}}
         """;
 

@@ -22,8 +22,13 @@ internal static class MetadataApi
                 : Results.NotFound());
         MapIdentity(routes, server);
         server.MapGet("/instance/preempted", (string key, EmulatedCloud cloud) =>
+            cloud.IsPreemptionTold(key) is { } isTold
+                ? Results.Text(isTold ? "TRUE" : "FALSE")
+                : Results.NotFound());
+        server.MapGet("/instance/maintenance-event", (string key, EmulatedCloud cloud) =>
             cloud.ByMetadataKey(key) is { } node
-                ? Results.Text(node.State == Google.Cloud.Tpu.V2.Node.Types.State.Preempted ? "TRUE" : "FALSE")
+                ? Results.Text(node.Health == Google.Cloud.Tpu.V2.Node.Types.Health.UnhealthyMaintenance
+                    ? "TERMINATE_ON_HOST_MAINTENANCE" : "NONE")
                 : Results.NotFound());
         server.MapGet("/instance/name", (string key, EmulatedCloud cloud) =>
             cloud.ByMetadataKey(key) is { } node

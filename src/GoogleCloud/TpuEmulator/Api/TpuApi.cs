@@ -12,30 +12,32 @@ internal sealed partial class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
     public override Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context) => Try(() =>
     {
         var (project, zone) = Paths.Parent(request.Parent);
+        cloud.Require("tpu.nodes.list", request.Parent);
         var (page, next) = Paging.Of(cloud.List(project, zone), request.PageSize, request.PageToken);
         return new ListNodesResponse { Nodes = { page }, NextPageToken = next };
     });
 
     public override Task<Node> GetNode(GetNodeRequest request, ServerCallContext context) =>
-        Try(() => cloud.Get(request.Name));
+        Try("tpu.nodes.get", request.Name, () => cloud.Get(request.Name));
 
     public override Task<Operation> CreateNode(CreateNodeRequest request, ServerCallContext context) => Try(() =>
     {
         var (project, zone) = Paths.Parent(request.Parent);
+        cloud.Require("tpu.nodes.create", request.Parent);
         return cloud.Create(project, zone, request.NodeId, request.Node ?? new Node());
     });
 
     public override Task<Operation> DeleteNode(DeleteNodeRequest request, ServerCallContext context) =>
-        Try(() => cloud.Delete(request.Name));
+        Try("tpu.nodes.delete", request.Name, () => cloud.Delete(request.Name));
 
     public override Task<Operation> StopNode(StopNodeRequest request, ServerCallContext context) =>
-        Try(() => cloud.Stop(request.Name));
+        Try("tpu.nodes.stop", request.Name, () => cloud.Stop(request.Name));
 
     public override Task<Operation> StartNode(StartNodeRequest request, ServerCallContext context) =>
-        Try(() => cloud.Start(request.Name));
+        Try("tpu.nodes.start", request.Name, () => cloud.Start(request.Name));
 
     public override Task<Operation> UpdateNode(UpdateNodeRequest request, ServerCallContext context) =>
-        Try(() => cloud.Update(
+        Try("tpu.nodes.update", request.Node?.Name ?? "", () => cloud.Update(
             request.Node ?? throw new CloudException(Refusals.Bad("The field 'node' is required.")),
             request.UpdateMask ?? new FieldMask()));
 
@@ -107,6 +109,12 @@ internal sealed partial class TpuApi(EmulatedCloud cloud) : Tpu.TpuBase
         {
             GuestAttributes = { new GuestAttributes { QueryPath = request.QueryPath, QueryValue = value } },
         };
+    });
+
+    private Task<T> Try<T>(string permission, string resource, Func<T> call) => Try(() =>
+    {
+        cloud.Require(permission, resource);
+        return call();
     });
 
     internal static Task<T> Try<T>(Func<T> call)

@@ -31,6 +31,12 @@ internal static class Accelerators
     public static IReadOnlyList<string> QuotaNames { get; } = [.. All
         .SelectMany(each => new[] { each.QuotaName(isSpot: false), each.QuotaName(isSpot: true) }).Distinct()];
 
+    /// <summary>Gets the same quotas over the zones of a region.</summary>
+    public static IReadOnlyList<string> RegionQuotaNames { get; } = [.. QuotaNames.Select(OfRegion)];
+
+    /// <summary>Returns the region's quota beside a zone's.</summary>
+    public static string OfRegion(string quota) => quota.Replace("PerZone", "PerRegion", StringComparison.Ordinal);
+
     public static Accelerator? Find(string type) => All.FirstOrDefault(
         each => string.Equals(each.Name, type, StringComparison.OrdinalIgnoreCase));
 

@@ -75,7 +75,7 @@ internal sealed class CloudStore
             {
                 Project = new SavedProject(
                     pair.Value.ScenarioJson, null, null, pair.Value.Creates, pair.Value.Preemptions,
-                    pair.Value.EmptyLists, null),
+                    pair.Value.EmptyLists, null, pair.Value.Maintenances),
             },
             .. pair.Value.Nodes.Select(each => new Change(each.Key) { Node = Describe(each.Value) }),
             .. pair.Value.Queued.Select(each => new Change(each.Key) { Queued = Describe(each.Value) }),
@@ -122,7 +122,9 @@ internal sealed class CloudStore
         record.Node.ToByteArray(), record.Zone, record.MetadataKey, record.CreatedAt, record.CreateOperation,
         record.CreateError?.ToByteArray(), record.GoneAt, record.DeleteOperation, record.PreemptAt,
         record.PreemptAttribute, record.PreemptAtLeast, record.GuestAttributes, record.WorkerPid,
-        record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating, record.Disk);
+        record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating, record.Disk,
+        record.PreemptNotice, record.NoticeAt, record.IsPreemptionTold, record.MaintainAt, record.SwitchAt,
+        record.SwitchOperation);
 
     private static ProjectRecord Restore(string project, SavedProject saved) => new()
     {
@@ -131,6 +133,7 @@ internal sealed class CloudStore
         Creates = saved.Creates,
         Preemptions = saved.Preemptions,
         EmptyLists = saved.EmptyLists ?? new Dictionary<string, int>(StringComparer.Ordinal),
+        Maintenances = saved.Maintenances ?? new Dictionary<string, int>(StringComparer.Ordinal),
         Queued = (saved.Queued ?? []).Select(queued => new QueuedRecord
         {
             Resource = QueuedResource.Parser.ParseFrom(queued.Resource),
@@ -163,6 +166,12 @@ internal sealed class CloudStore
             OperationEndsAt = node.OperationEndsAt,
             IsPreemptedWhileCreating = node.IsPreemptedWhileCreating,
             Disk = node.Disk,
+            PreemptNotice = node.PreemptNotice,
+            NoticeAt = node.NoticeAt,
+            IsPreemptionTold = node.IsPreemptionTold,
+            MaintainAt = node.MaintainAt,
+            SwitchAt = node.SwitchAt,
+            SwitchOperation = node.SwitchOperation,
         }).ToDictionary(record => record.Node.Name, StringComparer.Ordinal),
     };
 
@@ -185,7 +194,8 @@ internal sealed class CloudStore
     private sealed record SavedProject(
         string Scenario, IReadOnlyList<SavedNode>? Nodes, IReadOnlyList<byte[]>? Operations,
         Dictionary<string, int> Creates, Dictionary<string, int> Preemptions,
-        Dictionary<string, int>? EmptyLists, IReadOnlyList<SavedQueued>? Queued);
+        Dictionary<string, int>? EmptyLists, IReadOnlyList<SavedQueued>? Queued,
+        Dictionary<string, int>? Maintenances = null);
 
     private sealed record SavedQueued(
         byte[] Resource, string Zone, DateTimeOffset TryAt, DateTimeOffset? FailAt, DateTimeOffset? GoneAt,
@@ -195,5 +205,7 @@ internal sealed class CloudStore
         byte[] Node, string Zone, string MetadataKey, DateTimeOffset? CreatedAt, string? CreateOperation,
         byte[]? CreateError, DateTimeOffset? GoneAt, string? DeleteOperation, DateTimeOffset? PreemptAt,
         string? PreemptAttribute, double PreemptAtLeast, Dictionary<string, string> GuestAttributes, int WorkerPid,
-        DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating, string? Disk);
+        DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating, string? Disk,
+        TimeSpan PreemptNotice = default, DateTimeOffset? NoticeAt = null, bool IsPreemptionTold = false,
+        DateTimeOffset? MaintainAt = null, DateTimeOffset? SwitchAt = null, string? SwitchOperation = null);
 }

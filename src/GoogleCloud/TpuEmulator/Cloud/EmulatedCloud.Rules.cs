@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Google.Protobuf.WellKnownTypes;
+using Workflows.GoogleCloud.TpuEmulator.Vms;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 
@@ -55,8 +56,48 @@ internal sealed partial class EmulatedCloud
             throw new CloudException(Refusals.Quota(owner.Scenario.ProjectNumber, quota, limit, zone));
         }
 
+        RequireRegionQuota(owner, zone, accelerator, IsSpot(asked), count);
         return accelerator;
     }
+
+    private static void RequireRegionQuota(
+        ProjectRecord owner, string zone, Accelerator accelerator, bool isSpot, int count)
+    {
+        var region = Scenario.RegionOf(zone);
+        if (owner.Scenario.Regions.GetValueOrDefault(region) is not { } rules)
+        {
+            return;
+        }
+
+        var quota = Of(accelerator, isSpot);
+        if (!rules.Quota.TryGetValue(quota, out var limit))
+        {
+            return;
+        }
+
+        var used = owner.Nodes.Values.Where(record => Scenario.RegionOf(record.Zone) == region)
+            .Select(record => (Accelerator: Accelerators.Find(record.Node.AcceleratorType)!, record.IsSpot, Count: 1))
+            .Concat(owner.Queued.Values.Where(record => Scenario.RegionOf(record.Zone) == region)
+                .Select(record => (
+                    Accelerators.Find(record.Spec.Node.AcceleratorType)!, IsSpot(record.Spec.Node),
+                    record.NodeNames.Count - NodesOf(owner, record).Count)))
+            .Where(each => Of(each.Item1, each.Item2) == quota)
+            .Sum(each => each.Item1.QuotaUnits * each.Item3);
+        if (used + (accelerator.QuotaUnits * count) > limit)
+        {
+            throw new CloudException(Refusals.RegionQuota(owner.Scenario.ProjectNumber, quota, limit, region));
+        }
+
+        string Of(Accelerator of, bool spot)
+        {
+            var own = Accelerators.OfRegion(of.QuotaName(isSpot: spot));
+            return rules.Quota.ContainsKey(own) ? own : Accelerators.OfRegion(of.QuotaName(isSpot: false));
+        }
+    }
+
+    private static int ReservedIn(ProjectRecord owner, string zone) => NodesIn(owner, zone)
+        .Where(each => each.Record.Node.SchedulingConfig?.Reserved == true && each.Record.CreateError is null)
+        .Sum(each => each.Accelerator.Chips);
 
     private static bool Offers(ZoneScenario rules, Accelerator accelerator) =>
         rules.AcceleratorTypes?.Contains(accelerator.Name, StringComparer.OrdinalIgnoreCase) ?? true;
@@ -139,6 +180,18 @@ internal sealed partial class EmulatedCloud
             record.OperationEndsAt = null;
             Succeed(project, record.CreateOperation, record.Node);
         }
+        else if (record.SwitchAt == due)
+        {
+            EndSwitch(project, record, due);
+        }
+        else if (record.NoticeAt == due)
+        {
+            Tell(record);
+        }
+        else if (record.MaintainAt == due)
+        {
+            Maintain(project, record, due);
+        }
         else
         {
             Preempt(record, due);
@@ -162,9 +215,6 @@ internal sealed partial class EmulatedCloud
         }
 
         var accelerator = Accelerators.Find(record.Node.AcceleratorType)!;
-        record.Node.State = Node.Types.State.Ready;
-        // protoc removes the prefix HEALTH from HEALTHY.
-        record.Node.Health = Node.Types.Health.Y;
         if (record.Node.RuntimeVersion != accelerator.Runtime)
         {
             record.Node.HealthDescription =
@@ -177,14 +227,13 @@ internal sealed partial class EmulatedCloud
             record.Node.NetworkEndpoints.Add(new NetworkEndpoint { IpAddress = $"10.0.0.{host + 2}", Port = 8470 });
         }
 
-        PlanPreemption(project, record, now);
+        BecomeReady(record, now);
+        PlanEvents(project, record, now);
         if (record.IsSpot && _market?.LostAt(record.Zone, now) is { } lostAt && !(record.PreemptAt < lostAt))
         {
             record.PreemptAt = lostAt;
         }
 
-        _bill.Start(record.Node, now);
-        _vms.Boot(record);
         var rules = project.Scenario.In(record.Zone);
         record.OperationEndsAt = now.AddSeconds(rules.OperationLagSeconds ?? project.Scenario.OperationLagSeconds);
     }
@@ -203,14 +252,54 @@ internal sealed partial class EmulatedCloud
         return true;
     }
 
-    private static void PlanPreemption(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    private static void PlanEvents(ProjectRecord project, NodeRecord record, DateTimeOffset now)
     {
+        var rules = project.Scenario.In(record.Zone);
         if (Takes(project, record, whileCreating: false))
         {
-            var plan = project.Scenario.In(record.Zone).Preempt!;
-            record.PreemptAt = plan.AfterSeconds is { } seconds ? now.AddSeconds(seconds) : null;
+            var plan = rules.Preempt!;
+            record.PreemptNotice = TimeSpan.FromSeconds(plan.NoticeSeconds);
             record.PreemptAttribute = plan.GuestAttribute;
             record.PreemptAtLeast = plan.AtLeast;
+            if (plan.AfterSeconds is { } seconds)
+            {
+                PlanPreemption(record, now.AddSeconds(seconds));
+                record.NoticeAt = record.NoticeAt < now ? now : record.NoticeAt;
+            }
+        }
+
+        var maintained = project.Maintenances.GetValueOrDefault(record.Zone);
+        if (rules.Maintenance is { } maintenance && maintained < maintenance.Nodes)
+        {
+            project.Maintenances[record.Zone] = maintained + 1;
+            record.MaintainAt = now.AddSeconds(maintenance.AfterSeconds);
+            if (record.NoticeAt is null && maintenance.NoticeSeconds > 0)
+            {
+                var notice = record.MaintainAt.Value.AddSeconds(-maintenance.NoticeSeconds);
+                record.NoticeAt = notice < now ? now : notice;
+            }
+        }
+    }
+
+    private static void PlanPreemption(NodeRecord record, DateTimeOffset at)
+    {
+        record.PreemptAt = at;
+        record.NoticeAt = record.PreemptNotice > TimeSpan.Zero ? at - record.PreemptNotice : null;
+    }
+
+    /// <summary>Tells a VM of its coming end. A preemption shuts it down, so its command gets SIGTERM; a maintenance is
+    /// only announced.</summary>
+    private static void Tell(NodeRecord record)
+    {
+        record.NoticeAt = null;
+        if (record.PreemptAt is not null && !(record.MaintainAt < record.PreemptAt))
+        {
+            record.IsPreemptionTold = true;
+            VmHost.ShutDown(record);
+        }
+        else
+        {
+            record.Node.Health = Node.Types.Health.UnhealthyMaintenance;
         }
     }
 
@@ -218,12 +307,50 @@ internal sealed partial class EmulatedCloud
     /// deleted.</summary>
     private void Preempt(NodeRecord record, DateTimeOffset now)
     {
+        Lose(record, now, Node.Types.State.Preempted);
+        record.IsPreemptionTold = true;
+    }
+
+    /// <summary>Ends a node's VM for the maintenance of its host.</summary>
+    private void Maintain(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        Lose(record, now, Node.Types.State.Repairing);
+        record.SwitchOperation = null;
+        record.SwitchAt = now.AddSeconds(project.Scenario.In(record.Zone).Maintenance?.ForSeconds ?? 0);
+    }
+
+    private void Lose(NodeRecord record, DateTimeOffset now, Node.Types.State state)
+    {
         _bill.Stop(record.Node.Name, now);
         _vms.Kill(record);
-        record.PreemptAt = null;
-        record.PreemptAttribute = null;
-        record.Node.State = Node.Types.State.Preempted;
+        record.Forget();
+        record.Node.State = state;
         record.Node.Health = Node.Types.Health.Unspecified;
+    }
+
+    private void BecomeReady(NodeRecord record, DateTimeOffset now)
+    {
+        record.Node.State = Node.Types.State.Ready;
+        // protoc removes the prefix HEALTH from HEALTHY.
+        record.Node.Health = Node.Types.Health.Y;
+        _bill.Start(record.Node, now);
+        _vms.Boot(record);
+    }
+
+    private void EndSwitch(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        record.SwitchAt = null;
+        if (record.Node.State == Node.Types.State.Stopping)
+        {
+            record.Node.State = Node.Types.State.Stopped;
+        }
+        else
+        {
+            BecomeReady(record, now);
+        }
+
+        Succeed(project, record.SwitchOperation, record.Node);
+        record.SwitchOperation = null;
     }
 
     private Operation Switch(string name, Node.Types.State from, Node.Types.State to, string verb)
@@ -238,20 +365,18 @@ internal sealed partial class EmulatedCloud
                     $"'{name}' is {record.Node.State}{(record.IsSpot ? " and preemptible" : "")}: it cannot {verb}."));
             }
 
-            record.Node.State = to;
-            if (to == Node.Types.State.Ready)
+            var now = _clock.GetUtcNow();
+            var owner = Project(record.Project);
+            if (to == Node.Types.State.Stopping)
             {
-                _bill.Start(record.Node, _clock.GetUtcNow());
-                _vms.Boot(record);
-            }
-            else
-            {
-                _bill.Stop(name, _clock.GetUtcNow());
-                _vms.Kill(record);
+                Lose(record, now, to);
             }
 
+            record.Node.State = to;
+            record.SwitchAt = now.AddSeconds(owner.Scenario.SwitchSeconds);
             var operation = NewOperation(record, verb);
-            Succeed(Project(record.Project), operation.Name, record.Node);
+            record.SwitchOperation = operation.Name;
+            Settle();
             Changed();
             return operation.Clone();
         }

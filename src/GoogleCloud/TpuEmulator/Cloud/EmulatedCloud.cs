@@ -119,9 +119,9 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
-    public Operation Stop(string name) => Switch(name, Node.Types.State.Ready, Node.Types.State.Stopped, "stop");
+    public Operation Stop(string name) => Switch(name, Node.Types.State.Ready, Node.Types.State.Stopping, "stop");
 
-    public Operation Start(string name) => Switch(name, Node.Types.State.Stopped, Node.Types.State.Ready, "start");
+    public Operation Start(string name) => Switch(name, Node.Types.State.Stopped, Node.Types.State.Starting, "start");
 
     public Operation Update(Node asked, FieldMask mask)
     {
@@ -149,6 +149,18 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             Settle();
             return Record(name).Node.Clone();
+        }
+    }
+
+    /// <summary>Refuses a call whose permission the scenario denies.</summary>
+    /// <param name="permission">What the call needs.</param>
+    /// <param name="resource">The name of a resource, or of the parent of a new one.</param>
+    public void Require(string permission, string resource)
+    {
+        if (resource.Split('/') is ["projects", var project, ..]
+            && ScenarioOf(project).DeniedPermissions.Contains(permission))
+        {
+            throw new CloudException(Refusals.Denied(permission, resource));
         }
     }
 
@@ -221,6 +233,15 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
+    /// <summary>Returns whether this VM was told of its preemption; null if there is no such VM.</summary>
+    public bool? IsPreemptionTold(string key)
+    {
+        lock (_lock)
+        {
+            return Nodes().FirstOrDefault(record => record.MetadataKey == key)?.IsPreemptionTold;
+        }
+    }
+
     /// <summary>Sets an attribute of the guest, readable from outside; a scenario may react to it.</summary>
     /// <returns>true if there is such a VM.</returns>
     public bool SetGuestAttribute(string key, string name, string value)
@@ -237,7 +258,9 @@ internal sealed partial class EmulatedCloud : IDisposable
                 && double.TryParse(value, CultureInfo.InvariantCulture, out var number)
                 && number >= record.PreemptAtLeast && record.Node.State == Node.Types.State.Ready)
             {
-                Preempt(record, _clock.GetUtcNow());
+                record.PreemptAttribute = null;
+                PlanPreemption(record, _clock.GetUtcNow() + record.PreemptNotice);
+                Settle();
                 Changed();
             }
 
@@ -291,7 +314,9 @@ internal sealed partial class EmulatedCloud : IDisposable
         };
         if (asked.SchedulingConfig?.Reserved == true)
         {
-            record.CreateError = Refusals.NoReservation();
+            record.CreateError = rules.Reserved is not { } reserved ? Refusals.NoReservation()
+                : ReservedIn(owner, zone) + accelerator.Chips > reserved ? Refusals.NoReservedRoom()
+                : null;
         }
         else if ((rules.Capacity is { } capacity && ChipsIn(owner, zone) + accelerator.Chips > capacity)
             || (record.IsSpot && _market?.HasSpot(zone, now) == false))
@@ -313,8 +338,9 @@ internal sealed partial class EmulatedCloud : IDisposable
         record.Node.State = Node.Types.State.Deleting;
         record.CreatedAt = null;
         record.OperationEndsAt = null;
-        record.PreemptAt = null;
+        record.Forget();
         Fail(owner, record.CreateOperation, Refusals.Cancelled());
+        Fail(owner, record.SwitchOperation, Refusals.Cancelled());
         record.GoneAt = _clock.GetUtcNow()
             .AddSeconds(owner.Scenario.In(record.Zone).DeleteSeconds ?? owner.Scenario.DeleteSeconds);
         record.DeleteOperation = NewOperation(record, "delete").Name;

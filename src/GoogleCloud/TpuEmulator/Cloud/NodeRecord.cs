@@ -43,6 +43,24 @@ internal sealed class NodeRecord
 
     public double PreemptAtLeast { get; set; }
 
+    /// <summary>Time between the notice of a preemption and the preemption.</summary>
+    public TimeSpan PreemptNotice { get; set; }
+
+    /// <summary>Time at which the VM is told of its coming end; null for no notice.</summary>
+    public DateTimeOffset? NoticeAt { get; set; }
+
+    /// <summary>The value of <c>instance/preempted</c> before the node is PREEMPTED.</summary>
+    public bool IsPreemptionTold { get; set; }
+
+    /// <summary>Time at which its host's maintenance begins; null for none.</summary>
+    public DateTimeOffset? MaintainAt { get; set; }
+
+    /// <summary>Time at which it leaves STOPPING, STARTING or REPAIRING; null in other states.</summary>
+    public DateTimeOffset? SwitchAt { get; set; }
+
+    /// <summary>The operation that ends with that; null for maintenance.</summary>
+    public string? SwitchOperation { get; set; }
+
     public Dictionary<string, string> GuestAttributes { get; init; } = new(StringComparer.Ordinal);
 
     /// <summary>The VM: process id and start time of the worker; 0 for none.</summary>
@@ -55,9 +73,20 @@ internal sealed class NodeRecord
 
     public bool IsSpot => Node.SchedulingConfig is { Spot: true } or { Preemptible: true };
 
+    /// <summary>Cancels all events of a READY node: it is no longer READY.</summary>
+    public void Forget()
+    {
+        PreemptAt = null;
+        PreemptAttribute = null;
+        NoticeAt = null;
+        MaintainAt = null;
+        SwitchAt = null;
+    }
+
     /// <summary>Gets the time of the next scheduled event.</summary>
     public DateTimeOffset? NextDue =>
-        new[] { CreatedAt, OperationEndsAt, GoneAt, PreemptAt }.Where(due => due is not null).Min();
+        new[] { CreatedAt, OperationEndsAt, GoneAt, NoticeAt, PreemptAt, MaintainAt, SwitchAt }
+            .Where(due => due is not null).Min();
 }
 
 /// <summary>A project.</summary>
@@ -81,4 +110,7 @@ internal sealed class ProjectRecord
 
     /// <summary>Nodes that the scenario has preempted or will preempt, by zone.</summary>
     public Dictionary<string, int> Preemptions { get; init; } = new(StringComparer.Ordinal);
+
+    /// <summary>Nodes that the scenario has maintained or will maintain, by zone.</summary>
+    public Dictionary<string, int> Maintenances { get; init; } = new(StringComparer.Ordinal);
 }

@@ -56,9 +56,27 @@ internal static class Refusals
         + $"\"{type}\", could not be found in the zonal accelerator configurations for \"{zone}\".; the accelerator "
         + $"{type} was not found in zone {zone} [EID: {Eid()}]");
 
-    public static Status Quota(string number, string quota, int limit, string zone)
+    public static Status Quota(string number, string quota, int limit, string zone) =>
+        QuotaIn(number, quota, limit, $"zone {zone}");
+
+    public static Status RegionQuota(string number, string quota, int limit, string region) =>
+        QuotaIn(number, quota, limit, $"region {region}");
+
+    public static Status Denied(string permission, string resource) => new()
     {
-        var message = $"Quota '{quota}' exhausted. Limit {limit} in zone {zone}";
+        Code = (int)Code.PermissionDenied,
+        Message = $"Permission '{permission}' denied on '{resource}'",
+    };
+
+    public static Status NoReservedRoom() => new()
+    {
+        Code = (int)Code.ResourceExhausted,
+        Message = "Insufficient reserved capacity.",
+    };
+
+    private static Status QuotaIn(string number, string quota, int limit, string place)
+    {
+        var message = $"Quota '{quota}' exhausted. Limit {limit} in {place}";
         return new Status
         {
             Code = (int)Code.ResourceExhausted,

@@ -15,6 +15,10 @@ public sealed record PreemptionScenario
     /// <summary>Gets the time since READY, in seconds; null for no preemption by time.</summary>
     public double? AfterSeconds { get; init; }
 
+    /// <summary>Gets the time of the notice before a preemption after READY, in seconds: the VM's metadata says so, and
+    /// its command gets SIGTERM, as at a shutdown.</summary>
+    public double NoticeSeconds { get; init; }
+
     /// <summary>Gets a guest attribute, <c>namespace/key</c>, that preempts the node when its number is
     /// reached.</summary>
     public string? GuestAttribute { get; init; }

@@ -21,8 +21,8 @@ public sealed record Scenario
     /// <summary>Gets a value indicating whether the Cloud TPU API is disabled for the project.</summary>
     public bool ApiDisabled { get; init; }
 
-    /// <summary>Gets the permissions that every caller lacks when it tests them, in the project and on its buckets;
-    /// calls themselves are not refused.</summary>
+    /// <summary>Gets the permissions that every caller lacks: calls that need one of <c>tpu.nodes.*</c> are refused,
+    /// and tests of permissions, in the project and on its buckets, do not have them.</summary>
     public IReadOnlyList<string> DeniedPermissions { get; init; } = [];
 
     /// <summary>Gets the time from a create call to READY, in seconds.</summary>
@@ -34,11 +34,18 @@ public sealed record Scenario
     /// <summary>Gets the time from a delete call to NOT_FOUND, in seconds.</summary>
     public double DeleteSeconds { get; init; } = 0.5;
 
+    /// <summary>Gets the time that a node is STOPPING or STARTING, in seconds.</summary>
+    public double SwitchSeconds { get; init; }
+
     /// <summary>Gets the shortest time that a queued resource waits, in seconds.</summary>
     public double QueueSeconds { get; init; } = 1;
 
     /// <summary>Gets the zones with rules of their own; any other zone has every type and no faults.</summary>
     public IReadOnlyDictionary<string, ZoneScenario> Zones { get; init; } = new Dictionary<string, ZoneScenario>();
+
+    /// <summary>Gets the regions with quotas of their own, beside those of their zones.</summary>
+    public IReadOnlyDictionary<string, RegionScenario> Regions { get; init; } =
+        new Dictionary<string, RegionScenario>();
 
     /// <summary>Gets the faults of the project's buckets; the first that matches a call is played.</summary>
     public IReadOnlyList<StorageFault> Storage { get; init; } = [];
@@ -66,4 +73,8 @@ public sealed record Scenario
 
     /// <summary>Finds the rules of a zone: its own, or none.</summary>
     internal ZoneScenario In(string zone) => Zones.GetValueOrDefault(zone) ?? ZoneScenario.None;
+
+    /// <summary>Returns the region of a zone: its name without the last part.</summary>
+    internal static string RegionOf(string zone) =>
+        zone.LastIndexOf('-') is > 0 and var end ? zone[..end] : zone;
 }

@@ -28,6 +28,14 @@ internal static class ScenarioRules
         Seconds("operationLagSeconds", scenario.OperationLagSeconds);
         Seconds("deleteSeconds", scenario.DeleteSeconds);
         Seconds("queueSeconds", scenario.QueueSeconds);
+        Seconds("switchSeconds", scenario.SwitchSeconds);
+        foreach (var (region, rules) in scenario.Regions)
+        {
+            var field = $"regions.{region}";
+            Require(rules is not null, field, "the region is null; write a JSON object.");
+            Quotas($"{field}.quota", rules!.Quota, Accelerators.RegionQuotaNames);
+        }
+
         foreach (var (zone, rules) in scenario.Zones)
         {
             var field = $"zones.{zone}";
@@ -64,13 +72,7 @@ internal static class ScenarioRules
     {
         Require(zone.Refuse is null || Refusals.Contains(zone.Refuse), $"{field}.refuse",
             $"'{zone.Refuse}' is not a refusal; use {string.Join(", ", Refusals)}.");
-        foreach (var (quota, limit) in zone.Quota)
-        {
-            Require(Accelerators.QuotaNames.Contains(quota), $"{field}.quota.{quota}",
-                $"'{quota}' is no quota of an accelerator type; there are: "
-                + $"{string.Join(", ", Accelerators.QuotaNames)}.");
-            AtLeast(0, $"{field}.quota.{quota}", limit);
-        }
+        Quotas($"{field}.quota", zone.Quota, Accelerators.QuotaNames);
 
         for (var index = 0; index < (zone.AcceleratorTypes?.Count ?? 0); index++)
         {
@@ -82,12 +84,21 @@ internal static class ScenarioRules
 
         AtLeast(0, $"{field}.emptyAcceleratorTypeLists", zone.EmptyAcceleratorTypeLists);
         AtLeast(0, $"{field}.capacity", zone.Capacity ?? 0);
+        AtLeast(0, $"{field}.reserved", zone.Reserved ?? 0);
         AtLeast(0, $"{field}.unavailableCreates", zone.UnavailableCreates);
         AtLeast(0, $"{field}.rateLimitedCreates", zone.RateLimitedCreates);
         Seconds($"{field}.createSeconds", zone.CreateSeconds);
         Seconds($"{field}.operationLagSeconds", zone.OperationLagSeconds);
         Seconds($"{field}.deleteSeconds", zone.DeleteSeconds);
         Seconds($"{field}.queueSeconds", zone.QueueSeconds);
+        if (zone.Maintenance is { } maintenance)
+        {
+            AtLeast(1, $"{field}.maintenance.nodes", maintenance.Nodes);
+            Seconds($"{field}.maintenance.afterSeconds", maintenance.AfterSeconds);
+            Seconds($"{field}.maintenance.noticeSeconds", maintenance.NoticeSeconds);
+            Seconds($"{field}.maintenance.forSeconds", maintenance.ForSeconds);
+        }
+
         if (zone.Preempt is { } preempt)
         {
             Check($"{field}.preempt", preempt);
@@ -98,11 +109,22 @@ internal static class ScenarioRules
     {
         AtLeast(1, $"{field}.nodes", preempt.Nodes);
         Seconds($"{field}.afterSeconds", preempt.AfterSeconds);
+        Seconds($"{field}.noticeSeconds", preempt.NoticeSeconds);
         Require(preempt.GuestAttribute?.Split('/') is null or [{ Length: > 0 }, { Length: > 0 }],
             $"{field}.guestAttribute",
             $"'{preempt.GuestAttribute}' is not a guest attribute; write namespace/key, such as \"workflows/step\".");
         Require(preempt.WhileCreating || preempt.AfterSeconds is not null || preempt.GuestAttribute is not null, field,
             "nothing says when; give whileCreating, afterSeconds or guestAttribute.");
+    }
+
+    private static void Quotas(string field, IReadOnlyDictionary<string, int> quotas, IReadOnlyCollection<string> names)
+    {
+        foreach (var (quota, limit) in quotas)
+        {
+            Require(names.Contains(quota), $"{field}.{quota}",
+                $"'{quota}' is no quota of an accelerator type here; there are: {string.Join(", ", names)}.");
+            AtLeast(0, $"{field}.{quota}", limit);
+        }
     }
 
     private static void AtLeast(int least, string field, int value) =>

@@ -33,6 +33,13 @@ public sealed record ZoneScenario
     /// <summary>Gets the number of create calls over the rate limit, after the unavailable ones.</summary>
     public int RateLimitedCreates { get; init; }
 
+    /// <summary>Gets the chips of the project's reservation; a reserved node beyond them fails inside its operation.
+    /// null for no reservation.</summary>
+    public int? Reserved { get; init; }
+
+    /// <summary>Gets the maintenance of the zone's nodes, spot and others.</summary>
+    public MaintenanceScenario? Maintenance { get; init; }
+
     /// <summary>Gets the preemptions of the zone's spot nodes, once each.</summary>
     public PreemptionScenario? Preempt { get; init; }
 

@@ -76,8 +76,22 @@ internal sealed partial class VmHost
         record.WorkerStartedAt = new DateTimeOffset(process.StartTime);
     }
 
-    /// <summary>Removes the VM without warning, with its disk.</summary>
-    public void Kill(NodeRecord record)
+    /// <summary>Asks the VM's command to end (SIGTERM), as the shutdown of a VM does.</summary>
+    public static void ShutDown(NodeRecord record)
+    {
+        if (record.WorkerPid != 0 && Find(record) is { } process)
+        {
+            process.Dispose();
+            using var signal = Process.Start(new ProcessStartInfo("/bin/kill", ["-TERM", $"{record.WorkerPid}"])
+            {
+                UseShellExecute = false,
+            });
+            signal?.WaitForExit(KillWait);
+        }
+    }
+
+    /// <summary>Removes the VM without warning, with its disk unless that is kept for its next boot.</summary>
+    public void Kill(NodeRecord record, bool keepDisk = false)
     {
         if (record.WorkerPid != 0 && Find(record) is { } process)
         {
@@ -96,6 +110,11 @@ internal sealed partial class VmHost
         }
 
         record.WorkerPid = 0;
+        if (keepDisk)
+        {
+            return;
+        }
+
         var disk = record.Disk ?? OwnDisk(record);
         record.Disk = null;
         try
