@@ -293,10 +293,10 @@ public sealed class FaultTests : IDisposable
         Assert.Contains("is not supported", refusal.Status.Detail, StringComparison.Ordinal);
     }
 
-    private static Uri ScenarioPath => new($"/emulator/v1/projects/{EmulatorHost.Project}/scenario", UriKind.Relative);
+    private static Uri ScenarioPath => new($"/emulator/projects/{EmulatorHost.Project}/scenario", UriKind.Relative);
 
     private static Uri FaultsOf(string node) => new(
-        $"/emulator/v1/projects/{EmulatorHost.Project}/locations/{Zone}/nodes/{node}/faults", UriKind.Relative);
+        $"/emulator/projects/{EmulatorHost.Project}/locations/{Zone}/nodes/{node}/faults", UriKind.Relative);
 
     private static async Task PutAsync(EmulatorHost host, string scenario)
     {

@@ -14,7 +14,7 @@ internal static class FaultApi
 
     public static void Map(IEndpointRouteBuilder routes, string[] hosts)
     {
-        var emulator = routes.MapGroup("/emulator/v1/projects/{project}").RequireHost(hosts);
+        var emulator = routes.MapGroup("/emulator/projects/{project}").RequireHost(hosts);
         emulator.MapGet("/scenario", (string project, EmulatedCloud cloud) =>
             Results.Text(cloud.ScenarioTextOf(project), "application/json"));
         emulator.MapPut("/scenario", async (string project, HttpRequest request, EmulatedCloud cloud) =>
