@@ -77,13 +77,13 @@ internal sealed class InProcessCloud : ITpuCloud, IDisposable
                 case CallFault.InternalError:
                     throw Failed(StatusCode.Internal, "Internal error encountered.");
                 case CallFault.LostAnswer:
-                    await serve(Copy(request), null!);
+                    await ServeInVainAsync(serve, request);
                     throw Failed(StatusCode.Unavailable, "The answer was lost.");
                 case CallFault.InternalErrorAfter:
-                    await serve(Copy(request), null!);
+                    await ServeInVainAsync(serve, request);
                     throw Failed(StatusCode.Internal, "Internal error encountered.");
                 case CallFault.LateAnswer:
-                    await serve(Copy(request), null!);
+                    await ServeInVainAsync(serve, request);
                     throw Failed(StatusCode.DeadlineExceeded, "The answer was late.");
                 case CallFault.Twice:
                     answered(request);
@@ -92,6 +92,22 @@ internal sealed class InProcessCloud : ITpuCloud, IDisposable
                 default:
                     answered(request);
                     return await serve(Copy(request), null!);
+            }
+        }
+
+        /// <summary>Does what is asked; a refusal is lost as any other answer.</summary>
+        private static async Task ServeInVainAsync<TRequest, TResponse>(
+            UnaryServerMethod<TRequest, TResponse> serve, TRequest request)
+            where TRequest : class
+            where TResponse : class
+        {
+            try
+            {
+                await serve(Copy(request), null!);
+            }
+            catch (RpcException)
+            {
+                // Its caller never hears of it.
             }
         }
 

@@ -269,6 +269,8 @@ internal sealed class ChaosRun : IDisposable
         var name = request switch
         {
             GetNodeRequest get => get.Name,
+
+            GetQueuedResourceRequest get => get.Name,
             _ => null,
         };
         if (name is not null)
