@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
-using Workflows.Activities.Sweeping;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Spending;
@@ -178,7 +178,10 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
         var open = new Dictionary<string, OpenRun>(StringComparer.Ordinal);
         foreach (var (runId, path) in ledger.Runs())
         {
-            if (File.GetLastWriteTimeUtc(path) >= first && IsOfARunThatPays(runId))
+            // The cost of a variant is that of its group, whose own ledger may be older.
+            var isRecent = File.GetLastWriteTimeUtc(path) >= first
+                || VariantLedgers.MembersOf(ledger, runId).Count > 0;
+            if (isRecent && VariantLedgers.GroupOf(ledger, runId) is null && IsOfARunThatPays(runId))
             {
                 open.Add(runId.Value, new OpenRun(now, new Dictionary<DateOnly, double>()));
             }
@@ -218,8 +221,9 @@ public sealed class SpendBook(string stateDirectory, RunLedger ledger, TimeProvi
     /// <summary>Returns whether a run has a node in a real project, or may still get one.</summary>
     private bool IsOfARunThatPays(RunId runId)
     {
-        var project = SweepRecord.RehearsalProject(runId);
-        var leases = ledger.Read<TpuLease>(runId, LedgerKinds.Intent);
+        var project = VariantLedgers.RehearsalProject(ledger, runId);
+        var leases = VariantLedgers.WithMembers(ledger, runId)
+            .SelectMany(each => ledger.Read<TpuLease>(each, LedgerKinds.Intent)).ToList();
         return leases.Count > 0
             ? leases.Any(lease => lease.Data.NodeName.ToString().Split('/')[1] != project)
             : RunParts.EndOf(ledger.Read(runId)) is null;

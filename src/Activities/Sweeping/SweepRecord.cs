@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Sweeping;
@@ -35,7 +36,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
                 if (FirstIntent(path) is { } project)
                 {
                     _read.Add(run);
-                    if (project != RehearsalProject(run))
+                    if (project != VariantLedgers.RehearsalProject(ledger, run))
                     {
                         Write(Project, project, project);
                     }
@@ -55,7 +56,7 @@ public sealed class SweepRecord(string stateDirectory, RunLedger ledger, TimePro
         {
             foreach (var project in ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
                 .Select(lease => lease.Data.NodeName.ToString().Split('/')[1]).Distinct(StringComparer.Ordinal)
-                .Where(project => project != RehearsalProject(runId)))
+                .Where(project => project != VariantLedgers.RehearsalProject(ledger, runId)))
             {
                 Write(Project, project, project);
             }

@@ -51,6 +51,12 @@ internal sealed class PlainDisplay(TextWriter output, TimeProvider? clock = null
             output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {ProgressText.Of(run, progress)}");
         }
 
+        if (!run.HasEnded && VariantText.Progress(run) is { } variants && isDue && variants != _lastTransfer)
+        {
+            (_lastProgress, _lastTransfer) = (_clock.GetTimestamp(), variants);
+            output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {TerminalText.Of(variants)}");
+        }
+
         if (run.Transfer is not null && isDue && run.Detail != _lastTransfer)
         {
             (_lastProgress, _lastTransfer) = (_clock.GetTimestamp(), run.Detail);

@@ -273,6 +273,7 @@ public static class WorkflowsService
         services.AddSingleton(_ => new IdempotencyKeys(settings.StateDirectory));
         AddSpending(services, settings);
         services.AddSingleton<RunIndex>();
+        services.AddSingleton<GroupRuns>();
         services.AddSingleton<RunService>();
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();
