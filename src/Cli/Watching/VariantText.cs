@@ -126,6 +126,5 @@ internal static class VariantText
     }
 
     private static bool IsUnderWay(VariantView variant) =>
-        variant.Status is RunStatus.Running or RunStatus.Suspended
-        || (variant.Status == RunStatus.Pending && variant.Detail != "not begun");
+        variant.Status is RunStatus.Running or RunStatus.Suspended;
 }

@@ -44,7 +44,7 @@ export const run = (main, connected, id) => {
       : view.variants ? section(t('variants'), table(
         [t('name'), t('status'), t('stage'), { text: t('step'), class: 'n' }, { text: t('cost'), class: 'n' }],
         view.variants.map((each) => [
-          each.detail === 'not begun' ? each.name : el('td', {}, el('a', { href: `#/runs/${each.id}`, id: `run-${each.id}` }, each.name)),
+          each.status === 'pending' ? each.name : el('td', {}, el('a', { href: `#/runs/${each.id}`, id: `run-${each.id}` }, each.name)),
           badge(each.status), each.failure ? each.failure.code : t(`stage.${each.stage}`),
           each.steps ? `${number(each.step)}/${number(each.steps)}` : '', usd(each.accruedUsd)]))) : null);
     replace(parts.alive, view.nodes.length === 0 ? null : section(t('alive'), el('p', { class: 'soft' }, t('aliveWhy')),

@@ -298,7 +298,8 @@ internal sealed class RunService(
         var failure = outcome?.Failure ?? Crash(instance);
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
         var transfer = transfers.Find(id);
-        var losses = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss);
+        var losses = VariantLedgers.WithMembers(ledger, id)
+            .SelectMany(each => ledger.Read<OpenRecovery>(each, LedgerKinds.Loss)).ToList();
         return new RunView
         {
             Id = id,
@@ -323,7 +324,8 @@ internal sealed class RunService(
             Deadline = DeadlineFacts.Of(
                 ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),
                 clock.GetUtcNow(), instance.IsCompleted),
-            Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
+            Attempts = VariantLedgers.WithMembers(ledger, id)
+                .SelectMany(each => ledger.Read<AttemptEnd>(each, LedgerKinds.Attempt))
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = losses.Count,
             Failure = failure,
