@@ -33,7 +33,8 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Equal(("low", "loss", 1.5, 2), Of(Assert.Single(comparison.Best)));
         Assert.Equal(["low"], comparison.Variants.Where(row => row.IsBest).Select(row => row.Name));
-        Assert.Contains(comparison.Notes, note => note.StartsWith("'lucky' has a higher BLEU", StringComparison.Ordinal));
+        Assert.Contains(
+            comparison.Notes, note => note.StartsWith("'lucky' has a higher BLEU", StringComparison.Ordinal));
         Assert.Equal("Best of 2 (ko-en): 'low', validation loss 1.5000.", comparison.Best[0].Summary);
     }
 

@@ -95,13 +95,13 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
     }
 
     [Fact]
-    public async Task Group_ThatIsCancelled_StopsItsVariantsAndGivesBackTheirNodes()
+    public async Task Group_ThatIsCancelled_GivesBackItsNodesAndContinuesFromTheCheckpointWhenResumed()
     {
-        var request = Group("enough", Variant("a", 0.01, 100_000), Variant("b", 0.001, 100_000));
+        var request = Group("enough", Variant("a", 0.01, 400), Variant("b", 0.001, 4));
         request["allowOverBudget"] = true;
         await service.StartAsync(request);
         await service.WaitAsync("enough", run => run.GetProperty("variants")[0].TryGetProperty("step", out var step)
-            && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 0);
+            && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 4);
         await RefusedAsync("/runs/enough/suspend", "", HttpStatusCode.Conflict, "GROUP_NOT_SUSPENDED");
         await RefusedAsync("/runs", Taken("enough-b"), HttpStatusCode.BadRequest, "REQUEST_INVALID");
         using (var cancelled = await service.Http.PostAsync("/runs/enough/cancel", null))
@@ -118,6 +118,20 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
             row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
         Assert.Empty((await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough")).GetProperty("nodes")
             .EnumerateArray());
+
+        using (var resumed = await service.Http.PostAsJsonAsync("/runs/enough/resume", new { concurrency = 2 }))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        }
+
+        var whole = (await service.ReportAsync("enough")).Deserialize<VariantComparison>(RunLedger.Json)!;
+        Assert.Equal((RunStatus.Succeeded, null), (whole.Status, whole.Failure));
+        Assert.Equal([400, 4], whole.Variants.Select(row => row.Steps));
+        Assert.True(whole.ActualUsd > comparison.ActualUsd, $"{whole.ActualUsd} {comparison.ActualUsd}");
+        first = await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough-a/report");
+        Assert.True(first.GetProperty("stops")[0].GetProperty("checkpointStep").GetInt32() > 0, $"{first}");
+        Assert.Equal(1, (await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough"))
+            .GetProperty("resumptions").GetInt32());
     }
 
     [Fact]
