@@ -9,6 +9,7 @@ using Workflows.Activities.Resuming;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
 using Workflows.Activities.Training;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities;
@@ -25,6 +26,8 @@ public static class ActivityRegistration
         registry.AddActivity<PlanActivity>(Stages.Plan);
         registry.AddActivity<PrepareDataActivity>(Stages.PrepareData);
         registry.AddActivity<ScoreActivity>(Stages.Score);
+        registry.AddActivity<OpenVariantsActivity>(Stages.OpenVariants);
+        registry.AddActivity<PlanVariantsActivity>(Stages.PlanVariants);
         return registry;
     }
 
@@ -51,6 +54,9 @@ public static class ActivityRegistration
         registry.AddActivity<RecordSuspensionActivity>(Stages.RecordSuspension);
         registry.AddActivity<AnnounceActivity>(Stages.Announce);
         registry.AddActivity<SweepActivity>(Stages.Sweep);
+        registry.AddActivity<BeginVariantActivity>(Stages.BeginVariant);
+        registry.AddActivity<EndVariantActivity>(Stages.EndVariant);
+        registry.AddActivity<CompareVariantsActivity>(Stages.CompareVariants);
         return registry;
     }
 }

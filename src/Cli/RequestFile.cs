@@ -35,6 +35,11 @@ internal static class RequestFile
         Resolve(request["data"], "train", "data.train", folder, isList: true);
         Resolve(request["data"], "test", "data.test", folder, isList: true);
         Resolve(request["data"], "validation", "data.validation", folder, isList: true);
+        foreach (var (at, variant) in (request["variants"] as JsonArray ?? []).Index())
+        {
+            Resolve(variant, "model", $"variants[{at}].model", folder, isList: false);
+        }
+
         Resolve(request["rehearsal"], "scenario", "rehearsal.scenario", folder, isList: false);
         if (dataTrain is not null || dataTest is not null)
         {

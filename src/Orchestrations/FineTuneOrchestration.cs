@@ -58,6 +58,28 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     internal static string ChildId(RunId runId, RunStageName stage, int? part, int suspensions) =>
         suspensions > 0 ? $"{ChildId(runId, stage, part)}-s{suspensions}" : ChildId(runId, stage, part);
 
+    /// <summary>Returns the time at which the run is stopped: that of its hours or of its deadline.</summary>
+    internal static DateTimeOffset? StopAt(RunSpec spec, DateTimeOffset now)
+    {
+        DateTimeOffset? byHours = spec.MaxHours is { } hours ? now.AddHours(hours) : null;
+        return spec is { StopsAtDeadline: true, Deadline: { } deadline } && !(byHours < deadline)
+            ? deadline : byHours;
+    }
+
+    /// <summary>Returns the failure that a chain of failures of children began with.</summary>
+    /// <param name="details">The failure of a child or of an activity.</param>
+    /// <returns>The first fault of a run in the chain, or the innermost failure.</returns>
+    internal static TaskFailureDetails Innermost(TaskFailureDetails details)
+    {
+        while (details.InnerFailure is { } inner
+            && details.ErrorType != typeof(RunFaultException).FullName)
+        {
+            details = inner;
+        }
+
+        return details;
+    }
+
     /// <summary>The end of the part of a run before its teardown.</summary>
     private sealed record StoryEnd(RunStatus Status, RunFailure? Failure = null)
     {
@@ -347,25 +369,6 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             {
                 _ = context.ReleaseNodeAsync(spec, _lease.NodeName);
             }
-        }
-
-        /// <summary>Returns the time at which the run is stopped: that of its hours or of its deadline.</summary>
-        private static DateTimeOffset? StopAt(RunSpec spec, DateTimeOffset now)
-        {
-            DateTimeOffset? byHours = spec.MaxHours is { } hours ? now.AddHours(hours) : null;
-            return spec is { StopsAtDeadline: true, Deadline: { } deadline } && !(byHours < deadline)
-                ? deadline : byHours;
-        }
-
-        private static TaskFailureDetails Innermost(TaskFailureDetails details)
-        {
-            while (details.InnerFailure is { } inner
-                && details.ErrorType != typeof(RunFaultException).FullName)
-            {
-                details = inner;
-            }
-
-            return details;
         }
     }
 }

@@ -13,6 +13,7 @@ public static class OrchestrationRegistration
     [
         new(nameof(FineTuneOrchestration), "", () => new FineTuneOrchestrationV1()),
         new(nameof(FineTuneOrchestration), FineTuneOrchestration.Version, () => new FineTuneOrchestration()),
+        new(nameof(VariantsOrchestration), "", () => new VariantsOrchestration()),
         new(nameof(AcquireTpuOrchestration), "", () => new AcquireTpuOrchestration()),
         new(nameof(TpuWorkOrchestration), "", () => new TpuWorkOrchestration()),
         new(nameof(TeardownOrchestration), "", () => new TeardownOrchestration()),

@@ -15,7 +15,8 @@ public static class Stages
         StopJob = "StopJob", Score = "Score", ReleaseNode = "ReleaseNode", ReleaseAll = "ReleaseAll",
         RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
         Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch",
-        RecordSuspension = "RecordSuspension";
+        RecordSuspension = "RecordSuspension", OpenVariants = "OpenVariants", PlanVariants = "PlanVariants",
+        BeginVariant = "BeginVariant", EndVariant = "EndVariant", CompareVariants = "CompareVariants";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -84,6 +85,21 @@ public static class Stages
 
     internal static Task AnnounceAsync(this TaskOrchestrationContext context, RunEnd end) =>
         context.CallActivityAsync(Announce, end, Local);
+
+    internal static Task<VariantsState> OpenVariantsAsync(this TaskOrchestrationContext context, RunSpec group) =>
+        context.CallActivityAsync<VariantsState>(OpenVariants, group, Local);
+
+    internal static Task PlanVariantsAsync(this TaskOrchestrationContext context, RunSpec group) =>
+        context.CallActivityAsync(PlanVariants, group, Local);
+
+    internal static Task<RunFailure?> BeginVariantAsync(this TaskOrchestrationContext context, VariantStart start) =>
+        context.CallActivityAsync<RunFailure?>(BeginVariant, start, Local);
+
+    internal static Task EndVariantAsync(this TaskOrchestrationContext context, EndVariantInput end) =>
+        context.CallActivityAsync(EndVariant, end, Local);
+
+    internal static Task<RunOutcome> CompareVariantsAsync(this TaskOrchestrationContext context, CompareInput input) =>
+        context.CallActivityAsync<RunOutcome>(CompareVariants, input, Local);
 
     internal static Task<SweepLook> SweepAsync(this TaskOrchestrationContext context, int number) =>
         context.CallActivityAsync<SweepLook>(Sweep, number, Local);

@@ -75,7 +75,10 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 await context.StopJobAsync(job);
                 return Ended(input, new RunFailure(
                     "BUDGET_EXHAUSTED",
-                    $"The run has cost {seen.AccruedUsd:0.00} USD of its budget of {spec.BudgetUsd:0.00} USD.",
+                    spec.Group is null
+                        ? $"The run has cost {seen.AccruedUsd:0.00} USD of its budget of {spec.BudgetUsd:0.00} USD."
+                        : $"The variants of '{spec.Group.Id}' have cost {seen.AccruedUsd:0.00} USD of their budget of "
+                            + $"{spec.BudgetUsd:0.00} USD.",
                     "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator."));
             }
 

@@ -16,11 +16,13 @@ public sealed class RequestFileTests : IDisposable
               // Comments are allowed.
               "model": "models/tiny,v2",
               "data": {"train": "a.ko, a.en", "test": "/data/test.tsv", "validation": "valid.tsv",},
-              "rehearsal": {"scenario": "scenario.json"}
+              "rehearsal": {"scenario": "scenario.json"},
+              "variants": [{"name": "a"}, {"model": "models/other"}, "no object"]
             }
             """);
 
         Assert.Equal(Here("models/tiny,v2"), Field(request, "model"));
+        Assert.Equal(Here("models/other"), request.GetProperty("variants")[1].GetProperty("model").GetString());
         Assert.Equal($"{Here("a.ko")},{Here("a.en")}", Field(request, "data", "train"));
         Assert.Equal("/data/test.tsv", Field(request, "data", "test"));
         Assert.Equal(Here("valid.tsv"), Field(request, "data", "validation"));

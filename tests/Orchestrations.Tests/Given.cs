@@ -15,6 +15,13 @@ internal static class Given
         Pace = new PaceSpec { PollSeconds = 10, BootSeconds = 60, RoundPauseSeconds = 60, SilenceSeconds = 30 },
     };
 
+    public static RunVariant Variant(RunSpec group, string name) => new(name, "{}", group with
+    {
+        RunId = new RunId($"{group.RunId}-{name}"),
+        Name = $"{group.Name}: {name}",
+        Group = new VariantGroup(group.RunId, name),
+    });
+
     public static PreparedData Data { get; } = new("train", "test", 10, 5, new Dictionary<string, int>());
 
     public static RunPlan Plan(params string[] zones) => new([.. zones.Select(At)], 1, 1);

@@ -1,5 +1,6 @@
 using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
@@ -31,9 +32,9 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
 
             // A run that is resumed before anything was trained may have another model.
             var all = ledger.Read<ModelFact>(spec.RunId, LedgerKinds.Model).Select(fact => fact.Data).ToList();
-            var seen = all.Find(fact => fact.Given == spec.Model);
+            var seen = all.Find(fact => fact.Given == spec.Model) ?? SeenByOthers(spec);
             var source = await LookAsync(spec, seen is null ? null : ArtifactUri.Parse(seen.Address), cancellation);
-            if (seen is null)
+            if (!all.Exists(fact => fact.Given == spec.Model))
             {
                 var key = all.Count == 0 ? "model" : $"model#{spec.Model}";
                 ledger.Append(spec.RunId, LedgerKinds.Model, key, new ModelFact(
@@ -42,6 +43,13 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
 
             return source;
         });
+
+    /// <summary>Returns the version of the model that another variant of the same group uses, so that they
+    /// compare.</summary>
+    private ModelFact? SeenByOthers(RunSpec spec) => spec.Group is null ? null
+        : VariantLedgers.WithMembers(ledger, spec.Group.Id)
+            .SelectMany(run => ledger.Read<ModelFact>(run, LedgerKinds.Model))
+            .Select(fact => fact.Data).FirstOrDefault(fact => fact.Given == spec.Model);
 
     /// <summary>Finds a model without a run: nothing is recorded.</summary>
     /// <exception cref="RunFaultException">The model cannot be read; the fault names the field and the
@@ -95,6 +103,27 @@ internal sealed class RunSources(RunLedger ledger, RunArtifacts artifacts)
         }
 
         return string.Join(',', paths);
+    }
+
+    /// <summary>Copies the prepared corpus of a group to this machine.</summary>
+    /// <param name="spec">A variant of the group.</param>
+    /// <param name="shared">The corpus of the group.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The paths of the parts for training, test and validation.</returns>
+    /// <exception cref="RunFaultException">A part cannot be read.</exception>
+    public async Task<(string Train, string Test, string? Validation)> FetchSharedAsync(
+        RunSpec spec, PreparedData shared, CancellationToken cancellation)
+    {
+        return (await OneAsync(shared.TrainUri), await OneAsync(shared.TestUri),
+            shared.ValidationUri is null ? null : await OneAsync(shared.ValidationUri));
+
+        Task<string> OneAsync(string address) => GuardAsync("data", async () =>
+        {
+            var uri = ArtifactUri.Parse(address);
+            var path = Path.Combine(InputsOf(spec), "shared", uri.Name);
+            await artifacts.StoreOf(spec).DownloadAsync(uri, path, cancellation);
+            return path;
+        });
     }
 
     /// <summary>Replaces the path of a local copy in a message about a corpus with the address that was

@@ -54,8 +54,13 @@ public sealed class PlanActivity(
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
         plan = Remaining(input, plan, figures, found);
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
-        return OverBudget(input, plan.EstimatedUsd) is { } fault ? throw fault : plan;
+        return OverBudget(input, plan.EstimatedUsd, SpentByOthers(input)) is { } fault ? throw fault : plan;
     }
+
+    /// <summary>Returns the cost of the other variants of the run's group; 0 without a group.</summary>
+    private double SpentByOthers(RunSpec spec) => spec.Group is not { } group ? 0
+        : RunCosts.Of(ledger, group.Id, _clock.GetUtcNow()).ActualUsd
+            - RunCosts.Of(ledger, spec.RunId, _clock.GetUtcNow()).ActualUsd;
 
     private FoundFact? FoundBy(RunSpec spec) => RunParts.Current(ledger.Read(spec.RunId))
         .LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data.Deserialize<FoundFact>(RunLedger.Json);
@@ -90,15 +95,20 @@ public sealed class PlanActivity(
     /// <summary>Creates the fault of a run that would be stopped for its cost.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="usd">Its estimate in US dollars.</param>
+    /// <param name="others">The part of the budget that other variants of its group have spent, in US dollars.</param>
     /// <returns>null if the run may continue.</returns>
-    internal static RunFaultException? OverBudget(RunSpec spec, double usd) =>
-        usd <= spec.BudgetUsd || spec.AllowOverBudget ? null : new RunFaultException(
+    internal static RunFaultException? OverBudget(RunSpec spec, double usd, double others = 0)
+    {
+        var less = others > 0
+            ? string.Create(CultureInfo.InvariantCulture, $", of which other variants have spent {others:0.00}") : "";
+        return usd + others <= spec.BudgetUsd || spec.AllowOverBudget ? null : new RunFaultException(
             "BUDGET_BELOW_ESTIMATE",
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"The run would cost about {usd:0.00} USD, and its budget is "
-                + $"{spec.BudgetUsd:0.00} USD: it would be paid for and stopped without a model."),
+                + $"{spec.BudgetUsd:0.00} USD{less}: it would be paid for and stopped without a model."),
             "Raise budgetUsd, ask for fewer steps or a cheaper accelerator, or set allowOverBudget to true.");
+    }
 
     /// <summary>Reports problems of the cloud in seconds, not after an hour of zones that refuse.</summary>
     private async Task RequireReadyAsync(RunSpec input)

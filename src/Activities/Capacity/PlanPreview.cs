@@ -62,6 +62,14 @@ public sealed record PlanPreview
     /// <summary>Gets the run's deadline; null for none.</summary>
     public DeadlineOutline? Deadline { get; init; }
 
+    /// <summary>Gets the plan of each variant, in the order of the request; null for a request without. The other
+    /// figures are then those of all variants together, and the places those of the first.</summary>
+    public IReadOnlyList<VariantPlan>? Variants { get; init; }
+
+    /// <summary>Gets the seconds on TPUs until all variants are done, as many at once as the request allows; null for a
+    /// request without.</summary>
+    public double? SecondsUntilDone { get; init; }
+
     /// <summary>Gets the compiler that the memory of 'compiled' is from; null if nothing was compiled.</summary>
     public string? Compiler { get; init; }
 
@@ -72,6 +80,13 @@ public sealed record PlanPreview
     /// for.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 }
+
+/// <summary>The plan of a variant.</summary>
+/// <param name="Name">Its name within the group.</param>
+/// <param name="EstimatedSeconds">Its time on the TPU.</param>
+/// <param name="EstimatedUsd">Its cost in US dollars.</param>
+/// <param name="Refusal">The reason why it would end at its plan, apart from the budget; null if it would not.</param>
+public sealed record VariantPlan(string Name, double EstimatedSeconds, double EstimatedUsd, RunFailure? Refusal);
 
 /// <summary>A part of an estimate.</summary>
 /// <param name="Stage"><c>boot</c>, <c>train</c> or <c>evaluate</c>.</param>

@@ -31,6 +31,8 @@ public sealed class PrepareDataActivity(
 
     internal const int LeastTrain = 10;
 
+    private const string Overlap = "train/test overlap", Reading = "reading";
+
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
 
     /// <inheritdoc />
@@ -38,7 +40,11 @@ public sealed class PrepareDataActivity(
     {
         var (data, models, source) = await inputs.RunAsync(
             input.RunId, token => PrepareAsync(input, token).GetAwaiter().GetResult());
-        data = data with { ModelUri = (await BringAsync(input, models, source)).ToText() };
+        if (source is not null)
+        {
+            data = data with { ModelUri = (await BringAsync(input, models, source)).ToText() };
+        }
+
         RequireSame(input, data);
         ledger.AppendInPart(input.RunId, LedgerKinds.Data, "data", data);
         return data;
@@ -110,7 +116,7 @@ public sealed class PrepareDataActivity(
         }
     }
 
-    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource Source)> PrepareAsync(
+    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource? Source)> PrepareAsync(
         RunSpec input, CancellationToken cancellation)
     {
         var sources = new RunSources(ledger, _artifacts);
@@ -132,9 +138,14 @@ public sealed class PrepareDataActivity(
         }
     }
 
-    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource Source)> PrepareAsync(
+    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource? Source)> PrepareAsync(
         RunSpec input, RunSources sources, CancellationToken cancellation)
     {
+        if (input.Group is { } group)
+        {
+            return await ShareAsync(input, group, sources, cancellation);
+        }
+
         var account = new DropAccount();
         var (train, test, validation, overlap) = await RunCorpus.ReadAsync(
             input, account, inputs.Bytes, (field, files) => sources.FetchAsync(input, field, files, cancellation),
@@ -146,9 +157,9 @@ public sealed class PrepareDataActivity(
             validation is null || validation.Count >= LeastValidation, "data.validation", validation?.Count ?? 0,
             LeastValidation, account);
 
-        // Finds the model before anything is sent anywhere.
-        var source = await sources.FindModelAsync(input, cancellation);
-        var gates = ModelGates.Check(
+        // Finds the model before anything is sent anywhere. A group has none: its variants check theirs.
+        var source = input.Variants is null ? await sources.FindModelAsync(input, cancellation) : null;
+        var gates = source is null ? [] : ModelGates.Check(
             input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, train, test, cancellation);
         var (root, models) = await RunArtifacts.GuardAsync(
             () => _artifacts.ChooseAsync(input, cancellation));
@@ -166,9 +177,10 @@ public sealed class PrepareDataActivity(
             Gates =
             [
                 new GateResult(
-                    "train/test overlap", $"no test sentence is trained on; {overlap} training pairs taken out"),
-                .. account.Notes.Select(note => new GateResult("reading", note)),
-                .. source.IsLocal ? [] : new[] { new GateResult("model", $"{source.Address}, as this run found it") },
+                    Overlap, $"no test sentence is trained on; {overlap} training pairs taken out"),
+                .. account.Notes.Select(note => new GateResult(Reading, note)),
+                .. source?.IsLocal != false
+                    ? [] : new[] { new GateResult("model", $"{source.Address}, as this run found it") },
                 .. gates,
             ],
         };
@@ -181,6 +193,36 @@ public sealed class PrepareDataActivity(
                 _artifacts.StoreOf(input), uri, pairs, cancellation);
             return uri.ToText();
         }
+    }
+
+    /// <summary>
+    /// Prepares a variant with the corpus of its group, so that all variants are tested and validated on the same
+    /// pairs. The checks are the variant's own, because model, directions and lengths are.
+    /// </summary>
+    private async Task<(PreparedData Data, ArtifactUri Models, ModelSource? Source)> ShareAsync(
+        RunSpec input, VariantGroup group, RunSources sources, CancellationToken cancellation)
+    {
+        var shared = ledger.Read<PreparedData>(group.Id, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault()
+            ?? throw new RunFaultException(
+                "VARIANT_WITHOUT_GROUP", $"The group '{group.Id}' of this variant has no corpus in its ledger.",
+                "Start the group again: a variant does not run without it.");
+        var (train, test, _) = await sources.FetchSharedAsync(input, shared, cancellation);
+        var source = await sources.FindModelAsync(input, cancellation);
+        var gates = ModelGates.Check(
+            input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, ReadBack(train),
+            ReadBack(test), cancellation);
+        var (root, models) = await RunArtifacts.GuardAsync(() => _artifacts.ChooseAsync(input, cancellation));
+        var data = shared with
+        {
+            RequestHash = HashOf(input),
+            ArtifactsUri = root.ToText(),
+            Gates =
+            [
+                new GateResult("corpus", $"prepared once for all variants of '{group.Id}'"),
+                .. shared.Gates.Where(gate => gate.Name is Overlap or Reading), .. gates,
+            ],
+        };
+        return (data with { Passes = data.Epochs(input.Training) }, models, source);
     }
 
     /// <summary>Reads the prepared pairs back.</summary>

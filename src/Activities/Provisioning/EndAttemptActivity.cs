@@ -1,7 +1,7 @@
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
-using Workflows.Activities.Sweeping;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
@@ -20,7 +20,7 @@ public sealed class EndAttemptActivity(RunLedger ledger, CapacityMemory? memory 
             var project = input.Lease.NodeName.ToString().Split('/')[1];
             memory?.RememberWait(
                 project, input.Lease.Candidate, input.Seconds,
-                project == SweepRecord.RehearsalProject(input.RunId) ? CapacityMemory.RehearsalPace : 1);
+                project == VariantLedgers.RehearsalProject(ledger, input.RunId) ? CapacityMemory.RehearsalPace : 1);
         }
 
         return Task.FromResult(isNew);

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
@@ -30,9 +29,10 @@ public sealed class ReportActivity(
         input = ReportBuilder.WithEarlier(ledger, input);
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
         var curve = MetricsFile.Read(ledger, input.Spec.RunId);
-        await WriteAsync(
-            input.Spec.RunId, report.Artifacts.Report, JsonSerializer.Serialize(report, Indented) + "\n");
-        await WriteAsync(input.Spec.RunId, report.Artifacts.Page, ReportPage.Render(report, curve));
+        await RunFiles.WriteAsync(
+            ledger, input.Spec.RunId, "report.json", JsonSerializer.Serialize(report, Indented) + "\n");
+        await RunFiles.WriteAsync(
+            ledger, input.Spec.RunId, "report.html", ReportPage.Render(report, curve));
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
         if (EstimateReview.RateOf(ledger, input, report, clock.GetUtcNow()) is { } rate)
@@ -90,18 +90,5 @@ public sealed class ReportActivity(
             // retries, must not prevent it.
             return tuned.ToText();
         }
-    }
-
-    /// <summary>Writes a file of the report to the run's folder, and to the store if other services read it.</summary>
-    private async Task WriteAsync(RunId runId, string path, string text)
-    {
-        if (ledger.State.IsShared)
-        {
-            ledger.State.Write(RunLedger.NameOf(runId, Path.GetFileName(path)), Encoding.UTF8.GetBytes(text));
-        }
-
-        var aside = path + ".new";
-        await File.WriteAllTextAsync(aside, text, new UTF8Encoding(false));
-        File.Move(aside, path, overwrite: true);
     }
 }

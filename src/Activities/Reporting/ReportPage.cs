@@ -11,7 +11,7 @@ namespace Workflows.Activities.Reporting;
 /// <summary>Writes the report as one self-contained page, without scripts, fonts or pictures from elsewhere.</summary>
 internal static class ReportPage
 {
-    private static readonly string Style = ReadStyle();
+    internal static readonly string Style = ReadStyle();
 
     public static string Render(RunReport report, IReadOnlyList<MetricPoint> curve)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Training;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using static System.StringComparison;
 
@@ -19,12 +20,22 @@ public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<RunStageName,
 /// </summary>
 public static class RunCosts
 {
-    /// <summary>Adds up a run.</summary>
+    /// <summary>Adds up a run; of a group, all of its variants.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
     /// <param name="now">End time for nodes that still cost.</param>
     /// <returns>The sums.</returns>
     public static RunCost Of(RunLedger ledger, RunId runId, DateTimeOffset now)
+    {
+        var all = VariantLedgers.WithMembers(ledger, runId).Select(each => OfOne(ledger, each, now)).ToList();
+        return all.Count == 1 ? all[0] : new RunCost(
+            all.Sum(each => each.ActualUsd),
+            all.SelectMany(each => each.ByStage).GroupBy(each => each.Key)
+                .ToDictionary(each => each.Key, each => each.Sum(part => part.Value)),
+            all.Sum(each => each.BilledSeconds));
+    }
+
+    private static RunCost OfOne(RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var entries = ledger.Read(runId);
         var stages = ledger.Read<StageInput>(runId, LedgerKinds.Stage)
@@ -65,7 +76,7 @@ public static class RunCosts
         return new RunCost(total, byStage, seconds);
     }
 
-    /// <summary>Adds up a run by days.</summary>
+    /// <summary>Adds up a run by days; of a group, all of its variants.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
     /// <param name="now">End time for nodes that still cost.</param>
@@ -73,7 +84,8 @@ public static class RunCosts
     public static IReadOnlyDictionary<DateOnly, double> ByDay(RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var days = new Dictionary<DateOnly, double>();
-        foreach (var (lease, readyAt, stoppedAt) in Billed(ledger, runId, now))
+        foreach (var (lease, readyAt, stoppedAt) in VariantLedgers.WithMembers(ledger, runId)
+            .SelectMany(each => Billed(ledger, each, now)))
         {
             for (var from = readyAt; from < stoppedAt;)
             {
@@ -110,13 +122,18 @@ public static class RunCosts
                 leases[fact.Data.NodeName], fact.At, stops.GetValueOrDefault(fact.Data.NodeName, now)));
     }
 
-    /// <summary>Adds up the prices of the nodes that cost now.</summary>
+    /// <summary>Adds up the prices of the nodes that cost now; of a group, those of all variants.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
     /// <returns>US dollars per hour; 0 if no node costs.</returns>
     public static double UsdPerHour(RunLedger ledger, RunId runId)
     {
         ArgumentNullException.ThrowIfNull(ledger);
+        return VariantLedgers.WithMembers(ledger, runId).Sum(each => UsdPerHourOfOne(ledger, each));
+    }
+
+    private static double UsdPerHourOfOne(RunLedger ledger, RunId runId)
+    {
         if (RunParts.EndOf(ledger.Read(runId)) is not null)
         {
             return 0;
@@ -132,12 +149,17 @@ public static class RunCosts
         static NodeName Name((DateTimeOffset At, NodeMoment Data) fact) => fact.Data.NodeName;
     }
 
-    /// <summary>Lists the nodes that were requested and are not proved gone.</summary>
+    /// <summary>Lists the nodes that were requested and are not proved gone; of a group, those of all
+    /// variants.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
     /// <param name="now">The current time.</param>
     /// <returns>Each node with the seconds since its request, and its cost so far in US dollars.</returns>
     public static IReadOnlyList<(TpuLease Lease, double Seconds, double Usd)> Left(
+        RunLedger ledger, RunId runId, DateTimeOffset now) =>
+        [.. VariantLedgers.WithMembers(ledger, runId).SelectMany(each => LeftOfOne(ledger, each, now))];
+
+    private static List<(TpuLease Lease, double Seconds, double Usd)> LeftOfOne(
         RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var gone = Names(LedgerKinds.Released);

@@ -105,6 +105,21 @@ public static class LedgerKinds
 
     /// <summary>The work that a resumed run need not do again: <see cref="FoundFact"/>.</summary>
     public const string Found = "found";
+
+    /// <summary>The specification of a group of variants: <see cref="RunSpec"/>.</summary>
+    public const string Group = "group";
+
+    /// <summary>The runs of a group: <see cref="Variants.MembersFact"/>.</summary>
+    public const string Members = "members";
+
+    /// <summary>The group of a variant: <see cref="VariantGroup"/>.</summary>
+    public const string VariantOf = "variant-of";
+
+    /// <summary>A variant of the group begins: <see cref="VariantBegun"/>.</summary>
+    public const string VariantBegun = "variant-begun";
+
+    /// <summary>A variant of the group has ended: <see cref="VariantEnd"/>.</summary>
+    public const string VariantEnded = "variant-ended";
 }
 
 /// <summary>A fact that was just written.</summary>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Storage;
-using Workflows.Activities.Sweeping;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Spending;
@@ -169,7 +169,9 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         var open = new Dictionary<string, OpenRun>(StringComparer.Ordinal);
         foreach (var (runId, writtenAt) in ledger.All())
         {
-            if (writtenAt >= first && IsOfARunThatPays(runId))
+            // The cost of a variant is that of its group, whose own ledger may be older.
+            var isRecent = writtenAt >= first || VariantLedgers.MembersOf(ledger, runId).Count > 0;
+            if (isRecent && VariantLedgers.GroupOf(ledger, runId) is null && IsOfARunThatPays(runId))
             {
                 open.Add(runId.Value, new OpenRun(now, new Dictionary<DateOnly, double>()));
             }
@@ -209,8 +211,9 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
     /// <summary>Returns whether a run has a node in a real project, or may still get one.</summary>
     private bool IsOfARunThatPays(RunId runId)
     {
-        var project = SweepRecord.RehearsalProject(runId);
-        var leases = ledger.Read<TpuLease>(runId, LedgerKinds.Intent);
+        var project = VariantLedgers.RehearsalProject(ledger, runId);
+        var leases = VariantLedgers.WithMembers(ledger, runId)
+            .SelectMany(each => ledger.Read<TpuLease>(each, LedgerKinds.Intent)).ToList();
         return leases.Count > 0
             ? leases.Any(lease => lease.Data.NodeName.ToString().Split('/')[1] != project)
             : RunParts.EndOf(ledger.Read(runId)) is null;

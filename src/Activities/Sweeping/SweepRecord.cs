@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Sweeping;
@@ -30,7 +31,7 @@ public sealed class SweepRecord(RunLedger ledger, TimeProvider clock)
                 {
                     var project = intent.Data.Deserialize<TpuLease>(RunLedger.Json)!.NodeName.ToString().Split('/')[1];
                     _read.Add(run);
-                    if (project != RehearsalProject(run))
+                    if (project != VariantLedgers.RehearsalProject(ledger, run))
                     {
                         Write(Project, project, project);
                     }
@@ -50,7 +51,7 @@ public sealed class SweepRecord(RunLedger ledger, TimeProvider clock)
         {
             foreach (var project in ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
                 .Select(lease => lease.Data.NodeName.ToString().Split('/')[1]).Distinct(StringComparer.Ordinal)
-                .Where(project => project != RehearsalProject(runId)))
+                .Where(project => project != VariantLedgers.RehearsalProject(ledger, runId)))
             {
                 Write(Project, project, project);
             }

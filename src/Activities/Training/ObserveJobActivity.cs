@@ -44,7 +44,7 @@ public sealed class ObserveJobActivity(
         return new JobObservation(
             state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), isBroken ? null : job.End, job.Step,
             job.Steps, job.Loss,
-            RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd)
+            RunCosts.Of(ledger, spec.Group?.Id ?? spec.RunId, clock.GetUtcNow()).ActualUsd)
         {
             Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
         };

@@ -78,6 +78,17 @@ internal static class PlanCommand
 
         Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "
             + $"{plan.BudgetUsd:0.00}");
+        foreach (var variant in plan.Variants ?? [])
+        {
+            Say($"  {variant.Name,-20}{Time(variant.EstimatedSeconds),10}  {variant.EstimatedUsd,9:0.0000} USD"
+                + (variant.Refusal is { } why ? $"  would end at its plan: {why.Code}" : ""));
+        }
+
+        if (plan.SecondsUntilDone is { } together)
+        {
+            Say($"together    {Time(together),10}  on TPUs until all variants are done");
+        }
+
         if (plan.Deadline is { } deadline)
         {
             Say($"deadline    {(deadline.IsFeasible ? "feasible" : "infeasible")}: "

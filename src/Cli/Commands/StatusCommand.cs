@@ -51,6 +51,16 @@ internal static class StatusCommand
             Console.WriteLine($"  deadline {TerminalText.Of(DeadlineText.Of(deadline))}");
         }
 
+        foreach (var line in VariantText.Lines(run))
+        {
+            Console.WriteLine(TerminalText.Of(line));
+        }
+
+        if (run.Group is { } group)
+        {
+            Console.WriteLine($"  a variant of {group}, whose budget it shares");
+        }
+
         if (run.Progress is { } progress)
         {
             Console.WriteLine($"  {TerminalText.Of(progress.Detail)}: {progress.Step}/{progress.Steps}");

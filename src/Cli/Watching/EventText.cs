@@ -49,6 +49,8 @@ internal static class EventText
         LedgerKinds.Recovered => $"recovered   back at work after {Read<RecoveryEnd>(fact).Seconds:0.0} s",
         LedgerKinds.Validation => Validation(Read<ValidationFact>(fact)),
         LedgerKinds.Released => Released(Read<NodeMoment>(fact)),
+        LedgerKinds.VariantBegun => VariantText.Begun(Read<VariantBegun>(fact)),
+        LedgerKinds.VariantEnded => VariantText.Ended(Read<VariantEnd>(fact)),
         LedgerKinds.JobEnded when Read<EndFact>(fact).Train is { } train =>
             $"trained     {Counted.Of(train.Steps, "step")}, loss {train.FirstLoss:0.000} to {train.FinalLoss:0.000} "
                 + $"(mean of the last steps){Kept(train)}",
@@ -64,6 +66,7 @@ internal static class EventText
         LedgerKinds.Attempt or LedgerKinds.Loss or LedgerKinds.Switched or LedgerKinds.DeadlineMissed => "yellow",
         LedgerKinds.Stage or LedgerKinds.Resumed or LedgerKinds.Suspended or LedgerKinds.Unsuspended => "blue",
         LedgerKinds.Recovered => "green",
+        LedgerKinds.VariantEnded => Read<VariantEnd>(fact).Status == RunStatus.Succeeded ? "green" : "yellow",
         _ => "default",
     };
 

@@ -60,7 +60,8 @@ internal sealed class LiveDisplay(IAnsiConsole console) : IRunDisplay
         else
         {
             bar.IsIndeterminate = true;
-            bar.Description = Markup.Escape($"{WireName.Of(run.Stage)}  {run.AccruedUsd:0.0000} USD");
+            var doing = VariantText.Progress(run) is { } variants ? TerminalText.Of(variants) : WireName.Of(run.Stage);
+            bar.Description = Markup.Escape($"{doing}  {run.AccruedUsd:0.0000} USD");
         }
 
         foreach (var line in _left.Due(run, events))

@@ -5,7 +5,8 @@ namespace Workflows.Cli.Watching;
 /// <summary>Shows one line for each fact, and progress every few seconds, for pipes and logs.</summary>
 internal sealed class PlainDisplay(TextWriter output, TimeProvider? clock = null) : IRunDisplay
 {
-    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(3), VariantsEvery = TimeSpan.FromSeconds(15);
+
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private readonly LeftNodes _left = new(clock ?? TimeProvider.System);
     private long _lastProgress;
@@ -49,6 +50,13 @@ internal sealed class PlainDisplay(TextWriter output, TimeProvider? clock = null
             _lastProgress = _clock.GetTimestamp();
             _lastStep = progress.Step;
             output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {ProgressText.Of(run, progress)}");
+        }
+
+        if (!run.HasEnded && VariantText.Progress(run) is { } variants && variants != _lastTransfer
+            && (_lastProgress == 0 || _clock.GetElapsedTime(_lastProgress) >= VariantsEvery))
+        {
+            (_lastProgress, _lastTransfer) = (_clock.GetTimestamp(), variants);
+            output.WriteLine($"{_clock.GetUtcNow():HH:mm:ss}  {TerminalText.Of(variants)}");
         }
 
         if (run.Transfer is not null && isDue && run.Detail != _lastTransfer)

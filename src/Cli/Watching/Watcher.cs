@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Spectre.Console;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 
@@ -41,6 +42,11 @@ internal static class Watcher
             if (json)
             {
                 await output.WriteAsync(report);
+            }
+            else if (run!.Variants is not null)
+            {
+                VariantText.Write(
+                    JsonSerializer.Deserialize<VariantComparison>(report, RunLedger.Json)!, output, StateOf(link));
             }
             else
             {

@@ -77,6 +77,22 @@ public sealed record RunSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public RunResumption? Resumption { get; init; }
 
+    /// <summary>Gets the variants that the run consists of; null for a run that trains by itself.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<RunVariant>? Variants { get; init; }
+
+    /// <summary>Gets the most variants under way at once; 0 for a run without variants.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Concurrency { get; init; }
+
+    /// <summary>Gets a value indicating whether a variant without a verdict stops the others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool StopOnFailure { get; init; }
+
+    /// <summary>Gets the group that the run is a variant of; null for a run of its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public VariantGroup? Group { get; init; }
+
     /// <summary>
     /// Gets the factor of the time for which a refusal is remembered. A rehearsal searches for minutes, not for hours,
     /// so a stock-out of ten minutes must end within it.

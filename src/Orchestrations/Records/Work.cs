@@ -156,7 +156,7 @@ public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease)
 /// <param name="Step">The last step reported.</param>
 /// <param name="Steps">Steps in all.</param>
 /// <param name="Loss">Training loss of that step.</param>
-/// <param name="AccruedUsd">Cost of the run so far.</param>
+/// <param name="AccruedUsd">Cost of the run so far; of a variant, that of its whole group.</param>
 public sealed record JobObservation(
     string NodeState, bool IsLost, string? LossCause, int LostSteps, JobEnd? End, int Step, int Steps, double? Loss,
     double AccruedUsd)

@@ -7,7 +7,9 @@ export const controls = (view, cancelled) => {
   const reason = el('input', { id: 'reason', required: true, maxlength: 500 });
   const said = el('p', { role: 'alert' });
   const button = (verb, kind) => el('button', { id: verb, value: verb, class: kind }, t(verb));
-  return section(t('actions'), el('p', { class: 'soft' }, t(view.suspension ? 'unsuspendWhy' : 'suspendWhy')), el('form', {
+  // Variants are suspended one by one, so the run that has them is only cancelled.
+  const why = view.variants ? null : el('p', { class: 'soft' }, t(view.suspension ? 'unsuspendWhy' : 'suspendWhy'));
+  return section(t('actions'), why, el('form', {
     onsubmit: async (event) => {
       event.preventDefault();
       const verb = event.submitter?.value ?? 'cancel';
@@ -23,7 +25,8 @@ export const controls = (view, cancelled) => {
         said.textContent = fault.message;
       }
     },
-  }, el('label', {}, t('reason'), reason), button(view.suspension ? 'unsuspend' : 'suspend'), button('cancel', 'danger')), said);
+  }, el('label', {}, t('reason'), reason), view.variants ? null : button(view.suspension ? 'unsuspend' : 'suspend'),
+  button('cancel', 'danger')), said);
 };
 
 // The actions of a run that has ended: another run of the same request, and its deletion.

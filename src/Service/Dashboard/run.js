@@ -9,7 +9,7 @@ const stages = ['plan', 'prepare', 'train', 'evaluate', 'teardown', 'report'];
 
 // One run, live by its event stream, which the browser takes up again after a break where it stopped.
 export const run = (main, connected, id) => {
-  const parts = Object.fromEntries(['top', 'stages', 'curve', 'verdict', 'attempts', 'alive', 'actions', 'events']
+  const parts = Object.fromEntries(['top', 'variants', 'stages', 'curve', 'verdict', 'attempts', 'alive', 'actions', 'events']
     .map((name) => [name, el('div')]));
   const events = [];
   let view = null;
@@ -39,6 +39,14 @@ export const run = (main, connected, id) => {
             [t('loss'), number(progress.loss, 3)], [t('rate'), number(progress.tokensPerSecond)],
             [t('checkpoint'), number(progress.checkpointStep)], [t('left'), duration(progress.secondsLeft)]] : [])]),
         el('meter', { min: 0, max: view.budgetUsd, high: view.budgetUsd * 0.8, value: view.accruedUsd, 'aria-label': t('cost') })));
+    replace(parts.variants, view.group
+      ? el('p', {}, `${t('variantOf')} `, el('a', { href: `#/runs/${view.group}` }, view.group))
+      : view.variants ? section(t('variants'), table(
+        [t('name'), t('status'), t('stage'), { text: t('step'), class: 'n' }, { text: t('cost'), class: 'n' }],
+        view.variants.map((each) => [
+          each.status === 'pending' ? each.name : el('td', {}, el('a', { href: `#/runs/${each.id}`, id: `run-${each.id}` }, each.name)),
+          badge(each.status), each.failure ? each.failure.code : t(`stage.${each.stage}`),
+          each.steps ? `${number(each.step)}/${number(each.steps)}` : '', usd(each.accruedUsd)]))) : null);
     replace(parts.alive, view.nodes.length === 0 ? null : section(t('alive'), el('p', { class: 'soft' }, t('aliveWhy')),
       table([t('name'), t('zone'), { text: t('running'), class: 'n' }, { text: t('cost'), class: 'n' }],
         view.nodes.map((node) => [node.node, node.zone, duration(node.seconds), usd(node.usd)]))));
@@ -156,7 +164,7 @@ export const run = (main, connected, id) => {
     }
 
     if (!isLeft) {
-      replace(main, parts.top, parts.stages, parts.curve, parts.verdict, parts.attempts, parts.alive, parts.actions, parts.events);
+      replace(main, parts.top, parts.variants, parts.stages, parts.curve, parts.verdict, parts.attempts, parts.alive, parts.actions, parts.events);
       drawRun();
       open();
       await drawSlow();

@@ -284,6 +284,7 @@ public static class WorkflowsService
         services.AddSingleton<IdempotencyKeys>();
         AddSpending(services, settings);
         services.AddSingleton<RunIndex>();
+        services.AddSingleton<GroupRuns>();
         services.AddSingleton<RunService>();
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();

@@ -60,12 +60,20 @@ internal static class JsonFault
             type = property is null ? typeof(object)
                 : Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
             isItem = step.Contains('[', StringComparison.Ordinal);
+            if (isItem && type == typeof(IReadOnlyList<VariantRequest>))
+            {
+                type = typeof(VariantRequest);
+            }
         }
 
         return type == typeof(string) ? ("a text in quotation marks", "\"text\"")
             : type == typeof(int) ? ("a whole number of at most nine digits", "100")
             : type == typeof(double) ? ("a number", "0.5")
             : type == typeof(bool) ? ("true or false", "true")
+            : type == typeof(IReadOnlyList<VariantRequest>)
+                ? ("a list of objects", "[{\"name\": \"slow\", \"training\": {\"learningRate\": 0.0002}}]")
+            : type == typeof(VariantRequest)
+                ? ("an object", "{\"name\": \"slow\", \"training\": {\"learningRate\": 0.0002}}")
             : typeof(IEnumerable).IsAssignableFrom(type)
                 ? (isItem ? "a list of texts in quotation marks" : "a list", "[\"first\", \"second\"]")
             : type == typeof(RunRequest) ? ("an object", "{\"model\": \"/models/gemma-3-270m\", ...}")

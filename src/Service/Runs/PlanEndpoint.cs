@@ -1,5 +1,6 @@
 using System.Globalization;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 
@@ -24,7 +25,9 @@ internal static class PlanEndpoint
         DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
         try
         {
-            var plan = await planner.PreviewAsync(spec, hours, cancellation);
+            var plan = spec.Variants is null
+                ? await planner.PreviewAsync(spec, hours, cancellation)
+                : await PreviewVariantsAsync(spec, hours, planner, cancellation);
             if (spec.IsRehearsal)
             {
                 return TypedResults.Ok(plan);
@@ -45,6 +48,38 @@ internal static class PlanEndpoint
                 StatusCodes.Status422UnprocessableEntity, exception.Failure.Code,
                 $"{exception.Failure.Message} {exception.Failure.Fix}");
         }
+    }
+
+    /// <summary>Previews each variant, and adds up their time and money.</summary>
+    private static async Task<PlanPreview> PreviewVariantsAsync(
+        RunSpec group, double? hours, RunPlanner planner, CancellationToken cancellation)
+    {
+        var plans = new List<PlanPreview>();
+        foreach (var variant in group.Variants!)
+        {
+            plans.Add(await planner.PreviewAsync(
+                variant.Spec with { AllowOverBudget = true }, hours, cancellation));
+        }
+
+        List<VariantPlan> rows = [.. plans.Zip(group.Variants!, (plan, variant) => new VariantPlan(
+            variant.Name, plan.EstimatedSeconds, plan.EstimatedUsd, plan.Refusal))];
+        return plans[0] with
+        {
+            Variants = rows,
+            SecondsUntilDone = PlanVariantsActivity.Makespan(
+                rows.Select(row => row.EstimatedSeconds), group.Concurrency),
+            Estimate = [.. plans.SelectMany(plan => plan.Estimate).GroupBy(part => part.Stage).Select(parts =>
+                parts.First() with
+                {
+                    Seconds = parts.Sum(part => part.Seconds),
+                    Usd = parts.Sum(part => part.Usd),
+                })],
+            EstimatedSeconds = rows.Sum(row => row.EstimatedSeconds),
+            EstimatedUsd = rows.Sum(row => row.EstimatedUsd),
+            Refusal = PlanVariantsActivity.OverBudget(group, plans)?.Failure
+                ?? rows.Find(row => row.Refusal is not null)?.Refusal,
+            Notes = [.. plans.SelectMany(plan => plan.Notes).Distinct(StringComparer.Ordinal)],
+        };
     }
 
     private static double? Hours(string? text) => text is null ? null

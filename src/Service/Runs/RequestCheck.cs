@@ -10,6 +10,12 @@ internal sealed class RequestCheck(bool looksAtFiles)
 {
     private readonly List<FieldError> _errors = [];
 
+    /// <summary>Gets every fault until now.</summary>
+    public IReadOnlyList<FieldError> Errors => _errors;
+
+    /// <summary>Creates a check of another request that looks at files like this one.</summary>
+    public RequestCheck Another() => new(looksAtFiles);
+
     public void That(bool isRight, string field, string message, string fix)
     {
         if (!isRight)

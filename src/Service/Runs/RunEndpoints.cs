@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.OpenApi;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.Service.Access;
@@ -37,6 +38,7 @@ internal static class RunEndpoints
             .HasParameter(ParameterLocation.Query, "name", "A part of the name or id.")
             .HasParameter(ParameterLocation.Query, "prefix", "The beginning of the id.")
             .HasParameter(ParameterLocation.Query, "text", "A part of the name, id, model or failure.")
+            .HasParameter(ParameterLocation.Query, "group", "The run whose variants to list.")
             .HasParameter(ParameterLocation.Query, "from", "Runs created at this time or later, ISO 8601 with offset.")
             .HasParameter(ParameterLocation.Query, "to", "Runs created before this time, ISO 8601 with offset.")
             .HasParameter(ParameterLocation.Query, "limit", "Most runs of a page, 1 to 500.", JsonSchemaType.Integer)
@@ -251,30 +253,38 @@ internal static class RunEndpoints
                 $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");
     }
 
-    private static IResult Report(string id, RunLedger ledger) => File(id, ledger, "report.json", "application/json");
+    private static IResult Report(string id, RunLedger ledger) =>
+        File(id, ledger, "report.json", ComparisonFiles.Json, "application/json");
 
     private static IResult ReportPage(string id, HttpResponse response, RunLedger ledger)
     {
         DashboardEndpoints.Harden(
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
-        return File(id, ledger, "report.html", "text/html; charset=utf-8");
+        return File(id, ledger, "report.html", ComparisonFiles.Page, "text/html; charset=utf-8");
     }
 
-    private static IResult File(string id, RunLedger ledger, string name, string type)
+    /// <summary>Sends a file of a run's folder.</summary>
+    /// <param name="id">The run.</param>
+    /// <param name="ledger">Resolves the folder.</param>
+    /// <param name="name">The file of a run.</param>
+    /// <param name="ofGroup">The file in its place of a run that has variants.</param>
+    /// <param name="type">Its media type.</param>
+    private static IResult File(string id, RunLedger ledger, string name, string ofGroup, string type)
     {
         if (Known(id, ledger) is not { } run)
         {
             return Unknown(id);
         }
 
+        var file = VariantLedgers.MembersOf(ledger, run).Count > 0 ? ofGroup : name;
         if (ledger.State.IsShared)
         {
-            return ledger.State.Read(RunLedger.NameOf(run, name)) is { } content
+            return ledger.State.Read(RunLedger.NameOf(run, file)) is { } content
                 ? TypedResults.Bytes(content, type) : NotReady(id);
         }
 
-        var path = Path.Combine(ledger.DirectoryOf(run), name);
+        var path = Path.Combine(ledger.DirectoryOf(run), file);
         return System.IO.File.Exists(path)
             ? TypedResults.PhysicalFile(path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path))
             : NotReady(id);

@@ -20,6 +20,12 @@ internal sealed record RunRow(
     string Id, DateTimeOffset CreatedAt, string Name, string Model, RunStatus Status, string Failure, bool IsLive,
     DateTimeOffset InstanceAt)
 {
+    /// <summary>Gets the run that it is a variant of; null for a run of its own.</summary>
+    public string? Group { get; init; }
+
+    /// <summary>Gets its variants; empty for a run without.</summary>
+    public IReadOnlyList<string> Members { get; init; } = [];
+
     /// <summary>Gets the order of the list: the newest first, and by their ids those of the same time.</summary>
     public static Comparer<RunRow> Order { get; } = Comparer<RunRow>.Create((one, other) =>
         other.CreatedAt.CompareTo(one.CreatedAt) is not 0 and var byTime
@@ -32,7 +38,11 @@ internal sealed record RunRow(
             ? instance.ReadOutputAs<RunOutcome>()?.Failure : null;
         return new RunRow(
             instance.InstanceId, RunService.CreatedAt(instance), spec.Name, spec.Model, RunService.StatusOf(instance),
-            failure is null ? "" : $"{failure.Code} {failure.Message}", !instance.IsCompleted, instance.CreatedAt);
+            failure is null ? "" : $"{failure.Code} {failure.Message}", !instance.IsCompleted, instance.CreatedAt)
+        {
+            Group = spec.Group?.Id.Value,
+            Members = [.. (spec.Variants ?? []).Select(variant => variant.Spec.RunId.Value)],
+        };
     }
 }
 
@@ -214,6 +224,20 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, ISt
         }
 
         Set(id, row);
+
+        // A group starts its variants itself, so nobody has noted them; one that has not begun is looked for again.
+        foreach (var member in (row?.Members ?? []).Where(member => !IsKnown(member) && _live.TryAdd(member, 0)))
+        {
+            await ReadAsync(new KeyValuePair<string, long>(member, 0), cancellation);
+        }
+    }
+
+    private bool IsKnown(string id)
+    {
+        lock (_lock)
+        {
+            return _rows.ContainsKey(id);
+        }
     }
 
     private void Set(string id, RunRow? row)

@@ -28,6 +28,12 @@ internal sealed record RunPage
     /// <summary>Gets a part of the name, id, model or failure of the runs to show, in any case; null for all.</summary>
     public string? Text { get; private init; }
 
+    /// <summary>Gets the run whose variants are shown; null for runs of their own.</summary>
+    public string? Group { get; private init; }
+
+    /// <summary>Gets a value indicating whether a name or text is searched for, which variants may have, too.</summary>
+    private bool IsSearched => (Name ?? Prefix ?? Text) is not null;
+
     /// <summary>Gets the first time of creation to show; null for no limit.</summary>
     public DateTimeOffset? From { get; private init; }
 
@@ -94,6 +100,7 @@ internal sealed record RunPage
                 Name = TextOf(query, "name"),
                 Prefix = TextOf(query, "prefix"),
                 Text = TextOf(query, "text"),
+                Group = TextOf(query, "group"),
                 From = from,
                 To = to,
                 Limit = limit,
@@ -107,6 +114,7 @@ internal sealed record RunPage
             || (row.CreatedAt == place.CreatedAt && string.CompareOrdinal(row.Id, place.Id) > 0))
         && (Statuses.Count == 0 || Statuses.Contains(row.Status))
         && !(row.CreatedAt < From) && !(row.CreatedAt >= To)
+        && (Group is null ? row.Group is null || IsSearched : row.Group == Group)
         && (Prefix is null || row.Id.StartsWith(Prefix, StringComparison.Ordinal))
         && (Name is null || Contains(row.Id, Name) || Contains(row.Name, Name))
         && (Text is null || Contains(row.Id, Text) || Contains(row.Name, Text) || Contains(row.Model, Text)
@@ -122,7 +130,8 @@ internal sealed record RunPage
         parts.AddRange(Statuses.Order().Select(status => $"status={WireName.Of(status)}"));
         parts.AddRange(new[]
         {
-            ("name", Name), ("prefix", Prefix), ("text", Text), ("from", $"{From:O}"), ("to", $"{To:O}"),
+            ("name", Name), ("prefix", Prefix), ("text", Text), ("group", Group),
+            ("from", $"{From:O}"), ("to", $"{To:O}"),
         }.Where(each => !string.IsNullOrEmpty(each.Item2)).Select(
             each => $"{each.Item1}={Uri.EscapeDataString(each.Item2!)}"));
         return "?" + string.Join('&', parts);

@@ -6,6 +6,7 @@ using Workflows.Activities.Spending;
 using Workflows.Activities.Storage;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
+using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Workers;
@@ -52,11 +53,49 @@ internal sealed class RunPurger(
             return (null, Refused.Unknown(runId));
         }
 
+        if (VariantLedgers.GroupOf(ledger, runId) is { } group && ledger.Knows(group))
+        {
+            return (null, new Refused(
+                StatusCodes.Status409Conflict, Resumed.OfGroup,
+                $"Run '{runId}' is a variant of '{group}', which adds up its cost. Purge '{group}': its variants go "
+                + "with it."));
+        }
+
         if (await RefusalAsync(runId, instance, children, cancellation) is { } refusal)
         {
             return (null, refusal);
         }
 
+        // The ledger of the group, which names them and from which an interrupted purge is repeated, goes last.
+        var before = new List<PurgedView>();
+        var members = VariantLedgers.MembersOf(ledger, runId);
+        if (members.Count > 0)
+        {
+            sweeps.Keep(runId);
+            book.Keep(runId);
+        }
+
+        foreach (var member in members)
+        {
+            before.Add(await PurgeOneAsync(
+                member, await client.GetInstanceAsync(member.Value, getInputsAndOutputs: true, cancellation),
+                await RunChildren.OfAsync(client, member, cancellation), withArtifacts, isMember: true, cancellation));
+        }
+
+        var view = await PurgeOneAsync(runId, instance, children, withArtifacts, isMember: false, cancellation);
+        return (view with
+        {
+            InstancesDeleted = view.InstancesDeleted + before.Sum(each => each.InstancesDeleted),
+            Deleted = [.. before.SelectMany(each => each.Deleted), .. view.Deleted],
+            Kept = [.. before.SelectMany(each => each.Kept), .. view.Kept],
+        }, null);
+    }
+
+    private async Task<PurgedView> PurgeOneAsync(
+        RunId runId, OrchestrationMetadata? instance, IReadOnlyList<OrchestrationMetadata> children,
+        bool withArtifacts, bool isMember, CancellationToken cancellation)
+    {
+        var kept = _kept.Find(runId);
         var place = kept ?? PlaceOf(runId, instance);
         var deleted = new List<string>();
         if (place is not null && withArtifacts)
@@ -70,7 +109,10 @@ internal sealed class RunPurger(
 
         // What only the ledger tells, and others need after it.
         sweeps.Keep(runId);
-        book.Keep(runId);
+        if (!isMember)
+        {
+            book.Keep(runId);
+        }
 
         // From here on to the end: an instance that is gone while its ledger is left would keep the id from new runs.
         cancellation.ThrowIfCancellationRequested();
@@ -89,8 +131,8 @@ internal sealed class RunPurger(
             _kept.Forget(runId);
         }
 
-        return (new PurgedView(
-            runId, instances, deleted, place is not null && !withArtifacts ? [place.Address] : []), null);
+        return new PurgedView(
+            runId, instances, deleted, place is not null && !withArtifacts ? [place.Address] : []);
     }
 
     private async Task<Refused?> RefusalAsync(
@@ -149,7 +191,7 @@ internal sealed class RunPurger(
 
         // The engine may have lost the run, with its request: then the name of its bucket tells.
         var isRehearsal = spec?.IsRehearsal ?? text.StartsWith(
-            $"gs://{SweepRecord.RehearsalProject(runId)}-artifacts/", StringComparison.Ordinal);
+            $"gs://{VariantLedgers.RehearsalProject(ledger, runId)}-artifacts/", StringComparison.Ordinal);
         var uri = ArtifactUri.Parse(text);
         var own = ArtifactUri.OfFile(ledger.DirectoryOf(runId));
         return uri == own || uri.Path.Split('/')[^1] != runId.Value

@@ -59,6 +59,38 @@ public sealed record RunRequest
 
     /// <summary>Runs against the emulator with this scenario; null to run against Google Cloud.</summary>
     public RehearsalRequest? Rehearsal { get; init; }
+
+    /// <summary>Variants of the request, each a run of its own under the one budget; null for one run.</summary>
+    public IReadOnlyList<VariantRequest>? Variants { get; init; }
+
+    /// <summary>The most variants under way at once, each with a TPU of its own.</summary>
+    public int? Concurrency { get; init; }
+
+    /// <summary>Stops the other variants when one has no verdict.</summary>
+    public bool? StopOnFailure { get; init; }
+}
+
+/// <summary>A variant: the fields in which it differs from the request.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record VariantRequest
+{
+    /// <summary>Its name, the end of its run's id; null for its number in the list, from 1.</summary>
+    public string? Name { get; init; }
+
+    /// <summary><c>ko-en</c>, <c>en-ko</c> or <c>both</c>.</summary>
+    public string? Direction { get; init; }
+
+    /// <summary>Folder of the checkpoint to start from.</summary>
+    public string? Model { get; init; }
+
+    /// <summary><c>translategemma</c> or <c>brief</c>.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary><c>auto</c>, <c>chat</c> or <c>plain</c>.</summary>
+    public string? PromptTemplate { get; init; }
+
+    /// <summary>Settings of the training.</summary>
+    public TrainingRequest? Training { get; init; }
 }
 
 /// <summary>The corpus; fields as in <see cref="Orchestrations.DataSpec"/>.</summary>

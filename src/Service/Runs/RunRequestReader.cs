@@ -72,6 +72,16 @@ public static partial class RunRequestReader
         RunRequest request, RunId runId, PriceCatalog catalog, RequestCheck check)
     {
         TextLimits.Require(request);
+        return request.Variants is null
+            ? CompleteOne(request, runId, catalog, check)
+            : VariantReader.Complete(
+                request, runId, check, (one, id, its) => CompleteOne(one, id, catalog, its));
+    }
+
+    private static RunSpec CompleteOne(
+        RunRequest request, RunId runId, PriceCatalog catalog, RequestCheck check)
+    {
+        VariantReader.RequireNone(request, check);
         var id = Id(request, check) ?? runId;
         var isRehearsal = request.Rehearsal is not null;
         check.That(isRehearsal || !string.IsNullOrWhiteSpace(request.Project), "project",

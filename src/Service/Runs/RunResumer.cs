@@ -6,6 +6,7 @@ using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Resuming;
+using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Workers;
@@ -19,7 +20,8 @@ namespace Workflows.Service.Runs;
 /// <param name="Detail">The refusal in words.</param>
 internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, string? Code, string Detail)
 {
-    public const string Unknown = "RUN_UNKNOWN", UnderWay = "RUN_UNDER_WAY", Succeeded = "RUN_SUCCEEDED";
+    public const string Unknown = "RUN_UNKNOWN", UnderWay = "RUN_UNDER_WAY", Succeeded = "RUN_SUCCEEDED",
+        OfGroup = "RUN_OF_GROUP";
 
     public static Resumed Refused(string code, string detail) => new(0, [], code, detail);
 }
@@ -63,7 +65,7 @@ internal sealed class RunResumer(
         RunId runId, string changes, string reason, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
-        if (instance is null || instance.Name != nameof(FineTuneOrchestration))
+        if (instance is null || !RunService.IsRun(instance))
         {
             return Resumed.Refused(Resumed.Unknown, $"There is no run '{runId}'.");
         }
@@ -73,6 +75,13 @@ internal sealed class RunResumer(
             // The same part goes on, as it was asked for.
             await suspender.RequestAsync(runId, suspends: false, reason, cancellation);
             return new Resumed(instance.ReadInputAs<RunSpec>()!.Resumption?.Part ?? 1, [], null, "");
+        }
+
+        if (instance.IsCompleted && instance.ReadInputAs<RunSpec>()!.Group is { } group)
+        {
+            return Resumed.Refused(
+                Resumed.OfGroup, $"Run '{runId}' is a variant of '{group.Id}', whose budget it shares. Resume "
+                    + $"'{group.Id}' when it has ended: it takes up the variants without a verdict.");
         }
 
         if (await RefusalAsync(runId, instance, cancellation) is { } refusal)
@@ -155,7 +164,7 @@ internal sealed class RunResumer(
 
             using var reservation = await limits.ReserveAsync(spec, cancellation);
             await client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(FineTuneOrchestration), spec,
+                GroupRuns.OrchestratorOf(spec), spec,
                 new StartOrchestrationOptions
                 {
                     InstanceId = instance.InstanceId,
@@ -204,7 +213,16 @@ internal sealed class RunResumer(
     /// </summary>
     private async Task<Resumed?> EndChildrenAsync(RunId runId, CancellationToken cancellation)
     {
-        var children = await RunChildren.OfAsync(client, runId, cancellation);
+        var children = new List<OrchestrationMetadata>();
+        foreach (var member in VariantLedgers.WithMembers(ledger, runId))
+        {
+            children.AddRange(await RunChildren.OfAsync(client, member, cancellation));
+            if (member != runId && await client.GetInstanceAsync(member.Value, cancellation) is { } variant)
+            {
+                children.Add(variant);
+            }
+        }
+
         var live = children.Where(child => !child.IsCompleted).ToList();
         foreach (var child in live)
         {
@@ -212,7 +230,8 @@ internal sealed class RunResumer(
                 child.InstanceId, RunEvents.Cancel, "the run is to be resumed", cancellation);
         }
 
-        var stages = string.Join(" and ", live.Select(child => RunChildren.StageOf(child.InstanceId)).Distinct());
+        var stages = string.Join(" and ", live.Select(
+            child => RunService.IsRun(child) ? child.InstanceId : RunChildren.StageOf(child.InstanceId)).Distinct());
         return live.Count == 0 ? null : Resumed.Refused(
             Resumed.UnderWay,
             $"Run '{runId}' was terminated, and its {stages} is still ending. Try again shortly.");
@@ -237,6 +256,12 @@ internal sealed class RunResumer(
             {
                 errors.Add(new(
                     field, $"It is {from ?? "not set"}, and belongs to the run for ever.", "Start another run."));
+            }
+            else if (old.Variants is not null && !GroupRuns.MayChange(field))
+            {
+                errors.Add(new(
+                    field, "It belongs to the variants, some of which have run with it.",
+                    $"Leave it out, or start another run. A resumed group may change {GroupRuns.Changeable}."));
             }
             else if (reached > 0 && (!IsFree(field) || IsMeasured(old, field)))
             {

@@ -10,6 +10,7 @@ using Workflows.Activities.Deadlines;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
@@ -22,7 +23,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
-    WorkForesight foresight, RunIndex index, RunResumer resumer, TimeProvider clock)
+    WorkForesight foresight, RunIndex index, RunResumer resumer, GroupRuns groups, TimeProvider clock)
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -122,6 +123,7 @@ internal sealed class RunService(
                 RunRequestException.LeftOver);
         }
 
+        await groups.RequireFreeAsync(spec, _kept, cancellation);
         using var reservation = await limits.ReserveAsync(spec, cancellation);
         if (spec.IsRehearsal)
         {
@@ -136,7 +138,7 @@ internal sealed class RunService(
                 Version = new TaskVersion(FineTuneOrchestration.Version),
             }.WithDedupeStatuses(Every);
             await client.ScheduleNewOrchestrationInstanceAsync(
-                nameof(FineTuneOrchestration), spec, options, cancellation);
+                GroupRuns.OrchestratorOf(spec), spec, options, cancellation);
             index.Note(id);
             return (id, false);
         }
@@ -219,7 +221,10 @@ internal sealed class RunService(
     public async Task<RunView?> FindAsync(RunId runId, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
-        return instance is not null && IsRun(instance) ? ViewOf(instance) : null;
+        return instance is null || !IsRun(instance) ? null : ViewOf(instance) with
+        {
+            Variants = await groups.VariantsOfAsync(instance, cancellation),
+        };
     }
 
     /// <summary>Returns the time of the run's first part: a run that is resumed keeps its place.</summary>
@@ -256,7 +261,8 @@ internal sealed class RunService(
     }
 
     internal static bool IsRun(OrchestrationMetadata instance) =>
-        instance.Name == nameof(FineTuneOrchestration) && RunId.TryParse(instance.InstanceId, out _);
+        instance.Name is nameof(FineTuneOrchestration) or nameof(VariantsOrchestration)
+        && RunId.TryParse(instance.InstanceId, out _);
 
     private RunView ViewOf(OrchestrationMetadata instance)
     {
@@ -279,7 +285,8 @@ internal sealed class RunService(
         var failure = outcome?.Failure ?? Crash(instance);
         var cost = RunCosts.Of(ledger, id, clock.GetUtcNow());
         var transfer = transfers.Find(id);
-        var losses = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss);
+        var losses = VariantLedgers.WithMembers(ledger, id)
+            .SelectMany(each => ledger.Read<OpenRecovery>(each, LedgerKinds.Loss)).ToList();
         return new RunView
         {
             Id = id,
@@ -304,14 +311,16 @@ internal sealed class RunService(
             Deadline = DeadlineFacts.Of(
                 ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),
                 clock.GetUtcNow(), instance.IsCompleted),
-            Attempts = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt)
+            Attempts = VariantLedgers.WithMembers(ledger, id)
+                .SelectMany(each => ledger.Read<AttemptEnd>(each, LedgerKinds.Attempt))
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = losses.Count,
             Failure = failure,
             Resumptions = (spec.Resumption?.Part ?? 1) - 1,
-            Resume = instance.IsCompleted
+            Group = spec.Group?.Id,
+            Resume = instance.IsCompleted && spec.Group is null
                 ? ResumeHint.Of(id, status, failure, spec.BudgetUsd, cost.ActualUsd) : null,
-            Report = outcome?.ReportUri ?? Draft(id, stage),
+            Report = outcome?.ReportUri ?? Draft(spec, stage),
             Nodes = outcome is not null ? [] : [.. RunCosts.Left(ledger, id, clock.GetUtcNow())
                 .Select(left => new NodeView(
                     left.Lease.NodeName.NodeId, left.Lease.Candidate.Zone, left.Seconds, left.Usd))],
@@ -335,11 +344,13 @@ internal sealed class RunService(
         ? JobKind.Translate : JobKind.Train;
 
     /// <summary>Returns the report that exists before the last node is proved gone.</summary>
-    private string? Draft(RunId id, RunStage? stage)
+    private string? Draft(RunSpec spec, RunStage? stage)
     {
-        var path = Path.Combine(ledger.DirectoryOf(id), "report.json");
-        return stage?.Stage is RunStageName.Teardown or RunStageName.Report && (ledger.State.IsShared
-            ? ledger.State.Read(RunLedger.NameOf(id, "report.json")) is not null : File.Exists(path)) ? path : null;
+        var isWritten = spec.Variants is not null || stage?.Stage is RunStageName.Teardown or RunStageName.Report;
+        var file = spec.Variants is null ? "report.json" : ComparisonFiles.Json;
+        var path = Path.Combine(ledger.DirectoryOf(spec.RunId), file);
+        return isWritten && (ledger.State.IsShared
+            ? ledger.State.Read(RunLedger.NameOf(spec.RunId, file)) is not null : File.Exists(path)) ? path : null;
     }
 
     private static RunStatus StatusOf(OrchestrationRuntimeStatus status) => status switch

@@ -27,9 +27,17 @@ internal sealed class RunSuspender(DurableTaskClient client)
         RunId runId, bool suspends, string reason, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
-        if (instance is null || instance.Name != nameof(FineTuneOrchestration))
+        if (instance is null || !RunService.IsRun(instance))
         {
             return Refused.Unknown(runId);
+        }
+
+        if (instance.Name == nameof(VariantsOrchestration) && !instance.IsCompleted)
+        {
+            return new Refused(
+                StatusCodes.Status409Conflict, "GROUP_NOT_SUSPENDED",
+                $"Run '{runId}' has variants, and is not suspended as a whole. Suspend those under way (GET /runs/"
+                + $"{runId} names them), or cancel it and resume it later: variants with a verdict stay.");
         }
 
         if (instance.IsCompleted)

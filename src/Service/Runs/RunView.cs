@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Workflows.Activities.Deadlines;
 using Workflows.Orchestrations;
 
@@ -77,7 +78,29 @@ public sealed record RunView
 
     /// <summary>Gets a value indicating whether it has ended.</summary>
     public bool HasEnded { get; init; }
+
+    /// <summary>Gets the run that this run is a variant of; null for a run of its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RunId? Group { get; init; }
+
+    /// <summary>Gets the variants of the run, whose costs are in its own; null for a run without.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<VariantView>? Variants { get; init; }
 }
+
+/// <summary>A variant of a run.</summary>
+/// <param name="Name">Its name within the group.</param>
+/// <param name="Id">Its run.</param>
+/// <param name="Status">Its status; pending if it has not begun.</param>
+/// <param name="Stage">Its stage.</param>
+/// <param name="Detail">One line about the stage.</param>
+/// <param name="AccruedUsd">Its cost so far in US dollars.</param>
+/// <param name="Step">Steps done, or sentences when translating; null without a job.</param>
+/// <param name="Steps">Steps or sentences in all; null without a job.</param>
+/// <param name="Failure">The reason why it did not succeed; null for none.</param>
+public sealed record VariantView(
+    string Name, RunId Id, RunStatus Status, RunStageName Stage, string Detail, double AccruedUsd, int? Step,
+    int? Steps, RunFailure? Failure);
 
 /// <summary>A queued resource that waits for capacity.</summary>
 /// <param name="Zone">Its zone.</param>

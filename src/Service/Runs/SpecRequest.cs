@@ -102,6 +102,13 @@ internal static class SpecRequest
             AllowOverBudget = spec.AllowOverBudget,
             AllowHostProcessor = spec.AllowHostProcessor,
             Rehearsal = spec.IsRehearsal ? new RehearsalRequest() : null,
+            Variants = spec.Variants is not { } variants ? null : [.. variants.Select(
+                variant => JsonSerializer.Deserialize<VariantRequest>(variant.Changes, RunLedger.Json)! with
+                {
+                    Name = variant.Name,
+                })],
+            Concurrency = spec.Variants is null ? null : spec.Concurrency,
+            StopOnFailure = spec.StopOnFailure ? true : null,
         };
     }
 
@@ -128,13 +135,16 @@ internal static class SpecRequest
         }
 
         var merged = RunRequestReader.Parse(request.ToJsonString());
-        return isSame
-            ? RunRequestReader.CompleteWithoutFiles(merged, spec.RunId, catalog) with
-            {
-                Data = spec.Data,
-                Pace = spec.Pace,
-            }
-            : RunRequestReader.Complete(merged, spec.RunId, catalog) with { Pace = spec.Pace };
+        var changed = isSame
+            ? RunRequestReader.CompleteWithoutFiles(merged, spec.RunId, catalog)
+            : RunRequestReader.Complete(merged, spec.RunId, catalog);
+        changed = Kept(changed);
+        return changed.Variants is not { } variants ? changed : changed with
+        {
+            Variants = [.. variants.Select(variant => variant with { Spec = Kept(variant.Spec) })],
+        };
+
+        RunSpec Kept(RunSpec one) => one with { Data = isSame ? spec.Data : one.Data, Pace = spec.Pace };
     }
 
     /// <summary>Returns the request of another run like this one.</summary>
@@ -186,7 +196,8 @@ internal static class SpecRequest
     private static JsonObject ToJson(RunRequest request) => JsonNode.Parse(
         JsonSerializer.Serialize(request, RunLedger.Json), AnyCase)!.AsObject();
 
-    private static void Merge(JsonObject target, JsonObject patch)
+    /// <summary>Applies a merge patch (RFC 7396): null removes a field.</summary>
+    internal static void Merge(JsonObject target, JsonObject patch)
     {
         foreach (var (name, value) in patch)
         {

@@ -53,6 +53,15 @@ internal static class TextLimits
                 case string text:
                     Check(text, field, errors);
                     break;
+                case IReadOnlyList<VariantRequest> variants:
+                    // Their number has a limit of its own; more of them need not be looked at.
+                    foreach (var (at, variant) in variants.Take(VariantReader.Most).Index()
+                        .Where(each => each.Item is not null))
+                    {
+                        Visit(variant, $"{field}[{at}].", errors);
+                    }
+
+                    break;
                 case ICollection { Count: > MostItems } list:
                     errors.Add(new(
                         field, $"It has {list.Count} items, {MostItems} at most.", "Leave some of them out."));
@@ -78,5 +87,7 @@ internal static class TextLimits
         }
     }
 
-    private static int Limit(string field) => Of.GetValueOrDefault(field, Default);
+    /// <summary>Returns the limit of a field; one of a variant has that of the request's field.</summary>
+    private static int Limit(string field) => Of.GetValueOrDefault(
+        field.StartsWith("variants[", StringComparison.Ordinal) ? field[(field.IndexOf('.') + 1)..] : field, Default);
 }

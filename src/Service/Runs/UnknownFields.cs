@@ -46,6 +46,21 @@ internal static class UnknownFields
                 {
                     Walk(field.Value, property.PropertyType, $"{path}{field.Name}.", faults);
                 }
+                else if (property.PropertyType == typeof(IReadOnlyList<VariantRequest>)
+                    && field.Value.ValueKind == JsonValueKind.Array)
+                {
+                    foreach (var (at, item) in field.Value.EnumerateArray().Index())
+                    {
+                        Walk(item, typeof(VariantRequest), $"{path}{field.Name}[{at}].", faults);
+                    }
+                }
+            }
+            else if (faults.Count < MostFaults && type == typeof(VariantRequest) && IsCommon(field.Name))
+            {
+                faults.Add(new FieldError(
+                    path + SafeText.Of(field.Name, MostName),
+                    "All variants have it in common, so that their verdicts compare.",
+                    $"Write it beside \"variants\"; a variant changes {string.Join(", ", known.Select(Written))}."));
             }
             else if (faults.Count < MostFaults)
             {
@@ -56,6 +71,10 @@ internal static class UnknownFields
             }
         }
     }
+
+    /// <summary>Returns whether the request has a field that its variants cannot change.</summary>
+    private static bool IsCommon(string name) => typeof(RunRequest).GetProperties()
+        .Any(each => each.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static string Written(PropertyInfo property) => JsonNamingPolicy.CamelCase.ConvertName(property.Name);
 }

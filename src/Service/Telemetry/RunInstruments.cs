@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
-using Workflows.Activities.Sweeping;
 using Workflows.Activities.Training;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Workers;
 
@@ -133,6 +133,7 @@ internal sealed class RunInstruments : IDisposable
     private string ModeOf(RunId runId) =>
         _ledger.Read<TpuLease>(runId, LedgerKinds.Intent) is [var first, ..] ? ModeOf(runId, first.Data) : "none";
 
-    private static string ModeOf(RunId runId, TpuLease lease) =>
-        lease.NodeName.ToString().Split('/')[1] == SweepRecord.RehearsalProject(runId) ? "rehearsal" : "paid";
+    private string ModeOf(RunId runId, TpuLease lease) =>
+        lease.NodeName.ToString().Split('/')[1] == VariantLedgers.RehearsalProject(_ledger, runId)
+            ? "rehearsal" : "paid";
 }

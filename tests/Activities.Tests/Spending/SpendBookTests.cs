@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
 
@@ -198,6 +199,26 @@ public sealed class SpendBookTests : IDisposable
         _clock.Advance(TimeSpan.FromHours(hours));
         GiveBack(id, project: project);
         book.End(new RunId(id));
+    }
+
+    /// <summary>A group adds up the ledgers of its variants, which are not counted by themselves.</summary>
+    [Fact]
+    public void Spent_OfAGroupOfVariants_CountsThemOnceAlsoAfterTheFileIsLost()
+    {
+        var group = new RunId("g");
+        _ledger.Append(
+            group, LedgerKinds.Members, "members", new MembersFact([new RunId("g-a"), new RunId("g-b")]));
+        _ledger.Append(new RunId("g-a"), LedgerKinds.VariantOf, "group", new VariantGroup(group, "a"));
+        var book = Book();
+        book.Begin(group);
+        Rent("g-a");
+        _clock.Advance(TimeSpan.FromMinutes(30));
+
+        Assert.Equal((5, 5), book.Spent());
+        File.Delete(Path.Combine(_folder.Path, "spending.json"));
+        Assert.Equal((5, 5), Reopened().Spent());
+        Assert.Equal([group], Reopened().Open().Select(each => each.RunId));
+        Assert.False(book.IsOver(group));
     }
 
     private void Rent(string id, string node = "1", string project = "team")

@@ -113,7 +113,9 @@ internal static class ChaosVerdict
         var goneSeen = queue.Count > 0
             ? queue.Concat(seen).Max()
             : seen.Where(at => at >= time.To).Append(DateTimeOffset.MaxValue).Min();
-        Assert.True(goneSeen < DateTimeOffset.MaxValue, $"Nobody looked whether {time} was gone: {string.Join(", ", seen)}");
+        Assert.True(
+            goneSeen < DateTimeOffset.MaxValue,
+            $"Nobody looked whether {time} was gone: {string.Join(", ", seen)}");
         return firstSeen >= time.To
             ? (0, (goneSeen - time.From).TotalSeconds)
             : ((time.To - firstSeen).TotalSeconds, (goneSeen - firstSeen).TotalSeconds);

@@ -24,7 +24,25 @@ internal sealed class Scenario(string name)
     public string Orchestrator { get; init; } = nameof(FineTuneOrchestration);
 
     /// <summary>Its input.</summary>
-    public object Input => Orchestrator == nameof(SweepOrchestration) ? 0 : Spec;
+    public object Input => Orchestrator switch
+    {
+        nameof(SweepOrchestration) => 0,
+        nameof(VariantsOrchestration) => Spec with
+        {
+            Variants = [.. Variants.Select(name => Given.Variant(Spec, name))],
+            Concurrency = Concurrency,
+        },
+        _ => Spec,
+    };
+
+    /// <summary>The variants of a group.</summary>
+    public IReadOnlyList<string> Variants { get; init; } = [];
+
+    /// <summary>The most variants under way at once.</summary>
+    public int Concurrency { get; init; } = 1;
+
+    /// <summary>Answers whether a variant may begin; the number of the question counts from 1.</summary>
+    public Func<int, RunFailure?> Begin { get; init; } = _ => null;
 
     /// <summary>Answers a look of the sweep, whose number counts from 0.</summary>
     public Func<int, SweepLook> Sweep { get; init; } = _ => new SweepLook(0, 0);
@@ -124,6 +142,13 @@ internal sealed class Scenario(string name)
             : new CreateNodeResult(NodeOf(input), $"operation-{input.Attempt}", null));
         Add<ObserveNodeInput, NodeObservation>(Stages.ObserveNode, (input, _) => ObserveNode(input));
         Add<int, SweepLook>(Stages.Sweep, (number, _) => Sweep(number));
+        Add<RunSpec, VariantsState>(Stages.OpenVariants, (input, _) => new VariantsState(
+            false, [.. input.Variants!.Select(_ => new VariantState(null, null))]));
+        Add<RunSpec, double>(Stages.PlanVariants, (_, _) => 1);
+        Add<VariantStart, RunFailure?>(Stages.BeginVariant, (_, call) => Begin(call));
+        Add<EndVariantInput, bool>(Stages.EndVariant, (_, _) => true);
+        Add<CompareInput, RunOutcome>(
+            Stages.CompareVariants, (input, _) => new(input.Status, "comparison.json", input.Failure));
         Add<AttemptEnd, bool>(Stages.EndAttempt, (_, _) => true);
         Add<DispatchInput, bool>(Stages.DispatchJob, (_, _) => true);
         Add<ObserveJobInput, JobObservation>(

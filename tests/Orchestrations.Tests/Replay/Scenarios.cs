@@ -5,6 +5,10 @@ internal static class Scenarios
 {
     private const double Day = 86400;
 
+    private const string Variants = nameof(VariantsOrchestration);
+
+    private static readonly JobEnd Done = new(true, null, null);
+
     // Waits that only an event ends.
     private const double Long = 60;
 
@@ -93,6 +97,33 @@ internal static class Scenarios
             StopsAtDeadline = true,
         },
         new("v2-fallback") { Version = "2", Plan = WithOnDemand, Create = OnlyOnDemand(Day) },
+        new("variants-plain") { Version = "2", Orchestrator = Variants, Variants = ["a", "b"] },
+        new("variants-failed")
+        {
+            // The corpus of the group is the first preparation.
+            Version = "2",
+            Orchestrator = Variants,
+            Variants = ["a", "b"],
+            Prepare = call => FailIf(call == 2, new RunFaultException("MODEL_INVALID", "It has no head.", "Add it.")),
+        },
+        new("variants-cancel")
+        {
+            Version = "2",
+            Orchestrator = Variants,
+            Variants = ["a", "b", "c"],
+            Concurrency = 2,
+            CancelledIn = Stages.DispatchJob,
+            PollSeconds = 2,
+        },
+        new("variants-budget")
+        {
+            Version = "2",
+            Orchestrator = Variants,
+            Variants = ["a", "b", "c"],
+            ObserveJob = (_, look) => look == 1 ? Scenario.Working
+                : Scenario.Working with { AccruedUsd = look > 2 ? 1000 : 0.1, End = look == 2 ? Done : null },
+            Begin = call => call < 3 ? null : new RunFailure("BUDGET_EXHAUSTED", "It is spent.", "Raise it."),
+        },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
         new("bad-data")

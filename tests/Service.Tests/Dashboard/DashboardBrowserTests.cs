@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Workflows.Service.Tests.Hosting;
 using Workflows.TestKit;
 
@@ -49,6 +50,28 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         Assert.Equal(Hostile, await browser.TextAsync("document.getElementById('run-from-the-form').textContent"));
         await browser.OpenAsync(
             At("/#/runs/nobody"), "document.body?.innerText.includes(\"There is no run 'nobody'\")");
+    }
+
+    [Fact]
+    public async Task Group_OfVariants_LinksEachAndEachLinksItsGroup()
+    {
+        await using var browser = await Browser.StartAsync();
+        await browser.PreferAsync("light", "en", 400);
+        var request = service.Request(steps: 4);
+        request["id"] = "sweep";
+        request["variants"] = new JsonArray(
+            new JsonObject { ["name"] = "a" },
+            new JsonObject { ["name"] = "b", ["training"] = new JsonObject { ["seed"] = 7 } });
+        await service.StartAsync(request);
+        await browser.OpenAsync(At("/#/runs/sweep"), "document.querySelectorAll('a[id^=run-sweep]').length > 0");
+
+        await service.ReportAsync("sweep");
+        await browser.UntilAsync("document.querySelectorAll('a[id^=run-sweep]').length === 2");
+        await browser.UntilAsync("document.querySelector('a[href=\"/runs/sweep/report.html\"]')");
+        await browser.RunAsync("document.getElementById('run-sweep-b').click()");
+        await browser.UntilAsync("document.querySelector('a[href=\"#/runs/sweep\"]')");
+        await browser.OpenAsync(At("/#/"), "document.getElementById('run-sweep')");
+        Assert.Equal("null", await browser.TextAsync("String(document.getElementById('run-sweep-b'))"));
     }
 
     [Fact]

@@ -45,7 +45,14 @@ public sealed class SpecRequestTests : IDisposable
     [Fact]
     public void Of_ASpecificationWithEveryField_LeavesNoFieldOfTheRequestOut()
     {
-        var request = JsonSerializer.SerializeToNode(SpecRequest.Of(Full()))!.AsObject();
+        var spec = Full();
+        var group = spec with
+        {
+            Variants = [new RunVariant("a", "{}", spec)],
+            Concurrency = 2,
+            StopOnFailure = true,
+        };
+        var request = JsonSerializer.SerializeToNode(SpecRequest.Of(group))!.AsObject();
 
         // Unknown zones are accepted at the first request only, and the emulated project has its scenario.
         Assert.Equal(["Project", "Tpu.AllowUnknownZones", "Rehearsal.Scenario"], Empty(request, ""));

@@ -1,0 +1,40 @@
+using System.Globalization;
+using Microsoft.DurableTask;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
+
+namespace Workflows.Activities.Variants;
+
+/// <summary>Lets a variant begin, unless the money of its group is spent.</summary>
+/// <param name="ledger">Receives the facts.</param>
+/// <param name="clock">Gives the time.</param>
+public sealed class BeginVariantActivity(RunLedger ledger, TimeProvider clock)
+    : TaskActivity<VariantStart, RunFailure?>
+{
+    /// <summary>Begins a variant.</summary>
+    /// <param name="context">The activity.</param>
+    /// <param name="input">The variant.</param>
+    /// <returns>The reason why neither this variant nor a later one begins; null if it begins.</returns>
+    public override Task<RunFailure?> RunAsync(TaskActivityContext context, VariantStart input)
+    {
+        var (group, spec) = (input.GroupId, input.Variant);
+        var spent = RunCosts.Of(ledger, group, clock.GetUtcNow()).ActualUsd;
+        if (spent >= spec.BudgetUsd)
+        {
+            return Task.FromResult<RunFailure?>(new RunFailure(
+                "BUDGET_EXHAUSTED",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The variants of '{group}' have cost {spent:0.00} USD of their budget of "
+                    + $"{spec.BudgetUsd:0.00} USD, so no further one begins."),
+                "Resume the run with a higher budgetUsd: variants with a verdict stay."));
+        }
+
+        ledger.Append(spec.RunId, LedgerKinds.VariantOf, "group", spec.Group!);
+        var part = spec.Resumption?.Part ?? 1;
+        ledger.Append(
+            group, LedgerKinds.VariantBegun, $"{spec.RunId}#{part}",
+            new VariantBegun(spec.RunId, spec.Group!.Variant, part));
+        return Task.FromResult<RunFailure?>(null);
+    }
+}

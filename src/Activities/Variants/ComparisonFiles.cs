@@ -1,0 +1,25 @@
+using System.Text.Json;
+using Workflows.Activities.Reporting;
+
+namespace Workflows.Activities.Variants;
+
+/// <summary>Writes the comparison of a group as JSON and as a page.</summary>
+public static class ComparisonFiles
+{
+    /// <summary>Names of the files in the group's folder.</summary>
+    public const string Json = "comparison.json", Page = "comparison.html";
+
+    private static readonly JsonSerializerOptions Indented = new(RunLedger.Json) { WriteIndented = true };
+
+    /// <summary>Writes a comparison.</summary>
+    /// <param name="ledger">Resolves the group's folder.</param>
+    /// <param name="comparison">The comparison.</param>
+    /// <returns>The path of the JSON.</returns>
+    internal static async Task<string> WriteAsync(RunLedger ledger, VariantComparison comparison)
+    {
+        await RunFiles.WriteAsync(
+            ledger, comparison.RunId, Json, JsonSerializer.Serialize(comparison, Indented) + "\n");
+        await RunFiles.WriteAsync(ledger, comparison.RunId, Page, ComparisonPage.Render(comparison));
+        return Path.Combine(ledger.DirectoryOf(comparison.RunId), Json);
+    }
+}

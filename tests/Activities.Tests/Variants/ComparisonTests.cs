@@ -1,0 +1,215 @@
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Tests.Reporting;
+using Workflows.Activities.Training;
+using Workflows.Activities.Variants;
+using Workflows.Orchestrations;
+using Workflows.TestKit;
+
+namespace Workflows.Activities.Tests.Variants;
+
+/// <summary>The best variant by the validation set, whatever the test set says.</summary>
+public sealed class ComparisonTests : IDisposable
+{
+    private static readonly RunId Id = new("g");
+
+    private readonly TemporaryFolder _folder = new("workflows-comparison-");
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 29, 8, 0, 0, TimeSpan.Zero));
+    private readonly RunLedger _ledger;
+    private readonly List<RunVariant> _variants = [];
+
+    public ComparisonTests() => _ledger = new RunLedger(_folder.Path, _clock);
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Best_ByLoss_IsTheLowestAndNotTheHighestTestScore()
+    {
+        Add("low", score: 1.5, testDelta: 1);
+        Add("lucky", score: 1.9, testDelta: 9);
+
+        var comparison = Build();
+
+        Assert.Equal(("low", "loss", 1.5, 2), Of(Assert.Single(comparison.Best)));
+        Assert.Equal(["low"], comparison.Variants.Where(row => row.IsBest).Select(row => row.Name));
+        Assert.Contains(
+            comparison.Notes, note => note.StartsWith("'lucky' has a higher BLEU", StringComparison.Ordinal));
+        Assert.Equal("Best of 2 (ko-en): 'low', validation loss 1.5000.", comparison.Best[0].Summary);
+    }
+
+    [Fact]
+    public void Best_ByChrf_IsTheHighestOfThoseWithAVerdict()
+    {
+        Add("weak", score: 30, metric: "chrf");
+        Add("strong", score: 40, metric: "chrf");
+        Add("broken", score: 50, metric: "chrf", status: RunStatus.Failed);
+
+        Assert.Equal(("strong", "chrf", 40, 2), Of(Assert.Single(Build().Best)));
+    }
+
+    [Fact]
+    public void Best_OfEqualScores_IsTheCheaper()
+    {
+        Add("dear", score: 2, hours: 2);
+        Add("cheap", score: 2, hours: 1);
+
+        Assert.Equal("cheap", Assert.Single(Build().Best).Variant);
+    }
+
+    [Fact]
+    public void Best_OfSeveralDirections_IsOneForEach()
+    {
+        Add("a", score: 1);
+        Add("b", score: 2, direction: RunDirection.Both);
+        Add("c", score: 3, direction: RunDirection.Both);
+
+        Assert.Equal(
+            [(RunDirection.KoToEn, "a"), (RunDirection.Both, "b")],
+            Build().Best.Select(best => (best.Direction, best.Variant)));
+    }
+
+    [Fact]
+    public void Score_OfAVariantThatKeepsAnEarlierStep_IsThatStepsScore()
+    {
+        Add("a", score: 1.25, step: 20);
+
+        var row = Assert.Single(Build().Variants);
+
+        Assert.Equal((1.25, 20, 60), (row.Score, row.Step, row.Steps));
+    }
+
+    [Fact]
+    public void Rows_OfVariantsWithoutAReport_SayHowFarTheyAre()
+    {
+        Add("under", score: null);
+        Add("waiting", score: null);
+        _ledger.Append(Id, LedgerKinds.VariantBegun, "g-under#1", new VariantBegun(new RunId("g-under"), "under", 1));
+
+        var comparison = Build();
+
+        Assert.Equal([RunStatus.Running, RunStatus.Pending], comparison.Variants.Select(row => row.Status));
+        Assert.Empty(comparison.Best);
+        Assert.Contains("Not all variants are done", ComparisonPage.Render(comparison), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Page_OfNamesFromAnyone_EscapesThem()
+    {
+        Add("a", score: 1, changes: """{"model": "/m/<script>alert(1)</script>"}""");
+
+        var page = ComparisonPage.Render(Build());
+
+        Assert.DoesNotContain("<script>", page, StringComparison.Ordinal);
+        Assert.Contains("&lt;script&gt;", page, StringComparison.Ordinal);
+        Assert.Contains("href=\"../g-a/report.html\"", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Costs_OfAGroup_AreThoseOfItsVariantsOnce()
+    {
+        Add("a", score: 1, hours: 1);
+        Add("b", score: 2, hours: 3);
+        Add("c", score: null);
+        Build();
+
+        var now = _clock.GetUtcNow();
+        Assert.Equal(40, RunCosts.Of(_ledger, Id, now).ActualUsd, 9);
+        Assert.Equal(40, RunCosts.ByDay(_ledger, Id, now).Values.Sum(), 9);
+        Assert.Equal(10, RunCosts.Of(_ledger, new RunId("g-a"), now).ActualUsd, 9);
+        Assert.Empty(RunCosts.Left(_ledger, Id, now));
+        Rent("g-c", "n2");
+        Assert.Equal(10, RunCosts.UsdPerHour(_ledger, Id));
+        Assert.Equal("n2", Assert.Single(RunCosts.Left(_ledger, Id, now)).Lease.NodeName.NodeId);
+    }
+
+    [Theory]
+    [InlineData(1, 60)]
+    [InlineData(2, 40)]
+    [InlineData(3, 30)]
+    [InlineData(9, 30)]
+    public void Makespan_OfSomePlaces_IsThatOfTheLastVariant(int concurrency, double seconds) =>
+        Assert.Equal(seconds, PlanVariantsActivity.Makespan([20, 10, 30], concurrency));
+
+    [Fact]
+    public async Task Begin_OnceTheGroupHasSpentItsBudget_IsRefused()
+    {
+        Add("a", score: 1, hours: 1);
+        Add("b", score: null);
+        Build();
+        var begin = new BeginVariantActivity(_ledger, _clock);
+        var next = _variants[1].Spec with { BudgetUsd = 10.01 };
+
+        Assert.Null(await begin.RunAsync(null!, new VariantStart(Id, next)));
+        Assert.Equal(Id, VariantLedgers.GroupOf(_ledger, new RunId("g-b")));
+        Assert.Equal("rehearsal-g", VariantLedgers.RehearsalProject(_ledger, new RunId("g-b")));
+        var refusal = await begin.RunAsync(null!, new VariantStart(Id, next with { BudgetUsd = 10 }));
+
+        Assert.Equal("BUDGET_EXHAUSTED", refusal?.Code);
+        Assert.Single(_ledger.Read<VariantBegun>(Id, LedgerKinds.VariantBegun));
+    }
+
+    private static (string, string, double, int) Of(BestVariant best) =>
+        (best.Variant, best.Metric, best.Score, best.Of);
+
+    private VariantComparison Build()
+    {
+        var group = _variants[0].Spec with { RunId = Id, Name = "group", Group = null, Variants = _variants };
+        _ledger.Append(
+            Id, LedgerKinds.Members, "members", new MembersFact([.. _variants.Select(each => each.Spec.RunId)]));
+        _ledger.Append(Id, LedgerKinds.Group, "group", group);
+        return ComparisonBuilder.Build(_ledger, Id, RunStatus.Running, null, _clock.GetUtcNow());
+    }
+
+    private void Add(
+        string name, double? score, string metric = "loss", double testDelta = 1, double hours = 0, int step = 60,
+        RunStatus status = RunStatus.Succeeded, RunDirection direction = RunDirection.KoToEn, string changes = "{}")
+    {
+        var id = new RunId($"g-{name}");
+        _variants.Add(new RunVariant(name, changes, new RunSpec
+        {
+            RunId = id,
+            Name = name,
+            Project = "p",
+            Direction = direction,
+            Model = "m",
+            Data = new DataSpec { Train = "t" },
+            Tpu = new TpuSpec { AcceleratorTypes = ["v5litepod-8"] },
+            Group = new VariantGroup(Id, name),
+        }));
+        if (score is not { } value)
+        {
+            return;
+        }
+
+        if (hours > 0)
+        {
+            var node = Rent($"g-{name}", "n1");
+            _clock.Advance(TimeSpan.FromHours(hours));
+            _ledger.Append(id, LedgerKinds.Released, $"{node}", new NodeMoment(node, "NOT_FOUND"));
+        }
+
+        var report = Reports.Report(Reports.Verdict(VerdictOutcome.Finer, testDelta, 0.001)) with
+        {
+            RunId = id,
+            Status = status,
+            Training = new TrainingSection(60, 1, 1, 3, 2, 1) { OutputStep = step, ValidationMetric = metric },
+            Validations =
+            [
+                new ValidationFact(step, value, metric), new ValidationFact(60, step == 60 ? value : 9, metric),
+            ],
+        };
+        File.WriteAllText(
+            Path.Combine(_ledger.DirectoryOf(id), "report.json"), JsonSerializer.Serialize(report, RunLedger.Json));
+        _ledger.Append(id, LedgerKinds.End, "end", new RunOutcome(status, "report.json", null));
+    }
+
+    private NodeName Rent(string run, string id)
+    {
+        var node = NodeName.Of("p", "us-west4-a", id);
+        var place = new Candidate("us-west4-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 10);
+        _ledger.Append(new RunId(run), LedgerKinds.Intent, $"{node}", new TpuLease(node, place, 1));
+        _ledger.Append(new RunId(run), LedgerKinds.Ready, $"{node}", new NodeMoment(node, "READY"));
+        return node;
+    }
+}

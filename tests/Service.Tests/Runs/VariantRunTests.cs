@@ -1,0 +1,247 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
+using Workflows.Orchestrations;
+using Workflows.Service.Runs;
+using Workflows.Service.Tests.Hosting;
+
+namespace Workflows.Service.Tests.Runs;
+
+/// <summary>Whole groups of variants against the emulated cloud, with a model that trains in a second.</summary>
+public sealed class VariantRunTests(RunningService service) : IClassFixture<RunningService>
+{
+    [Fact]
+    public async Task Group_OfTwoVariants_ComparesThemAndNamesTheBestByTheValidation()
+    {
+        var request = Group("pair", Variant("slow", 1e-6), Variant("fast", 0.01));
+        request["concurrency"] = 2;
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        var comparison = report.Deserialize<VariantComparison>(RunLedger.Json)!;
+        Assert.Equal((RunStatus.Succeeded, false), (comparison.Status, comparison.IsDraft));
+        var best = Assert.Single(comparison.Best);
+        Assert.Equal(
+            comparison.Variants.MinBy(row => row.Score)!.Name, best.Variant);
+        Assert.Equal([best.Variant], comparison.Variants.Where(row => row.IsBest).Select(row => row.Name));
+        Assert.Equal("0.01", comparison.Variants[1].Changes["training.learningRate"]);
+        Assert.All(comparison.Variants, row =>
+        {
+            Assert.Equal((RunStatus.Succeeded, "loss", 0), (row.Status, row.Metric, row.NodesLeft));
+            Assert.Equal(6, row.Steps);
+            Assert.Single(row.Test);
+        });
+        Assert.Equal(comparison.ActualUsd, comparison.Variants.Sum(row => row.Usd), 9);
+
+        // Both were tested and validated on the very files that the group prepared once.
+        var ledger = service.Services.GetRequiredService<RunLedger>();
+        var data = new[] { "pair", "pair-slow", "pair-fast" }.Select(
+            id => Assert.Single(ledger.Read<PreparedData>(new RunId(id), LedgerKinds.Data)).Data).ToList();
+        Assert.All(data, each => Assert.Equal(
+            (data[0].TestUri, data[0].ValidationUri, data[0].TrainUri),
+            (each.TestUri, each.ValidationUri, each.TrainUri)));
+        Assert.Null(data[0].ModelUri);
+        Assert.Equal(2, data.Skip(1).Select(each => each.ArtifactsUri).Distinct().Count());
+
+        using var page = await service.Http.GetAsync("/runs/pair/report.html");
+        Assert.Contains("default-src 'none'", page.Headers.GetValues("Content-Security-Policy").Single(),
+            StringComparison.Ordinal);
+        var html = await page.Content.ReadAsStringAsync();
+        Assert.Contains("../pair-fast/report.html", html, StringComparison.Ordinal);
+        Assert.Contains(ComparisonWording.Rule, html, StringComparison.Ordinal);
+        var own = await service.Http.GetFromJsonAsync<JsonElement>("/runs/pair-fast/report");
+        Assert.Equal("succeeded", own.GetProperty("status").GetString());
+
+        await ShowsTheGroupAsync();
+        await PurgesAsAWholeAsync();
+    }
+
+    [Fact]
+    public async Task Group_OfWhichOneVariantFails_KeepsTheOtherAndIsResumed()
+    {
+        var bad = Variant("bad", 0.01);
+        bad["training"]!["maxLength"] = 8;
+        var request = Group("half", bad, Variant("good", 0.01));
+
+        var comparison = (await service.ReportAsync(await service.StartAsync(request)))
+            .Deserialize<VariantComparison>(RunLedger.Json)!;
+
+        Assert.Equal((RunStatus.Failed, "VARIANTS_INCOMPLETE"), (comparison.Status, comparison.Failure?.Code));
+        Assert.Equal(
+            [RunStatus.Failed, RunStatus.Succeeded], comparison.Variants.Select(row => row.Status));
+        Assert.Equal("good", Assert.Single(comparison.Best).Variant);
+        Assert.Equal("workflows resume half", comparison.Resume);
+
+        await RefusedAsync("/runs/half-bad/resume", "{}", HttpStatusCode.Conflict, "RUN_OF_GROUP");
+        await RefusedAsync(
+            "/runs/half/resume", """{"training": {"steps": 9}}""", HttpStatusCode.BadRequest, "REQUEST_INVALID");
+        using (var resumed = await service.Http.PostAsJsonAsync("/runs/half/resume", new { budgetUsd = 20 }))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        }
+
+        // The variant with a verdict is not run again; the other one fails again, as its request is the same.
+        await service.ReportAsync("half");
+        var ledger = service.Services.GetRequiredService<RunLedger>();
+        Assert.Equal(
+            ["half-bad 1", "half-good 1", "half-bad 2"],
+            ledger.Read<VariantBegun>(new RunId("half"), LedgerKinds.VariantBegun)
+                .Select(fact => $"{fact.Data.RunId} {fact.Data.Part}"));
+        Assert.Single(ledger.Read<PreparedData>(new RunId("half"), LedgerKinds.Data));
+    }
+
+    [Fact]
+    public async Task Group_ThatIsCancelled_GivesBackItsNodesAndContinuesFromTheCheckpointWhenResumed()
+    {
+        var request = Group("enough", Variant("a", 0.01, 400), Variant("b", 0.001, 4));
+        request["allowOverBudget"] = true;
+        await service.StartAsync(request);
+        await service.WaitAsync("enough", run => run.GetProperty("variants")[0].TryGetProperty("step", out var step)
+            && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 4);
+        await RefusedAsync("/runs/enough/suspend", "", HttpStatusCode.Conflict, "GROUP_NOT_SUSPENDED");
+        await RefusedAsync("/runs", Taken("enough-b"), HttpStatusCode.BadRequest, "REQUEST_INVALID");
+        using (var cancelled = await service.Http.PostAsync("/runs/enough/cancel", null))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
+        }
+
+        var comparison = (await service.ReportAsync("enough")).Deserialize<VariantComparison>(RunLedger.Json)!;
+
+        Assert.Equal(RunStatus.Cancelled, comparison.Status);
+        Assert.Equal([RunStatus.Cancelled, RunStatus.Pending], comparison.Variants.Select(row => row.Status));
+        var first = await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough-a/report");
+        Assert.All(first.GetProperty("teardown").EnumerateArray(),
+            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));
+        Assert.Empty((await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough")).GetProperty("nodes")
+            .EnumerateArray());
+
+        using (var resumed = await service.Http.PostAsJsonAsync("/runs/enough/resume", new { concurrency = 2 }))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
+        }
+
+        var whole = (await service.ReportAsync("enough")).Deserialize<VariantComparison>(RunLedger.Json)!;
+        Assert.Equal((RunStatus.Succeeded, null), (whole.Status, whole.Failure));
+        Assert.Equal([400, 4], whole.Variants.Select(row => row.Steps));
+        Assert.True(whole.ActualUsd > comparison.ActualUsd, $"{whole.ActualUsd} {comparison.ActualUsd}");
+        first = await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough-a/report");
+        Assert.True(first.GetProperty("stops")[0].GetProperty("checkpointStep").GetInt32() > 0, $"{first}");
+        Assert.Equal(1, (await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough"))
+            .GetProperty("resumptions").GetInt32());
+    }
+
+    [Fact]
+    public async Task Group_WithoutMoneyForAll_StopsAtTheSumOfItsVariants()
+    {
+        var request = Group("poor", Variant("a", 0.01, 100_000), Variant("b", 0.001, 100_000));
+        request["concurrency"] = 2;
+        request["budgetUsd"] = 0.02;
+        request["allowOverBudget"] = true;
+        request["tpu"]!["acceleratorTypes"] = new JsonArray("v5litepod-256");
+
+        var comparison = (await service.ReportAsync(await service.StartAsync(request)))
+            .Deserialize<VariantComparison>(RunLedger.Json)!;
+
+        Assert.Equal((RunStatus.Failed, "BUDGET_EXHAUSTED"), (comparison.Status, comparison.Failure?.Code));
+        Assert.True(comparison.ActualUsd >= 0.02, $"{comparison.ActualUsd}");
+        Assert.All(comparison.Variants, row => Assert.Equal(0, row.NodesLeft));
+        Assert.Contains("BUDGET_EXHAUSTED", comparison.Variants.Select(row => row.Failure?.Code));
+        Assert.StartsWith("workflows resume poor --set budgetUsd=", comparison.Resume, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Group_WhoseEstimatesAreOverItsBudget_EndsBeforeAnythingIsRented()
+    {
+        var request = Group("dear", Variant("a", 0.01, 5_000_000), Variant("b", 0.001, 5_000_000));
+        request["budgetUsd"] = 0.05;
+
+        using var preview = await service.Http.PostAsJsonAsync("/plan", request);
+        var plan = await preview.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("BUDGET_BELOW_ESTIMATE", plan.GetProperty("refusal").GetProperty("code").GetString());
+        Assert.Equal(2, plan.GetProperty("variants").GetArrayLength());
+
+        var comparison = (await service.ReportAsync(await service.StartAsync(request)))
+            .Deserialize<VariantComparison>(RunLedger.Json)!;
+
+        Assert.Equal("BUDGET_BELOW_ESTIMATE", comparison.Failure?.Code);
+        Assert.All(comparison.Variants, row => Assert.Equal((RunStatus.Pending, 0), (row.Status, row.Usd)));
+    }
+
+    private async Task ShowsTheGroupAsync()
+    {
+        var run = await service.Http.GetFromJsonAsync<RunView>("/runs/pair", RunLedger.Json);
+        Assert.Equal(["pair-slow", "pair-fast"], run!.Variants!.Select(variant => variant.Id.Value));
+        Assert.Equal(run.AccruedUsd, run.Variants!.Sum(variant => variant.AccruedUsd), 9);
+        Assert.Equal("pair", (await service.Http.GetFromJsonAsync<RunView>("/runs/pair-fast", RunLedger.Json))!
+            .Group!.Value.Value);
+        var listed = await ListAsync("");
+        Assert.Contains("pair", listed);
+        Assert.DoesNotContain("pair-slow", listed);
+        Assert.Equal(["pair-fast", "pair-slow"], (await ListAsync("?group=pair")).Order());
+        Assert.Contains("pair-fast", await ListAsync("?name=pair-f"));
+
+        async Task<IReadOnlyList<string>> ListAsync(string query) =>
+            [.. (await service.Http.GetFromJsonAsync<IReadOnlyList<RunView>>($"/runs{query}", RunLedger.Json))!
+                .Select(each => each.Id.Value)];
+    }
+
+    private async Task PurgesAsAWholeAsync()
+    {
+        using (var one = await service.Http.DeleteAsync("/runs/pair-fast"))
+        {
+            Assert.Equal(HttpStatusCode.Conflict, one.StatusCode);
+            Assert.Contains("RUN_OF_GROUP", await one.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        using (var all = await service.Http.DeleteAsync("/runs/pair?artifacts=true"))
+        {
+            Assert.True(all.IsSuccessStatusCode, await all.Content.ReadAsStringAsync());
+        }
+
+        foreach (var id in new[] { "pair", "pair-slow", "pair-fast" })
+        {
+            using var gone = await service.Http.GetAsync($"/runs/{id}");
+            Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+            Assert.False(Directory.Exists(Path.Combine(service.Settings.StateDirectory, "runs", id)));
+        }
+    }
+
+    private async Task RefusedAsync(string path, string body, HttpStatusCode status, string code)
+    {
+        using var answer = await service.Http.PostAsync(
+            path, new StringContent(body, System.Text.Encoding.UTF8, "application/json"));
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Equal(status, answer.StatusCode);
+        Assert.Contains(code, text, StringComparison.Ordinal);
+    }
+
+    private string Taken(string id)
+    {
+        var request = service.Request();
+        request["id"] = id;
+        return request.ToJsonString();
+    }
+
+    private static JsonObject Variant(string name, double rate, int? steps = null)
+    {
+        var training = new JsonObject { ["learningRate"] = rate };
+        if (steps is { } count)
+        {
+            training["steps"] = count;
+        }
+
+        return new JsonObject { ["name"] = name, ["training"] = training };
+    }
+
+    private JsonObject Group(string id, params JsonObject[] variants)
+    {
+        var request = service.Request();
+        request["id"] = id;
+        request["variants"] = new JsonArray([.. variants]);
+        return request;
+    }
+}
