@@ -13,6 +13,7 @@ var root = new Command(
     RunCommand.Create(),
     WatchCommand.Create(),
     StatusCommand.Create(),
+    LogsCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
     CostCommand.Create(),

@@ -26,7 +26,8 @@ internal static class ApiDocument
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
     private static readonly (int Status, string Description)[] Common =
     [
-        (StatusCodes.Status400BadRequest, "KEY_IN_QUERY: the address has a key in it."),
+        (StatusCodes.Status400BadRequest,
+            "KEY_IN_QUERY: the address has a key in it. REQUEST_INVALID: it has a parameter that does not exist."),
         (StatusCodes.Status401Unauthorized, "KEY_MISSING, KEY_INVALID, KEY_EXPIRED: no key, or none of this service."),
         (StatusCodes.Status403Forbidden,
             "ROLE_INSUFFICIENT: the key lacks the role. CROSS_ORIGIN, CSRF_REFUSED: a page of another site asked."),
@@ -153,7 +154,14 @@ internal static class ApiDocument
     /// <summary>Describes a parameter that the endpoint reads by itself.</summary>
     public static RouteHandlerBuilder HasParameter(
         this RouteHandlerBuilder endpoint, ParameterLocation place, string name, string description,
-        JsonSchemaType type = JsonSchemaType.String) => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
+        JsonSchemaType type = JsonSchemaType.String)
+    {
+        if (place == ParameterLocation.Query)
+        {
+            endpoint.WithMetadata(new KnownQueries.QueryName(name));
+        }
+
+        return endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
         {
             operation.Parameters ??= [];
             operation.Parameters.Add(new OpenApiParameter
@@ -165,4 +173,5 @@ internal static class ApiDocument
             });
             return Task.CompletedTask;
         });
+    }
 }

@@ -15,6 +15,7 @@ using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
+using Workflows.Service.Logs;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
@@ -91,6 +92,7 @@ public static class WorkflowsService
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
         application.UseAccess(settings, ports.Http);
+        application.UseKnownQueries();
 
         // The emulated cloud asks for no credentials, and the gateway for those of a node.
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}").AllowAnonymous().OfThisMachineOnly();
@@ -276,6 +278,7 @@ public static class WorkflowsService
         services.AddSingleton<RunService>();
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();
+        services.AddRunLogs();
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();
         services.AddSingleton<RunResumer>();

@@ -9,6 +9,7 @@ using Workflows.Orchestrations;
 using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Hosting;
+using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -56,6 +57,7 @@ internal static class RunEndpoints
         runs.MapResume();
         runs.MapControl();
         runs.MapCost();
+        runs.MapLogs();
         runs.MapGet("/{id}/attempts", Attempts)
             .Described("listAttempts", "Lists the attempts to get a TPU, with the cloud's words.", 404)
             .Produces<IReadOnlyList<AttemptRow>>().AddEndpointFilter<EntityTags>();
@@ -234,21 +236,9 @@ internal static class RunEndpoints
             return TypedResults.Ok(EventLine.Of(ledger, run).Skip(from));
         }
 
-        if (places.Take(http.HttpContext.User) is not { } place)
-        {
-            return Problems.Of(
-                StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
-                "This key has as many event streams open as one may; close some, or ask without a stream.");
-        }
-
-        http.HttpContext.Response.RegisterForDispose(place);
-
         // A stop of the service waits for open requests, and this one would stay open.
-        return stream.Open(run, from, lifetime.ApplicationStopping) is { } events
-            ? TypedResults.ServerSentEvents(sessions.WhileAsync(http.HttpContext.User, events))
-            : Problems.Of(
-                StatusCodes.Status503ServiceUnavailable, "STREAMS_FULL",
-                $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");
+        return places.Refuse(http.HttpContext) ?? TypedResults.ServerSentEvents(sessions.WhileAsync(
+            http.HttpContext.User, stream.ReadAsync(run, from, lifetime.ApplicationStopping)));
     }
 
     private static IResult Report(string id, RunLedger ledger) => File(id, ledger, "report.json", "application/json");

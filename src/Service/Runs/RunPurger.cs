@@ -8,6 +8,7 @@ using Workflows.Activities.Teardown;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
+using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -20,7 +21,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
     SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
-    ServiceSettings settings, TimeProvider clock)
+    RunLogs logs, ServiceSettings settings, TimeProvider clock)
 {
     private readonly KeptArtifacts _kept = new(settings.StateDirectory);
 
@@ -78,6 +79,7 @@ internal sealed class RunPurger(
         index.Forget(runId);
         keys.ReleaseAll(runId);
         jobs.Forget(runId);
+        logs.Forget(runId);
         if (ledger.Purge(runId) is { } folder)
         {
             deleted.Add(folder);
@@ -122,7 +124,8 @@ internal sealed class RunPurger(
         return book.Open().Any(open => open.RunId == runId)
             ? new Refused(
                 StatusCodes.Status409Conflict, "RUN_MAY_COST",
-                $"The cost of run '{runId}' is not in the sums of the spending yet. Purge it in a minute.")
+                $"The cost of run '{runId}' is not in the sums of the spending yet. Purge it in a minute; where the "
+                + "sums were lost and made again, in an hour.")
             : null;
     }
 

@@ -49,7 +49,7 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
             [
                 "DELETE /runs/{id}", "DELETE /session", "DELETE /zones", "DELETE /zones/{place}", "GET /healthz",
                 "GET /readyz", "GET /runs", "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/cost",
-                "GET /runs/{id}/events", "GET /runs/{id}/metrics", "GET /runs/{id}/report",
+                "GET /runs/{id}/events", "GET /runs/{id}/logs", "GET /runs/{id}/metrics", "GET /runs/{id}/report",
                 "GET /runs/{id}/report.html", "GET /session", "GET /spending", "GET /zones", "GET /zones/seen",
                 "POST /doctor", "POST /plan", "POST /runs", "POST /runs/{id}/cancel", "POST /runs/{id}/rerun",
                 "POST /runs/{id}/resume", "POST /runs/{id}/suspend", "POST /runs/{id}/terminate",
