@@ -14,6 +14,7 @@ var root = new Command(
     WatchCommand.Create(),
     StatusCommand.Create(),
     LogsCommand.Create(),
+    FilesCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
     CostCommand.Create(),

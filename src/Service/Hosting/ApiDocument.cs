@@ -21,6 +21,7 @@ internal static class ApiDocument
     private static readonly string[] Roots =
     [
         "runs", "zones", "plan", "doctor", "sweep", "spending", "session", "healthz", "readyz",
+        "files",
     ];
 
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
@@ -150,6 +151,10 @@ internal static class ApiDocument
     /// form, and is not to be refused for that.</summary>
     public static RouteHandlerBuilder HasBody<T>(this RouteHandlerBuilder endpoint, bool isOptional = false)
         where T : notnull => endpoint.Accepts<T>(isOptional, "application/json", AnyType);
+
+    /// <summary>Describes the body of an operation that takes bytes, whatever its media type.</summary>
+    public static RouteHandlerBuilder HasBytes(this RouteHandlerBuilder endpoint) =>
+        endpoint.Accepts<Stream>("application/octet-stream", AnyType);
 
     /// <summary>Describes a parameter that the endpoint reads by itself.</summary>
     public static RouteHandlerBuilder HasParameter(

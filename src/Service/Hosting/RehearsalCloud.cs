@@ -6,6 +6,8 @@ namespace Workflows.Service.Hosting;
 /// <summary>The emulator inside this service.</summary>
 internal sealed class RehearsalCloud(ITpuEmulator emulator) : IRehearsalCloud
 {
+    public string? ScenarioOf(string project) => emulator.ScenarioOf(project);
+
     public void Prepare(string project, string scenario)
     {
         try

@@ -15,6 +15,7 @@ using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
+using Workflows.Service.Files;
 using Workflows.Service.Logs;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
@@ -106,6 +107,7 @@ public static class WorkflowsService
         application.MapSessions(settings);
         application.MapApiDocument();
         application.MapRuns(settings);
+        application.MapFiles();
         application.MapDoctor(settings);
         application.MapSweep();
         application.MapPlan();
@@ -279,9 +281,11 @@ public static class WorkflowsService
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();
         services.AddRunLogs();
+        services.AddFiles(settings);
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();
         services.AddSingleton<RunResumer>();
+        services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();
         services.AddSingleton<RunMessages>();
         services.AddSingleton<RunSubscriber>();

@@ -6,6 +6,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Readiness;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Files;
 using Workflows.Service.Hosting;
 using Workflows.Translation.Corpora;
 
@@ -25,14 +26,15 @@ internal static class DoctorEndpoint
     public static void MapDoctor(this IEndpointRouteBuilder routes, ServiceSettings settings) => routes.MapPost(
         "/doctor", (
             HttpRequest http, CloudReadiness readiness, PriceCatalog catalog, DurableTaskClient client,
-            IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation) =>
-            LookAsync(http, settings, readiness, catalog, client, rehearsal, limits, cancellation))
+            IRehearsalCloud rehearsal, SpendLimits limits, UploadReferences uploads, CancellationToken cancellation) =>
+            LookAsync(http, settings, readiness, catalog, client, rehearsal, limits, uploads, cancellation))
         .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
         .HasBody<RunRequest>(isOptional: true);
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
-        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, CancellationToken cancellation)
+        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, UploadReferences uploads,
+        CancellationToken cancellation)
     {
         var text = await RunEndpoints.ReadAsync(http.Body, cancellation);
         var lines = new List<ReadinessLine>
@@ -49,7 +51,7 @@ internal static class DoctorEndpoint
         }
         else
         {
-            var request = RunRequestReader.Parse(text);
+            var request = uploads.Resolve(RunRequestReader.Parse(text));
             var spec = RunRequestReader.Complete(request, new RunId("doctor"), catalog);
             lines.Add(new ReadinessLine("request", ReadinessLevel.Ok, "Its fields and files can be used."));
             if (spec.IsRehearsal)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Claims;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -81,7 +82,7 @@ internal static class RunEndpoints
     }
 
     private static async Task<IResult> StartAsync(
-        HttpRequest http, RunService service, CancellationToken cancellation)
+        HttpRequest http, RunService service, ClaimsPrincipal caller, CancellationToken cancellation)
     {
         if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
@@ -90,7 +91,9 @@ internal static class RunEndpoints
 
         var key = KeyOf(http);
         var request = RunRequestReader.Parse(await ReadAsync(http.Body, cancellation));
-        var (id, wasThere) = await service.StartAsync(request, key, cancellation);
+        var (id, wasThere) = await service.StartAsync(
+            request, key, cancellation,
+            AccessPolicies.CallerOf(caller) is { } by ? new RunOrigin { By = by } : null);
         return Started(http, id, wasThere);
     }
 

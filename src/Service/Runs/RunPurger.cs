@@ -7,6 +7,7 @@ using Workflows.Activities.Sweeping;
 using Workflows.Activities.Teardown;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Files;
 using Workflows.Service.Hosting;
 using Workflows.Service.Logs;
 using Workflows.Service.Workers;
@@ -21,7 +22,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
     SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
-    RunLogs logs, ServiceSettings settings, TimeProvider clock)
+    RunLogs logs, UploadReferences uploads, ServiceSettings settings, TimeProvider clock)
 {
     private readonly KeptArtifacts _kept = new(settings.StateDirectory);
 
@@ -85,6 +86,7 @@ internal sealed class RunPurger(
             deleted.Add(folder);
         }
 
+        uploads.Release(runId);
         sweeps.Forget(runId);
         if (withArtifacts)
         {

@@ -64,6 +64,15 @@ internal sealed partial class EmulatedCloud : IDisposable
         }
     }
 
+    /// <summary>Returns a project's scenario; null if there is no such project.</summary>
+    public string? ScenarioJsonOf(string project)
+    {
+        lock (_lock)
+        {
+            return _projects.GetValueOrDefault(project)?.ScenarioJson;
+        }
+    }
+
     /// <summary>Lists the times for which nodes have cost money since this object was made.</summary>
     public IReadOnlyList<BilledTime> Billed()
     {
