@@ -10,6 +10,7 @@ var root = new Command(
 {
     new HelpOption(),
     new VersionOption(),
+    InitCommand.Create(),
     RunCommand.Create(),
     WatchCommand.Create(),
     StatusCommand.Create(),

@@ -11,7 +11,8 @@ namespace Workflows.Service.Hosting;
 /// </summary>
 internal static class ApiDocument
 {
-    private const string Name = "openapi";
+    /// <summary>The name of the document, by which its provider is found.</summary>
+    internal const string Name = "openapi";
 
     private const string AnyType = "*/*";
 

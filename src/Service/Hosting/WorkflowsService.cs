@@ -106,6 +106,7 @@ public static class WorkflowsService
         application.MapDashboard();
         application.MapSessions(settings);
         application.MapApiDocument();
+        ApiPage.Map(application);
         application.MapRuns(settings);
         application.MapFiles();
         application.MapDoctor(settings);
@@ -202,6 +203,7 @@ public static class WorkflowsService
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
         services.AddApiDocument();
+        services.AddSingleton<ApiPage>();
         services.AddAccess(settings, ports.Http);
 
         // A part that fails is logged; runs on a TPU need the other parts.
@@ -270,6 +272,9 @@ public static class WorkflowsService
                 new Uri($"http://127.0.0.1:{ports.EmulatorRest}"),
                 new Uri($"http://127.0.0.1:{ports.EmulatorStorage}"))));
         services.AddSingleton<CloudReadiness>();
+        services.AddSingleton(provider => new CredentialLook(
+            provider.GetRequiredService<CloudReadiness>().CredentialsAsync,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MetricsLog>();
         services.AddSingleton<JobBook>();
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());

@@ -18,14 +18,15 @@ internal static partial class RunFactLog
     public static void Write(ILogger logger, WrittenFact fact)
     {
         var (node, attempt) = NodeOf(fact.Data);
-        var text = SecretText.Without(SafeText.Of(TextOf(fact), MostText));
+        var said = SecretText.Without(SafeText.Of(TextOf(fact), MostText));
+        var text = said.Length == 0 || said == fact.Kind ? "" : $": {said}";
         if (attempt is { } number)
         {
-            Log.OfAttempt(logger, fact.RunId, number, node, fact.Kind, text);
+            Log.OfAttempt(logger, fact.RunId, number, node.NodeId, fact.Kind, text);
         }
         else if (node != NodeName.None)
         {
-            Log.OfNode(logger, fact.RunId, node, fact.Kind, text);
+            Log.OfNode(logger, fact.RunId, node.NodeId, fact.Kind, text);
         }
         else
         {
@@ -61,14 +62,14 @@ internal static partial class RunFactLog
 
     private static partial class Log
     {
-        [LoggerMessage(4501, LogLevel.Information, "Run {RunId}: {Kind}: {Text}")]
+        [LoggerMessage(4501, LogLevel.Information, "Run {RunId}: {Kind}{Text}")]
         public static partial void OfRun(ILogger logger, RunId runId, string kind, string text);
 
-        [LoggerMessage(4502, LogLevel.Information, "Run {RunId}, {Node}: {Kind}: {Text}")]
-        public static partial void OfNode(ILogger logger, RunId runId, NodeName node, string kind, string text);
+        [LoggerMessage(4502, LogLevel.Information, "Run {RunId}, {Node}: {Kind}{Text}")]
+        public static partial void OfNode(ILogger logger, RunId runId, string node, string kind, string text);
 
-        [LoggerMessage(4503, LogLevel.Information, "Run {RunId}, attempt {Attempt}, {Node}: {Kind}: {Text}")]
+        [LoggerMessage(4503, LogLevel.Information, "Run {RunId}, attempt {Attempt}, {Node}: {Kind}{Text}")]
         public static partial void OfAttempt(
-            ILogger logger, RunId runId, int attempt, NodeName node, string kind, string text);
+            ILogger logger, RunId runId, int attempt, string node, string kind, string text);
     }
 }
