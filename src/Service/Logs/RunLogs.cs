@@ -28,9 +28,18 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
     /// <param name="line">The line, without its number.</param>
     public void Append(RunId runId, LogLine line)
     {
-        if (ledger.Knows(runId))
+        if (!ledger.Knows(runId))
+        {
+            return;
+        }
+
+        try
         {
             BookOf(runId).Append([line]);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The run's folder cannot be used; the part that logs may be handling that fault.
         }
     }
 
