@@ -23,6 +23,7 @@ public static class ActivityRegistration
     public static DurableTaskRegistry AddInputActivities(this DurableTaskRegistry registry)
     {
         registry.AddActivity<ResumeActivity>(Stages.Resume);
+        registry.AddActivity<TakeOverActivity>(Stages.TakeOver);
         registry.AddActivity<PlanActivity>(Stages.Plan);
         registry.AddActivity<PrepareDataActivity>(Stages.PrepareData);
         registry.AddActivity<ScoreActivity>(Stages.Score);

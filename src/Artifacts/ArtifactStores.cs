@@ -62,6 +62,22 @@ public sealed class ArtifactStores : IArtifactStore, IDisposable
         ArtifactUri uri, Stream content, WriteCondition condition, CancellationToken cancellation) =>
         Of(uri).WriteAsync(uri, content, condition, cancellation);
 
+    /// <summary>Copies an artifact from one of these stores to another, in parts of which two are in memory.</summary>
+    /// <param name="from">The artifact.</param>
+    /// <param name="to">The address of the copy; what is there is replaced.</param>
+    /// <param name="report">Receives the bytes read so far, once for each part; null for none.</param>
+    /// <param name="cancellation">Cancels the call; there is no copy then.</param>
+    /// <returns>The copy, with its SHA-256.</returns>
+    /// <exception cref="ArtifactException">It is not there, or was not written.</exception>
+    public async Task<ArtifactInfo> CopyAsync(
+        ArtifactUri from, ArtifactUri to, Action<long>? report, CancellationToken cancellation)
+    {
+        var info = await FindAsync(from, cancellation) ?? throw new ArtifactException(
+            ArtifactFault.NotFound, $"{from}", "It is not there any more.", "Make it again.");
+        using var parts = new ArtifactReadStream(this, from, info.Bytes, report, cancellation);
+        return await WriteAsync(to, parts, WriteCondition.None, cancellation);
+    }
+
     /// <inheritdoc />
     public Task<bool> DeleteAsync(ArtifactUri uri, long? generation, CancellationToken cancellation) =>
         Of(uri).DeleteAsync(uri, generation, cancellation);

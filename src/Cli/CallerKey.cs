@@ -67,6 +67,6 @@ internal static class CallerKey
         }
     }
 
-    private static bool IsOfThisMachine(Uri address) => address.IsLoopback
+    internal static bool IsOfThisMachine(Uri address) => address.IsLoopback
         || (IPAddress.TryParse(address.Host, out var ip) && IPAddress.IsLoopback(ip));
 }

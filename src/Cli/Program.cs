@@ -10,9 +10,12 @@ var root = new Command(
 {
     new HelpOption(),
     new VersionOption(),
+    InitCommand.Create(),
     RunCommand.Create(),
     WatchCommand.Create(),
     StatusCommand.Create(),
+    LogsCommand.Create(),
+    FilesCommand.Create(),
     ListCommand.Create(),
     ZonesCommand.Create(),
     CostCommand.Create(),

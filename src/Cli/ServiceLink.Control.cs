@@ -33,13 +33,16 @@ internal sealed partial class ServiceLink
 
     /// <summary>Starts another run from the request of a run.</summary>
     /// <param name="id">The run.</param>
+    /// <param name="from">The stage with which it begins; null for the first.</param>
     /// <param name="changes">The changed fields, a JSON object.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The id of the new run.</returns>
     /// <exception cref="CommandException">The service refused it: nothing was started.</exception>
-    public async Task<string> RerunAsync(string id, string changes, CancellationToken cancellation)
+    public async Task<string> RerunAsync(
+        string id, string? from, string changes, CancellationToken cancellation)
     {
-        using var body = await PostAsync<JsonDocument>(id, "rerun", null, changes, cancellation);
+        using var body = await PostAsync<JsonDocument>(
+            id, from is null ? "rerun" : $"rerun?from={Uri.EscapeDataString(from)}", null, changes, cancellation);
         return body.RootElement.GetProperty("id").GetString()!;
     }
 

@@ -117,6 +117,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     return StoryEnd.Cancelled;
                 }
 
+                if (resumption is null && spec.Origin?.From is not null && await IsCancelledWhileTakingOverAsync())
+                {
+                    return StoryEnd.Cancelled;
+                }
+
                 if (await EndBeforeAsync(RunStageName.Plan, "choosing zones and estimating the cost") is { } planEnd)
                 {
                     return planEnd;
@@ -200,6 +205,22 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 _ = context.ReleaseNodeAsync(spec, node);
             }
 
+            return false;
+        }
+
+        /// <summary>Takes over the finished work of another run.</summary>
+        /// <returns>true if the run was cancelled meanwhile.</returns>
+        private async Task<bool> IsCancelledWhileTakingOverAsync()
+        {
+            context.SetCustomStatus(new RunStage(RunStageName.Plan, "taking over the work of another run"));
+            var taking = context.TakeOverAsync(spec);
+            if (await IsCancelledBeforeAsync(taking))
+            {
+                return true;
+            }
+
+            _done = await taking;
+            Data = _done.Data;
             return false;
         }
 

@@ -16,7 +16,8 @@ public static class Stages
         RecordLoss = "RecordLoss", Report = "Report", EnterStage = "EnterStage", Announce = "Announce",
         Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch",
         RecordSuspension = "RecordSuspension", OpenVariants = "OpenVariants", PlanVariants = "PlanVariants",
-        BeginVariant = "BeginVariant", EndVariant = "EndVariant", CompareVariants = "CompareVariants";
+        BeginVariant = "BeginVariant", EndVariant = "EndVariant", CompareVariants = "CompareVariants",
+        TakeOver = "TakeOver";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -32,6 +33,9 @@ public static class Stages
 
     internal static Task<ResumeState> ResumeAsync(this TaskOrchestrationContext context, RunSpec spec) =>
         context.CallActivityAsync<ResumeState>(Resume, spec, Local);
+
+    internal static Task<ResumeState> TakeOverAsync(this TaskOrchestrationContext context, RunSpec spec) =>
+        context.CallActivityAsync<ResumeState>(TakeOver, spec, Local);
 
     internal static Task<PreparedData> PrepareDataAsync(this TaskOrchestrationContext context, RunSpec spec) =>
         context.CallActivityAsync<PreparedData>(PrepareData, spec, Local);

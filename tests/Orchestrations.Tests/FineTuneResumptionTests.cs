@@ -78,6 +78,25 @@ public sealed class FineTuneResumptionTests
     }
 
     [Fact]
+    public async Task Run_ThatTakesOverATunedModel_DoesOnlyTheStagesAfterIt()
+    {
+        _done = _done with { IsTrained = true, NextAttempt = 1 };
+
+        var outcome = await new FineTuneOrchestration().RunAsync(_context, Given.Spec with
+        {
+            Origin = new RunOrigin { Of = new RunId("other"), From = RunStageName.Evaluate },
+        });
+
+        Assert.Equal(RunStatus.Succeeded, outcome.Status);
+        Assert.Equal(
+            [
+                Stages.TakeOver, "EnterStage plan", Stages.Plan, "EnterStage evaluate", "TpuWork Translate",
+                Stages.Score, .. Ending,
+            ],
+            Calls());
+    }
+
+    [Fact]
     public async Task Children_OfALaterPart_HaveIdsOfTheirOwn()
     {
         await RunAsync();
@@ -159,7 +178,7 @@ public sealed class FineTuneResumptionTests
 
     private object Answer(string name, object? input) => input switch
     {
-        _ when name == Stages.Resume => _done,
+        _ when name is Stages.Resume or Stages.TakeOver => _done,
         _ when name == Stages.Plan => Given.Plan("us-a1-a"),
         _ when name == Stages.PrepareData => Given.Data,
         TpuWorkInput work => new TpuWorkResult(null, work.NextAttempt + 1, null, false),

@@ -47,6 +47,13 @@ public sealed class CloudReadiness(
         ];
     }
 
+    /// <summary>Checks that this machine has credentials of Google's cloud.</summary>
+    /// <param name="cancellation">Cancels the check.</param>
+    /// <returns>The line <c>credentials</c>.</returns>
+    public Task<ReadinessLine> CredentialsAsync(CancellationToken cancellation) => Checked(
+        "credentials", () => new ProjectChecks(google.Of(isRehearsal: false)).CredentialsAsync(cancellation),
+        ReadinessLevel.Fail, cancellation);
+
     /// <summary>Runs all checks of the cloud and of the sources that a request names.</summary>
     /// <param name="subject">The subject of the checks.</param>
     /// <param name="stateId">The id that this service answers at its health address; null to skip the

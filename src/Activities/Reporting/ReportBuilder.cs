@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Resuming;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
@@ -59,6 +60,7 @@ public static class ReportBuilder
             Failure = input.Failure,
             IsDraft = input.IsDraft,
             Stops = Stops(ledger, id),
+            Origin = spec.Origin,
             Resume = input.IsDraft
                 ? null : ResumeHint.Of(id, input.Status, input.Failure, spec.BudgetUsd, cost.ActualUsd),
             Verdict = verdicts.FirstOrDefault(),
@@ -139,7 +141,8 @@ public static class ReportBuilder
     {
         var id = spec.RunId;
         var end = ledger.Read<EndFact>(id, LedgerKinds.JobEnded).Select(fact => fact.Data.Train)
-            .LastOrDefault(train => train is not null);
+            .LastOrDefault(train => train is not null)
+            ?? ledger.Read<TakenFact>(id, LedgerKinds.Taken).Select(fact => fact.Data.Train).LastOrDefault();
         var curve = MetricsFile.Read(ledger, id);
         if (end is null && curve.Count == 0)
         {

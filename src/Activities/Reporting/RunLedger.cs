@@ -103,6 +103,9 @@ public static class LedgerKinds
     /// <summary>A suspension of the run ended: <see cref="SuspensionChange"/>.</summary>
     public const string Unsuspended = "unsuspended";
 
+    /// <summary>The work of another run was taken over: <see cref="Resuming.TakenFact"/>.</summary>
+    public const string Taken = "taken";
+
     /// <summary>The work that a resumed run need not do again: <see cref="FoundFact"/>.</summary>
     public const string Found = "found";
 

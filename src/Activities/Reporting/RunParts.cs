@@ -99,7 +99,11 @@ public static class RunParts
 /// <param name="Changes">Fields that were changed.</param>
 public sealed record ResumedFact(
     int Part, RunStatus StoppedAs, RunFailure? Failure, DateTimeOffset? StoppedAt, double SpentUsd, int Step,
-    IReadOnlyList<FieldChange> Changes);
+    IReadOnlyList<FieldChange> Changes)
+{
+    /// <summary>Gets the name of the caller who asked for it; null where callers have none.</summary>
+    public string? By { get; init; }
+}
 
 /// <summary>The finished work that a resumed run found.</summary>
 /// <param name="HasData">true if the prepared corpus is complete.</param>

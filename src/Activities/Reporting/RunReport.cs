@@ -35,6 +35,10 @@ public sealed record RunReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public IReadOnlyList<StopRow>? Stops { get; init; }
 
+    /// <summary>Gets who started the run, and the run whose request it repeats; null for neither.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunOrigin? Origin { get; init; }
+
     /// <summary>Gets the command that resumes the run; null if it has its verdict or is a draft.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public string? Resume { get; init; }

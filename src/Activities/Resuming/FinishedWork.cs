@@ -67,6 +67,44 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
         };
     }
 
+    /// <summary>Finds the work of a run that another run can take over, without reading it.</summary>
+    /// <param name="of">The run that has the work, under its own id, as the other run asks for it.</param>
+    /// <param name="cancellation">Cancels the calls.</param>
+    /// <returns>The corpus, null if it was not prepared; whether there is a tuned model; and translations.</returns>
+    /// <exception cref="ArtifactException">The store does not answer.</exception>
+    public async Task<(PreparedData? Data, bool IsTrained, bool IsTranslated)> OfferAsync(
+        RunSpec of, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(of);
+        if (Prepared(of.RunId) is not { } data)
+        {
+            return (null, false, false);
+        }
+
+        var root = artifacts.RootOf(of, data);
+        var trained = await IsTrainedAsync(of, root, cancellation);
+        return (data, trained is not null,
+            trained is { } at && await IsTranslatedAsync(of, root, at, cancellation));
+    }
+
+    /// <summary>Returns whether the prepared files of a run are as it has written them.</summary>
+    internal Task<bool> IsWholeAsync(RunSpec of, PreparedData data, CancellationToken cancellation) =>
+        IsWholeAsync(of, data, isTrained: true, cancellation);
+
+    /// <summary>Returns the training that ended, of this run or of the one whose work it took over.</summary>
+    internal (DateTimeOffset At, TrainFact Train)? TrainingOf(RunId id)
+    {
+        var (at, end) = ledger.Read<EndFact>(id, LedgerKinds.JobEnded)
+            .LastOrDefault(fact => fact.Data is { End.Succeeded: true, Train: not null });
+        if (end?.Train is { } train)
+        {
+            return (at, train);
+        }
+
+        return ledger.Read<TakenFact>(id, LedgerKinds.Taken) is [var (takenAt, taken), ..] && taken.Train is { } other
+            ? (takenAt, other) : null;
+    }
+
     private PreparedData? Prepared(RunId id) =>
         ledger.Read<PreparedData>(id, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault();
 
@@ -119,9 +157,8 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
     private async Task<DateTimeOffset?> IsTrainedAsync(
         RunSpec spec, ArtifactUri root, CancellationToken cancellation)
     {
-        var (at, end) = ledger.Read<EndFact>(spec.RunId, LedgerKinds.JobEnded)
-            .LastOrDefault(fact => fact.Data is { End.Succeeded: true, Train: not null });
-        if (end?.Train is not { } train || (train.Steps != spec.Training.Steps && !train.StoppedEarly))
+        if (TrainingOf(spec.RunId) is not var (at, train)
+            || (train.Steps != spec.Training.Steps && !train.StoppedEarly))
         {
             return null;
         }
@@ -144,7 +181,7 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
             .Where(entry => entry.Kind == LedgerKinds.Job && ended.Contains(entry.Key))
             .Select(entry => entry.Data.Deserialize<DispatchInput>(RunLedger.Json)!)
             .LastOrDefault(each => each.Kind == JobKind.Translate);
-        if (job is null || JsonSerializer.Serialize(job.Spec.Evaluation) != JsonSerializer.Serialize(spec.Evaluation))
+        if (job is null || OfTranslation(job.Spec.Evaluation) != OfTranslation(spec.Evaluation))
         {
             return false;
         }
@@ -161,6 +198,14 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
 
         return true;
     }
+
+    /// <summary>Returns the settings on which translations depend; the others are of the scores.</summary>
+    private static string OfTranslation(EvaluationSpec evaluation) => JsonSerializer.Serialize(evaluation with
+    {
+        BleuTokenizer = "",
+        BootstrapSamples = 0,
+        Seed = 0,
+    });
 
     /// <summary>Reads an artifact once; null if it does not exist or cannot be read whole.</summary>
     private static async Task<string?> HashOfAsync(

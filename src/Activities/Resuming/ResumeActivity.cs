@@ -51,6 +51,9 @@ public sealed class ResumeActivity(
         var curve = MetricsFile.Read(ledger, id);
         ledger.Append(id, LedgerKinds.Resumed, $"{part.Part}", new ResumedFact(
             part.Part, outcome?.Status ?? RunStatus.Terminated, outcome?.Failure, end?.At,
-            RunCosts.Of(ledger, id, clock.GetUtcNow()).ActualUsd, curve.Count > 0 ? curve[^1].Step : 0, part.Changes));
+            RunCosts.Of(ledger, id, clock.GetUtcNow()).ActualUsd, curve.Count > 0 ? curve[^1].Step : 0, part.Changes)
+        {
+            By = part.By,
+        });
     }
 }

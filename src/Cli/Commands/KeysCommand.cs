@@ -24,6 +24,7 @@ internal static partial class KeysCommand
 
     private static readonly Option<AccessRole> Role = new("--role")
     {
+        HelpName = string.Join('|', WireName.All<AccessRole>()),
         Description = "reader (reads everything), runner (starts, resumes, reruns, suspends and cancels runs, too) or "
             + "admin (purges runs and deletes resources, too).",
         CustomParser = argument => WireName.TryParse<AccessRole>(argument.Tokens[0].Value, out var role)

@@ -36,7 +36,7 @@ internal static class PlanCommand
     public static Command Create() => new Command(
         "plan", "Show the places, the estimate and the choices of a request; nothing is started or rented")
     {
-        Request, Set, Within, Plugin, CommonOptions.Json,
+        Request, Set, CorpusUpload.Wanted, Within, Plugin, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         if (parsed.GetValue(Plugin) is not null && !link.IsInProcess)
@@ -47,7 +47,9 @@ internal static class PlanCommand
                 + "Workflows:PjrtPlugin there, or name another folder with --state.", ExitCodes.Invalid);
         }
 
-        var json = RequestFile.Read(parsed.GetValue(Request)!, null, null, parsed.GetValue(Set));
+        var json = await CorpusUpload.OfRequestAsync(
+            link, RequestFile.Read(parsed.GetValue(Request)!, null, null, parsed.GetValue(Set)),
+            parsed.GetValue(CorpusUpload.Wanted), Console.Error.WriteLine, cancellation);
         var plan = await link.PlanAsync(json, parsed.GetValue(Within), cancellation);
         if (parsed.GetValue(CommonOptions.Json))
         {

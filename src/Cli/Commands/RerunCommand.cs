@@ -13,6 +13,11 @@ internal static class RerunCommand
         DefaultValueFactory = _ => [],
     };
 
+    private static readonly Option<string?> From = new Option<string?>("--from")
+    {
+        Description = "Begin with this stage, and take over the finished work of the stages before it.",
+    }.AcceptOnlyFromAmong("prepare", "train", "evaluate", "report");
+
     private static readonly Option<bool> NoWait = new("--no-wait")
     {
         Description = "Start the run, print its id and return; needs a running service.",
@@ -21,7 +26,7 @@ internal static class RerunCommand
     public static Command Create() => new Command(
         "rerun", "Start another run from a run's request: workflows rerun run-1a2b3c4d5e --set training.seed=2")
     {
-        WatchCommand.Id, Set, NoWait, CommonOptions.Json,
+        WatchCommand.Id, From, Set, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var isWatched = !parsed.GetValue(NoWait);
@@ -29,7 +34,7 @@ internal static class RerunCommand
         var changes = new JsonObject(RequestFile.AnyCase);
         RequestChange.Apply(changes, parsed.GetValue(Set)!);
         var id = await link.RerunAsync(
-            parsed.GetValue(WatchCommand.Id)!, changes.ToJsonString(), cancellation);
+            parsed.GetValue(WatchCommand.Id)!, parsed.GetValue(From), changes.ToJsonString(), cancellation);
         if (!isWatched)
         {
             Console.WriteLine(id);

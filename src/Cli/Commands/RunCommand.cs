@@ -36,14 +36,15 @@ internal static class RunCommand
     public static Command Create() => new Command(
         "run", "Start a run and watch it: workflows run samples/ko-en.json")
     {
-        Request, DataTrain, DataTest, Set, NoWait, CommonOptions.Json,
+        Request, DataTrain, DataTest, Set, CorpusUpload.Wanted, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var json = RequestFile.Read(
             parsed.GetValue(Request)!, parsed.GetValue(DataTrain), parsed.GetValue(DataTest),
             parsed.GetValue(Set));
         RequireService(link, isWatched: !parsed.GetValue(NoWait));
-        json = RequestFile.WithId(json);
+        json = RequestFile.WithId(await CorpusUpload.OfRequestAsync(
+            link, json, parsed.GetValue(CorpusUpload.Wanted), Console.Error.WriteLine, cancellation));
         var id = link.IsNamed
             ? await link.StartAsync(json, cancellation)
             : await link.PersistAsync(

@@ -3,6 +3,7 @@ using Workflows.Activities.Artifacts;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Resuming;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
@@ -33,6 +34,8 @@ internal static class EventText
         LedgerKinds.Resumed => Resumed(Read<ResumedFact>(fact)),
         LedgerKinds.Suspended => $"== suspended: {Read<SuspensionChange>(fact).Reason}",
         LedgerKinds.Unsuspended => $"== suspended no more: {Read<SuspensionChange>(fact).Reason}",
+        LedgerKinds.Taken when Read<TakenFact>(fact) is { } taken =>
+            $"== taken over: the work of {taken.Of} before '{WireName.Of(taken.From)}'",
         LedgerKinds.Found => Found(Read<FoundFact>(fact)),
         LedgerKinds.Plan => Plan(Read<RunPlan>(fact)),
         LedgerKinds.Model when Read<ModelFact>(fact) is { } model =>
@@ -78,6 +81,7 @@ internal static class EventText
         + (part.Failure is { } failure ? $" ({failure.Code})" : "")
         + (part.StoppedAt is { } at ? $" at {at:yyyy-MM-dd HH:mm:ss}" : "")
         + $" after {Counted.Of(part.Step, "step")} and {part.SpentUsd:0.0000} USD"
+        + (part.By is { } by ? $", resumed by {by}" : "")
         + string.Concat(part.Changes.Select(
             change => $"\n            {change.Field}: {change.From ?? "none"} -> {change.To ?? "none"}"));
 

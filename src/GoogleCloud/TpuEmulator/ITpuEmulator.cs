@@ -9,6 +9,11 @@ public interface ITpuEmulator
     /// <exception cref="ScenarioException">The scenario is wrong.</exception>
     public void Prepare(string project, string scenarioJson);
 
+    /// <summary>Returns the scenario of a project.</summary>
+    /// <param name="project">The project's id.</param>
+    /// <returns>Its JSON; null if there is no such project.</returns>
+    public string? ScenarioOf(string project);
+
     /// <summary>Lists the projects that have nodes or queued resources now, even if their API is off.</summary>
     /// <returns>Their ids in alphabetical order.</returns>
     public IReadOnlyList<string> Occupied();

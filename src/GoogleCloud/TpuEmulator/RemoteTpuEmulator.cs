@@ -29,6 +29,22 @@ public sealed class RemoteTpuEmulator(Uri rest) : ITpuEmulator, IDisposable
 
     /// <inheritdoc />
     /// <exception cref="IOException">The emulator does not answer.</exception>
+    public string? ScenarioOf(string project)
+    {
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri($"{EmulatorControl.Path}/{project}", UriKind.Relative));
+        using var answer = Send(request);
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+
+        Require(answer);
+        return TextOf(answer);
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="IOException">The emulator does not answer.</exception>
     public IReadOnlyList<string> Occupied()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(EmulatorControl.Path, UriKind.Relative));

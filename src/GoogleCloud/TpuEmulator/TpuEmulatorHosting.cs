@@ -84,6 +84,8 @@ public static class TpuEmulatorHosting
 /// <inheritdoc />
 internal sealed class TpuEmulator(Lazy<EmulatedCloud> cloud) : ITpuEmulator
 {
+    public string? ScenarioOf(string project) => cloud.Value.ScenarioJsonOf(project);
+
     public void Prepare(string project, string scenarioJson) => cloud.Value.Prepare(project, scenarioJson);
 
     public IReadOnlyList<string> Occupied() => cloud.Value.Occupied();

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Workflows.Orchestrations;
 
 /// <summary>The resumption of a run that had stopped: the beginning of another part of the same run.</summary>
@@ -6,7 +8,12 @@ namespace Workflows.Orchestrations;
 /// <param name="StartedAt">Time at which the first part was started.</param>
 /// <param name="Changes">Fields that differ from the part before.</param>
 public sealed record RunResumption(
-    int Part, RunSpec Request, DateTimeOffset StartedAt, IReadOnlyList<FieldChange> Changes);
+    int Part, RunSpec Request, DateTimeOffset StartedAt, IReadOnlyList<FieldChange> Changes)
+{
+    /// <summary>Gets the name of the caller who asked for it; null where callers have none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? By { get; init; }
+}
 
 /// <summary>A field that was changed at a resumption.</summary>
 /// <param name="Field">Path of the field in the request, such as <c>training.steps</c>.</param>

@@ -73,6 +73,10 @@ public sealed record RunSpec
     /// <summary>Intervals and deadlines.</summary>
     public PaceSpec Pace { get; init; } = new();
 
+    /// <summary>Gets who started the run, and the run whose request it repeats; null for neither.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunOrigin? Origin { get; init; }
+
     /// <summary>Gets the resumption that began this part of the run; null in the first part.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public RunResumption? Resumption { get; init; }

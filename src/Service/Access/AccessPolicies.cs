@@ -36,6 +36,10 @@ internal static class AccessPolicies
     /// <summary>Returns the caller's name, for logs and ledgers.</summary>
     public static string NameOf(ClaimsPrincipal caller) => caller.Identity?.Name ?? "nobody";
 
+    /// <summary>Returns the caller's name, for the record of a run; null where callers have none.</summary>
+    public static string? CallerOf(ClaimsPrincipal caller) =>
+        caller.Identity?.AuthenticationType is null or LocalHandler.Name ? null : NameOf(caller);
+
     /// <summary>Returns the reason of an action with the name of the caller, for ledger and report.</summary>
     /// <param name="caller">The caller.</param>
     /// <param name="reason">The reason that the caller gave; null for none.</param>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Security.Claims;
@@ -76,50 +75,6 @@ internal static class CallLimits
             throw new ServiceStartException(string.Create(
                 CultureInfo.InvariantCulture,
                 $"The setting 'Workflows:Access:{setting}' cannot be {value}: use 1 to {MostPerMinute}."));
-        }
-    }
-}
-
-/// <summary>The open streams of each key: one key cannot take the places of all.</summary>
-internal sealed class StreamPlaces(ServiceSettings settings)
-{
-    private readonly ConcurrentDictionary<string, int> _open = new(StringComparer.Ordinal);
-
-    /// <summary>Takes a place, which the caller disposes when the stream has ended.</summary>
-    /// <returns>null if the caller's key has as many as it may.</returns>
-    public IDisposable? Take(ClaimsPrincipal caller)
-    {
-        // Without authentication all callers are one, and share the places of all.
-        var most = settings.Access.Authentication ? settings.Access.StreamsPerKey : int.MaxValue;
-        var key = caller.FindFirstValue(AccessPolicies.KeyId) ?? "";
-        if (_open.AddOrUpdate(key, 1, (_, count) => count + 1) > most)
-        {
-            Leave(key);
-            return null;
-        }
-
-        return new Place(this, key);
-    }
-
-    private void Leave(string key)
-    {
-        if (_open.AddOrUpdate(key, 0, (_, count) => count - 1) == 0)
-        {
-            // Only if no other request has taken a place meanwhile.
-            _open.TryRemove(KeyValuePair.Create(key, 0));
-        }
-    }
-
-    private sealed class Place(StreamPlaces places, string key) : IDisposable
-    {
-        private int _isLeft;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _isLeft, 1) == 0)
-            {
-                places.Leave(key);
-            }
         }
     }
 }

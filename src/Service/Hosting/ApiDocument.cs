@@ -11,7 +11,8 @@ namespace Workflows.Service.Hosting;
 /// </summary>
 internal static class ApiDocument
 {
-    private const string Name = "openapi";
+    /// <summary>The name of the document, by which its provider is found.</summary>
+    internal const string Name = "openapi";
 
     private const string AnyType = "*/*";
 
@@ -21,12 +22,14 @@ internal static class ApiDocument
     private static readonly string[] Roots =
     [
         "runs", "zones", "plan", "doctor", "sweep", "spending", "session", "healthz", "readyz",
+        "files",
     ];
 
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
     private static readonly (int Status, string Description)[] Common =
     [
-        (StatusCodes.Status400BadRequest, "KEY_IN_QUERY: the address has a key in it."),
+        (StatusCodes.Status400BadRequest,
+            "KEY_IN_QUERY: the address has a key in it. REQUEST_INVALID: it has a parameter that does not exist."),
         (StatusCodes.Status401Unauthorized, "KEY_MISSING, KEY_INVALID, KEY_EXPIRED: no key, or none of this service."),
         (StatusCodes.Status403Forbidden,
             "ROLE_INSUFFICIENT: the key lacks the role. CROSS_ORIGIN, CSRF_REFUSED: a page of another site asked."),
@@ -150,10 +153,21 @@ internal static class ApiDocument
     public static RouteHandlerBuilder HasBody<T>(this RouteHandlerBuilder endpoint, bool isOptional = false)
         where T : notnull => endpoint.Accepts<T>(isOptional, "application/json", AnyType);
 
+    /// <summary>Describes the body of an operation that takes bytes, whatever its media type.</summary>
+    public static RouteHandlerBuilder HasBytes(this RouteHandlerBuilder endpoint) =>
+        endpoint.Accepts<Stream>("application/octet-stream", AnyType);
+
     /// <summary>Describes a parameter that the endpoint reads by itself.</summary>
     public static RouteHandlerBuilder HasParameter(
         this RouteHandlerBuilder endpoint, ParameterLocation place, string name, string description,
-        JsonSchemaType type = JsonSchemaType.String) => endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
+        JsonSchemaType type = JsonSchemaType.String)
+    {
+        if (place == ParameterLocation.Query)
+        {
+            endpoint.WithMetadata(new KnownQueries.QueryName(name));
+        }
+
+        return endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
         {
             operation.Parameters ??= [];
             operation.Parameters.Add(new OpenApiParameter
@@ -165,4 +179,5 @@ internal static class ApiDocument
             });
             return Task.CompletedTask;
         });
+    }
 }

@@ -8,4 +8,7 @@ internal interface IRehearsalCloud
     /// <param name="scenario">The scenario's JSON.</param>
     /// <exception cref="Runs.RunRequestException">The scenario is not valid.</exception>
     public void Prepare(string project, string scenario);
+
+    /// <summary>Returns the scenario of an emulated project; null if there is no such project.</summary>
+    public string? ScenarioOf(string project);
 }

@@ -6,6 +6,8 @@ namespace Workflows.Service.Hosting;
 /// <summary>The emulator inside this service, or the one that several services share.</summary>
 internal sealed class RehearsalCloud(ITpuEmulator emulator, ServiceSettings settings) : IRehearsalCloud
 {
+    public string? ScenarioOf(string project) => emulator.ScenarioOf(project);
+
     public void Prepare(string project, string scenario)
     {
         if (settings.IsShared && settings.EmulatorAddress is null)

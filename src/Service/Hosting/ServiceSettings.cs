@@ -104,6 +104,9 @@ public sealed class ServiceSettings
     /// <value>GiB, more than 0 and at most 1,048,576, default 4.</value>
     public double InputGibibytes { get; set; } = InputLimits.Default.Bytes / Gibibyte;
 
+    /// <summary>Gets or sets the limits of uploaded files.</summary>
+    public UploadSettings Uploads { get; set; } = new();
+
     /// <summary>Gets or sets the minutes from one sweep over the cloud to the next.</summary>
     /// <value>0 to 1440, default 15; with 0 the service makes no automatic sweep.</value>
     public double SweepMinutes { get; set; } = 15;
@@ -140,6 +143,18 @@ public sealed class ServiceSettings
 
     /// <summary>Gets a value indicating whether the service runs the engine itself.</summary>
     public bool UsesEmbeddedEngine => DurableTaskAddress is null && string.IsNullOrEmpty(DurableTaskConnectionString);
+}
+
+/// <summary>The limits of uploaded files.</summary>
+public sealed class UploadSettings
+{
+    /// <summary>Gets or sets the most bytes of a file.</summary>
+    /// <value>GiB, 0 to 1,048,576, default 1.</value>
+    public double FileGibibytes { get; set; } = 1;
+
+    /// <summary>Gets or sets the most bytes of all files together, with contents that only runs use.</summary>
+    /// <value>GiB, 0 to 1,048,576, default 8; 0: no uploads.</value>
+    public double AllGibibytes { get; set; } = 8;
 }
 
 /// <summary>The Pub/Sub subscription that starts runs.</summary>

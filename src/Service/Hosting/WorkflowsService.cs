@@ -17,6 +17,8 @@ using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Database;
+using Workflows.Service.Files;
+using Workflows.Service.Logs;
 using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 using Workflows.Service.Sweeping;
@@ -35,7 +37,6 @@ public static class WorkflowsService
     /// <summary>Key of the work on files for previews, which have places of their own: no run waits for them.</summary>
     private const string Preview = "preview";
 
-    private const double MostGibibytes = 1 << 20;
 
     // The user of Linux who owns nothing.
     private const uint Nobody = 65534;
@@ -94,6 +95,7 @@ public static class WorkflowsService
         GatewayDoor.Guard(application, settings);
         application.MapStorageEmulator(ports.EmulatorStorage);
         application.UseAccess(settings, ports.Http);
+        application.UseKnownQueries();
 
         // The emulated cloud asks for no credentials, and the gateway for those of a node.
         application.MapTpuEmulator($"*:{ports.Grpc}", $"*:{ports.EmulatorRest}").AllowAnonymous().OfThisMachineOnly();
@@ -106,7 +108,9 @@ public static class WorkflowsService
         application.MapDashboard();
         application.MapSessions(settings);
         application.MapApiDocument();
+        ApiPage.Map(application);
         application.MapRuns(settings);
+        application.MapFiles();
         application.MapDoctor(settings);
         application.MapSweep();
         application.MapPlan();
@@ -201,6 +205,7 @@ public static class WorkflowsService
         services.AddSingleton(TimeProvider.System);
         services.AddProblemDetails();
         services.AddApiDocument();
+        services.AddSingleton<ApiPage>();
         services.AddAccess(settings, ports.Http);
 
         // A part that fails is logged; runs on a TPU need the other parts.
@@ -249,7 +254,7 @@ public static class WorkflowsService
         services.AddSingleton<WorkForesight>();
         services.AddSingleton<PricePatience>();
         services.AddSingleton(provider => new MeasuredRates(provider.GetRequiredService<IStateStore>()));
-        var limits = Limits(settings);
+        var limits = SettingLimits.OfInput(settings);
         services.AddSingleton(provider => new InputWork(
             provider.GetRequiredService<RunLedger>(), limits, provider.GetRequiredService<TimeProvider>()));
         services.AddKeyedSingleton(Preview, (provider, _) => new InputWork(
@@ -277,6 +282,9 @@ public static class WorkflowsService
         services.AddSingleton(new GoogleServices(
             new GoogleRest(null), new GoogleRest(cloud.Rest, cloud.Storage)));
         services.AddSingleton<CloudReadiness>();
+        services.AddSingleton(provider => new CredentialLook(
+            provider.GetRequiredService<CloudReadiness>().CredentialsAsync,
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MetricsLog>();
         services.AddSingleton<JobBook>();
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
@@ -288,9 +296,12 @@ public static class WorkflowsService
         services.AddSingleton<RunService>();
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();
+        services.AddRunLogs();
+        services.AddFiles(settings);
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();
         services.AddSingleton<RunResumer>();
+        services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();
         services.AddSingleton<RunMessages>();
         services.AddSingleton<RunSubscriber>();
@@ -336,28 +347,6 @@ public static class WorkflowsService
 
         services.AddSingleton<SpendBook>();
         services.AddSingleton<SpendLimits>();
-    }
-
-    private static InputLimits Limits(ServiceSettings settings)
-    {
-        // At least one byte: a limit of none would refuse every corpus.
-        var bytes = settings.InputGibibytes * ServiceSettings.Gibibyte;
-        return settings.InputPlaces < 1
-            ? throw Unusable(nameof(settings.InputPlaces), settings.InputPlaces, "1 or more")
-            : settings.InputMinutes is not (> 0 and < 1e6)
-            ? throw Unusable(
-                nameof(settings.InputMinutes), settings.InputMinutes, "more than 0 and less than 1,000,000")
-            : !(bytes >= 1 && settings.InputGibibytes <= MostGibibytes)
-            ? throw Unusable(
-                nameof(settings.InputGibibytes), settings.InputGibibytes, "more than 0 and at most 1,048,576")
-            : new InputLimits(settings.InputPlaces, TimeSpan.FromMinutes(settings.InputMinutes))
-            {
-                Bytes = (long)bytes,
-            };
-
-        static ServiceStartException Unusable(string setting, double value, string range) =>
-            new($"The setting 'Workflows:{setting}' cannot be {value.ToString(CultureInfo.InvariantCulture)}: "
-                + $"use {range}.");
     }
 
     private static void AddDapr(IServiceCollection services, DaprSettings settings)

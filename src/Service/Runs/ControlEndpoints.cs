@@ -25,7 +25,9 @@ internal static class ControlEndpoints
             .Produces<ControlledView>(StatusCodes.Status202Accepted);
         runs.MapPost("/{id}/rerun", RerunAsync)
             .Described(
-                "rerunRun", "Starts another run from a run's request, with the given changes.", 400, 404, 409, 413)
+                "rerunRun", "Starts another run from a run's request, with the given changes, from the beginning or "
+                    + "with the work of the stages before one (from: prepare, train, evaluate, report).",
+                400, 404, 409, 413, 502)
             .HasParameter(ParameterLocation.Header, "Idempotency-Key", "The same key starts the same run once.")
             .HasBody<RunRequest>(isOptional: true).Produces<StartedView>(StatusCodes.Status202Accepted);
         runs.MapDelete("/{id}", PurgeAsync)
@@ -57,14 +59,22 @@ internal static class ControlEndpoints
     }
 
     private static async Task<IResult> RerunAsync(
-        string id, HttpRequest http, RunService service, CancellationToken cancellation)
+        string id, string? from, HttpRequest http, RunRerunner rerunner, ClaimsPrincipal caller,
+        CancellationToken cancellation)
     {
         var key = RunEndpoints.KeyOf(http);
+        var stage = RunRerunner.StageOf(from);
         var changes = await RunEndpoints.ReadAsync(http.Body, cancellation);
-        return RunId.TryParse(id, out var runId)
-            && await service.RerunAsync(runId, changes, key, cancellation) is var (made, wasThere)
-            ? RunEndpoints.Started(http, made, wasThere)
-            : RunEndpoints.Unknown(id);
+        if (!RunId.TryParse(id, out var runId))
+        {
+            return RunEndpoints.Unknown(id);
+        }
+
+        var (started, refusal) = await rerunner.RerunAsync(
+            runId, changes, stage, key, AccessPolicies.CallerOf(caller), cancellation);
+        return refusal?.ToResult()
+            ?? (started is var (made, wasThere)
+                ? RunEndpoints.Started(http, made, wasThere) : RunEndpoints.Unknown(id));
     }
 
     private static async Task<IResult> PurgeAsync(

@@ -7,6 +7,7 @@ using Workflows.Activities.Readiness;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Database;
+using Workflows.Service.Files;
 using Workflows.Service.Hosting;
 using Workflows.Translation.Corpora;
 
@@ -26,16 +27,18 @@ internal static class DoctorEndpoint
     public static void MapDoctor(this IEndpointRouteBuilder routes, ServiceSettings settings) => routes.MapPost(
         "/doctor", (
             HttpRequest http, CloudReadiness readiness, PriceCatalog catalog, DurableTaskClient client,
-            IRehearsalCloud rehearsal, SpendLimits limits, IServiceProvider provider, CancellationToken cancellation) =>
+            IRehearsalCloud rehearsal, SpendLimits limits, UploadReferences uploads, IServiceProvider provider,
+            CancellationToken cancellation) =>
             LookAsync(
-                http, settings, readiness, catalog, client, rehearsal, limits, provider.GetService<DatabaseState>(),
-                cancellation))
+                http, settings, readiness, catalog, client, rehearsal, limits, uploads,
+                provider.GetService<DatabaseState>(), cancellation))
         .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
         .HasBody<RunRequest>(isOptional: true);
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
-        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, DatabaseState? database,
+        DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, UploadReferences uploads,
+        DatabaseState? database,
         CancellationToken cancellation)
     {
         var text = await RunEndpoints.ReadAsync(http.Body, cancellation);
@@ -62,7 +65,7 @@ internal static class DoctorEndpoint
         }
         else
         {
-            var request = RunRequestReader.Parse(text);
+            var request = uploads.Resolve(RunRequestReader.Parse(text));
             var spec = RunRequestReader.Complete(request, new RunId("doctor"), catalog);
             lines.Add(new ReadinessLine("request", ReadinessLevel.Ok, "Its fields and files can be used."));
             if (spec.IsRehearsal)

@@ -16,67 +16,44 @@ namespace Workflows.Service.Runs;
 /// <param name="clock">Paces the looks.</param>
 internal sealed class EventStream(RunLedger ledger, RunService runs, TimeProvider clock)
 {
-    /// <summary>Most streams at once; each costs a look at a run a second.</summary>
-    public const int MostStreams = 1000;
-
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     // Proxies cut connections that are silent for half a minute and more.
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(15);
 
-    private int _open;
-
-    /// <summary>Opens a stream.</summary>
+    /// <summary>Reads until the run has ended.</summary>
     /// <param name="id">A run that the ledger knows.</param>
     /// <param name="after">Sequence number of the last event that the client has; 0 for none.</param>
     /// <param name="cancellation">Cancelled when the client has gone, or the service stops.</param>
-    /// <returns>The events; null if too many streams are open.</returns>
-    public IAsyncEnumerable<SseItem<string>>? Open(RunId id, int after, CancellationToken cancellation)
-    {
-        if (Interlocked.Increment(ref _open) > MostStreams)
-        {
-            Interlocked.Decrement(ref _open);
-            return null;
-        }
-
-        return ReadAsync(id, after, cancellation);
-    }
-
-    private async IAsyncEnumerable<SseItem<string>> ReadAsync(
+    /// <returns>The events.</returns>
+    public async IAsyncEnumerable<SseItem<string>> ReadAsync(
         RunId id, int after, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        try
+        var (shown, shownAt, at) = ("", clock.GetTimestamp(), after);
+        while (!cancellation.IsCancellationRequested)
         {
-            var (shown, shownAt, at) = ("", clock.GetTimestamp(), after);
-            while (!cancellation.IsCancellationRequested)
+            // The run is read first: an end that it tells has all of its events in the ledger already.
+            var run = await FindAsync(id, cancellation);
+            foreach (var line in EventLine.Of(ledger, id).Skip(at))
             {
-                // The run is read first: an end that it tells has all of its events in the ledger already.
-                var run = await FindAsync(id, cancellation);
-                foreach (var line in EventLine.Of(ledger, id).Skip(at))
-                {
-                    at = line.Sequence;
-                    yield return new SseItem<string>(Text(line), "event") { EventId = $"{line.Sequence}" };
-                }
-
-                if (run is not null && (Text(run) is var text) && (text != shown
-                    || clock.GetElapsedTime(shownAt) >= LongestSilence))
-                {
-                    (shown, shownAt) = (text, clock.GetTimestamp());
-                    yield return new SseItem<string>(text, "run");
-                }
-
-                if (run is { HasEnded: true })
-                {
-                    yield return new SseItem<string>("{}", "end");
-                    yield break;
-                }
-
-                await Task.Delay(Look, clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                at = line.Sequence;
+                yield return new SseItem<string>(Text(line), "event") { EventId = $"{line.Sequence}" };
             }
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _open);
+
+            if (run is not null && (Text(run) is var text) && (text != shown
+                || clock.GetElapsedTime(shownAt) >= LongestSilence))
+            {
+                (shown, shownAt) = (text, clock.GetTimestamp());
+                yield return new SseItem<string>(text, "run");
+            }
+
+            if (run is { HasEnded: true })
+            {
+                yield return new SseItem<string>("{}", "end");
+                yield break;
+            }
+
+            await Task.Delay(Look, clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

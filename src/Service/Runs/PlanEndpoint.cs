@@ -2,6 +2,7 @@ using System.Globalization;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
+using Workflows.Service.Files;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
@@ -17,10 +18,11 @@ internal static class PlanEndpoint
 
     private static async Task<IResult> PreviewAsync(
         HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog, SpendLimits limits,
-        TimeProvider clock, CancellationToken cancellation)
+        UploadReferences uploads, TimeProvider clock, CancellationToken cancellation)
     {
         var hours = Hours(withinHours);
-        var request = RunRequestReader.Parse(await RunEndpoints.ReadAsync(http.Body, cancellation));
+        var request = uploads.Resolve(
+            RunRequestReader.Parse(await RunEndpoints.ReadAsync(http.Body, cancellation)));
         var spec = RunRequestReader.Complete(request, new RunId("plan"), catalog);
         DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
         try

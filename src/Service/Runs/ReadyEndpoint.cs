@@ -7,17 +7,18 @@ using Workflows.Service.Messages;
 namespace Workflows.Service.Runs;
 
 /// <summary>A part that the service needs to take requests.</summary>
-/// <param name="Name"><c>engine</c>, <c>disk</c>, <c>database</c> or <c>broker</c>.</param>
+/// <param name="Name"><c>engine</c>, <c>disk</c>, <c>database</c>, <c>broker</c> or <c>credentials</c>.</param>
 /// <param name="Ready">true if it works now.</param>
 public sealed record ReadyPart(string Name, bool Ready);
 
 /// <summary>The answer of a service about its parts. The reasons are told by the log and by
 /// <c>workflows doctor</c>.</summary>
 /// <param name="Ready">true if all of them work.</param>
-/// <param name="Parts">The parts; database and broker only where they are set.</param>
+/// <param name="Parts">The parts; database and broker only where they are set, credentials only where runs
+/// pay.</param>
 public sealed record ReadyView(bool Ready, IReadOnlyList<ReadyPart> Parts);
 
-/// <summary>Serves GET /readyz: 200 if engine, state folder, database and broker work, else 503.</summary>
+/// <summary>Serves GET /readyz: 200 if engine, state folder, database, broker and credentials work, else 503.</summary>
 internal static class ReadyEndpoint
 {
     /// <summary>Most time for an answer of the engine; who asks this seldom waits longer.</summary>
@@ -29,7 +30,8 @@ internal static class ReadyEndpoint
         .DisableRateLimiting();
 
     private static async Task<IResult> LookAsync(
-        ServiceSettings settings, DurableTaskClient client, RunSubscriber subscriber, IServiceProvider provider,
+        ServiceSettings settings, DurableTaskClient client, RunSubscriber subscriber, CredentialLook credentials,
+        IServiceProvider provider,
         CancellationToken cancellation)
     {
         var parts = new List<ReadyPart>
@@ -47,6 +49,11 @@ internal static class ReadyEndpoint
         if (settings.PubSub.Subscription is not null)
         {
             parts.Add(new ReadyPart("broker", subscriber.IsReached));
+        }
+
+        if (CredentialLook.Pays(settings))
+        {
+            parts.Add(new ReadyPart("credentials", await credentials.HasAsync(cancellation)));
         }
 
         var view = new ReadyView(parts.TrueForAll(part => part.Ready), parts);

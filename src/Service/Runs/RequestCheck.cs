@@ -221,7 +221,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
         {
             var isFile = Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile;
             That(isFile, field, $"'{given}' is no place that is known.",
-                "Give an absolute path, or an address: file://, gs:// or hf://.");
+                "Give an absolute path, or an address: file://, gs:// or hf://; of files of pairs also upload://.");
             return isFile ? uri!.LocalPath : null;
         }
 

@@ -25,7 +25,7 @@ internal static class ResumeEndpoint
         }
 
         var resumed = await resumer.ResumeAsync(
-            runId, changes, AccessPolicies.ReasonOf(caller, "resumed"), cancellation);
+            runId, changes, AccessPolicies.ReasonOf(caller, "resumed"), AccessPolicies.CallerOf(caller), cancellation);
         if (resumed.Code is { } code)
         {
             return Problems.Of(

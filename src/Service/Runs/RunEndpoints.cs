@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Claims;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -10,6 +11,7 @@ using Workflows.Orchestrations;
 using Workflows.Service.Access;
 using Workflows.Service.Dashboard;
 using Workflows.Service.Hosting;
+using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -58,6 +60,7 @@ internal static class RunEndpoints
         runs.MapResume();
         runs.MapControl();
         runs.MapCost();
+        runs.MapLogs();
         runs.MapGet("/{id}/attempts", Attempts)
             .Described("listAttempts", "Lists the attempts to get a TPU, with the cloud's words.", 404)
             .Produces<IReadOnlyList<AttemptRow>>().AddEndpointFilter<EntityTags>();
@@ -81,7 +84,7 @@ internal static class RunEndpoints
     }
 
     private static async Task<IResult> StartAsync(
-        HttpRequest http, RunService service, CancellationToken cancellation)
+        HttpRequest http, RunService service, ClaimsPrincipal caller, CancellationToken cancellation)
     {
         if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
@@ -90,7 +93,9 @@ internal static class RunEndpoints
 
         var key = KeyOf(http);
         var request = RunRequestReader.Parse(await ReadAsync(http.Body, cancellation));
-        var (id, wasThere) = await service.StartAsync(request, key, cancellation);
+        var (id, wasThere) = await service.StartAsync(
+            request, key, cancellation,
+            AccessPolicies.CallerOf(caller) is { } by ? new RunOrigin { By = by } : null);
         return Started(http, id, wasThere);
     }
 
@@ -236,21 +241,9 @@ internal static class RunEndpoints
             return TypedResults.Ok(EventLine.Of(ledger, run).Skip(from));
         }
 
-        if (places.Take(http.HttpContext.User) is not { } place)
-        {
-            return Problems.Of(
-                StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
-                "This key has as many event streams open as one may; close some, or ask without a stream.");
-        }
-
-        http.HttpContext.Response.RegisterForDispose(place);
-
         // A stop of the service waits for open requests, and this one would stay open.
-        return stream.Open(run, from, lifetime.ApplicationStopping) is { } events
-            ? TypedResults.ServerSentEvents(sessions.WhileAsync(http.HttpContext.User, events))
-            : Problems.Of(
-                StatusCodes.Status503ServiceUnavailable, "STREAMS_FULL",
-                $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");
+        return places.Refuse(http.HttpContext) ?? TypedResults.ServerSentEvents(sessions.WhileAsync(
+            http.HttpContext.User, stream.ReadAsync(run, from, lifetime.ApplicationStopping)));
     }
 
     private static IResult Report(string id, RunLedger ledger) =>

@@ -142,7 +142,7 @@ internal sealed record RunPage
     private static string? TextOf(IQueryCollection query, string field) =>
         query.TryGetValue(field, out var given) && given.ToString() is { Length: > 0 } text ? text : null;
 
-    private static DateTimeOffset? TimeOf(IQueryCollection query, string field, List<FieldError> errors)
+    internal static DateTimeOffset? TimeOf(IQueryCollection query, string field, List<FieldError> errors)
     {
         if (!query.TryGetValue(field, out var given))
         {

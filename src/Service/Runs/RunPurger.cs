@@ -9,6 +9,8 @@ using Workflows.Activities.Teardown;
 using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Files;
+using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -21,7 +23,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
     SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
-    TimeProvider clock)
+    RunLogs logs, UploadReferences uploads, TimeProvider clock)
 {
     private readonly KeptArtifacts _kept = new(ledger.State);
 
@@ -120,11 +122,13 @@ internal sealed class RunPurger(
         index.Forget(runId);
         keys.ReleaseAll(runId);
         jobs.Forget(runId);
+        logs.Forget(runId);
         if (ledger.Purge(runId) is { } folder)
         {
             deleted.Add(folder);
         }
 
+        uploads.Release(runId);
         sweeps.Forget(runId);
         if (withArtifacts)
         {
@@ -164,7 +168,8 @@ internal sealed class RunPurger(
         return book.Open().Any(open => open.RunId == runId)
             ? new Refused(
                 StatusCodes.Status409Conflict, "RUN_MAY_COST",
-                $"The cost of run '{runId}' is not in the sums of the spending yet. Purge it in a minute.")
+                $"The cost of run '{runId}' is not in the sums of the spending yet. Purge it in a minute; where the "
+                + "sums were lost and made again, in an hour.")
             : null;
     }
 

@@ -9,6 +9,7 @@ using Workflows.Activities.Resuming;
 using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Files;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Runs;
@@ -32,7 +33,7 @@ internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, str
 /// </summary>
 internal sealed class RunResumer(
     DurableTaskClient client, RunLedger ledger, MetricsLog metrics, PriceCatalog catalog, RunArtifacts artifacts,
-    SpendLimits limits, RunSuspender suspender, RunIndex index, TimeProvider clock)
+    SpendLimits limits, RunSuspender suspender, RunIndex index, UploadReferences uploads, TimeProvider clock)
 {
     /// <summary>The statuses of instances that are not replaced.</summary>
     private static readonly OrchestrationRuntimeStatus[] Unfinished =
@@ -57,12 +58,13 @@ internal sealed class RunResumer(
     /// <param name="runId">The run.</param>
     /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
     /// <param name="reason">The reason with the caller's name, for the record.</param>
+    /// <param name="by">The caller's name; null for none.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The part that was started, or a refusal.</returns>
     /// <exception cref="RunRequestException">A field is wrong or cannot be changed, or the budget does not fit into a
     /// limit of the service.</exception>
     public async Task<Resumed> ResumeAsync(
-        RunId runId, string changes, string reason, CancellationToken cancellation)
+        RunId runId, string changes, string reason, string? by, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
         if (instance is null || !RunService.IsRun(instance))
@@ -89,7 +91,7 @@ internal sealed class RunResumer(
             return refusal;
         }
 
-        var spec = await NextAsync(instance, changes, cancellation);
+        var spec = await NextAsync(instance, uploads.ResolveChanges(changes), by, cancellation);
         return await StartAsync(instance, spec, cancellation)
             ? new Resumed(spec.Resumption!.Part, spec.Resumption.Changes, null, "")
             : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
@@ -118,11 +120,14 @@ internal sealed class RunResumer(
 
     /// <summary>Returns the specification of a run's next part.</summary>
     private async Task<RunSpec> NextAsync(
-        OrchestrationMetadata instance, string changes, CancellationToken cancellation)
+        OrchestrationMetadata instance, string changes, string? by, CancellationToken cancellation)
     {
         var before = instance.ReadInputAs<RunSpec>()!;
         var old = before with { Resumption = null };
-        var spec = SpecRequest.Changed(old, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog);
+        var spec = SpecRequest.Changed(old, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog) with
+        {
+            Origin = old.Origin,
+        };
         var differences = SpecRequest.Differences(old, spec);
         await RequireAllowedAsync(old, spec, differences, changes, cancellation);
         var earlier = (old.Training.EarlierSteps ?? []).Append(old.Training.Steps)
@@ -133,7 +138,10 @@ internal sealed class RunResumer(
             Training = spec.Training with { EarlierSteps = earlier.Count > 0 ? earlier : null },
             Resumption = new RunResumption(
                 part, before.Resumption?.Request ?? old, before.Resumption?.StartedAt ?? instance.CreatedAt,
-                differences),
+                differences)
+            {
+                By = by,
+            },
         };
         DeadlineReader.RequireAhead(next, clock.GetUtcNow());
         return next;
@@ -163,6 +171,7 @@ internal sealed class RunResumer(
             }
 
             using var reservation = await limits.ReserveAsync(spec, cancellation);
+            uploads.Hold(spec);
             await client.ScheduleNewOrchestrationInstanceAsync(
                 GroupRuns.OrchestratorOf(spec), spec,
                 new StartOrchestrationOptions

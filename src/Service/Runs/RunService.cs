@@ -12,6 +12,7 @@ using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
+using Workflows.Service.Files;
 using Workflows.Service.Hosting;
 using Workflows.Service.Workers;
 
@@ -23,7 +24,8 @@ namespace Workflows.Service.Runs;
 internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
-    WorkForesight foresight, RunIndex index, RunResumer resumer, GroupRuns groups, TimeProvider clock)
+    WorkForesight foresight, RunIndex index, RunResumer resumer, GroupRuns groups, UploadReferences uploads,
+    TimeProvider clock)
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -35,31 +37,36 @@ internal sealed class RunService(
     /// <param name="request">The request.</param>
     /// <param name="key">Names the request: the same key starts the same run once. null for a new run.</param>
     /// <param name="cancellation">Cancels the call.</param>
+    /// <param name="origin">Who starts it, and what it repeats; null for neither.</param>
+    /// <param name="scenario">The scenario of a rehearsal; null for that of the request.</param>
     /// <returns>The run's id, and whether it existed before.</returns>
     /// <exception cref="RunRequestException">The request is wrong, or its id belongs to another request.</exception>
     public async Task<(RunId RunId, bool WasThere)> StartAsync(
-        RunRequest request, string? key, CancellationToken cancellation)
+        RunRequest request, string? key, CancellationToken cancellation, RunOrigin? origin = null,
+        string? scenario = null)
     {
         var made = key is null ? NewId() : IdOf(key);
-        if ((key ?? request.Id) is not null && await IsThereAsync(request, made, key, cancellation) is { } there)
+        if ((key ?? request.Id) is not null
+            && await IsThereAsync(request, made, key, origin, cancellation) is { } there)
         {
             return (there, true);
         }
 
-        var spec = RunRequestReader.Complete(request, made, catalog);
+        request = uploads.Resolve(request);
+        var spec = RunRequestReader.Complete(request, made, catalog) with { Origin = origin };
         DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
 
         // Never beside a purge of the run, which would delete its key and its ledger.
         return await resumer.AloneAsync(
             spec.RunId,
             () => key is null
-                ? ScheduleAsync(request, spec, null, cancellation)
-                : ScheduleKeyedAsync(request, spec, key, cancellation),
+                ? ScheduleAsync(request, spec, null, scenario, cancellation)
+                : ScheduleKeyedAsync(request, spec, key, scenario, cancellation),
             cancellation);
     }
 
     private async Task<(RunId RunId, bool WasThere)> ScheduleKeyedAsync(
-        RunRequest request, RunSpec spec, string key, CancellationToken cancellation)
+        RunRequest request, RunSpec spec, string key, string? scenario, CancellationToken cancellation)
     {
         // One at a time from the key to the run: of two requests with one key and two ids only one may start.
         using var alone = await ledger.State.AloneAsync("keyed", cancellation);
@@ -74,7 +81,7 @@ internal sealed class RunService(
 
         try
         {
-            return await ScheduleAsync(request, spec, isNew ? null : key, cancellation);
+            return await ScheduleAsync(request, spec, isNew ? null : key, scenario, cancellation);
         }
         catch (RunRequestException) when (isNew)
         {
@@ -83,25 +90,8 @@ internal sealed class RunService(
         }
     }
 
-    /// <summary>Starts another run from the request of a run.</summary>
-    /// <param name="runId">The run, whatever its state.</param>
-    /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
-    /// <param name="key">As for a start.</param>
-    /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>As for a start; null for an unknown run.</returns>
-    /// <exception cref="RunRequestException">A field is wrong, such as a deadline that is over.</exception>
-    public async Task<(RunId RunId, bool WasThere)?> RerunAsync(
-        RunId runId, string changes, string? key, CancellationToken cancellation)
-    {
-        var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
-        return instance is null || !IsRun(instance) ? null : await StartAsync(
-            SpecRequest.Again(
-                instance.ReadInputAs<RunSpec>()!, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog),
-            key, cancellation);
-    }
-
     private async Task<(RunId RunId, bool WasThere)> ScheduleAsync(
-        RunRequest request, RunSpec spec, string? key, CancellationToken cancellation)
+        RunRequest request, RunSpec spec, string? key, string? scenario, CancellationToken cancellation)
     {
         var id = spec.RunId;
         if (_kept.Find(id) is { } place)
@@ -127,9 +117,10 @@ internal sealed class RunService(
         using var reservation = await limits.ReserveAsync(spec, cancellation);
         if (spec.IsRehearsal)
         {
-            rehearsal.Prepare(spec.Project, ScenarioFile.Read(request.Rehearsal!.Scenario));
+            rehearsal.Prepare(spec.Project, scenario ?? ScenarioFile.Read(request.Rehearsal!.Scenario));
         }
 
+        var letGo = uploads.Hold(spec);
         try
         {
             var options = new StartOrchestrationOptions
@@ -150,6 +141,7 @@ internal sealed class RunService(
                 return (id, true);
             }
 
+            letGo();
             throw AskedDifferently(id, key);
         }
     }
@@ -176,12 +168,15 @@ internal sealed class RunService(
     /// Finds the run of a repeated request. Its files are not read, since they may have been moved.
     /// </summary>
     private async Task<RunId?> IsThereAsync(
-        RunRequest request, RunId made, string? key, CancellationToken cancellation)
+        RunRequest request, RunId made, string? key, RunOrigin? origin, CancellationToken cancellation)
     {
         RunSpec spec;
         try
         {
-            spec = RunRequestReader.CompleteWithoutFiles(request, made, catalog);
+            spec = RunRequestReader.CompleteWithoutFiles(uploads.Neutral(request), made, catalog) with
+            {
+                Origin = origin,
+            };
         }
         catch (RunRequestException)
         {
@@ -316,6 +311,7 @@ internal sealed class RunService(
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
             Recoveries = losses.Count,
             Failure = failure,
+            Origin = spec.Origin,
             Resumptions = (spec.Resumption?.Part ?? 1) - 1,
             Group = spec.Group?.Id,
             Resume = instance.IsCompleted && spec.Group is null
@@ -367,16 +363,23 @@ internal sealed class RunService(
         ? new RunFailure("INTERNAL", $"{details.ErrorType}: {details.ErrorMessage}", "Look at the service's log.")
         : null;
 
-    private static bool IsSame(string input, RunSpec spec)
+    private bool IsSame(string input, RunSpec spec)
     {
         // Read and written again, since a request of an earlier version lacks the fields that were added later.
         // A resumed run is recognised by its first request.
         var first = JsonSerializer.Deserialize<RunSpec>(input);
+        // So is one whose uploaded files were replaced meanwhile.
         first = first?.Resumption?.Request ?? first;
-        using var before = JsonDocument.Parse(JsonSerializer.Serialize(first));
-        using var now = JsonDocument.Parse(JsonSerializer.Serialize(spec));
+        using var before = JsonDocument.Parse(JsonSerializer.Serialize(first is null ? null : Neutral(first)));
+        using var now = JsonDocument.Parse(JsonSerializer.Serialize(Neutral(spec)));
         return JsonElement.DeepEquals(before.RootElement, now.RootElement);
     }
+
+    /// <summary>Returns the specification without the parts that a repeated request need not have.</summary>
+    private RunSpec Neutral(RunSpec spec) => uploads.Neutral(spec) with
+    {
+        Origin = spec.Origin?.Of is null ? null : spec.Origin with { By = null },
+    };
 
     private static RunId NewId() => new($"run-{Guid.NewGuid().ToString("N")[..10]}");
 

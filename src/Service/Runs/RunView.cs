@@ -61,6 +61,9 @@ public sealed record RunView
     /// <summary>Gets the number of TPUs lost.</summary>
     public int Recoveries { get; init; }
 
+    /// <summary>Gets who started it, and the run whose request it repeats; null for neither.</summary>
+    public RunOrigin? Origin { get; init; }
+
     /// <summary>Gets the number of times that it was resumed after it had stopped.</summary>
     public int Resumptions { get; init; }
 

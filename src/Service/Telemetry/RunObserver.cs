@@ -4,8 +4,8 @@ using Workflows.Service.Workers;
 namespace Workflows.Service.Telemetry;
 
 /// <summary>
-/// Passes new facts to metrics and traces. A fault in them is logged once, and never reaches the activity that wrote
-/// the fact.
+/// Passes new facts to metrics, traces and the log. A fault in them is logged once, and never reaches the activity that
+/// wrote the fact.
 /// </summary>
 internal sealed partial class RunObserver(
     RunLedger ledger, JobBook jobs, RunInstruments instruments, RunTraces traces, ILogger<RunObserver> logger)
@@ -33,6 +33,7 @@ internal sealed partial class RunObserver(
         {
             instruments.Count(fact);
             traces.Trace(fact);
+            RunFactLog.Write(logger, fact);
         }
         catch (Exception exception)
         {
@@ -46,7 +47,7 @@ internal sealed partial class RunObserver(
     private static partial class Log
     {
         [LoggerMessage(4500, LogLevel.Error,
-            "A fact '{Kind}' of {RunId} is missing in metrics or traces; later ones may be as well.")]
+            "A fact '{Kind}' of {RunId} is missing in metrics, traces or the log; later ones may be as well.")]
         public static partial void NotObserved(ILogger logger, string kind, string runId, Exception exception);
     }
 }

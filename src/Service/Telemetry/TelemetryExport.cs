@@ -57,7 +57,8 @@ internal static class TelemetryExport
     /// <summary>Serves the metrics.</summary>
     /// <param name="application">The application.</param>
     public static void MapTelemetry(this WebApplication application) =>
-        application.MapPrometheusScrapingEndpoint(MetricsPath);
+        application.MapPrometheusScrapingEndpoint(MetricsPath).WithMetadata(
+            new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
 
     private static bool IsProbe(PathString path) =>
         path == MetricsPath || path == "/healthz" || path == "/readyz";

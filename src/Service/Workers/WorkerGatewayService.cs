@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Provisioning;
 using Workflows.Orchestrations;
+using Workflows.Service.Logs;
 using Workflows.Service.Runs;
 using Workflows.TpuWorker.Protocol;
 
@@ -10,7 +11,7 @@ namespace Workflows.Service.Workers;
 
 /// <summary>Serves the stream of every worker. Workers connect to the service; it never connects to a VM.</summary>
 internal sealed partial class WorkerGatewayService(
-    JobBook jobs, NodeSecrets secrets, DurableTaskClient client, TimeProvider clock,
+    JobBook jobs, NodeSecrets secrets, DurableTaskClient client, WorkerLogs logs, TimeProvider clock,
     ILogger<WorkerGatewayService> logger)
     : WorkerGateway.WorkerGatewayBase
 {
@@ -166,6 +167,13 @@ internal sealed partial class WorkerGatewayService(
                     break;
                 case WorkerMessage.KindOneofCase.JobEnded:
                     await EndAsync(runId, nodeName, connection, message.JobEnded, told, cancellation);
+                    break;
+                case WorkerMessage.KindOneofCase.LogLines:
+                    if (logs.Take(runId, nodeName, message.LogLines) is { } ack)
+                    {
+                        connection.Send(new GatewayMessage { LogAck = ack });
+                    }
+
                     break;
                 case WorkerMessage.KindOneofCase.Draining:
                     jobs.Drain(runId, nodeName, message.Draining);

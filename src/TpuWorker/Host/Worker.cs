@@ -143,6 +143,7 @@ internal sealed class Worker : IDisposable
             Say(Draining());
             await StopJobAsync();
             Say(Draining());
+            SayLog();
             Task conversation;
             lock (_lock)
             {
@@ -188,6 +189,7 @@ internal sealed class Worker : IDisposable
         lock (_lock)
         {
             _outgoing = outgoing;
+            _log.Outbox.Rewind();
             foreach (var end in _unacknowledged.Values)
             {
                 outgoing.Writer.TryWrite(new WorkerMessage { JobEnded = end });
@@ -264,6 +266,7 @@ internal sealed class Worker : IDisposable
     {
         while (await timer.WaitForNextTickAsync(cancellation))
         {
+            SayLog();
             Say(new WorkerMessage { Heartbeat = new Heartbeat { JobId = _currentJob } });
         }
     }
@@ -274,6 +277,15 @@ internal sealed class Worker : IDisposable
         {
             // After the stream broke the message is dropped, which is right for progress; ends are kept separately.
             _outgoing.Writer.TryWrite(message);
+        }
+    }
+
+    /// <summary>Sends the next lines of the log; the rest follows with the next heartbeats.</summary>
+    private void SayLog()
+    {
+        if (_log.Outbox.Next() is { } lines)
+        {
+            Say(lines);
         }
     }
 
@@ -293,6 +305,9 @@ internal sealed class Worker : IDisposable
                     _unacknowledged.Remove(message.JobEndedAck.JobId);
                 }
 
+                break;
+            case GatewayMessage.KindOneofCase.LogAck:
+                _log.Outbox.Acknowledged(message.LogAck);
                 break;
         }
     }
@@ -343,6 +358,8 @@ internal sealed class Worker : IDisposable
             return;
         }
 
+        // Before the end, after which the node may be gone at once.
+        SayLog();
         lock (_lock)
         {
             _finished[job.JobId] = end;

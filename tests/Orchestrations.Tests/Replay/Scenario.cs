@@ -102,12 +102,16 @@ internal sealed class Scenario(string name)
     /// <summary>The work that a resumed run finds; null: the run is in its first part.</summary>
     public ResumeState? Done { get; init; }
 
+    /// <summary>The stage with which a run begins that takes over the work of another one; null for none.</summary>
+    public RunStageName? From { get; init; }
+
     /// <summary>Throws to fail the search for that work.</summary>
     public Action Resume { get; init; } = () => { };
 
     public RunSpec Spec => Given.Spec with
     {
-        Resumption = Done is null ? null : new RunResumption(
+        Origin = From is null ? null : new RunOrigin { Of = new RunId("other"), From = From },
+        Resumption = Done is null || From is not null ? null : new RunResumption(
             2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
         Name = Name,
@@ -131,6 +135,7 @@ internal sealed class Scenario(string name)
             Resume();
             return Done!;
         });
+        Add<RunSpec, ResumeState>(Stages.TakeOver, (_, _) => Done!);
         Add<RunSpec, RunPlan>(Stages.Plan, (_, _) => Plan);
         Add<RunSpec, PreparedData>(Stages.PrepareData, (_, call) =>
         {

@@ -38,6 +38,19 @@ internal static class Scenarios
         new("v2-resumed-anew") { Version = "2", Done = ResumeState.Nothing },
         new("v2-resumed-trained") { Version = "2", Done = new ResumeState(Given.Data, 40, true, false, 3, []) },
         new("v2-resumed-translated") { Version = "2", Done = new ResumeState(Given.Data, 40, true, true, 3, []) },
+        new("v2-taken-over")
+        {
+            Version = "2",
+            From = RunStageName.Evaluate,
+            Done = new ResumeState(Given.Data, 0, true, false, 1, []),
+        },
+        new("v2-take-over-cancelled")
+        {
+            Version = "2",
+            From = RunStageName.Train,
+            Done = ResumeState.Nothing,
+            CancelledIn = Stages.TakeOver,
+        },
         new("v2-resume-refused")
         {
             Version = "2",

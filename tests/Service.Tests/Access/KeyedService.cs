@@ -6,9 +6,12 @@ using Workflows.Service.Tests.Hosting;
 namespace Workflows.Service.Tests.Access;
 
 /// <summary>A running service that asks for keys, and a key of each role.</summary>
-public sealed class KeyedService : IAsyncLifetime
+public class KeyedService : IAsyncLifetime
 {
     public RunningService Service { get; init; } = new();
+
+    /// <summary>Gets a value indicating whether callers without a key may ask often.</summary>
+    protected virtual bool ManyStrangers => false;
 
     /// <summary>Gets a client without a key.</summary>
     public HttpClient Nobody { get; private set; } = new();
@@ -22,6 +25,11 @@ public sealed class KeyedService : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Service.Settings.Access.Authentication = true;
+        if (ManyStrangers)
+        {
+            Service.Settings.Access.StrangerCallsPerMinute = 10_000;
+        }
+
         await Service.InitializeAsync();
         var keys = new Dictionary<AccessRole, string>();
         foreach (var role in Enum.GetValues<AccessRole>())
@@ -38,6 +46,7 @@ public sealed class KeyedService : IAsyncLifetime
     public ValueTask DisposeAsync()
     {
         Nobody.Dispose();
+        GC.SuppressFinalize(this);
         return Service.DisposeAsync();
     }
 

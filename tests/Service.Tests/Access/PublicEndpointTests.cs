@@ -8,7 +8,7 @@ using Workflows.Service.Hosting;
 namespace Workflows.Service.Tests.Access;
 
 /// <summary>Every endpoint of a running service is closed to callers without a key, except those listed here.</summary>
-public sealed class PublicEndpointTests(KeyedService service) : IClassFixture<KeyedService>
+public sealed class PublicEndpointTests(PublicEndpointTests.Asked service) : IClassFixture<PublicEndpointTests.Asked>
 {
     private static readonly string[] Public = ["/healthz", "/readyz", "/dashboard/dashboard.css"];
 
@@ -139,4 +139,10 @@ public sealed class PublicEndpointTests(KeyedService service) : IClassFixture<Ke
             Microsoft.AspNetCore.Routing.Patterns.RoutePatternParameterPart { Name: "documentName" } => "openapi",
             _ => "any",
         }))));
+
+    /// <summary>A service that all of its endpoints may be asked of at once.</summary>
+    public sealed class Asked : KeyedService
+    {
+        protected override bool ManyStrangers => true;
+    }
 }

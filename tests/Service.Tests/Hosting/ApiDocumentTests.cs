@@ -47,13 +47,14 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
 
         Assert.Equal(
             [
-                "DELETE /runs/{id}", "DELETE /session", "DELETE /zones", "DELETE /zones/{place}", "GET /healthz",
-                "GET /readyz", "GET /runs", "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/cost",
-                "GET /runs/{id}/events", "GET /runs/{id}/metrics", "GET /runs/{id}/report",
-                "GET /runs/{id}/report.html", "GET /session", "GET /spending", "GET /zones", "GET /zones/seen",
-                "POST /doctor", "POST /plan", "POST /runs", "POST /runs/{id}/cancel", "POST /runs/{id}/rerun",
+                "DELETE /files/{name}", "DELETE /runs/{id}", "DELETE /session", "DELETE /zones",
+                "DELETE /zones/{place}", "GET /files", "GET /files/{name}", "GET /healthz", "GET /readyz", "GET /runs",
+                "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/cost", "GET /runs/{id}/events",
+                "GET /runs/{id}/logs", "GET /runs/{id}/metrics", "GET /runs/{id}/report", "GET /runs/{id}/report.html",
+                "GET /session", "GET /spending", "GET /zones", "GET /zones/seen", "HEAD /files/{name}", "POST /doctor",
+                "POST /plan", "POST /runs", "POST /runs/{id}/cancel", "POST /runs/{id}/rerun",
                 "POST /runs/{id}/resume", "POST /runs/{id}/suspend", "POST /runs/{id}/terminate",
-                "POST /runs/{id}/unsuspend", "POST /session", "POST /sweep",
+                "POST /runs/{id}/unsuspend", "POST /session", "POST /sweep", "PUT /files/{name}",
             ],
             operations.Select(each => $"{each.Method} {each.Path}").Order(StringComparer.Ordinal));
         Assert.Distinct(operations.Select(each => (string)each.Operation["operationId"]!));
@@ -145,6 +146,12 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
 
         var described = operation["responses"]!.AsObject();
         Assert.True(described.ContainsKey(status), $"{said} is not described.");
+        if (method == "HEAD")
+        {
+            Assert.Empty(await answer.Content.ReadAsByteArrayAsync(Cancellation));
+            return;
+        }
+
         if (described[status]!["content"] is JsonObject { Count: > 0 } content)
         {
             Assert.Contains(answer.Content.Headers.ContentType!.MediaType!, content.Select(each => each.Key));

@@ -1,5 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Readiness;
+using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -25,6 +29,71 @@ public sealed class ReadyTests
 
         await service.RestartAsync(settings => settings.PubSub.Subscription = null);
         Assert.Equal([("engine", true), ("disk", true)], await PartsAsync(service, until: HttpStatusCode.OK));
+    }
+
+    [Fact]
+    public async Task Ready_WhereRunsPay_NamesCredentialsThatAreMissing()
+    {
+        var line = new ReadinessLine("credentials", ReadinessLevel.Fail, "none", "gcloud auth login");
+        await using var service = new RunningService
+        {
+            Change = services => services.AddSingleton(
+                new CredentialLook(_ => Task.FromResult(line), TimeProvider.System)),
+        };
+        service.Settings.Artifacts = "gs://bucket/workflows";
+        await service.InitializeAsync();
+
+        Assert.Equal(
+            [("engine", true), ("disk", true), ("credentials", false)],
+            await PartsAsync(service, until: HttpStatusCode.ServiceUnavailable));
+    }
+
+    /// <summary>Probes come every few seconds from many sides, and must not ask the cloud each time.</summary>
+    [Fact]
+    public async Task Credentials_AskedForOften_AreLookedAtSeldom()
+    {
+        var clock = new FakeTimeProvider();
+        var asked = 0;
+        var level = ReadinessLevel.Fail;
+        var look = new CredentialLook(
+            _ =>
+            {
+                Interlocked.Increment(ref asked);
+                return Task.FromResult(new ReadinessLine("credentials", level, "", ""));
+            }, clock);
+
+        Assert.All(await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => look.HasAsync(Cancellation))), Assert.False);
+        Assert.Equal(1, asked);
+        level = ReadinessLevel.Ok;
+        clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.True(await look.HasAsync(Cancellation));
+        clock.Advance(TimeSpan.FromSeconds(59));
+        Assert.True(await look.HasAsync(Cancellation));
+        Assert.Equal(2, asked);
+        level = ReadinessLevel.Fail;
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.False(await look.HasAsync(Cancellation));
+        Assert.Equal(3, asked);
+    }
+
+    [Fact]
+    public async Task Credentials_WhoseSourceHangs_AreMissingAfterAWhile()
+    {
+        var clock = new FakeTimeProvider();
+        var begun = new TaskCompletionSource();
+        var look = new CredentialLook(
+            async stop =>
+            {
+                begun.SetResult();
+                await Task.Delay(Timeout.InfiniteTimeSpan, stop);
+                return new ReadinessLine("credentials", ReadinessLevel.Ok, "", "");
+            }, clock);
+
+        var asking = look.HasAsync(Cancellation);
+        await begun.Task;
+        clock.Advance(TimeSpan.FromSeconds(4));
+
+        Assert.False(await asking);
     }
 
     private static async Task<List<(string, bool)>> PartsAsync(RunningService service, HttpStatusCode until)

@@ -111,7 +111,7 @@ public sealed class RunTelemetryTests
 
         Assert.True(isNew);
         Assert.Single(ledger.Read(run));
-        Assert.Contains("missing in metrics or traces", await LogOf(service), StringComparison.Ordinal);
+        Assert.Contains("missing in metrics, traces or the log", await LogOf(service), StringComparison.Ordinal);
     }
 
     private static async Task<string> LogOf(RunningService service)

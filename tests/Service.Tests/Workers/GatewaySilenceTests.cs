@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Protocol;
@@ -76,9 +77,10 @@ public sealed class GatewaySilenceTests : IDisposable
     private WorkerGatewayService Gateway(JobBook? jobs = null)
     {
         var ledger = new RunLedger(_folder.Path, _clock);
+        var secrets = new NodeSecrets(_folder.Path);
         return new WorkerGatewayService(
-            jobs ?? new JobBook(ledger, new MetricsLog(ledger, _clock), _clock), new NodeSecrets(_folder.Path), null!,
-            _clock, NullLogger<WorkerGatewayService>.Instance);
+            jobs ?? new JobBook(ledger, new MetricsLog(ledger, _clock), _clock), secrets, null!,
+            new WorkerLogs(new RunLogs(ledger), secrets, _clock), _clock, NullLogger<WorkerGatewayService>.Instance);
     }
 
     private sealed class Silent : IAsyncStreamReader<WorkerMessage>

@@ -1,0 +1,240 @@
+using Google.Cloud.Tpu.V2;
+using Google.Protobuf.WellKnownTypes;
+using Workflows.GoogleCloud.TpuEmulator.Vms;
+
+namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
+
+/// <summary>Plays the scheduled events. All members need the lock.</summary>
+internal sealed partial class EmulatedCloud
+{
+    /// <summary>Plays all events that are due by now, each at its own time.</summary>
+    private void Settle()
+    {
+        var now = _clock.GetUtcNow();
+        var hasChanged = false;
+        while (SettleOnce(now))
+        {
+            hasChanged = true;
+        }
+
+        if (hasChanged || _isUnwritten)
+        {
+            Write();
+        }
+    }
+
+    private bool SettleOnce(DateTimeOffset now)
+    {
+        var hasChanged = false;
+        foreach (var project in _projects.Values)
+        {
+            foreach (var record in project.Nodes.Values.ToList())
+            {
+                while (record.NextDue is { } due && due <= now)
+                {
+                    hasChanged = true;
+                    Happen(project, record, due);
+                }
+            }
+
+            foreach (var record in project.Queued.Values.ToList())
+            {
+                hasChanged |= Step(project, record, now);
+            }
+        }
+
+        return hasChanged;
+    }
+
+    private void Happen(ProjectRecord project, NodeRecord record, DateTimeOffset due)
+    {
+        if (record.GoneAt == due)
+        {
+            record.GoneAt = null;
+            _bill.Stop(record.Node.Name, due);
+            project.Nodes.Remove(record.Node.Name);
+            Succeed(project, record.DeleteOperation, new Empty());
+        }
+        else if (record.CreatedAt == due)
+        {
+            record.CreatedAt = null;
+            EndCreation(project, record, due);
+        }
+        else if (record.OperationEndsAt == due)
+        {
+            record.OperationEndsAt = null;
+            Succeed(project, record.CreateOperation, record.Node);
+        }
+        else if (record.SwitchAt == due)
+        {
+            EndSwitch(project, record, due);
+        }
+        else if (record.NoticeAt == due)
+        {
+            Tell(record);
+        }
+        else if (record.MaintainAt == due)
+        {
+            Maintain(project, record, due);
+        }
+        else
+        {
+            Preempt(record, due);
+        }
+    }
+
+    private void EndCreation(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        if (record.CreateError is { } error)
+        {
+            project.Nodes.Remove(record.Node.Name);
+            Fail(project, record.CreateOperation, error);
+            return;
+        }
+
+        if (record.IsPreemptedWhileCreating)
+        {
+            Preempt(record, now);
+            Fail(project, record.CreateOperation, Refusals.NoUpdateIn("PREEMPTED"));
+            return;
+        }
+
+        var accelerator = Accelerators.Find(record.Node.AcceleratorType)!;
+        if (record.Node.RuntimeVersion != accelerator.Runtime)
+        {
+            record.Node.HealthDescription =
+                $"The image '{record.Node.RuntimeVersion}' finds no TPU on {accelerator.Name}; "
+                + $"use '{accelerator.Runtime}'.";
+        }
+
+        for (var host = 0; host < accelerator.Hosts; host++)
+        {
+            record.Node.NetworkEndpoints.Add(new NetworkEndpoint { IpAddress = $"10.0.0.{host + 2}", Port = 8470 });
+        }
+
+        BecomeReady(record, now);
+        PlanEvents(project, record, now);
+        if (record.IsSpot && _market?.LostAt(record.Zone, now) is { } lostAt && !(record.PreemptAt < lostAt))
+        {
+            record.PreemptAt = lostAt;
+        }
+
+        var rules = project.Scenario.In(record.Zone);
+        record.OperationEndsAt = now.AddSeconds(rules.OperationLagSeconds ?? project.Scenario.OperationLagSeconds);
+    }
+
+    /// <summary>Returns whether the scenario preempts this spot node; counts it if so.</summary>
+    private static bool Takes(ProjectRecord project, NodeRecord record, bool whileCreating)
+    {
+        var taken = project.Preemptions.GetValueOrDefault(record.Zone);
+        if (!record.IsSpot || project.Scenario.In(record.Zone).Preempt is not { } plan || taken >= plan.Nodes
+            || plan.WhileCreating != whileCreating)
+        {
+            return false;
+        }
+
+        project.Preemptions[record.Zone] = taken + 1;
+        return true;
+    }
+
+    private static void PlanEvents(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        var rules = project.Scenario.In(record.Zone);
+        if (Takes(project, record, whileCreating: false))
+        {
+            var plan = rules.Preempt!;
+            record.PreemptNotice = TimeSpan.FromSeconds(plan.NoticeSeconds);
+            record.PreemptAttribute = plan.GuestAttribute;
+            record.PreemptAtLeast = plan.AtLeast;
+            if (plan.AfterSeconds is { } seconds)
+            {
+                PlanPreemption(record, now.AddSeconds(seconds));
+                record.NoticeAt = record.NoticeAt < now ? now : record.NoticeAt;
+            }
+        }
+
+        var maintained = project.Maintenances.GetValueOrDefault(record.Zone);
+        if (rules.Maintenance is { } maintenance && maintained < maintenance.Nodes)
+        {
+            project.Maintenances[record.Zone] = maintained + 1;
+            record.MaintainAt = now.AddSeconds(maintenance.AfterSeconds);
+            if (record.NoticeAt is null && maintenance.NoticeSeconds > 0)
+            {
+                var notice = record.MaintainAt.Value.AddSeconds(-maintenance.NoticeSeconds);
+                record.NoticeAt = notice < now ? now : notice;
+            }
+        }
+    }
+
+    private static void PlanPreemption(NodeRecord record, DateTimeOffset at)
+    {
+        record.PreemptAt = at;
+        record.NoticeAt = record.PreemptNotice > TimeSpan.Zero ? at - record.PreemptNotice : null;
+    }
+
+    /// <summary>Tells a VM of its coming end. A preemption shuts it down, so its command gets SIGTERM; a maintenance is
+    /// only announced.</summary>
+    private static void Tell(NodeRecord record)
+    {
+        record.NoticeAt = null;
+        if (record.PreemptAt is not null && !(record.MaintainAt < record.PreemptAt))
+        {
+            record.IsPreemptionTold = true;
+            VmHost.ShutDown(record);
+        }
+        else
+        {
+            record.Node.Health = Node.Types.Health.UnhealthyMaintenance;
+        }
+    }
+
+    /// <summary>Preempts a node: its VM is gone at once; the node stays, with its name taken, until it is
+    /// deleted.</summary>
+    private void Preempt(NodeRecord record, DateTimeOffset now)
+    {
+        Lose(record, now, Node.Types.State.Preempted);
+        record.IsPreemptionTold = true;
+    }
+
+    /// <summary>Ends a node's VM for the maintenance of its host.</summary>
+    private void Maintain(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        Lose(record, now, Node.Types.State.Repairing);
+        record.SwitchOperation = null;
+        record.SwitchAt = now.AddSeconds(project.Scenario.In(record.Zone).Maintenance?.ForSeconds ?? 0);
+    }
+
+    private void Lose(NodeRecord record, DateTimeOffset now, Node.Types.State state)
+    {
+        _bill.Stop(record.Node.Name, now);
+        _vms.Kill(record);
+        record.Forget();
+        record.Node.State = state;
+        record.Node.Health = Node.Types.Health.Unspecified;
+    }
+
+    private void BecomeReady(NodeRecord record, DateTimeOffset now)
+    {
+        record.Node.State = Node.Types.State.Ready;
+        // protoc removes the prefix HEALTH from HEALTHY.
+        record.Node.Health = Node.Types.Health.Y;
+        _bill.Start(record.Node, now);
+        _vms.Boot(record);
+    }
+
+    private void EndSwitch(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        record.SwitchAt = null;
+        if (record.Node.State == Node.Types.State.Stopping)
+        {
+            record.Node.State = Node.Types.State.Stopped;
+        }
+        else
+        {
+            BecomeReady(record, now);
+        }
+
+        Succeed(project, record.SwitchOperation, record.Node);
+        record.SwitchOperation = null;
+    }
+}
