@@ -55,6 +55,34 @@ public sealed partial class InfraTests
     }
 
     [Fact]
+    public async Task SystemdUnit_IsAccepted()
+    {
+        Command.Require("systemd-analyze", Apt);
+
+        var answer = await Command.RunAsync(
+            "systemd-analyze", ["verify", "--man=no", Path.Combine(Infra, "workflows.service")]);
+
+        // It looks for the program, too, which is installed on a service's machine only.
+        var words = answer.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => line.Contains("workflows.service", StringComparison.Ordinal)
+                && !line.Contains("is not executable", StringComparison.Ordinal));
+        Assert.Empty(words);
+    }
+
+    [Fact]
+    public void SystemdUnit_GivesTheServiceItsTimeToStop()
+    {
+        var unit = File.ReadAllText(Path.Combine(Infra, "workflows.service"));
+
+        var seconds = int.Parse(
+            TimeoutStop().Match(unit).Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+
+        // The host's own limit is 30 s (docs/operations.md).
+        Assert.InRange(seconds, 31, 300);
+        Assert.Contains("Workflows.Service.dll", unit, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Terraform_IsFormatted()
     {
         Command.Require("terraform", "See https://developer.hashicorp.com/terraform/install.");
@@ -171,6 +199,9 @@ public sealed partial class InfraTests
 
     [GeneratedRegex("(?ms)^variable \"([a-z_]+)\" \\{(.*?)^\\}")]
     private static partial Regex VariableBlock();
+
+    [GeneratedRegex(@"^TimeoutStopSec=(\d+)$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex TimeoutStop();
 
     [GeneratedRegex("\\bvar\\.([a-z_]+)")]
     private static partial Regex VariableUse();
