@@ -31,7 +31,7 @@ internal static class FileEndpoints
             .Described("listFiles", "Lists the uploaded files.");
         files.MapPut("/{name}", PutAsync)
             .Described(
-                "putFile", "Uploads a file, whole or not at all; replaces one of the same name.", 400, 412, 413, 507)
+                "putFile", "Uploads a file, whole or not at all; replaces one of the same name.", 400, 409, 412, 413, 507)
             .HasParameter(
                 Microsoft.OpenApi.ParameterLocation.Header, "If-None-Match", "*: replaces no file of other content.")
             .HasParameter(
@@ -50,9 +50,19 @@ internal static class FileEndpoints
     }
 
     private static async Task<IResult> PutAsync(
-        string name, HttpRequest http, FileStore store, ClaimsPrincipal caller, CancellationToken cancellation)
+        string name, HttpRequest http, FileStore store, ServiceSettings settings, ClaimsPrincipal caller,
+        CancellationToken cancellation)
     {
         var known = Parse(name);
+        if (settings.IsShared)
+        {
+            // Another service, which may execute the run's activities, would not have the file.
+            return Problems.Of(
+                StatusCodes.Status409Conflict, "FILES_OFF",
+                "Several services share their runs here, and an uploaded file would be on one of them. Put it into the "
+                + "bucket, and name its gs:// address in the request.");
+        }
+
         if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
             // The store has its own limits, with their own answers.
