@@ -195,6 +195,11 @@ public sealed class RunLedger(IStateStore state, string stateDirectory, TimeProv
     /// <returns>The name.</returns>
     public static string NameOf(RunId runId, string file) => $"{Runs}/{runId}/{file}";
 
+    /// <summary>Returns the folder of a run's work files on this machine, which may not be there.</summary>
+    /// <param name="runId">The run.</param>
+    /// <returns>An absolute path.</returns>
+    public string PathOf(RunId runId) => Path.Combine(Path.GetFullPath(stateDirectory), Runs, runId.Value);
+
     /// <summary>Returns the folder of a run's work files on this machine, and creates it if it is missing.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>An absolute path.</returns>
@@ -279,5 +284,4 @@ public sealed class RunLedger(IStateStore state, string stateDirectory, TimeProv
         return isThere ? path : null;
     }
 
-    private string PathOf(RunId runId) => Path.Combine(Path.GetFullPath(stateDirectory), Runs, runId.Value);
 }

@@ -23,6 +23,10 @@ public interface IStateStore
     /// <summary>Gets a value indicating whether other services may use the store at the same time.</summary>
     public bool IsShared { get; }
 
+    /// <summary>Gets the time at which the store answered again after it was away, as this service has seen it; the
+    /// beginning of all times if it never was.</summary>
+    public DateTimeOffset BackAt => default;
+
     /// <summary>Returns whether a file of facts exists.</summary>
     /// <param name="name">Its name.</param>
     /// <returns>true if something was written to it.</returns>

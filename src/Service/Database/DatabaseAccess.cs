@@ -33,6 +33,9 @@ internal sealed partial class DatabaseAccess : IDisposable
     /// <summary>Time of the first fault of an outage, as ticks of the clock's timestamp; 0 while it answers.</summary>
     private long _awaySince;
 
+    /// <summary>Time of the end of the last outage, in ticks; 0 for none.</summary>
+    private long _backAt;
+
     /// <summary>Prepares the connections.</summary>
     /// <param name="connection">A connection string of Npgsql.</param>
     /// <param name="patience">Most time from the first fault for which work is repeated.</param>
@@ -70,6 +73,9 @@ internal sealed partial class DatabaseAccess : IDisposable
     /// <summary>Gets the connections.</summary>
     public NpgsqlDataSource Source { get; }
 
+    /// <summary>Gets the time of the end of the last outage; the beginning of all times for none.</summary>
+    public DateTimeOffset BackAt => new(Interlocked.Read(ref _backAt), TimeSpan.Zero);
+
     /// <summary>Gets database and host, without user and password.</summary>
     public string Name { get; }
 
@@ -88,7 +94,11 @@ internal sealed partial class DatabaseAccess : IDisposable
             {
                 using var connection = Source.OpenConnection();
                 var result = work(connection);
-                Volatile.Write(ref _awaySince, 0);
+                if (Interlocked.Exchange(ref _awaySince, 0) != 0)
+                {
+                    Interlocked.Exchange(ref _backAt, TimeProvider.System.GetUtcNow().UtcTicks);
+                }
+
                 return result;
             }
             catch (Exception exception) when (

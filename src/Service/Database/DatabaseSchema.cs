@@ -78,8 +78,12 @@ internal static class DatabaseSchema
         }
         finally
         {
-            // Not left to the pool, which keeps the connection, and its lock, open.
-            Run(connection, null, $"SELECT pg_advisory_unlock({LockKey})");
+            // Not left to the pool, which keeps the connection, and its lock, open. One that is broken has no lock, and
+            // its own fault is the one to be told.
+            if (connection.FullState == System.Data.ConnectionState.Open)
+            {
+                Run(connection, null, $"SELECT pg_advisory_unlock({LockKey})");
+            }
         }
     }
 

@@ -41,6 +41,9 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     public bool IsShared => true;
 
     /// <inheritdoc />
+    public DateTimeOffset BackAt => _access.BackAt;
+
+    /// <inheritdoc />
     public bool HasFacts(string name) => _access.Use(connection =>
     {
         using var command = Command(
@@ -151,7 +154,16 @@ internal sealed class DatabaseState : IStateStore, IDisposable
         using var insert = Command(
             connection, "INSERT INTO workflows_documents (name, content) VALUES ($1, $2) ON CONFLICT DO NOTHING", name);
         insert.Parameters.Add(new NpgsqlParameter { Value = content });
-        return insert.ExecuteNonQuery() == 1 ? null : Read(connection, null, name);
+        while (insert.ExecuteNonQuery() != 1)
+        {
+            // One that was deleted in between leaves the place to this one.
+            if (Read(connection, null, name) is { } there)
+            {
+                return there;
+            }
+        }
+
+        return null;
     });
 
     /// <inheritdoc />

@@ -57,6 +57,7 @@ internal sealed partial class FileStore
         }
 
         _bytes = Enumerate(Contents, "*", SearchOption.AllDirectories).Sum(path => new FileInfo(path).Length);
+        CollectAll();
     }
 
     /// <summary>Gets the most bytes of all contents.</summary>
@@ -140,7 +141,10 @@ internal sealed partial class FileStore
         finally
         {
             Interlocked.Add(ref _bytes, -reserved);
-            File.Delete(path);
+            if (File.Exists(path))
+            {
+                File.Delete(path);
+            }
         }
     }
 
@@ -182,7 +186,23 @@ internal sealed partial class FileStore
         }
     }
 
-    /// <summary>Ends the use of contents by a run that is purged, or was not started.</summary>
+    /// <summary>Ends the use of one content by a run that was not started.</summary>
+    /// <param name="path">A path below <see cref="Contents"/>.</param>
+    /// <param name="runId">The run.</param>
+    public void Release(string path, RunId runId)
+    {
+        lock (_lock)
+        {
+            var content = Path.GetRelativePath(Contents, path);
+            if (File.Exists(Path.Combine(Uses, content, runId.Value)))
+            {
+                File.Delete(Path.Combine(Uses, content, runId.Value));
+                Collect(Path.GetDirectoryName(content)!, Path.GetFileName(content));
+            }
+        }
+    }
+
+    /// <summary>Ends the use of all contents by a run that is purged.</summary>
     public void Release(RunId runId)
     {
         lock (_lock)
@@ -240,6 +260,7 @@ internal sealed partial class FileStore
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            Collect(file.Sha256, file.Name);
             throw IncomingFile.NoRoom(exception);
         }
 
@@ -269,6 +290,16 @@ internal sealed partial class FileStore
                     CultureInfo.InvariantCulture,
                     $"All uploaded files together may have {MostBytes} bytes (Workflows:Uploads:AllGibibytes). Delete "
                     + $"some (DELETE /files/NAME), and purge runs whose contents nobody needs."));
+        }
+    }
+
+    /// <summary>Deletes the contents that nobody needs: a service may have ended between a change and its
+    /// collection.</summary>
+    private void CollectAll()
+    {
+        foreach (var path in Enumerate(Contents, "*", SearchOption.AllDirectories).ToList())
+        {
+            Collect(Path.GetFileName(Path.GetDirectoryName(path)!), Path.GetFileName(path));
         }
     }
 

@@ -52,7 +52,9 @@ internal sealed partial class UploadReferences(FileStore store)
 
     /// <summary>Returns the request with addresses that do not depend on contents, to compare it with others.</summary>
     public RunRequest Neutral(RunRequest request) => Map(request, (_, text) => Addresses().Replace(
-        text, match => Path.Combine(store.Contents, "*", match.Groups[1].Value)));
+        text, match => Path.Combine(
+            store.Contents, "*",
+            FileName.TryParse(match.Groups[1].Value.Trim(), out var known) ? known : match.Groups[1].Value)));
 
     /// <summary>Returns the specification with addresses that do not depend on contents.</summary>
     public RunSpec Neutral(RunSpec spec) => spec with
@@ -71,7 +73,7 @@ internal sealed partial class UploadReferences(FileStore store)
     /// <exception cref="RunRequestException">A content was deleted meanwhile.</exception>
     public Action Hold(RunSpec spec)
     {
-        var isNew = false;
+        var added = new List<string>();
         foreach (var (field, text) in new[]
         {
             ("data.train", (string?)spec.Data.Train), ("data.test", spec.Data.Test),
@@ -80,13 +82,18 @@ internal sealed partial class UploadReferences(FileStore store)
         {
             foreach (var path in CorpusFiles.Names(text ?? "").Where(IsOfStore))
             {
-                isNew |= store.Use(path, spec.RunId) ?? throw new RunRequestException([new FieldError(
+                var isNew = store.Use(path, spec.RunId) ?? throw new RunRequestException([new FieldError(
                     field, $"The uploaded file '{Path.GetFileName(path)}' was deleted, and no run keeps its content.",
                     "Upload it again: PUT /files/NAME, or workflows files put FILE.")]);
+                if (isNew)
+                {
+                    added.Add(path);
+                }
             }
         }
 
-        return isNew ? () => store.Release(spec.RunId) : () => { };
+        // Only these: another request may have started a run of this id with other files.
+        return () => added.ForEach(path => store.Release(path, spec.RunId));
     }
 
     /// <summary>Ends the use by a run that is purged.</summary>

@@ -19,7 +19,8 @@ internal static class LogEndpoint
         services.AddSingleton(provider => new RunLogs(provider.GetRequiredService<RunLedger>()));
         services.AddSingleton<WorkerLogs>();
         services.AddSingleton<LogStream>();
-        services.AddSingleton<ILoggerProvider, RunLogProvider>();
+        services.AddSingleton<ILoggerProvider>(provider => new RunLogProvider(
+            provider.GetRequiredService<RunLogs>, provider.GetRequiredService<TimeProvider>()));
     }
 
     public static void MapLogs(this IEndpointRouteBuilder runs) => runs.MapGet("/{id}/logs", ReadAsync)

@@ -6,7 +6,9 @@ namespace Workflows.Service.Logs;
 /// Copies what the service logs about a run to the run's own log: lines with a value <c>RunId</c>, <c>Run</c> or
 /// <c>InstanceId</c>. The console, or the file of an embedded service, has them, too.
 /// </summary>
-internal sealed class RunLogProvider(RunLogs logs, TimeProvider clock) : ILoggerProvider
+/// <param name="logs">Finds the logs at the first line about a run: what they are made of has loggers of its own.</param>
+/// <param name="clock">Gives the time of lines.</param>
+internal sealed class RunLogProvider(Func<RunLogs> logs, TimeProvider clock) : ILoggerProvider
 {
     public ILogger CreateLogger(string categoryName) => new RunLogger(logs, clock, categoryName);
 
@@ -14,7 +16,7 @@ internal sealed class RunLogProvider(RunLogs logs, TimeProvider clock) : ILogger
     {
     }
 
-    private sealed class RunLogger(RunLogs logs, TimeProvider clock, string category) : ILogger
+    private sealed class RunLogger(Func<RunLogs> logs, TimeProvider clock, string category) : ILogger
     {
         private readonly LogLevel _least = category.StartsWith("Workflows", StringComparison.Ordinal)
             ? LogLevel.Information : LogLevel.Warning;
@@ -58,14 +60,24 @@ internal sealed class RunLogProvider(RunLogs logs, TimeProvider clock) : ILogger
                 return;
             }
 
-            var said = SecretText.Without(exception is null
-                ? formatter(state, exception) : $"{formatter(state, exception)} {exception}");
-            logs.Append(known, new LogLine(
-                0, clock.GetUtcNow(), LogSource.Service,
-                logLevel == LogLevel.Trace ? LogSeverity.Debug : (LogSeverity)((int)logLevel - 1), node, attempt,
-                eventId.Id == 0 ? null : eventId.Id, category,
-                said.Length > RunLogs.MostText ? said[..(RunLogs.MostText - 3)] + "..." : said));
+            try
+            {
+                Write(known, node, attempt, logLevel, eventId, exception is null
+                    ? formatter(state, exception) : $"{formatter(state, exception)} {exception}");
+            }
+            catch (Exception fault) when (
+                fault is IOException or UnauthorizedAccessException or ObjectDisposedException)
+            {
+                // The run's folder cannot be used, or the service is stopping. The part that logs goes on.
+            }
         }
+
+        private void Write(
+            RunId runId, string? node, int? attempt, LogLevel level, EventId eventId, string text) =>
+            logs().Append(runId, new LogLine(
+                0, clock.GetUtcNow(), LogSource.Service,
+                level == LogLevel.Trace ? LogSeverity.Debug : (LogSeverity)((int)level - 1), node, attempt,
+                eventId.Id == 0 ? null : eventId.Id, category, SecretText.Line(text)));
 
         private static bool Is(string name, string expected) =>
             name.Equals(expected, StringComparison.OrdinalIgnoreCase);

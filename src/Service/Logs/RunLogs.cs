@@ -23,23 +23,19 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
 
     private readonly ConcurrentDictionary<RunId, Book> _books = new();
 
-    /// <summary>Writes a line of the service about a run.</summary>
-    /// <param name="runId">The run; if the ledger does not know it, nothing is written.</param>
+    /// <summary>Begins the log of a run that has facts, though it may have no folder here yet.</summary>
+    /// <param name="runId">The run.</param>
+    public void Begin(RunId runId) => BookOf(runId);
+
+    /// <summary>Writes a line of the service about a run. Whoever logs never waits for anything but this machine's
+    /// disk, since it may be handling a fault of the ledger's store.</summary>
+    /// <param name="runId">The run; if it is not known here, nothing is written.</param>
     /// <param name="line">The line, without its number.</param>
     public void Append(RunId runId, LogLine line)
     {
-        if (!ledger.Knows(runId))
-        {
-            return;
-        }
-
-        try
+        if (_books.ContainsKey(runId) || Directory.Exists(ledger.PathOf(runId)))
         {
             BookOf(runId).Append([line]);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The run's folder cannot be used; the part that logs may be handling that fault.
         }
     }
 
@@ -100,9 +96,13 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
     public void Forget(RunId runId) => _books.TryRemove(runId, out _);
 
     private Book BookOf(RunId runId) => _books.GetOrAdd(
-        runId, id => new Book(FolderOf(id), mostBytes, nodeId => AttemptOf(id, nodeId)));
+        runId, id => new Book(FolderOf(id), mostBytes, (nodeId, source) => AttemptOf(id, nodeId, source)));
 
-    private string FolderOf(RunId runId) => Path.Combine(ledger.DirectoryOf(runId), "logs");
+    private string FolderOf(RunId runId) => Path.Combine(ledger.PathOf(runId), "logs");
+
+    // A line of the service does without its attempt rather than ask a database.
+    private int? AttemptOf(RunId runId, string nodeId, LogSource source) =>
+        source == LogSource.Service && ledger.State.IsShared ? null : AttemptOf(runId, nodeId);
 
     private int? AttemptOf(RunId runId, string nodeId) => ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
         .Where(intent => intent.Data.NodeName.NodeId == nodeId).Select(intent => (int?)intent.Data.Attempt)
@@ -165,7 +165,7 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
     }
 
     /// <summary>Writes the lines of one run.</summary>
-    private sealed class Book(string folder, long mostBytes, Func<string, int?> attemptOf)
+    private sealed class Book(string folder, long mostBytes, Func<string, LogSource, int?> attemptOf)
     {
         private readonly Lock _lock = new();
         private readonly Dictionary<string, (string Boot, long Number)> _heard = new(StringComparer.Ordinal);
@@ -255,7 +255,7 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
 
                 foreach (var line in lines)
                 {
-                    Put(text, line with { Sequence = ++last, Attempt = line.Attempt ?? Attempt(line.Node) });
+                    Put(text, line with { Sequence = ++last, Attempt = line.Attempt ?? Attempt(line) });
                 }
 
                 Write(lines[0].Source, text);
@@ -303,14 +303,14 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
             text.WriteByte((byte)'\n');
         }
 
-        private int? Attempt(string? nodeId)
+        private int? Attempt(LogLine line)
         {
-            if (nodeId is null)
+            if (line.Node is not { } nodeId)
             {
                 return null;
             }
 
-            if (!_attempts.TryGetValue(nodeId, out var attempt) && attemptOf(nodeId) is { } found)
+            if (!_attempts.TryGetValue(nodeId, out var attempt) && attemptOf(nodeId, line.Source) is { } found)
             {
                 _attempts[nodeId] = attempt = found;
             }

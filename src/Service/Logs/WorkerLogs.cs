@@ -25,12 +25,9 @@ internal sealed class WorkerLogs(RunLogs logs, NodeSecrets secrets, TimeProvider
         var secret = secrets.For(runId, nodeName);
         var lines = message.Lines.Take(MostLines).Where(line => line.Number > 0).Select(line =>
         {
-            var text = SecretText.Without(line.Text, secret);
             return new LogLine(
                 0, TimeOf(line.UnixMilliseconds), LogSource.Worker, LogSeverity.Information, nodeName.NodeId, null,
-                null, null,
-                text.Length > RunLogs.MostText ? text[..(RunLogs.MostText - 3)] + "..." : text, message.Boot,
-                line.Number);
+                null, null, SecretText.Line(line.Text, secret), message.Boot, line.Number);
         }).ToList();
         return logs.Append(runId, nodeName.NodeId, message.Boot, lines) is { } number
             ? new LogAck { Boot = message.Boot, Number = number } : null;

@@ -116,6 +116,19 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, ISt
 
     private void Share(RunId id)
     {
+        try
+        {
+            Tell(id);
+        }
+        catch (IOException)
+        {
+            // The change of the run is made, and its caller must not make it again. The other services find it when
+            // they ask the engine.
+        }
+    }
+
+    private void Tell(RunId id)
+    {
         if (state is { IsShared: true })
         {
             state.AppendFact(SharedNotes, new LedgerEntry(

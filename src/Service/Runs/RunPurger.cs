@@ -123,12 +123,14 @@ internal sealed class RunPurger(
         keys.ReleaseAll(runId);
         jobs.Forget(runId);
         logs.Forget(runId);
+
+        // Before the ledger, from which an interrupted purge is repeated.
+        uploads.Release(runId);
         if (ledger.Purge(runId) is { } folder)
         {
             deleted.Add(folder);
         }
 
-        uploads.Release(runId);
         sweeps.Forget(runId);
         if (withArtifacts)
         {

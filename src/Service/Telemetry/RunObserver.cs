@@ -1,4 +1,5 @@
 using Workflows.Activities.Reporting;
+using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Telemetry;
@@ -8,7 +9,8 @@ namespace Workflows.Service.Telemetry;
 /// wrote the fact.
 /// </summary>
 internal sealed partial class RunObserver(
-    RunLedger ledger, JobBook jobs, RunInstruments instruments, RunTraces traces, ILogger<RunObserver> logger)
+    RunLedger ledger, JobBook jobs, RunInstruments instruments, RunTraces traces, RunLogs logs,
+    ILogger<RunObserver> logger)
     : IHostedService
 {
     private int _isTold;
@@ -33,6 +35,7 @@ internal sealed partial class RunObserver(
         {
             instruments.Count(fact);
             traces.Trace(fact);
+            logs.Begin(fact.RunId);
             RunFactLog.Write(logger, fact);
         }
         catch (Exception exception)

@@ -33,14 +33,24 @@ internal sealed class SharedJobs(IStateStore state, TimeProvider clock)
     private readonly ConcurrentDictionary<string, DateTimeOffset> _written = new(StringComparer.Ordinal);
 
     /// <summary>Notes that this service has a worker's stream.</summary>
-    public void Open(RunId runId, NodeName node) => Write(runId, node, isConnected: true);
+    public void Open(RunId runId, NodeName node)
+    {
+        var name = WorkerOf(runId, node);
+        _written[name] = clock.GetUtcNow();
+        state.Change(name, _ => Bytes(Here()));
+    }
 
     /// <summary>Notes a message of a worker.</summary>
     public void Heard(RunId runId, NodeName node)
     {
-        if (IsDue(WorkerOf(runId, node)))
+        var name = WorkerOf(runId, node);
+        if (IsDue(name))
         {
-            Write(runId, node, isConnected: true);
+            _written[name] = clock.GetUtcNow();
+
+            // A late message of a worker that has moved must not take it back.
+            state.Change(name, content => Of(content) is { IsConnected: true } seen && seen.Owner != _me
+                && clock.GetUtcNow() - seen.HeardAt <= Silence ? null : Bytes(Here()));
         }
     }
 
@@ -58,7 +68,10 @@ internal sealed class SharedJobs(IStateStore state, TimeProvider clock)
         && clock.GetUtcNow() - seen.HeardAt <= Silence;
 
     /// <summary>Returns the time of a worker's last message to any service, to within a few seconds.</summary>
-    public DateTimeOffset HeardAt(RunId runId, NodeName node) => Find(runId, node)?.HeardAt ?? default;
+    /// <remarks>At the earliest the return of the store after it was away: nobody could note a message
+    /// meanwhile.</remarks>
+    public DateTimeOffset HeardAt(RunId runId, NodeName node) =>
+        new[] { Find(runId, node)?.HeardAt ?? default, state.BackAt }.Max();
 
     /// <summary>Shares the progress of a job.</summary>
     /// <param name="runId">The run.</param>
@@ -99,12 +112,8 @@ internal sealed class SharedJobs(IStateStore state, TimeProvider clock)
 
     private WorkerPresence? Find(RunId runId, NodeName node) => Of(state.Read(WorkerOf(runId, node)));
 
-    private void Write(RunId runId, NodeName node, bool isConnected)
-    {
-        var (name, now) = (WorkerOf(runId, node), clock.GetUtcNow());
-        _written[name] = now;
-        state.Write(name, Bytes(new WorkerPresence(_me, isConnected, now)));
-    }
+    // Made when it is written: a store that was away for minutes takes it with the time of its return.
+    private WorkerPresence Here() => new(_me, IsConnected: true, clock.GetUtcNow());
 
     private bool IsDue(string name) => clock.GetUtcNow() - _written.GetValueOrDefault(name) >= Pace;
 }
