@@ -32,7 +32,14 @@ public sealed class ReportActivity(
         var curve = MetricsFile.Read(ledger, input.Spec.RunId);
         await WriteAsync(
             input.Spec.RunId, report.Artifacts.Report, JsonSerializer.Serialize(report, Indented) + "\n");
-        await WriteAsync(input.Spec.RunId, report.Artifacts.Page, ReportPage.Render(report, curve));
+        foreach (var language in Enum.GetValues<Language>())
+        {
+            await WriteAsync(
+                input.Spec.RunId,
+                Path.Combine(Path.GetDirectoryName(report.Artifacts.Page)!, ReportFiles.PageIn(language)),
+                ReportPage.Render(report, curve, language));
+        }
+
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
         if (EstimateReview.RateOf(ledger, input, report, clock.GetUtcNow()) is { } rate)

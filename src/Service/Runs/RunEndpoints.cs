@@ -70,6 +70,13 @@ internal static class RunEndpoints
             .Described("getReport", "Gets the report of a run.", 404).Produces<RunReport>();
         runs.MapGet("/{id}/report.html", ReportPage)
             .Described("getReportPage", "Gets the report of a run as a page.", 404)
+            .HasParameter(
+                ParameterLocation.Query, "lang", "en or ko; without it, the language that Accept-Language prefers.")
+            .HasParameter(ParameterLocation.Header, "Accept-Language", "The languages that the reader knows.")
+            .Produces<string>(StatusCodes.Status200OK, "text/html");
+        runs.MapGet($"/{{id}}/{ReportFiles.KoreanPage}", (string id, HttpResponse response, RunLedger ledger) =>
+            PageIn(id, response, ledger, Language.Korean))
+            .Described("getKoreanReportPage", "Gets the report of a run as a page in Korean.", 404)
             .Produces<string>(StatusCodes.Status200OK, "text/html");
         routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
@@ -251,33 +258,51 @@ internal static class RunEndpoints
                 $"{EventStream.MostStreams} event streams are open; close some, or ask without a stream.");
     }
 
-    private static IResult Report(string id, RunLedger ledger) => File(id, ledger, "report.json", "application/json");
+    private static IResult Report(string id, RunLedger ledger) =>
+        File(id, ledger, "application/json", ReportFiles.Json);
 
-    private static IResult ReportPage(string id, HttpResponse response, RunLedger ledger)
+    private static IResult ReportPage(string id, HttpContext context, RunLedger ledger)
+    {
+        context.Response.Headers.Vary = "Accept-Language";
+        return PageIn(id, context.Response, ledger, RequestLanguage.Of(context.Request));
+    }
+
+    /// <summary>Returns the report's page in a language; of a report of an earlier version, the page there
+    /// is.</summary>
+    private static IResult PageIn(string id, HttpResponse response, RunLedger ledger, Language language)
     {
         DashboardEndpoints.Harden(
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
-        return File(id, ledger, "report.html", "text/html; charset=utf-8");
+        return File(id, ledger, "text/html; charset=utf-8", ReportFiles.PageIn(language), ReportFiles.Page);
     }
 
-    private static IResult File(string id, RunLedger ledger, string name, string type)
+    /// <summary>Returns the first of a run's files that is there.</summary>
+    private static IResult File(string id, RunLedger ledger, string type, params string[] names)
     {
         if (Known(id, ledger) is not { } run)
         {
             return Unknown(id);
         }
 
-        if (ledger.State.IsShared)
+        foreach (var name in names)
         {
-            return ledger.State.Read(RunLedger.NameOf(run, name)) is { } content
-                ? TypedResults.Bytes(content, type) : NotReady(id);
+            var path = Path.Combine(ledger.DirectoryOf(run), name);
+            if (ledger.State.IsShared)
+            {
+                if (ledger.State.Read(RunLedger.NameOf(run, name)) is { } content)
+                {
+                    return TypedResults.Bytes(content, type);
+                }
+            }
+            else if (System.IO.File.Exists(path))
+            {
+                return TypedResults.PhysicalFile(
+                    path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path));
+            }
         }
 
-        var path = Path.Combine(ledger.DirectoryOf(run), name);
-        return System.IO.File.Exists(path)
-            ? TypedResults.PhysicalFile(path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path))
-            : NotReady(id);
+        return NotReady(id);
     }
 
     private static IResult NotReady(string id) => Problems.Of(
