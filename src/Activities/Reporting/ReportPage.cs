@@ -276,7 +276,7 @@ internal static class ReportPage
             var actual = row.Actual is { } seconds ? $"{seconds:0.0}{unit}" : "";
             page.Append($"""
                 <tr><td>{Text(PartOf(row.Part, words))}</td><td class="n">{row.Estimated:0.0}{unit}</td>
-                <td class="n">{actual}</td><td>{Said(row.Why, words)}</td></tr>
+                <td class="n">{actual}</td><td>{EstimateWords.Html(row.Why, words)}</td></tr>
                 """);
         }
 

@@ -133,6 +133,19 @@ public sealed partial class LanguageTests
         Assert.Equal("a later note", NoteWords.Of("a later note", new Words(Language.Korean)));
     }
 
+    [Theory]
+    [InlineData("it did not end", "끝나지 않음")]
+    [InlineData("0.5 TFLOP/s reached, 1E-05 assumed; 3 of 6 steps", "실제 0.5TFLOP/s(가정 1E-05), 6스텝 중 3스텝")]
+    [InlineData("40 test sentences, 50 assumed", "테스트 문장 40개(가정 50개)")]
+    [InlineData(
+        "boot, loading the model, compilation, checkpoints, giving back; 1 TPU lost, with the steps that were done "
+            + "again",
+        "부팅, 모델 로드, 컴파일, 체크포인트, 반납, 잃은 TPU 1개와 다시 수행한 스텝")]
+    [InlineData("it did not end; <b>", "<span lang=\"en\">it did not end; &lt;b&gt;</span>")]
+    [InlineData("", "")]
+    public void Reasons_OfDifferences_AreTranslatedOrMarkedAsEnglish(string why, string expected) =>
+        Assert.Equal(expected, EstimateWords.Html(why, new Words(Language.Korean)));
+
     [Fact]
     public void Names_OfEveryMember_AreKorean()
     {
