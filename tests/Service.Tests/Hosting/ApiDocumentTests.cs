@@ -51,7 +51,7 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
                 "GET /readyz", "GET /runs", "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/cost",
                 "GET /runs/{id}/events", "GET /runs/{id}/metrics", "GET /runs/{id}/report",
                 "GET /runs/{id}/report.html", "GET /runs/{id}/report.ko.html", "GET /session", "GET /spending",
-                "GET /zones", "GET /zones/seen",
+                "GET /zones", "GET /zones/prices", "GET /zones/seen",
                 "POST /doctor", "POST /plan", "POST /runs", "POST /runs/{id}/cancel", "POST /runs/{id}/rerun",
                 "POST /runs/{id}/resume", "POST /runs/{id}/suspend", "POST /runs/{id}/terminate",
                 "POST /runs/{id}/unsuspend", "POST /session", "POST /sweep",
