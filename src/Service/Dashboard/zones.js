@@ -74,8 +74,8 @@ export const zones = (main, connected) => {
     const orphans = swept?.found ?? [];
     replace(cloud, section(t('cloud'), el('p', { class: 'soft' }, t('cloudWhy')),
       live.length + orphans.length === 0 ? el('p', {}, t(swept ? 'cloudEmpty' : 'cloudNone')) : table(
-        [{ text: t('name'), class: 'long' }, { text: t('zone'), class: 'tight' }, t('run'),
-          { text: t('cost'), class: 'n' }, t('owner')],
+        [{ text: t('name'), class: 'long' }, { text: t('zone'), class: 'tight' }, { text: t('run'), class: 'name' },
+          { text: t('cost'), class: 'n' }, { text: t('owner'), class: 'name' }],
         [...live.map(({ run, node }) => [node.node, node.zone, el('a', { href: `#/runs/${run.id}` }, run.name || run.id),
           usd(node.usd), t('owner.live-run')]),
         ...orphans.map((each) => ['name', 'zone', 'run', 'price', 'owner'].map((part) => el('td', {
