@@ -46,6 +46,9 @@ internal sealed partial class ServiceLink : IAsyncDisposable
     /// <summary>Gets a value indicating whether the service is the one that the user named.</summary>
     public bool IsNamed { get; }
 
+    /// <summary>Gets or sets the language of what the command writes about results.</summary>
+    public Language Language { get; set; }
+
     /// <summary>Gets the service's address.</summary>
     public Uri Address => _http.BaseAddress!;
 

@@ -30,9 +30,13 @@ public sealed class ReportActivity(
         var report = ReportBuilder.Build(ledger, input, clock.GetUtcNow(), await TunedAsync(input));
         var curve = MetricsFile.Read(ledger, input.Spec.RunId);
         await RunFiles.WriteAsync(
-            ledger, input.Spec.RunId, "report.json", JsonSerializer.Serialize(report, Indented) + "\n");
-        await RunFiles.WriteAsync(
-            ledger, input.Spec.RunId, "report.html", ReportPage.Render(report, curve));
+            ledger, input.Spec.RunId, ReportFiles.Json, JsonSerializer.Serialize(report, Indented) + "\n");
+        foreach (var language in Enum.GetValues<Language>())
+        {
+            await RunFiles.WriteAsync(
+                ledger, input.Spec.RunId, ReportFiles.PageIn(language), ReportPage.Render(report, curve, language));
+        }
+
 
         var outcome = new RunOutcome(input.Status, report.Artifacts.Report, input.Failure);
         if (EstimateReview.RateOf(ledger, input, report, clock.GetUtcNow()) is { } rate)

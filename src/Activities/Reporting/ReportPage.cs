@@ -13,32 +13,44 @@ internal static class ReportPage
 {
     internal static readonly string Style = ReadStyle();
 
-    public static string Render(RunReport report, IReadOnlyList<MetricPoint> curve)
+    /// <summary>Writes the page.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="curve">The loss by step.</param>
+    /// <param name="language">The language of the page's own words. Messages of the cloud and of checks stay as they
+    /// are, and are marked as English.</param>
+    public static string Render(
+        RunReport report, IReadOnlyList<MetricPoint> curve, Language language = Language.English)
     {
         var page = new StringBuilder();
+        var words = new Words(language);
         page.Append($$"""
             <!doctype html>
-            <html lang="en"><head><meta charset="utf-8">
+            <html lang="{{words.Tag}}"><head><meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{{Text(report.Name)}} - {{WireName.Of(report.Status)}}</title>
+            <meta name="color-scheme" content="light dark">
+            <title>{{Text(report.Name)}} - {{words.Name(report.Status)}}</title>
             <style>{{Style}}</style></head><body><main>
             <header><p class="kind">
-            Fine-tuning run {{report.RunId}}{{(report.IsRehearsal ? " &middot; rehearsal" : "")}}</p>
+            {{words.Of("Fine-tuning run", "미세 조정 실행")}} {{report.RunId}}{{(report.IsRehearsal
+                ? " &middot; " + words.Of("rehearsal", "리허설") : "")}}
+            &middot; {{words.Of(
+                $"<a href=\"{ReportFiles.KoreanPage}\" hreflang=\"ko\" lang=\"ko\">한국어</a>",
+                $"<a href=\"{ReportFiles.Page}?lang=en\" hreflang=\"en\" lang=\"en\">English</a>")}}</p>
             <h1>{{Text(report.Name)}}</h1>
-            {{Headline(report)}}</header>
+            {{Headline(report, words)}}</header>
             """);
-        Failure(page, report);
-        Stops(page, report);
-        Deadline(page, report);
-        Numbers(page, report);
-        ReportPageScores.Render(page, report);
-        ReportPageCurve.Render(page, report, curve);
-        Timeline(page, report);
-        Estimate(page, report);
-        Attempts(page, report);
-        Money(page, report);
-        ReportPageCorpus.Render(page, report);
-        ReportPageScores.RenderExamples(page, report);
+        Failure(page, report, words);
+        Stops(page, report, words);
+        Deadline(page, report, words);
+        Numbers(page, report, words);
+        ReportPageScores.Render(page, report, words);
+        ReportPageCurve.Render(page, report, curve, words);
+        Timeline(page, report, words);
+        Estimate(page, report, words);
+        ReportPageZones.Render(page, report, words);
+        ReportPageZones.RenderGivenBack(page, report, words);
+        ReportPageCorpus.Render(page, report, words);
+        ReportPageScores.RenderExamples(page, report, words);
         page.Append("</main></body></html>\n");
         return page.ToString();
     }
@@ -46,38 +58,50 @@ internal static class ReportPage
     /// <summary>
     /// Writes the verdict in its colour: green only for a finer translation, however the run itself ended.
     /// </summary>
-    private static string Headline(RunReport report)
+    private static string Headline(RunReport report, Words words)
     {
         var verdicts = report.Verdicts.Count > 0 ? report.Verdicts : report.Verdict is { } one ? [one] : [];
         return report switch
         {
             { Status: RunStatus.Succeeded } when verdicts.Count > 0 => string.Concat(verdicts.Select(verdict =>
                 Line(ClassOf(verdict.Outcome), verdicts.Count > 1
-                    ? $"{verdict.Direction.Code()}: {verdict.Summary}"
-                    : verdict.Summary))),
+                    ? $"{verdict.Direction.Code()}: {VerdictWording.Of(verdict, words)}"
+                    : VerdictWording.Of(verdict, words)))),
             { Status: RunStatus.Cancelled, IsDraft: true } =>
-                Line("cancelled", "Cancelled; its nodes are still being given back."),
+                Line("cancelled", words.Of(
+                    "Cancelled; its nodes are still being given back.", "취소되었으며 노드를 아직 반납하고 있습니다.")),
             { Status: RunStatus.Failed, IsDraft: true } =>
-                Line("failed", "Failed; its nodes are still being given back."),
-            { Status: RunStatus.Cancelled } => Line("cancelled", "Cancelled; everything was given back."),
-            { Status: RunStatus.Failed } => Line("failed", "Failed; everything was given back."),
-            _ => Line(WireName.Of(report.Status), WireName.Of(report.Status)),
+                Line("failed", words.Of(
+                    "Failed; its nodes are still being given back.", "실패했으며 노드를 아직 반납하고 있습니다.")),
+            { Status: RunStatus.Cancelled } => Line("cancelled", words.Of(
+                "Cancelled; everything was given back.", "취소되었으며 모든 리소스를 반납했습니다.")),
+            { Status: RunStatus.Failed } => Line("failed", words.Of(
+                "Failed; everything was given back.", "실패했으며 모든 리소스를 반납했습니다.")),
+            _ => Line(WireName.Of(report.Status), words.Name(report.Status)),
         };
     }
 
-    private static void Deadline(StringBuilder page, RunReport report)
+    private static void Deadline(StringBuilder page, RunReport report, Words words)
     {
         if (report.Deadline is { } deadline)
         {
             var end = deadline switch
             {
-                { IsMet: true, DoneAt: { } done } => $"met: the verdict was there at {Utc(done)}",
-                { DoneAt: { } done } => $"missed: the verdict was there at {Utc(done)}",
-                _ => "missed: the run ended without a verdict",
+                { IsMet: true, DoneAt: { } done } => words.Of(
+                    $"met: the verdict was there at {Utc(done)}", $"지켰습니다. {Utc(done)}에 판정이 나왔습니다"),
+                { DoneAt: { } done } => words.Of(
+                    $"missed: the verdict was there at {Utc(done)}", $"지키지 못했습니다. {Utc(done)}에 판정이 나왔습니다"),
+                _ => words.Of(
+                    "missed: the run ended without a verdict", "지키지 못했습니다. 판정 없이 실행이 끝났습니다"),
             };
             var change = deadline is { SwitchedAt: { } at, SwitchReason: { } reason }
-                ? $" On demand from {Utc(at)} ({WireName.Of(reason)})." : "";
-            page.Append($"<p>Deadline {Utc(deadline.At)}, {end}.{change}</p>\n");
+                ? words.Of(
+                    $" On demand from {Utc(at)} ({words.Name(reason)}).",
+                    $" {Utc(at)}부터 주문형 노드를 사용했습니다({words.Name(reason)}).")
+                : "";
+            page.Append(words.Of(
+                $"<p>Deadline {Utc(deadline.At)}, {end}.{change}</p>\n",
+                $"<p>기한 {Utc(deadline.At)}: {end}.{change}</p>\n"));
         }
 
         static string Utc(DateTimeOffset time) =>
@@ -93,99 +117,118 @@ internal static class ReportPage
         _ => "undecided",
     };
 
-    private static void Failure(StringBuilder page, RunReport report)
+    private static void Failure(StringBuilder page, RunReport report, Words words)
     {
         if (report.Failure is { } failure)
         {
             page.Append($"""
-                <section class="failure"><h2>Why</h2><p><code>{Text(failure.Code)}</code> {Text(failure.Message)}</p>
-                <p><b>What to do:</b> {Text(failure.Fix)}</p></section>
+                <section class="failure"><h2>{words.Of("Why", "이유")}</h2>
+                <p><code>{Text(failure.Code)}</code> {Said(failure.Message, words)}</p>
+                <p><b>{words.Of("What to do:", "해결 방법:")}</b> {Said(failure.Fix, words)}</p></section>
                 """);
         }
 
         if (report.Resume is { } command)
         {
-            page.Append($"<section><p>Resume the run: <code>{Text(command)}</code></p></section>");
+            page.Append($"<section><p>{words.Of("Resume the run:", "실행을 이어가려면:")} "
+                + $"<code>{Text(command)}</code></p></section>");
         }
     }
 
-    private static void Stops(StringBuilder page, RunReport report)
+    private static void Stops(StringBuilder page, RunReport report, Words words)
     {
         if (report.Stops is not { } stops)
         {
             return;
         }
 
-        page.Append("<section><h2>Parts</h2><table><tr><th>stopped (UTC)</th><th>as</th><th class=\"n\">step</th>"
-            + "<th class=\"n\">cost until then</th><th>resumed (UTC)</th><th>from step</th><th>changed</th></tr>");
+        page.Append(words.Of(
+            "<section><h2>Parts</h2><table><tr><th>stopped (UTC)</th><th>as</th><th class=\"n\">step</th>"
+            + "<th class=\"n\">cost until then</th><th>resumed (UTC)</th><th>from step</th><th>changed</th></tr>",
+            "<section><h2>구간</h2><table><tr><th>중지(UTC)</th><th>상태</th><th class=\"n\">스텝</th>"
+            + "<th class=\"n\">그때까지의 비용</th><th>재개(UTC)</th><th>시작 스텝</th><th>변경 사항</th></tr>"));
         foreach (var row in stops)
         {
             page.Append($"""
-                <tr><td>{(row.At is { } at ? $"{at:yyyy-MM-dd HH:mm:ss}" : "not known")}</td>
-                <td>{WireName.Of(row.Status)} {Text(row.Failure?.Code ?? "")}</td><td class="n">{row.Step}</td>
+                <tr><td>{(row.At is { } at ? $"{at:yyyy-MM-dd HH:mm:ss}" : words.Of("not known", "알 수 없음"))}</td>
+                <td>{words.Name(row.Status)} {Text(row.Failure?.Code ?? "")}</td><td class="n">{row.Step}</td>
                 <td class="n">${row.Usd:0.0000}</td><td>{row.ResumedAt:yyyy-MM-dd HH:mm:ss}</td>
                 <td class="n">{row.CheckpointStep}</td>
                 <td>{Text(string.Join(", ", row.Changes.Select(
-                    change => $"{change.Field} {change.From ?? "none"} to {change.To ?? "none"}")))}</td></tr>
+                    change => words.Of(
+                        $"{change.Field} {change.From ?? "none"} to {change.To ?? "none"}",
+                        $"{change.Field} {change.From ?? "없음"} → {change.To ?? "없음"}"))))}</td></tr>
                 """);
         }
 
         page.Append("</table></section>");
     }
 
-    private static void Numbers(StringBuilder page, RunReport report)
+    private static void Numbers(StringBuilder page, RunReport report, Words words)
     {
         page.Append("<section class=\"numbers\">");
-        Number(page, "cost", $"${report.Cost.Actual:0.00}",
-            $"estimated ${report.Cost.Estimated ?? 0:0.00}, budget ${report.Cost.Budget:0.00}");
+        Number(page, words.Of("cost", "비용"), $"${report.Cost.Actual:0.00}", words.Of(
+            $"estimated ${report.Cost.Estimated ?? 0:0.00}, budget ${report.Cost.Budget:0.00}",
+            $"예상 ${report.Cost.Estimated ?? 0:0.00}, 예산 ${report.Cost.Budget:0.00}"));
         if (report.Cost is { EstimatedHours: { } planned, ActualHours: { } hours })
         {
-            Number(page, "hours on TPUs", $"{hours:0.000}", $"estimated {planned:0.000}");
+            Number(
+                page, words.Of("hours on TPUs", "TPU 사용 시간"), $"{hours:0.000}",
+                words.Of($"estimated {planned:0.000}", $"예상 {planned:0.000}"));
         }
 
         if (report.Training is { } training)
         {
-            Number(page, "trained", Counted.Of(training.Steps, "step"),
-                $"{training.Tokens.ToString("N0", CultureInfo.InvariantCulture)} tokens at "
-                + $"{training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)}/s{Method(training)}");
+            var tokens = training.Tokens.ToString("N0", CultureInfo.InvariantCulture);
+            var rate = training.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture);
+            Number(page, words.Of("trained", "학습"), words.Count(training.Steps, "step", "스텝"),
+                words.Of($"{tokens} tokens at {rate}/s", $"토큰 {tokens}개, 초당 {rate}개") + Method(training, words));
         }
 
         var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
-        Number(page, "attempts", $"{report.Attempts.Count - skipped}",
-            $"{report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused)} refused, "
-            + $"{(skipped > 0 ? $"{skipped} not asked, " : "")}{Counted.Of(report.Recoveries.Count, "TPU")} lost");
-        Number(page, "left running", $"{report.Teardown.Count(row => !row.ConfirmedNotFound)}",
-            $"{Counted.Of(report.Teardown.Count(row => row.ConfirmedNotFound), "node")} proved gone");
+        var refused = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused);
+        Number(page, words.Of("attempts", "시도"), $"{report.Attempts.Count - skipped}", words.Of(
+            $"{refused} refused, "
+            + $"{(skipped > 0 ? $"{skipped} not asked, " : "")}{Counted.Of(report.Recoveries.Count, "TPU")} lost",
+            $"거부 {refused}건, {(skipped > 0 ? $"요청하지 않음 {skipped}건, " : "")}잃은 TPU {report.Recoveries.Count}개"));
+        var gone = report.Teardown.Count(row => row.ConfirmedNotFound);
+        Number(page, words.Of("left running", "남은 노드"), $"{report.Teardown.Count - gone}",
+            words.Of($"{Counted.Of(gone, "node")} proved gone", $"노드 {gone}개의 삭제를 확인함"));
         page.Append("</section>");
     }
 
-    private static string Method(TrainingSection training) => training switch
+    private static string Method(TrainingSection training, Words words) => training switch
     {
         { Method: "lora", TrainedParameters: { } trained } =>
-            $", an adapter of {trained.ToString("N0", CultureInfo.InvariantCulture)} weights",
+            words.Of(
+                $", an adapter of {trained.ToString("N0", CultureInfo.InvariantCulture)} weights",
+                $", 어댑터 가중치 {trained.ToString("N0", CultureInfo.InvariantCulture)}개"),
         _ => "",
     } + (training.Epochs is { } epochs
-            ? string.Create(CultureInfo.InvariantCulture, $", {epochs:0.0} passes over the pairs")
+            ? string.Create(CultureInfo.InvariantCulture, $", {epochs:0.0}") + words.Of(" passes over the pairs", "에포크")
             : "")
-        + (training.StoppedEarly ? ", stopped early" : "")
-        + (training.OutputStep is { } step && step != training.Steps ? $"; kept step {step}" : "");
+        + (training.StoppedEarly ? words.Of(", stopped early", ", 조기 중단") : "")
+        + (training.OutputStep is { } step && step != training.Steps
+            ? words.Of($"; kept step {step}", $", {step}스텝의 가중치를 사용") : "");
 
     private static void Number(StringBuilder page, string label, string value, string detail) => page.Append(
         $"<div><span>{label}</span><strong>{value}</strong><small>{detail}</small></div>");
 
-    private static void Timeline(StringBuilder page, RunReport report)
+    private static void Timeline(StringBuilder page, RunReport report, Words words)
     {
         var total = Math.Max(1e-9, report.Stages.Sum(stage => stage.Seconds));
-        page.Append("<section><h2>Stages</h2><div class=\"timeline\">");
+        page.Append($"<section><h2>{words.Of("Stages", "단계")}</h2><div class=\"timeline\" aria-hidden=\"true\">");
         foreach (var stage in report.Stages)
         {
             var share = Num(Math.Max(stage.Seconds / total, 0.005));
             page.Append($"<div class=\"{WireName.Of(stage.Stage)}\" style=\"flex-grow:{share}\""
-                + $" title=\"{WireName.Of(stage.Stage)}: {stage.Seconds:0.0} s\"></div>");
+                + $" title=\"{words.Name(stage.Stage)}: {stage.Seconds:0.0} {words.Of("s", "초")}\"></div>");
         }
 
-        page.Append("</div><table><tr><th>stage</th><th>began (UTC)</th><th class=\"n\">seconds</th>"
-            + "<th class=\"n\">cost</th></tr>");
+        page.Append(words.Of(
+            "</div><table><tr><th>stage</th><th>began (UTC)</th><th class=\"n\">seconds</th>"
+            + "<th class=\"n\">cost</th></tr>",
+            "</div><table><tr><th>단계</th><th>시작(UTC)</th><th class=\"n\">초</th><th class=\"n\">비용</th></tr>"));
         var counted = new HashSet<RunStageName>();
         foreach (var stage in report.Stages)
         {
@@ -195,7 +238,7 @@ internal static class ReportPage
                     CultureInfo.InvariantCulture, $"${report.Cost.ByStage.GetValueOrDefault(stage.Stage):0.0000}")
                 : "";
             page.Append($"""
-                <tr><td><i class="dot {WireName.Of(stage.Stage)}"></i>{WireName.Of(stage.Stage)}</td>
+                <tr><td><i class="dot {WireName.Of(stage.Stage)}"></i>{words.Name(stage.Stage)}</td>
                 <td>{stage.At:HH:mm:ss}</td>
                 <td class="n">{stage.Seconds:0.0}</td>
                 <td class="n">{usd}</td></tr>
@@ -205,95 +248,52 @@ internal static class ReportPage
         page.Append("</table>");
         if (report.Compile is { } programs)
         {
-            page.Append($"<p>{Counted.Of(programs.Compiled, "program")} compiled for the device, "
-                + $"{programs.Loaded} loaded that were compiled before, in {programs.Seconds:0.0} s.</p>");
+            page.Append(words.Of(
+                $"<p>{Counted.Of(programs.Compiled, "program")} compiled for the device, "
+                + $"{programs.Loaded} loaded that were compiled before, in {programs.Seconds:0.0} s.</p>",
+                $"<p>기기용 프로그램 {programs.Compiled}개를 컴파일하고 이미 컴파일된 {programs.Loaded}개를 불러오는 데 "
+                + $"{programs.Seconds:0.0}초가 걸렸습니다.</p>"));
         }
 
         page.Append("</section>");
     }
 
-    private static void Estimate(StringBuilder page, RunReport report)
+    private static void Estimate(StringBuilder page, RunReport report, Words words)
     {
         if (report.Cost.Parts is not { } parts)
         {
             return;
         }
 
-        page.Append("<section><h2>Estimate and outcome</h2><table><tr><th>time on TPUs</th>"
-            + "<th class=\"n\">estimated</th><th class=\"n\">actual</th><th>why they differ</th></tr>");
+        page.Append(words.Of(
+            "<section><h2>Estimate and outcome</h2><table><tr><th>time on TPUs</th>"
+            + "<th class=\"n\">estimated</th><th class=\"n\">actual</th><th>why they differ</th></tr>",
+            "<section><h2>예상과 결과</h2><table><tr><th>TPU 사용 시간</th>"
+            + "<th class=\"n\">예상</th><th class=\"n\">실제</th><th>차이가 나는 이유</th></tr>"));
+        var unit = words.Of(" s", "초");
         foreach (var row in parts)
         {
+            var actual = row.Actual is { } seconds ? $"{seconds:0.0}{unit}" : "";
             page.Append($"""
-                <tr><td>{Text(row.Part)}</td><td class="n">{row.Estimated:0.0} s</td>
-                <td class="n">{(row.Actual is { } actual ? $"{actual:0.0} s" : "")}</td><td>{Text(row.Why)}</td></tr>
+                <tr><td>{Text(PartOf(row.Part, words))}</td><td class="n">{row.Estimated:0.0}{unit}</td>
+                <td class="n">{actual}</td><td>{EstimateWords.Html(row.Why, words)}</td></tr>
                 """);
         }
 
-        page.Append($"</table><p class=\"fine\">{Text(report.Cost.Basis ?? "")}</p></section>");
+        page.Append($"</table><p class=\"fine\">{Said(report.Cost.Basis ?? "", words)}</p></section>");
     }
 
-    private static void Attempts(StringBuilder page, RunReport report)
+    /// <summary>Marks a message of the cloud or of a check as what it is in every language: English.</summary>
+    internal static string Said(string text, Words words) => text.Length == 0 ? ""
+        : words.Of(Text(text), $"<span lang=\"en\">{Text(text)}</span>");
+
+    private static string PartOf(string part, Words words) => words.Of(part, part switch
     {
-        if (report.Attempts.Count == 0)
-        {
-            return;
-        }
-
-        page.Append("<section><h2>Zones</h2><table><tr><th>#</th><th>zone</th><th>accelerator</th><th>outcome</th>"
-            + "<th>the cloud's words, and what to do</th></tr>");
-        foreach (var row in report.Attempts)
-        {
-            page.Append($"""
-                <tr><td>{row.Attempt}</td><td class="name">{Text(row.Zone)}</td>
-                <td class="name">{Text(row.AcceleratorType)}<br><small>{WireName.Of(row.Provisioning)}</small></td>
-                <td><span class="badge {WireName.Of(row.Outcome)}">{WireName.Of(row.Outcome)}</span><br>
-                <small>{row.Seconds:0.0} s</small></td>
-                <td>{Refusal(row)}</td></tr>
-                """);
-        }
-
-        page.Append("</table>");
-        foreach (var row in report.Recoveries)
-        {
-            var end = row.Seconds is { } seconds ? $"back at work after {seconds:0.0} s" : "not recovered";
-            page.Append($"<p>Lost the TPU in <b>{Text(row.Zone)}</b> ({Text(row.Cause)}): "
-                + $"{Counted.Of(row.LostSteps, "step")} {(row.LostSteps == 1 ? "was" : "were")} done again, "
-                + $"{end}.</p>");
-        }
-
-        page.Append("</section>");
-    }
-
-    private static string Refusal(AttemptRow row) => row.Code is null
-        ? ""
-        : $"<code>{Text(row.Code)}</code> ({row.Scope?.ToString().ToLowerInvariant()})<br>{Text(row.Reason ?? "")}"
-            + $"<br><small>{Text(row.Fix ?? "")}</small>";
-
-    private static void Money(StringBuilder page, RunReport report)
-    {
-        page.Append("<section><h2>Given back</h2>");
-        if (report.Teardown.Count == 0)
-        {
-            page.Append("<p>No node was ever made.</p></section>");
-            return;
-        }
-
-        page.Append("<table><tr><th>node</th><th>zone</th><th>NOT_FOUND at (UTC)</th></tr>");
-        foreach (var row in report.Teardown)
-        {
-            page.Append($"<tr><td>{Text(row.Node[(row.Node.LastIndexOf('/') + 1)..])}</td><td>{Text(row.Zone)}</td>"
-                + $"<td>{row.DeletedAt?.ToString("HH:mm:ss", CultureInfo.InvariantCulture) ?? "not proved"}</td></tr>");
-        }
-
-        page.Append("</table>");
-        if (report.IsDraft)
-        {
-            page.Append("<p><b>Not all nodes are gone yet</b>: they cost money until they are. "
-                + "This page is written again when the cloud has confirmed it.</p>");
-        }
-
-        page.Append("</section>");
-    }
+        "train" => "학습",
+        "evaluate" => "평가",
+        "rest" => "그 밖의 시간",
+        _ => part,
+    });
 
     /// <summary>
     /// Encodes text for the page. Control characters, which HTML does not have and a terminal that shows the file would

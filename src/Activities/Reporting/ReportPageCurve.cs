@@ -11,30 +11,32 @@ internal static class ReportPageCurve
     private const double Width = 900, Height = 260, Left = 46, Right = 46, Bottom = 30, Top = 12;
     private const int Ticks = 4;
 
-    public static void Render(StringBuilder page, RunReport report, IReadOnlyList<MetricPoint> curve)
+    public static void Render(
+        StringBuilder page, RunReport report, IReadOnlyList<MetricPoint> curve, Words words)
     {
-        var notes = VerdictWording.ManyEpochs(report.Training?.Epochs).ToList();
+        var notes = VerdictWording.ManyEpochs(report.Training?.Epochs, words.Language).ToList();
         if (curve.Count < 2 && report.Validations.Count == 0 && notes.Count == 0)
         {
             return;
         }
 
-        page.Append("<section><h2>Loss</h2>");
+        page.Append($"<section><h2>{words.Of("Loss", "손실")}</h2>");
         if (curve.Count >= 2)
         {
-            Draw(page, report, curve);
+            Draw(page, report, curve, words);
         }
 
-        Table(page, report);
+        Table(page, report, words);
         foreach (var note in notes)
         {
-            page.Append($"<p class=\"fine\">Note: {Text(note)}.</p>");
+            page.Append($"<p class=\"fine\">{words.Of("Note", "참고")}: {Text(note)}.</p>");
         }
 
         page.Append("</section>");
     }
 
-    private static void Draw(StringBuilder page, RunReport report, IReadOnlyList<MetricPoint> curve)
+    private static void Draw(
+        StringBuilder page, RunReport report, IReadOnlyList<MetricPoint> curve, Words words)
     {
         // chrF has another unit, so it has an axis of its own, on the right, from 0 to 100.
         var isChrf = report.Validations is [{ Metric: "chrf" }, ..];
@@ -48,7 +50,8 @@ internal static class ReportPageCurve
         double OfScore(double score) => isChrf ? Y(score / 100) : OfLoss(score);
 
         page.Append($"""
-            <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="training loss and validation by step">
+            <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{words.Of(
+                "training loss and validation by step", "스텝별 학습 손실과 검증 결과")}">
             """);
         for (var tick = 0; tick <= Ticks; tick++)
         {
@@ -67,40 +70,48 @@ internal static class ReportPageCurve
         foreach (var point in report.Validations)
         {
             page.Append($"<circle class=\"validation\" r=\"4\" cx=\"{Num(X(point.Step))}\" "
-                + $"cy=\"{Num(OfScore(point.Score))}\"><title>step {point.Step}: {Num(point.Score)}</title></circle>");
+                + $"cy=\"{Num(OfScore(point.Score))}\"><title>{words.Of("step", "스텝")} {point.Step}: "
+                + $"{Num(point.Score)}</title></circle>");
         }
 
         foreach (var loss in report.Recoveries.Where(loss => loss.FromStep > 0))
         {
             var x = Num(X(loss.FromStep));
             page.Append($"<line class=\"loss\" x1=\"{x}\" x2=\"{x}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/>"
-                + $"<text x=\"{x}\" y=\"{Top + 10}\" dx=\"5\">resumed on another TPU</text>");
+                + $"<text x=\"{x}\" y=\"{Top + 10}\" dx=\"5\">"
+                + $"{words.Of("resumed on another TPU", "다른 TPU에서 재개")}</text>");
         }
 
-        page.Append($"</svg><p class=\"fine\">Cross-entropy in nats by optimizer step, from {curve[0].Loss:0.000}"
-            + $" to {report.Training?.FinalLoss ?? curve[^1].Loss:0.000} (mean of the last steps).");
+        var last = report.Training?.FinalLoss ?? curve[^1].Loss;
+        page.Append("</svg><p class=\"fine\">" + words.Of(
+            $"Cross-entropy in nats by optimizer step, from {curve[0].Loss:0.000}"
+            + $" to {last:0.000} (mean of the last steps).",
+            $"최적화 스텝별 교차 엔트로피(nat): {curve[0].Loss:0.000}에서 {last:0.000}(마지막 스텝들의 평균)까지."));
         if (report.Validations.Count > 0)
         {
             page.Append(isChrf
-                ? " Points: chrF of the validation pairs, axis on the right."
-                : " Points: mean cross-entropy of the validation pairs.");
+                ? words.Of(
+                    " Points: chrF of the validation pairs, axis on the right.", " 점: 검증 쌍의 chrF(오른쪽 축).")
+                : words.Of(" Points: mean cross-entropy of the validation pairs.", " 점: 검증 쌍의 평균 교차 엔트로피."));
         }
 
         page.Append("</p>");
     }
 
-    private static void Table(StringBuilder page, RunReport report)
+    private static void Table(StringBuilder page, RunReport report, Words words)
     {
         if (report.Validations is not [var first, ..] all)
         {
             return;
         }
 
-        page.Append($"<table><tr><th>step</th><th>validation {(first.Metric == "chrf" ? "chrF" : "loss")}</th></tr>");
+        var metric = first.Metric == "chrf" ? "chrF" : words.Of("loss", "손실");
+        page.Append($"<table><tr><th>{words.Of("step", "스텝")}</th>"
+            + $"<th>{words.Of("validation", "검증")} {metric}</th></tr>");
         foreach (var point in all)
         {
             page.Append($"<tr><td>{point.Step}</td><td>{Num(point.Score)}"
-                + $"{(point.Step == report.Training?.OutputStep ? " (kept)" : "")}</td></tr>");
+                + $"{(point.Step == report.Training?.OutputStep ? words.Of(" (kept)", " (사용)") : "")}</td></tr>");
         }
 
         page.Append("</table>");

@@ -16,16 +16,28 @@ public static class VerdictWording
     /// <summary>Formats a verdict.</summary>
     /// <param name="verdict">The verdict.</param>
     /// <returns>One sentence with its period. Outputs of which nothing was compared have no figures.</returns>
-    public static string Of(VerdictSection verdict) => verdict.Outcome switch
+    public static string Of(VerdictSection verdict) => Of(verdict, new Words(Language.English));
+
+    /// <summary>Formats a verdict.</summary>
+    /// <param name="verdict">The verdict.</param>
+    /// <param name="words">The language.</param>
+    /// <returns>One sentence with its period. Outputs of which nothing was compared have no figures.</returns>
+    public static string Of(VerdictSection verdict, Words words) => verdict.Outcome switch
     {
-        VerdictOutcome.Identical => "Identical translations: both models gave the same output for every sentence.",
-        VerdictOutcome.NotCompared =>
+        VerdictOutcome.Identical => words.Of(
+            "Identical translations: both models gave the same output for every sentence.",
+            "번역이 같음: 두 모델의 출력이 모든 문장에서 같습니다."),
+        VerdictOutcome.NotCompared => words.Of(
             $"Not compared: the base model gave {OneOutput(verdict.Base, verdict.TestPairs)}.",
-        VerdictOutcome.Finer => $"Finer: {Figures(verdict)}.",
-        VerdictOutcome.Worse when verdict.PValue is null =>
+            $"비교하지 않음: 기본 모델이 {KoreanOneOutput(verdict.Base, verdict.TestPairs)}."),
+        VerdictOutcome.Finer => words.Of($"Finer: {Figures(verdict)}.", $"더 나음: {Figures(verdict)}."),
+        VerdictOutcome.Worse when verdict.PValue is null => words.Of(
             $"Worse: the tuned model gave {OneOutput(verdict.Tuned, verdict.TestPairs)}.",
-        VerdictOutcome.Worse => $"Significantly worse: {Figures(verdict)}.",
-        _ => $"No significant difference: {Figures(verdict)}.",
+            $"더 나쁨: 조정된 모델이 {KoreanOneOutput(verdict.Tuned, verdict.TestPairs)}."),
+        VerdictOutcome.Worse => words.Of(
+            $"Significantly worse: {Figures(verdict)}.", $"유의미하게 더 나쁨: {Figures(verdict)}."),
+        _ => words.Of(
+            $"No significant difference: {Figures(verdict)}.", $"유의미한 차이 없음: {Figures(verdict)}."),
     };
 
     /// <summary>Returns a note if a test set is small.</summary>
@@ -50,15 +62,28 @@ public static class VerdictWording
 
     /// <summary>Returns a note if the training repeated its pairs so often that it may have memorised them.</summary>
     /// <param name="epochs">Passes over the training pairs; null if not known.</param>
+    /// <param name="language">The language of the note.</param>
     /// <returns>One note, or none.</returns>
-    public static IEnumerable<string> ManyEpochs(double? epochs) => epochs is { } passes && passes > ManyPasses
-        ? [string.Create(CultureInfo.InvariantCulture,
-            $"{passes:0.#} passes over the training pairs: above {ManyPasses} a model learns them by heart; lower "
-            + $"training.steps, or bring more pairs")]
-        : [];
+    public static IEnumerable<string> ManyEpochs(double? epochs, Language language = Language.English)
+    {
+        if (epochs is { } passes && passes > ManyPasses)
+        {
+            var count = passes.ToString("0.#", CultureInfo.InvariantCulture);
+            yield return new Words(language).Of(
+                $"{count} passes over the training pairs: above {ManyPasses} a model learns them by heart; lower "
+                + "training.steps, or bring more pairs",
+                $"학습 쌍을 {count}에포크 반복했습니다. {ManyPasses}에포크를 넘으면 모델이 문장을 외우게 되므로 training.steps를 "
+                + "줄이거나 학습 쌍을 늘리십시오");
+        }
+    }
 
     private static string OneOutput(SystemScore score, int sentences) =>
         OneOutput(score.Warnings.GetValueOrDefault(SystemScore.NameOf(OutputFault.Empty)) == sentences, sentences);
+
+    private static string KoreanOneOutput(SystemScore score, int sentences) =>
+        score.Warnings.GetValueOrDefault(SystemScore.NameOf(OutputFault.Empty)) == sentences
+            ? $"문장 {sentences}개 모두에 아무것도 출력하지 않았습니다"
+            : $"문장 {sentences}개 모두에 같은 출력을 냈습니다";
 
     private static string OneOutput(bool isEmpty, int sentences) =>
         isEmpty ? $"no output for any of {sentences} sentences" : $"one output for all {sentences} sentences";

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
 using Workflows.Service.Hosting;
 
@@ -27,6 +28,29 @@ internal static class CommonOptions
 
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON, alone, on standard output." };
 
+    public static Option<Language?> Lang { get; } = new("--lang")
+    {
+        CustomParser = ParseLanguage,
+        Description = "Language of verdicts, en or ko; by default that of LC_ALL, LC_MESSAGES or LANG.",
+    };
+
+    /// <summary>Returns the language of the environment, as POSIX orders its variables; English for others.</summary>
+    internal static Language LanguageOf(Func<string, string?> variable) => Words.Find(
+        new[] { "LC_ALL", "LC_MESSAGES", "LANG" }.Select(variable).FirstOrDefault(each => !string.IsNullOrEmpty(each)))
+        ?? Language.English;
+
+    private static Language? ParseLanguage(ArgumentResult argument)
+    {
+        var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
+        if (Words.Find(text) is { } language)
+        {
+            return language;
+        }
+
+        argument.AddError($"--lang: '{text}' is not a language of this command; use en or ko.");
+        return null;
+    }
+
     private static Uri? ParseAddress(ArgumentResult argument)
     {
         var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
@@ -50,6 +74,7 @@ internal static class CommonOptions
         command.Options.Add(State);
         command.Options.Add(Service);
         command.Options.Add(KeyFile);
+        command.Options.Add(Lang);
         command.SetAction(async (parsed, cancellation) =>
         {
             try
@@ -57,6 +82,7 @@ internal static class CommonOptions
                 await using var link = await ServiceLink.OpenAsync(
                     parsed.GetValue(Service), parsed.GetValue(State)!, CallerKey.Read(parsed.GetValue(KeyFile)),
                     settings => change?.Invoke(parsed, settings), cancellation);
+                link.Language = parsed.GetValue(Lang) ?? LanguageOf(Environment.GetEnvironmentVariable);
                 return await action(parsed, link, cancellation);
             }
             catch (CommandException exception)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
 namespace Workflows.Cli.Watching;
@@ -35,6 +36,17 @@ internal static class DeadlineText
             ? $"; on demand since {Time(at)}: {Why(reason)}"
             : deadline.SpotUntil is { } until ? $"; spot until {Time(until)} at the latest" : "");
 
+    /// <summary>Formats the deadline of a run that has ended, in one line of Korean.</summary>
+    public static string KoreanEnd(DeadlineSection deadline) => $"{Time(deadline.At)}: "
+        + (deadline switch
+        {
+            { IsMet: true, SlackSeconds: { } early } => $"지킴({KoreanSpan(early)} 여유)",
+            { IsMet: false, DoneAt: not null, SlackSeconds: { } late } => $"{KoreanSpan(-late)} 초과함",
+            _ => "지키지 못함",
+        })
+        + (deadline is { SwitchedAt: { } at, SwitchReason: { } reason }
+            ? $", {Time(at)}부터 주문형 노드 사용({new Words(Language.Korean).Name(reason)})" : "");
+
     private static string Why(SwitchReason reason) => reason switch
     {
         SwitchReason.Deadline => "the deadline leaves no time for another spot node and its loss",
@@ -52,4 +64,10 @@ internal static class DeadlineText
         : seconds < 7200
         ? string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:0} min")
         : string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:0.0} h");
+
+    private static string KoreanSpan(double seconds) => seconds < 120
+        ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0}초")
+        : seconds < 7200
+        ? string.Create(CultureInfo.InvariantCulture, $"{seconds / 60:0}분")
+        : string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:0.0}시간");
 }

@@ -10,122 +10,152 @@ internal static class VerdictText
     /// <param name="report">The report.</param>
     /// <param name="output">Receives the text.</param>
     /// <param name="options">Options with which a further command finds the run, after a space; empty for none.</param>
-    public static void Write(RunReport report, TextWriter output, string options = "")
+    /// <param name="language">The language.</param>
+    public static void Write(
+        RunReport report, TextWriter output, string options = "", Language language = Language.English)
     {
         var text = new StringWriter { NewLine = "\n" };
-        Compose(report, text, options);
+        Compose(report, text, options, new Words(language));
         output.Write(TerminalText.Of(text.ToString()).ReplaceLineEndings(output.NewLine));
         output.Flush();
     }
 
-    private static void Compose(RunReport report, StringWriter output, string options)
+    private static void Compose(RunReport report, StringWriter output, string options, Words words)
     {
         output.WriteLine();
         foreach (var verdict in report.Verdicts)
         {
-            Scores(verdict, output);
+            Scores(verdict, output, words);
         }
 
         if (report.Training is { } training)
         {
-            output.WriteLine(
+            output.WriteLine(words.Of(
                 $"  trained    {Counted.Of(training.Steps, "step")}, {training.Tokens} tokens at "
-                + $"{training.TokensPerSecond:0}/s, loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}"
-                + $"{Method(training)}");
-            foreach (var note in VerdictWording.ManyEpochs(training.Epochs))
+                + $"{training.TokensPerSecond:0}/s, loss {training.FirstLoss:0.000} to {training.FinalLoss:0.000}",
+                $"  학습       {training.Steps}스텝, 토큰 {training.Tokens}개(초당 {training.TokensPerSecond:0}개), "
+                + $"손실 {training.FirstLoss:0.000} → {training.FinalLoss:0.000}") + Method(training, words));
+            foreach (var note in VerdictWording.ManyEpochs(training.Epochs, words.Language))
             {
-                output.WriteLine($"  note       {note}");
+                output.WriteLine(words.Of($"  note       {note}", $"  참고       {note}"));
             }
         }
 
         foreach (var stop in report.Stops ?? [])
         {
-            output.WriteLine(
-                $"  stopped    {WireName.Of(stop.Status)}{(stop.Failure is { } why ? $", {why.Code}" : "")} after "
+            var why = stop.Failure is { } failure ? $", {failure.Code}" : "";
+            output.WriteLine(words.Of(
+                $"  stopped    {WireName.Of(stop.Status)}{why} after "
                 + $"{Counted.Of(stop.Step, "step")} and {stop.Usd:0.00} USD; resumed from step "
-                + $"{stop.CheckpointStep ?? 0}");
+                + $"{stop.CheckpointStep ?? 0}",
+                $"  중지       {words.Name(stop.Status)}{why}: {stop.Step}스텝, {stop.Usd:0.00} USD까지 진행한 뒤 "
+                + $"{stop.CheckpointStep ?? 0}스텝부터 재개했습니다"));
         }
 
         var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
         var asked = report.Attempts.Count - skipped;
         var refused = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused);
-        output.WriteLine(
+        output.WriteLine(words.Of(
             $"  zones      {Counted.Of(asked, "attempt")}, {refused} refused"
             + $"{(skipped > 0 ? $", {skipped} not asked (refused lately)" : "")}, "
-            + $"{Counted.Of(report.Recoveries.Count, "TPU")} lost on the way");
-        output.WriteLine(
+            + $"{Counted.Of(report.Recoveries.Count, "TPU")} lost on the way",
+            $"  영역       시도 {asked}회, 거부 {refused}회"
+            + $"{(skipped > 0 ? $", 최근에 거부되어 요청하지 않음 {skipped}회" : "")}, 도중에 잃은 TPU {report.Recoveries.Count}개"));
+        output.WriteLine(words.Of(
             $"  cost       {report.Cost.Actual:0.00} USD (estimated {report.Cost.Estimated ?? 0:0.00}, budget "
-            + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}");
+            + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}",
+            $"  비용       {report.Cost.Actual:0.00} USD(예상 {report.Cost.Estimated ?? 0:0.00}, 예산 "
+            + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", 정가 기준이며 리허설에는 비용이 들지 않습니다" : "")}"));
         if (report.Cost is { EstimatedHours: { } planned, ActualHours: { } hours })
         {
-            output.WriteLine($"  time       {hours:0.000} h on TPUs (estimated {planned:0.000})");
+            output.WriteLine(words.Of(
+                $"  time       {hours:0.000} h on TPUs (estimated {planned:0.000})",
+                $"  시간       TPU {hours:0.000}시간(예상 {planned:0.000}시간)"));
         }
 
         if (report.Deadline is { } deadline)
         {
-            output.WriteLine($"  deadline   {DeadlineText.Of(deadline)}");
+            output.WriteLine(words.Of(
+                $"  deadline   {DeadlineText.Of(deadline)}", $"  기한       {DeadlineText.KoreanEnd(deadline)}"));
         }
 
-        output.WriteLine(
-            $"  left over  {Counted.Of(report.Teardown.Count(row => !row.ConfirmedNotFound), "node")}; "
-            + $"{report.Teardown.Count(row => row.ConfirmedNotFound)} proved gone");
-        output.WriteLine($"  report     {report.Artifacts.Page}");
+        var gone = report.Teardown.Count(row => row.ConfirmedNotFound);
+        output.WriteLine(words.Of(
+            $"  left over  {Counted.Of(report.Teardown.Count - gone, "node")}; {gone} proved gone",
+            $"  남은 노드  {report.Teardown.Count - gone}개, 삭제 확인 {gone}개"));
+        output.WriteLine(words.Of(
+            $"  report     {report.Artifacts.Page}",
+            $"  보고서     {Path.Combine(Path.GetDirectoryName(report.Artifacts.Page) ?? "", ReportFiles.KoreanPage)}"));
         if (report.Artifacts.Checkpoint is { } checkpoint)
         {
-            output.WriteLine($"  model      {checkpoint}");
+            output.WriteLine(words.Of($"  model      {checkpoint}", $"  모델       {checkpoint}"));
         }
 
         output.WriteLine();
-        output.WriteLine(LastLine(report));
+        output.WriteLine(LastLine(report, words));
         if (report.Resume is { } command)
         {
-            output.WriteLine($"Resume it:  {command}{options}");
+            output.WriteLine($"{words.Of("Resume it:  ", "이어가려면: ")}{command}{options}");
         }
     }
 
-    private static void Scores(VerdictSection verdict, StringWriter output)
+    private static void Scores(VerdictSection verdict, StringWriter output, Words words)
     {
-        output.WriteLine(
+        // A Hangul syllable takes two columns of a terminal.
+        output.WriteLine(words.Of(
             $"             BLEU    chrF++   ({verdict.Direction.Code()}, "
-            + $"{Counted.Of(verdict.TestPairs, "test sentence")})");
-        output.WriteLine($"  base    {verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
-        output.WriteLine($"  tuned   {verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
+            + $"{Counted.Of(verdict.TestPairs, "test sentence")})",
+            $"                  BLEU    chrF++   ({verdict.Direction.Code()}, 테스트 문장 {verdict.TestPairs}개)"));
+        output.WriteLine(
+            words.Of("  base    ", "  기본 모델    ") + $"{verdict.Base.Bleu,7:0.00}   {verdict.Base.Chrf,7:0.00}");
+        output.WriteLine(
+            words.Of("  tuned   ", "  조정된 모델  ") + $"{verdict.Tuned.Bleu,7:0.00}   {verdict.Tuned.Chrf,7:0.00}");
         output.WriteLine($"  {verdict.Tuned.BleuSignature}");
         foreach (var note in verdict.Notes)
         {
-            output.WriteLine($"  note       {note}");
+            output.WriteLine($"  {words.Of("note", "참고")}       {NoteWords.Of(note, words)}");
         }
 
         foreach (var example in verdict.Examples.Take(3))
         {
             output.WriteLine();
-            output.WriteLine($"  source     {example.Source}");
-            output.WriteLine($"  reference  {example.Reference}");
-            output.WriteLine($"  base       {example.Base}");
-            output.WriteLine($"  tuned      {example.Tuned}");
+            output.WriteLine(words.Of("  source     ", "  원문         ") + example.Source);
+            output.WriteLine(words.Of("  reference  ", "  참조 번역    ") + example.Reference);
+            output.WriteLine(words.Of("  base       ", "  기본 모델    ") + example.Base);
+            output.WriteLine(words.Of("  tuned      ", "  조정된 모델  ") + example.Tuned);
         }
 
         output.WriteLine();
     }
 
-    private static string Method(TrainingSection training) => training switch
+    private static string Method(TrainingSection training, Words words) => training switch
     {
-        { Method: "lora", TrainedParameters: { } trained } => $", an adapter of {trained} weights",
+        { Method: "lora", TrainedParameters: { } trained } => words.Of(
+            $", an adapter of {trained} weights", $", 어댑터 가중치 {trained}개"),
         _ => "",
-    } + (training.Epochs is { } epochs ? $", {epochs:0.0} passes" : "")
-        + (training.StoppedEarly ? ", stopped early" : "")
-        + (training.OutputStep is { } step && step != training.Steps ? $"; kept step {step}" : "");
+    } + (training.Epochs is { } epochs ? words.Of($", {epochs:0.0} passes", $", {epochs:0.0}에포크") : "")
+        + (training.StoppedEarly ? words.Of(", stopped early", ", 조기 중단") : "")
+        + (training.OutputStep is { } step && step != training.Steps
+            ? words.Of($"; kept step {step}", $", {step}스텝의 가중치를 사용") : "");
 
-    private static string LastLine(RunReport report) => report switch
+    private static string LastLine(RunReport report, Words words) => report switch
     {
         { Status: RunStatus.Succeeded, Verdicts.Count: > 1 } =>
-            string.Join(" ", report.Verdicts.Select(verdict => $"{verdict.Direction.Code()}: {verdict.Summary}"))
-            + $" Cost: {report.Cost.Actual:0.00} USD.",
+            string.Join(" ", report.Verdicts.Select(
+                verdict => $"{verdict.Direction.Code()}: {VerdictWording.Of(verdict, words)}"))
+            + CostOf(report, words),
         { Status: RunStatus.Succeeded, Verdict: { } verdict } =>
-            $"{verdict.Summary} Cost: {report.Cost.Actual:0.00} USD.",
-        { Failure: { } failure } => $"Failed: {failure.Code}: {failure.Message}\n{failure.Fix}",
+            VerdictWording.Of(verdict, words) + CostOf(report, words),
+        { Failure: { } failure } => $"{words.Of("Failed", "실패")}: {failure.Code}: {failure.Message}\n{failure.Fix}",
         { IsDraft: true } =>
-            $"Run {report.RunId} is {WireName.Of(report.Status)}; its nodes are still being given back.",
-        _ => $"Run {report.RunId} is {WireName.Of(report.Status)}; everything was given back.",
+            words.Of(
+                $"Run {report.RunId} is {WireName.Of(report.Status)}; its nodes are still being given back.",
+                $"실행 {report.RunId}: {words.Name(report.Status)}. 노드를 아직 반납하고 있습니다."),
+        _ => words.Of(
+            $"Run {report.RunId} is {WireName.Of(report.Status)}; everything was given back.",
+            $"실행 {report.RunId}: {words.Name(report.Status)}. 모든 리소스를 반납했습니다."),
     };
+
+    private static string CostOf(RunReport report, Words words) =>
+        words.Of($" Cost: {report.Cost.Actual:0.00} USD.", $" 비용: {report.Cost.Actual:0.00} USD.");
 }

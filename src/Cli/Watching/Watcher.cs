@@ -51,7 +51,8 @@ internal static class Watcher
             else
             {
                 VerdictText.Write(
-                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, output, StateOf(link));
+                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, output, StateOf(link),
+                    link.Language);
             }
 
             return run!.Status switch
@@ -98,7 +99,7 @@ internal static class Watcher
     }
 
     /// <summary>Returns the option with which another command finds the run.</summary>
-    private static string StateOf(ServiceLink link) => link.IsNamed ? $" --service {link.Address}"
+    internal static string StateOf(ServiceLink link) => link.IsNamed ? $" --service {link.Address}"
         : link.StateDirectory == ".workflows" ? "" : $" --state {link.StateDirectory}";
 
     private static string Detached(ServiceLink link, string id, RunView? run)

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Workflows.Activities.Storage;
 
@@ -23,7 +24,11 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? st
     private const string Id = "workflows/session";
     private const int IdBytes = 16;
 
-    private readonly ConcurrentDictionary<string, DateTimeOffset> _ended = new(StringComparer.Ordinal);
+    // A line for each: the session's id, a space, and its end in seconds since 1970.
+    private const string EndedFile = "access/ended";
+
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _ended =
+        new(state is { IsShared: false } ? ReadEnded(state.Read(EndedFile)) : [], StringComparer.Ordinal);
 
     /// <summary>Makes the holder of a new session.</summary>
     /// <param name="key">The key that was pasted.</param>
@@ -55,6 +60,27 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? st
                 {
                     _ended.TryRemove(old, out _);
                 }
+            }
+
+            if (state is { IsShared: false })
+            {
+                // A copied cookie stays void after a restart, too.
+                state.Change(EndedFile, _ => Encoding.ASCII.GetBytes(string.Concat(_ended.Select(each =>
+                    string.Create(
+                        CultureInfo.InvariantCulture, $"{each.Key} {each.Value.ToUnixTimeSeconds()}\n")))));
+            }
+        }
+    }
+
+    private static IEnumerable<KeyValuePair<string, DateTimeOffset>> ReadEnded(byte[]? content)
+    {
+        foreach (var line in Encoding.ASCII.GetString(content ?? []).Split('\n'))
+        {
+            if (line.Split(' ') is [var id, var end]
+                && long.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+                && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds())
+            {
+                yield return KeyValuePair.Create(id, DateTimeOffset.FromUnixTimeSeconds(seconds));
             }
         }
     }

@@ -1,5 +1,7 @@
 using System.Text;
+using Workflows.Activities.Reporting;
 using Workflows.Service.Dashboard;
+using Workflows.Service.Runs;
 
 namespace Workflows.Service.Access;
 
@@ -11,11 +13,11 @@ internal sealed class SignInPage(SignInPage.Problem problem) : IResult
         "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; "
         + "frame-ancestors 'none'";
 
-    private static readonly Words English = new(
+    private static readonly PageWords English = new(
         "en", "Sign in", "API key", "The key is exchanged for a session of this browser.",
         "This key is not valid here, or no longer.", "No key? On the service's machine:");
 
-    private static readonly Words Korean = new(
+    private static readonly PageWords Korean = new(
         "ko", "로그인", "API 키", "키는 이 브라우저의 세션으로 바뀝니다.",
         "이 키는 이 서비스에서 유효하지 않거나 만료되었습니다.", "키가 없습니까? 서비스가 있는 컴퓨터에서:");
 
@@ -31,7 +33,7 @@ internal sealed class SignInPage(SignInPage.Problem problem) : IResult
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
-        var words = PrefersKorean(httpContext.Request) ? Korean : English;
+        var words = RequestLanguage.Of(httpContext.Request) == Language.Korean ? Korean : English;
         var response = httpContext.Response;
         DashboardEndpoints.Harden(response, Policy);
         response.StatusCode = StatusCodes.Status401Unauthorized;
@@ -74,25 +76,5 @@ internal sealed class SignInPage(SignInPage.Problem problem) : IResult
                 """), httpContext.RequestAborted);
     }
 
-    /// <summary>Returns whether a request prefers Korean to English.</summary>
-    private static bool PrefersKorean(HttpRequest request)
-    {
-        var (korean, english) = (0.0, 0.0);
-        foreach (var each in request.GetTypedHeaders().AcceptLanguage)
-        {
-            var quality = each.Quality ?? 1;
-            if (each.Value.StartsWith("ko", StringComparison.OrdinalIgnoreCase))
-            {
-                korean = Math.Max(korean, quality);
-            }
-            else if (each.Value.StartsWith("en", StringComparison.OrdinalIgnoreCase))
-            {
-                english = Math.Max(english, quality);
-            }
-        }
-
-        return korean > english;
-    }
-
-    private sealed record Words(string Language, string Title, string Key, string Why, string Wrong, string NoKey);
+    private sealed record PageWords(string Language, string Title, string Key, string Why, string Wrong, string NoKey);
 }

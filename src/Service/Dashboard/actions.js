@@ -1,9 +1,14 @@
 import { post, remove } from './api.js';
-import { el, section } from './dom.js';
+import { el, sayDone, sayFault, section } from './dom.js';
+import { may } from './session.js';
 import { t } from './text.js';
 
 // The actions of a run under way. Each asks for a reason, which the run's record keeps.
 export const controls = (view, cancelled) => {
+  if (!may('runner')) {
+    return el('p', { class: 'soft' }, t('readOnly'));
+  }
+
   const reason = el('input', { id: 'reason', required: true, maxlength: 500 });
   const said = el('p', { role: 'alert' });
   const button = (verb, kind) => el('button', { id: verb, value: verb, class: kind }, t(verb));
@@ -17,12 +22,12 @@ export const controls = (view, cancelled) => {
         await post(`/runs/${view.id}/${verb}?reason=${encodeURIComponent(reason.value)}`);
         document.activeElement?.blur();
         reason.value = '';
-        said.textContent = t('asked');
+        sayDone(said, t('asked'));
         if (verb === 'cancel') {
           cancelled();
         }
       } catch (fault) {
-        said.textContent = fault.message;
+        sayFault(said, fault);
       }
     },
   }, el('label', {}, t('reason'), reason), view.variants ? null : button(view.suspension ? 'unsuspend' : 'suspend'),
@@ -39,17 +44,17 @@ export const endings = (view) => {
     try {
       location.hash = await act();
     } catch (fault) {
-      said.textContent = fault.message;
+      sayFault(said, fault);
     }
   };
-  return section(t('actions'),
+  return may('runner') ? section(t('actions'),
     el('form', { onsubmit: (event) => attempt(event, async () => `#/runs/${(await post(`/runs/${view.id}/rerun`, '{}')).id}`) },
       el('button', { id: 'rerun' }, t('rerun')), el('span', { class: 'soft' }, t('rerunWhy'))),
-    el('form', {
+    may('admin') ? el('form', {
       onsubmit: (event) => attempt(event, async () => {
         await remove(`/runs/${view.id}${artifacts.checked ? '?artifacts=true' : ''}`);
         return '#/';
       }),
     }, el('label', { class: 'check' }, sure, t('purgeSure')), el('label', { class: 'check' }, artifacts, t('purgeArtifacts')),
-    el('button', { id: 'purge', class: 'danger' }, t('purge'))), said);
+    el('button', { id: 'purge', class: 'danger' }, t('purge'))) : null, said) : el('p', { class: 'soft' }, t('readOnly'));
 };

@@ -29,6 +29,29 @@ export const table = (heads, rows) => el('div', {
   el('tbody', {}, rows.map((row) => el('tr', {}, row.map((cell, at) => cell instanceof Node && cell.nodeName === 'TD'
     ? cell : el('td', { class: heads[at]?.class }, cell ?? '')))))));
 
+// Words of the service, of the cloud or of a check, which are English whatever the page's language is.
+export const said = (text) => text ? el('span', { lang: 'en' }, text) : null;
+
+// Shows why something was refused: words of the service.
+export const sayFault = (element, fault) => {
+  element.lang = 'en';
+  element.textContent = fault.message;
+};
+
+// Shows the page's own words, where a refusal may have stood.
+export const sayDone = (element, text) => {
+  element.removeAttribute('lang');
+  element.textContent = text;
+};
+
+// Tells a screen reader what has changed, once: figures that change every second are not told.
+export const tell = (text) => {
+  const told = document.getElementById('told');
+  if (told.textContent !== text) {
+    told.textContent = text;
+  }
+};
+
 export const section = (title, ...children) => el('section', {}, el('h2', {}, title), children);
 
 export const numbers = (pairs) => el('dl', { class: 'numbers' }, pairs.map(([name, value, note]) =>

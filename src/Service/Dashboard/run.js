@@ -1,9 +1,11 @@
 import { controls, endings } from './actions.js';
 import { get, post, Problem } from './api.js';
 import { lossChart } from './chart.js';
-import { el, numbers, replace, section, table } from './dom.js';
+import { el, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
 import { badge } from './runs.js';
-import { duration, number, t, time, usd } from './text.js';
+import { may } from './session.js';
+import { duration, language, number, t, texts, time, usd } from './text.js';
+import { marked } from './words.js';
 
 const stages = ['plan', 'prepare', 'train', 'evaluate', 'teardown', 'report'];
 
@@ -17,14 +19,17 @@ export const run = (main, connected, id) => {
   let isLeft = false;
   let timer;
   let source;
+  let timerOfStream;
 
   const drawRun = () => {
+    tell(`${t(`status.${view.status}`)}, ${t(`stage.${view.stage}`)}`);
+    document.title = `${view.name || view.id} · Workflows`;
     const progress = view.progress;
     replace(parts.top,
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
-        el('p', {}, el('strong', {}, view.failure.code), ` ${view.failure.message}`), el('p', {}, view.failure.fix)) : null,
-      el('section', {}, el('p', { role: 'status' }, badge(view.status), ' ', view.detail === view.status ? '' : view.detail),
+        el('p', {}, el('strong', {}, view.failure.code), ' ', said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
+      el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status ? '' : said(view.detail)),
         (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
           .concat(view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
             view.deadline ? [`${t('deadline')} ${time(view.deadline.at)}`] : []).map((line) => el('p', { class: 'soft' }, line)),
@@ -56,7 +61,7 @@ export const run = (main, connected, id) => {
     if (todo !== drawn) {
       drawn = todo;
       replace(parts.actions, isOver
-        ? [el('p', {}, el('a', { href: `/runs/${id}/report.html` }, t('report'))), view.resume ? resumeForm() : null,
+        ? [el('p', {}, el('a', { href: `/runs/${id}/report.html?lang=${language}` }, t('report'))), view.resume && may('runner') ? resumeForm() : null,
           view.hasEnded ? endings(view) : null]
         : controls(view, () => replace(parts.actions)));
     }
@@ -66,7 +71,7 @@ export const run = (main, connected, id) => {
   const resumeForm = () => {
     const asked = Number(view.resume.match(/budgetUsd=([\d.]+)/)?.[1] ?? view.budgetUsd);
     const budget = el('input', { id: 'budget', type: 'number', min: 0.01, step: 0.01, required: true, value: asked });
-    const said = el('p', { role: 'alert' });
+    const answer = el('p', { role: 'alert' });
     return section(t('resume'), el('p', { class: 'soft' }, t('resumeWhy'), ' ', el('code', {}, view.resume)), el('form', {
       onsubmit: async (event) => {
         event.preventDefault();
@@ -74,10 +79,10 @@ export const run = (main, connected, id) => {
           await post(`/runs/${id}/resume`, JSON.stringify({ budgetUsd: Number(budget.value) }));
           location.reload();
         } catch (fault) {
-          said.textContent = fault.message;
+          sayFault(answer, fault);
         }
       },
-    }, el('label', {}, t('budget'), budget), el('button', {}, t('resume'))), said);
+    }, el('label', {}, t('budget'), budget), el('button', {}, t('resume'))), answer);
   };
 
   const drawEvents = () => {
@@ -88,7 +93,7 @@ export const run = (main, connected, id) => {
       const next = entered[at + 1];
       const isNow = stage === current && !view?.hasEnded;
       return el('li', { class: at < 0 ? '' : isNow ? 'now' : 'done', 'aria-current': isNow && 'step' }, t(`stage.${stage}`),
-        at < 0 ? null : el('small', {}, next ? duration((new Date(next.at) - new Date(entered[at].at)) / 1000) : entered[at].data.detail));
+        at < 0 ? null : el('small', {}, next ? duration((new Date(next.at) - new Date(entered[at].at)) / 1000) : describe(entered[at].data.detail)));
     }))));
     replace(parts.events, section(t('events'), el('ul', { class: 'events', tabindex: 0, 'aria-label': t('events') },
       events.slice(-300).reverse().map((each) => el('li', {}, el('time', { datetime: each.at }, time(each.at)), sayEvent(each))))));
@@ -109,15 +114,19 @@ export const run = (main, connected, id) => {
       replace(parts.attempts, attempts.length === 0 ? null : section(t('attempts'), table(
         [{ text: '#', class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight optional' }, t('outcome'),
           { text: t('words'), class: 'long' }, { text: t('fix'), class: 'long optional' }],
-        attempts.map((each) => [number(each.attempt), each.zone, `${each.acceleratorType} ${each.provisioning}`,
-          el('span', { class: `badge ${each.outcome}` }, each.code ?? each.outcome), each.reason, each.fix]))));
+        attempts.map((each) => [number(each.attempt), each.zone, `${each.acceleratorType} ${t(`mode.${each.provisioning}`)}`,
+          el('span', { class: `badge ${each.outcome}` }, each.code ?? t(`attempt.${each.outcome}`)), said(each.reason), said(each.fix)]))));
       replace(parts.verdict, (report?.verdicts ?? []).map((verdict) => section(`${t('verdict')}: ${verdict.direction}`,
         el('p', { class: outcomeOf(verdict) }, el('strong', {}, t(`outcome.${outcomeOf(verdict)}`)), ' ', gain(verdict)),
-        (verdict.notes ?? []).map((note) => el('p', { class: 'soft' }, note)),
+        (verdict.notes ?? []).map((note) => el('p', { class: 'soft' }, said(note))),
         table([t('model'), { text: 'BLEU', class: 'n' }, { text: 'chrF++', class: 'n' }], [[t('before'), verdict.base], [t('after'), verdict.tuned]].map(([name, score]) => [name, number(score?.bleu, 2), number(score?.chrf, 2)])),
-        verdict.examples?.length ? el('details', {}, el('summary', {}, t('examples')), table(
+        verdict.examples?.length ? el('details', {}, el('summary', {}, t('examples')), el('p', { class: 'soft' }, t('marksWhy')), table(
           [t('source'), t('reference'), t('before'), t('after')].map((text) => ({ text, class: 'long' })),
-          verdict.examples.map((row) => [row.source, row.reference, row.base, row.tuned]))) : null)));
+          verdict.examples.map((row) => {
+            const [from, to] = (verdict.direction ?? '').split('-');
+            return [[from, row.source], [to, row.reference], [to, marked(row.reference, row.base)], [to, marked(row.reference, row.tuned)]]
+              .map(([lang, text]) => el('td', { class: 'long', lang }, text));
+          }))) : null)));
     } catch {
       // The stream tells whether the service is there.
     }
@@ -128,9 +137,16 @@ export const run = (main, connected, id) => {
   };
 
   const open = () => {
-    source = new EventSource(`/runs/${id}/events`);
+    source = new EventSource(`/runs/${id}/events?after=${events.at(-1)?.sequence ?? 0}`);
     source.addEventListener('open', () => connected(true));
-    source.addEventListener('error', () => connected(false));
+    source.addEventListener('error', () => {
+      connected(false);
+      // A browser takes up a broken stream by itself, from Last-Event-ID, but gives up at an answer that is none: that of
+      // a proxy without its service, or of a service that has just started.
+      if (source.readyState === EventSource.CLOSED && !isLeft) {
+        timerOfStream = setTimeout(open, 3000);
+      }
+    });
     source.addEventListener('event', (message) => {
       const line = JSON.parse(message.data);
       if (line.sequence > (events.at(-1)?.sequence ?? 0)) {
@@ -175,6 +191,7 @@ export const run = (main, connected, id) => {
   return () => {
     isLeft = true;
     clearTimeout(timer);
+    clearTimeout(timerOfStream);
     source?.close();
   };
 };
@@ -182,11 +199,19 @@ export const run = (main, connected, id) => {
 const outcomeOf = (verdict) => (verdict.outcome ?? (verdict.finer ? 'finer' : 'no significant difference')).replaceAll(' ', '-');
 
 const gain = (verdict) => `${verdict.bleuDelta > 0 ? '+' : ''}${number(verdict.bleuDelta, 2)} BLEU`
-  + `${verdict.pValue == null ? '' : `, p = ${number(verdict.pValue, 4)}`}, ${number(verdict.testPairs)} ${t('sentences')}`;
+  + `${verdict.pValue == null ? '' : `, p = ${number(verdict.pValue, 4)}`}, ${number(verdict.testPairs)}${t('sentences')}`;
 
+// What a stage does, as the service says it: its name says the same in the other language.
+const describe = (detail) => language === 'en' ? detail : null;
+
+// Words of a known kind are the page's; the rest is the service's own, in English.
 const sayEvent = (each) => {
   const data = each.data ?? {};
-  const parts = [each.kind, each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key.split('/').at(-1),
-    data.detail ?? data.outcome ?? data.state ?? data.code ?? data.cause ?? data.errorCode ?? '', data.reason ?? data.message ?? ''];
-  return parts.filter((part) => typeof part === 'string' && part.length > 0).join(' · ').slice(0, 400);
+  const kind = `kind.${each.kind}`;
+  const subject = each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key === each.kind ? null : each.key.split('/').at(-1);
+  const outcome = data.outcome && `attempt.${data.outcome}` in texts.en ? t(`attempt.${data.outcome}`) : data.outcome;
+  const rest = [(each.kind === 'stage' ? null : data.detail) ?? data.state ?? data.code ?? data.cause ?? data.errorCode, data.reason ?? data.message]
+    .filter((part) => typeof part === 'string' && part.length > 0).join(' · ').slice(0, 400);
+  return [[kind in texts.en ? t(kind) : each.kind, subject, outcome]
+    .filter((part) => typeof part === 'string' && part.length > 0).join(' · '), rest ? [' · ', said(rest)] : null];
 };

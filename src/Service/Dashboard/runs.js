@@ -1,5 +1,6 @@
 import { call, get, Problem } from './api.js';
 import { el, numbers, replace, table } from './dom.js';
+import { may } from './session.js';
 import { number, t, time, usd } from './text.js';
 
 const statuses = ['pending', 'running', 'suspended', 'succeeded', 'failed', 'stopped', 'cancelled', 'terminated'];
@@ -45,12 +46,12 @@ export const runs = (main, connected) => {
   const rows = (found, next) => [
     found.length === 0
       ? el('p', {}, t(filter.status || filter.name ? 'noneFound' : 'noRuns'), ' ',
-        el('a', { href: '#/start' }, t('start')))
+        may('runner') ? el('a', { href: '#/start' }, t('start')) : null)
       : table(
         [t('name'), t('status'), t('stage'), { text: t('started'), class: 'tight optional' },
           { text: t('attempts'), class: 'n optional' }, { text: t('cost'), class: 'n' }],
         found.map((each) => [
-          el('td', {}, el('a', { href: `#/runs/${each.id}`, id: `run-${each.id}` }, each.name || each.id)),
+          el('td', { class: 'name' }, el('a', { href: `#/runs/${each.id}`, id: `run-${each.id}` }, each.name || each.id)),
           badge(each.status), stageOf(each), time(each.createdAt), number(each.attempts),
           `${usd(each.accruedUsd)} ${t('of')} ${usd(each.budgetUsd)}`,
         ])),

@@ -1,5 +1,6 @@
 import { post } from './api.js';
-import { el, replace, section, table } from './dom.js';
+import { el, replace, said, section, table } from './dom.js';
+import { may } from './session.js';
 import { duration, number, t, usd } from './text.js';
 
 const example = JSON.stringify({
@@ -11,20 +12,25 @@ const example = JSON.stringify({
 const draft = { text: example };
 
 export const start = (main) => {
+  if (!may('runner')) {
+    replace(main, el('h1', {}, t('start')), el('p', {}, t('readOnly')));
+    return;
+  }
+
   const request = el('textarea', { id: 'request', spellcheck: 'false', oninput: () => { draft.text = request.value; } });
   request.value = draft.text;
-  const said = el('div', { role: 'alert' });
+  const faults = el('div', { role: 'alert' });
   const plan = el('div');
   // The same key until it starts: a second press of the button, or one after a broken connection, starts no second run.
   let key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
   const during = async (button, work) => {
     button.disabled = true;
-    replace(said);
+    replace(faults);
     try {
       await work();
     } catch (fault) {
-      replace(said, el('section', { class: 'alert' }, fault.message.split('\n').map((line) => el('p', {}, line))));
+      replace(faults, el('section', { class: 'alert' }, fault.message.split('\n').map((line) => el('p', { lang: 'en' }, line))));
     } finally {
       button.disabled = false;
     }
@@ -33,12 +39,13 @@ export const start = (main) => {
   const show = (event) => during(event.target, async () => {
     const found = await post('/plan', request.value);
     replace(plan, section(t(found.starts ? 'wouldStart' : 'wouldNot'),
-      found.refusal ? el('p', { class: 'failed' }, `${found.refusal.code}: ${found.refusal.message} ${found.refusal.fix}`) : null,
+      found.refusal ? el('p', { class: 'failed' }, `${found.refusal.code}: `,
+        said(`${found.refusal.message} ${found.refusal.fix}`)) : null,
       el('p', {}, `${t('estimate')}: ${usd(found.estimatedUsd)}, ${duration(found.estimatedSeconds)} · ${t('budget')}: ${usd(found.budgetUsd)}`),
       table([{ text: t('order'), class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' }, { text: t('why'), class: 'long' }],
-        found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${place.provisioning}`,
-          number(place.usdPerHour, 2), usd(place.usd), place.memorySource ? `${place.memorySource}: ${place.why}` : place.why])),
-      el('details', {}, el('summary', {}, t('notes')), [...found.assumptions, ...found.notes].map((note) => el('p', { class: 'soft' }, note)))));
+        found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${t(`mode.${place.provisioning}`)}`,
+          number(place.usdPerHour, 2), usd(place.usd), said(place.memorySource ? `${place.memorySource}: ${place.why}` : place.why)])),
+      el('details', {}, el('summary', {}, t('notes')), [...found.assumptions, ...found.notes].map((note) => el('p', { class: 'soft' }, said(note))))));
   });
 
   const go = (event) => during(event.target, async () => {
@@ -57,5 +64,5 @@ export const start = (main) => {
   replace(main, el('h1', {}, t('start')), el('p', { class: 'soft' }, t('planFirst')),
     section(t('request'), el('label', { for: 'request' }, t('request')), request,
       el('p', { class: 'bar' }, el('button', { type: 'button', onclick: show }, t('plan')),
-        el('button', { type: 'button', class: 'first', onclick: go }, t('go')))), said, plan);
+        el('button', { type: 'button', class: 'first', onclick: go }, t('go')))), faults, plan);
 };

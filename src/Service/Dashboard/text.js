@@ -25,8 +25,29 @@ export const texts = {
     planFirst: 'Nothing is spent before you start.', order: 'Order', price: 'USD an hour', why: 'Why',
     wouldStart: 'This run would start', wouldNot: 'This run would be refused', notes: 'Notes',
     wasThere: 'This run was there already.', lost: 'The service does not answer; trying again.',
-    unknown: 'There is no such page.', sentences: 'sentences', of: 'of', running: 'running', seconds: 's',
+    unknown: 'There is no such page.', sentences: ' sentences', of: 'of', running: 'running', seconds: 's',
     model: 'Model', examples: 'Sentences', source: 'Source', reference: 'Reference', working: 'Working…',
+    pages: 'Pages', run: 'Run', readOnly: 'Your key may read; it may not act.', wentOn: 'resumed',
+    refusals: 'Places passed over', seen: 'Waits and lives', noSeen: 'No node was obtained or lost lately.',
+    seenWhy: 'The time until a node was usable, and the time until one was lost, as runs measured them lately.',
+    obtained: 'Obtained', wait: 'Median wait', longestWait: 'Longest wait', losses: 'Lost', life: 'Median life',
+    forgotten: 'Places forgotten', prices: 'List prices', pricesWhy: 'US dollars an hour for a whole slice', chips: 'Chips',
+    cloud: 'Alive in the cloud', cloudWhy: 'Nodes of runs, and after a look into the cloud all that no live run uses.',
+    cloudNone: 'No run has a node now.', cloudEmpty: 'Nothing is alive in the cloud.', look: 'Look into the cloud',
+    cloudClean: 'Nothing is left over in the cloud.', cloudLeft: 'Something is left over, or could not be listed.',
+    owner: 'Owner', orphan: 'Left over', marksWhy: 'Underlined words are not in the reference.',
+    'owner.live-run': 'a live run', 'owner.this-service': 'this service', 'owner.unproved': 'not proved',
+    'owner.other-service': 'another service', 'mode.spot': 'spot', 'mode.on-demand': 'on demand',
+    'attempt.ready': 'ready', 'attempt.refused': 'refused', 'attempt.skipped': 'skipped', 'attempt.failed': 'failed',
+    'attempt.timeout': 'timed out', 'attempt.cancelled': 'cancelled', 'stage.compile': 'Compile',
+    'kind.model-brought': 'Model copied', 'kind.unsent': 'Request not sent', 'kind.swept': 'Left over, deleted',
+    'kind.revoked': 'Credential void', 'kind.announced': 'Announced', 'kind.found': 'Earlier work found',
+    'kind.stage': 'Stage', 'kind.plan': 'Plan', 'kind.model': 'Model', 'kind.data': 'Data', 'kind.intent': 'Node requested',
+    'kind.queued': 'Queued', 'kind.asking': 'Request sent', 'kind.attempt': 'Attempt', 'kind.ready': 'Node ready',
+    'kind.stopped': 'Job stopped', 'kind.deletion': 'Deletion requested', 'kind.released': 'Node gone', 'kind.loss': 'TPU lost',
+    'kind.recovered': 'Recovered', 'kind.switched': 'Switched to on demand', 'kind.deadline-missed': 'Deadline missed',
+    'kind.scores': 'Scores', 'kind.job': 'Job', 'kind.validation': 'Validation', 'kind.job-ended': 'Job ended',
+    'kind.end': 'End', 'kind.resumed': 'Resumed', 'kind.suspended': 'Suspended', 'kind.unsuspended': 'Continued',
     'outcome.finer': 'Finer', 'outcome.worse': 'Worse', 'outcome.no-significant-difference': 'No significant difference',
     'outcome.identical': 'Identical translations', 'outcome.not-compared': 'Not compared',
     'status.pending': 'pending', 'status.running': 'running', 'status.suspended': 'suspended',
@@ -42,28 +63,49 @@ export const texts = {
     attempts: '시도', recoveries: '잃은 TPU', estimate: '예상', left: '남은 시간', step: '스텝', loss: '손실',
     rate: '초당 토큰', checkpoint: '체크포인트', search: '이름 또는 ID에 포함', zone: '영역', type: '유형',
     outcome: '결과', words: '클라우드의 답', fix: '해결 방법', until: '건너뛰는 기한',
-    forget: '잊기', forgetAll: '모두 잊기', noZones: '기억된 거절이 없습니다. 모든 영역을 시도합니다.',
-    zonesWhy: '최근에 거절한 곳은 표시된 시각까지 건너뛰어 탐색이 기다리지 않게 합니다. 지금은 답이 다를 것 같으면 잊으십시오.',
+    forget: '잊기', forgetAll: '모두 잊기', noZones: '기억된 거부가 없습니다. 모든 영역을 시도합니다.',
+    zonesWhy: '최근에 거부된 위치는 표시된 시각까지 건너뛰어 탐색이 기다리지 않게 합니다. 지금은 답이 다를 것 같으면 잊으십시오.',
     resume: '실행 이어가기', resumeWhy: '가장 새로운 체크포인트에서 이어집니다. 예산 외의 것을 바꾸려면:',
     cancel: '실행 취소', reason: '사유', report: '보고서 열기', events: '이벤트', curve: '손실',
     noCurve: '아직 완료된 스텝이 없습니다.', verdict: '판정', before: '기본 모델', after: '조정된 모델', direction: '방향',
     variants: '변형', variantOf: '변형이 속한 실행:', alive: '아직 클라우드에 있음', aliveWhy: '사라진 것이 확인되지 않은 노드이며 비용이 들 수 있습니다.',
-    actions: '작업', suspend: '실행 일시 중지', unsuspend: '실행 계속하기', asked: '요청했습니다.',
-    suspendWhy: '일시 중지한 실행은 TPU를 반납하여 비용이 들지 않으며, 가장 새로운 체크포인트에서 이어집니다.',
-    unsuspendWhy: '가장 새로운 체크포인트에서 다른 TPU로 이어집니다.', suspendedSince: '일시 중지 시각',
+    actions: '작업', suspend: '실행 일시중지', unsuspend: '실행 계속하기', asked: '요청했습니다.',
+    suspendWhy: '일시중지한 실행은 TPU를 반납하여 비용이 들지 않으며, 가장 새로운 체크포인트에서 이어집니다.',
+    unsuspendWhy: '가장 새로운 체크포인트에서 다른 TPU로 이어집니다.', suspendedSince: '일시중지 시각',
     waiting: '용량을 기다리는 곳', atMost: '늦어도', deadline: '기한', perHour: '현재 시간당 비용',
     rerun: '다시 실행', rerunWhy: '같은 요청으로 새 실행을 시작합니다.', purge: '실행 삭제',
     purgeSure: '원장과 보고서까지 삭제합니다.', purgeArtifacts: '체크포인트와 모델도 삭제합니다.',
     today: '오늘 유료 실행', month: '이번 달 유료 실행', reserved: '예산으로 예약됨', limit: '한도',
     failure: '성공하지 못한 이유', request: '요청 (JSON)', plan: '계획 보기', go: '시작',
     planFirst: '시작하기 전에는 비용이 들지 않습니다.', order: '순서', price: '시간당 USD', why: '이유',
-    wouldStart: '이 실행은 시작됩니다', wouldNot: '이 실행은 거절됩니다', notes: '참고',
+    wouldStart: '이 실행은 시작됩니다', wouldNot: '이 실행은 거부됩니다', notes: '참고',
     wasThere: '이미 있는 실행입니다.', lost: '서비스가 응답하지 않아 다시 시도하고 있습니다.',
-    unknown: '없는 페이지입니다.', sentences: '문장', of: '/', running: '실행 중', seconds: '초',
-    model: '모델', examples: '문장', source: '원문', reference: '참조', working: '처리 중…',
+    unknown: '없는 페이지입니다.', sentences: '개 문장', of: '/', running: '실행 중', seconds: '초',
+    model: '모델', examples: '문장', source: '원문', reference: '참조 번역', working: '처리 중…',
+    pages: '페이지', run: '실행', readOnly: '이 키로는 조회만 할 수 있습니다.', wentOn: '재개',
+    refusals: '건너뛰는 위치', seen: '대기 시간과 수명', noSeen: '최근에 확보하거나 잃은 노드가 없습니다.',
+    seenWhy: '실행이 최근에 측정한, 노드를 사용할 수 있게 될 때까지의 시간과 노드를 잃을 때까지의 시간입니다.',
+    obtained: '확보', wait: '대기 중앙값', longestWait: '최장 대기', losses: '손실된 노드', life: '수명 중앙값',
+    forgotten: '기억에서 지운 위치', prices: '정가', pricesWhy: '슬라이스 전체의 시간당 가격(USD)', chips: '칩',
+    cloud: '클라우드에 있는 리소스', cloudWhy: '실행이 사용하는 노드입니다. 클라우드를 조회하면 실행 중인 작업이 쓰지 않는 리소스도 표시합니다.',
+    cloudNone: '지금 노드를 사용하는 실행이 없습니다.', cloudEmpty: '클라우드에 남아 있는 리소스가 없습니다.', look: '클라우드 조회',
+    cloudClean: '클라우드에 남은 리소스가 없습니다.', cloudLeft: '남은 리소스가 있거나 일부를 조회하지 못했습니다.',
+    owner: '소유자', orphan: '남은 리소스', marksWhy: '밑줄 친 단어는 참조 번역에 없습니다.',
+    'owner.live-run': '진행 중인 실행', 'owner.this-service': '이 서비스', 'owner.unproved': '확인되지 않음',
+    'owner.other-service': '다른 서비스', 'mode.spot': '스팟', 'mode.on-demand': '주문형',
+    'attempt.ready': '준비됨', 'attempt.refused': '거부됨', 'attempt.skipped': '건너뜀', 'attempt.failed': '실패',
+    'attempt.timeout': '시간 초과', 'attempt.cancelled': '취소됨', 'stage.compile': '컴파일',
+    'kind.model-brought': '모델 복사됨', 'kind.unsent': '요청을 보내지 않음', 'kind.swept': '남은 리소스 삭제',
+    'kind.revoked': '사용자 인증 정보 폐기', 'kind.announced': '알림 전송', 'kind.found': '이전 작업 확인',
+    'kind.stage': '단계', 'kind.plan': '계획', 'kind.model': '모델', 'kind.data': '데이터', 'kind.intent': '노드 요청',
+    'kind.queued': '대기열에 추가됨', 'kind.asking': '요청 전송', 'kind.attempt': '시도', 'kind.ready': '노드 준비됨',
+    'kind.stopped': '작업 중지', 'kind.deletion': '삭제 요청', 'kind.released': '노드 삭제 확인', 'kind.loss': 'TPU 손실',
+    'kind.recovered': '복구됨', 'kind.switched': '주문형으로 전환', 'kind.deadline-missed': '기한 초과',
+    'kind.scores': '점수', 'kind.job': '작업', 'kind.validation': '검증', 'kind.job-ended': '작업 종료',
+    'kind.end': '종료', 'kind.resumed': '재개됨', 'kind.suspended': '일시중지됨', 'kind.unsuspended': '계속됨',
     'outcome.finer': '더 나음', 'outcome.worse': '더 나쁨', 'outcome.no-significant-difference': '유의미한 차이 없음',
     'outcome.identical': '번역이 같음', 'outcome.not-compared': '비교하지 않음',
-    'status.pending': '대기', 'status.running': '실행 중', 'status.suspended': '일시 중지',
+    'status.pending': '대기', 'status.running': '실행 중', 'status.suspended': '일시중지',
     'status.succeeded': '성공', 'status.failed': '실패', 'status.stopped': '멈춤',
     'status.cancelled': '취소됨', 'status.terminated': '강제 종료',
     'stage.pending': '대기', 'stage.plan': '계획', 'stage.prepare': '준비', 'stage.train': '학습',
@@ -79,7 +121,10 @@ const stored = () => {
   }
 };
 
-export let language = stored() ?? (navigator.language?.toLowerCase().startsWith('ko') ? 'ko' : 'en');
+const known = stored();
+
+// The language that was chosen here, or the first of the browser's that the pages know, as in Accept-Language.
+export let language = known in texts ? known : (navigator.languages ?? []).map((each) => each.slice(0, 2).toLowerCase()).find((each) => each in texts) ?? 'en';
 
 export const t = (key) => texts[language][key] ?? key;
 
@@ -97,6 +142,8 @@ export const number = (value, digits = 0) => value == null || !Number.isFinite(v
 
 export const usd = (value) => value == null ? '–' : `${number(value, 2)} USD`;
 
+export const usdAnHour = (value) => value == null ? '–' : language === 'ko' ? `시간당 ${usd(value)}` : `${usd(value)} an hour`;
+
 export const time = (value) => new Date(value).toLocaleString(language, { dateStyle: 'short', timeStyle: 'medium' });
 
 export const duration = (seconds) => {
@@ -104,8 +151,8 @@ export const duration = (seconds) => {
     return '–';
   }
 
-  const units = language === 'ko' ? ['시간', '분', '초'] : ['h', 'min', 's'];
+  const [hours, minutes, rest] = language === 'ko' ? ['시간', '분', '초'] : [' h', ' min', ' s'];
   const whole = Math.max(0, Math.round(seconds));
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return h > 0 ? `${h} ${units[0]} ${m} ${units[1]}` : m > 0 ? `${m} ${units[1]} ${s} ${units[2]}` : `${s} ${units[2]}`;
+  return h > 0 ? `${h}${hours} ${m}${minutes}` : m > 0 ? `${m}${minutes} ${s}${rest}` : `${s}${rest}`;
 };

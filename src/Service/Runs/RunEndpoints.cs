@@ -75,6 +75,13 @@ internal static class RunEndpoints
             .Described("getReport", "Gets the report of a run.", 404).Produces<RunReport>();
         runs.MapGet("/{id}/report.html", ReportPage)
             .Described("getReportPage", "Gets the report of a run as a page.", 404)
+            .HasParameter(
+                ParameterLocation.Query, "lang", "en or ko; without it, the language that Accept-Language prefers.")
+            .HasParameter(ParameterLocation.Header, "Accept-Language", "The languages that the reader knows.")
+            .Produces<string>(StatusCodes.Status200OK, "text/html");
+        runs.MapGet($"/{{id}}/{ReportFiles.KoreanPage}", (string id, HttpResponse response, RunLedger ledger) =>
+            PageIn(id, response, ledger, Language.Korean))
+            .Described("getKoreanReportPage", "Gets the report of a run as a page in Korean.", 404)
             .Produces<string>(StatusCodes.Status200OK, "text/html");
         routes.MapZones();
         var stateId = ServicePorts.StateIdOf(settings.StateDirectory);
@@ -247,40 +254,51 @@ internal static class RunEndpoints
     }
 
     private static IResult Report(string id, RunLedger ledger) =>
-        File(id, ledger, "report.json", ComparisonFiles.Json, "application/json");
+        File(id, ledger, "application/json", ComparisonFiles.Json, ReportFiles.Json);
 
-    private static IResult ReportPage(string id, HttpResponse response, RunLedger ledger)
+    private static IResult ReportPage(string id, HttpContext context, RunLedger ledger)
+    {
+        context.Response.Headers.Vary = "Accept-Language";
+        return PageIn(id, context.Response, ledger, RequestLanguage.Of(context.Request));
+    }
+
+    /// <summary>Returns the report's page in a language; of a report of an earlier version, the page there
+    /// is.</summary>
+    private static IResult PageIn(string id, HttpResponse response, RunLedger ledger, Language language)
     {
         DashboardEndpoints.Harden(
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
-        return File(id, ledger, "report.html", ComparisonFiles.Page, "text/html; charset=utf-8");
+        return File(
+            id, ledger, "text/html; charset=utf-8", ComparisonFiles.Page, ReportFiles.PageIn(language), ReportFiles.Page);
     }
 
-    /// <summary>Sends a file of a run's folder.</summary>
-    /// <param name="id">The run.</param>
-    /// <param name="ledger">Resolves the folder.</param>
-    /// <param name="name">The file of a run.</param>
-    /// <param name="ofGroup">The file in its place of a run that has variants.</param>
-    /// <param name="type">Its media type.</param>
-    private static IResult File(string id, RunLedger ledger, string name, string ofGroup, string type)
+    /// <summary>Returns the first of a run's files that is there: a comparison is that of a run with variants.</summary>
+    private static IResult File(string id, RunLedger ledger, string type, params string[] names)
     {
         if (Known(id, ledger) is not { } run)
         {
             return Unknown(id);
         }
 
-        var file = VariantLedgers.MembersOf(ledger, run).Count > 0 ? ofGroup : name;
-        if (ledger.State.IsShared)
+        foreach (var name in names)
         {
-            return ledger.State.Read(RunLedger.NameOf(run, file)) is { } content
-                ? TypedResults.Bytes(content, type) : NotReady(id);
+            var path = Path.Combine(ledger.DirectoryOf(run), name);
+            if (ledger.State.IsShared)
+            {
+                if (ledger.State.Read(RunLedger.NameOf(run, name)) is { } content)
+                {
+                    return TypedResults.Bytes(content, type);
+                }
+            }
+            else if (System.IO.File.Exists(path))
+            {
+                return TypedResults.PhysicalFile(
+                    path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path));
+            }
         }
 
-        var path = Path.Combine(ledger.DirectoryOf(run), file);
-        return System.IO.File.Exists(path)
-            ? TypedResults.PhysicalFile(path, type, lastModified: System.IO.File.GetLastWriteTimeUtc(path))
-            : NotReady(id);
+        return NotReady(id);
     }
 
     private static IResult NotReady(string id) => Problems.Of(

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Workflows.Activities.Capacity;
+using Workflows.Orchestrations;
 using Workflows.Service.Access;
 using Workflows.Service.Hosting;
 
@@ -15,6 +16,8 @@ internal static class ZoneEndpoints
             .Described("listZones", "Lists the refusals that are remembered.");
         zones.MapGet("/seen", (CapacityMemory memory) => TypedResults.Ok(memory.Seen()))
             .Described("listSeen", "Lists the waits for nodes and the lives of lost ones that are remembered.");
+        zones.MapGet("/prices", (PriceCatalog catalog) => TypedResults.Ok(PriceView.Of(catalog)))
+            .Described("listPrices", "Lists the prices of slices, cheapest spot price first by type.");
         zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)))
             .Described("forgetZones", "Forgets all refusals.").NeedsRole(AccessRole.Admin);
         zones.MapDelete("/{place}", Forget)
@@ -30,6 +33,24 @@ internal static class ZoneEndpoints
             + "and without --seen, list the places.");
 
     private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
+}
+
+/// <summary>The list prices of a slice in a zone.</summary>
+/// <param name="AcceleratorType">The slice, such as <c>v5litepod-8</c>.</param>
+/// <param name="Zone">The zone.</param>
+/// <param name="Chips">Chips of the slice, 1 or more.</param>
+/// <param name="SpotUsdPerHour">US dollars for an hour of the whole slice as a spot node.</param>
+/// <param name="OnDemandUsdPerHour">US dollars for an hour of the whole slice on demand.</param>
+internal sealed record PriceView(
+    string AcceleratorType, string Zone, int Chips, double SpotUsdPerHour, double OnDemandUsdPerHour)
+{
+    public static IReadOnlyList<PriceView> Of(PriceCatalog catalog) =>
+    [
+        .. from type in catalog.AcceleratorTypes
+           from spot in catalog.Offers(type, ProvisioningMode.Spot, runtimeVersion: null)
+           let regular = catalog.At(type, spot.Zone, ProvisioningMode.OnDemand, runtimeVersion: null)
+           select new PriceView(type, spot.Zone, catalog.Chips(type), spot.UsdPerHour, regular.UsdPerHour),
+    ];
 }
 
 /// <summary>The answer to a request to forget places.</summary>

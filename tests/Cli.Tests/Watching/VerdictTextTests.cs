@@ -1,4 +1,6 @@
+using System.CommandLine;
 using Workflows.Activities.Reporting;
+using Workflows.Cli.Commands;
 using Workflows.Cli.Watching;
 using Workflows.Orchestrations;
 using Workflows.Translation;
@@ -27,6 +29,56 @@ public sealed class VerdictTextTests
         Assert.Contains("  tuned      after\n", text, StringComparison.Ordinal);
         Assert.Contains(
             "2 attempts, 1 refused, 1 not asked (refused lately), 0 TPUs lost", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_InKorean_EndsWithTheVerdictAndHasNoEnglishButNames()
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        var report = Report(Finer with { Notes = [.. VerdictWording.SmallTest(40)], Examples = [] });
+
+        VerdictText.Write(
+            report with
+            {
+                IsRehearsal = true,
+                Training = new TrainingSection(6, 100, 10, 4, 1, 10) { Epochs = 25, StoppedEarly = true },
+                Cost = report.Cost with { EstimatedHours = 1, ActualHours = 2 },
+            },
+            output, language: Language.Korean);
+
+        var text = output.ToString();
+        Assert.EndsWith(
+            "\n더 나음: +1.50 BLEU, p = 0.0010. 비용: 0.25 USD.\n", text, StringComparison.Ordinal);
+        Assert.Contains("시도 2회, 거부 1회, 최근에 거부되어 요청하지 않음 1회, 도중에 잃은 TPU 0개", text, StringComparison.Ordinal);
+        Assert.Contains("report.ko.html", text, StringComparison.Ordinal);
+        Assert.DoesNotMatch(
+            "[a-z]{3}", text.Replace("report.ko.html", "", StringComparison.Ordinal)
+                .Replace("nrefs:1|tok:13a", "", StringComparison.Ordinal)
+                .Replace("training.steps", "", StringComparison.Ordinal).Replace("chrF", "", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(null, null, "ko_KR.UTF-8", Language.Korean)]
+    [InlineData(null, "en_US.UTF-8", "ko_KR.UTF-8", Language.English)]
+    [InlineData("ko_KR.UTF-8", "en_US.UTF-8", "en_US.UTF-8", Language.Korean)]
+    [InlineData("", "", "fr_FR.UTF-8", Language.English)]
+    [InlineData("C", null, "ko_KR.UTF-8", Language.English)]
+    public void Language_OfTheEnvironment_IsThatOfItsFirstVariable(
+        string? all, string? messages, string? lang, Language expected) =>
+        Assert.Equal(expected, CommonOptions.LanguageOf(name => name switch
+        {
+            "LC_ALL" => all,
+            "LC_MESSAGES" => messages,
+            _ => lang,
+        }));
+
+    [Fact]
+    public void Language_ThatTheCommandDoesNotKnow_IsRefusedWithTheOnesItDoes()
+    {
+        var parsed = new RootCommand { CommonOptions.Lang }.Parse(["--lang", "fr"]);
+
+        Assert.Equal(
+            "--lang: 'fr' is not a language of this command; use en or ko.", Assert.Single(parsed.Errors).Message);
     }
 
     [Fact]

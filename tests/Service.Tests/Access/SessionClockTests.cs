@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Storage;
 using Workflows.Service.Access;
 using Workflows.TestKit;
 
@@ -52,6 +54,27 @@ public sealed class SessionClockTests : IDisposable
 
         Assert.False(_sessions.Holds(first));
         Assert.True(_sessions.Holds(second));
+    }
+
+    /// <summary>A copied cookie is void in the service that is started next, until it would have ended
+    /// anyway.</summary>
+    [Fact]
+    public async Task End_OfASession_IsRememberedByTheNextService()
+    {
+        var state = new FolderState(_folder.Path);
+        var (key, _) = await _file.MakeAsync("laptop", AccessRole.Reader, null, Cancellation);
+        var first = new Sessions(new KeyRing(_file, _clock), _clock, state);
+        var (ended, other) = (first.Begin(key, TimeSpan.FromHours(1)), first.Begin(key, TimeSpan.FromHours(3)));
+        first.End(ended);
+
+        var second = new Sessions(new KeyRing(_file, _clock), _clock, new FolderState(_folder.Path));
+        Assert.False(second.Holds(ended));
+        Assert.True(second.Holds(other));
+
+        // What is over is forgotten.
+        _clock.Advance(TimeSpan.FromHours(2));
+        second.End(other);
+        Assert.Single(Encoding.ASCII.GetString(state.Read("access/ended")!).Trim().Split('\n'));
     }
 
     /// <summary>An open stream ends with the next event after the revocation, which is not sent.</summary>

@@ -117,10 +117,41 @@ internal sealed class Browser : IAsyncDisposable
             deviceScaleFactor = 1,
             mobile = width < 600,
         });
-        await SendAsync("Page.addScriptToEvaluateOnNewDocument", new
+        var version = await SendAsync("Browser.getVersion", new { });
+        await SendAsync("Emulation.setUserAgentOverride", new
         {
-            source = $"try {{ localStorage.setItem('language', '{language}') }} catch {{}}",
+            userAgent = (string)version["userAgent"]!,
+            acceptLanguage = language == "ko" ? "ko-KR,ko,en" : "en-US,en",
         });
+    }
+
+    /// <summary>Keeps a picture of the whole page in artifacts/screenshots.</summary>
+    /// <param name="name">The file's name, without its ending.</param>
+    public async Task KeepPictureAsync(string name)
+    {
+        var picture = await SendAsync(
+            "Page.captureScreenshot", new { format = "png", captureBeyondViewport = true });
+        var folder = Directory.CreateDirectory(Path.Combine(Checkout.Root, "artifacts", "screenshots"));
+        await File.WriteAllBytesAsync(
+            Path.Combine(folder.FullName, $"{name}.png"), Convert.FromBase64String((string)picture["data"]!),
+            Cancellation);
+    }
+
+    /// <summary>Presses a key, as a person without a mouse does.</summary>
+    /// <param name="key">Its name, such as <c>Tab</c> or <c>Enter</c>.</param>
+    public async Task PressAsync(string key)
+    {
+        var (code, text) = key switch
+        {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            " " => (32, " "),
+            _ => throw new ArgumentOutOfRangeException(nameof(key), key, "The test has no code for this key."),
+        };
+        foreach (var type in new[] { "keyDown", "keyUp" })
+        {
+            await SendAsync("Input.dispatchKeyEvent", new { type, key, text, windowsVirtualKeyCode = code });
+        }
     }
 
     /// <summary>Evaluates an expression, or what it promises, to a text.</summary>

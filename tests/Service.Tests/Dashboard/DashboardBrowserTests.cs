@@ -1,21 +1,13 @@
-using System.Formats.Tar;
-using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Workflows.Service.Tests.Hosting;
-using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Dashboard;
 
-/// <summary>The dashboard in a browser: live, with hostile texts, in both languages, without barriers.</summary>
+/// <summary>The dashboard in a browser: live, with hostile texts, and in both languages.</summary>
 public sealed class DashboardBrowserTests(RunningService service) : IClassFixture<RunningService>
 {
-    private const string Axe = "axe-core@4.14.1";
-
     private const string Hostile = "<img src=x onerror=\"document.title='broken'\"> 악성 & 이름";
-
-    /// <summary>Present in every page, once it is drawn.</summary>
-    private const string Drawn = "document.querySelector('main h1')";
 
     [Fact]
     public async Task Run_FromTheFormToTheVerdict_IsShownLiveAndAsText()
@@ -35,12 +27,12 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         // The page follows the run by itself, from its start to its end.
         await browser.UntilAsync("location.hash === '#/runs/from-the-form'");
         await service.ReportAsync("from-the-form");
-        await browser.UntilAsync("document.querySelector('a[href$=\"report.html\"]')");
+        await browser.UntilAsync("document.querySelector('a[href$=\"report.html?lang=en\"]')");
         await browser.UntilAsync("document.querySelector('svg polyline')");
         await browser.UntilAsync("document.body?.innerText.includes('Verdict: ko-en')");
         Assert.Equal(Hostile, await browser.TextAsync("document.querySelector('h1').textContent"));
         Assert.Equal("0", await browser.TextAsync("document.querySelectorAll('main img').length"));
-        Assert.Equal("Workflows", await browser.TextAsync("document.title"));
+        Assert.Equal($"{Hostile} · Workflows", await browser.TextAsync("document.title"));
 
         await browser.RunAsync("document.getElementById('language').click()");
         await browser.UntilAsync("document.body?.innerText.includes('판정: ko-en')");
@@ -112,52 +104,63 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         await service.ReportAsync(id);
     }
 
-    /// <summary>By axe-core from npm: contrast in the light and the dark, names, roles, the keyboard's reach.</summary>
+    /// <summary>The page takes its stream up again by itself, from the last event that it has.</summary>
     [Fact]
-    public async Task Pages_InTheLightAndTheDark_HaveNoBarriers()
+    public async Task Run_WhenTheServiceIsAwayForAWhile_GoesOnWithoutAReload()
     {
         await using var browser = await Browser.StartAsync();
-        var axe = await AxeAsync();
-        var id = await service.StartAsync(service.Request(
-            """{"zones": {"us-west4-a": {"refuse": "LOCATION_POLICY_VIOLATED"}}}""", steps: 4));
-        await service.ReportAsync(id);
-        foreach (var (scheme, language, width) in new[] { ("light", "en", 1200), ("dark", "ko", 400) })
-        {
-            await browser.PreferAsync(scheme, language, width);
-            foreach (var (path, until) in new[]
-            {
-                ("/#/", "document.querySelector('tbody tr')"), ($"/#/runs/{id}", "document.querySelector('svg')"),
-                ("/#/zones", "document.getElementById('forget-all')"), ("/#/start", Drawn),
-                ($"/runs/{id}/report.html", "document.querySelector('h1')"),
-            })
-            {
-                await browser.OpenAsync(At(path), until);
-                await browser.RunAsync(axe);
-                Assert.Equal("[]", await browser.TextAsync(
-                    "axe.run().then(result => JSON.stringify(result.violations.map(each => "
-                    + $"['{scheme}', '{path}', each.id, each.nodes[0].html])))"));
+        var id = await service.StartAsync(service.Request(steps: 100_000));
+        await service.WaitAsync(id, run => run.GetProperty("stage").GetString() == "train");
+        await browser.PreferAsync("light", "en", 1200);
+        await browser.OpenAsync(At($"/#/runs/{id}"), "document.querySelector('.badge.running')");
+        await browser.UntilAsync("document.querySelector('ul.events li')");
+        await browser.RunAsync("window.isTheSamePage = true");
+        var port = service.Http.BaseAddress!.Port;
 
-                // Wide content scrolls in its own frame, not the page.
-                Assert.Equal($"{path} fits", await browser.TextAsync(
-                    "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-                    + $" ? '{path} fits' : document.documentElement.scrollWidth + ' points'"));
-            }
+        await service.RestartAsync(
+            settings => settings.HttpPort = port,
+            () => browser.UntilAsync(
+                "document.getElementById('link').innerText === 'The service does not answer; trying again.'"));
+
+        await browser.UntilAsync("document.getElementById('link').hidden");
+        using var cancel = await service.Http.PostAsync(
+            $"/runs/{id}/cancel", null, TestContext.Current.CancellationToken);
+        await service.ReportAsync(id);
+        await browser.UntilAsync("document.querySelector('.badge.cancelled') && document.getElementById('rerun')");
+        Assert.Equal("true", await browser.TextAsync("window.isTheSamePage"));
+
+        // Every event once, in its order: those from before the break, and those after it.
+        Assert.Equal("true", await browser.TextAsync($$"""
+            fetch('/runs/{{id}}/events').then((each) => each.json()).then((all) => {
+              const times = [...document.querySelectorAll('ul.events time')].map((each) => each.dateTime).reverse();
+              return JSON.stringify(times) === JSON.stringify(all.map((each) => each.at));
+            })
+            """));
+    }
+
+    /// <summary>An output is compared word by word with its reference; what is not the reference's is
+    /// marked.</summary>
+    [Fact]
+    public async Task Words_ThatAreNotTheReferences_AreMarked()
+    {
+        await using var browser = await Browser.StartAsync();
+        await browser.OpenAsync(At("/#/start"), "document.getElementById('request')");
+        foreach (var (reference, output, expected) in new[]
+        {
+            ("I take bus number 3.", "i take Bus number 3", ""),
+            ("I take bus number 3.", "I took the bus number 4.", "took the|4."),
+            ("나는 3번 버스를 탑니다.", "나는 버스를 3번 탑니다.", "3번"),
+            ("a", "<img src=x onerror=alert(1)> a", "<img src=x onerror=alert(1)>"),
+            ("", "", ""),
+        })
+        {
+            Assert.Equal(expected, await browser.TextAsync($$"""
+                import('/dashboard/words.js').then(({ marked }) =>
+                  marked({{JsonSerializer.Serialize(reference)}}, {{JsonSerializer.Serialize(output)}})
+                    .filter((each) => each.nodeName === 'MARK').map((each) => each.textContent).join('|'))
+                """));
         }
     }
 
     private Uri At(string path) => new(service.Http.BaseAddress!, path);
-
-    private static async Task<string> AxeAsync()
-    {
-        Command.Require("npm", "It brings axe-core, which checks the pages.");
-        using var folder = new TemporaryFolder("axe-");
-        var (exitCode, _, error) = await Command.RunAsync("npm", ["pack", Axe, "--silent"], folder: folder.Path);
-        Skipped.Unless(exitCode == 0, $"{Axe} cannot be fetched: {error.Split('\n')[0]}");
-        await using var packed = File.OpenRead(Directory.GetFiles(folder.Path, "*.tgz").Single());
-        await using var plain = new GZipStream(packed, CompressionMode.Decompress);
-        await TarFile.ExtractToDirectoryAsync(
-            plain, folder.Path, overwriteFiles: false, TestContext.Current.CancellationToken);
-        return await File.ReadAllTextAsync(
-            folder["package/axe.min.js"], TestContext.Current.CancellationToken);
-    }
 }

@@ -40,9 +40,12 @@ public sealed class RunningService : IAsyncLifetime
     }
 
     /// <summary>Stops the service and starts another on the same folder.</summary>
-    public async Task RestartAsync(Action<ServiceSettings> change)
+    /// <param name="change">Changes the settings of the next one.</param>
+    /// <param name="meanwhile">Looks at the world without the service; null for nothing.</param>
+    public async Task RestartAsync(Action<ServiceSettings> change, Func<Task>? meanwhile = null)
     {
         await StopAsync();
+        await (meanwhile?.Invoke() ?? Task.CompletedTask);
         change(Settings);
         await StartAsync();
     }

@@ -262,7 +262,21 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.True(metrics.GetArrayLength() > 1);
         Assert.Equal(1, attempts.GetArrayLength());
         Assert.Contains("<svg", page, StringComparison.Ordinal);
+        await AssertLanguageAsync("en", $"/runs/{id}/report.html", null);
+        await AssertLanguageAsync("ko", $"/runs/{id}/report.html", "en;q=0.4, ko-KR, *;q=0.1");
+        await AssertLanguageAsync("en", $"/runs/{id}/report.html?lang=en", "ko-KR");
+        await AssertLanguageAsync("en", $"/runs/{id}/report.html?lang=<b>", "fr");
+        await AssertLanguageAsync("ko", $"/runs/{id}/report.ko.html", "en");
         Assert.Contains(list.EnumerateArray(), each => each.GetProperty("id").GetString() == id);
+    }
+
+    private async Task AssertLanguageAsync(string expected, string path, string? accepted)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.TryAddWithoutValidation("Accept-Language", accepted);
+        using var answer = await service.Http.SendAsync(request);
+        Assert.Contains(
+            $"<html lang=\"{expected}\">", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     private static void Put(JsonObject request, string field, JsonNode? value)
