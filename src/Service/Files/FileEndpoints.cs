@@ -31,7 +31,8 @@ internal static class FileEndpoints
             .Described("listFiles", "Lists the uploaded files.");
         files.MapPut("/{name}", PutAsync)
             .Described(
-                "putFile", "Uploads a file, whole or not at all; replaces one of the same name.", 400, 409, 412, 413, 507)
+                "putFile", "Uploads a file, whole or not at all; replaces one of the same name.",
+                400, 409, 412, 413, 507)
             .HasParameter(
                 Microsoft.OpenApi.ParameterLocation.Header, "If-None-Match", "*: replaces no file of other content.")
             .HasParameter(

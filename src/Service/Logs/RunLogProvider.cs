@@ -6,7 +6,7 @@ namespace Workflows.Service.Logs;
 /// Copies what the service logs about a run to the run's own log: lines with a value <c>RunId</c>, <c>Run</c> or
 /// <c>InstanceId</c>. The console, or the file of an embedded service, has them, too.
 /// </summary>
-/// <param name="logs">Finds the logs at the first line about a run: what they are made of has loggers of its own.</param>
+/// <param name="logs">Finds the logs at the first line about a run: their own parts have loggers, too.</param>
 /// <param name="clock">Gives the time of lines.</param>
 internal sealed class RunLogProvider(Func<RunLogs> logs, TimeProvider clock) : ILoggerProvider
 {

@@ -44,10 +44,10 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
     /// <param name="nodeId">The worker's node.</param>
     /// <param name="boot">The start of the worker.</param>
     /// <param name="lines">The lines in the order of their numbers, without sequence numbers.</param>
-    /// <returns>The number up to which the lines of this start are on disk; null if none is, and they should come
-    /// again.</returns>
-    public long? Append(RunId runId, string nodeId, string boot, IReadOnlyList<LogLine> lines) =>
-        ledger.Knows(runId) ? BookOf(runId).AppendOnce(nodeId, boot, lines) : null;
+    /// <returns>The number up to which the lines of this start are on disk, and whether those after it, which the disk
+    /// has refused, should come again; null if nothing can be said now.</returns>
+    public (long Number, bool Again)? Append(RunId runId, string nodeId, string boot, IReadOnlyList<LogLine> lines) =>
+        _books.ContainsKey(runId) || ledger.Knows(runId) ? BookOf(runId).AppendOnce(nodeId, boot, lines) : null;
 
     /// <summary>Returns the number of the newest line; every line up to it can be read. 0 for none.</summary>
     public long Last(RunId runId) => ledger.Knows(runId) ? BookOf(runId).Last() : 0;
@@ -169,6 +169,7 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
     {
         private readonly Lock _lock = new();
         private readonly Dictionary<string, (string Boot, long Number)> _heard = new(StringComparer.Ordinal);
+        private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
         private readonly Dictionary<string, int> _attempts = new(StringComparer.Ordinal);
         private long? _last;
         private long _lost;
@@ -189,7 +190,7 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
             }
         }
 
-        public long? AppendOnce(string nodeId, string boot, IReadOnlyList<LogLine> lines)
+        public (long Number, bool Again)? AppendOnce(string nodeId, string boot, IReadOnlyList<LogLine> lines)
         {
             lock (_lock)
             {
@@ -199,6 +200,12 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
                 }
 
                 var known = heard.Boot == boot ? heard.Number : 0;
+                if (_refused.Remove(nodeId) && lines.FirstOrDefault(line => line.Number > known)?.Number > known + 1)
+                {
+                    // The refused lines come first. Only once: if the worker has dropped them meanwhile, they are lost.
+                    return (known, Again: true);
+                }
+
                 var fresh = new List<LogLine>();
                 foreach (var line in lines)
                 {
@@ -211,11 +218,12 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
 
                 if (!TryWrite(fresh))
                 {
+                    _refused.Add(nodeId);
                     return null;
                 }
 
                 _heard[nodeId] = (boot, known);
-                return known;
+                return (known, Again: false);
             }
         }
 

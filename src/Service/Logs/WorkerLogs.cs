@@ -29,8 +29,8 @@ internal sealed class WorkerLogs(RunLogs logs, NodeSecrets secrets, TimeProvider
                 0, TimeOf(line.UnixMilliseconds), LogSource.Worker, LogSeverity.Information, nodeName.NodeId, null,
                 null, null, SecretText.Line(line.Text, secret), message.Boot, line.Number);
         }).ToList();
-        return logs.Append(runId, nodeName.NodeId, message.Boot, lines) is { } number
-            ? new LogAck { Boot = message.Boot, Number = number } : null;
+        return logs.Append(runId, nodeName.NodeId, message.Boot, lines) is { } kept
+            ? new LogAck { Boot = message.Boot, Number = kept.Number, Again = kept.Again } : null;
     }
 
     private DateTimeOffset TimeOf(long milliseconds) =>

@@ -270,10 +270,11 @@ internal static class RunEndpoints
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
         return File(
-            id, ledger, "text/html; charset=utf-8", ComparisonFiles.Page, ReportFiles.PageIn(language), ReportFiles.Page);
+            id, ledger, "text/html; charset=utf-8", ComparisonFiles.Page, ReportFiles.PageIn(language),
+            ReportFiles.Page);
     }
 
-    /// <summary>Returns the first of a run's files that is there: a comparison is that of a run with variants.</summary>
+    /// <summary>Returns the first of a run's files that is there; a run with variants has a comparison.</summary>
     private static IResult File(string id, RunLedger ledger, string type, params string[] names)
     {
         if (Known(id, ledger) is not { } run)

@@ -78,11 +78,16 @@ internal sealed class LogOutbox(TimeProvider clock)
         }
     }
 
-    /// <summary>Drops the lines that the service has.</summary>
+    /// <summary>Drops the lines that the service has, and goes back to those that it wants again.</summary>
     public void Acknowledged(LogAck ack)
     {
         lock (_lock)
         {
+            if (ack.Boot == _boot && ack.Again)
+            {
+                _sent = Math.Min(_sent, ack.Number);
+            }
+
             while (ack.Boot == _boot && _lines.First is { } first && first.Value.Number <= ack.Number)
             {
                 _lines.RemoveFirst();

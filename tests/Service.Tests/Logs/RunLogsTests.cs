@@ -92,6 +92,51 @@ public sealed class RunLogsTests : IDisposable
     }
 
     [Fact]
+    public void WorkerLines_ThatTheDiskRefused_AreAskedForAgainBeforeLaterOnes()
+    {
+        File.WriteAllText(Folder, "a file in place of the folder");
+        var logs = new RunLogs(_ledger);
+        var refused = logs.Append(Run, "n1", "boot", [Worker(1), Worker(2)]);
+        File.Delete(Folder);
+
+        var later = logs.Append(Run, "n1", "boot", [Worker(3)]);
+        var again = logs.Append(Run, "n1", "boot", [Worker(1), Worker(2), Worker(3)]);
+
+        Assert.Null(refused);
+        Assert.Equal((0L, true), later);
+        Assert.Equal((3L, false), again);
+        Assert.Equal(
+            ["1", "2", "3"], logs.Tail(Run, All, 9, 10).Select(line => line.Text).Where(text => text.Length == 1));
+
+        static LogLine Worker(long number) => Line($"{number}") with
+        {
+            Source = LogSource.Worker, Node = "n1", Boot = "boot", Number = number,
+        };
+    }
+
+    [Fact]
+    public void WorkerLines_ThatTheWorkerHasDropped_AreNotAskedForForEver()
+    {
+        File.WriteAllText(Folder, "a file in place of the folder");
+        var logs = new RunLogs(_ledger);
+        logs.Append(Run, "n1", "boot", [Line("1") with { Source = LogSource.Worker, Number = 1 }]);
+        File.Delete(Folder);
+        LogLine third = Line("3") with { Source = LogSource.Worker, Number = 3 };
+
+        Assert.Equal((0L, true), logs.Append(Run, "n1", "boot", [third]));
+        Assert.Equal((3L, false), logs.Append(Run, "n1", "boot", [third]));
+    }
+
+    [Fact]
+    public void Line_OfAnHostileWorker_IsCutBeforeItIsSearched()
+    {
+        // Millions of beginnings of a token: a search of the whole would take hours.
+        var text = SecretText.Line(string.Concat(Enumerable.Repeat("eyJ-", 1 << 20)));
+
+        Assert.Equal(RunLogs.MostText, text.Length);
+    }
+
+    [Fact]
     public void Append_ToADiskThatRefuses_CountsTheLinesOnceThereIsRoom()
     {
         File.WriteAllText(Folder, "a file in place of the folder");

@@ -30,6 +30,21 @@ public sealed class LogOutboxTests
     }
 
     [Fact]
+    public void Next_LinesThatTheServiceWantsAgain_ComeBeforeNewOnes()
+    {
+        using var log = new WorkerLog(TextWriter.Null);
+        log.WriteLine("first");
+        log.WriteLine("second");
+        var boot = log.Outbox.Next()!.LogLines.Boot;
+        log.WriteLine("third");
+        log.Outbox.Next();
+
+        log.Outbox.Acknowledged(new LogAck { Boot = boot, Number = 1, Again = true });
+
+        Assert.Equal(["second", "third"], log.Outbox.Next()!.LogLines.Lines.Select(line => line.Text));
+    }
+
+    [Fact]
     public void Next_FloodOfLines_IsBoundedAndShowsItsGap()
     {
         using var log = new WorkerLog(TextWriter.Null);
