@@ -66,8 +66,8 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     CultureInfo.InvariantCulture,
                     $"running {spec.Variants!.Count} variants, at most {spec.Concurrency} at once"));
                 await RunVariantsAsync(state);
-                return _cancel.IsCompleted ? (RunStatus.Cancelled, null)
-                    : FailureOf() is { } failure ? (RunStatus.Failed, failure) : (RunStatus.Succeeded, null);
+                return FailureOf() is not { } failure ? (RunStatus.Succeeded, null)
+                    : _cancel.IsCompleted ? (RunStatus.Cancelled, null) : (RunStatus.Failed, failure);
             }
             catch (TaskFailedException exception)
             {
@@ -154,7 +154,17 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 MaxHours = spec.MaxHours is null ? null : left?.TotalHours,
                 Resumption = resumption,
             };
-            _stop = await context.BeginVariantAsync(new VariantStart(spec.RunId, run));
+            try
+            {
+                _stop = await context.BeginVariantAsync(new VariantStart(spec.RunId, run));
+            }
+            catch (TaskFailedException exception)
+            {
+                // The group waits for the variants under way: its end is the end of all that it may pay for.
+                _stop = RunFaultException.Read(FineTuneOrchestration.Innermost(exception.FailureDetails));
+                StopOthers(_stop.Message);
+            }
+
             if (_stop is null)
             {
                 _waiting.Dequeue();
@@ -180,7 +190,9 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             }
 
             _ends.Add(end);
-            await context.EndVariantAsync(new EndVariantInput(spec.RunId, end));
+
+            // The draft of the comparison and a line for those who watch; the variant's own ledger has its end.
+            await context.UnlessItFailsAsync(() => context.EndVariantAsync(new EndVariantInput(spec.RunId, end)));
             if (spec.StopOnFailure && end.Status != RunStatus.Succeeded && _stop is null && !_cancel.IsCompleted)
             {
                 _stop = new RunFailure(
@@ -225,7 +237,8 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
             // Money and time are the whole group's, so one variant that lacks them tells why the others do.
             var cause = _stop ?? _ends.Select(end => end.Failure).FirstOrDefault(failure => failure?.Code is
-                "BUDGET_EXHAUSTED" or "TIME_EXHAUSTED" or "DEADLINE_MISSED");
+                "BUDGET_EXHAUSTED" or "BUDGET_BELOW_ESTIMATE" or "TIME_EXHAUSTED" or "DEADLINE_MISSED"
+                or "DEADLINE_INFEASIBLE");
             var message = string.Create(
                 CultureInfo.InvariantCulture,
                 $"{without.Count} of {spec.Variants!.Count} variants have no verdict: {string.Join(", ", without)}.");

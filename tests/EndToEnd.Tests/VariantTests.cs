@@ -76,6 +76,12 @@ public sealed class VariantTests : IDisposable
             {
                 var report = await http.GetFromJsonAsync<JsonElement>($"/runs/{id}/report");
                 Assert.Equal(200, report.GetProperty("training").GetProperty("steps").GetInt32());
+
+                // One node, and another one only for a node that was lost while no service heard it.
+                var kinds = (await http.GetFromJsonAsync<JsonElement>($"/runs/{id}/events")).EnumerateArray()
+                    .Select(each => each.GetProperty("kind").GetString()).ToList();
+                Assert.DoesNotContain("resumed", kinds);
+                Assert.Equal(1 + kinds.Count(kind => kind == "loss"), kinds.Count(kind => kind == "intent"));
                 Assert.NotEmpty(report.GetProperty("teardown").EnumerateArray());
                 Assert.All(report.GetProperty("teardown").EnumerateArray(),
                     row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean()));

@@ -183,6 +183,77 @@ public sealed class VariantsOrchestrationTests
         Assert.Empty(Begun());
     }
 
+    /// <summary>Nothing that a group pays for goes on after its end.</summary>
+    [Fact]
+    public async Task Begin_ThatFails_CancelsTheVariantsUnderWayAndWaitsForThem()
+    {
+        _begin = id => id.Value == "run-b" ? throw new TaskFailedException(
+            Stages.BeginVariant, 1, new IOException("no space left on device")) : null;
+        var group = Start(Group("a", "b", "c") with { Concurrency = 2 });
+
+        Assert.Equal([("run-a", RunEvents.Cancel)], _context.Sent);
+        Assert.DoesNotContain(Stages.CompareVariants, _context.Calls.Select(call => call.Name));
+        End("a", new RunOutcome(RunStatus.Cancelled, "report.json", null));
+        var outcome = await group;
+
+        Assert.Equal(["a"], Begun());
+        Assert.Equal((RunStatus.Failed, "INTERNAL"), (outcome.Status, outcome.Failure?.Code));
+        Assert.Contains("no space left on device", outcome.Failure!.Message, StringComparison.Ordinal);
+        Assert.Contains("3 of 3 variants have no verdict: a (cancelled), b (not begun), c (not begun).",
+            outcome.Failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Note_OfAnEndThatFails_DecidesNothing()
+    {
+        var usual = _context.Answer;
+        _context.Answer = (name, input) => name == Stages.EndVariant
+            ? Task.FromException<object?>(new TaskFailedException(name, 1, new IOException("no space left on device")))
+            : usual(name, input);
+        var group = Start(Group("a", "b") with { Concurrency = 2 });
+        End("a", Success);
+
+        Assert.DoesNotContain(Stages.CompareVariants, _context.Calls.Select(call => call.Name));
+        End("b", Success);
+
+        Assert.Equal((RunStatus.Succeeded, null), ((await group).Status, (await group).Failure));
+        Assert.Empty(_context.Sent);
+    }
+
+    [Fact]
+    public async Task Cancellation_OnceEachVariantHasItsVerdict_IsTooLate()
+    {
+        var usual = _context.Answer;
+        _context.Answer = (name, input) =>
+        {
+            if (name == Stages.EndVariant)
+            {
+                _context.Raise(RunEvents.Cancel, "too late");
+            }
+
+            return usual(name, input);
+        };
+        var group = Start(Group("a"));
+        End("a", Success);
+
+        Assert.Equal(RunStatus.Succeeded, (await group).Status);
+    }
+
+    [Theory]
+    [InlineData("BUDGET_BELOW_ESTIMATE")]
+    [InlineData("DEADLINE_INFEASIBLE")]
+    public async Task Variant_ThatLacksTheMoneyOrTimeOfTheGroup_TellsWhyTheGroupFailed(string code)
+    {
+        var group = Start(Group("a", "b"));
+        End("a", Success);
+        End("b", Failed(code));
+        var outcome = await group;
+
+        Assert.Equal((code, "Mend it."), (outcome.Failure?.Code, outcome.Failure?.Fix));
+        Assert.Contains($"1 of 2 variants have no verdict: b ({code}).", outcome.Failure!.Message,
+            StringComparison.Ordinal);
+    }
+
     private static RunSpec Group(params string[] names) => Given.Spec with
     {
         Variants = [.. names.Select(name => Given.Variant(Given.Spec, name))],

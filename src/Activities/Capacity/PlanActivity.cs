@@ -6,6 +6,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
@@ -54,13 +55,9 @@ public sealed class PlanActivity(
         plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
         plan = Remaining(input, plan, figures, found);
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
-        return OverBudget(input, plan.EstimatedUsd, SpentByOthers(input)) is { } fault ? throw fault : plan;
+        var others = VariantMoney.TakenByOthers(ledger, input, _clock.GetUtcNow());
+        return OverBudget(input, plan.EstimatedUsd, others) is { } fault ? throw fault : plan;
     }
-
-    /// <summary>Returns the cost of the other variants of the run's group; 0 without a group.</summary>
-    private double SpentByOthers(RunSpec spec) => spec.Group is not { } group ? 0
-        : RunCosts.Of(ledger, group.Id, _clock.GetUtcNow()).ActualUsd
-            - RunCosts.Of(ledger, spec.RunId, _clock.GetUtcNow()).ActualUsd;
 
     private FoundFact? FoundBy(RunSpec spec) => RunParts.Current(ledger.Read(spec.RunId))
         .LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data.Deserialize<FoundFact>(RunLedger.Json);
@@ -95,12 +92,14 @@ public sealed class PlanActivity(
     /// <summary>Creates the fault of a run that would be stopped for its cost.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="usd">Its estimate in US dollars.</param>
-    /// <param name="others">The part of the budget that other variants of its group have spent, in US dollars.</param>
+    /// <param name="others">The part of the budget that other variants of its group have spent or are planned to
+    /// spend, in US dollars.</param>
     /// <returns>null if the run may continue.</returns>
     internal static RunFaultException? OverBudget(RunSpec spec, double usd, double others = 0)
     {
         var less = others > 0
-            ? string.Create(CultureInfo.InvariantCulture, $", of which other variants have spent {others:0.00}") : "";
+            ? string.Create(CultureInfo.InvariantCulture, $", of which other variants have spent or need {others:0.00}")
+            : "";
         return usd + others <= spec.BudgetUsd || spec.AllowOverBudget ? null : new RunFaultException(
             "BUDGET_BELOW_ESTIMATE",
             string.Create(

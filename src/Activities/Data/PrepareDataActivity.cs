@@ -71,7 +71,7 @@ public sealed class PrepareDataActivity(
 
     /// <summary>
     /// Refuses files that have changed since an earlier part of the run trained on them: its checkpoints are of other
-    /// sentences.
+    /// sentences, and its finished variants were tested on others.
     /// </summary>
     private void RequireSame(RunSpec input, PreparedData data)
     {
@@ -79,12 +79,16 @@ public sealed class PrepareDataActivity(
             .Select(entry => entry.Data.Deserialize<FoundFact>(RunLedger.Json)!.CheckpointStep).LastOrDefault();
         var before = ledger.Read<PreparedData>(input.RunId, LedgerKinds.Data)
             .Select(fact => fact.Data.Sha256).LastOrDefault(hashes => hashes is not null);
-        if (step > 0 && before is not null && data.Sha256!.Any(
+        var hasVariant = ledger.Read(input.RunId).Any(entry => entry.Kind == LedgerKinds.VariantBegun);
+        if ((step > 0 || hasVariant) && before is not null && data.Sha256!.Any(
             file => before.TryGetValue(file.Key, out var hash) && hash != file.Value))
         {
             throw new RunFaultException(
                 "RESUME_DATA_CHANGED",
-                $"The corpus was prepared again, and differs from the one of which the checkpoint of step {step} is.",
+                hasVariant
+                    ? "The corpus was prepared again, and differs from the one with which variants have begun."
+                    : "The corpus was prepared again, and differs from the one of which the checkpoint of step "
+                        + $"{step} is.",
                 "Bring the files of the first part back, or start a new run with these.");
         }
     }

@@ -85,11 +85,15 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         return (day, month);
     }
 
-    /// <summary>Returns whether a run costs nothing any more: it has its end, or none of its nodes may exist.</summary>
-    /// <param name="runId">A run that is not under way.</param>
+    /// <summary>
+    /// Returns whether a run costs nothing any more: it has its end, or none of its nodes may exist; and so has each of
+    /// its variants.
+    /// </summary>
+    /// <param name="runId">A run that is not under way, and no variant of which is.</param>
     /// <returns>true if its cost cannot change.</returns>
-    public bool IsOver(RunId runId) => RunParts.EndOf(ledger.Read(runId)) is not null
-        || RunCosts.Left(ledger, runId, clock.GetUtcNow()).Count == 0;
+    public bool IsOver(RunId runId) => VariantLedgers.WithMembers(ledger, runId).All(
+        each => RunParts.EndOf(ledger.Read(each)) is not null
+            || RunCosts.Left(ledger, each, clock.GetUtcNow()).Count == 0);
 
     private void Close(RunId runId, Func<RunId, OpenRun, Dictionary<DateOnly, double>> cost) => Change(sums =>
         sums.Open.TryGetValue(runId.Value, out var run)
@@ -188,15 +192,14 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         foreach (var entry in Guard(() => _state.ReadFacts(PurgedName)))
         {
             var run = entry.Data.Deserialize<PurgedRun>(RunLedger.Json)!;
-            if (entry.Key == PurgedKey(run.RunId))
-            {
-                // A purge that was interrupted has left the ledger, which counts in its place.
-                continue;
-            }
 
+            // A purge that was interrupted has left the ledger, which counts in its place; that of a group, for the
+            // variants that are not purged yet.
+            var counted = entry.Key == PurgedKey(run.RunId)
+                ? RunCosts.ByDay(ledger, run.RunId, clock.GetUtcNow()) : new Dictionary<DateOnly, double>();
             foreach (var (date, usd) in run.Days.Where(each => each.Key >= FirstDay()))
             {
-                days[date] = days.GetValueOrDefault(date) + usd;
+                days[date] = days.GetValueOrDefault(date) + Math.Max(0, usd - counted.GetValueOrDefault(date));
             }
         }
 

@@ -30,10 +30,19 @@ public sealed class BeginVariantActivity(RunLedger ledger, TimeProvider clock)
                 "Resume the run with a higher budgetUsd: variants with a verdict stay."));
         }
 
+        if (ledger.Read(spec.RunId).Count > 0 && VariantLedgers.GroupOf(ledger, spec.RunId) != group)
+        {
+            return Task.FromResult<RunFailure?>(new RunFailure(
+                "VARIANT_ID_TAKEN",
+                $"'{spec.RunId}' is another run, which has its facts already, and variant '{spec.Group!.Variant}' of "
+                + $"'{group}' would have its id.",
+                $"Purge '{spec.RunId}' and resume '{group}', or start the variants under another id."));
+        }
+
         ledger.Append(spec.RunId, LedgerKinds.VariantOf, "group", spec.Group!);
         var part = spec.Resumption?.Part ?? 1;
         ledger.Append(
-            group, LedgerKinds.VariantBegun, $"{spec.RunId}#{part}",
+            group, LedgerKinds.VariantBegun, VariantLedgers.KeyOf(spec.RunId, part),
             new VariantBegun(spec.RunId, spec.Group!.Variant, part));
         return Task.FromResult<RunFailure?>(null);
     }

@@ -20,16 +20,11 @@ internal static class ComparisonBuilder
     {
         var spec = VariantLedgers.SpecOf(ledger, groupId);
         var folder = ledger.DirectoryOf(groupId);
-        var ends = ledger.Read<VariantEnd>(groupId, LedgerKinds.VariantEnded).Select(fact => fact.Data).ToList();
-        var begun = ledger.Read<VariantBegun>(groupId, LedgerKinds.VariantBegun)
-            .Select(fact => fact.Data.RunId).ToHashSet();
-        var rows = spec.Variants!.Select(variant => RowOf(
-            ledger, variant, ends.FindLast(end => end.RunId == variant.Spec.RunId),
-            begun.Contains(variant.Spec.RunId), now)).ToList();
+        var isDraft = status == RunStatus.Running;
+        var rows = spec.Variants!.Select(variant => RowOf(ledger, groupId, variant, isDraft, now)).ToList();
         var best = rows.GroupBy(row => row.Direction).OrderBy(rows => rows.Key)
             .Select(BestOf).OfType<BestVariant>().ToList();
         rows = [.. rows.Select(row => row with { IsBest = best.Exists(each => each.RunId == row.RunId) })];
-        var isDraft = status == RunStatus.Running;
         var usd = RunCosts.Of(ledger, groupId, now).ActualUsd;
         return new VariantComparison
         {
@@ -68,14 +63,23 @@ internal static class ComparisonBuilder
     }
 
     private static VariantRow RowOf(
-        RunLedger ledger, RunVariant variant, VariantEnd? end, bool hasBegun, DateTimeOffset now)
+        RunLedger ledger, RunId groupId, RunVariant variant, bool isDraft, DateTimeOffset now)
     {
         var id = variant.Spec.RunId;
-        var report = RunParts.EndOf(ledger.Read(id)) is null ? null : ReportOf(ledger, id);
+        var part = VariantLedgers.PartOf(ledger, groupId, id);
+        var end = ledger.Read(groupId).FirstOrDefault(entry =>
+            entry.Kind == LedgerKinds.VariantEnded && entry.Key == VariantLedgers.KeyOf(id, part))?
+            .Data.Deserialize<VariantEnd>(RunLedger.Json);
+
+        // A part that has not said yet that it is another one: the report is of the one before.
+        var isBehind = part > ledger.Read<ResumedFact>(id, LedgerKinds.Resumed)
+            .Select(fact => fact.Data.Part).LastOrDefault(1);
+        var report = isBehind || RunParts.EndOf(ledger.Read(id)) is null ? null : ReportOf(ledger, id);
         var training = report?.Training;
         return new VariantRow(
             variant.Name, id,
-            report?.Status ?? (hasBegun && end is null ? RunStatus.Running : end?.Status ?? RunStatus.Pending),
+            report?.Status ?? end?.Status
+                ?? (part == 0 ? RunStatus.Pending : isDraft ? RunStatus.Running : RunStatus.Terminated),
             ChangesOf(variant.Changes), RunCosts.Of(ledger, id, now).ActualUsd)
         {
             Direction = variant.Spec.Direction,

@@ -13,8 +13,10 @@ public sealed class EndVariantActivity(RunLedger ledger, TimeProvider clock) : T
     public override async Task<bool> RunAsync(TaskActivityContext context, EndVariantInput input)
     {
         var end = input.End with { Usd = RunCosts.Of(ledger, input.End.RunId, clock.GetUtcNow()).ActualUsd };
-        var part = RunParts.Count(ledger, end.RunId);
-        var isNew = ledger.Append(input.GroupId, LedgerKinds.VariantEnded, $"{end.RunId}#{part}", end);
+
+        // The part as it was begun: one that breaks at once has not said in its own ledger that it is another one.
+        var part = VariantLedgers.PartOf(ledger, input.GroupId, end.RunId);
+        var isNew = ledger.Append(input.GroupId, LedgerKinds.VariantEnded, VariantLedgers.KeyOf(end.RunId, part), end);
         await ComparisonFiles.WriteAsync(
             ledger, ComparisonBuilder.Build(ledger, input.GroupId, RunStatus.Running, null, clock.GetUtcNow()));
         return isNew;

@@ -36,7 +36,8 @@ public sealed class OpenVariantsActivity(
         var found = input.Resumption is null ? ResumeState.Nothing : await inputs.RunAsync(
             id, token => RunArtifacts.GuardAsync(() => _work.FindAsync(input, token), endsOutages: true)
                 .GetAwaiter().GetResult());
-        return new VariantsState(found.Data is not null, [.. input.Variants!.Select(StateOf)]);
+        return new VariantsState(found.Data is not null, [.. input.Variants!.Select(
+            variant => StateOf(id, variant))]);
     }
 
     private void Resume(RunId id, RunResumption part)
@@ -48,13 +49,16 @@ public sealed class OpenVariantsActivity(
             RunCosts.Of(ledger, id, clock.GetUtcNow()).ActualUsd, 0, part.Changes));
     }
 
-    private VariantState StateOf(RunVariant variant)
+    private VariantState StateOf(RunId group, RunVariant variant)
     {
         var entries = ledger.Read(variant.Spec.RunId);
         var outcome = RunParts.EndOf(entries)?.Data.Deserialize<RunOutcome>(RunLedger.Json);
         return outcome?.Status == RunStatus.Succeeded ? new VariantState(outcome, null)
             : entries.Count == 0 ? new VariantState(null, null)
             : new VariantState(null, new RunResumption(
-                1 + RunParts.Count(ledger, variant.Spec.RunId), variant.Spec, entries[0].At, []));
+                1 + Math.Max(
+                    RunParts.Count(ledger, variant.Spec.RunId),
+                    VariantLedgers.PartOf(ledger, group, variant.Spec.RunId)),
+                variant.Spec, entries[0].At, []));
     }
 }

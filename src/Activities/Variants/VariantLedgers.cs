@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
@@ -50,6 +51,15 @@ public static class VariantLedgers
     /// <returns>The project's id.</returns>
     public static string RehearsalProject(RunLedger ledger, RunId runId) =>
         SweepRecord.RehearsalProject(GroupOf(ledger, runId) ?? runId);
+
+    /// <summary>Returns the part of a variant that its group has begun last, from 1; 0 for none.</summary>
+    internal static int PartOf(RunLedger ledger, RunId groupId, RunId variant) =>
+        ledger.Read<VariantBegun>(groupId, LedgerKinds.VariantBegun).Select(fact => fact.Data)
+            .Where(begun => begun.RunId == variant).Select(begun => begun.Part).DefaultIfEmpty().Max();
+
+    /// <summary>Returns the key of a group's facts about one part of a variant.</summary>
+    internal static string KeyOf(RunId variant, int part) =>
+        string.Create(CultureInfo.InvariantCulture, $"{variant}#{part}");
 
     /// <summary>Returns the specification of a group, of its newest part.</summary>
     internal static RunSpec SpecOf(RunLedger ledger, RunId groupId) =>

@@ -11,7 +11,13 @@ public sealed record RunVariant(string Name, string Changes, RunSpec Spec);
 /// <summary>The group of a variant.</summary>
 /// <param name="Id">The run that has the variants.</param>
 /// <param name="Variant">The variant's name.</param>
-public sealed record VariantGroup(RunId Id, string Variant);
+public sealed record VariantGroup(RunId Id, string Variant)
+{
+    /// <summary>Gets the hours of the whole group, above 0; null for no limit. A variant gets those that are
+    /// left.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? MaxHours { get; init; }
+}
 
 /// <summary>The state of a group at the beginning of one of its parts.</summary>
 /// <param name="IsPrepared">true if the common corpus is prepared.</param>

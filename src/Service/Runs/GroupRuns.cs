@@ -21,6 +21,18 @@ internal sealed class GroupRuns(DurableTaskClient client, RunLedger ledger, JobB
     /// <summary>Returns whether a resumed group may change a field.</summary>
     public static bool MayChange(string field) => Fields.Contains(field, StringComparer.Ordinal);
 
+    /// <summary>Refuses a rerun with the finished work of a run, if either of them has variants.</summary>
+    /// <exception cref="RunRequestException">One has.</exception>
+    public static void RequireNone(RunSpec spec, RunRequest asked)
+    {
+        if (spec.Variants is not null || asked.Variants is not null)
+        {
+            throw new RunRequestException([new FieldError(
+                "from", "A run with variants begins with its first stage: each variant has finished work of its own.",
+                "Leave it out, or rerun one variant: workflows rerun ID-NAME --from STAGE.")]);
+        }
+    }
+
     /// <summary>Refuses a run whose id, or that of one of its variants, belongs to another run.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="kept">The artifacts of purged runs.</param>
@@ -35,10 +47,18 @@ internal sealed class GroupRuns(DurableTaskClient client, RunLedger ledger, JobB
         }
 
         var errors = new List<FieldError>();
+        var pending = await VariantsByPrefixAsync(
+            [spec.RunId, .. (spec.Variants ?? []).Select(variant => variant.Spec.RunId)], cancellation);
         foreach (var (at, variant) in (spec.Variants ?? []).Index())
         {
             var id = variant.Spec.RunId;
-            if (ledger.Knows(id) || kept.Find(id) is not null
+            if (pending.TryGetValue(id, out var other))
+            {
+                errors.Add(new FieldError(
+                    $"variants[{at}].name", $"'{id}' is the id of a variant of run '{other}'.",
+                    "Choose another name, or another id for the whole."));
+            }
+            else if (ledger.Knows(id) || kept.Find(id) is not null
                 || await client.GetInstanceAsync(id.Value, cancellation) is not null)
             {
                 errors.Add(new FieldError(
@@ -48,7 +68,7 @@ internal sealed class GroupRuns(DurableTaskClient client, RunLedger ledger, JobB
             }
         }
 
-        if (await GroupOfIdAsync(spec.RunId, cancellation) is { } group)
+        if (pending.TryGetValue(spec.RunId, out var group))
         {
             errors.Add(new FieldError(
                 "id", $"'{spec.RunId}' is the id of a variant of run '{group}'.", "Choose another id."));
@@ -101,21 +121,38 @@ internal sealed class GroupRuns(DurableTaskClient client, RunLedger ledger, JobB
             RunCosts.Of(ledger, id, clock.GetUtcNow()).ActualUsd, progress?.Step, progress?.Steps, outcome?.Failure);
     }
 
-    /// <summary>Returns the group that has a variant of an id, which may not have begun.</summary>
-    private async Task<RunId?> GroupOfIdAsync(RunId id, CancellationToken cancellation)
+    /// <summary>
+    /// Returns the variants, which may not have begun, of all groups whose ids are the beginnings of some ids: each
+    /// with its group.
+    /// </summary>
+    private async Task<Dictionary<RunId, RunId>> VariantsByPrefixAsync(
+        IReadOnlyList<RunId> ids, CancellationToken cancellation)
+    {
+        var variants = new Dictionary<RunId, RunId>();
+        foreach (var prefix in ids.SelectMany(PrefixesOf).Distinct())
+        {
+            var instance = await client.GetInstanceAsync(prefix.Value, getInputsAndOutputs: true, cancellation);
+            if (instance?.Name == nameof(VariantsOrchestration))
+            {
+                foreach (var variant in instance.ReadInputAs<RunSpec>()!.Variants!)
+                {
+                    variants[variant.Spec.RunId] = prefix;
+                }
+            }
+        }
+
+        return variants;
+    }
+
+    private static IEnumerable<RunId> PrefixesOf(RunId id)
     {
         for (var dash = id.Value.IndexOf('-', StringComparison.Ordinal); dash > 0;
             dash = id.Value.IndexOf('-', dash + 1))
         {
-            var instance = RunId.TryParse(id.Value[..dash], out var group)
-                ? await client.GetInstanceAsync(group.Value, getInputsAndOutputs: true, cancellation) : null;
-            if (instance?.Name == nameof(VariantsOrchestration)
-                && instance.ReadInputAs<RunSpec>()!.Variants!.Any(variant => variant.Spec.RunId == id))
+            if (RunId.TryParse(id.Value[..dash], out var prefix))
             {
-                return group;
+                yield return prefix;
             }
         }
-
-        return null;
     }
 }

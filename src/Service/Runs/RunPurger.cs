@@ -63,14 +63,16 @@ internal sealed class RunPurger(
                 + "with it."));
         }
 
-        if (await RefusalAsync(runId, instance, children, cancellation) is { } refusal)
+        // All variants of a group are looked at before the first one is deleted.
+        var members = VariantLedgers.MembersOf(ledger, runId);
+        if ((RefusalOf(runId, instance, children) ?? await RefusalOfMembersAsync(runId, members, cancellation)
+            ?? await RefusalOfSumsAsync(runId, cancellation)) is { } refusal)
         {
             return (null, refusal);
         }
 
         // The ledger of the group, which names them and from which an interrupted purge is repeated, goes last.
         var before = new List<PurgedView>();
-        var members = VariantLedgers.MembersOf(ledger, runId);
         if (members.Count > 0)
         {
             sweeps.Keep(runId);
@@ -141,9 +143,9 @@ internal sealed class RunPurger(
             runId, instances, deleted, place is not null && !withArtifacts ? [place.Address] : []);
     }
 
-    private async Task<Refused?> RefusalAsync(
-        RunId runId, OrchestrationMetadata? instance, IReadOnlyList<OrchestrationMetadata> children,
-        CancellationToken cancellation)
+    /// <summary>Returns the refusal of a run that is under way, or may have a node.</summary>
+    private Refused? RefusalOf(
+        RunId runId, OrchestrationMetadata? instance, IReadOnlyList<OrchestrationMetadata> children)
     {
         if (instance is { IsCompleted: false } || children.FirstOrDefault(child => !child.IsCompleted) is not null)
         {
@@ -156,15 +158,15 @@ internal sealed class RunPurger(
                     : $"Run '{runId}' is under way. Cancel it, and purge it when it has ended.");
         }
 
-        if (OpenNodes.Of(ledger, runId) is { Count: > 0 } nodes)
-        {
-            return new Refused(
-                StatusCodes.Status409Conflict, "RUN_MAY_COST",
-                $"These nodes of run '{runId}' are not proved gone, and only its ledger names them: "
-                + $"{string.Join(", ", nodes)}. Resume it and cancel it, so that they are given back; purge it when it "
-                + "has ended.");
-        }
+        return OpenNodes.Of(ledger, runId) is not { Count: > 0 } nodes ? null : new Refused(
+            StatusCodes.Status409Conflict, "RUN_MAY_COST",
+            $"These nodes of run '{runId}' are not proved gone, and only its ledger names them: "
+            + $"{string.Join(", ", nodes)}. Resume it and cancel it, so that they are given back; purge it when it has "
+            + "ended.");
+    }
 
+    private async Task<Refused?> RefusalOfSumsAsync(RunId runId, CancellationToken cancellation)
+    {
         // Moves the cost of ended runs into the sums, which outlive the ledger.
         await limits.ViewAsync(cancellation);
         return book.Open().Any(open => open.RunId == runId)
@@ -173,6 +175,28 @@ internal sealed class RunPurger(
                 $"The cost of run '{runId}' is not in the sums of the spending yet. Purge it in a minute; where the "
                 + "sums were lost and made again, in an hour.")
             : null;
+    }
+
+    /// <summary>Returns the refusal of a group that has ended, and some variants of which have not.</summary>
+    private async Task<Refused?> RefusalOfMembersAsync(
+        RunId runId, IReadOnlyList<RunId> members, CancellationToken cancellation)
+    {
+        var refused = new List<(RunId Id, Refused Refusal)>();
+        foreach (var member in members)
+        {
+            var instance = await client.GetInstanceAsync(member.Value, cancellation);
+            var children = await RunChildren.OfAsync(client, member, cancellation);
+            if (RefusalOf(member, instance, children) is { } refusal)
+            {
+                refused.Add((member, refusal));
+            }
+        }
+
+        return refused.Count == 0 ? null : new Refused(
+            StatusCodes.Status409Conflict, refused[0].Refusal.Code,
+            $"Run '{runId}' has ended, and these of its variants are under way or may have a node: "
+            + $"{string.Join(", ", refused.Select(each => each.Id))}. Resume '{runId}', which cancels them first, and "
+            + $"purge it when they have ended. {refused[0].Refusal.Detail}");
     }
 
     private async Task<int> PurgeInstancesAsync(IReadOnlyList<string> ids)

@@ -86,6 +86,7 @@ internal sealed class RunRerunner(
         var request = SpecRequest.Again(spec, changes, catalog);
         if (from is { } stage)
         {
+            GroupRuns.RequireNone(spec, request);
             RequireSame(spec, request, stage);
             if (await RefusalAsync(spec, request, stage, cancellation) is { } refusal)
             {

@@ -211,16 +211,18 @@ internal sealed class RunResumer(
                 Resumed.Succeeded, $"Run '{runId}' has its verdict; start another run for another training.");
         }
 
+        // A group that broke may have left its variants, too.
         return instance.RuntimeStatus == OrchestrationRuntimeStatus.Terminated
-            ? await EndChildrenAsync(runId, cancellation)
+            || instance.Name == nameof(VariantsOrchestration)
+            ? await EndChildrenAsync(runId, instance.RuntimeStatus, cancellation)
             : null;
     }
 
     /// <summary>
-    /// Cancels the children of a terminated run, which may still hold a TPU: two parts of one run must not work at
-    /// once.
+    /// Cancels the children of an ended run, which may still hold a TPU: two parts of one run must not work at once.
     /// </summary>
-    private async Task<Resumed?> EndChildrenAsync(RunId runId, CancellationToken cancellation)
+    private async Task<Resumed?> EndChildrenAsync(
+        RunId runId, OrchestrationRuntimeStatus status, CancellationToken cancellation)
     {
         var children = new List<OrchestrationMetadata>();
         foreach (var member in VariantLedgers.WithMembers(ledger, runId))
@@ -241,9 +243,9 @@ internal sealed class RunResumer(
 
         var stages = string.Join(" and ", live.Select(
             child => RunService.IsRun(child) ? child.InstanceId : RunChildren.StageOf(child.InstanceId)).Distinct());
+        var how = status == OrchestrationRuntimeStatus.Terminated ? "was terminated" : "has ended";
         return live.Count == 0 ? null : Resumed.Refused(
-            Resumed.UnderWay,
-            $"Run '{runId}' was terminated, and its {stages} is still ending. Try again shortly.");
+            Resumed.UnderWay, $"Run '{runId}' {how}, and its {stages} is still ending. Try again shortly.");
     }
 
     private async Task RequireAllowedAsync(

@@ -96,7 +96,7 @@ internal static class SpecRequest
                 Seed = evaluation.Seed,
             },
             BudgetUsd = spec.BudgetUsd,
-            MaxHours = spec.MaxHours,
+            MaxHours = spec.Group is null ? spec.MaxHours : spec.Group.MaxHours,
             Deadline = DeadlineReader.Write(spec.Deadline),
             AfterDeadline = spec.StopsAtDeadline ? "stop" : null,
             AllowOverBudget = spec.AllowOverBudget,
@@ -162,9 +162,9 @@ internal static class SpecRequest
             request.Remove("id");
         }
 
-        if (asked.Name is null && spec.Name == spec.RunId.Value)
+        if (asked.Name is null && (spec.Name == spec.RunId.Value || spec.Group is not null))
         {
-            // Named by its id, because no name was given.
+            // Named by its id, because no name was given; or by its group, with which the name may be too long.
             request.Remove("name");
         }
 

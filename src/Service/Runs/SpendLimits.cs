@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.DurableTask.Client;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 
@@ -109,7 +110,8 @@ internal sealed class SpendLimits(
                 book.Drop(runId);
             }
             else if (book.IsOver(runId) && (instance?.IsCompleted == true
-                || (isGone && clock.GetUtcNow() - at > TimeSpan.FromHours(StartHours))))
+                || (isGone && clock.GetUtcNow() - at > TimeSpan.FromHours(StartHours)))
+                && !await HasLiveVariantAsync(runId, cancellation))
             {
                 book.End(runId);
             }
@@ -122,6 +124,20 @@ internal sealed class SpendLimits(
         }
 
         return live;
+    }
+
+    /// <summary>Returns whether a variant of an ended group may still rent a node.</summary>
+    private async Task<bool> HasLiveVariantAsync(RunId runId, CancellationToken cancellation)
+    {
+        foreach (var member in VariantLedgers.MembersOf(ledger, runId))
+        {
+            if (await client.GetInstanceAsync(member.Value, cancellation) is { IsCompleted: false })
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private SpendingView ViewOf(IReadOnlyList<SpendRun> runs)

@@ -46,7 +46,11 @@ internal static partial class VariantReader
         var common = Common(request, check);
         for (var at = 0; at < variants.Count; at++)
         {
-            RequireComparable(variants[at], $"variants[{at}].", check);
+            RequireComparable(request, variants[at], $"variants[{at}].", check);
+            if (common.Training!.Validation!.Metric is null or "loss")
+            {
+                RequireSamePairs(request, variants[at], $"variants[{at}].", check);
+            }
         }
 
         // The faults of the common fields once, and not again with each variant.
@@ -69,7 +73,7 @@ internal static partial class VariantReader
                 {
                     Name = $"{group.Name}: {name}",
                     Project = group.Project,
-                    Group = new VariantGroup(id, name),
+                    Group = new VariantGroup(id, name) { MaxHours = group.MaxHours },
                 }));
             }
         }
@@ -177,8 +181,13 @@ internal static partial class VariantReader
     }
 
     /// <summary>Refuses changes after which validation scores would not compare.</summary>
-    private static void RequireComparable(VariantRequest variant, string prefix, RequestCheck check)
+    private static void RequireComparable(
+        RunRequest request, VariantRequest variant, string prefix, RequestCheck check)
     {
+        check.That(
+            variant.Model is not null || request.Model is not null || request.Variants!.All(each => each.Model is null),
+            $"{prefix}model", "Other variants have a model, and this one has none.",
+            "Name its model, or write one beside \"variants\" for those without.");
         var validation = variant.Training?.Validation;
         foreach (var (isGiven, field) in new[]
         {
@@ -189,6 +198,29 @@ internal static partial class VariantReader
                 !isGiven, $"{prefix}training.validation.{field}",
                 "All variants have it in common, because the validation chooses the best of them.",
                 $"Write it beside \"variants\", as training.validation.{field}.");
+        }
+    }
+
+    /// <summary>
+    /// Refuses changes after which the loss would be that of other pairs: an example longer than
+    /// <c>training.maxLength</c>, with its prompt, is not measured. chrF measures every pair.
+    /// </summary>
+    private static void RequireSamePairs(
+        RunRequest request, VariantRequest variant, string prefix, RequestCheck check)
+    {
+        foreach (var (isOther, field) in new[]
+        {
+            (variant.Training?.MaxLength is { } length && length != request.Training?.MaxLength, "training.maxLength"),
+            (variant.Prompt is { } prompt && prompt != request.Prompt, "prompt"),
+            (variant.PromptTemplate is { } template && template != request.PromptTemplate, "promptTemplate"),
+        })
+        {
+            check.That(
+                !isOther, prefix + field,
+                "Validation pairs longer than training.maxLength with their prompt are left out of the loss, so losses "
+                + "of variants that differ in it are of different pairs.",
+                $"Set training.validation.metric to \"chrf\", which measures all pairs, or write {field} beside "
+                + "\"variants\".");
         }
     }
 

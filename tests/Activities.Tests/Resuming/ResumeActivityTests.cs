@@ -213,6 +213,29 @@ public sealed class ResumeActivityTests : RunFolder
         Assert.Single(Ledger.Read<PreparedData>(Id, LedgerKinds.Data));
     }
 
+    /// <summary>Variants with a verdict were tested on the pairs of the first part.</summary>
+    [Fact]
+    public async Task Prepare_OfAGroupWhoseFilesHaveChanged_IsRefusedOnceAVariantHasBegun()
+    {
+        var spec = Spec() with { Variants = [] };
+        await PrepareAsync(spec);
+        File.WriteAllLines(spec.Data.Train, Pairs(90));
+        Resumed(2);
+        Assert.NotNull(await PrepareAsync(spec));
+        Ledger.Append(Id, LedgerKinds.VariantBegun, "r-a#1", new VariantBegun(new RunId("r-a"), "a", 1));
+        File.WriteAllLines(spec.Data.Train, Pairs(80));
+        Resumed(3);
+
+        var fault = await Assert.ThrowsAsync<RunFaultException>(() => PrepareAsync(spec));
+
+        Assert.Equal("RESUME_DATA_CHANGED", fault.Failure.Code);
+        Assert.Contains("variants have begun", fault.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(2, Ledger.Read<PreparedData>(Id, LedgerKinds.Data).Count);
+
+        void Resumed(int number) => Ledger.Append(Id, LedgerKinds.Resumed, $"{number}", new ResumedFact(
+            number, RunStatus.Failed, null, null, 0, 0, []));
+    }
+
     [Fact]
     public async Task Prepare_WhereTheFilesAreTheSame_GivesTheSameCorpusInTheNewPart()
     {

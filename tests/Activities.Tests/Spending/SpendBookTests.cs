@@ -221,6 +221,38 @@ public sealed class SpendBookTests : IDisposable
         Assert.False(book.IsOver(group));
     }
 
+    /// <summary>The ledger of a group is left, and those of its variants have the costs.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Spent_OfALostFileAfterAPurgeOfAGroupThatWasInterrupted_IsKept(int purged)
+    {
+        var group = new RunId("g");
+        RunId[] members = [new("g-a"), new("g-b")];
+        _ledger.Append(group, LedgerKinds.Members, "members", new MembersFact(members));
+        foreach (var member in members)
+        {
+            _ledger.Append(member, LedgerKinds.VariantOf, "group", new VariantGroup(group, "v"));
+            Rent(member.Value);
+        }
+
+        _clock.Advance(TimeSpan.FromMinutes(15));
+        foreach (var member in members)
+        {
+            GiveBack(member.Value);
+        }
+
+        _ledger.Append(group, LedgerKinds.End, "end", new RunOutcome(RunStatus.Failed, "comparison.json", null));
+        Book().Keep(group);
+        foreach (var member in members.Take(purged))
+        {
+            _ledger.Purge(member);
+        }
+
+        Assert.Equal((5, 5), Rounded(Reopened().Spent()));
+    }
+
     private void Rent(string id, string node = "1", string project = "team")
     {
         var name = NodeName.Of(project, "us-west4-a", $"wf-{id}-{node}");

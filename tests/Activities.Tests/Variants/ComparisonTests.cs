@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
+using Workflows.Activities.Data;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Tests.Reporting;
 using Workflows.Activities.Training;
@@ -147,6 +148,98 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Equal("BUDGET_EXHAUSTED", refusal?.Code);
         Assert.Single(_ledger.Read<VariantBegun>(Id, LedgerKinds.VariantBegun));
+    }
+
+    /// <summary>Ids are joined with dashes, so two groups may come to the same one.</summary>
+    [Fact]
+    public async Task Begin_OfAVariantWhoseIdIsAnotherRuns_IsRefusedWithoutAFact()
+    {
+        Add("a", score: null);
+        Add("b", score: null);
+        Build();
+        _ledger.Append(new RunId("g-a"), LedgerKinds.VariantOf, "group", new VariantGroup(new RunId("other"), "x"));
+        _ledger.Append(new RunId("g-b"), LedgerKinds.Plan, "plan", new { });
+        var begin = new BeginVariantActivity(_ledger, _clock);
+
+        foreach (var variant in _variants)
+        {
+            var refusal = await begin.RunAsync(null!, new VariantStart(Id, variant.Spec with { BudgetUsd = 5 }));
+            Assert.Equal("VARIANT_ID_TAKEN", refusal?.Code);
+        }
+
+        Assert.Empty(_ledger.Read<VariantBegun>(Id, LedgerKinds.VariantBegun));
+        Assert.Null(VariantLedgers.GroupOf(_ledger, new RunId("g-b")));
+    }
+
+    /// <summary>A part that breaks at once says nothing in its own ledger, and the next one is another part.</summary>
+    [Fact]
+    public async Task End_OfAPartThatNeverWroteThatItWasResumed_IsThatPartsEnd()
+    {
+        Add("a", score: 9, status: RunStatus.Failed);
+        Build();
+        var spec = _variants[0].Spec with { BudgetUsd = 5 };
+        _ledger.Append(spec.RunId, LedgerKinds.VariantOf, "group", spec.Group!);
+        var (begin, end) = (new BeginVariantActivity(_ledger, _clock), new EndVariantActivity(_ledger, _clock));
+        Assert.Null(await begin.RunAsync(null!, new VariantStart(Id, spec)));
+        await EndAsync("MODEL_INVALID");
+        Assert.Null(await begin.RunAsync(null!, new VariantStart(Id, spec with { Resumption = PartOf(2) })));
+
+        // While it is under way, the report is that of the part before.
+        var draft = Assert.Single(ComparisonBuilder.Build(
+            _ledger, Id, RunStatus.Running, null, _clock.GetUtcNow()).Variants);
+        Assert.Equal((RunStatus.Running, null, null), (draft.Status, draft.Score, draft.Failure?.Code));
+        Assert.True(await EndAsync("INTERNAL"));
+
+        var row = Assert.Single(ComparisonBuilder.Build(
+            _ledger, Id, RunStatus.Failed, null, _clock.GetUtcNow()).Variants);
+        Assert.Equal((RunStatus.Failed, "INTERNAL"), (row.Status, row.Failure?.Code));
+        using var inputs = new InputWork(_ledger, InputLimits.Default, _clock);
+        var state = await new OpenVariantsActivity(_ledger, inputs, _clock).RunAsync(
+            null!, spec with { RunId = Id, Group = null, Variants = _variants });
+        Assert.Equal(3, Assert.Single(state.Variants).Resumption?.Part);
+
+        RunResumption PartOf(int part) => new(part, spec, DateTimeOffset.UnixEpoch, []);
+
+        Task<bool> EndAsync(string code) => end.RunAsync(null!, new EndVariantInput(Id, new VariantEnd(
+            spec.RunId, "a", RunStatus.Failed, new RunFailure(code, "It broke.", "Mend it."))));
+    }
+
+    /// <summary>Of variants that plan at once, each sees the money that the earlier plans need.</summary>
+    [Fact]
+    public void TakenByOthers_OfVariantsThatPlanAtOnce_IsTheirCostAndTheRestOfEarlierPlansThatFit()
+    {
+        Add("done", score: 1, hours: 0.1);
+        foreach (var name in new[] { "under", "dear", "self", "later" })
+        {
+            Add(name, score: null);
+        }
+
+        Build();
+        Rent("g-under", "n2");
+        Plan("under", 4);
+        Plan("dear", 50);
+        Plan("self", 3);
+        Plan("later", 5);
+        _clock.Advance(TimeSpan.FromHours(0.1));
+
+        // 1 for what is done; of 4 for the variant under way 1 is spent; 50 are too much, and were refused.
+        Assert.Equal(5, Taken("self", 20), 9);
+        Assert.Equal(8, Taken("later", 20), 9);
+        Assert.Equal(1, Taken("under", 20), 9);
+        _ledger.Append(new RunId("g-under"), LedgerKinds.End, "end", new RunOutcome(RunStatus.Failed, "r", null));
+        Assert.Equal(2, Taken("self", 20), 9);
+        Assert.Equal(0, VariantMoney.TakenByOthers(
+            _ledger, _variants[0].Spec with { Group = null }, _clock.GetUtcNow()));
+
+        void Plan(string name, double usd)
+        {
+            _ledger.Append(new RunId($"g-{name}"), LedgerKinds.Plan, "plan", new RunPlan([], usd, 1));
+            _clock.Advance(TimeSpan.FromTicks(1));
+        }
+
+        double Taken(string name, double budget) => Math.Round(VariantMoney.TakenByOthers(
+            _ledger, _variants.Single(each => each.Name == name).Spec with { BudgetUsd = budget },
+            _clock.GetUtcNow()), 6);
     }
 
     private static (string, string, double, int) Of(BestVariant best) =>

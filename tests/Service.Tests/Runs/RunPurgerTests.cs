@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
 using Workflows.Activities.Sweeping;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
@@ -75,6 +76,54 @@ public sealed class RunPurgerTests : IClassFixture<RunningService>
         Assert.Equal(2, (await PurgeAsync("own", Cancellation)).View?.InstancesDeleted);
 
         Assert.Equal(["alone:load", "nightly-etl", "nightly-etl:load", "own:load"], _engine.Instances.Keys);
+    }
+
+    /// <summary>A group that broke may have left variants that still rent and work.</summary>
+    [Theory]
+    [InlineData("broken-b", nameof(FineTuneOrchestration))]
+    [InlineData("broken-b:train", nameof(TpuWorkOrchestration))]
+    public async Task Purge_OfAGroupWithALiveVariant_NamesItAndDeletesNothing(string live, string orchestrator)
+    {
+        var ledger = _service.Services.GetRequiredService<RunLedger>();
+        _engine.PutRun("broken", DateTimeOffset.UnixEpoch, OrchestrationStatus.Failed);
+        _engine.Instances["broken"].Name = nameof(VariantsOrchestration);
+        _engine.PutRun("broken-a", DateTimeOffset.UnixEpoch, OrchestrationStatus.Completed);
+        _engine.PutRun("broken-b", DateTimeOffset.UnixEpoch, OrchestrationStatus.Terminated);
+        _engine.Put(live, orchestrator, DateTimeOffset.UnixEpoch, OrchestrationStatus.Running);
+        ledger.Append(new RunId("broken"), LedgerKinds.Members, "members", new MembersFact(
+            [new RunId("broken-a"), new RunId("broken-b")]));
+        foreach (var id in new[] { "broken-a", "broken-b" })
+        {
+            ledger.Append(new RunId(id), LedgerKinds.VariantOf, "group", new VariantGroup(new RunId("broken"), id));
+        }
+
+        var instances = _engine.Instances.Keys.ToList();
+        var (_, refusal) = await PurgeAsync("broken", Cancellation);
+
+        Assert.Equal((409, "RUN_UNDER_WAY"), (refusal?.Status, refusal?.Code));
+        Assert.Contains("may have a node: broken-b.", refusal!.Detail, StringComparison.Ordinal);
+        Assert.Equal(instances, _engine.Instances.Keys);
+        Assert.True(ledger.Knows(new RunId("broken-a")));
+    }
+
+    /// <summary>Two parts of one variant must not work at once, whatever the end of the group was.</summary>
+    [Fact]
+    public async Task Resume_OfAFailedGroupWithALiveVariant_CancelsItAndStartsNothing()
+    {
+        _engine.PutRun("left", DateTimeOffset.UnixEpoch, OrchestrationStatus.Failed);
+        _engine.Instances["left"].Name = nameof(VariantsOrchestration);
+        _engine.PutRun("left-a", DateTimeOffset.UnixEpoch, OrchestrationStatus.Running);
+        _service.Services.GetRequiredService<RunLedger>().Append(
+            new RunId("left"), LedgerKinds.Members, "members", new MembersFact([new RunId("left-a")]));
+        await using DurableTaskClient client = _engine.Client();
+
+        var answer = await ActivatorUtilities.CreateInstance<RunResumer>(_service.Services, client)
+            .ResumeAsync(new RunId("left"), "{}", "more", null, Cancellation);
+
+        Assert.Equal(Resumed.UnderWay, answer.Code);
+        Assert.Contains("Run 'left' has ended, and its left-a is still ending.", answer.Detail,
+            StringComparison.Ordinal);
+        Assert.Equal(["left-a"], _engine.Raised);
     }
 
     /// <summary>A later run of the id would continue from the checkpoints.</summary>

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
@@ -181,6 +182,39 @@ public sealed class SpendLimitsTests : IAsyncDisposable
         var after = await _limits.ViewAsync(Cancellation);
 
         Assert.Equal((10, 10), (before.Day.SpentUsd, before.Day.ReservedUsd));
+        Assert.Equal((10, 0), (after.Day.SpentUsd, after.Day.ReservedUsd));
+    }
+
+    /// <summary>A group may end while a variant works, or is about to rent.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task View_OfAnEndedGroupWithALiveVariant_KeepsItsBudgetUntilTheVariantsEnd(bool hasRented)
+    {
+        await StartAsync("g", 40);
+        _ledger.Append(new RunId("g"), LedgerKinds.Members, "members", new MembersFact([new RunId("g-a")]));
+        _ledger.Append(new RunId("g-a"), LedgerKinds.VariantOf, "group", new VariantGroup(new RunId("g"), "a"));
+        _engine.Runs["g-a"] = (hasRented ? OrchestrationStatus.Terminated : OrchestrationStatus.Running,
+            Spec("g-a", 40));
+        if (hasRented)
+        {
+            Rent("g-a", 10);
+        }
+
+        _ledger.Append(new RunId("g"), LedgerKinds.End, "end", new RunOutcome(RunStatus.Failed, "c.json", null));
+        _engine.Runs["g"] = (OrchestrationStatus.Completed, Spec("g", 40));
+        Assert.Equal(40, (await _limits.ViewAsync(Cancellation)).Day.ReservedUsd);
+        if (!hasRented)
+        {
+            Rent("g-a", 10);
+        }
+
+        _clock.Advance(TimeSpan.FromHours(1));
+        var before = await _limits.ViewAsync(Cancellation);
+        End("g-a");
+        var after = await _limits.ViewAsync(Cancellation);
+
+        Assert.Equal((10, 30), (before.Day.SpentUsd, before.Day.ReservedUsd));
         Assert.Equal((10, 0), (after.Day.SpentUsd, after.Day.ReservedUsd));
     }
 

@@ -64,6 +64,37 @@ public sealed class VariantReaderTests : IDisposable
         Assert.All(models.Variants!, each => Assert.Equal("chrf", each.Spec.Training.Validation!.Metric));
     }
 
+    /// <summary>chrF measures every pair, whatever the lengths are.</summary>
+    [Fact]
+    public void Complete_OtherLengthsAndPromptsByChrf_AreVariants()
+    {
+        var group = Complete("""
+            {"training": {"maxLength": 64, "validation": {"metric": "chrf"}},
+             "variants": [{"training": {"maxLength": 256}}, {"promptTemplate": "plain"}]}
+            """);
+        var same = Complete("""
+            {"training": {"maxLength": 64}, "variants": [{}, {"training": {"maxLength": 64, "seed": 2}}]}
+            """);
+
+        Assert.Equal([256, 64], group.Variants!.Select(each => each.Spec.Training.MaxLength));
+        Assert.Equal([64, 64], same.Variants!.Select(each => each.Spec.Training.MaxLength));
+    }
+
+    /// <summary>A variant that is run again by itself is a run like any other.</summary>
+    [Fact]
+    public void Again_OfAVariant_HasTheHoursOfTheWholeAndNoNameThatIsTooLong()
+    {
+        var group = Complete($$"""
+            {"id": "g", "name": "{{new string('n', 100)}}", "maxHours": 5, "variants": [{"name": "a"}]}
+            """);
+        var left = group.Variants![0].Spec with { MaxHours = 0.01 };
+
+        var request = SpecRequest.Again(left, "{}", PriceCatalog.Load(null));
+
+        Assert.Equal((5.0, null), (request.MaxHours, request.Name));
+        Assert.Equal("mine", SpecRequest.Again(left, """{"name": "mine"}""", PriceCatalog.Load(null)).Name);
+    }
+
     [Fact]
     public void Complete_WrittenAsARequestAgain_IsTheSameGroup()
     {
@@ -98,6 +129,18 @@ public sealed class VariantReaderTests : IDisposable
     [InlineData(
         """{"training": {"validation": {"metric": "loss"}}, "variants": [{}, {"model": "/elsewhere"}]}""",
         "training.validation.metric", "losses do not compare")]
+    [InlineData(
+        """{"variants": [{}, {"training": {"maxLength": 64}}]}""", "variants[1].training.maxLength",
+        "losses of variants that differ in it are of different pairs")]
+    [InlineData(
+        """{"training": {"validation": {"metric": "loss"}}, "variants": [{"prompt": "brief"}]}""",
+        "variants[0].prompt", "losses of variants that differ in it are of different pairs")]
+    [InlineData(
+        """{"variants": [{"promptTemplate": "plain"}]}""", "variants[0].promptTemplate",
+        "losses of variants that differ in it are of different pairs")]
+    [InlineData(
+        """{"model": null, "variants": [{"model": "/nowhere"}, {}]}""", "variants[1].model",
+        "Other variants have a model")]
     [InlineData("""{"budgetUsd": -1, "variants": [{}]}""", "budgetUsd", "out of range")]
     [InlineData(
         """{"id": "a-name-of-thirty-five-characters-ok", "variants": [{"name": "longer"}]}""", "id",

@@ -66,6 +66,7 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
         var bad = Variant("bad", 0.01);
         bad["training"]!["maxLength"] = 8;
         var request = Group("half", bad, Variant("good", 0.01));
+        request["training"]!["validation"] = new JsonObject { ["metric"] = "chrf" };
 
         var comparison = (await service.ReportAsync(await service.StartAsync(request)))
             .Deserialize<VariantComparison>(RunLedger.Json)!;
@@ -76,6 +77,8 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
         Assert.Equal("good", Assert.Single(comparison.Best).Variant);
         Assert.Equal("workflows resume half", comparison.Resume);
 
+        await RefusedAsync(
+            "/runs/half/rerun?from=train", "{}", HttpStatusCode.BadRequest, "begins with its first stage");
         await RefusedAsync("/runs/half-bad/resume", "{}", HttpStatusCode.Conflict, "RUN_OF_GROUP");
         await RefusedAsync(
             "/runs/half/resume", """{"training": {"steps": 9}}""", HttpStatusCode.BadRequest, "REQUEST_INVALID");
@@ -97,13 +100,16 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
     [Fact]
     public async Task Group_ThatIsCancelled_GivesBackItsNodesAndContinuesFromTheCheckpointWhenResumed()
     {
-        var request = Group("enough", Variant("a", 0.01, 400), Variant("b", 0.001, 4));
+        var request = Group("enough", Variant("a", 0.01, 400), Variant("b-c", 0.001, 4));
         request["allowOverBudget"] = true;
         await service.StartAsync(request);
         await service.WaitAsync("enough", run => run.GetProperty("variants")[0].TryGetProperty("step", out var step)
             && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 4);
         await RefusedAsync("/runs/enough/suspend", "", HttpStatusCode.Conflict, "GROUP_NOT_SUSPENDED");
-        await RefusedAsync("/runs", Taken("enough-b"), HttpStatusCode.BadRequest, "REQUEST_INVALID");
+        await RefusedAsync("/runs", Taken("enough-b-c"), HttpStatusCode.BadRequest, "REQUEST_INVALID");
+        await RefusedAsync(
+            "/runs", Group("enough-b", Variant("c", 0.01)).ToJsonString(), HttpStatusCode.BadRequest,
+            "variants[0].name");
         using (var cancelled = await service.Http.PostAsync("/runs/enough/cancel", null))
         {
             Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
@@ -137,9 +143,10 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
     [Fact]
     public async Task Group_WithoutMoneyForAll_StopsAtTheSumOfItsVariants()
     {
+        const double Budget = 0.4;
         var request = Group("poor", Variant("a", 0.01, 100_000), Variant("b", 0.001, 100_000));
         request["concurrency"] = 2;
-        request["budgetUsd"] = 0.02;
+        request["budgetUsd"] = Budget;
         request["allowOverBudget"] = true;
         request["tpu"]!["acceleratorTypes"] = new JsonArray("v5litepod-256");
 
@@ -147,7 +154,15 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
             .Deserialize<VariantComparison>(RunLedger.Json)!;
 
         Assert.Equal((RunStatus.Failed, "BUDGET_EXHAUSTED"), (comparison.Status, comparison.Failure?.Code));
-        Assert.True(comparison.ActualUsd >= 0.02, $"{comparison.ActualUsd}");
+        Assert.True(comparison.ActualUsd >= Budget, $"{comparison.ActualUsd}");
+
+        // The first one stops at the sum of both, with no more than some polls of each place above it. With a budget
+        // for each, the sum would be twice as much by then.
+        var ledger = service.Services.GetRequiredService<RunLedger>();
+        var stop = comparison.Variants.SelectMany(row => ledger.Read<StageInput>(row.RunId, LedgerKinds.Stage))
+            .Where(fact => fact.Data.Stage == RunStageName.Teardown).Min(fact => fact.At);
+        var usd = comparison.Variants.Sum(row => UsdUntil(ledger, row.RunId, stop));
+        Assert.InRange(usd, 0, 1.5 * Budget);
         Assert.All(comparison.Variants, row => Assert.Equal(0, row.NodesLeft));
         Assert.Contains("BUDGET_EXHAUSTED", comparison.Variants.Select(row => row.Failure?.Code));
         Assert.StartsWith("workflows resume poor --set budgetUsd=", comparison.Resume, StringComparison.Ordinal);
@@ -169,6 +184,16 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
 
         Assert.Equal("BUDGET_BELOW_ESTIMATE", comparison.Failure?.Code);
         Assert.All(comparison.Variants, row => Assert.Equal((RunStatus.Pending, 0), (row.Status, row.Usd)));
+    }
+
+    /// <summary>Returns the cost of a variant's only node until a time.</summary>
+    private static double UsdUntil(RunLedger ledger, RunId id, DateTimeOffset time)
+    {
+        var price = ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data.Candidate.UsdPerHour)
+            .SingleOrDefault();
+        var ready = ledger.Read<NodeMoment>(id, LedgerKinds.Ready).Select(fact => fact.At)
+            .DefaultIfEmpty(time).Single();
+        return Math.Max(0, (time - ready).TotalHours) * price;
     }
 
     private async Task ShowsTheGroupAsync()
