@@ -203,6 +203,52 @@ public sealed class FaultTests : IDisposable
         await second.DeleteAsync(Zone, "n1");
     }
 
+    [Theory]
+    [InlineData(100, 50, "TRUE", Health.Y)]
+    [InlineData(40, 62, "FALSE", Health.UnhealthyMaintenance)]
+    public async Task Preemption_AndMaintenance_AreEachToldAtTheirTime(
+        int preemptNotice, int maintainNotice, string told, Health health)
+    {
+        await using var host = await EmulatorHost.StartAsync($$$"""
+            {"zones": {"us-west4-a": {
+                "preempt": {"afterSeconds": 120, "noticeSeconds": {{{preemptNotice}}}},
+                "maintenance": {"afterSeconds": 110, "noticeSeconds": {{{maintainNotice}}} } } } }
+            """, Script);
+        await host.ReadyAsync(Zone, "n1");
+        var metadata = await BootAsync();
+
+        host.Pass(45);
+
+        Assert.NotEqual(Health.UnhealthyMaintenance, (await host.GetAsync(Zone, "n1")).Health);
+        Assert.Equal(told, await ReadAsync(host, metadata, "instance/preempted"));
+        host.Pass(5);
+        Assert.Equal(health, (await host.GetAsync(Zone, "n1")).Health);
+        host.Pass(45);
+        Assert.Equal(Health.UnhealthyMaintenance, (await host.GetAsync(Zone, "n1")).Health);
+        Assert.Equal("TRUE", await ReadAsync(host, metadata, "instance/preempted"));
+    }
+
+    [Theory]
+    [InlineData(20, State.Ready)]
+    [InlineData(100, State.Repairing)]
+    public async Task Preemption_OfANodeThatWasMaintainedBefore_StillHappens(int repairSeconds, State before)
+    {
+        await using var host = await EmulatorHost.StartAsync($$$"""
+            {"zones": {"us-west4-a": {
+                "preempt": {"afterSeconds": 60},
+                "maintenance": {"afterSeconds": 30, "forSeconds": {{{repairSeconds}}} } } } }
+            """);
+        await host.ReadyAsync(Zone, "n1");
+        host.Pass(55);
+        var state = (await host.GetAsync(Zone, "n1")).State;
+        host.Pass(5);
+
+        Assert.Equal(before, state);
+        Assert.Equal(State.Preempted, (await host.GetAsync(Zone, "n1")).State);
+        host.Pass(100);
+        Assert.Equal(State.Preempted, (await host.GetAsync(Zone, "n1")).State);
+    }
+
     [Fact]
     public async Task ReservedNode_WithinAndBeyondTheReservation_IsReadyAndRefused()
     {
