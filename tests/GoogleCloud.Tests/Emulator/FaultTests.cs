@@ -13,8 +13,7 @@ public sealed class FaultTests : IDisposable
 {
     private const string Zone = "us-west4-a";
 
-    // Every 25 ms: a minute.
-    private const int Attempts = 2400;
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
     private readonly TemporaryFolder _folder = new("tpu-fault-");
 
@@ -374,12 +373,18 @@ public sealed class FaultTests : IDisposable
         return File.ReadAllLines(_folder["boots"])[boots - 1].Split(' ')[1];
     }
 
-    private static async Task UntilAsync(Func<bool> isSo)
+    /// <summary>Waits until something is so of the files in the folder.</summary>
+    private async Task UntilAsync(Func<bool> isSo)
     {
-        for (var attempt = 0; !isSo(); attempt++)
+        using var changes = new SemaphoreSlim(0);
+        using var watcher = new FileSystemWatcher(_folder.Path);
+        watcher.Created += (_, _) => changes.Release();
+        watcher.Changed += (_, _) => changes.Release();
+        watcher.EnableRaisingEvents = true;
+        while (!isSo())
         {
-            Assert.True(attempt < Attempts, "it did not happen within a minute");
-            await Task.Delay(TimeSpan.FromMilliseconds(25), EmulatorHost.Cancellation);
+            Assert.True(
+                await changes.WaitAsync(Limit, EmulatorHost.Cancellation), $"it did not happen within {Limit}");
         }
     }
 }
