@@ -117,7 +117,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     return StoryEnd.Cancelled;
                 }
 
-                if (resumption is null && spec.Origin?.From is not null && await IsCancelledWhileTakingOverAsync())
+                if ((resumption is null ? spec.Origin?.From is not null : _done.MustTakeOver)
+                    && await IsCancelledWhileTakingOverAsync())
                 {
                     return StoryEnd.Cancelled;
                 }

@@ -97,6 +97,24 @@ public sealed class FineTuneResumptionTests
     }
 
     [Fact]
+    public async Task Run_ResumedBeforeItTookOverWork_TakesItOverAndRentsNothing()
+    {
+        var taken = _done with { IsTrained = true, IsTranslated = true };
+        _done = ResumeState.Nothing with { MustTakeOver = true, NextAttempt = 7 };
+        _context.Answer = (name, input) => name == Stages.TakeOver ? taken : Answer(name, input);
+
+        var outcome = await RunAsync();
+
+        Assert.Equal(RunStatus.Succeeded, outcome.Status);
+        Assert.Equal(
+            [
+                Stages.Resume, Stages.TakeOver, "EnterStage plan", Stages.Plan, "EnterStage evaluate", Stages.Score,
+                .. Ending,
+            ],
+            Calls());
+    }
+
+    [Fact]
     public async Task Children_OfALaterPart_HaveIdsOfTheirOwn()
     {
         await RunAsync();

@@ -53,7 +53,9 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
         var root = artifacts.RootOf(spec, data);
         var step = await NewestCheckpointAsync(spec, root, cancellation);
         state = state with { CheckpointStep = step };
-        if (!await IsWholeAsync(spec, data, isTrained: step > 0, cancellation))
+
+        // Work that was taken over is that of the other run's files, whatever this one's request names.
+        if (!await IsWholeAsync(spec, data, isTrained: step > 0 || TakenBy(id) is not null, cancellation))
         {
             return state;
         }
@@ -101,11 +103,14 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
             return (at, train);
         }
 
-        return ledger.Read<TakenFact>(id, LedgerKinds.Taken) is [var (takenAt, taken), ..] && taken.Train is { } other
-            ? (takenAt, other) : null;
+        return TakenBy(id) is var (takenAt, taken) && taken.Train is { } other ? (takenAt, other) : null;
     }
 
-    private PreparedData? Prepared(RunId id) =>
+    /// <summary>Returns the work that a run took over; null for none.</summary>
+    internal (DateTimeOffset At, TakenFact Taken)? TakenBy(RunId id) =>
+        ledger.Read<TakenFact>(id, LedgerKinds.Taken) is [var fact, ..] ? fact : null;
+
+    internal PreparedData? Prepared(RunId id) =>
         ledger.Read<PreparedData>(id, LedgerKinds.Data).Select(fact => fact.Data).LastOrDefault();
 
     private async Task<int> NewestCheckpointAsync(RunSpec spec, ArtifactUri root, CancellationToken cancellation)
@@ -181,7 +186,8 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
             .Where(entry => entry.Kind == LedgerKinds.Job && ended.Contains(entry.Key))
             .Select(entry => entry.Data.Deserialize<DispatchInput>(RunLedger.Json)!)
             .LastOrDefault(each => each.Kind == JobKind.Translate);
-        if (job is null || OfTranslation(job.Spec.Evaluation) != OfTranslation(spec.Evaluation))
+        if ((job is null ? TakenTranslations(spec.RunId, trainedAt) : job.Spec.Evaluation) is not { } evaluation
+            || OfTranslation(evaluation) != OfTranslation(spec.Evaluation))
         {
             return false;
         }
@@ -199,6 +205,13 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
         return true;
     }
 
+    /// <summary>Returns the settings of translations that were taken over with the model, and that no job has begun to
+    /// replace; null for none.</summary>
+    private EvaluationSpec? TakenTranslations(RunId id, DateTimeOffset trainedAt) =>
+        TakenBy(id) is var (at, taken) && at >= trainedAt
+            && ledger.Read<DispatchInput>(id, LedgerKinds.Job).All(job => job.Data.Kind != JobKind.Translate)
+            ? taken.Evaluation : null;
+
     /// <summary>Returns the settings on which translations depend; the others are of the scores.</summary>
     private static string OfTranslation(EvaluationSpec evaluation) => JsonSerializer.Serialize(evaluation with
     {
@@ -208,7 +221,7 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
     });
 
     /// <summary>Reads an artifact once; null if it does not exist or cannot be read whole.</summary>
-    private static async Task<string?> HashOfAsync(
+    internal static async Task<string?> HashOfAsync(
         ArtifactStores store, ArtifactUri uri, CancellationToken cancellation)
     {
         using var hash = SHA256.Create();

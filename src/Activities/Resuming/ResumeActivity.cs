@@ -34,6 +34,17 @@ public sealed class ResumeActivity(
         Begin(input.RunId, part);
         var state = await inputs.RunAsync(input.RunId, token => RunArtifacts.GuardAsync(
             () => _work.FindAsync(input, token), endsOutages: true).GetAwaiter().GetResult());
+        if (input.Origin?.From is not null && _work.TakenBy(input.RunId) is null)
+        {
+            // What is there of it is not known to be whole, and nothing else was done before.
+            return ResumeState.Nothing with
+            {
+                NextAttempt = state.NextAttempt,
+                Left = state.Left,
+                MustTakeOver = true,
+            };
+        }
+
         ledger.AppendInPart(input.RunId, LedgerKinds.Found, "found", new FoundFact(
             state.Data is not null, state.CheckpointStep, state.IsTrained, state.IsTranslated, state.Left));
         return state.CheckpointStep <= input.Training.Steps ? state : throw new RunFaultException(

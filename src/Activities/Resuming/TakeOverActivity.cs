@@ -12,11 +12,16 @@ namespace Workflows.Activities.Resuming;
 /// <param name="Of">The other run.</param>
 /// <param name="From">The stage with which this run begins.</param>
 /// <param name="Train">The training of the model that was taken over; null for none.</param>
-public sealed record TakenFact(RunId Of, RunStageName From, TrainFact? Train);
+public sealed record TakenFact(RunId Of, RunStageName From, TrainFact? Train)
+{
+    /// <summary>Gets the settings of the translations that were taken over; null for none.</summary>
+    public EvaluationSpec? Evaluation { get; init; }
+}
 
 /// <summary>
 /// Takes over the finished work of another run, up to a stage: copies of its prepared corpus, its tuned model, and its
-/// translations. The copies are this run's own, so that the other one can be purged.
+/// translations. The copies are this run's own, so that the other one can be purged. <b>Invariant:</b> work counts as
+/// taken over only if every copy has the hash of its source, and the source was whole before and after.
 /// </summary>
 /// <param name="ledger">Has the facts of the other run, and receives those of this one.</param>
 /// <param name="inputs">Copies as long as there is progress, until the run is cancelled.</param>
@@ -56,16 +61,17 @@ public sealed class TakeOverActivity(
         RunSpec spec, RunId of, RunStageName from, Action alive, CancellationToken cancellation)
     {
         var work = new FinishedWork(ledger, _artifacts);
-        var other = spec with { RunId = of };
-        var (data, isTrained, isTranslated) = await work.OfferAsync(other, cancellation);
-        var (takesModel, takesTranslations) = (from != RunStageName.Train, from == RunStageName.Report);
-        if (data is null || (takesModel && !isTrained) || (takesTranslations && !isTranslated)
-            || !await work.IsWholeAsync(other, data, cancellation))
+        if (work.TakenBy(spec.RunId) is not null && work.Prepared(spec.RunId) is { } own)
         {
-            throw new RunFaultException(
-                "RERUN_WORK_GONE",
-                $"Run '{of}' has not, or no longer, the whole work of the stages before '{WireName.Of(from)}'.",
-                $"Begin with an earlier stage: workflows rerun {of}.");
+            // The service died before it could tell; the other run may be purged by now.
+            return Done(spec, from, own);
+        }
+
+        var other = spec with { RunId = of };
+        var (takesModel, takesTranslations) = (from != RunStageName.Train, from == RunStageName.Report);
+        if (await OfferedAsync() is not { } data || !await work.IsWholeAsync(other, data, cancellation))
+        {
+            throw Gone(spec);
         }
 
         var (oldRoot, store) = (_artifacts.RootOf(other, data), _artifacts.StoreOf(spec));
@@ -74,24 +80,53 @@ public sealed class TakeOverActivity(
         data = data with { ModelUri = await ModelAsync(spec, data.ModelUri, models, alive, cancellation) };
         if (takesModel)
         {
-            await CopyAllAsync(
-                store, oldRoot.Child(ReportBuilder.TunedFolder), root.Child(ReportBuilder.TunedFolder), _ => true,
-                alive, cancellation);
-            CopyCurve(of, spec.RunId);
+            await CopyTreeAsync(
+                spec, oldRoot.Child(ReportBuilder.TunedFolder), root.Child(ReportBuilder.TunedFolder), alive,
+                cancellation);
+            MetricsFile.Copy(ledger, of, spec.RunId);
         }
 
         if (takesTranslations)
         {
-            await CopyAllAsync(
-                store, oldRoot, root,
-                name => name.StartsWith("hypotheses.", StringComparison.Ordinal) && !name.Contains('/'), alive,
-                cancellation);
+            foreach (var name in (await NamesAsync(store, oldRoot, cancellation)).Where(
+                name => name.StartsWith("hypotheses.", StringComparison.Ordinal) && !name.Contains('/')))
+            {
+                await CopyAsync(spec, oldRoot.Child(name), root.Child(name), null, alive, cancellation);
+            }
+        }
+
+        // A purge deletes manifests first and the ledger last, and nothing comes back: if all of it is there now, then
+        // nothing was missing while it was listed and copied.
+        if (await OfferedAsync() is null)
+        {
+            throw Gone(spec);
         }
 
         // The facts last: they say that the copies are whole.
         ledger.AppendInPart(spec.RunId, LedgerKinds.Data, "data", data);
         ledger.Append(spec.RunId, LedgerKinds.Taken, "taken", new TakenFact(
-            of, from, takesModel ? work.TrainingOf(of)?.Train : null));
+            of, from, takesModel ? work.TrainingOf(of)?.Train : null)
+        {
+            Evaluation = takesTranslations ? spec.Evaluation : null,
+        });
+        return Done(spec, from, data);
+
+        async Task<PreparedData?> OfferedAsync()
+        {
+            var (prepared, isTrained, isTranslated) = await work.OfferAsync(other, cancellation);
+            return (takesModel && !isTrained) || (takesTranslations && !isTranslated) ? null : prepared;
+        }
+    }
+
+    private static RunFaultException Gone(RunSpec spec) => new(
+        "RERUN_WORK_GONE",
+        $"Run '{spec.Origin!.Of}' has not, or no longer, the whole work of the stages before "
+        + $"'{WireName.Of(spec.Origin.From!.Value)}'.",
+        $"Begin with an earlier stage: workflows rerun {spec.Origin.Of}.");
+
+    private ResumeState Done(RunSpec spec, RunStageName from, PreparedData data)
+    {
+        var (takesModel, takesTranslations) = (from != RunStageName.Train, from == RunStageName.Report);
         ledger.AppendInPart(spec.RunId, LedgerKinds.Found, "found", new FoundFact(
             true, takesModel ? spec.Training.Steps : 0, takesModel, takesTranslations, []));
         return ResumeState.Nothing with
@@ -106,7 +141,7 @@ public sealed class TakeOverActivity(
     private async Task<PreparedData> WithFilesAsync(
         RunSpec spec, PreparedData data, ArtifactUri root, Action alive, CancellationToken cancellation)
     {
-        var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var (old, hashes) = (data, new SortedDictionary<string, string>(StringComparer.Ordinal));
         data = data with
         {
             TrainUri = await CopiedAsync(data.TrainUri),
@@ -125,8 +160,8 @@ public sealed class TakeOverActivity(
         {
             var uri = ArtifactUri.Parse(text);
             var target = root.Child(uri.Path.Split('/')[^1]);
-            var written = await _artifacts.StoreOf(spec).CopyAsync(uri, target, _ => alive(), cancellation);
-            hashes[target.ToText()] = written.Sha256!;
+            hashes[target.ToText()] = await CopyAsync(
+                spec, uri, target, old.Sha256?.GetValueOrDefault(text), alive, cancellation);
             return target.ToText();
         }
     }
@@ -159,33 +194,65 @@ public sealed class TakeOverActivity(
 
     /// <summary>Copies a folder; a manifest is deleted first and written last: a tree is whole, or there is
     /// none.</summary>
-    private static async Task CopyAllAsync(
-        ArtifactStores store, ArtifactUri from, ArtifactUri to, Func<string, bool> isWanted, Action alive,
-        CancellationToken cancellation)
+    private async Task CopyTreeAsync(
+        RunSpec spec, ArtifactUri from, ArtifactUri to, Action alive, CancellationToken cancellation)
     {
+        var store = _artifacts.StoreOf(spec);
+        var tree = new ArtifactTree(store);
+        var manifest = await tree.FindAsync(from, cancellation);
         await store.DeleteAsync(to.Child(ArtifactManifest.FileName), null, cancellation);
-        var names = new List<string>();
-        await foreach (var each in store.ListAsync(from, cancellation))
+        foreach (var name in manifest?.Files.Keys ?? await NamesAsync(store, from, cancellation))
         {
-            if (each.Uri.RelativeTo(from) is { } name && isWanted(name))
+            await CopyAsync(
+                spec, from.Child(name), to.Child(name), manifest?.Files[name].Sha256, alive, cancellation);
+        }
+
+        if (manifest is null)
+        {
+            return;
+        }
+
+        await CopyAsync(
+            spec, from.Child(ArtifactManifest.FileName), to.Child(ArtifactManifest.FileName), null, alive,
+            cancellation);
+        if (await tree.FindAsync(to, cancellation) is not { } copy || !copy.Files.SequenceEqual(manifest.Files))
+        {
+            await store.DeleteAsync(to.Child(ArtifactManifest.FileName), null, cancellation);
+            throw Gone(spec);
+        }
+    }
+
+    /// <summary>Copies an artifact, and compares the copy with a hash, or without one with the source as it is
+    /// afterwards.</summary>
+    /// <returns>The hash.</returns>
+    private async Task<string> CopyAsync(
+        RunSpec spec, ArtifactUri from, ArtifactUri to, string? sha256, Action alive, CancellationToken cancellation)
+    {
+        var store = _artifacts.StoreOf(spec);
+        try
+        {
+            var written = await store.CopyAsync(from, to, _ => alive(), cancellation);
+            sha256 ??= await FinishedWork.HashOfAsync(store, from, cancellation);
+            return written.Sha256 == sha256 ? sha256! : throw Gone(spec);
+        }
+        catch (ArtifactException exception) when (exception.Fault == ArtifactFault.NotFound)
+        {
+            throw Gone(spec);
+        }
+    }
+
+    private static async Task<IReadOnlyList<string>> NamesAsync(
+        ArtifactStores store, ArtifactUri folder, CancellationToken cancellation)
+    {
+        var names = new List<string>();
+        await foreach (var each in store.ListAsync(folder, cancellation))
+        {
+            if (each.Uri.RelativeTo(folder) is { } name)
             {
                 names.Add(name);
             }
         }
 
-        foreach (var name in names.OrderBy(name => name == ArtifactManifest.FileName))
-        {
-            await store.CopyAsync(from.Child(name), to.Child(name), _ => alive(), cancellation);
-        }
-    }
-
-    /// <summary>Copies the loss curve, which belongs to the model.</summary>
-    private void CopyCurve(RunId of, RunId to)
-    {
-        var from = Path.Combine(ledger.DirectoryOf(of), "metrics.jsonl");
-        if (File.Exists(from))
-        {
-            File.Copy(from, Path.Combine(ledger.DirectoryOf(to), "metrics.jsonl"), overwrite: true);
-        }
+        return names;
     }
 }

@@ -38,6 +38,12 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
         NoteCost(ledger, runId, name, state);
         if (state != nameof(Node.Types.State.Deleting) && await AskAsync(connection, name) is { } operation)
         {
+            if (state == nameof(Node.Types.State.Repairing))
+            {
+                // It would have cost again once it was repaired; its deletion excludes that.
+                ledger.Append(runId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
+            }
+
             ledger.Append(runId, LedgerKinds.Deletion, $"{name}#{operation}", new NodeDeletion(name, state, operation));
         }
 

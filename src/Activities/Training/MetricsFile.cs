@@ -8,6 +8,9 @@ namespace Workflows.Activities.Training;
 /// <summary>Reads a run's loss curve.</summary>
 public static class MetricsFile
 {
+    /// <summary>Bytes of a curve from which on nothing is appended.</summary>
+    public const long MostBytes = 32L << 20;
+
     /// <summary>Returns the name of a run's curve in the store.</summary>
     /// <param name="runId">The run.</param>
     /// <returns>The name.</returns>
@@ -27,6 +30,20 @@ public static class MetricsFile
     /// <param name="path">A file of JSON lines; a missing file has no points.</param>
     /// <returns>The points.</returns>
     public static IReadOnlyList<MetricPoint> Read(string path) => Read(FolderState.LinesOf(path));
+
+    /// <summary>Gives a run a copy of the curve of another one; goes on where an earlier call was
+    /// interrupted.</summary>
+    /// <param name="ledger">The ledger, in whose store the curves are.</param>
+    /// <param name="from">The run that has a curve, to which nothing is appended meanwhile.</param>
+    /// <param name="to">The run without a curve of its own.</param>
+    internal static void Copy(RunLedger ledger, RunId from, RunId to)
+    {
+        var copied = ledger.State.ReadLines(NameOf(to)).Count();
+        foreach (var line in ledger.State.ReadLines(NameOf(from)).Skip(copied).ToList())
+        {
+            ledger.State.AppendLine(NameOf(to), line, MostBytes);
+        }
+    }
 
     private static IReadOnlyList<MetricPoint> Read(IEnumerable<string> lines)
     {

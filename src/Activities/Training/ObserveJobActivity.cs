@@ -31,7 +31,8 @@ public sealed class ObserveJobActivity(
         DeadlineFacts.NoteIfMissed(ledger, spec, clock.GetUtcNow());
         var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
-        if (isGone && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)))
+        if (HasStoppedCosting(state)
+            && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)))
         {
             RememberLoss(spec, input.Lease);
         }
@@ -49,6 +50,12 @@ public sealed class ObserveJobActivity(
             Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
         };
     }
+
+    /// <summary>Returns whether a node in this state costs nothing and never will again. One that is REPAIRING or
+    /// restarts may be READY again before its deletion: it counts until that begins, or it is gone.</summary>
+    private static bool HasStoppedCosting(string state) => state is NodeStates.NotFound
+        or nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)
+        or nameof(Node.Types.State.Stopped) or nameof(Node.Types.State.Deleting);
 
     /// <summary>Remembers the life of a lost node for other runs.</summary>
     private void RememberLoss(RunSpec spec, TpuLease lease)

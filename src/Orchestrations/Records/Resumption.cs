@@ -34,4 +34,8 @@ public sealed record ResumeState(
 {
     /// <summary>Gets the state of a run in its first part: nothing is done.</summary>
     public static ResumeState Nothing { get; } = new(null, 0, false, false, 1, []);
+
+    /// <summary>Gets a value indicating whether the run is still to take over the work of another one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool MustTakeOver { get; init; }
 }

@@ -232,12 +232,19 @@ internal sealed class RunPurger(
     private async Task<IReadOnlyList<string>> DeleteAsync(KeptPlace place, CancellationToken cancellation)
     {
         var store = artifacts.StoreOf(place.IsRehearsal);
-        var deleted = new List<string>();
+        var found = new List<ArtifactUri>();
         await foreach (var each in store.ListAsync(ArtifactUri.Parse(place.Address), cancellation))
         {
-            if (await store.DeleteAsync(each.Uri, null, cancellation))
+            found.Add(each.Uri);
+        }
+
+        // The manifests first: a tree that has lost a file must not count as whole, for a run that takes it over.
+        var deleted = new List<string>();
+        foreach (var uri in found.OrderBy(uri => uri.Path.Split('/')[^1] != ArtifactManifest.FileName))
+        {
+            if (await store.DeleteAsync(uri, null, cancellation))
             {
-                deleted.Add(each.Uri.ToText());
+                deleted.Add(uri.ToText());
             }
         }
 

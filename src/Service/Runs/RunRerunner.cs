@@ -101,8 +101,8 @@ internal sealed class RunRerunner(
             request, key, cancellation, new RunOrigin { Of = runId, From = from, By = by }, scenario), null);
     }
 
-    /// <summary>Refuses changes of fields on which the work that is taken over depends.</summary>
-    private void RequireSame(RunSpec spec, RunRequest request, RunStageName from)
+    /// <summary>Returns whether the work of the stages before one does not depend on a field.</summary>
+    public static bool MayChange(RunStageName from, string field)
     {
         string[] allowed = from switch
         {
@@ -110,10 +110,16 @@ internal sealed class RunRerunner(
             RunStageName.Evaluate => [.. Free, .. OfEvaluation],
             _ => [.. Free, .. OfScores],
         };
+        return allowed.Any(each => each.EndsWith('.')
+            ? field.StartsWith(each, StringComparison.Ordinal) : field == each);
+    }
+
+    /// <summary>Refuses changes of fields on which the work that is taken over depends.</summary>
+    private void RequireSame(RunSpec spec, RunRequest request, RunStageName from)
+    {
         var now = RunRequestReader.CompleteWithoutFiles(request, spec.RunId, catalog);
         var errors = SpecRequest.Differences(spec, now)
-            .Where(change => !allowed.Any(each => each.EndsWith('.')
-                ? change.Field.StartsWith(each, StringComparison.Ordinal) : change.Field == each))
+            .Where(change => !MayChange(from, change.Field))
             .Select(change => new FieldError(
                 change.Field, $"It is {change.From ?? "not set"} in run '{spec.RunId}', whose work depends on it.",
                 $"Leave it as it is, or begin with an earlier stage than '{WireName.Of(from)}'."))

@@ -274,6 +274,13 @@ internal sealed class RunResumer(
                     field, "It belongs to the variants, some of which have run with it.",
                     $"Leave it out, or start another run. A resumed group may change {GroupRuns.Changeable}."));
             }
+            else if (old.Origin is { Of: { } of, From: { } begin } && !RunRerunner.MayChange(begin, field))
+            {
+                errors.Add(new(
+                    field, $"It is {from ?? "not set"} in run '{of}', and the work that this run takes over from it "
+                        + "depends on it.",
+                    $"Leave it out, or start another run: workflows rerun {of}."));
+            }
             else if (reached > 0 && (!IsFree(field) || IsMeasured(old, field)))
             {
                 errors.Add(new(

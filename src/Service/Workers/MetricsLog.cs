@@ -14,7 +14,7 @@ namespace Workflows.Service.Workers;
 internal sealed class MetricsLog(RunLedger ledger, TimeProvider clock)
 {
     /// <summary>Bytes after which a curve is not continued; the limits below keep a normal one far from it.</summary>
-    internal const long MostBytes = 32L << 20;
+    internal const long MostBytes = MetricsFile.MostBytes;
 
     /// <summary>Most points of a training without losses, and a few more.</summary>
     private const int MostPoints = 20_000;

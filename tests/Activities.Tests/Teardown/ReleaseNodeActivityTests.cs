@@ -34,6 +34,7 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
     [InlineData(State.Ready, 1, 0)]
     [InlineData(State.Preempted, 0, 1)]
     [InlineData(State.Stopped, 0, 1)]
+    [InlineData(State.Repairing, 0, 1)]
     public async Task Release_NodeThatNobodyLookedAt_NotesItsCost(State state, int ready, int stopped)
     {
         Cloud.Put(Node(1), state);

@@ -36,6 +36,19 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(1, Facts(LedgerKinds.Stopped));
     }
 
+    /// <summary>It may be READY again, and billed, before its deletion.</summary>
+    [Fact]
+    public async Task Observe_NodeUnderRepair_IsLostAndCountsOn()
+    {
+        Cloud.Put(Node(1), State.Repairing);
+        Jobs.Standing = Working;
+
+        var seen = await RunAsync();
+
+        Assert.Equal((true, "REPAIRING"), (seen.IsLost, seen.LossCause));
+        Assert.Equal(0, Facts(LedgerKinds.Stopped));
+    }
+
     [Fact]
     public async Task Observe_NodeThatIsGone_StopsItsCostOnce()
     {

@@ -37,7 +37,7 @@ internal sealed class ChaosRun : IDisposable
     private readonly EmulatedCloud _cloud;
     private readonly InProcessCloud _calls;
     private readonly Dictionary<string, ChaosVm> _vms = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<DateTimeOffset>> _answers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<Look>> _answers = new(StringComparer.Ordinal);
     private readonly double _cloudFaults;
     private readonly double _crashes;
     private readonly DateTimeOffset? _cancelAt;
@@ -266,17 +266,18 @@ internal sealed class ChaosRun : IDisposable
     /// <summary>Notes when the product learnt something about a node.</summary>
     private void Answered(object request)
     {
-        var name = request switch
+        var (name, state) = request switch
         {
-            GetNodeRequest get => get.Name,
-
-            GetQueuedResourceRequest get => get.Name,
-            _ => null,
+            GetNodeRequest get => (get.Name, _cloud.List(Spec.Project, "-").FirstOrDefault(
+                node => node.Name == get.Name)?.State.ToString()),
+            GetQueuedResourceRequest get => (get.Name, _cloud.ListQueued(Spec.Project, "-").FirstOrDefault(
+                queued => queued.Name == get.Name)?.State.State.ToString()),
+            _ => (null, null),
         };
         if (name is not null)
         {
             _answers.TryAdd(name, []);
-            _answers[name].Add(_clock.GetUtcNow());
+            _answers[name].Add(new Look(_clock.GetUtcNow(), state));
         }
     }
 
@@ -334,7 +335,7 @@ internal sealed class ChaosRun : IDisposable
         var zones = new Dictionary<string, ZoneScenario>(StringComparer.Ordinal);
         foreach (var zone in Spec.Tpu.Zones.Where(_ => Random.Next(2) == 0))
         {
-            var plays = Random.Next(8);
+            var plays = Random.Next(10);
             zones[zone] = new ZoneScenario
             {
                 Refuse = plays == 0 ? "LOCATION_POLICY_VIOLATED" : plays == 1 ? "ZONE_NOT_SUPPORTED" : null,
@@ -345,7 +346,24 @@ internal sealed class ChaosRun : IDisposable
                 AcceleratorTypes = plays == 4 ? ["v5litepod-4"] : null,
                 UnavailableCreates = plays == 5 ? Random.Next(1, 12) : 0,
                 RateLimitedCreates = plays == 6 ? Random.Next(1, 5) : 0,
-                Preempt = plays == 7 ? new PreemptionScenario { WhileCreating = true, Nodes = 2 } : null,
+                Preempt = plays switch
+                {
+                    7 => new PreemptionScenario { WhileCreating = true, Nodes = 2 },
+                    8 => new PreemptionScenario
+                    {
+                        AfterSeconds = Random.Next(3000),
+                        NoticeSeconds = Random.Next(2) * Random.Next(200),
+                        Nodes = 3,
+                    },
+                    _ => null,
+                },
+                Maintenance = plays < 8 && Random.Next(2) == 0 ? null : new MaintenanceScenario
+                {
+                    AfterSeconds = Random.Next(3000),
+                    NoticeSeconds = Random.Next(2) * Random.Next(200),
+                    ForSeconds = Random.Next(2) == 0 ? Random.Next(30) : Random.Next(3000),
+                    Nodes = 3,
+                },
             };
         }
 
@@ -357,6 +375,14 @@ internal sealed class ChaosRun : IDisposable
                 DeleteSeconds = Random.Next(10) == 0 ? 20000 : Random.Next(1, 200),
                 QueueSeconds = Random.Next(1, 400),
                 Zones = zones,
+                Regions = Spec.Tpu.Zones.Where(_ => Random.Next(10) == 0).Select(zone => zone[..^2]).Distinct()
+                    .ToDictionary(region => region, _ => new RegionScenario
+                    {
+                        Quota = new Dictionary<string, int>
+                        {
+                            ["TPUV5sLitepodServingPerProjectPerRegionForTPUAPI"] = Random.Next(3) * 4,
+                        },
+                    }),
             },
             Json);
     }

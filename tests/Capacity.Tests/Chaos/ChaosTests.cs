@@ -11,7 +11,7 @@ namespace Workflows.Capacity.Tests.Chaos;
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     private const string Variable = "WORKFLOWS_CHAOS_RUNS";
-    private const int InCi = 200;
+    private const int InCi = 100;
 
     [Fact]
     public async Task Runs_UnderRandomFaults_EndWithAVerdictNothingAliveAndTheCloudsOwnBill()

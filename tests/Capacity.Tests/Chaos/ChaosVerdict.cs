@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Google.Cloud.Tpu.V2;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Capacity.Bench.Product;
@@ -5,6 +7,16 @@ using Workflows.GoogleCloud.TpuEmulator.Cloud;
 using Workflows.Orchestrations;
 
 namespace Workflows.Capacity.Tests.Chaos;
+
+/// <summary>A look of the product at a node or a queued resource, to which it got an answer.</summary>
+/// <param name="At">Its time.</param>
+/// <param name="State">The state in the answer; null for NOT_FOUND.</param>
+internal readonly record struct Look(DateTimeOffset At, string? State)
+{
+    /// <summary>Gets a value indicating whether a node may still cost, or may do so again.</summary>
+    public bool MayCost => State is nameof(Node.Types.State.Ready) or nameof(Node.Types.State.Repairing)
+        or nameof(Node.Types.State.Deleting);
+}
 
 /// <summary>Checks the end of a run under faults: a verdict or a typed refusal, nothing alive, and the cloud's own
 /// bill.</summary>
@@ -15,7 +27,7 @@ internal static class ChaosVerdict
 
     public static async Task CheckAsync(
         ChaosRun run, RunOutcome outcome, ChaosService service, EmulatedCloud cloud, VirtualClock clock,
-        IReadOnlyDictionary<string, List<DateTimeOffset>> answers, bool isCancelAsked)
+        IReadOnlyDictionary<string, List<Look>> answers, bool isCancelAsked)
     {
         await service.SettleAsync();
         var entries = service.Ledger.Read(run.RunId);
@@ -38,11 +50,14 @@ internal static class ChaosVerdict
                 break;
         }
 
-        CheckBill(run.RunId, service.Ledger, cloud.Billed(), answers, entries);
+        var counted = SecondsByNode(run.RunId, service.Ledger);
+        CheckBill(counted.ToDictionary(), cloud.Billed(), answers, entries);
         var cost = RunCosts.Of(service.Ledger, run.RunId, clock.GetUtcNow());
         Assert.True(
             outcome.Failure?.Code != "BUDGET_EXHAUSTED" || cost.ActualUsd > 0,
             "The run stopped for money that it did not spend.");
+        Assert.Equal(
+            counted.Values.Sum(each => each.Seconds * each.UsdPerHour / 3600), cost.ActualUsd, tolerance: 1e-9);
         Assert.Equal(
             cost.ActualUsd,
             RunCosts.ByDay(service.Ledger, run.RunId, clock.GetUtcNow()).Values.Sum(),
@@ -52,25 +67,25 @@ internal static class ChaosVerdict
     /// <summary>Compares each node with the cloud's bill: equal but for what nobody can see, the time until the next
     /// look. Sums would let the slack of one node hide the loss of another.</summary>
     private static void CheckBill(
-        RunId runId, RunLedger ledger, IReadOnlyList<BilledTime> bill,
-        IReadOnlyDictionary<string, List<DateTimeOffset>> answers, IReadOnlyList<LedgerEntry> entries)
+        Dictionary<string, (double Seconds, double UsdPerHour)> counted, IReadOnlyList<BilledTime> bill,
+        IReadOnlyDictionary<string, List<Look>> answers, IReadOnlyList<LedgerEntry> entries)
     {
         var catalog = PriceCatalog.Load(null);
-        var counted = SecondsByNode(runId, ledger);
         foreach (var node in bill.GroupBy(time => time.NodeName, StringComparer.Ordinal))
         {
             var seen = answers.GetValueOrDefault(node.Key) ?? [];
 
-            // A queued resource has the id of its node and is gone only after it: the last answer says so.
+            // A queued resource has the id of its node, and is looked at in its place until it is gone.
             var queue = answers.GetValueOrDefault(
                 node.Key.Replace("/nodes/", "/queuedResources/", StringComparison.Ordinal)) ?? [];
-            var bounds = node.Select(time => Bounds(time, seen, queue)).ToList();
+            var times = node.OrderBy(time => time.From).ToList();
+            var least = times.Sum(time => Least(time, seen));
+            var most = Most(times, seen, queue, DeletionsUnderRepair(node.Key, entries));
             var seconds = counted.Remove(node.Key, out var known) ? known.Seconds : 0;
             Assert.True(
-                seconds >= bounds.Sum(each => each.Least) - Tolerance
-                    && seconds <= bounds.Sum(each => each.Most) + Tolerance,
-                $"The ledger has {seconds} s of {node.Key}, and the bill allows {bounds.Sum(each => each.Least)} to "
-                + $"{bounds.Sum(each => each.Most)}:\n" + string.Join('\n', bill) + "\n" + string.Join(
+                seconds >= least - Tolerance && seconds <= most + Tolerance,
+                $"The ledger has {seconds} s of {node.Key}, and the bill allows {least} to {most}:\n"
+                + string.Join('\n', bill) + "\n" + string.Join(
                     '\n', entries.Where(IsOfCost).Select(entry => $"{entry.At:O} {entry.Kind} {entry.Key}")));
             var first = node.First();
             var usd = catalog.At(
@@ -104,20 +119,39 @@ internal static class ChaosVerdict
     private static bool IsOfCost(LedgerEntry entry) => entry.Kind is LedgerKinds.Ready or LedgerKinds.Stopped
         or LedgerKinds.Released or LedgerKinds.Deletion or LedgerKinds.End;
 
-    /// <summary>Returns the fewest and the most seconds that the product may count for a node, by the times at which it
-    /// got an answer about it.</summary>
-    private static (double Least, double Most) Bounds(
-        BilledTime time, List<DateTimeOffset> seen, List<DateTimeOffset> queue)
+    /// <summary>Returns the fewest seconds that the product may count for a time of a node, by the looks to which it
+    /// got an answer.</summary>
+    private static double Least(BilledTime time, List<Look> seen)
     {
-        var firstSeen = seen.Where(at => at >= time.From).Append(DateTimeOffset.MaxValue).Min();
-        var goneSeen = queue.Count > 0
-            ? queue.Concat(seen).Max()
-            : seen.Where(at => at >= time.To).Append(DateTimeOffset.MaxValue).Min();
+        var firstSeen = Of(seen).Where(at => at >= time.From).Append(DateTimeOffset.MaxValue).Min();
+        return Math.Max(0, (time.To - firstSeen).TotalSeconds);
+    }
+
+    /// <summary>Returns the most seconds that the product may count for a node: from the first look after it was READY
+    /// to the first one that proves its end. A repair in between counts, since the node is not gone.</summary>
+    private static double Most(
+        List<BilledTime> times, List<Look> seen, List<Look> queue, IEnumerable<DateTimeOffset> deletions)
+    {
+        var queueGone = queue.Where(look => look.State is null).Select(look => look.At)
+            .Append(queue.Count > 0 ? DateTimeOffset.MaxValue : DateTimeOffset.MinValue).Min();
+
+        // A queue that was never seen gone ends with the last look at all.
+        var goneSeen = queueGone == DateTimeOffset.MaxValue
+            ? Of(seen.Concat(queue)).Max()
+            : Of(seen.Where(look => !look.MayCost)).Concat(deletions)
+                .Where(at => at >= times[^1].To && at >= queueGone).Append(DateTimeOffset.MaxValue).Min();
         Assert.True(
             goneSeen < DateTimeOffset.MaxValue,
-            $"Nobody looked whether {time} was gone: {string.Join(", ", seen)}");
-        return firstSeen >= time.To
-            ? (0, (goneSeen - time.From).TotalSeconds)
-            : ((time.To - firstSeen).TotalSeconds, (goneSeen - firstSeen).TotalSeconds);
+            $"Nobody looked whether {times[^1]} was gone: {string.Join(", ", seen)}");
+        return (goneSeen - Of(seen.Concat(queue)).Where(at => at >= times[0].From).Min()).TotalSeconds;
     }
+
+    /// <summary>Returns the times at which the deletion of a node under repair was accepted.</summary>
+    private static IEnumerable<DateTimeOffset> DeletionsUnderRepair(string name, IReadOnlyList<LedgerEntry> entries) =>
+        entries.Where(entry => entry.Kind == LedgerKinds.Deletion
+                && entry.Data.Deserialize<NodeDeletion>(RunLedger.Json) is { } deletion
+                && $"{deletion.NodeName}" == name && deletion.State == nameof(Node.Types.State.Repairing))
+            .Select(entry => entry.At);
+
+    private static IEnumerable<DateTimeOffset> Of(IEnumerable<Look> looks) => looks.Select(look => look.At);
 }

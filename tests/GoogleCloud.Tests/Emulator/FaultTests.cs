@@ -13,8 +13,7 @@ public sealed class FaultTests : IDisposable
 {
     private const string Zone = "us-west4-a";
 
-    // Every 25 ms: a minute.
-    private const int Attempts = 2400;
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
     private readonly TemporaryFolder _folder = new("tpu-fault-");
 
@@ -203,6 +202,52 @@ public sealed class FaultTests : IDisposable
         await second.DeleteAsync(Zone, "n1");
     }
 
+    [Theory]
+    [InlineData(100, 50, "TRUE", Health.Y)]
+    [InlineData(40, 62, "FALSE", Health.UnhealthyMaintenance)]
+    public async Task Preemption_AndMaintenance_AreEachToldAtTheirTime(
+        int preemptNotice, int maintainNotice, string told, Health health)
+    {
+        await using var host = await EmulatorHost.StartAsync($$$"""
+            {"zones": {"us-west4-a": {
+                "preempt": {"afterSeconds": 120, "noticeSeconds": {{{preemptNotice}}}},
+                "maintenance": {"afterSeconds": 110, "noticeSeconds": {{{maintainNotice}}} } } } }
+            """, Script);
+        await host.ReadyAsync(Zone, "n1");
+        var metadata = await BootAsync();
+
+        host.Pass(45);
+
+        Assert.NotEqual(Health.UnhealthyMaintenance, (await host.GetAsync(Zone, "n1")).Health);
+        Assert.Equal(told, await ReadAsync(host, metadata, "instance/preempted"));
+        host.Pass(5);
+        Assert.Equal(health, (await host.GetAsync(Zone, "n1")).Health);
+        host.Pass(45);
+        Assert.Equal(Health.UnhealthyMaintenance, (await host.GetAsync(Zone, "n1")).Health);
+        Assert.Equal("TRUE", await ReadAsync(host, metadata, "instance/preempted"));
+    }
+
+    [Theory]
+    [InlineData(20, State.Ready)]
+    [InlineData(100, State.Repairing)]
+    public async Task Preemption_OfANodeThatWasMaintainedBefore_StillHappens(int repairSeconds, State before)
+    {
+        await using var host = await EmulatorHost.StartAsync($$$"""
+            {"zones": {"us-west4-a": {
+                "preempt": {"afterSeconds": 60},
+                "maintenance": {"afterSeconds": 30, "forSeconds": {{{repairSeconds}}} } } } }
+            """);
+        await host.ReadyAsync(Zone, "n1");
+        host.Pass(55);
+        var state = (await host.GetAsync(Zone, "n1")).State;
+        host.Pass(5);
+
+        Assert.Equal(before, state);
+        Assert.Equal(State.Preempted, (await host.GetAsync(Zone, "n1")).State);
+        host.Pass(100);
+        Assert.Equal(State.Preempted, (await host.GetAsync(Zone, "n1")).State);
+    }
+
     [Fact]
     public async Task ReservedNode_WithinAndBeyondTheReservation_IsReadyAndRefused()
     {
@@ -328,12 +373,18 @@ public sealed class FaultTests : IDisposable
         return File.ReadAllLines(_folder["boots"])[boots - 1].Split(' ')[1];
     }
 
-    private static async Task UntilAsync(Func<bool> isSo)
+    /// <summary>Waits until something is so of the files in the folder.</summary>
+    private async Task UntilAsync(Func<bool> isSo)
     {
-        for (var attempt = 0; !isSo(); attempt++)
+        using var changes = new SemaphoreSlim(0);
+        using var watcher = new FileSystemWatcher(_folder.Path);
+        watcher.Created += (_, _) => changes.Release();
+        watcher.Changed += (_, _) => changes.Release();
+        watcher.EnableRaisingEvents = true;
+        while (!isSo())
         {
-            Assert.True(attempt < Attempts, "it did not happen within a minute");
-            await Task.Delay(TimeSpan.FromMilliseconds(25), EmulatorHost.Cancellation);
+            Assert.True(
+                await changes.WaitAsync(Limit, EmulatorHost.Cancellation), $"it did not happen within {Limit}");
         }
     }
 }

@@ -105,13 +105,16 @@ internal sealed class Scenario(string name)
     /// <summary>The stage with which a run begins that takes over the work of another one; null for none.</summary>
     public RunStageName? From { get; init; }
 
+    /// <summary>The work that a resumed run takes over; null: a run takes over in its first part, if at all.</summary>
+    public ResumeState? Taken { get; init; }
+
     /// <summary>Throws to fail the search for that work.</summary>
     public Action Resume { get; init; } = () => { };
 
     public RunSpec Spec => Given.Spec with
     {
         Origin = From is null ? null : new RunOrigin { Of = new RunId("other"), From = From },
-        Resumption = Done is null || From is not null ? null : new RunResumption(
+        Resumption = Done is null || (From is not null && Taken is null) ? null : new RunResumption(
             2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
         Name = Name,
@@ -135,7 +138,7 @@ internal sealed class Scenario(string name)
             Resume();
             return Done!;
         });
-        Add<RunSpec, ResumeState>(Stages.TakeOver, (_, _) => Done!);
+        Add<RunSpec, ResumeState>(Stages.TakeOver, (_, _) => Taken ?? Done!);
         Add<RunSpec, RunPlan>(Stages.Plan, (_, _) => Plan);
         Add<RunSpec, PreparedData>(Stages.PrepareData, (_, call) =>
         {

@@ -51,6 +51,13 @@ internal static class Scenarios
             Done = ResumeState.Nothing,
             CancelledIn = Stages.TakeOver,
         },
+        new("v2-resumed-to-take-over")
+        {
+            Version = "2",
+            From = RunStageName.Report,
+            Done = ResumeState.Nothing with { MustTakeOver = true },
+            Taken = new ResumeState(Given.Data, 0, true, true, 1, []),
+        },
         new("v2-resume-refused")
         {
             Version = "2",

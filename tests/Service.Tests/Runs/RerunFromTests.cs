@@ -76,6 +76,26 @@ public sealed class RerunFromTests(RunningService service) : IClassFixture<Runni
         Assert.Equal("succeeded", (await service.ReportAsync(again)).GetProperty("status").GetString());
     }
 
+    /// <summary>A part that is resumed has the work that was taken over, so it may change no more than its rerun
+    /// could.</summary>
+    [Fact]
+    public async Task Resume_OfARerunWithAChangeOfWhatIsTakenOver_NamesTheField()
+    {
+        var first = await service.StartAsync(service.Request("""{"apiDisabled": true}"""));
+        await service.ReportAsync(first);
+        var id = await RerunAsync(first, "train", "{}");
+        await service.ReportAsync(id);
+        using var content = new StringContent("""{"training": {"maxLength": 64}}""");
+
+        using var answer = await service.Http.PostAsync($"/runs/{id}/resume", content, Cancellation);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
+        var error = Assert.Single(problem.GetProperty("errors").EnumerateArray());
+        Assert.Equal("training.maxLength", error.GetProperty("field").GetString());
+        Assert.Contains("takes over", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("teardown", "{}", "from")]
     [InlineData("Train", "{}", "from")]

@@ -6,6 +6,7 @@ using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
 using Workflows.Activities.Sweeping;
 using Workflows.Activities.Variants;
+using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
@@ -141,10 +142,36 @@ public sealed class RunPurgerTests : IClassFixture<RunningService>
         Assert.Equal(["gs://team-bucket/runs/lost"], view!.Kept);
     }
 
-    private async Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(string id, CancellationToken cancellation)
+    /// <summary>A run that takes over its work meanwhile must not find a tree that has lost files.</summary>
+    [Fact]
+    public async Task Purge_WithArtifacts_DeletesTheManifestsBeforeTheirFiles()
+    {
+        var root = Path.Combine(_service.Settings.StateDirectory, "elsewhere", "whole");
+        foreach (var name in new[] { "tuned/a.safetensors", "tuned/artifact.json", "tuned/b/c.json", "train.jsonl" })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(root, name))!);
+            await File.WriteAllTextAsync(Path.Combine(root, name), "{}", Cancellation);
+        }
+
+        _service.Services.GetRequiredService<RunLedger>().Append(
+            new RunId("whole"), LedgerKinds.Data, "data",
+            new PreparedData("a", "b", 1, 1, new Dictionary<string, int>())
+            {
+                ArtifactsUri = ArtifactUri.OfFile(root).ToText(),
+            });
+
+        var (view, _) = await PurgeAsync("whole", Cancellation, withArtifacts: true);
+
+        var artifacts = view!.Deleted.Where(each => each.Contains("elsewhere", StringComparison.Ordinal)).ToList();
+        Assert.Equal(4, artifacts.Count);
+        Assert.EndsWith("tuned/artifact.json", artifacts[0], StringComparison.Ordinal);
+    }
+
+    private async Task<(PurgedView? View, Refused? Refusal)> PurgeAsync(
+        string id, CancellationToken cancellation, bool withArtifacts = false)
     {
         await using DurableTaskClient client = _engine.Client();
         return await ActivatorUtilities.CreateInstance<RunPurger>(_service.Services, client)
-            .PurgeAsync(new RunId(id), withArtifacts: false, cancellation);
+            .PurgeAsync(new RunId(id), withArtifacts, cancellation);
     }
 }

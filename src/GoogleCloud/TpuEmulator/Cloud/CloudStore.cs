@@ -124,7 +124,7 @@ internal sealed class CloudStore
         record.PreemptAttribute, record.PreemptAtLeast, record.GuestAttributes, record.WorkerPid,
         record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating, record.Disk,
         record.PreemptNotice, record.NoticeAt, record.IsPreemptionTold, record.MaintainAt, record.SwitchAt,
-        record.SwitchOperation);
+        record.SwitchOperation, record.MaintainNoticeAt);
 
     private static ProjectRecord Restore(string project, SavedProject saved) => new()
     {
@@ -172,6 +172,7 @@ internal sealed class CloudStore
             MaintainAt = node.MaintainAt,
             SwitchAt = node.SwitchAt,
             SwitchOperation = node.SwitchOperation,
+            MaintainNoticeAt = node.MaintainNoticeAt,
         }).ToDictionary(record => record.Node.Name, StringComparer.Ordinal),
     };
 
@@ -207,5 +208,6 @@ internal sealed class CloudStore
         string? PreemptAttribute, double PreemptAtLeast, Dictionary<string, string> GuestAttributes, int WorkerPid,
         DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating, string? Disk,
         TimeSpan PreemptNotice = default, DateTimeOffset? NoticeAt = null, bool IsPreemptionTold = false,
-        DateTimeOffset? MaintainAt = null, DateTimeOffset? SwitchAt = null, string? SwitchOperation = null);
+        DateTimeOffset? MaintainAt = null, DateTimeOffset? SwitchAt = null, string? SwitchOperation = null,
+        DateTimeOffset? MaintainNoticeAt = null);
 }

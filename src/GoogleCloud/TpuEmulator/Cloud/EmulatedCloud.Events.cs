@@ -71,7 +71,16 @@ internal sealed partial class EmulatedCloud
         }
         else if (record.NoticeAt == due)
         {
-            Tell(record);
+            // A preemption shuts the VM down, so its command gets SIGTERM.
+            record.NoticeAt = null;
+            record.IsPreemptionTold = true;
+            VmHost.ShutDown(record);
+        }
+        else if (record.MaintainNoticeAt == due)
+        {
+            // A maintenance is only announced.
+            record.MaintainNoticeAt = null;
+            record.Node.Health = Node.Types.Health.UnhealthyMaintenance;
         }
         else if (record.MaintainAt == due)
         {
@@ -116,7 +125,7 @@ internal sealed partial class EmulatedCloud
         PlanEvents(project, record, now);
         if (record.IsSpot && _market?.LostAt(record.Zone, now) is { } lostAt && !(record.PreemptAt < lostAt))
         {
-            record.PreemptAt = lostAt;
+            PlanPreemption(record, lostAt, now);
         }
 
         var rules = project.Scenario.In(record.Zone);
@@ -148,8 +157,7 @@ internal sealed partial class EmulatedCloud
             record.PreemptAtLeast = plan.AtLeast;
             if (plan.AfterSeconds is { } seconds)
             {
-                PlanPreemption(record, now.AddSeconds(seconds));
-                record.NoticeAt = record.NoticeAt < now ? now : record.NoticeAt;
+                PlanPreemption(record, now.AddSeconds(seconds), now);
             }
         }
 
@@ -158,47 +166,34 @@ internal sealed partial class EmulatedCloud
         {
             project.Maintenances[record.Zone] = maintained + 1;
             record.MaintainAt = now.AddSeconds(maintenance.AfterSeconds);
-            if (record.NoticeAt is null && maintenance.NoticeSeconds > 0)
-            {
-                var notice = record.MaintainAt.Value.AddSeconds(-maintenance.NoticeSeconds);
-                record.NoticeAt = notice < now ? now : notice;
-            }
+            record.MaintainNoticeAt = NoticeOf(
+                record.MaintainAt.Value, TimeSpan.FromSeconds(maintenance.NoticeSeconds), now);
         }
     }
 
-    private static void PlanPreemption(NodeRecord record, DateTimeOffset at)
+    private static void PlanPreemption(NodeRecord record, DateTimeOffset at, DateTimeOffset now)
     {
         record.PreemptAt = at;
-        record.NoticeAt = record.PreemptNotice > TimeSpan.Zero ? at - record.PreemptNotice : null;
+        record.NoticeAt = NoticeOf(at, record.PreemptNotice, now);
     }
 
-    /// <summary>Tells a VM of its coming end. A preemption shuts it down, so its command gets SIGTERM; a maintenance is
-    /// only announced.</summary>
-    private static void Tell(NodeRecord record)
-    {
-        record.NoticeAt = null;
-        if (record.PreemptAt is not null && !(record.MaintainAt < record.PreemptAt))
-        {
-            record.IsPreemptionTold = true;
-            VmHost.ShutDown(record);
-        }
-        else
-        {
-            record.Node.Health = Node.Types.Health.UnhealthyMaintenance;
-        }
-    }
+    private static DateTimeOffset? NoticeOf(DateTimeOffset at, TimeSpan notice, DateTimeOffset now) =>
+        notice <= TimeSpan.Zero ? null : at - notice < now ? now : at - notice;
 
     /// <summary>Preempts a node: its VM is gone at once; the node stays, with its name taken, until it is
     /// deleted.</summary>
     private void Preempt(NodeRecord record, DateTimeOffset now)
     {
+        record.Forget();
         Lose(record, now, Node.Types.State.Preempted);
         record.IsPreemptionTold = true;
     }
 
-    /// <summary>Ends a node's VM for the maintenance of its host.</summary>
+    /// <summary>Ends a node's VM for the maintenance of its host. A planned preemption stays: it also takes a node that
+    /// is REPAIRING.</summary>
     private void Maintain(ProjectRecord project, NodeRecord record, DateTimeOffset now)
     {
+        record.ForgetMaintenance();
         Lose(record, now, Node.Types.State.Repairing);
         record.SwitchOperation = null;
         record.SwitchAt = now.AddSeconds(project.Scenario.In(record.Zone).Maintenance?.ForSeconds ?? 0);
@@ -208,7 +203,6 @@ internal sealed partial class EmulatedCloud
     {
         _bill.Stop(record.Node.Name, now);
         _vms.Kill(record);
-        record.Forget();
         record.Node.State = state;
         record.Node.Health = Node.Types.Health.Unspecified;
     }

@@ -61,7 +61,7 @@ internal sealed partial class EmulatedCloud
                     record.PreemptAttribute = null;
                     record.PreemptNotice = TimeSpan.FromSeconds(
                         owner.Scenario.In(record.Zone).Preempt?.NoticeSeconds ?? 0);
-                    PlanPreemption(record, now + record.PreemptNotice);
+                    PlanPreemption(record, now + record.PreemptNotice, now);
                     Settle();
                     break;
                 case NodeFault.Kill:

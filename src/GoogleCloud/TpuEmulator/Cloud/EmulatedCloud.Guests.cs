@@ -41,7 +41,8 @@ internal sealed partial class EmulatedCloud
                 && number >= record.PreemptAtLeast && record.Node.State == Node.Types.State.Ready)
             {
                 record.PreemptAttribute = null;
-                PlanPreemption(record, _clock.GetUtcNow() + record.PreemptNotice);
+                var now = _clock.GetUtcNow();
+                PlanPreemption(record, now + record.PreemptNotice, now);
                 Settle();
                 Changed();
             }

@@ -46,8 +46,11 @@ internal sealed class NodeRecord
     /// <summary>Time between the notice of a preemption and the preemption.</summary>
     public TimeSpan PreemptNotice { get; set; }
 
-    /// <summary>Time at which the VM is told of its coming end; null for no notice.</summary>
+    /// <summary>Time at which the VM is told of its preemption; null for no notice.</summary>
     public DateTimeOffset? NoticeAt { get; set; }
+
+    /// <summary>Time at which its host's maintenance is announced; null for no notice.</summary>
+    public DateTimeOffset? MaintainNoticeAt { get; set; }
 
     /// <summary>The value of <c>instance/preempted</c> before the node is PREEMPTED.</summary>
     public bool IsPreemptionTold { get; set; }
@@ -79,13 +82,20 @@ internal sealed class NodeRecord
         PreemptAt = null;
         PreemptAttribute = null;
         NoticeAt = null;
-        MaintainAt = null;
+        ForgetMaintenance();
         SwitchAt = null;
+    }
+
+    /// <summary>Cancels a planned maintenance of its host.</summary>
+    public void ForgetMaintenance()
+    {
+        MaintainAt = null;
+        MaintainNoticeAt = null;
     }
 
     /// <summary>Gets the time of the next scheduled event.</summary>
     public DateTimeOffset? NextDue =>
-        new[] { CreatedAt, OperationEndsAt, GoneAt, NoticeAt, PreemptAt, MaintainAt, SwitchAt }
+        new[] { CreatedAt, OperationEndsAt, GoneAt, NoticeAt, PreemptAt, MaintainNoticeAt, MaintainAt, SwitchAt }
             .Where(due => due is not null).Min();
 }
 

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
 
 namespace Workflows.GoogleCloud.TpuEmulator.Vms;
@@ -11,6 +12,7 @@ namespace Workflows.GoogleCloud.TpuEmulator.Vms;
 internal sealed partial class VmHost
 {
     private const string SetSid = "/usr/bin/setsid";
+    private const int SigTerm = 15;
     private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(2);
     private readonly EmulatorOptions _options;
     private readonly VmUser? _user;
@@ -76,17 +78,14 @@ internal sealed partial class VmHost
         record.WorkerStartedAt = new DateTimeOffset(process.StartTime);
     }
 
-    /// <summary>Asks the VM's command to end (SIGTERM), as the shutdown of a VM does.</summary>
+    /// <summary>Asks the VM's command to end (SIGTERM), as the shutdown of a VM does; where there are no signals it is
+    /// not asked.</summary>
     public static void ShutDown(NodeRecord record)
     {
-        if (record.WorkerPid != 0 && Find(record) is { } process)
+        if (!OperatingSystem.IsWindows() && IsRunning(record))
         {
-            process.Dispose();
-            using var signal = Process.Start(new ProcessStartInfo("/bin/kill", ["-TERM", $"{record.WorkerPid}"])
-            {
-                UseShellExecute = false,
-            });
-            signal?.WaitForExit(KillWait);
+            // An error means that it has ended meanwhile.
+            _ = SendSignal(record.WorkerPid, SigTerm);
         }
     }
 
@@ -182,6 +181,9 @@ internal sealed partial class VmHost
             return null;
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SendSignal(int pid, int signal);
 
     private static partial class Log
     {
