@@ -12,7 +12,7 @@ public sealed class KnownQueriesTests(RunningService service) : IClassFixture<Ru
     [InlineData("GET", "/runs?status=failed&colour=red", "colour", "Use after, from,")]
     [InlineData("GET", "/spending?day=1", "day", "takes none")]
     [InlineData("GET", "/runs/any/metrics?point=5", "point", "Did you mean 'points'?")]
-    [InlineData("GET", "/runs/any/report.html?%1b%5b31m=1", "\\u001b[31m", "takes none")]
+    [InlineData("GET", "/runs/any/report?%1b%5b31m=1", "\\u001b[31m", "takes none")]
     [InlineData("DELETE", "/runs/any?artifact=true", "artifact", "Did you mean 'artifacts'?")]
     [InlineData("POST", "/runs/any/cancel?raeson=x", "raeson", "Did you mean 'reason'?")]
     public async Task Parameter_ThatDoesNotExist_IsRefusedWithTheNearest(
