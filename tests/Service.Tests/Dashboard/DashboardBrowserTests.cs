@@ -59,7 +59,7 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
 
         await service.ReportAsync("sweep");
         await browser.UntilAsync("document.querySelectorAll('a[id^=run-sweep]').length === 2");
-        await browser.UntilAsync("document.querySelector('a[href=\"/runs/sweep/report.html\"]')");
+        await browser.UntilAsync("document.querySelector('a[href=\"/runs/sweep/report.html?lang=en\"]')");
         await browser.RunAsync("document.getElementById('run-sweep-b').click()");
         await browser.UntilAsync("document.querySelector('a[href=\"#/runs/sweep\"]')");
         await browser.OpenAsync(At("/#/"), "document.getElementById('run-sweep')");

@@ -110,7 +110,10 @@ public sealed class RunLogsTests : IDisposable
 
         static LogLine Worker(long number) => Line($"{number}") with
         {
-            Source = LogSource.Worker, Node = "n1", Boot = "boot", Number = number,
+            Source = LogSource.Worker,
+            Node = "n1",
+            Boot = "boot",
+            Number = number,
         };
     }
 
