@@ -2,8 +2,8 @@
 // of the machine: fp32 matrix products as the program runs them. Prints tokens/s, the model's FLOP/s, and its share of
 // the peak. With "plugin" the same through a PJRT plugin, taking turns with ONNX Runtime. bench/PyTorch measures beside
 // a peer. Arguments, all optional: tiny | mid | 270m | 1b-lora, train | decode | peak | plugin, --threads N, --steps N,
-// --tokens N. The two published sizes are measured only if they are named. Memory: 270m train and plugin 17 GB (one
-// training after the other), 1b-lora train 10 GB and plugin 19 GB.
+// --tokens N. The two published sizes are measured only if they are named. Memory: 270m train 17 GB and plugin 19 GB
+// (one training after the other), 1b-lora train 10 GB and plugin 19 GB.
 using Workflows.Training.Bench;
 
 var threads = Option("--threads", 2);
