@@ -16,8 +16,6 @@ public sealed class CrashTests : IDisposable
     // Some ten seconds on two cores: the last kills fall into them, and what comes after the kills tests nothing.
     private const int Steps = 800;
 
-    // Every 50 ms.
-    private const int UpAttempts = 3600;
     private readonly TemporaryFolder _folder = new("workflows-crash-");
     private readonly ReservedPort _ports = ReservedPort.Take(count: 4);
 
@@ -46,11 +44,10 @@ public sealed class CrashTests : IDisposable
               "us-west4-a": {"preempt": {"guestAttribute": "workflows/step", "atLeast": 60}}}}
             """);
 
-        var service = StartService();
+        var service = await StartServiceAsync();
         try
         {
             using var http = new HttpClient { BaseAddress = new Uri(Address) };
-            await UpAsync(http);
             using (var started = await http.PostAsJsonAsync("/runs", Request()))
             {
                 Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
@@ -61,8 +58,7 @@ public sealed class CrashTests : IDisposable
                 await Task.Delay(TimeSpan.FromSeconds(0.1 + random.NextDouble() * 1.4));
                 service.Kill();
                 service.Dispose();
-                service = StartService();
-                await UpAsync(http);
+                service = await StartServiceAsync();
             }
 
             var report = await ReportAsync(http, service);
@@ -86,9 +82,7 @@ public sealed class CrashTests : IDisposable
         }
     }
 
-    private ProgramRun StartService() => ProgramRun.Start(
-        "Workflows.Service", "--urls", Address,
-        $"--Workflows:StateDirectory={_folder["state"]}");
+    private Task<ProgramRun> StartServiceAsync() => ServiceWaits.StartServiceAsync(Address, _folder["state"]);
 
     private JsonObject Request()
     {
@@ -97,28 +91,6 @@ public sealed class CrashTests : IDisposable
         request["id"] = "crash";
         request["tpu"]!["zones"] = new JsonArray("us-central2-b", "us-west4-a", "us-west1-c");
         return request;
-    }
-
-    private static async Task UpAsync(HttpClient http)
-    {
-        for (var attempt = 0; ; attempt++)
-        {
-            try
-            {
-                using var answer = await http.GetAsync("/runs");
-                if (answer.IsSuccessStatusCode)
-                {
-                    return;
-                }
-            }
-            catch (HttpRequestException) when (attempt < UpAttempts)
-            {
-                // Not listening yet.
-            }
-
-            Assert.True(attempt < UpAttempts, "The service does not come up.");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
     }
 
     private static async Task<JsonElement> ReportAsync(HttpClient http, ProgramRun service)

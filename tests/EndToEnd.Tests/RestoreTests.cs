@@ -14,7 +14,6 @@ namespace Workflows.EndToEnd.Tests;
 public sealed class RestoreTests : IDisposable
 {
     private const int Steps = 600;
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
     private readonly TemporaryFolder _folder = new("workflows-restore-");
     private readonly ReservedPort _ports = ReservedPort.Take(count: 8);
     private readonly List<ProgramRun> _programs = [];
@@ -49,19 +48,20 @@ public sealed class RestoreTests : IDisposable
             Assert.True(done.IsSuccessStatusCode, await done.Content.ReadAsStringAsync());
         }
 
-        await UntilAsync(http, "before", run => run.GetProperty("hasEnded").GetBoolean());
+        await ServiceWaits.UntilAsync(http, "before", ServiceWaits.HasEnded, Said);
         using (var started = await http.PostAsJsonAsync("/runs", Request("live", Steps)))
         {
             Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
         }
 
-        await UntilAsync(http, "live", HasStepped);
+        await ServiceWaits.UntilAsync(http, "live", HasStepped, Said);
         service.Kill();
         Copy(_folder["state"], _folder["backup"]);
 
         // After the copy the run loses its node and gets another one, of which the copy knows nothing.
         service = await StartServiceAsync();
-        await UntilAsync(http, "live", run => run.GetProperty("recoveries").GetInt32() > 0 && HasStepped(run));
+        await ServiceWaits.UntilAsync(
+            http, "live", run => run.GetProperty("recoveries").GetInt32() > 0 && HasStepped(run), Said);
         service.Kill();
         Directory.Delete(_folder["state"], recursive: true);
         Directory.Move(_folder["backup"], _folder["state"]);
@@ -69,7 +69,7 @@ public sealed class RestoreTests : IDisposable
 
         var runs = (await http.GetFromJsonAsync<JsonArray>("/runs"))!.Select(run => (string)run!["id"]!);
         Assert.Equal(["live", "before"], runs);
-        await UntilAsync(http, "live", run => run.GetProperty("hasEnded").GetBoolean());
+        await ServiceWaits.UntilAsync(http, "live", ServiceWaits.HasEnded, Said);
         var report = await http.GetFromJsonAsync<JsonElement>("/runs/live/report");
 
         Assert.True(report.GetProperty("status").GetString() == "succeeded", $"{report}\n{service.Output}");
@@ -105,13 +105,14 @@ public sealed class RestoreTests : IDisposable
 
     private async Task<ProgramRun> StartServiceAsync()
     {
-        var service = Start(
-            "Workflows.Service", "--urls", $"http://127.0.0.1:{_ports.Number}",
-            $"--Workflows:StateDirectory={_folder["state"]}",
+        var service = await ServiceWaits.StartServiceAsync(
+            $"http://127.0.0.1:{_ports.Number}", _folder["state"],
             $"--Workflows:EmulatorAddress=http://127.0.0.1:{Emulator}");
-        await service.SaysAsync("Application started", Limit);
+        _programs.Add(service);
         return service;
     }
+
+    private string Said() => string.Join('\n', _programs.Select(program => program.Output + program.Error));
 
     private JsonObject Request(string id, int steps)
     {
@@ -119,23 +120,5 @@ public sealed class RestoreTests : IDisposable
             _folder["model"], _folder["pairs.tsv"], _folder["scenario.json"], steps, checkpointEvery: 100);
         request["id"] = id;
         return request;
-    }
-
-    private async Task UntilAsync(HttpClient http, string id, Func<JsonElement, bool> condition)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + Limit;
-        while (true)
-        {
-            var run = await http.GetFromJsonAsync<JsonElement>($"/runs/{id}");
-            if (condition(run))
-            {
-                return;
-            }
-
-            Assert.True(
-                TimeProvider.System.GetUtcNow() < deadline && !run.GetProperty("hasEnded").GetBoolean(),
-                $"{run}\n{string.Join('\n', _programs.Select(program => program.Output + program.Error))}");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
     }
 }

@@ -13,8 +13,6 @@ public sealed class ResumeTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(15);
 
-    // Every 50 ms.
-    private const int Looks = 12_000;
     private readonly TemporaryFolder _folder = new("workflows-resume-");
     private readonly ReservedPort _ports = ReservedPort.Take(count: 4);
 
@@ -71,24 +69,23 @@ public sealed class ResumeTests : IDisposable
     [Fact]
     public async Task Service_KilledInTheMiddleOfAResumption_FinishesTheRunOnce()
     {
-        var service = StartService();
+        var service = await StartServiceAsync();
         try
         {
             using var http = new HttpClient { BaseAddress = new Uri(Address) };
-            await UpAsync(http);
             using (var started = await http.PostAsJsonAsync("/runs", Request("killed", steps: 600)))
             {
                 Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
             }
 
-            await WaitAsync(http, run => run.TryGetProperty("progress", out var progress)
+            await ServiceWaits.UntilAsync(http, "killed", run => run.TryGetProperty("progress", out var progress)
                 && progress.ValueKind == JsonValueKind.Object && progress.GetProperty("checkpointStep").GetInt32() > 0);
             using (var cancel = await http.PostAsync("/runs/killed/cancel", null))
             {
                 Assert.Equal(HttpStatusCode.Accepted, cancel.StatusCode);
             }
 
-            await WaitAsync(http, HasEnded);
+            await ServiceWaits.UntilAsync(http, "killed", ServiceWaits.HasEnded);
             using (var resumed = await http.PostAsJsonAsync("/runs/killed/resume", new { budgetUsd = 20 }))
             {
                 Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
@@ -100,8 +97,7 @@ public sealed class ResumeTests : IDisposable
                 await Task.Delay(TimeSpan.FromSeconds(seconds));
                 service.Kill();
                 service.Dispose();
-                service = StartService();
-                await UpAsync(http);
+                service = await StartServiceAsync();
             }
 
             using (var again = await http.PostAsJsonAsync("/runs/killed/resume", new { }))
@@ -109,7 +105,7 @@ public sealed class ResumeTests : IDisposable
                 Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
             }
 
-            await WaitAsync(http, HasEnded);
+            await ServiceWaits.UntilAsync(http, "killed", ServiceWaits.HasEnded);
             var report = await http.GetFromJsonAsync<JsonElement>("/runs/killed/report");
 
             Assert.True(report.GetProperty("status").GetString() == "succeeded", $"{report}");
@@ -131,48 +127,7 @@ public sealed class ResumeTests : IDisposable
         }
     }
 
-    private static bool HasEnded(JsonElement run) => run.GetProperty("hasEnded").GetBoolean();
-
-    private static async Task WaitAsync(HttpClient http, Func<JsonElement, bool> condition)
-    {
-        for (var look = 0; look < Looks; look++)
-        {
-            if (condition(await http.GetFromJsonAsync<JsonElement>("/runs/killed")))
-            {
-                return;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
-
-        Assert.Fail($"Still: {await http.GetStringAsync("/runs/killed")}");
-    }
-
-    private static async Task UpAsync(HttpClient http)
-    {
-        for (var look = 0; look < Looks; look++)
-        {
-            try
-            {
-                using var answer = await http.GetAsync("/runs");
-                if (answer.IsSuccessStatusCode)
-                {
-                    return;
-                }
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
-
-        Assert.Fail("The service does not come up.");
-    }
-
-    private ProgramRun StartService() => ProgramRun.Start(
-        "Workflows.Service", "--urls", Address, $"--Workflows:StateDirectory={_folder["state"]}");
+    private Task<ProgramRun> StartServiceAsync() => ServiceWaits.StartServiceAsync(Address, _folder["state"]);
 
     private JsonObject Request(string id, int steps)
     {

@@ -60,8 +60,9 @@ public sealed class TwoServicesTests : IDisposable
         // Either service shows the training, whichever of them has the worker's stream.
         foreach (var client in clients)
         {
-            await RunAsync(client, run => run.GetProperty("progress") is { ValueKind: JsonValueKind.Object } progress
-                && progress.GetProperty("step").GetInt32() >= 20);
+            await ServiceWaits.UntilAsync(
+                client, "two", run => run.GetProperty("progress") is { ValueKind: JsonValueKind.Object } progress
+                    && progress.GetProperty("step").GetInt32() >= 20, Said);
         }
 
         Assert.Equal(await IdsAsync(first), await IdsAsync(second));
@@ -85,7 +86,7 @@ public sealed class TwoServicesTests : IDisposable
         services[working].Kill();
         var (left, log) = (clients[1 - working], services[1 - working]);
 
-        await RunAsync(left, run => run.GetProperty("hasEnded").GetBoolean());
+        await ServiceWaits.UntilAsync(left, "two", ServiceWaits.HasEnded, Said);
         var report = await left.GetFromJsonAsync<JsonElement>("/runs/two/report");
 
         Assert.True(report.GetProperty("status").GetString() == "succeeded", $"{report}\n{log.Output}");
@@ -136,6 +137,8 @@ public sealed class TwoServicesTests : IDisposable
             + $"Endpoint={Address(Scheduler)};TaskHub=default;Authentication=None");
     }
 
+    private string Said() => string.Join('\n', _programs.Select(program => program.Output + program.Error));
+
     private JsonObject Request()
     {
         var request = TinyModel.Request(
@@ -151,23 +154,5 @@ public sealed class TwoServicesTests : IDisposable
         var text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.IsSuccessStatusCode, text);
         Assert.Contains("database", text, StringComparison.Ordinal);
-    }
-
-    private async Task RunAsync(HttpClient client, Func<JsonElement, bool> condition)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + Limit;
-        while (true)
-        {
-            var run = await client.GetFromJsonAsync<JsonElement>("/runs/two");
-            if (condition(run))
-            {
-                return;
-            }
-
-            Assert.True(
-                TimeProvider.System.GetUtcNow() < deadline && !run.GetProperty("hasEnded").GetBoolean(),
-                $"{run}\n{string.Join('\n', _programs.Select(program => program.Output + program.Error))}");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
     }
 }

@@ -12,8 +12,6 @@ public sealed class VariantTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(15);
 
-    // Every 50 ms.
-    private const int Looks = 12_000;
     private readonly TemporaryFolder _folder = new("workflows-variants-");
     private readonly ReservedPort _ports = ReservedPort.Take(count: 4);
 
@@ -38,11 +36,10 @@ public sealed class VariantTests : IDisposable
     [Fact]
     public async Task Service_KilledInTheMiddleOfAVariant_FinishesTheGroupOnce()
     {
-        var service = StartService();
+        var service = await StartServiceAsync();
         try
         {
             using var http = new HttpClient { BaseAddress = new Uri(Address) };
-            await UpAsync(http);
             using (var started = await http.PostAsJsonAsync("/runs", Request()))
             {
                 Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
@@ -50,15 +47,15 @@ public sealed class VariantTests : IDisposable
 
             foreach (var variant in new[] { 0, 1 })
             {
-                await WaitAsync(http, run => run.GetProperty("variants")[variant].TryGetProperty("step", out var step)
-                    && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 10);
+                await ServiceWaits.UntilAsync(
+                    http, "both", run => run.GetProperty("variants")[variant].TryGetProperty("step", out var step)
+                        && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 10);
                 service.Kill();
                 service.Dispose();
-                service = StartService();
-                await UpAsync(http);
+                service = await StartServiceAsync();
             }
 
-            await WaitAsync(http, run => run.GetProperty("hasEnded").GetBoolean());
+            await ServiceWaits.UntilAsync(http, "both", ServiceWaits.HasEnded);
             var comparison = await http.GetFromJsonAsync<JsonElement>("/runs/both/report");
             Assert.True(comparison.GetProperty("status").GetString() == "succeeded", $"{comparison}");
             Assert.Single(comparison.GetProperty("best").EnumerateArray());
@@ -108,48 +105,7 @@ public sealed class VariantTests : IDisposable
         Assert.Matches("slow +succeeded +0\\.[0-9]+ USD  both-slow", status.Output);
     }
 
-    private static async Task WaitAsync(HttpClient http, Func<JsonElement, bool> condition)
-    {
-        for (var look = 0; look < Looks; look++)
-        {
-            var run = await http.GetFromJsonAsync<JsonElement>("/runs/both");
-            if (condition(run))
-            {
-                return;
-            }
-
-            Assert.False(run.GetProperty("hasEnded").GetBoolean(), $"Ended too soon: {run}");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
-
-        Assert.Fail($"Still: {await http.GetStringAsync("/runs/both")}");
-    }
-
-    private static async Task UpAsync(HttpClient http)
-    {
-        for (var look = 0; look < Looks; look++)
-        {
-            try
-            {
-                using var answer = await http.GetAsync("/runs");
-                if (answer.IsSuccessStatusCode)
-                {
-                    return;
-                }
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
-
-        Assert.Fail("The service does not come up.");
-    }
-
-    private ProgramRun StartService() => ProgramRun.Start(
-        "Workflows.Service", "--urls", Address, $"--Workflows:StateDirectory={_folder["state"]}");
+    private Task<ProgramRun> StartServiceAsync() => ServiceWaits.StartServiceAsync(Address, _folder["state"]);
 
     private JsonObject Request()
     {

@@ -15,8 +15,9 @@ internal static class FaultApi
     public static void Map(IEndpointRouteBuilder routes, string[] hosts)
     {
         var emulator = routes.MapGroup("/emulator/projects/{project}").RequireHost(hosts);
-        emulator.MapGet("/scenario", (string project, EmulatedCloud cloud) =>
-            Results.Text(cloud.ScenarioTextOf(project), "application/json"));
+        emulator.MapGet("/scenario", (
+            string project, EmulatedCloud cloud, EmulatorOptions options) => Results.Text(
+                cloud.ScenarioJsonOf(project) ?? options.DefaultScenario, "application/json"));
         emulator.MapPut("/scenario", async (string project, HttpRequest request, EmulatedCloud cloud) =>
         {
             if (await ReadAsync(request) is not { } text)

@@ -5,15 +5,6 @@ namespace Workflows.GoogleCloud.TpuEmulator.Cloud;
 /// <summary>What callers outside the API decide.</summary>
 internal sealed partial class EmulatedCloud
 {
-    /// <summary>Returns a project's scenario as it was written.</summary>
-    public string ScenarioTextOf(string project)
-    {
-        lock (_lock)
-        {
-            return _projects.TryGetValue(project, out var record) ? record.ScenarioJson : _options.DefaultScenario;
-        }
-    }
-
     /// <summary>Sets a project's scenario, in place of the one that it has. Events that are planned stay, and counts,
     /// such as of preempted nodes, go on.</summary>
     /// <exception cref="ScenarioException">The scenario is wrong; nothing is changed.</exception>
