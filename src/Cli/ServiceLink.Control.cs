@@ -26,31 +26,34 @@ internal sealed partial class ServiceLink
     /// <summary>Resumes a stopped run.</summary>
     /// <param name="id">The run.</param>
     /// <param name="changes">The changed fields, a JSON object.</param>
+    /// <param name="reason">The reason; null for none.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
-    public Task ResumeAsync(string id, string changes, CancellationToken cancellation) =>
-        PostAsync<ResumedView>(id, "resume", null, changes, cancellation);
+    public Task ResumeAsync(string id, string changes, string? reason, CancellationToken cancellation) =>
+        PostAsync<ResumedView>(id, "resume", reason, changes, cancellation);
 
     /// <summary>Starts another run from the request of a run.</summary>
     /// <param name="id">The run.</param>
     /// <param name="from">The stage with which it begins; null for the first.</param>
     /// <param name="changes">The changed fields, a JSON object.</param>
+    /// <param name="reason">The reason; null for none.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The id of the new run.</returns>
     /// <exception cref="CommandException">The service refused it: nothing was started.</exception>
     public async Task<string> RerunAsync(
-        string id, string? from, string changes, CancellationToken cancellation)
+        string id, string? from, string changes, string? reason, CancellationToken cancellation)
     {
         using var body = await PostAsync<JsonDocument>(
-            id, from is null ? "rerun" : $"rerun?from={Uri.EscapeDataString(from)}", null, changes, cancellation);
+            id, "rerun", reason, changes, cancellation, from is null ? "" : $"&from={Uri.EscapeDataString(from)}");
         return body.RootElement.GetProperty("id").GetString()!;
     }
 
     /// <summary>Deletes an ended run; this takes long if its bucket has many artifacts.</summary>
     /// <exception cref="CommandException">The service refused it.</exception>
-    public async Task<PurgedView> PurgeAsync(string id, bool withArtifacts, CancellationToken cancellation)
+    public async Task<PurgedView> PurgeAsync(
+        string id, bool withArtifacts, string? reason, CancellationToken cancellation)
     {
-        var query = withArtifacts ? "?artifacts=true" : "";
+        var query = QueryOf(reason, withArtifacts ? "&artifacts=true" : "");
         using var patient = Patient();
         using var answer = await patient.DeleteAsync(
             new Uri($"/runs/{Uri.EscapeDataString(id)}{query}", UriKind.Relative), cancellation);
@@ -63,13 +66,22 @@ internal sealed partial class ServiceLink
         (await GetAsync<CostView>($"/runs/{Uri.EscapeDataString(id)}/cost", cancellation))!;
 
     private async Task<T> PostAsync<T>(
-        string id, string verb, string? reason, string? json, CancellationToken cancellation)
+        string id, string verb, string? reason, string? json, CancellationToken cancellation, string others = "")
     {
-        var query = reason is null ? "" : $"?reason={Uri.EscapeDataString(reason)}";
+        var query = QueryOf(reason, others);
         using var content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json");
         using var answer = await _http.PostAsync(
             new Uri($"/runs/{Uri.EscapeDataString(id)}/{verb}{query}", UriKind.Relative), content, cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<T>(RunLedger.Json, cancellation))!;
+    }
+
+    /// <summary>Returns a query with a reason.</summary>
+    /// <param name="reason">The reason; null for none.</param>
+    /// <param name="others">Other parameters, an ampersand before each.</param>
+    private static string QueryOf(string? reason, string others = "")
+    {
+        var all = (reason is null ? "" : $"&reason={Uri.EscapeDataString(reason)}") + others;
+        return all.Length == 0 ? "" : $"?{all[1..]}";
     }
 }

@@ -307,11 +307,14 @@ internal sealed partial class ServiceLink : IAsyncDisposable
         (await GetAsync<IReadOnlyList<SeenPlace>>("/zones/seen", cancellation))!;
 
     /// <summary>Forgets a zone or region; null for all.</summary>
+    /// <param name="place">The zone or region.</param>
+    /// <param name="reason">The reason; null for none.</param>
+    /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The number of places forgotten.</returns>
-    public async Task<int> ForgetAsync(string? place, CancellationToken cancellation)
+    public async Task<int> ForgetAsync(string? place, string? reason, CancellationToken cancellation)
     {
         var path = place is null ? "/zones" : $"/zones/{Uri.EscapeDataString(place)}";
-        using var answer = await _http.DeleteAsync(new Uri(path, UriKind.Relative), cancellation);
+        using var answer = await _http.DeleteAsync(new Uri(path + QueryOf(reason), UriKind.Relative), cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();

@@ -28,7 +28,7 @@ public sealed class ServiceLinkTests : IDisposable
             new Uri($"http://127.0.0.1:{ports.Http}"), "nowhere", key, null, Cancellation);
 
         var purge = await Assert.ThrowsAsync<CommandException>(
-            () => link.PurgeAsync("run-nobody", withArtifacts: true, Cancellation));
+            () => link.PurgeAsync("run-nobody", withArtifacts: true, reason: "a test", Cancellation));
         var plan = await Assert.ThrowsAsync<CommandException>(() => link.PlanAsync("[]", null, Cancellation));
 
         Assert.Contains("no run 'run-nobody'", purge.Message, StringComparison.Ordinal);

@@ -121,8 +121,9 @@ internal static class ReportPage
     {
         if (report.Failure is { } failure)
         {
+            var explained = FaultWords.Of(failure.Code, words.Language) is { } known ? $"\n<p>{Text(known)}</p>" : "";
             page.Append($"""
-                <section class="failure"><h2>{words.Of("Why", "이유")}</h2>
+                <section class="failure"><h2>{words.Of("Why", "이유")}</h2>{explained}
                 <p><code>{Text(failure.Code)}</code> {Said(failure.Message, words)}</p>
                 <p><b>{words.Of("What to do:", "해결 방법:")}</b> {Said(failure.Fix, words)}</p></section>
                 """);

@@ -103,6 +103,9 @@ public sealed record ResumedFact(
 {
     /// <summary>Gets the name of the caller who asked for it; null where callers have none.</summary>
     public string? By { get; init; }
+
+    /// <summary>Gets the reason that the caller gave; null for none.</summary>
+    public string? Reason { get; init; }
 }
 
 /// <summary>The finished work that a resumed run found.</summary>

@@ -65,6 +65,7 @@ public sealed class ResumeActivity(
             RunCosts.Of(ledger, id, clock.GetUtcNow()).ActualUsd, curve.Count > 0 ? curve[^1].Step : 0, part.Changes)
         {
             By = part.By,
+            Reason = part.Reason,
         });
     }
 }

@@ -28,6 +28,8 @@ internal static class CommonOptions
 
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON, alone, on standard output." };
 
+    public static Option<string?> Reason { get; } = new("--reason") { Description = "Why, for the record." };
+
     public static Option<Language?> Lang { get; } = new("--lang")
     {
         CustomParser = ParseLanguage,

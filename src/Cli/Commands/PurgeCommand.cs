@@ -19,11 +19,12 @@ internal static class PurgeCommand
     public static Command Create() => new Command(
         "purge", "Delete an ended run, its ledger and its report: workflows purge run-1a2b3c4d5e")
     {
-        WatchCommand.Id, Artifacts, CommonOptions.Json,
+        WatchCommand.Id, Artifacts, CommonOptions.Reason, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var purged = await link.PurgeAsync(
-            parsed.GetValue(WatchCommand.Id)!, parsed.GetValue(Artifacts), cancellation);
+            parsed.GetValue(WatchCommand.Id)!, parsed.GetValue(Artifacts), parsed.GetValue(CommonOptions.Reason),
+            cancellation);
         if (parsed.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(purged, RunLedger.Json));

@@ -26,7 +26,7 @@ internal static class RerunCommand
     public static Command Create() => new Command(
         "rerun", "Start another run from a run's request: workflows rerun run-1a2b3c4d5e --set training.seed=2")
     {
-        WatchCommand.Id, From, Set, NoWait, CommonOptions.Json,
+        WatchCommand.Id, From, Set, CommonOptions.Reason, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var isWatched = !parsed.GetValue(NoWait);
@@ -34,7 +34,8 @@ internal static class RerunCommand
         var changes = new JsonObject(RequestFile.AnyCase);
         RequestChange.Apply(changes, parsed.GetValue(Set)!);
         var id = await link.RerunAsync(
-            parsed.GetValue(WatchCommand.Id)!, parsed.GetValue(From), changes.ToJsonString(), cancellation);
+            parsed.GetValue(WatchCommand.Id)!, parsed.GetValue(From), changes.ToJsonString(),
+            parsed.GetValue(CommonOptions.Reason), cancellation);
         if (!isWatched)
         {
             Console.WriteLine(id);

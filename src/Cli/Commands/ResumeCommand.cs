@@ -22,7 +22,7 @@ internal static class ResumeCommand
         "resume",
         "Continue a stopped run from its newest checkpoint: workflows resume run-1a2b3c4d5e --set budgetUsd=20")
     {
-        WatchCommand.Id, Set, NoWait, CommonOptions.Json,
+        WatchCommand.Id, Set, CommonOptions.Reason, NoWait, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         RunCommand.RequireService(link, isWatched: !parsed.GetValue(NoWait));
@@ -32,7 +32,8 @@ internal static class ResumeCommand
 
         // The facts until now were shown when they happened.
         var events = await link.EventsAsync(id, 0, cancellation);
-        await link.ResumeAsync(id, changes.ToJsonString(), cancellation);
+        await link.ResumeAsync(
+            id, changes.ToJsonString(), parsed.GetValue(CommonOptions.Reason), cancellation);
         if (parsed.GetValue(NoWait))
         {
             Console.WriteLine(id);

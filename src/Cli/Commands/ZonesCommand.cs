@@ -33,12 +33,13 @@ internal static class ZonesCommand
         });
         return new Command("zones", "List the places that refused lately and are passed over: workflows zones")
         {
-            forget, seen, CommonOptions.Json,
+            forget, seen, CommonOptions.Reason, CommonOptions.Json,
         }.With(async (parsed, link, cancellation) =>
         {
             if (parsed.GetValue(forget) is { } place)
             {
-                var count = await link.ForgetAsync(place == Everything ? null : place, cancellation);
+                var count = await link.ForgetAsync(
+                    place == Everything ? null : place, parsed.GetValue(CommonOptions.Reason), cancellation);
                 Console.WriteLine($"Forgot {Counted.Of(count, "place")}.");
                 return ExitCodes.Done;
             }

@@ -82,6 +82,7 @@ internal static class EventText
         + (part.StoppedAt is { } at ? $" at {at:yyyy-MM-dd HH:mm:ss}" : "")
         + $" after {Counted.Of(part.Step, "step")} and {part.SpentUsd:0.0000} USD"
         + (part.By is { } by ? $", resumed by {by}" : "")
+        + (part.Reason is { } reason ? $": {reason}" : "")
         + string.Concat(part.Changes.Select(
             change => $"\n            {change.Field}: {change.From ?? "none"} -> {change.To ?? "none"}"));
 

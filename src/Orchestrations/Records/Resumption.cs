@@ -13,6 +13,10 @@ public sealed record RunResumption(
     /// <summary>Gets the name of the caller who asked for it; null where callers have none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public string? By { get; init; }
+
+    /// <summary>Gets the reason that the caller gave; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? Reason { get; init; }
 }
 
 /// <summary>A field that was changed at a resumption.</summary>

@@ -17,4 +17,8 @@ public sealed record RunOrigin
     /// before from <see cref="Of"/>; null to take over nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public RunStageName? From { get; init; }
+
+    /// <summary>Gets the reason of a repetition; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
 }

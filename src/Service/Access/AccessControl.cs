@@ -145,9 +145,11 @@ internal static partial class AccessControl
                 throw;
             }
 
+            var reason = context.Request.Query[CallReason.Parameter].ToString();
             Log.Changed(
                 logger, caller, method, path, context.Response.StatusCode,
-                SafeText.Of(context.Response.Headers.Location.ToString(), 200));
+                SafeText.Of(context.Response.Headers.Location.ToString(), 200),
+                reason.Length > 0 ? $"({SafeText.Of(reason, CallReason.Most)})" : "");
         });
     }
 
@@ -269,9 +271,9 @@ internal static partial class AccessControl
             + "revoke it")]
         public static partial void InQuery(ILogger logger, string method, string path);
 
-        [LoggerMessage(4415, LogLevel.Information, "'{Caller}' {Method} {Path}: {Status} {Location}")]
+        [LoggerMessage(4415, LogLevel.Information, "'{Caller}' {Method} {Path}: {Status} {Location} {Reason}")]
         public static partial void Changed(
-            ILogger logger, string caller, string method, string path, int status, string location);
+            ILogger logger, string caller, string method, string path, int status, string location, string reason);
 
         [LoggerMessage(4416, LogLevel.Information, "'{Caller}' {Method} {Path}: ended by {Fault}")]
         public static partial void Broken(ILogger logger, string caller, string method, string path, string fault);

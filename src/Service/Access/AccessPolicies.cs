@@ -33,6 +33,9 @@ internal static class AccessPolicies
     /// <summary>Returns whether a caller has the rights of a role.</summary>
     public static bool Has(this ClaimsPrincipal caller, AccessRole role) => caller.IsInRole(WireName.Of(role));
 
+    /// <summary>Returns the highest role of a caller who has one.</summary>
+    public static AccessRole HighestOf(ClaimsPrincipal caller) => Enum.GetValues<AccessRole>().Last(caller.Has);
+
     /// <summary>Returns the caller's name, for logs and ledgers.</summary>
     public static string NameOf(ClaimsPrincipal caller) => caller.Identity?.Name ?? "nobody";
 
@@ -44,8 +47,8 @@ internal static class AccessPolicies
     /// <param name="caller">The caller.</param>
     /// <param name="reason">The reason that the caller gave; null for none.</param>
     public static string ReasonOf(ClaimsPrincipal caller, string? reason) =>
-        caller.Identity?.AuthenticationType == LocalHandler.Name ? reason ?? "asked for by the API"
-            : string.IsNullOrWhiteSpace(reason) ? $"asked for by {NameOf(caller)}" : $"{reason} (by {NameOf(caller)})";
+        new CallerNote(CallerOf(caller), string.IsNullOrWhiteSpace(reason) ? null : reason)
+            .Text("asked for by the API");
 
     /// <summary>Makes the identity of a caller.</summary>
     /// <param name="scheme">The scheme that has authenticated it.</param>

@@ -17,7 +17,12 @@ internal static class IdentityTokens
     /// <summary>The scheme's name.</summary>
     public const string Scheme = "Oidc";
 
+    /// <summary>The claim with the entry of the settings that gives the caller its role.</summary>
+    public const string Entry = "workflows/entry";
+
     private const int MostShown = 200;
+
+    private static readonly object Pasted = new();
 
     private static readonly TimeSpan Skew = TimeSpan.FromMinutes(1);
 
@@ -95,13 +100,44 @@ internal static class IdentityTokens
                 ValidateLifetime = true,
                 ClockSkew = Skew,
             };
-            options.Events = new JwtBearerEvents { OnTokenValidated = context => MapAsync(context, settings) };
+            options.Events = new JwtBearerEvents
+            {
+                OnMessageReceived = context =>
+                {
+                    context.Token = context.HttpContext.Items[Pasted] as string;
+                    return Task.CompletedTask;
+                },
+                OnTokenValidated = context => MapAsync(context, settings),
+            };
         });
     }
 
+    /// <summary>Returns the holder of a token that was pasted into the sign-in page.</summary>
+    /// <param name="context">The request, which has no token of its own.</param>
+    /// <param name="text">The text that was pasted.</param>
+    /// <param name="settings">The issuer.</param>
+    /// <returns>null for a text that is no valid token of a caller with a role.</returns>
+    public static async Task<ClaimsPrincipal?> FindAsync(HttpContext context, string text, OidcSettings settings)
+    {
+        if (settings.Authority is null || !IsToken(text))
+        {
+            return null;
+        }
+
+        context.Items[Pasted] = text;
+        return (await context.AuthenticateAsync(Scheme)).Principal;
+    }
+
+    /// <summary>Returns whether a caller still has the role that the settings gave it.</summary>
+    public static bool HasRole(ClaimsPrincipal caller, OidcSettings settings) =>
+        caller.FindFirstValue(Entry) is { } entry && settings.Roles.TryGetValue(entry, out var role)
+        && AccessPolicies.HighestOf(caller) == role;
+
     /// <summary>Returns whether a request has a token that is no API key.</summary>
-    public static bool IsIn(HttpRequest request) => KeyHandler.TokenOf(request) is { } token
-        && !token.StartsWith(AccessKey.Prefix, StringComparison.Ordinal) && token.Count(each => each == '.') == 2;
+    public static bool IsIn(HttpRequest request) => KeyHandler.TokenOf(request) is { } token && IsToken(token);
+
+    private static bool IsToken(string text) =>
+        !text.StartsWith(AccessKey.Prefix, StringComparison.Ordinal) && text.Count(each => each == '.') == 2;
 
     /// <summary>Gives the caller its name and role; fails if it has none.</summary>
     private static Task MapAsync(TokenValidatedContext context, OidcSettings settings)
@@ -129,6 +165,7 @@ internal static class IdentityTokens
             Sessions.Until,
             new DateTimeOffset(context.SecurityToken.ValidTo).ToUnixTimeSeconds().ToString(
                 CultureInfo.InvariantCulture)));
+        identity.AddClaim(new Claim(Entry, entry));
         context.Principal = new ClaimsPrincipal(identity);
         return Task.CompletedTask;
     }

@@ -24,7 +24,8 @@ internal static partial class SessionEndpoints
         session.MapPost("/", (HttpContext context, KeyRing keys, Sessions sessions, TimeProvider clock,
             ILogger<Sessions> logger) => SignInAsync(context, keys, sessions, clock, settings.Access, logger))
             .Described(
-                "signIn", "Takes a key from the sign-in page and answers with the cookie of a session.", 400, 413)
+                "signIn", "Takes a key or an identity token from the sign-in page, and answers with the cookie of a "
+                    + "session.", 400, 413)
             .Accepts<SignInForm>(FormType, "*/*")
             .Produces(StatusCodes.Status303SeeOther)
             .Produces<string>(StatusCodes.Status401Unauthorized, "text/html").AllowAnonymous();
@@ -69,17 +70,20 @@ internal static partial class SessionEndpoints
                 $"The form has more than {MostBytes} bytes.");
         }
 
-        if (keys.Find(text) is not { } key || key.HasExpired(clock.GetUtcNow()))
+        var lifetime = TimeSpan.FromHours(settings.SessionHours);
+        var caller = keys.Find(text) is { } key && !key.HasExpired(clock.GetUtcNow())
+            ? sessions.Begin(key, lifetime)
+            : await IdentityTokens.FindAsync(context, text, settings.Oidc) is { } holder
+            ? sessions.Begin(holder, lifetime) : null;
+        if (caller is null)
         {
             Log.Refused(logger, $"{context.Connection.RemoteIpAddress}");
             return new SignInPage(SignInPage.Problem.WrongKey);
         }
 
-        var lifetime = TimeSpan.FromHours(settings.SessionHours);
-        var caller = sessions.Begin(key, lifetime);
         await context.SignInAsync(
             Sessions.Scheme, caller, new AuthenticationProperties { ExpiresUtc = Sessions.EndOf(caller) });
-        Log.SignedIn(logger, key.Name, $"{context.Connection.RemoteIpAddress}");
+        Log.SignedIn(logger, AccessPolicies.NameOf(caller), $"{context.Connection.RemoteIpAddress}");
         return new SeeOther("/");
     }
 
@@ -121,7 +125,7 @@ internal static partial class SessionEndpoints
 }
 
 /// <summary>The form of the sign-in page.</summary>
-/// <param name="Key">The API key.</param>
+/// <param name="Key">The API key, or an identity token.</param>
 internal sealed record SignInForm([property: JsonPropertyName("key")] string Key);
 
 /// <summary>The caller, as the service sees it.</summary>
@@ -131,5 +135,5 @@ internal sealed record SignInForm([property: JsonPropertyName("key")] string Key
 internal sealed record SessionView(string Name, AccessRole Role, DateTimeOffset? ExpiresAt)
 {
     public static SessionView Of(ClaimsPrincipal caller) => new(
-        AccessPolicies.NameOf(caller), Enum.GetValues<AccessRole>().Last(caller.Has), Sessions.EndOf(caller));
+        AccessPolicies.NameOf(caller), AccessPolicies.HighestOf(caller), Sessions.EndOf(caller));
 }

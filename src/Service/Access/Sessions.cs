@@ -6,14 +6,16 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Workflows.Activities.Storage;
+using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Access;
 
 /// <summary>
-/// Sessions of the dashboard: a sealed cookie that names a key. <b>Invariant:</b> a session ends with its key, at its
-/// own time, or when its holder signs out, whichever comes first.
+/// Sessions of the dashboard: a sealed cookie that names a key, or the holder of an identity token. <b>Invariant:</b> a
+/// session ends with its key or token, at its own time, or when its holder signs out, whichever comes first.
 /// </summary>
-internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? state = null)
+internal sealed class Sessions(
+    KeyRing keys, TimeProvider clock, IStateStore? state = null, ServiceSettings? settings = null)
 {
     /// <summary>The scheme's name.</summary>
     public const string Scheme = "Session";
@@ -36,8 +38,26 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? st
     public ClaimsPrincipal Begin(AccessKey key, TimeSpan lifetime)
     {
         var end = clock.GetUtcNow() + lifetime;
-        end = key.ExpiresAt < end ? key.ExpiresAt.Value : end;
-        var identity = AccessPolicies.IdentityOf(Scheme, key.Id, key.Name, key.Role);
+        return Begin(
+            AccessPolicies.IdentityOf(Scheme, key.Id, key.Name, key.Role),
+            key.ExpiresAt < end ? key.ExpiresAt.Value : end);
+    }
+
+    /// <summary>Makes the holder of a new session.</summary>
+    /// <param name="holder">The holder of the identity token that was pasted.</param>
+    /// <param name="lifetime">The most time of the session.</param>
+    public ClaimsPrincipal Begin(ClaimsPrincipal holder, TimeSpan lifetime)
+    {
+        var end = clock.GetUtcNow() + lifetime;
+        var identity = AccessPolicies.IdentityOf(
+            Scheme, holder.FindFirstValue(AccessPolicies.KeyId)!, AccessPolicies.NameOf(holder),
+            AccessPolicies.HighestOf(holder));
+        identity.AddClaim(holder.FindFirst(IdentityTokens.Entry)!);
+        return Begin(identity, EndOf(holder) is { } own && own < end ? own : end);
+    }
+
+    private static ClaimsPrincipal Begin(ClaimsIdentity identity, DateTimeOffset end)
+    {
         identity.AddClaim(new Claim(Id, RandomNumberGenerator.GetHexString(2 * IdBytes, lowercase: true)));
         identity.AddClaim(new Claim(Until, end.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)));
         return new ClaimsPrincipal(identity);
@@ -148,5 +168,7 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? st
     }
 
     private bool HasKey(ClaimsPrincipal caller) =>
-        caller.FindFirstValue(AccessPolicies.KeyId) is { } id && keys.FindValid(id) is not null;
+        caller.HasClaim(claim => claim.Type == IdentityTokens.Entry)
+            ? settings is not null && IdentityTokens.HasRole(caller, settings.Access.Oidc)
+            : caller.FindFirstValue(AccessPolicies.KeyId) is { } id && keys.FindValid(id) is not null;
 }

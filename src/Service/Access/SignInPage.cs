@@ -14,12 +14,14 @@ internal sealed class SignInPage(SignInPage.Problem problem) : IResult
         + "frame-ancestors 'none'";
 
     private static readonly PageWords English = new(
-        "en", "Sign in", "API key", "The key is exchanged for a session of this browser.",
-        "This key is not valid here, or no longer.", "No key? On the service's machine:");
+        "en", "Sign in", "API key or identity token",
+        "It is exchanged for a session of this browser.", "This key or token is not valid here, or no longer.",
+        "No key? On the service's machine:");
 
     private static readonly PageWords Korean = new(
-        "ko", "로그인", "API 키", "키는 이 브라우저의 세션으로 바뀝니다.",
-        "이 키는 이 서비스에서 유효하지 않거나 만료되었습니다.", "키가 없습니까? 서비스가 있는 컴퓨터에서:");
+        "ko", "로그인", "API 키 또는 ID 토큰",
+        "키나 토큰은 이 브라우저의 세션으로 바뀝니다.",
+        "이 키나 토큰은 이 서비스에서 유효하지 않거나 만료되었습니다.", "키가 없습니까? 서비스가 있는 컴퓨터에서:");
 
     /// <summary>The reasons to show the page.</summary>
     public enum Problem

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using Workflows.Activities.Reporting;
 using Workflows.Service.Access;
 
 namespace Workflows.Service.Dashboard;
@@ -22,7 +23,11 @@ internal static class DashboardEndpoints
 
     private static readonly FrozenDictionary<string, Asset> Assets = typeof(DashboardEndpoints).Assembly
         .GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
-        .ToFrozenDictionary(name => name[Prefix.Length..], Read, StringComparer.Ordinal);
+        .Select(name => (Name: name[Prefix.Length..], Asset: Read(name)))
+        .Append(("faults.js", Of(".js", [
+            .. "// Codes in Korean, by code; their messages are English.\nexport const faults = "u8,
+            .. FaultWords.KoreanJson(), .. ";\n"u8])))
+        .ToFrozenDictionary(each => each.Item1, each => each.Item2, StringComparer.Ordinal);
 
     public static void MapDashboard(this IEndpointRouteBuilder routes)
     {
@@ -62,17 +67,19 @@ internal static class DashboardEndpoints
         using var stream = typeof(DashboardEndpoints).Assembly.GetManifestResourceStream(resource)!;
         var bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
-        return new Asset(
-            bytes,
-            Path.GetExtension(resource) switch
-            {
-                ".html" => "text/html; charset=utf-8",
-                ".css" => "text/css; charset=utf-8",
-                ".js" => "text/javascript; charset=utf-8",
-                var other => throw new InvalidOperationException($"The dashboard has no files of the kind '{other}'."),
-            },
-            new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes))[..20]}\""));
+        return Of(Path.GetExtension(resource), bytes);
     }
+
+    private static Asset Of(string extension, byte[] bytes) => new(
+        bytes,
+        extension switch
+        {
+            ".html" => "text/html; charset=utf-8",
+            ".css" => "text/css; charset=utf-8",
+            ".js" => "text/javascript; charset=utf-8",
+            var other => throw new InvalidOperationException($"The dashboard has no files of the kind '{other}'."),
+        },
+        new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(bytes))[..20]}\""));
 
     private sealed record Asset(byte[] Bytes, string Type, EntityTagHeaderValue Tag);
 }

@@ -19,7 +19,7 @@ export const controls = (view, cancelled) => {
       event.preventDefault();
       const verb = event.submitter?.value ?? 'cancel';
       try {
-        await post(`/runs/${view.id}/${verb}?reason=${encodeURIComponent(reason.value)}`);
+        await post(`/runs/${view.id}/${verb}?${because(reason)}`);
         document.activeElement?.blur();
         reason.value = '';
         sayDone(said, t('asked'));
@@ -34,10 +34,29 @@ export const controls = (view, cancelled) => {
   button('cancel', 'danger')), said);
 };
 
+// Asks for the reason of an action beside the thing that it changes; null for a person who has changed their mind.
+export const askReason = (what) => new Promise((answer) => {
+  const from = document.activeElement?.id;
+  const reason = el('input', { id: 'why', required: true, maxlength: 500, autocomplete: 'off' });
+  const dialog = el('dialog', { 'aria-labelledby': 'what', onclose: () => {
+    dialog.remove();
+    document.getElementById(from)?.focus();
+    answer(dialog.returnValue === 'yes' ? reason.value : null);
+  } }, el('form', { method: 'dialog' }, el('h2', { id: 'what' }, what), el('label', {}, t('reason'), reason),
+    el('div', { class: 'bar' }, el('button', { id: 'yes', value: 'yes', class: 'danger' }, what),
+      el('button', { id: 'no', value: 'no', type: 'button', onclick: () => dialog.close('no') }, t('leave')))));
+  document.querySelector('main').append(dialog);
+  dialog.showModal();
+});
+
+export const because = (reason) => `reason=${encodeURIComponent(reason.value ?? reason)}`;
+
 // The actions of a run that has ended: another run of the same request, and its deletion.
 export const endings = (view) => {
   const sure = el('input', { id: 'sure', type: 'checkbox', required: true });
   const artifacts = el('input', { id: 'artifacts', type: 'checkbox' });
+  const again = el('input', { id: 'rerun-reason', required: true, maxlength: 500 });
+  const gone = el('input', { id: 'purge-reason', required: true, maxlength: 500 });
   const said = el('p', { role: 'alert' });
   const attempt = async (event, act) => {
     event.preventDefault();
@@ -48,13 +67,13 @@ export const endings = (view) => {
     }
   };
   return may('runner') ? section(t('actions'),
-    el('form', { onsubmit: (event) => attempt(event, async () => `#/runs/${(await post(`/runs/${view.id}/rerun`, '{}')).id}`) },
-      el('button', { id: 'rerun' }, t('rerun')), el('span', { class: 'soft' }, t('rerunWhy'))),
+    el('form', { onsubmit: (event) => attempt(event, async () => `#/runs/${(await post(`/runs/${view.id}/rerun?${because(again)}`, '{}')).id}`) },
+      el('label', {}, t('reason'), again), el('button', { id: 'rerun' }, t('rerun')), el('span', { class: 'soft' }, t('rerunWhy'))),
     may('admin') ? el('form', {
       onsubmit: (event) => attempt(event, async () => {
-        await remove(`/runs/${view.id}${artifacts.checked ? '?artifacts=true' : ''}`);
+        await remove(`/runs/${view.id}?${because(gone)}${artifacts.checked ? '&artifacts=true' : ''}`);
         return '#/';
       }),
-    }, el('label', { class: 'check' }, sure, t('purgeSure')), el('label', { class: 'check' }, artifacts, t('purgeArtifacts')),
+    }, el('label', {}, t('reason'), gone), el('label', { class: 'check' }, sure, t('purgeSure')), el('label', { class: 'check' }, artifacts, t('purgeArtifacts')),
     el('button', { id: 'purge', class: 'danger' }, t('purge'))) : null, said) : el('p', { class: 'soft' }, t('readOnly'));
 };

@@ -1,10 +1,10 @@
-import { controls, endings } from './actions.js';
+import { because, controls, endings } from './actions.js';
 import { get, post, Problem } from './api.js';
 import { lossChart } from './chart.js';
 import { el, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
 import { badge } from './runs.js';
 import { may } from './session.js';
-import { duration, language, number, t, texts, time, usd } from './text.js';
+import { duration, explain, language, number, t, texts, time, usd } from './text.js';
 import { marked } from './words.js';
 
 const stages = ['plan', 'prepare', 'train', 'evaluate', 'teardown', 'report'];
@@ -28,7 +28,7 @@ export const run = (main, connected, id) => {
     replace(parts.top,
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
-        el('p', {}, el('strong', {}, view.failure.code), ' ', said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
+        el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
       el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status ? '' : said(view.detail)),
         (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
           .concat(view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
@@ -71,18 +71,19 @@ export const run = (main, connected, id) => {
   const resumeForm = () => {
     const asked = Number(view.resume.match(/budgetUsd=([\d.]+)/)?.[1] ?? view.budgetUsd);
     const budget = el('input', { id: 'budget', type: 'number', min: 0.01, step: 0.01, required: true, value: asked });
+    const reason = el('input', { id: 'resume-reason', required: true, maxlength: 500 });
     const answer = el('p', { role: 'alert' });
     return section(t('resume'), el('p', { class: 'soft' }, t('resumeWhy'), ' ', el('code', {}, view.resume)), el('form', {
       onsubmit: async (event) => {
         event.preventDefault();
         try {
-          await post(`/runs/${id}/resume`, JSON.stringify({ budgetUsd: Number(budget.value) }));
+          await post(`/runs/${id}/resume?${because(reason)}`, JSON.stringify({ budgetUsd: Number(budget.value) }));
           location.reload();
         } catch (fault) {
           sayFault(answer, fault);
         }
       },
-    }, el('label', {}, t('budget'), budget), el('button', {}, t('resume'))), answer);
+    }, el('label', {}, t('budget'), budget), el('label', {}, t('reason'), reason), el('button', {}, t('resume'))), answer);
   };
 
   const drawEvents = () => {
@@ -115,7 +116,7 @@ export const run = (main, connected, id) => {
         [{ text: '#', class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight optional' }, t('outcome'),
           { text: t('words'), class: 'long' }, { text: t('fix'), class: 'long optional' }],
         attempts.map((each) => [number(each.attempt), each.zone, `${each.acceleratorType} ${t(`mode.${each.provisioning}`)}`,
-          el('span', { class: `badge ${each.outcome}` }, each.code ?? t(`attempt.${each.outcome}`)), said(each.reason), said(each.fix)]))));
+          el('span', { class: `badge ${each.outcome}` }, each.code ?? t(`attempt.${each.outcome}`)), said(each.reason), explain(each.code) ?? said(each.fix)]))));
       replace(parts.verdict, (report?.verdicts ?? []).map((verdict) => section(`${t('verdict')}: ${verdict.direction}`,
         el('p', { class: outcomeOf(verdict) }, el('strong', {}, t(`outcome.${outcomeOf(verdict)}`)), ' ', gain(verdict)),
         (verdict.notes ?? []).map((note) => el('p', { class: 'soft' }, said(note))),
@@ -211,7 +212,7 @@ const sayEvent = (each) => {
   const subject = each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key === each.kind ? null : each.key.split('/').at(-1);
   const outcome = data.outcome && `attempt.${data.outcome}` in texts.en ? t(`attempt.${data.outcome}`) : data.outcome;
   const rest = [(each.kind === 'stage' ? null : data.detail) ?? data.state ?? data.code ?? data.cause ?? data.errorCode, data.reason ?? data.message]
-    .filter((part) => typeof part === 'string' && part.length > 0).join(' · ').slice(0, 400);
+    .filter((part) => typeof part === 'string' && part.length > 0 && part !== each.kind).join(' · ').slice(0, 400);
   return [[kind in texts.en ? t(kind) : each.kind, subject, outcome]
     .filter((part) => typeof part === 'string' && part.length > 0).join(' · '), rest ? [' · ', said(rest)] : null];
 };

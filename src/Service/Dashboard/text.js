@@ -1,3 +1,5 @@
+import { faults } from './faults.js';
+
 // The words of the pages, in both languages. A key that one of them lacks is a fault that a test finds.
 export const texts = {
   en: {
@@ -11,7 +13,7 @@ export const texts = {
     zonesWhy: 'Places that refused lately are passed over until the time shown, so that a search does not wait for '
       + 'them. Forget one if it would answer differently now.',
     resume: 'Resume this run', resumeWhy: 'It continues from its newest checkpoint. To change more than the budget:',
-    cancel: 'Cancel this run', reason: 'Reason', report: 'Open the report', events: 'Events', curve: 'Loss',
+    cancel: 'Cancel this run', reason: 'Reason', leave: 'Leave it', report: 'Open the report', events: 'Events', curve: 'Loss',
     noCurve: 'No step is done yet.', verdict: 'Verdict', before: 'Base', after: 'Tuned', direction: 'Direction',
     variants: 'Variants', variantOf: 'A variant of', alive: 'Still in the cloud', aliveWhy: 'These nodes are not proved gone, and may cost money.',
     actions: 'Actions', suspend: 'Suspend this run', unsuspend: 'Continue this run', asked: 'Asked for.',
@@ -68,7 +70,7 @@ export const texts = {
     forget: '잊기', forgetAll: '모두 잊기', noZones: '기억된 거부가 없습니다. 모든 영역을 시도합니다.',
     zonesWhy: '최근에 거부된 위치는 표시된 시각까지 건너뛰어 탐색이 기다리지 않게 합니다. 지금은 답이 다를 것 같으면 잊으십시오.',
     resume: '실행 이어가기', resumeWhy: '가장 새로운 체크포인트에서 이어집니다. 예산 외의 것을 바꾸려면:',
-    cancel: '실행 취소', reason: '사유', report: '보고서 열기', events: '이벤트', curve: '손실',
+    cancel: '실행 취소', reason: '사유', leave: '그만두기', report: '보고서 열기', events: '이벤트', curve: '손실',
     noCurve: '아직 완료된 스텝이 없습니다.', verdict: '판정', before: '기본 모델', after: '조정된 모델', direction: '방향',
     variants: '변형', variantOf: '변형이 속한 실행:', alive: '아직 클라우드에 있음', aliveWhy: '사라진 것이 확인되지 않은 노드이며 비용이 들 수 있습니다.',
     actions: '작업', suspend: '실행 일시중지', unsuspend: '실행 계속하기', asked: '요청했습니다.',
@@ -129,6 +131,9 @@ const known = stored();
 
 // The language that was chosen here, or the first of the browser's that the pages know, as in Accept-Language.
 export let language = known in texts ? known : (navigator.languages ?? []).map((each) => each.slice(0, 2).toLowerCase()).find((each) => each in texts) ?? 'en';
+
+// Explains a code of a failure or a refusal; null where its own words say it in the reader's language.
+export const explain = (code) => language === 'ko' ? faults[code] ?? null : null;
 
 export const t = (key) => texts[language][key] ?? key;
 

@@ -1,7 +1,8 @@
+import { askReason, because } from './actions.js';
 import { call, get, post, Problem, remove } from './api.js';
 import { el, replace, said, sayDone, sayFault, section, table } from './dom.js';
 import { may } from './session.js';
-import { duration, number, t, time, usd, usdAnHour } from './text.js';
+import { duration, explain, number, t, time, usd, usdAnHour } from './text.js';
 
 // Capacity: what is remembered of places, everything that is alive in the cloud, and the list prices.
 export const zones = (main, connected) => {
@@ -38,9 +39,9 @@ export const zones = (main, connected) => {
     table([{ text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight optional' },
       { text: t('until'), class: 'tight' }, { text: t('words'), class: 'long' }, ...(may('admin') ? [t('forget')] : [])],
     found.map((each) => [
-      each.place, typeOf(each), time(each.until), el('td', { class: 'long' }, el('strong', {}, each.code), ' ', said(each.reason)),
+      each.place, typeOf(each), time(each.until), el('td', { class: 'long' }, el('strong', {}, each.code), ' ', explain(each.code), ' ', said(each.reason)),
       ...(may('admin') ? [forgetButton(each, 'refusal')] : [])])),
-    may('admin') ? el('p', {}, el('button', { type: 'button', id: 'forget-all', onclick: () => forget('/zones') }, t('forgetAll'))) : null];
+    may('admin') ? el('p', {}, el('button', { type: 'button', id: 'forget-all', onclick: () => forget('/zones', t('forgetAll')) }, t('forgetAll'))) : null];
 
   const places = (found) => found.length === 0 ? el('p', {}, t('noSeen')) : table(
     [{ text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('obtained'), class: 'n' },
@@ -54,12 +55,17 @@ export const zones = (main, connected) => {
 
   const forgetButton = (each, kind) => el('button', {
     type: 'button', id: `forget-${kind}-${each.project}-${each.place}-${each.acceleratorType}-${each.provisioning}`,
-    'aria-label': `${t('forget')}: ${each.place}`, onclick: () => forget(`/zones/${encodeURIComponent(each.place)}`),
+    'aria-label': `${t('forget')}: ${each.place}`, onclick: () => forget(`/zones/${encodeURIComponent(each.place)}`, `${t('forget')}: ${each.place}`),
   }, t('forget'));
 
-  const forget = async (path) => {
+  const forget = async (path, what) => {
+    const reason = await askReason(what);
+    if (reason === null) {
+      return;
+    }
+
     try {
-      const { forgotten } = await remove(path);
+      const { forgotten } = await remove(`${path}?${because(reason)}`);
       sayDone(told, `${t('forgotten')}: ${number(forgotten)}`);
     } catch (fault) {
       // Another one forgot it first, or it has expired.

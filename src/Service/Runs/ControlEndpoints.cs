@@ -44,14 +44,8 @@ internal static class ControlEndpoints
             return RunEndpoints.Unknown(id);
         }
 
-        if (reason?.Length > RunSuspender.MostReason)
-        {
-            throw new RunRequestException([new FieldError(
-                "reason", $"It has {reason.Length} characters.", $"Use {RunSuspender.MostReason} at most.")]);
-        }
-
         var refusal = await suspender.RequestAsync(
-            runId, suspends, AccessPolicies.ReasonOf(caller, reason), cancellation);
+            runId, suspends, AccessPolicies.ReasonOf(caller, CallReason.Read(reason)), cancellation);
         return refusal is not null
             ? refusal.ToResult()
             : TypedResults.Accepted(
@@ -59,11 +53,12 @@ internal static class ControlEndpoints
     }
 
     private static async Task<IResult> RerunAsync(
-        string id, string? from, HttpRequest http, RunRerunner rerunner, ClaimsPrincipal caller,
+        string id, string? from, string? reason, HttpRequest http, RunRerunner rerunner, ClaimsPrincipal caller,
         CancellationToken cancellation)
     {
         var key = RunEndpoints.KeyOf(http);
         var stage = RunRerunner.StageOf(from);
+        var why = CallReason.Read(reason);
         var changes = await RunEndpoints.ReadAsync(http.Body, cancellation);
         if (!RunId.TryParse(id, out var runId))
         {
@@ -71,14 +66,14 @@ internal static class ControlEndpoints
         }
 
         var (started, refusal) = await rerunner.RerunAsync(
-            runId, changes, stage, key, AccessPolicies.CallerOf(caller), cancellation);
+            runId, changes, stage, key, new CallerNote(AccessPolicies.CallerOf(caller), why), cancellation);
         return refusal?.ToResult()
             ?? (started is var (made, wasThere)
                 ? RunEndpoints.Started(http, made, wasThere) : RunEndpoints.Unknown(id));
     }
 
     private static async Task<IResult> PurgeAsync(
-        string id, string? artifacts, RunPurger purger, CancellationToken cancellation)
+        string id, string? artifacts, string? reason, RunPurger purger, CancellationToken cancellation)
     {
         var withArtifacts = artifacts switch
         {
@@ -88,6 +83,7 @@ internal static class ControlEndpoints
                 "artifacts", $"'{SafeText.Of(artifacts, 50)}' is neither true nor false.",
                 "Use true to delete checkpoints and the tuned model, too, or leave it out.")]),
         };
+        _ = CallReason.Read(reason);
         if (!RunId.TryParse(id, out var runId))
         {
             return RunEndpoints.Unknown(id);

@@ -5,6 +5,16 @@ namespace Workflows.Service.Runs;
 /// <summary>Chooses the language of a page.</summary>
 internal static class RequestLanguage
 {
+    /// <summary>Returns the language that a request asks for, as <see cref="Of"/> does.</summary>
+    /// <param name="request">The request.</param>
+    /// <exception cref="RunRequestException"><c>?lang=</c> names another language.</exception>
+    public static Language Asked(HttpRequest request) =>
+        request.Query.TryGetValue("lang", out var given) && Words.Find(given) is null
+            ? throw new RunRequestException([new FieldError(
+                "lang", $"'{SafeText.Of(given, 50)}' is no language of the report.",
+                "Use en or ko, or leave it out: Accept-Language is read then.")])
+            : Of(request);
+
     /// <summary>Returns the language of <c>?lang=</c>, or the one that <c>Accept-Language</c> prefers.</summary>
     /// <param name="request">The request.</param>
     /// <returns>English, where neither language is asked for.</returns>

@@ -16,8 +16,10 @@ internal static class ResumeEndpoint
         .Produces<ResumedView>(StatusCodes.Status202Accepted);
 
     private static async Task<IResult> ResumeAsync(
-        string id, HttpRequest http, RunResumer resumer, ClaimsPrincipal caller, CancellationToken cancellation)
+        string id, string? reason, HttpRequest http, RunResumer resumer, ClaimsPrincipal caller,
+        CancellationToken cancellation)
     {
+        var why = CallReason.Read(reason);
         var changes = await RunEndpoints.ReadAsync(http.Body, cancellation);
         if (!RunId.TryParse(id, out var runId))
         {
@@ -25,7 +27,7 @@ internal static class ResumeEndpoint
         }
 
         var resumed = await resumer.ResumeAsync(
-            runId, changes, AccessPolicies.ReasonOf(caller, "resumed"), AccessPolicies.CallerOf(caller), cancellation);
+            runId, changes, new CallerNote(AccessPolicies.CallerOf(caller), why), cancellation);
         if (resumed.Code is { } code)
         {
             return Problems.Of(

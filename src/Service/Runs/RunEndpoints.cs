@@ -190,7 +190,7 @@ internal static class RunEndpoints
         string id, string? reason, RunService service, System.Security.Claims.ClaimsPrincipal caller,
         CancellationToken cancellation) =>
         (RunId.TryParse(id, out var runId)
-            ? await service.CancelAsync(runId, AccessPolicies.ReasonOf(caller, reason), cancellation)
+            ? await service.CancelAsync(runId, AccessPolicies.ReasonOf(caller, CallReason.Read(reason)), cancellation)
             : null) switch
         {
             null => Unknown(id),
@@ -259,7 +259,7 @@ internal static class RunEndpoints
     private static IResult ReportPage(string id, HttpContext context, RunLedger ledger)
     {
         context.Response.Headers.Vary = "Accept-Language";
-        return PageIn(id, context.Response, ledger, RequestLanguage.Of(context.Request));
+        return PageIn(id, context.Response, ledger, RequestLanguage.Asked(context.Request));
     }
 
     /// <summary>Returns the report's page in a language; of a report of an earlier version, the page there

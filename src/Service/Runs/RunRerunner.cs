@@ -5,6 +5,7 @@ using Workflows.Activities.Reporting;
 using Workflows.Activities.Resuming;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Files;
 using Workflows.Service.Hosting;
 
@@ -68,12 +69,12 @@ internal sealed class RunRerunner(
     /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
     /// <param name="from">The stage with which the new run begins, with the work before it; null for the first.</param>
     /// <param name="key">As for a start.</param>
-    /// <param name="by">Name of the caller; null for none.</param>
+    /// <param name="caller">The caller, and why.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The new run, and whether it was there before; or a refusal; or neither for an unknown run.</returns>
     /// <exception cref="RunRequestException">A field is wrong, or cannot be changed with that stage.</exception>
     public async Task<((RunId RunId, bool WasThere)? Made, Refused? Refused)> RerunAsync(
-        RunId runId, string changes, RunStageName? from, string? key, string? by, CancellationToken cancellation)
+        RunId runId, string changes, RunStageName? from, string? key, CallerNote caller, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
         if (instance is null || !RunService.IsRun(instance))
@@ -97,8 +98,8 @@ internal sealed class RunRerunner(
         // The scenario is the emulated project's, unless the changes name another one.
         var scenario = spec.IsRehearsal && request.Rehearsal is not null
             && RunRequestReader.Parse(changes).Rehearsal is null ? rehearsal.ScenarioOf(spec.Project) : null;
-        return (await runs.StartAsync(
-            request, key, cancellation, new RunOrigin { Of = runId, From = from, By = by }, scenario), null);
+        var origin = new RunOrigin { Of = runId, From = from, By = caller.By, Reason = caller.Reason };
+        return (await runs.StartAsync(request, key, cancellation, origin, scenario), null);
     }
 
     /// <summary>Returns whether the work of the stages before one does not depend on a field.</summary>

@@ -9,6 +9,7 @@ using Workflows.Activities.Resuming;
 using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Files;
 using Workflows.Service.Workers;
 
@@ -57,14 +58,13 @@ internal sealed class RunResumer(
     /// <summary>Resumes a run durably. Once this returns, the part continues after any crash of the service.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="changes">The changed fields, a JSON object; empty for none.</param>
-    /// <param name="reason">The reason with the caller's name, for the record.</param>
-    /// <param name="by">The caller's name; null for none.</param>
+    /// <param name="caller">The caller, and why.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The part that was started, or a refusal.</returns>
     /// <exception cref="RunRequestException">A field is wrong or cannot be changed, or the budget does not fit into a
     /// limit of the service.</exception>
     public async Task<Resumed> ResumeAsync(
-        RunId runId, string changes, string reason, string? by, CancellationToken cancellation)
+        RunId runId, string changes, CallerNote caller, CancellationToken cancellation)
     {
         var instance = await client.GetInstanceAsync(runId.Value, getInputsAndOutputs: true, cancellation);
         if (instance is null || !RunService.IsRun(instance))
@@ -75,7 +75,8 @@ internal sealed class RunResumer(
         if (IsSuspended(instance) && string.IsNullOrWhiteSpace(changes.Trim('{', '}')))
         {
             // The same part goes on, as it was asked for.
-            await suspender.RequestAsync(runId, suspends: false, reason, cancellation);
+            var why = caller with { Reason = caller.Reason ?? "resumed" };
+            await suspender.RequestAsync(runId, suspends: false, why.Text(""), cancellation);
             return new Resumed(instance.ReadInputAs<RunSpec>()!.Resumption?.Part ?? 1, [], null, "");
         }
 
@@ -91,7 +92,7 @@ internal sealed class RunResumer(
             return refusal;
         }
 
-        var spec = await NextAsync(instance, uploads.ResolveChanges(changes), by, cancellation);
+        var spec = await NextAsync(instance, uploads.ResolveChanges(changes), caller, cancellation);
         return await StartAsync(instance, spec, cancellation)
             ? new Resumed(spec.Resumption!.Part, spec.Resumption.Changes, null, "")
             : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");
@@ -120,7 +121,7 @@ internal sealed class RunResumer(
 
     /// <summary>Returns the specification of a run's next part.</summary>
     private async Task<RunSpec> NextAsync(
-        OrchestrationMetadata instance, string changes, string? by, CancellationToken cancellation)
+        OrchestrationMetadata instance, string changes, CallerNote caller, CancellationToken cancellation)
     {
         var before = instance.ReadInputAs<RunSpec>()!;
         var old = before with { Resumption = null };
@@ -140,7 +141,8 @@ internal sealed class RunResumer(
                 part, before.Resumption?.Request ?? old, before.Resumption?.StartedAt ?? instance.CreatedAt,
                 differences)
             {
-                By = by,
+                By = caller.By,
+                Reason = caller.Reason,
             },
         };
         DeadlineReader.RequireAhead(next, clock.GetUtcNow());

@@ -378,7 +378,7 @@ internal sealed class RunService(
     /// <summary>Returns the specification without the parts that a repeated request need not have.</summary>
     private RunSpec Neutral(RunSpec spec) => uploads.Neutral(spec) with
     {
-        Origin = spec.Origin?.Of is null ? null : spec.Origin with { By = null },
+        Origin = spec.Origin?.Of is null ? null : spec.Origin with { By = null, Reason = null },
     };
 
     private static RunId NewId() => new($"run-{Guid.NewGuid().ToString("N")[..10]}");

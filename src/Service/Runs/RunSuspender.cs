@@ -10,12 +10,9 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed class RunSuspender(DurableTaskClient client)
 {
-    /// <summary>Most characters of a reason, which is part of the run's history and status.</summary>
-    public const int MostReason = 500;
-
     /// <summary>Most characters of a reason with the name of the caller after it: a name has 64, a subject or an e-mail
     /// address of an issuer at most 255.</summary>
-    private const int MostWithCaller = MostReason + 300;
+    private const int MostWithCaller = CallReason.Most + 300;
 
     /// <summary>Requests a suspension, or its end. Requested again, it changes nothing but the reason.</summary>
     /// <param name="runId">The run.</param>

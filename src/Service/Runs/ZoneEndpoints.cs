@@ -18,21 +18,30 @@ internal static class ZoneEndpoints
             .Described("listSeen", "Lists the waits for nodes and the lives of lost ones that are remembered.");
         zones.MapGet("/prices", (PriceCatalog catalog) => TypedResults.Ok(PriceView.Of(catalog)))
             .Described("listPrices", "Lists the prices of slices, cheapest spot price first by type.");
-        zones.MapDelete("/", (CapacityMemory memory) => Forgotten(memory.Forget(null)))
+        zones.MapDelete("/", (CapacityMemory memory, string? reason) => Forgotten(memory, reason))
             .Described("forgetZones", "Forgets all refusals.").NeedsRole(AccessRole.Admin);
         zones.MapDelete("/{place}", Forget)
             .Described("forgetZone", "Forgets the refusals of one place.", 404).Produces<ForgottenView>()
             .NeedsRole(AccessRole.Admin);
     }
 
-    private static IResult Forget(string place, CapacityMemory memory) => memory.Forget(place) is > 0 and var count
-        ? Forgotten(count)
-        : Problems.Of(
-            StatusCodes.Status404NotFound, "ZONE_NOT_REMEMBERED",
-            $"Nothing is remembered of '{SafeText.Of(place)}'; GET /zones and /zones/seen, or \"workflows zones\" with "
-            + "and without --seen, list the places.");
+    private static IResult Forget(string place, string? reason, CapacityMemory memory)
+    {
+        // The service's log has it, with the caller.
+        _ = CallReason.Read(reason);
+        return memory.Forget(place) is > 0 and var count
+            ? TypedResults.Ok(new ForgottenView(count))
+            : Problems.Of(
+                StatusCodes.Status404NotFound, "ZONE_NOT_REMEMBERED",
+                $"Nothing is remembered of '{SafeText.Of(place)}'; GET /zones and /zones/seen, or \"workflows zones\" "
+                + "with and without --seen, list the places.");
+    }
 
-    private static Ok<ForgottenView> Forgotten(int count) => TypedResults.Ok(new ForgottenView(count));
+    private static Ok<ForgottenView> Forgotten(CapacityMemory memory, string? reason)
+    {
+        _ = CallReason.Read(reason);
+        return TypedResults.Ok(new ForgottenView(memory.Forget(null)));
+    }
 }
 
 /// <summary>The list prices of a slice in a zone.</summary>

@@ -107,6 +107,47 @@ public sealed class IdentityTokenTests : IAsyncLifetime
         }
     }
 
+    /// <summary>A token of the sign-in page gives a session of the browser, which ends with it and with the role.
+    /// </summary>
+    [Fact]
+    public async Task SignIn_WithAToken_IsASessionUntilItsEndAndItsRoles()
+    {
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        using var refused = await PasteAsync(Signed(With(Claims("subject-1"), "exp", now - 120)));
+        using var unknown = await PasteAsync(Signed(Claims("nobody")));
+        using var opened = await PasteAsync(Signed(With(Claims("subject-1"), "exp", now + 1000)));
+
+        Assert.Equal(
+            (HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized, HttpStatusCode.SeeOther),
+            (refused.StatusCode, unknown.StatusCode, opened.StatusCode));
+        var cookie = Assert.Single(opened.Headers.GetValues("Set-Cookie")).Split(';')[0];
+        var session = JsonDocument.Parse(await (await ShowAsync(cookie)).Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal(
+            ("subject-1", "admin", now + 1000),
+            (session.RootElement.GetProperty("name").GetString(), session.RootElement.GetProperty("role").GetString(),
+                session.RootElement.GetProperty("expiresAt").GetDateTimeOffset().ToUnixTimeSeconds()));
+
+        // The service has another role for the caller after its restart, so the session says too much.
+        await _service.Service.RestartAsync(settings => settings.Access.Oidc.Roles["subject-1"] = AccessRole.Reader);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await ShowAsync(cookie)).StatusCode);
+    }
+
+    private async Task<HttpResponseMessage> PasteAsync(string token)
+    {
+        using var form = new FormUrlEncodedContent([KeyValuePair.Create("key", token)]);
+        using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false });
+        return await http.PostAsync(new Uri(_service.Service.Http.BaseAddress!, "/session"), form, Cancellation);
+    }
+
+    private async Task<HttpResponseMessage> ShowAsync(string cookie)
+    {
+        using var http = new HttpClient(new HttpClientHandler { UseCookies = false });
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(_service.Service.Http.BaseAddress!, "/session"));
+        request.Headers.Add("Cookie", cookie);
+        return await http.SendAsync(request, Cancellation);
+    }
+
     [Theory]
     [InlineData("8", null, true)]
     [InlineData("8", "bob@example.com", true)]

@@ -146,6 +146,7 @@ internal sealed class Browser : IAsyncDisposable
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             " " => (32, " "),
+            "Escape" => (27, ""),
             _ => throw new ArgumentOutOfRangeException(nameof(key), key, "The test has no code for this key."),
         };
         foreach (var type in new[] { "keyDown", "keyUp" })

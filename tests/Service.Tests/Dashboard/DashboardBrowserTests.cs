@@ -93,15 +93,52 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         // It can be resumed there, within another budget, and cancelled again.
         await browser.UntilAsync("document.getElementById('budget')");
         await browser.RunAsync("document.getElementById('budget').value = '2.5'");
+        await browser.RunAsync("document.getElementById('resume-reason').value = '더 크게 <i>'");
         await browser.RunAsync("document.getElementById('budget').form.requestSubmit()");
         await browser.UntilAsync("document.getElementById('reason')");
         using var run = await service.Http.GetAsync($"/runs/{id}", TestContext.Current.CancellationToken);
         var view = JsonDocument.Parse(await run.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         Assert.Equal(2.5, view.RootElement.GetProperty("budgetUsd").GetDouble());
+        await browser.UntilAsync("document.querySelector('ul.events').innerText.includes('더 크게 <i>')");
         using var cancel = await service.Http.PostAsync(
             $"/runs/{id}/cancel", null, TestContext.Current.CancellationToken);
         Assert.True(cancel.IsSuccessStatusCode);
         await service.ReportAsync(id);
+    }
+
+    /// <summary>A place is forgotten with a reason, which the service's log keeps; or not, with a change of
+    /// mind.</summary>
+    [Fact]
+    public async Task Place_IsForgottenForAReason()
+    {
+        await using var browser = await Browser.StartAsync();
+        await service.ReportAsync(await service.StartAsync(service.Request(
+            """{"zones": {"us-west4-a": {"refuse": "LOCATION_POLICY_VIOLATED"}}}""", steps: 4)));
+        await browser.PreferAsync("light", "ko", 1200);
+        await browser.OpenAsync(At("/#/zones"), "document.querySelector('[id^=forget-refusal-]')");
+        await browser.RunAsync("document.querySelector('[id^=forget-refusal-]').focus()");
+        var button = await browser.TextAsync("document.activeElement.id");
+        await browser.RunAsync("document.activeElement.click()");
+        await browser.UntilAsync("document.activeElement.id === 'why'");
+        await browser.UntilAsync("document.querySelector('dialog h2').innerText === '잊기: us-west4-a'");
+        await browser.PressAsync("Escape");
+        await browser.UntilAsync($"document.activeElement.id === '{button}' && !document.querySelector('dialog')");
+
+        await browser.RunAsync("document.activeElement.click()");
+        await browser.RunAsync("document.getElementById('yes').click()");
+        await browser.UntilAsync("document.querySelector('dialog[open] :invalid')");
+        await browser.RunAsync("document.getElementById('why').value = 'access was granted'");
+        await browser.RunAsync("document.getElementById('yes').click()");
+        await browser.UntilAsync("document.body.innerText.includes('기억에서 지운 위치: ')");
+        await browser.UntilAsync("!document.querySelector('[id^=forget-refusal-]')");
+
+        await using var file = new FileStream(
+            Path.Combine(service.Settings.StateDirectory, "service.log"), FileMode.Open, FileAccess.Read,
+            FileShare.ReadWrite);
+        using var log = new StreamReader(file);
+        Assert.Contains(
+            "DELETE /zones/us-west4-a: 200  (access was granted)",
+            await log.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
     /// <summary>The page takes its stream up again by itself, from the last event that it has.</summary>

@@ -30,7 +30,7 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
             }
         }
 
-        Assert.Equal(14, seen.Count);
+        Assert.Equal(15, seen.Count);
     }
 
     [Fact]

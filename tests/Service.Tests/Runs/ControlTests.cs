@@ -177,7 +177,9 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         var first = await service.StartAsync(request);
         await service.ReportAsync(first);
 
-        var (status, made) = await PostAsync($"/runs/{first}/rerun", """{"training": {"steps": 4}}""", "rerun-key");
+        var (status, made) = await PostAsync(
+            $"/runs/{first}/rerun?reason={Uri.EscapeDataString("한 번 더 <b>")}", """{"training": {"steps": 4}}""",
+            "rerun-key");
         Assert.Equal(HttpStatusCode.Accepted, status);
         var second = made.GetProperty("id").GetString()!;
         Assert.NotEqual(first, second);
@@ -186,9 +188,30 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         Assert.Equal("succeeded", report.GetProperty("status").GetString());
         Assert.Equal(4, report.GetProperty("training").GetProperty("steps").GetInt32());
         Assert.Equal("again and again", (await ShowAsync(second)).GetProperty("name").GetString());
+        Assert.Equal("한 번 더 <b>", (await ShowAsync(second)).GetProperty("origin").GetProperty("reason").GetString());
         (_, made) = await PostAsync($"/runs/{first}/rerun", """{"training": {"steps": 4}}""", "rerun-key");
         Assert.Equal(
             (second, true), (made.GetProperty("id").GetString(), made.GetProperty("wasThere").GetBoolean()));
+    }
+
+    /// <summary>A reason is part of records, so it has a limit; a refused action has no effect.</summary>
+    [Theory]
+    [InlineData("POST", "/cancel")]
+    [InlineData("POST", "/suspend")]
+    [InlineData("POST", "/resume")]
+    [InlineData("POST", "/rerun")]
+    [InlineData("DELETE", "")]
+    public async Task Reason_ThatIsTooLong_IsRefusedAndChangesNothing(string method, string verb)
+    {
+        var id = await EndedAsync();
+        using var request = new HttpRequestMessage(
+            new HttpMethod(method), $"/runs/{id}{verb}?reason={new string('a', 501)}");
+        using var answer = await service.Http.SendAsync(request, Cancellation);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("reason", problem.GetProperty("errors")[0].GetProperty("field").GetString());
+        Assert.Equal(id, (await ShowAsync(id)).GetProperty("id").GetString());
     }
 
     [Theory]

@@ -265,7 +265,10 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         await AssertLanguageAsync("en", $"/runs/{id}/report.html", null);
         await AssertLanguageAsync("ko", $"/runs/{id}/report.html", "en;q=0.4, ko-KR, *;q=0.1");
         await AssertLanguageAsync("en", $"/runs/{id}/report.html?lang=en", "ko-KR");
-        await AssertLanguageAsync("en", $"/runs/{id}/report.html?lang=<b>", "fr");
+        await AssertLanguageAsync("en", $"/runs/{id}/report.html", "fr");
+        using var foreign = await service.Http.GetAsync($"/runs/{id}/report.html?lang=<b>");
+        Assert.Equal(HttpStatusCode.BadRequest, foreign.StatusCode);
+        Assert.Contains("\"field\":\"lang\"", await foreign.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await AssertLanguageAsync("ko", $"/runs/{id}/report.ko.html", "en");
         Assert.Contains(list.EnumerateArray(), each => each.GetProperty("id").GetString() == id);
     }

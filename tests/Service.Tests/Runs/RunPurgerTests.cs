@@ -8,6 +8,7 @@ using Workflows.Activities.Sweeping;
 using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Access;
 using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
 
@@ -119,7 +120,7 @@ public sealed class RunPurgerTests : IClassFixture<RunningService>
         await using DurableTaskClient client = _engine.Client();
 
         var answer = await ActivatorUtilities.CreateInstance<RunResumer>(_service.Services, client)
-            .ResumeAsync(new RunId("left"), "{}", "more", null, Cancellation);
+            .ResumeAsync(new RunId("left"), "{}", new CallerNote(null, "more"), Cancellation);
 
         Assert.Equal(Resumed.UnderWay, answer.Code);
         Assert.Contains("Run 'left' has ended, and its left-a is still ending.", answer.Detail,
