@@ -232,7 +232,7 @@ public static class WorkflowsService
             options.StateDirectory = Path.Combine(settings.StateDirectory, "emulator");
             options.RestHost = $"127.0.0.1:{ports.EmulatorRest}";
             options.StorageHost = $"127.0.0.1:{ports.EmulatorStorage}";
-            options.WorkerCommand = OwnCommand("Workflows.TpuWorker.Host.dll");
+            options.WorkerCommand = OwnPrograms.CommandOf("Workflows.TpuWorker.Host");
             options.WorkerUser = Nobody;
         });
 
@@ -267,7 +267,7 @@ public static class WorkflowsService
             : PriceCatalog.Load(null));
         PlanCompiler.Require(settings);
         services.AddSingleton(provider => new CompiledSteps(PlanCompiler.OptionsOf(
-            settings, OwnCommand("Workflows.Service.dll", CompileChild.Name),
+            settings, OwnPrograms.CommandOf("Workflows.Service", CompileChild.Name),
             provider.GetRequiredService<ILogger<CompiledSteps>>())));
         services.AddSingleton<IRunPrograms, RunPrograms>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RunPlanner>(
@@ -367,17 +367,5 @@ public static class WorkflowsService
         });
         services.AddSingleton<IRunAnnouncer>(provider => new DaprAnnouncer(
             provider.GetRequiredService<Dapr.Client.DaprClient>(), pubSubName, settings.Topic));
-    }
-
-    /// <summary>Returns the command of a program beside this assembly, which runs as a separate process.</summary>
-    private static IReadOnlyList<string> OwnCommand(string assembly, params IReadOnlyList<string> arguments)
-    {
-        var host = Path.Combine(AppContext.BaseDirectory, assembly);
-        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? Environment.ProcessPath;
-        return
-        [
-            dotnet is not null && Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet", host,
-            .. arguments,
-        ];
     }
 }
