@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Workflows.Activities.Storage;
+using Workflows.Service.Database;
 
 namespace Workflows.Service.Access;
 
@@ -138,7 +139,7 @@ internal sealed class Sessions(KeyRing keys, TimeProvider clock, IStateStore? st
                 context.RejectPrincipal();
             }
         }
-        catch (KeyFileException)
+        catch (KeyFileException exception) when (exception.InnerException is not DatabaseException)
         {
             // Closed, as for a key: the answer to a key tells the reason.
             context.RejectPrincipal();

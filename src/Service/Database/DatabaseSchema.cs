@@ -39,6 +39,7 @@ internal static class DatabaseSchema
         CREATE TRIGGER workflows_facts_append_only BEFORE UPDATE ON workflows_facts
             FOR EACH ROW EXECUTE FUNCTION workflows_refuse_change();
         """,
+        "ALTER TABLE workflows_documents ADD COLUMN written_at timestamptz NOT NULL DEFAULT now();",
     ];
 
     /// <summary>Gets the version of the tables that this program uses.</summary>

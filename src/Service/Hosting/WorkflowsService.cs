@@ -290,6 +290,8 @@ public static class WorkflowsService
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton<IdempotencyKeys>();
+        services.AddSingleton<PurgedFolders>();
+        services.AddHostedService<StateTrimmer>();
         AddSpending(services, settings);
         services.AddSingleton<RunIndex>();
         services.AddSingleton<GroupRuns>();
