@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
-using Workflows.Service.Logs;
 using Workflows.Service.Workers;
 
 namespace Workflows.Service.Database;
@@ -11,7 +10,7 @@ namespace Workflows.Service.Database;
 /// in the shared store, and each service looks at the notes when it starts, and each hour.
 /// </summary>
 internal sealed partial class PurgedFolders(
-    RunLedger ledger, RunLogs logs, JobBook jobs, TimeProvider clock, ILogger<PurgedFolders> logger)
+    RunLedger ledger, JobBook jobs, TimeProvider clock, ILogger<PurgedFolders> logger)
 {
     private const string Name = "purged-folders.jsonl", Kind = "purged";
 
@@ -65,7 +64,6 @@ internal sealed partial class PurgedFolders(
         try
         {
             Directory.Delete(folder, recursive: true);
-            logs.Forget(runId);
             jobs.Forget(runId);
             Log.Cleaned(logger, folder);
             return true;

@@ -302,7 +302,7 @@ public static class WorkflowsService
         services.AddSingleton<RunService>();
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();
-        services.AddRunLogs();
+        services.AddRunLogs(settings);
         services.AddFiles(settings);
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();

@@ -24,7 +24,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
     SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
-    RunLogs logs, UploadReferences uploads, PurgedFolders folders, TimeProvider clock)
+    IRunLogs logs, UploadReferences uploads, PurgedFolders folders, TimeProvider clock)
 {
     private readonly KeptArtifacts _kept = new(ledger.State);
 

@@ -5,7 +5,6 @@ using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Access;
 using Workflows.Service.Database;
-using Workflows.Service.Logs;
 using Workflows.Service.Runs;
 using Workflows.Service.Tests.Runs;
 using Workflows.Service.Workers;
@@ -199,7 +198,7 @@ public sealed class SharedServicesTests(SharedPostgres postgres) : IClassFixture
     private RunLedger Ledger(TemporaryFolder folder) => new(State(), folder.Path, _clock);
 
     private PurgedFolders Folders(RunLedger ledger) => new(
-        ledger, new RunLogs(ledger), new JobBook(ledger, new MetricsLog(ledger, _clock), _clock), _clock,
+        ledger, new JobBook(ledger, new MetricsLog(ledger, _clock), _clock), _clock,
         NullLogger<PurgedFolders>.Instance);
 
     private DatabaseState State()

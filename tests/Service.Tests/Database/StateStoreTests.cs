@@ -5,7 +5,6 @@ using Workflows.Activities.Reporting;
 using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 using Workflows.Service.Database;
-using Workflows.Service.Logs;
 using Workflows.Service.Runs;
 using Workflows.Service.Workers;
 using Workflows.TestKit;
@@ -357,7 +356,7 @@ public abstract class StateStoreTests : IAsyncLifetime
         return new StateTrimmer(
             state,
             new PurgedFolders(
-                ledger, new RunLogs(ledger), new JobBook(ledger, new MetricsLog(ledger, clock), clock), clock,
+                ledger, new JobBook(ledger, new MetricsLog(ledger, clock), clock), clock,
                 NullLogger<PurgedFolders>.Instance),
             clock, NullLogger<StateTrimmer>.Instance);
     }
