@@ -38,7 +38,7 @@ internal static class FileEndpoints
     {
         var files = routes.MapGroup("/files");
         files.MapGet("/", (IFileStore store) => TypedResults.Ok(new FilesView(
-                [.. store.All().Select(file => ViewOf(store, file))], store.Bytes, store.MostBytes)))
+                ViewsOf(store, store.All()), store.Bytes, store.MostBytes)))
             .Described("listFiles", "Lists the uploaded files.");
         files.MapPut("/{name}", PutAsync)
             .Described(
@@ -83,8 +83,8 @@ internal static class FileEndpoints
                 AccessPolicies.NameOf(caller), cancellation);
             http.HttpContext.Response.GetTypedHeaders().ETag = TagOf(file);
             return isNew
-                ? TypedResults.Created($"/files/{Uri.EscapeDataString(file.Name)}", ViewOf(store, file))
-                : TypedResults.Ok(ViewOf(store, file));
+                ? TypedResults.Created($"/files/{Uri.EscapeDataString(file.Name)}", ViewsOf(store, [file])[0])
+                : TypedResults.Ok(ViewsOf(store, [file])[0]);
         }
         catch (FileRefusedException refused)
         {
@@ -131,8 +131,12 @@ internal static class FileEndpoints
         return store.Delete(known) ? TypedResults.NoContent() : Unknown(known);
     }
 
-    private static FileView ViewOf(IFileStore store, UploadedFile file) => new(
-        file.Name, UploadReferences.Scheme + file.Name, file.Bytes, file.Sha256, file.At, file.By, store.UsesOf(file));
+    private static List<FileView> ViewsOf(IFileStore store, IReadOnlyList<UploadedFile> files)
+    {
+        var uses = store.UsesOf(files);
+        return [.. files.Select(file => new FileView(
+            file.Name, UploadReferences.Scheme + file.Name, file.Bytes, file.Sha256, file.At, file.By, uses[file]))];
+    }
 
     private static EntityTagHeaderValue TagOf(UploadedFile file) => new($"\"{file.Sha256}\"");
 

@@ -101,9 +101,13 @@ internal sealed partial class FileStore : IFileStore
     /// <summary>Returns the path of a file's content.</summary>
     public string PathOf(UploadedFile file) => Path.Combine(Contents, file.Sha256, file.Name);
 
-    /// <summary>Lists the runs that use a file's content.</summary>
-    public IReadOnlyList<string> UsesOf(UploadedFile file) =>
-        [.. Enumerate(Path.Combine(Uses, file.Sha256, file.Name), "*").Select(path => Path.GetFileName(path)!).Order()];
+    /// <inheritdoc />
+    public IReadOnlyDictionary<UploadedFile, IReadOnlyList<string>> UsesOf(IReadOnlyCollection<UploadedFile> files) =>
+        files.ToDictionary(file => file, file => (IReadOnlyList<string>)
+        [
+            .. Enumerate(Path.Combine(Uses, file.Sha256, file.Name), "*").Select(path => Path.GetFileName(path)!)
+                .Order(),
+        ]);
 
     /// <inheritdoc />
     public Task<Stream> OpenAsync(UploadedFile file, CancellationToken cancellation) => Task.FromResult<Stream>(

@@ -34,9 +34,10 @@ internal interface IFileStore
     /// <param name="file">The file.</param>
     public string PathOf(UploadedFile file);
 
-    /// <summary>Lists the runs that use a file's content.</summary>
-    /// <param name="file">The file.</param>
-    public IReadOnlyList<string> UsesOf(UploadedFile file);
+    /// <summary>Lists the runs that use the contents of files, with one look at the store.</summary>
+    /// <param name="files">The files.</param>
+    /// <returns>The runs of each file.</returns>
+    public IReadOnlyDictionary<UploadedFile, IReadOnlyList<string>> UsesOf(IReadOnlyCollection<UploadedFile> files);
 
     /// <summary>Opens a file's content, which can be read from any place.</summary>
     /// <param name="file">The file.</param>

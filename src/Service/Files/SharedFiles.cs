@@ -65,8 +65,12 @@ internal sealed partial class SharedFiles : BackgroundService, IFileStore
 
     public string PathOf(UploadedFile file) => AddressOf(KeyOf(file)).ToText();
 
-    public IReadOnlyList<string> UsesOf(UploadedFile file) =>
-        [.. Read().Uses.GetValueOrDefault(KeyOf(file), []).Keys.Order(StringComparer.Ordinal)];
+    public IReadOnlyDictionary<UploadedFile, IReadOnlyList<string>> UsesOf(IReadOnlyCollection<UploadedFile> files)
+    {
+        var uses = Read().Uses;
+        return files.ToDictionary(file => file, file => (IReadOnlyList<string>)
+            [.. uses.GetValueOrDefault(KeyOf(file), []).Keys.Order(StringComparer.Ordinal)]);
+    }
 
     public async Task<Stream> OpenAsync(UploadedFile file, CancellationToken cancellation)
     {

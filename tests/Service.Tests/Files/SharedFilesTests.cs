@@ -69,7 +69,7 @@ public sealed class SharedFilesTests(SharedPostgres postgres) : IClassFixture<Sh
         var (second, _) = await PutAsync(other, "a.tsv", "둘\ttwo\n");
         Assert.Equal(0, await one.CollectAsync(Cancellation));
         Assert.True(File.Exists(path));
-        Assert.Equal(["run-1"], one.UsesOf(first));
+        Assert.Equal(["run-1"], one.UsesOf([first])[first]);
         one.Release(run);
         Assert.Equal(1, await other.CollectAsync(Cancellation));
 
