@@ -16,7 +16,7 @@ internal static class Load
     public static async Task WarmUpAsync(ServiceProcess service, string id)
     {
         await StatusAsync(service, id, 8, TimeSpan.FromSeconds(2), 0);
-        await ListAsync(service, TimeSpan.FromSeconds(1));
+        await PathAsync(service, "/runs", 1, TimeSpan.FromSeconds(1));
     }
 
     /// <summary>Asks for the status of a run.</summary>
@@ -24,9 +24,9 @@ internal static class Load
         ServiceProcess service, string id, int connections, TimeSpan time, int rate) =>
         AskAsync(service, $"/runs/{id}", connections, time, rate);
 
-    /// <summary>Asks for the first page of the list, one answer after the other.</summary>
-    public static Task<Figures> ListAsync(ServiceProcess service, TimeSpan time) =>
-        AskAsync(service, "/runs", 1, time, 0);
+    /// <summary>Asks for a path.</summary>
+    public static Task<Figures> PathAsync(ServiceProcess service, string path, int connections, TimeSpan time) =>
+        AskAsync(service, path, connections, time, 0);
 
     private static async Task<Figures> AskAsync(
         ServiceProcess service, string path, int connections, TimeSpan time, int rate)

@@ -1,5 +1,5 @@
-// Measures the HTTP API of a service in a process of its own, beside a live run:
-//   --runs N        finished runs for the second part (10,000); they end at their plan
+// Measures the HTTP API of a service in a process of its own, beside a live run and beside finished runs:
+//   --runs N        finished runs for the second part (10,000): copies of one that this program runs first
 //   --streams N     open event streams (1,000)
 //   --seconds N     seconds of each measurement (10)
 //   --connections N connections that ask for the status (16)
@@ -16,33 +16,63 @@ var rate = arguments.GetValue("rate", 0);
 var runs = arguments.GetValue("runs", 10_000);
 
 await using var service = await ServiceProcess.StartAsync();
+var finished = await service.StartRunAsync(steps: 4, budgetUsd: 1, batchSize: 4);
+await service.UntilSucceededAsync(finished);
 var live = await service.StartRunAsync(steps: 1_000_000, budgetUsd: 1_000_000);
 await service.UntilTrainingAsync(live);
 Console.WriteLine($"{Environment.ProcessorCount} processors; load of the machine {ServiceProcess.LoadOfMachine()}");
-Console.WriteLine($"{"",-58} {"a second",9} {"p50 ms",8} {"p99 ms",8} {"most ms",8} {"MB",7}");
-await Load.WarmUpAsync(service, live);
-Print("status of a live run", await Load.StatusAsync(service, live, connections, seconds, rate));
-Print("first page of the list, few runs", await Load.ListAsync(service, seconds));
+Console.WriteLine($"{"",-58} {"a second",9} {"p50 ms",8} {"p99 ms",8} {"most ms",8} {"MB",7} {"limit",16}");
+await MeasureAsync("1 finished run");
 
+await service.KillAsync();
 var begun = TimeProvider.System.GetTimestamp();
-await service.FinishRunsAsync(runs);
-Console.WriteLine($"# {runs} runs were started and ended within "
-    + $"{TimeProvider.System.GetElapsedTime(begun).TotalSeconds:F0} s");
-Print($"status of a live run, {runs:N0} finished runs",
-    await Load.StatusAsync(service, live, connections, seconds, rate));
-Print($"first page of the list, {runs:N0} finished runs", await Load.ListAsync(service, seconds));
+await FinishedRuns.CopyAsync(service.Folder, finished, runs);
+Console.WriteLine($"# {runs:N0} finished runs were copied within {Since(begun):F0} s");
+var start = await service.StartAgainAsync();
+begun = TimeProvider.System.GetTimestamp();
+Console.WriteLine($"{"start until /readyz",-58} {"",9} {start.TotalMilliseconds,8:F0} {"",8} {"",8} "
+    + $"{service.Megabytes(),7:F0}");
+foreach (var path in new[] { "/runs", "/spending", "/metrics", "/zones/seen" })
+{
+    Console.WriteLine($"{$"first GET {path} after the start",-58} {"",9} "
+        + $"{(await service.AskAsync(path)).TotalMilliseconds,8:F0} {"",8} {"",8} {service.Megabytes(),7:F0}");
+}
 
+await service.UntilTrainingAsync(live);
+Console.WriteLine($"# the live run trains again after {Since(begun) + start.TotalSeconds:F0} s");
+await MeasureAsync($"{runs:N0} finished runs");
 var before = service.Megabytes();
 var streams = arguments.GetValue("streams", 1000);
 await using (var open = await OpenStreams.OpenAsync(service, live, streams))
 {
     await Task.Delay(seconds);
     Console.WriteLine($"{$"{streams:N0} open event streams, {open.Events:N0} events",-58} {"",9} {"",8} {"",8} {"",8} "
-        + $"{service.Megabytes(),7:F0} (+{service.Megabytes() - before:F0})");
+        + $"{service.Megabytes(),7:F0} {$"+{service.Megabytes() - before:F0} of 300 MB",16}");
     Print($"status of a live run, {streams:N0} open streams",
-        await Load.StatusAsync(service, live, connections, seconds, rate));
+        await Load.StatusAsync(service, live, connections, seconds, rate), "");
 }
 
-void Print(string name, Figures figures) => Console.WriteLine(
+async Task MeasureAsync(string beside)
+{
+    await Load.WarmUpAsync(service, live);
+    Print($"status of a live run, {beside}",
+        await Load.StatusAsync(service, live, connections, seconds, rate), "3000/s, 20 ms");
+    foreach (var (name, path, limit) in new[]
+    {
+        ("first page of the list", "/runs", "p50 20 ms"),
+        ("last page of the list", "/runs?to=2020-01-01", ""),
+        ("search in the list", "/runs?text=nothing-has-this", ""),
+        ("status of a finished run", $"/runs/{finished}", ""),
+        ("spending", "/spending", ""),
+        ("metrics for Prometheus", "/metrics", ""),
+    })
+    {
+        Print($"{name}, {beside}", await Load.PathAsync(service, path, 1, seconds / 3), limit);
+    }
+}
+
+static double Since(long begun) => TimeProvider.System.GetElapsedTime(begun).TotalSeconds;
+
+void Print(string name, Figures figures, string limit) => Console.WriteLine(
     $"{name,-58} {figures.PerSecond,9:F0} {figures.P50,8:F2} {figures.P99,8:F2} {figures.Most,8:F1} "
-    + $"{service.Megabytes(),7:F0}");
+    + $"{service.Megabytes(),7:F0} {limit,16}");

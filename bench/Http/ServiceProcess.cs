@@ -9,20 +9,53 @@ namespace Workflows.Http.Bench;
 /// <summary>The service as a program of its own, with a state folder that is deleted at its end.</summary>
 internal sealed class ServiceProcess : IAsyncDisposable
 {
-    private const int AtOnce = 32, MostErrors = 20;
+    private const int MostErrors = 20;
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
-    private readonly Process _process;
-    private readonly TemporaryFolder _folder;
+    private readonly TemporaryFolder _folder = new("http-bench-");
     private readonly Uri _address;
     private readonly HttpClient _http;
     private readonly Queue<string> _errors = new();
+    private Process? _process;
 
-    private ServiceProcess(Process process, TemporaryFolder folder, Uri address)
+    private ServiceProcess(Uri address)
     {
-        (_process, _folder, _address) = (process, folder, address);
+        _address = address;
         _http = Connect();
+    }
+
+    /// <summary>Gets the state folder.</summary>
+    public string Folder => _folder.Path;
+
+    public static async Task<ServiceProcess> StartAsync()
+    {
+        using var ports = ReservedPort.Take(4);
+        var service = new ServiceProcess(new Uri($"http://127.0.0.1:{ports.Number}"));
+        await service.StartAgainAsync();
+        return service;
+    }
+
+    /// <summary>Starts the program on its folder and ports, which its workers know.</summary>
+    /// <returns>The time until it is ready.</returns>
+    public async Task<TimeSpan> StartAgainAsync()
+    {
+        var here = new DirectoryInfo(AppContext.BaseDirectory);
+        var program = Path.Combine(
+            here.Parent!.Parent!.FullName, "Workflows.Service", here.Name, "Workflows.Service.dll");
+        var begun = Stopwatch.GetTimestamp();
+
+        // Without sweeps: the copies of runs that pay name a project that Google does not have.
+        _process = Process.Start(new ProcessStartInfo(
+            "dotnet",
+            [
+                program, "--urls", $"{_address}", $"--Workflows:StateDirectory={Folder}",
+                "--Workflows:SweepMinutes=0", "--Logging:LogLevel:Default=Warning",
+            ])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
         _process.OutputDataReceived += (_, _) => { };
         _process.ErrorDataReceived += (_, line) =>
         {
@@ -37,33 +70,21 @@ internal sealed class ServiceProcess : IAsyncDisposable
         };
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-    }
-
-    public static async Task<ServiceProcess> StartAsync()
-    {
-        var here = new DirectoryInfo(AppContext.BaseDirectory);
-        var program = Path.Combine(
-            here.Parent!.Parent!.FullName, "Workflows.Service", here.Name, "Workflows.Service.dll");
-        var folder = new TemporaryFolder("http-bench-");
-        using var ports = ReservedPort.Take(4);
-        var address = new Uri($"http://127.0.0.1:{ports.Number}");
-        var process = Process.Start(new ProcessStartInfo(
-            "dotnet",
-            [
-                program, "--urls", $"{address}", $"--Workflows:StateDirectory={folder.Path}",
-                "--Logging:LogLevel:Default=Warning",
-            ])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        var service = new ServiceProcess(process, folder, address);
-        while (!await service.IsUpAsync())
+        while (!await IsUpAsync())
         {
             await Task.Delay(Look);
         }
 
-        return service;
+        return Stopwatch.GetElapsedTime(begun);
+    }
+
+    /// <summary>Kills the program, whose emulated VMs go on.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _process = null;
     }
 
     /// <summary>Returns the load of the machine over the last minute.</summary>
@@ -79,11 +100,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Returns the resident memory of the service in MB; 0 where the system does not tell it.</summary>
     public double Megabytes()
     {
-        _process.Refresh();
+        _process!.Refresh();
         return _process.WorkingSet64 / 1e6;
     }
 
-    public async Task<string> StartRunAsync(int steps, double budgetUsd)
+    public async Task<string> StartRunAsync(int steps, double budgetUsd, int batchSize = 32)
     {
         using var answer = await _http.PostAsJsonAsync(new Uri("/runs", UriKind.Relative), new
         {
@@ -92,9 +113,9 @@ internal sealed class ServiceProcess : IAsyncDisposable
             prompt = "brief",
             data = new { train = Checkout.PathOf("samples", "ko-en.train.tsv") },
             tpu = new { acceleratorTypes = new[] { "v5litepod-8" } },
-            training = new { steps, batchSize = 32, maxLength = 128 },
+            training = new { steps, batchSize, maxLength = 128 },
             budgetUsd,
-            allowOverBudget = budgetUsd > 1,
+            allowOverBudget = true,
             rehearsal = new { },
         });
         var body = await answer.Content.ReadFromJsonAsync<JsonElement>();
@@ -123,37 +144,54 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts runs that end at their plan, since they would cost more than their budget.</summary>
-    public async Task FinishRunsAsync(int count)
+    /// <summary>Waits until a run has succeeded.</summary>
+    public async Task UntilSucceededAsync(string id)
     {
-        await Parallel.ForEachAsync(
-            Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
-            async (_, _) => await StartRunAsync(steps: 1_000_000, budgetUsd: 0.01));
-        var path = new Uri("/runs?status=pending,running&limit=2", UriKind.Relative);
-        while ((await _http.GetFromJsonAsync<JsonElement>(path)).GetArrayLength() > 1)
+        while (true)
         {
+            var run = await _http.GetFromJsonAsync<JsonElement>(new Uri($"/runs/{id}", UriKind.Relative));
+            if (run.GetProperty("hasEnded").GetBoolean())
+            {
+                if (run.GetProperty("status").GetString() == "succeeded")
+                {
+                    return;
+                }
+
+                throw new InvalidOperationException($"The run to copy has no verdict: {run}");
+            }
+
             await Task.Delay(Look);
         }
+    }
+
+    /// <summary>Asks once.</summary>
+    /// <returns>The time until the answer is there.</returns>
+    public async Task<TimeSpan> AskAsync(string path)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        using var answer = await _http.GetAsync(new Uri(path, UriKind.Relative));
+        await answer.Content.CopyToAsync(Stream.Null);
+        return answer.IsSuccessStatusCode
+            ? Stopwatch.GetElapsedTime(begun)
+            : throw new InvalidOperationException($"GET {path}: {(int)answer.StatusCode}");
     }
 
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
-        if (!_process.HasExited)
+        if (_process is not null)
         {
-            // With the worker of the live run.
-            _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
+            await KillAsync();
         }
 
-        _process.Dispose();
-        WorkerProcesses.End(_folder.Path);
+        // That of the live run.
+        WorkerProcesses.End(Folder);
         _folder.Dispose();
     }
 
     private async Task<bool> IsUpAsync()
     {
-        if (_process.HasExited)
+        if (_process!.HasExited)
         {
             throw new InvalidOperationException(string.Create(
                 CultureInfo.InvariantCulture,

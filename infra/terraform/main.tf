@@ -108,9 +108,11 @@ resource "google_pubsub_subscription" "runs" {
     maximum_backoff = "600s"
   }
 
+  # The service itself sends there what can never start a run. A message that waits for money, or for the end of an
+  # outage, is delivered again every ten minutes: for 16 hours with the most attempts that Pub/Sub has.
   dead_letter_policy {
     dead_letter_topic     = google_pubsub_topic.dead_letter.id
-    max_delivery_attempts = 10
+    max_delivery_attempts = 100
   }
 }
 

@@ -20,6 +20,10 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
     private const string PurgedKind = "purged", Name = "spending.json", PurgedName = "purged-costs.jsonl";
 
     private readonly IStateStore _state = ledger.State;
+
+    /// <summary>Gets a value indicating whether the sums are there, and need not be made from the ledgers.</summary>
+    public bool IsMade => Of(_state.Read(Name)) is not null;
+
     /// <summary>Lists the runs whose cost is not in the sums yet.</summary>
     /// <returns>Each run with the time at which it was begun.</returns>
     public IReadOnlyList<OpenSpending> Open() =>
@@ -41,16 +45,17 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
             {
                 StartingUsd = startingUsd,
                 StartingAt = startingUsd is null ? null : now,
+                Ended = null,
             });
     });
 
     /// <summary>Ends a run: adds its cost to the sums. Ended again, it stays as it is.</summary>
     /// <param name="runId">The run; it must cost nothing any more.</param>
-    public void End(RunId runId) => Close(runId, Added);
+    public void End(RunId runId) => Close([runId], []);
 
     /// <summary>Removes a run from the list without its cost, because it is a rehearsal.</summary>
     /// <param name="runId">The run.</param>
-    public void Drop(RunId runId) => Close(runId, (_, _) => []);
+    public void Drop(RunId runId) => Close([], [runId]);
 
     /// <summary>
     /// Records the cost of a run that is about to lose its ledger. Recorded again, it stays as it is. The sums must
@@ -76,7 +81,7 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         double day = 0, month = 0;
         foreach (var (date, usd) in sums.Days.Concat(
-            sums.Open.SelectMany(each => Added(new RunId(each.Key), each.Value))))
+            sums.Open.SelectMany(each => each.Value.Ended ?? Added(new RunId(each.Key), each.Value))))
         {
             day += date == today ? usd : 0;
             month += (date.Year, date.Month) == (today.Year, today.Month) ? usd : 0;
@@ -95,9 +100,16 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         each => RunParts.EndOf(ledger.Read(each)) is not null
             || RunCosts.Left(ledger, each, clock.GetUtcNow()).Count == 0);
 
-    private void Close(RunId runId, Func<RunId, OpenRun, Dictionary<DateOnly, double>> cost) => Change(sums =>
-        sums.Open.TryGetValue(runId.Value, out var run)
-            ? sums.Without(runId, cost(runId, run), FirstDay()) : null);
+    /// <summary>Closes runs in one write: after the sums were made anew there may be thousands.</summary>
+    /// <param name="ended">Runs that have ended, whose cost is added; they must cost nothing any more.</param>
+    /// <param name="dropped">Rehearsals, whose cost is not.</param>
+    public void Close(IReadOnlyCollection<RunId> ended, IReadOnlyCollection<RunId> dropped) => Change(sums =>
+    {
+        var next = sums.Without(
+            [.. ended.Concat(dropped).Where(runId => sums.Open.ContainsKey(runId.Value))],
+            runId => dropped.Contains(runId) ? [] : Added(runId, sums.Open[runId.Value]), FirstDay());
+        return next.Open.Count == sums.Open.Count ? null : next;
+    });
 
     /// <summary>Changes the sums while no other service does.</summary>
     private void Change(Func<Sums, Sums?> change) => _state.Change(Name, content =>
@@ -126,7 +138,11 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
             return sums;
         }
 
-        Change(made => made);
+        // Beside other changes, for which thousands of ledgers would take too long. If another call makes them
+        // meanwhile, they have what it began.
+        var made = FromLedgers();
+        _state.Change(Name, content => Of(content) is null
+            ? JsonSerializer.SerializeToUtf8Bytes(made, RunLedger.Json) : null);
         return Of(_state.Read(Name))!;
     }
 
@@ -177,7 +193,10 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
             var isRecent = writtenAt >= first || VariantLedgers.MembersOf(ledger, runId).Count > 0;
             if (isRecent && VariantLedgers.GroupOf(ledger, runId) is null && IsOfARunThatPays(runId))
             {
-                open.Add(runId.Value, new OpenRun(now, new Dictionary<DateOnly, double>()));
+                open.Add(runId.Value, new OpenRun(now, new Dictionary<DateOnly, double>())
+                {
+                    Ended = RunParts.EndOf(ledger.Read(runId)) is null ? null : RunCosts.ByDay(ledger, runId, now),
+                });
             }
         }
 
@@ -232,6 +251,10 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
 
         /// <summary>Gets the time since which it is being started.</summary>
         public DateTimeOffset? StartingAt { get; init; }
+
+        /// <summary>Gets the cost of a run that had ended when the sums were made anew, so that its ledger is read once
+        /// more only, when it leaves the list; null for others.</summary>
+        public IReadOnlyDictionary<DateOnly, double>? Ended { get; init; }
     }
 
     /// <summary>A run that was purged.</summary>
@@ -247,16 +270,22 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         public Sums With(RunId runId, OpenRun run) =>
             this with { Open = new Dictionary<string, OpenRun>(Open, StringComparer.Ordinal) { [runId.Value] = run } };
 
-        public Sums Without(RunId runId, IReadOnlyDictionary<DateOnly, double> cost, DateOnly first)
+        public Sums Without(
+            IReadOnlyCollection<RunId> runs, Func<RunId, IReadOnlyDictionary<DateOnly, double>> cost, DateOnly first)
         {
             var days = Days.Where(each => each.Key >= first).ToDictionary();
-            foreach (var (date, usd) in cost.Where(each => each.Key >= first))
+            var open = new Dictionary<string, OpenRun>(Open, StringComparer.Ordinal);
+            foreach (var runId in runs)
             {
-                days[date] = days.GetValueOrDefault(date) + usd;
+                foreach (var (date, usd) in cost(runId).Where(each => each.Key >= first))
+                {
+                    days[date] = days.GetValueOrDefault(date) + usd;
+                }
+
+                open.Remove(runId.Value);
             }
 
-            return new Sums(days, Open.Where(each => each.Key != runId.Value)
-                .ToDictionary(each => each.Key, each => each.Value, StringComparer.Ordinal));
+            return new Sums(days, open);
         }
     }
 }

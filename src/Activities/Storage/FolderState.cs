@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 
@@ -8,13 +7,20 @@ namespace Workflows.Activities.Storage;
 /// Stores the state of one service in its folder, a file for each name. The folder's lock keeps other services out, so
 /// that the locks below are those of this process.
 /// </summary>
-/// <param name="folder">The folder, which is made if it is missing.</param>
-public sealed class FolderState(string folder) : IStateStore
+public sealed class FolderState : IStateStore
 {
-    private readonly string _folder = Path.GetFullPath(folder);
+    private readonly string _folder;
+    private readonly RecentlyUsed<FactFile> _facts;
     private readonly Lock _documents = new();
-    private readonly ConcurrentDictionary<string, FactFile> _facts = new(StringComparer.Ordinal);
     private readonly NamedLocks _locks = new();
+
+    /// <summary>Opens the folder.</summary>
+    /// <param name="folder">The folder, which is made if it is missing.</param>
+    public FolderState(string folder)
+    {
+        _folder = Path.GetFullPath(folder);
+        _facts = new RecentlyUsed<FactFile>(name => new FactFile(PathOf(name)));
+    }
 
     /// <inheritdoc />
     public bool IsShared => false;
@@ -72,7 +78,7 @@ public sealed class FolderState(string folder) : IStateStore
         }
 
         File.Move(aside, path, overwrite: true);
-        _facts[name] = new FactFile(path);
+        _facts.Forget(name);
     }
 
     /// <inheritdoc />
@@ -192,6 +198,40 @@ public sealed class FolderState(string folder) : IStateStore
     }
 
     /// <inheritdoc />
+    public int DeleteBefore(string folder, DateTimeOffset time)
+    {
+        lock (_documents)
+        {
+            var count = 0;
+            var path = PathOf(folder);
+            foreach (var file in Directory.Exists(path) ? Directory.GetFiles(path) : [])
+            {
+                if (File.GetLastWriteTimeUtc(file) < time)
+                {
+                    File.Delete(file);
+                    count++;
+                }
+            }
+
+            return count;
+        }
+    }
+
+    /// <inheritdoc />
+    public int TrimFacts(string name, DateTimeOffset time)
+    {
+        // Only files that are no ledger, which nobody else has open: those of notes between services.
+        var all = ReadFacts(name);
+        var kept = all.Where((fact, at) => fact.At >= time || at == all.Count - 1).ToList();
+        if (kept.Count < all.Count)
+        {
+            ReplaceFacts(name, kept);
+        }
+
+        return all.Count - kept.Count;
+    }
+
+    /// <inheritdoc />
     public void Purge(string folder, string last)
     {
         var (path, kept) = (PathOf(folder), PathOf($"{folder}/{last}"));
@@ -212,7 +252,7 @@ public sealed class FolderState(string folder) : IStateStore
             Directory.Delete(path, recursive: true);
         }
 
-        _facts.TryRemove($"{folder}/{last}", out _);
+        _facts.Forget($"{folder}/{last}");
     }
 
     /// <inheritdoc />
@@ -262,5 +302,5 @@ public sealed class FolderState(string folder) : IStateStore
 
     private string PathOf(string name) => Path.Combine(_folder, name);
 
-    private FactFile FileOf(string name) => _facts.GetOrAdd(name, each => new FactFile(PathOf(each)));
+    private FactFile FileOf(string name) => _facts.Get(name);
 }

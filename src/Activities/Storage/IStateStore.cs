@@ -54,6 +54,13 @@ public interface IStateStore
     /// <param name="facts">Its new facts.</param>
     public void ReplaceFacts(string name, IReadOnlyList<LedgerEntry> facts);
 
+    /// <summary>Deletes notes that are older than anybody needs; the newest fact stays, so that readers who remember
+    /// their place miss none. A service may still return those that it has read before.</summary>
+    /// <param name="name">A file of notes, which is no ledger.</param>
+    /// <param name="time">Facts from before this time are deleted.</param>
+    /// <returns>Their number.</returns>
+    public int TrimFacts(string name, DateTimeOffset time);
+
     /// <summary>Lists the files of facts <c>FOLDER/ANY/FILE</c>.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="file">The name in it.</param>
@@ -103,6 +110,12 @@ public interface IStateStore
     /// <param name="content">The content.</param>
     /// <returns>Their number.</returns>
     public int DeleteAll(string folder, byte[] content);
+
+    /// <summary>Deletes the documents directly in a folder that were last written before a time.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="time">The time, by the clock of the store.</param>
+    /// <returns>Their number.</returns>
+    public int DeleteBefore(string folder, DateTimeOffset time);
 
     /// <summary>Deletes everything in a folder; the file of facts that is named last, so that a deletion that was
     /// interrupted can be repeated.</summary>

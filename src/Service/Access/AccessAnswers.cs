@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Workflows.Orchestrations;
+using Workflows.Service.Database;
 using Workflows.Service.Runs;
 
 namespace Workflows.Service.Access;
@@ -38,6 +39,13 @@ internal sealed partial class AccessAnswers(ILogger<AccessAnswers> logger) : IAu
         if (failure is KeyFileException broken)
         {
             Log.Unreadable(logger, broken.Message);
+            if (broken.InnerException is DatabaseException)
+            {
+                // Nothing is wrong with the keys.
+                await Problems.StateUnavailable().ExecuteAsync(context);
+                return;
+            }
+
             await Problems.Of(
                 StatusCodes.Status503ServiceUnavailable, "KEYS_UNREADABLE",
                 "The service cannot read its keys, so it lets nobody in; its log has the reason.")

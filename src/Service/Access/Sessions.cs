@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Workflows.Activities.Storage;
+using Workflows.Service.Database;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Access;
@@ -158,7 +159,7 @@ internal sealed class Sessions(
                 context.RejectPrincipal();
             }
         }
-        catch (KeyFileException)
+        catch (KeyFileException exception) when (exception.InnerException is not DatabaseException)
         {
             // Closed, as for a key: the answer to a key tells the reason.
             context.RejectPrincipal();

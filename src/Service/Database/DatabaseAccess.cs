@@ -23,7 +23,7 @@ internal sealed partial class DatabaseAccess : IDisposable
     public static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(15);
 
     /// <summary>Most time for which a request waits: its caller is told, and asks again.</summary>
-    private static readonly TimeSpan RequestPatience = TimeSpan.FromSeconds(5);
+    private readonly TimeSpan _requestPatience;
 
     private static readonly AsyncLocal<bool> IsOfARequest = new();
 
@@ -40,10 +40,13 @@ internal sealed partial class DatabaseAccess : IDisposable
     /// <param name="connection">A connection string of Npgsql.</param>
     /// <param name="patience">Most time from the first fault for which work is repeated.</param>
     /// <param name="logger">Receives the first fault of an outage.</param>
+    /// <param name="requestPatience">Most time for which a request waits; null for 5 seconds.</param>
     /// <exception cref="ArgumentException">The string is not valid.</exception>
-    public DatabaseAccess(string connection, TimeSpan patience, ILogger logger)
+    public DatabaseAccess(
+        string connection, TimeSpan patience, ILogger logger, TimeSpan? requestPatience = null)
     {
         (_patience, _logger) = (patience, logger);
+        _requestPatience = requestPatience ?? TimeSpan.FromSeconds(5);
         var settings = new NpgsqlConnectionStringBuilder(connection);
         if (!connection.Contains("pool", StringComparison.OrdinalIgnoreCase))
         {
@@ -66,9 +69,12 @@ internal sealed partial class DatabaseAccess : IDisposable
     /// <param name="port">The API's port.</param>
     public static void HurryRequests(WebApplication application, int port) => application.Use((context, next) =>
     {
-        IsOfARequest.Value = context.Connection.LocalPort == port;
+        HurryThisCall(context.Connection.LocalPort == port);
         return next(context);
     });
+
+    /// <summary>Lets the calls of the current flow wait as those of requests do.</summary>
+    internal static void HurryThisCall(bool isOfARequest = true) => IsOfARequest.Value = isOfARequest;
 
     /// <summary>Gets the connections.</summary>
     public NpgsqlDataSource Source { get; }
@@ -115,6 +121,40 @@ internal sealed partial class DatabaseAccess : IDisposable
         }
     }
 
+    /// <summary>Does work while no other thread of this service does the like. A request waits no longer for it than
+    /// for the database itself, on which the other thread may wait.</summary>
+    /// <typeparam name="T">The result.</typeparam>
+    /// <param name="one">The lock.</param>
+    /// <param name="work">The work.</param>
+    /// <returns>The result.</returns>
+    /// <exception cref="DatabaseException">The other thread takes too long.</exception>
+    public T Alone<T>(Lock one, Func<T> work)
+    {
+        if (!one.TryEnter(IsOfARequest.Value ? _requestPatience : Timeout.InfiniteTimeSpan))
+        {
+            throw Fault(new TimeoutException("Another call waits for it."));
+        }
+
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            one.Exit();
+        }
+    }
+
+    /// <summary>Gets a value indicating whether the caller is a request, which waits for a shorter time.</summary>
+    public static bool IsForARequest => IsOfARequest.Value;
+
+    /// <summary>Returns whether the caller may go on waiting: the database answers, or is not away for long.</summary>
+    public bool MayWait()
+    {
+        var since = Interlocked.Read(ref _awaySince);
+        return since == 0 || TimeProvider.System.GetElapsedTime(since) < PatienceOf(_patience);
+    }
+
     /// <summary>Wraps a fault of the database.</summary>
     public DatabaseException Fault(Exception exception) => new(
         $"The database {Name} does not answer, or refuses: {exception.Message}", exception);
@@ -145,9 +185,11 @@ internal sealed partial class DatabaseAccess : IDisposable
             Log.Away(_logger, Name, exception.Message);
         }
 
-        var patience = new[] { _patience, most, IsOfARequest.Value ? RequestPatience : most }.Min();
-        return TimeProvider.System.GetElapsedTime(since == 0 ? now : since, now) + pause < patience;
+        return TimeProvider.System.GetElapsedTime(since == 0 ? now : since, now) + pause < PatienceOf(most);
     }
+
+    private TimeSpan PatienceOf(TimeSpan most) =>
+        new[] { _patience, most, IsOfARequest.Value ? _requestPatience : most }.Min();
 
     private static partial class Log
     {
@@ -158,4 +200,8 @@ internal sealed partial class DatabaseAccess : IDisposable
 
 /// <summary>The exception for a database that does not answer, or refuses. As with a full disk, nothing is known of the
 /// write, and it may be repeated.</summary>
-internal sealed class DatabaseException(string message, Exception inner) : IOException(message, inner);
+internal sealed class DatabaseException(string message, Exception inner) : IOException(message, inner)
+{
+    /// <summary>Gets a value indicating whether the connection was lost, and not a statement refused.</summary>
+    public bool IsOfTheConnection => DatabaseAccess.IsOfTheConnection(InnerException!);
+}

@@ -34,22 +34,22 @@ internal sealed class DatabaseBook(DatabaseAccess access, string name)
     public IReadOnlyList<LedgerEntry> Facts()
     {
         var calledAt = TimeProvider.System.GetTimestamp();
-        lock (_lock)
+        return access.Alone<IReadOnlyList<LedgerEntry>>(_lock, () =>
         {
             Catch(asFacts: true, calledAt);
             return [.. _entries];
-        }
+        });
     }
 
     /// <summary>Reads the lines.</summary>
     public IReadOnlyList<string> Lines()
     {
         var calledAt = TimeProvider.System.GetTimestamp();
-        lock (_lock)
+        return access.Alone<IReadOnlyList<string>>(_lock, () =>
         {
             Catch(asFacts: false, calledAt);
             return [.. _lines];
-        }
+        });
     }
 
     private bool Append(string kind, string key, string line)

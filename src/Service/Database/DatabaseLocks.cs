@@ -11,7 +11,7 @@ namespace Workflows.Service.Database;
 /// therefore has a constraint below it, of the engine or of the tables, or names what may happen then.</remarks>
 internal sealed class DatabaseLocks(DatabaseAccess access) : IDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), Look = TimeSpan.FromSeconds(1);
 
     private readonly NamedLocks _local = new();
     private readonly SemaphoreSlim _one = new(1);
@@ -20,7 +20,7 @@ internal sealed class DatabaseLocks(DatabaseAccess access) : IDisposable
     /// <summary>Waits until no caller of any service holds a name.</summary>
     public async Task<IDisposable> WaitAsync(string name, CancellationToken cancellation)
     {
-        var local = await _local.WaitAsync(name, cancellation);
+        var local = await LocalAsync(name, cancellation);
         try
         {
             while (!await TryAsync(name, cancellation))
@@ -44,12 +44,42 @@ internal sealed class DatabaseLocks(DatabaseAccess access) : IDisposable
         _one.Dispose();
     }
 
+    /// <summary>Waits for the other callers of this service. A request gives up with the database, for which the
+    /// holder may wait longer.</summary>
+    private async Task<IDisposable> LocalAsync(string name, CancellationToken cancellation)
+    {
+        if (!DatabaseAccess.IsForARequest)
+        {
+            return await _local.WaitAsync(name, cancellation);
+        }
+
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var waiting = _local.WaitAsync(name, end.Token);
+        while (await Task.WhenAny(waiting, Task.Delay(Look, end.Token)) != waiting)
+        {
+            if (!access.MayWait())
+            {
+                await end.CancelAsync();
+                await ((Task)waiting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                (waiting.IsCompletedSuccessfully ? await waiting : null)?.Dispose();
+                throw access.Fault(new TimeoutException($"The holder of '{name}' waits for it."));
+            }
+        }
+
+        return await waiting;
+    }
+
     private async Task<bool> TryAsync(string name, CancellationToken cancellation)
     {
         await _one.WaitAsync(cancellation);
         try
         {
-            return access.Use(_ => Ask("SELECT pg_try_advisory_lock(hashtextextended($1, 2))", name));
+            // Tried again by the caller, so that nobody waits here for as long as another may wait for the database.
+            return access.Use(_ => Ask("SELECT pg_try_advisory_lock(hashtextextended($1, 2))", name), TimeSpan.Zero);
+        }
+        catch (DatabaseException exception) when (exception.IsOfTheConnection && access.MayWait())
+        {
+            return false;
         }
         finally
         {

@@ -39,6 +39,17 @@ internal static class DatabaseSchema
         CREATE TRIGGER workflows_facts_append_only BEFORE UPDATE ON workflows_facts
             FOR EACH ROW EXECUTE FUNCTION workflows_refuse_change();
         """,
+        "ALTER TABLE workflows_documents ADD COLUMN written_at timestamptz NOT NULL DEFAULT now();",
+        """
+        CREATE TABLE workflows_log_lines (
+            run text COLLATE "C" NOT NULL,
+            seq bigint NOT NULL,
+            writer text COLLATE "C" NOT NULL,
+            number bigint NOT NULL,
+            line text NOT NULL,
+            PRIMARY KEY (run, seq),
+            UNIQUE (run, writer, number));
+        """,
     ];
 
     /// <summary>Gets the version of the tables that this program uses.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
@@ -15,7 +14,7 @@ internal sealed class DatabaseState : IStateStore, IDisposable
 {
     private readonly DatabaseAccess _access;
     private readonly DatabaseLocks _locks;
-    private readonly ConcurrentDictionary<string, DatabaseBook> _books = new(StringComparer.Ordinal);
+    private readonly RecentlyUsed<DatabaseBook> _books;
 
     /// <summary>Locks of documents, each for those whose name has its hash: callers of this service that wait for a
     /// change hold no connection, since the change itself may need another one.</summary>
@@ -28,6 +27,7 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     public DatabaseState(DatabaseAccess access)
     {
         (_access, _locks) = (access, new DatabaseLocks(access));
+        _books = new RecentlyUsed<DatabaseBook>(name => new DatabaseBook(access, name));
         access.Use(
             connection =>
             {
@@ -167,13 +167,9 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     });
 
     /// <inheritdoc />
-    public void Change(string name, Func<byte[]?, byte[]?> change)
-    {
-        lock (_changing[(uint)name.GetHashCode(StringComparison.Ordinal) % _changing.Length])
-        {
-            _access.Use(connection => Change(connection, name, change));
-        }
-    }
+    public void Change(string name, Func<byte[]?, byte[]?> change) => _access.Alone(
+        _changing[(uint)name.GetHashCode(StringComparison.Ordinal) % _changing.Length],
+        () => _access.Use(connection => Change(connection, name, change)));
 
     private static bool Change(NpgsqlConnection connection, string name, Func<byte[]?, byte[]?> change)
     {
@@ -207,6 +203,35 @@ internal sealed class DatabaseState : IStateStore, IDisposable
         using var command = Command(
             connection, "DELETE FROM workflows_documents WHERE starts_with(name, $1) AND content = $2", $"{folder}/");
         command.Parameters.Add(new NpgsqlParameter { Value = content });
+        return command.ExecuteNonQuery();
+    });
+
+    /// <inheritdoc />
+    public int DeleteBefore(string folder, DateTimeOffset time) => _access.Use(connection =>
+    {
+        using var command = Command(
+            connection,
+            """
+            DELETE FROM workflows_documents
+            WHERE starts_with(name, $1) AND strpos(substr(name, length($1) + 1), '/') = 0 AND written_at < $2
+            """,
+            $"{folder}/");
+        command.Parameters.Add(new NpgsqlParameter { Value = time.ToUniversalTime() });
+        return command.ExecuteNonQuery();
+    });
+
+    /// <inheritdoc />
+    public int TrimFacts(string name, DateTimeOffset time) => _access.Use(connection =>
+    {
+        using var command = Command(
+            connection,
+            """
+            DELETE FROM workflows_facts f USING workflows_books b
+            WHERE b.name = $1 AND f.book = b.id AND f.written_at < $2
+              AND f.seq < (SELECT max(seq) FROM workflows_facts WHERE book = b.id)
+            """,
+            name);
+        command.Parameters.Add(new NpgsqlParameter { Value = time.ToUniversalTime() });
         return command.ExecuteNonQuery();
     });
 
@@ -278,7 +303,8 @@ internal sealed class DatabaseState : IStateStore, IDisposable
             connection,
             """
             INSERT INTO workflows_documents (name, content) VALUES ($1, $2)
-            ON CONFLICT (name) DO UPDATE SET content = excluded.content, version = workflows_documents.version + 1
+            ON CONFLICT (name) DO UPDATE SET content = excluded.content, version = workflows_documents.version + 1,
+                written_at = now()
             """,
             name);
         command.Transaction = transaction;
@@ -300,5 +326,5 @@ internal sealed class DatabaseState : IStateStore, IDisposable
 
     private static NpgsqlParameter Text(string value) => new() { Value = value, NpgsqlDbType = NpgsqlDbType.Text };
 
-    private DatabaseBook BookOf(string name) => _books.GetOrAdd(name, each => new DatabaseBook(_access, each));
+    private DatabaseBook BookOf(string name) => _books.Get(name);
 }

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
+using Workflows.Artifacts;
 using Workflows.Service.Access;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
@@ -19,15 +20,25 @@ internal static class FileEndpoints
     {
         Require(nameof(settings.Uploads.FileGibibytes), settings.Uploads.FileGibibytes);
         Require(nameof(settings.Uploads.AllGibibytes), settings.Uploads.AllGibibytes);
-        services.AddSingleton<FileStore>();
+        if (settings.IsShared)
+        {
+            services.AddSingleton<SharedFiles>();
+            services.AddSingleton<IFileStore>(provider => provider.GetRequiredService<SharedFiles>());
+            services.AddHostedService(provider => provider.GetRequiredService<SharedFiles>());
+        }
+        else
+        {
+            services.AddSingleton<IFileStore, FileStore>();
+        }
+
         services.AddSingleton<UploadReferences>();
     }
 
     public static void MapFiles(this IEndpointRouteBuilder routes)
     {
         var files = routes.MapGroup("/files");
-        files.MapGet("/", (FileStore store) => TypedResults.Ok(new FilesView(
-                [.. store.All().Select(file => ViewOf(store, file))], store.Bytes, store.MostBytes)))
+        files.MapGet("/", (IFileStore store) => TypedResults.Ok(new FilesView(
+                ViewsOf(store, store.All()), store.Bytes, store.MostBytes)))
             .Described("listFiles", "Lists the uploaded files.");
         files.MapPut("/{name}", PutAsync)
             .Described(
@@ -39,10 +50,10 @@ internal static class FileEndpoints
                 Microsoft.OpenApi.ParameterLocation.Header, "Content-Digest",
                 "sha-256=:BASE64: refuses a file that arrives otherwise (RFC 9530).")
             .HasBytes().Produces<FileView>().Produces<FileView>(StatusCodes.Status201Created);
-        files.MapGet("/{name}", Get)
+        files.MapGet("/{name}", GetAsync)
             .Described("getFile", "Gets an uploaded file.", 400, 404)
             .Produces<Stream>(StatusCodes.Status200OK, Bytes).Produces(StatusCodes.Status304NotModified);
-        files.MapMethods("/{name}", [HttpMethods.Head], Get)
+        files.MapMethods("/{name}", [HttpMethods.Head], GetAsync)
             .Described("lookAtFile", "Answers with the length and the ETag of an uploaded file, its SHA-256.", 400, 404)
             .Produces(StatusCodes.Status200OK).Produces(StatusCodes.Status304NotModified);
         files.MapDelete("/{name}", Delete)
@@ -51,17 +62,12 @@ internal static class FileEndpoints
     }
 
     private static async Task<IResult> PutAsync(
-        string name, HttpRequest http, FileStore store, ServiceSettings settings, ClaimsPrincipal caller,
-        CancellationToken cancellation)
+        string name, HttpRequest http, IFileStore store, ClaimsPrincipal caller, CancellationToken cancellation)
     {
         var known = Parse(name);
-        if (settings.IsShared)
+        if (store.Refusal is { } refusal)
         {
-            // Another service, which may execute the run's activities, would not have the file.
-            return Problems.Of(
-                StatusCodes.Status409Conflict, "FILES_OFF",
-                "Several services share their runs here, and an uploaded file would be on one of them. Put it into the "
-                + "bucket, and name its gs:// address in the request.");
+            return Problems.Of(StatusCodes.Status409Conflict, "FILES_OFF", refusal);
         }
 
         if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
@@ -77,8 +83,8 @@ internal static class FileEndpoints
                 AccessPolicies.NameOf(caller), cancellation);
             http.HttpContext.Response.GetTypedHeaders().ETag = TagOf(file);
             return isNew
-                ? TypedResults.Created($"/files/{Uri.EscapeDataString(file.Name)}", ViewOf(store, file))
-                : TypedResults.Ok(ViewOf(store, file));
+                ? TypedResults.Created($"/files/{Uri.EscapeDataString(file.Name)}", ViewsOf(store, [file])[0])
+                : TypedResults.Ok(ViewsOf(store, [file])[0]);
         }
         catch (FileRefusedException refused)
         {
@@ -86,25 +92,51 @@ internal static class FileEndpoints
         }
     }
 
-    private static IResult Get(string name, FileStore store)
+    private static async Task<IResult> GetAsync(
+        string name, HttpRequest http, IFileStore store, CancellationToken cancellation)
     {
         var known = Parse(name);
+        if (store.Find(known) is not { } file)
+        {
+            return Unknown(known);
+        }
 
-        // Attached, so that a browser that is led here shows nothing of it.
-        return store.Find(known) is { } file
-            ? TypedResults.PhysicalFile(
-                store.PathOf(file), Bytes, file.Name, file.At, TagOf(file), enableRangeProcessing: true)
-            : Unknown(known);
+        if (HttpMethods.IsHead(http.Method) && store.IsOfRealCloud)
+        {
+            // Nothing of a bucket is read for an answer that has no body.
+            var headers = http.HttpContext.Response.GetTypedHeaders();
+            (headers.ETag, headers.LastModified, headers.ContentLength) = (TagOf(file), file.At, file.Bytes);
+            http.HttpContext.Response.ContentType = Bytes;
+            return TypedResults.Empty;
+        }
+
+        try
+        {
+            // Attached, so that a browser that is led here shows nothing of it.
+            return TypedResults.Stream(
+                await store.OpenAsync(file, cancellation), Bytes, file.Name, file.At, TagOf(file),
+                enableRangeProcessing: true);
+        }
+        catch (ArtifactException exception)
+        {
+            return Problems.Of(
+                StatusCodes.Status503ServiceUnavailable, "FILES_UNAVAILABLE",
+                $"The content of '{known}' cannot be read now: {exception.Message}");
+        }
     }
 
-    private static IResult Delete(string name, FileStore store)
+    private static IResult Delete(string name, IFileStore store)
     {
         var known = Parse(name);
         return store.Delete(known) ? TypedResults.NoContent() : Unknown(known);
     }
 
-    private static FileView ViewOf(FileStore store, UploadedFile file) => new(
-        file.Name, UploadReferences.Scheme + file.Name, file.Bytes, file.Sha256, file.At, file.By, store.UsesOf(file));
+    private static List<FileView> ViewsOf(IFileStore store, IReadOnlyList<UploadedFile> files)
+    {
+        var uses = store.UsesOf(files);
+        return [.. files.Select(file => new FileView(
+            file.Name, UploadReferences.Scheme + file.Name, file.Bytes, file.Sha256, file.At, file.By, uses[file]))];
+    }
 
     private static EntityTagHeaderValue TagOf(UploadedFile file) => new($"\"{file.Sha256}\"");
 

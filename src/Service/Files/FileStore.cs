@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -10,7 +9,7 @@ namespace Workflows.Service.Files;
 /// Keeps uploaded files below <c>files/</c> of the state folder (ADR 0026). <b>Invariant:</b> a content never changes,
 /// is named by its hash, and is deleted only when no file has it and no run uses it.
 /// </summary>
-internal sealed partial class FileStore
+internal sealed partial class FileStore : IFileStore
 {
     /// <summary>Most files.</summary>
     public const int MostFiles = 1000;
@@ -60,6 +59,12 @@ internal sealed partial class FileStore
         CollectAll();
     }
 
+    /// <inheritdoc />
+    public string? Refusal => null;
+
+    /// <inheritdoc />
+    public bool IsOfRealCloud => false;
+
     /// <summary>Gets the most bytes of all contents.</summary>
     public long MostBytes { get; }
 
@@ -96,20 +101,21 @@ internal sealed partial class FileStore
     /// <summary>Returns the path of a file's content.</summary>
     public string PathOf(UploadedFile file) => Path.Combine(Contents, file.Sha256, file.Name);
 
-    /// <summary>Lists the runs that use a file's content.</summary>
-    public IReadOnlyList<string> UsesOf(UploadedFile file) =>
-        [.. Enumerate(Path.Combine(Uses, file.Sha256, file.Name), "*").Select(path => Path.GetFileName(path)!).Order()];
+    /// <inheritdoc />
+    public IReadOnlyDictionary<UploadedFile, IReadOnlyList<string>> UsesOf(IReadOnlyCollection<UploadedFile> files) =>
+        files.ToDictionary(file => file, file => (IReadOnlyList<string>)
+        [
+            .. Enumerate(Path.Combine(Uses, file.Sha256, file.Name), "*").Select(path => Path.GetFileName(path)!)
+                .Order(),
+        ]);
 
-    /// <summary>Takes a file: whole, or not at all.</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="body">Its bytes.</param>
-    /// <param name="length">The number of bytes; null if it is not known.</param>
-    /// <param name="sha256">The hash that it must have; null for any.</param>
-    /// <param name="onlyNew">true to replace no file of other content.</param>
-    /// <param name="by">The caller.</param>
-    /// <param name="cancellation">Cancels the upload.</param>
-    /// <returns>The file, and whether there was none of this name.</returns>
-    /// <exception cref="FileRefusedException">It is too large, differs from its hash, or there is no room.</exception>
+    /// <inheritdoc />
+    public Task<Stream> OpenAsync(UploadedFile file, CancellationToken cancellation) => Task.FromResult<Stream>(
+        new FileStream(
+            PathOf(file), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 81920,
+            FileOptions.Asynchronous));
+
+    /// <inheritdoc />
     public async Task<(UploadedFile File, bool IsNew)> PutAsync(
         string name, Stream body, long? length, string? sha256, bool onlyNew, string by,
         CancellationToken cancellation)
@@ -128,9 +134,7 @@ internal sealed partial class FileStore
                 path, body, _mostOfFile, count => Reserve(ref reserved, count), cancellation);
             if (sha256 is not null && sha256 != hash)
             {
-                throw new FileRefusedException(
-                    StatusCodes.Status400BadRequest, "FILE_DAMAGED",
-                    $"The file that arrived has the SHA-256 {hash}, and should have {sha256}. Send it again.");
+                throw IncomingFile.Damaged(hash, sha256);
             }
 
             lock (_lock)
@@ -226,16 +230,12 @@ internal sealed partial class FileStore
 
         if (before is not null && onlyNew)
         {
-            throw new FileRefusedException(
-                StatusCodes.Status412PreconditionFailed, "FILE_EXISTS",
-                $"There is a file '{file.Name}' of other content. Choose another name, or leave If-None-Match out.");
+            throw IncomingFile.Exists(file.Name);
         }
 
         if (before is null && _files.Count >= MostFiles)
         {
-            throw new FileRefusedException(
-                StatusCodes.Status507InsufficientStorage, "FILES_FULL",
-                $"There are {MostFiles} files. Delete some: DELETE /files/NAME.");
+            throw IncomingFile.TooMany();
         }
 
         try
@@ -285,11 +285,7 @@ internal sealed partial class FileStore
         reserved = bytes;
         if (Interlocked.Add(ref _bytes, more) > MostBytes)
         {
-            throw new FileRefusedException(
-                StatusCodes.Status507InsufficientStorage, "FILES_FULL", string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"All uploaded files together may have {MostBytes} bytes (Workflows:Uploads:AllGibibytes). Delete "
-                    + $"some (DELETE /files/NAME), and purge runs whose contents nobody needs."));
+            throw IncomingFile.Full(MostBytes);
         }
     }
 

@@ -81,6 +81,28 @@ internal static class IncomingFile
             $"A file may have {most} bytes (Workflows:Uploads:FileGibibytes). Compress it (.gz), split it, or "
             + $"put it into a bucket."));
 
+    /// <summary>Makes the refusal of a file that arrived otherwise than it was sent.</summary>
+    public static FileRefusedException Damaged(string hash, string expected) => new(
+        StatusCodes.Status400BadRequest, "FILE_DAMAGED",
+        $"The file that arrived has the SHA-256 {hash}, and should have {expected}. Send it again.");
+
+    /// <summary>Makes the refusal of a file that would replace another one.</summary>
+    public static FileRefusedException Exists(string name) => new(
+        StatusCodes.Status412PreconditionFailed, "FILE_EXISTS",
+        $"There is a file '{name}' of other content. Choose another name, or leave If-None-Match out.");
+
+    /// <summary>Makes the refusal of one file more than there may be.</summary>
+    public static FileRefusedException TooMany() => new(
+        StatusCodes.Status507InsufficientStorage, "FILES_FULL",
+        $"There are {FileStore.MostFiles} files. Delete some: DELETE /files/NAME.");
+
+    /// <summary>Makes the refusal of a file for which there is no room.</summary>
+    public static FileRefusedException Full(long most) => new(
+        StatusCodes.Status507InsufficientStorage, "FILES_FULL", string.Create(
+            CultureInfo.InvariantCulture,
+            $"All uploaded files together may have {most} bytes (Workflows:Uploads:AllGibibytes). Delete some (DELETE "
+            + $"/files/NAME), and purge runs whose contents nobody needs."));
+
     /// <summary>Makes the refusal of a file that the disk does not take.</summary>
     public static FileRefusedException NoRoom(Exception exception) => new(
         StatusCodes.Status507InsufficientStorage, "FILES_FULL",

@@ -10,7 +10,7 @@ namespace Workflows.Service.Files;
 /// Replaces <c>upload://NAME</c> in requests by the path of the content that the file has now: a run keeps it, whatever
 /// happens to the file afterwards (ADR 0026).
 /// </summary>
-internal sealed partial class UploadReferences(FileStore store)
+internal sealed partial class UploadReferences(IFileStore store)
 {
     /// <summary>The beginning of an address of an uploaded file.</summary>
     public const string Scheme = "upload://";
@@ -20,7 +20,8 @@ internal sealed partial class UploadReferences(FileStore store)
     public RunRequest Resolve(RunRequest request)
     {
         var errors = new List<FieldError>();
-        var resolved = Map(request, (field, text) => PathsOf(field, text, errors));
+        var resolved = Map(request, (field, text) => PathsOf(
+            field, text, errors, isRead: !store.IsOfRealCloud || request.Rehearsal is null));
         return errors.Count > 0 ? throw new RunRequestException(errors) : resolved;
     }
 
@@ -99,9 +100,11 @@ internal sealed partial class UploadReferences(FileStore store)
     /// <summary>Ends the use by a run that is purged.</summary>
     public void Release(RunId runId) => store.Release(runId);
 
-    private bool IsOfStore(string path) =>
-        path.StartsWith(store.Contents + Path.DirectorySeparatorChar, StringComparison.Ordinal)
+    private bool IsOfStore(string path) => store.Contents.Length > 0
+        && path.StartsWith(store.Contents + Separator, StringComparison.Ordinal)
         && Content().IsMatch(path[(store.Contents.Length + 1)..]);
+
+    private char Separator => store.IsOfRealCloud ? '/' : Path.DirectorySeparatorChar;
 
     private string? Neutral(string? text) => text is null || !text.Contains(store.Contents, StringComparison.Ordinal)
         ? text
@@ -127,9 +130,18 @@ internal sealed partial class UploadReferences(FileStore store)
         string? Of(string field, string? text) => text is null ? null : map(field, text);
     }
 
-    private string PathsOf(string field, string text, List<FieldError> errors) => Addresses().Replace(text, match =>
+    private string PathsOf(
+        string field, string text, List<FieldError> errors, bool isRead = true) => Addresses().Replace(text, match =>
     {
         var name = match.Groups[1].Value.Trim();
+        if (!isRead)
+        {
+            errors.Add(new FieldError(
+                field, "Uploaded files are in a bucket here, and a rehearsal reads the emulated cloud alone.",
+                "Name a path that every service has, or let the run pay."));
+            return match.Value;
+        }
+
         if (FileName.TryParse(name, out var known) && store.Find(known) is { } file)
         {
             return store.PathOf(file);

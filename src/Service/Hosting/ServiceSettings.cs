@@ -138,6 +138,10 @@ public sealed class ServiceSettings
     /// <summary>Gets or sets the Dapr component to which a run's end is published.</summary>
     public DaprSettings Dapr { get; set; } = new();
 
+    /// <summary>Gets or sets the token of the Hugging Face Hub, from a secret store.</summary>
+    /// <value>null for HF_TOKEN and the other variables of Python's library.</value>
+    internal string? HuggingFaceToken { get; set; }
+
     /// <summary>Gets a value indicating whether other services may have the same state.</summary>
     public bool IsShared => !string.IsNullOrWhiteSpace(Database);
 
@@ -168,12 +172,16 @@ public sealed class PubSubSettings
     /// <value><c>projects/P/topics/T</c>; if null, they are logged and dropped.</value>
     public string? DeadLetterTopic { get; set; }
 
+    /// <summary>Gets or sets the topic that receives ends and lifecycle of runs as CloudEvents.</summary>
+    /// <value><c>projects/P/topics/T</c>; null to publish nothing.</value>
+    public string? EventsTopic { get; set; }
+
     /// <summary>Gets or sets the emulator's address.</summary>
     /// <value><c>host:port</c>; null for the environment variable PUBSUB_EMULATOR_HOST, or else Google.</value>
     public string? EmulatorHost { get; set; }
 }
 
-/// <summary>Dapr component and topic to which a run's end is published.</summary>
+/// <summary>Components and topics of a Dapr sidecar; without settings none is needed.</summary>
 public sealed class DaprSettings
 {
     /// <summary>Gets or sets the pub/sub component.</summary>
@@ -183,6 +191,30 @@ public sealed class DaprSettings
     /// <summary>Gets or sets the topic.</summary>
     /// <value>Default <c>workflow-runs-ended</c>.</value>
     public string Topic { get; set; } = "workflow-runs-ended";
+
+    /// <summary>Gets or sets the topic of the lifecycle of runs.</summary>
+    /// <value>null to publish the ends alone.</value>
+    public string? LifecycleTopic { get; set; }
+
+    /// <summary>Gets or sets the topic whose messages start runs.</summary>
+    /// <value>null for no subscription.</value>
+    public string? StartTopic { get; set; }
+
+    /// <summary>Gets or sets the topic for messages that cannot start a run.</summary>
+    /// <value>null: they are logged and dropped.</value>
+    public string? DeadLetterTopic { get; set; }
+
+    /// <summary>Gets or sets the token that the sidecar sends with messages.</summary>
+    /// <value>null for the variable APP_API_TOKEN, which the sidecar reads, too.</value>
+    internal string? AppApiToken { get; set; }
+
+    /// <summary>Gets or sets the secret store component.</summary>
+    /// <value>null to read no secrets from Dapr.</value>
+    public string? SecretStore { get; set; }
+
+    /// <summary>Gets the names of the secrets in the store, by setting: <c>Database</c>,
+    /// <c>DurableTaskConnectionString</c>, <c>HuggingFaceToken</c>.</summary>
+    public Dictionary<string, string> Secrets { get; } = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Gets or sets the sidecar's gRPC address.</summary>
     /// <value>null for DAPR_GRPC_ENDPOINT or DAPR_GRPC_PORT, as the Dapr runtime sets them.</value>

@@ -61,6 +61,9 @@ public static class WorkflowsService
             ContentRootPath = AppContext.BaseDirectory,
         });
         settings ??= ReadSettings(builder.Configuration);
+        // Once, before anything uses them; the program has nothing else to do meanwhile.
+        DaprSecrets.ReadAsync(settings).GetAwaiter().GetResult();
+        DaprSubscription.Require(settings);
         settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);
         var plan = isEmbedded ? ListenPlan.Loopback : ListenPlan.Of(builder.Configuration, args, settings);
         var ports = Prepare(settings, plan);
@@ -116,6 +119,7 @@ public static class WorkflowsService
         application.MapPlan();
         application.MapSpending();
         application.MapTelemetry();
+        DaprSubscription.Map(application, settings);
         return (application, ports);
     }
 
@@ -290,24 +294,27 @@ public static class WorkflowsService
         services.AddSingleton<ITpuJobs>(provider => provider.GetRequiredService<JobBook>());
         services.AddSingleton<IRehearsalCloud, RehearsalCloud>();
         services.AddSingleton<IdempotencyKeys>();
+        services.AddSingleton<PurgedFolders>();
+        services.AddHostedService<StateTrimmer>();
         AddSpending(services, settings);
         services.AddSingleton<RunIndex>();
         services.AddSingleton<GroupRuns>();
         services.AddSingleton<RunService>();
         services.AddSingleton<RunList>();
         services.AddHostedService<RunListWarmUp>();
-        services.AddRunLogs();
+        services.AddRunLogs(settings);
         services.AddFiles(settings);
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();
         services.AddSingleton<RunResumer>();
         services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();
+        services.AddSingleton<RunStarter>();
         services.AddSingleton<RunMessages>();
         services.AddSingleton<RunSubscriber>();
         services.AddHostedService(provider => provider.GetRequiredService<RunSubscriber>());
         AddSweep(services, settings);
-        AddDapr(services, settings.Dapr);
+        services.AddEvents(settings);
     }
 
     private static void AddSweep(IServiceCollection services, ServiceSettings settings)
@@ -347,25 +354,5 @@ public static class WorkflowsService
 
         services.AddSingleton<SpendBook>();
         services.AddSingleton<SpendLimits>();
-    }
-
-    private static void AddDapr(IServiceCollection services, DaprSettings settings)
-    {
-        if (settings.PubSubName is not { } pubSubName)
-        {
-            return;
-        }
-
-        services.AddDaprClient(dapr =>
-        {
-            if (settings.GrpcEndpoint is { } endpoint)
-            {
-                dapr.UseGrpcEndpoint(endpoint.ToString());
-            }
-
-            dapr.UseJsonSerializationOptions(RunLedger.Json);
-        });
-        services.AddSingleton<IRunAnnouncer>(provider => new DaprAnnouncer(
-            provider.GetRequiredService<Dapr.Client.DaprClient>(), pubSubName, settings.Topic));
     }
 }

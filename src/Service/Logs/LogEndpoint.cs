@@ -3,6 +3,7 @@ using Microsoft.OpenApi;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Access;
+using Workflows.Service.Database;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
 
@@ -14,13 +15,24 @@ internal static class LogEndpoint
 {
     private const int Default = 200, Most = 2000;
 
-    public static void AddRunLogs(this IServiceCollection services)
+    public static void AddRunLogs(this IServiceCollection services, ServiceSettings settings)
     {
-        services.AddSingleton(provider => new RunLogs(provider.GetRequiredService<RunLedger>()));
+        if (settings.IsShared)
+        {
+            services.AddSingleton(provider => new SharedLogs(
+                provider.GetRequiredService<DatabaseAccess>(), provider.GetRequiredService<RunLedger>()));
+            services.AddSingleton<IRunLogs>(provider => provider.GetRequiredService<SharedLogs>());
+            services.AddHostedService(provider => provider.GetRequiredService<SharedLogs>());
+        }
+        else
+        {
+            services.AddSingleton<IRunLogs>(provider => new RunLogs(provider.GetRequiredService<RunLedger>()));
+        }
+
         services.AddSingleton<WorkerLogs>();
         services.AddSingleton<LogStream>();
         services.AddSingleton<ILoggerProvider>(provider => new RunLogProvider(
-            provider.GetRequiredService<RunLogs>, provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IRunLogs>, provider.GetRequiredService<TimeProvider>()));
     }
 
     public static void MapLogs(this IEndpointRouteBuilder runs) => runs.MapGet("/{id}/logs", ReadAsync)
@@ -41,7 +53,7 @@ internal static class LogEndpoint
         .Produces<IReadOnlyList<LogView>>(StatusCodes.Status200OK, "application/json", "text/event-stream");
 
     private static async Task<IResult> ReadAsync(
-        string id, HttpRequest http, RunLedger ledger, RunService service, RunLogs logs, LogStream stream,
+        string id, HttpRequest http, RunLedger ledger, RunService service, IRunLogs logs, LogStream stream,
         Sessions sessions, StreamPlaces places, IHostApplicationLifetime lifetime, CancellationToken cancellation)
     {
         var errors = new List<FieldError>();

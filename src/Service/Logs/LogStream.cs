@@ -12,7 +12,7 @@ namespace Workflows.Service.Logs;
 /// after a break with <c>Last-Event-ID</c>. The last event of a run that has ended is <c>end</c>; a client closes
 /// there. <c>ping</c> keeps a silent connection open.
 /// </summary>
-internal sealed class LogStream(RunLogs logs, DurableTaskClient client, TimeProvider clock)
+internal sealed class LogStream(IRunLogs logs, DurableTaskClient client, TimeProvider clock)
 {
     private const int Page = 500;
 
@@ -41,9 +41,10 @@ internal sealed class LogStream(RunLogs logs, DurableTaskClient client, TimeProv
             }
         }
 
+        var looks = logs.LooksAfterEnd;
         while (!cancellation.IsCancellationRequested)
         {
-            // The run is read first: the lines before its end are on disk then.
+            // The run is read first: the lines before its end can be read then, or after some looks more.
             var hasEnded = await HasEndedAsync(id, cancellation);
             var last = logs.Last(id);
             while (at < last && !cancellation.IsCancellationRequested)
@@ -58,7 +59,7 @@ internal sealed class LogStream(RunLogs logs, DurableTaskClient client, TimeProv
                 at = lines.Count == Page ? lines[^1].Sequence : last;
             }
 
-            if (hasEnded)
+            if (hasEnded && looks-- == 0)
             {
                 yield return new SseItem<string>("{}", "end");
                 yield break;

@@ -8,7 +8,7 @@ namespace Workflows.Service.Logs;
 /// </summary>
 /// <param name="logs">Finds the logs at the first line about a run: their own parts have loggers, too.</param>
 /// <param name="clock">Gives the time of lines.</param>
-internal sealed class RunLogProvider(Func<RunLogs> logs, TimeProvider clock) : ILoggerProvider
+internal sealed class RunLogProvider(Func<IRunLogs> logs, TimeProvider clock) : ILoggerProvider
 {
     public ILogger CreateLogger(string categoryName) => new RunLogger(logs, clock, categoryName);
 
@@ -16,7 +16,7 @@ internal sealed class RunLogProvider(Func<RunLogs> logs, TimeProvider clock) : I
     {
     }
 
-    private sealed class RunLogger(Func<RunLogs> logs, TimeProvider clock, string category) : ILogger
+    private sealed class RunLogger(Func<IRunLogs> logs, TimeProvider clock, string category) : ILogger
     {
         private readonly LogLevel _least = category.StartsWith("Workflows", StringComparison.Ordinal)
             ? LogLevel.Information : LogLevel.Warning;

@@ -13,7 +13,7 @@ namespace Workflows.Service.Logs;
 /// </summary>
 /// <param name="ledger">The ledger; only runs that it knows have logs.</param>
 /// <param name="mostBytes">Most bytes of a file.</param>
-internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostBytes)
+internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostBytes) : IRunLogs
 {
     /// <summary>Most bytes of a file; two for each source are kept.</summary>
     public const int MostBytes = 4 << 20;
@@ -23,8 +23,10 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
 
     private readonly ConcurrentDictionary<RunId, Book> _books = new();
 
-    /// <summary>Begins the log of a run that has facts, though it may have no folder here yet.</summary>
-    /// <param name="runId">The run.</param>
+    /// <summary>Gets 0: lines before a run's end are on disk then.</summary>
+    public int LooksAfterEnd => 0;
+
+    /// <inheritdoc />
     public void Begin(RunId runId) => BookOf(runId);
 
     /// <summary>Writes a line of the service about a run. Whoever logs never waits for anything but this machine's
@@ -39,25 +41,14 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
         }
     }
 
-    /// <summary>Writes lines of a worker, except those that are there already.</summary>
-    /// <param name="runId">The run.</param>
-    /// <param name="nodeId">The worker's node.</param>
-    /// <param name="boot">The start of the worker.</param>
-    /// <param name="lines">The lines in the order of their numbers, without sequence numbers.</param>
-    /// <returns>The number up to which the lines of this start are on disk, and whether those after it, which the disk
-    /// has refused, should come again; null if nothing can be said now.</returns>
+    /// <inheritdoc />
     public (long Number, bool Again)? Append(RunId runId, string nodeId, string boot, IReadOnlyList<LogLine> lines) =>
         _books.ContainsKey(runId) || ledger.Knows(runId) ? BookOf(runId).AppendOnce(nodeId, boot, lines) : null;
 
-    /// <summary>Returns the number of the newest line; every line up to it can be read. 0 for none.</summary>
+    /// <inheritdoc />
     public long Last(RunId runId) => ledger.Knows(runId) ? BookOf(runId).Last() : 0;
 
-    /// <summary>Reads the newest lines.</summary>
-    /// <param name="runId">The run.</param>
-    /// <param name="filter">The lines to show.</param>
-    /// <param name="last">No lines after this number.</param>
-    /// <param name="count">Most lines.</param>
-    /// <returns>The lines in their order.</returns>
+    /// <inheritdoc />
     public IReadOnlyList<LogLine> Tail(RunId runId, LogFilter filter, long last, int count)
     {
         var lines = new List<LogLine>();
@@ -79,20 +70,14 @@ internal sealed class RunLogs(RunLedger ledger, long mostBytes = RunLogs.MostByt
         return lines;
     }
 
-    /// <summary>Reads a page of lines after a number.</summary>
-    /// <param name="runId">The run.</param>
-    /// <param name="filter">The lines to show.</param>
-    /// <param name="after">Only lines after this number.</param>
-    /// <param name="last">No lines after this number.</param>
-    /// <param name="count">Most lines.</param>
-    /// <returns>The lines in their order; fewer than asked for only if there are no more.</returns>
+    /// <inheritdoc />
     public IReadOnlyList<LogLine> After(RunId runId, LogFilter filter, long after, long last, int count)
     {
         using var open = new OpenFiles(FolderOf(runId));
         return [.. open.After(after).TakeWhile(line => line.Sequence <= last).Where(filter.Has).Take(count)];
     }
 
-    /// <summary>Forgets a run, whose folder is deleted.</summary>
+    /// <inheritdoc />
     public void Forget(RunId runId) => _books.TryRemove(runId, out _);
 
     private Book BookOf(RunId runId) => _books.GetOrAdd(

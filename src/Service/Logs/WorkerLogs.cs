@@ -5,7 +5,7 @@ using Workflows.TpuWorker.Protocol;
 namespace Workflows.Service.Logs;
 
 /// <summary>Takes the log lines of workers, which may be of any content, into the logs of their runs.</summary>
-internal sealed class WorkerLogs(RunLogs logs, NodeSecrets secrets, TimeProvider clock)
+internal sealed class WorkerLogs(IRunLogs logs, NodeSecrets secrets, TimeProvider clock)
 {
     private const int MostLines = 1000, MostBoot = 64;
 

@@ -13,7 +13,8 @@ namespace Workflows.Service.Messages;
 /// Handles one message of a subscription at a time. No content of a message makes it throw: a message starts a run,
 /// goes to the dead-letter topic with code and reason, or is redelivered with growing delay.
 /// </summary>
-internal sealed partial class RunMessages(ServiceSettings settings, RunService runs, ILogger<RunMessages> logger)
+internal sealed partial class RunMessages(
+    ServiceSettings settings, RunStarter starter, ILogger<RunMessages> logger)
 {
     private const int MostReason = 1000;
 
@@ -64,41 +65,35 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         Publisher.PublisherClient publisher, string subscription, PubsubMessage message,
         CancellationToken cancellation)
     {
-        try
+        switch (await starter.StartAsync(
+            () => RequestOf(message), $"{subscription}/{message.MessageId}", cancellation))
         {
-            if (message.MessageId.Length == 0)
-            {
-                // The id is the run's key: without one, two messages would be one run.
-                throw new RunRequestException([new FieldError(
-                    "messageId", "The message has no id.", "Send it through Pub/Sub, which gives it one.")]);
-            }
+            case RunStart.Done done:
+                Log.Started(logger, message.MessageId, done.RunId, done.WasThere);
+                return true;
+            case RunStart.Refused refused:
+                return await BuryAsync(
+                    publisher, message, refused.Code, refused.Reason, refused.Fault, cancellation);
+            case RunStart.Later later:
+                if (IsFirst(message.MessageId))
+                {
+                    Log.NotStarted(
+                        logger, message.MessageId, SafeText.Of(later.Reason, MostReason), later.Fault);
+                }
 
-            var request = RunRequestReader.Parse(Decode(message.Data));
-            var (id, wasThere) = await runs.StartAsync(request, $"{subscription}/{message.MessageId}", cancellation);
-            Log.Started(logger, message.MessageId, id, wasThere);
-            return true;
+                return false;
+            case var other:
+                throw new InvalidOperationException($"{other}");
         }
-        catch (RunRequestException exception)
-        {
-            return await BuryAsync(publisher, message, exception.Code, exception.Message, null, cancellation);
-        }
-        catch (Exception exception) when (!cancellation.IsCancellationRequested
-            && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException)
-        {
-            // The engine or the disk failed, which is no fault of the message.
-            if (IsFirst(message.MessageId))
-            {
-                Log.NotStarted(logger, message.MessageId, exception);
-            }
+    }
 
-            return false;
-        }
-        catch (Exception exception) when (!cancellation.IsCancellationRequested)
-        {
-            return await BuryAsync(
-                publisher, message, "INTERNAL", $"{exception.GetType().Name}: {exception.Message}", exception,
-                cancellation);
-        }
+    private static RunRequest RequestOf(PubsubMessage message)
+    {
+        // The id is the run's key: without one, two messages would be one run.
+        return message.MessageId.Length > 0
+            ? RunRequestReader.Parse(Decode(message.Data))
+            : throw new RunRequestException([new FieldError(
+                "messageId", "The message has no id.", "Send it through Pub/Sub, which gives it one.")]);
     }
 
     /// <summary>Moves a message that can never start a run to the dead-letter topic.</summary>
@@ -183,8 +178,10 @@ internal sealed partial class RunMessages(ServiceSettings settings, RunService r
         public static partial void Refused(
             ILogger logger, string messageId, string code, string reason, Exception? exception);
 
-        [LoggerMessage(4204, LogLevel.Warning, "Message {MessageId} could not be started now; it will come again.")]
-        public static partial void NotStarted(ILogger logger, string messageId, Exception exception);
+        [LoggerMessage(4204, LogLevel.Warning,
+            "Message {MessageId} could not be started now; it will come again: {Reason}")]
+        public static partial void NotStarted(
+            ILogger logger, string messageId, string reason, Exception? exception);
 
         [LoggerMessage(4205, LogLevel.Error,
             "Message {MessageId} cannot go to the dead-letter topic {Topic}: {Status} Create the topic, or let the "

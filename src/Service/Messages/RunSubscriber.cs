@@ -35,7 +35,8 @@ internal sealed partial class RunSubscriber(
         {
             try
             {
-                using var connection = await ConnectAsync(subscription, stoppingToken);
+                using var connection = await PubSubLink.ConnectAsync(
+                    settings.PubSub, subscription, stoppingToken);
                 if (pause == FirstPause)
                 {
                     Log.Listening(logger, subscription);
@@ -71,18 +72,6 @@ internal sealed partial class RunSubscriber(
             }
         }
     }
-
-    private async Task<PubSubConnection> ConnectAsync(string subscription, CancellationToken cancellation)
-    {
-        var emulator = settings.PubSub.EmulatorHost ?? Environment.GetEnvironmentVariable("PUBSUB_EMULATOR_HOST");
-        return emulator is { Length: > 0 }
-            ? PubSubConnection.ToEmulator(emulator)
-            : await PubSubConnection.ConnectAsync(ProjectOf(subscription), cancellation);
-    }
-
-    /// <summary>Returns the project in projects/PROJECT/subscriptions/NAME.</summary>
-    private static string? ProjectOf(string subscription) =>
-        subscription.Split('/') is ["projects", var project, ..] ? project : null;
 
     private async Task ReceiveAsync(
         PubSubConnection connection, string subscription, CancellationToken cancellation)

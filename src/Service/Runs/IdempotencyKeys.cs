@@ -8,11 +8,17 @@ namespace Workflows.Service.Runs;
 /// <summary>
 /// Stores the run that each key started, since a request with an id of its own has no other link to its key. Each key
 /// is one small document, named by the key's hash. <b>Invariant:</b> a key is written before its run is started, and
-/// belongs to that run for as long as the run exists.
+/// belongs to that run for <see cref="Lifetime"/>, unless the run is purged before. The run of a request without an id
+/// is named by its key, and keeps it for as long as it exists.
 /// </summary>
 internal sealed class IdempotencyKeys(IStateStore state)
 {
-    private const string Folder = "keys";
+    /// <summary>Folder of the keys in the store.</summary>
+    public const string Folder = "keys";
+
+    /// <summary>The time for which a key is remembered: Pub/Sub keeps a message for 31 days at most, and may deliver
+    /// it again until then (its documentation of retention).</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromDays(31);
 
     /// <summary>Looks up the run of a key.</summary>
     /// <param name="key">The key, as it was sent.</param>

@@ -19,6 +19,11 @@ internal static partial class Problems
             extensions: more);
     }
 
+    /// <summary>Makes the answer while the database of several services is away.</summary>
+    public static IResult StateUnavailable() => Of(
+        StatusCodes.Status503ServiceUnavailable, "STATE_UNAVAILABLE",
+        "The service's database does not answer; try again shortly.");
+
     /// <summary>Answers faults of the API; faults of the caller are not logged as errors of the service.</summary>
     /// <param name="application">The application.</param>
     /// <param name="port">The API's port. Other ports serve gRPC, or Google's REST with its own form of errors.</param>
@@ -56,9 +61,7 @@ internal static partial class Problems
             Grpc.Core.RpcException => Of(
                 StatusCodes.Status503ServiceUnavailable, "ENGINE_UNAVAILABLE",
                 "The Durable Task backend does not answer; try again shortly."),
-            DatabaseException => Of(
-                StatusCodes.Status503ServiceUnavailable, "STATE_UNAVAILABLE",
-                "The service's database does not answer; try again shortly."),
+            DatabaseException or Access.KeyFileException { InnerException: DatabaseException } => StateUnavailable(),
             Access.KeyFileException => Of(
                 StatusCodes.Status503ServiceUnavailable, "KEYS_UNREADABLE",
                 "The service cannot read its keys, so it lets nobody in; its log has the reason."),

@@ -57,7 +57,10 @@ internal sealed record RunRow(
 /// <param name="state">The store; its notes are used if it is shared.</param>
 internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, IStateStore? state = null) : IDisposable
 {
-    private const string SharedNotes = "run-notes.jsonl", NoteKind = "run";
+    /// <summary>The notes of all services; old ones are deleted.</summary>
+    public const string SharedNotes = "run-notes.jsonl";
+
+    private const string NoteKind = "run";
 
     private const int ReadAtOnce = 8, InPage = 1000;
 
@@ -76,7 +79,7 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, ISt
     private readonly ConcurrentDictionary<string, long> _live = new(StringComparer.Ordinal);
 
     private long _notes;
-    private int _readNotes;
+    private string? _readNote;
     private DateTimeOffset? _lookedAt;
     private (DateTimeOffset StartedAt, Task<IReadOnlyList<string>> Found)? _look;
 
@@ -141,15 +144,24 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, ISt
     {
         if (state is { IsShared: true })
         {
+            // If the last one was deleted meanwhile, all are read: a run that is read once more does no harm.
             var notes = state.ReadFacts(SharedNotes);
-            foreach (var note in notes.Skip(_readNotes))
+            var read = notes.Count - 1;
+            while (read >= 0 && notes[read].Key != _readNote)
+            {
+                read--;
+            }
+
+            foreach (var note in notes.Skip(read + 1))
             {
                 Mark(note.Data.GetString()!);
             }
 
-            _readNotes = notes.Count;
+            _readNote = KeyOfLast(notes);
         }
     }
+
+    private static string? KeyOfLast(IReadOnlyList<LedgerEntry> notes) => notes is [.., var last] ? last.Key : null;
 
     private async Task RefreshAsync(CancellationToken cancellation)
     {
@@ -159,7 +171,7 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, ISt
             if (_lookedAt is null && state is { IsShared: true })
             {
                 // The first list reads all runs, and so needs no notes from before it.
-                _readNotes = state.ReadFacts(SharedNotes).Count;
+                _readNote = KeyOfLast(state.ReadFacts(SharedNotes));
             }
 
             ReadNotes();

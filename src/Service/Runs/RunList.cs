@@ -65,9 +65,10 @@ internal sealed class RunList(RunIndex index, RunService runs)
     }
 }
 
-/// <summary>Reads the newest page once at the start of the service, so that the first caller does not wait for the
-/// index.</summary>
-internal sealed partial class RunListWarmUp(RunList list, ILogger<RunListWarmUp> logger) : BackgroundService
+/// <summary>Reads the newest page and the spending once at the start of the service, so that the first caller does not
+/// wait for the index, nor for the sums where they have to be made anew.</summary>
+internal sealed partial class RunListWarmUp(RunList list, SpendLimits limits, ILogger<RunListWarmUp> logger)
+    : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -75,6 +76,7 @@ internal sealed partial class RunListWarmUp(RunList list, ILogger<RunListWarmUp>
         try
         {
             await list.ReadAsync(RunPage.Of(new QueryCollection()), stoppingToken);
+            await limits.ViewAsync(stoppingToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -83,6 +85,6 @@ internal sealed partial class RunListWarmUp(RunList list, ILogger<RunListWarmUp>
         }
     }
 
-    [LoggerMessage(4296, LogLevel.Warning, "The list of runs could not be read ahead")]
+    [LoggerMessage(4296, LogLevel.Warning, "The list of runs or their spending could not be read ahead")]
     private static partial void NotRead(ILogger logger, Exception exception);
 }

@@ -9,6 +9,7 @@ using Workflows.Activities.Teardown;
 using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
+using Workflows.Service.Database;
 using Workflows.Service.Files;
 using Workflows.Service.Logs;
 using Workflows.Service.Workers;
@@ -23,7 +24,7 @@ namespace Workflows.Service.Runs;
 internal sealed class RunPurger(
     DurableTaskClient client, RunLedger ledger, RunArtifacts artifacts, IdempotencyKeys keys, JobBook jobs,
     SpendLimits limits, SpendBook book, SweepRecord sweeps, RunResumer resumer, RunIndex index,
-    RunLogs logs, UploadReferences uploads, TimeProvider clock)
+    IRunLogs logs, UploadReferences uploads, PurgedFolders folders, TimeProvider clock)
 {
     private readonly KeptArtifacts _kept = new(ledger.State);
 
@@ -128,6 +129,7 @@ internal sealed class RunPurger(
 
         // Before the ledger, from which an interrupted purge is repeated.
         uploads.Release(runId);
+        folders.Note(runId);
         if (ledger.Purge(runId) is { } folder)
         {
             deleted.Add(folder);

@@ -97,6 +97,7 @@ internal sealed class SpendLimits(
     private async Task<List<SpendRun>> LiveAsync(CancellationToken cancellation)
     {
         var live = new List<SpendRun>();
+        var (ended, rehearsals) = (new HashSet<RunId>(), new HashSet<RunId>());
         foreach (var (runId, at, startingUsd, startingAt) in book.Open())
         {
             // A service that stopped while it started a run reserves its budget for this time.
@@ -107,13 +108,13 @@ internal sealed class SpendLimits(
             var isGone = spec is null && starting is null;
             if (spec?.IsRehearsal == true)
             {
-                book.Drop(runId);
+                rehearsals.Add(runId);
             }
             else if (book.IsOver(runId) && (instance?.IsCompleted == true
                 || (isGone && clock.GetUtcNow() - at > TimeSpan.FromHours(StartHours)))
                 && !await HasLiveVariantAsync(runId, cancellation))
             {
-                book.End(runId);
+                ended.Add(runId);
             }
             else if (!isGone)
             {
@@ -121,6 +122,11 @@ internal sealed class SpendLimits(
                 var spent = RunCosts.Of(ledger, runId, clock.GetUtcNow()).ActualUsd;
                 live.Add(new SpendRun(runId, most, spent, Math.Max(0, most - spent)));
             }
+        }
+
+        if (ended.Count + rehearsals.Count > 0)
+        {
+            book.Close(ended, rehearsals);
         }
 
         return live;

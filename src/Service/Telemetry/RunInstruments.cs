@@ -49,10 +49,14 @@ internal sealed class RunInstruments : IDisposable
         Meter.CreateObservableGauge(
             "workflows.workers.connected", () => jobs.ConnectedCount, "{worker}", "Workers with an open stream.");
         Meter.CreateObservableGauge(
-            "workflows.spending.day", () => spending.Spent().Day, "USD", "Cost of all runs that pay today (UTC).");
+            "workflows.spending.day", () => Spent(sums => sums.Day), "USD", "Cost of all runs that pay today (UTC).");
         Meter.CreateObservableGauge(
-            "workflows.spending.month", () => spending.Spent().Month, "USD",
+            "workflows.spending.month", () => Spent(sums => sums.Month), "USD",
             "Cost of all runs that pay in this month (UTC).");
+
+        // Not while the sums are made anew, which takes longer than a scrape.
+        IEnumerable<Measurement<double>> Spent(Func<(double Day, double Month), double> of) =>
+            spending.IsMade ? [new Measurement<double>(of(spending.Spent()))] : [];
     }
 
     // Exporters' own buckets are for milliseconds.

@@ -9,7 +9,7 @@ namespace Workflows.Service.Telemetry;
 /// wrote the fact.
 /// </summary>
 internal sealed partial class RunObserver(
-    RunLedger ledger, JobBook jobs, RunInstruments instruments, RunTraces traces, RunLogs logs,
+    RunLedger ledger, JobBook jobs, RunInstruments instruments, RunTraces traces, IRunLogs logs,
     ILogger<RunObserver> logger)
     : IHostedService
 {

@@ -168,6 +168,32 @@ public sealed class SpendBookTests : IDisposable
     }
 
     [Fact]
+    public void Close_OfManyAfterTheSumsWereLost_CountsEachOnceAndNoRehearsal()
+    {
+        foreach (var id in new[] { "one", "two", "open" })
+        {
+            Rent(id);
+            _clock.Advance(TimeSpan.FromHours(1));
+            if (id != "open")
+            {
+                GiveBack(id);
+                _ledger.Append(new RunId(id), LedgerKinds.End, "end", new RunOutcome(RunStatus.Succeeded, "", null));
+            }
+        }
+
+        var book = Reopened();
+        Assert.False(book.IsMade);
+        var before = Rounded(book.Spent());
+        Assert.True(book.IsMade);
+        book.Close([new RunId("one"), new RunId("two"), new RunId("never-there")], [new RunId("open")]);
+        book.Close([new RunId("one")], []);
+
+        Assert.Equal(30, before.Month);
+        Assert.Equal(20, Rounded(book.Spent()).Month);
+        Assert.Empty(book.Open());
+    }
+
+    [Fact]
     public void IsOver_WithoutAnEnd_WaitsForTheProofOfEveryNode()
     {
         Rent("terminated");

@@ -1,6 +1,13 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Storage;
+using Workflows.Orchestrations;
+using Workflows.Service.Database;
+using Workflows.Service.Runs;
+using Workflows.Service.Workers;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Database;
 
@@ -207,6 +214,75 @@ public abstract class StateStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public void DeleteBefore_ATime_DeletesTheDocumentsOfTheFolderAlone()
+    {
+        State.Write("keys/1", [1]);
+        State.Write("keys/2", [2]);
+        State.Write("keys/more/3", [3]);
+        State.Write("keys-of-others", [4]);
+
+        Assert.Equal(0, State.DeleteBefore("keys", DateTimeOffset.UtcNow.AddHours(-1)));
+        Assert.Equal(2, State.DeleteBefore("keys", DateTimeOffset.UtcNow.AddHours(1)));
+        Assert.Equal(0, State.DeleteBefore("none", DateTimeOffset.UtcNow.AddHours(1)));
+
+        Assert.Null(State.Read("keys/1"));
+        Assert.Equal([3], State.Read("keys/more/3"));
+        Assert.Equal([4], State.Read("keys-of-others"));
+    }
+
+    [Fact]
+    public async Task DeleteBefore_AfterARewrite_CountsFromIt()
+    {
+        State.Write("keys/1", [1]);
+        var between = DateTimeOffset.UtcNow.AddHours(1);
+        Assert.Equal(1, State.DeleteBefore("keys", between));
+        State.Write("keys/1", [2]);
+
+        Assert.Equal(0, (await ReopenAsync()).DeleteBefore("keys", DateTimeOffset.UtcNow.AddHours(-1)));
+        Assert.Equal([2], State.Read("keys/1"));
+    }
+
+    [Fact]
+    public async Task TrimFacts_BeforeATime_KeepsTheNewestSoThatReadersGoOnAfterIt()
+    {
+        var reader = await ReopenAsync();
+        Parallel.For(0, 5, each => State.AppendFact("notes.jsonl", Fact("k", $"{each}", $"{each}")));
+        State.AppendFact("notes.jsonl", Fact("k", "newest", "newest"));
+        Assert.Equal(6, reader.ReadFacts("notes.jsonl").Count);
+
+        Assert.Equal(0, State.TrimFacts("notes.jsonl", DateTimeOffset.UtcNow.AddYears(-20)));
+        Assert.Equal(5, State.TrimFacts("notes.jsonl", DateTimeOffset.UtcNow.AddYears(20)));
+        Assert.Equal(0, State.TrimFacts("none.jsonl", DateTimeOffset.UtcNow.AddYears(20)));
+
+        Assert.True(State.AppendFact("notes.jsonl", Fact("k", "later", "later")));
+        var again = await ReopenAsync();
+        Assert.Equal(["newest", "later"], Texts(again, "notes.jsonl"));
+        if (State.IsShared)
+        {
+            Assert.Equal("later", Texts(reader, "notes.jsonl").Last());
+        }
+    }
+
+    [Fact]
+    public void Key_OfARequest_IsFreeAfterItsLifetime()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var keys = new IdempotencyKeys(State);
+        using var folder = new TemporaryFolder();
+        using var trimmer = TrimmerOf(State, folder.Path, clock);
+        Assert.Equal((new RunId("one"), true), keys.Claim("order-1", new RunId("one")));
+
+        clock.Advance(IdempotencyKeys.Lifetime - TimeSpan.FromHours(1));
+        trimmer.Trim();
+        Assert.Equal((new RunId("one"), false), keys.Claim("order-1", new RunId("two")));
+        clock.Advance(TimeSpan.FromHours(2));
+        trimmer.Trim();
+
+        Assert.Null(keys.Find("order-1"));
+        Assert.Equal((new RunId("two"), true), keys.Claim("order-1", new RunId("two")));
+    }
+
+    [Fact]
     public void Purge_OfAFolder_LeavesNothingOfItAndLetsItsNameBeginAnew()
     {
         State.AppendFact("runs/a/ledger.jsonl", Fact("k", "1", "old"));
@@ -272,6 +348,18 @@ public abstract class StateStoreTests : IAsyncLifetime
 
     protected static IEnumerable<string?> Texts(IStateStore state, string name) =>
         state.ReadFacts(name).Select(fact => fact.Data.GetString());
+
+    /// <summary>Makes the part of a service with a folder that deletes old state.</summary>
+    private static StateTrimmer TrimmerOf(IStateStore state, string folder, TimeProvider clock)
+    {
+        var ledger = new RunLedger(state, folder, clock);
+        return new StateTrimmer(
+            state,
+            new PurgedFolders(
+                ledger, new JobBook(ledger, new MetricsLog(ledger, clock), clock), clock,
+                NullLogger<PurgedFolders>.Instance),
+            clock, NullLogger<StateTrimmer>.Instance);
+    }
 
     protected abstract Task<IStateStore> OpenAsync();
 

@@ -63,8 +63,8 @@ public sealed class FileStoreTests : IDisposable
         var letGo = uploads.Hold(SpecOf(store.PathOf(second)));
         letGo();
 
-        Assert.Equal(["nightly"], store.UsesOf(first));
-        Assert.Empty(store.UsesOf(second));
+        Assert.Equal(["nightly"], store.UsesOf([first])[first]);
+        Assert.Empty(store.UsesOf([second])[second]);
     }
 
     private FileStore Open() => new(_settings, _ledger, TimeProvider.System, NullLogger<FileStore>.Instance);

@@ -1,67 +1,70 @@
-using System.Collections.Concurrent;
-using System.Net;
 using System.Text.Json;
-using Dapr.Client.Autogen.Grpc.v1;
-using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
-using Grpc.Core;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Messages;
 
 /// <summary>
-/// The end of a run is published through Dapr; the sidecar here is a stand-in that speaks its protocol.
+/// The end and the lifecycle of a run are published through Dapr; the sidecar here is a stand-in that speaks its
+/// protocol.
 /// </summary>
-public sealed class DaprAnnouncerTests : IAsyncDisposable
+public sealed class DaprAnnouncerTests
 {
-    private readonly ConcurrentQueue<PublishEventRequest> _published = new();
-    private readonly WebApplication _sidecar;
-
-    public DaprAnnouncerTests()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-            IPAddress.Loopback, 0, endpoint => endpoint.Protocols = HttpProtocols.Http2));
-        builder.Logging.ClearProviders();
-        builder.Services.AddGrpc();
-        _sidecar = builder.Build();
-        var publish = new Method<PublishEventRequest, Empty>(
-            MethodType.Unary, "dapr.proto.runtime.v1.Dapr", "PublishEvent",
-            Marshallers.Create(request => request.ToByteArray(), PublishEventRequest.Parser.ParseFrom),
-            Marshallers.Create(answer => answer.ToByteArray(), Empty.Parser.ParseFrom));
-        _sidecar.MapGrpcService(ServerServiceDefinition.CreateBuilder().AddMethod(publish, (request, _) =>
-        {
-            _published.Enqueue(request);
-            return Task.FromResult(new Empty());
-        }).Build());
-    }
-
-    public async ValueTask DisposeAsync() => await _sidecar.DisposeAsync();
-
     [Fact]
     public async Task Run_ThatEnds_IsPublishedWithItsStatus()
     {
-        await _sidecar.StartAsync(TestContext.Current.CancellationToken);
+        await using var sidecar = await FakeDapr.StartAsync();
         await using var service = new RunningService();
         service.Settings.Dapr.PubSubName = "workflows-pubsub";
-        service.Settings.Dapr.GrpcEndpoint = new Uri(_sidecar.Urls.First());
+        service.Settings.Dapr.GrpcEndpoint = sidecar.Address;
         await service.InitializeAsync();
 
         var id = await service.StartAsync(service.Request("""{"apiDisabled": true}"""));
         await service.ReportAsync(id);
 
-        var published = Assert.Single(_published);
+        var published = Assert.Single(sidecar.Published);
         Assert.Equal(("workflows-pubsub", "workflow-runs-ended"), (published.PubsubName, published.Topic));
         Assert.Equal("workflows.run.failed", published.Metadata["cloudevent.type"]);
+        Assert.Equal(id, published.Metadata["cloudevent.id"]);
         using var data = JsonDocument.Parse(published.Data.ToStringUtf8());
         Assert.Equal(id, data.RootElement.GetProperty("runId").GetString());
         Assert.Equal("API_DISABLED",
             data.RootElement.GetProperty("outcome").GetProperty("failure").GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task Lifecycle_OfARun_IsPublishedInItsOrderAlsoAfterTheBrokerWasAway()
+    {
+        await using var sidecar = await FakeDapr.StartAsync();
+        sidecar.IsAway = true;
+        await using var service = new RunningService();
+        service.Settings.Dapr.PubSubName = "workflows-pubsub";
+        service.Settings.Dapr.LifecycleTopic = "workflow-runs";
+        service.Settings.Dapr.GrpcEndpoint = sidecar.Address;
+        await service.InitializeAsync();
+
+        var id = await service.StartAsync(service.Request("""{"apiDisabled": true}"""));
+        await service.ReportAsync(id);
+        sidecar.IsAway = false;
+        string[] expected = ["plan", "prepare", "train", "teardown", "report"];
+        await Eventually.TrueAsync(() => Stages().Length == expected.Length);
+
+        Assert.Equal(expected, Stages());
+        var events = sidecar.Published.Where(each => each.Topic == "workflow-runs").ToList();
+        Assert.Equal(events.Count, events.Select(each => each.Metadata["cloudevent.id"]).Distinct().Count());
+        Assert.All(events, each =>
+        {
+            Assert.Equal("workflows.run.stage", each.Metadata["cloudevent.type"]);
+            Assert.StartsWith("urn:workflows:", each.Metadata["cloudevent.source"], StringComparison.Ordinal);
+            Assert.Equal($"runs/{id}", each.Metadata["cloudevent.subject"]);
+        });
+
+        string[] Stages() =>
+        [
+            .. sidecar.Published.Where(each => each.Topic == "workflow-runs").Select(each =>
+                JsonDocument.Parse(each.Data.ToStringUtf8()).RootElement
+                    .GetProperty("fact").GetProperty("stage").GetString()!),
+        ];
     }
 
     [Fact]
