@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Variants;
@@ -185,6 +186,29 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
         Assert.True(first.GetProperty("stops")[0].GetProperty("checkpointStep").GetInt32() > 0, $"{first}");
         Assert.Equal(1, (await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough"))
             .GetProperty("resumptions").GetInt32());
+    }
+
+    [Fact]
+    public async Task Cancellation_OfAGroupThatWasTerminated_ReachesTheVariantThatGoesOn()
+    {
+        var request = Group("broken", Variant("a", 0.01, 100_000));
+        request["allowOverBudget"] = true;
+        await service.StartAsync(request);
+        await service.WaitAsync("broken", run => run.GetProperty("nodes").GetArrayLength() > 0);
+        var client = service.Services.GetRequiredService<DurableTaskClient>();
+        await client.TerminateInstanceAsync("broken");
+        await client.WaitForInstanceCompletionAsync("broken", TestContext.Current.CancellationToken);
+
+        using (var cancelled = await service.Http.PostAsync("/runs/broken/cancel", null))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
+        }
+
+        await service.WaitAsync("broken-a", run => run.GetProperty("hasEnded").GetBoolean());
+        var variant = await service.Http.GetFromJsonAsync<JsonElement>("/runs/broken-a");
+        Assert.Equal("cancelled", variant.GetProperty("status").GetString());
+        using var again = await service.Http.PostAsync("/runs/broken/cancel", null);
+        Assert.Equal(HttpStatusCode.Gone, again.StatusCode);
     }
 
     [Fact]
