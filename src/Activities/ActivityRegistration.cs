@@ -3,6 +3,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Evaluation;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Resuming;
@@ -58,6 +59,9 @@ public static class ActivityRegistration
         registry.AddActivity<BeginVariantActivity>(Stages.BeginVariant);
         registry.AddActivity<EndVariantActivity>(Stages.EndVariant);
         registry.AddActivity<CompareVariantsActivity>(Stages.CompareVariants);
+        registry.AddActivity<OfferNodeActivity>(Stages.OfferNode);
+        registry.AddActivity<HandNodeActivity>(Stages.HandNode);
+        registry.AddActivity<AcceptNodeActivity>(Stages.AcceptNode);
         return registry;
     }
 }

@@ -14,11 +14,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     /// <inheritdoc />
     public override async Task<RunOutcome> RunAsync(TaskOrchestrationContext context, RunSpec input)
     {
-        var resumption = input.Resumption;
+        var (resumption, handed) = (input.Resumption, input.Handed);
 
-        // Only the first activity of a resumed run needs it, and the others carry their input in the history.
-        input = input with { Resumption = null };
-        var story = new Story(context, input, resumption);
+        // Only the first activities need them, and the others carry their input in the history.
+        input = input with { Resumption = null, Handed = null };
+        var story = new Story(context, input, resumption, handed);
         var end = await story.TellAsync();
         var report = new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure);
 
@@ -91,7 +91,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     }
 
     /// <summary>The part of a run that may fail or be cancelled at any point.</summary>
-    private sealed class Story(TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption)
+    private sealed class Story(
+        TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption, HandedNode? handed)
     {
         private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
         private readonly SuspensionRequests _suspension = new(context);
@@ -135,6 +136,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 }
 
                 Plan = await planning;
+                if (handed is not null)
+                {
+                    _lease = await NodeHandover.AcceptAsync(
+                        context, new AcceptInput(spec, Plan, handed), isNeeded: !_done.IsTranslated);
+                }
 
                 if (_done.Data is null)
                 {
@@ -171,7 +177,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     return translateEnd;
                 }
 
-                ReleaseEarly();
+                var isOffered = await NodeHandover.IsOfferedAsync(context, spec, _lease);
                 var scoring = context.ScoreAsync(spec, Data!);
                 if (await IsCancelledBeforeAsync(scoring))
                 {
@@ -179,6 +185,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 }
 
                 await scoring;
+                if (isOffered)
+                {
+                    await NodeHandover.DecidedAsync(context, _cancel);
+                }
+
                 return StoryEnd.Succeeded;
             }
             catch (TaskFailedException exception)
@@ -380,17 +391,5 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 Detail = detail,
                 Suspension = new RunSuspension(since ?? context.CurrentUtcDateTime, _suspension.Reason, isHeld),
             });
-
-        /// <summary>
-        /// Starts the release of the TPU, since scoring needs none. A deletion that fails is not waited for here, since
-        /// the teardown retries it.
-        /// </summary>
-        private void ReleaseEarly()
-        {
-            if (_lease is not null)
-            {
-                _ = context.ReleaseNodeAsync(spec, _lease.NodeName);
-            }
-        }
     }
 }

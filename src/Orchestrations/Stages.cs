@@ -17,7 +17,7 @@ public static class Stages
         Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch",
         RecordSuspension = "RecordSuspension", OpenVariants = "OpenVariants", PlanVariants = "PlanVariants",
         BeginVariant = "BeginVariant", EndVariant = "EndVariant", CompareVariants = "CompareVariants",
-        TakeOver = "TakeOver";
+        TakeOver = "TakeOver", OfferNode = "OfferNode", HandNode = "HandNode", AcceptNode = "AcceptNode";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -104,6 +104,15 @@ public static class Stages
 
     internal static Task<RunOutcome> CompareVariantsAsync(this TaskOrchestrationContext context, CompareInput input) =>
         context.CallActivityAsync<RunOutcome>(CompareVariants, input, Local);
+
+    internal static Task<bool> OfferNodeAsync(this TaskOrchestrationContext context, OfferInput input) =>
+        context.CallActivityAsync<bool>(OfferNode, input, Local);
+
+    internal static Task<bool> HandNodeAsync(this TaskOrchestrationContext context, HandInput input) =>
+        context.CallActivityAsync<bool>(HandNode, input, Cloud);
+
+    internal static Task<NodeAcceptance> AcceptNodeAsync(this TaskOrchestrationContext context, AcceptInput input) =>
+        context.CallActivityAsync<NodeAcceptance>(AcceptNode, input, Cloud);
 
     internal static Task<SweepLook> SweepAsync(this TaskOrchestrationContext context, int number) =>
         context.CallActivityAsync<SweepLook>(Sweep, number, Local);

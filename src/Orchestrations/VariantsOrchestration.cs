@@ -25,7 +25,12 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     }
 
     /// <summary>A variant that is under way.</summary>
-    private sealed record Running(RunVariant Variant, Task<RunOutcome> Run);
+    private sealed record Running(RunVariant Variant, Task<RunOutcome> Run)
+    {
+        /// <summary>Gets or sets a value indicating whether it has handed on its node, and needs no other
+        /// one.</summary>
+        public bool HasGiven { get; set; }
+    }
 
     private sealed class Group(TaskOrchestrationContext context, RunSpec spec)
     {
@@ -38,6 +43,10 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         /// <summary>The reason why no further variant begins; null while there is none.</summary>
         private RunFailure? _stop;
         private bool _isPassedOn;
+        private Task<HandedNode> _offer = context.WaitForExternalEvent<HandedNode>(RunEvents.NodeOffered);
+
+        /// <summary>Gets the variants that may hold a TPU.</summary>
+        private int Holders => _running.Count(each => !each.HasGiven);
 
         public async Task<(RunStatus Status, RunFailure? Failure)> RunAsync()
         {
@@ -105,9 +114,9 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
             while (true)
             {
-                while (_stop is null && !_cancel.IsCompleted && _running.Count < spec.Concurrency && _waiting.Count > 0)
+                while (_stop is null && !_cancel.IsCompleted && Holders < spec.Concurrency && _waiting.Count > 0)
                 {
-                    await BeginAsync(_waiting.Peek().Variant, _waiting.Peek().Resumption);
+                    await BeginAsync(_waiting.Peek().Variant, _waiting.Peek().Resumption, null);
                 }
 
                 if (_running.Count == 0)
@@ -123,7 +132,7 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 }
                 else
                 {
-                    await Task.WhenAny(ended, _cancel);
+                    await Task.WhenAny(ended, _cancel, _offer);
                 }
 
                 if (_cancel.IsCompleted)
@@ -131,6 +140,7 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     StopOthers(await _cancel);
                 }
 
+                await TakeOffersAsync();
                 foreach (var each in _running.Where(each => each.Run.IsCompleted).ToList())
                 {
                     _running.Remove(each);
@@ -140,19 +150,21 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         }
 
         /// <summary>Begins the next variant, unless the money or the time of the group is over.</summary>
-        private async Task BeginAsync(RunVariant variant, RunResumption? resumption)
+        /// <returns>false if it does not begin, or not with the node that it was to get.</returns>
+        private async Task<bool> BeginAsync(RunVariant variant, RunResumption? resumption, HandedNode? handed)
         {
             var left = _stopAt - context.CurrentUtcDateTime;
             if (left <= TimeSpan.Zero)
             {
                 _stop = TpuWorkOrchestration.TimeIsOver(spec, _stopAt);
-                return;
+                return false;
             }
 
             var run = variant.Spec with
             {
                 MaxHours = spec.MaxHours is null ? null : left?.TotalHours,
                 Resumption = resumption,
+                Handed = handed,
             };
             try
             {
@@ -165,11 +177,64 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 StopOthers(_stop.Message);
             }
 
-            if (_stop is null)
+            // Begun first: no node passes to a variant that does not begin.
+            if (_stop is not null || (handed is not null && !await IsHandedAsync(handed, run.RunId)))
             {
-                _waiting.Dequeue();
-                _running.Add(new Running(variant, context.CallSubOrchestratorAsync<RunOutcome>(
-                    nameof(FineTuneOrchestration), run, context.ChildOptions(run.RunId.Value))));
+                return false;
+            }
+
+            _waiting.Dequeue();
+            _running.Add(new Running(variant, context.CallSubOrchestratorAsync<RunOutcome>(
+                nameof(FineTuneOrchestration), run, context.ChildOptions(run.RunId.Value))));
+            return true;
+        }
+
+        /// <summary>Hands the nodes that were offered to the next variants, which begin with them.</summary>
+        private async Task TakeOffersAsync()
+        {
+            while (_offer.IsCompleted)
+            {
+                var handed = await _offer;
+                _offer = context.WaitForExternalEvent<HandedNode>(RunEvents.NodeOffered);
+
+                // A variant that has ended has released its node itself.
+                if (_running.Find(each => each.Variant.Spec.RunId == handed.From) is
+                    { HasGiven: false, Run.IsCompleted: false } giver)
+                {
+                    await PassOnAsync(giver, handed);
+                }
+            }
+        }
+
+        private async Task PassOnAsync(Running giver, HandedNode handed)
+        {
+            if (_stop is null && !_cancel.IsCompleted && _waiting.TryPeek(out var next)
+                && await BeginAsync(next.Variant, next.Resumption, handed))
+            {
+                giver.HasGiven = true;
+            }
+            else
+            {
+                // Nobody can use it: it costs no longer than that takes. If the release fails, the variant's teardown
+                // retries it.
+                _ = context.ReleaseNodeAsync(giver.Variant.Spec, handed.Lease.NodeName);
+            }
+
+            context.SendEvent(handed.From.Value, RunEvents.NodeDecided, $"{handed.Lease.NodeName}");
+        }
+
+        /// <summary>Decides that a variant that begins gets a node.</summary>
+        /// <returns>false if the node is being released, so that the variant must wait for a place.</returns>
+        private async Task<bool> IsHandedAsync(HandedNode handed, RunId to)
+        {
+            try
+            {
+                return await context.HandNodeAsync(new HandInput(handed, to));
+            }
+            catch (TaskFailedException)
+            {
+                // It may have been decided before it failed: the variant finds out, and completes it.
+                return true;
             }
         }
 

@@ -67,6 +67,10 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     public void Stop(JobKind kind, RunId runId, NodeName nodeName) => Keep();
 
     /// <inheritdoc />
+    public void Hand(RunId runId, NodeName nodeName) =>
+        throw new NotSupportedException("A simulated job has no variants.");
+
+    /// <inheritdoc />
     public void Revoke(RunId runId, NodeName nodeName)
     {
         if (nodeName == _node)

@@ -1,3 +1,4 @@
+using Workflows.Activities.Capacity;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 using Workflows.Translation;
@@ -9,7 +10,9 @@ namespace Workflows.Activities.Data;
 /// Checks the model's own files before anything is rented: that the worker can load them, with the worker's own reader,
 /// that the tokenizer has the turns of the prompt, and that the pairs fit into the requested length.
 /// </summary>
-internal static class ModelGates
+/// <param name="spec">The run.</param>
+/// <param name="programs">Counts tokens with their prompt, as the worker does; null to count the texts alone.</param>
+internal sealed class ModelGates(RunSpec spec, IRunPrograms? programs)
 {
     private const string StartOfTurn = "<start_of_turn>", EndOfTurn = "<end_of_turn>";
 
@@ -23,17 +26,14 @@ internal static class ModelGates
     private const int LeastPrompt = 64;
 
     /// <summary>Checks a model against its training and test pairs.</summary>
-    /// <param name="spec">The run.</param>
     /// <param name="path">The model's folder, or a view of it with the headers of the weights alone.</param>
     /// <param name="hasValues">false for such a view.</param>
-    /// <param name="train">The training pairs.</param>
-    /// <param name="test">The test pairs.</param>
+    /// <param name="pairs">The pairs.</param>
     /// <param name="cancellation">Checked while the weights are read.</param>
     /// <returns>The results of the checks.</returns>
     /// <exception cref="RunFaultException">The training would be wasted.</exception>
-    public static IReadOnlyList<GateResult> Check(
-        RunSpec spec, string path, bool hasValues, IReadOnlyList<SentencePair> train,
-        IReadOnlyList<SentencePair> test, CancellationToken cancellation)
+    public IReadOnlyList<GateResult> Check(
+        string path, bool hasValues, RunPairs pairs, CancellationToken cancellation)
     {
         try
         {
@@ -47,8 +47,9 @@ internal static class ModelGates
                 Vocabulary(folder, tokenizer),
                 Template(spec, folder, tokenizer),
                 Answer(tokenizer),
-                Length(spec, tokenizer, train),
-                Positions(spec, folder, tokenizer, test),
+                Length(spec, tokenizer, pairs.Train),
+                .. Prompted(path, pairs),
+                Positions(spec, folder, tokenizer, pairs.Test),
 
                 // Checked last: it reads the whole checkpoint, and all other checks take a moment.
                 hasValues
@@ -177,6 +178,53 @@ internal static class ModelGates
                 + $"the limit with the prompt is {spec.Training.MaxLength}");
     }
 
+    /// <summary>
+    /// Checks lengths with the prompt: a training of which no example fits ends on the TPU, before its first step.
+    /// </summary>
+    private IEnumerable<GateResult> Prompted(string path, RunPairs pairs)
+    {
+        if (programs is null)
+        {
+            yield break;
+        }
+
+        var lengths = WithPrompt(programs, path, "training", pairs.Train);
+        if (spec.Training.Validation is { Metric: not "chrf" } && pairs.Validation is { Count: > 0 } validation)
+        {
+            _ = WithPrompt(programs, path, "validation", validation);
+        }
+
+        var tooLong = lengths.Count(length => length > spec.Training.MaxLength);
+        yield return new GateResult(
+            "length with the prompt",
+            $"{tooLong} of {lengths.Count} examples are longer than {spec.Training.MaxLength} tokens"
+            + (tooLong > 0 ? $", and are left out; the longest has {lengths[^1]}" : ""));
+    }
+
+    /// <summary>Counts examples, in the order of their length; of many pairs, some that are spread evenly.</summary>
+    private List<int> WithPrompt(
+        IRunPrograms counter, string path, string kind, IReadOnlyList<SentencePair> pairs)
+    {
+        var most = Math.Min(Looked, pairs.Count);
+        var looked = Enumerable.Range(0, most).Select(index => pairs[(int)((long)index * pairs.Count / most)]).ToList();
+        var lengths = counter.Lengths(spec, path, looked)
+            .Select(length => length.Prompt + length.Answer).Order().ToList();
+        return lengths[0] <= spec.Training.MaxLength ? lengths : throw new RunFaultException(
+            "TRAINING_LENGTH_TOO_SHORT",
+            $"training.maxLength is {spec.Training.MaxLength} tokens, and none of {lengths.Count} {kind} examples "
+            + $"fits: with the prompt '{spec.Prompt}' the shortest has {lengths[0]}, and half of them have up to "
+            + $"{lengths[lengths.Count / 2]}.",
+            $"Set training.maxLength to {lengths[(int)(0.95 * (lengths.Count - 1))]}"
+            + (spec.Prompt == "brief" ? "." : ", or prompt to \"brief\", which is one short line."));
+    }
+
     private static bool Single(BpeTokenizer tokenizer, string token) =>
         tokenizer.TryGetId(token, out var id) && tokenizer.Encode(token) is [var only] && only == id;
 }
+
+/// <summary>The pairs of a run.</summary>
+/// <param name="Train">Training pairs.</param>
+/// <param name="Test">Test pairs.</param>
+/// <param name="Validation">Validation pairs; null for none.</param>
+internal sealed record RunPairs(
+    IReadOnlyList<SentencePair> Train, IReadOnlyList<SentencePair> Test, IReadOnlyList<SentencePair>? Validation);

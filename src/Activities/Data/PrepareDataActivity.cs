@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
@@ -19,8 +20,10 @@ namespace Workflows.Activities.Data;
 /// <param name="inputs">Reads users' files.</param>
 /// <param name="artifacts">The place of the parts; null for the run's folder.</param>
 /// <param name="board">Shows the progress of the model's copy; null for none.</param>
+/// <param name="programs">Counts tokens with their prompt, as the worker does; null to count the texts alone.</param>
 public sealed class PrepareDataActivity(
-    RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null, TransferBoard? board = null)
+    RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null, TransferBoard? board = null,
+    IRunPrograms? programs = null)
     : TaskActivity<RunSpec, PreparedData>
 {
     /// <summary>The fewest test pairs of a run; fewer cannot be compared.</summary>
@@ -163,8 +166,9 @@ public sealed class PrepareDataActivity(
 
         // Finds the model before anything is sent anywhere. A group has none: its variants check theirs.
         var source = input.Variants is null ? await sources.FindModelAsync(input, cancellation) : null;
-        var gates = source is null ? [] : ModelGates.Check(
-            input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, train, test, cancellation);
+        var gates = source is null ? [] : new ModelGates(input, programs).Check(
+            await sources.ViewAsync(input, source, cancellation), source.IsLocal, new RunPairs(train, test, validation),
+            cancellation);
         var (root, models) = await RunArtifacts.GuardAsync(
             () => _artifacts.ChooseAsync(input, cancellation));
         var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -210,11 +214,12 @@ public sealed class PrepareDataActivity(
             ?? throw new RunFaultException(
                 "VARIANT_WITHOUT_GROUP", $"The group '{group.Id}' of this variant has no corpus in its ledger.",
                 "Start the group again: a variant does not run without it.");
-        var (train, test, _) = await sources.FetchSharedAsync(input, shared, cancellation);
+        var (train, test, validation) = await sources.FetchSharedAsync(input, shared, cancellation);
         var source = await sources.FindModelAsync(input, cancellation);
-        var gates = ModelGates.Check(
-            input, await sources.ViewAsync(input, source, cancellation), source.IsLocal, ReadBack(train),
-            ReadBack(test), cancellation);
+        var gates = new ModelGates(input, programs).Check(
+            await sources.ViewAsync(input, source, cancellation), source.IsLocal,
+            new RunPairs(ReadBack(train), ReadBack(test), validation is null ? null : ReadBack(validation)),
+            cancellation);
         var (root, models) = await RunArtifacts.GuardAsync(() => _artifacts.ChooseAsync(input, cancellation));
         var data = shared with
         {

@@ -159,6 +159,11 @@ public sealed class CreateNodeActivity(
                 ["startup-script"] = bootstrap.StartupScript,
             },
         };
+        if (spec is { Handover: true, Group: { } group })
+        {
+            node.Labels[NodeLabels.Group] = group.Id.Value;
+        }
+
         if (bootstrap.GatewayCertificate is { } pin)
         {
             node.Metadata[NodeLabels.Certificate] = pin;

@@ -14,6 +14,11 @@ public static class NodeLabels
     /// </summary>
     public const string Service = "workflows-service";
 
+    /// <summary>
+    /// Label with the id of the group whose variants pass the node on; absent if they do not.
+    /// </summary>
+    public const string Group = "workflows-group";
+
     /// <summary>Metadata keys that the worker reads.</summary>
     public const string Gateway = "workflows-gateway", Secret = "workflows-secret", NodeName = "workflows-node",
         Certificate = "workflows-gateway-sha256";

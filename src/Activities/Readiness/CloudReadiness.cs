@@ -40,7 +40,7 @@ public sealed class CloudReadiness(
         return
         [
             await Look("api", () => project.ApiAsync(spec.Project, cancellation)),
-            await Look("rights", () => project.RightsAsync(spec.Project, cancellation)),
+            await Look("rights", () => project.RightsAsync(spec.Project, spec.Tpu.Request, cancellation)),
             await Look("bucket", () => bucket.RightsAsync(artifacts.Setting, cancellation)),
             ImageChecks.OfName(bootstrap.WorkerImage),
             GatewayChecks.OfAddress(bootstrap.IsGatewaySet ? bootstrap.GatewayAddress : null),
@@ -73,7 +73,7 @@ public sealed class CloudReadiness(
         await Add("credentials", () => project.CredentialsAsync(cancellation));
         await Add("project", () => project.ProjectAsync(subject.Project, cancellation));
         await Add("api", () => project.ApiAsync(subject.Project, cancellation));
-        await Add("rights", () => project.RightsAsync(subject.Project, cancellation));
+        await Add("rights", () => project.RightsAsync(subject.Project, subject.Request, cancellation));
         await Add("zones", () => ZonesAsync(subject, cancellation));
         await Add("quota", () => project.QuotaAsync(
             subject.Project, [.. subject.AcceleratorTypes.Select(type => (type, SizeOf(type)))], ZonesOf(subject),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Readiness;
 
@@ -9,6 +10,7 @@ internal sealed class ProjectChecks(GoogleRest google)
 {
     private const string Api = "tpu.googleapis.com";
 
+    // Queued resources have no rights of their own (Google's list of the permissions of Cloud TPU).
     private static readonly string[] Rights =
     [
         "tpu.nodes.create", "tpu.nodes.delete", "tpu.nodes.get", "tpu.nodes.list", "tpu.operations.get",
@@ -55,8 +57,10 @@ internal sealed class ProjectChecks(GoogleRest google)
         };
     }
 
-    public async Task<ReadinessLine> RightsAsync(string project, CancellationToken cancellation)
+    public async Task<ReadinessLine> RightsAsync(
+        string project, RequestWay way, CancellationToken cancellation)
     {
+        var queued = way == RequestWay.QueuedResource ? ", and queued resources, which need the same rights," : "";
         var answer = await google.CallAsync(
             "cloudresourcemanager.googleapis.com", $"/v1/projects/{project}:testIamPermissions",
             new { permissions = Rights }, cancellation);
@@ -69,9 +73,10 @@ internal sealed class ProjectChecks(GoogleRest google)
 
         var missing = Rights.Except(answer.Texts("permissions"), StringComparer.Ordinal).ToList();
         return missing.Count == 0
-            ? ReadinessLine.Ok("rights", $"This program may make, list and delete TPU nodes in '{project}'.")
+            ? ReadinessLine.Ok("rights", $"This program may make, list and delete TPU nodes{queued} in '{project}'.")
             : ReadinessLine.Fail(
-                "rights", $"This program has no {string.Join(", ", missing)} in '{project}'.",
+                "rights", $"This program has no {string.Join(", ", missing)} in '{project}'."
+                    + (queued.Length > 0 ? " Queued resources need the same rights as nodes." : ""),
                 $"gcloud projects add-iam-policy-binding {project} --role=roles/tpu.admin "
                 + "--member=serviceAccount:ACCOUNT");
     }

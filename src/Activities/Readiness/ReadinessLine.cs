@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Readiness;
 
@@ -44,4 +45,8 @@ public sealed record ReadinessLine(string Check, ReadinessLevel Level, string Fi
 /// <param name="Sources">Fields that have addresses of buckets or of the Hub.</param>
 public sealed record ReadinessSubject(
     string Project, bool IsRehearsal, IReadOnlyList<string> AcceleratorTypes, IReadOnlyList<string> Zones,
-    string? ServiceAccount, IReadOnlyList<(string Field, string Address)> Sources);
+    string? ServiceAccount, IReadOnlyList<(string Field, string Address)> Sources)
+{
+    /// <summary>Gets the way to ask for a node.</summary>
+    public RequestWay Request { get; init; }
+}

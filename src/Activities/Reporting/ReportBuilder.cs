@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Resuming;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -66,6 +67,7 @@ public static class ReportBuilder
             Verdict = verdicts.FirstOrDefault(),
             Verdicts = verdicts,
             Attempts = Attempts(ledger, id),
+            Handovers = Passed(ledger, id) is { Count: > 0 } passed ? passed : null,
             Recoveries = Recoveries(ledger, id),
             Data = input.Data,
             Compile = Programs(ledger, id),
@@ -122,6 +124,16 @@ public static class ReportBuilder
 
         return rows.Count > 0 ? rows : null;
     }
+
+    private static List<HandoverRow> Passed(RunLedger ledger, RunId id) =>
+    [
+        .. Handovers.Received(ledger, id).Select(fact => new HandoverRow(
+            $"{fact.Lease.NodeName}", fact.Lease.Candidate.Zone, fact.At, fact.From, null)),
+        .. Handovers.HandedOn(ledger, id).Select(fact => new HandoverRow(
+            $"{fact.Data.NodeName}", ZoneOf(fact.Data.NodeName), fact.At, null, fact.Data.To)),
+    ];
+
+    private static string ZoneOf(NodeName name) => name.ToString().Split('/')[3];
 
     private static IReadOnlyList<RecoveryRow> Recoveries(RunLedger ledger, RunId id)
     {
@@ -186,9 +198,12 @@ public static class ReportBuilder
             .GroupBy(fact => fact.Data.NodeName)
             .ToDictionary(group => group.Key, group => group.Last().Data.Operation);
 
+        // A node that was handed on is given back by its last owner, which has the proof.
+        var passed = Handovers.HandedOn(ledger, id).Select(fact => fact.Data.NodeName).ToHashSet();
+
         // Refused attempts created no node, but their names were looked up too: that is part of the proof.
         return [.. ledger.Read<TpuLease>(id, LedgerKinds.Intent).Select(fact => fact.Data)
-            .Where(lease => WasAccepted(ledger, id, lease))
+            .Where(lease => WasAccepted(ledger, id, lease) && !passed.Contains(lease.NodeName))
             .Select(lease => new TeardownRow(
                 $"{lease.NodeName}", lease.Candidate.Zone,
                 gone.TryGetValue(lease.NodeName, out var at) ? at : null, gone.ContainsKey(lease.NodeName))

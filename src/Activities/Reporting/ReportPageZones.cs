@@ -10,11 +10,42 @@ internal static class ReportPageZones
 {
     public static void Render(StringBuilder page, RunReport report, Words words)
     {
-        if (report.Attempts.Count == 0)
+        if (report.Attempts.Count > 0)
         {
-            return;
+            RenderAttempts(page, report, words);
         }
 
+        if (report.Handovers is { } passed)
+        {
+            RenderPassed(page, passed, words);
+        }
+    }
+
+    private static void RenderPassed(StringBuilder page, IReadOnlyList<HandoverRow> passed, Words words)
+    {
+        page.Append($"<section><h2>{words.Of("Passed between variants", "변형 사이에 넘겨준 노드")}</h2>");
+        foreach (var row in passed)
+        {
+            var node = $"<b>{Text(row.Node[(row.Node.LastIndexOf('/') + 1)..])}</b>";
+            var at = row.At.ToString("HH:mm:ss", CultureInfo.InvariantCulture);
+            page.Append(row.From is { } from
+                ? words.Of(
+                    $"<p>Got the node {node} from <code>{from}</code> at {at} UTC, and pays for it since then: no boot "
+                    + "was waited for.</p>",
+                    $"<p>{at} UTC에 <code>{from}</code>에서 노드 {node}을(를) 넘겨받아 그때부터 비용을 냅니다. 부팅을 "
+                    + "기다리지 않았습니다.</p>")
+                : words.Of(
+                    $"<p>Handed the node {node} on to <code>{row.To}</code> at {at} UTC, whose report has the proof "
+                    + "that it is gone.</p>",
+                    $"<p>{at} UTC에 노드 {node}을(를) <code>{row.To}</code>에 넘겨주었습니다. 삭제 증명은 그 보고서에 "
+                    + "있습니다.</p>"));
+        }
+
+        page.Append("</section>");
+    }
+
+    private static void RenderAttempts(StringBuilder page, RunReport report, Words words)
+    {
         page.Append(words.Of(
             "<section><h2>Zones</h2><table><tr><th>#</th><th>zone</th><th>accelerator</th><th>outcome</th>"
             + "<th>the cloud's words, and what to do</th></tr>",

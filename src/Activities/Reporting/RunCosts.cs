@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Training;
 using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
@@ -109,8 +110,11 @@ public static class RunCosts
             .ToDictionary(group => group.Key, group => group.First().Data);
         var stops = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
             .Concat(ledger.Read<NodeMoment>(runId, LedgerKinds.Released))
-            .GroupBy(fact => fact.Data.NodeName)
-            .ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
+            .Select(fact => (fact.Data.NodeName, fact.At))
+            .Concat(Handovers.HandedOn(ledger, runId).Select(fact => (fact.Data.NodeName, fact.At)))
+            .GroupBy(stop => stop.NodeName)
+            .ToDictionary(group => group.Key, group => group.Min(stop => stop.At));
+        var received = Handovers.Received(ledger, runId).ToDictionary(fact => fact.Lease.NodeName, fact => fact.At);
         if (RunParts.EndOf(ledger.Read(runId)) is { } end)
         {
             now = end.At;
@@ -119,7 +123,8 @@ public static class RunCosts
         return ledger.Read<NodeMoment>(runId, LedgerKinds.Ready)
             .Where(fact => leases.ContainsKey(fact.Data.NodeName))
             .Select(fact => (
-                leases[fact.Data.NodeName], fact.At, stops.GetValueOrDefault(fact.Data.NodeName, now)));
+                leases[fact.Data.NodeName], received.GetValueOrDefault(fact.Data.NodeName, fact.At),
+                stops.GetValueOrDefault(fact.Data.NodeName, now)));
     }
 
     /// <summary>Adds up the prices of the nodes that cost now; of a group, those of all variants.</summary>
@@ -163,6 +168,7 @@ public static class RunCosts
         RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var gone = Names(LedgerKinds.Released);
+        gone.UnionWith(Handovers.HandedOn(ledger, runId).Select(fact => fact.Data.NodeName));
         var refused = ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
             .Where(fact => fact.Data.Outcome == AttemptOutcome.Refused)
             .Select(fact => fact.Data.Lease.NodeName).ToHashSet();

@@ -58,6 +58,15 @@ public static class LedgerKinds
     /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
     public const string Released = "released";
 
+    /// <summary>A node is offered to the other variants of the group: <see cref="TpuLease"/>.</summary>
+    public const string Offered = "offered";
+
+    /// <summary>An offered node is another run's from now on, or released: <see cref="Handover.HandedFact"/>.</summary>
+    public const string Handed = "handed";
+
+    /// <summary>The run got another run's node: <see cref="Handover.ReceivedFact"/>.</summary>
+    public const string Received = "received";
+
     /// <summary>A sweep released a remaining node of the run: <see cref="Sweeping.SweptFact"/>.</summary>
     public const string Swept = "swept";
 

@@ -53,6 +53,10 @@ public sealed record RunReport
     /// <summary>Gets every attempt to get a TPU.</summary>
     public required IReadOnlyList<AttemptRow> Attempts { get; init; }
 
+    /// <summary>Gets the nodes that passed between this variant and others; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<HandoverRow>? Handovers { get; init; }
+
     /// <summary>Gets every loss of a TPU.</summary>
     public required IReadOnlyList<RecoveryRow> Recoveries { get; init; }
 
@@ -125,6 +129,14 @@ public sealed record ExampleRow(string Source, string Reference, string Base, st
 public sealed record AttemptRow(
     int Attempt, string Zone, string AcceleratorType, ProvisioningMode Provisioning, AttemptOutcome Outcome,
     string? Code, string? Reason, RefusalScope? Scope, string? Fix, double Seconds);
+
+/// <summary>A node that passed from one variant to another.</summary>
+/// <param name="Node">Full resource name.</param>
+/// <param name="Zone">The zone.</param>
+/// <param name="At">Time from which the variant that got it pays.</param>
+/// <param name="From">The variant that gave it; null for this one.</param>
+/// <param name="To">The variant that got it; null for this one.</param>
+public sealed record HandoverRow(string Node, string Zone, DateTimeOffset At, RunId? From, RunId? To);
 
 /// <summary>An end of a run after which it was resumed.</summary>
 /// <param name="Status">How it ended: failed, cancelled or terminated.</param>

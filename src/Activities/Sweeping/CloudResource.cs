@@ -34,6 +34,9 @@ internal sealed partial record CloudResource(
     /// <summary>Gets the service that all its nodes name; null if there is none, or they differ.</summary>
     public string? Service => LabelOf(NodeLabels.Service);
 
+    /// <summary>Gets the group that all its nodes name; null if there is none, or they differ.</summary>
+    public string? Group => LabelOf(NodeLabels.Group);
+
     /// <summary>Gets a value indicating whether any of its nodes names a run.</summary>
     public bool IsLabelled => Nodes.Any(each => each.Node.Labels.ContainsKey(NodeLabels.Run));
 

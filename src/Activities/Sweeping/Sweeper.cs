@@ -2,6 +2,7 @@ using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
 using Grpc.Core;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Teardown;
@@ -142,13 +143,17 @@ public sealed class Sweeper(
             return new Judged(resource, ResourceOwner.Unproved, null, "Its label names no run that could be.");
         }
 
-        if (await runs.IsLiveAsync(run, cancellation))
+        // A node may have passed to another variant, which has perhaps not begun yet while the group is under way.
+        var owner = Handovers.OwnerOf(ledger, run, resource.Nodes[0].Name);
+        if (await runs.IsLiveAsync(run, cancellation)
+            || (owner != run && await runs.IsLiveAsync(owner, cancellation))
+            || (RunId.TryParse(resource.Group, out var group) && await runs.IsLiveAsync(group, cancellation)))
         {
             return new Judged(resource, ResourceOwner.LiveRun, null, "Its run is under way.");
         }
 
         var isRight = resource.HasSecretOf(secrets, run);
-        var known = isRight && ledger.Knows(run) ? run : (RunId?)null;
+        var known = isRight && ledger.Knows(owner) ? owner : (RunId?)null;
         return (service, isRight) switch
         {
             (null, true) => new Judged(

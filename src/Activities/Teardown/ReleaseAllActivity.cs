@@ -2,6 +2,7 @@ using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
@@ -45,7 +46,8 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         }
 
         var releases = new List<NodeRelease>();
-        foreach (var name in names.OrderBy(name => name.ToString(), StringComparer.Ordinal))
+        foreach (var name in names.Where(name => Handovers.MayRelease(ledger, input.RunId, name))
+            .OrderBy(name => name.ToString(), StringComparer.Ordinal))
         {
             releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input.RunId, name));
         }

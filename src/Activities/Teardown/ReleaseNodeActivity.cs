@@ -1,6 +1,7 @@
 using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 using Microsoft.DurableTask;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
@@ -21,6 +22,12 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
     internal static async Task<NodeRelease> ReleaseAsync(
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
     {
+        if (!Handovers.MayRelease(ledger, runId, name))
+        {
+            // Its owner gives it back, and has the proof.
+            return new NodeRelease(name, Handovers.State, ConfirmedNotFound: true);
+        }
+
         jobs.Revoke(runId, name);
         if (QueuedRequests.Find(ledger, runId, name) is { } fact
             && await QueuedRequests.ReadAsync(connection, fact) is { } queued)

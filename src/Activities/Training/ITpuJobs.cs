@@ -31,6 +31,12 @@ public interface ITpuJobs
     /// <param name="nodeName">The node.</param>
     public void Stop(JobKind kind, RunId runId, NodeName nodeName);
 
+    /// <summary>Closes the connection of a node that another run owns now, as which its worker connects
+    /// again.</summary>
+    /// <param name="runId">The run that gave it.</param>
+    /// <param name="nodeName">The node.</param>
+    public void Hand(RunId runId, NodeName nodeName);
+
     /// <summary>Closes the connection of a node and voids its secret permanently.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="nodeName">The node.</param>

@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -60,12 +61,10 @@ public sealed class ObserveJobActivity(
     /// <summary>Remembers the life of a lost node for other runs.</summary>
     private void RememberLoss(RunSpec spec, TpuLease lease)
     {
-        var ready = ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Ready)
-            .FirstOrDefault(fact => fact.Data.NodeName == lease.NodeName);
-        if (ready.Data is not null)
+        if (Handovers.ReadyAtOf(ledger, spec.RunId, lease.NodeName) is { } readyAt)
         {
             memory?.RememberLoss(
-                spec.Project, lease.Candidate, (clock.GetUtcNow() - ready.At).TotalSeconds, spec.MemoryPace);
+                spec.Project, lease.Candidate, (clock.GetUtcNow() - readyAt).TotalSeconds, spec.MemoryPace);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -43,6 +44,7 @@ internal static class ComparisonBuilder
             [
                 ComparisonWording.Rule,
                 .. rows.GroupBy(row => row.Direction).SelectMany(each => ComparisonWording.OtherByTest([.. each])),
+                .. ComparisonWording.Boots(BootsOf(ledger, rows)),
                 .. ComparisonWording.NodesLeft(rows),
             ],
             Report = Path.Combine(folder, ComparisonFiles.Json),
@@ -60,6 +62,14 @@ internal static class ComparisonBuilder
         return scored.OrderBy(row => row.Metric == "chrf" ? -row.Score : row.Score).ThenBy(row => row.Usd)
             .FirstOrDefault() is { } best
             ? new BestVariant(rows.Key, best.Name, best.RunId, best.Metric!, best.Score!.Value, scored.Count) : null;
+    }
+
+    /// <summary>Returns the variants that got a node, and the mean time that the others waited for theirs.</summary>
+    private static (int Saved, double? Seconds) BootsOf(RunLedger ledger, IReadOnlyList<VariantRow> rows)
+    {
+        var waits = rows.SelectMany(row => ledger.Read<AttemptEnd>(row.RunId, LedgerKinds.Attempt))
+            .Where(fact => fact.Data.Outcome == AttemptOutcome.Ready).Select(fact => fact.Data.Seconds).ToList();
+        return (rows.Count(row => row.NodeFrom is not null), waits.Count > 0 ? waits.Average() : null);
     }
 
     private static VariantRow RowOf(
@@ -93,6 +103,7 @@ internal static class ComparisonBuilder
                 verdict.Direction, verdict.Outcome, verdict.Base.Bleu, verdict.Tuned.Bleu, verdict.Base.Chrf,
                 verdict.Tuned.Chrf, verdict.PValue, verdict.TestPairs))],
             NodesLeft = RunCosts.Left(ledger, id, now).Count,
+            NodeFrom = Handovers.Received(ledger, id) is [.., var received] ? received.From : null,
             Checkpoint = report?.Artifacts.Checkpoint,
         };
     }

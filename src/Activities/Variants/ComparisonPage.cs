@@ -85,7 +85,7 @@ internal static class ComparisonPage
         page.Append($"""
             <section><h2>By the validation set</h2><p>{Text(ComparisonWording.Rule)}</p>
             <div class="wide"><table><tr><th>variant</th><th>changes</th><th>direction</th>
-            <th class="n">validation</th><th class="n">step</th><th class="n">cost</th><th>status</th></tr>
+            <th class="n">validation</th><th class="n">step</th><th class="n">cost</th><th>node</th><th>status</th></tr>
             """);
         foreach (var row in comparison.Variants)
         {
@@ -96,12 +96,19 @@ internal static class ComparisonPage
                 <td>{changes}</td><td>{WireName.Of(row.Direction)}</td>
                 <td class="n">{(row.Score is { } score ? ComparisonWording.Score(row.Metric, score) : "")}</td>
                 <td class="n">{row.Step}</td><td class="n">{Usd(row.Usd)}</td>
+                <td>{(row.NodeFrom is { } from ? $"of {from}" : "")}</td>
                 <td>{WireName.Of(row.Status)}{(row.Failure is { } why ? $" <code>{Text(why.Code)}</code>" : "")}</td>
                 </tr>
                 """);
         }
 
-        page.Append("</table></div></section>");
+        page.Append("</table></div>");
+        foreach (var note in comparison.Notes.Where(note => note != ComparisonWording.Rule))
+        {
+            page.Append($"<p class=\"fine\">Note: {Text(note)}</p>");
+        }
+
+        page.Append("</section>");
     }
 
     private static void Test(StringBuilder page, VariantComparison comparison)
@@ -127,13 +134,7 @@ internal static class ComparisonPage
                 """);
         }
 
-        page.Append("</table></div>");
-        foreach (var note in comparison.Notes.Where(note => note != ComparisonWording.Rule))
-        {
-            page.Append($"<p class=\"fine\">Note: {Text(note)}</p>");
-        }
-
-        page.Append("</section>");
+        page.Append("</table></div></section>");
     }
 
     /// <summary>Links the variant's report, from the address of the service and from the folder alike.</summary>

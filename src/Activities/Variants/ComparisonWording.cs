@@ -60,6 +60,18 @@ public static class ComparisonWording
         static double Mean(VariantRow row) => row.Test.Average(score => score.TunedBleu);
     }
 
+    /// <summary>Notes the boots that were saved because variants passed their nodes on.</summary>
+    /// <param name="boots">Variants that got a node, and the mean seconds until a rented one could be used; null if
+    /// none was rented.</param>
+    /// <returns>One sentence, or none.</returns>
+    internal static IEnumerable<string> Boots((int Saved, double? Seconds) boots) => boots.Saved == 0 ? [] :
+    [
+        $"{Counted.Of(boots.Saved, "variant")} got the node of another one: {Counted.Of(boots.Saved, "boot")} saved"
+        + (boots.Seconds is { } seconds
+            ? string.Create(
+                CultureInfo.InvariantCulture, $", of {seconds:0} s each by the nodes that were rented.") : "."),
+    ];
+
     /// <summary>Notes the nodes that variants may have left.</summary>
     /// <param name="rows">The variants.</param>
     /// <returns>One sentence, or none.</returns>

@@ -103,6 +103,10 @@ public sealed record VariantRow(
     /// <summary>Gets the scores of the test set beside the base model, which do not choose the best.</summary>
     public IReadOnlyList<TestScore> Test { get; init; } = [];
 
+    /// <summary>Gets the variant from which it got its node; null if it rented its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunId? NodeFrom { get; init; }
+
     /// <summary>Gets the nodes that are not proved gone.</summary>
     public int NodesLeft { get; init; }
 

@@ -57,6 +57,18 @@ public static class VariantLedgers
         ledger.Read<VariantBegun>(groupId, LedgerKinds.VariantBegun).Select(fact => fact.Data)
             .Where(begun => begun.RunId == variant).Select(begun => begun.Part).DefaultIfEmpty().Max();
 
+    /// <summary>Returns whether a variant of a group has not begun in the group's part, and has no verdict from an
+    /// earlier one.</summary>
+    internal static bool HasWaiting(RunLedger ledger, RunId groupId)
+    {
+        var begun = RunParts.Current(ledger.Read(groupId))
+            .Where(entry => entry.Kind == LedgerKinds.VariantBegun)
+            .Select(entry => entry.Data.Deserialize<VariantBegun>(RunLedger.Json)!.RunId).ToHashSet();
+        return MembersOf(ledger, groupId).Any(id => !begun.Contains(id)
+            && RunParts.EndOf(ledger.Read(id))?.Data.Deserialize<RunOutcome>(RunLedger.Json)?.Status
+                != RunStatus.Succeeded);
+    }
+
     /// <summary>Returns the key of a group's facts about one part of a variant.</summary>
     internal static string KeyOf(RunId variant, int part) =>
         string.Create(CultureInfo.InvariantCulture, $"{variant}#{part}");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -26,7 +27,8 @@ internal static class VariantMoney
         var spent = RunCosts.Of(ledger, group.Id, now).ActualUsd;
         var own = PlanOf(spec.RunId);
         var earlier = VariantLedgers.MembersOf(ledger, group.Id)
-            .Where(id => id != spec.RunId && RunParts.EndOf(ledger.Read(id)) is null)
+            .Where(id => id != spec.RunId && RunParts.EndOf(ledger.Read(id)) is null
+                && Handovers.HandedOn(ledger, id).Count == 0)
             .Select(id => (Id: id, Plan: PlanOf(id)))
             .Where(each => each.Plan is { } plan && (own is null || Order(each.Id, plan).CompareTo(
                 Order(spec.RunId, own)) < 0))

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Resuming;
@@ -42,6 +43,7 @@ internal static class EventText
             $"model       {model.Address}, {model.Files} files, {TransferBoard.SizeOf(model.Bytes)}",
         LedgerKinds.ModelBrought => Brought(Read<ModelBroughtFact>(fact)),
         LedgerKinds.Data => Data(Read<PreparedData>(fact)),
+        LedgerKinds.Intent when Read<TpuLease>(fact).Attempt == 0 => null,
         LedgerKinds.Intent => Intent(Read<TpuLease>(fact)),
         LedgerKinds.Queued when Read<QueuedFact>(fact) is { } queued =>
             $"queued      {queued.Name.Split('/')[3]}: waits for capacity until {queued.Until:yyyy-MM-dd HH:mm:ss}Z",
@@ -51,6 +53,10 @@ internal static class EventText
         LedgerKinds.DeadlineMissed => DeadlineText.Missed(Read<DeadlineMiss>(fact)),
         LedgerKinds.Recovered => $"recovered   back at work after {Read<RecoveryEnd>(fact).Seconds:0.0} s",
         LedgerKinds.Validation => Validation(Read<ValidationFact>(fact)),
+        LedgerKinds.Received when Read<ReceivedFact>(fact) is { } received =>
+            $"received    {received.Lease.NodeName.NodeId} of {received.From}: no boot",
+        LedgerKinds.Handed when Read<HandedFact>(fact) is { To: { } taker } handed =>
+            $"handed on   {handed.NodeName.NodeId} to {taker}",
         LedgerKinds.Released => Released(Read<NodeMoment>(fact)),
         LedgerKinds.VariantBegun => VariantText.Begun(Read<VariantBegun>(fact)),
         LedgerKinds.VariantEnded => VariantText.Ended(Read<VariantEnd>(fact)),

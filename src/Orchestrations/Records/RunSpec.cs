@@ -85,13 +85,22 @@ public sealed record RunSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public IReadOnlyList<RunVariant>? Variants { get; init; }
 
-    /// <summary>Gets the most variants under way at once; 0 for a run without variants.</summary>
+    /// <summary>Gets the most variants at once that may hold a TPU; 0 for a run without variants.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Concurrency { get; init; }
 
     /// <summary>Gets a value indicating whether a variant without a verdict stops the others.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool StopOnFailure { get; init; }
+
+    /// <summary>Gets a value indicating whether nodes pass from variant to variant; of a group and of its
+    /// variants.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Handover { get; init; }
+
+    /// <summary>Gets the node that the variant gets from another one as it begins; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public HandedNode? Handed { get; init; }
 
     /// <summary>Gets the group that the run is a variant of; null for a run of its own.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

@@ -228,6 +228,13 @@ public static class RunEvents
     /// <summary>Reports that a job ended on its worker. The payload is the job's id, a string.</summary>
     public const string JobEnded = "job-ended";
 
+    /// <summary>Tells a group that a variant offers its node. The payload is a <see cref="HandedNode"/>.</summary>
+    public const string NodeOffered = "node-offered";
+
+    /// <summary>Tells a variant that the node which it offered is another one's, or released. The payload is the node's
+    /// name, a string.</summary>
+    public const string NodeDecided = "node-decided";
+
     /// <summary>Starts the next sweep at once. The payload is the reason, a string.</summary>
     public const string Wake = "wake";
 }

@@ -1,3 +1,4 @@
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Orchestrations;
 using Workflows.TpuWorker.Protocol;
@@ -22,7 +23,7 @@ internal sealed class WorkerLogs(IRunLogs logs, NodeSecrets secrets, TimeProvide
         }
 
         // The worker has its node's secret, and a library of it might print what it knows.
-        var secret = secrets.For(runId, nodeName);
+        var secret = secrets.For(Handovers.CreatorOf(nodeName) ?? runId, nodeName);
         var lines = message.Lines.Take(MostLines).Where(line => line.Number > 0).Select(line =>
         {
             return new LogLine(

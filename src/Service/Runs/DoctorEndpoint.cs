@@ -104,7 +104,10 @@ internal static class DoctorEndpoint
             .SelectMany(each => CorpusFiles.Names(each.Item2 ?? "").Select(name => (each.Item1, name)))
             .Where(each => ArtifactUri.TryParse(each.name, out _) is
                 { Scheme: ArtifactScheme.CloudStorage or ArtifactScheme.Hub }),
-        ]);
+        ])
+    {
+        Request = spec.Tpu.Request,
+    };
 
     private static async Task<ReadinessLine> SpendingAsync(
         RunSpec spec, SpendLimits limits, CancellationToken cancellation)

@@ -63,8 +63,12 @@ public sealed record RunRequest
     /// <summary>Variants of the request, each a run of its own under the one budget; null for one run.</summary>
     public IReadOnlyList<VariantRequest>? Variants { get; init; }
 
-    /// <summary>The most variants under way at once, each with a TPU of its own.</summary>
+    /// <summary>The most variants at once that may hold a TPU, one each.</summary>
     public int? Concurrency { get; init; }
+
+    /// <summary>Passes the node of a variant that needs it no more to the next one, instead of a new one; true by
+    /// default.</summary>
+    public bool? Handover { get; init; }
 
     /// <summary>Stops the other variants when one has no verdict.</summary>
     public bool? StopOnFailure { get; init; }

@@ -246,13 +246,21 @@ internal sealed class RunService(
             return null;
         }
 
-        if (run.HasEnded)
+        if (!run.HasEnded)
         {
-            return false;
+            await client.RaiseEventAsync(runId.Value, RunEvents.Cancel, reason, cancellation);
+            return true;
         }
 
-        await client.RaiseEventAsync(runId.Value, RunEvents.Cancel, reason, cancellation);
-        return true;
+        // A group that was terminated in the engine could not pass the cancellation on, and its variants go on paying.
+        var live = (run.Variants ?? []).Where(
+            variant => variant.Status is RunStatus.Running or RunStatus.Suspended).ToList();
+        foreach (var variant in live)
+        {
+            await client.RaiseEventAsync(variant.Id.Value, RunEvents.Cancel, reason, cancellation);
+        }
+
+        return live.Count > 0;
     }
 
     internal static bool IsRun(OrchestrationMetadata instance) =>

@@ -108,6 +108,7 @@ internal static class SpecRequest
                     Name = variant.Name,
                 })],
             Concurrency = spec.Variants is null ? null : spec.Concurrency,
+            Handover = spec.Variants is null ? null : spec.Handover,
             StopOnFailure = spec.StopOnFailure ? true : null,
         };
     }

@@ -20,6 +20,7 @@ internal static partial class VariantReader
         foreach (var (isGiven, field) in new[]
         {
             (request.Concurrency is not null, "concurrency"), (request.StopOnFailure is not null, "stopOnFailure"),
+            (request.Handover is not null, "handover"),
         })
         {
             check.That(
@@ -42,6 +43,7 @@ internal static partial class VariantReader
         RequireCount(variants);
         var id = RunId.TryParse(request.Id, out var given) ? given : runId;
         var concurrency = check.InRange(request.Concurrency ?? 1, "concurrency", 1, Most);
+        var handover = request.Handover ?? true;
         var names = Names(variants, id, request.Id is not null, check);
         var common = Common(request, check);
         for (var at = 0; at < variants.Count; at++)
@@ -73,6 +75,7 @@ internal static partial class VariantReader
                 {
                     Name = $"{group.Name}: {name}",
                     Project = group.Project,
+                    Handover = handover,
                     Group = new VariantGroup(id, name) { MaxHours = group.MaxHours },
                 }));
             }
@@ -83,6 +86,7 @@ internal static partial class VariantReader
         {
             Variants = runs,
             Concurrency = concurrency,
+            Handover = handover,
             StopOnFailure = request.StopOnFailure ?? false,
         };
 
@@ -171,6 +175,7 @@ internal static partial class VariantReader
         {
             Variants = null,
             Concurrency = null,
+            Handover = null,
             StopOnFailure = null,
             Model = request.Model ?? variants[0].Model,
             Training = training with

@@ -66,7 +66,7 @@ internal sealed class RunTraces : IDisposable
     {
         _dispatched.TryRemove((runId, jobId), out var parent);
         var (at, job) = _ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
-            .First(fact => JobBook.JobId(fact.Data.Kind, fact.Data.Lease.NodeName) == jobId);
+            .First(fact => JobBook.JobId(fact.Data.Kind, runId, fact.Data.Lease.NodeName) == jobId);
         using var span = Start("tpu.job", runId, parent, at);
         span?.SetTag("workflows.job.kind", job.Kind == JobKind.Train ? "train" : "translate");
         span?.SetTag("workflows.node", job.Lease.NodeName.ToString());

@@ -26,7 +26,8 @@ internal sealed partial class JobBook
         {
             try
             {
-                if (IsRevoked(runId, nodeName) || _shared.HasMoved(runId, nodeName))
+                if (IsRevoked(runId, nodeName) || OwnerOf(runId, nodeName) != runId
+                    || _shared.HasMoved(runId, nodeName))
                 {
                     connection.Close();
                     return;
@@ -51,7 +52,7 @@ internal sealed partial class JobBook
         foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Where(fact => fact.Data.Lease.NodeName == nodeName))
         {
-            var id = JobId(job.Kind, nodeName);
+            var id = JobId(job.Kind, runId, nodeName);
             if (EndOf(runId, id) is not null)
             {
                 continue;

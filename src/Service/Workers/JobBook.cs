@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -31,8 +32,12 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
     /// <summary>Gets the number of workers with an open stream.</summary>
     public int ConnectedCount => _connections.Count;
 
-    public static string JobId(JobKind kind, NodeName nodeName) =>
-        PrefixOf(kind) + nodeName.NodeId;
+    /// <summary>Returns the id of a job. It is part of ledgers and never changes.</summary>
+    /// <remarks>It names the run where that is not the one that created the node: a worker that works for one run after
+    /// the other must not take a job for one that it has done.</remarks>
+    public static string JobId(JobKind kind, RunId runId, NodeName nodeName) =>
+        Handovers.CreatorOf(nodeName) is { } creator && creator != runId
+            ? $"{PrefixOf(kind)}{runId}@{nodeName.NodeId}" : PrefixOf(kind) + nodeName.NodeId;
 
     public bool IsConnected(RunId runId, NodeName nodeName) =>
         _connections.ContainsKey((runId, nodeName)) || _shared?.IsConnected(runId, nodeName) == true;
@@ -42,7 +47,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
 
     public void Dispatch(DispatchInput input)
     {
-        var id = JobId(input.Kind, input.Lease.NodeName);
+        var id = JobId(input.Kind, input.Spec.RunId, input.Lease.NodeName);
         ledger.Append(input.Spec.RunId, LedgerKinds.Job, id, input);
         if (_devices.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var device)
             && EndsOnWrongDevice(id, input, device))
@@ -58,7 +63,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
 
     public JobStanding Look(JobKind kind, RunId runId, NodeName nodeName)
     {
-        var id = JobId(kind, nodeName);
+        var id = JobId(kind, runId, nodeName);
         var job = ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .FirstOrDefault(fact => fact.Data.Kind == kind && fact.Data.Lease.NodeName == nodeName);
         var end = EndOf(runId, id);
@@ -78,12 +83,23 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
         {
             connection.Send(new GatewayMessage
             {
-                StopJob = new StopJob { JobId = JobId(kind, nodeName), Reason = "the run is ending" },
+                StopJob = new StopJob { JobId = JobId(kind, runId, nodeName), Reason = "the run is ending" },
             });
         }
         else
         {
-            _shared?.Stop(runId, JobId(kind, nodeName));
+            _shared?.Stop(runId, JobId(kind, runId, nodeName));
+        }
+    }
+
+    /// <summary>Returns the run for which the worker of a node works now.</summary>
+    public RunId OwnerOf(RunId runId, NodeName nodeName) => Handovers.OwnerOf(ledger, runId, nodeName);
+
+    public void Hand(RunId runId, NodeName nodeName)
+    {
+        if (_connections.TryRemove((runId, nodeName), out var connection))
+        {
+            connection.Close();
         }
     }
 
@@ -103,7 +119,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
         foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Where(fact => fact.Data.Lease.NodeName == nodeName))
         {
-            EndsOnWrongDevice(JobId(job.Kind, nodeName), job, device);
+            EndsOnWrongDevice(JobId(job.Kind, runId, nodeName), job, device);
         }
     }
 
@@ -121,7 +137,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
 
         foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job))
         {
-            var id = JobId(job.Kind, job.Lease.NodeName);
+            var id = JobId(job.Kind, runId, job.Lease.NodeName);
             if (job.Lease.NodeName == nodeName && EndOf(runId, id) is null)
             {
                 connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(runId), job));
@@ -249,7 +265,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
         return ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Where(fact => !over.Contains($"{fact.Data.Lease.NodeName}"))
             .Select(fact => ProgressOf(
-                runId, fact.Data.Lease.NodeName, JobId(fact.Data.Kind, fact.Data.Lease.NodeName)))
+                runId, fact.Data.Lease.NodeName, JobId(fact.Data.Kind, runId, fact.Data.Lease.NodeName)))
             .LastOrDefault(progress => progress is not null);
     }
 
@@ -274,7 +290,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
     private DispatchInput? JobOf(RunId runId, NodeName nodeName, string jobId) =>
         ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
             .Select(fact => fact.Data)
-            .FirstOrDefault(job => job.Lease.NodeName == nodeName && JobId(job.Kind, nodeName) == jobId);
+            .FirstOrDefault(job => job.Lease.NodeName == nodeName && JobId(job.Kind, runId, nodeName) == jobId);
 
     /// <summary>Ends a job that would compute on a VM's processor while a TPU is paid for.</summary>
     private bool EndsOnWrongDevice(string id, DispatchInput job, string device)

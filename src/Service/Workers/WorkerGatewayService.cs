@@ -29,7 +29,8 @@ internal sealed partial class WorkerGatewayService(
         var hello = await HelloAsync(requestStream, cancellation);
         hello.Device = SafeText.Of(hello.Device, MostShown);
         if (!RunId.TryParse(hello.RunId, out var runId) || !NodeName.TryParse(hello.NodeName, out var nodeName)
-            || !secrets.IsRight(runId, nodeName, hello.Secret) || jobs.IsRevoked(runId, nodeName))
+            || !secrets.IsRight(runId, nodeName, hello.Secret)
+            || jobs.IsRevoked(runId = jobs.OwnerOf(runId, nodeName), nodeName))
         {
             Log.Refused(
                 logger, SafeText.Of(hello.NodeName, MostShown), SafeText.Of(hello.RunId, MostShown));
@@ -101,7 +102,14 @@ internal sealed partial class WorkerGatewayService(
         try
         {
             jobs.Found(runId, nodeName, device);
-            return jobs.Open(runId, nodeName);
+            var connection = jobs.Open(runId, nodeName);
+            if (jobs.OwnerOf(runId, nodeName) != runId)
+            {
+                // Handed on while it connected, too late to be told: it connects again, for its new run.
+                connection.Close();
+            }
+
+            return connection;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

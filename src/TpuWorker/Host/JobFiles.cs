@@ -16,10 +16,27 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
     /// <summary>Gets the store of artifacts.</summary>
     public IArtifactStore Store => store;
 
-    /// <summary>Returns a folder of this worker for a job's results.</summary>
-    /// <param name="name">Its name.</param>
+    /// <summary>
+    /// Returns a folder of this worker for a job's results. A worker may work for one run after the other: results that
+    /// belong at another address are deleted, since they are there, and the disk is for those of this job.
+    /// </summary>
+    /// <param name="kind">Kind of the results.</param>
+    /// <param name="address">The address to which they are written.</param>
     /// <returns>Its path; it need not exist.</returns>
-    public string FolderOf(string name) => Path.Combine(folder, name);
+    public string ResultsOf(string kind, ArtifactUri address)
+    {
+        var parent = Path.Combine(folder, kind);
+        var mine = Path.Combine(parent, KeyOf(address));
+        if (Directory.Exists(parent))
+        {
+            foreach (var other in Directory.GetDirectories(parent).Where(each => each != mine))
+            {
+                Directory.Delete(other, recursive: true);
+            }
+        }
+
+        return mine;
+    }
 
     /// <summary>Copies a file to this machine.</summary>
     /// <param name="address">Its address or path.</param>

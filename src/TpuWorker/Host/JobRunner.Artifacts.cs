@@ -33,7 +33,7 @@ internal sealed partial class JobRunner
         var output = ArtifactUri.Parse(job.OutputDirectory);
         local.OutputDirectory = output.Scheme == ArtifactScheme.File
             ? $"{output.Path}.parts"
-            : files.FolderOf("tuned");
+            : files.ResultsOf("tuned", output);
         _steps = job.Steps;
         _uploads = await CheckpointsAsync(job, local, stop);
         await BringProgramsAsync(job.ProgramDirectory, stop);
@@ -76,7 +76,7 @@ internal sealed partial class JobRunner
         }
 
         var keep = TrainSettings.Options(job, TrainWork.Threads).KeepCheckpoints;
-        local.CheckpointDirectory = files.FolderOf("checkpoints");
+        local.CheckpointDirectory = files.ResultsOf("checkpoints", root);
 
         // One more is kept locally, since the second newest may still be uploading.
         local.KeepCheckpoints = keep + 1;

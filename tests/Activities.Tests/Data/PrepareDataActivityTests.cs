@@ -1,7 +1,9 @@
 using System.IO.Compression;
 using System.Text.Json.Nodes;
 using ParquetSharp;
+using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
+using Workflows.Activities.Tests.Capacity;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Tests.Data;
@@ -197,6 +199,50 @@ public sealed class PrepareDataActivityTests : RunFolder
 
         Assert.Equal("TRAINING_LENGTH_TOO_SHORT", fault.Failure.Code);
         Assert.Matches("Use at least [0-9]+", fault.Failure.Fix);
+    }
+
+    /// <summary>Each text is short, and the prompt around it is not: the training would end on the TPU.</summary>
+    [Theory]
+    [InlineData("loss", 220, 220, "none of 80 training examples")]
+    [InlineData("loss", 100, 220, "none of 10 validation examples")]
+    [InlineData("chrf", 100, 220, null)]
+    [InlineData("loss", 100, 128, null)]
+    public async Task Run_NoPairFitsWithItsPrompt_IsRefusedWithALengthThatFits(
+        string metric, int train, int validation, string? words)
+    {
+        var held = Pairs(10, first: 500);
+        var spec = Spec();
+        spec = spec with
+        {
+            Prompt = "translategemma",
+            Data = spec.Data with
+            {
+                Train = Write("some.tsv", Pairs(80)),
+                Test = Write("test.tsv", Pairs(20, first: 300)),
+                Validation = Write("held.tsv", held),
+            },
+            Training = spec.Training with { MaxLength = 128, Validation = new ValidationSpec { Metric = metric } },
+        };
+        var programs = new FakePrograms(0)
+        {
+            Length = pair => new PairLength(
+                held.Any(line => line.Contains(pair.En, StringComparison.Ordinal)) ? validation - 20 : train - 20, 20),
+        };
+        using var inputs = new InputWork(Ledger, InputLimits.Default, TimeProvider.System);
+        var run = new PrepareDataActivity(Ledger, inputs, programs: programs).RunAsync(null!, spec);
+
+        if (words is null)
+        {
+            Assert.Contains(
+                (await run).Gates, gate => gate.Detail == "0 of 80 examples are longer than 128 tokens");
+            return;
+        }
+
+        var fault = await Assert.ThrowsAsync<RunFaultException>(() => run);
+        Assert.Equal("TRAINING_LENGTH_TOO_SHORT", fault.Failure.Code);
+        Assert.Contains(words, fault.Failure.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "Set training.maxLength to 220, or prompt to \"brief\", which is one short line.", fault.Failure.Fix);
     }
 
     /// <summary>A small packed file must not fill the disk or the memory of the service.</summary>

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Google.Cloud.Tpu.V2;
 using Microsoft.DurableTask.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Sweeping;
 using Workflows.Capacity.Bench.Product;
 using Workflows.GoogleCloud.TpuEmulator;
@@ -48,7 +49,8 @@ internal sealed class ChaosRun : IDisposable
     /// <summary>Draws a run.</summary>
     /// <param name="random">Draws everything.</param>
     /// <param name="corpus">Training pairs.</param>
-    public ChaosRun(Random random, string corpus)
+    /// <param name="isGroup">true for a group of variants that pass their nodes on.</param>
+    public ChaosRun(Random random, string corpus, bool isGroup = false)
     {
         Random = random;
 
@@ -65,6 +67,11 @@ internal sealed class ChaosRun : IDisposable
             NullLogger<EmulatedCloud>.Instance, market);
         _calls = new InProcessCloud(_cloud, NextFault, Answered);
         Spec = DrawSpec(corpus);
+        if (isGroup)
+        {
+            Spec = DrawVariants(Spec);
+        }
+
         _cloud.Prepare(Spec.Project, DrawScenario());
         _cancelAt = random.Next(6) == 0 ? _clock.GetUtcNow().AddSeconds(random.Next(1, 4000)) : null;
     }
@@ -80,8 +87,15 @@ internal sealed class ChaosRun : IDisposable
     /// <summary>Gets the share of a worker's steps at which something breaks.</summary>
     public double WorkerFaults { get; }
 
-    /// <summary>Gets or sets the newest checkpoint, which outlives every VM.</summary>
-    public int Checkpoint { get; set; }
+    /// <summary>Gets the newest checkpoint of each run, which outlives every VM.</summary>
+    public Dictionary<RunId, int> Checkpoints { get; } = [];
+
+    /// <summary>Gets the runs that may have nodes: the variants of a group.</summary>
+    public IReadOnlyList<RunId> Members => Spec.Variants is { } variants
+        ? [.. variants.Select(variant => variant.Spec.RunId)] : [RunId];
+
+    /// <summary>Gets the nodes that variants got from others.</summary>
+    public int Passed { get; private set; }
 
     public int Crashes { get; private set; }
 
@@ -100,6 +114,7 @@ internal sealed class ChaosRun : IDisposable
         }
         while (outcome is null);
 
+        Passed = Members.Sum(id => Handovers.Received(_service!.Ledger, id).Count);
         await ChaosVerdict.CheckAsync(this, outcome, _service, _cloud, _clock, _answers, _isCancelAsked);
         return outcome;
     }
@@ -327,6 +342,30 @@ internal sealed class ChaosRun : IDisposable
                 SilenceSeconds = Random.Next(150, 400),
                 BootSeconds = Random.Next(200, 900),
             },
+        };
+    }
+
+    private RunSpec DrawVariants(RunSpec spec)
+    {
+        spec = spec with
+        {
+            Handover = true,
+            Concurrency = Random.Next(1, 3),
+            StopOnFailure = Random.Next(4) == 0,
+            Training = spec.Training with { Validation = new ValidationSpec { MaxPairs = 5 } },
+        };
+        return spec with
+        {
+            Variants = [.. Enumerable.Range(1, Random.Next(2, 5)).Select(number => new RunVariant(
+                $"{number}", "{}", spec with
+                {
+                    RunId = new RunId($"{spec.RunId}-{number}"),
+                    Group = new VariantGroup(spec.RunId, $"{number}") { MaxHours = spec.MaxHours },
+
+                    // Some cannot use the node of the one before.
+                    Tpu = Random.Next(4) > 0 ? spec.Tpu : spec.Tpu with { AcceleratorTypes = ["v5litepod-4"] },
+                    Training = spec.Training with { Seed = number },
+                }))],
         };
     }
 

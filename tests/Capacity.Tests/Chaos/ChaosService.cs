@@ -4,14 +4,18 @@ using Microsoft.DurableTask.Converters;
 using Microsoft.DurableTask.Protobuf;
 using Microsoft.DurableTask.Worker.Grpc;
 using Microsoft.Extensions.Logging.Abstractions;
+using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Evaluation;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Resuming;
 using Workflows.Activities.Teardown;
 using Workflows.Activities.Training;
+using Workflows.Activities.Variants;
 using Workflows.DurableTask.Sidecar;
 using Workflows.DurableTask.Sidecar.Engine;
 using Workflows.DurableTask.Sidecar.Storage;
@@ -66,6 +70,17 @@ internal sealed class ChaosService : IDisposable
             [Stages.Report] = new ReportActivity(Ledger, clock),
             [Stages.EnterStage] = new EnterStageActivity(Ledger),
             [Stages.Announce] = new AnnounceActivity([], Ledger),
+            [Stages.Resume] = new ResumeActivity(Ledger, _inputs, clock),
+            [Stages.OpenVariants] = new OpenVariantsActivity(Ledger, _inputs, clock),
+            [Stages.PlanVariants] = new PlanVariantsActivity(
+                new RunPlanner(
+                    catalog, memory, Ledger, new RunArtifacts(Ledger), inputs: _inputs, clock: clock), _inputs),
+            [Stages.BeginVariant] = new BeginVariantActivity(Ledger, clock),
+            [Stages.EndVariant] = new EndVariantActivity(Ledger, clock),
+            [Stages.CompareVariants] = new CompareVariantsActivity(Ledger, clock),
+            [Stages.OfferNode] = new OfferNodeActivity(cloud, Ledger, Jobs),
+            [Stages.HandNode] = new HandNodeActivity(Ledger, Jobs),
+            [Stages.AcceptNode] = new AcceptNodeActivity(Ledger, Jobs),
         };
         Engine = new TaskHubEngine(
             TaskHubStore.Open(Path.Combine(folder, "taskhub.db"), NullLogger.Instance),
@@ -96,7 +111,7 @@ internal sealed class ChaosService : IDisposable
     public Task StartRunAsync(RunSpec spec) => Engine.StartAsync(Hub, new CreateInstanceRequest
     {
         InstanceId = $"{spec.RunId}",
-        Name = nameof(FineTuneOrchestration),
+        Name = spec.Variants is null ? nameof(FineTuneOrchestration) : nameof(VariantsOrchestration),
         Version = FineTuneOrchestration.Version,
         Input = Json.Serialize(spec),
     });

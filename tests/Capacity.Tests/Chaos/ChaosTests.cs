@@ -11,13 +11,30 @@ namespace Workflows.Capacity.Tests.Chaos;
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     private const string Variable = "WORKFLOWS_CHAOS_RUNS";
-    private const int InCi = 100;
+    private const int InCi = 100, GroupsInCi = 20;
 
     [Fact]
     public async Task Runs_UnderRandomFaults_EndWithAVerdictNothingAliveAndTheCloudsOwnBill()
     {
+        var (count, succeeded, _) = await PlayAsync(InCi, isGroup: false);
+
+        // Faults that ended every run would test little of what follows a recovery.
+        Assert.True(succeeded * 3 >= count, $"Only {succeeded} of {count} runs succeeded.");
+    }
+
+    /// <summary>Each second of a node that passes from variant to variant is on exactly one bill.</summary>
+    [Fact]
+    public async Task Groups_ThatPassNodesOn_EndWithNothingAliveAndTheCloudsOwnBill()
+    {
+        var (count, _, passed) = await PlayAsync(GroupsInCi, isGroup: true);
+
+        Assert.True(passed * 2 >= count, $"Only {passed} nodes were passed on in {count} groups.");
+    }
+
+    private async Task<(int Count, int Succeeded, int Passed)> PlayAsync(int inCi, bool isGroup)
+    {
         var count = int.TryParse(
-            Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var asked) ? asked : InCi;
+            Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var asked) ? asked : inCi;
         using var folder = new TemporaryFolder();
         var corpus = folder.WriteLines(
             "train.tsv",
@@ -25,23 +42,21 @@ public sealed class ChaosTests(ITestOutputHelper output)
                 "ko\ten",
                 .. Enumerable.Range(1, 60).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
             ]);
-        int crashes = 0, items = 0;
+        int crashes = 0, items = 0, passed = 0;
         var ends = new Dictionary<string, int>(StringComparer.Ordinal);
         await Seeds.TryAsync(count, async random =>
         {
-            using var run = new ChaosRun(random, corpus);
+            using var run = new ChaosRun(random, corpus, isGroup);
             var outcome = await run.RunAsync();
             var end = outcome.Failure?.Code ?? $"{outcome.Status}";
             ends[end] = ends.GetValueOrDefault(end) + 1;
             crashes += run.Crashes;
             items += run.WorkItems;
+            passed += run.Passed;
         });
-
-        // Faults that ended every run would test little of what follows a recovery.
-        var succeeded = ends.GetValueOrDefault($"{RunStatus.Succeeded}");
-        Assert.True(succeeded * 3 >= count, $"Only {succeeded} of {count} runs succeeded.");
         output.WriteLine(
-            $"{items} work items, {crashes} crashes of the service. Ends: "
+            $"{items} work items, {crashes} crashes of the service, {passed} nodes passed on. Ends: "
             + string.Join(", ", ends.OrderByDescending(end => end.Value).Select(end => $"{end.Key} {end.Value}")));
+        return (count, ends.GetValueOrDefault($"{RunStatus.Succeeded}"), passed);
     }
 }

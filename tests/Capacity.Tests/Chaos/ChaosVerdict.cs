@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Google.Cloud.Tpu.V2;
 using Workflows.Activities.Capacity;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Capacity.Bench.Product;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
@@ -30,13 +31,14 @@ internal static class ChaosVerdict
         IReadOnlyDictionary<string, List<Look>> answers, bool isCancelAsked)
     {
         await service.SettleAsync();
-        var entries = service.Ledger.Read(run.RunId);
+        var entries = run.Members.Prepend(run.RunId).Distinct().SelectMany(service.Ledger.Read).ToList();
         Assert.Empty(cloud.Occupied());
         Assert.True(File.Exists(outcome.ReportUri), "The run has no report.");
         switch (outcome.Status)
         {
             case RunStatus.Succeeded:
-                Assert.Contains(entries, entry => entry.Kind == LedgerKinds.Scores);
+                Assert.All(run.Members, id => Assert.Contains(
+                    service.Ledger.Read(id), entry => entry.Kind == LedgerKinds.Scores));
                 break;
             case RunStatus.Cancelled:
                 Assert.True(isCancelAsked, "The run was cancelled, and nobody asked for it.");
@@ -44,13 +46,17 @@ internal static class ChaosVerdict
             default:
                 Assert.NotNull(outcome.Failure);
                 Assert.True(
-                    outcome.Failure.Code != "INTERNAL",
+                    !$"{outcome.Failure}".Contains("INTERNAL", StringComparison.Ordinal),
                     $"The run ended without a typed reason: {outcome.Failure.Message}");
                 Assert.NotEmpty(outcome.Failure.Fix);
                 break;
         }
 
-        var counted = SecondsByNode(run.RunId, service.Ledger);
+        var counted = run.Members.SelectMany(id => SecondsByNode(id, service.Ledger))
+            .GroupBy(each => each.Key, StringComparer.Ordinal).ToDictionary(
+                each => each.Key,
+                each => (Seconds: each.Sum(part => part.Value.Seconds), each.First().Value.UsdPerHour),
+                StringComparer.Ordinal);
         CheckBill(counted.ToDictionary(), cloud.Billed(), answers, entries);
         var cost = RunCosts.Of(service.Ledger, run.RunId, clock.GetUtcNow());
         Assert.True(
@@ -101,8 +107,11 @@ internal static class ChaosVerdict
     {
         var stops = ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
             .Concat(ledger.Read<NodeMoment>(runId, LedgerKinds.Released))
-            .GroupBy(fact => fact.Data.NodeName)
+            .Select(fact => (fact.Data.NodeName, fact.At))
+            .Concat(Handovers.HandedOn(ledger, runId).Select(fact => (fact.Data.NodeName, fact.At)))
+            .GroupBy(fact => fact.NodeName)
             .ToDictionary(group => group.Key, group => group.Min(fact => fact.At));
+        var received = Handovers.Received(ledger, runId).ToDictionary(fact => fact.Lease.NodeName, fact => fact.At);
         var prices = ledger.Read<TpuLease>(runId, LedgerKinds.Intent)
             .GroupBy(fact => fact.Data.NodeName)
             .ToDictionary(group => group.Key, group => group.First().Data.Candidate.UsdPerHour);
@@ -110,7 +119,7 @@ internal static class ChaosVerdict
             fact => $"{fact.Data.NodeName}",
             fact => (
                 stops.TryGetValue(fact.Data.NodeName, out var stop)
-                    ? Math.Max(0, (stop - fact.At).TotalSeconds)
+                    ? Math.Max(0, (stop - received.GetValueOrDefault(fact.Data.NodeName, fact.At)).TotalSeconds)
                     : throw new InvalidOperationException($"{fact.Data.NodeName} was never seen to stop."),
                 prices[fact.Data.NodeName]),
             StringComparer.Ordinal);

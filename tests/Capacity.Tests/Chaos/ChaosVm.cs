@@ -1,5 +1,6 @@
 using Google.Cloud.Tpu.V2;
 using Workflows.Activities.Evaluation;
+using Workflows.Activities.Provisioning;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Workers;
@@ -15,6 +16,8 @@ internal sealed class ChaosVm
 {
     private readonly ChaosRun _run;
     private readonly Random _random;
+    private readonly RunId _creator;
+    private RunId _owner;
     private Connection? _connection;
     private Job? _job;
     private JobEnded? _ended;
@@ -24,6 +27,7 @@ internal sealed class ChaosVm
     public ChaosVm(ChaosRun run, Node node, DateTimeOffset now)
     {
         (_run, _random, Name) = (run, run.Random, new NodeName(node.Name));
+        _owner = _creator = new RunId(node.Labels[NodeLabels.Run]);
         NextAt = now.AddSeconds(run.Random.Next(1, 90));
     }
 
@@ -31,6 +35,8 @@ internal sealed class ChaosVm
 
     /// <summary>Gets the time of the next thing that it does.</summary>
     public DateTimeOffset NextAt { get; private set; }
+
+    private int Checkpoint => _run.Checkpoints.GetValueOrDefault(_owner);
 
     /// <summary>The service has crashed; the worker connects again after a while.</summary>
     public void Disconnect(DateTimeOffset now)
@@ -57,7 +63,7 @@ internal sealed class ChaosVm
             _isSilent = _random.Next(3) == 0;
             if (service is not null && _connection is { } broken)
             {
-                service.Jobs.Closed(_run.RunId, Name, broken);
+                service.Jobs.Closed(_owner, Name, broken);
             }
 
             (_connection, _job, _ended) = (null, null, null);
@@ -65,16 +71,17 @@ internal sealed class ChaosVm
             return;
         }
 
-        if (service is not null && _connection is null && !service.Jobs.IsRevoked(_run.RunId, Name))
+        if (service is not null && _connection is null
+            && !service.Jobs.IsRevoked(_owner = service.Jobs.OwnerOf(_creator, Name), Name))
         {
-            service.Jobs.Found(_run.RunId, Name, "cpu");
-            _connection = service.Jobs.Open(_run.RunId, Name);
+            service.Jobs.Found(_owner, Name, "cpu");
+            _connection = service.Jobs.Open(_owner, Name);
         }
 
         if (service is not null && _connection is not null)
         {
-            service.Jobs.Heard(_run.RunId, Name);
-            Listen(_connection);
+            service.Jobs.Heard(_owner, Name);
+            Listen(service, _connection, now);
         }
 
         if (_ended is null)
@@ -88,14 +95,14 @@ internal sealed class ChaosVm
         }
     }
 
-    private void Listen(Connection connection)
+    private void Listen(ChaosService service, Connection connection, DateTimeOffset now)
     {
         while (connection.Outgoing.TryRead(out var message))
         {
             if (message.Job is { } job && job.JobId != _job?.JobId && _ended?.JobId != job.JobId)
             {
                 (_job, _ended) = (job, null);
-                _step = job.Train is not null ? _run.Checkpoint : 0;
+                _step = job.Train is not null ? Checkpoint : 0;
             }
             else if (message.StopJob is { } stop && stop.JobId == _job?.JobId)
             {
@@ -109,9 +116,11 @@ internal sealed class ChaosVm
 
         if (connection.Outgoing.Completion.IsCompleted)
         {
-            // The node was given back: its worker may do nothing more.
+            // The node was given back: its worker may do nothing more. Or it is another run's, for which the worker
+            // connects again.
             (_connection, _job, _ended) = (null, null, null);
-            NextAt = DateTimeOffset.MaxValue;
+            NextAt = service.Jobs.OwnerOf(_creator, Name) == _owner
+                ? DateTimeOffset.MaxValue : now.AddSeconds(_random.Next(1, 5));
         }
     }
 
@@ -132,20 +141,20 @@ internal sealed class ChaosVm
         _step++;
         if (_job.Train is { } train && (_step % train.CheckpointEverySteps == 0 || _step == steps))
         {
-            _run.Checkpoint = Math.Max(_run.Checkpoint, _step);
+            _run.Checkpoints[_owner] = Math.Max(Checkpoint, _step);
         }
 
         if (service is not null && _connection is not null)
         {
             var isTraining = _job.Train is not null;
-            service.Jobs.Report(_run.RunId, Name, new Progress
+            service.Jobs.Report(_owner, Name, new Progress
             {
                 JobId = _job.JobId,
                 Step = Math.Min(_step, steps),
                 Steps = steps,
                 Loss = isTraining ? 2.5 - 0.01 * _step : 0,
                 Tokens = isTraining ? 100 * _step : 0,
-                CheckpointStep = isTraining ? Math.Min(_run.Checkpoint, _step) : 0,
+                CheckpointStep = isTraining ? Math.Min(Checkpoint, _step) : 0,
             });
         }
 
@@ -180,7 +189,7 @@ internal sealed class ChaosVm
     /// <summary>Reports the end; the event that wakes the orchestration may be lost, or come twice.</summary>
     private async Task EndAsync(ChaosService service, JobEnded ended)
     {
-        if (service.Jobs.End(_run.RunId, Name, ended.Clone()) is { } replyTo)
+        if (service.Jobs.End(_owner, Name, ended.Clone()) is { } replyTo)
         {
             var times = _random.NextDouble() < _run.WorkerFaults ? _random.Next(3) : 1;
             for (var each = 0; each < times; each++)

@@ -38,6 +38,15 @@ internal sealed class Scenario(string name)
     /// <summary>The variants of a group.</summary>
     public IReadOnlyList<string> Variants { get; init; } = [];
 
+    /// <summary>Whether nodes pass from variant to variant.</summary>
+    public bool Handover { get; init; }
+
+    /// <summary>Answers whether an offered node is handed on; the number of the question counts from 1.</summary>
+    public Func<int, bool> Hand { get; init; } = _ => true;
+
+    /// <summary>Answers whether a handed node fits; the number of the question counts from 1.</summary>
+    public Func<int, bool> Fits { get; init; } = _ => true;
+
     /// <summary>The most variants under way at once.</summary>
     public int Concurrency { get; init; } = 1;
 
@@ -118,6 +127,7 @@ internal sealed class Scenario(string name)
             2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
         Name = Name,
+        Handover = Handover,
         Deadline = DeadlineSeconds is { } seconds ? _start.Value.AddSeconds(seconds) : null,
         StopsAtDeadline = StopsAtDeadline,
         Tpu = Given.Spec.Tpu with { AcquireTimeoutSeconds = AcquireTimeoutSeconds },
@@ -154,6 +164,10 @@ internal sealed class Scenario(string name)
             false, [.. input.Variants!.Select(_ => new VariantState(null, null))]));
         Add<RunSpec, double>(Stages.PlanVariants, (_, _) => 1);
         Add<VariantStart, RunFailure?>(Stages.BeginVariant, (_, call) => Begin(call));
+        Add<OfferInput, bool>(Stages.OfferNode, (_, _) => true);
+        Add<HandInput, bool>(Stages.HandNode, (_, call) => Hand(call));
+        Add<AcceptInput, NodeAcceptance>(Stages.AcceptNode, (input, call) => new NodeAcceptance(
+            Fits(call) ? input.Handed.Lease : null, IsOwned: true));
         Add<EndVariantInput, bool>(Stages.EndVariant, (_, _) => true);
         Add<CompareInput, RunOutcome>(
             Stages.CompareVariants, (input, _) => new(input.Status, "comparison.json", input.Failure));

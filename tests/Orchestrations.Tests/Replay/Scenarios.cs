@@ -144,6 +144,24 @@ internal static class Scenarios
                 : Scenario.Working with { AccruedUsd = look > 2 ? 1000 : 0.1, End = look == 2 ? Done : null },
             Begin = call => call < 3 ? null : new RunFailure("BUDGET_EXHAUSTED", "It is spent.", "Raise it."),
         },
+        new("variants-handover")
+        {
+            // The second gets the node of the first, which the third cannot use.
+            Version = "2",
+            Orchestrator = Variants,
+            Handover = true,
+            Variants = ["a", "b", "c"],
+            Fits = call => call == 1,
+        },
+        new("variants-handover-late")
+        {
+            // The release of the first node was decided before it could be handed on.
+            Version = "2",
+            Orchestrator = Variants,
+            Handover = true,
+            Variants = ["a", "b", "c"],
+            Hand = call => call > 1,
+        },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
         new("bad-data")

@@ -108,6 +108,22 @@ public sealed class DoctorTests : IAsyncLifetime
         Assert.Equal(level != "fail", found.GetProperty("ready").GetBoolean());
     }
 
+    [Theory]
+    [InlineData("{}", "ok", "and queued resources, which need the same rights")]
+    [InlineData("""{"deniedPermissions": ["tpu.nodes.delete"]}""", "fail", "has no tpu.nodes.delete in")]
+    public async Task Doctor_OfARequestForQueuedResources_NamesTheirRights(string scenario, string level, string words)
+    {
+        var request = _service.Request(scenario);
+        request["tpu"]!["request"] = "queued-resource";
+
+        var found = await AskAsync(request);
+
+        var line = Lines(found).Single(each => each.GetProperty("check").GetString() == "rights");
+        Assert.Equal(level, line.GetProperty("level").GetString());
+        Assert.Contains(words, Finding(found, "rights"), StringComparison.Ordinal);
+        Assert.Contains("ueued resources", Finding(found, "rights"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Doctor_OfAGatedModel_SaysWhereToAcceptTheLicence()
     {

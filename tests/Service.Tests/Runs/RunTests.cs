@@ -35,6 +35,22 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
         Assert.True(report.GetProperty("cost").GetProperty("actual").GetDouble() > 0);
     }
 
+    /// <summary>The prompt alone is longer than the length, which the worker would find on the TPU.</summary>
+    [Fact]
+    public async Task Run_WhosePromptLeavesNoRoom_EndsBeforeAnythingIsRented()
+    {
+        var request = service.Request();
+        request["prompt"] = "translategemma";
+        request["training"]!["maxLength"] = 128;
+
+        var report = await service.ReportAsync(await service.StartAsync(request));
+
+        Assert.Equal("TRAINING_LENGTH_TOO_SHORT", report.GetProperty("failure").GetProperty("code").GetString());
+        Assert.Contains("or prompt to \"brief\"", report.GetProperty("failure").GetProperty("fix").GetString(),
+            StringComparison.Ordinal);
+        Assert.Equal(0, report.GetProperty("attempts").GetArrayLength());
+    }
+
     [Fact]
     public async Task Run_InBothDirections_JudgesEach()
     {

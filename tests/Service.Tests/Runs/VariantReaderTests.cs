@@ -118,6 +118,7 @@ public sealed class VariantReaderTests : IDisposable
     [InlineData("""{"variants": [{}], "concurrency": 0}""", "concurrency", "out of range")]
     [InlineData("""{"variants": [{}], "concurrency": 33}""", "concurrency", "out of range")]
     [InlineData("""{"concurrency": 2}""", "concurrency", "There are no variants.")]
+    [InlineData("""{"handover": false}""", "handover", "There are no variants.")]
     [InlineData("""{"stopOnFailure": true}""", "stopOnFailure", "There are no variants.")]
     [InlineData("""{"variants": [{}, {}]}""", "variants[1]", "It changes the same as variants[0].")]
     [InlineData(

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Variants;
@@ -58,6 +59,53 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
 
         await ShowsTheGroupAsync();
         await PurgesAsAWholeAsync();
+    }
+
+    /// <summary>The worker of the real protocol trains both variants, one after the other, on the one node.</summary>
+    [Fact]
+    public async Task Group_OneAtATime_PassesTheNodeOnAndBillsEachSecondOnce()
+    {
+        var request = Group("relay", Variant("a", 0.01), Variant("b", 0.001), Variant("c", 0.002));
+
+        var comparison = (await service.ReportAsync(await service.StartAsync(request)))
+            .Deserialize<VariantComparison>(RunLedger.Json)!;
+
+        Assert.Equal((RunStatus.Succeeded, null), (comparison.Status, comparison.Failure));
+        Assert.Equal(
+            [null, "relay-a", "relay-b"], comparison.Variants.Select(row => row.NodeFrom?.Value));
+        Assert.Contains(comparison.Notes, note => note.StartsWith(
+            "2 variants got the node of another one: 2 boots saved", StringComparison.Ordinal));
+        Assert.All(comparison.Variants, row => Assert.Equal(0, row.NodesLeft));
+
+        // One node for all: the giver's time ends at the very moment at which the taker's begins.
+        var ledger = service.Services.GetRequiredService<RunLedger>();
+        var ids = comparison.Variants.Select(row => row.RunId).ToList();
+        var node = Assert.Single(ids.SelectMany(id => ledger.Read<TpuLease>(id, LedgerKinds.Intent))
+            .Select(fact => fact.Data).DistinctBy(lease => lease.NodeName));
+        var ready = ledger.Read<NodeMoment>(ids[0], LedgerKinds.Ready).Single().At;
+        var gone = ledger.Read<NodeMoment>(ids[2], LedgerKinds.Released).Single().At;
+        Assert.Equal(
+            (gone - ready).TotalHours * node.Candidate.UsdPerHour, comparison.Variants.Sum(row => row.Usd), 9);
+        Assert.All(comparison.Variants, row => Assert.True(row.Usd > 0, row.Name));
+        Assert.Equal(
+            comparison.ActualUsd,
+            RunCosts.ByDay(ledger, new RunId("relay"), DateTimeOffset.MaxValue).Values.Sum(), 9);
+
+        // The proof is the last owner's; the others say where the node went.
+        var reports = new List<RunReport>();
+        foreach (var id in ids)
+        {
+            reports.Add((await service.Http.GetFromJsonAsync<RunReport>($"/runs/{id}/report", RunLedger.Json))!);
+        }
+
+        Assert.Equal([0, 0, 1], reports.Select(report => report.Teardown.Count));
+        Assert.True(reports[2].Teardown[0].ConfirmedNotFound);
+        Assert.Equal(
+            [(null, "relay-c"), ("relay-a", null)],
+            reports[1].Handovers!.Select(row => (row.From?.Value, row.To?.Value)).Order());
+        Assert.Equal([1, 0, 0], reports.Select(report => report.Attempts.Count));
+        var page = await service.Http.GetStringAsync("/runs/relay-b/report.html");
+        Assert.Contains("Got the node <b>wf-relay-a-1</b>", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -138,6 +186,29 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
         Assert.True(first.GetProperty("stops")[0].GetProperty("checkpointStep").GetInt32() > 0, $"{first}");
         Assert.Equal(1, (await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough"))
             .GetProperty("resumptions").GetInt32());
+    }
+
+    [Fact]
+    public async Task Cancellation_OfAGroupThatWasTerminated_ReachesTheVariantThatGoesOn()
+    {
+        var request = Group("broken", Variant("a", 0.01, 100_000));
+        request["allowOverBudget"] = true;
+        await service.StartAsync(request);
+        await service.WaitAsync("broken", run => run.GetProperty("nodes").GetArrayLength() > 0);
+        var client = service.Services.GetRequiredService<DurableTaskClient>();
+        await client.TerminateInstanceAsync("broken");
+        await client.WaitForInstanceCompletionAsync("broken", TestContext.Current.CancellationToken);
+
+        using (var cancelled = await service.Http.PostAsync("/runs/broken/cancel", null))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
+        }
+
+        await service.WaitAsync("broken-a", run => run.GetProperty("hasEnded").GetBoolean());
+        var variant = await service.Http.GetFromJsonAsync<JsonElement>("/runs/broken-a");
+        Assert.Equal("cancelled", variant.GetProperty("status").GetString());
+        using var again = await service.Http.PostAsync("/runs/broken/cancel", null);
+        Assert.Equal(HttpStatusCode.Gone, again.StatusCode);
     }
 
     [Fact]

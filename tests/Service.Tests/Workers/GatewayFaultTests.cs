@@ -230,7 +230,7 @@ public sealed class GatewayFaultTests(RunningService service) : IClassFixture<Ru
             Data = new PreparedData("/t", "/e", 1, 1, new Dictionary<string, int>()),
             ReplyTo = "nobody",
         });
-        return JobBook.JobId(JobKind.Train, name);
+        return JobBook.JobId(JobKind.Train, Run, name);
     }
 
     private static Task ReportAsync(

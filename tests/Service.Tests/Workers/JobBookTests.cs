@@ -25,7 +25,8 @@ public sealed class JobBookTests : IDisposable
     [Theory]
     [InlineData(JobKind.Train, "train@wf-run-1-1")]
     [InlineData(JobKind.Translate, "translate@wf-run-1-1")]
-    public void JobId_OfAJob_IsThatOfOldLedgers(JobKind kind, string id) => Assert.Equal(id, JobBook.JobId(kind, Node));
+    public void JobId_OfAJob_IsThatOfOldLedgers(JobKind kind, string id) => Assert.Equal(
+        id, JobBook.JobId(kind, Run, Node));
 
     [Fact]
     public void Dispatch_BeforeItsWorkerConnects_IsSentWhenItDoes()
@@ -188,7 +189,7 @@ public sealed class JobBookTests : IDisposable
         void Report(NodeName node, long tokens)
         {
             var progress = At((int)(tokens / 100), 2.5);
-            (progress.JobId, progress.Tokens) = (JobBook.JobId(JobKind.Train, node), tokens);
+            (progress.JobId, progress.Tokens) = (JobBook.JobId(JobKind.Train, Run, node), tokens);
             Assert.Null(_jobs.Report(Run, node, progress));
         }
     }

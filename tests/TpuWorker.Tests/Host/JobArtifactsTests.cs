@@ -38,6 +38,26 @@ public sealed class JobArtifactsTests : IDisposable
         await NothingIsUnreachableAsync();
     }
 
+    /// <summary>A node may pass to another run: the disk still has the checkpoints of the one before.</summary>
+    [Fact]
+    public async Task Train_ForAnotherRunOnTheSameVm_BeginsAnewAndLeavesNothingOfTheFirst()
+    {
+        var job = await JobAsync(new BucketInAFolder(_folder["bucket"]));
+        var first = await RunAsync(job, "vm", new BucketInAFolder(_folder["bucket"]));
+        var other = job.Clone();
+        (other.Seed, other.LearningRate) = (job.Seed + 1, job.LearningRate / 2);
+        other.CheckpointDirectory = BucketInAFolder.Uri("other/checkpoints").ToText();
+        other.OutputDirectory = BucketInAFolder.Uri("other/tuned").ToText();
+
+        var second = await RunAsync(other, "vm", new BucketInAFolder(_folder["bucket"]));
+
+        Assert.True(first.Succeeded, first.ErrorMessage);
+        Assert.True(second.Succeeded, second.ErrorMessage);
+        Assert.Equal((0, job.Steps), (second.TrainResult.ResumedFromStep, second.TrainResult.Steps));
+        Assert.Single(Directory.GetDirectories(_folder["vm/checkpoints"]));
+        Assert.Single(Directory.GetDirectories(_folder["vm/tuned"]));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(6)]
