@@ -67,6 +67,7 @@ public static class ReportBuilder
             Verdicts = verdicts,
             Attempts = Attempts(ledger, id),
             Recoveries = Recoveries(ledger, id),
+            Moves = MoveRow.Of(ledger, id) is { Count: > 0 } moves ? moves : null,
             Data = input.Data,
             Compile = Programs(ledger, id),
             Training = Training(ledger, spec, input.Data),
