@@ -4,6 +4,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Handover;
+using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Resuming;
@@ -51,6 +52,7 @@ public static class ActivityRegistration
         registry.AddActivity<RecordLossActivity>(Stages.RecordLoss);
         registry.AddActivity<OutlookActivity>(Stages.Outlook);
         registry.AddActivity<RecordSwitchActivity>(Stages.RecordSwitch);
+        registry.AddActivity<RecordMoveActivity>(Stages.RecordMove);
         registry.AddActivity<ReportActivity>(Stages.Report);
         registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
         registry.AddActivity<RecordSuspensionActivity>(Stages.RecordSuspension);

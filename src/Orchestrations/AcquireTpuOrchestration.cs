@@ -23,10 +23,19 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
         var attempt = input.FirstAttempt;
         Refusal? last = null;
+        if (input.Pending is { } pending
+            && (await BootAsync(
+                context, spec, pending.To, pending.Operation, pending.BegunAt, search.Until, cancel))
+                .Lease is { } moved)
+        {
+            return search.End(moved, attempt, null, isCancelled: false, ruledOut);
+        }
 
+        var hasAsked = false;
         while (true)
         {
-            if (search.ReasonToSwitch(context.CurrentUtcDateTime, ruledOut) is { } reason)
+            var isPatient = false;
+            if (search.ReasonToSwitch(context.CurrentUtcDateTime, ruledOut, hasAsked) is { } reason)
             {
                 await context.RecordSwitchAsync(
                     new SpotSwitch(spec.RunId, context.CurrentUtcDateTime, reason, input.Outlook));
@@ -59,6 +68,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 }
 
                 last = refusal;
+                isPatient |= refusal?.Code == Refusal.Later;
                 if (refusal?.Scope is RefusalScope.Project or RefusalScope.Request)
                 {
                     return Failed(new RunFailure(refusal.Code, refusal.Reason, refusal.Fix));
@@ -67,7 +77,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 ruledOut.UnionWith(RuledOutBy(search.Places, candidate, refusal));
             }
 
-            if (search.ReasonToSwitch(context.CurrentUtcDateTime, ruledOut) is not null)
+            hasAsked = !isPatient;
+            if (search.ReasonToSwitch(context.CurrentUtcDateTime, ruledOut, hasAsked) is not null)
             {
                 continue;
             }
@@ -111,9 +122,20 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return (null, created.Refusal);
         }
 
+        return await BootAsync(context, spec, lease, created.Operation, startedAt, spotUntil, cancel);
+
+        Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
+            spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
+    }
+
+    /// <summary>Waits until a node is usable; one that is not in time is given back.</summary>
+    private static async Task<(TpuLease? Lease, Refusal? Refusal)> BootAsync(
+        TaskOrchestrationContext context, RunSpec spec, TpuLease lease, string? operation, DateTimeOffset startedAt,
+        DateTimeOffset? spotUntil, Task<string> cancel)
+    {
         // A spot node that is ready too late could not be lost any more without missing the deadline.
         var bootedBy = startedAt.AddSeconds(spec.Tpu.QueueSeconds + spec.Pace.BootSeconds);
-        var readyBy = spotUntil < bootedBy ? spotUntil.Value.UtcDateTime : bootedBy;
+        var readyBy = spotUntil < bootedBy ? spotUntil.Value.UtcDateTime : bootedBy.UtcDateTime;
         var outcome = AttemptOutcome.Timeout;
         Refusal? refusal = null;
         var poll = spec.Pace.PollSeconds;
@@ -127,7 +149,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             }
 
             // The node's own state decides, not the create operation, which can stay open long after READY.
-            var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, created.Operation));
+            var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, operation));
             if (node.IsUsable)
             {
                 await EndAsync(AttemptOutcome.Ready, null);

@@ -7,6 +7,7 @@ internal sealed class SpotSearch
     private readonly AcquireInput _input;
     private readonly bool _isSwitched;
     private readonly DateTimeOffset? _deadlineUntil;
+    private readonly DateTimeOffset? _waitUntil;
 
     /// <summary>Begins a search.</summary>
     /// <param name="input">The request.</param>
@@ -19,6 +20,8 @@ internal sealed class SpotSearch
             _deadlineUntil = input is { Outlook: { } outlook, Spec: { Deadline: { } deadline, Pace: var pace } }
                 ? outlook.SearchSpotUntil(deadline, pace) : null;
             Until = _deadlineUntil < giveUpAt ? _deadlineUntil : giveUpAt;
+            _waitUntil = input.Outlook is { Reserve: > 0 and var reserve } && _deadlineUntil is { } until
+                && reserve < (until - DateTimeOffset.MinValue).TotalSeconds ? until.AddSeconds(-reserve) : null;
         }
     }
 
@@ -30,7 +33,7 @@ internal sealed class SpotSearch
         // had no capacity a moment ago.
         Places =
         [
-            .. (isSwitched ? input.Plan.OnDemand ?? [] : []).Concat(input.Plan.Candidates)
+            .. (isSwitched ? input.Plan.OnDemand ?? [] : []).Concat(input.Outlook?.Places ?? input.Plan.Candidates)
                 .OrderBy(place => isSwitched && place.Provisioning == ProvisioningMode.Spot ? 1 : 0)
                 .ThenBy(place => place.Zone == input.Avoid ? 1 : 0),
         ];
@@ -46,9 +49,13 @@ internal sealed class SpotSearch
     public bool IsOver(DateTimeOffset now) => now >= Until;
 
     /// <summary>Returns the reason to go over to on-demand nodes now; null for none.</summary>
-    public SwitchReason? ReasonToSwitch(DateTimeOffset now, IReadOnlySet<Candidate> ruledOut) =>
+    /// <param name="now">The current time.</param>
+    /// <param name="ruledOut">Places that are not asked again.</param>
+    /// <param name="hasAsked">true once every place was asked: a run that can come back from on demand does not wait
+    /// through all of its spare time.</param>
+    public SwitchReason? ReasonToSwitch(DateTimeOffset now, IReadOnlySet<Candidate> ruledOut, bool hasAsked) =>
         Until is null ? null
-        : now >= _deadlineUntil ? SwitchReason.Deadline
+        : now >= _deadlineUntil || (hasAsked && now >= _waitUntil) ? SwitchReason.Deadline
         : now >= Until ? SwitchReason.SearchOver
         : ruledOut.IsSupersetOf(Places) ? SwitchReason.NoPlaceLeft
         : null;
@@ -58,7 +65,7 @@ internal sealed class SpotSearch
 
     /// <summary>Shortens a pause that would end after the switch.</summary>
     public TimeSpan Shortened(TimeSpan pause, DateTimeOffset now) =>
-        Until is { } until && now + pause > until ? until - now : pause;
+        (_waitUntil > now ? _waitUntil : Until) is { } until && now + pause > until ? until - now : pause;
 
     /// <summary>Creates the result of the search.</summary>
     public AcquireResult End(

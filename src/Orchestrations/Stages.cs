@@ -17,7 +17,8 @@ public static class Stages
         Sweep = "Sweep", Resume = "Resume", Outlook = "Outlook", RecordSwitch = "RecordSwitch",
         RecordSuspension = "RecordSuspension", OpenVariants = "OpenVariants", PlanVariants = "PlanVariants",
         BeginVariant = "BeginVariant", EndVariant = "EndVariant", CompareVariants = "CompareVariants",
-        TakeOver = "TakeOver", OfferNode = "OfferNode", HandNode = "HandNode", AcceptNode = "AcceptNode";
+        TakeOver = "TakeOver", OfferNode = "OfferNode", HandNode = "HandNode", AcceptNode = "AcceptNode",
+        RecordMove = "RecordMove";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -69,6 +70,9 @@ public static class Stages
 
     internal static Task RecordSwitchAsync(this TaskOrchestrationContext context, SpotSwitch change) =>
         context.CallActivityAsync(RecordSwitch, change, Local);
+
+    internal static Task RecordMoveAsync(this TaskOrchestrationContext context, MoveRecord step) =>
+        context.CallActivityAsync(RecordMove, step, Local);
 
     internal static Task RecordSuspensionAsync(this TaskOrchestrationContext context, SuspensionChange change) =>
         context.CallActivityAsync(RecordSuspension, change, Local);

@@ -40,6 +40,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 NextAttempt = acquired.NextAttempt,
                 RuledOut = acquired.RuledOut,
                 IsSwitched = acquired.IsSwitched,
+                Move = null,
             };
         }
 
@@ -54,17 +55,20 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (cancel.IsCompleted)
             {
                 await context.StopJobAsync(job);
+                await NodeMoves.GiveUpAsync(context, input, NodeMoves.Cancelled);
                 return Ended(input, null, isCancelled: true);
             }
 
             var seen = await context.ObserveJobAsync(job);
             if (seen.End is { Succeeded: true })
             {
+                await NodeMoves.GiveUpAsync(context, input, NodeMoves.JobOver);
                 return Ended(input, null);
             }
 
             if (seen.End is { } end)
             {
+                await NodeMoves.GiveUpAsync(context, input, NodeMoves.JobOver);
                 return Ended(input, new RunFailure(
                     end.Code ?? "WORKER_FAILED", end.Message ?? "The worker failed.",
                     "See docs/errors.md for the code."));
@@ -73,6 +77,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (seen.AccruedUsd >= spec.BudgetUsd)
             {
                 await context.StopJobAsync(job);
+                await NodeMoves.GiveUpAsync(context, input, NodeMoves.LimitReached);
                 return Ended(input, new RunFailure(
                     "BUDGET_EXHAUSTED",
                     spec.Group is null
@@ -85,6 +90,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (context.CurrentUtcDateTime >= input.StopAt)
             {
                 await context.StopJobAsync(job);
+                await NodeMoves.GiveUpAsync(context, input, NodeMoves.LimitReached);
                 return Ended(input, TimeIsOver(spec, input.StopAt));
             }
 
@@ -99,22 +105,41 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 }
                 else if (next.Losses > MaxLosses)
                 {
+                    await NodeMoves.GiveUpAsync(context, next, NodeMoves.JobOver);
                     return Ended(next, new RunFailure(
                         "TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning."));
+                }
+
+                if (next.IsSwitched)
+                {
+                    // A run that is on demand for its deadline does not wait for a spot node.
+                    next = await NodeMoves.GiveUpAsync(context, next, NodeMoves.NodeLost);
                 }
 
                 // Continues as a new generation with an empty history, which acquires another TPU first.
                 return ContinueAs(context, next, cancel);
             }
 
-            if (input.Lease.Candidate.Provisioning == ProvisioningMode.Spot && MaySwitch(input)
+            if (input.Lease!.Candidate.Provisioning == ProvisioningMode.Spot && MaySwitch(input)
                 && seen.Outlook?.MustMove(context.CurrentUtcDateTime, spec.Deadline!.Value, spec.Pace) == true)
             {
                 await context.StopJobAsync(job);
+                await NodeMoves.GiveUpAsync(context, input, NodeMoves.DeadlineNear);
                 await context.RecordSwitchAsync(new SpotSwitch(
                     spec.RunId, context.CurrentUtcDateTime, SwitchReason.LossNotRecoverable, seen.Outlook));
                 await context.ReleaseNodeAsync(spec, input.Lease.NodeName);
-                return ContinueAs(context, input with { Lease = null, Avoid = null, IsSwitched = true }, cancel);
+                return ContinueAs(
+                    context, input with { Lease = null, Avoid = null, IsSwitched = true, Move = null }, cancel);
+            }
+
+            if (input.Move is not null || seen.Move is not null)
+            {
+                bool isUsable;
+                (input, isUsable) = await NodeMoves.StepAsync(context, input, seen);
+                if (isUsable)
+                {
+                    return await NodeMoves.GoOverAsync(context, input, job, cancel);
+                }
             }
         }
 
@@ -125,7 +150,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     /// Continues as a new generation with an empty history, unless a cancellation has arrived, which would be lost
     /// there.
     /// </summary>
-    private static TpuWorkResult ContinueAs(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
+    internal static TpuWorkResult ContinueAs(TaskOrchestrationContext context, TpuWorkInput next, Task<string> cancel)
     {
         if (!cancel.IsCompleted)
         {
@@ -148,6 +173,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 StopAt = input.StopAt,
                 IsSwitched = input.IsSwitched,
                 Outlook = outlook,
+                Pending = input.Move,
             },
             context.ChildOptions(child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
@@ -156,6 +182,14 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         }
 
         var acquired = await acquire;
+        if (input.Move is { } move)
+        {
+            var hasTakenOver = acquired.Lease?.Attempt == move.To.Attempt;
+            await context.RecordAsync(
+                input.Spec, move, hasTakenOver ? MoveStep.Done : MoveStep.GivenUp,
+                hasTakenOver ? null : "NOT_USABLE");
+        }
+
         return cancel.IsCompleted ? acquired with { Lease = null, Cancelled = true } : acquired;
     }
 
@@ -174,7 +208,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
 
     /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancellation
     /// arrives.</summary>
-    private static async Task WaitAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
+    internal static async Task WaitAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
     {
         using var stop = new CancellationTokenSource();
         using var noEvent = new CancellationTokenSource();
@@ -206,6 +240,6 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     /// <summary>Returns whether the run may still go over from spot to on-demand nodes.</summary>
     private static bool MaySwitch(TpuWorkInput input) => !input.IsSwitched && input.Plan.OnDemand is { Count: > 0 };
 
-    private static TpuWorkResult Ended(TpuWorkInput input, RunFailure? failure, bool isCancelled = false) =>
+    internal static TpuWorkResult Ended(TpuWorkInput input, RunFailure? failure, bool isCancelled = false) =>
         new(input.Lease, input.NextAttempt, failure, isCancelled) { IsSwitched = input.IsSwitched };
 }

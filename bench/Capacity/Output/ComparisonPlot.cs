@@ -11,7 +11,7 @@ internal static class ComparisonPlot
     private const double PanelWidth = 330, PanelHeight = 300, Left = 56, Top = 50, Between = 40;
 
     private static readonly string[] Colours =
-        ["#c2185b", "#212121", "#1565c0", "#00838f", "#6d4c41", "#ef6c00", "#f9a825", "#7b1fa2", "#2e7d32"];
+        ["#c2185b", "#212121", "#757575", "#1565c0", "#00838f", "#6d4c41", "#ef6c00", "#f9a825", "#7b1fa2", "#2e7d32"];
 
     /// <summary>Draws the plot.</summary>
     /// <param name="rows">The jobs.</param>
@@ -63,7 +63,8 @@ internal static class ComparisonPlot
                     X: X(group.Key), Y: Y(group.Average(row => row.Outcome.Usd)),
                     IsMissed: group.Any(row => row.IsMissed))).ToList();
             text.Append(CultureInfo.InvariantCulture, $"<polyline fill='none' stroke='{colour}' stroke-width='2'")
-                .Append(policy == Comparison.Optimal ? " stroke-dasharray='5 4'" : "").Append(" points='")
+                .Append(policy is Comparison.Optimal or Comparison.Paying ? " stroke-dasharray='5 4'" : "")
+                .Append(" points='")
                 .AppendJoin(' ', points.Select(point => string.Create(
                     CultureInfo.InvariantCulture, $"{point.X:0.0},{point.Y:0.0}"))).Append("'/>\n");
             foreach (var (x, y, isMissed) in points)

@@ -36,7 +36,7 @@ internal static class ComparisonTable
             {
                 List<ComparisonRow> own = [.. zones.Where(row => row.Policy == policy)];
                 var usd = own.Average(row => row.Outcome.Usd);
-                var isBound = policy == Comparison.Optimal;
+                var isBound = policy is Comparison.Optimal or Comparison.Paying;
                 text.Append(CultureInfo.InvariantCulture, $"| {zones.Key} | {policy} | {usd:0.00} ")
                     .Append(CultureInfo.InvariantCulture, $"| {usd / Mean(zones, Comparison.OnDemand):0 %} ")
                     .Append(

@@ -13,13 +13,15 @@ internal static class Optimum
     /// <summary>Returns the least cost.</summary>
     /// <param name="world">The market, whose traces have equal gaps and which begins at a point of them.</param>
     /// <param name="job">The job.</param>
+    /// <param name="isRoundedUp">true to round restart and work up to whole points: no bound, but the cost of one who
+    /// knows the traces and pays all of every restart.</param>
     /// <returns>US dollars; infinite if no schedule keeps the deadline.</returns>
-    public static double LeastUsd(SpotWorld world, SpotJob job)
+    public static double LeastUsd(SpotWorld world, SpotJob job, bool isRoundedUp = false)
     {
         var gap = world.Zones[0].Trace.GapSeconds;
         var steps = (int)Math.Ceiling(job.Deadline / gap);
-        var work = (int)Math.Floor(job.Work / gap);
-        var restart = (int)Math.Floor(job.Restart / gap);
+        var work = Whole(job.Work / gap);
+        var restart = Whole(job.Restart / gap);
         var prices = world.Zones.Select(zone => zone.SpotUsd * gap / 3600)
             .Append(world.Zones.Min(zone => zone.OnDemandUsd) * gap / 3600).ToArray();
         var up = Enumerable.Range(0, steps).Select(step => world.Zones.Select(
@@ -67,6 +69,8 @@ internal static class Optimum
         }
 
         return free[work];
+
+        int Whole(double points) => (int)(isRoundedUp ? Math.Ceiling(points) : Math.Floor(points));
     }
 
     /// <summary>Returns the cost after a point on a node: a point of its restart is over, or one of work.</summary>

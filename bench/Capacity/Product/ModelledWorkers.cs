@@ -29,6 +29,7 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     private int _begunAt;
     private int _checkpoint;
     private int _written = -1;
+    private bool _isStopped;
 
     private int Steps => (int)(job.Work / StepSeconds);
 
@@ -49,7 +50,7 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
 
         Keep();
         (_node, _run) = (input.Lease.NodeName, input.Spec.RunId);
-        (_dispatchedAt, _revokedAt, _begunAt) = (clock.GetUtcNow(), null, _checkpoint);
+        (_dispatchedAt, _revokedAt, _begunAt, _isStopped) = (clock.GetUtcNow(), null, _checkpoint, false);
         ledger.Append(input.Spec.RunId, LedgerKinds.Job, $"train@{_node.NodeId}", input);
     }
 
@@ -60,11 +61,21 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
         Keep();
         Write(runId, step);
         return new JobStanding(
-            TimeSpan.Zero, step, Steps, _checkpoint, 1, step >= Steps ? new JobEnd(true, null, null) : null);
+            TimeSpan.Zero, step, Steps, _checkpoint, 1, step >= Steps ? new JobEnd(true, null, null)
+                : _isStopped ? new JobEnd(false, "STOPPED", "The job was stopped.") : null);
     }
 
     /// <inheritdoc />
-    public void Stop(JobKind kind, RunId runId, NodeName nodeName) => Keep();
+    public void Stop(JobKind kind, RunId runId, NodeName nodeName)
+    {
+        // A worker that is stopped saves its last step.
+        if (nodeName == _node && _revokedAt is null && LostAt() is null)
+        {
+            _checkpoint = Math.Max(_checkpoint, StepNow());
+            _revokedAt = clock.GetUtcNow();
+            _isStopped = true;
+        }
+    }
 
     /// <inheritdoc />
     public void Hand(RunId runId, NodeName nodeName) =>

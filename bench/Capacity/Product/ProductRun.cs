@@ -2,6 +2,7 @@ using Microsoft.DurableTask;
 using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Teardown;
@@ -69,6 +70,7 @@ internal sealed class ProductRun : IDisposable
 
         _workers = new ModelledWorkers(job, _cloud, _ledger, _clock);
         var foresight = new WorkForesight(_ledger, memory, _clock);
+        var moves = new MoveAdvice(_ledger, memory, foresight, _clock);
         var secrets = new NodeSecrets(folder);
         _activities = new Dictionary<string, ITaskActivity>(StringComparer.Ordinal)
         {
@@ -79,12 +81,14 @@ internal sealed class ProductRun : IDisposable
             [Stages.ObserveNode] = new ObserveNodeActivity(_calls, _ledger, memory, _workers),
             [Stages.EndAttempt] = new EndAttemptActivity(_ledger, memory),
             [Stages.DispatchJob] = new DispatchJobActivity(_workers, _ledger, _clock),
-            [Stages.ObserveJob] = new ObserveJobActivity(_calls, _workers, _ledger, _clock, foresight, memory),
+            [Stages.ObserveJob] = new ObserveJobActivity(_calls, _workers, _ledger, _clock, foresight, memory,
+                moves),
+            [Stages.RecordMove] = new RecordMoveActivity(_ledger),
             [Stages.StopJob] = new StopJobActivity(_workers),
             [Stages.ReleaseNode] = new ReleaseNodeActivity(_calls, _ledger, _workers),
             [Stages.ReleaseAll] = new ReleaseAllActivity(_calls, _ledger, _workers, secrets),
             [Stages.RecordLoss] = new RecordLossActivity(_ledger),
-            [Stages.Outlook] = new OutlookActivity(foresight, _ledger, _clock),
+            [Stages.Outlook] = new OutlookActivity(foresight, _ledger, _clock, memory),
             [Stages.RecordSwitch] = new RecordSwitchActivity(_ledger),
         };
     }
@@ -201,6 +205,7 @@ internal sealed class ProductRun : IDisposable
             Zones = request == ProductRequest.FirstZone
                 ? [world.Zones.MinBy(zone => zone.SpotUsd)!.Name] : [.. world.Zones.Select(zone => zone.Name)],
             Fallback = request == ProductRequest.Deadline ? SpotFallback.OnDemand : SpotFallback.None,
+            Move = request == ProductRequest.Deadline ? MoveChoice.Cheaper : MoveChoice.None,
             AcquireTimeoutSeconds = job.Limit * 2,
         },
         Training = new TrainingSpec

@@ -107,6 +107,20 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         }
     }
 
+    /// <summary>Returns the expected life of a spot node.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="candidate">The place.</param>
+    /// <param name="alive">Seconds for which a node there is alive now.</param>
+    /// <returns>Its life, by the nodes that were lost there and the one that is alive.</returns>
+    public SpotLife LifeOf(string project, Candidate candidate, double alive = 0)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        lock (_lock)
+        {
+            return SpotLife.Of(_file.Read(KeyOf(project, candidate.Zone, candidate)), alive);
+        }
+    }
+
     /// <summary>Lists the refusals that still hold.</summary>
     /// <returns>The refusals, by project, place, type and provisioning.</returns>
     public IReadOnlyList<RememberedPlace> All()

@@ -20,7 +20,7 @@ public sealed class PricePatience(
     RunLedger ledger, CapacityMemory memory, WorkForesight foresight, TimeProvider clock)
 {
     /// <summary>The code of a place that is left out for now.</summary>
-    public const string Code = "DEARER_PLACE_LATER";
+    public const string Code = Refusal.Later;
 
     /// <summary>Factor of the cheapest price above which a place is dear; chosen.</summary>
     internal const double Dear = 1.2;
@@ -68,7 +68,10 @@ public sealed class PricePatience(
         var (begun, end) = SearchOf(spec, outlook, facts);
         var spare = end < byDeadline
             ? (end - begun).TotalSeconds : (deadline - planned.At).TotalSeconds - plan.EstimatedSeconds;
-        var kept = Math.Max(spare * Kept, outlook.Work * Reserve);
+        var kept = new[]
+        {
+            spare * Kept, outlook.Work * Reserve, SpotRisk.Reserve(ledger, memory, KindOf(spec.RunId), spec, outlook),
+        }.Max();
         var until = (end < byDeadline ? end : byDeadline).AddSeconds(-kept);
         return clock.GetUtcNow() >= until ? null : new Refusal(
             Code, RefusalScope.Zone, 0,

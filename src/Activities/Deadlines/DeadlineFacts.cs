@@ -26,6 +26,15 @@ public static class DeadlineFacts
     internal static DateTimeOffset? DoneAt(RunLedger ledger, RunId runId) => RunParts.Current(ledger.Read(runId))
         .LastOrDefault(entry => entry.Kind == LedgerKinds.Scores)?.At;
 
+    /// <summary>Lists the times at which the current part of a run came back from on demand to spot.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    internal static IEnumerable<DateTimeOffset> MovesBack(RunLedger ledger, RunId runId) =>
+        RunParts.Current(ledger.Read(runId))
+            .Where(entry => entry.Kind == LedgerKinds.Moved
+                && entry.Data.Deserialize<MoveRecord>(RunLedger.Json)?.Move.Reason == MoveReason.BackToSpot)
+            .Select(entry => entry.At);
+
     /// <summary>Describes a run and its deadline.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="spec">The run.</param>
@@ -44,6 +53,12 @@ public static class DeadlineFacts
 
         var change = RunParts.Current(ledger.Read(spec.RunId)).LastOrDefault(
             entry => entry.Kind == LedgerKinds.Switched)?.Data.Deserialize<SpotSwitch>(RunLedger.Json);
+        if (change is not null && MovesBack(ledger, spec.RunId).Any(at => at >= change.At))
+        {
+            // It came back to spot since; the moves tell of it.
+            change = null;
+        }
+
         var doneAt = DoneAt(ledger, spec.RunId);
         var canSwitch = change is null && doneAt is null && !hasEnded
             && (spec.Tpu.Provisioning, spec.Tpu.Fallback) == (ProvisioningMode.Spot, SpotFallback.OnDemand);

@@ -20,7 +20,7 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
     private const double LeastShare = 0.1;
 
     /// <summary>Share of the training by which its estimate may be wrong at a measured rate; chosen.</summary>
-    private const double Measurement = 0.02;
+    private const double Measurement = 0.01;
 
     /// <summary>Share of a translation, whose rate is not measured before it begins; chosen.</summary>
     private const double Unmeasured = 0.05;

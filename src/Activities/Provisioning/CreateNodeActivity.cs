@@ -26,8 +26,8 @@ public sealed class CreateNodeActivity(
     {
         var (spec, place) = (input.Spec, input.Candidate);
         var parent = $"projects/{spec.Project}/locations/{place.Zone}";
-        var nodeId = $"wf-{spec.RunId}-{input.Attempt}";
-        var name = NodeName.Of(spec.Project, place.Zone, nodeId);
+        var name = NodeName.OfAttempt(spec, place, input.Attempt);
+        var nodeId = name.NodeId;
         var lease = new TpuLease(name, place, input.Attempt);
 
         if (memory.Find(spec.Project, place) is { } remembered)
@@ -40,7 +40,8 @@ public sealed class CreateNodeActivity(
         }
 
         // A request that may have been sent is settled first, whatever has become cheaper meanwhile.
-        if (SentRequests.CountOf(ledger, spec.RunId, name) == 0 && patience?.Find(spec, place) is { } later)
+        if (!input.IsMove && SentRequests.CountOf(ledger, spec.RunId, name) == 0
+            && patience?.Find(spec, place) is { } later)
         {
             return new CreateNodeResult(name, null, later, Asked: false);
         }

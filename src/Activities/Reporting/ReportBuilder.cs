@@ -69,6 +69,7 @@ public static class ReportBuilder
             Attempts = Attempts(ledger, id),
             Handovers = Passed(ledger, id) is { Count: > 0 } passed ? passed : null,
             Recoveries = Recoveries(ledger, id),
+            Moves = MoveRow.Of(ledger, id) is { Count: > 0 } moves ? moves : null,
             Data = input.Data,
             Compile = Programs(ledger, id),
             Training = Training(ledger, spec, input.Data),

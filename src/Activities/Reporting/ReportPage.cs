@@ -47,6 +47,7 @@ internal static class ReportPage
         ReportPageCurve.Render(page, report, curve, words);
         Timeline(page, report, words);
         Estimate(page, report, words);
+        MoveRow.Write(page, report, words);
         ReportPageZones.Render(page, report, words);
         ReportPageZones.RenderGivenBack(page, report, words);
         ReportPageCorpus.Render(page, report, words);

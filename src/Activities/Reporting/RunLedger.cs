@@ -79,6 +79,15 @@ public static class LedgerKinds
     /// <summary>The run went over from spot to on-demand nodes: <see cref="SpotSwitch"/>.</summary>
     public const string Switched = "switched";
 
+    /// <summary>A node for a move was asked for: <see cref="MoveRecord"/>.</summary>
+    public const string MoveBegun = "move-begun";
+
+    /// <summary>The job continues on a cheaper node: <see cref="MoveRecord"/>.</summary>
+    public const string Moved = "moved";
+
+    /// <summary>A move was given up: <see cref="MoveRecord"/>.</summary>
+    public const string MoveGivenUp = "move-given-up";
+
     /// <summary>The run is not done at its deadline: <see cref="Deadlines.DeadlineMiss"/>.</summary>
     public const string DeadlineMissed = "deadline-missed";
 

@@ -66,6 +66,10 @@ public sealed record RunReport
     /// <summary>Gets the training; null if there was none.</summary>
     public TrainingSection? Training { get; init; }
 
+    /// <summary>Gets the moves to cheaper nodes; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<MoveRow>? Moves { get; init; }
+
     /// <summary>Gets the run's deadline; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DeadlineSection? Deadline { get; init; }

@@ -115,6 +115,27 @@ public readonly record struct Words(Language Language)
         _ => $"{scope}",
     };
 
+    /// <summary>Names the reason of a move.</summary>
+    /// <param name="reason">The reason.</param>
+    /// <returns>Its name.</returns>
+    public string Name(MoveReason reason) => Of(WireName.Of(reason), reason switch
+    {
+        MoveReason.BackToSpot => "주문형에서 스팟으로 복귀",
+        MoveReason.CheaperSpot => "더 저렴한 스팟 노드",
+        _ => WireName.Of(reason),
+    });
+
+    /// <summary>Names the step of a move.</summary>
+    /// <param name="step">The step.</param>
+    /// <returns>Its name.</returns>
+    public string Name(MoveStep step) => Of(WireName.Of(step), step switch
+    {
+        MoveStep.Begun => "시작됨",
+        MoveStep.Done => "완료",
+        MoveStep.GivenUp => "포기함",
+        _ => WireName.Of(step),
+    });
+
     /// <summary>Names the reason of a switch to on-demand nodes.</summary>
     /// <param name="reason">The reason.</param>
     /// <returns>Its name.</returns>

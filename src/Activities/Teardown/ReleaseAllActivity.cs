@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 using Microsoft.DurableTask;
@@ -18,6 +19,10 @@ namespace Workflows.Activities.Teardown;
 public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs, NodeSecrets secrets)
     : TaskActivity<RunSpec, IReadOnlyList<NodeRelease>>
 {
+    /// <summary>Failed calls of one zone after which its other nodes wait for the next try: each call has tries of its
+    /// own, and the nodes of other zones cost money meanwhile.</summary>
+    private const int MostFailures = 3;
+
     /// <inheritdoc />
     public override async Task<IReadOnlyList<NodeRelease>> RunAsync(TaskActivityContext context, RunSpec input)
     {
@@ -32,9 +37,11 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
         }
 
         var connection = await cloud.ConnectAsync(input, CancellationToken.None);
+        var listed = new HashSet<NodeName>();
         try
         {
-            names.UnionWith(await LabelledAsync(connection, input));
+            listed.UnionWith(await LabelledAsync(connection, input));
+            names.UnionWith(listed);
         }
         catch (RpcException exception) when (names.Count == 0
             && (UnsentCall.IsProved(exception)
@@ -45,11 +52,35 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
             return [];
         }
 
+        var proved = ledger.Read<NodeMoment>(input.RunId, LedgerKinds.Released)
+            .Select(fact => fact.Data.NodeName).Except(listed).ToHashSet();
         var releases = new List<NodeRelease>();
+        var failures = new Dictionary<string, List<RpcException>>(StringComparer.Ordinal);
         foreach (var name in names.Where(name => Handovers.MayRelease(ledger, input.RunId, name))
             .OrderBy(name => name.ToString(), StringComparer.Ordinal))
         {
-            releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input.RunId, name));
+            if (proved.Contains(name))
+            {
+                // Asking for all of a long search at each poll would need a time at which no call fails.
+                releases.Add(new NodeRelease(name, NodeStates.NotFound, ConfirmedNotFound: true));
+            }
+            else if (failures.GetValueOrDefault(name.Zone) is not { Count: MostFailures })
+            {
+                try
+                {
+                    releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input.RunId, name));
+                }
+                catch (RpcException exception)
+                {
+                    failures[name.Zone] = [.. failures.GetValueOrDefault(name.Zone) ?? [], exception];
+                }
+            }
+        }
+
+        if (failures.Count > 0)
+        {
+            // Tried again; by then the nodes of the other zones are being deleted.
+            ExceptionDispatchInfo.Throw(failures.Values.First()[0]);
         }
 
         return releases;

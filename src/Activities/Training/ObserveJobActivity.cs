@@ -4,6 +4,7 @@ using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Handover;
+using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
@@ -16,7 +17,7 @@ namespace Workflows.Activities.Training;
 /// </summary>
 public sealed class ObserveJobActivity(
     ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock, WorkForesight? foresight = null,
-    CapacityMemory? memory = null)
+    CapacityMemory? memory = null, MoveAdvice? moves = null)
     : TaskActivity<ObserveJobInput, JobObservation>
 {
     private const string DeviceLost = "DEVICE_LOST";
@@ -37,18 +38,25 @@ public sealed class ObserveJobActivity(
         {
             RememberLoss(spec, input.Lease);
         }
+        else if (isGone && !HasStoppedCosting(state) && job.End is null)
+        {
+            // Taken by the cloud for a repair or a restart, and given up by the run after this look. One that is looked
+            // at twice counts twice, which an estimate bears.
+            RememberLoss(spec, input.Lease);
+        }
 
         // Chips that fail after some work are the node's fault, so another node continues. Chips that fail at once
         // would do so on every node.
         var isBroken = job.End?.Code == DeviceLost && job.Step > 0;
         var isLost = isBroken || (job.End is null && (isGone || isSilent));
         var cause = isGone ? state.ToUpperInvariant() : isBroken ? DeviceLost : isSilent ? "WORKER_SILENT" : null;
+        var accrued = RunCosts.Of(ledger, spec.Group?.Id ?? spec.RunId, clock.GetUtcNow()).ActualUsd;
         return new JobObservation(
             state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), isBroken ? null : job.End, job.Step,
-            job.Steps, job.Loss,
-            RunCosts.Of(ledger, spec.Group?.Id ?? spec.RunId, clock.GetUtcNow()).ActualUsd)
+            job.Steps, job.Loss, accrued)
         {
             Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
+            Move = isLost || job.End is not null ? null : moves?.Find(input, job, accrued),
         };
     }
 

@@ -50,6 +50,7 @@ internal static class EventText
         LedgerKinds.Attempt => Attempt(Read<AttemptEnd>(fact)),
         LedgerKinds.Loss => Loss(Read<OpenRecovery>(fact)),
         LedgerKinds.Switched => DeadlineText.Switched(Read<SpotSwitch>(fact)),
+        LedgerKinds.MoveBegun or LedgerKinds.Moved or LedgerKinds.MoveGivenUp => MoveText.Of(Read<MoveRecord>(fact)),
         LedgerKinds.DeadlineMissed => DeadlineText.Missed(Read<DeadlineMiss>(fact)),
         LedgerKinds.Recovered => $"recovered   back at work after {Read<RecoveryEnd>(fact).Seconds:0.0} s",
         LedgerKinds.Validation => Validation(Read<ValidationFact>(fact)),
@@ -74,7 +75,7 @@ internal static class EventText
         LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",
         LedgerKinds.Attempt or LedgerKinds.Loss or LedgerKinds.Switched or LedgerKinds.DeadlineMissed => "yellow",
         LedgerKinds.Stage or LedgerKinds.Resumed or LedgerKinds.Suspended or LedgerKinds.Unsuspended => "blue",
-        LedgerKinds.Recovered => "green",
+        LedgerKinds.Recovered or LedgerKinds.Moved => "green",
         LedgerKinds.VariantEnded => Read<VariantEnd>(fact).Status == RunStatus.Succeeded ? "green" : "yellow",
         _ => "default",
     };

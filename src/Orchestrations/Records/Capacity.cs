@@ -123,7 +123,12 @@ public enum RefusalScope
 /// <param name="RememberSeconds">Seconds for which later runs skip the place; 0 for none.</param>
 /// <param name="Reason">The cloud's own message.</param>
 /// <param name="Fix">The remedy.</param>
-public sealed record Refusal(string Code, RefusalScope Scope, double RememberSeconds, string Reason, string Fix);
+public sealed record Refusal(string Code, RefusalScope Scope, double RememberSeconds, string Reason, string Fix)
+{
+    /// <summary>The code of a place that is left out for now, because a cheaper one may have capacity in
+    /// time.</summary>
+    public const string Later = "DEARER_PLACE_LATER";
+}
 
 /// <summary>A node of this run.</summary>
 /// <param name="NodeName">Full resource name, <c>projects/P/locations/Z/nodes/N</c>.</param>
@@ -151,6 +156,11 @@ public sealed record AcquireInput(
     /// <summary>Gets the work that is left; null without a deadline, or if the run does not go over.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WorkOutlook? Outlook { get; init; }
+
+    /// <summary>Gets a node that a move had asked for when the working one was lost; it is waited for first. null for
+    /// none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public OpenMove? Pending { get; init; }
 }
 
 /// <summary>A TPU, or the reason why there is none.</summary>
@@ -171,7 +181,12 @@ public sealed record AcquireResult(
 /// <param name="Spec">The run.</param>
 /// <param name="Candidate">The place.</param>
 /// <param name="Attempt">Number of the attempt, from 1.</param>
-public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Attempt);
+public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Attempt)
+{
+    /// <summary>Gets a value indicating whether the node is to replace one that works.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsMove { get; init; }
+}
 
 /// <summary>The cloud's answer to one request for a node.</summary>
 /// <param name="NodeName">Full resource name.</param>

@@ -19,6 +19,16 @@ public sealed record WorkOutlook(double Work, double Loss, double Start, double 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double? Uncertainty { get; init; }
 
+    /// <summary>Gets the seconds of spare time that are not waited through, because they pay for the way from an
+    /// on-demand node back to spot; 0 if the run does not move, also in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double Reserve { get; init; }
+
+    /// <summary>Gets the places of the plan in the order to try them now; null for that of the plan, also in older
+    /// histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<Candidate>? Places { get; init; }
+
     /// <summary>Seconds of a restart on an on-demand node: the wait for it, and its start.</summary>
     [JsonIgnore]
     public double Restart => OnDemandWait + Start;

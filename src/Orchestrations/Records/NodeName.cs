@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 
@@ -26,6 +27,9 @@ public readonly partial record struct NodeName : IParsable<NodeName>
     /// <summary>The last part: the node's name within its zone; empty for none.</summary>
     public string NodeId => ToString()[(ToString().LastIndexOf('/') + 1)..];
 
+    /// <summary>The node's zone; empty for none.</summary>
+    public string Zone => ToString().Split('/') is [_, _, _, var zone, ..] ? zone : "";
+
     /// <summary>Creates a name from its parts.</summary>
     /// <param name="project">The project.</param>
     /// <param name="zone">The zone.</param>
@@ -34,6 +38,14 @@ public readonly partial record struct NodeName : IParsable<NodeName>
     /// <exception cref="FormatException">A part is empty or has a slash.</exception>
     public static NodeName Of(string project, string zone, string nodeId) =>
         new($"projects/{project}/locations/{zone}/nodes/{nodeId}");
+
+    /// <summary>Creates the name of the node of an attempt.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="place">The place.</param>
+    /// <param name="attempt">Number of the attempt, from 1.</param>
+    /// <returns>The name.</returns>
+    public static NodeName OfAttempt(RunSpec spec, Candidate place, int attempt) =>
+        Of(spec.Project, place.Zone, string.Create(CultureInfo.InvariantCulture, $"wf-{spec.RunId}-{attempt}"));
 
     /// <summary>Parses a name.</summary>
     /// <param name="s">The text; empty for none.</param>

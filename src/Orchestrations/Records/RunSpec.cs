@@ -173,6 +173,10 @@ public sealed record TpuSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public SpotFallback Fallback { get; init; }
 
+    /// <summary>Gets whether the run may go over to a cheaper node while it works.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public MoveChoice Move { get; init; }
+
     /// <summary>VPC network; null for the project's default.</summary>
     public string? Network { get; init; }
 

@@ -96,6 +96,10 @@ public sealed record TpuWorkInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsSwitched { get; init; }
 
+    /// <summary>Gets a move under way; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public OpenMove? Move { get; init; }
+
     /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 
@@ -164,6 +168,10 @@ public sealed record JobObservation(
     /// <summary>Gets the work that is left; null without a deadline.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WorkOutlook? Outlook { get; init; }
+
+    /// <summary>Gets a place to which the run should go over now; null for none, and in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public MoveProposal? Move { get; init; }
 }
 
 /// <summary>The end of a job on its worker.</summary>

@@ -4,6 +4,7 @@ using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
@@ -257,6 +258,7 @@ public static class WorkflowsService
             provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<WorkForesight>();
         services.AddSingleton<PricePatience>();
+        services.AddSingleton<MoveAdvice>();
         services.AddSingleton(provider => new MeasuredRates(provider.GetRequiredService<IStateStore>()));
         var limits = SettingLimits.OfInput(settings);
         services.AddSingleton(provider => new InputWork(

@@ -52,6 +52,19 @@ internal static partial class DeadlineReader
             : given;
     }
 
+    /// <summary>Reads whether a working run goes over to a cheaper spot node; of no effect on demand.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="provisioning">Its mode.</param>
+    /// <param name="check">Receives the faults.</param>
+    /// <returns>By default it does if it has a deadline, by which it is known how long it may take.</returns>
+    public static MoveChoice ReadMove(RunRequest request, ProvisioningMode provisioning, RequestCheck check)
+    {
+        var given = check.OneOf<MoveChoice>(request.Tpu?.Move, "tpu.move");
+        return provisioning != ProvisioningMode.Spot ? MoveChoice.None
+            : request.Tpu?.Move is null && request.Deadline is not null ? MoveChoice.Cheaper
+            : given;
+    }
+
     /// <summary>Refuses a run whose deadline has passed.</summary>
     /// <param name="spec">The run, or its next part.</param>
     /// <param name="now">The current time.</param>

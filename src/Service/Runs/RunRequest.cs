@@ -145,6 +145,9 @@ public sealed record TpuRequest
     /// <summary><c>on-demand</c> or <c>none</c>: what follows when spot is no longer enough.</summary>
     public string? Fallback { get; init; }
 
+    /// <summary><c>cheaper</c> or <c>none</c>: whether a working run goes over to a cheaper spot node.</summary>
+    public string? Move { get; init; }
+
     /// <summary>The highest price of a place, in US dollars an hour.</summary>
     public double? MaxUsdPerHour { get; init; }
 

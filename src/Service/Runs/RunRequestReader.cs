@@ -139,6 +139,7 @@ public static partial class RunRequestReader
         var deadline = DeadlineReader.Read(request.Deadline, check);
         var stopsAtDeadline = DeadlineReader.ReadStop(request, check);
         var fallback = DeadlineReader.ReadFallback(request, provisioning, check);
+        var move = DeadlineReader.ReadMove(request, provisioning, check);
         check.Scenario(request.Rehearsal?.Scenario, "rehearsal.scenario");
         var training = TrainingReader.Read(request.Training, check);
         var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
@@ -170,6 +171,7 @@ public static partial class RunRequestReader
                 Request = way,
                 QueueSeconds = way == RequestWay.QueuedResource ? queueSeconds : 0,
                 Fallback = fallback,
+                Move = move,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),
                 ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),
                 WithoutExternalIp = request.Tpu?.ExternalIp == false,

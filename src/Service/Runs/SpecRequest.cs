@@ -47,6 +47,7 @@ internal static class SpecRequest
                 QueueSeconds = tpu.Request == RequestWay.QueuedResource ? tpu.QueueSeconds : null,
                 Fallback = tpu.Fallback != SpotFallback.None || spec.Deadline is not null
                     ? WireName.Of(tpu.Fallback) : null,
+                Move = tpu.Move != MoveChoice.None || spec.Deadline is not null ? WireName.Of(tpu.Move) : null,
                 Network = tpu.Network,
                 ServiceAccount = tpu.ServiceAccount,
                 ExternalIp = !tpu.WithoutExternalIp,

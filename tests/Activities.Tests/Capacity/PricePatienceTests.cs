@@ -38,8 +38,8 @@ public sealed class PricePatienceTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>The search for spot ends 3945 s before the deadline: work 2300, a loss 300, two starts 180, a wait 900,
-    /// a margin 85. In the 2000 s before that, a fifth of what the run has to spare, dear places are asked,
+    /// <summary>The search for spot ends 3925 s before the deadline: work 2300, a loss 300, two starts 180, a wait 900,
+    /// a margin 65. In the 2000 s before that, a fifth of what the run has to spare, dear places are asked,
     /// too.</summary>
     [Fact]
     public void Find_ADearPlace_IsLeftOutUntilMostOfTheSpareTimeIsUsed()
@@ -50,10 +50,10 @@ public sealed class PricePatienceTests : IDisposable
         Assert.Equal((PricePatience.Code, RefusalScope.Zone, 0), (later?.Code, later?.Scope, later?.RememberSeconds));
         Assert.Contains(
             "us-east5-a costs 5.00 USD an hour, us-central1-a 2.00", later?.Reason, StringComparison.Ordinal);
-        Assert.Contains($"{Start.AddSeconds(12480 - 3945 - 2000):yyyy-MM-dd HH:mm:ss}Z", later?.Reason,
+        Assert.Contains($"{Start.AddSeconds(12480 - 3925 - 2000):yyyy-MM-dd HH:mm:ss}Z", later?.Reason,
             StringComparison.Ordinal);
 
-        _clock.Advance(TimeSpan.FromSeconds(12480 - 3945 - 2000 - 1));
+        _clock.Advance(TimeSpan.FromSeconds(12480 - 3925 - 2000 - 1));
         Assert.NotNull(_patience.Find(Spec, Dear));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Null(_patience.Find(Spec, Dear));
@@ -146,7 +146,7 @@ public sealed class PricePatienceTests : IDisposable
             });
 
         // Work, the most of a loss (the translation), two starts, the wait and the margin.
-        var until = 23000 + 3000 + 360 + 900 + 580;
+        var until = 23000 + 3000 + 360 + 900 + 380;
         var spec = Spec with { Deadline = Start.AddSeconds(until + spare) };
 
         Assert.Equal(waits, _patience.Find(spec, Dear) is not null);

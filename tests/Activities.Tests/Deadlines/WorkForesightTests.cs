@@ -54,8 +54,8 @@ public sealed class WorkForesightTests : IDisposable
     {
         Plan(EstimateSource.Measured);
 
-        // 2 % of the training, and 5 % of the translation, which nobody has measured.
-        Assert.Equal(((2000 * 0.02) + (300 * 0.05)) / 2300, _foresight.Of(JobKind.Train, Spec)!.Uncertainty!.Value, 6);
+        // 1 % of the training, and 5 % of the translation, which nobody has measured.
+        Assert.Equal(((2000 * 0.01) + (300 * 0.05)) / 2300, _foresight.Of(JobKind.Train, Spec)!.Uncertainty!.Value, 6);
         Assert.Equal(0.05, _foresight.Of(JobKind.Translate, Spec)!.Uncertainty!.Value, 6);
     }
 
@@ -77,7 +77,7 @@ public sealed class WorkForesightTests : IDisposable
         Assert.Equal(70 + stepSeconds, outlook.Start, 6);
         Assert.StartsWith("The rate is measured", outlook.Basis, StringComparison.Ordinal);
         Assert.Equal(
-            ((80 * stepSeconds * 0.02) + (evaluate * 0.05)) / outlook.Work, outlook.Uncertainty!.Value, 6);
+            ((80 * stepSeconds * 0.01) + (evaluate * 0.05)) / outlook.Work, outlook.Uncertainty!.Value, 6);
     }
 
     /// <summary>The time between two TPUs belongs to no step, and the rate of the first one holds until the second has

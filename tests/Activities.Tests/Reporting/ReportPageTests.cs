@@ -34,6 +34,12 @@ public sealed class ReportPageTests
                         $"refusal {Evil}", $"reason {Evil}", RefusalScope.Zone, $"remedy {Evil}", 1),
                 ],
                 Recoveries = [new RecoveryRow($"lost {Evil}", $"cause {Evil}", 1, 1, 1)],
+                Moves =
+                [
+                    new MoveRow(
+                        DateTimeOffset.UnixEpoch, $"from {Evil}", $"to {Evil}", MoveReason.BackToSpot, MoveStep.GivenUp,
+                        60, 3, 1, $"why {Evil}"),
+                ],
                 Teardown = [new TeardownRow("p/nodes/node <script>", $"gone {Evil}", null, false)],
                 Data = new PreparedData("t", "e", 1, 1, new Dictionary<string, int> { [$"dropped {Evil}"] = 1 })
                 {
@@ -56,6 +62,7 @@ public sealed class ReportPageTests
         {
             "name", "note", "source", "reference", "base", "tuned", "code", "message", "fix", "zone", "type", "refusal",
             "reason", "remedy", "lost", "cause", "gone", "dropped", "sample", "text", "gate", "found",
+            "from", "to", "why",
         })
         {
             Assert.Contains($"{part} {Shown}", page, StringComparison.Ordinal);

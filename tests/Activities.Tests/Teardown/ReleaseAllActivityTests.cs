@@ -102,6 +102,45 @@ public sealed class ReleaseAllActivityTests : CloudFolder
         Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
     }
 
+    /// <summary>An outage of one zone must not leave the nodes of the others running.</summary>
+    [Fact]
+    public async Task ReleaseAll_WithAZoneThatDoesNotAnswer_DeletesTheNodesOfTheOthers()
+    {
+        foreach (var attempt in Enumerable.Range(1, 6))
+        {
+            Intend(attempt);
+        }
+
+        Cloud.Put(Node(7, "us-west8-b"), State.Ready, "run-1");
+        for (var call = 0; call < 3; call++)
+        {
+            Cloud.Fail("Get", StatusCode.Unavailable, "no connection");
+        }
+
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        Assert.Equal([$"{Node(7, "us-west8-b")}"], Cloud.Deleted());
+        Assert.Equal(4, Cloud.Calls.Count(call => call.Item1 == "Get"));
+
+        Assert.Equal(7, (await RunAsync()).Count);
+    }
+
+    /// <summary>A proof is enough, unless the cloud lists the node all the same: a long search has hundreds.</summary>
+    [Fact]
+    public async Task ReleaseAll_OfNodesThatAreProvedGone_AsksForThoseThatAreListed()
+    {
+        Intend(1);
+        Intend(2);
+        Assert.All(await RunAsync(), release => Assert.True(release.ConfirmedNotFound));
+        Cloud.Calls.Clear();
+        Cloud.Put(Node(2), State.Ready, "run-1");
+
+        var releases = await RunAsync();
+
+        Assert.Equal([true, false], releases.Select(release => release.ConfirmedNotFound));
+        Assert.Equal([("Get", $"{Node(2)}")], Cloud.Calls.Where(call => call.Item1 == "Get"));
+        Assert.Equal([$"{Node(2)}"], Cloud.Deleted());
+    }
+
     [Fact]
     public async Task ReleaseAll_WithStraysInOtherZones_FindsThemByTheirLabelOnEveryPage()
     {

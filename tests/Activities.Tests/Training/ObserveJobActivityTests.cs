@@ -161,6 +161,25 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(0, (await RunAsync()).LostSteps);
     }
 
+    /// <summary>The cloud took the node, for ever or for a repair: other runs learn how long it lived.</summary>
+    [Theory]
+    [InlineData(State.Preempted)]
+    [InlineData(State.Repairing)]
+    [InlineData(State.Restarting)]
+    public async Task Observe_NodeThatTheCloudTook_IsRememberedWithItsLife(State state)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Standing = Working;
+        Intend(1);
+        Ledger.Append(Run, LedgerKinds.Ready, $"{Node(1)}", new NodeMoment(Node(1), "Ready"));
+        Clock.Advance(TimeSpan.FromSeconds(500));
+
+        await new ObserveJobActivity(Cloud, Jobs, Ledger, Clock, memory: Memory)
+            .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(1)));
+
+        Assert.Equal((1, 500), Memory.Seen().Select(place => (place.Losses, place.LifeSeconds)).Single());
+    }
+
     private Task<JobObservation> RunAsync() => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
         .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(1)));
 }

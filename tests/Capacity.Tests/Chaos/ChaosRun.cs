@@ -5,6 +5,7 @@ using Google.Cloud.Tpu.V2;
 using Microsoft.DurableTask.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Handover;
+using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
 using Workflows.Capacity.Bench.Product;
 using Workflows.GoogleCloud.TpuEmulator;
@@ -101,6 +102,9 @@ internal sealed class ChaosRun : IDisposable
 
     public int WorkItems { get; private set; }
 
+    /// <summary>Gets the steps of moves, by their kind in the ledger.</summary>
+    public IReadOnlyDictionary<string, int> Moves { get; private set; } = new Dictionary<string, int>();
+
     /// <summary>Runs it to its end, and checks the end.</summary>
     public async Task<RunOutcome> RunAsync()
     {
@@ -116,6 +120,9 @@ internal sealed class ChaosRun : IDisposable
 
         Passed = Members.Sum(id => Handovers.Received(_service!.Ledger, id).Count);
         await ChaosVerdict.CheckAsync(this, outcome, _service, _cloud, _clock, _answers, _isCancelAsked);
+        Moves = _service.Ledger.Read(RunId)
+            .Where(entry => entry.Kind is LedgerKinds.MoveBegun or LedgerKinds.Moved or LedgerKinds.MoveGivenUp)
+            .GroupBy(entry => entry.Kind).ToDictionary(kind => kind.Key, kind => kind.Count(), StringComparer.Ordinal);
         return outcome;
     }
 
@@ -303,6 +310,9 @@ internal sealed class ChaosRun : IDisposable
         DateTimeOffset? deadline = isSpot && Random.Next(2) == 0
             ? _clock.GetUtcNow().AddSeconds(Random.Next(2000, 20000)) : null;
         var isQueued = Random.Next(4) == 0;
+
+        // A run that moves is long enough for it.
+        var isMoving = isSpot && Random.Next(2) == 0;
         return new RunSpec
         {
             RunId = runId,
@@ -319,12 +329,13 @@ internal sealed class ChaosRun : IDisposable
                 Provisioning = isSpot ? ProvisioningMode.Spot : ProvisioningMode.OnDemand,
                 Fallback = isSpot && Random.Next(2) == 0 ? SpotFallback.OnDemand : SpotFallback.None,
                 AcquireTimeoutSeconds = Random.Next(1000, 20000),
+                Move = isMoving ? MoveChoice.Cheaper : MoveChoice.None,
                 Request = isQueued ? RequestWay.QueuedResource : RequestWay.Node,
                 QueueSeconds = isQueued ? Random.Next(60, 2000) : 0,
             },
             Training = new TrainingSpec
             {
-                Steps = Random.Next(4, 25),
+                Steps = isMoving ? Random.Next(30, 90) : Random.Next(4, 25),
                 CheckpointEverySteps = Random.Next(1, 9),
                 BatchSize = 4,
                 WarmupSteps = 1,

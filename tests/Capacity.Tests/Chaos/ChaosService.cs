@@ -10,6 +10,7 @@ using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Evaluation;
 using Workflows.Activities.Handover;
+using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Resuming;
@@ -45,6 +46,7 @@ internal sealed class ChaosService : IDisposable
         Jobs = new JobBook(Ledger, new MetricsLog(Ledger, clock), clock);
         var memory = new CapacityMemory(folder, clock);
         var foresight = new WorkForesight(Ledger, memory, clock);
+        var moves = new MoveAdvice(Ledger, memory, foresight, clock);
         var catalog = PriceCatalog.Load(null);
         var bootstrap = new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "#!/bin/sh");
 
@@ -59,12 +61,13 @@ internal sealed class ChaosService : IDisposable
             [Stages.ObserveNode] = new ObserveNodeActivity(cloud, Ledger, memory, Jobs),
             [Stages.EndAttempt] = new EndAttemptActivity(Ledger, memory),
             [Stages.DispatchJob] = new DispatchJobActivity(Jobs, Ledger, clock),
-            [Stages.ObserveJob] = new ObserveJobActivity(cloud, Jobs, Ledger, clock, foresight, memory),
+            [Stages.ObserveJob] = new ObserveJobActivity(cloud, Jobs, Ledger, clock, foresight, memory, moves),
+            [Stages.RecordMove] = new RecordMoveActivity(Ledger),
             [Stages.StopJob] = new StopJobActivity(Jobs),
             [Stages.ReleaseNode] = new ReleaseNodeActivity(cloud, Ledger, Jobs),
             [Stages.ReleaseAll] = new ReleaseAllActivity(cloud, Ledger, Jobs, Secrets),
             [Stages.RecordLoss] = new RecordLossActivity(Ledger),
-            [Stages.Outlook] = new OutlookActivity(foresight, Ledger, clock),
+            [Stages.Outlook] = new OutlookActivity(foresight, Ledger, clock, memory),
             [Stages.RecordSwitch] = new RecordSwitchActivity(Ledger),
             [Stages.Score] = new ScoreActivity(Ledger),
             [Stages.Report] = new ReportActivity(Ledger, clock),

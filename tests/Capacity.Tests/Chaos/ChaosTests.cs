@@ -43,6 +43,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
                 .. Enumerable.Range(1, 60).Select(each => $"나는 {each}번 버스를 탑니다.\tI take bus number {each}."),
             ]);
         int crashes = 0, items = 0, passed = 0;
+        var moves = new Dictionary<string, int>(StringComparer.Ordinal);
         var ends = new Dictionary<string, int>(StringComparer.Ordinal);
         await Seeds.TryAsync(count, async random =>
         {
@@ -53,9 +54,14 @@ public sealed class ChaosTests(ITestOutputHelper output)
             crashes += run.Crashes;
             items += run.WorkItems;
             passed += run.Passed;
+            foreach (var (kind, number) in run.Moves)
+            {
+                moves[kind] = moves.GetValueOrDefault(kind) + number;
+            }
         });
         output.WriteLine(
-            $"{items} work items, {crashes} crashes of the service, {passed} nodes passed on. Ends: "
+            $"{items} work items, {crashes} crashes of the service, {passed} nodes passed on, "
+            + string.Concat(moves.Select(each => $"{each.Key} {each.Value}, ")) + "ends: "
             + string.Join(", ", ends.OrderByDescending(end => end.Value).Select(end => $"{end.Key} {end.Value}")));
         return (count, ends.GetValueOrDefault($"{RunStatus.Succeeded}"), passed);
     }

@@ -180,6 +180,7 @@ internal sealed class Scenario(string name)
         Add<LossInput, bool>(Stages.RecordLoss, (_, _) => true);
         Add<OutlookInput, WorkOutlook>(Stages.Outlook, (_, _) => Outlook);
         Add<SpotSwitch, bool>(Stages.RecordSwitch, (_, _) => true);
+        Add<MoveRecord, bool>(Stages.RecordMove, (_, _) => true);
         Add<SuspensionChange, bool>(Stages.RecordSuspension, (input, _) =>
         {
             if (input.IsSuspended)

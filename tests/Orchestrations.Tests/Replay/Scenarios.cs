@@ -100,6 +100,44 @@ internal static class Scenarios
             DeadlineSeconds = 5,
             ObserveJob = (_, _) => Scenario.Working,
         },
+        new("v2-move")
+        {
+            // The second look finds the new node usable, the third one the old job stopped.
+            Version = "2",
+            ObserveJob = (_, look) => look switch
+            {
+                1 => Scenario.Working with { Move = Cheaper },
+                2 => Scenario.Working,
+                3 => Scenario.Working with { End = new JobEnd(false, "STOPPED", "The job was stopped.") },
+                _ => Scenario.Working with { Step = 10, End = Done },
+            },
+        },
+        new("v2-move-given-up")
+        {
+            Version = "2",
+            ObserveJob = (_, look) => look switch
+            {
+                1 or 2 => Scenario.Working with { Move = Cheaper },
+                3 => Scenario.Working,
+                _ => Scenario.Working with { Step = 10, End = Done },
+            },
+            Create = input => input.Attempt == 2 ? Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600) : null,
+            ObserveNode = input => input.Lease.Attempt == 3
+                ? new NodeObservation(
+                    "PREEMPTED", false, Given.Refusal("PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600))
+                : new NodeObservation("READY", true, null),
+        },
+        new("v2-move-lost")
+        {
+            // The working node is lost while the new one is being created, which takes over.
+            Version = "2",
+            ObserveJob = (_, look) => look switch
+            {
+                1 => Scenario.Working with { Move = Cheaper },
+                2 => Scenario.Working with { NodeState = "PREEMPTED", IsLost = true, LossCause = "PREEMPTED" },
+                _ => Scenario.Working with { Step = 10, End = Done },
+            },
+        },
         new("v2-suspended-preparing") { Version = "2", SuspendedIn = Stages.PrepareData },
         new("v2-suspended-acquiring")
         {
@@ -259,6 +297,8 @@ internal static class Scenarios
         },
         new("announcer-fails") { Announce = () => throw new IOException("The topic is gone.") },
     ];
+
+    private static MoveProposal Cheaper => new(Given.At("us-b1-a"), MoveReason.CheaperSpot, 3, 0.5);
 
     private static RunPlan WithOnDemand => Given.Plan("us-a1-a", "us-b1-a") with
     {

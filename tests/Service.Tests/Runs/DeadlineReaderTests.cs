@@ -80,6 +80,28 @@ public sealed class DeadlineReaderTests : IDisposable
     }
 
     [Theory]
+    [InlineData(null, true, "spot", MoveChoice.Cheaper)]
+    [InlineData("none", true, "spot", MoveChoice.None)]
+    [InlineData("cheaper", false, "spot", MoveChoice.Cheaper)]
+    [InlineData(null, false, "spot", MoveChoice.None)]
+    [InlineData("cheaper", true, "on-demand", MoveChoice.None)]
+    public void Complete_OfMoves_HasSensibleDefaults(string? move, bool hasDeadline, string mode, MoveChoice wanted)
+    {
+        var spec = Complete(hasDeadline ? "2027-01-31T18:00:00Z" : null, mode: mode, move: move);
+
+        Assert.Equal(wanted, spec.Tpu.Move);
+        Assert.Equal(wanted, SpecRequest.Changed(spec, "{}", Catalog).Tpu.Move);
+    }
+
+    [Fact]
+    public void Complete_OfAnUnknownMove_NamesTheField()
+    {
+        var fault = Assert.Throws<RunRequestException>(() => Complete("2027-01-31T18:00:00Z", move: "sideways"));
+
+        Assert.Equal("tpu.move", Assert.Single(fault.Errors).Field);
+    }
+
+    [Theory]
     [InlineData("later", null, "tpu.fallback")]
     [InlineData(null, "explode", "afterDeadline")]
     public void Complete_OfUnknownWords_NamesTheField(string? fallback, string? after, string field)
@@ -104,7 +126,8 @@ public sealed class DeadlineReaderTests : IDisposable
             fault.Message);
     }
 
-    private RunSpec Complete(string? deadline, string? fallback = null, string? after = null, string mode = "spot")
+    private RunSpec Complete(
+        string? deadline, string? fallback = null, string? after = null, string mode = "spot", string? move = null)
     {
         var request = TinyModel.Request(
             _folder["model"], _folder["pairs.tsv"], "/scenario.json", 6, checkpointEvery: 2);
@@ -113,6 +136,7 @@ public sealed class DeadlineReaderTests : IDisposable
         request["deadline"] = deadline;
         request["afterDeadline"] = after;
         request["tpu"]!["fallback"] = fallback;
+        request["tpu"]!["move"] = move;
         request["tpu"]!["provisioning"] = mode;
         return RunRequestReader.Complete(
             RunRequestReader.Parse(new JsonObject(request.Select(each =>

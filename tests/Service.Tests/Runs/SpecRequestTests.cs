@@ -145,7 +145,7 @@ public sealed class SpecRequestTests : IDisposable
               },
               "tpu": {
                 "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "on-demand",
-                "maxUsdPerHour": 50, "fallback": "none", "request": "queued-resource",
+                "maxUsdPerHour": 50, "fallback": "none", "move": "none", "request": "queued-resource",
                 "queueSeconds": 77,
                 "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "serviceAccount": "a@b",
                 "externalIp": false
