@@ -83,7 +83,7 @@ internal sealed class ChaosRun : IDisposable
 
     public RunSpec Spec { get; }
 
-    public double StepSeconds { get; }
+    public double StepSeconds { get; private set; }
 
     /// <summary>Gets the share of a worker's steps at which something breaks.</summary>
     public double WorkerFaults { get; }
@@ -311,8 +311,9 @@ internal sealed class ChaosRun : IDisposable
             ? _clock.GetUtcNow().AddSeconds(Random.Next(2000, 20000)) : null;
         var isQueued = Random.Next(4) == 0;
 
-        // A run that moves is long enough for it.
-        var isMoving = isSpot && Random.Next(2) == 0;
+        // A run that moves is long enough for it: a node has its job for ten minutes before.
+        var isMoving = isSpot && Random.Next(3) == 0;
+        StepSeconds += isMoving ? 60 : 0;
         return new RunSpec
         {
             RunId = runId,

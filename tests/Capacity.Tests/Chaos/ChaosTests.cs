@@ -1,4 +1,5 @@
 using System.Globalization;
+using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
 
@@ -16,22 +17,23 @@ public sealed class ChaosTests(ITestOutputHelper output)
     [Fact]
     public async Task Runs_UnderRandomFaults_EndWithAVerdictNothingAliveAndTheCloudsOwnBill()
     {
-        var (count, succeeded, _) = await PlayAsync(InCi, isGroup: false);
+        var (count, succeeded, _, moved) = await PlayAsync(InCi, isGroup: false);
 
         // Faults that ended every run would test little of what follows a recovery.
         Assert.True(succeeded * 3 >= count, $"Only {succeeded} of {count} runs succeeded.");
+        Assert.True(moved * 20 >= count, $"Only {moved} moves in {count} runs.");
     }
 
     /// <summary>Each second of a node that passes from variant to variant is on exactly one bill.</summary>
     [Fact]
     public async Task Groups_ThatPassNodesOn_EndWithNothingAliveAndTheCloudsOwnBill()
     {
-        var (count, _, passed) = await PlayAsync(GroupsInCi, isGroup: true);
+        var (count, _, passed, _) = await PlayAsync(GroupsInCi, isGroup: true);
 
         Assert.True(passed * 2 >= count, $"Only {passed} nodes were passed on in {count} groups.");
     }
 
-    private async Task<(int Count, int Succeeded, int Passed)> PlayAsync(int inCi, bool isGroup)
+    private async Task<(int Count, int Succeeded, int Passed, int Moved)> PlayAsync(int inCi, bool isGroup)
     {
         var count = int.TryParse(
             Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var asked) ? asked : inCi;
@@ -63,6 +65,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
             $"{items} work items, {crashes} crashes of the service, {passed} nodes passed on, "
             + string.Concat(moves.Select(each => $"{each.Key} {each.Value}, ")) + "ends: "
             + string.Join(", ", ends.OrderByDescending(end => end.Value).Select(end => $"{end.Key} {end.Value}")));
-        return (count, ends.GetValueOrDefault($"{RunStatus.Succeeded}"), passed);
+        return (count, ends.GetValueOrDefault($"{RunStatus.Succeeded}"), passed,
+            moves.GetValueOrDefault(LedgerKinds.Moved));
     }
 }
