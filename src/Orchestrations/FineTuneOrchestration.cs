@@ -211,9 +211,10 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
             _done = await looking;
             (Data, _nextAttempt) = (_done.Data, _done.NextAttempt);
-            foreach (var node in _done.Left)
+            foreach (var node in _done.Left.Where(node => node != handed?.Lease.NodeName))
             {
-                // As in an early release: a deletion that fails is not waited for, since the teardown retries it.
+                // Not the node that it was handed for this part. As in an early release: a deletion that fails is not
+                // waited for, since the teardown retries it.
                 _ = context.ReleaseNodeAsync(spec, node);
             }
 

@@ -13,6 +13,7 @@ public sealed class NodeHandoverTests
     private Func<RunFailure?> _begin = () => null;
     private Func<bool> _hand = () => true;
     private Func<bool> _offer = () => true;
+    private IReadOnlyList<NodeName> _left = [];
     private NodeAcceptance _acceptance = new(Given.Lease("us-a1-a"), IsOwned: true);
 
     public NodeHandoverTests() => _context.Answer = Answer;
@@ -154,6 +155,22 @@ public sealed class NodeHandoverTests
         Assert.Equal(1, work.NextAttempt);
     }
 
+    /// <summary>The node is in its ledger when it looks for nodes that an earlier part has left.</summary>
+    [Fact]
+    public async Task Variant_ThatIsResumedWithAHandedNode_ReleasesThoseOfItsEarlierPartsAlone()
+    {
+        var old = Given.Lease("us-c1-a");
+        _left = [Handed.Lease.NodeName, old.NodeName];
+        await RunAsync(Variant with
+        {
+            Handed = Handed,
+            Resumption = new RunResumption(2, Variant, _context.CurrentUtcDateTime, []),
+        });
+
+        Assert.Equal([old.NodeName], Inputs<ReleaseInput>(Stages.ReleaseNode).Select(input => input.NodeName));
+        Assert.Equal(Handed.Lease, Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
+    }
+
     [Fact]
     public async Task Variant_WhosePlanHasNoSuchPlace_ReleasesTheNodeAndRents()
     {
@@ -292,6 +309,8 @@ public sealed class NodeHandoverTests
                 return _hand();
             case Stages.OfferNode:
                 return _offer();
+            case Stages.Resume:
+                return ResumeState.Nothing with { Left = _left };
             case Stages.AcceptNode:
                 return _acceptance;
             case nameof(FineTuneOrchestration):
