@@ -21,6 +21,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
     /// <inheritdoc />
     public override async Task<IReadOnlyList<NodeRelease>> RunAsync(TaskActivityContext context, RunSpec input)
     {
+        Handovers.Complete(ledger, input.RunId);
         var intents = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent);
         var names = intents.Select(fact => fact.Data.NodeName).ToHashSet();
         names.ExceptWith(Refused(input.RunId));

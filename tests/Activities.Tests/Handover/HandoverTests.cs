@@ -100,6 +100,53 @@ public sealed class HandoverTests : SweepFolder
             [3600, 3600], new[] { Run, Taker }.Select(id => RunCosts.Of(Ledger, id, now).BilledSeconds));
     }
 
+    /// <summary>A variant may end before it accepts its node, such as by its plan or a cancellation.</summary>
+    [Fact]
+    public async Task Handover_ThatWasInterrupted_IsCompletedByTheTeardownOfATakerThatNeverAccepted()
+    {
+        Interrupt();
+        Assert.Equal([Node(1)], OpenNodes.Of(Ledger, Run));
+        Clock.Advance(TimeSpan.FromHours(1));
+
+        Assert.Equal([new NodeRelease(Node(1), "Ready", false)], await ReleaseAllAsync(Taker));
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+        Assert.Equal(
+            [3600, 3600],
+            new[] { Run, Taker }.Select(id => RunCosts.Of(Ledger, id, Clock.GetUtcNow()).BilledSeconds));
+        Assert.Empty(OpenNodes.Of(Ledger, Run));
+        Assert.Equal([Node(1)], OpenNodes.Of(Ledger, Taker));
+    }
+
+    /// <summary>The group was terminated between the decision and the taker's facts, and is resumed.</summary>
+    [Fact]
+    public async Task Handover_OfAnEarlierPart_IsKnownToTheTakerWhenItBegins()
+    {
+        Interrupt();
+        Clock.Advance(TimeSpan.FromHours(1));
+
+        Assert.Null(await new BeginVariantActivity(Ledger, Clock).RunAsync(null!, new VariantStart(
+            Group, SpecOf(Taker) with { Resumption = new RunResumption(2, SpecOf(Taker), Clock.GetUtcNow(), []) })));
+
+        Assert.Equal([Node(1)], OpenNodes.Of(Ledger, Taker));
+        Assert.Equal(3600, RunCosts.Of(Ledger, Taker, Clock.GetUtcNow()).BilledSeconds);
+    }
+
+    [Fact]
+    public async Task Bill_OfATaker_HasTheTimeBeforeItsFirstStageInThatStage()
+    {
+        Rent();
+        await HandAsync();
+        Clock.Advance(TimeSpan.FromMinutes(30));
+        Ledger.Append(Taker, LedgerKinds.Stage, "plan", new StageInput(Taker, RunStageName.Plan, "plans"));
+        Clock.Advance(TimeSpan.FromMinutes(30));
+
+        var cost = RunCosts.Of(Ledger, Taker, Clock.GetUtcNow());
+
+        Assert.Equal(3.6, cost.ActualUsd, 9);
+        Assert.Equal(cost.ActualUsd, cost.ByStage.Values.Sum(), 9);
+    }
+
     [Fact]
     public async Task Node_OfAQueuedResource_IsGivenBackWithIt()
     {
@@ -197,6 +244,61 @@ public sealed class HandoverTests : SweepFolder
         }
     }
 
+    /// <summary>A group may go on for days after one of its variants was terminated in the engine.</summary>
+    [Fact]
+    public async Task Sweep_OfTheNodeOfATerminatedVariant_DoesNotWaitForItsGroup()
+    {
+        Put().Labels[NodeLabels.Group] = "run";
+        Runs.Live.Add("run");
+
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    [Theory]
+    [InlineData("run-2", LedgerKinds.Stage)]
+    [InlineData("run", LedgerKinds.Resumed)]
+    public async Task Sweep_OfAHandedNode_DoesNotWaitForATakerThatWasTerminatedOrLeftByAnEarlierPart(
+        string run, string kind)
+    {
+        Rent();
+        Cloud.Nodes[$"{Node(1)}"].Labels[NodeLabels.Group] = "run";
+        await HandAsync();
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        Ledger.Append(new RunId(run), kind, "2", new NodeMoment(Node(1), kind));
+        Runs.Live.Add("run");
+
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    /// <summary>Neither the sweep nor the group knows of the other: the one fact decides between them, too.</summary>
+    [Fact]
+    public async Task Sweep_OfANodeThatIsHandedOnMeanwhile_LeavesItToItsNewOwner()
+    {
+        Rent();
+        Cloud.Nodes[$"{Node(1)}"].Labels[NodeLabels.Group] = "run";
+        Runs.OnAsked = id => Assert.True(
+            id != Run || Handovers.Hand(Ledger, Run, Lease(1), Taker));
+
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Empty(Cloud.Deleted());
+        Assert.Equal(0, Facts(LedgerKinds.Revoked));
+    }
+
+    [Fact]
+    public async Task Sweep_OfAnOfferedNode_IsADecisionAgainstAHandover()
+    {
+        Rent();
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+        Assert.False(await HandAsync());
+    }
+
     [Theory]
     [InlineData("wf-run-1-1", "run-1")]
     [InlineData("wf-a-1", "a")]
@@ -218,6 +320,16 @@ public sealed class HandoverTests : SweepFolder
         var node = Put();
         Ledger.Append(Run, LedgerKinds.Ready, node.Name, new NodeMoment(Node(1), "Ready"));
         Handovers.Offer(Ledger, Run, Lease(1));
+    }
+
+    /// <summary>The decision is on disk, and nothing after it.</summary>
+    private void Interrupt()
+    {
+        Rent();
+        Clock.Advance(TimeSpan.FromHours(1));
+        Ledger.Append(Group, LedgerKinds.Members, "members", new MembersFact([Run, Taker]));
+        Ledger.Append(Taker, LedgerKinds.VariantOf, "group", new VariantGroup(Group, "v"));
+        Ledger.Append(Run, LedgerKinds.Handed, $"{Node(1)}", new HandedFact(Node(1), Taker));
     }
 
     private void Begin(RunId id) => Ledger.Append(
