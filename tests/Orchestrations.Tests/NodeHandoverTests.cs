@@ -171,6 +171,35 @@ public sealed class NodeHandoverTests
         Assert.Equal(Handed.Lease, Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
     }
 
+    /// <summary>Nobody watches the cost of a node that waits, and the copy of a model may take an hour.</summary>
+    [Fact]
+    public async Task Variant_WhosePreparationTakesLong_ReleasesItsIdleNodeAndRentsAfterwards()
+    {
+        var preparing = new TaskCompletionSource<PreparedData>();
+        var usual = _context.Answer;
+        _context.Answer = (name, input) => name == Stages.PrepareData ? preparing.Task : usual(name, input);
+        _acceptance = _acceptance with { MostIdleSeconds = 900 };
+        var began = _context.CurrentUtcDateTime;
+
+        var run = RunAsync(Variant with { Handed = Handed });
+        Assert.Equal(900, (_context.CurrentUtcDateTime - began).TotalSeconds);
+        Assert.Equal(Handed.Lease.NodeName, Inputs<ReleaseInput>(Stages.ReleaseNode).Single().NodeName);
+        preparing.SetResult(Given.Data);
+
+        Assert.Equal(RunStatus.Succeeded, (await run).Status);
+        Assert.Null(Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
+    }
+
+    [Fact]
+    public async Task Variant_WhosePreparationIsDoneInTime_KeepsItsNode()
+    {
+        _acceptance = _acceptance with { MostIdleSeconds = 900 };
+        await RunAsync(Variant with { Handed = Handed });
+
+        Assert.Empty(Inputs<ReleaseInput>(Stages.ReleaseNode));
+        Assert.Equal(Handed.Lease, Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
+    }
+
     [Fact]
     public async Task Variant_WhosePlanHasNoSuchPlace_ReleasesTheNodeAndRents()
     {

@@ -93,7 +93,9 @@ public sealed class HandoverTests : SweepFolder
         Ledger.Append(Run, LedgerKinds.Handed, $"{Node(1)}", new HandedFact(Node(1), Taker));
         Clock.Advance(TimeSpan.FromHours(1));
 
-        Assert.Equal(new NodeAcceptance(Lease(1) with { Attempt = 0 }, true), await AcceptAsync(Place()));
+        Assert.Equal(
+            new NodeAcceptance(Lease(1) with { Attempt = 0 }, true) { MostIdleSeconds = Spec.Pace.BootSeconds },
+            await AcceptAsync(Place()));
 
         var now = Clock.GetUtcNow();
         Assert.Equal(
