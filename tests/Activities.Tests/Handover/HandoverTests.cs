@@ -39,6 +39,20 @@ public sealed class HandoverTests : SweepFolder
             call => call.StartsWith("hand", StringComparison.Ordinal)));
     }
 
+    /// <summary>The giver's teardown finds it by its label, under a name that no fact has.</summary>
+    [Fact]
+    public async Task Node_ThatTheCloudNamesByTheNumberOfItsProject_IsLeftAloneByTheGiver()
+    {
+        Rent();
+        await HandAsync();
+        Cloud.Nodes[$"{Node(1)}"].Name = NodeName.Of("1234567890", Zone, "wf-run-1-1").ToString();
+
+        Assert.Empty(await ReleaseAllAsync(Run));
+
+        Assert.Equal(0, Facts(LedgerKinds.Revoked));
+        Assert.Empty(Cloud.Deleted());
+    }
+
     /// <summary>Whoever decides first has decided, and no crash in between makes it two.</summary>
     [Fact]
     public async Task Node_WhoseReleaseBegan_IsNotHandedOn()
