@@ -100,6 +100,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
         private RunStage _stage = new(RunStageName.Pending, "");
         private TpuLease? _lease;
+        private double? _mostIdleSeconds;
         private bool _isSwitched;
         private ResumeState _done = ResumeState.Nothing;
         private int _nextAttempt = 1;
@@ -138,7 +139,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 Plan = await planning;
                 if (handed is not null)
                 {
-                    _lease = await NodeHandover.AcceptAsync(
+                    (_lease, _mostIdleSeconds) = await NodeHandover.AcceptAsync(
                         context, new AcceptInput(spec, Plan, handed), isNeeded: !_done.IsTranslated);
                 }
 
@@ -151,6 +152,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     }
 
                     var preparing = context.PrepareDataAsync(spec);
+                    _lease = await NodeHandover.KeepWhileAsync(
+                        context, spec, _lease, _mostIdleSeconds, Task.WhenAny(preparing, _cancel));
                     if (await IsCancelledBeforeAsync(preparing))
                     {
                         return StoryEnd.Cancelled;
@@ -211,9 +214,10 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
             _done = await looking;
             (Data, _nextAttempt) = (_done.Data, _done.NextAttempt);
-            foreach (var node in _done.Left)
+            foreach (var node in _done.Left.Where(node => node != handed?.Lease.NodeName))
             {
-                // As in an early release: a deletion that fails is not waited for, since the teardown retries it.
+                // Not the node that it was handed for this part. As in an early release: a deletion that fails is not
+                // waited for, since the teardown retries it.
                 _ = context.ReleaseNodeAsync(spec, node);
             }
 

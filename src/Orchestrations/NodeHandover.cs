@@ -14,14 +14,15 @@ internal static class NodeHandover
     /// <param name="context">The run's orchestration.</param>
     /// <param name="input">The run, its plan and the node.</param>
     /// <param name="isNeeded">false if the run has no work left for a TPU.</param>
-    /// <returns>The node; null if the run has to rent one.</returns>
-    public static async Task<TpuLease?> AcceptAsync(
+    /// <returns>The node, null if the run has to rent one; and the most seconds for which it may be idle, null for no
+    /// limit.</returns>
+    public static async Task<(TpuLease? Lease, double? MostIdleSeconds)> AcceptAsync(
         TaskOrchestrationContext context, AcceptInput input, bool isNeeded)
     {
         var answer = await context.AcceptNodeAsync(input);
         if (answer.Lease is not null && isNeeded)
         {
-            return answer.Lease;
+            return (answer.Lease, answer.MostIdleSeconds);
         }
 
         if (answer.IsOwned)
@@ -30,6 +31,37 @@ internal static class NodeHandover
             await context.ReleaseNodeAsync(input.Spec, input.Handed.Lease.NodeName);
         }
 
+        return (null, null);
+    }
+
+    /// <summary>
+    /// Waits for a preparation while the run's node is idle. Nobody watches the budget meanwhile, and a preparation may
+    /// copy a model for an hour: then the node is released, and the run rents one afterwards.
+    /// </summary>
+    /// <param name="context">The run's orchestration.</param>
+    /// <param name="spec">The run.</param>
+    /// <param name="node">Its node; null for none.</param>
+    /// <param name="mostSeconds">The most seconds to wait with the node; null for no limit.</param>
+    /// <param name="work">The preparation, or a cancellation.</param>
+    /// <returns>The node; null if the run has none.</returns>
+    public static async Task<TpuLease?> KeepWhileAsync(
+        TaskOrchestrationContext context, RunSpec spec, TpuLease? node, double? mostSeconds, Task work)
+    {
+        if (node is null || mostSeconds is not { } seconds)
+        {
+            return node;
+        }
+
+        using var stop = new CancellationTokenSource();
+        if (await Task.WhenAny(work, context.CreateTimer(TimeSpan.FromSeconds(seconds), stop.Token)) == work)
+        {
+            // An open timer would keep the orchestration from completing.
+            stop.Cancel();
+            return node;
+        }
+
+        // A deletion that fails is not waited for: the teardown retries it.
+        _ = context.ReleaseNodeAsync(spec, node.NodeName);
         return null;
     }
 

@@ -13,6 +13,7 @@ public sealed class NodeHandoverTests
     private Func<RunFailure?> _begin = () => null;
     private Func<bool> _hand = () => true;
     private Func<bool> _offer = () => true;
+    private IReadOnlyList<NodeName> _left = [];
     private NodeAcceptance _acceptance = new(Given.Lease("us-a1-a"), IsOwned: true);
 
     public NodeHandoverTests() => _context.Answer = Answer;
@@ -154,6 +155,51 @@ public sealed class NodeHandoverTests
         Assert.Equal(1, work.NextAttempt);
     }
 
+    /// <summary>The node is in its ledger when it looks for nodes that an earlier part has left.</summary>
+    [Fact]
+    public async Task Variant_ThatIsResumedWithAHandedNode_ReleasesThoseOfItsEarlierPartsAlone()
+    {
+        var old = Given.Lease("us-c1-a");
+        _left = [Handed.Lease.NodeName, old.NodeName];
+        await RunAsync(Variant with
+        {
+            Handed = Handed,
+            Resumption = new RunResumption(2, Variant, _context.CurrentUtcDateTime, []),
+        });
+
+        Assert.Equal([old.NodeName], Inputs<ReleaseInput>(Stages.ReleaseNode).Select(input => input.NodeName));
+        Assert.Equal(Handed.Lease, Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
+    }
+
+    /// <summary>Nobody watches the cost of a node that waits, and the copy of a model may take an hour.</summary>
+    [Fact]
+    public async Task Variant_WhosePreparationTakesLong_ReleasesItsIdleNodeAndRentsAfterwards()
+    {
+        var preparing = new TaskCompletionSource<PreparedData>();
+        var usual = _context.Answer;
+        _context.Answer = (name, input) => name == Stages.PrepareData ? preparing.Task : usual(name, input);
+        _acceptance = _acceptance with { MostIdleSeconds = 900 };
+        var began = _context.CurrentUtcDateTime;
+
+        var run = RunAsync(Variant with { Handed = Handed });
+        Assert.Equal(900, (_context.CurrentUtcDateTime - began).TotalSeconds);
+        Assert.Equal(Handed.Lease.NodeName, Inputs<ReleaseInput>(Stages.ReleaseNode).Single().NodeName);
+        preparing.SetResult(Given.Data);
+
+        Assert.Equal(RunStatus.Succeeded, (await run).Status);
+        Assert.Null(Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
+    }
+
+    [Fact]
+    public async Task Variant_WhosePreparationIsDoneInTime_KeepsItsNode()
+    {
+        _acceptance = _acceptance with { MostIdleSeconds = 900 };
+        await RunAsync(Variant with { Handed = Handed });
+
+        Assert.Empty(Inputs<ReleaseInput>(Stages.ReleaseNode));
+        Assert.Equal(Handed.Lease, Inputs<TpuWorkInput>(nameof(TpuWorkOrchestration)).First().Lease);
+    }
+
     [Fact]
     public async Task Variant_WhosePlanHasNoSuchPlace_ReleasesTheNodeAndRents()
     {
@@ -292,6 +338,8 @@ public sealed class NodeHandoverTests
                 return _hand();
             case Stages.OfferNode:
                 return _offer();
+            case Stages.Resume:
+                return ResumeState.Nothing with { Left = _left };
             case Stages.AcceptNode:
                 return _acceptance;
             case nameof(FineTuneOrchestration):

@@ -26,7 +26,11 @@ public sealed class AcceptNodeActivity(RunLedger ledger, ITpuJobs jobs) : TaskAc
             entry.Kind == LedgerKinds.Revoked && entry.Key == handed.Lease.NodeName.ToString());
         var fits = !isReleased && input.Plan.Candidates.Any(place => IsSame(place, handed.Lease.Candidate));
         return Task.FromResult(new NodeAcceptance(
-            fits ? handed.Lease with { Attempt = 0 } : null, IsOwned: !isReleased));
+            fits ? handed.Lease with { Attempt = 0 } : null, IsOwned: !isReleased)
+        {
+            // Longer than the boot that it saves, and it costs more than a node that is rented later.
+            MostIdleSeconds = fits ? input.Spec.Pace.BootSeconds : null,
+        });
     }
 
     /// <summary>The price may have changed since the node was rented; the plan's places are all affordable.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Variants;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Handover;
@@ -38,12 +39,51 @@ public static partial class Handovers
     public static RunId OwnerOf(RunLedger ledger, RunId runId, NodeName name)
     {
         ArgumentNullException.ThrowIfNull(ledger);
-        for (var owners = 0; owners < MostOwners && TakerOf(ledger, runId, name) is { } to; owners++)
+        return Follow(ledger, runId, name).Owner;
+    }
+
+    /// <summary>Returns the run that owns a node now, and the time since which it does.</summary>
+    /// <returns>The given run without a time for a node that was never handed on.</returns>
+    internal static (RunId Owner, DateTimeOffset? Since) Follow(RunLedger ledger, RunId runId, NodeName name)
+    {
+        DateTimeOffset? since = null;
+        for (var owners = 0; owners < MostOwners && DecisionOf(ledger, runId, name) is (var at, { To: { } to });
+            owners++)
         {
-            runId = to;
+            (runId, since) = (to, at);
         }
 
-        return runId;
+        return (runId, since);
+    }
+
+    /// <summary>
+    /// Returns whether a node that was handed on waits for its owner, which its group begins next. Neither an owner
+    /// that has begun and ended since, nor one of an earlier part of the group, is waited for.
+    /// </summary>
+    internal static bool IsAwaited(RunLedger ledger, RunId owner, RunId group, DateTimeOffset since) =>
+        !ledger.Read(owner).Any(entry => entry.Kind == LedgerKinds.Stage && entry.At > since)
+        && !ledger.Read(group).Any(entry => entry.Kind == LedgerKinds.Resumed && entry.At > since);
+
+    /// <summary>
+    /// Completes the handovers to a run that were decided and then interrupted: only then its own ledger names every
+    /// node that it owns, from which it gives them back.
+    /// </summary>
+    internal static void Complete(RunLedger ledger, RunId taker)
+    {
+        if (VariantLedgers.GroupOf(ledger, taker) is not { } group)
+        {
+            return;
+        }
+
+        foreach (var giver in VariantLedgers.MembersOf(ledger, group).Where(id => id != taker))
+        {
+            foreach (var (_, fact) in HandedOn(ledger, giver).Where(each => each.Data.To == taker))
+            {
+                var lease = ledger.Read<TpuLease>(giver, LedgerKinds.Offered).Select(each => each.Data)
+                    .First(each => each.NodeName == fact.NodeName);
+                Receive(ledger, giver, lease, taker);
+            }
+        }
     }
 
     /// <summary>Returns the run whose id is in the name of a node: the run that created it.</summary>
@@ -99,9 +139,7 @@ public static partial class Handovers
     internal static bool Receive(RunLedger ledger, RunId giver, TpuLease lease, RunId taker)
     {
         var name = lease.NodeName;
-        var (at, decision) = ledger.Read<HandedFact>(giver, LedgerKinds.Handed)
-            .FirstOrDefault(fact => fact.Data.NodeName == name);
-        if (decision?.To != taker)
+        if (DecisionOf(ledger, giver, name) is not var (at, decision) || decision.To != taker)
         {
             return false;
         }
@@ -115,7 +153,8 @@ public static partial class Handovers
         ledger.Append(taker, LedgerKinds.Received, $"{name}", new ReceivedFact(
             lease, giver, at, ReadyAtOf(ledger, giver, name) ?? at));
 
-        // The taker's teardown knows its nodes by their intents. The worker was connected, so the node was READY.
+        // The taker's teardown knows its nodes by their intents. The worker was connected, so the node was READY. The
+        // giver's fact is the last: until then the node is one of the giver's that are not proved gone.
         ledger.Append(taker, LedgerKinds.Intent, $"{name}", lease);
         ledger.Append(taker, LedgerKinds.Ready, $"{name}", new NodeMoment(name, State));
         ledger.Append(giver, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, State));
@@ -134,7 +173,7 @@ public static partial class Handovers
         }
 
         ledger.Append(runId, LedgerKinds.Handed, $"{name}", new HandedFact(name, null));
-        return TakerOf(ledger, runId, name) is null;
+        return DecisionOf(ledger, runId, name) is not (_, { To: not null });
     }
 
     /// <summary>Returns the time at which a node was first seen READY, by whichever run asked for it.</summary>
@@ -143,9 +182,9 @@ public static partial class Handovers
         ?? (ledger.Read<NodeMoment>(runId, LedgerKinds.Ready).FirstOrDefault(fact => fact.Data.NodeName == name)
             is { Data: not null } ready ? ready.At : null);
 
-    private static RunId? TakerOf(RunLedger ledger, RunId runId, NodeName name) =>
-        ledger.Read(runId).FirstOrDefault(entry => entry.Kind == LedgerKinds.Handed && entry.Key == name.ToString())?
-            .Data.Deserialize<HandedFact>(RunLedger.Json)!.To;
+    private static (DateTimeOffset At, HandedFact Fact)? DecisionOf(RunLedger ledger, RunId runId, NodeName name) =>
+        ledger.Read(runId).FirstOrDefault(entry => entry.Kind == LedgerKinds.Handed && entry.Key == name.ToString())
+            is { } entry ? (entry.At, entry.Data.Deserialize<HandedFact>(RunLedger.Json)!) : null;
 
     private static bool IsOffered(RunLedger ledger, RunId runId, NodeName name) =>
         ledger.Read(runId).Any(entry => entry.Kind == LedgerKinds.Offered && entry.Key == name.ToString());

@@ -49,7 +49,8 @@ public static class RunCosts
             seconds += Math.Max(0, (stoppedAt - readyAt).TotalSeconds);
             for (var index = 0; index < stages.Count; index++)
             {
-                var from = Later(stages[index].At, readyAt);
+                // The time of a handed node before the run's first stage belongs to that stage.
+                var from = index == 0 ? readyAt : Later(stages[index].At, readyAt);
                 var to = index + 1 < stages.Count ? Earlier(stages[index + 1].At, stoppedAt) : stoppedAt;
                 if (to > from)
                 {
@@ -168,7 +169,11 @@ public static class RunCosts
         RunLedger ledger, RunId runId, DateTimeOffset now)
     {
         var gone = Names(LedgerKinds.Released);
-        gone.UnionWith(Handovers.HandedOn(ledger, runId).Select(fact => fact.Data.NodeName));
+
+        // Not by the decision alone: a handover that was interrupted after it has left no facts in the new owner's
+        // ledger.
+        gone.UnionWith(ledger.Read<NodeMoment>(runId, LedgerKinds.Stopped)
+            .Where(fact => fact.Data.State == Handovers.State).Select(fact => fact.Data.NodeName));
         var refused = ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
             .Where(fact => fact.Data.Outcome == AttemptOutcome.Refused)
             .Select(fact => fact.Data.Lease.NodeName).ToHashSet();

@@ -143,16 +143,24 @@ public sealed class Sweeper(
             return new Judged(resource, ResourceOwner.Unproved, null, "Its label names no run that could be.");
         }
 
-        // A node may have passed to another variant, which has perhaps not begun yet while the group is under way.
-        var owner = Handovers.OwnerOf(ledger, run, resource.Nodes[0].Name);
+        // A node may have passed to another variant, which has perhaps not begun yet while the group is under way. The
+        // group alone keeps no node: it may go on for days after a variant of it was terminated.
+        var (owner, since) = Handovers.Follow(ledger, run, resource.Nodes[0].Name);
         if (await runs.IsLiveAsync(run, cancellation)
             || (owner != run && await runs.IsLiveAsync(owner, cancellation))
-            || (RunId.TryParse(resource.Group, out var group) && await runs.IsLiveAsync(group, cancellation)))
+            || (since is { } at && RunId.TryParse(resource.Group, out var group)
+                && Handovers.IsAwaited(ledger, owner, group, at) && await runs.IsLiveAsync(group, cancellation)))
         {
             return new Judged(resource, ResourceOwner.LiveRun, null, "Its run is under way.");
         }
 
         var isRight = resource.HasSecretOf(secrets, run);
+        if (isRight && owner != run)
+        {
+            // Its cost and its proof are facts of the owner, whose group may have ended before it wrote them.
+            Handovers.Complete(ledger, owner);
+        }
+
         var known = isRight && ledger.Knows(owner) ? owner : (RunId?)null;
         return (service, isRight) switch
         {
@@ -212,6 +220,12 @@ public sealed class Sweeper(
 
             if (judged.LedgerRun is { } run)
             {
+                if (resource.Nodes.Any(each => !Handovers.MayRelease(ledger, run, each.Name)))
+                {
+                    // Handed on since it was judged, and its new owner begins.
+                    return (SweepStep.Listed, null);
+                }
+
                 resource.Nodes.ToList().ForEach(each => jobs.Revoke(run, each.Name));
             }
 

@@ -6,6 +6,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Sweeping;
 using Workflows.Activities.Training;
 using Workflows.GoogleCloud.Connections;
 using Workflows.Orchestrations;
@@ -26,6 +27,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
     /// <inheritdoc />
     public override async Task<IReadOnlyList<NodeRelease>> RunAsync(TaskActivityContext context, RunSpec input)
     {
+        Handovers.Complete(ledger, input.RunId);
         var intents = ledger.Read<TpuLease>(input.RunId, LedgerKinds.Intent);
         var names = intents.Select(fact => fact.Data.NodeName).ToHashSet();
         names.ExceptWith(Refused(input.RunId));
@@ -105,11 +107,16 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
                 TpuConnection.Routed("parent", parent, CancellationToken.None));
             found.AddRange(answer.Nodes
                 .Where(node => NodeLabels.AreOf(node.Labels, spec.RunId, secrets.ServiceId))
-                .Select(node => new NodeName(node.Name)));
+                .Select(node => NameOf(spec.Project, node)));
             page = answer.NextPageToken;
         }
         while (page.Length > 0);
 
         return found;
     }
+
+    /// <summary>Names a node as the ledger does: by the project's id, in place of which an answer may have its number.
+    /// By another name, the facts of a node that was handed on would not be found.</summary>
+    private static NodeName NameOf(string project, Node node) =>
+        CloudResource.Of(project, node)?.Nodes[0].Name ?? new NodeName(node.Name);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.DurableTask;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -40,6 +41,9 @@ public sealed class BeginVariantActivity(RunLedger ledger, TimeProvider clock)
         }
 
         ledger.Append(spec.RunId, LedgerKinds.VariantOf, "group", spec.Group!);
+
+        // A node that it got in an earlier part, and whose facts its group could not write: it gives it back.
+        Handovers.Complete(ledger, spec.RunId);
         var part = spec.Resumption?.Part ?? 1;
         ledger.Append(
             group, LedgerKinds.VariantBegun, VariantLedgers.KeyOf(spec.RunId, part),

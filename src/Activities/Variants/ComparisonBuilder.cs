@@ -72,6 +72,13 @@ internal static class ComparisonBuilder
         return (rows.Count(row => row.NodeFrom is not null), waits.Count > 0 ? waits.Average() : null);
     }
 
+    /// <summary>Returns the variant on whose node one has worked; a node that it could not use saved no boot.</summary>
+    private static RunId? NodeFrom(RunLedger ledger, RunId id)
+    {
+        var worked = ledger.Read<DispatchInput>(id, LedgerKinds.Job).Select(job => job.Data.Lease.NodeName).ToHashSet();
+        return Handovers.Received(ledger, id).LastOrDefault(fact => worked.Contains(fact.Lease.NodeName))?.From;
+    }
+
     private static VariantRow RowOf(
         RunLedger ledger, RunId groupId, RunVariant variant, bool isDraft, DateTimeOffset now)
     {
@@ -103,7 +110,7 @@ internal static class ComparisonBuilder
                 verdict.Direction, verdict.Outcome, verdict.Base.Bleu, verdict.Tuned.Bleu, verdict.Base.Chrf,
                 verdict.Tuned.Chrf, verdict.PValue, verdict.TestPairs))],
             NodesLeft = RunCosts.Left(ledger, id, now).Count,
-            NodeFrom = Handovers.Received(ledger, id) is [.., var received] ? received.From : null,
+            NodeFrom = NodeFrom(ledger, id),
             Checkpoint = report?.Artifacts.Checkpoint,
         };
     }

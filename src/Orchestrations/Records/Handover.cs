@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Workflows.Orchestrations;
 
 /// <summary>A node that passes from one variant to another.</summary>
@@ -24,4 +26,10 @@ public sealed record AcceptInput(RunSpec Spec, RunPlan Plan, HandedNode Handed);
 /// <summary>The answer of a variant that was handed a node.</summary>
 /// <param name="Lease">The node to work on; null to rent another one.</param>
 /// <param name="IsOwned">true if the node is the variant's, which must release it if it does not use it.</param>
-public sealed record NodeAcceptance(TpuLease? Lease, bool IsOwned);
+public sealed record NodeAcceptance(TpuLease? Lease, bool IsOwned)
+{
+    /// <summary>Gets the most seconds for which the node may wait for the variant's preparation; null for no limit, in
+    /// older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? MostIdleSeconds { get; init; }
+}

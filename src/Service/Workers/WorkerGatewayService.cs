@@ -38,6 +38,15 @@ internal sealed partial class WorkerGatewayService(
                 StatusCode.Unauthenticated, "This node is not, or no longer, a node of this run."));
         }
 
+        if (!hello.KeepsRunsApart && hello.RunId != runId.Value)
+        {
+            // Silent from now on, so that the run loses this node, and rents another one.
+            Log.TooOld(logger, nodeName, hello.RunId, runId);
+            throw new RpcException(new Status(
+                StatusCode.Unauthenticated,
+                "This worker is older than the service, and mixes the results of two runs: set a newer worker image."));
+        }
+
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var (listening, following) = (Task.CompletedTask, Task.CompletedTask);
         var connection = Open(runId, nodeName, hello.Device);
@@ -259,6 +268,12 @@ internal sealed partial class WorkerGatewayService(
         [LoggerMessage(4108, LogLevel.Error,
             "The worker of {Node} of run {RunId} is sent away, since the run's ledger cannot be used: {Reason}")]
         public static partial void NotOpened(ILogger logger, NodeName node, RunId runId, string reason);
+
+        [LoggerMessage(
+            4109, LogLevel.Warning,
+            "The worker of {Node} is sent away: it has worked for run {Giver}, and its version could continue the "
+            + "training of that run as one of run {RunId}. Set the service's own version of the worker image.")]
+        public static partial void TooOld(ILogger logger, NodeName node, string giver, RunId runId);
 
         [LoggerMessage(4104, LogLevel.Warning, "Could not wake {InstanceId} now; its next look will find the end.")]
         public static partial void NotTold(ILogger logger, string instanceId, Exception exception);

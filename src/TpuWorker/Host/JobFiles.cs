@@ -13,6 +13,8 @@ namespace Workflows.TpuWorker.Host;
 /// job.</param>
 internal sealed class JobFiles(IArtifactStore store, string folder)
 {
+    private const string Models = "models", Files = "files";
+
     /// <summary>Gets the store of artifacts.</summary>
     public IArtifactStore Store => store;
 
@@ -38,6 +40,23 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
         return mine;
     }
 
+    /// <summary>
+    /// Deletes the copies of models and files that a job does not name: a worker that works for one run after the other
+    /// would keep the tuned model of each, until its disk is full.
+    /// </summary>
+    /// <param name="addresses">The addresses that the job names; empty ones are left out.</param>
+    /// <exception cref="ArtifactException">One of them is no address.</exception>
+    public void KeepOnly(params IEnumerable<string> addresses)
+    {
+        var kept = addresses.Where(each => each.Length > 0).Select(each => KeyOf(ArtifactUri.Parse(each))).ToHashSet();
+        foreach (var other in new[] { Models, Files }.Select(each => Path.Combine(folder, each))
+            .Where(Directory.Exists).SelectMany(Directory.GetDirectories)
+            .Where(each => !kept.Contains(Path.GetFileName(each))))
+        {
+            Directory.Delete(other, recursive: true);
+        }
+    }
+
     /// <summary>Copies a file to this machine.</summary>
     /// <param name="address">Its address or path.</param>
     /// <param name="stop">Cancels the call.</param>
@@ -51,7 +70,7 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
             return uri.Path;
         }
 
-        var path = Path.Combine(folder, "files", KeyOf(uri), uri.Name);
+        var path = Path.Combine(folder, Files, KeyOf(uri), uri.Name);
         await store.DownloadAsync(uri, path, stop);
         return path;
     }
@@ -69,7 +88,7 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
             return uri.Path;
         }
 
-        var target = Path.Combine(folder, "models", KeyOf(uri));
+        var target = Path.Combine(folder, Models, KeyOf(uri));
         var tree = new ArtifactTree(store);
         if (uri.Scheme != ArtifactScheme.Hub && await tree.FindAsync(uri, stop) is not null)
         {

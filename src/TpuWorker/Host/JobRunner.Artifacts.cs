@@ -21,6 +21,7 @@ internal sealed partial class JobRunner
     /// </summary>
     private async Task<TrainResult> TrainAsync(TrainJob job, CancellationToken stop)
     {
+        files.KeepOnly(job.ModelDirectory, job.PairsFile, job.ValidationFile);
         var local = job.Clone();
         local.ModelDirectory = await files.ModelAsync(job.ModelDirectory, stop);
         local.PairsFile = await files.FileAsync(job.PairsFile, stop);

@@ -16,6 +16,7 @@ internal sealed partial class JobRunner
 
     private async Task<JobEnded> TranslateAsync(TranslateJob job, CancellationToken stop)
     {
+        files.KeepOnly(job.Models.Select(model => model.Directory).Append(job.PairsFile));
         var pairs = JobInput.ReadPairs(await files.FileAsync(job.PairsFile, stop)).ToList();
         var total = pairs.Count * job.Models.Count;
         var begun = clock.GetTimestamp();

@@ -237,6 +237,7 @@ internal sealed class Worker : IDisposable
             WorkerVersion = Assembly.GetExecutingAssembly().GetName().Version?.ToString() ?? "",
             Device = _device.Description,
             JobId = _currentJob,
+            KeepsRunsApart = true,
         },
     };
 

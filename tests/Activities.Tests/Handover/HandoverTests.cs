@@ -39,6 +39,20 @@ public sealed class HandoverTests : SweepFolder
             call => call.StartsWith("hand", StringComparison.Ordinal)));
     }
 
+    /// <summary>The giver's teardown finds it by its label, under a name that no fact has.</summary>
+    [Fact]
+    public async Task Node_ThatTheCloudNamesByTheNumberOfItsProject_IsLeftAloneByTheGiver()
+    {
+        Rent();
+        await HandAsync();
+        Cloud.Nodes[$"{Node(1)}"].Name = NodeName.Of("1234567890", Zone, "wf-run-1-1").ToString();
+
+        Assert.Empty(await ReleaseAllAsync(Run));
+
+        Assert.Equal(0, Facts(LedgerKinds.Revoked));
+        Assert.Empty(Cloud.Deleted());
+    }
+
     /// <summary>Whoever decides first has decided, and no crash in between makes it two.</summary>
     [Fact]
     public async Task Node_WhoseReleaseBegan_IsNotHandedOn()
@@ -93,11 +107,60 @@ public sealed class HandoverTests : SweepFolder
         Ledger.Append(Run, LedgerKinds.Handed, $"{Node(1)}", new HandedFact(Node(1), Taker));
         Clock.Advance(TimeSpan.FromHours(1));
 
-        Assert.Equal(new NodeAcceptance(Lease(1) with { Attempt = 0 }, true), await AcceptAsync(Place()));
+        Assert.Equal(
+            new NodeAcceptance(Lease(1) with { Attempt = 0 }, true) { MostIdleSeconds = Spec.Pace.BootSeconds },
+            await AcceptAsync(Place()));
 
         var now = Clock.GetUtcNow();
         Assert.Equal(
             [3600, 3600], new[] { Run, Taker }.Select(id => RunCosts.Of(Ledger, id, now).BilledSeconds));
+    }
+
+    /// <summary>A variant may end before it accepts its node, such as by its plan or a cancellation.</summary>
+    [Fact]
+    public async Task Handover_ThatWasInterrupted_IsCompletedByTheTeardownOfATakerThatNeverAccepted()
+    {
+        Interrupt();
+        Assert.Equal([Node(1)], OpenNodes.Of(Ledger, Run));
+        Clock.Advance(TimeSpan.FromHours(1));
+
+        Assert.Equal([new NodeRelease(Node(1), "Ready", false)], await ReleaseAllAsync(Taker));
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+        Assert.Equal(
+            [3600, 3600],
+            new[] { Run, Taker }.Select(id => RunCosts.Of(Ledger, id, Clock.GetUtcNow()).BilledSeconds));
+        Assert.Empty(OpenNodes.Of(Ledger, Run));
+        Assert.Equal([Node(1)], OpenNodes.Of(Ledger, Taker));
+    }
+
+    /// <summary>The group was terminated between the decision and the taker's facts, and is resumed.</summary>
+    [Fact]
+    public async Task Handover_OfAnEarlierPart_IsKnownToTheTakerWhenItBegins()
+    {
+        Interrupt();
+        Clock.Advance(TimeSpan.FromHours(1));
+
+        Assert.Null(await new BeginVariantActivity(Ledger, Clock).RunAsync(null!, new VariantStart(
+            Group, SpecOf(Taker) with { Resumption = new RunResumption(2, SpecOf(Taker), Clock.GetUtcNow(), []) })));
+
+        Assert.Equal([Node(1)], OpenNodes.Of(Ledger, Taker));
+        Assert.Equal(3600, RunCosts.Of(Ledger, Taker, Clock.GetUtcNow()).BilledSeconds);
+    }
+
+    [Fact]
+    public async Task Bill_OfATaker_HasTheTimeBeforeItsFirstStageInThatStage()
+    {
+        Rent();
+        await HandAsync();
+        Clock.Advance(TimeSpan.FromMinutes(30));
+        Ledger.Append(Taker, LedgerKinds.Stage, "plan", new StageInput(Taker, RunStageName.Plan, "plans"));
+        Clock.Advance(TimeSpan.FromMinutes(30));
+
+        var cost = RunCosts.Of(Ledger, Taker, Clock.GetUtcNow());
+
+        Assert.Equal(3.6, cost.ActualUsd, 9);
+        Assert.Equal(cost.ActualUsd, cost.ByStage.Values.Sum(), 9);
     }
 
     [Fact]
@@ -197,6 +260,61 @@ public sealed class HandoverTests : SweepFolder
         }
     }
 
+    /// <summary>A group may go on for days after one of its variants was terminated in the engine.</summary>
+    [Fact]
+    public async Task Sweep_OfTheNodeOfATerminatedVariant_DoesNotWaitForItsGroup()
+    {
+        Put().Labels[NodeLabels.Group] = "run";
+        Runs.Live.Add("run");
+
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    [Theory]
+    [InlineData("run-2", LedgerKinds.Stage)]
+    [InlineData("run", LedgerKinds.Resumed)]
+    public async Task Sweep_OfAHandedNode_DoesNotWaitForATakerThatWasTerminatedOrLeftByAnEarlierPart(
+        string run, string kind)
+    {
+        Rent();
+        Cloud.Nodes[$"{Node(1)}"].Labels[NodeLabels.Group] = "run";
+        await HandAsync();
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        Ledger.Append(new RunId(run), kind, "2", new NodeMoment(Node(1), kind));
+        Runs.Live.Add("run");
+
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+    }
+
+    /// <summary>Neither the sweep nor the group knows of the other: the one fact decides between them, too.</summary>
+    [Fact]
+    public async Task Sweep_OfANodeThatIsHandedOnMeanwhile_LeavesItToItsNewOwner()
+    {
+        Rent();
+        Cloud.Nodes[$"{Node(1)}"].Labels[NodeLabels.Group] = "run";
+        Runs.OnAsked = id => Assert.True(
+            id != Run || Handovers.Hand(Ledger, Run, Lease(1), Taker));
+
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Empty(Cloud.Deleted());
+        Assert.Equal(0, Facts(LedgerKinds.Revoked));
+    }
+
+    [Fact]
+    public async Task Sweep_OfAnOfferedNode_IsADecisionAgainstAHandover()
+    {
+        Rent();
+        await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([$"{Node(1)}"], Cloud.Deleted());
+        Assert.False(await HandAsync());
+    }
+
     [Theory]
     [InlineData("wf-run-1-1", "run-1")]
     [InlineData("wf-a-1", "a")]
@@ -218,6 +336,16 @@ public sealed class HandoverTests : SweepFolder
         var node = Put();
         Ledger.Append(Run, LedgerKinds.Ready, node.Name, new NodeMoment(Node(1), "Ready"));
         Handovers.Offer(Ledger, Run, Lease(1));
+    }
+
+    /// <summary>The decision is on disk, and nothing after it.</summary>
+    private void Interrupt()
+    {
+        Rent();
+        Clock.Advance(TimeSpan.FromHours(1));
+        Ledger.Append(Group, LedgerKinds.Members, "members", new MembersFact([Run, Taker]));
+        Ledger.Append(Taker, LedgerKinds.VariantOf, "group", new VariantGroup(Group, "v"));
+        Ledger.Append(Run, LedgerKinds.Handed, $"{Node(1)}", new HandedFact(Node(1), Taker));
     }
 
     private void Begin(RunId id) => Ledger.Append(

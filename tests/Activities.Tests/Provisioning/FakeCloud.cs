@@ -219,9 +219,11 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
         {
             cloud().Enter("List", request.Parent);
             var skip = request.PageToken.Length == 0 ? 0 : int.Parse(request.PageToken);
-            var all = cloud().Nodes.Values.Where(node => IsIn(request.Parent, node.Name)
-                    && !(request.Parent.EndsWith('-') && cloud().Hidden.Contains(node.Name)))
-                .OrderBy(node => node.Name, StringComparer.Ordinal).ToList();
+
+            // By the name that was asked for: the one in the answer may have the project's number.
+            var all = cloud().Nodes.Where(each => IsIn(request.Parent, each.Key)
+                    && !(request.Parent.EndsWith('-') && cloud().Hidden.Contains(each.Key)))
+                .Select(each => each.Value).OrderBy(node => node.Name, StringComparer.Ordinal).ToList();
             return Task.FromResult(new ListNodesResponse
             {
                 Nodes = { all.Skip(skip).Take(2) },

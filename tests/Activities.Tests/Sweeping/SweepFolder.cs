@@ -85,11 +85,17 @@ public abstract class SweepFolder : CloudFolder
 
         public Exception? Fault { get; set; }
 
+        /// <summary>Gets or sets what happens while the engine is asked for a run.</summary>
+        public Action<RunId>? OnAsked { get; set; }
+
         public List<string> Rehearsals { get; } = [];
 
         public IReadOnlyList<string> RehearsalProjects => Rehearsals;
 
-        public Task<bool> IsLiveAsync(RunId runId, CancellationToken cancellationToken) =>
-            Fault is null ? Task.FromResult(Live.Contains(runId.Value)) : Task.FromException<bool>(Fault);
+        public Task<bool> IsLiveAsync(RunId runId, CancellationToken cancellationToken)
+        {
+            OnAsked?.Invoke(runId);
+            return Fault is null ? Task.FromResult(Live.Contains(runId.Value)) : Task.FromException<bool>(Fault);
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Data;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Tests.Reporting;
 using Workflows.Activities.Training;
@@ -56,6 +57,30 @@ public sealed class ComparisonTests : IDisposable
         Add("cheap", score: 2, hours: 1);
 
         Assert.Equal("cheap", Assert.Single(Build().Best).Variant);
+    }
+
+    /// <summary>A node that is not in the plan of the variant that got it is given back, and saves no boot.</summary>
+    [Fact]
+    public void Boots_OfNodesThatWerePassedOn_AreThoseOfVariantsThatWorkedOnThem()
+    {
+        Add("a", score: 1);
+        Add("b", score: 2);
+        var (from, to) = (new RunId("g-a"), new RunId("g-b"));
+        var lease = new TpuLease(Rent("g-a", "wf-g-a-1"), _ledger.Read<TpuLease>(from, LedgerKinds.Intent)[0]
+            .Data.Candidate, 0);
+        _ledger.Append(to, LedgerKinds.Received, $"{lease.NodeName}", new ReceivedFact(
+            lease, from, _clock.GetUtcNow(), _clock.GetUtcNow()));
+
+        var unused = Build();
+        _ledger.Append(to, LedgerKinds.Job, "train@g-b@wf-g-a-1", new DispatchInput(
+            JobKind.Train, _variants[1].Spec,
+            new PreparedData("t", "t", 1, 1, new Dictionary<string, int>()), lease, "run", null));
+        var used = Build();
+
+        Assert.Null(unused.Variants[1].NodeFrom);
+        Assert.Equal([0, 1], new[] { unused, used }.Select(each => each.Notes.Count(
+            note => note.StartsWith("1 variant got the node of another one", StringComparison.Ordinal))));
+        Assert.Equal(from, used.Variants[1].NodeFrom);
     }
 
     [Fact]

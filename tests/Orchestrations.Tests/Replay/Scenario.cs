@@ -47,6 +47,9 @@ internal sealed class Scenario(string name)
     /// <summary>Answers whether a handed node fits; the number of the question counts from 1.</summary>
     public Func<int, bool> Fits { get; init; } = _ => true;
 
+    /// <summary>The most seconds for which a handed node may wait for the preparation; null: no limit.</summary>
+    public double? MostIdleSeconds { get; init; }
+
     /// <summary>The most variants under way at once.</summary>
     public int Concurrency { get; init; } = 1;
 
@@ -167,7 +170,10 @@ internal sealed class Scenario(string name)
         Add<OfferInput, bool>(Stages.OfferNode, (_, _) => true);
         Add<HandInput, bool>(Stages.HandNode, (_, call) => Hand(call));
         Add<AcceptInput, NodeAcceptance>(Stages.AcceptNode, (input, call) => new NodeAcceptance(
-            Fits(call) ? input.Handed.Lease : null, IsOwned: true));
+            Fits(call) ? input.Handed.Lease : null, IsOwned: true)
+        {
+            MostIdleSeconds = MostIdleSeconds,
+        });
         Add<EndVariantInput, bool>(Stages.EndVariant, (_, _) => true);
         Add<CompareInput, RunOutcome>(
             Stages.CompareVariants, (input, _) => new(input.Status, "comparison.json", input.Failure));

@@ -200,6 +200,15 @@ internal static class Scenarios
             Variants = ["a", "b", "c"],
             Hand = call => call > 1,
         },
+        new("variants-handover-idle")
+        {
+            // The node of the second waits for its preparation, with a limit.
+            Version = "2",
+            Orchestrator = Variants,
+            Handover = true,
+            Variants = ["a", "b"],
+            MostIdleSeconds = 900,
+        },
         new("plain-run"),
         new("retried-step") { Prepare = call => FailIf(call == 1, new IOException("The disk was busy.")) },
         new("bad-data")

@@ -1,6 +1,9 @@
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Tests.Hosting;
@@ -52,6 +55,45 @@ public sealed class WorkerGatewayTests(RunningService service) : IClassFixture<R
 
         Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
         Assert.True(call.ResponseStream.Current.Welcome.HeartbeatSeconds > 0);
+    }
+
+    /// <summary>A worker of an earlier version goes on from the checkpoints that it finds on its disk.</summary>
+    [Theory]
+    [InlineData(true, "Welcome")]
+    [InlineData(false, "Unauthenticated: This worker is older than the service")]
+    public async Task Connect_OfAWorkerWhoseNodeIsAnotherRuns_NeedsOneThatKeepsRunsApart(bool isNew, string answer)
+    {
+        var giver = new RunId(isNew ? "apart-a" : "mixed-a");
+        var node = NodeName.Of("p", "us-west4-a", $"wf-{giver}-1");
+        service.Services.GetRequiredService<RunLedger>().Append(
+            giver, LedgerKinds.Handed, $"{node}", new HandedFact(node, new RunId("taker")));
+        using var channel = Channel();
+        using var call = new WorkerGateway.WorkerGatewayClient(channel).Connect();
+        await call.RequestStream.WriteAsync(new WorkerMessage
+        {
+            Hello = new Hello
+            {
+                RunId = giver.Value,
+                NodeName = $"{node}",
+                Secret = new NodeSecrets(service.Settings.StateDirectory).For(giver, node),
+                KeepsRunsApart = isNew,
+            },
+        });
+
+        Assert.StartsWith(answer, await AnswerAsync(), StringComparison.Ordinal);
+
+        async Task<string> AnswerAsync()
+        {
+            try
+            {
+                await call.ResponseStream.MoveNext(CancellationToken.None);
+                return $"{call.ResponseStream.Current.KindCase}";
+            }
+            catch (RpcException exception)
+            {
+                return $"{exception.StatusCode}: {exception.Status.Detail}";
+            }
+        }
     }
 
     private GrpcChannel Channel() =>

@@ -58,6 +58,51 @@ public sealed class JobArtifactsTests : IDisposable
         Assert.Single(Directory.GetDirectories(_folder["vm/tuned"]));
     }
 
+    /// <summary>A disk of 100 GB holds few tuned models of several gigabytes.</summary>
+    [Fact]
+    public async Task Jobs_OfOneRunAfterTheOther_KeepTheModelsAndFilesOfTheNewestJobAlone()
+    {
+        var bucket = new BucketInAFolder(_folder["bucket"]);
+        var train = await JobAsync(bucket);
+        await bucket.WriteBytesAsync(
+            BucketInAFolder.Uri("run/test.jsonl"), await File.ReadAllBytesAsync(_folder["pairs.jsonl"], Cancellation),
+            WriteCondition.None, Cancellation);
+        var translate = new TranslateJob
+        {
+            Models =
+            {
+                new TranslateJob.Types.Model
+                {
+                    Name = "base", Directory = train.ModelDirectory, OutputFile = "gs://test-bucket/run/base.txt",
+                },
+                new TranslateJob.Types.Model
+                {
+                    Name = "tuned", Directory = train.OutputDirectory, OutputFile = "gs://test-bucket/run/tuned.txt",
+                },
+            },
+            PairsFile = "gs://test-bucket/run/test.jsonl",
+            Direction = "en-ko",
+            MaxNewTokens = 4,
+            BatchSize = 4,
+            PromptStyle = "brief",
+        };
+        var other = train.Clone();
+        other.CheckpointDirectory = BucketInAFolder.Uri("other/checkpoints").ToText();
+        other.OutputDirectory = BucketInAFolder.Uri("other/tuned").ToText();
+
+        Assert.True((await RunAsync(train, "vm", bucket)).Succeeded);
+        var basis = Assert.Single(Directory.GetDirectories(_folder["vm/models"]));
+        var ended = await RunnerOf("vm", bucket).RunAsync(new Job { Translate = translate }, Cancellation);
+        Assert.True(ended.Succeeded, ended.ErrorMessage);
+        Assert.Equal(2, Directory.GetDirectories(_folder["vm/models"]).Length);
+        Assert.Single(Directory.GetDirectories(_folder["vm/files"]));
+
+        ended = await RunAsync(other, "vm", bucket);
+
+        Assert.True(ended.Succeeded, ended.ErrorMessage);
+        Assert.Equal([basis], Directory.GetDirectories(_folder["vm/models"]));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(6)]
