@@ -46,9 +46,11 @@ internal sealed class RunStarter(RunService runs)
             return new RunStart.Refused(exception.Code, exception.Message, null);
         }
         catch (Exception exception) when (!cancellation.IsCancellationRequested
-            && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException)
+            && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException
+                or InvalidDataException or OperationCanceledException or ObjectDisposedException)
         {
-            // The engine, the disk or the database failed, which is no fault of the message.
+            // The engine, the disk or the database failed, the service's own state is damaged, or the service stops:
+            // no fault of the message.
             return new RunStart.Later(exception.Message, exception);
         }
         catch (Exception exception) when (!cancellation.IsCancellationRequested)

@@ -144,6 +144,25 @@ public sealed class DaprSubscriptionTests : IAsyncLifetime
         DaprSubscription.Require(settings);
     }
 
+    /// <summary>Its own dead letters would come back to it, and be buried again, larger each time.</summary>
+    [Fact]
+    public void Topic_ToWhichTheServicePublishes_StartsNoRuns()
+    {
+        var settings = new ServiceSettings();
+        settings.Dapr.PubSubName = "workflows-pubsub";
+        (settings.Dapr.DeadLetterTopic, settings.Dapr.LifecycleTopic) = ("dead", "lifecycle");
+        foreach (var topic in new[] { "dead", "lifecycle", settings.Dapr.Topic })
+        {
+            settings.Dapr.StartTopic = topic;
+            Assert.Contains(
+                "its own messages", Assert.Throws<ServiceStartException>(
+                    () => DaprSubscription.Require(settings)).Message, StringComparison.Ordinal);
+        }
+
+        settings.Dapr.StartTopic = "requests";
+        DaprSubscription.Require(settings);
+    }
+
     private static string Event(string id, JsonNode data, string source = "here", string type = "application/json") =>
         new JsonObject
         {
