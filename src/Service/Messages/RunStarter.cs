@@ -36,7 +36,8 @@ internal sealed class RunStarter(RunService runs)
             var (id, wasThere) = await runs.StartAsync(request(), key, cancellation);
             return new RunStart.Done(id, wasThere);
         }
-        catch (RunRequestException exception) when (exception.Code == RunRequestException.SpendLimit)
+        catch (RunRequestException exception) when (
+            exception is { Code: RunRequestException.SpendLimit, IsLasting: false })
         {
             // No fault of the message: there is money again when a run ends, or with the next day or month.
             return new RunStart.Later(exception.Message, null);
