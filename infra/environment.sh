@@ -1,7 +1,7 @@
 #!/bin/bash
 # Turns Terraform's outputs into the service's environment:
 #   terraform -chdir=infra/terraform output -json | infra/environment.sh >workflows.env
-# What begins with # is for people: the accounts to run as and to name in requests.
+# What begins with # is for people: the accounts to run as and to name in requests, and a topic to publish to.
 set -euo pipefail
 
 awk '
@@ -12,6 +12,7 @@ awk '
     setting["dead_letter_topic"] = "Workflows__PubSub__DeadLetterTopic"
     setting["ended_topic"] = "Workflows__Dapr__Topic"
     note["service_account"] = "run the service as"
+    note["events_topic"] = "Workflows__PubSub__EventsTopic, to publish events of runs"
     note["worker_service_account"] = "tpu.serviceAccount of requests"
   }
   /^  "[a-z_]+": \{/ { split($0, part, "\""); name = part[2] }

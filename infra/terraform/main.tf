@@ -163,6 +163,19 @@ resource "google_pubsub_topic_iam_member" "service_publishes" {
   member = google_service_account.service.member
 }
 
+# Ends and lifecycle of runs, which the service itself publishes if its setting names the topic
+
+resource "google_pubsub_topic" "events" {
+  name       = var.events_topic
+  depends_on = [google_project_service.api]
+}
+
+resource "google_pubsub_topic_iam_member" "service_publishes_events" {
+  topic  = google_pubsub_topic.events.name
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.service.member
+}
+
 # Artifacts
 
 resource "google_storage_bucket" "artifacts" {

@@ -23,6 +23,11 @@ output "ended_topic" {
   value       = google_pubsub_topic.ended.name
 }
 
+output "events_topic" {
+  description = "Set Workflows__PubSub__EventsTopic to this, where the service is to publish ends and lifecycle of runs."
+  value       = google_pubsub_topic.events.id
+}
+
 output "worker_image" {
   description = "Push what infra/worker.Dockerfile builds here, and set Workflows__WorkerImage to it."
   value       = "${google_artifact_registry_repository.images.location}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}/workflows-worker:latest"

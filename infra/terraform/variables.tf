@@ -52,6 +52,17 @@ variable "ended_topic" {
   }
 }
 
+variable "events_topic" {
+  description = "Name of the Pub/Sub topic for ends and lifecycle of runs as CloudEvents: Workflows__PubSub__EventsTopic."
+  type        = string
+  default     = "workflow-runs-events"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$", var.events_topic)) && !startswith(var.events_topic, "goog")
+    error_message = "Give at least three letters, digits or ._~+%- that start with a letter and not with goog."
+  }
+}
+
 variable "artifact_days" {
   description = "Days after which artifacts of runs, below runs/, are deleted; 0 keeps them. Base models stay."
   type        = number

@@ -195,7 +195,7 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
             {
                 open.Add(runId.Value, new OpenRun(now, new Dictionary<DateOnly, double>())
                 {
-                    Ended = RunParts.EndOf(ledger.Read(runId)) is null ? null : RunCosts.ByDay(ledger, runId, now),
+                    Ended = HasEnded(runId) ? RunCosts.ByDay(ledger, runId, now) : null,
                 });
             }
         }
@@ -203,6 +203,11 @@ public sealed class SpendBook(RunLedger ledger, TimeProvider clock)
         // The ended ones leave the list at the next look at the engine.
         return new Sums(PurgedDays(), open);
     }
+
+    /// <summary>Returns whether a run has its end, and so has each of its variants: one may go on after its group
+    /// broke.</summary>
+    private bool HasEnded(RunId runId) => VariantLedgers.WithMembers(ledger, runId).All(
+        each => !ledger.Knows(each) || RunParts.EndOf(ledger.Read(each)) is not null);
 
     /// <summary>Adds up the cost of purged runs by day.</summary>
     private Dictionary<DateOnly, double> PurgedDays()

@@ -55,7 +55,7 @@ public interface IStateStore
     public void ReplaceFacts(string name, IReadOnlyList<LedgerEntry> facts);
 
     /// <summary>Deletes notes that are older than anybody needs; the newest fact stays, so that readers who remember
-    /// their place miss none. A service may still return those that it has read before.</summary>
+    /// their place miss none. A service may return those that it has read before until it trims them, too.</summary>
     /// <param name="name">A file of notes, which is no ledger.</param>
     /// <param name="time">Facts from before this time are deleted.</param>
     /// <returns>Their number.</returns>

@@ -26,21 +26,29 @@ public sealed class RecentlyUsed<T>(Func<string, T> open, int most = RecentlyUse
     /// <returns>The thing.</returns>
     public T Get(string name)
     {
-        var kept = _things.GetOrAdd(name, _ => new Kept());
-        var (thing, isNew) = kept.Use(() => open(name), Interlocked.Increment(ref _uses));
-        if (isNew && Interlocked.Increment(ref _count) > most)
+        while (true)
         {
-            Trim();
-        }
+            var kept = _things.GetOrAdd(name, _ => new Kept());
+            var (thing, isNew) = kept.Use(() => open(name), Interlocked.Increment(ref _uses));
+            if (isNew && Interlocked.Increment(ref _count) > most)
+            {
+                Trim();
+            }
 
-        return thing;
+            if (thing is not null)
+            {
+                return thing;
+            }
+
+            // It was forgotten since the look for it, or while it was opened: the next one is there for everybody.
+        }
     }
 
     /// <summary>Forgets a thing that was deleted or replaced.</summary>
     /// <param name="name">Its name.</param>
     public void Forget(string name)
     {
-        if (_things.TryRemove(name, out var kept) && kept.Drop())
+        if (_things.TryRemove(name, out var kept) && kept.Drop(isForEver: true))
         {
             Interlocked.Decrement(ref _count);
         }
@@ -74,13 +82,14 @@ public sealed class RecentlyUsed<T>(Func<string, T> open, int most = RecentlyUse
         private readonly WeakReference<T> _used = new(null!);
         private volatile T? _held;
         private long _usedAt;
+        private bool _isForgotten;
 
         public bool IsHeld => _held is not null;
 
         public long UsedAt => Volatile.Read(ref _usedAt);
 
-        /// <returns>The thing, and whether it is held from now on.</returns>
-        public (T Thing, bool IsNew) Use(Func<T> open, long now)
+        /// <returns>The thing, null if it was forgotten; and whether it is held from now on.</returns>
+        public (T? Thing, bool IsNew) Use(Func<T> open, long now)
         {
             Volatile.Write(ref _usedAt, now);
             if (_held is { } held)
@@ -95,10 +104,16 @@ public sealed class RecentlyUsed<T>(Func<string, T> open, int most = RecentlyUse
                     return (other, false);
                 }
 
-                if (!_used.TryGetTarget(out var thing))
+                T? thing = null;
+                if (!_isForgotten && !_used.TryGetTarget(out thing))
                 {
                     thing = open();
                     _used.SetTarget(thing);
+                }
+
+                if (_isForgotten)
+                {
+                    return (null, false);
                 }
 
                 _held = thing;
@@ -107,10 +122,11 @@ public sealed class RecentlyUsed<T>(Func<string, T> open, int most = RecentlyUse
         }
 
         /// <returns>false if it was not held.</returns>
-        public bool Drop()
+        public bool Drop(bool isForEver = false)
         {
             lock (_lock)
             {
+                _isForgotten |= isForEver;
                 var wasHeld = _held is not null;
                 _held = null;
                 return wasHeld;

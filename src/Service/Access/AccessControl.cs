@@ -49,7 +49,7 @@ internal static partial class AccessControl
         }
 
         RequireHours(settings.Access.SessionHours);
-        CallLimits.Add(services, settings.Access, apiPort);
+        CallLimits.Add(services, settings, apiPort);
         AddSessionKeys(services, settings);
         var hasIssuer = settings.Access.Oidc.Authority is not null;
         var schemes = services.AddAuthentication(Either)

@@ -3,19 +3,22 @@ using System.Net;
 using System.Security.Claims;
 using System.Threading.RateLimiting;
 using Workflows.Service.Hosting;
+using Workflows.Service.Messages;
 using Workflows.Service.Runs;
 
 namespace Workflows.Service.Access;
 
-/// <summary>Limits the calls of each key, those of each address that shows no valid key, and open streams.</summary>
+/// <summary>Limits the calls of each key, those of each address that shows no valid key, and open streams. Deliveries
+/// of the Dapr sidecar have no limit: the broker's own speed is theirs.</summary>
 internal static class CallLimits
 {
     private const int MostPerMinute = 6_000_000;
 
     /// <summary>Adds the limits; only a service with authentication has them.</summary>
     /// <exception cref="ServiceStartException">A setting is outside of its range.</exception>
-    public static void Add(IServiceCollection services, AccessSettings settings, int apiPort)
+    public static void Add(IServiceCollection services, ServiceSettings service, int apiPort)
     {
+        var settings = service.Access;
         Require(nameof(settings.CallsPerMinute), settings.CallsPerMinute);
         Require(nameof(settings.StrangerCallsPerMinute), settings.StrangerCallsPerMinute);
         Require(nameof(settings.StreamsPerKey), settings.StreamsPerKey);
@@ -23,6 +26,7 @@ internal static class CallLimits
         {
             options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
                 context.Connection.LocalPort != apiPort
+                || DaprSubscription.IsProvedDelivery(context.Request, service)
                     ? RateLimitPartition.GetNoLimiter("")
                     : context.User.FindFirstValue(AccessPolicies.KeyId) is { } key
                     ? RateLimitPartition.GetTokenBucketLimiter($"key {key}", _ => Bucket(settings.CallsPerMinute))

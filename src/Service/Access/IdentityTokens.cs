@@ -130,8 +130,8 @@ internal static class IdentityTokens
 
     /// <summary>Returns whether a caller still has the role that the settings gave it.</summary>
     public static bool HasRole(ClaimsPrincipal caller, OidcSettings settings) =>
-        caller.FindFirstValue(Entry) is { } entry && settings.Roles.TryGetValue(entry, out var role)
-        && AccessPolicies.HighestOf(caller) == role;
+        settings.Authority is not null && caller.FindFirstValue(Entry) is { } entry
+        && settings.Roles.TryGetValue(entry, out var role) && AccessPolicies.HighestOf(caller) == role;
 
     /// <summary>Returns whether a request has a token that is no API key.</summary>
     public static bool IsIn(HttpRequest request) => KeyHandler.TokenOf(request) is { } token && IsToken(token);

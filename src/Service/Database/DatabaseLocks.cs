@@ -131,8 +131,14 @@ internal sealed class DatabaseLocks(DatabaseAccess access) : IDisposable
     {
         public void Dispose()
         {
-            locks.Free(name);
-            local.Dispose();
+            try
+            {
+                locks.Free(name);
+            }
+            finally
+            {
+                local.Dispose();
+            }
         }
     }
 }

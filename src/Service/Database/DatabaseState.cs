@@ -221,7 +221,16 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     });
 
     /// <inheritdoc />
-    public int TrimFacts(string name, DateTimeOffset time) => _access.Use(connection =>
+    public int TrimFacts(string name, DateTimeOffset time)
+    {
+        var count = Trim(name, time);
+
+        // Also where another service has deleted them: this one remembers all that it has read.
+        _books.Forget(name);
+        return count;
+    }
+
+    private int Trim(string name, DateTimeOffset time) => _access.Use(connection =>
     {
         using var command = Command(
             connection,
@@ -236,7 +245,13 @@ internal sealed class DatabaseState : IStateStore, IDisposable
     });
 
     /// <inheritdoc />
-    public void Purge(string folder, string last) => _access.Use(connection =>
+    public void Purge(string folder, string last)
+    {
+        Purge(folder);
+        _books.Forget($"{folder}/{last}");
+    }
+
+    private void Purge(string folder) => _access.Use(connection =>
     {
         // One transaction: nothing of it is ever half done.
         using var transaction = connection.BeginTransaction();

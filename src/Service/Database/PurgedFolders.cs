@@ -37,7 +37,9 @@ internal sealed partial class PurgedFolders(
     {
         lock (_lock)
         {
-            foreach (var note in ledger.State.ReadFacts(Name).Where(note => !_done.Contains(note.Key)))
+            var notes = ledger.State.ReadFacts(Name);
+            _done.IntersectWith(notes.Select(note => note.Key));
+            foreach (var note in notes.Where(note => !_done.Contains(note.Key)))
             {
                 if (RunId.TryParse(note.Data.GetString()!, out var runId) && !TryClean(runId))
                 {

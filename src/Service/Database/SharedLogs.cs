@@ -149,13 +149,21 @@ internal sealed class SharedLogs(DatabaseAccess access, RunLedger ledger, int mo
             _refused.TryRemove(key, out _);
         }
 
+        // After lines that are being written now.
         access.Use(connection =>
         {
-            using var command = new NpgsqlCommand("DELETE FROM workflows_log_lines WHERE run = $1", connection)
+            using var transaction = connection.BeginTransaction();
+            using var batch = new NpgsqlBatch(connection, transaction)
             {
-                Parameters = { Text(runId.Value) },
+                BatchCommands =
+                {
+                    LockOf(runId),
+                    new("DELETE FROM workflows_log_lines WHERE run = $1") { Parameters = { Text(runId.Value) } },
+                },
             };
-            return command.ExecuteNonQuery();
+            batch.ExecuteNonQuery();
+            transaction.Commit();
+            return true;
         });
     }
 
@@ -243,10 +251,7 @@ internal sealed class SharedLogs(DatabaseAccess access, RunLedger ledger, int mo
                 {
                     BatchCommands =
                     {
-                        new("SELECT pg_advisory_xact_lock(hashtextextended($1, 4))")
-                        {
-                            Parameters = { Text(runId.Value) },
-                        },
+                        LockOf(runId),
                         new("""
                             INSERT INTO workflows_log_lines (run, seq, writer, number, line)
                             SELECT $1, at.last + row_number() OVER (ORDER BY new.number), $2, new.number, new.line
@@ -279,6 +284,9 @@ internal sealed class SharedLogs(DatabaseAccess access, RunLedger ledger, int mo
             },
             Patience);
     }
+
+    private static NpgsqlBatchCommand LockOf(RunId runId) =>
+        new("SELECT pg_advisory_xact_lock(hashtextextended($1, 4))") { Parameters = { Text(runId.Value) } };
 
     private List<LogLine> Read(RunId runId, long after, long last, string order) => access.Use(connection =>
     {

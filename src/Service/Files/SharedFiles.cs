@@ -9,8 +9,8 @@ namespace Workflows.Service.Files;
 
 /// <summary>
 /// Keeps the uploaded files of several services: contents below <c>files/</c> of <c>Workflows:Artifacts</c>, and their
-/// names, sizes and uses in one document of the store. A content is there before the document names it, and is deleted
-/// after the document does not: each hour, and under a lock that uploads take, too.
+/// names, sizes and uses in one document of the store. The document counts a content before it is brought, and names it
+/// once it is there; a content that nothing names is deleted: each hour, and under a lock that uploads take, too.
 /// </summary>
 internal sealed partial class SharedFiles : BackgroundService, IFileStore
 {
@@ -108,7 +108,7 @@ internal sealed partial class SharedFiles : BackgroundService, IFileStore
                 return (same, false);
             }
 
-            Require(Read(), file, onlyNew);
+            Reserve(file, onlyNew);
 
             // Most of the time of an upload, so outside of the lock.
             await BringAsync(file, path, cancellation);
@@ -237,6 +237,14 @@ internal sealed partial class SharedFiles : BackgroundService, IFileStore
                 + "again.");
         }
     }
+
+    /// <summary>Counts a content before it is there: one whose upload breaks off, or that gets no name, is found and
+    /// deleted like one that has lost its name.</summary>
+    private void Reserve(UploadedFile file, bool onlyNew) => Change(index =>
+    {
+        Require(index, file, onlyNew);
+        return index.Sizes.TryAdd(KeyOf(file), file.Bytes);
+    });
 
     private (UploadedFile File, bool IsNew) Commit(UploadedFile file, bool onlyNew)
     {

@@ -27,8 +27,10 @@ internal sealed partial class UploadReferences(IFileStore store)
 
     /// <summary>Resolves the addresses of a change of a request; a text that is no JSON object is left to the reader of
     /// changes.</summary>
-    /// <exception cref="RunRequestException">A file does not exist.</exception>
-    public string ResolveChanges(string changes)
+    /// <param name="changes">The changed fields.</param>
+    /// <param name="isRehearsal">true if the run that is changed is a rehearsal.</param>
+    /// <exception cref="RunRequestException">A file does not exist, or a rehearsal cannot read it.</exception>
+    public string ResolveChanges(string changes, bool isRehearsal)
     {
         if (!changes.Contains(Scheme, StringComparison.Ordinal))
         {
@@ -39,12 +41,14 @@ internal sealed partial class UploadReferences(IFileStore store)
         RunRequestReader.Parse(changes);
         var request = JsonNode.Parse(changes, new JsonNodeOptions { PropertyNameCaseInsensitive = true })!.AsObject();
         var errors = new List<FieldError>();
+        isRehearsal = request.ContainsKey("rehearsal") ? request["rehearsal"] is not null : isRehearsal;
         foreach (var name in new[] { "train", "test", "validation" })
         {
             if (request["data"] is JsonObject data && data[name] is JsonValue value
                 && value.TryGetValue<string>(out var text))
             {
-                data[name] = PathsOf($"data.{name}", text, errors);
+                data[name] = PathsOf(
+                    $"data.{name}", text, errors, isRead: !store.IsOfRealCloud || !isRehearsal);
             }
         }
 
@@ -131,7 +135,7 @@ internal sealed partial class UploadReferences(IFileStore store)
     }
 
     private string PathsOf(
-        string field, string text, List<FieldError> errors, bool isRead = true) => Addresses().Replace(text, match =>
+        string field, string text, List<FieldError> errors, bool isRead) => Addresses().Replace(text, match =>
     {
         var name = match.Groups[1].Value.Trim();
         if (!isRead)

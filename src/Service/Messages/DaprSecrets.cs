@@ -67,7 +67,9 @@ internal static class DaprSecrets
             {
                 // A store of single values answers with the secret's own name, others with all fields of it.
                 var fields = await dapr.GetSecretAsync(store, name);
-                return fields.GetValueOrDefault(name) ?? (fields.Count == 1 ? fields.Values.Single() : null)
+                // Many of them were made from a file, whose last line has an end.
+                return (fields.GetValueOrDefault(name) ?? (fields.Count == 1 ? fields.Values.Single() : null))?
+                    .TrimEnd('\r', '\n')
                     ?? throw new ServiceStartException(
                         $"The secret '{name}' of the Dapr store '{store}', for 'Workflows:{setting}', has "
                         + $"{fields.Count} fields, and none with its name.");

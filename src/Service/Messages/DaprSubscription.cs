@@ -49,6 +49,15 @@ internal sealed partial class DaprSubscription(
                 + "has the topic.");
         }
 
+        if (new[] { settings.Dapr.DeadLetterTopic, settings.Dapr.Topic, settings.Dapr.LifecycleTopic }
+            .Contains(settings.Dapr.StartTopic))
+        {
+            throw new ServiceStartException(
+                $"The setting 'Workflows:Dapr:StartTopic' is '{settings.Dapr.StartTopic}', to which the service itself "
+                + "publishes by Dapr:DeadLetterTopic, Dapr:Topic or Dapr:LifecycleTopic: it would refuse its own "
+                + "messages without end. Use another topic.");
+        }
+
         if (settings.Access.Authentication && TokenOf(settings) is null)
         {
             throw new ServiceStartException(
@@ -160,10 +169,16 @@ internal sealed partial class DaprSubscription(
         }
     }
 
-    private bool IsSidecar(HttpRequest request) => TokenOf(settings) is not { } token
-        || CryptographicOperations.FixedTimeEquals(
-            SHA256.HashData(Encoding.UTF8.GetBytes(token)),
-            SHA256.HashData(Encoding.UTF8.GetBytes(request.Headers[TokenHeader].ToString())));
+    /// <summary>Returns whether a request is a delivery that proves by the token that the sidecar sends it.</summary>
+    public static bool IsProvedDelivery(HttpRequest request, ServiceSettings settings) =>
+        settings.Dapr.StartTopic is not null && request.Path == Path && TokenOf(settings) is { } token
+        && HasToken(request, token);
+
+    private bool IsSidecar(HttpRequest request) => TokenOf(settings) is not { } token || HasToken(request, token);
+
+    private static bool HasToken(HttpRequest request, string token) => CryptographicOperations.FixedTimeEquals(
+        SHA256.HashData(Encoding.UTF8.GetBytes(token)),
+        SHA256.HashData(Encoding.UTF8.GetBytes(request.Headers[TokenHeader].ToString())));
 
     /// <summary>Tells the sidecar what to do with the message. Source: Dapr's API reference of pub/sub, expected HTTP
     /// response.</summary>

@@ -20,8 +20,9 @@ internal interface IEventTarget
 
 /// <summary>
 /// Publishes the lifecycle of runs, each topic by itself and in the order of the facts. A broker that is away costs
-/// nothing but time: events wait, and are published when it is back. Those that wait when the service ends, or of which
-/// there are too many, are lost; the end of a run is announced by an activity, and never is.
+/// nothing but time: events wait, and are published when it is back. Those that still wait some seconds after the
+/// service was told to end, or of which there are too many, are lost; the end of a run is announced by an activity, and
+/// never is.
 /// </summary>
 internal sealed partial class LifecyclePublisher(
     RunLedger ledger, IEnumerable<IEventTarget> targets, NodeSecrets secrets, TimeProvider clock,
@@ -29,6 +30,9 @@ internal sealed partial class LifecyclePublisher(
 {
     /// <summary>Most events that wait for a topic: the oldest are dropped.</summary>
     private const int MostWaiting = 10_000;
+
+    /// <summary>Most time for the events that wait when the service ends.</summary>
+    internal static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
@@ -46,10 +50,18 @@ internal sealed partial class LifecyclePublisher(
         return base.StartAsync(cancellationToken);
     }
 
-    public override Task StopAsync(CancellationToken cancellationToken)
+    public override async Task StopAsync(CancellationToken cancellationToken)
     {
         ledger.Written -= Take;
-        return base.StopAsync(cancellationToken);
+        _topics.ForEach(topic => topic.Waiting.Writer.TryComplete());
+        if (ExecuteTask is { } publishing)
+        {
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            await Task.WhenAny(publishing, Task.Delay(LastPatience, clock, end.Token));
+            await end.CancelAsync();
+        }
+
+        await base.StopAsync(cancellationToken);
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>

@@ -36,7 +36,8 @@ internal sealed class RunStarter(RunService runs)
             var (id, wasThere) = await runs.StartAsync(request(), key, cancellation);
             return new RunStart.Done(id, wasThere);
         }
-        catch (RunRequestException exception) when (exception.Code == RunRequestException.SpendLimit)
+        catch (RunRequestException exception) when (
+            exception is { Code: RunRequestException.SpendLimit, IsLasting: false })
         {
             // No fault of the message: there is money again when a run ends, or with the next day or month.
             return new RunStart.Later(exception.Message, null);
@@ -46,9 +47,11 @@ internal sealed class RunStarter(RunService runs)
             return new RunStart.Refused(exception.Code, exception.Message, null);
         }
         catch (Exception exception) when (!cancellation.IsCancellationRequested
-            && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException)
+            && exception is RpcException or IOException or UnauthorizedAccessException or TimeoutException
+                or InvalidDataException or OperationCanceledException or ObjectDisposedException)
         {
-            // The engine, the disk or the database failed, which is no fault of the message.
+            // The engine, the disk or the database failed, the service's own state is damaged, or the service stops:
+            // no fault of the message.
             return new RunStart.Later(exception.Message, exception);
         }
         catch (Exception exception) when (!cancellation.IsCancellationRequested)

@@ -141,6 +141,8 @@ internal sealed class RunPurger(
             _kept.Forget(runId);
         }
 
+        // Again: until its ledger was gone, the log took lines that services and workers still had.
+        logs.Forget(runId);
         return new PurgedView(
             runId, instances, deleted, place is not null && !withArtifacts ? [place.Address] : []);
     }

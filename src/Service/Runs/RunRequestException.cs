@@ -36,6 +36,10 @@ public sealed class RunRequestException(IReadOnlyList<FieldError> errors, string
     /// <summary>Gets every fault, not only the first.</summary>
     public IReadOnlyList<FieldError> Errors { get; } = errors;
 
+    /// <summary>Gets a value indicating whether the same request is refused later, too, though its code may pass: a
+    /// budget above a limit itself fits into no day.</summary>
+    internal bool IsLasting { get; init; }
+
     /// <summary>Gets the code in docs/errors.md.</summary>
     public string Code { get; } = code;
 }

@@ -82,8 +82,8 @@ internal sealed class RunRerunner(
             return (null, null);
         }
 
-        changes = uploads.ResolveChanges(string.IsNullOrWhiteSpace(changes) ? "{}" : changes);
         var spec = instance.ReadInputAs<RunSpec>()!;
+        changes = uploads.ResolveChanges(string.IsNullOrWhiteSpace(changes) ? "{}" : changes, spec.IsRehearsal);
         var request = SpecRequest.Again(spec, changes, catalog);
         if (from is { } stage)
         {

@@ -92,7 +92,8 @@ internal sealed class RunResumer(
             return refusal;
         }
 
-        var spec = await NextAsync(instance, uploads.ResolveChanges(changes), caller, cancellation);
+        changes = uploads.ResolveChanges(changes, instance.ReadInputAs<RunSpec>()!.IsRehearsal);
+        var spec = await NextAsync(instance, changes, caller, cancellation);
         return await StartAsync(instance, spec, cancellation)
             ? new Resumed(spec.Resumption!.Part, spec.Resumption.Changes, null, "")
             : Resumed.Refused(Resumed.UnderWay, $"Run '{runId}' was resumed by another request just now.");

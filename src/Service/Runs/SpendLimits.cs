@@ -41,9 +41,13 @@ internal sealed class SpendLimits(
 
         // A repeated request and a resumption have their own reservation already, which is not another run's.
         var others = (await LiveAsync(cancellation)).Where(run => run.Id != spec.RunId);
-        if (Refusal(spec, ViewOf([.. others])) is { } error)
+        var view = ViewOf([.. others]);
+        if (Refusal(spec, view) is { } error)
         {
-            throw new RunRequestException([error], RunRequestException.SpendLimit);
+            throw new RunRequestException([error], RunRequestException.SpendLimit)
+            {
+                IsLasting = view.Windows.Any(window => NeededOf(spec) > window.LimitUsd),
+            };
         }
 
         book.Begin(spec.RunId, spec.BudgetUsd);
@@ -68,11 +72,15 @@ internal sealed class SpendLimits(
             return null;
         }
 
-        var needed = Math.Max(0, spec.BudgetUsd - RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd);
+        var needed = NeededOf(spec);
         return view.Windows.Where(window => needed > window.LeftUsd)
-            .OrderByDescending(window => window.TurnsOverAt)
+            .OrderByDescending(window => needed > window.LimitUsd).ThenByDescending(window => window.TurnsOverAt)
             .Select(window => Refusal(spec, needed, window, view.Runs)).FirstOrDefault();
     }
+
+    /// <summary>Returns the rest of a run's budget, in US dollars.</summary>
+    private double NeededOf(RunSpec spec) =>
+        Math.Max(0, spec.BudgetUsd - RunCosts.Of(ledger, spec.RunId, clock.GetUtcNow()).ActualUsd);
 
     private static FieldError Refusal(
         RunSpec spec, double needed, SpendWindow window, IReadOnlyList<SpendRun> runs)
@@ -86,7 +94,10 @@ internal sealed class SpendLimits(
             + $"{window.Window}, and {window.ReservedUsd:0.00} USD are reserved by the budgets of other runs ({open}): "
             + $"{left:0.00} USD are left, and this run may still spend {needed:0.00} USD of its budget of "
             + $"{spec.BudgetUsd:0.00} USD.");
-        return new FieldError(Field, message, string.Create(
+        return new FieldError(Field, message, needed > window.LimitUsd ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"It is more than the limit itself, so no wait helps: ask for a budget that leaves the run "
+            + $"{window.LimitUsd:0.00} USD or less, or raise the service's setting {window.Setting}.") : string.Create(
             CultureInfo.InvariantCulture,
             $"Wait until another run ends or until {window.TurnsOverAt:yyyy-MM-dd HH:mm}Z, when the next "
             + $"{(window.IsDay ? "day" : "month")} begins; ask for a budget that leaves the run {left:0.00} USD or "

@@ -247,6 +247,27 @@ public sealed class SpendBookTests : IDisposable
         Assert.False(book.IsOver(group));
     }
 
+    /// <summary>A group that broke may have left a variant that still pays.</summary>
+    [Fact]
+    public void Spent_OfAnEndedGroupWithALiveVariantAfterTheFileIsLost_GrowsWithTheVariant()
+    {
+        var group = new RunId("g");
+        _ledger.Append(group, LedgerKinds.Members, "members", new MembersFact([new RunId("g-a")]));
+        _ledger.Append(new RunId("g-a"), LedgerKinds.VariantOf, "group", new VariantGroup(group, "a"));
+        _ledger.Append(group, LedgerKinds.End, "end", new RunOutcome(RunStatus.Failed, "", null));
+        Rent("g-a");
+        var book = Reopened();
+        Assert.Equal((0, 0), Rounded(book.Spent()));
+
+        _clock.Advance(TimeSpan.FromMinutes(30));
+        Assert.Equal((5, 5), Rounded(book.Spent()));
+        GiveBack("g-a");
+        _ledger.Append(new RunId("g-a"), LedgerKinds.End, "end", new RunOutcome(RunStatus.Cancelled, "", null));
+        book.End(group);
+
+        Assert.Equal((5, 5), Rounded(book.Spent()));
+    }
+
     /// <summary>The ledger of a group is left, and those of its variants have the costs.</summary>
     [Theory]
     [InlineData(0)]

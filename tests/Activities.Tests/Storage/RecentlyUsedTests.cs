@@ -74,6 +74,31 @@ public sealed class RecentlyUsedTests : IDisposable
         Assert.Empty(Open(files, 0).Snapshot());
     }
 
+    /// <summary>A purge between the look for a file and its use must not make two of one name.</summary>
+    [Fact]
+    public void Get_OfAFileThatIsForgottenMeanwhile_ReturnsTheOneThatAllOthersGet()
+    {
+        RecentlyUsed<FactFile>? files = null;
+        var opened = 0;
+        files = new RecentlyUsed<FactFile>(
+            name =>
+            {
+                if (++opened == 1)
+                {
+                    files!.Forget(name);
+                }
+
+                return new FactFile(_folder[name]);
+            },
+            4);
+
+        var file = Open(files, 0);
+
+        Assert.Equal(2, opened);
+        Assert.Same(file, Open(files, 0));
+        Assert.Equal(2, opened);
+    }
+
     // A method of its own, so that no variable of it keeps a file.
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
     private static List<WeakReference<FactFile>> OpenMany(RecentlyUsed<FactFile> files) =>

@@ -40,6 +40,38 @@ public sealed class CallLimitTests
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
     }
 
+    /// <summary>A topic with many messages must not be held up like a stranger who guesses keys.</summary>
+    [Fact]
+    public async Task Deliveries_OfTheDaprSidecar_AreNotLimitedAndThoseOfOthersAre()
+    {
+        await using var service = new KeyedService();
+        service.Service.Settings.Access.StrangerCallsPerMinute = Few;
+        service.Service.Settings.Dapr.PubSubName = "workflows-pubsub";
+        service.Service.Settings.Dapr.StartTopic = "requests";
+        service.Service.Settings.Dapr.AppApiToken = "the-token-of-the-sidecar";
+        await service.InitializeAsync();
+
+        for (var each = 0; each < 5; each++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await DeliverAsync("the-token-of-the-sidecar"));
+        }
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await DeliverAsync("another"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await DeliverAsync(""));
+        Assert.Equal(HttpStatusCode.TooManyRequests, await DeliverAsync("another"));
+
+        async Task<HttpStatusCode> DeliverAsync(string token)
+        {
+            using var message = new HttpRequestMessage(HttpMethod.Post, "/dapr/runs")
+            {
+                Content = new StringContent("{}"),
+                Headers = { { "dapr-api-token", token } },
+            };
+            using var answer = await service.Nobody.SendAsync(message, Cancellation);
+            return answer.StatusCode;
+        }
+    }
+
     [Fact]
     public async Task Calls_OfAnAddressWithoutAValidKey_AreLimitedAndThoseWithOneAreNot()
     {

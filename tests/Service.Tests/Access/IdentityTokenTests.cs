@@ -127,8 +127,16 @@ public sealed class IdentityTokenTests : IAsyncLifetime
             (session.RootElement.GetProperty("name").GetString(), session.RootElement.GetProperty("role").GetString(),
                 session.RootElement.GetProperty("expiresAt").GetDateTimeOffset().ToUnixTimeSeconds()));
 
+        // The service has no issuer any more.
+        await _service.Service.RestartAsync(settings => settings.Access.Oidc.Authority = null);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await ShowAsync(cookie)).StatusCode);
+
         // The service has another role for the caller after its restart, so the session says too much.
-        await _service.Service.RestartAsync(settings => settings.Access.Oidc.Roles["subject-1"] = AccessRole.Reader);
+        await _service.Service.RestartAsync(settings =>
+        {
+            settings.Access.Oidc.Authority = new Uri(Issuer);
+            settings.Access.Oidc.Roles["subject-1"] = AccessRole.Reader;
+        });
         Assert.Equal(HttpStatusCode.Unauthorized, (await ShowAsync(cookie)).StatusCode);
     }
 

@@ -130,6 +130,39 @@ public sealed class SharedLogsTests(SharedPostgres postgres) : IClassFixture<Sha
         Assert.Equal(0, logs.Last(Run));
     }
 
+    /// <summary>Another service writes a line while the run is purged.</summary>
+    [Fact]
+    public async Task Log_OfAPurgedRun_TakesTheLineWithItThatIsBeingWritten()
+    {
+        var logs = Logs();
+        await using var source = NpgsqlDataSource.Create(_database);
+        await using var connection = await source.OpenConnectionAsync(Cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(Cancellation);
+        await using (var write = new NpgsqlCommand(
+            "SELECT pg_advisory_xact_lock(hashtextextended('run-1', 4)); "
+            + "INSERT INTO workflows_log_lines VALUES ('run-1', 1, 'another', 1, '{}')", connection, transaction))
+        {
+            await write.ExecuteNonQueryAsync(Cancellation);
+        }
+
+        var forget = Task.Run(() => logs.Forget(Run), Cancellation);
+        await Eventually.TrueAsync(() => forget.IsCompleted || IsWaitedFor(source));
+        await transaction.CommitAsync(Cancellation);
+        await forget;
+
+        Assert.Equal(0, logs.Last(Run));
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static bool IsWaitedFor(NpgsqlDataSource source)
+    {
+        using var command = source.CreateCommand(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted "
+            + "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))");
+        return (bool)command.ExecuteScalar()!;
+    }
+
     private static IEnumerable<string> Texts(IEnumerable<LogLine> lines) => lines.Select(line => line.Text);
 
     private static LogLine Worker(long number) => Line($"{number}") with

@@ -260,6 +260,10 @@ public abstract class StateStoreTests : IAsyncLifetime
         if (State.IsShared)
         {
             Assert.Equal("later", Texts(reader, "notes.jsonl").Last());
+
+            // It has read the others before, and forgets them with its own look at old ones.
+            Assert.Equal(0, reader.TrimFacts("notes.jsonl", DateTimeOffset.UtcNow.AddYears(-20)));
+            Assert.Equal(["newest", "later"], Texts(reader, "notes.jsonl"));
         }
     }
 

@@ -111,6 +111,54 @@ public sealed class SharedFilesTests(SharedPostgres postgres) : IClassFixture<Sh
         Assert.Single(Directory.GetFiles(_folder["artifacts"], "*", SearchOption.AllDirectories));
     }
 
+    /// <summary>The service or its caller goes away between the content and the name.</summary>
+    [Fact]
+    public async Task Content_OfAnUploadThatBrokeOff_IsDeleted()
+    {
+        var (ledger, files) = Service("one");
+        using var caller = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        using var body = new MemoryStream("하나\tone\n"u8.ToArray());
+        using (await ledger.State.AloneAsync("files", Cancellation))
+        {
+            var put = files.PutAsync("a.tsv", body, null, null, onlyNew: false, "me", caller.Token);
+            await Eventually.TrueAsync(() => Contents().Length == 1);
+            await caller.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => put);
+        }
+
+        Assert.Empty(files.All());
+        Assert.Equal(1, await files.CollectAsync(Cancellation));
+        Assert.Empty(Contents());
+        Assert.Equal(0, files.Bytes);
+
+        string[] Contents() => !Directory.Exists(_folder["artifacts"]) ? []
+            : Directory.GetFiles(_folder["artifacts"], "a.tsv", SearchOption.AllDirectories);
+    }
+
+    [Theory]
+    [InlineData("{\"data\": {\"test\": \"upload://a.tsv\"}}", true, false)]
+    [InlineData("{\"data\": {\"test\": \"upload://a.tsv\"}}", false, true)]
+    [InlineData("{\"data\": {\"test\": \"upload://a.tsv\"}, \"rehearsal\": {}}", false, false)]
+    [InlineData("{\"data\": {\"test\": \"upload://a.tsv\"}, \"rehearsal\": null}", true, true)]
+    public async Task Change_WithAnUploadedFileOfABucket_IsRefusedForARehearsal(
+        string changes, bool isRehearsal, bool isTaken)
+    {
+        await PutAsync(Service("one").Files, "a.tsv", "하나\tone\n");
+        var references = new UploadReferences(Service("bucket", artifacts: "gs://team/workflows").Files);
+
+        if (isTaken)
+        {
+            Assert.Contains(
+                "gs://team/workflows/files/", references.ResolveChanges(changes, isRehearsal),
+                StringComparison.Ordinal);
+            return;
+        }
+
+        var refused = Assert.Throws<RunRequestException>(() => references.ResolveChanges(changes, isRehearsal));
+        Assert.Equal("data.test", Assert.Single(refused.Errors).Field);
+        Assert.Contains("a rehearsal reads the emulated cloud alone", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Request_WithAnUploadedFile_NamesItsContentAndARehearsalOfABucketDoesNot()
     {

@@ -87,6 +87,9 @@ public sealed partial class TerraformTests
         Assert.Contains("Workflows__Artifacts=value-of/artifacts\n", text, StringComparison.Ordinal);
         Assert.Contains("Workflows__WorkerImage=value-of/worker_image\n", text, StringComparison.Ordinal);
         Assert.Contains("Workflows__Dapr__Topic=value-of/ended_topic\n", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "# Workflows__PubSub__EventsTopic, to publish events of runs: value-of/events_topic\n", text,
+            StringComparison.Ordinal);
         Assert.All(
             outputs.Select(output => output.Key),
             name => Assert.Contains($"value-of/{name}\n", text, StringComparison.Ordinal));

@@ -13,7 +13,7 @@ public sealed class DaprSecretsTests
     {
         await using var sidecar = await FakeDapr.StartAsync();
         sidecar.Secrets["workflows-database"] = new() { ["workflows-database"] = "Host=db;Password=secret" };
-        sidecar.Secrets["hub"] = new() { ["value"] = "hf_token" };
+        sidecar.Secrets["hub"] = new() { ["value"] = "hf_token\r\n" };
         Name(sidecar.Address, ("Database", "workflows-database"), ("huggingFaceToken", "hub"));
 
         await DaprSecrets.ReadAsync(_settings);

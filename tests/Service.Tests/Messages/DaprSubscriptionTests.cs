@@ -3,6 +3,9 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Spending;
+using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 using Workflows.Service.Messages;
 using Workflows.Service.Tests.Hosting;
@@ -27,7 +30,7 @@ public sealed class DaprSubscriptionTests : IAsyncLifetime
         _service.Settings.Dapr.DeadLetterTopic = "workflow-dead";
         _service.Settings.Dapr.AppApiToken = Token;
         _service.Settings.Dapr.GrpcEndpoint = _sidecar.Address;
-        _service.Settings.MaxUsdPerDay = 1;
+        _service.Settings.MaxUsdPerDay = 6;
         await _service.InitializeAsync();
     }
 
@@ -102,14 +105,25 @@ public sealed class DaprSubscriptionTests : IAsyncLifetime
     [Fact]
     public async Task Message_ThatTheSpendLimitRefuses_IsAskedForAgain()
     {
-        var request = _service.Request();
-        request.Remove("rehearsal");
-        request["project"] = "team-project";
-        request["budgetUsd"] = 5;
+        _service.Services.GetRequiredService<SpendBook>().Begin(new RunId("another"), startingUsd: 5);
 
-        Assert.Equal("RETRY", await DeliverAsync(Event("m1", request)));
+        Assert.Equal("RETRY", await DeliverAsync(Event("m1", Paying(5))));
 
         Assert.Empty(_sidecar.Published);
+        Assert.Equal(0, await CountAsync());
+    }
+
+    /// <summary>No day has so much money: the message would come again for ever.</summary>
+    [Fact]
+    public async Task Message_WithABudgetAboveTheLimit_IsBuriedWithTheFix()
+    {
+        Assert.Equal("SUCCESS", await DeliverAsync(Event("m1", Paying(7))));
+
+        using var data = JsonDocument.Parse(Assert.Single(_sidecar.Published).Data.ToStringUtf8());
+        Assert.Equal("SPEND_LIMIT_REACHED", data.RootElement.GetProperty("code").GetString());
+        Assert.Contains(
+            "no wait helps: ask for a budget that leaves the run 6.00 USD or less",
+            data.RootElement.GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.Equal(0, await CountAsync());
     }
 
@@ -142,6 +156,34 @@ public sealed class DaprSubscriptionTests : IAsyncLifetime
         settings.Dapr.AppApiToken = Token;
 
         DaprSubscription.Require(settings);
+    }
+
+    /// <summary>Its own dead letters would come back to it, and be buried again, larger each time.</summary>
+    [Fact]
+    public void Topic_ToWhichTheServicePublishes_StartsNoRuns()
+    {
+        var settings = new ServiceSettings();
+        settings.Dapr.PubSubName = "workflows-pubsub";
+        (settings.Dapr.DeadLetterTopic, settings.Dapr.LifecycleTopic) = ("dead", "lifecycle");
+        foreach (var topic in new[] { "dead", "lifecycle", settings.Dapr.Topic })
+        {
+            settings.Dapr.StartTopic = topic;
+            Assert.Contains(
+                "its own messages", Assert.Throws<ServiceStartException>(
+                    () => DaprSubscription.Require(settings)).Message, StringComparison.Ordinal);
+        }
+
+        settings.Dapr.StartTopic = "requests";
+        DaprSubscription.Require(settings);
+    }
+
+    private JsonObject Paying(double budgetUsd)
+    {
+        var request = _service.Request();
+        request.Remove("rehearsal");
+        request["project"] = "team-project";
+        request["budgetUsd"] = budgetUsd;
+        return request;
     }
 
     private static string Event(string id, JsonNode data, string source = "here", string type = "application/json") =>

@@ -1,5 +1,8 @@
 using System.Text.Json;
 using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Spending;
+using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
 using Workflows.TestKit;
 
@@ -47,11 +50,12 @@ public sealed class PubSubEventsTests
     {
         await using var broker = await FakePubSub.StartAsync();
         await using var service = new RunningService();
-        service.Settings.MaxUsdPerDay = 1;
+        service.Settings.MaxUsdPerDay = 6;
         service.Settings.PubSub.Subscription = "projects/p/subscriptions/runs";
         service.Settings.PubSub.DeadLetterTopic = "projects/p/topics/dead";
         service.Settings.PubSub.EmulatorHost = broker.Host;
         await service.InitializeAsync();
+        service.Services.GetRequiredService<SpendBook>().Begin(new RunId("another"), startingUsd: 5);
         var dear = service.Request();
         dear.Remove("rehearsal");
         dear["project"] = "team-project";
@@ -63,7 +67,7 @@ public sealed class PubSubEventsTests
 
         Assert.Equal([(waits, 10)], broker.Delayed);
         Assert.Equal([good], broker.Acknowledged);
-        Assert.Equal(1, await SubscribedService.LoggedAsync(service, "Workflows:MaxUsdPerDay is 1.00 USD"));
+        Assert.Equal(1, await SubscribedService.LoggedAsync(service, "Workflows:MaxUsdPerDay is 6.00 USD"));
     }
 
     private static JsonElement DataOf(ByteString data)

@@ -9,6 +9,7 @@ using Workflows.Activities.Variants;
 using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Service.Access;
+using Workflows.Service.Logs;
 using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
 
@@ -61,6 +62,25 @@ public sealed class RunPurgerTests : IClassFixture<RunningService>
         using var cost = JsonDocument.Parse(Assert.Single(await File.ReadAllLinesAsync(
             Path.Combine(_service.Settings.StateDirectory, "purged-costs.jsonl"), Cancellation)));
         Assert.Equal("cut", cost.RootElement.GetProperty("data").GetProperty("runId").GetString());
+    }
+
+    /// <summary>A line that is written between the log's deletion and the ledger's must not keep the folder.</summary>
+    [Fact]
+    public async Task Purge_WhileTheRunIsLoggedAbout_LeavesNoLogThatGoesOn()
+    {
+        var id = new RunId("logged");
+        var ledger = _service.Services.GetRequiredService<RunLedger>();
+        var logs = new LateLogs(new RunLogs(ledger));
+        _engine.PutRun("logged", DateTimeOffset.UnixEpoch, OrchestrationStatus.Failed);
+        ledger.Append(id, LedgerKinds.End, "end", new { });
+        await using DurableTaskClient client = _engine.Client();
+
+        var (view, _) = await ActivatorUtilities.CreateInstance<RunPurger>(_service.Services, client, logs)
+            .PurgeAsync(id, false, Cancellation);
+        logs.Append(id, LateLogs.Line);
+
+        Assert.NotNull(view);
+        Assert.False(Directory.Exists(ledger.PathOf(id)));
     }
 
     [Fact]
@@ -174,5 +194,42 @@ public sealed class RunPurgerTests : IClassFixture<RunningService>
         await using DurableTaskClient client = _engine.Client();
         return await ActivatorUtilities.CreateInstance<RunPurger>(_service.Services, client)
             .PurgeAsync(new RunId(id), withArtifacts, cancellation);
+    }
+
+    /// <summary>Logs of which another part writes one more line whenever they are forgotten first.</summary>
+    private sealed class LateLogs(RunLogs logs) : IRunLogs
+    {
+        private bool _isForgotten;
+
+        public static LogLine Line { get; } = new(
+            0, DateTimeOffset.UnixEpoch, LogSource.Service, LogSeverity.Information, null, null, 1, "part", "late");
+
+        public int LooksAfterEnd => 0;
+
+        public void Begin(RunId runId) => logs.Begin(runId);
+
+        public void Append(RunId runId, LogLine line) => logs.Append(runId, line);
+
+        public (long Number, bool Again)? Append(
+            RunId runId, string nodeId, string boot, IReadOnlyList<LogLine> lines) =>
+            logs.Append(runId, nodeId, boot, lines);
+
+        public long Last(RunId runId) => logs.Last(runId);
+
+        public IReadOnlyList<LogLine> Tail(RunId runId, LogFilter filter, long last, int count) =>
+            logs.Tail(runId, filter, last, count);
+
+        public IReadOnlyList<LogLine> After(RunId runId, LogFilter filter, long after, long last, int count) =>
+            logs.After(runId, filter, after, last, count);
+
+        public void Forget(RunId runId)
+        {
+            logs.Forget(runId);
+            if (!_isForgotten)
+            {
+                _isForgotten = true;
+                logs.Append(runId, Line);
+            }
+        }
     }
 }

@@ -92,12 +92,32 @@ public sealed class SpendLimitsTests : IAsyncDisposable
     {
         (_settings.MaxUsdPerDay, _settings.MaxUsdPerMonth) = (5, 8);
 
-        var both = await Assert.ThrowsAsync<RunRequestException>(() => StartAsync("a", 9));
-        var day = await Assert.ThrowsAsync<RunRequestException>(() => StartAsync("a", 6));
+        _book.Begin(new RunId("other"), 5);
 
+        var both = await Assert.ThrowsAsync<RunRequestException>(() => StartAsync("a", 4));
+        var day = await Assert.ThrowsAsync<RunRequestException>(() => StartAsync("a", 3));
+
+        Assert.False(both.IsLasting || day.IsLasting);
         Assert.Contains("Workflows:MaxUsdPerMonth is 8.00 USD", both.Message, StringComparison.Ordinal);
         Assert.Contains("until 2026-12-01 00:00Z, when the next month", both.Message, StringComparison.Ordinal);
         Assert.Contains("Workflows:MaxUsdPerDay is 5.00 USD", day.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The next day or month has no more money than this one.</summary>
+    [Theory]
+    [InlineData(9, "Workflows:MaxUsdPerMonth", "8.00")]
+    [InlineData(6, "Workflows:MaxUsdPerDay", "5.00")]
+    public async Task Reserve_OfMoreThanALimitItself_SaysThatNoWaitHelps(
+        double budgetUsd, string setting, string limit)
+    {
+        (_settings.MaxUsdPerDay, _settings.MaxUsdPerMonth) = (5, 8);
+
+        var refused = await Assert.ThrowsAsync<RunRequestException>(() => StartAsync("a", budgetUsd));
+
+        Assert.True(refused.IsLasting);
+        Assert.Contains(
+            $"no wait helps: ask for a budget that leaves the run {limit} USD or less, or raise the service's setting "
+            + $"{setting}.", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
