@@ -117,7 +117,7 @@ internal static class NodeMoves
             {
                 // It was done before the stop arrived.
                 await context.RecordAsync(spec, move, MoveStep.GivenUp, JobOver);
-                await context.ReleaseNodeAsync(spec, move.To.NodeName);
+                await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, move.To.NodeName));
                 return TpuWorkOrchestration.Ended(input with { Move = null }, null);
             }
 
@@ -128,7 +128,9 @@ internal static class NodeMoves
         }
 
         await context.RecordAsync(spec, move, MoveStep.Done, null);
-        await context.ReleaseNodeAsync(spec, move.From.NodeName);
+
+        // The work goes on with the new node, whatever becomes of the old one: the teardown deletes it, too.
+        await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, move.From.NodeName));
         var next = input with { Lease = move.To, Move = null, Avoid = null, IsSwitched = false };
         return TpuWorkOrchestration.ContinueAs(context, next, cancel);
     }

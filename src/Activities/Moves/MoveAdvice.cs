@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
@@ -98,9 +99,7 @@ public sealed class MoveAdvice(RunLedger ledger, CapacityMemory memory, WorkFore
     }
 
     private double AliveOf(RunSpec spec, TpuLease lease, DateTimeOffset now) =>
-        ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Ready)
-            .Where(fact => fact.Data.NodeName == lease.NodeName)
-            .Select(fact => (now - fact.At).TotalSeconds).FirstOrDefault();
+        Handovers.ReadyAtOf(ledger, spec.RunId, lease.NodeName) is { } readyAt ? (now - readyAt).TotalSeconds : 0;
 
     /// <summary>Returns whether a place has not refused lately, and has not disappointed this run.</summary>
     private bool MayAsk(RunSpec spec, Candidate place, IReadOnlyList<LedgerEntry> facts, DateTimeOffset now)

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
 using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
@@ -26,6 +27,7 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
             if (QueuedRequests.Find(ledger, spec.RunId, name) is { } fact
                 && await ObserveQueuedAsync(connection, input, fact) is { } queued)
             {
+                ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, queued.State);
                 Remember(spec, input.Lease.Candidate, queued.Refusal);
                 return queued;
             }
@@ -45,6 +47,8 @@ public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, Capac
             return new NodeObservation(state, jobs.IsConnected(spec.RunId, name), null);
         }
 
+        // One that was READY and is lost before its worker has connected: its release may have to wait.
+        ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, state);
         var refusal = await RefusalOfAsync(connection, input.Operation)
             ?? RefusalOf(state, name);
         if (refusal is not null)

@@ -62,17 +62,22 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
     /// more, though it exists.</summary>
     private static void NoteCost(RunLedger ledger, RunId runId, NodeName name, string state)
     {
-        var kind = state switch
+        if (state is nameof(Node.Types.State.Ready) or nameof(QueuedResourceState.Types.State.Active))
         {
-            nameof(Node.Types.State.Ready) or nameof(QueuedResourceState.Types.State.Active) => LedgerKinds.Ready,
-            nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)
-                or nameof(Node.Types.State.Stopped) or nameof(QueuedResourceState.Types.State.Suspended) =>
-                LedgerKinds.Stopped,
-            _ => null,
-        };
-        if (kind is not null)
+            ledger.Append(runId, LedgerKinds.Ready, $"{name}", new NodeMoment(name, state));
+        }
+
+        NoteEnd(ledger, runId, name, state);
+    }
+
+    /// <summary>Notes that a node costs nothing any more, if its state says so. NOT_FOUND does not: a node that has
+    /// just been asked for may not be found yet.</summary>
+    internal static void NoteEnd(RunLedger ledger, RunId runId, NodeName name, string state)
+    {
+        if (state is nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)
+            or nameof(Node.Types.State.Stopped) or nameof(QueuedResourceState.Types.State.Suspended))
         {
-            ledger.Append(runId, kind, $"{name}", new NodeMoment(name, state));
+            ledger.Append(runId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state));
         }
     }
 
