@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Text;
 using Grpc.Core;
 
@@ -10,7 +11,7 @@ public sealed partial class GoogleChannel
     /// <summary>Most bytes of an answer; an operation or an error has a few thousand.</summary>
     private const int MostJsonBytes = 1 << 20;
 
-    /// <summary>The deadline of a call, as of those over gRPC.</summary>
+    /// <summary>The deadline of a call with its token, as of those over gRPC.</summary>
     private static readonly TimeSpan JsonDeadline = TimeSpan.FromMinutes(1);
 
     private readonly Uri _endpoint;
@@ -38,16 +39,18 @@ public sealed partial class GoogleChannel
         };
         request.Headers.TryAddWithoutValidation(ApiClientHeader.Name, ApiClientHeader.Rest);
         request.Headers.TryAddWithoutValidation("user-agent", ApiClientHeader.Product);
-        foreach (var (name, value) in _credentials is null
-            ? [] : await HeadersAsync(_credentials, _endpoint.AbsoluteUri, cancellationToken))
-        {
-            request.Headers.TryAddWithoutValidation(name, value);
-        }
-
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(JsonDeadline);
         try
         {
-            using var response = await _http.Value.SendAsync(request, cancellationToken);
-            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+            foreach (var (name, value) in _credentials is null
+                ? [] : await HeadersAsync(_credentials, _endpoint.AbsoluteUri, limit.Token))
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+
+            using var response = await _http.Value.SendAsync(request, limit.Token);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(limit.Token));
         }
         catch (HttpRequestException exception)
         {
@@ -60,10 +63,15 @@ public sealed partial class GoogleChannel
         }
     }
 
-    private static HttpClient Http(HttpMessageHandler? handler) =>
-        new(handler ?? new SocketsHttpHandler { AllowAutoRedirect = false }, disposeHandler: handler is null)
-        {
-            Timeout = JsonDeadline,
-            MaxResponseContentBufferSize = MostJsonBytes,
-        };
+    /// <summary>Creates the client. gRPC changes its own handler, so this is another one that trusts the same
+    /// certificates.</summary>
+    private static HttpClient Http(HttpMessageHandler? handler) => new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        SslOptions = (handler as SocketsHttpHandler)?.SslOptions ?? new SslClientAuthenticationOptions(),
+    })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+        MaxResponseContentBufferSize = MostJsonBytes,
+    };
 }
