@@ -203,7 +203,10 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             context.CurrentUtcDateTime);
         await context.RecordLossAsync(input.Spec.RunId, loss);
         await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName);
-        return input with { Lease = null, Losses = loss.Number, Avoid = zone, Recovery = loss };
+
+        // The end of its time says nothing against the zone.
+        var avoid = loss.Cause == JobObservation.DurationOver ? null : zone;
+        return input with { Lease = null, Losses = loss.Number, Avoid = avoid, Recovery = loss };
     }
 
     /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancellation

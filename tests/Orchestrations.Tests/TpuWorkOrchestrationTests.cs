@@ -44,6 +44,19 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Contains(_context.Calls, call => call.Name == Stages.RecordLoss);
     }
 
+    /// <summary>The end of its time says nothing against the zone, which may be asked again at once.</summary>
+    [Fact]
+    public async Task Work_WhoseTpuIsOverItsTime_GoesOnInAnyZone()
+    {
+        _looks.Enqueue(Working with { IsLost = true, LossCause = JobObservation.DurationOver, Step = 54 });
+
+        await RunAsync(Input(Given.Lease("us-a1-a")));
+
+        var next = Assert.IsType<TpuWorkInput>(_context.NextGeneration);
+        Assert.Equal((null, 1, "RUN_DURATION_OVER"), (next.Avoid, next.Losses, next.Recovery!.Cause));
+        Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
+    }
+
     [Fact]
     public async Task Work_OfManyLooks_BeginsAnewWithTheSameTpu()
     {

@@ -120,6 +120,8 @@ public sealed class PriceCatalog
         var price = generation.Zones.TryGetValue(zone, out var known)
             ? known
             : null;
+
+        // Flex-start has no price of its own in the catalog: it is counted at the one on demand.
         var mode = provisioning == ProvisioningMode.Spot ? 1 : 0;
         var perChipHour = price?[mode] ?? generation.Zones.Values.Max(each => each[mode]);
         var chips = generation.Types[type];

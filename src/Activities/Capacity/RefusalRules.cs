@@ -76,6 +76,9 @@ internal static class RefusalRules
             error => error.Says("could not be found in the zonal accelerator configurations")
                 || error.Says("was not found in zone") || error.Says("invalid AcceleratorType"),
             "Leave this zone out of tpu.zones for this accelerator type."),
+        new("FLEX_START_UNSUPPORTED", RefusalScope.Zone, 7 * Days,
+            error => error.Says("FLEX_START provisioning model is not supported"),
+            "Leave this zone out of tpu.zones for this accelerator type, or use spot or on-demand provisioning here."),
         new("ZONE_WITHOUT_TPU", RefusalScope.Zone, 7 * Days,
             error => error.Says("The requested zone") && error.Says("is not supported"),
             "Leave this zone out of tpu.zones."),

@@ -229,7 +229,10 @@ public sealed class RunPlanner(
         };
     }
 
-    /// <summary>Lists the request's places, and every single-host type in its cheapest zone, in both modes.</summary>
+    /// <summary>
+    /// Lists the request's places, and every single-host type in its cheapest zone, spot and on demand. Flex-start is
+    /// counted at the price on demand, so it adds no choice.
+    /// </summary>
     private IEnumerable<PlanChoice> Choices(
         RunSpec spec, RunFigures figures, IReadOnlyList<PlannedPlace> rows)
     {
@@ -244,7 +247,7 @@ public sealed class RunPlanner(
 
         foreach (var type in catalog.AcceleratorTypes)
         {
-            foreach (var mode in Enum.GetValues<ProvisioningMode>())
+            foreach (var mode in (ProvisioningMode[])[ProvisioningMode.Spot, ProvisioningMode.OnDemand])
             {
                 if (catalog.Offers(type, mode, null).FirstOrDefault(place => memory.Find(spec.Project, place) is null)
                     is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
@@ -276,5 +279,13 @@ public sealed class RunPlanner(
                 + "'ir' is the least: weights, moments and rows of the training step, split over the chips.",
         .. source.IsLocal ? Array.Empty<string>()
             : ["Egress of the model is not in it; the run's own plan has it."],
+        .. spec.Tpu.Provisioning != ProvisioningMode.FlexStart ? Array.Empty<string>()
+            : [FlexStartNote(spec, estimate.Total / 3600)],
     ];
+
+    private static string FlexStartNote(RunSpec spec, double hours) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"Flex-start: the cloud deletes each node {spec.Tpu.MaxRunHours:0.###} hours after its start (tpu.maxRunHours)")
+        + (hours > spec.Tpu.MaxRunHours ? ", which is before the work is done: another node continues it" : "")
+        + ". The catalog has no price for it, so it is counted at the price on demand.";
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Google.Cloud.Tpu.V2;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -12,7 +13,12 @@ namespace Workflows.Activities.Provisioning;
 /// <param name="NodeName">The node.</param>
 /// <param name="Name">Full resource name of the queued resource.</param>
 /// <param name="Until">Time until which it waits for capacity.</param>
-public sealed record QueuedFact(NodeName NodeName, string Name, DateTimeOffset Until);
+public sealed record QueuedFact(NodeName NodeName, string Name, DateTimeOffset Until)
+{
+    /// <summary>Gets the seconds after which the cloud deletes the node, for flex-start; null for others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? MaxRunSeconds { get; init; }
+}
 
 /// <summary>
 /// Queued resources of a run: requests that wait for capacity, one for each node, with the node's id. The fact is in
@@ -35,9 +41,14 @@ internal static class QueuedRequests
     {
         var parent = $"projects/{spec.Project}/locations/{place.Zone}";
         var wait = TimeSpan.FromSeconds(spec.Tpu.QueueSeconds);
+        TimeSpan? maxRun = place.Provisioning == ProvisioningMode.FlexStart
+            ? TimeSpan.FromHours(spec.Tpu.MaxRunHours) : null;
         ledger.Append(
             spec.RunId, LedgerKinds.Queued, $"{name}",
-            new QueuedFact(name, $"{parent}/queuedResources/{name.NodeId}", now + wait));
+            new QueuedFact(name, $"{parent}/queuedResources/{name.NodeId}", now + wait)
+            {
+                MaxRunSeconds = maxRun?.TotalSeconds,
+            });
 
         // The tier decides; a node with a scheduling of its own would contradict it.
         node.SchedulingConfig = null;
@@ -65,14 +76,16 @@ internal static class QueuedRequests
             asked.Spot = new QueuedResource.Types.Spot();
         }
 
-        return (await connection.Tpu.CreateQueuedResourceAsync(
-            new CreateQueuedResourceRequest
-            {
-                Parent = parent,
-                QueuedResourceId = name.NodeId,
-                QueuedResource = asked,
-            },
-            TpuConnection.Routed("parent", parent, CancellationToken.None))).Name;
+        var request = new CreateQueuedResourceRequest
+        {
+            Parent = parent,
+            QueuedResourceId = name.NodeId,
+            QueuedResource = asked,
+        };
+        return maxRun is { } most
+            ? await connection.CreateFlexStartAsync(request, most, CancellationToken.None)
+            : (await connection.Tpu.CreateQueuedResourceAsync(
+                request, TpuConnection.Routed("parent", parent, CancellationToken.None))).Name;
     }
 
     /// <summary>Returns the queued resource of a node; null for a node that was asked for itself.</summary>

@@ -157,7 +157,7 @@ public sealed record StopRow(
 
 /// <summary>A loss of a TPU.</summary>
 /// <param name="Zone">The zone.</param>
-/// <param name="Cause">PREEMPTED, WORKER_SILENT, ...</param>
+/// <param name="Cause">PREEMPTED, WORKER_SILENT, RUN_DURATION_OVER, ...</param>
 /// <param name="LostSteps">Steps that had to be repeated.</param>
 /// <param name="FromStep">Step of the checkpoint from which the work resumed.</param>
 /// <param name="Seconds">Seconds until the work resumed elsewhere; null if it did not.</param>

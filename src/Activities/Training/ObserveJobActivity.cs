@@ -32,9 +32,10 @@ public sealed class ObserveJobActivity(
         var job = jobs.Look(input.Kind, spec.RunId, name);
         DeadlineFacts.NoteIfMissed(ledger, spec, clock.GetUtcNow());
         var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
+        var isOver = isGone && IsOver(spec, input.Lease, state);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
         if (HasStoppedCosting(state)
-            && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)))
+            && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)) && !isOver)
         {
             RememberLoss(spec, input.Lease);
         }
@@ -49,7 +50,11 @@ public sealed class ObserveJobActivity(
         // would do so on every node.
         var isBroken = job.End?.Code == DeviceLost && job.Step > 0;
         var isLost = isBroken || (job.End is null && (isGone || isSilent));
-        var cause = isGone ? state.ToUpperInvariant() : isBroken ? DeviceLost : isSilent ? "WORKER_SILENT" : null;
+        var cause = isOver ? JobObservation.DurationOver
+            : isGone ? state.ToUpperInvariant()
+            : isBroken ? DeviceLost
+            : isSilent ? "WORKER_SILENT"
+            : null;
         var accrued = RunCosts.Of(ledger, spec.Group?.Id ?? spec.RunId, clock.GetUtcNow()).ActualUsd;
         return new JobObservation(
             state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), isBroken ? null : job.End, job.Step,
@@ -65,6 +70,16 @@ public sealed class ObserveJobActivity(
     private static bool HasStoppedCosting(string state) => state is NodeStates.NotFound
         or nameof(Node.Types.State.Preempted) or nameof(Node.Types.State.Terminated)
         or nameof(Node.Types.State.Stopped) or nameof(Node.Types.State.Deleting);
+
+    /// <summary>
+    /// Returns whether the cloud has deleted a flex-start node at the end of its maximum run duration, which begins
+    /// with its VM: at most the time of a boot before it was seen READY.
+    /// </summary>
+    private bool IsOver(RunSpec spec, TpuLease lease, string state) =>
+        state != nameof(Node.Types.State.Preempted)
+        && QueuedRequests.Find(ledger, spec.RunId, lease.NodeName)?.MaxRunSeconds is { } seconds
+        && Handovers.ReadyAtOf(ledger, spec.RunId, lease.NodeName) is { } readyAt
+        && clock.GetUtcNow() >= readyAt.AddSeconds(seconds - spec.Pace.BootSeconds);
 
     /// <summary>Remembers the life of a lost node for other runs.</summary>
     private void RememberLoss(RunSpec spec, TpuLease lease)

@@ -107,7 +107,7 @@ internal static class PlanCommand
         foreach (var place in plan.Places)
         {
             Say($"{(place.IsIn ? "in" : "out"),-4}{place.Order,3}. {place.Zone,-24} {place.AcceleratorType,-13} "
-                + $"{WireName.Of(place.Provisioning),-9} {place.UsdPerHour,8:0.00} USD/h {Time(place.Seconds),10} "
+                + $"{WireName.Of(place.Provisioning),-10} {place.UsdPerHour,8:0.00} USD/h {Time(place.Seconds),10} "
                 + $"{place.Usd,9:0.0000} USD");
             var why = $"{(place.MemorySource is { } source ? $"{WireName.Of(source)}: " : "")}{place.Why}";
             if (why != said)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
@@ -37,6 +38,12 @@ internal static class StatusCommand
             Console.WriteLine(TerminalText.Of(
                 $"  suspended since {suspension.Since:yyyy-MM-dd HH:mm:ss}Z: {suspension.Reason}\n  "
                 + (suspension.IsHeld ? $"workflows unsuspend {run.Id}" : "its nodes are being given back")));
+        }
+
+        if (run.MaxRunHours is { } most)
+        {
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"  flex-start: the cloud deletes each node after {most:0.###} hours"));
         }
 
         if (run.Waiting is { } waiting)

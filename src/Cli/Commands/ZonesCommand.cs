@@ -60,7 +60,7 @@ internal static class ZonesCommand
             foreach (var each in places)
             {
                 Console.WriteLine(TerminalText.Of(
-                    $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-9} until "
+                    $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-10} until "
                     + $"{each.Until:yyyy-MM-dd HH:mm}Z  {each.Code}  {each.Project}\n    {each.Reason}"));
             }
 
@@ -83,7 +83,7 @@ internal static class ZonesCommand
         {
             Console.WriteLine(TerminalText.Of(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-9} {each.Nodes,4} usable, ")
+                $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-10} {each.Nodes,4} usable, ")
                 + $"{Minutes(each.WaitSeconds)} to wait (longest {Minutes(each.LongestWaitSeconds)}); "
                 + $"{Counted.Of(each.Losses, "node")} lost after {Minutes(each.LifeSeconds)}  {each.Project}"));
         }

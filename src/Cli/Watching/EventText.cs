@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Deadlines;
@@ -46,7 +47,11 @@ internal static class EventText
         LedgerKinds.Intent when Read<TpuLease>(fact).Attempt == 0 => null,
         LedgerKinds.Intent => Intent(Read<TpuLease>(fact)),
         LedgerKinds.Queued when Read<QueuedFact>(fact) is { } queued =>
-            $"queued      {queued.Name.Split('/')[3]}: waits for capacity until {queued.Until:yyyy-MM-dd HH:mm:ss}Z",
+            $"queued      {queued.Name.Split('/')[3]}: waits for capacity until {queued.Until:yyyy-MM-dd HH:mm:ss}Z"
+                + (queued.MaxRunSeconds is { } most
+                    ? string.Create(
+                        CultureInfo.InvariantCulture, $"; then the node lasts for {most / 3600:0.###} hours at most")
+                    : ""),
         LedgerKinds.Attempt => Attempt(Read<AttemptEnd>(fact)),
         LedgerKinds.Loss => Loss(Read<OpenRecovery>(fact)),
         LedgerKinds.Switched => DeadlineText.Switched(Read<SpotSwitch>(fact)),

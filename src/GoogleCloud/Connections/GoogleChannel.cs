@@ -9,17 +9,20 @@ namespace Workflows.GoogleCloud.Connections;
 /// A gRPC channel to one of Google's services, or in plain text to an emulator of it. Calls to all services carry the
 /// same headers; an emulator receives no credentials.
 /// </summary>
-public sealed class GoogleChannel : IDisposable
+public sealed partial class GoogleChannel : IDisposable
 {
     // An answer can contain ten Pub/Sub messages of 10 MB; the library's default of 4 MB would refuse it every time.
     private const int MaxReceiveBytes = 128 << 20;
 
     private readonly GrpcChannel _channel;
 
-    private GoogleChannel(GrpcChannel channel)
+    private GoogleChannel(
+        GrpcChannel channel, Uri endpoint, GoogleCredentials? credentials = null, HttpMessageHandler? handler = null)
     {
         _channel = channel;
         Calls = channel.Intercept(WithClient);
+        (_endpoint, _credentials) = (endpoint, credentials);
+        _http = new Lazy<HttpClient>(() => Http(handler));
     }
 
     /// <summary>Gets the call invoker for generated clients.</summary>
@@ -46,7 +49,7 @@ public sealed class GoogleChannel : IDisposable
             ? new GoogleChannel(GrpcChannel.ForAddress(address, new GrpcChannelOptions
             {
                 MaxReceiveMessageSize = MaxReceiveBytes,
-            }))
+            }), address)
             : throw new ArgumentException(
                 $"'{address}' is no address of an emulator: these have http://HOST:PORT.", nameof(address));
     }
@@ -66,7 +69,8 @@ public sealed class GoogleChannel : IDisposable
     {
         var calls = CallCredentials.FromInterceptor(async (context, metadata) =>
         {
-            foreach (var (name, value) in await HeadersAsync(credentials, context))
+            foreach (var (name, value) in await HeadersAsync(
+                credentials, context.ServiceUrl, context.CancellationToken))
             {
                 metadata.Add(name, value);
             }
@@ -77,7 +81,7 @@ public sealed class GoogleChannel : IDisposable
             HttpHandler = handler,
             DisposeHttpClient = handler is not null,
             MaxReceiveMessageSize = MaxReceiveBytes,
-        }));
+        }), endpoint, credentials, handler);
     }
 
     /// <summary>
@@ -85,11 +89,11 @@ public sealed class GoogleChannel : IDisposable
     /// expired credentials would be retried for hours.
     /// </summary>
     private static async Task<IReadOnlyList<KeyValuePair<string, string>>> HeadersAsync(
-        GoogleCredentials credentials, AuthInterceptorContext context)
+        GoogleCredentials credentials, string address, CancellationToken cancellationToken)
     {
         try
         {
-            return await credentials.HeadersAsync(context.ServiceUrl, context.CancellationToken);
+            return await credentials.HeadersAsync(address, cancellationToken);
         }
         catch (TokenResponseException exception)
         {
@@ -105,7 +109,7 @@ public sealed class GoogleChannel : IDisposable
                 StatusCode.Unavailable,
                 $"the endpoint that gives access tokens cannot be reached: {exception.Message}");
         }
-        catch (Exception exception) when (!context.CancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             // An answer that is no token, or that stopped in the middle; the next one may be right.
             throw UnsentCall.WithoutToken(
@@ -122,7 +126,15 @@ public sealed class GoogleChannel : IDisposable
     };
 
     /// <inheritdoc />
-    public void Dispose() => _channel.Dispose();
+    public void Dispose()
+    {
+        if (_http.IsValueCreated)
+        {
+            _http.Value.Dispose();
+        }
+
+        _channel.Dispose();
+    }
 
     // A copy, since the caller may use its own headers for another call.
     private static Metadata WithClient(Metadata given)

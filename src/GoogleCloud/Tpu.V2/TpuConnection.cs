@@ -9,7 +9,7 @@ namespace Google.Cloud.Tpu.V2;
 /// A channel to the Cloud TPU API: with Application Default Credentials to Google, or in plain text to an emulator on
 /// this machine.
 /// </summary>
-public sealed class TpuConnection : IDisposable
+public sealed partial class TpuConnection : IDisposable
 {
     /// <summary>Google's own endpoint.</summary>
     public const string DefaultEndpoint = "https://tpu.googleapis.com";

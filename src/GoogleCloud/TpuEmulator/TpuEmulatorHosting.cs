@@ -62,6 +62,7 @@ public static class TpuEmulatorHosting
         group.MapGrpcService<TpuApi>().RequireHost(hosts);
         group.MapGrpcService<OperationsApi>().RequireHost(hosts);
         group.MapGrpcService<LocationsApi>().RequireHost(hosts);
+        FlexStartApi.Map(group, hosts);
         ProjectApi.Map(group, hosts);
         FaultApi.Map(group, hosts);
         MetadataApi.Map(group);

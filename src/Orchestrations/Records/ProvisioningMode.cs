@@ -13,4 +13,8 @@ public enum ProvisioningMode
     /// <summary>Kept until it is released.</summary>
     [JsonStringEnumMemberName("on-demand")]
     OnDemand,
+
+    /// <summary>By queued resources only: kept until a maximum run duration is over, and never preempted.</summary>
+    [JsonStringEnumMemberName("flex-start")]
+    FlexStart,
 }

@@ -169,6 +169,10 @@ public sealed record TpuSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double QueueSeconds { get; init; }
 
+    /// <summary>Gets the hours after which the cloud itself deletes a flex-start node; 0 for other modes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double MaxRunHours { get; init; }
+
     /// <summary>Gets what the run does when spot nodes are no longer enough.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public SpotFallback Fallback { get; init; }

@@ -154,7 +154,8 @@ public sealed record ObserveJobInput(JobKind Kind, RunSpec Spec, TpuLease Lease)
 /// <summary>The state of a job.</summary>
 /// <param name="NodeState">The cloud's state of the node, or NOT_FOUND.</param>
 /// <param name="IsLost">true if the node or its worker is gone.</param>
-/// <param name="LossCause">The node's state in capitals, WORKER_SILENT or DEVICE_LOST.</param>
+/// <param name="LossCause">The node's state in capitals, WORKER_SILENT, DEVICE_LOST, or
+/// <see cref="DurationOver"/>.</param>
 /// <param name="LostSteps">Steps after the newest checkpoint.</param>
 /// <param name="End">The job's end; null while it runs.</param>
 /// <param name="Step">The last step reported.</param>
@@ -165,6 +166,9 @@ public sealed record JobObservation(
     string NodeState, bool IsLost, string? LossCause, int LostSteps, JobEnd? End, int Step, int Steps, double? Loss,
     double AccruedUsd)
 {
+    /// <summary>The cause of a flex-start node that the cloud deleted at the end of its maximum run duration.</summary>
+    public const string DurationOver = "RUN_DURATION_OVER";
+
     /// <summary>Gets the work that is left; null without a deadline.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WorkOutlook? Outlook { get; init; }

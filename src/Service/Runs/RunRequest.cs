@@ -127,7 +127,7 @@ public sealed record TpuRequest
     /// <summary>Zones in order.</summary>
     public IReadOnlyList<string>? Zones { get; init; }
 
-    /// <summary><c>spot</c> or <c>on-demand</c>.</summary>
+    /// <summary><c>spot</c>, <c>on-demand</c> or <c>flex-start</c>.</summary>
     public string? Provisioning { get; init; }
 
     /// <summary>The TPU VM's image.</summary>
@@ -141,6 +141,9 @@ public sealed record TpuRequest
 
     /// <summary>Seconds for which a queued resource waits in one place.</summary>
     public double? QueueSeconds { get; init; }
+
+    /// <summary>Hours after which the cloud deletes a flex-start node.</summary>
+    public double? MaxRunHours { get; init; }
 
     /// <summary><c>on-demand</c> or <c>none</c>: what follows when spot is no longer enough.</summary>
     public string? Fallback { get; init; }

@@ -133,7 +133,8 @@ public static partial class RunRequestReader
             ? check.InRange(hours, "maxHours", LeastHours, MostAcquireSeconds / 3600) : null;
         double? maxUsdPerHour = request.Tpu?.MaxUsdPerHour is { } price
             ? check.InRange(price, "tpu.maxUsdPerHour", 0.01, 1_000_000) : null;
-        var way = check.OneOf<RequestWay>(request.Tpu?.Request, "tpu.request");
+        var way = FlexStartReader.ReadWay(request.Tpu, provisioning, check);
+        var maxRunHours = FlexStartReader.ReadMaxRunHours(request.Tpu, provisioning, LeastHours, check);
         var queueSeconds = check.InRange(
             request.Tpu?.QueueSeconds ?? (isRehearsal ? 30 : 3600), "tpu.queueSeconds", 1, MostAcquireSeconds);
         var deadline = DeadlineReader.Read(request.Deadline, check);
@@ -170,6 +171,7 @@ public static partial class RunRequestReader
                 MaxUsdPerHour = maxUsdPerHour,
                 Request = way,
                 QueueSeconds = way == RequestWay.QueuedResource ? queueSeconds : 0,
+                MaxRunHours = maxRunHours,
                 Fallback = fallback,
                 Move = move,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),

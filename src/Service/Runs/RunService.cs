@@ -317,6 +317,7 @@ internal sealed class RunService(
             Attempts = VariantLedgers.WithMembers(ledger, id)
                 .SelectMany(each => ledger.Read<AttemptEnd>(each, LedgerKinds.Attempt))
                 .Count(fact => fact.Data.Outcome != AttemptOutcome.Skipped),
+            MaxRunHours = spec.Tpu.MaxRunHours > 0 ? spec.Tpu.MaxRunHours : null,
             Recoveries = losses.Count,
             Failure = failure,
             Origin = spec.Origin,

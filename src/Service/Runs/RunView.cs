@@ -55,6 +55,9 @@ public sealed record RunView
     /// <summary>Gets the queued resource that waits for capacity; null if none does.</summary>
     public WaitingView? Waiting { get; init; }
 
+    /// <summary>Gets the hours after which the cloud deletes each node, of flex-start; null for other modes.</summary>
+    public double? MaxRunHours { get; init; }
+
     /// <summary>Gets the number of attempts to get a TPU.</summary>
     public int Attempts { get; init; }
 

@@ -45,6 +45,7 @@ internal static class SpecRequest
                 MaxUsdPerHour = tpu.MaxUsdPerHour,
                 Request = WireName.Of(tpu.Request),
                 QueueSeconds = tpu.Request == RequestWay.QueuedResource ? tpu.QueueSeconds : null,
+                MaxRunHours = tpu.MaxRunHours > 0 ? tpu.MaxRunHours : null,
                 Fallback = tpu.Fallback != SpotFallback.None || spec.Deadline is not null
                     ? WireName.Of(tpu.Fallback) : null,
                 Move = tpu.Move != MoveChoice.None || spec.Deadline is not null ? WireName.Of(tpu.Move) : null,
@@ -176,6 +177,7 @@ internal static class SpecRequest
     private static JsonObject Merged(RunSpec spec, RunRequest asked, string changes, PriceCatalog catalog)
     {
         var request = ToJson(Of(spec));
+        LeaveFlexStart(request, asked);
         Merge(request, JsonNode.Parse(changes, AnyCase)!.AsObject());
         if (asked.Tpu?.Zones is null && spec.Tpu.Zones.Any(zone => !catalog.Zones.Contains(zone))
             && request["tpu"] is JsonObject tpu)
@@ -185,6 +187,15 @@ internal static class SpecRequest
         }
 
         return request;
+    }
+
+    /// <summary>Removes the fields that do not go with another mode to which a request changes.</summary>
+    private static void LeaveFlexStart(JsonObject request, RunRequest asked)
+    {
+        if (asked.Tpu?.Provisioning is { } mode && request["tpu"] is JsonObject tpu)
+        {
+            tpu.Remove(mode == WireName.Of(ProvisioningMode.FlexStart) ? "request" : "maxRunHours");
+        }
     }
 
     /// <summary>Lists the fields in which two specifications differ.</summary>

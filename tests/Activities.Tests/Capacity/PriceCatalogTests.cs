@@ -14,6 +14,7 @@ public sealed class PriceCatalogTests : RunFolder
     [Theory]
     [InlineData(ProvisioningMode.Spot, "z-c 4,z-a 12,z-b 12")]
     [InlineData(ProvisioningMode.OnDemand, "z-c 8,z-a 16,z-b 24")]
+    [InlineData(ProvisioningMode.FlexStart, "z-c 8,z-a 16,z-b 24")]
     public void Offers_OfAType_AreCheapestFirstForTheMode(ProvisioningMode mode, string expected)
     {
         var offers = Load(Good).Offers("t-8", mode, null);

@@ -62,6 +62,37 @@ public sealed class RunPlannerTests : IDisposable
         Assert.Equal("PRICE_ABOVE_LIMIT", none.Refusal?.Code);
     }
 
+    /// <summary>It has no price of its own, and a work that is longer than its maximum needs several nodes.</summary>
+    [Fact]
+    public async Task Preview_OfFlexStart_IsPricedOnDemandAndSaysWhenNodesEnd()
+    {
+        var spot = Spec(["v5litepod-8"], ["us-west4-a"]);
+        var brief = spot with
+        {
+            Tpu = spot.Tpu with
+            {
+                Provisioning = ProvisioningMode.FlexStart,
+                Request = RequestWay.QueuedResource,
+                MaxRunHours = 0.001,
+            },
+        };
+
+        var preview = await PreviewAsync(brief);
+        var longest = await PreviewAsync(brief with { Tpu = brief.Tpu with { MaxRunHours = 168 } });
+
+        var place = Assert.Single(preview.Places);
+        Assert.Equal(ProvisioningMode.FlexStart, place.Provisioning);
+        Assert.Equal(
+            _catalog.At("v5litepod-8", "us-west4-a", ProvisioningMode.OnDemand, null).UsdPerHour, place.UsdPerHour);
+        Assert.Contains(preview.Notes, note =>
+            note.StartsWith("Flex-start: the cloud deletes each node 0.001 hours", StringComparison.Ordinal)
+            && note.Contains("another node continues it", StringComparison.Ordinal));
+        Assert.Contains(longest.Notes, note => note.Contains("168 hours after its start", StringComparison.Ordinal)
+            && !note.Contains("another node", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            (await PreviewAsync(spot)).Notes, note => note.StartsWith("Flex-start", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Preview_OfARequest_HasThePlacesAndTheEstimateOfItsRunAndWritesNothing()
     {

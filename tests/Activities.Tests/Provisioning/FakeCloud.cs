@@ -1,10 +1,13 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using Google.Cloud.Location;
 using Google.Cloud.Tpu.V2;
 using Google.LongRunning;
+using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -33,6 +36,9 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
 
     /// <summary>Gets the queued resources by name.</summary>
     public Dictionary<string, QueuedResource> Queued { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Gets the bodies of the requests for flex-start, as they came in.</summary>
+    public List<JsonObject> FlexStarts { get; } = [];
 
     /// <summary>Gets the names of nodes that lists over all locations leave out.</summary>
     public HashSet<string> Hidden { get; } = new(StringComparer.Ordinal);
@@ -73,6 +79,10 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
         application.MapGrpcService<TpuApi>();
         application.MapGrpcService<OperationsApi>();
         application.MapGrpcService<LocationsApi>();
+        application.MapPost(
+            "/v2alpha1/projects/{project}/locations/{zone}/queuedResources",
+            (string project, string zone, string queuedResourceId, JsonObject body) =>
+                cloud!.CreateFlexStart($"projects/{project}/locations/{zone}", queuedResourceId, body));
         await application.StartAsync();
         cloud = new FakeCloud(application);
         return cloud;
@@ -111,6 +121,31 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
         _connection.Dispose();
         await _application.StopAsync();
         await _application.DisposeAsync();
+    }
+
+    private IResult CreateFlexStart(string parent, string id, JsonObject body)
+    {
+        try
+        {
+            var name = $"{parent}/queuedResources/{id}";
+            FlexStarts.Add((JsonObject)body.DeepClone());
+            body.Remove("provisioningModel");
+            body.Remove("runDuration");
+            TpuApi.Queue(this, "CreateFlexStart", name, JsonParser.Default.Parse<QueuedResource>(body.ToJsonString()));
+            return Results.Json(new JsonObject { ["name"] = $"{parent}/operations/op-queue" });
+        }
+        catch (RpcException exception)
+        {
+            // PermissionDenied is PERMISSION_DENIED.
+            var status = string.Concat($"{exception.StatusCode}".Select((letter, index) =>
+                index > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{char.ToUpperInvariant(letter)}"));
+            return Results.Json(
+                new JsonObject
+                {
+                    ["error"] = new JsonObject { ["status"] = status, ["message"] = exception.Status.Detail },
+                },
+                statusCode: 400);
+        }
     }
 
     private void Enter(string method, string name)
@@ -171,17 +206,23 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
         public override Task<Operation> CreateQueuedResource(
             CreateQueuedResourceRequest request, ServerCallContext context)
         {
-            var name = $"{request.Parent}/queuedResources/{request.QueuedResourceId}";
-            if (cloud().Queued.ContainsKey(name))
+            Queue(
+                cloud(), "CreateQueued", $"{request.Parent}/queuedResources/{request.QueuedResourceId}",
+                request.QueuedResource);
+            return Task.FromResult(new Operation { Name = $"{request.Parent}/operations/op-queue" });
+        }
+
+        public static void Queue(FakeCloud cloud, string method, string name, QueuedResource queued)
+        {
+            if (cloud.Queued.ContainsKey(name))
             {
                 throw new RpcException(new Status(StatusCode.AlreadyExists, $"Resource '{name}' already exists"));
             }
 
-            cloud().Enter("CreateQueued", name);
-            request.QueuedResource.Name = name;
-            cloud().Queued[name] = request.QueuedResource;
-            cloud().Enter("CreateAnswer", name);
-            return Task.FromResult(new Operation { Name = $"{request.Parent}/operations/op-queue" });
+            cloud.Enter(method, name);
+            queued.Name = name;
+            cloud.Queued[name] = queued;
+            cloud.Enter("CreateAnswer", name);
         }
 
         public override Task<ListQueuedResourcesResponse> ListQueuedResources(

@@ -101,6 +101,21 @@ public sealed class EventTextTests
             + "chip (compiled)\n            v4-8: 1.3 of unknown GiB a chip (ir)",
         "default")]
     [InlineData(
+        "queued",
+        """
+        {"nodeName":"projects/p/locations/z-a/nodes/wf-r-1","name":"projects/p/locations/z-a/queuedResources/wf-r-1",
+        "until":"2026-11-24T09:00:00Z","maxRunSeconds":9000}
+        """,
+        "queued      z-a: waits for capacity until 2026-11-24 09:00:00Z; then the node lasts for 2.5 hours at most",
+        "default")]
+    [InlineData(
+        "queued",
+        """
+        {"nodeName":"projects/p/locations/z-a/nodes/wf-r-1","name":"projects/p/locations/z-a/queuedResources/wf-r-1",
+        "until":"2026-11-24T09:00:00Z"}
+        """,
+        "queued      z-a: waits for capacity until 2026-11-24 09:00:00Z", "default")]
+    [InlineData(
         "recovered", """{"number":1,"kind":"train","seconds":12.34}""",
         "recovered   back at work after 12.3 s", "green")]
     [InlineData(

@@ -94,6 +94,26 @@ public sealed class HeaderTests
     }
 
     [Fact]
+    public async Task JsonCalls_OfTheSameConnection_CarryItsCredentials()
+    {
+        await using var google = await FakeGoogle.StartAsync(isSecure: true);
+        using var tpu = new TpuConnection(Connect(google));
+
+        for (var time = 0; time < 2; time++)
+        {
+            var fault = await Assert.ThrowsAsync<RpcException>(() => tpu.CreateFlexStartAsync(
+                new CreateQueuedResourceRequest { Parent = "projects/p/locations/z", QueuedResource = new() },
+                TimeSpan.FromHours(1), Cancellation));
+            Assert.Equal("HTTP status 200 came without the name of an operation.", fault.Status.Detail);
+        }
+
+        Assert.Equal(2, google.Requests.Count);
+        Assert.All(google.Requests, headers => Assert.Equal(
+            ("Bearer token-1", "quota-project", ApiClientHeader.Rest, ApiClientHeader.Product),
+            (headers["authorization"], headers[Quota], headers[ApiClientHeader.Name], headers["user-agent"])));
+    }
+
+    [Fact]
     public async Task Credentials_WithoutAQuotaProject_SendNone()
     {
         var credentials = new GoogleCredentials(GoogleCredential.FromAccessToken("token-1"), quotaProject: null);

@@ -212,6 +212,16 @@ public sealed class UnsentCallTests
         var exception = await Assert.ThrowsAsync<RpcException>(() => tpu.Tpu.GetNodeAsync(
             new GetNodeRequest { Name = "n" }, TpuConnection.Routed("name", "n", limit ?? Cancellation)).ResponseAsync);
 
+        if (limit is null)
+        {
+            // The call in JSON fails as the others do.
+            var json = await Assert.ThrowsAsync<RpcException>(() => tpu.CreateFlexStartAsync(
+                new CreateQueuedResourceRequest { Parent = "projects/p/locations/z", QueuedResource = new() },
+                TimeSpan.FromHours(1), Cancellation));
+            Assert.Equal(
+                (exception.StatusCode, UnsentCall.IsProved(exception)), (json.StatusCode, UnsentCall.IsProved(json)));
+        }
+
         Assert.Empty(google.Requests);
         return exception;
     }

@@ -19,7 +19,8 @@ public sealed class PublicEndpointTests(PublicEndpointTests.Asked service) : ICl
     private static readonly string[] OfThisMachine =
     [
         "/google.cloud.tpu.v2.", "/google.longrunning.", "/google.cloud.location.", "/metadata/{key}", "/v1/projects/",
-        "/v2/projects/", "/emulator/projects/", "/workflows.worker.v1.", "/{unimplementedService}/",
+        "/v2/projects/", "/v2alpha1/projects/", "/emulator/projects/", "/workflows.worker.v1.",
+        "/{unimplementedService}/",
     ];
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

@@ -26,6 +26,9 @@ public sealed class RunningService : IAsyncLifetime
 
     public HttpClient Http { get; private set; } = new();
 
+    /// <summary>Gets the port of the emulated cloud's REST side.</summary>
+    public int EmulatorRestPort { get; private set; }
+
     /// <summary>Gets the parts of the running service.</summary>
     public IServiceProvider Services => _application!.Services;
 
@@ -53,7 +56,7 @@ public sealed class RunningService : IAsyncLifetime
     private async Task StartAsync()
     {
         var (application, ports) = WorkflowsService.Build(Arguments, Settings, isEmbedded: true, Change);
-        _application = application;
+        (_application, EmulatorRestPort) = (application, ports.EmulatorRest);
         await application.StartOrExplainAsync(ports, Settings.StateDirectory, CancellationToken.None);
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") };
     }

@@ -110,8 +110,40 @@ public sealed class RunRequestReaderTests : IDisposable
     [Theory]
     [InlineData("spot", ProvisioningMode.Spot)]
     [InlineData("on-demand", ProvisioningMode.OnDemand)]
+    [InlineData("flex-start", ProvisioningMode.FlexStart)]
     public void Complete_Provisioning_IsTheMemberOfItsWord(string word, ProvisioningMode mode) =>
         Assert.Equal(mode, Complete($$$"""{"tpu": {"provisioning": "{{{word}}}"}}""").Tpu.Provisioning);
+
+    [Theory]
+    [InlineData("""{"provisioning": "flex-start", "maxRunHours": 0}""", "tpu.maxRunHours", "Use 0.001 to 168.")]
+    [InlineData("""{"provisioning": "flex-start", "maxRunHours": -1}""", "tpu.maxRunHours", "Use 0.001 to 168.")]
+    [InlineData("""{"provisioning": "flex-start", "maxRunHours": 168.1}""", "tpu.maxRunHours", "Use 0.001 to 168.")]
+    [InlineData("""{"provisioning": "spot", "maxRunHours": 5}""", "tpu.maxRunHours", "flex-start")]
+    [InlineData("""{"maxRunHours": 5, "request": "queued-resource"}""", "tpu.maxRunHours", "flex-start")]
+    [InlineData("""{"provisioning": "flex-start", "request": "node"}""", "tpu.request", "queued-resource")]
+    [InlineData("""{"provisioning": "flex-start", "request": "reservation"}""", "tpu.request", "queued-resource")]
+    public void Complete_FlexStartThatDoesNotFit_NamesFieldAndFix(string tpu, string field, string fix)
+    {
+        var error = Assert.Single(Assert.Throws<RunRequestException>(
+            () => Complete($$$"""{"tpu": {{{tpu}}}}""")).Errors);
+
+        Assert.Equal(field, error.Field);
+        Assert.Contains(fix, error.Fix, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"provisioning": "flex-start"}""", RequestWay.QueuedResource, 24, 30)]
+    [InlineData("""{"provisioning": "flex-start", "request": "queued-resource", "maxRunHours": 168}""",
+        RequestWay.QueuedResource, 168, 30)]
+    [InlineData("""{"provisioning": "on-demand"}""", RequestWay.Node, 0, 0)]
+    public void Complete_FlexStart_IsAskedByQueuedResources(
+        string tpu, RequestWay way, double hours, double queueSeconds)
+    {
+        var spec = Complete($$$"""{"tpu": {{{tpu}}}}""");
+
+        Assert.Equal((way, hours), (spec.Tpu.Request, spec.Tpu.MaxRunHours));
+        Assert.Equal(queueSeconds, spec.Tpu.QueueSeconds);
+    }
 
     /// <summary>The form that clients know: the value, and every word that may stand there.</summary>
     [Theory]
@@ -119,8 +151,8 @@ public sealed class RunRequestReaderTests : IDisposable
     [InlineData("direction", "KO-EN", "ko-en,en-ko,both")]
     [InlineData("direction", "KoToEn", "ko-en,en-ko,both")]
     [InlineData("direction", "", "ko-en,en-ko,both")]
-    [InlineData("tpu.provisioning", "onDemand", "spot,on-demand")]
-    [InlineData("tpu.provisioning", "1", "spot,on-demand")]
+    [InlineData("tpu.provisioning", "onDemand", "spot,on-demand,flex-start")]
+    [InlineData("tpu.provisioning", "1", "spot,on-demand,flex-start")]
     [InlineData("prompt", "long", "translategemma,brief")]
     [InlineData("promptTemplate", "turns", "auto,chat,plain")]
     [InlineData("training.method", "qlora", "full,lora")]

@@ -112,6 +112,19 @@ public sealed class SpecRequestTests : IDisposable
             () => SpecRequest.Changed(spec, """{"tpu": {"zones": ["mars-south1-a"]}}""", Catalog));
     }
 
+    /// <summary>Fields that go with one mode alone do not stand in the way of another.</summary>
+    [Fact]
+    public void Changed_ToAnotherMode_LeavesItsFieldsBehind()
+    {
+        var spec = Complete(Merged("""{"tpu": {"request": null, "maxRunHours": 2.5}}"""));
+        var spot = SpecRequest.Changed(spec, """{"tpu": {"provisioning": "spot", "request": "node"}}""", Catalog);
+        var back = SpecRequest.Changed(spot, """{"tpu": {"provisioning": "flex-start"}}""", Catalog);
+
+        Assert.Equal((RequestWay.QueuedResource, 2.5), (spec.Tpu.Request, spec.Tpu.MaxRunHours));
+        Assert.Equal((RequestWay.Node, 0), (spot.Tpu.Request, spot.Tpu.MaxRunHours));
+        Assert.Equal((RequestWay.QueuedResource, 24), (back.Tpu.Request, back.Tpu.MaxRunHours));
+    }
+
     [Fact]
     public void Changed_OfARunWhoseFilesAreGone_NeedsThemOnlyToChangeThem()
     {
@@ -144,9 +157,9 @@ public sealed class SpecRequestTests : IDisposable
                 "validation": {{JsonSerializer.Serialize(_folder["train.tsv"])}}
               },
               "tpu": {
-                "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "on-demand",
+                "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "flex-start",
                 "maxUsdPerHour": 50, "fallback": "none", "move": "none", "request": "queued-resource",
-                "queueSeconds": 77,
+                "queueSeconds": 77, "maxRunHours": 12,
                 "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "serviceAccount": "a@b",
                 "externalIp": false
               },

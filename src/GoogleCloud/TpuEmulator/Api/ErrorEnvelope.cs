@@ -10,9 +10,11 @@ namespace Workflows.GoogleCloud.TpuEmulator.Api;
 /// </summary>
 internal static class ErrorEnvelope
 {
+    private static readonly PathString[] Roots = ["/v2", "/v1", "/v2alpha1"];
+
     public static async Task WrapAsync(HttpContext context, RequestDelegate next)
     {
-        if (!context.Request.Path.StartsWithSegments("/v2") && !context.Request.Path.StartsWithSegments("/v1"))
+        if (!Roots.Any(root => context.Request.Path.StartsWithSegments(root)))
         {
             await next(context);
             return;

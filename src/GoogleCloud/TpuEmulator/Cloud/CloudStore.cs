@@ -84,7 +84,7 @@ internal sealed class CloudStore
 
     private static SavedQueued Describe(QueuedRecord record) => new(
         record.Resource.ToByteArray(), record.Zone, record.TryAt, record.FailAt, record.GoneAt,
-        record.DeleteOperation);
+        record.DeleteOperation, record.MaxRun);
 
     /// <summary>Reads the file of versions that wrote everything at each change.</summary>
     private Dictionary<string, ProjectRecord> LoadEarlier() =>
@@ -124,7 +124,7 @@ internal sealed class CloudStore
         record.PreemptAttribute, record.PreemptAtLeast, record.GuestAttributes, record.WorkerPid,
         record.WorkerStartedAt, record.OperationEndsAt, record.IsPreemptedWhileCreating, record.Disk,
         record.PreemptNotice, record.NoticeAt, record.IsPreemptionTold, record.MaintainAt, record.SwitchAt,
-        record.SwitchOperation, record.MaintainNoticeAt);
+        record.SwitchOperation, record.MaintainNoticeAt, record.MaxRun, record.EndAt);
 
     private static ProjectRecord Restore(string project, SavedProject saved) => new()
     {
@@ -143,6 +143,7 @@ internal sealed class CloudStore
             FailAt = queued.FailAt,
             GoneAt = queued.GoneAt,
             DeleteOperation = queued.DeleteOperation,
+            MaxRun = queued.MaxRun,
         }).ToDictionary(record => record.Resource.Name, StringComparer.Ordinal),
         Operations = (saved.Operations ?? []).Select(Operation.Parser.ParseFrom)
             .ToDictionary(operation => operation.Name, StringComparer.Ordinal),
@@ -173,6 +174,8 @@ internal sealed class CloudStore
             SwitchAt = node.SwitchAt,
             SwitchOperation = node.SwitchOperation,
             MaintainNoticeAt = node.MaintainNoticeAt,
+            MaxRun = node.MaxRun,
+            EndAt = node.EndAt,
         }).ToDictionary(record => record.Node.Name, StringComparer.Ordinal),
     };
 
@@ -200,7 +203,7 @@ internal sealed class CloudStore
 
     private sealed record SavedQueued(
         byte[] Resource, string Zone, DateTimeOffset TryAt, DateTimeOffset? FailAt, DateTimeOffset? GoneAt,
-        string? DeleteOperation);
+        string? DeleteOperation, TimeSpan? MaxRun = null);
 
     private sealed record SavedNode(
         byte[] Node, string Zone, string MetadataKey, DateTimeOffset? CreatedAt, string? CreateOperation,
@@ -209,5 +212,5 @@ internal sealed class CloudStore
         DateTimeOffset WorkerStartedAt, DateTimeOffset? OperationEndsAt, bool IsPreemptedWhileCreating, string? Disk,
         TimeSpan PreemptNotice = default, DateTimeOffset? NoticeAt = null, bool IsPreemptionTold = false,
         DateTimeOffset? MaintainAt = null, DateTimeOffset? SwitchAt = null, string? SwitchOperation = null,
-        DateTimeOffset? MaintainNoticeAt = null);
+        DateTimeOffset? MaintainNoticeAt = null, TimeSpan? MaxRun = null, DateTimeOffset? EndAt = null);
 }

@@ -86,9 +86,23 @@ internal sealed partial class EmulatedCloud
         {
             Maintain(project, record, due);
         }
+        else if (record.EndAt == due)
+        {
+            EndRun(project, record, due);
+        }
         else
         {
             Preempt(record, due);
+        }
+    }
+
+    /// <summary>Ends the time of a flex-start node: the cloud deletes it, and its request is over.</summary>
+    private void EndRun(ProjectRecord project, NodeRecord record, DateTimeOffset now)
+    {
+        BeginDelete(project, record, now);
+        if (project.Queued.GetValueOrDefault(record.Node.QueuedResource) is { GoneAt: null } queued)
+        {
+            queued.Enter(QueuedResourceState.Types.State.Suspending);
         }
     }
 
@@ -122,6 +136,7 @@ internal sealed partial class EmulatedCloud
         }
 
         BecomeReady(record, now);
+        record.EndAt = now + record.MaxRun;
         PlanEvents(project, record, now);
         if (record.IsSpot && _market?.LostAt(record.Zone, now) is { } lostAt && !(record.PreemptAt < lostAt))
         {

@@ -62,6 +62,13 @@ internal sealed partial class EmulatedCloud
                     _vms.Kill(record, keepDisk: true);
                     _vms.Boot(record);
                     break;
+                case NodeFault.End when record.MaxRun is null:
+                    throw new CloudException(Refusals.Precondition(
+                        $"'{name}' is not a flex-start node: it has no maximum run duration."));
+                case NodeFault.End:
+                    record.EndAt = now;
+                    Settle();
+                    break;
                 case NodeFault.Maintain:
                     Maintain(owner, record, now);
                     break;

@@ -13,19 +13,25 @@ internal sealed partial class EmulatedCloud
     private const int MostSlices = 256;
 
     /// <summary>Queues a request. Its operation is done at once, which means that the request is stored, not that it is
-    /// fulfilled.</summary>
-    public Operation CreateQueued(string project, string zone, string id, QueuedResource asked)
+    /// fulfilled. With a maximum run it is one of flex-start.</summary>
+    public Operation CreateQueued(
+        string project, string zone, string id, QueuedResource asked, TimeSpan? maxRun = null)
     {
         lock (_lock)
         {
             Settle();
             var owner = Project(project);
             var name = $"projects/{project}/locations/{zone}/queuedResources/{id}";
-            var record = Queue(owner, project, zone, name, id, asked);
+            var record = Queue(owner, project, zone, name, id, asked, maxRun);
             var operation = NewOperation(project, zone, name, "create");
             if (asked.ReservationName.Length > 0)
             {
                 Fail(owner, operation.Name, Refusals.NoReservation());
+            }
+            else if (maxRun is not null && owner.Scenario.In(zone).FlexStartTypes?.Contains(
+                record.Spec.Node.AcceleratorType, StringComparer.OrdinalIgnoreCase) == false)
+            {
+                Fail(owner, operation.Name, Refusals.NoFlexStart(record.Spec.Node.AcceleratorType, zone));
             }
             else
             {
@@ -113,7 +119,8 @@ internal sealed partial class EmulatedCloud
     }
 
     private QueuedRecord Queue(
-        ProjectRecord owner, string project, string zone, string name, string id, QueuedResource asked)
+        ProjectRecord owner, string project, string zone, string name, string id, QueuedResource asked,
+        TimeSpan? maxRun)
     {
         if (!NodeId().IsMatch(id))
         {
@@ -148,6 +155,7 @@ internal sealed partial class EmulatedCloud
             Zone = zone,
             TryAt = from > soonest ? from.Value : soonest,
             FailAt = until,
+            MaxRun = maxRun,
         };
         record.Resource.Name = name;
         record.Resource.CreateTime = Timestamp.FromDateTimeOffset(now);
@@ -159,7 +167,7 @@ internal sealed partial class EmulatedCloud
         {
             RequireValid(zone, node[(name.LastIndexOf("/queuedResources/", StringComparison.Ordinal)
                 + "/nodes/".Length)..], record.Spec.Node);
-            Admit(owner, project, zone, node, record.Spec.Node, names.Count);
+            Admit(owner, project, zone, node, record.Spec.Node, names.Count, maxRun is not null);
         }
 
         return record;
@@ -238,6 +246,7 @@ internal sealed partial class EmulatedCloud
                 var node = AddNode(owner, record.Project, record.Zone, name, record.Spec.Node, accelerator);
                 node.Node.QueuedResource = record.Resource.Name;
                 node.Node.MultisliceNode = names.Count > 1;
+                node.MaxRun = record.MaxRun;
             }
 
             record.Enter(State.Provisioning);
@@ -277,7 +286,7 @@ internal sealed partial class EmulatedCloud
         .Where(record => record.Zone == zone)
         .Select(record => (Record: record, Accelerator: Accelerators.Find(record.Spec.Node.AcceleratorType)!))
         .Where(each =>
-            QuotaOf(owner.Scenario.In(zone), each.Accelerator, IsSpot(each.Record.Spec.Node)) == quota)
+            QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.DrawsSpotQuota) == quota)
         .Sum(each => each.Accelerator.QuotaUnits
             * (each.Record.NodeNames.Count - NodesOf(owner, each.Record).Count));
 

@@ -12,7 +12,8 @@ internal sealed partial class EmulatedCloud
 
     /// <summary>Checks a create call, in the order in which the cloud does.</summary>
     private Accelerator Admit(
-        ProjectRecord owner, string project, string zone, string name, Node asked, int count = 1)
+        ProjectRecord owner, string project, string zone, string name, Node asked, int count = 1,
+        bool isFlexStart = false)
     {
         var rules = owner.Scenario.In(zone);
         var creates = owner.Creates.GetValueOrDefault(zone);
@@ -46,7 +47,8 @@ internal sealed partial class EmulatedCloud
             throw new CloudException(Refusals.AcceleratorNotInZone(asked.AcceleratorType, zone));
         }
 
-        var quota = QuotaOf(rules, accelerator, IsSpot(asked));
+        var drawsSpot = isFlexStart || asked.SchedulingConfig is { Spot: true } or { Preemptible: true };
+        var quota = QuotaOf(rules, accelerator, drawsSpot);
         if (rules.Quota.TryGetValue(quota, out var limit)
             && QuotaInUse(owner, zone, quota) + QuotaQueued(owner, zone, quota)
                 + (accelerator.QuotaUnits * count) > limit)
@@ -54,7 +56,7 @@ internal sealed partial class EmulatedCloud
             throw new CloudException(Refusals.Quota(owner.Scenario.ProjectNumber, quota, limit, zone));
         }
 
-        RequireRegionQuota(owner, zone, accelerator, IsSpot(asked), count);
+        RequireRegionQuota(owner, zone, accelerator, drawsSpot, count);
         return accelerator;
     }
 
@@ -74,10 +76,11 @@ internal sealed partial class EmulatedCloud
         }
 
         var used = owner.Nodes.Values.Where(record => Scenario.RegionOf(record.Zone) == region)
-            .Select(record => (Accelerator: Accelerators.Find(record.Node.AcceleratorType)!, record.IsSpot, Count: 1))
+            .Select(record => (
+                Accelerator: Accelerators.Find(record.Node.AcceleratorType)!, record.DrawsSpotQuota, Count: 1))
             .Concat(owner.Queued.Values.Where(record => Scenario.RegionOf(record.Zone) == region)
                 .Select(record => (
-                    Accelerators.Find(record.Spec.Node.AcceleratorType)!, IsSpot(record.Spec.Node),
+                    Accelerators.Find(record.Spec.Node.AcceleratorType)!, record.DrawsSpotQuota,
                     record.NodeNames.Count - NodesOf(owner, record).Count)))
             .Where(each => Of(each.Item1, each.Item2) == quota)
             .Sum(each => each.Item1.QuotaUnits * each.Item3);
@@ -100,8 +103,6 @@ internal sealed partial class EmulatedCloud
     private static bool Offers(ZoneScenario rules, Accelerator accelerator) =>
         rules.AcceleratorTypes?.Contains(accelerator.Name, StringComparer.OrdinalIgnoreCase) ?? true;
 
-    private static bool IsSpot(Node node) => node.SchedulingConfig is { Spot: true } or { Preemptible: true };
-
     /// <summary>Returns the quota against which a slice counts here: a spot limit, or the on-demand one.</summary>
     private static string QuotaOf(ZoneScenario rules, Accelerator accelerator, bool isSpot) =>
         accelerator.QuotaName(isSpot && rules.Quota.ContainsKey(accelerator.QuotaName(isSpot: true)));
@@ -109,7 +110,7 @@ internal sealed partial class EmulatedCloud
     /// <summary>Returns the quota in use. Nodes in creation and preempted ones count too, until they are
     /// deleted.</summary>
     private static int QuotaInUse(ProjectRecord owner, string zone, string quota) => NodesIn(owner, zone)
-        .Where(each => QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.IsSpot) == quota)
+        .Where(each => QuotaOf(owner.Scenario.In(zone), each.Accelerator, each.Record.DrawsSpotQuota) == quota)
         .Sum(each => each.Accelerator.QuotaUnits);
 
     private static int ChipsIn(ProjectRecord owner, string zone) =>

@@ -288,7 +288,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         return record;
     }
 
-    private void BeginDelete(ProjectRecord owner, NodeRecord record)
+    private void BeginDelete(ProjectRecord owner, NodeRecord record, DateTimeOffset? at = null)
     {
         _vms.Kill(record);
         record.Node.State = Node.Types.State.Deleting;
@@ -297,7 +297,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         record.Forget();
         Fail(owner, record.CreateOperation, Refusals.Cancelled());
         Fail(owner, record.SwitchOperation, Refusals.Cancelled());
-        record.GoneAt = _clock.GetUtcNow()
+        record.GoneAt = (at ?? _clock.GetUtcNow())
             .AddSeconds(owner.Scenario.In(record.Zone).DeleteSeconds ?? owner.Scenario.DeleteSeconds);
         record.DeleteOperation = NewOperation(record, "delete").Name;
     }

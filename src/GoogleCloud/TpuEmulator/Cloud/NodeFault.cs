@@ -14,4 +14,7 @@ internal enum NodeFault
 
     /// <summary>A maintenance of its host, without notice.</summary>
     Maintain,
+
+    /// <summary>The end of its maximum run duration; nodes of flex-start only.</summary>
+    End,
 }

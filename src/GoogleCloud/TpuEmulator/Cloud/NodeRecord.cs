@@ -64,6 +64,12 @@ internal sealed class NodeRecord
     /// <summary>The operation that ends with that; null for maintenance.</summary>
     public string? SwitchOperation { get; set; }
 
+    /// <summary>Time after READY at which the cloud deletes it, for flex-start; null for others.</summary>
+    public TimeSpan? MaxRun { get; set; }
+
+    /// <summary>Time at which the cloud deletes it; null for never.</summary>
+    public DateTimeOffset? EndAt { get; set; }
+
     public Dictionary<string, string> GuestAttributes { get; init; } = new(StringComparer.Ordinal);
 
     /// <summary>The VM: process id and start time of the worker; 0 for none.</summary>
@@ -76,12 +82,16 @@ internal sealed class NodeRecord
 
     public bool IsSpot => Node.SchedulingConfig is { Spot: true } or { Preemptible: true };
 
+    /// <summary>Gets a value indicating whether it counts against the limits for spot.</summary>
+    public bool DrawsSpotQuota => IsSpot || MaxRun is not null;
+
     /// <summary>Cancels all events of a READY node: it is no longer READY.</summary>
     public void Forget()
     {
         PreemptAt = null;
         PreemptAttribute = null;
         NoticeAt = null;
+        EndAt = null;
         ForgetMaintenance();
         SwitchAt = null;
     }
@@ -95,8 +105,10 @@ internal sealed class NodeRecord
 
     /// <summary>Gets the time of the next scheduled event.</summary>
     public DateTimeOffset? NextDue =>
-        new[] { CreatedAt, OperationEndsAt, GoneAt, NoticeAt, PreemptAt, MaintainNoticeAt, MaintainAt, SwitchAt }
-            .Where(due => due is not null).Min();
+        new[]
+        {
+            CreatedAt, OperationEndsAt, GoneAt, NoticeAt, PreemptAt, MaintainNoticeAt, MaintainAt, SwitchAt, EndAt,
+        }.Where(due => due is not null).Min();
 }
 
 /// <summary>A project.</summary>

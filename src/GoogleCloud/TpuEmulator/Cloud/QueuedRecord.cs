@@ -17,6 +17,14 @@ internal sealed class QueuedRecord
     /// <summary>Time at which the wait fails; null for never.</summary>
     public DateTimeOffset? FailAt { get; init; }
 
+    /// <summary>Time after READY at which its nodes are deleted, for flex-start; null for others.</summary>
+    public TimeSpan? MaxRun { get; init; }
+
+    /// <summary>Gets a value indicating whether its nodes count against the limits for spot, as those of flex-start
+    /// do.</summary>
+    public bool DrawsSpotQuota =>
+        MaxRun is not null || Spec.Node.SchedulingConfig is { Spot: true } or { Preemptible: true };
+
     /// <summary>Time at which it is gone; null if it was not deleted.</summary>
     public DateTimeOffset? GoneAt { get; set; }
 

@@ -108,6 +108,9 @@ internal static class Refusals
         Message = "Reservation not found",
     };
 
+    public static Status NoFlexStart(string type, string zone) => Bad(
+        $"FLEX_START provisioning model is not supported for accelerator type \"{type}\" in location \"{zone}\"");
+
     public static Status LocationNotFound(string zone) => new()
     {
         Code = (int)Code.PermissionDenied,

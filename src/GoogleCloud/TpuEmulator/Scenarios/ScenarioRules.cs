@@ -74,14 +74,8 @@ internal static class ScenarioRules
             $"'{zone.Refuse}' is not a refusal; use {string.Join(", ", Refusals)}.");
         Quotas($"{field}.quota", zone.Quota, Accelerators.QuotaNames);
 
-        for (var index = 0; index < (zone.AcceleratorTypes?.Count ?? 0); index++)
-        {
-            var type = zone.AcceleratorTypes![index];
-            Require(type is not null && Accelerators.Find(type) is not null, $"{field}.acceleratorTypes[{index}]",
-                $"'{type}' is not an accelerator type; there are: "
-                + $"{string.Join(", ", Accelerators.All.Select(each => each.Name))}.");
-        }
-
+        Types($"{field}.acceleratorTypes", zone.AcceleratorTypes);
+        Types($"{field}.flexStartTypes", zone.FlexStartTypes);
         AtLeast(0, $"{field}.emptyAcceleratorTypeLists", zone.EmptyAcceleratorTypeLists);
         AtLeast(0, $"{field}.capacity", zone.Capacity ?? 0);
         AtLeast(0, $"{field}.reserved", zone.Reserved ?? 0);
@@ -102,6 +96,17 @@ internal static class ScenarioRules
         if (zone.Preempt is { } preempt)
         {
             Check($"{field}.preempt", preempt);
+        }
+    }
+
+    private static void Types(string field, IReadOnlyList<string>? types)
+    {
+        for (var index = 0; index < (types?.Count ?? 0); index++)
+        {
+            var type = types![index];
+            Require(type is not null && Accelerators.Find(type) is not null, $"{field}[{index}]",
+                $"'{type}' is not an accelerator type; there are: "
+                + $"{string.Join(", ", Accelerators.All.Select(each => each.Name))}.");
         }
     }
 

@@ -20,6 +20,9 @@ public sealed record ZoneScenario
     /// <summary>Gets the accelerator types that the zone offers; null for all.</summary>
     public IReadOnlyList<string>? AcceleratorTypes { get; init; }
 
+    /// <summary>Gets the accelerator types that flex-start provides here; null for all.</summary>
+    public IReadOnlyList<string>? FlexStartTypes { get; init; }
+
     /// <summary>Gets the number of lists of accelerator types that are empty before one is right.</summary>
     public int EmptyAcceleratorTypeLists { get; init; }
 
