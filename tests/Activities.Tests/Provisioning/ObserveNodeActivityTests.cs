@@ -64,6 +64,23 @@ public sealed class ObserveNodeActivityTests : CloudFolder
         Assert.Equal("PREEMPTED_DURING_CREATE", Memory.Find("p", Place())?.Code);
     }
 
+    /// <summary>Its deletion may have to wait, and it costs nothing meanwhile.</summary>
+    [Theory]
+    [InlineData(State.Preempted, 1)]
+    [InlineData(State.Terminated, 1)]
+    [InlineData(State.Repairing, 0)]
+    public async Task Observe_NodeThatIsLostBeforeItsWorkerConnects_CostsNoLonger(State state, int stops)
+    {
+        Cloud.Put(Node(1), State.Ready);
+        await RunAsync();
+        Assert.Equal((1, 0), (Facts(LedgerKinds.Ready), Facts(LedgerKinds.Stopped)));
+
+        Cloud.Put(Node(1), state);
+        await RunAsync();
+
+        Assert.Equal((1, stops), (Facts(LedgerKinds.Ready), Facts(LedgerKinds.Stopped)));
+    }
+
     [Fact]
     public async Task Observe_CreationThatFailedInItsOperation_SaysWhy()
     {
