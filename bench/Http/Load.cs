@@ -12,10 +12,11 @@ internal readonly record struct Figures(double PerSecond, double P50, double P99
 /// <summary>The load of the measurements: connections that each wait for an answer before they ask again.</summary>
 internal static class Load
 {
-    /// <summary>Asks until the service has compiled what it uses.</summary>
+    /// <summary>Asks until the service has compiled what it uses: a process that has just started compiles its busiest
+    /// code again for some seconds, beside the training.</summary>
     public static async Task WarmUpAsync(ServiceProcess service, string id)
     {
-        await StatusAsync(service, id, 8, TimeSpan.FromSeconds(2), 0);
+        await StatusAsync(service, id, 16, TimeSpan.FromSeconds(10), 0);
         await PathAsync(service, "/runs", 1, TimeSpan.FromSeconds(1));
     }
 
