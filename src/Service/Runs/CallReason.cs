@@ -21,6 +21,8 @@ internal static class CallReason
                 Parameter, $"It has {given.Length} characters.", $"Use {Most} at most.")]);
         }
 
-        return string.IsNullOrWhiteSpace(given) ? null : given.Trim();
+        // One line wherever it is shown: a second one could be taken for the product's own.
+        var line = string.Concat((given ?? "").Select(each => char.IsControl(each) ? ' ' : each)).Trim();
+        return line.Length > 0 ? line : null;
     }
 }

@@ -2,9 +2,6 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Google.Cloud.Tpu.V2;
-using Microsoft.Extensions.DependencyInjection;
-using Workflows.Activities.Provisioning;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -48,15 +45,6 @@ public sealed class FlexStartRunTests(RunningService service) : IClassFixture<Ru
         Assert.Equal(nodes, report.GetProperty("attempts").EnumerateArray().Select(each => (
             each.GetProperty("zone").GetString(), each.GetProperty("provisioning").GetString(),
             each.TryGetProperty("code", out var code) ? code.GetString() : null)));
-        Assert.All(
-            report.GetProperty("teardown").EnumerateArray(),
-            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean(), $"{row}"));
-        var cloud = await service.Services.GetRequiredService<ITpuCloud>()
-            .ConnectAsync($"rehearsal-{id}", isRehearsal: true, TestContext.Current.CancellationToken);
-        var left = await cloud.Tpu.ListQueuedResourcesAsync(new ListQueuedResourcesRequest
-        {
-            Parent = $"projects/rehearsal-{id}/locations/-",
-        });
-        Assert.Empty(left.QueuedResources);
+        await CloudChecks.AssertNothingIsLeftAsync(service, id, report);
     }
 }

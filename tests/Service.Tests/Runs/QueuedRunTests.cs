@@ -1,8 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Google.Cloud.Tpu.V2;
-using Microsoft.Extensions.DependencyInjection;
-using Workflows.Activities.Provisioning;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -31,15 +28,6 @@ public sealed class QueuedRunTests(RunningService service) : IClassFixture<Runni
             [("us-west4-a", "failed"), ("us-west1-c", "ready")], attempts.Select(each => (
                 each.GetProperty("zone").GetString(), each.GetProperty("outcome").GetString())));
         Assert.Equal("QUEUE_TIMEOUT", attempts[0].GetProperty("code").GetString());
-        Assert.All(
-            report.GetProperty("teardown").EnumerateArray(),
-            row => Assert.True(row.GetProperty("confirmedNotFound").GetBoolean(), $"{row}"));
-        var cloud = await service.Services.GetRequiredService<ITpuCloud>()
-            .ConnectAsync($"rehearsal-{id}", isRehearsal: true, TestContext.Current.CancellationToken);
-        var left = await cloud.Tpu.ListQueuedResourcesAsync(new ListQueuedResourcesRequest
-        {
-            Parent = $"projects/rehearsal-{id}/locations/-",
-        });
-        Assert.Empty(left.QueuedResources);
+        await CloudChecks.AssertNothingIsLeftAsync(service, id, report);
     }
 }
