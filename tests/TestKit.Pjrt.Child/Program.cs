@@ -1,12 +1,34 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Processes;
 
 // A child process for tests: does what each request says.
-using var service = ChildService.Open();
-await service.RunAsync(AnswerAsync);
+using (var service = ChildService.Open())
+{
+    await service.RunAsync(AnswerAsync);
+}
+
+if (Environment.GetEnvironmentVariable("SIGNAL_AT_END") is not null)
+{
+    await ReceiveSignalsAsync();
+}
+
 return 0;
+
+// Two, one after the other: the default action of the first would end the process before the second is received.
+static async Task ReceiveSignalsAsync()
+{
+    for (var count = 0; count < 2; count++)
+    {
+        var received = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var onSignal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => received.TrySetResult());
+        using var kill = Process.Start("kill", $"-TERM {Environment.ProcessId}");
+        await received.Task;
+    }
+}
 
 static async Task<byte[]> AnswerAsync(ReadOnlyMemory<byte> request, ChildService service)
 {

@@ -213,6 +213,20 @@ public sealed class ChildProcessTests
         Assert.Equal(0, await child.StopAsync(Long));
     }
 
+    // A signal is delivered some time after it was sent.
+    [Fact]
+    public async Task StopAsync_BeforeATerminationSignalArrives_IsACleanExit()
+    {
+        Skipped.Unless(Command.IsInstalled("kill"), "There is no 'kill'.");
+        await using var child = ChildProcess.Start(Options() with
+        {
+            Environment = new Dictionary<string, string> { ["SIGNAL_AT_END"] = "1" },
+        });
+        await AskAsync(child, "echo started");
+
+        Assert.Equal(0, await child.StopAsync(Long));
+    }
+
     [Fact]
     public async Task StopAsync_DuringWork_EndsTheChildWhoseParentIsGone()
     {

@@ -9,10 +9,13 @@ namespace Workflows.TpuWorker.Pjrt.Processes;
 /// </summary>
 public sealed class ChildService : IDisposable
 {
+    // Kept for the process's life: a signal is delivered some time after it was sent, and one that arrives when the
+    // service has just ended must not turn a clean exit into a death by signal.
+    private static readonly List<PosixSignalRegistration> Signals = [];
+
     private readonly Stream _input;
     private readonly Stream _output;
     private readonly SemaphoreSlim _writing = new(1, 1);
-    private readonly List<PosixSignalRegistration> _signals = [];
 
     private ChildService(Stream input, Stream output) => (_input, _output) = (input, output);
 
@@ -32,7 +35,7 @@ public sealed class ChildService : IDisposable
         var service = new ChildService(Console.OpenStandardInput(), StandardOutput.Take());
         foreach (var signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP])
         {
-            service._signals.Add(PosixSignalRegistration.Create(signal, context => context.Cancel = true));
+            Signals.Add(PosixSignalRegistration.Create(signal, context => context.Cancel = true));
         }
 
         return service;
@@ -80,7 +83,6 @@ public sealed class ChildService : IDisposable
     /// <inheritdoc />
     public void Dispose()
     {
-        _signals.ForEach(signal => signal.Dispose());
         _output.Dispose();
         _input.Dispose();
         _writing.Dispose();
