@@ -23,12 +23,14 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
         var attempt = input.FirstAttempt;
         Refusal? last = null;
-        if (input.Pending is { } pending
-            && (await BootAsync(
-                context, spec, pending.To, pending.Operation, pending.BegunAt, search.Until, cancel))
-                .Lease is { } moved)
+        if (input.Pending is { } pending)
         {
-            return search.End(moved, attempt, null, isCancelled: false, ruledOut);
+            var boot = await BootAsync(
+                context, input, pending.To, pending.Operation, pending.BegunAt, search.Until, cancel);
+            if (boot.Lease is not null || boot.Limit is not null)
+            {
+                return search.End(boot.Lease, attempt, boot.Limit, isCancelled: false, ruledOut);
+            }
         }
 
         var hasAsked = false;
@@ -61,10 +63,11 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                     break;
                 }
 
-                var (lease, refusal) = await TryAsync(context, spec, candidate, attempt++, search.Until, cancel);
-                if (lease is not null)
+                var (lease, refusal, limit) = await TryAsync(
+                    context, input, candidate, attempt++, search.Until, cancel);
+                if (lease is not null || limit is not null)
                 {
-                    return search.End(lease, attempt, null, isCancelled: false, ruledOut);
+                    return search.End(lease, attempt, limit, isCancelled: false, ruledOut);
                 }
 
                 last = refusal;
@@ -109,35 +112,40 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// <summary>
     /// Makes one attempt, from the request to a usable node or to a refusal. A refused attempt leaves nothing behind.
     /// </summary>
-    private static async Task<(TpuLease? Lease, Refusal? Refusal)> TryAsync(
-        TaskOrchestrationContext context, RunSpec spec, Candidate candidate, int attempt, DateTimeOffset? spotUntil,
-        Task<string> cancel)
+    private static async Task<Boot> TryAsync(
+        TaskOrchestrationContext context, AcquireInput input, Candidate candidate, int attempt,
+        DateTimeOffset? spotUntil, Task<string> cancel)
     {
+        var spec = input.Spec;
         var startedAt = context.CurrentUtcDateTime;
         var created = await CreateAsync(context, new CreateNodeInput(spec, candidate, attempt));
         var lease = new TpuLease(created.NodeName, candidate, attempt);
         if (created.Refusal is not null)
         {
             await EndAsync(created.Asked ? AttemptOutcome.Refused : AttemptOutcome.Skipped, created.Refusal);
-            return (null, created.Refusal);
+            return new Boot(null, created.Refusal);
         }
 
-        return await BootAsync(context, spec, lease, created.Operation, startedAt, spotUntil, cancel);
+        return await BootAsync(context, input, lease, created.Operation, startedAt, spotUntil, cancel);
 
         Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
     }
 
-    /// <summary>Waits until a node is usable; one that is not in time is given back.</summary>
-    private static async Task<(TpuLease? Lease, Refusal? Refusal)> BootAsync(
-        TaskOrchestrationContext context, RunSpec spec, TpuLease lease, string? operation, DateTimeOffset startedAt,
-        DateTimeOffset? spotUntil, Task<string> cancel)
+    /// <summary>Waits until a node is usable; one that is not in time, or within the run's limits, is given
+    /// back.</summary>
+    private static async Task<Boot> BootAsync(
+        TaskOrchestrationContext context, AcquireInput input, TpuLease lease, string? operation,
+        DateTimeOffset startedAt, DateTimeOffset? spotUntil, Task<string> cancel)
     {
+        var spec = input.Spec;
+
         // A spot node that is ready too late could not be lost any more without missing the deadline.
         var bootedBy = startedAt.AddSeconds(spec.Tpu.QueueSeconds + spec.Pace.BootSeconds);
         var readyBy = spotUntil < bootedBy ? spotUntil.Value.UtcDateTime : bootedBy.UtcDateTime;
         var outcome = AttemptOutcome.Timeout;
         Refusal? refusal = null;
+        RunFailure? limit = null;
         var poll = spec.Pace.PollSeconds;
         while (context.CurrentUtcDateTime < readyBy)
         {
@@ -149,11 +157,23 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             }
 
             // The node's own state decides, not the create operation, which can stay open long after READY.
-            var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, operation));
+            var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, operation)
+            {
+                StopAt = input.StopAt,
+            });
             if (node.IsUsable)
             {
                 await EndAsync(AttemptOutcome.Ready, null);
-                return (lease, null);
+                return new Boot(lease, null);
+            }
+
+            // A node costs from READY on, also while its worker is not there.
+            limit = node.SpentUsd is { } usd ? TpuWorkOrchestration.BudgetIsSpent(spec, usd)
+                : node.IsTimeOver ? TpuWorkOrchestration.TimeIsOver(spec, input.StopAt) : null;
+            if (limit is not null)
+            {
+                outcome = AttemptOutcome.Cancelled;
+                break;
             }
 
             // A request may wait for hours: ever fewer looks keep the history short.
@@ -169,7 +189,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             : readyBy < bootedBy ? SpotTooLate(lease, readyBy) : BootTimeout(spec, lease);
         await EndAsync(outcome, refusal);
         await context.ReleaseNodeAsync(spec, lease.NodeName);
-        return (null, refusal);
+        return new Boot(null, refusal, limit);
 
         Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
@@ -224,6 +244,12 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             stop.Cancel();
         }
     }
+
+    /// <summary>The end of the wait for one node.</summary>
+    /// <param name="Lease">The usable node; null if there is none.</param>
+    /// <param name="Refusal">The reason why there is none; null for none.</param>
+    /// <param name="Limit">The limit of the run that was reached meanwhile; null for none.</param>
+    private sealed record Boot(TpuLease? Lease, Refusal? Refusal, RunFailure? Limit = null);
 
     private static Refusal SpotTooLate(TpuLease lease, DateTime until) => new(
         "SPOT_TOO_LATE", RefusalScope.Zone, 0,

@@ -65,7 +65,8 @@ internal sealed class SpotSearch
 
     /// <summary>Shortens a pause that would end after the switch.</summary>
     public TimeSpan Shortened(TimeSpan pause, DateTimeOffset now) =>
-        (_waitUntil > now ? _waitUntil : Until) is { } until && now + pause > until ? until - now : pause;
+        (_waitUntil > now && !(Until < _waitUntil) ? _waitUntil : Until) is { } until && now + pause > until
+            ? until - now : pause;
 
     /// <summary>Creates the result of the search.</summary>
     public AcquireResult End(

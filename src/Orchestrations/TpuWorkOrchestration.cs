@@ -74,17 +74,11 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                     "See docs/errors.md for the code."));
             }
 
-            if (seen.AccruedUsd >= spec.BudgetUsd)
+            if (seen.AccruedUsd + seen.StopUsd >= spec.BudgetUsd)
             {
                 await context.StopJobAsync(job);
                 await NodeMoves.GiveUpAsync(context, input, NodeMoves.LimitReached);
-                return Ended(input, new RunFailure(
-                    "BUDGET_EXHAUSTED",
-                    spec.Group is null
-                        ? $"The run has cost {seen.AccruedUsd:0.00} USD of its budget of {spec.BudgetUsd:0.00} USD."
-                        : $"The variants of '{spec.Group.Id}' have cost {seen.AccruedUsd:0.00} USD of their budget of "
-                            + $"{spec.BudgetUsd:0.00} USD.",
-                    "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator."));
+                return Ended(input, BudgetIsSpent(spec, seen.AccruedUsd));
             }
 
             if (context.CurrentUtcDateTime >= input.StopAt)
@@ -225,6 +219,15 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     }
 
     /// <summary>Creates the reason of a run that is stopped for its time.</summary>
+    internal static RunFailure BudgetIsSpent(RunSpec spec, double accruedUsd) => new(
+        "BUDGET_EXHAUSTED",
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(spec.Group is null ? "The run has" : $"The variants of '{spec.Group.Id}' have")} cost {accruedUsd:0.00} "
+            + $"USD of {(spec.Group is null ? "its" : "their")} budget of {spec.BudgetUsd:0.00} USD"
+            + $"{(accruedUsd < spec.BudgetUsd ? "; the rest is kept for giving the nodes back." : ".")}"),
+        "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator.");
+
     internal static RunFailure TimeIsOver(RunSpec spec, DateTimeOffset? stopAt) =>
         spec is { StopsAtDeadline: true, Deadline: { } deadline } && stopAt == deadline
             ? new RunFailure(

@@ -107,6 +107,31 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.Equal("BOOT_TIMEOUT", Ends()[0].Refusal?.Code);
     }
 
+    /// <summary>A node costs from READY on, also while its worker is not there.</summary>
+    [Theory]
+    [InlineData("BUDGET_EXHAUSTED")]
+    [InlineData("TIME_EXHAUSTED")]
+    public async Task Acquire_LimitReachedWhileANodeBoots_GivesItBackAndEnds(string code)
+    {
+        var stopAt = _context.CurrentUtcDateTime.AddHours(9);
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is ObserveNodeInput observe
+            ? new NodeObservation("READY", false, null)
+            {
+                SpentUsd = code == "BUDGET_EXHAUSTED" ? 9.99 : null,
+                IsTimeOver = observe.StopAt == stopAt,
+            }
+            : answer(name, input);
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"), stopAt: stopAt);
+
+        Assert.Null(result.Lease);
+        Assert.Equal(code, result.Failure?.Code);
+        Assert.Equal(["us-a1-a"], Asked());
+        Assert.Equal(AttemptOutcome.Cancelled, Assert.Single(Ends()).Outcome);
+        Assert.Single(_context.Calls, call => call.Name == Stages.ReleaseNode);
+    }
+
     [Fact]
     public async Task Acquire_AfterALoss_TriesThatZoneLast()
     {

@@ -148,6 +148,20 @@ public sealed class DeadlineTests
         Assert.InRange((_context.CurrentUtcDateTime - _start).TotalSeconds, 1000, 1200);
     }
 
+    /// <summary>A run that keeps spare time for its way back ends its search for spot with the time of the search, too,
+    /// where that is over first.</summary>
+    [Fact]
+    public async Task Acquire_ATimeOfTheSearchBeforeTheReserve_GoesOver()
+    {
+        _full.Add(("us-a1-a", ProvisioningMode.Spot));
+
+        var result = await AcquireAsync(deadlineSeconds: Day, Outlook with { Reserve = 3600 });
+
+        var change = Assert.Single(Switches());
+        Assert.Equal((SwitchReason.SearchOver, _start.AddSeconds(600)), (change.Reason, change.At));
+        Assert.Equal(ProvisioningMode.OnDemand, result.Lease?.Candidate.Provisioning);
+    }
+
     /// <summary>A spot node is better than none.</summary>
     [Fact]
     public async Task Acquire_AfterTheSwitchWithoutOnDemandCapacity_TakesSpot()
@@ -250,7 +264,7 @@ public sealed class DeadlineTests
         OnDemand = [Given.At("us-a1-a") with { Provisioning = ProvisioningMode.OnDemand }],
     };
 
-    private Task<AcquireResult> AcquireAsync(double? deadlineSeconds)
+    private Task<AcquireResult> AcquireAsync(double? deadlineSeconds, WorkOutlook? outlook = null)
     {
         var spec = Given.Spec with
         {
@@ -259,7 +273,7 @@ public sealed class DeadlineTests
         };
         return new AcquireTpuOrchestration().RunAsync(_context, new AcquireInput(spec, Plan(), 1, null, [])
         {
-            Outlook = deadlineSeconds is null ? null : Outlook,
+            Outlook = deadlineSeconds is null ? null : outlook ?? Outlook,
         });
     }
 

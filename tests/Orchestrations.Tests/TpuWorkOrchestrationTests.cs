@@ -100,6 +100,19 @@ public sealed class TpuWorkOrchestrationTests
     }
 
     [Fact]
+    public async Task Work_WhoseBudgetBearsOnlyTheEnd_StopsTheJob()
+    {
+        _looks.Enqueue(Working with { AccruedUsd = Given.Spec.BudgetUsd - 0.03, StopUsd = 0.02 });
+        _looks.Enqueue(Working with { AccruedUsd = Given.Spec.BudgetUsd - 0.02, StopUsd = 0.02 });
+
+        var result = await RunAsync(Input(Given.Lease("us-a1-a")));
+
+        Assert.Equal("BUDGET_EXHAUSTED", result.Failure?.Code);
+        Assert.Equal(2, _context.Calls.Count(call => call.Name == Stages.ObserveJob));
+        Assert.Single(_context.Calls, call => call.Name == Stages.StopJob);
+    }
+
+    [Fact]
     public async Task Work_WhoseTimeIsOver_StopsTheJob()
     {
         var input = Input(Given.Lease("us-a1-a"));

@@ -78,7 +78,7 @@ internal sealed class ProductRun : IDisposable
                 _calls, _ledger, memory, secrets,
                 new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "#!/bin/sh"), _clock,
                 new PricePatience(_ledger, memory, foresight, _clock)),
-            [Stages.ObserveNode] = new ObserveNodeActivity(_calls, _ledger, memory, _workers),
+            [Stages.ObserveNode] = new ObserveNodeActivity(_calls, _ledger, memory, _workers, _clock),
             [Stages.EndAttempt] = new EndAttemptActivity(_ledger, memory),
             [Stages.DispatchJob] = new DispatchJobActivity(_workers, _ledger, _clock),
             [Stages.ObserveJob] = new ObserveJobActivity(_calls, _workers, _ledger, _clock, foresight, memory,

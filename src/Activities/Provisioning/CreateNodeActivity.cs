@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 using Microsoft.DurableTask;
@@ -40,10 +41,10 @@ public sealed class CreateNodeActivity(
         }
 
         // A request that may have been sent is settled first, whatever has become cheaper meanwhile.
-        if (!input.IsMove && SentRequests.CountOf(ledger, spec.RunId, name) == 0
-            && patience?.Find(spec, place) is { } later)
+        if (SentRequests.CountOf(ledger, spec.RunId, name) == 0
+            && (TooDear(spec, place) ?? (input.IsMove ? null : patience?.Find(spec, place))) is { } unsent)
         {
-            return new CreateNodeResult(name, null, later, Asked: false);
+            return new CreateNodeResult(name, null, unsent, Asked: false);
         }
 
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
@@ -81,6 +82,21 @@ public sealed class CreateNodeActivity(
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
             throw;
         }
+    }
+
+    /// <summary>Returns the refusal of a node that the budget could only give back; null for none.</summary>
+    private Refusal? TooDear(RunSpec spec, Candidate place)
+    {
+        var group = spec.Group?.Id ?? spec.RunId;
+        var left = spec.BudgetUsd - RunCosts.Of(ledger, group, clock.GetUtcNow()).ActualUsd;
+        var end = RunCosts.ToStop(ledger, group, spec.Pace) + RunCosts.ToStop(place.UsdPerHour, spec.Pace);
+        return left > end ? null : new Refusal(
+            "BUDGET_EXHAUSTED", RefusalScope.Request, 0,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"The budget of {spec.BudgetUsd:0.00##} USD has {Math.Max(0, left):0.00##} USD left, and giving back a "
+                + $"{place.AcceleratorType} in {place.Zone} may cost {end:0.00##} USD: no node is asked for."),
+            "Raise budgetUsd, or ask for a cheaper accelerator.");
     }
 
     /// <summary>Adopts an existing node or queued resource if it is this run's.</summary>

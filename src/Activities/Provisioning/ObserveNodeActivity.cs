@@ -13,11 +13,25 @@ namespace Workflows.Activities.Provisioning;
 /// <summary>
 /// Reads the state of a node that is being created, and its operation, which alone has the reason of a failure.
 /// </summary>
-public sealed class ObserveNodeActivity(ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, ITpuJobs jobs)
+public sealed class ObserveNodeActivity(
+    ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, ITpuJobs jobs, TimeProvider clock)
     : TaskActivity<ObserveNodeInput, NodeObservation>
 {
     /// <inheritdoc />
     public override async Task<NodeObservation> RunAsync(TaskActivityContext context, ObserveNodeInput input)
+    {
+        var seen = await LookAsync(input);
+        var now = clock.GetUtcNow();
+        var (group, spec) = (input.Spec.Group?.Id ?? input.Spec.RunId, input.Spec);
+        var spent = RunCosts.Of(ledger, group, now).ActualUsd;
+        return seen with
+        {
+            SpentUsd = spent > 0 && spent + RunCosts.ToStop(ledger, group, spec.Pace) >= spec.BudgetUsd ? spent : null,
+            IsTimeOver = now >= input.StopAt,
+        };
+    }
+
+    private async Task<NodeObservation> LookAsync(ObserveNodeInput input)
     {
         var (spec, name) = (input.Spec, input.Lease.NodeName);
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);

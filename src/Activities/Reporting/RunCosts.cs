@@ -21,6 +21,12 @@ public sealed record RunCost(double ActualUsd, IReadOnlyDictionary<RunStageName,
 /// </summary>
 public static class RunCosts
 {
+    /// <summary>
+    /// Polls from the last look within the budget to the proof that the nodes are gone; chosen: two until the stop, and
+    /// at the default pace of 15 s two minutes for the deletion.
+    /// </summary>
+    public const int PollsToStop = 10;
+
     /// <summary>Adds up a run; of a group, all of its variants.</summary>
     /// <param name="ledger">The facts.</param>
     /// <param name="runId">The run.</param>
@@ -137,6 +143,27 @@ public static class RunCosts
         ArgumentNullException.ThrowIfNull(ledger);
         return VariantLedgers.WithMembers(ledger, runId).Sum(each => UsdPerHourOfOne(ledger, each));
     }
+
+    /// <summary>
+    /// Computes the part of a budget that is kept for the end: the cost of all nodes until the next look, and until
+    /// they are proved gone, counted as <see cref="PollsToStop"/> polls.
+    /// </summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run, or the group.</param>
+    /// <param name="pace">Its polls.</param>
+    /// <returns>US dollars; 0 if no node costs.</returns>
+    public static double ToStop(RunLedger ledger, RunId runId, PaceSpec pace)
+    {
+        ArgumentNullException.ThrowIfNull(pace);
+        return ToStop(UsdPerHour(ledger, runId), pace);
+    }
+
+    /// <summary>Computes the same for nodes of a price.</summary>
+    /// <param name="usdPerHour">US dollars per hour.</param>
+    /// <param name="pace">The run's polls.</param>
+    /// <returns>US dollars.</returns>
+    internal static double ToStop(double usdPerHour, PaceSpec pace) =>
+        usdPerHour * PollsToStop * pace.PollSeconds / 3600;
 
     private static double UsdPerHourOfOne(RunLedger ledger, RunId runId)
     {

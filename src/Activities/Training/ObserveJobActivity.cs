@@ -55,11 +55,13 @@ public sealed class ObserveJobActivity(
             : isBroken ? DeviceLost
             : isSilent ? "WORKER_SILENT"
             : null;
-        var accrued = RunCosts.Of(ledger, spec.Group?.Id ?? spec.RunId, clock.GetUtcNow()).ActualUsd;
+        var group = spec.Group?.Id ?? spec.RunId;
+        var accrued = RunCosts.Of(ledger, group, clock.GetUtcNow()).ActualUsd;
         return new JobObservation(
             state, isLost, cause, Math.Max(0, job.Step - job.CheckpointStep), isBroken ? null : job.End, job.Step,
             job.Steps, job.Loss, accrued)
         {
+            StopUsd = RunCosts.ToStop(ledger, group, spec.Pace),
             Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
             Move = isLost || job.End is not null ? null : moves?.Find(input, job, accrued),
         };

@@ -26,7 +26,7 @@ public enum AttemptOutcome
     [JsonStringEnumMemberName("timeout")]
     Timeout,
 
-    /// <summary>The run was cancelled meanwhile.</summary>
+    /// <summary>The run was cancelled, or reached a limit, meanwhile.</summary>
     [JsonStringEnumMemberName("cancelled")]
     Cancelled,
 }

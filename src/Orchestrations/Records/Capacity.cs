@@ -199,7 +199,12 @@ public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refu
 /// <param name="Spec">The run.</param>
 /// <param name="Lease">The node.</param>
 /// <param name="Operation">Its create operation.</param>
-public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Operation);
+public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Operation)
+{
+    /// <summary>Gets the time at which the run is stopped; null for no limit.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DateTimeOffset? StopAt { get; init; }
+}
 
 /// <summary>The state of a node that is being created.</summary>
 /// <param name="State">The cloud's state, such as CREATING or READY, or NOT_FOUND.</param>
@@ -210,6 +215,15 @@ public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refus
     /// <summary>Gets a value indicating whether the request waits for capacity, so that no node exists yet.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsQueued { get; init; }
+
+    /// <summary>Gets the cost of the run so far, of a variant that of its whole group, if that and the cost of giving
+    /// the nodes back reach the budget; null if not, and in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? SpentUsd { get; init; }
+
+    /// <summary>Gets a value indicating whether the time of the run is over; false in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsTimeOver { get; init; }
 }
 
 /// <summary>The end of one attempt, for the ledger.</summary>

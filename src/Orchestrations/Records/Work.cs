@@ -173,6 +173,11 @@ public sealed record JobObservation(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WorkOutlook? Outlook { get; init; }
 
+    /// <summary>Gets the cost of the time that it takes to give the nodes back, in US dollars, which the budget must
+    /// still bear; 0 in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double StopUsd { get; init; }
+
     /// <summary>Gets a place to which the run should go over now; null for none, and in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public MoveProposal? Move { get; init; }

@@ -398,6 +398,45 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Null((await RunAsync(Place(mode: ProvisioningMode.OnDemand), attempt: 2)).Refusal);
     }
 
+    /// <summary>A node of 3.6 USD an hour costs 0.15 USD in the ten polls in which it is given back.</summary>
+    [Theory]
+    [InlineData(0.151, 0, false)]
+    [InlineData(0.1499, 0, true)]
+    [InlineData(0.251, 100, false)]
+    [InlineData(0.2499, 100, true)]
+    public async Task Create_WithABudgetThatCouldOnlyGiveTheNodeBack_AsksForNone(
+        double budget, int seconds, bool isRefused)
+    {
+        var spec = Spec with { BudgetUsd = budget };
+        Intend(9);
+        Ledger.Append(Run, LedgerKinds.Ready, $"{Node(9)}", new NodeMoment(Node(9), "Ready"));
+        Clock.Advance(TimeSpan.FromSeconds(seconds));
+        Ledger.Append(Run, LedgerKinds.Released, $"{Node(9)}", new NodeMoment(Node(9), "NOT_FOUND"));
+
+        var made = await Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
+
+        Assert.Equal(isRefused ? 0 : 1, Cloud.Creates.Count);
+        Assert.Equal(
+            isRefused ? ("BUDGET_EXHAUSTED", RefusalScope.Request) : (null, null),
+            (made.Refusal?.Code, made.Refusal?.Scope));
+        Assert.Equal(!isRefused, made.Asked);
+        Assert.Equal(isRefused ? 1 : 2, Facts(LedgerKinds.Intent));
+    }
+
+    /// <summary>A move has two nodes at once.</summary>
+    [Fact]
+    public async Task Create_OfASecondNode_KeepsTheEndOfBoth()
+    {
+        Intend(9);
+        Ledger.Append(Run, LedgerKinds.Ready, $"{Node(9)}", new NodeMoment(Node(9), "Ready"));
+        var spec = Spec with { BudgetUsd = 0.3 };
+
+        var made = await Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), 1) { IsMove = true });
+
+        Assert.Equal("BUDGET_EXHAUSTED", made.Refusal?.Code);
+        Assert.Contains("has 0.30 USD left, and giving back", made.Refusal!.Reason, StringComparison.Ordinal);
+    }
+
     private NodeSecrets Secrets() => new(Folder);
 
     private CreateNodeActivity Activity() => new(Cloud, Ledger, Memory, Secrets(), Bootstrap, Clock);

@@ -87,7 +87,7 @@ public sealed class FlexStartTests : CloudFolder
             Error = new Google.Rpc.Status { Code = (int)StatusCode.InvalidArgument, Message = Refused },
         };
 
-        AssertUnsupported((await new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs)
+        AssertUnsupported((await new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs, Clock)
             .RunAsync(null!, new ObserveNodeInput(Flexible, Lease(1) with { Candidate = Flex }, operation))).Refusal!);
     }
 

@@ -135,6 +135,32 @@ public sealed class ObserveNodeActivityTests : CloudFolder
     }
 
     [Fact]
+    public async Task Observe_ReadyNodeWithoutItsWorker_TellsWhenTheBudgetBearsOnlyTheEnd()
+    {
+        // 3.6 USD an hour are 0.001 a second; ten polls of 15 s are kept for the end.
+        Intend(1);
+        Cloud.Put(Node(1), State.Ready);
+        var spec = Spec with { BudgetUsd = 0.25 };
+        await RunAsync(spec: spec);
+
+        Clock.Advance(TimeSpan.FromSeconds(99));
+        Assert.Null((await RunAsync(spec: spec)).SpentUsd);
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(0.1, (await RunAsync(spec: spec)).SpentUsd!.Value, 9);
+    }
+
+    [Fact]
+    public async Task Observe_AfterTheEndOfTheRunsTime_TellsIt()
+    {
+        Cloud.Put(Node(1), State.Creating);
+        var stopAt = Clock.GetUtcNow().AddSeconds(1);
+
+        Assert.False((await RunAsync(stopAt: stopAt)).IsTimeOver);
+        Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.True((await RunAsync(stopAt: stopAt)).IsTimeOver);
+    }
+
+    [Fact]
     public async Task Observe_OperationOutOfReach_LeavesTheDecisionToTheNodesState()
     {
         Cloud.Put(Node(1), State.Creating);
@@ -143,7 +169,8 @@ public sealed class ObserveNodeActivityTests : CloudFolder
         Assert.Equal(new NodeObservation("Creating", false, null), await RunAsync(Creation));
     }
 
-    private Task<NodeObservation> RunAsync(string? operation = null) =>
-        new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs)
-            .RunAsync(null!, new ObserveNodeInput(Spec, Lease(1), operation));
+    private Task<NodeObservation> RunAsync(
+        string? operation = null, RunSpec? spec = null, DateTimeOffset? stopAt = null) =>
+        new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs, Clock)
+            .RunAsync(null!, new ObserveNodeInput(spec ?? Spec, Lease(1), operation) { StopAt = stopAt });
 }

@@ -165,7 +165,7 @@ public sealed class QueuedRequestsTests : CloudFolder
         new WorkerBootstrap(new Uri("https://gateway"), "image", "script"), Clock)
         .RunAsync(null!, new CreateNodeInput(Queueing, Place(mode: mode), 1));
 
-    private Task<NodeObservation> ObserveAsync() => new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs)
+    private Task<NodeObservation> ObserveAsync() => new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs, Clock)
         .RunAsync(null!, new ObserveNodeInput(Queueing, Lease(1), Creation));
 
     private Task<NodeRelease> ReleaseAsync() => new ReleaseNodeActivity(Cloud, Ledger, Jobs)

@@ -149,7 +149,9 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Ledger.Append(Run, LedgerKinds.Ready, $"{Node(1)}", new NodeMoment(Node(1), "Ready"));
         Clock.Advance(TimeSpan.FromSeconds(500));
 
-        Assert.Equal(0.5, (await RunAsync()).AccruedUsd, 9);
+        var seen = await RunAsync();
+        Assert.Equal(0.5, seen.AccruedUsd, 9);
+        Assert.Equal(10 * Spec.Pace.PollSeconds / 1000, seen.StopUsd, 9);
     }
 
     [Fact]

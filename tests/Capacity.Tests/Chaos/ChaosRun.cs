@@ -1,17 +1,12 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Google.Cloud.Tpu.V2;
 using Microsoft.DurableTask.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Handover;
 using Workflows.Activities.Reporting;
-using Workflows.Activities.Sweeping;
 using Workflows.Capacity.Bench.Product;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.GoogleCloud.TpuEmulator.Cloud;
 using Workflows.Orchestrations;
-using Workflows.TestKit;
 
 namespace Workflows.Capacity.Tests.Chaos;
 
@@ -19,20 +14,12 @@ namespace Workflows.Capacity.Tests.Chaos;
 /// One whole rehearsal on a virtual clock: the real engine, orchestrators, activities, clients and emulated cloud, with
 /// modelled workers, and faults of all of them drawn from one seed.
 /// </summary>
-internal sealed class ChaosRun : IDisposable
+internal sealed partial class ChaosRun : IDisposable
 {
     private const double MostDays = 20;
     private const int MostWorkItems = 100_000;
 
-    private static readonly string[] Zones =
-        ["us-central1-a", "us-east1-d", "us-east5-a", "europe-west4-a", "asia-northeast1-b"];
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
-    {
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    };
-
-    private static readonly DateTimeOffset Start = new(2026, 11, 24, 0, 0, 0, TimeSpan.Zero);
+    public static readonly DateTimeOffset Start = new(2026, 11, 24, 0, 0, 0, TimeSpan.Zero);
 
     private readonly string _folder;
     private readonly VirtualClock _clock = new(Start);
@@ -40,6 +27,8 @@ internal sealed class ChaosRun : IDisposable
     private readonly InProcessCloud _calls;
     private readonly Dictionary<string, ChaosVm> _vms = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<Look>> _answers = new(StringComparer.Ordinal);
+    private readonly bool _isMoving;
+    private readonly TimeEstimate? _known;
     private readonly double _cloudFaults;
     private readonly double _crashes;
     private readonly DateTimeOffset? _cancelAt;
@@ -58,14 +47,18 @@ internal sealed class ChaosRun : IDisposable
         // Memory, where there is a file system in it: the engine's durability has tests of its own.
         var root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         _folder = Directory.CreateDirectory(Path.Combine(root, $"chaos-{Guid.NewGuid():N}")).FullName;
-        _cloudFaults = random.Next(3) == 0 ? 0 : random.NextDouble() * 0.25;
-        WorkerFaults = random.Next(3) == 0 ? 0 : random.NextDouble() * 0.2;
-        _crashes = random.Next(3) == 0 ? 0 : random.NextDouble() * 0.03;
-        StepSeconds = random.Next(5, 60);
-        var market = new ChaosMarket(random, random.NextDouble() * 0.8, 200 + random.NextDouble() * 6000);
+        _isMoving = random.Next(3) == 0;
+        IsPromise = !isGroup && random.Next(6) == 0;
+        IsCalm = IsPromise || random.Next(4) == 0;
+        _cloudFaults = IsCalm || random.Next(3) == 0 ? 0 : random.NextDouble() * 0.25;
+        WorkerFaults = IsPromise || random.Next(3) == 0 ? 0 : random.NextDouble() * 0.2;
+        _crashes = IsCalm || random.Next(3) == 0 ? 0 : random.NextDouble() * 0.03;
+
+        // A run that moves is long enough for it: a node has its job for ten minutes before.
+        StepSeconds = random.Next(5, 60) + (_isMoving ? 60 : 0);
         _cloud = new EmulatedCloud(
             new EmulatorOptions { StateDirectory = Path.Combine(_folder, "emulator") }, _clock,
-            NullLogger<EmulatedCloud>.Instance, market);
+            NullLogger<EmulatedCloud>.Instance, DrawMarket());
         _calls = new InProcessCloud(_cloud, NextFault, Answered);
         Spec = DrawSpec(corpus);
         if (isGroup)
@@ -73,8 +66,14 @@ internal sealed class ChaosRun : IDisposable
             Spec = DrawVariants(Spec);
         }
 
+        if (IsPromise)
+        {
+            _known = KnownTime(Spec);
+            Spec = DrawPromise(Spec, _known);
+        }
+
         _cloud.Prepare(Spec.Project, DrawScenario());
-        _cancelAt = random.Next(6) == 0 ? _clock.GetUtcNow().AddSeconds(random.Next(1, 4000)) : null;
+        _cancelAt = !IsPromise && random.Next(6) == 0 ? _clock.GetUtcNow().AddSeconds(random.Next(1, 4000)) : null;
     }
 
     public Random Random { get; }
@@ -83,7 +82,21 @@ internal sealed class ChaosRun : IDisposable
 
     public RunSpec Spec { get; }
 
-    public double StepSeconds { get; private set; }
+    /// <summary>Gets a value indicating whether the service and the cloud's API never fail, so that the run's limits
+    /// hold exactly.</summary>
+    public bool IsCalm { get; }
+
+    /// <summary>Gets a value indicating whether nothing but the loss of spot nodes can keep the run from its deadline,
+    /// as its rates are known: one that it accepts must be kept.</summary>
+    public bool IsPromise { get; }
+
+    /// <summary>Gets a value indicating whether the deadline leaves time for the whole run on demand, by the numbers
+    /// that the product has.</summary>
+    public bool IsFeasible => _known is { } time && Spec.Deadline is { } deadline && new WorkOutlook(
+        time.Train + time.Evaluate, time.Evaluate, time.Rest, Spec.Pace.BootSeconds, time.Basis)
+        .KeepSpotUntil(deadline, Spec.Pace) > Start;
+
+    public double StepSeconds { get; }
 
     /// <summary>Gets the share of a worker's steps at which something breaks.</summary>
     public double WorkerFaults { get; }
@@ -108,7 +121,7 @@ internal sealed class ChaosRun : IDisposable
     /// <summary>Runs it to its end, and checks the end.</summary>
     public async Task<RunOutcome> RunAsync()
     {
-        _service = await ChaosService.StartAsync(_folder, _clock, _calls);
+        _service = await ChaosService.StartAsync(_folder, _clock, _calls, _known);
         await _service.StartRunAsync(Spec);
         var pending = new List<WorkItem>();
         RunOutcome? outcome;
@@ -120,7 +133,7 @@ internal sealed class ChaosRun : IDisposable
 
         Passed = Members.Sum(id => Handovers.Received(_service!.Ledger, id).Count);
         await ChaosVerdict.CheckAsync(this, outcome, _service, _cloud, _clock, _answers, _isCancelAsked);
-        Moves = _service.Ledger.Read(RunId)
+        Moves = Members.SelectMany(_service.Ledger.Read)
             .Where(entry => entry.Kind is LedgerKinds.MoveBegun or LedgerKinds.Moved or LedgerKinds.MoveGivenUp)
             .GroupBy(entry => entry.Kind).ToDictionary(kind => kind.Key, kind => kind.Count(), StringComparer.Ordinal);
         return outcome;
@@ -214,7 +227,7 @@ internal sealed class ChaosRun : IDisposable
         }
 
         _clock.MoveTo(upAt);
-        _service = await ChaosService.StartAsync(_folder, _clock, _calls);
+        _service = await ChaosService.StartAsync(_folder, _clock, _calls, _known);
         return true;
     }
 
@@ -301,140 +314,5 @@ internal sealed class ChaosRun : IDisposable
             _answers.TryAdd(name, []);
             _answers[name].Add(new Look(_clock.GetUtcNow(), state));
         }
-    }
-
-    private RunSpec DrawSpec(string corpus)
-    {
-        var runId = new RunId(string.Create(CultureInfo.InvariantCulture, $"r{Random.Next(100000)}"));
-        var isSpot = Random.Next(4) > 0;
-        DateTimeOffset? deadline = isSpot && Random.Next(2) == 0
-            ? _clock.GetUtcNow().AddSeconds(Random.Next(2000, 20000)) : null;
-        var isQueued = Random.Next(4) == 0;
-
-        // A run that moves is long enough for it: a node has its job for ten minutes before.
-        var isMoving = isSpot && Random.Next(3) == 0;
-        StepSeconds += isMoving ? 60 : 0;
-        return new RunSpec
-        {
-            RunId = runId,
-            Name = "chaos",
-            Project = SweepRecord.RehearsalProject(runId),
-            Direction = Random.Next(3) == 0 ? RunDirection.Both : RunDirection.KoToEn,
-            Model = Checkout.PathOf("samples", "tiny-gemma3"),
-            Prompt = "brief",
-            Data = new DataSpec { Train = corpus },
-            Tpu = new TpuSpec
-            {
-                AcceleratorTypes = Random.Next(2) == 0 ? ["v5litepod-8"] : ["v5litepod-8", "v5litepod-4"],
-                Zones = [.. Zones.OrderBy(_ => Random.Next()).Take(Random.Next(1, Zones.Length))],
-                Provisioning = isSpot ? ProvisioningMode.Spot : ProvisioningMode.OnDemand,
-                Fallback = isSpot && Random.Next(2) == 0 ? SpotFallback.OnDemand : SpotFallback.None,
-                AcquireTimeoutSeconds = Random.Next(1000, 20000),
-                Move = isMoving ? MoveChoice.Cheaper : MoveChoice.None,
-                Request = isQueued ? RequestWay.QueuedResource : RequestWay.Node,
-                QueueSeconds = isQueued ? Random.Next(60, 2000) : 0,
-            },
-            Training = new TrainingSpec
-            {
-                Steps = isMoving ? Random.Next(30, 90) : Random.Next(4, 25),
-                CheckpointEverySteps = Random.Next(1, 9),
-                BatchSize = 4,
-                WarmupSteps = 1,
-            },
-            Evaluation = new EvaluationSpec { BootstrapSamples = 50 },
-            BudgetUsd = Random.Next(5) == 0 ? Random.NextDouble() * 3 : 1000,
-            AllowOverBudget = true,
-            MaxHours = Random.Next(6) == 0 ? Random.NextDouble() * 2 : null,
-            Deadline = deadline,
-            StopsAtDeadline = deadline is not null && Random.Next(3) == 0,
-            IsRehearsal = true,
-            Pace = new PaceSpec
-            {
-                PollSeconds = Random.Next(10, 60),
-                SilenceSeconds = Random.Next(150, 400),
-                BootSeconds = Random.Next(200, 900),
-            },
-        };
-    }
-
-    private RunSpec DrawVariants(RunSpec spec)
-    {
-        spec = spec with
-        {
-            Handover = true,
-            Concurrency = Random.Next(1, 3),
-            StopOnFailure = Random.Next(4) == 0,
-            Training = spec.Training with { Validation = new ValidationSpec { MaxPairs = 5 } },
-        };
-        return spec with
-        {
-            Variants = [.. Enumerable.Range(1, Random.Next(2, 5)).Select(number => new RunVariant(
-                $"{number}", "{}", spec with
-                {
-                    RunId = new RunId($"{spec.RunId}-{number}"),
-                    Group = new VariantGroup(spec.RunId, $"{number}") { MaxHours = spec.MaxHours },
-
-                    // Some cannot use the node of the one before.
-                    Tpu = Random.Next(4) > 0 ? spec.Tpu : spec.Tpu with { AcceleratorTypes = ["v5litepod-4"] },
-                    Training = spec.Training with { Seed = number },
-                }))],
-        };
-    }
-
-    private string DrawScenario()
-    {
-        var zones = new Dictionary<string, ZoneScenario>(StringComparer.Ordinal);
-        foreach (var zone in Spec.Tpu.Zones.Where(_ => Random.Next(2) == 0))
-        {
-            var plays = Random.Next(10);
-            zones[zone] = new ZoneScenario
-            {
-                Refuse = plays == 0 ? "LOCATION_POLICY_VIOLATED" : plays == 1 ? "ZONE_NOT_SUPPORTED" : null,
-                Capacity = plays == 2 ? 0 : null,
-                Quota = plays == 3
-                    ? new Dictionary<string, int> { ["TPUV5sLitepodServingPerProjectPerZoneForTPUAPI"] = 4 }
-                    : new Dictionary<string, int>(),
-                AcceleratorTypes = plays == 4 ? ["v5litepod-4"] : null,
-                UnavailableCreates = plays == 5 ? Random.Next(1, 12) : 0,
-                RateLimitedCreates = plays == 6 ? Random.Next(1, 5) : 0,
-                Preempt = plays switch
-                {
-                    7 => new PreemptionScenario { WhileCreating = true, Nodes = 2 },
-                    8 => new PreemptionScenario
-                    {
-                        AfterSeconds = Random.Next(3000),
-                        NoticeSeconds = Random.Next(2) * Random.Next(200),
-                        Nodes = 3,
-                    },
-                    _ => null,
-                },
-                Maintenance = plays < 8 && Random.Next(2) == 0 ? null : new MaintenanceScenario
-                {
-                    AfterSeconds = Random.Next(3000),
-                    NoticeSeconds = Random.Next(2) * Random.Next(200),
-                    ForSeconds = Random.Next(2) == 0 ? Random.Next(30) : Random.Next(3000),
-                    Nodes = 3,
-                },
-            };
-        }
-
-        return JsonSerializer.Serialize(
-            new Scenario
-            {
-                CreateSeconds = Random.Next(1, 300),
-                OperationLagSeconds = Random.Next(2) * Random.Next(200),
-                DeleteSeconds = Random.Next(10) == 0 ? 20000 : Random.Next(1, 200),
-                QueueSeconds = Random.Next(1, 400),
-                Zones = zones,
-                Regions = Spec.Tpu.Zones.Where(_ => Random.Next(10) == 0).Select(zone => zone[..^2]).Distinct()
-                    .ToDictionary(region => region, _ => new RegionScenario
-                    {
-                        Quota = new Dictionary<string, int>
-                        {
-                            ["TPUV5sLitepodServingPerProjectPerRegionForTPUAPI"] = Random.Next(3) * 4,
-                        },
-                    }),
-            },
-            Json);
     }
 }

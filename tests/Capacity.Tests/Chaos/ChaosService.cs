@@ -39,7 +39,7 @@ internal sealed class ChaosService : IDisposable
     private readonly Dictionary<string, ITaskActivity> _activities;
     private readonly InputWork _inputs;
 
-    private ChaosService(string folder, TimeProvider clock, ITpuCloud cloud)
+    private ChaosService(string folder, TimeProvider clock, ITpuCloud cloud, TimeEstimate? known)
     {
         Ledger = new RunLedger(folder, clock);
         Secrets = new NodeSecrets(folder);
@@ -54,11 +54,11 @@ internal sealed class ChaosService : IDisposable
         _inputs = new InputWork(Ledger, InputLimits.Default, TimeProvider.System);
         _activities = new Dictionary<string, ITaskActivity>(StringComparer.Ordinal)
         {
-            [Stages.Plan] = new PlanActivity(catalog, Ledger, _inputs, clock: clock),
+            [Stages.Plan] = new KnownPlan(new PlanActivity(catalog, Ledger, _inputs, clock: clock), Ledger, known),
             [Stages.PrepareData] = new PrepareDataActivity(Ledger, _inputs),
             [Stages.CreateNode] = new CreateNodeActivity(cloud, Ledger, memory, Secrets, bootstrap, clock,
                 new PricePatience(Ledger, memory, foresight, clock)),
-            [Stages.ObserveNode] = new ObserveNodeActivity(cloud, Ledger, memory, Jobs),
+            [Stages.ObserveNode] = new ObserveNodeActivity(cloud, Ledger, memory, Jobs, clock),
             [Stages.EndAttempt] = new EndAttemptActivity(Ledger, memory),
             [Stages.DispatchJob] = new DispatchJobActivity(Jobs, Ledger, clock),
             [Stages.ObserveJob] = new ObserveJobActivity(cloud, Jobs, Ledger, clock, foresight, memory, moves),
@@ -100,9 +100,15 @@ internal sealed class ChaosService : IDisposable
 
     public WorkerSession Session { get; private set; } = null!;
 
-    public static async Task<ChaosService> StartAsync(string folder, TimeProvider clock, ITpuCloud cloud)
+    /// <summary>Starts the service.</summary>
+    /// <param name="folder">The state.</param>
+    /// <param name="clock">The virtual clock.</param>
+    /// <param name="cloud">The cloud.</param>
+    /// <param name="known">The time that runs take, if an earlier one has measured it; else null.</param>
+    public static async Task<ChaosService> StartAsync(
+        string folder, TimeProvider clock, ITpuCloud cloud, TimeEstimate? known)
     {
-        var service = new ChaosService(folder, clock, cloud);
+        var service = new ChaosService(folder, clock, cloud, known);
         service.Session = await service.Engine.Work.ConnectAsync(Hub, new GetWorkItemsRequest
         {
             MaxConcurrentOrchestrationWorkItems = 100,
@@ -212,6 +218,23 @@ internal sealed class ChaosService : IDisposable
     /// <summary>Returns an activity's input, which is an array with one member on the wire.</summary>
     private static string InputOf(ActivityRequest request) =>
         request.Input is ['[', .. var input, ']'] ? input : request.Input;
+
+    /// <summary>Plans with known times in place of guesses, which know nothing of the modelled workers.</summary>
+    private sealed class KnownPlan(PlanActivity plans, RunLedger ledger, TimeEstimate? known)
+        : TaskActivity<RunSpec, RunPlan>
+    {
+        public override async Task<RunPlan> RunAsync(TaskActivityContext context, RunSpec input)
+        {
+            var plan = await plans.RunAsync(context, input);
+            if (known is not null)
+            {
+                plan = plan with { Time = known, EstimatedSeconds = known.Total };
+                ledger.Append(input.RunId, LedgerKinds.Plan, "known", plan);
+            }
+
+            return plan;
+        }
+    }
 
     private sealed class Context(string name, string instance) : TaskActivityContext
     {

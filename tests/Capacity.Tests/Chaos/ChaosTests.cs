@@ -12,31 +12,31 @@ namespace Workflows.Capacity.Tests.Chaos;
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     private const string Variable = "WORKFLOWS_CHAOS_RUNS";
-    private const int InCi = 100, GroupsInCi = 12;
+    private const int Usual = 200, UsualGroups = 20;
 
     [Fact]
     public async Task Runs_UnderRandomFaults_EndWithAVerdictNothingAliveAndTheCloudsOwnBill()
     {
-        var (count, succeeded, _, moved) = await PlayAsync(InCi, isGroup: false);
+        var (count, succeeded, _, moved) = await PlayAsync(Usual, isGroup: false);
 
         // Faults that ended every run would test little of what follows a recovery.
         Assert.True(succeeded * 3 >= count, $"Only {succeeded} of {count} runs succeeded.");
-        Assert.True(moved > 0 || count < InCi, $"No run of {count} moved.");
+        Assert.True(moved * 20 >= count, $"Only {moved} moves in {count} runs.");
     }
 
     /// <summary>Each second of a node that passes from variant to variant is on exactly one bill.</summary>
     [Fact]
     public async Task Groups_ThatPassNodesOn_EndWithNothingAliveAndTheCloudsOwnBill()
     {
-        var (count, _, passed, _) = await PlayAsync(GroupsInCi, isGroup: true);
+        var (count, _, passed, _) = await PlayAsync(UsualGroups, isGroup: true);
 
         Assert.True(passed * 2 >= count, $"Only {passed} nodes were passed on in {count} groups.");
     }
 
-    private async Task<(int Count, int Succeeded, int Passed, int Moved)> PlayAsync(int inCi, bool isGroup)
+    private async Task<(int Count, int Succeeded, int Passed, int Moved)> PlayAsync(int usual, bool isGroup)
     {
         var count = int.TryParse(
-            Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var asked) ? asked : inCi;
+            Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var asked) ? asked : usual;
         using var folder = new TemporaryFolder();
         var corpus = folder.WriteLines(
             "train.tsv",

@@ -60,14 +60,63 @@ internal static class ChaosVerdict
         CheckBill(counted.ToDictionary(), cloud.Billed(), answers, entries);
         var cost = RunCosts.Of(service.Ledger, run.RunId, clock.GetUtcNow());
         Assert.True(
-            outcome.Failure?.Code != "BUDGET_EXHAUSTED" || cost.ActualUsd > 0,
-            "The run stopped for money that it did not spend.");
+            outcome.Failure?.Code != "BUDGET_EXHAUSTED" || cost.ActualUsd + MostToStop(run) >= run.Spec.BudgetUsd,
+            $"The run stopped at {cost.ActualUsd} USD of {run.Spec.BudgetUsd} USD.");
         Assert.Equal(
             counted.Values.Sum(each => each.Seconds * each.UsdPerHour / 3600), cost.ActualUsd, tolerance: 1e-9);
+        CheckLimits(run, outcome, service.Ledger, cost.ActualUsd);
         Assert.Equal(
             cost.ActualUsd,
             RunCosts.ByDay(service.Ledger, run.RunId, clock.GetUtcNow()).Values.Sum(),
             tolerance: 1e-9);
+    }
+
+    private static string Story(ChaosRun run, RunLedger ledger) => string.Join(
+        '\n', run.Members.SelectMany(ledger.Read).Select(entry => $"{entry.At:O} {entry.Kind} {entry.Key}"));
+
+    /// <summary>Returns the most that can be kept for the end: every member gives a dear node back, and asks for
+    /// another.</summary>
+    private static double MostToStop(ChaosRun run)
+    {
+        var catalog = PriceCatalog.Load(null);
+        var dearest = run.Spec.Tpu.Zones.SelectMany(zone => run.Spec.Tpu.AcceleratorTypes.Select(
+            type => catalog.At(type, zone, ProvisioningMode.OnDemand, null).UsdPerHour)).Max();
+        return 2 * run.Members.Count * dearest * RunCosts.PollsToStop * run.Spec.Pace.PollSeconds / 3600;
+    }
+
+    /// <summary>Checks the limits of a run whose service and API never failed: its cost is within its budget, no node
+    /// costs after its time, and a deadline with time for a loss is kept.</summary>
+    private static void CheckLimits(ChaosRun run, RunOutcome outcome, RunLedger ledger, double usd)
+    {
+        if (!run.IsCalm)
+        {
+            return;
+        }
+
+        Assert.True(
+            usd <= run.Spec.BudgetUsd,
+            $"The run cost {usd} USD of its budget of {run.Spec.BudgetUsd} USD:\n{Story(run, ledger)}");
+        var stopAt = new[]
+        {
+            run.Spec.MaxHours is { } hours ? ChaosRun.Start.AddHours(hours) : DateTimeOffset.MaxValue,
+            run.Spec is { StopsAtDeadline: true, Deadline: { } deadline } ? deadline : DateTimeOffset.MaxValue,
+        }.Min();
+        foreach (var stop in run.Members.SelectMany(id => ledger.Read<NodeMoment>(id, LedgerKinds.Stopped)
+            .Concat(ledger.Read<NodeMoment>(id, LedgerKinds.Released)))
+            .GroupBy(fact => fact.Data.NodeName).Select(node => node.MinBy(fact => fact.At)))
+        {
+            Assert.True(
+                stopAt == DateTimeOffset.MaxValue || stop.At <= stopAt.AddSeconds(RunCosts.PollsToStop * run.Spec.Pace.PollSeconds),
+                $"{stop.Data.NodeName} cost until {stop.At:O}, and the time of the run was over at {stopAt:O}.");
+        }
+
+        if (run.IsPromise && run.IsFeasible)
+        {
+            Assert.True(
+                outcome.Status == RunStatus.Succeeded
+                && ledger.Read(run.RunId).All(entry => entry.Kind != LedgerKinds.DeadlineMissed),
+                $"The deadline {run.Spec.Deadline:O} was not kept: {outcome.Failure?.Message}\n{Story(run, ledger)}");
+        }
     }
 
     /// <summary>Compares each node with the cloud's bill: equal but for what nobody can see, the time until the next

@@ -14,6 +14,8 @@ namespace Workflows.Capacity.Tests.Chaos;
 /// </summary>
 internal sealed class ChaosVm
 {
+    public const int MostBootSeconds = 90, TranslationSteps = 3;
+
     private readonly ChaosRun _run;
     private readonly Random _random;
     private readonly RunId _creator;
@@ -28,7 +30,7 @@ internal sealed class ChaosVm
     {
         (_run, _random, Name) = (run, run.Random, new NodeName(node.Name));
         _owner = _creator = new RunId(node.Labels[NodeLabels.Run]);
-        NextAt = now.AddSeconds(run.Random.Next(1, 90));
+        NextAt = now.AddSeconds(run.Random.Next(1, MostBootSeconds));
     }
 
     public NodeName Name { get; }
@@ -137,7 +139,7 @@ internal sealed class ChaosVm
             return;
         }
 
-        var steps = _job.Train?.Steps ?? 3;
+        var steps = _job.Train?.Steps ?? TranslationSteps;
         _step++;
         if (_job.Train is { } train && (_step % train.CheckpointEverySteps == 0 || _step == steps))
         {

@@ -283,6 +283,14 @@ internal static class Scenarios
         {
             ObserveJob = (_, look) => Scenario.Working with { AccruedUsd = look * Given.Spec.BudgetUsd / 2 },
         },
+        new("budget-of-a-boot")
+        {
+            ObserveNode = _ => new NodeObservation("READY", false, null) { SpentUsd = Given.Spec.BudgetUsd - 0.01 },
+        },
+        new("hours-over-in-a-boot")
+        {
+            ObserveNode = _ => new NodeObservation("READY", false, null) { IsTimeOver = true },
+        },
         new("continue-as-new")
         {
             PollSeconds = 0.01,
