@@ -223,8 +223,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         "BUDGET_EXHAUSTED",
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{(spec.Group is null ? "The run has" : $"The variants of '{spec.Group.Id}' have")} cost {accruedUsd:0.00} "
-            + $"USD of {(spec.Group is null ? "its" : "their")} budget of {spec.BudgetUsd:0.00} USD"
+            $"{(spec.Group is null ? "The run has" : $"The variants of '{spec.Group.Id}' have")} cost "
+            + $"{accruedUsd:0.00} USD of {(spec.Group is null ? "its" : "their")} budget of {spec.BudgetUsd:0.00} USD"
             + $"{(accruedUsd < spec.BudgetUsd ? "; the rest is kept for giving the nodes back." : ".")}"),
         "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator.");
 

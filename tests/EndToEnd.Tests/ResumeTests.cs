@@ -36,7 +36,8 @@ public sealed class ResumeTests : IDisposable
     public async Task Command_OfARunThatStoppedForItsBudget_IsNamedAndFinishesIt()
     {
         var request = Request("budget", steps: 20);
-        request["budgetUsd"] = 0.01;
+        // All but 0.013 USD, less than a second of this node, is kept for giving it back.
+        request["budgetUsd"] = 0.2;
         request["allowOverBudget"] = true;
         request["tpu"]!["acceleratorTypes"] = new JsonArray("v5litepod-256");
         _folder.Write("request.json", request.ToJsonString());
@@ -59,7 +60,7 @@ public sealed class ResumeTests : IDisposable
         using var resumed = ProgramRun.Cli("resume", "budget", "--set", "budgetUsd=900", "--state", state);
         Assert.True(await resumed.EndAsync(Deadline) == 0, resumed.Output + resumed.Error);
         Assert.Contains("== part 2: the run had failed (BUDGET_EXHAUSTED)", resumed.Output, StringComparison.Ordinal);
-        Assert.Contains("budgetUsd: 0.01 -> 900", resumed.Output, StringComparison.Ordinal);
+        Assert.Contains("budgetUsd: 0.2 -> 900", resumed.Output, StringComparison.Ordinal);
         Assert.Contains("stopped    failed, BUDGET_EXHAUSTED", resumed.Output, StringComparison.Ordinal);
 
         // The facts of the first part were shown when they happened.

@@ -162,8 +162,11 @@ public static class RunCosts
     /// <param name="usdPerHour">US dollars per hour.</param>
     /// <param name="pace">The run's polls.</param>
     /// <returns>US dollars.</returns>
-    internal static double ToStop(double usdPerHour, PaceSpec pace) =>
-        usdPerHour * PollsToStop * pace.PollSeconds / 3600;
+    public static double ToStop(double usdPerHour, PaceSpec pace)
+    {
+        ArgumentNullException.ThrowIfNull(pace);
+        return usdPerHour * PollsToStop * pace.PollSeconds / 3600;
+    }
 
     private static double UsdPerHourOfOne(RunLedger ledger, RunId runId)
     {

@@ -295,16 +295,18 @@ internal sealed class RunResumer(
         }
 
         var spent = RunCosts.Of(ledger, old.RunId, clock.GetUtcNow()).ActualUsd;
-        if (spec.BudgetUsd <= spent)
+        var least = spent + LeastUsd(spec, differences);
+        if (spec.BudgetUsd <= least)
         {
             errors.Add(new(
                 "budgetUsd",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"It is {spec.BudgetUsd:0.00##} USD, and the run has cost {spent:0.00##} USD already."),
+                    $"It is {spec.BudgetUsd:0.00##} USD, and the run has cost {spent:0.00##} USD already")
+                + (spec.BudgetUsd <= spent ? "." : ": the rest is less than giving a node back may cost."),
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Use more than {spent:0.00##}: --set budgetUsd={Math.Ceiling(2 * Math.Max(spent, 0.5)):0}.")));
+                    $"Use more than {least:0.00##}: --set budgetUsd={Math.Ceiling(2 * Math.Max(least, 0.5)):0}.")));
         }
 
         if (spec.Training.Steps < old.Training.Steps && await StepErrorAsync(old, spec, cancellation) is { } error)
@@ -317,6 +319,13 @@ internal sealed class RunResumer(
             throw new RunRequestException(errors);
         }
     }
+
+    /// <summary>Returns the money without which a node like the last one would not be asked for; 0 if it is not known,
+    /// or the changes ask for another one.</summary>
+    private double LeastUsd(RunSpec spec, IReadOnlyList<FieldChange> differences) =>
+        differences.Any(each => each.Field.StartsWith("tpu", StringComparison.Ordinal)) ? 0
+        : ledger.Read<TpuLease>(spec.RunId, LedgerKinds.Intent).Select(fact => fact.Data).LastOrDefault() is { } last
+            ? RunCosts.ToStop(last.Candidate.UsdPerHour, spec.Pace) : 0;
 
     private async Task<FieldError?> StepErrorAsync(RunSpec old, RunSpec spec, CancellationToken cancellation)
     {

@@ -183,8 +183,8 @@ internal sealed partial class ChaosRun
                     : Random.Next(10) == 0 ? 20000 : Random.Next(1, 200),
                 QueueSeconds = Random.Next(1, 400),
                 Zones = zones,
-                Regions = Spec.Tpu.Zones.Where(_ => !IsPromise && Random.Next(10) == 0).Select(zone => zone[..^2]).Distinct()
-                    .ToDictionary(region => region, _ => new RegionScenario
+                Regions = Spec.Tpu.Zones.Where(_ => !IsPromise && Random.Next(10) == 0)
+                    .Select(zone => zone[..^2]).Distinct().ToDictionary(region => region, _ => new RegionScenario
                     {
                         Quota = new Dictionary<string, int>
                         {

@@ -106,7 +106,8 @@ internal static class ChaosVerdict
             .GroupBy(fact => fact.Data.NodeName).Select(node => node.MinBy(fact => fact.At)))
         {
             Assert.True(
-                stopAt == DateTimeOffset.MaxValue || stop.At <= stopAt.AddSeconds(RunCosts.PollsToStop * run.Spec.Pace.PollSeconds),
+                stopAt == DateTimeOffset.MaxValue
+                    || (stop.At - stopAt).TotalSeconds <= RunCosts.PollsToStop * run.Spec.Pace.PollSeconds,
                 $"{stop.Data.NodeName} cost until {stop.At:O}, and the time of the run was over at {stopAt:O}.");
         }
 

@@ -35,8 +35,8 @@ public sealed class ResumeTests(RunningService service) : IClassFixture<RunningS
         var spent = first.GetProperty("cost").GetProperty("actual").GetDouble();
         await RefusedAsync("resumed", spent);
 
-        // A budget that is over with the first look at the job.
-        var small = spent + 0.0001;
+        // A budget of which less than a second of this node, 0.037 USD a second, is not kept for giving it back.
+        var small = spent + 0.21;
         using (var answer = await ResumeAsync("resumed", new JsonObject { ["budgetUsd"] = small }))
         {
             Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
@@ -104,7 +104,9 @@ public sealed class ResumeTests(RunningService service) : IClassFixture<RunningS
         await CancelAsync(id);
         await service.ReportAsync(id);
         var steps = await CheckpointsAsync(id);
-        Assert.Equal(2, steps.Count);
+
+        // A third one, if the cancellation came between the upload of a checkpoint and the removal of the oldest.
+        Assert.InRange(steps.Count, 2, 3);
         using (var gone = await Storage().DeleteAsync(new Uri(
             $"/storage/v1/b/rehearsal-{id}-artifacts/o/"
             + Uri.EscapeDataString($"runs/{id}/checkpoints/step-{steps[^1]:D8}/weights.safetensors"),
