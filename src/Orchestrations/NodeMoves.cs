@@ -72,7 +72,10 @@ internal static class NodeMoves
 
         var move = new OpenMove(
             input.Lease!, new TpuLease(created.NodeName, proposal.To, attempt), created.Operation, proposal.Reason,
-            proposal.SavingUsd, proposal.CostUsd, begunAt);
+            proposal.SavingUsd, proposal.CostUsd, begunAt)
+        {
+            ReleasesBeside = proposal.ReleasesBeside,
+        };
         input = input with { NextAttempt = attempt + 1 };
         if (created.Refusal is { } refusal)
         {
@@ -130,8 +133,16 @@ internal static class NodeMoves
         await context.RecordAsync(spec, move, MoveStep.Done, null);
 
         // The work goes on with the new node, whatever becomes of the old one: the teardown deletes it, too.
-        await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, move.From.NodeName));
         var next = input with { Lease = move.To, Move = null, Avoid = null, IsSwitched = false };
+        if (move.ReleasesBeside)
+        {
+            next = next with { Left = move.From.NodeName };
+        }
+        else
+        {
+            await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, move.From.NodeName));
+        }
+
         return TpuWorkOrchestration.ContinueAs(context, next, cancel);
     }
 

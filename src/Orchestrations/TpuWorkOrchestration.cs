@@ -45,9 +45,15 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         }
 
         var job = new ObserveJobInput(input.Kind, spec, input.Lease);
+        if (input.Left is { } left)
+        {
+            // Beside the work: while the zone that was left does not answer, the new node costs, too.
+            _ = context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, left));
+        }
+
         await context.DispatchJobAsync(new DispatchInput(
             input.Kind, spec, input.Data, input.Lease, context.InstanceId, input.Recovery));
-        input = input with { Recovery = null };
+        input = input with { Recovery = null, Left = null };
 
         for (var poll = 0; poll < PollsPerGeneration; poll++)
         {

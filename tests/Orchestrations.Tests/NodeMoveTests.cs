@@ -53,6 +53,29 @@ public sealed class NodeMoveTests
         Assert.True(((CreateNodeInput)Call(Stages.CreateNode)).IsMove);
     }
 
+    /// <summary>While the zone that was left does not answer, the new node would cost without working.</summary>
+    [Fact]
+    public async Task Work_WithAProposalThatReleasesBeside_GoesOnBeforeTheOldNodeIsGivenBack()
+    {
+        Look(
+            Working with { Move = Cheaper with { ReleasesBeside = true } }, Working,
+            Working with { End = Stopped });
+        await RunAsync(Input());
+        var next = Assert.IsType<TpuWorkInput>(_context.NextGeneration);
+        Assert.Equal(Given.Lease("us-a1-a").NodeName, next.Left);
+        Assert.Empty(Released());
+
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => name == Stages.ReleaseNode
+            ? throw new Microsoft.DurableTask.TaskFailedException(name, 1, new TimeoutException("away"))
+            : answer(name, input);
+        Look(Working with { End = new JobEnd(true, null, null) });
+        var result = await RunAsync(next);
+
+        Assert.Equal((null, "us-b1-a"), (result.Failure, result.Lease?.Candidate.Zone));
+        Assert.Equal([Given.Lease("us-a1-a").NodeName], Released());
+    }
+
     [Fact]
     public async Task Work_AProposalThatIsRefused_WorksOnAndLeavesNothing()
     {

@@ -92,7 +92,10 @@ public sealed class MoveAdvice(RunLedger ledger, CapacityMemory memory, WorkFore
             (isSpot ? Rest(here, memory.LifeOf(spec.Project, here, AliveOf(spec, lease, now)), spare)
                 : here.UsdPerHour * outlook.Work / 3600)
                 - Rest(there, memory.LifeOf(spec.Project, there), spare - outlook.Start),
-            ((there.UsdPerHour * (both + outlook.Start)) + (here.UsdPerHour * both)) / 3600);
+            ((there.UsdPerHour * (both + outlook.Start)) + (here.UsdPerHour * both)) / 3600)
+        {
+            ReleasesBeside = true,
+        };
 
         double Rest(Candidate place, SpotLife life, double? left) =>
             SpotRisk.UsdOf(place.UsdPerHour, life.Seconds, outlook, left, onDemand);

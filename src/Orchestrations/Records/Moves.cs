@@ -33,7 +33,13 @@ public enum MoveReason
 /// <param name="Reason">The reason.</param>
 /// <param name="SavingUsd">Expected saving in US dollars, without the cost of the move.</param>
 /// <param name="CostUsd">Expected cost of the move in US dollars: two nodes for a while, and the restart.</param>
-public sealed record MoveProposal(Candidate To, MoveReason Reason, double SavingUsd, double CostUsd);
+public sealed record MoveProposal(Candidate To, MoveReason Reason, double SavingUsd, double CostUsd)
+{
+    /// <summary>Gets a value indicating whether the work continues while the old node is given back; false in older
+    /// histories, in which it waits for that.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ReleasesBeside { get; init; }
+}
 
 /// <summary>A move under way: the new node is being created while the old one works.</summary>
 /// <param name="From">The node that works.</param>
@@ -45,7 +51,13 @@ public sealed record MoveProposal(Candidate To, MoveReason Reason, double Saving
 /// <param name="BegunAt">Time of the request.</param>
 public sealed record OpenMove(
     TpuLease From, TpuLease To, string? Operation, MoveReason Reason, double SavingUsd, double CostUsd,
-    DateTimeOffset BegunAt);
+    DateTimeOffset BegunAt)
+{
+    /// <summary>Gets a value indicating whether the work continues while the old node is given back; false in older
+    /// histories, in which it waits for that.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ReleasesBeside { get; init; }
+}
 
 /// <summary>Steps of a move.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<MoveStep>))]

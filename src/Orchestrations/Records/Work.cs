@@ -100,6 +100,10 @@ public sealed record TpuWorkInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public OpenMove? Move { get; init; }
 
+    /// <summary>Gets the node that the work has moved away from, which is to be given back; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public NodeName? Left { get; init; }
+
     /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 

@@ -112,6 +112,19 @@ internal static class Scenarios
                 _ => Scenario.Working with { Step = 10, End = Done },
             },
         },
+        new("v2-move-beside")
+        {
+            // The old node is given back while the new one works.
+            Version = "2",
+            ObserveJob = (_, look) => look switch
+            {
+                1 => Scenario.Working with { Move = Cheaper with { ReleasesBeside = true } },
+                2 => Scenario.Working,
+                3 => Scenario.Working with { End = new JobEnd(false, "STOPPED", "The job was stopped.") },
+                4 or 5 => Scenario.Working,
+                _ => Scenario.Working with { Step = 10, End = Done },
+            },
+        },
         new("v2-move-given-up")
         {
             Version = "2",
