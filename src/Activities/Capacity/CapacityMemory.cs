@@ -4,8 +4,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Remembers for all runs how places answered: refusals, the wait until a node was usable, and the life of nodes that
-/// were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
+/// Remembers for all runs how places answered: refusals, the wait until a node was usable, requests in vain, and the
+/// life of nodes that were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
 /// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the store, which may be
 /// deleted at any time while no service runs.
 /// </summary>
@@ -73,6 +73,17 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
             Seconds = seconds,
         });
 
+    /// <summary>Remembers that a request for a node was in vain, for longer than its refusal holds.</summary>
+    /// <param name="project">Its project.</param>
+    /// <param name="candidate">Its place.</param>
+    /// <param name="seconds">Seconds from the request until it had failed.</param>
+    /// <param name="pace">Factor of the time for which it is remembered.</param>
+    public void RememberInVain(string project, Candidate candidate, double seconds, double pace = 1) =>
+        Note(project, candidate.Zone, candidate, new CapacityFact(CapacityKind.InVain, SeenUntil(pace))
+        {
+            Seconds = seconds,
+        });
+
     /// <summary>Looks a place up.</summary>
     /// <param name="project">The project.</param>
     /// <param name="candidate">The place.</param>
@@ -99,10 +110,7 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         ArgumentNullException.ThrowIfNull(candidate);
         lock (_lock)
         {
-            var mode = WireName.Of(candidate.Provisioning);
-            return _file.All().Where(each => each.Key.Project == project
-                    && each.Key.AcceleratorType == candidate.AcceleratorType && each.Key.Provisioning == mode)
-                .SelectMany(each => each.Facts).Where(fact => fact.Kind == CapacityKind.Ready)
+            return FactsOfType(project, candidate).Where(fact => fact.Kind == CapacityKind.Ready)
                 .Select(fact => fact.Seconds).Max();
         }
     }
@@ -118,6 +126,32 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         lock (_lock)
         {
             return SpotLife.Of(_file.Read(KeyOf(project, candidate.Zone, candidate)), alive);
+        }
+    }
+
+    /// <summary>Adds up what is remembered of a place.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="candidate">The place.</param>
+    /// <returns>The sums; all 0 of an unknown place.</returns>
+    public PlacePast PastOf(string project, Candidate candidate)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        lock (_lock)
+        {
+            return PlacePast.Of(_file.Read(KeyOf(project, candidate.Zone, candidate)));
+        }
+    }
+
+    /// <summary>Adds up what is remembered of a type and mode in all zones.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="candidate">A place of the type and mode.</param>
+    /// <returns>The sums; all 0 if nothing is.</returns>
+    public PlacePast PastOfType(string project, Candidate candidate)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        lock (_lock)
+        {
+            return PlacePast.Of([.. FactsOfType(project, candidate)]);
         }
     }
 
@@ -169,6 +203,14 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
     private static CapacityKey KeyOf(string project, string place, Candidate candidate) =>
         new(project, place, candidate.AcceleratorType, WireName.Of(candidate.Provisioning));
 
+    private IEnumerable<CapacityFact> FactsOfType(string project, Candidate candidate)
+    {
+        var mode = WireName.Of(candidate.Provisioning);
+        return _file.All().Where(each => each.Key.Project == project
+                && each.Key.AcceleratorType == candidate.AcceleratorType && each.Key.Provisioning == mode)
+            .SelectMany(each => each.Facts);
+    }
+
     private DateTimeOffset SeenUntil(double pace) => clock.GetUtcNow().AddDays(SeenDays * pace);
 
     private void Note(string project, string place, Candidate candidate, CapacityFact fact)
@@ -195,6 +237,9 @@ public sealed record SeenPlace(
     string Project, string Place, string AcceleratorType, string Provisioning, int Nodes, double? WaitSeconds,
     double? LongestWaitSeconds, int Losses, double? LifeSeconds, Remembered? Refused)
 {
+    /// <summary>Gets the requests for nodes that were in vain.</summary>
+    public int InVain { get; init; }
+
     /// <summary>Adds up the facts of a place.</summary>
     internal static SeenPlace Of(CapacityKey key, IReadOnlyList<CapacityFact> facts)
     {
@@ -204,7 +249,10 @@ public sealed record SeenPlace(
         return new SeenPlace(
             key.Project, key.Place, key.AcceleratorType, key.Provisioning, waits.Count, Median(waits),
             waits.Count > 0 ? waits[^1] : null, lives.Count, Median(lives),
-            refusal is null ? null : new Remembered(refusal.Until, refusal.Code ?? "", refusal.Reason ?? ""));
+            refusal is null ? null : new Remembered(refusal.Until, refusal.Code ?? "", refusal.Reason ?? ""))
+        {
+            InVain = facts.Count(fact => fact.Kind == CapacityKind.InVain),
+        };
 
         List<double> Sorted(CapacityKind kind) =>
             [.. facts.Where(fact => fact.Kind == kind).Select(fact => fact.Seconds ?? 0).Order()];

@@ -47,6 +47,24 @@ public sealed class CloudReadiness(
         ];
     }
 
+    /// <summary>Reads the limits of a project's TPU quotas, so that places whose quota is too small are not tried.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="cancellation">Cancels the calls.</param>
+    /// <returns>The limits, or the reason why they cannot be read; no fault of the run.</returns>
+    public async Task<QuotaLimits> QuotasAsync(string project, CancellationToken cancellation)
+    {
+        var limits = QuotaLimits.Unknown;
+        var line = await Checked(
+            "quota",
+            async () =>
+            {
+                limits = await new ProjectChecks(google.Of(isRehearsal: false)).QuotasAsync(project, cancellation);
+                return ReadinessLine.Ok("quota", "");
+            },
+            ReadinessLevel.Warn, cancellation);
+        return line.Level == ReadinessLevel.Ok ? limits : new QuotaLimits([], line.Finding);
+    }
+
     /// <summary>Checks that this machine has credentials of Google's cloud.</summary>
     /// <param name="cancellation">Cancels the check.</param>
     /// <returns>The line <c>credentials</c>.</returns>
@@ -75,9 +93,7 @@ public sealed class CloudReadiness(
         await Add("api", () => project.ApiAsync(subject.Project, cancellation));
         await Add("rights", () => project.RightsAsync(subject.Project, subject.Request, cancellation));
         await Add("zones", () => ZonesAsync(subject, cancellation));
-        await Add("quota", () => project.QuotaAsync(
-            subject.Project, [.. subject.AcceleratorTypes.Select(type => (type, SizeOf(type)))], ZonesOf(subject),
-            cancellation));
+        await Add("quota", () => project.QuotaAsync(subject, ZonesOf(subject), cancellation));
         if (!subject.IsRehearsal)
         {
             await Add("worker account", () => project.WorkerAccountAsync(subject.ServiceAccount, cancellation));
@@ -197,9 +213,6 @@ public sealed class CloudReadiness(
         : [.. subject.AcceleratorTypes
             .SelectMany(type => catalog.Offers(type, ProvisioningMode.OnDemand, null))
             .Select(place => place.Zone).Distinct(StringComparer.Ordinal)];
-
-    /// <summary>Returns the number in a type's name, which is the unit of quotas.</summary>
-    private static int SizeOf(string type) => int.TryParse(type.Split('-')[^1], out var size) ? size : 1;
 
     /// <summary>Runs a check and turns every result and exception into a line.</summary>
     private static async Task<ReadinessLine> Checked(
