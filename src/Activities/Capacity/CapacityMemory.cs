@@ -110,7 +110,10 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         ArgumentNullException.ThrowIfNull(candidate);
         lock (_lock)
         {
-            return FactsOfType(project, candidate).Where(fact => fact.Kind == CapacityKind.Ready)
+            var mode = WireName.Of(candidate.Provisioning);
+            return _file.All().Where(each => each.Key.Project == project
+                    && each.Key.AcceleratorType == candidate.AcceleratorType && each.Key.Provisioning == mode)
+                .SelectMany(each => each.Facts).Where(fact => fact.Kind == CapacityKind.Ready)
                 .Select(fact => fact.Seconds).Max();
         }
     }
@@ -129,29 +132,16 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         }
     }
 
-    /// <summary>Adds up what is remembered of a place.</summary>
+    /// <summary>Takes what is remembered of the places of a project at this moment.</summary>
     /// <param name="project">The project.</param>
-    /// <param name="candidate">The place.</param>
-    /// <returns>The sums; all 0 of an unknown place.</returns>
-    public PlacePast PastOf(string project, Candidate candidate)
+    /// <returns>The places.</returns>
+    internal PlacePasts PastsOf(string project)
     {
-        ArgumentNullException.ThrowIfNull(candidate);
         lock (_lock)
         {
-            return PlacePast.Of(_file.Read(KeyOf(project, candidate.Zone, candidate)));
-        }
-    }
-
-    /// <summary>Adds up what is remembered of a type and mode in all zones.</summary>
-    /// <param name="project">The project.</param>
-    /// <param name="candidate">A place of the type and mode.</param>
-    /// <returns>The sums; all 0 if nothing is.</returns>
-    public PlacePast PastOfType(string project, Candidate candidate)
-    {
-        ArgumentNullException.ThrowIfNull(candidate);
-        lock (_lock)
-        {
-            return PlacePast.Of([.. FactsOfType(project, candidate)]);
+            return new PlacePasts(
+                project,
+                _file.All().Where(each => each.Key.Project == project).ToDictionary(each => each.Key, each => each.Facts));
         }
     }
 
@@ -202,14 +192,6 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
 
     private static CapacityKey KeyOf(string project, string place, Candidate candidate) =>
         new(project, place, candidate.AcceleratorType, WireName.Of(candidate.Provisioning));
-
-    private IEnumerable<CapacityFact> FactsOfType(string project, Candidate candidate)
-    {
-        var mode = WireName.Of(candidate.Provisioning);
-        return _file.All().Where(each => each.Key.Project == project
-                && each.Key.AcceleratorType == candidate.AcceleratorType && each.Key.Provisioning == mode)
-            .SelectMany(each => each.Facts);
-    }
 
     private DateTimeOffset SeenUntil(double pace) => clock.GetUtcNow().AddDays(SeenDays * pace);
 

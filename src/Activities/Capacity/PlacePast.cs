@@ -1,3 +1,5 @@
+using Workflows.Orchestrations;
+
 namespace Workflows.Activities.Capacity;
 
 /// <summary>What is remembered of a place, added up.</summary>
@@ -10,9 +12,6 @@ namespace Workflows.Activities.Capacity;
 public sealed record PlacePast(
     int Nodes, int InVain, double? WaitSeconds, double? InVainSeconds, int Losses, double? LifeSeconds)
 {
-    /// <summary>A place of which nothing is remembered.</summary>
-    internal static readonly PlacePast Unknown = new(0, 0, null, null, 0, null);
-
     /// <summary>Gets the requests that are remembered.</summary>
     internal int Requests => Nodes + InVain;
 
@@ -27,4 +26,42 @@ public sealed record PlacePast(
     }
 
     private static double? Mean(List<double> seconds) => seconds.Count == 0 ? null : seconds.Average();
+}
+
+/// <summary>What was remembered of the places of a project at one moment.</summary>
+/// <param name="project">The project.</param>
+/// <param name="facts">Its facts.</param>
+internal sealed class PlacePasts(
+    string project, IReadOnlyDictionary<CapacityKey, IReadOnlyList<CapacityFact>> facts)
+{
+    private readonly Dictionary<(string Type, string Mode), PlacePast> _types = [];
+
+    /// <summary>Adds up what is remembered of a place.</summary>
+    /// <param name="place">The place.</param>
+    /// <returns>The sums; all 0 of an unknown place.</returns>
+    public PlacePast Of(Candidate place) => PlacePast.Of(FactsOf(place));
+
+    /// <summary>Adds up what is remembered of a place's type and mode in all zones.</summary>
+    /// <param name="place">A place.</param>
+    /// <returns>The sums.</returns>
+    public PlacePast OfType(Candidate place)
+    {
+        var (type, mode) = (place.AcceleratorType, WireName.Of(place.Provisioning));
+        if (!_types.TryGetValue((type, mode), out var past))
+        {
+            _types[(type, mode)] = past = PlacePast.Of([.. facts
+                .Where(each => each.Key.AcceleratorType == type && each.Key.Provisioning == mode)
+                .SelectMany(each => each.Value)]);
+        }
+
+        return past;
+    }
+
+    /// <summary>Returns the expected life of a spot node, as the moves of a run take it.</summary>
+    /// <param name="place">The place.</param>
+    /// <returns>Its life.</returns>
+    public SpotLife LifeOf(Candidate place) => SpotLife.Of(FactsOf(place), alive: 0);
+
+    private IReadOnlyList<CapacityFact> FactsOf(Candidate place) => facts.GetValueOrDefault(
+        new CapacityKey(project, place.Zone, place.AcceleratorType, WireName.Of(place.Provisioning))) ?? [];
 }

@@ -14,15 +14,15 @@ internal sealed class PlaceRanking
     /// remembered.</summary>
     private const double RefusalSeconds = 600;
 
-    private readonly CapacityMemory? _memory;
+    private readonly PlacePasts _pasts;
     private readonly RunSpec _spec;
     private readonly Func<string, TimeEstimate> _timeOf;
+    private readonly Dictionary<string, TimeEstimate> _times = new(StringComparer.Ordinal);
     private readonly ModelWay? _model;
     private readonly DateTimeOffset _now;
     private readonly List<Candidate> _places;
     private readonly List<Candidate> _onDemand;
     private readonly double _onDemandWait;
-    private readonly Dictionary<(string Type, ProvisioningMode Mode), PlacePast> _pastOfTypes = [];
 
     /// <summary>Begins a ranking.</summary>
     /// <param name="memory">What is remembered; null for nothing.</param>
@@ -35,7 +35,9 @@ internal sealed class PlaceRanking
         CapacityMemory? memory, PriceCatalog catalog, RunSpec spec, Func<string, TimeEstimate> timeOf, ModelWay? model,
         DateTimeOffset now)
     {
-        (_memory, _spec, _timeOf, _model, _now) = (memory, spec, timeOf, model, now);
+        (_spec, _timeOf, _model, _now) = (spec, timeOf, model, now);
+        _pasts = memory?.PastsOf(spec.Project)
+            ?? new PlacePasts(spec.Project, new Dictionary<CapacityKey, IReadOnlyList<CapacityFact>>());
         _places = [.. PlaceList.Of(catalog, spec).Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec))];
         _onDemand = [.. PlaceList.OnDemand(catalog, spec)];
         _onDemandWait = _onDemand.Select(place => memory?.LongestWait(spec.Project, place)).Max()
@@ -66,18 +68,18 @@ internal sealed class PlaceRanking
     /// <returns>The cost.</returns>
     public PlaceCost CostOf(Candidate place)
     {
-        var time = _timeOf(place.AcceleratorType);
+        var time = TimeOf(place.AcceleratorType);
         var outlook = DeadlinePlan.OutlookOf(_spec, time, _onDemandWait);
         var isSpot = place.Provisioning == ProvisioningMode.Spot;
         double? onDemandUsd = isSpot ? _onDemand.Where(each => each.AcceleratorType == place.AcceleratorType)
             .Select(each => (double?)each.UsdPerHour).Min() : null;
-        var past = _memory?.PastOf(_spec.Project, place) ?? PlacePast.Unknown;
+        var past = _pasts.Of(place);
         var (share, wait, period) = Asking(place, past);
         double? spare = onDemandUsd is not null && _spec.Deadline is { } deadline
             ? (outlook.SearchSpotUntil(deadline, _spec.Pace) - _now).TotalSeconds : null;
         var search = Math.Clamp(
             spare ?? double.PositiveInfinity, 0, Math.Max(0, _spec.Tpu.AcquireTimeoutSeconds));
-        double? life = isSpot ? _memory?.LifeOf(_spec.Project, place).Seconds ?? SpotLife.Prior : null;
+        double? life = isSpot ? _pasts.LifeOf(place).Seconds : null;
         var (usd, losses, perLoss) = life is { } seconds
             ? SpotRisk.Of(place.UsdPerHour, seconds, outlook, spare - wait, onDemandUsd)
             : (place.UsdPerHour * outlook.Work / 3600, 0, 0);
@@ -103,6 +105,16 @@ internal sealed class PlaceRanking
         }.Worded(place, time.Total / 3600);
     }
 
+    private TimeEstimate TimeOf(string type)
+    {
+        if (!_times.TryGetValue(type, out var time))
+        {
+            _times[type] = time = _timeOf(type);
+        }
+
+        return time;
+    }
+
     /// <summary>
     /// Returns the share of requests that give a node, the seconds until one does, and those between two requests. A
     /// place is taken as its type in all zones until it has a past of its own, so an unknown one is neither preferred
@@ -110,12 +122,7 @@ internal sealed class PlaceRanking
     /// </summary>
     private (double Share, double Wait, double Period) Asking(Candidate place, PlacePast past)
     {
-        var key = (place.AcceleratorType, place.Provisioning);
-        if (!_pastOfTypes.TryGetValue(key, out var type))
-        {
-            _pastOfTypes[key] = type = _memory?.PastOfType(_spec.Project, place) ?? PlacePast.Unknown;
-        }
-
+        var type = _pasts.OfType(place);
         var ofType = (1.0 + type.Nodes) / (1 + type.Requests);
         var share = (ofType + past.Nodes) / (1 + past.Requests);
         var period = Math.Max(

@@ -271,10 +271,12 @@ public sealed class RunPlanner(
             {
                 if (catalog.Chips(type) <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
                     && catalog.Offers(type, mode, null)
-                        .Where(place => memory.Find(spec.Project, place) is null && quotas.LackOf(place) is null
-                            && PlaceList.IsWithinPrice(place.UsdPerHour, spec))
+                        .Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)
+                            && quotas.LackOf(place) is null)
                         .Select(place => (Place: place, Cost: ranking.CostOf(place)))
-                        .MinBy(each => each.Cost.ExpectedUsd) is { Place: { } place, Cost: var cost })
+                        .OrderBy(each => each.Cost.ExpectedUsd)
+                        .FirstOrDefault(each => memory.Find(spec.Project, each.Place) is null)
+                    is { Place: { } place, Cost: { } cost })
                 {
                     var estimate = figures.EstimateOf(type);
                     yield return new PlanChoice(
