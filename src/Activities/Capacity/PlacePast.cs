@@ -13,7 +13,7 @@ public sealed record PlacePast(
     int Nodes, int InVain, double? WaitSeconds, double? InVainSeconds, int Losses, double? LifeSeconds)
 {
     /// <summary>Gets the requests that are remembered.</summary>
-    internal int Requests => Nodes + InVain;
+    public int Requests => Nodes + InVain;
 
     /// <summary>Adds up facts about a place.</summary>
     internal static PlacePast Of(IReadOnlyList<CapacityFact> facts)

@@ -80,14 +80,16 @@ internal sealed class PlaceRanking
         var search = Math.Clamp(
             spare ?? double.PositiveInfinity, 0, Math.Max(0, _spec.Tpu.AcquireTimeoutSeconds));
         double? life = isSpot ? _pasts.LifeOf(place).Seconds : null;
-        var (usd, losses, perLoss) = life is { } seconds
-            ? SpotRisk.Of(place.UsdPerHour, seconds, outlook, spare - wait, onDemandUsd)
-            : (place.UsdPerHour * outlook.Work / 3600, 0, 0);
+        var (usd, losses, perLoss) = At(place.UsdPerHour);
         var start = outlook.Start * place.UsdPerHour / 3600;
 
-        // Requests are independent of each other, so all of them are in vain with a power of one's chance.
+        // Requests are taken as independent, so all of them are in vain with a power of one's chance. What follows is
+        // on demand if the run goes over, else the dearest place, since the cheaper ones may lack capacity as well.
         var inVain = Math.Pow(1 - share, 1 + Math.Floor(search / period));
-        var next = NextUsdPerHour(place, onDemandUsd) * (outlook.Start + outlook.Work) / 3600;
+        var dearest = DearestOf(place);
+        var next = onDemandUsd is { } price
+            ? price * (outlook.Start + outlook.Work) / 3600
+            : At(dearest).Usd + (outlook.Start * dearest / 3600);
         return new PlaceCost
         {
             ExpectedSeconds = time.Total + (losses * perLoss) + wait,
@@ -103,6 +105,10 @@ internal sealed class PlaceRanking
             Past = past,
             Words = "",
         }.Worded(place, time.Total / 3600);
+
+        (double Usd, double Losses, double SecondsPerLoss) At(double usdPerHour) => life is { } seconds
+            ? SpotRisk.Of(usdPerHour, seconds, outlook, spare - wait, onDemandUsd)
+            : (usdPerHour * outlook.Work / 3600, 0, 0);
     }
 
     private TimeEstimate TimeOf(string type)
@@ -130,9 +136,7 @@ internal sealed class PlaceRanking
         return (share, (past.WaitSeconds ?? type.WaitSeconds ?? 0) + ((1 - share) / share * period), period);
     }
 
-    /// <summary>Returns the price at which the work is done if a place gives no node: on demand if the run goes over,
-    /// else at the dearest place of the type, since the cheaper ones may lack capacity at the same time.</summary>
-    private double NextUsdPerHour(Candidate place, double? onDemandUsd) => onDemandUsd
-        ?? _places.Where(each => each.AcceleratorType == place.AcceleratorType)
-            .Select(each => each.UsdPerHour).DefaultIfEmpty(place.UsdPerHour).Max();
+    private double DearestOf(Candidate place) => _places
+        .Where(each => each.AcceleratorType == place.AcceleratorType).Select(each => each.UsdPerHour)
+        .DefaultIfEmpty(place.UsdPerHour).Max();
 }

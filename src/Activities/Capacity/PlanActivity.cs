@@ -54,12 +54,30 @@ public sealed class PlanActivity(
         var model = await ModelWay.FindAsync(catalog, _artifacts, input, source, CancellationToken.None);
         var quotas = input.IsRehearsal || readiness is null
             ? QuotaLimits.Unknown : await readiness.QuotasAsync(input.Project, CancellationToken.None);
-        var plan = Plan(input, figures, found, model, quotas);
+        var plan = await WithImagesAsync(input, Plan(input, figures, found, model, quotas));
         plan = plan with { Transfer = model?.To(plan.Candidates[0].Region) };
         plan = Remaining(input, plan, figures, found);
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
         var others = VariantMoney.TakenByOthers(ledger, input, _clock.GetUtcNow());
         return OverBudget(input, plan.EstimatedUsd, others) is { } fault ? throw fault : plan;
+    }
+
+    /// <summary>Gives each place an image that its zone lists, unless the request names one.</summary>
+    private async Task<RunPlan> WithImagesAsync(RunSpec spec, RunPlan plan)
+    {
+        if (spec.IsRehearsal || readiness is null || spec.Tpu.RuntimeVersion is not null)
+        {
+            return plan;
+        }
+
+        var images = await readiness.RuntimesAsync(
+            spec.Project, plan.Candidates.Concat(plan.OnDemand ?? []).Select(place => place.Zone),
+            CancellationToken.None);
+        return plan with
+        {
+            Candidates = [.. plan.Candidates.Select(images.Fit)],
+            OnDemand = plan.OnDemand is null ? null : [.. plan.OnDemand.Select(images.Fit)],
+        };
     }
 
     private FoundFact? FoundBy(RunSpec spec) => RunParts.Current(ledger.Read(spec.RunId))

@@ -22,6 +22,8 @@ public sealed class CloudReadiness(
     GoogleServices google, ITpuCloud cloud, RunArtifacts artifacts, WorkerBootstrap bootstrap, PriceCatalog catalog,
     TimeProvider clock)
 {
+    private static readonly TimeSpan ImagePatience = TimeSpan.FromSeconds(10);
+
     /// <summary>
     /// Runs the checks that a run that pays makes before it requests a TPU; they take a second and write nothing.
     /// </summary>
@@ -63,6 +65,19 @@ public sealed class CloudReadiness(
             },
             ReadinessLevel.Warn, cancellation);
         return line.Level == ReadinessLevel.Ok ? limits : new QuotaLimits([], line.Finding);
+    }
+
+    /// <summary>Reads the images that zones list for TPU VMs, within ten seconds.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="zones">The zones, those that are tried first in front.</param>
+    /// <param name="cancellation">Cancels the calls.</param>
+    /// <returns>The images of the zones that answered.</returns>
+    public async Task<RuntimeVersions> RuntimesAsync(
+        string project, IEnumerable<string> zones, CancellationToken cancellation)
+    {
+        using var late = new CancellationTokenSource(ImagePatience, clock);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+        return await RuntimeVersions.ReadAsync(cloud, project, zones, stop.Token);
     }
 
     /// <summary>Checks that this machine has credentials of Google's cloud.</summary>
