@@ -46,7 +46,7 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
 /// </summary>
 internal sealed class CapacityFile
 {
-    /// <summary>Lines below which writing anew gains nothing, and most facts of one kind about a place; chosen.</summary>
+    /// <summary>Lines below which writing anew gains nothing, and most facts of a kind about a place; chosen.</summary>
     private const int FewLines = 1000, MostOfAKind = 100;
 
     private const string Added = "added", Gone = "gone", Name = "capacity.jsonl", OldName = "capacity-memory.json";

@@ -5,9 +5,9 @@ namespace Workflows.Activities.Capacity;
 
 /// <summary>
 /// Remembers for all runs how places answered: refusals, the wait until a node was usable, requests in vain, and the
-/// life of nodes that were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
-/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the store, which may be
-/// deleted at any time while no service runs.
+/// life of nodes that were lost. A place that was refused for a lasting reason is skipped until its entry expires, so
+/// that the next run does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the
+/// store, which may be deleted at any time while no service runs.
 /// </summary>
 /// <param name="state">The store.</param>
 /// <param name="clock">Gives the time.</param>
@@ -141,7 +141,8 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         {
             return new PlacePasts(
                 project,
-                _file.All().Where(each => each.Key.Project == project).ToDictionary(each => each.Key, each => each.Facts));
+                _file.All().Where(each => each.Key.Project == project)
+                    .ToDictionary(each => each.Key, each => each.Facts));
         }
     }
 

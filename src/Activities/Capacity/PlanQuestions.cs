@@ -42,8 +42,8 @@ internal static class PlanQuestions
         {
             notes.Add(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The copy of the model to the run's bucket, made once, costs {copy:0.00##} USD of egress, which is not "
-                + $"in the estimate."));
+                $"The copy of the model to the run's bucket, made once, costs {copy:0.00##} USD of egress, which is "
+                + $"not in the estimate."));
         }
 
         return (model, quotas ?? QuotaLimits.Unknown, notes);
@@ -74,7 +74,8 @@ internal static class PlanQuestions
             where T : class => await task;
     }
 
-    /// <summary>Tells of an order that costs more than another, and of types whose order is not the request's.</summary>
+    /// <summary>Tells of an order that costs more than another, of types whose order is not the request's, and of
+    /// quotas that are too small everywhere.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="rows">Its places in order.</param>
     /// <returns>Notes.</returns>

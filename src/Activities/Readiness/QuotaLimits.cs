@@ -106,7 +106,8 @@ public sealed partial class QuotaLimits(IReadOnlyList<ReadQuota> limits, string?
     {
         var isPreemptible = quota.Contains(Preemptible, StringComparison.OrdinalIgnoreCase);
         return isPreemptible != (mode == ProvisioningMode.OnDemand)
-            && Name().Match(quota.Replace(Preemptible, "", StringComparison.OrdinalIgnoreCase)) is { Success: true } name
+            && Name().Match(quota.Replace(Preemptible, "", StringComparison.OrdinalIgnoreCase))
+                is { Success: true } name
             && name.Groups[1].Value.Equals(FamilyOf(type), StringComparison.OrdinalIgnoreCase);
     }
 

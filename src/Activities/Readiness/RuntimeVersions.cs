@@ -54,7 +54,8 @@ public sealed partial class RuntimeVersions(IReadOnlyDictionary<string, IReadOnl
                 new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation },
                 async (zone, token) =>
                 {
-                    if (await ListAsync(connection, $"projects/{project}/locations/{zone}", token) is { Count: > 0 } list)
+                    var list = await ListAsync(connection, $"projects/{project}/locations/{zone}", token);
+                    if (list.Count > 0)
                     {
                         found[zone] = list;
                     }

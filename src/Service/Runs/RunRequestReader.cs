@@ -195,8 +195,8 @@ public static partial class RunRequestReader
         return spec;
     }
 
-    /// <summary>Returns the order in which the places of a request without one are tried: zones that are named are tried
-    /// as they are listed.</summary>
+    /// <summary>Returns the order in which the places of a request without one are tried: zones that are named are
+    /// tried as they are listed.</summary>
     internal static PlaceOrder DefaultOrder(IReadOnlyList<string>? zones) =>
         zones is { Count: > 0 } ? PlaceOrder.Listed : PlaceOrder.Cost;
 

@@ -108,7 +108,7 @@ public sealed class PlaceRankingTests : IDisposable
         Assert.True(middle.InVainUsd > 0 && middle.WorkUsd < dear.WorkUsd);
     }
 
-    /// <summary>The nearer the deadline, the fewer requests are in time, and the more of the work is on demand.</summary>
+    /// <summary>The nearer the deadline, the fewer requests are in time, and the more is done on demand.</summary>
     [Fact]
     public void CostOf_APlaceThatRefuses_RisesAsTheDeadlineComesNearer()
     {

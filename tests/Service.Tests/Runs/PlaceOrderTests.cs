@@ -38,7 +38,8 @@ public sealed class PlaceOrderTests : IAsyncLifetime
                 _storage = new Uri($"http://{options.StorageHost}");
                 var rest = new GoogleRest(new Uri($"http://{options.RestHost}"), _storage);
                 services.AddSingleton<Func<Uri?, ArtifactStores>>(emulator => new ArtifactStores(
-                    emulator ?? _storage, new HubSettings(), TimeProvider.System, TimeSpan.FromMilliseconds(1)));
+                    emulator ?? _storage, new HubSettings { Cache = Path.Combine(_service.Folder, "hub") },
+                    TimeProvider.System, TimeSpan.FromMilliseconds(1)));
                 services.Replace(ServiceDescriptor.Singleton(new GoogleServices(rest, rest)));
             },
         };
@@ -89,7 +90,7 @@ public sealed class PlaceOrderTests : IAsyncLifetime
         _service.Services.GetRequiredService<ITpuEmulator>().Prepare("team-project", $$$$"""
             {"zones": {"northamerica-northeast1-b": {"quota": {"{{{{SpotServing}}}}": 4}}},
              "regions": {"europe-west3": {"quota": {
-               "TPUV5sPreemptibleLitepodServingPerProjectPerRegionForTPUAPI": 0}}}}
+               "TPUV5sPreemptibleLitepodServingPerProjectPerRegionForTPUAPI": 0}} }}
             """);
 
         var plan = await AskAsync(Paying());
@@ -132,7 +133,7 @@ public sealed class PlaceOrderTests : IAsyncLifetime
     public async Task Plan_WithoutQuotaAnywhere_SaysThatTheCloudWillRefuse()
     {
         _service.Services.GetRequiredService<ITpuEmulator>().Prepare("team-project", $$$$"""
-            {"zones": {"us-west4-a": {"quota": {"{{{{SpotServing}}}}": 0}}}}
+            {"zones": {"us-west4-a": {"quota": {"{{{{SpotServing}}}}": 0}} }}
             """);
         var request = Paying();
         request["tpu"]!["zones"] = new JsonArray("us-west4-a");
