@@ -197,7 +197,7 @@ public static partial class RunRequestReader
 
     /// <summary>Returns the order in which the places of a request without one are tried: zones that are named are
     /// tried as they are listed.</summary>
-    internal static PlaceOrder DefaultOrder(IReadOnlyList<string>? zones) =>
+    private static PlaceOrder DefaultOrder(IReadOnlyList<string>? zones) =>
         zones is { Count: > 0 } ? PlaceOrder.Listed : PlaceOrder.Cost;
 
     private static RunId? Id(RunRequest request, RequestCheck check)

@@ -39,7 +39,7 @@ internal static class SpecRequest
             {
                 AcceleratorTypes = tpu.AcceleratorTypes,
                 Zones = tpu.Zones,
-                Order = tpu.Order == RunRequestReader.DefaultOrder(tpu.Zones) ? null : WireName.Of(tpu.Order),
+                Order = WireName.Of(tpu.Order),
                 Provisioning = WireName.Of(tpu.Provisioning),
                 RuntimeVersion = tpu.RuntimeVersion,
                 AcquireTimeoutSeconds = tpu.AcquireTimeoutSeconds,
