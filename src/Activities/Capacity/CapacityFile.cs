@@ -20,6 +20,9 @@ internal enum CapacityKind
 
     /// <summary>A node was lost.</summary>
     Lost,
+
+    /// <summary>A request for a node was in vain.</summary>
+    InVain,
 }
 
 /// <summary>A remembered fact.</summary>
@@ -33,7 +36,7 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
     /// <summary>The cloud's message.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Seconds until a node was usable, or for which it lived.</summary>
+    /// <summary>Seconds until a node was usable or the request was in vain, or for which the node lived.</summary>
     public double? Seconds { get; init; }
 }
 
@@ -43,8 +46,8 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
 /// </summary>
 internal sealed class CapacityFile
 {
-    /// <summary>Lines below which writing anew gains nothing, and most facts of one place; chosen.</summary>
-    private const int FewLines = 1000, MostOfAPlace = 100;
+    /// <summary>Lines below which writing anew gains nothing, and most facts of a kind about a place; chosen.</summary>
+    private const int FewLines = 1000, MostOfAKind = 100;
 
     private const string Added = "added", Gone = "gone", Name = "capacity.jsonl", OldName = "capacity-memory.json";
 
@@ -189,9 +192,9 @@ internal sealed class CapacityFile
         }
 
         facts.Add(fact);
-        if (facts.Count > MostOfAPlace)
+        if (facts.Count(each => each.Kind == fact.Kind) > MostOfAKind)
         {
-            facts.RemoveAt(0);
+            facts.RemoveAt(facts.FindIndex(each => each.Kind == fact.Kind));
         }
     }
 

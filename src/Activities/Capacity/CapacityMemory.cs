@@ -4,10 +4,10 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Remembers for all runs how places answered: refusals, the wait until a node was usable, and the life of nodes that
-/// were lost. A place that was refused for a lasting reason is skipped until its entry expires, so that the next run
-/// does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the store, which may be
-/// deleted at any time while no service runs.
+/// Remembers for all runs how places answered: refusals, the wait until a node was usable, requests in vain, and the
+/// life of nodes that were lost. A place that was refused for a lasting reason is skipped until its entry expires, so
+/// that the next run does not repeat every failure of the last. Facts are appended to <c>capacity.jsonl</c> of the
+/// store, which may be deleted at any time while no service runs.
 /// </summary>
 /// <param name="state">The store.</param>
 /// <param name="clock">Gives the time.</param>
@@ -73,6 +73,17 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
             Seconds = seconds,
         });
 
+    /// <summary>Remembers that a request for a node was in vain, for longer than its refusal holds.</summary>
+    /// <param name="project">Its project.</param>
+    /// <param name="candidate">Its place.</param>
+    /// <param name="seconds">Seconds from the request until it had failed.</param>
+    /// <param name="pace">Factor of the time for which it is remembered.</param>
+    public void RememberInVain(string project, Candidate candidate, double seconds, double pace = 1) =>
+        Note(project, candidate.Zone, candidate, new CapacityFact(CapacityKind.InVain, SeenUntil(pace))
+        {
+            Seconds = seconds,
+        });
+
     /// <summary>Looks a place up.</summary>
     /// <param name="project">The project.</param>
     /// <param name="candidate">The place.</param>
@@ -118,6 +129,20 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
         lock (_lock)
         {
             return SpotLife.Of(_file.Read(KeyOf(project, candidate.Zone, candidate)), alive);
+        }
+    }
+
+    /// <summary>Takes what is remembered of the places of a project at this moment.</summary>
+    /// <param name="project">The project.</param>
+    /// <returns>The places.</returns>
+    internal PlacePasts PastsOf(string project)
+    {
+        lock (_lock)
+        {
+            return new PlacePasts(
+                project,
+                _file.All().Where(each => each.Key.Project == project)
+                    .ToDictionary(each => each.Key, each => each.Facts));
         }
     }
 
@@ -195,6 +220,9 @@ public sealed record SeenPlace(
     string Project, string Place, string AcceleratorType, string Provisioning, int Nodes, double? WaitSeconds,
     double? LongestWaitSeconds, int Losses, double? LifeSeconds, Remembered? Refused)
 {
+    /// <summary>Gets the requests for nodes that were in vain.</summary>
+    public int InVain { get; init; }
+
     /// <summary>Adds up the facts of a place.</summary>
     internal static SeenPlace Of(CapacityKey key, IReadOnlyList<CapacityFact> facts)
     {
@@ -204,7 +232,10 @@ public sealed record SeenPlace(
         return new SeenPlace(
             key.Project, key.Place, key.AcceleratorType, key.Provisioning, waits.Count, Median(waits),
             waits.Count > 0 ? waits[^1] : null, lives.Count, Median(lives),
-            refusal is null ? null : new Remembered(refusal.Until, refusal.Code ?? "", refusal.Reason ?? ""));
+            refusal is null ? null : new Remembered(refusal.Until, refusal.Code ?? "", refusal.Reason ?? ""))
+        {
+            InVain = facts.Count(fact => fact.Kind == CapacityKind.InVain),
+        };
 
         List<double> Sorted(CapacityKind kind) =>
             [.. facts.Where(fact => fact.Kind == kind).Select(fact => fact.Seconds ?? 0).Order()];

@@ -7,7 +7,6 @@ using Workflows.Activities.Deadlines;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Variants;
-using Workflows.Artifacts;
 using Workflows.Orchestrations;
 using Workflows.Translation.Corpora;
 
@@ -25,10 +24,11 @@ namespace Workflows.Activities.Capacity;
 /// <param name="programs">Counts and compiles programs; if null, no place is left out for its memory.</param>
 /// <param name="rates">Rates of earlier runs; null for none.</param>
 /// <param name="clock">Gives the time; null for this machine's.</param>
+/// <param name="memory">What is remembered of places; null for nothing.</param>
 public sealed class PlanActivity(
     PriceCatalog catalog, RunLedger ledger, InputWork inputs, RunArtifacts? artifacts = null,
     CloudReadiness? readiness = null, IRunPrograms? programs = null, MeasuredRates? rates = null,
-    TimeProvider? clock = null)
+    TimeProvider? clock = null, CapacityMemory? memory = null)
     : TaskActivity<RunSpec, RunPlan>
 {
     private readonly RunArtifacts _artifacts = artifacts ?? new RunArtifacts(ledger);
@@ -51,24 +51,45 @@ public sealed class PlanActivity(
         var places = PlaceList.WithinPrice(PlaceList.Of(catalog, input), input);
         await inputs.UntilOverAsync(input.RunId, stop => figures.CompileAsync(places, stop));
         var found = FoundBy(input);
-        var plan = Plan(input, figures, found);
-        plan = plan with { Transfer = await TransferAsync(input, source, plan.Candidates[0].Region) };
+        var model = await ModelWay.FindAsync(catalog, _artifacts, input, source, CancellationToken.None);
+        var quotas = input.IsRehearsal || readiness is null
+            ? QuotaLimits.Unknown : await readiness.QuotasAsync(input.Project, CancellationToken.None);
+        var plan = await WithImagesAsync(input, Plan(input, figures, found, model, quotas));
+        plan = plan with { Transfer = model?.To(plan.Candidates[0].Region) };
         plan = Remaining(input, plan, figures, found);
         ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
         var others = VariantMoney.TakenByOthers(ledger, input, _clock.GetUtcNow());
         return OverBudget(input, plan.EstimatedUsd, others) is { } fault ? throw fault : plan;
     }
 
+    /// <summary>Gives each place an image that its zone lists, unless the request names one.</summary>
+    private async Task<RunPlan> WithImagesAsync(RunSpec spec, RunPlan plan)
+    {
+        if (spec.IsRehearsal || readiness is null || spec.Tpu.RuntimeVersion is not null)
+        {
+            return plan;
+        }
+
+        var images = await readiness.RuntimesAsync(
+            spec.Project, plan.Candidates.Concat(plan.OnDemand ?? []).Select(place => place.Zone),
+            CancellationToken.None);
+        return plan with
+        {
+            Candidates = [.. plan.Candidates.Select(images.Fit)],
+            OnDemand = plan.OnDemand is null ? null : [.. plan.OnDemand.Select(images.Fit)],
+        };
+    }
+
     private FoundFact? FoundBy(RunSpec spec) => RunParts.Current(ledger.Read(spec.RunId))
         .LastOrDefault(entry => entry.Kind == LedgerKinds.Found)?.Data.Deserialize<FoundFact>(RunLedger.Json);
 
-    /// <summary>Returns the expected seconds of what is left of a run on a type.</summary>
-    private static double SecondsOf(RunSpec spec, RunFigures figures, FoundFact? found, string type) => found switch
+    /// <summary>Returns the expected time of what is left of a run on a type.</summary>
+    private static TimeEstimate TimeOf(RunSpec spec, RunFigures figures, FoundFact? found, string type) => found switch
     {
-        null => figures.EstimateOf(type).Total,
-        { IsTranslated: true } => 0,
+        null => figures.EstimateOf(type),
+        { IsTranslated: true } => figures.EstimateOf(type, 0) with { Rest = 0, Evaluate = 0 },
         _ => figures.EstimateOf(
-            type, found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep)).Total,
+            type, found.IsTrained ? 0 : Math.Max(0, spec.Training.Steps - found.CheckpointStep)),
     };
 
     /// <summary>Estimates a run that is resumed: the cost until now, and the work that is left.</summary>
@@ -80,7 +101,7 @@ public sealed class PlanActivity(
         }
 
         var place = plan.Candidates[0];
-        var seconds = SecondsOf(spec, figures, found, place.AcceleratorType);
+        var seconds = TimeOf(spec, figures, found, place.AcceleratorType).Total;
         var cost = RunCosts.Of(ledger, spec.RunId, _clock.GetUtcNow());
         return plan with
         {
@@ -132,20 +153,27 @@ public sealed class PlanActivity(
     /// <param name="spec">The run.</param>
     /// <param name="figures">Memory and work of its programs.</param>
     /// <param name="found">What there is of a run that is resumed; null for one that begins.</param>
+    /// <param name="model">The model's way to its nodes; null if its transfer costs nothing.</param>
+    /// <param name="quotas">The project's quotas; null if none is known.</param>
     /// <returns>The plan.</returns>
     /// <exception cref="RunFaultException">An accelerator type is unknown, has several hosts or too little memory,
     /// every place is above the price, or none is fast enough for the deadline.</exception>
-    internal RunPlan Plan(RunSpec spec, RunFigures figures, FoundFact? found = null)
+    internal RunPlan Plan(
+        RunSpec spec, RunFigures figures, FoundFact? found = null, ModelWay? model = null, QuotaLimits? quotas = null)
     {
+        var now = _clock.GetUtcNow();
         var all = PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec);
-        var places = DeadlinePlan.InTime(
-            PlaceList.ThatFit(all, figures.MemoryOf), spec, _clock.GetUtcNow(),
-            type => SecondsOf(spec, figures, found, type));
-        List<Candidate> onDemand =
+        var ranking = new PlaceRanking(
+            memory, catalog, spec, type => TimeOf(spec, figures, found, type), model, now);
+        var limits = quotas ?? QuotaLimits.Unknown;
+        var places = ranking.Order(limits.LeaveOut(DeadlinePlan.InTime(
+            PlaceList.ThatFit(all, figures.MemoryOf), spec, now,
+            type => TimeOf(spec, figures, found, type).Total)));
+        var onDemand = ranking.Order(limits.LeaveOut(
         [
             .. PlaceList.OnDemand(catalog, spec)
                 .Where(each => places.Any(place => place.AcceleratorType == each.AcceleratorType)),
-        ];
+        ]));
         var best = places[0];
         var time = figures.EstimateOf(best.AcceleratorType);
         return new RunPlan(places, time.Total / 3600 * best.UsdPerHour, time.Total)
@@ -171,39 +199,5 @@ public sealed class PlanActivity(
         {
             return null;
         }
-    }
-
-    /// <summary>Describes the model's transfer to the worker and its cost; a rehearsal's costs nothing.</summary>
-    private async Task<ModelTransfer?> TransferAsync(RunSpec spec, ModelSource source, string region)
-    {
-        if (spec.IsRehearsal || _artifacts.Setting is not { Scheme: ArtifactScheme.CloudStorage } bucket)
-        {
-            return source.IsLocal ? null : new ModelTransfer(source.Address.ToText(), source.Bytes, 0, 0);
-        }
-
-        var stores = _artifacts.StoreOf(spec);
-        var place = await LocationAsync(bucket);
-        var gibibytes = source.Bytes / (double)(1 << 30);
-
-        // Transfers into Google's cloud are free.
-        var copy = source.Address.Scheme == ArtifactScheme.CloudStorage
-            ? catalog.EgressUsdPerGiB(await LocationAsync(source.Address), place) * gibibytes
-            : 0;
-        return new ModelTransfer(
-            source.Address.ToText(), source.Bytes, copy, catalog.EgressUsdPerGiB(place, region) * gibibytes);
-
-        Task<string> LocationAsync(ArtifactUri uri) => RunArtifacts.GuardAsync(async () =>
-        {
-            try
-            {
-                return await stores.LocationOfAsync(uri, CancellationToken.None);
-            }
-            catch (ArtifactException exception) when (exception.Fault == ArtifactFault.Forbidden)
-            {
-                // An account that may read objects may lack the right to read the bucket's location; the dearest is
-                // assumed.
-                return "";
-            }
-        });
     }
 }

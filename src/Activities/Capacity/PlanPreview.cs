@@ -1,4 +1,5 @@
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Readiness;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -43,6 +44,9 @@ public sealed record PlanPreview
     /// <summary>Gets the places of the request in the order in which the run tries them.</summary>
     public required IReadOnlyList<PlannedPlace> Places { get; init; }
 
+    /// <summary>Gets the order that the request wants.</summary>
+    public PlaceOrder Order { get; init; }
+
     /// <summary>Gets the choices of which none is both slower and dearer than another, the shortest first.</summary>
     public required IReadOnlyList<PlanChoice> Frontier { get; init; }
 
@@ -53,7 +57,7 @@ public sealed record PlanPreview
     public PlanChoice? Cheapest => Frontier.Count > 0 ? Frontier[^1] : null;
 
     /// <summary>Gets the shortest choice within the budget; null if there is none.</summary>
-    public PlanChoice? BestWithinBudget => Frontier.FirstOrDefault(each => each.Usd <= BudgetUsd);
+    public PlanChoice? BestWithinBudget => Frontier.FirstOrDefault(each => each.ExpectedUsd <= BudgetUsd);
 
     /// <summary>Gets the cheapest choice within the hours given; null if there is none, or no hours were
     /// given.</summary>
@@ -102,8 +106,8 @@ public sealed record EstimatePart(string Stage, double Seconds, double Usd, Esti
 /// <param name="Provisioning">The provisioning mode.</param>
 /// <param name="Chips">Chips of the slice.</param>
 /// <param name="UsdPerHour">Price of the slice, in US dollars an hour.</param>
-/// <param name="Seconds">Expected time on it.</param>
-/// <param name="Usd">Expected cost in US dollars.</param>
+/// <param name="Seconds">Time of the work on it, without losses and waits.</param>
+/// <param name="Usd">Cost of that time in US dollars.</param>
 /// <param name="IsIn">true if the run tries this place.</param>
 /// <param name="Why">The reason, in one sentence.</param>
 /// <param name="LeastGib">GiB that each chip needs: all by a compiler, otherwise the least; null if not
@@ -119,14 +123,21 @@ public sealed record PlannedPlace(
 
     /// <summary>Gets the source of <see cref="Seconds"/>.</summary>
     public EstimateSource? TimeSource { get; init; }
+
+    /// <summary>Gets the expected cost to finish, by which places are ranked; null from services of earlier
+    /// versions.</summary>
+    public PlaceCost? Expected { get; init; }
+
+    /// <summary>Gets the quota that is known to be too small; null if none is.</summary>
+    public ReadQuota? Quota { get; init; }
 }
 
 /// <summary>A choice between time and money.</summary>
 /// <param name="AcceleratorType">The type.</param>
-/// <param name="Zone">Its cheapest zone, or the request's.</param>
+/// <param name="Zone">The zone of the least expected cost, or the request's.</param>
 /// <param name="Provisioning">The provisioning mode.</param>
-/// <param name="Seconds">Expected time on it.</param>
-/// <param name="Usd">Expected cost in US dollars.</param>
+/// <param name="Seconds">Time of the work on it, without losses and waits.</param>
+/// <param name="Usd">Cost of that time in US dollars.</param>
 /// <param name="IsAsked">true if it is a place that the request names and the run tries.</param>
 public sealed record PlanChoice(
     string AcceleratorType, string Zone, ProvisioningMode Provisioning, double Seconds, double Usd, bool IsAsked)
@@ -134,16 +145,22 @@ public sealed record PlanChoice(
     /// <summary>Gets the source of the time. Only the types of the request are compiled for.</summary>
     public EstimateSource? Source { get; init; }
 
+    /// <summary>Gets the expected seconds with losses and waits.</summary>
+    public double ExpectedSeconds { get => field > 0 ? field : Seconds; init; }
+
+    /// <summary>Gets the expected cost in US dollars with losses, searches in vain and egress.</summary>
+    public double ExpectedUsd { get => field > 0 ? field : Usd; init; }
+
     /// <summary>Keeps the choices of which none is both slower and dearer than another.</summary>
     /// <param name="choices">Any choices.</param>
     /// <returns>The shortest first, which is the dearest.</returns>
     internal static IReadOnlyList<PlanChoice> FrontierOf(IEnumerable<PlanChoice> choices)
     {
         var frontier = new List<PlanChoice>();
-        foreach (var choice in choices.OrderBy(each => each.Seconds).ThenBy(each => each.Usd)
+        foreach (var choice in choices.OrderBy(each => each.ExpectedSeconds).ThenBy(each => each.ExpectedUsd)
             .ThenByDescending(each => each.IsAsked).ThenBy(each => each.Zone, StringComparer.Ordinal))
         {
-            if (frontier.Count == 0 || choice.Usd < frontier[^1].Usd)
+            if (frontier.Count == 0 || choice.ExpectedUsd < frontier[^1].ExpectedUsd)
             {
                 frontier.Add(choice);
             }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
@@ -20,9 +21,11 @@ namespace Workflows.Activities.Capacity;
 /// <param name="inputs">Reads the corpus, to count the passes over it; null to count none.</param>
 /// <param name="rates">Rates of earlier runs; null for none.</param>
 /// <param name="clock">Gives the time; null for this machine's.</param>
+/// <param name="readiness">Reads the quotas of runs that pay; null to read none.</param>
 public sealed class RunPlanner(
     PriceCatalog catalog, CapacityMemory memory, RunLedger ledger, RunArtifacts artifacts,
-    IRunPrograms? programs = null, InputWork? inputs = null, MeasuredRates? rates = null, TimeProvider? clock = null)
+    IRunPrograms? programs = null, InputWork? inputs = null, MeasuredRates? rates = null, TimeProvider? clock = null,
+    CloudReadiness? readiness = null)
 {
     private readonly ModelSizes _sizes = new(ledger, artifacts);
 
@@ -37,20 +40,27 @@ public sealed class RunPlanner(
         RunSpec spec, double? withinHours, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var places = PlaceList.Of(catalog, spec);
+        var listed = PlaceList.Of(catalog, spec);
         var (source, config) = await _sizes.ReadAsync(spec, cancellation);
         var (counts, counting) = await CountAsync(spec, source, cancellation);
         var figures = new RunFigures(catalog, programs, rates, config, source.WeightBytes, spec, counts);
         await figures.CompileAsync(
-            places.Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)), cancellation);
+            listed.Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)), cancellation);
+        var (model, quotas, unread) = await PlanQuestions.AskAsync(
+            catalog, artifacts, readiness, clock ?? TimeProvider.System, spec, source, cancellation);
+        var ranking = new PlaceRanking(memory, catalog, spec, type => figures.EstimateOf(type), model, Now());
+        var places = ranking.Order(listed);
+        List<Candidate> wanted = [.. places.Where(place => figures.MemoryOf(place.AcceleratorType).Fits
+            && PlaceList.IsWithinPrice(place.UsdPerHour, spec))];
+        var enough = quotas.LeaveOut(wanted).ToHashSet();
         var rows = places.Select((place, index) => Row(
             spec, place, index + 1, figures.EstimateOf(place.AcceleratorType),
-            figures.MemoryOf(place.AcceleratorType))).ToList();
+            figures.MemoryOf(place.AcceleratorType), ranking.CostOf(place), quotas.LackOf(place),
+            wanted.Contains(place) && !enough.Contains(place))).ToList();
 
         // A place that refused lately is tried once its refusal expires, so the run's own plan may use it for its
-        // estimate. A place that is too small or too dear is never tried.
-        var planned = rows.Find(row => figures.MemoryOf(row.AcceleratorType).Fits
-            && PlaceList.IsWithinPrice(row.UsdPerHour, spec)) ?? rows[0];
+        // estimate. A place that is too small or too dear, or whose quota is too small, is never tried.
+        var planned = rows.Find(row => enough.Contains(places[row.Order - 1])) ?? rows[0];
         var first = rows.Find(row => row.IsIn) ?? planned;
         var estimate = figures.EstimateOf(first.AcceleratorType);
         var onDemand = PlaceList.OnDemand(catalog, spec)
@@ -59,7 +69,7 @@ public sealed class RunPlanner(
             spec, estimate, Fastest(rows, spec, figures),
             onDemand.Select(place => memory.LongestWait(spec.Project, place)).Max() ?? spec.Pace.BootSeconds, onDemand,
             Now());
-        var frontier = PlanChoice.FrontierOf(Choices(spec, figures, rows));
+        var frontier = PlanChoice.FrontierOf(Choices(spec, figures, rows, ranking, quotas));
         var epochs = counts is { TrainPairs: > 0 } some
             ? new PreparedData("", "", some.TrainPairs, some.TestPairs, new Dictionary<string, int>())
                 .Epochs(spec.Training)
@@ -79,8 +89,9 @@ public sealed class RunPlanner(
             TrainPairs = counts?.TrainPairs,
             Epochs = epochs,
             Places = rows,
+            Order = spec.Tpu.Order,
             Frontier = frontier,
-            BestWithinHours = frontier.LastOrDefault(each => each.Seconds <= withinHours * 3600),
+            BestWithinHours = frontier.LastOrDefault(each => each.ExpectedSeconds <= withinHours * 3600),
             Refusal = RefusalOf(spec, rows, figures, planned.Usd)
                 ?? (outline is { IsFeasible: false }
                     ? DeadlinePlan.Fault(spec, outline.NeededSeconds, Now()).Failure : null),
@@ -89,8 +100,8 @@ public sealed class RunPlanner(
             Assumptions = estimate.Assumptions ?? [],
             Notes =
             [
-                .. DeadlineNotes(spec, outline, places), .. Notes(spec, source, config, estimate), .. figures.Faults,
-                .. counting,
+                .. DeadlineNotes(spec, outline, places), .. Notes(spec, config, estimate), .. figures.Faults,
+                .. PlanQuestions.OrderNotes(spec, rows), .. unread, .. counting,
                 .. VerdictWording.ManyEpochs(epochs),
             ],
         };
@@ -193,7 +204,9 @@ public sealed class RunPlanner(
             : PlanActivity.OverBudget(spec, usd)?.Failure;
     }
 
-    private PlannedPlace Row(RunSpec spec, Candidate place, int order, TimeEstimate estimate, PlaceMemory size)
+    private PlannedPlace Row(
+        RunSpec spec, Candidate place, int order, TimeEstimate estimate, PlaceMemory size, PlaceCost expected,
+        ReadQuota? lack, bool isLeftOut)
     {
         var seconds = estimate.Total;
         var refused = memory.Find(spec.Project, place);
@@ -208,6 +221,9 @@ public sealed class RunPlanner(
                 CultureInfo.InvariantCulture,
                 $"It costs {place.UsdPerHour:0.00##} USD an hour, above tpu.maxUsdPerHour of "
                 + $"{spec.Tpu.MaxUsdPerHour:0.00##}.")),
+            _ when isLeftOut && lack is not null => (false,
+                $"Its quota is too small: {QuotaLimits.Words(lack, place.AcceleratorType)}. Ask for more at "
+                + $"https://console.cloud.google.com/iam-admin/quotas?project={spec.Project}"),
             (_, { } remembered) => (false,
                 $"It refused lately, and is passed over until {remembered.Until:u}: {remembered.Code}. "
                 + $"{remembered.Reason}"),
@@ -226,6 +242,8 @@ public sealed class RunPlanner(
         {
             MemorySource = size.Source,
             TimeSource = estimate.Source,
+            Expected = expected,
+            Quota = lack,
         };
     }
 
@@ -234,7 +252,7 @@ public sealed class RunPlanner(
     /// counted at the price on demand, so it adds no choice.
     /// </summary>
     private IEnumerable<PlanChoice> Choices(
-        RunSpec spec, RunFigures figures, IReadOnlyList<PlannedPlace> rows)
+        RunSpec spec, RunFigures figures, IReadOnlyList<PlannedPlace> rows, PlaceRanking ranking, QuotaLimits quotas)
     {
         foreach (var row in rows.Where(row => row.IsIn))
         {
@@ -242,6 +260,8 @@ public sealed class RunPlanner(
                 row.AcceleratorType, row.Zone, row.Provisioning, row.Seconds, row.Usd, IsAsked: true)
             {
                 Source = row.TimeSource,
+                ExpectedSeconds = row.Expected!.ExpectedSeconds,
+                ExpectedUsd = row.Expected.ExpectedUsd,
             };
         }
 
@@ -249,9 +269,14 @@ public sealed class RunPlanner(
         {
             foreach (var mode in (ProvisioningMode[])[ProvisioningMode.Spot, ProvisioningMode.OnDemand])
             {
-                if (catalog.Offers(type, mode, null).FirstOrDefault(place => memory.Find(spec.Project, place) is null)
-                    is { } place && place.Chips <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
-                    && PlaceList.IsWithinPrice(place.UsdPerHour, spec))
+                if (catalog.Chips(type) <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
+                    && catalog.Offers(type, mode, null)
+                        .Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)
+                            && quotas.LackOf(place) is null)
+                        .Select(place => (Place: place, Cost: ranking.CostOf(place)))
+                        .OrderBy(each => each.Cost.ExpectedUsd)
+                        .FirstOrDefault(each => memory.Find(spec.Project, each.Place) is null)
+                    is { Place: { } place, Cost: { } cost })
                 {
                     var estimate = figures.EstimateOf(type);
                     yield return new PlanChoice(
@@ -259,6 +284,8 @@ public sealed class RunPlanner(
                         IsAsked: false)
                     {
                         Source = estimate.Source,
+                        ExpectedSeconds = cost.ExpectedSeconds,
+                        ExpectedUsd = cost.ExpectedUsd,
                     };
                 }
             }
@@ -266,10 +293,10 @@ public sealed class RunPlanner(
     }
 
     private IReadOnlyList<string> Notes(
-        RunSpec spec, ModelSource source, Gemma3Config? config, TimeEstimate estimate) =>
+        RunSpec spec, Gemma3Config? config, TimeEstimate estimate) =>
     [
         $"An estimate is an order of magnitude. {estimate.Basis} Preemptions are not in it, nor is the search for a "
-            + "place.",
+            + "place; the expected cost of a place has both.",
         spec.IsRehearsal
             ? "A rehearsal computes on this machine and costs nothing: seconds are this machine's, money is the list "
                 + "price."
@@ -277,8 +304,6 @@ public sealed class RunPlanner(
             ? "Memory was not counted: the model's configuration cannot be read, or nobody here builds programs."
             : "Memory whose source is 'compiled' is all that the programs need, by the compiler of the chips; that of "
                 + "'ir' is the least: weights, moments and rows of the training step, split over the chips.",
-        .. source.IsLocal ? Array.Empty<string>()
-            : ["Egress of the model is not in it; the run's own plan has it."],
         .. spec.Tpu.Provisioning != ProvisioningMode.FlexStart ? Array.Empty<string>()
             : [FlexStartNote(spec, estimate.Total / 3600)],
     ];

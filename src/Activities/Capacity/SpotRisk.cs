@@ -65,6 +65,17 @@ internal static class SpotRisk
     /// <param name="onDemandUsd">Price of an on-demand node; null if the run cannot go over.</param>
     /// <returns>US dollars.</returns>
     public static double UsdOf(
+        double usdPerHour, double life, WorkOutlook outlook, double? spare, double? onDemandUsd) =>
+        Of(usdPerHour, life, outlook, spare, onDemandUsd).Usd;
+
+    /// <summary>Returns the expected cost and the losses in it.</summary>
+    /// <param name="usdPerHour">Price of the spot node.</param>
+    /// <param name="life">Expected seconds until a node is lost, above 0.</param>
+    /// <param name="outlook">The work that is left.</param>
+    /// <param name="spare">Seconds before the deadline that losses may use; null without a deadline.</param>
+    /// <param name="onDemandUsd">Price of an on-demand node; null if the run cannot go over.</param>
+    /// <returns>US dollars, losses, and seconds that one of them costs.</returns>
+    public static (double Usd, double Losses, double SecondsPerLoss) Of(
         double usdPerHour, double life, WorkOutlook outlook, double? spare, double? onDemandUsd)
     {
         var perLoss = outlook.Start + (outlook.Loss / 2);
@@ -74,6 +85,6 @@ internal static class SpotRisk
         // Lives between losses, and the one that begins after the last affordable loss.
         var onSpot = Math.Min(outlook.Work, (losses + 1) * life);
         var rest = (outlook.Work - onSpot) * (onDemandUsd ?? usdPerHour);
-        return ((onSpot * (1 + (perLoss / life)) * usdPerHour) + rest) / 3600;
+        return (((onSpot * (1 + (perLoss / life)) * usdPerHour) + rest) / 3600, onSpot / life, perLoss);
     }
 }

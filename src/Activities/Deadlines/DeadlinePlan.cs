@@ -44,6 +44,17 @@ public static class DeadlinePlan
         "Set a later deadline, ask for fewer steps or a faster accelerator, or leave the deadline out. 'workflows plan "
         + "REQUEST' shows the times.");
 
+    /// <summary>Foresees a run before its first step.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="time">The expected time.</param>
+    /// <param name="wait">Seconds for which an on-demand node is waited for.</param>
+    internal static WorkOutlook OutlookOf(RunSpec spec, TimeEstimate time, double wait)
+    {
+        var step = time.Train / Math.Max(1, spec.Training.Steps);
+        var loss = Math.Max(Math.Min(spec.Training.Steps, spec.Training.CheckpointEverySteps) * step, time.Evaluate);
+        return new WorkOutlook(time.Train + time.Evaluate, loss, time.Rest, wait, time.Basis);
+    }
+
     /// <summary>Describes a planned run and its deadline.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="time">The expected time at its first place.</param>
@@ -61,9 +72,7 @@ public static class DeadlinePlan
             return null;
         }
 
-        var step = time.Train / Math.Max(1, spec.Training.Steps);
-        var loss = Math.Max(Math.Min(spec.Training.Steps, spec.Training.CheckpointEverySteps) * step, time.Evaluate);
-        var outlook = new WorkOutlook(time.Train + time.Evaluate, loss, time.Rest, wait, time.Basis);
+        var outlook = OutlookOf(spec, time, wait);
         return new DeadlineOutline(
             deadline, (deadline - now).TotalSeconds, needed, (deadline - now).TotalSeconds - needed,
             IsInTime(spec, needed, now))

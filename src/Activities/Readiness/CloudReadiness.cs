@@ -22,6 +22,8 @@ public sealed class CloudReadiness(
     GoogleServices google, ITpuCloud cloud, RunArtifacts artifacts, WorkerBootstrap bootstrap, PriceCatalog catalog,
     TimeProvider clock)
 {
+    private static readonly TimeSpan ImagePatience = TimeSpan.FromSeconds(10);
+
     /// <summary>
     /// Runs the checks that a run that pays makes before it requests a TPU; they take a second and write nothing.
     /// </summary>
@@ -45,6 +47,38 @@ public sealed class CloudReadiness(
             ImageChecks.OfName(bootstrap.WorkerImage),
             GatewayChecks.OfAddress(bootstrap.IsGatewaySet ? bootstrap.GatewayAddress : null),
         ];
+    }
+
+    /// <summary>Reads the limits of a project's TPU quotas, so that places whose quota is too small are not
+    /// tried.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="cancellation">Cancels the calls.</param>
+    /// <returns>The limits, or the reason why they cannot be read; no fault of the run.</returns>
+    public async Task<QuotaLimits> QuotasAsync(string project, CancellationToken cancellation)
+    {
+        var limits = QuotaLimits.Unknown;
+        var line = await Checked(
+            "quota",
+            async () =>
+            {
+                limits = await new ProjectChecks(google.Of(isRehearsal: false)).QuotasAsync(project, cancellation);
+                return ReadinessLine.Ok("quota", "");
+            },
+            ReadinessLevel.Warn, cancellation);
+        return line.Level == ReadinessLevel.Ok ? limits : new QuotaLimits([], line.Finding);
+    }
+
+    /// <summary>Reads the images that zones list for TPU VMs, within ten seconds.</summary>
+    /// <param name="project">The project.</param>
+    /// <param name="zones">The zones, those that are tried first in front.</param>
+    /// <param name="cancellation">Cancels the calls.</param>
+    /// <returns>The images of the zones that answered.</returns>
+    public async Task<RuntimeVersions> RuntimesAsync(
+        string project, IEnumerable<string> zones, CancellationToken cancellation)
+    {
+        using var late = new CancellationTokenSource(ImagePatience, clock);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+        return await RuntimeVersions.ReadAsync(cloud, project, zones, stop.Token);
     }
 
     /// <summary>Checks that this machine has credentials of Google's cloud.</summary>
@@ -75,9 +109,7 @@ public sealed class CloudReadiness(
         await Add("api", () => project.ApiAsync(subject.Project, cancellation));
         await Add("rights", () => project.RightsAsync(subject.Project, subject.Request, cancellation));
         await Add("zones", () => ZonesAsync(subject, cancellation));
-        await Add("quota", () => project.QuotaAsync(
-            subject.Project, [.. subject.AcceleratorTypes.Select(type => (type, SizeOf(type)))], ZonesOf(subject),
-            cancellation));
+        await Add("quota", () => project.QuotaAsync(subject, ZonesOf(subject), cancellation));
         if (!subject.IsRehearsal)
         {
             await Add("worker account", () => project.WorkerAccountAsync(subject.ServiceAccount, cancellation));
@@ -197,9 +229,6 @@ public sealed class CloudReadiness(
         : [.. subject.AcceleratorTypes
             .SelectMany(type => catalog.Offers(type, ProvisioningMode.OnDemand, null))
             .Select(place => place.Zone).Distinct(StringComparer.Ordinal)];
-
-    /// <summary>Returns the number in a type's name, which is the unit of quotas.</summary>
-    private static int SizeOf(string type) => int.TryParse(type.Split('-')[^1], out var size) ? size : 1;
 
     /// <summary>Runs a check and turns every result and exception into a line.</summary>
     private static async Task<ReadinessLine> Checked(

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Readiness;
@@ -111,64 +109,33 @@ internal sealed class ProjectChecks(GoogleRest google)
         };
     }
 
-    /// <summary>Compares the readable quotas with the smallest slice of the request.</summary>
+    /// <summary>Compares the readable quotas with the slices of the request.</summary>
     public async Task<ReadinessLine> QuotaAsync(
-        string project, IReadOnlyList<(string Type, int Units)> types, IReadOnlyList<string> zones,
-        CancellationToken cancellation)
+        ReadinessSubject subject, IReadOnlyList<string> zones, CancellationToken cancellation)
     {
-        var answer = await google.CallAsync(
-            "cloudquotas.googleapis.com",
-            $"/v1/projects/{project}/locations/global/services/{Api}/quotaInfos?pageSize=500", null, cancellation);
-        var look = $"https://console.cloud.google.com/iam-admin/quotas?project={project}";
-        if (!answer.IsOk)
+        var look = $"https://console.cloud.google.com/iam-admin/quotas?project={subject.Project}";
+        var limits = await QuotasAsync(subject.Project, cancellation);
+        if (limits.Problem is { } problem)
         {
-            return ReadinessLine.Warn("quota", $"Quotas cannot be read ({answer.Words}).", $"Look at {look}");
+            return ReadinessLine.Warn("quota", $"Quotas cannot be read ({problem}).", $"Look at {look}");
         }
 
-        var tooSmall = new List<string>();
-        foreach (var (quota, place, limit) in Limits(answer.Json))
-        {
-            tooSmall.AddRange(types
-                .Where(type => Draws(type.Type, quota) && limit < type.Units
-                    && (zones.Count == 0 || zones.Any(zone => zone == place
-                        || zone.StartsWith($"{place}-", StringComparison.Ordinal))))
-                .Select(type => string.Create(
-                    CultureInfo.InvariantCulture, $"{quota} is {limit} in {place}, {type.Type} needs {type.Units}")));
-        }
-
+        List<string> tooSmall =
+        [
+            .. (from type in subject.AcceleratorTypes
+                from mode in subject.Modes
+                from zone in zones
+                let lack = limits.LackOf(type, mode, zone)
+                where lack is not null
+                select QuotaLimits.Words(lack, type)).Distinct(StringComparer.Ordinal),
+        ];
         return tooSmall.Count == 0
             ? ReadinessLine.Ok("quota", "No quota that can be read is too small.")
             : ReadinessLine.Warn(
                 "quota", $"{string.Join("; ", tooSmall.Take(3))}.", $"Ask for more at {look}, or use other zones.");
     }
 
-    private static IEnumerable<(string Quota, string Place, long Limit)> Limits(JsonElement answer)
-    {
-        foreach (var info in List(answer, "quotaInfos"))
-        {
-            foreach (var limit in List(info, "dimensionsInfos"))
-            {
-                if (info.TryGetProperty("quotaId", out var id) && limit.TryGetProperty("details", out var details)
-                    && details.TryGetProperty("value", out var value)
-                    && long.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var number))
-                {
-                    foreach (var place in List(limit, "applicableLocations"))
-                    {
-                        yield return ($"{id}", $"{place}", number);
-                    }
-                }
-            }
-        }
-    }
-
-    private static JsonElement.ArrayEnumerator List(JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var list)
-        && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
-
-    /// <summary>Returns whether a type counts against an on-demand quota, by the family in its name.</summary>
-    private static bool Draws(string type, string quota) =>
-        !quota.Contains("Preemptible", StringComparison.OrdinalIgnoreCase)
-        && quota.Contains(
-            type.StartsWith("v5litepod-", StringComparison.Ordinal) ? "litepod" : $"TPU{type.Split('-')[0]}",
-            StringComparison.OrdinalIgnoreCase);
+    /// <summary>Reads the limits of the TPU quotas.</summary>
+    public Task<QuotaLimits> QuotasAsync(string project, CancellationToken cancellation) =>
+        QuotaLimits.ReadAsync(google, Api, project, cancellation);
 }

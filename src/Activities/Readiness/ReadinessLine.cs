@@ -49,4 +49,7 @@ public sealed record ReadinessSubject(
 {
     /// <summary>Gets the way to ask for a node.</summary>
     public RequestWay Request { get; init; }
+
+    /// <summary>Gets the provisioning modes of its nodes, whose quotas are read.</summary>
+    public IReadOnlyList<ProvisioningMode> Modes { get; init; } = [ProvisioningMode.Spot];
 }

@@ -103,12 +103,19 @@ internal static class PlanCommand
                     : ""));
         }
 
+        Say($"{"places",-12}{"",21} {"type",-13} {"mode",-10} {"USD/h",8} {"time",12} {"cost",13} {"expected",13} "
+            + $"{"losses",6} {"got",7}");
         var said = "";
         foreach (var place in plan.Places)
         {
             Say($"{(place.IsIn ? "in" : "out"),-4}{place.Order,3}. {place.Zone,-24} {place.AcceleratorType,-13} "
-                + $"{WireName.Of(place.Provisioning),-10} {place.UsdPerHour,8:0.00} USD/h {Time(place.Seconds),10} "
-                + $"{place.Usd,9:0.0000} USD");
+                + $"{WireName.Of(place.Provisioning),-10} {place.UsdPerHour,8:0.00} {Time(place.Seconds),12} "
+                + $"{place.Usd,9:0.0000} USD{Columns(place.Expected)}");
+            if (place.Expected is { } expected)
+            {
+                Say($"         {expected.Words}");
+            }
+
             var why = $"{(place.MemorySource is { } source ? $"{WireName.Of(source)}: " : "")}{place.Why}";
             if (why != said)
             {
@@ -141,9 +148,15 @@ internal static class PlanCommand
             : "A run would start: workflows run REQUEST");
     }
 
+    /// <summary>Writes the expected cost, the losses in it, and the share of requests that gave a node.</summary>
+    private static string Columns(PlaceCost? cost) => cost is null ? "" : string.Create(
+        CultureInfo.InvariantCulture,
+        $" {cost.ExpectedUsd,9:0.0000} USD {cost.ExpectedLosses,6:0.00} ")
+        + $"{(cost.Past.Requests == 0 ? "-" : $"{cost.Past.Nodes}/{cost.Past.Requests}"),7}";
+
     private static void Choice(string name, PlanChoice? choice) => Say(choice is null
         ? $"{name,-12}none"
-        : $"{name,-12}{Time(choice.Seconds),10}  {choice.Usd,9:0.0000} USD  {choice.AcceleratorType} "
+        : $"{name,-12}{Time(choice.ExpectedSeconds),10}  {choice.ExpectedUsd,9:0.0000} USD  {choice.AcceleratorType} "
             + $"{WireName.Of(choice.Provisioning)} in {choice.Zone}"
             + $"{(choice.IsAsked ? "" : ", which the request does not name")}");
 

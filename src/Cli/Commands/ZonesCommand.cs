@@ -83,7 +83,8 @@ internal static class ZonesCommand
         {
             Console.WriteLine(TerminalText.Of(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-10} {each.Nodes,4} usable, ")
+                $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-10} {each.Nodes,4} of ")
+                + string.Create(CultureInfo.InvariantCulture, $"{each.Nodes + each.InVain} usable, ")
                 + $"{Minutes(each.WaitSeconds)} to wait (longest {Minutes(each.LongestWaitSeconds)}); "
                 + $"{Counted.Of(each.Losses, "node")} lost after {Minutes(each.LifeSeconds)}  {each.Project}"));
         }

@@ -140,13 +140,17 @@ public sealed record DataSpec
 /// <summary>TPU types, zones and provisioning.</summary>
 public sealed record TpuSpec
 {
-    /// <summary>Accelerator types in order of preference, such as <c>v5litepod-8</c>.</summary>
+    /// <summary>Accelerator types that the run may use, such as <c>v5litepod-8</c>.</summary>
     public required IReadOnlyList<string> AcceleratorTypes { get; init; }
 
     /// <summary>
-    /// Zones in the order to try; empty for every zone of the price catalog that has the type, cheapest first.
+    /// Zones that it may use; empty for every zone of the price catalog that has the type.
     /// </summary>
     public IReadOnlyList<string> Zones { get; init; } = [];
+
+    /// <summary>Gets the order in which their places are tried.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public PlaceOrder Order { get; init; }
 
     /// <summary>The provisioning mode.</summary>
     public ProvisioningMode Provisioning { get; init; } = ProvisioningMode.Spot;

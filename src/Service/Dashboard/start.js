@@ -1,13 +1,28 @@
 import { post } from './api.js';
 import { el, replace, said, section, table } from './dom.js';
 import { may } from './session.js';
-import { duration, number, t, usd } from './text.js';
+import { duration, number, t, usd, usdAnHour } from './text.js';
 
 const example = JSON.stringify({
   name: 'hotel messages, Korean to English', direction: 'ko-en', model: '/path/to/gemma-3-270m-it',
   data: { train: '/path/to/train.tsv' }, tpu: { acceleratorTypes: ['v5litepod-8'] },
   training: { steps: 400, batchSize: 16 }, budgetUsd: 1, rehearsal: {},
 }, null, 2);
+
+const got = (past) => past?.requests > 0 ? `${number(past.nodes)} / ${number(past.requests)}` : '–';
+
+// Why a place is where it is in the order, in the reader's language; the service's own words are English.
+const reasons = ({ expected, provisioning, usdPerHour }) => expected ? el('div', {}, [
+  `${t(`mode.${provisioning}`)} ${usdAnHour(usdPerHour)}: ${usd(expected.workUsd)}`,
+  expected.past.requests > 0 ? `${t('gotNodes')} ${got(expected.past)}` : t('neverAsked'),
+  expected.expectedWaitSeconds > 0 ? `${t('expectedWait')} ${duration(expected.expectedWaitSeconds)}` : null,
+  expected.expectedLifeSeconds == null ? null
+    : expected.past.losses > 0 ? `${t('lived')} ${duration(expected.past.lifeSeconds)} (${number(expected.past.losses)})`
+      : `${t('assumedLife')} ${duration(expected.expectedLifeSeconds)}`,
+  expected.expectedLifeSeconds == null ? null : `${t('expectedLosses')} ${number(expected.expectedLosses, 1)}: +${usd(expected.lossUsd)}`,
+  expected.inVainShare >= 0.005 ? `${t('searchInVain')} ${number(100 * expected.inVainShare)} %: +${usd(expected.inVainUsd)}` : null,
+  expected.egressUsd > 0 ? `${t('egress')} +${usd(expected.egressUsd)}` : null,
+].filter(Boolean).join(' · ')) : null;
 
 const draft = { text: example };
 
@@ -42,9 +57,11 @@ export const start = (main) => {
       found.refusal ? el('p', { class: 'failed' }, `${found.refusal.code}: `,
         said(`${found.refusal.message} ${found.refusal.fix}`)) : null,
       el('p', {}, `${t('estimate')}: ${usd(found.estimatedUsd)}, ${duration(found.estimatedSeconds)} · ${t('budget')}: ${usd(found.budgetUsd)}`),
-      table([{ text: t('order'), class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' }, { text: t('why'), class: 'long' }],
-        found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${t(`mode.${place.provisioning}`)}`,
-          number(place.usdPerHour, 2), usd(place.usd), said(place.memorySource ? `${place.memorySource}: ${place.why}` : place.why)])),
+      table([{ text: t('order'), class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' },
+        { text: t('expectedCost'), class: 'n' }, { text: t('expectedLosses'), class: 'n optional' }, { text: t('gotNodes'), class: 'n optional' }, { text: t('why'), class: 'long' }],
+      found.places.map((place) => [number(place.order), place.zone, `${place.acceleratorType} ${t(`mode.${place.provisioning}`)}`,
+        number(place.usdPerHour, 2), usd(place.usd), usd(place.expected?.expectedUsd), number(place.expected?.expectedLosses, 1), got(place.expected?.past),
+        el('td', { class: 'long' }, reasons(place), el('div', { class: 'soft' }, said(place.memorySource ? `${place.memorySource}: ${place.why}` : place.why)))])),
       el('details', {}, el('summary', {}, t('notes')), [...found.assumptions, ...found.notes].map((note) => el('p', { class: 'soft' }, said(note))))));
   });
 

@@ -48,7 +48,7 @@ export const zones = (main, connected) => {
       { text: t('wait'), class: 'n' }, { text: t('longestWait'), class: 'n optional' }, { text: t('losses'), class: 'n' },
       { text: t('life'), class: 'n optional' }, ...(may('admin') ? [t('forget')] : [])],
     found.map((each) => [
-      each.place, typeOf(each), number(each.nodes), duration(each.waitSeconds), duration(each.longestWaitSeconds),
+      each.place, typeOf(each), each.inVain ? `${number(each.nodes)} / ${number(each.nodes + each.inVain)}` : number(each.nodes), duration(each.waitSeconds), duration(each.longestWaitSeconds),
       number(each.losses), duration(each.lifeSeconds), ...(may('admin') ? [forgetButton(each, 'seen')] : [])]));
 
   const typeOf = (each) => `${each.acceleratorType} ${t(`mode.${each.provisioning}`)}`;

@@ -107,6 +107,8 @@ internal static class DoctorEndpoint
         ])
     {
         Request = spec.Tpu.Request,
+        Modes = spec.Tpu.Fallback == SpotFallback.OnDemand
+            ? [spec.Tpu.Provisioning, ProvisioningMode.OnDemand] : [spec.Tpu.Provisioning],
     };
 
     private static async Task<ReadinessLine> SpendingAsync(

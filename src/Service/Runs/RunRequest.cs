@@ -121,11 +121,14 @@ public sealed record DataRequest
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record TpuRequest
 {
-    /// <summary>Accelerator types in order of preference.</summary>
+    /// <summary>Accelerator types.</summary>
     public IReadOnlyList<string>? AcceleratorTypes { get; init; }
 
-    /// <summary>Zones in order.</summary>
+    /// <summary>Zones.</summary>
     public IReadOnlyList<string>? Zones { get; init; }
+
+    /// <summary><c>cost</c> or <c>listed</c>: the order in which places are tried.</summary>
+    public string? Order { get; init; }
 
     /// <summary><c>spot</c>, <c>on-demand</c> or <c>flex-start</c>.</summary>
     public string? Provisioning { get; init; }

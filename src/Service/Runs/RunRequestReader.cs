@@ -141,6 +141,7 @@ public static partial class RunRequestReader
         var stopsAtDeadline = DeadlineReader.ReadStop(request, check);
         var fallback = DeadlineReader.ReadFallback(request, provisioning, check);
         var move = DeadlineReader.ReadMove(request, provisioning, check);
+        var order = check.OneOf<PlaceOrder>(request.Tpu?.Order, "tpu.order");
         check.Scenario(request.Rehearsal?.Scenario, "rehearsal.scenario");
         var training = TrainingReader.Read(request.Training, check);
         var evaluation = TrainingReader.Read(request.Evaluation, direction, check);
@@ -165,6 +166,7 @@ public static partial class RunRequestReader
             {
                 AcceleratorTypes = types,
                 Zones = request.Tpu?.Zones ?? [],
+                Order = request.Tpu?.Order is null ? DefaultOrder(request.Tpu?.Zones) : order,
                 Provisioning = provisioning,
                 RuntimeVersion = check.Line(request.Tpu?.RuntimeVersion, "tpu.runtimeVersion"),
                 AcquireTimeoutSeconds = timeout,
@@ -192,6 +194,11 @@ public static partial class RunRequestReader
         check.ThrowIfAny();
         return spec;
     }
+
+    /// <summary>Returns the order in which the places of a request without one are tried: zones that are named are
+    /// tried as they are listed.</summary>
+    private static PlaceOrder DefaultOrder(IReadOnlyList<string>? zones) =>
+        zones is { Count: > 0 } ? PlaceOrder.Listed : PlaceOrder.Cost;
 
     private static RunId? Id(RunRequest request, RequestCheck check)
     {

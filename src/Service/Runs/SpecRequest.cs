@@ -39,6 +39,7 @@ internal static class SpecRequest
             {
                 AcceleratorTypes = tpu.AcceleratorTypes,
                 Zones = tpu.Zones,
+                Order = WireName.Of(tpu.Order),
                 Provisioning = WireName.Of(tpu.Provisioning),
                 RuntimeVersion = tpu.RuntimeVersion,
                 AcquireTimeoutSeconds = tpu.AcquireTimeoutSeconds,

@@ -46,6 +46,9 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
     /// <summary>Gets the zones that the cloud lists.</summary>
     public List<string> Zones { get; } = ["us-west4-a"];
 
+    /// <summary>Gets the images that a zone lists.</summary>
+    public Dictionary<string, string[]> Runtimes { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Gets the errors that every call about a name meets.</summary>
     public Dictionary<string, RpcException> Broken { get; } = new(StringComparer.Ordinal);
 
@@ -253,6 +256,27 @@ internal sealed class FakeCloud : ITpuCloud, IAsyncDisposable
                 State = QueuedResourceState.Types.State.Deleting,
             };
             return Task.FromResult(new Operation { Name = "queue-deletion" });
+        }
+
+        /// <summary>Lists in pages of one.</summary>
+        public override Task<ListRuntimeVersionsResponse> ListRuntimeVersions(
+            ListRuntimeVersionsRequest request, ServerCallContext context)
+        {
+            cloud().Enter("Runtimes", request.Parent);
+            var all = cloud().Runtimes.GetValueOrDefault(request.Parent.Split('/')[^1]) ?? [];
+            var skip = request.PageToken.Length == 0 ? 0 : int.Parse(request.PageToken);
+            return Task.FromResult(new ListRuntimeVersionsResponse
+            {
+                RuntimeVersions =
+                {
+                    all.Skip(skip).Take(1).Select(version => new RuntimeVersion
+                    {
+                        Name = $"{request.Parent}/runtimeVersions/{version}",
+                        Version = version,
+                    }),
+                },
+                NextPageToken = skip + 1 < all.Length ? $"{skip + 1}" : "",
+            });
         }
 
         /// <summary>Lists in pages of two, so that whoever reads the first alone misses nodes.</summary>

@@ -36,20 +36,31 @@ internal static class ProjectApi
         projects.MapGet("/{project}/locations/global/services/{service}/quotaInfos", (
             string project, EmulatedCloud cloud) => Json(new JsonObject
             {
-                ["quotaInfos"] = new JsonArray([.. cloud.ScenarioOf(project).Zones.SelectMany(zone =>
-                    zone.Value.Quota.Select(quota => (JsonNode?)QuotaOf(quota.Key, zone.Key, quota.Value)))]),
+                ["quotaInfos"] = new JsonArray([.. QuotasOf(cloud.ScenarioOf(project))]),
             }));
     }
 
-    private static JsonObject QuotaOf(string quota, string zone, int limit) => new()
+    private static IEnumerable<JsonNode?> QuotasOf(Scenario scenario) =>
+        scenario.Zones.SelectMany(zone => QuotasOf(zone.Value.Quota, "zone", zone.Key))
+            .Concat(scenario.Regions.SelectMany(region => QuotasOf(region.Value.Quota, "region", region.Key)));
+
+    /// <summary>Lists the limits of a place. One under an on-demand name holds for spot nodes too, unless spot has its
+    /// own.</summary>
+    private static IEnumerable<JsonNode?> QuotasOf(
+        IReadOnlyDictionary<string, int> quotas, string dimension, string place) =>
+        quotas.Concat(quotas.Select(quota => KeyValuePair.Create(Accelerators.OfSpot(quota.Key), quota.Value))
+                .Where(spot => !quotas.ContainsKey(spot.Key)))
+            .Select(quota => (JsonNode?)QuotaOf(quota.Key, dimension, place, quota.Value));
+
+    private static JsonObject QuotaOf(string quota, string dimension, string place, int limit) => new()
     {
         ["quotaId"] = quota,
         ["service"] = Tpu,
         ["dimensionsInfos"] = new JsonArray(new JsonObject
         {
-            ["dimensions"] = new JsonObject { ["zone"] = zone },
+            ["dimensions"] = new JsonObject { [dimension] = place },
             ["details"] = new JsonObject { ["value"] = $"{limit}" },
-            ["applicableLocations"] = new JsonArray(zone),
+            ["applicableLocations"] = new JsonArray(place),
         }),
     };
 

@@ -37,6 +37,13 @@ internal static class Accelerators
     /// <summary>Returns the region's quota beside a zone's.</summary>
     public static string OfRegion(string quota) => quota.Replace("PerZone", "PerRegion", StringComparison.Ordinal);
 
+    /// <summary>Returns the spot quota beside an on-demand one; a spot quota itself.</summary>
+    public static string OfSpot(string quota) => All
+        .Where(each => quota == each.QuotaName(isSpot: false) || quota == OfRegion(each.QuotaName(isSpot: false)))
+        .Select(each => quota == each.QuotaName(isSpot: false)
+            ? each.QuotaName(isSpot: true) : OfRegion(each.QuotaName(isSpot: true)))
+        .FirstOrDefault(quota);
+
     public static Accelerator? Find(string type) => All.FirstOrDefault(
         each => string.Equals(each.Name, type, StringComparison.OrdinalIgnoreCase));
 
