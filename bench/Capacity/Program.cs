@@ -5,6 +5,7 @@ using Workflows.Capacity.Bench.Output;
 
 // Compares policies that get TPUs on a spot market:
 //   dotnet run -c Release --project bench/Capacity -- [--traces FILE] [--seed N] [--begins N] [--out FOLDER]
+//     [--zones 1,3] [--slacks 1.1,2] [--restarts 60] [--policies "this product,Greedy"]
 // Without --traces, or WORKFLOWS_SPOT_TRACES, the traces are generated.
 var options = new Dictionary<string, string>(StringComparer.Ordinal)
 {
@@ -12,6 +13,10 @@ var options = new Dictionary<string, string>(StringComparer.Ordinal)
     ["--seed"] = "1",
     ["--begins"] = "4",
     ["--out"] = ".",
+    ["--zones"] = "",
+    ["--slacks"] = "",
+    ["--restarts"] = "",
+    ["--policies"] = "",
 };
 for (var index = 0; index < args.Length; index += 2)
 {
@@ -43,11 +48,16 @@ try
             $"The file has {traces.Count} zones; the comparison needs {TraceGenerator.Measured.Count}.");
     }
 
-    var rows = await Comparison.RunAsync(SpotWorld.Priced(traces), begins);
+    var part = new ComparisonPart(
+        begins,
+        Numbers("--zones", Comparison.Sets.Select(set => (double)set.Count)), Numbers("--slacks", Comparison.Slacks),
+        Numbers("--restarts", Comparison.Restarts), Listed("--policies", Comparison.Policies));
+    var rows = await Comparison.RunAsync(SpotWorld.Priced(traces), part);
     var folder = Directory.CreateDirectory(options["--out"]).FullName;
     await File.WriteAllTextAsync(Path.Combine(folder, "capacity.csv"), ComparisonTable.Csv(rows));
     await File.WriteAllTextAsync(Path.Combine(folder, "capacity.svg"), ComparisonPlot.Svg(rows));
     Console.WriteLine(ComparisonTable.Markdown(rows));
+    Console.WriteLine(ComparisonTable.Where(rows));
     Console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
         $"{rows.Count} jobs in {watch.Elapsed.TotalSeconds:0} s; capacity.csv and capacity.svg are in {folder}."));
@@ -57,4 +67,18 @@ catch (Exception exception) when (exception is TraceException or IOException or 
 {
     await Console.Error.WriteLineAsync(exception.Message);
     return 2;
+}
+
+IReadOnlyList<double> Numbers(string option, IEnumerable<double> known) =>
+[
+    .. Listed(option, [.. known.Select(each => each.ToString(CultureInfo.InvariantCulture))])
+        .Select(each => double.Parse(each, CultureInfo.InvariantCulture)),
+];
+
+IReadOnlyList<string> Listed(string option, IReadOnlyList<string> known)
+{
+    string[] wanted = options[option].Split(
+        ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    return wanted.FirstOrDefault(each => !known.Contains(each)) is { } other
+        ? throw new TraceException($"{option} has '{other}'; use some of: {string.Join(", ", known)}.") : wanted;
 }

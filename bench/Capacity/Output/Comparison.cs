@@ -15,6 +15,20 @@ namespace Workflows.Capacity.Bench.Output;
 internal sealed record ComparisonRow(
     int Zones, double Slack, double Restart, int Begin, string Policy, JobOutcome Outcome, bool IsMissed);
 
+/// <summary>A part of the comparison; empty lists take everything.</summary>
+/// <param name="Begins">Beginnings for each setting, spread over the traces.</param>
+/// <param name="Zones">Numbers of zones.</param>
+/// <param name="Slacks">Deadlines over the work.</param>
+/// <param name="Restarts">Seconds of a restart.</param>
+/// <param name="Policies">Names of policies.</param>
+internal sealed record ComparisonPart(
+    int Begins, IReadOnlyList<double> Zones, IReadOnlyList<double> Slacks, IReadOnlyList<double> Restarts,
+    IReadOnlyList<string> Policies)
+{
+    /// <summary>Returns whether a value is wanted.</summary>
+    public static bool Has<T>(IReadOnlyList<T> wanted, T value) => wanted.Count == 0 || wanted.Contains(value);
+}
+
 /// <summary>Runs every policy over the same jobs.</summary>
 internal static class Comparison
 {
@@ -40,19 +54,22 @@ internal static class Comparison
     /// <summary>Sets of zones, by their places in the market: one, one of each region, and all.</summary>
     public static IReadOnlyList<IReadOnlyList<int>> Sets { get; } = [[4], [1, 4, 6], [0, 1, 2, 3, 4, 5, 6, 7, 8]];
 
-    /// <summary>Runs all jobs.</summary>
+    /// <summary>Runs all jobs of a part.</summary>
     /// <param name="zones">Nine zones.</param>
-    /// <param name="begins">Beginnings for each setting, spread over the traces.</param>
-    public static async Task<IReadOnlyList<ComparisonRow>> RunAsync(IReadOnlyList<MarketZone> zones, int begins)
+    /// <param name="part">The part.</param>
+    public static async Task<IReadOnlyList<ComparisonRow>> RunAsync(
+        IReadOnlyList<MarketZone> zones, ComparisonPart part)
     {
         var rows = new List<ComparisonRow>();
         var works = from set in Sets
+                    where ComparisonPart.Has(part.Zones, set.Count)
                     from restart in Restarts
-                    from begin in Enumerable.Range(0, begins)
+                    where ComparisonPart.Has(part.Restarts, restart)
+                    from begin in Enumerable.Range(0, part.Begins)
                     select (Set: set, Restart: restart, Begin: begin);
         await Parallel.ForEachAsync(works, async (work, _) =>
         {
-            var done = await RunAsync(zones, work.Set, work.Restart, work.Begin, begins);
+            var done = await RunAsync(zones, work.Set, work.Restart, work.Begin, part);
             lock (rows)
             {
                 rows.AddRange(done);
@@ -63,40 +80,48 @@ internal static class Comparison
     }
 
     private static async Task<IReadOnlyList<ComparisonRow>> RunAsync(
-        IReadOnlyList<MarketZone> zones, IReadOnlyList<int> set, double restart, int begin, int begins)
+        IReadOnlyList<MarketZone> zones, IReadOnlyList<int> set, double restart, int begin, ComparisonPart part)
     {
         var trace = zones[0].Trace;
+        var begins = part.Begins;
         var point = (long)(begin + 0.5) * trace.Points.Count / begins + (trace.Points.Count / (2 * begins));
         var world = new SpotWorld([.. set.Select(index => zones[index])], point * trace.GapSeconds);
 
         // Policies without a deadline do the same for each.
         var patient = new SpotJob(Work, Slacks[^1] * Work, restart);
-        var without = new Dictionary<string, JobOutcome>(StringComparer.Ordinal)
-        {
-            [OnDemand] = PolicyRun.Run(world, patient, new OnDemandOnly()),
-            [Eager] = PolicyRun.Run(world, patient, new SkyPilot(isEager: true)),
-            [Failover] = PolicyRun.Run(world, patient, new SkyPilot(isEager: false)),
-            [Cheapest] = await ProductRun.RunAsync(world, patient, ProductRequest.CheapestSpot),
-            [First] = await ProductRun.RunAsync(world, patient, ProductRequest.FirstZone),
-        };
+        var without = new Dictionary<string, JobOutcome>(StringComparer.Ordinal);
         var rows = new List<ComparisonRow>();
-        foreach (var slack in Slacks)
+        foreach (var slack in Slacks.Where(each => ComparisonPart.Has(part.Slacks, each)))
         {
             var job = new SpotJob(Work, slack * Work, restart);
-            Add(Ours, await ProductRun.RunAsync(world, job, ProductRequest.Deadline));
-            Add(Uniform, PolicyRun.Run(world, job, new UniformProgress()));
-            Add(GreedyName, PolicyRun.Run(world, job, new Greedy()));
-            Add(Optimal, new JobOutcome(Optimum.LeastUsd(world, job), 0, 0, 0));
-            Add(Paying, new JobOutcome(Optimum.LeastUsd(world, job, isRoundedUp: true), 0, 0, 0));
-            foreach (var (policy, outcome) in without)
+            foreach (var policy in Policies.Where(each => ComparisonPart.Has(part.Policies, each)))
             {
-                Add(policy, outcome);
-            }
+                var isAlike = policy is OnDemand or Eager or Failover or Cheapest or First;
+                if (!isAlike || !without.TryGetValue(policy, out var outcome))
+                {
+                    outcome = await RunAsync(world, isAlike ? patient : job, policy);
+                    without[policy] = outcome;
+                }
 
-            void Add(string policy, JobOutcome outcome) => rows.Add(new ComparisonRow(
-                set.Count, slack, restart, begin, policy, outcome, outcome.Seconds > job.Deadline));
+                rows.Add(new ComparisonRow(
+                    set.Count, slack, restart, begin, policy, outcome, outcome.Seconds > job.Deadline));
+            }
         }
 
         return rows;
     }
+
+    private static async Task<JobOutcome> RunAsync(SpotWorld world, SpotJob job, string policy) => policy switch
+    {
+        Ours => await ProductRun.RunAsync(world, job, ProductRequest.Deadline),
+        Cheapest => await ProductRun.RunAsync(world, job, ProductRequest.CheapestSpot),
+        First => await ProductRun.RunAsync(world, job, ProductRequest.FirstZone),
+        Optimal => new JobOutcome(Optimum.LeastUsd(world, job), 0, 0, 0),
+        Paying => new JobOutcome(Optimum.LeastUsd(world, job, isRoundedUp: true), 0, 0, 0),
+        Uniform => PolicyRun.Run(world, job, new UniformProgress()),
+        GreedyName => PolicyRun.Run(world, job, new Greedy()),
+        OnDemand => PolicyRun.Run(world, job, new OnDemandOnly()),
+        Eager => PolicyRun.Run(world, job, new SkyPilot(isEager: true)),
+        _ => PolicyRun.Run(world, job, new SkyPilot(isEager: false)),
+    };
 }

@@ -62,6 +62,7 @@ internal static class PolicyRun
     public static JobOutcome Run(SpotWorld world, SpotJob job, IPolicy policy)
     {
         double now = 0, saved = 0, usd = 0;
+        var times = default(JobTimes);
         PolicyNode? node = null;
         MarketZone? lost = null;
         var nodes = 0;
@@ -71,7 +72,7 @@ internal static class PolicyRun
             lost = null;
             if (node is not null && (choice.Zone != node.Zone || choice.IsSpot != node.IsSpot))
             {
-                usd += Cost(node, now);
+                Pay(node, now);
                 saved += Worked(node, now);
                 node = null;
             }
@@ -97,12 +98,13 @@ internal static class PolicyRun
                 var doneAt = node.ReadyAt + job.Restart + job.Work - saved;
                 if (doneAt <= Math.Min(next, node.LostAt))
                 {
-                    return new JobOutcome(usd + Cost(node, doneAt), doneAt, nodes, 0);
+                    Pay(node, doneAt);
+                    return new JobOutcome(usd, doneAt, nodes, 0) { Times = times };
                 }
 
                 if (node.LostAt <= next)
                 {
-                    usd += Cost(node, node.LostAt);
+                    Pay(node, node.LostAt);
                     var worked = saved + Worked(node, node.LostAt);
                     saved = Math.Max(saved, Math.Floor(worked / SpotJob.Checkpoint) * SpotJob.Checkpoint);
                     (lost, node) = (node.Zone, null);
@@ -112,7 +114,18 @@ internal static class PolicyRun
             now = next;
         }
 
-        return new JobOutcome(usd + (node is null ? 0 : Cost(node, now)), double.PositiveInfinity, nodes, 0);
+        if (node is not null)
+        {
+            Pay(node, now);
+        }
+
+        return new JobOutcome(usd, double.PositiveInfinity, nodes, 0) { Times = times };
+
+        void Pay(PolicyNode of, double to)
+        {
+            usd += Cost(of, to);
+            times = times.And(of.IsSpot, Math.Max(0, to - of.ReadyAt), Cost(of, to));
+        }
 
         double Worked(PolicyNode? on, double at) => on is null ? 0 : Math.Max(0, at - on.ReadyAt - job.Restart);
     }

@@ -24,4 +24,21 @@ internal sealed record SpotJob(double Work, double Deadline, double Restart)
 /// <param name="Seconds">Time until the work was done; infinite if it never was.</param>
 /// <param name="Nodes">Nodes that were READY.</param>
 /// <param name="Leaks">Nodes that exist after the end.</param>
-internal sealed record JobOutcome(double Usd, double Seconds, int Nodes, int Leaks);
+internal sealed record JobOutcome(double Usd, double Seconds, int Nodes, int Leaks)
+{
+    /// <summary>Gets the nodes' times; empty for a bound.</summary>
+    public JobTimes Times { get; init; }
+}
+
+/// <summary>Where the money of a job went, in seconds of its nodes.</summary>
+/// <param name="Spot">Time of spot nodes.</param>
+/// <param name="SpotUsd">Their cost in US dollars.</param>
+/// <param name="OnDemand">Time of on-demand nodes.</param>
+/// <param name="Double">Time in which two nodes cost.</param>
+internal readonly record struct JobTimes(double Spot, double SpotUsd, double OnDemand, double Double)
+{
+    /// <summary>Adds the time of a node.</summary>
+    public JobTimes And(bool isSpot, double seconds, double usd) => isSpot
+        ? this with { Spot = Spot + seconds, SpotUsd = SpotUsd + usd }
+        : this with { OnDemand = OnDemand + seconds };
+}

@@ -51,6 +51,9 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
         Keep();
         (_node, _run) = (input.Lease.NodeName, input.Spec.RunId);
         (_dispatchedAt, _revokedAt, _begunAt, _isStopped) = (clock.GetUtcNow(), null, _checkpoint, false);
+
+        // A worker reports every step, so that the product sees the first one at its next look.
+        _written = -1;
         ledger.Append(input.Spec.RunId, LedgerKinds.Job, $"train@{_node.NodeId}", input);
     }
 
@@ -106,17 +109,28 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     private DateTimeOffset? LostAt() => cloud.Billed().FirstOrDefault(time => time.NodeName == $"{_node}") is { } time
         && time.To < clock.GetUtcNow() ? time.To : null;
 
-    /// <summary>Writes a point of the curve, from which the product measures the rate, for each checkpoint.</summary>
+    /// <summary>Writes points of the curve, from which the product measures start and rate: of the first step on a node
+    /// and of each checkpoint, at the time at which a worker reports it.</summary>
     private void Write(RunId runId, int step)
     {
         if (step > _begunAt && (step / CheckpointSteps != _written || step == _begunAt + 1))
         {
+            if (_written < 0 && step > _begunAt + 1)
+            {
+                WritePoint(runId, _begunAt + 1, _begunAt);
+            }
+
             _written = step / CheckpointSteps;
-            File.AppendAllText(
-                Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl"),
-                JsonSerializer.Serialize(
-                    new MetricPoint(clock.GetUtcNow(), step, Steps, 1, 0, 0, step, 1, _checkpoint), RunLedger.Json)
-                + "\n");
+            WritePoint(runId, step, _checkpoint);
         }
     }
+
+    private void WritePoint(RunId runId, int step, int checkpoint) => File.AppendAllText(
+        Path.Combine(ledger.DirectoryOf(runId), "metrics.jsonl"),
+        JsonSerializer.Serialize(
+            new MetricPoint(
+                _dispatchedAt.AddSeconds(job.Restart + ((step - _begunAt) * StepSeconds)), step, Steps, 1, 0, 0, step,
+                1, checkpoint),
+            RunLedger.Json)
+        + "\n");
 }

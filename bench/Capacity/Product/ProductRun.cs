@@ -127,7 +127,7 @@ internal sealed class ProductRun : IDisposable
         var runner = new InlineRunner(
             _clock, AnswerAsync, name => name == RunEvents.JobEnded ? _workers.DoneAt : null);
         _runner = runner;
-        var until = SpotWorld.Start.AddSeconds(_job.Limit);
+        var limit = SpotWorld.Start.AddSeconds(_job.Limit);
         TpuWorkResult? result = null;
         var doneAt = double.PositiveInfinity;
         await runner.RunAsync(
@@ -143,16 +143,27 @@ internal sealed class ProductRun : IDisposable
                     doneAt = (_clock.GetUtcNow() - SpotWorld.Start).TotalSeconds;
                 }
             },
-            until);
+            limit);
 
         // The run may have been given up in the middle: its teardown follows all the same, as after a person's end.
         await runner.RunAsync(
             () => InlineContext.RunAsync(
                 runner, $"{_spec.RunId}:teardown", () => new TeardownOrchestration(), _spec),
             DateTimeOffset.MaxValue);
-        var usd = _cloud.Billed().Sum(
-            time => (time.To - time.From).TotalHours * PriceOf(time));
-        return new JobOutcome(usd, doneAt, _cloud.Billed().Count, _cloud.Occupied().Count);
+        var billed = _cloud.Billed().OrderBy(time => time.From).ToList();
+        var usd = billed.Sum(time => (time.To - time.From).TotalHours * PriceOf(time));
+        var times = default(JobTimes);
+        var until = SpotWorld.Start;
+        foreach (var time in billed)
+        {
+            var seconds = Math.Max(0, (time.To - time.From).TotalSeconds);
+            var twice = Math.Clamp((until - time.From).TotalSeconds, 0, seconds);
+            times = times.And(time.IsSpot, seconds, seconds / 3600 * PriceOf(time));
+            times = times with { Double = times.Double + twice };
+            until = time.To > until ? time.To : until;
+        }
+
+        return new JobOutcome(usd, doneAt, billed.Count, _cloud.Occupied().Count) { Times = times };
     }
 
     private double PriceOf(BilledTime time)

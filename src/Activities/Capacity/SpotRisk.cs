@@ -50,12 +50,37 @@ internal static class SpotRisk
             return 0;
         }
 
-        var places = ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault()?
-            .Candidates.Where(place => place.Provisioning == ProvisioningMode.Spot) ?? [];
-        var life = places.Select(place => memory.LifeOf(spec.Project, place).Seconds)
+        var life = SpotOf(ledger, spec).Select(place => memory.LifeOf(spec.Project, place).Seconds)
             .DefaultIfEmpty(SpotLife.Prior).Max();
         return outlook.Work / life * (outlook.Start + outlook.Restart + (outlook.Loss / 2));
     }
+
+    /// <summary>
+    /// Returns the spare time at which a search for spot nodes goes over to an on-demand node once every place was
+    /// asked in vain: what later losses are expected to need. A run that has no more spare time than the way to an
+    /// on-demand node takes would go over for good, so it waits through what it has, which costs nothing.
+    /// </summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="memory">Lives of nodes.</param>
+    /// <param name="kind">The job.</param>
+    /// <param name="spec">The run.</param>
+    /// <param name="outlook">The work that is left.</param>
+    /// <param name="now">The current time.</param>
+    /// <returns>Seconds; 0 to wait through all of it.</returns>
+    public static double GoOverAt(
+        RunLedger ledger, CapacityMemory memory, JobKind kind, RunSpec spec, WorkOutlook outlook, DateTimeOffset now)
+    {
+        // A move back is asked for with two polls to spare, or not at all.
+        var way = outlook.Restart + (2 * spec.Pace.PollSeconds);
+        return spec.Deadline is { } deadline && (outlook.SearchSpotUntil(deadline, spec.Pace) - now).TotalSeconds < way
+            ? 0 : Reserve(ledger, memory, kind, spec, outlook);
+    }
+
+    private static IReadOnlyList<Candidate> SpotOf(RunLedger ledger, RunSpec spec) =>
+    [
+        .. (ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault()?.Candidates
+            ?? []).Where(place => place.Provisioning == ProvisioningMode.Spot),
+    ];
 
     /// <summary>Returns the expected cost.</summary>
     /// <param name="usdPerHour">Price of the spot node.</param>

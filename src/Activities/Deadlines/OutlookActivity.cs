@@ -22,7 +22,7 @@ public sealed class OutlookActivity(
             ? outlook
             : outlook with
             {
-                Reserve = SpotRisk.Reserve(ledger, memory, input.Kind, input.Spec, outlook),
+                Reserve = SpotRisk.GoOverAt(ledger, memory, input.Kind, input.Spec, outlook, clock.GetUtcNow()),
                 Places = SpotRisk.Ordered(memory, input.Spec, plan, outlook, clock.GetUtcNow()),
             });
     }

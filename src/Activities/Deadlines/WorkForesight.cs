@@ -41,7 +41,8 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
 
         var curve = MetricsFile.Read(ledger, spec.RunId);
         var planned = time.Train / Math.Max(1, spec.Training.Steps);
-        var measured = StepRate.SecondsPerStep(OfOneTpu(spec.RunId, curve));
+        var tpus = ByTpu(spec.RunId, curve);
+        var measured = tpus.Select(StepRate.SecondsPerStep).FirstOrDefault(rate => rate is not null);
         var step = measured ?? planned;
 
         // An evaluation that was not measured is at least as late as the training.
@@ -57,19 +58,24 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
             (measured is null ? "The rate is the plan's" : "The rate is measured") + $", and the wait {waitBasis}.")
         {
             Uncertainty = measured is not null || time.Source == EstimateSource.Measured
-                ? ((left * step * Measurement) + (evaluate * Unmeasured)) / Math.Max(1, (left * step) + evaluate)
+                ? ((left * step * DoubtOf(tpus)) + (evaluate * Unmeasured)) / Math.Max(1, (left * step) + evaluate)
                 : null,
         };
     }
 
-    /// <summary>Returns the points of the newest TPU that has made two.</summary>
-    private IEnumerable<MetricPoint> OfOneTpu(RunId runId, IReadOnlyList<MetricPoint> curve)
+    /// <summary>Returns the points of each TPU, those of the newest first.</summary>
+    private IReadOnlyList<IReadOnlyList<MetricPoint>> ByTpu(RunId runId, IReadOnlyList<MetricPoint> curve)
     {
         var breaks = ledger.Read(runId).Where(entry => entry.Kind is LedgerKinds.Job or LedgerKinds.Resumed)
             .Select(entry => entry.At).ToList();
-        return curve.GroupBy(point => breaks.Count(at => at <= point.At)).OrderByDescending(group => group.Key)
-            .FirstOrDefault(group => StepRate.SecondsPerStep(group) is not null) ?? Enumerable.Empty<MetricPoint>();
+        return [.. curve.GroupBy(point => breaks.Count(at => at <= point.At)).OrderByDescending(group => group.Key)
+            .Select(group => group.ToList())];
     }
+
+    /// <summary>Returns the share by which the training may be slower than measured. A new TPU, which has shown little
+    /// yet, is as the one before: a margin that grows with every loss would end the next node, too.</summary>
+    private static double DoubtOf(IEnumerable<IReadOnlyList<MetricPoint>> tpus) => Math.Min(
+        Unmeasured, tpus.Select(StepRate.Doubt).FirstOrDefault(doubt => doubt is not null) ?? Measurement);
 
     /// <summary>Returns the newest checkpoint, by the worker, by the curve or by the search of a resumption.</summary>
     private int CheckpointOf(RunSpec spec, IReadOnlyList<MetricPoint> curve, JobStanding? job)

@@ -97,6 +97,27 @@ public sealed class WorkForesightTests : IDisposable
         Assert.Equal((80 * 30) + 450, _foresight.Of(JobKind.Train, Spec)!.Work, 6);
     }
 
+    /// <summary>A rate that was even for long leaves little doubt, also about the next TPU, which has shown
+    /// little.</summary>
+    [Fact]
+    public void Of_ARunAfterALoss_KeepsTheDoubtOfTheTpuBefore()
+    {
+        Plan();
+        Dispatch(JobKind.Train, 1);
+        Curve(60, 1, 20, checkpointEvery: 10);
+        Assert.Equal(Share(80 * 60, 0.01), _foresight.Of(JobKind.Train, Spec)!.Uncertainty!.Value, 6);
+
+        Curve(60, 21, 40, checkpointEvery: 10);
+        Assert.Equal(Share(60 * 60, 0.001), _foresight.Of(JobKind.Train, Spec)!.Uncertainty!.Value, 6);
+
+        Dispatch(JobKind.Train, 2);
+        Curve(60, 41, 45, checkpointEvery: 10);
+        Assert.Equal(Share(60 * 60, 0.001), _foresight.Of(JobKind.Train, Spec)!.Uncertainty!.Value, 6);
+
+        // The evaluation, three times as long as planned, has 5 % of its own.
+        double Share(double train, double doubt) => ((train * doubt) + (900 * 0.05)) / (train + 900);
+    }
+
     [Fact]
     public void Of_ATranslationThatIsMeasured_CountsTheWholeOfIt()
     {

@@ -51,6 +51,20 @@ public sealed class ProductRunTests
         Assert.Equal(waits, outcome.Usd < zones[1].SpotUsd);
     }
 
+    /// <summary>Sixty-nine minutes more than the work have room for one loss with restarts of 15 minutes, if the rate,
+    /// which was even for two hours, holds back little. The second node is kept from its first minute on.</summary>
+    [Fact]
+    public async Task Run_WithALossNearTheDeadline_StaysOnSpot()
+    {
+        var zones = Zones("1100000000000000", "1");
+        var job = new SpotJob(12 * Hour, 12 * Hour + 69 * 60, 900);
+
+        var outcome = await ProductRun.RunAsync(new SpotWorld(zones, 0), job, ProductRequest.Deadline);
+
+        Assert.True(outcome.Seconds <= job.Deadline);
+        Assert.Equal((2, 0, 0), (outcome.Nodes, outcome.Leaks, outcome.Times.OnDemand));
+    }
+
     private static MarketZone[] Zones(string cheap, string dear)
     {
         var priced = SpotWorld.Priced(TraceGenerator.Generate(TraceGenerator.Measured, 1, 1));
