@@ -35,7 +35,9 @@ public sealed class FinishTrainingActivity(ITpuJobs jobs, RunLedger ledger) : Ta
             return Task.FromResult(false);
         }
 
-        ledger.AppendInPart(runId, LedgerKinds.Finish, "finish", new FinishFact(by, reason, StepOf(runId, part)));
+        // At least one step, since a model without one is the base model.
+        ledger.AppendInPart(runId, LedgerKinds.Finish, "finish", new FinishFact(
+            by, reason, Math.Max(1, TrainedSteps.Of(jobs, ledger, runId))));
         jobs.Finish(runId);
         return Task.FromResult(true);
     }
@@ -43,32 +45,12 @@ public sealed class FinishTrainingActivity(ITpuJobs jobs, RunLedger ledger) : Ta
     /// <summary>Returns whether the part of a run has trained, found its model trained, or is ending.</summary>
     private static bool IsTrained(IReadOnlyList<LedgerEntry> part) => part.Any(entry => entry.Kind switch
     {
-        LedgerKinds.JobEnded => entry.Data.Deserialize<EndFact>(RunLedger.Json) is { End.Succeeded: true, Train: not null },
+        LedgerKinds.JobEnded =>
+            entry.Data.Deserialize<EndFact>(RunLedger.Json) is { End.Succeeded: true, Train: not null },
         LedgerKinds.Found => entry.Data.Deserialize<FoundFact>(RunLedger.Json)!.IsTrained,
         LedgerKinds.Stage => entry.Data.Deserialize<StageInput>(RunLedger.Json)!.Stage
             is RunStageName.Evaluate or RunStageName.Teardown or RunStageName.Report,
         LedgerKinds.End => true,
         _ => false,
     });
-
-    /// <summary>
-    /// Returns the newest step: of the worker that trains, or of the newest checkpoint if its node is gone; 1 if there
-    /// is none, since a model without a step is the base model.
-    /// </summary>
-    private int StepOf(RunId runId, IReadOnlyList<LedgerEntry> part)
-    {
-        var node = part.Where(entry => entry.Kind == LedgerKinds.Job)
-            .Select(entry => entry.Data.Deserialize<DispatchInput>(RunLedger.Json)!)
-            .LastOrDefault(job => job.Kind == JobKind.Train)?.Lease.NodeName;
-        if (node is null)
-        {
-            return Math.Max(1, part.Where(entry => entry.Kind == LedgerKinds.Found)
-                .Select(entry => entry.Data.Deserialize<FoundFact>(RunLedger.Json)!.CheckpointStep).LastOrDefault());
-        }
-
-        var standing = jobs.Look(JobKind.Train, runId, node.Value);
-        var isGone = part.Any(entry => entry.Key == $"{node}" && entry.Kind
-            is LedgerKinds.Stopped or LedgerKinds.Revoked or LedgerKinds.Released);
-        return Math.Max(1, isGone && standing.CheckpointStep > 0 ? standing.CheckpointStep : standing.Step);
-    }
 }

@@ -185,6 +185,7 @@ public static partial class RunRequestReader
             Deadline = deadline,
             StopsAtDeadline = stopsAtDeadline,
             AllowOverBudget = request.AllowOverBudget ?? false,
+            Approval = Approval(request.Approval, check),
             AllowHostProcessor = request.AllowHostProcessor ?? false,
             IsRehearsal = isRehearsal,
             Pace = isRehearsal ? RehearsalPace : new PaceSpec(),
@@ -192,6 +193,13 @@ public static partial class RunRequestReader
         check.ThrowIfAny();
         return spec;
     }
+
+    private static ApprovalSpec? Approval(ApprovalRequest? asked, RequestCheck check) => asked is null ? null
+        : new ApprovalSpec(
+            check.InRange(asked.WithinHours ?? 24, "approval.withinHours", LeastHours, MostAcquireSeconds / 3600))
+        {
+            AboveUsd = asked.AboveUsd is { } usd ? check.InRange(usd, "approval.aboveUsd", 0, 1_000_000) : null,
+        };
 
     private static RunId? Id(RunRequest request, RequestCheck check)
     {
