@@ -65,10 +65,10 @@ internal sealed class RunEventSender(
         RunSpec spec, RunStage stage, ApprovalDecision decision, CancellationToken cancellation)
     {
         var runId = spec.RunId;
-        var before = RunEventFacts.DecisionOf(ledger, runId);
+        var before = IsEarly(stage) ? null : RunEventFacts.DecisionOf(ledger, runId);
         if (before is null && stage.Approval is null)
         {
-            return (null, NotAsked(spec, stage));
+            return (null, IsEnding(stage) ? Ending(runId) : NotAsked(spec, stage));
         }
 
         var counts = before ?? RunEventFacts.Decide(ledger, runId, decision);
@@ -91,6 +91,16 @@ internal sealed class RunEventSender(
         return (new EventView(runId, name, status, before is not null), null);
     }
 
+    /// <summary>Returns whether a part of a run has just begun: its ledger may still be that of the part
+    /// before.</summary>
+    private static bool IsEarly(RunStage stage) => stage.Stage is RunStageName.Pending or RunStageName.Plan;
+
+    private static bool IsEnding(RunStage stage) =>
+        stage.Stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done;
+
+    private static Refused Ending(RunId runId) => new(
+        StatusCodes.Status409Conflict, "RUN_ENDING", $"Run '{runId}' is giving back its nodes and writing its report.");
+
     private static Refused NotAsked(RunSpec spec, RunStage stage) => new(
         StatusCodes.Status409Conflict, NotAwaited,
         spec.Group is { Approval: not null } group
@@ -108,7 +118,7 @@ internal sealed class RunEventSender(
         CancellationToken cancellation)
     {
         var runId = spec.RunId;
-        var wasThere = RunEventFacts.FinishOf(ledger, runId) is not null;
+        var wasThere = !IsEarly(stage) && RunEventFacts.FinishOf(ledger, runId) is not null;
         if (!wasThere && NotTraining(spec, stage) is { } refusal)
         {
             return (null, refusal);
@@ -135,11 +145,9 @@ internal sealed class RunEventSender(
     private Refused? NotTraining(RunSpec spec, RunStage stage)
     {
         var runId = spec.RunId;
-        if (stage.Stage is RunStageName.Teardown or RunStageName.Report or RunStageName.Done)
+        if (IsEnding(stage))
         {
-            return new Refused(
-                StatusCodes.Status409Conflict, "RUN_ENDING",
-                $"Run '{runId}' is giving back its nodes and writing its report; its training is over.");
+            return Ending(runId);
         }
 
         var why = spec.Variants is { } variants
