@@ -15,6 +15,7 @@ public sealed class JobBookFinishTests : IDisposable
     private static readonly NodeName Next = NodeName.Of("p", "us-west4-a", "wf-run-1-2");
 
     private readonly TemporaryFolder _folder = new();
+    private RunLedger? _ledger;
 
     public void Dispose() => _folder.Dispose();
 
@@ -65,7 +66,7 @@ public sealed class JobBookFinishTests : IDisposable
     public void Open_InALaterPart_DoesNotEndTheTrainingAsThePartBeforeWasAsked()
     {
         Note(7);
-        Ledger().Append(Run, LedgerKinds.Resumed, "2", new ResumedFact(2, RunStatus.Failed, null, null, 0, 0, []));
+        _ledger!.Append(Run, LedgerKinds.Resumed, "2", new ResumedFact(2, RunStatus.Failed, null, null, 0, 0, []));
         var jobs = Open();
         jobs.Dispatch(GivenJob.Training(Run, Node));
 
@@ -73,11 +74,16 @@ public sealed class JobBookFinishTests : IDisposable
     }
 
     private void Note(int step) =>
-        Ledger().AppendInPart(Run, LedgerKinds.Finish, "finish", new FinishFact("kim", "flat", step));
+        (_ledger ??= Ledger()).AppendInPart(Run, LedgerKinds.Finish, "finish", new FinishFact("kim", "flat", step));
 
     private RunLedger Ledger() => new(_folder.Path, TimeProvider.System);
 
-    private JobBook Open() => new(Ledger(), new MetricsLog(Ledger(), TimeProvider.System), TimeProvider.System);
+    /// <summary>Starts the service again: what it keeps in memory is gone.</summary>
+    private JobBook Open()
+    {
+        _ledger = Ledger();
+        return new JobBook(_ledger, new MetricsLog(_ledger, TimeProvider.System), TimeProvider.System);
+    }
 
     private static List<GatewayMessage> Sent(Connection connection)
     {
