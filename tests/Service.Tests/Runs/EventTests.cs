@@ -192,7 +192,7 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.Equal("pending", asked.GetProperty("variants")[0].GetProperty("status").GetString());
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/events/approve")).Status);
         await service.WaitAsync(id, run => run.GetProperty("variants")[0].GetProperty("step") is
-            { ValueKind: JsonValueKind.Number } step && step.GetInt32() > 2);
+        { ValueKind: JsonValueKind.Number } step && step.GetInt32() > 2);
 
         var (status, problem) = await PostAsync($"/runs/{id}/events/finish");
         Assert.Equal((HttpStatusCode.Conflict, "EVENT_NOT_AWAITED"), (status, CodeOf(problem)));
