@@ -3,6 +3,7 @@ using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
 using Workflows.Activities.Evaluation;
+using Workflows.Activities.Events;
 using Workflows.Activities.Handover;
 using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
@@ -56,6 +57,9 @@ public static class ActivityRegistration
         registry.AddActivity<ReportActivity>(Stages.Report);
         registry.AddActivity<EnterStageActivity>(Stages.EnterStage);
         registry.AddActivity<RecordSuspensionActivity>(Stages.RecordSuspension);
+        registry.AddActivity<AskApprovalActivity>(Stages.AskApproval);
+        registry.AddActivity<DecideApprovalActivity>(Stages.DecideApproval);
+        registry.AddActivity<FinishTrainingActivity>(Stages.FinishTraining);
         registry.AddActivity<AnnounceActivity>(Stages.Announce);
         registry.AddActivity<SweepActivity>(Stages.Sweep);
         registry.AddActivity<BeginVariantActivity>(Stages.BeginVariant);

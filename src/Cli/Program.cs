@@ -22,6 +22,7 @@ var root = new Command(
     SpendingCommand.Create(),
     SweepCommand.Create(),
     CancelCommand.Create(),
+    EventCommand.Create(),
     SuspendCommand.Create(),
     UnsuspendCommand.Create(),
     ResumeCommand.Create(),

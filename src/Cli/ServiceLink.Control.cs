@@ -23,6 +23,11 @@ internal sealed partial class ServiceLink
     public Task UnsuspendAsync(string id, string reason, CancellationToken cancellation) =>
         PostAsync<ControlledView>(id, "unsuspend", reason, null, cancellation);
 
+    /// <summary>Sends a run an event.</summary>
+    /// <exception cref="CommandException">The service refused it: nothing was changed.</exception>
+    public Task<EventView> SendAsync(string id, string name, string? reason, CancellationToken cancellation) =>
+        PostAsync<EventView>(id, $"events/{Uri.EscapeDataString(name)}", reason, null, cancellation);
+
     /// <summary>Resumes a stopped run.</summary>
     /// <param name="id">The run.</param>
     /// <param name="changes">The changed fields, a JSON object.</param>

@@ -20,6 +20,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         input = input with { Resumption = null, Handed = null };
         var story = new Story(context, input, resumption, handed);
         var end = await story.TellAsync();
+        await story.TakeEventsAsync();
         var report = new ReportInput(input, story.Plan, story.Data, end.Status, end.Failure);
 
         // Not a C# finally: an await in one would also run while the orchestrator is being unloaded. Every possible end
@@ -80,35 +81,32 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         return details;
     }
 
-    /// <summary>The end of the part of a run before its teardown.</summary>
-    private sealed record StoryEnd(RunStatus Status, RunFailure? Failure = null)
-    {
-        public static StoryEnd Succeeded { get; } = new(RunStatus.Succeeded);
-
-        public static StoryEnd Cancelled { get; } = new(RunStatus.Cancelled);
-
-        public static StoryEnd Failed(RunFailure failure) => new(RunStatus.Failed, failure);
-    }
-
     /// <summary>The part of a run that may fail or be cancelled at any point.</summary>
     private sealed class Story(
         TaskOrchestrationContext context, RunSpec spec, RunResumption? resumption, HandedNode? handed)
     {
         private readonly Task<string> _cancel = context.WaitForExternalEvent<string>(RunEvents.Cancel);
         private readonly SuspensionRequests _suspension = new(context);
+        private readonly FinishRequests _finish = new(context, spec.RunId);
         private readonly DateTimeOffset? _stopAt = StopAt(spec, context.CurrentUtcDateTime);
 
-        private RunStage _stage = new(RunStageName.Pending, "");
+        private RunHold? _hold;
         private TpuLease? _lease;
         private double? _mostIdleSeconds;
         private bool _isSwitched;
         private ResumeState _done = ResumeState.Nothing;
         private int _nextAttempt = 1;
-        private int _suspensions;
 
         public RunPlan? Plan { get; private set; }
 
         public PreparedData? Data { get; private set; }
+
+        /// <summary>Gets the times without a TPU.</summary>
+        private RunHold Hold => _hold ??= new RunHold(
+            context, spec, resumption?.Part, _stopAt, _cancel, _suspension, _finish);
+
+        /// <summary>Carries out the events that have arrived and that no stage has read.</summary>
+        public Task TakeEventsAsync() => _finish.TakeAsync();
 
         public async Task<StoryEnd> TellAsync()
         {
@@ -160,6 +158,11 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     }
 
                     Data = await preparing;
+                }
+
+                if (!_done.IsTranslated && await EndAtGateAsync() is { } gateEnd)
+                {
+                    return gateEnd;
                 }
 
                 if (!_done.IsTrained && (await EndBeforeAsync(
@@ -256,9 +259,53 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 return end;
             }
 
-            _stage = new RunStage(stage, detail);
+            Hold.Stage = new RunStage(stage, detail);
             await context.EnterStageAsync(spec.RunId, stage, detail);
             return null;
+        }
+
+        /// <summary>
+        /// Waits for a person's approval, if the request asks for one. Returns how the run ended meanwhile, or null.
+        /// </summary>
+        private async Task<StoryEnd?> EndAtGateAsync()
+        {
+            if (await ApprovalGate.AskAsync(
+                context, spec, _stopAt, Plan?.EstimatedUsd, Plan?.EstimatedSeconds) is not { } gate)
+            {
+                return null;
+            }
+
+            if (await EndBeforeAsync(RunStageName.Approve, gate.Detail) is { } end)
+            {
+                return end;
+            }
+
+            Hold.Show(gate.Stage);
+            while (!await gate.IsOverAsync(_cancel, _suspension.Next))
+            {
+                // A suspension takes effect at once, and the time of the approval goes on.
+                if ((_cancel.IsCompleted ? StoryEnd.Cancelled : await HoldAsync()) is { } held)
+                {
+                    return held;
+                }
+            }
+
+            return gate.Failure is { } failure ? StoryEnd.Failed(failure) : null;
+        }
+
+        /// <summary>Waits for as long as the run is suspended, and gives back its nodes first.</summary>
+        /// <param name="isStopped">true if a job was stopped, whose worker cannot continue it.</param>
+        /// <returns>How the run ended meanwhile, or null to continue.</returns>
+        private async Task<StoryEnd?> HoldAsync(bool isStopped = false)
+        {
+            if (!await _suspension.IsAskedAsync() && !isStopped)
+            {
+                return null;
+            }
+
+            var end = await Hold.WaitAsync();
+            _lease = null;
+            return end;
         }
 
         /// <summary>Runs one job on a TPU. Returns how the run ended, or null to continue.</summary>
@@ -303,7 +350,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         {
             var isSuspended = false;
             var stage = kind == JobKind.Train ? RunStageName.Train : RunStageName.Evaluate;
-            var child = ChildId(spec.RunId, stage, resumption?.Part, _suspensions);
+            var child = ChildId(spec.RunId, stage, resumption?.Part, Hold.Suspensions);
             var work = context.CallSubOrchestratorAsync<TpuWorkResult>(
                 nameof(TpuWorkOrchestration),
                 new TpuWorkInput(kind, spec, Plan!, Data!, _lease, _nextAttempt)
@@ -315,7 +362,8 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
 
             while (!work.IsCompleted && !_cancel.IsCompleted && !await _suspension.IsAskedAsync())
             {
-                await Task.WhenAny(work, _cancel, _suspension.Next);
+                await Task.WhenAny(work, _cancel, _suspension.Next, _finish.Next);
+                await _finish.TakeAsync();
             }
 
             // The child stops its worker and ends by itself; waiting for it prevents a race with the teardown.
@@ -326,7 +374,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             else if (!work.IsCompleted)
             {
                 isSuspended = true;
-                SetSuspended("suspending: stopping the worker", isHeld: false);
+                Hold.ShowSuspended("suspending: stopping the worker", isHeld: false);
                 context.SendEvent(child, RunEvents.Cancel, "the run is suspended");
             }
 
@@ -334,66 +382,10 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
             if (isSuspended && !result.Cancelled)
             {
                 // Done before it was stopped: the next stage is not begun, and the scores need no node.
-                context.SetCustomStatus(_stage);
+                Hold.Show(Hold.Stage);
             }
 
             return (result, isSuspended);
         }
-
-        /// <summary>
-        /// Waits for as long as the run is suspended, without a TPU: the cloud proves first that every node is gone, as
-        /// at the end of the run, because nobody watches the cost of a node without a job.
-        /// </summary>
-        /// <param name="isStopped">true if a job was stopped, whose worker cannot continue it.</param>
-        /// <returns>How the run ended meanwhile, or null to continue.</returns>
-        private async Task<StoryEnd?> HoldAsync(bool isStopped = false)
-        {
-            if (!await _suspension.IsAskedAsync() && !isStopped)
-            {
-                return null;
-            }
-
-            var number = ++_suspensions;
-            var since = context.CurrentUtcDateTime;
-            await RecordAsync(isSuspended: true);
-            SetSuspended("suspending: giving back every node of the run", isHeld: false, since);
-            await context.CallSubOrchestratorAsync(
-                nameof(TeardownOrchestration), spec,
-                context.ChildOptions(ChildId(spec.RunId, RunStageName.Teardown, resumption?.Part, number)));
-            _lease = null;
-            SetSuspended("suspended: the run has no node and costs nothing", isHeld: true, since);
-            var end = await IsOverAsync() ? StoryEnd.Failed(TpuWorkOrchestration.TimeIsOver(spec, _stopAt))
-                : _cancel.IsCompleted ? StoryEnd.Cancelled : null;
-            await RecordAsync(isSuspended: false);
-            context.SetCustomStatus(_stage);
-            return end;
-
-            Task RecordAsync(bool isSuspended) => context.RecordSuspensionAsync(
-                new SuspensionChange(spec.RunId, number, isSuspended, _suspension.Reason));
-        }
-
-        /// <summary>Waits until the run is suspended no more, or is cancelled, or its time is over.</summary>
-        /// <returns>true if its time is over.</returns>
-        private async Task<bool> IsOverAsync()
-        {
-            // An open timer would keep the orchestration from completing, so it is cancelled.
-            using var stop = new CancellationTokenSource();
-            var timer = _stopAt is { } at ? context.CreateTimer(at.UtcDateTime, stop.Token) : null;
-            while (!_cancel.IsCompleted && timer is not { IsCompleted: true } && await _suspension.IsAskedAsync())
-            {
-                await Task.WhenAny(_suspension.Next, _cancel, timer ?? _cancel);
-            }
-
-            var isOver = timer is { IsCompleted: true } && !_cancel.IsCompleted;
-            stop.Cancel();
-            return isOver;
-        }
-
-        private void SetSuspended(string detail, bool isHeld, DateTimeOffset? since = null) =>
-            context.SetCustomStatus(_stage with
-            {
-                Detail = detail,
-                Suspension = new RunSuspension(since ?? context.CurrentUtcDateTime, _suspension.Reason, isHeld),
-            });
     }
 }

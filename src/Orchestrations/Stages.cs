@@ -18,7 +18,8 @@ public static class Stages
         RecordSuspension = "RecordSuspension", OpenVariants = "OpenVariants", PlanVariants = "PlanVariants",
         BeginVariant = "BeginVariant", EndVariant = "EndVariant", CompareVariants = "CompareVariants",
         TakeOver = "TakeOver", OfferNode = "OfferNode", HandNode = "HandNode", AcceptNode = "AcceptNode",
-        RecordMove = "RecordMove";
+        RecordMove = "RecordMove", AskApproval = "AskApproval", DecideApproval = "DecideApproval",
+        FinishTraining = "FinishTraining";
 
     /// <summary>Options of local work: a few quick tries.</summary>
     private static readonly TaskOptions Local = Retry(3, TimeSpan.FromSeconds(1), 2, TimeSpan.FromSeconds(10));
@@ -77,6 +78,17 @@ public static class Stages
     internal static Task RecordSuspensionAsync(this TaskOrchestrationContext context, SuspensionChange change) =>
         context.CallActivityAsync(RecordSuspension, change, Local);
 
+    internal static Task<RunApproval?> AskApprovalAsync(
+        this TaskOrchestrationContext context, ApprovalInput input) =>
+        context.CallActivityAsync<RunApproval?>(AskApproval, input, Local);
+
+    internal static Task<ApprovalDecision> DecideApprovalAsync(
+        this TaskOrchestrationContext context, DecisionInput input) =>
+        context.CallActivityAsync<ApprovalDecision>(DecideApproval, input, Local);
+
+    internal static Task FinishTrainingAsync(this TaskOrchestrationContext context, FinishInput input) =>
+        context.CallActivityAsync(FinishTraining, input, Local);
+
     internal static Task ScoreAsync(this TaskOrchestrationContext context, RunSpec spec, PreparedData data) =>
         context.CallActivityAsync(Score, new ScoreInput(spec, data), Local);
 
@@ -97,8 +109,8 @@ public static class Stages
     internal static Task<VariantsState> OpenVariantsAsync(this TaskOrchestrationContext context, RunSpec group) =>
         context.CallActivityAsync<VariantsState>(OpenVariants, group, Local);
 
-    internal static Task PlanVariantsAsync(this TaskOrchestrationContext context, RunSpec group) =>
-        context.CallActivityAsync(PlanVariants, group, Local);
+    internal static Task<double> PlanVariantsAsync(this TaskOrchestrationContext context, RunSpec group) =>
+        context.CallActivityAsync<double>(PlanVariants, group, Local);
 
     internal static Task<RunFailure?> BeginVariantAsync(this TaskOrchestrationContext context, VariantStart start) =>
         context.CallActivityAsync<RunFailure?>(BeginVariant, start, Local);

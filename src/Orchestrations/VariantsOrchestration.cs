@@ -56,10 +56,14 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 var state = await context.OpenVariantsAsync(spec);
                 await context.EnterStageAsync(
                     spec.RunId, RunStageName.Plan, "estimating the cost of all variants together");
-                if (!await IsDoneAsync(context.PlanVariantsAsync(spec)))
+                var planning = context.PlanVariantsAsync(spec);
+                if (!await IsDoneAsync(planning))
                 {
                     return (RunStatus.Cancelled, null);
                 }
+
+                // 0 for a group that is not estimated.
+                double? usd = await planning is > 0 and var sum ? sum : null;
 
                 if (!state.IsPrepared)
                 {
@@ -69,6 +73,13 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                     {
                         return (RunStatus.Cancelled, null);
                     }
+                }
+
+                if (state.Variants.Any(each => each.Outcome is null)
+                    && await ApprovalGate.AskAsync(context, spec, _stopAt, usd, null) is { } gate
+                    && !await IsApprovedAsync(gate))
+                {
+                    return (gate.Failure is null ? RunStatus.Cancelled : RunStatus.Failed, gate.Failure);
                 }
 
                 await context.EnterStageAsync(spec.RunId, RunStageName.Train, string.Create(
@@ -83,6 +94,15 @@ public sealed class VariantsOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 return (RunStatus.Failed, RunFaultException.Read(
                     FineTuneOrchestration.Innermost(exception.FailureDetails)));
             }
+        }
+
+        /// <summary>Waits for one approval of all variants together.</summary>
+        /// <returns>false if there is none, or the group was cancelled.</returns>
+        private async Task<bool> IsApprovedAsync(ApprovalGate gate)
+        {
+            await context.EnterStageAsync(spec.RunId, RunStageName.Approve, gate.Detail);
+            context.SetCustomStatus(gate.Stage);
+            return await gate.IsOverAsync(_cancel) && gate.Failure is null;
         }
 
         /// <summary>Waits for work on this machine or for a cancellation.</summary>

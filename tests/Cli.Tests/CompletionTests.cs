@@ -8,7 +8,8 @@ public sealed class CompletionTests
 {
     private readonly Command _root = new("workflows")
     {
-        ListCommand.Create(), SuspendCommand.Create(), CompletionCommand.Create(), CompletionCommand.CreateHelper(),
+        ListCommand.Create(), SuspendCommand.Create(), EventCommand.Create(), CompletionCommand.Create(),
+        CompletionCommand.CreateHelper(),
     };
 
     [Theory]
@@ -17,6 +18,8 @@ public sealed class CompletionTests
     [InlineData("workflows list --st", "--state --status")]
     [InlineData("dotnet/workflows list --status running --lim", "--limit")]
     [InlineData("workflows completion ", "bash fish pwsh zsh")]
+    [InlineData("workflows event run-1 ", "approve reject finish")]
+    [InlineData("workflows event run-1 fi", "finish")]
     [InlineData("workflows nothing ", "")]
     [InlineData("workflows", "completion list suspend")]
     [InlineData("workflows list \"unclosed --st", "")]

@@ -26,6 +26,10 @@ internal sealed class FakeContext : TaskOrchestrationContext
     /// <summary>Gets or sets what activities and sub-orchestrations answer.</summary>
     public Func<string, object?, object?> Answer { get; set; } = (_, _) => true;
 
+    /// <summary>Gets or sets a value indicating whether timers move the clock and end at once; otherwise none
+    /// ends.</summary>
+    public bool TimersEnd { get; set; } = true;
+
     /// <summary>Gets the input of the next generation.</summary>
     public object? NextGeneration { get; private set; }
 
@@ -77,7 +81,7 @@ internal sealed class FakeContext : TaskOrchestrationContext
     public override Task CreateTimer(DateTime fireAt, CancellationToken cancellationToken)
     {
         // A wait for something that has happened already takes no time.
-        if (_events.Values.Any(waiter => waiter.Task.IsCompleted))
+        if (!TimersEnd || _events.Values.Any(waiter => waiter.Task.IsCompleted))
         {
             return Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
         }

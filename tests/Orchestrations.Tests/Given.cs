@@ -19,6 +19,7 @@ internal static class Given
     {
         RunId = new RunId($"{group.RunId}-{name}"),
         Name = $"{group.Name}: {name}",
+        Approval = null,
         Group = new VariantGroup(group.RunId, name),
     });
 

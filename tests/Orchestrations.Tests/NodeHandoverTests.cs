@@ -349,6 +349,8 @@ public sealed class NodeHandoverTests
                 return new RunOutcome(end.Status, "comparison.json", end.Failure);
             case Stages.Plan:
                 return Given.Plan("us-a1-a");
+            case Stages.PlanVariants:
+                return 1.0;
             case Stages.PrepareData:
                 return Given.Data;
             case nameof(TpuWorkOrchestration):

@@ -279,6 +279,8 @@ public sealed class VariantsOrchestrationTests
             case Stages.OpenVariants:
                 return new VariantsState(_isPrepared, [.. ((RunSpec)input!).Variants!.Select(
                     variant => _known.GetValueOrDefault(variant.Name, new VariantState(null, null)))]);
+            case Stages.PlanVariants:
+                return 1.0;
             case Stages.PrepareData:
                 return Given.Data;
             case Stages.BeginVariant:

@@ -81,6 +81,9 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     }
 
     /// <inheritdoc />
+    public void Finish(RunId runId) => throw new NotSupportedException("Nobody ends a simulated training early.");
+
+    /// <inheritdoc />
     public void Hand(RunId runId, NodeName nodeName) =>
         throw new NotSupportedException("A simulated job has no variants.");
 

@@ -41,6 +41,7 @@ internal static class ReportPage
             """);
         Failure(page, report, words);
         Stops(page, report, words);
+        PersonRow.Write(page, report, words);
         Deadline(page, report, words);
         Numbers(page, report, words);
         ReportPageScores.Render(page, report, words);
@@ -210,6 +211,7 @@ internal static class ReportPage
             ? string.Create(CultureInfo.InvariantCulture, $", {epochs:0.0}") + words.Of(" passes over the pairs", "에포크")
             : "")
         + (training.StoppedEarly ? words.Of(", stopped early", ", 조기 중단") : "")
+        + (training.FinishedEarly ? words.Of(", ended early by a person", ", 사람이 조기 종료") : "")
         + (training.OutputStep is { } step && step != training.Steps
             ? words.Of($"; kept step {step}", $", {step}스텝의 가중치를 사용") : "");
 

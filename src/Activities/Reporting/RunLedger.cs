@@ -121,6 +121,18 @@ public static class LedgerKinds
     /// <summary>A suspension of the run ended: <see cref="SuspensionChange"/>.</summary>
     public const string Unsuspended = "unsuspended";
 
+    /// <summary>The run waits for a person's approval: <see cref="RunApproval"/>.</summary>
+    public const string ApprovalAsked = "approval-asked";
+
+    /// <summary>The wait for an approval is over: <see cref="ApprovalDecision"/>.</summary>
+    public const string ApprovalDecided = "approval-decided";
+
+    /// <summary>A person ends the training early: <see cref="Events.FinishFact"/>.</summary>
+    public const string Finish = "finish";
+
+    /// <summary>A person wanted to end a training that was over: <see cref="Events.FinishFact"/>.</summary>
+    public const string FinishLate = "finish-late";
+
     /// <summary>The work of another run was taken over: <see cref="Resuming.TakenFact"/>.</summary>
     public const string Taken = "taken";
 

@@ -70,6 +70,11 @@ public sealed record RunReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public IReadOnlyList<MoveRow>? Moves { get; init; }
 
+    /// <summary>Gets what people have told the run: approvals, and early ends of its training; null for
+    /// nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<PersonRow>? People { get; init; }
+
     /// <summary>Gets the run's deadline; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DeadlineSection? Deadline { get; init; }
@@ -193,6 +198,10 @@ public sealed record TrainingSection(
 
     /// <summary>Gets a value indicating whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
+
+    /// <summary>Gets a value indicating whether a person ended the training before its last step.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool FinishedEarly { get; init; }
 
     /// <summary>Metric of the validation, loss or chrf; null without one.</summary>
     public string? ValidationMetric { get; init; }

@@ -76,6 +76,7 @@ public readonly record struct Words(Language Language)
         RunStageName.Teardown => "리소스 반납",
         RunStageName.Report => "보고",
         RunStageName.Done => "완료",
+        RunStageName.Approve => "승인",
         _ => WireName.Of(stage),
     });
 

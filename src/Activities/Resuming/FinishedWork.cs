@@ -163,7 +163,7 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
         RunSpec spec, ArtifactUri root, CancellationToken cancellation)
     {
         if (TrainingOf(spec.RunId) is not var (at, train)
-            || (train.Steps != spec.Training.Steps && !train.StoppedEarly))
+            || (train.Steps != spec.Training.Steps && !train.StoppedEarly && !train.FinishedEarly))
         {
             return null;
         }

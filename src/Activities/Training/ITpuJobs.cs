@@ -31,6 +31,11 @@ public interface ITpuJobs
     /// <param name="nodeName">The node.</param>
     public void Stop(JobKind kind, RunId runId, NodeName nodeName);
 
+    /// <summary>Tells the worker that trains for a run, if it is connected, to end the training early. The ledger has
+    /// the step, and every job that is given to a worker later has it, too.</summary>
+    /// <param name="runId">The run.</param>
+    public void Finish(RunId runId);
+
     /// <summary>Closes the connection of a node that another run owns now, as which its worker connects
     /// again.</summary>
     /// <param name="runId">The run that gave it.</param>

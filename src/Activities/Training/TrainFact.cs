@@ -47,6 +47,10 @@ public sealed record TrainFact(
     /// <summary>Gets a value indicating whether the validation ended the training before its last step.</summary>
     public bool StoppedEarly { get; init; }
 
+    /// <summary>Gets a value indicating whether a person ended the training before its last step.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool FinishedEarly { get; init; }
+
     /// <summary>Metric of the validation, loss or chrf; empty without one.</summary>
     public string Metric { get; init; } = "";
 

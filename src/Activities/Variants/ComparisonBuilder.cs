@@ -43,6 +43,7 @@ internal static class ComparisonBuilder
             Notes =
             [
                 ComparisonWording.Rule,
+                .. PersonRow.Of(ledger, spec).Select(row => row.Say(new Words(Language.English))),
                 .. rows.GroupBy(row => row.Direction).SelectMany(each => ComparisonWording.OtherByTest([.. each])),
                 .. ComparisonWording.Boots(BootsOf(ledger, rows)),
                 .. ComparisonWording.NodesLeft(rows),

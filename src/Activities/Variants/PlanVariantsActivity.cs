@@ -21,7 +21,7 @@ public sealed class PlanVariantsActivity(RunPlanner planner, InputWork inputs) :
     /// <exception cref="RunFaultException">The estimate is over the budget.</exception>
     public override async Task<double> RunAsync(TaskActivityContext context, RunSpec input)
     {
-        if (input.Resumption is not null || input.AllowOverBudget)
+        if (input.Resumption is not null || (input.AllowOverBudget && input.Approval is null))
         {
             return 0;
         }

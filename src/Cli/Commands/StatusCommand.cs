@@ -40,6 +40,11 @@ internal static class StatusCommand
                 + (suspension.IsHeld ? $"workflows unsuspend {run.Id}" : "its nodes are being given back")));
         }
 
+        foreach (var line in PersonText.Lines(run))
+        {
+            Console.WriteLine(TerminalText.Of(line));
+        }
+
         if (run.MaxRunHours is { } most)
         {
             Console.WriteLine(string.Create(

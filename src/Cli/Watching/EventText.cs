@@ -36,6 +36,8 @@ internal static class EventText
         LedgerKinds.Resumed => Resumed(Read<ResumedFact>(fact)),
         LedgerKinds.Suspended => $"== suspended: {Read<SuspensionChange>(fact).Reason}",
         LedgerKinds.Unsuspended => $"== suspended no more: {Read<SuspensionChange>(fact).Reason}",
+        LedgerKinds.ApprovalAsked or LedgerKinds.ApprovalDecided or LedgerKinds.Finish or LedgerKinds.FinishLate =>
+            PersonText.Of(fact),
         LedgerKinds.Taken when Read<TakenFact>(fact) is { } taken =>
             $"== taken over: the work of {taken.Of} before '{WireName.Of(taken.From)}'",
         LedgerKinds.Found => Found(Read<FoundFact>(fact)),
@@ -80,6 +82,7 @@ internal static class EventText
         LedgerKinds.Attempt when Read<AttemptEnd>(fact).Outcome == AttemptOutcome.Ready => "green",
         LedgerKinds.Attempt or LedgerKinds.Loss or LedgerKinds.Switched or LedgerKinds.DeadlineMissed => "yellow",
         LedgerKinds.Stage or LedgerKinds.Resumed or LedgerKinds.Suspended or LedgerKinds.Unsuspended => "blue",
+        LedgerKinds.ApprovalAsked => "yellow",
         LedgerKinds.Recovered or LedgerKinds.Moved => "green",
         LedgerKinds.VariantEnded => Read<VariantEnd>(fact).Status == RunStatus.Succeeded ? "green" : "yellow",
         _ => "default",

@@ -52,6 +52,11 @@ internal static class VerdictText
                 + $"{stop.CheckpointStep ?? 0}스텝부터 재개했습니다"));
         }
 
+        foreach (var row in report.People ?? [])
+        {
+            output.WriteLine(words.Of($"  people     {row.Say(words)}", $"  결정       {row.Say(words)}"));
+        }
+
         var skipped = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Skipped);
         var asked = report.Attempts.Count - skipped;
         var refused = report.Attempts.Count(row => row.Outcome == AttemptOutcome.Refused);
@@ -135,6 +140,7 @@ internal static class VerdictText
         _ => "",
     } + (training.Epochs is { } epochs ? words.Of($", {epochs:0.0} passes", $", {epochs:0.0}에포크") : "")
         + (training.StoppedEarly ? words.Of(", stopped early", ", 조기 중단") : "")
+        + (training.FinishedEarly ? words.Of(", ended early by a person", ", 사람이 조기 종료") : "")
         + (training.OutputStep is { } step && step != training.Steps
             ? words.Of($"; kept step {step}", $", {step}스텝의 가중치를 사용") : "");
 

@@ -60,6 +60,10 @@ public sealed record RunSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool StopsAtDeadline { get; init; }
 
+    /// <summary>Gets the approval without which the run rents nothing; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ApprovalSpec? Approval { get; init; }
+
     /// <summary>
     /// Gets a value indicating whether the run may pay for a TPU VM whose worker finds no TPU and computes on the
     /// processor.

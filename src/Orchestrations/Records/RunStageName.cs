@@ -43,4 +43,8 @@ public enum RunStageName
     /// </summary>
     [JsonStringEnumMemberName("compile")]
     Compile,
+
+    /// <summary>Waiting for a person's approval, between the preparation and the first TPU.</summary>
+    [JsonStringEnumMemberName("approve")]
+    Approve,
 }

@@ -17,6 +17,11 @@ public sealed record VariantGroup(RunId Id, string Variant)
     /// left.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double? MaxHours { get; init; }
+
+    /// <summary>Gets the approval of the whole group, which its variants do not ask for again; null for
+    /// none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public ApprovalSpec? Approval { get; init; }
 }
 
 /// <summary>The state of a group at the beginning of one of its parts.</summary>

@@ -235,6 +235,10 @@ public sealed record RunStage(RunStageName Stage, string Detail)
     /// <summary>Gets the suspension of the run; null if it is not suspended.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public RunSuspension? Suspension { get; init; }
+
+    /// <summary>Gets the approval that the run waits for; null if it waits for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunApproval? Approval { get; init; }
 }
 
 /// <summary>Names of the events that runs and the sweep receive.</summary>
@@ -245,6 +249,12 @@ public static class RunEvents
 
     /// <summary>Suspends the run, or ends its suspension. The payload is a <see cref="SuspensionRequest"/>.</summary>
     public const string Suspension = "suspension";
+
+    /// <summary>Approves or rejects the run. The payload is an <see cref="ApprovalDecision"/>.</summary>
+    public const string Approval = "approval";
+
+    /// <summary>Ends the training early. The payload is a <see cref="FinishRequest"/>.</summary>
+    public const string Finish = "finish";
 
     /// <summary>Reports that a job ended on its worker. The payload is the job's id, a string.</summary>
     public const string JobEnded = "job-ended";

@@ -12,14 +12,16 @@ export const controls = (view, cancelled) => {
   const reason = el('input', { id: 'reason', required: true, maxlength: 500 });
   const said = el('p', { role: 'alert' });
   const button = (verb, kind) => el('button', { id: verb, value: verb, class: kind }, t(verb));
+  // What the run waits for comes first.
+  const events = view.approval ? [button('approve'), button('reject', 'danger')] : mayFinish(view) ? [button('finish')] : [];
   // Variants are suspended one by one, so the run that has them is only cancelled.
   const why = view.variants ? null : el('p', { class: 'soft' }, t(view.suspension ? 'unsuspendWhy' : 'suspendWhy'));
-  return section(t('actions'), why, el('form', {
+  return section(t('actions'), why, mayFinish(view) ? el('p', { class: 'soft' }, t('finishWhy')) : null, el('form', {
     onsubmit: async (event) => {
       event.preventDefault();
       const verb = event.submitter?.value ?? 'cancel';
       try {
-        await post(`/runs/${view.id}/${verb}?${because(reason)}`);
+        await post(`/runs/${view.id}/${isEvent(verb) ? 'events/' : ''}${verb}?${because(reason)}`);
         document.activeElement?.blur();
         reason.value = '';
         sayDone(said, t('asked'));
@@ -30,9 +32,14 @@ export const controls = (view, cancelled) => {
         sayFault(said, fault);
       }
     },
-  }, el('label', {}, t('reason'), reason), view.variants ? null : button(view.suspension ? 'unsuspend' : 'suspend'),
+  }, el('label', {}, t('reason'), reason), events, view.variants ? null : button(view.suspension ? 'unsuspend' : 'suspend'),
   button('cancel', 'danger')), said);
 };
+
+const isEvent = (verb) => ['approve', 'reject', 'finish'].includes(verb);
+
+// A training that has a step can end with it.
+export const mayFinish = (view) => view.stage === 'train' && !view.variants && view.progress?.step > 0;
 
 // Asks for the reason of an action beside the thing that it changes; null for a person who has changed their mind.
 export const askReason = (what) => new Promise((answer) => {

@@ -1,4 +1,4 @@
-import { because, controls, endings } from './actions.js';
+import { because, controls, endings, mayFinish } from './actions.js';
 import { get, post, Problem } from './api.js';
 import { lossChart } from './chart.js';
 import { el, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
@@ -7,7 +7,7 @@ import { may } from './session.js';
 import { duration, explain, language, number, t, texts, time, usd } from './text.js';
 import { marked } from './words.js';
 
-const stages = ['plan', 'prepare', 'train', 'evaluate', 'teardown', 'report'];
+const stages = ['plan', 'prepare', 'approve', 'train', 'evaluate', 'teardown', 'report'];
 
 // One run, live by its event stream, which the browser takes up again after a break where it stopped.
 export const run = (main, connected, id) => {
@@ -31,7 +31,7 @@ export const run = (main, connected, id) => {
         el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
       el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status ? '' : said(view.detail)),
         (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
-          .concat(view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
+          .concat(view.approval ? [approvalOf(view.approval)] : [], view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
             view.deadline ? [`${t('deadline')} ${time(view.deadline.at)}`] : []).map((line) => el('p', { class: 'soft' }, line)),
         progress ? el('progress', { max: progress.steps, value: progress.step, 'aria-label': t('step') }) : null,
         numbers([
@@ -57,7 +57,7 @@ export const run = (main, connected, id) => {
         view.nodes.map((node) => [node.node, node.zone, duration(node.seconds), usd(node.usd)]))));
     // Drawn anew only when there is something else to do: what a person has typed stays.
     const isOver = view.hasEnded || view.report;
-    const todo = isOver ? `report ${view.hasEnded} ${view.resume}` : `control ${!!view.suspension}`;
+    const todo = isOver ? `report ${view.hasEnded} ${view.resume}` : `control ${!!view.suspension} ${!!view.approval} ${mayFinish(view)}`;
     if (todo !== drawn) {
       drawn = todo;
       replace(parts.actions, isOver
@@ -89,7 +89,7 @@ export const run = (main, connected, id) => {
   const drawEvents = () => {
     const entered = events.filter((each) => each.kind === 'stage');
     const current = entered.at(-1)?.data.stage;
-    replace(parts.stages, section(t('stage'), el('ol', { class: 'stages' }, stages.map((stage) => {
+    replace(parts.stages, section(t('stage'), el('ol', { class: 'stages' }, stages.filter((each) => each !== 'approve' || entered.some((one) => one.data.stage === each)).map((stage) => {
       const at = entered.findIndex((each) => each.data.stage === stage);
       const next = entered[at + 1];
       const isNow = stage === current && !view?.hasEnded;
@@ -202,6 +202,9 @@ const outcomeOf = (verdict) => (verdict.outcome ?? (verdict.finer ? 'finer' : 'n
 const gain = (verdict) => `${verdict.bleuDelta > 0 ? '+' : ''}${number(verdict.bleuDelta, 2)} BLEU`
   + `${verdict.pValue == null ? '' : `, p = ${number(verdict.pValue, 4)}`}, ${number(verdict.testPairs)}${t('sentences')}`;
 
+// The question that a person is to answer.
+const approvalOf = (asked) => `${t('waitsForApproval')} ${time(asked.until)} · ${t('estimate')} ${usd(asked.estimatedUsd)}, ${duration(asked.estimatedSeconds)} · ${t('budget')} ${usd(asked.budgetUsd)}`;
+
 // What a stage does, as the service says it: its name says the same in the other language.
 const describe = (detail) => language === 'en' ? detail : null;
 
@@ -210,8 +213,9 @@ const sayEvent = (each) => {
   const data = each.data ?? {};
   const kind = `kind.${each.kind}`;
   const subject = each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key === each.kind ? null : each.key.split('/').at(-1);
-  const outcome = data.outcome && `attempt.${data.outcome}` in texts.en ? t(`attempt.${data.outcome}`) : data.outcome;
-  const rest = [(each.kind === 'stage' ? null : data.detail) ?? data.state ?? data.code ?? data.cause ?? data.errorCode, data.reason ?? data.message]
+  const outcome = each.kind === 'approval-decided' ? null : data.outcome && `attempt.${data.outcome}` in texts.en ? t(`attempt.${data.outcome}`) : data.outcome;
+  const decided = each.kind === 'approval-decided' ? t(`decision.${data.outcome}`) : null;
+  const rest = [decided, data.by, each.kind === 'finish' ? `${t('step')} ${number(data.step)}` : null, (each.kind === 'stage' ? null : data.detail) ?? data.state ?? data.code ?? data.cause ?? data.errorCode, data.reason ?? data.message]
     .filter((part) => typeof part === 'string' && part.length > 0 && part !== each.kind).join(' · ').slice(0, 400);
   return [[kind in texts.en ? t(kind) : each.kind, subject, outcome]
     .filter((part) => typeof part === 'string' && part.length > 0).join(' · '), rest ? [' · ', said(rest)] : null];

@@ -308,6 +308,7 @@ public static class WorkflowsService
         services.AddFiles(settings);
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();
+        services.AddSingleton<RunEventSender>();
         services.AddSingleton<RunResumer>();
         services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();

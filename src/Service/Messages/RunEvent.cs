@@ -18,7 +18,8 @@ internal static class RunEvent
     private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal)
     {
         LedgerKinds.Stage, LedgerKinds.Suspended, LedgerKinds.Unsuspended, LedgerKinds.Resumed, LedgerKinds.Loss,
-        LedgerKinds.Recovered, LedgerKinds.Switched, LedgerKinds.DeadlineMissed,
+        LedgerKinds.Recovered, LedgerKinds.Switched, LedgerKinds.DeadlineMissed, LedgerKinds.ApprovalAsked,
+        LedgerKinds.ApprovalDecided, LedgerKinds.Finish,
     };
 
     /// <summary>Gets the form of an event's data: as in all files of a run.</summary>

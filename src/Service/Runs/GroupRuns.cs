@@ -10,7 +10,7 @@ internal sealed class GroupRuns(DurableTaskClient client, RunLedger ledger, JobB
 {
     /// <summary>The fields that a resumed group may change, for people.</summary>
     public const string Changeable =
-        "name, budgetUsd, maxHours, deadline, afterDeadline, allowOverBudget, concurrency and stopOnFailure";
+        "name, budgetUsd, maxHours, deadline, afterDeadline, approval, allowOverBudget, concurrency and stopOnFailure";
 
     private static readonly string[] Fields = Changeable.Replace(" and ", ", ", StringComparison.Ordinal).Split(", ");
 
@@ -19,7 +19,7 @@ internal sealed class GroupRuns(DurableTaskClient client, RunLedger ledger, JobB
         spec.Variants is null ? nameof(FineTuneOrchestration) : nameof(VariantsOrchestration);
 
     /// <summary>Returns whether a resumed group may change a field.</summary>
-    public static bool MayChange(string field) => Fields.Contains(field, StringComparer.Ordinal);
+    public static bool MayChange(string field) => Fields.Contains(field.Split('.')[0], StringComparer.Ordinal);
 
     /// <summary>Refuses a rerun with the finished work of a run, if either of them has variants.</summary>
     /// <exception cref="RunRequestException">One has.</exception>

@@ -59,6 +59,7 @@ internal static class RunEndpoints
             .Produces<CancelledView>(StatusCodes.Status202Accepted);
         runs.MapResume();
         runs.MapControl();
+        runs.MapEvents();
         runs.MapCost();
         runs.MapLogs();
         runs.MapGet("/{id}/attempts", Attempts)

@@ -54,6 +54,9 @@ public sealed record RunRequest
     /// <summary><c>continue</c> or <c>stop</c>, once the deadline has passed.</summary>
     public string? AfterDeadline { get; init; }
 
+    /// <summary>Asks a person before the first TPU is rented; null to ask nobody.</summary>
+    public ApprovalRequest? Approval { get; init; }
+
     /// <summary>Pays for a TPU VM even if its worker finds no TPU and computes on the processor.</summary>
     public bool? AllowHostProcessor { get; init; }
 
@@ -72,6 +75,17 @@ public sealed record RunRequest
 
     /// <summary>Stops the other variants when one has no verdict.</summary>
     public bool? StopOnFailure { get; init; }
+}
+
+/// <summary>The approval of a run by a person.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record ApprovalRequest
+{
+    /// <summary>Hours for which the run waits; then it ends.</summary>
+    public double? WithinHours { get; init; }
+
+    /// <summary>Asks nobody if the estimate is not above this, in US dollars; null to ask always.</summary>
+    public double? AboveUsd { get; init; }
 }
 
 /// <summary>A variant: the fields in which it differs from the request.</summary>

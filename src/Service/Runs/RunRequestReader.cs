@@ -187,6 +187,7 @@ public static partial class RunRequestReader
             Deadline = deadline,
             StopsAtDeadline = stopsAtDeadline,
             AllowOverBudget = request.AllowOverBudget ?? false,
+            Approval = Approval(request.Approval, check),
             AllowHostProcessor = request.AllowHostProcessor ?? false,
             IsRehearsal = isRehearsal,
             Pace = isRehearsal ? RehearsalPace : new PaceSpec(),
@@ -199,6 +200,13 @@ public static partial class RunRequestReader
     /// tried as they are listed.</summary>
     private static PlaceOrder DefaultOrder(IReadOnlyList<string>? zones) =>
         zones is { Count: > 0 } ? PlaceOrder.Listed : PlaceOrder.Cost;
+
+    private static ApprovalSpec? Approval(ApprovalRequest? asked, RequestCheck check) => asked is null ? null
+        : new ApprovalSpec(
+            check.InRange(asked.WithinHours ?? 24, "approval.withinHours", LeastHours, MostAcquireSeconds / 3600))
+        {
+            AboveUsd = asked.AboveUsd is { } usd ? check.InRange(usd, "approval.aboveUsd", 0, 1_000_000) : null,
+        };
 
     private static RunId? Id(RunRequest request, RequestCheck check)
     {

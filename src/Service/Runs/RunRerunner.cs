@@ -25,7 +25,7 @@ internal sealed class RunRerunner(
     private static readonly string[] Free =
     [
         "id", "name", "budgetUsd", "maxHours", "deadline", "afterDeadline", "allowOverBudget", "allowHostProcessor",
-        "tpu.", "rehearsal.",
+        "approval", "approval.", "tpu.", "rehearsal.",
     ];
 
     /// <summary>Fields on which a tuned model and its translations do not depend.</summary>

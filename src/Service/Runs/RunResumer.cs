@@ -46,7 +46,7 @@ internal sealed class RunResumer(
     private static readonly string[] Free =
     [
         "name", "budgetUsd", "maxHours", "deadline", "afterDeadline", "allowOverBudget", "allowHostProcessor", "tpu.",
-        "evaluation.",
+        "evaluation.", "approval", "approval.",
         "training.steps", "training.checkpointEverySteps", "training.keepCheckpoints",
     ];
 

@@ -310,6 +310,7 @@ internal sealed class RunService(
             UsdPerHour = instance.IsCompleted && outcome is not null ? 0 : RunCosts.UsdPerHour(ledger, id),
             BudgetUsd = spec.BudgetUsd,
             Suspension = instance.IsCompleted ? null : stage?.Suspension,
+            Approval = instance.IsCompleted ? null : stage?.Approval,
             Waiting = outcome is null ? Waiting(id) : null,
             Deadline = DeadlineFacts.Of(
                 ledger, spec, spec.Deadline is null || instance.IsCompleted ? null : foresight.Of(KindOf(id), spec),

@@ -74,7 +74,7 @@ internal sealed class RunSuspender(DurableTaskClient client)
     /// Returns whether a run reads requests to suspend it: those of the first version of the orchestration, which have
     /// no version, do not. Only the history has the version.
     /// </summary>
-    private async Task<bool> ListensAsync(OrchestrationMetadata instance, CancellationToken cancellation)
+    internal async Task<bool> ListensAsync(OrchestrationMetadata instance, CancellationToken cancellation)
     {
         if (instance.RuntimeStatus == OrchestrationRuntimeStatus.Pending)
         {

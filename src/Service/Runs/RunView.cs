@@ -52,6 +52,9 @@ public sealed record RunView
     /// <summary>Gets the suspension of the run, which may still be giving back its nodes; null for none.</summary>
     public RunSuspension? Suspension { get; init; }
 
+    /// <summary>Gets the approval that the run waits for; null if it waits for none.</summary>
+    public RunApproval? Approval { get; init; }
+
     /// <summary>Gets the queued resource that waits for capacity; null if none does.</summary>
     public WaitingView? Waiting { get; init; }
 

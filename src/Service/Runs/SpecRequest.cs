@@ -103,6 +103,11 @@ internal static class SpecRequest
             Deadline = DeadlineReader.Write(spec.Deadline),
             AfterDeadline = spec.StopsAtDeadline ? "stop" : null,
             AllowOverBudget = spec.AllowOverBudget,
+            Approval = (spec.Approval ?? spec.Group?.Approval) is not { } approval ? null : new ApprovalRequest
+            {
+                WithinHours = approval.WithinHours,
+                AboveUsd = approval.AboveUsd,
+            },
             AllowHostProcessor = spec.AllowHostProcessor,
             Rehearsal = spec.IsRehearsal ? new RehearsalRequest() : null,
             Variants = spec.Variants is not { } variants ? null : [.. variants.Select(

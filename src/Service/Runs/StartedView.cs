@@ -19,6 +19,9 @@ public sealed record StartedView(
     /// <summary>Gets the address that shows the run: 202 while it is under way, 200 when it has ended.</summary>
     public required Uri StatusQueryGetUri { get; init; }
 
+    /// <summary>Gets the address that sends the run an event: a template with <c>{eventName}</c>.</summary>
+    public required string SendEventPostUri { get; init; }
+
     /// <summary>Gets the address that stops the run and gives its TPU back.</summary>
     public required Uri TerminatePostUri { get; init; }
 
@@ -46,6 +49,7 @@ public sealed record StartedView(
             id, wasThere, path, $"{path}/cancel", $"{path}/resume", $"{path}/events", $"{path}/report")
         {
             StatusQueryGetUri = Absolute(""),
+            SendEventPostUri = $"{Absolute("/events/")}{{eventName}}",
             TerminatePostUri = Absolute("/terminate"),
             SuspendPostUri = Absolute("/suspend"),
             ResumePostUri = Absolute("/resume"),

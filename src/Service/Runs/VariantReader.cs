@@ -76,7 +76,8 @@ internal static partial class VariantReader
                     Name = $"{group.Name}: {name}",
                     Project = group.Project,
                     Handover = handover,
-                    Group = new VariantGroup(id, name) { MaxHours = group.MaxHours },
+                    Approval = null,
+                    Group = new VariantGroup(id, name) { MaxHours = group.MaxHours, Approval = group.Approval },
                 }));
             }
         }

@@ -61,7 +61,12 @@ internal sealed partial class JobBook
             if (sent.Add(id) && !(_devices.TryGetValue((runId, nodeName), out var device)
                 && EndsOnWrongDevice(id, job, device)))
             {
-                connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(runId), job));
+                connection.Send(Describe(id, job));
+            }
+
+            if (FinishOf(runId, job) is { } order && sent.Add($"finish:{id}"))
+            {
+                connection.Send(order);
             }
 
             if (!stopped.Contains(id) && shared.IsStopped(runId, id))

@@ -57,7 +57,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
 
         if (_connections.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var connection))
         {
-            connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(input.Spec.RunId), input));
+            connection.Send(Describe(id, input));
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
             var id = JobId(job.Kind, runId, job.Lease.NodeName);
             if (job.Lease.NodeName == nodeName && EndOf(runId, id) is null)
             {
-                connection.Send(JobTexts.Describe(id, ledger.DirectoryOf(runId), job));
+                connection.Send(Describe(id, job));
             }
         }
 

@@ -46,6 +46,7 @@ internal static class JobTexts
         MicroBatchSize = result.MicroBatchSize,
         OutputStep = result.OutputStep,
         StoppedEarly = result.StoppedEarly,
+        FinishedEarly = result.FinishedEarly,
         Metric = result.Metric,
         BestScore = result.Metric.Length > 0 ? result.BestScore : null,
         BestStep = result.BestStep,

@@ -41,8 +41,7 @@ internal sealed partial class JobRunner
         TrainResult result;
         try
         {
-            var meter = new TrainingMeter(clock);
-            result = await device.TrainAsync(local, step => Tell(step, meter, stop), stop);
+            result = await TrainToEndAsync(local, stop);
             result.Compile = Compiled();
         }
         catch

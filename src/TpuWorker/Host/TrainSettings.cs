@@ -32,6 +32,7 @@ internal static class TrainSettings
         Pack = job.Pack,
         CheckpointEverySteps = job.CheckpointEverySteps,
         KeepCheckpoints = job.KeepCheckpoints == 0 ? DefaultKeep : job.KeepCheckpoints,
+        FinishAfterStep = job.FinishAfterStep > 0 ? job.FinishAfterStep : null,
         MemoryLimitBytes = job.MemoryLimitBytes == 0 ? null : job.MemoryLimitBytes,
         Threads = threads,
         Seed = (ulong)(uint)job.Seed,

@@ -43,6 +43,7 @@ internal sealed class Worker : IDisposable
     private CancellationTokenSource? _jobStop;
     private Task _job = Task.CompletedTask;
     private Task _conversation = Task.CompletedTask;
+    private readonly FinishOrders _finishes = new();
     private JobRunner? _runner;
     private bool _isDraining;
 
@@ -300,6 +301,9 @@ internal sealed class Worker : IDisposable
             case GatewayMessage.KindOneofCase.StopJob when message.StopJob.JobId == _currentJob:
                 _jobStop?.Cancel();
                 break;
+            case GatewayMessage.KindOneofCase.FinishJob when message.FinishJob.JobId == _currentJob:
+                _finishes.Give(message.FinishJob, _runner);
+                break;
             case GatewayMessage.KindOneofCase.JobEndedAck:
                 lock (_lock)
                 {
@@ -350,6 +354,7 @@ internal sealed class Worker : IDisposable
             _ = _metadata.TryPublishAsync("step", $"{progress.Step}");
         }, _log);
         _runner = runner;
+        _finishes.Pass(runner);
         var end = await runner.RunAsync(job, stop);
         await _log.WriteLineAsync(
             $"{job.JobId}: {(end.Succeeded ? "done" : $"{end.ErrorCode}: {end.ErrorMessage}")}");

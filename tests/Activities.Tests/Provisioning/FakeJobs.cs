@@ -27,6 +27,8 @@ internal sealed class FakeJobs : ITpuJobs
 
     public void Stop(JobKind kind, RunId runId, NodeName nodeName) => Calls.Add($"stop {kind} {nodeName.NodeId}");
 
+    public void Finish(RunId runId) => Calls.Add($"finish {runId}");
+
     public void Hand(RunId runId, NodeName nodeName) => Calls.Add($"hand {nodeName.NodeId}");
 
     public void Revoke(RunId runId, NodeName nodeName) => Calls.Add($"revoke {nodeName.NodeId}");

@@ -11,7 +11,7 @@ public sealed class WireNameTests
             ["pending", "running", "suspended", "succeeded", "failed", "cancelled", "terminated"],
             WireName.All<RunStatus>());
         Assert.Equal(
-            ["pending", "plan", "prepare", "train", "evaluate", "teardown", "report", "done", "compile"],
+            ["pending", "plan", "prepare", "train", "evaluate", "teardown", "report", "done", "compile", "approve"],
             WireName.All<RunStageName>());
         Assert.Equal(["ko-en", "en-ko", "both"], WireName.All<RunDirection>());
         Assert.Equal(["spot", "on-demand", "flex-start"], WireName.All<ProvisioningMode>());

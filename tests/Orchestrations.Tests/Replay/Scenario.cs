@@ -85,6 +85,18 @@ internal sealed class Scenario(string name)
     /// <summary>The activity during whose first call the run is suspended, for a second.</summary>
     public string? SuspendedIn { get; init; }
 
+    /// <summary>The approval that is asked for; null for none.</summary>
+    public ApprovalSpec? Approval { get; init; }
+
+    /// <summary>Whether the estimate makes the run ask.</summary>
+    public bool MustAsk { get; init; } = true;
+
+    /// <summary>The answer to the question; null: nobody answers.</summary>
+    public ApprovalOutcome? Answer { get; init; }
+
+    /// <summary>The activity during whose first call the training is asked to end.</summary>
+    public string? FinishedIn { get; init; }
+
     /// <summary>Events by which the worker tells of the end of its job as soon as it has it.</summary>
     public int Wakes { get; init; }
 
@@ -129,6 +141,7 @@ internal sealed class Scenario(string name)
         Resumption = Done is null || (From is not null && Taken is null) ? null : new RunResumption(
             2, Given.Spec, DateTimeOffset.UnixEpoch, [new FieldChange("budgetUsd", "5", "10")]),
         RunId = new RunId(Name),
+        Approval = Approval,
         Name = Name,
         Handover = Handover,
         Deadline = DeadlineSeconds is { } seconds ? _start.Value.AddSeconds(seconds) : null,
@@ -197,6 +210,13 @@ internal sealed class Scenario(string name)
             return true;
         });
         Add<StageInput, bool>(Stages.EnterStage, (_, _) => true);
+        Add<ApprovalInput, RunApproval?>(Stages.AskApproval, (input, _) => MustAsk
+            ? new RunApproval(
+                TimeProvider.System.GetUtcNow(), TimeProvider.System.GetUtcNow().AddHours(input.Approval.WithinHours),
+                input.EstimatedUsd, input.EstimatedSeconds, input.BudgetUsd)
+            : null);
+        Add<DecisionInput, ApprovalDecision>(Stages.DecideApproval, (input, _) => input.Decision);
+        Add<FinishInput, bool>(Stages.FinishTraining, (_, _) => true);
         Add<ReleaseInput, NodeRelease>(Stages.ReleaseNode, (input, _) => new(input.NodeName, "DELETING", false));
         Add<RunSpec, IReadOnlyList<NodeRelease>>(Stages.ReleaseAll, (_, call) =>
             [new(Given.Node("us-a1-a", "n1"), call < GoneAtLook ? "DELETING" : "NOT_FOUND", call >= GoneAtLook)]);
@@ -223,6 +243,17 @@ internal sealed class Scenario(string name)
                     await client().RaiseEventAsync(
                         Name, RunEvents.Suspension, new SuspensionRequest(true, "dear hours"));
                     await Task.Delay(TimeSpan.FromSeconds(1));
+                }
+
+                if (activity == FinishedIn && call == 1)
+                {
+                    await client().RaiseEventAsync(Name, RunEvents.Finish, new FinishRequest("kim", "flat"));
+                }
+
+                if (input is StageInput { Stage: RunStageName.Approve } && Answer is { } outcome)
+                {
+                    await client().RaiseEventAsync(
+                        Name, RunEvents.Approval, new ApprovalDecision(outcome, "kim", "seen"));
                 }
 
                 for (var wake = 0; wake < Wakes && input is DispatchInput; wake++)

@@ -167,8 +167,30 @@ internal static class Scenarios
             DeadlineSeconds = 3600,
             StopsAtDeadline = true,
         },
+        new("v2-approved") { Version = "2", Approval = new(1), Answer = ApprovalOutcome.Approved },
+        new("v2-approval-rejected") { Version = "2", Approval = new(1), Answer = ApprovalOutcome.Rejected },
+        new("v2-approval-expired") { Version = "2", Approval = new(0.5 / 3600) },
+        new("v2-approval-not-needed") { Version = "2", Approval = new(1) { AboveUsd = 5 }, MustAsk = false },
+        new("v2-finished") { Version = "2", FinishedIn = Stages.DispatchJob },
+        new("v2-finished-late") { Version = "2", FinishedIn = Stages.Score },
         new("v2-fallback") { Version = "2", Plan = WithOnDemand, Create = OnlyOnDemand(Day) },
         new("variants-plain") { Version = "2", Orchestrator = Variants, Variants = ["a", "b"] },
+        new("variants-approved")
+        {
+            Version = "2",
+            Orchestrator = Variants,
+            Variants = ["a"],
+            Approval = new(1),
+            Answer = ApprovalOutcome.Approved,
+        },
+        new("variants-rejected")
+        {
+            Version = "2",
+            Orchestrator = Variants,
+            Variants = ["a", "b"],
+            Approval = new(1),
+            Answer = ApprovalOutcome.Rejected,
+        },
         new("variants-failed")
         {
             // The corpus of the group is the first preparation.

@@ -24,6 +24,7 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
     [InlineData("POST", "/runs/any/resume", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/rerun", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/suspend", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/events/approve", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/unsuspend", AccessRole.Runner)]
     [InlineData("DELETE", "/runs/any", AccessRole.Admin)]
     [InlineData("DELETE", "/zones", AccessRole.Admin)]

@@ -53,7 +53,7 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
                 "GET /runs/{id}/logs", "GET /runs/{id}/metrics", "GET /runs/{id}/report", "GET /runs/{id}/report.html",
                 "GET /runs/{id}/report.ko.html", "GET /session", "GET /spending", "GET /zones", "GET /zones/prices",
                 "GET /zones/seen", "HEAD /files/{name}", "POST /doctor", "POST /plan", "POST /runs",
-                "POST /runs/{id}/cancel", "POST /runs/{id}/rerun",
+                "POST /runs/{id}/cancel", "POST /runs/{id}/events/{name}", "POST /runs/{id}/rerun",
                 "POST /runs/{id}/resume", "POST /runs/{id}/suspend", "POST /runs/{id}/terminate",
                 "POST /runs/{id}/unsuspend", "POST /session", "POST /sweep", "PUT /files/{name}",
             ],

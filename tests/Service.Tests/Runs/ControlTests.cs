@@ -147,7 +147,8 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
 
         foreach (var (name, expected) in new[]
         {
-            ("suspendPostUri", HttpStatusCode.Gone), ("terminatePostUri", HttpStatusCode.Gone),
+            ("suspendPostUri", HttpStatusCode.Gone), ("sendEventPostUri", HttpStatusCode.Gone),
+            ("terminatePostUri", HttpStatusCode.Gone),
             ("resumePostUri", HttpStatusCode.Accepted),
         })
         {
@@ -166,7 +167,9 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         using var purged = await service.Http.DeleteAsync(Address("purgeHistoryDeleteUri"), Cancellation);
         Assert.Equal(HttpStatusCode.OK, purged.StatusCode);
 
-        Uri Address(string name) => new(started.GetProperty(name).GetString()!, UriKind.Absolute);
+        Uri Address(string name) => new(
+            started.GetProperty(name).GetString()!.Replace("{eventName}", "finish", StringComparison.Ordinal),
+            UriKind.Absolute);
     }
 
     [Fact]

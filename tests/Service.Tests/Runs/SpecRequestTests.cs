@@ -176,7 +176,8 @@ public sealed class SpecRequestTests : IDisposable
                 "maxNewTokens": 33, "batchSize": 5, "beamSize": 4, "lengthPenalty": 0.6, "longInput": "truncate",
                 "bleuTokenizer": "char", "bootstrapSamples": 200, "seed": 5
               },
-              "budgetUsd": 5, "maxHours": 3, "allowOverBudget": true, "allowHostProcessor": true, "rehearsal": {}
+              "budgetUsd": 5, "maxHours": 3, "allowOverBudget": true, "allowHostProcessor": true, "rehearsal": {},
+              "approval": {"withinHours": 5, "aboveUsd": 2}
             }
             """)!.AsObject();
         foreach (var (name, value) in JsonNode.Parse(change)!.AsObject())

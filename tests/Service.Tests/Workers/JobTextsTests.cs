@@ -36,8 +36,9 @@ public sealed class JobTextsTests : IDisposable
             (job.Validation.Metric, job.Validation.EverySteps, job.Validation.Patience, job.Validation.MaxNewTokens));
         Assert.Equal(("t.jsonl", "v.jsonl"), (job.PairsFile, job.ValidationFile));
 
-        // A field added to the protocol and forgotten here would be empty. The limit is the worker's own to find.
-        Assert.Equal(["memory_limit_bytes", "earlier_steps"], Empty(job));
+        // A field added to the protocol and forgotten here would be empty. The limit is the worker's own to find, and
+        // an early end is a person's.
+        Assert.Equal(["memory_limit_bytes", "earlier_steps", "finish_after_step"], Empty(job));
         Assert.Empty(Empty(job.Lora).Concat(Empty(job.Validation)));
     }
 

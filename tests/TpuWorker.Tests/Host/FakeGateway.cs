@@ -25,6 +25,9 @@ internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : Wo
     /// it.</summary>
     public bool Acknowledges { get; init; }
 
+    /// <summary>Gets what is answered to a message; null for nothing.</summary>
+    public Func<WorkerMessage, GatewayMessage?> Answer { get; init; } = _ => null;
+
     /// <summary>Gets a value indicating whether the worker hung up before the gateway had ended the stream.</summary>
     public bool WasCutOff { get; private set; }
 
@@ -52,6 +55,11 @@ internal sealed class FakeGateway(Job job, Action<WorkerMessage> onMessage) : Wo
             {
                 Messages.Add(message);
                 onMessage(message);
+                if (Answer(message) is { } answer)
+                {
+                    await responseStream.WriteAsync(answer, context.CancellationToken);
+                }
+
                 if (Acknowledges && message.JobEnded is { } end)
                 {
                     await responseStream.WriteAsync(

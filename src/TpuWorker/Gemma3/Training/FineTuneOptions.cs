@@ -89,6 +89,13 @@ public sealed class FineTuneOptions
     /// <value>null (the default) for full fine-tuning, which changes every weight.</value>
     public LoraOptions? Lora { get; set; }
 
+    /// <summary>
+    /// The step after which the training ends with the weights that it has, though its schedule is that of
+    /// <see cref="Steps"/>. No part of the training's identity.
+    /// </summary>
+    /// <value>1 or more; null (the default) for the last step.</value>
+    public int? FinishAfterStep { get; set; }
+
     /// <summary>Steps between two checkpoints; one is also written after the last step.</summary>
     /// <value>1 or more, or 0 for after the last only; default 100.</value>
     public int CheckpointEverySteps { get; set; } = 100;
@@ -137,6 +144,7 @@ public sealed class FineTuneOptions
         Require(KeepCheckpoints >= 1, nameof(KeepCheckpoints), KeepCheckpoints, "1 or more");
         Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize ?? 0, "1 or more");
         Require(MemoryLimitBytes is null or >= 1, nameof(MemoryLimitBytes), MemoryLimitBytes ?? 0, "1 or more");
+        Require(FinishAfterStep is null or >= 1, nameof(FinishAfterStep), FinishAfterStep ?? 0, "1 or more");
         Require(Threads >= 1, nameof(Threads), Threads, "1 or more");
         Lora?.Validate();
     }

@@ -43,7 +43,12 @@ public sealed partial class FineTuner
         }
     }
 
-    private bool IsOver(TrainingManifest state) => state.IsStopped || state.Step == _options.Steps;
+    private bool IsOver(TrainingManifest state) =>
+        state.IsStopped || state.Step == _options.Steps || IsFinished(state);
+
+    /// <summary>Returns whether the training ends before its last step because it was asked to.</summary>
+    private bool IsFinished(TrainingManifest state) =>
+        !state.IsStopped && state.Step >= _options.FinishAfterStep && state.Step < _options.Steps;
 
     private void WriteIfDue(TrainingManifest state, CheckpointWriter writer)
     {

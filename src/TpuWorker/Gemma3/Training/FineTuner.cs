@@ -131,6 +131,7 @@ public sealed partial class FineTuner : IDisposable
         {
             OutputStep = best?.Step ?? state.Step,
             StoppedEarly = state.IsStopped,
+            FinishedEarly = IsFinished(state),
             BestScore = state.BestScore?.Score,
             BestStep = state.BestScore?.Step ?? 0,
             PassSize = _session.PassSize,

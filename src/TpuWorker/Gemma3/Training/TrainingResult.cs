@@ -29,6 +29,10 @@ public sealed record TrainingResult(
     /// <summary>Gets a value indicating whether patience ran out before the last step.</summary>
     public bool StoppedEarly { get; init; }
 
+    /// <summary>Gets a value indicating whether <see cref="FineTuneOptions.FinishAfterStep"/> ended the training before
+    /// its last step.</summary>
+    public bool FinishedEarly { get; init; }
+
     /// <summary>The best score on the validation set; null without one.</summary>
     public double? BestScore { get; init; }
 

@@ -75,6 +75,7 @@ internal static class TrainWork
             TrainedParameters = result.TrainedParameters,
             OutputStep = result.OutputStep,
             StoppedEarly = result.StoppedEarly,
+            FinishedEarly = result.FinishedEarly,
             BestScore = result.BestScore ?? 0,
             BestStep = result.BestStep,
             Metric = validation?.Metric ?? "",
