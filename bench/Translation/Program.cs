@@ -1,6 +1,7 @@
 // Scores, tokenizer and cleaning over a corpus, each as a figure of its own and, where it can be had, beside a peer or
 // a limit of the machine measured in the same run:
 //   BLEU and chrF++ of 10,000 segments beside sacreBLEU, run by --python PROGRAM where that can import it;
+//   the whole command `score`, given by --command PROGRAM, beside the whole process of `PROGRAM -m sacrebleu`;
 //   tokenizer and cleaning beside the rate at which this machine decodes UTF-8, which no reader of text can beat.
 // --corpus FILE is any corpus that the product reads, or two aligned files; without it the sample's own sentences.
 using System.Diagnostics;
@@ -24,6 +25,7 @@ var length = references.Sum(line => line.Length) / Segments;
 Console.WriteLine($"{Segments} segments, {length} characters each, of {corpus}");
 
 Scores();
+Processes();
 Rates();
 
 void Scores()
@@ -42,6 +44,47 @@ void Scores()
 
     var paired = Best(() => Significance.PairedBootstrap(new Bleu(), hypotheses, references, references));
     Console.WriteLine($"{"paired",-8} {paired,8:0.000} s   1,000 resamples of two systems, BLEU");
+}
+
+// What a person waits for: start, files, score and output.
+void Processes()
+{
+    if ((Option("--command"), Option("--python")) is not ({ } command, { } python))
+    {
+        Console.WriteLine("score    the whole command was not measured: no --command, or no --python");
+        return;
+    }
+
+    var (hypothesisFile, referenceFile) = Files();
+    foreach (var metrics in (string[][])[["bleu"], ["bleu", "chrf"]])
+    {
+        string[] arguments = [referenceFile, "-i", hypothesisFile, "-m", .. metrics, "-b"];
+        string ours = "", theirs = "";
+        var seconds = Best(() => ours = Output(command, ["score", .. arguments]));
+        var peer = Best(() => theirs = Output(python, ["-m", "sacrebleu", .. arguments]));
+        Console.WriteLine(
+            $"{"score",-8} {seconds,8:0.000} s   -m {string.Join(' ', metrics)}: sacreBLEU's process {peer:0.000} s in this "
+            + $"run, {peer / seconds:0.0} times as long; {(ours == theirs ? "equal" : "NOT EQUAL")}");
+    }
+
+    Directory.Delete(Path.GetDirectoryName(referenceFile)!, recursive: true);
+}
+
+static string Output(string program, string[] arguments)
+{
+    using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+    var output = process.StandardOutput.ReadToEnd();
+    process.WaitForExit();
+    return process.ExitCode == 0 ? output : throw new InvalidOperationException($"'{program}' cannot score.");
+}
+
+(string Hypotheses, string References) Files()
+{
+    var folder = Directory.CreateTempSubdirectory("score-bench-").FullName;
+    var (hypothesisFile, referenceFile) = (Path.Combine(folder, "hyp"), Path.Combine(folder, "ref"));
+    File.WriteAllLines(hypothesisFile, hypotheses);
+    File.WriteAllLines(referenceFile, references);
+    return (hypothesisFile, referenceFile);
 }
 
 void Rates()
@@ -73,10 +116,7 @@ Dictionary<string, (double Seconds, double Score)> Peer()
         return found;
     }
 
-    var folder = Directory.CreateTempSubdirectory("score-bench-").FullName;
-    var (hypothesisFile, referenceFile) = (Path.Combine(folder, "hyp"), Path.Combine(folder, "ref"));
-    File.WriteAllLines(hypothesisFile, hypotheses);
-    File.WriteAllLines(referenceFile, references);
+    var (hypothesisFile, referenceFile) = Files();
     const string Script = """
         import sys, time
         from sacrebleu.metrics import BLEU, CHRF
@@ -99,7 +139,7 @@ Dictionary<string, (double Seconds, double Score)> Peer()
     }
 
     process.WaitForExit();
-    Directory.Delete(folder, recursive: true);
+    Directory.Delete(Path.GetDirectoryName(referenceFile)!, recursive: true);
     return found.Count == 2 ? found : throw new InvalidOperationException($"'{python}' cannot import sacrebleu.");
 }
 
