@@ -63,8 +63,8 @@ void Processes()
         var seconds = Best(() => ours = Output(command, ["score", .. arguments]));
         var peer = Best(() => theirs = Output(python, ["-m", "sacrebleu", .. arguments]));
         Console.WriteLine(
-            $"{"score",-8} {seconds,8:0.000} s   -m {string.Join(' ', metrics)}: sacreBLEU's process {peer:0.000} s in this "
-            + $"run, {peer / seconds:0.0} times as long; {(ours == theirs ? "equal" : "NOT EQUAL")}");
+            $"{"score",-8} {seconds,8:0.000} s   -m {string.Join(' ', metrics)}: sacreBLEU's process {peer:0.000} s in "
+            + $"this run, {peer / seconds:0.0} times as long; {(ours == theirs ? "equal" : "NOT EQUAL")}");
     }
 
     Directory.Delete(Path.GetDirectoryName(referenceFile)!, recursive: true);
