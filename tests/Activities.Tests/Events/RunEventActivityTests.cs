@@ -45,9 +45,10 @@ public sealed class RunEventActivityTests : RunFolder
     {
         var rejected = new ApprovalDecision(ApprovalOutcome.Rejected, "lee", "no");
 
-        Assert.Equal(Approved, await DecideAsync(Approved));
-        Assert.Equal(Approved, await DecideAsync(rejected));
-        Assert.Equal(Approved, await DecideAsync(ApprovalDecision.Expired));
+        var approved = Approved with { PlansAnew = true };
+        Assert.Equal(approved, await DecideAsync(Approved));
+        Assert.Equal(approved, await DecideAsync(rejected));
+        Assert.Equal(approved, await DecideAsync(ApprovalDecision.Expired));
         Ledger.Append(Id, LedgerKinds.Resumed, "2", new ResumedFact(2, RunStatus.Failed, null, null, 0, 0, []));
         Assert.Null(RunEventFacts.DecisionOf(Ledger, Id));
         Assert.Equal(rejected, await DecideAsync(rejected));
