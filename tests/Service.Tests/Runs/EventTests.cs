@@ -3,6 +3,10 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Events;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -51,6 +55,21 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.True(kinds.IndexOf("approval-decided") < kinds.IndexOf("intent"), string.Join(' ', kinds));
         (again, problem) = await PostAsync($"/runs/{id}/events/approve");
         Assert.Equal((HttpStatusCode.Gone, "RUN_ENDED"), (again, CodeOf(problem)));
+    }
+
+    /// <summary>The service stops between the record and the event, and nobody asks again.</summary>
+    [Fact]
+    public async Task Approve_RecordedBeforeACrash_IsCarriedOutAfterTheRestart()
+    {
+        var id = await service.StartAsync(Asking());
+        await WaitForQuestionAsync(id);
+        RunEventFacts.Decide(
+            service.Services.GetRequiredService<RunLedger>(), new RunId(id),
+            new ApprovalDecision(ApprovalOutcome.Approved, "kim", "within budget"));
+
+        await service.RestartAsync(_ => { });
+
+        Assert.Equal("succeeded", (await service.ReportAsync(id)).GetProperty("status").GetString());
     }
 
     [Fact]
