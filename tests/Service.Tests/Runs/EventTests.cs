@@ -8,6 +8,7 @@ using Workflows.Activities.Events;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Runs;
 
@@ -195,6 +196,51 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.Equal("succeeded", report.GetProperty("status").GetString());
         Assert.True(report.GetProperty("training").GetProperty("finishedEarly").GetBoolean());
         Assert.Equal(2, report.GetProperty("attempts").GetArrayLength());
+    }
+
+    /// <summary>The worker is dead when the event comes, and nobody has noticed it yet.</summary>
+    [Fact]
+    public async Task Finish_WhileTheNodeIsLost_TrainsToThatStepOnTheNext()
+    {
+        Skipped.Unless(Directory.Exists("/proc/self"), "Finding the worker's process needs /proc.");
+        var id = await service.StartAsync(service.Request(steps: 100_000));
+        await service.WaitAsync(id, run => run.TryGetProperty("progress", out var progress)
+            && progress.ValueKind == JsonValueKind.Object && progress.GetProperty("step").GetInt32() >= 3);
+
+        service.KillWorkerOf(id);
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/events/finish")).Status);
+
+        var report = await service.ReportAsync(id);
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        Assert.True(report.GetProperty("training").GetProperty("finishedEarly").GetBoolean());
+        var step = Assert.Single(report.GetProperty("people").EnumerateArray()).GetProperty("step").GetInt32();
+        Assert.InRange(report.GetProperty("training").GetProperty("steps").GetInt32(), step, 99_999);
+        Assert.Single(report.GetProperty("recoveries").EnumerateArray());
+    }
+
+    /// <summary>Both are sent at once: one counts, and the other person is told which.</summary>
+    [Fact]
+    public async Task ApproveAndReject_AtOnce_AreOneAnswerAndOneRefusal()
+    {
+        var id = await service.StartAsync(Asking());
+        await WaitForQuestionAsync(id);
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(
+            each => PostAsync($"/runs/{id}/events/{(each % 2 == 0 ? "approve" : "reject")}")));
+
+        var report = await service.ReportAsync(id);
+        var counts = report.GetProperty("people")[1].GetProperty("event").GetString();
+        Assert.Equal(
+            counts == "approved" ? "succeeded" : "failed", report.GetProperty("status").GetString());
+        for (var each = 0; each < answers.Length; each++)
+        {
+            var isTheOne = (each % 2 == 0) == (counts == "approved");
+            Assert.Equal(
+                isTheOne ? HttpStatusCode.Accepted : HttpStatusCode.Conflict, answers[each].Status);
+            Assert.True(isTheOne || CodeOf(answers[each].Body) == "ALREADY_DECIDED", $"{answers[each].Body}");
+        }
+
+        Assert.Single(await KindsAsync(id), "approval-decided");
     }
 
     [Fact]
