@@ -54,6 +54,9 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.Equal(stages.IndexOf("train"), stages.IndexOf("approve") + 1);
         var kinds = await KindsAsync(id);
         Assert.True(kinds.IndexOf("approval-decided") < kinds.IndexOf("intent"), string.Join(' ', kinds));
+
+        // It planned anew in between, with the prices and the capacity of that moment.
+        Assert.InRange(kinds.LastIndexOf("plan"), kinds.IndexOf("approval-decided"), kinds.IndexOf("intent"));
         (again, problem) = await PostAsync($"/runs/{id}/events/approve");
         Assert.Equal((HttpStatusCode.Gone, "RUN_ENDED"), (again, CodeOf(problem)));
     }
@@ -135,6 +138,25 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/unsuspend")).Status);
 
         Assert.Equal("succeeded", (await service.ReportAsync(id)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Approve_AfterTheTimeOfASuspendedRun_IsRefusedAndTheRunEnds()
+    {
+        var id = await service.StartAsync(Asking(0.004));
+        await WaitForQuestionAsync(id);
+        await PostAsync($"/runs/{id}/suspend?reason=holidays");
+        var held = await service.WaitAsync(id, run => run.GetProperty("status").GetString() == "suspended");
+        var until = held.GetProperty("approval").GetProperty("until").GetDateTimeOffset();
+        await service.WaitAsync(id, _ => TimeProvider.System.GetUtcNow() > until);
+
+        var (status, problem) = await PostAsync($"/runs/{id}/events/approve");
+
+        Assert.Equal((HttpStatusCode.Conflict, "EVENT_NOT_AWAITED"), (status, CodeOf(problem)));
+        Assert.Contains("approval.withinHours", DetailOf(problem), StringComparison.Ordinal);
+        await PostAsync($"/runs/{id}/unsuspend");
+        var report = await service.ReportAsync(id);
+        Assert.Equal("APPROVAL_EXPIRED", report.GetProperty("failure").GetProperty("code").GetString());
     }
 
     [Fact]
