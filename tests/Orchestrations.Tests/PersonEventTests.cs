@@ -56,8 +56,8 @@ public sealed class PersonEventTests
         _recorded = Approved with { PlansAnew = true };
         var run = RunAsync();
         _plan = Task.FromException<RunPlan>(new TaskFailedException(Stages.Plan, 1, new TaskFailureDetails(
-            typeof(RunFaultException).FullName!, new RunFaultException("DEADLINE_INFEASIBLE", "Late.", "Later.").Message,
-            null, null, null)));
+            typeof(RunFaultException).FullName!,
+            new RunFaultException("DEADLINE_INFEASIBLE", "Late.", "Later.").Message, null, null, null)));
         _context.RaiseOnce(RunEvents.Approval, Approved);
 
         var outcome = await run;

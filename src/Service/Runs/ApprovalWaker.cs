@@ -24,7 +24,8 @@ internal sealed partial class ApprovalWaker(
         var told = new List<RunId>();
         var query = new OrchestrationQuery
         {
-            Statuses = [OrchestrationRuntimeStatus.Running], FetchInputsAndOutputs = false,
+            Statuses = [OrchestrationRuntimeStatus.Running],
+            FetchInputsAndOutputs = false,
         };
         await foreach (var instance in client.GetAllInstancesAsync(query).WithCancellation(cancellation))
         {

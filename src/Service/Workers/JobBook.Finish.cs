@@ -22,8 +22,8 @@ internal sealed partial class JobBook
     }
 
     /// <summary>
-    /// Gives a job to its worker. A worker that has the job already ignores it, so its early end is sent by itself, too:
-    /// the worker may have been away when it was asked for.
+    /// Gives a job to its worker. A worker that has the job already ignores it, so its early end is sent by itself,
+    /// too: the worker may have been away when it was asked for.
     /// </summary>
     private void Give(Connection connection, string id, DispatchInput job)
     {
