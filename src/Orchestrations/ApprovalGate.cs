@@ -31,6 +31,9 @@ internal sealed class ApprovalGate
     /// <summary>Gets the reason why the run does not go on; null if it is approved, or the wait is not over.</summary>
     public RunFailure? Failure { get; private set; }
 
+    /// <summary>Gets a value indicating whether the approved run plans anew before it rents.</summary>
+    public bool PlansAnew { get; private set; }
+
     /// <summary>Asks for the approval of a run.</summary>
     /// <param name="context">The run's orchestration.</param>
     /// <param name="spec">The run.</param>
@@ -71,10 +74,15 @@ internal sealed class ApprovalGate
 
         // The record decides, where the service has noted an answer before it sent the event. So an answer that was
         // accepted in the last second counts.
-        Failure = isTime && isStop && !_answer.IsCompleted
-            ? TpuWorkOrchestration.TimeIsOver(_spec, _stopAt)
-            : FailureOf(await _context.DecideApprovalAsync(new DecisionInput(
-                _spec.RunId, _answer.IsCompleted ? await _answer : ApprovalDecision.Expired)));
+        if (isTime && isStop && !_answer.IsCompleted)
+        {
+            Failure = TpuWorkOrchestration.TimeIsOver(_spec, _stopAt);
+            return true;
+        }
+
+        var decision = await _context.DecideApprovalAsync(new DecisionInput(
+            _spec.RunId, _answer.IsCompleted ? await _answer : ApprovalDecision.Expired));
+        (Failure, PlansAnew) = (FailureOf(decision), decision.PlansAnew);
         return true;
     }
 

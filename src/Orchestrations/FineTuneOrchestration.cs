@@ -72,8 +72,7 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
     /// <returns>The first fault of a run in the chain, or the innermost failure.</returns>
     internal static TaskFailureDetails Innermost(TaskFailureDetails details)
     {
-        while (details.InnerFailure is { } inner
-            && details.ErrorType != typeof(RunFaultException).FullName)
+        while (details.InnerFailure is { } inner && details.ErrorType != typeof(RunFaultException).FullName)
         {
             details = inner;
         }
@@ -112,33 +111,23 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
         {
             try
             {
-                if (resumption is not null && await IsCancelledWhileResumingAsync(resumption))
+                if ((resumption is not null && await IsCancelledWhileResumingAsync(resumption))
+                    || ((resumption is null ? spec.Origin?.From is not null : _done.MustTakeOver)
+                        && await IsCancelledWhileTakingOverAsync()))
                 {
                     return StoryEnd.Cancelled;
                 }
 
-                if ((resumption is null ? spec.Origin?.From is not null : _done.MustTakeOver)
-                    && await IsCancelledWhileTakingOverAsync())
-                {
-                    return StoryEnd.Cancelled;
-                }
-
-                if (await EndBeforeAsync(RunStageName.Plan, "choosing zones and estimating the cost") is { } planEnd)
+                if ((await EndBeforeAsync(RunStageName.Plan, "choosing zones and estimating the cost")
+                    ?? await PlanAsync()) is { } planEnd)
                 {
                     return planEnd;
                 }
 
-                var planning = context.PlanAsync(spec);
-                if (await IsCancelledBeforeAsync(planning))
-                {
-                    return StoryEnd.Cancelled;
-                }
-
-                Plan = await planning;
                 if (handed is not null)
                 {
                     (_lease, _mostIdleSeconds) = await NodeHandover.AcceptAsync(
-                        context, new AcceptInput(spec, Plan, handed), isNeeded: !_done.IsTranslated);
+                        context, new AcceptInput(spec, Plan!, handed), isNeeded: !_done.IsTranslated);
                 }
 
                 if (_done.Data is null)
@@ -290,7 +279,27 @@ public sealed class FineTuneOrchestration : TaskOrchestrator<RunSpec, RunOutcome
                 }
             }
 
-            return gate.Failure is { } failure ? StoryEnd.Failed(failure) : null;
+            if (!gate.PlansAnew)
+            {
+                return gate.Failure is { } failure ? StoryEnd.Failed(failure) : null;
+            }
+
+            // Nothing is rented yet, so a deadline that cannot be kept any more, or a price over the budget, ends it.
+            Hold.Show(new RunStage(RunStageName.Approve, "approved; planning with the prices and capacity of now"));
+            return await PlanAsync();
+        }
+
+        /// <summary>Makes the plan. Returns how the run ended meanwhile, or null.</summary>
+        private async Task<StoryEnd?> PlanAsync()
+        {
+            var planning = context.PlanAsync(spec);
+            if (await IsCancelledBeforeAsync(planning))
+            {
+                return StoryEnd.Cancelled;
+            }
+
+            Plan = await planning;
+            return null;
         }
 
         /// <summary>Waits for as long as the run is suspended, and gives back its nodes first.</summary>

@@ -36,21 +36,10 @@ public sealed class TwoServicesTests : IDisposable
     public async Task Run_WhoseServiceIsKilledInTraining_EndsThroughTheOther()
     {
         await using var postgres = await PostgresServer.StartOrSkipAsync();
-        var database = await postgres.NewDatabaseAsync();
-        TinyModel.Write(_folder["model"]);
-        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
-        _folder.Write("scenario.json", """{"createSeconds": 0.3, "deleteSeconds": 0.3}""");
-        Start("Workflows.DurableTask.Sidecar", "--urls", Address(Scheduler), "--data", _folder["engine"]);
-        Start(
-            "Workflows.GoogleCloud.TpuEmulator", "--grpc-port", $"{Emulator}", "--rest-port", $"{Emulator + 1}",
-            "--storage-port", $"{Emulator + 2}", "--state", _folder["cloud"], "--worker",
-            $"dotnet {Path.Combine(AppContext.BaseDirectory, "Workflows.TpuWorker.Host.dll")}");
-        var services = new[] { StartService(0, database), StartService(1, database) };
         using var first = new HttpClient { BaseAddress = new Uri(Address(_ports.Number)) };
         using var second = new HttpClient { BaseAddress = new Uri(Address(_ports.Number + 4)) };
         var clients = new[] { first, second };
-        await UpAsync(services[0], first);
-        await UpAsync(services[1], second);
+        var services = await StartAllAsync(await postgres.NewDatabaseAsync(), first, second);
 
         using (var started = await first.PostAsJsonAsync("/runs", Request()))
         {
@@ -108,6 +97,58 @@ public sealed class TwoServicesTests : IDisposable
         Assert.Equal(again.Distinct(), again);
     }
 
+    /// <summary>A person and the worker are at different services, and two people at different ones, too.</summary>
+    [Fact]
+    public async Task EventsOfPeople_SentToEitherService_AreCarriedOutOnce()
+    {
+        await using var postgres = await PostgresServer.StartOrSkipAsync();
+        using var first = new HttpClient { BaseAddress = new Uri(Address(_ports.Number)) };
+        using var second = new HttpClient { BaseAddress = new Uri(Address(_ports.Number + 4)) };
+        var clients = new[] { first, second };
+        var services = await StartAllAsync(await postgres.NewDatabaseAsync(), first, second);
+        foreach (var id in new[] { "race", "two" })
+        {
+            var request = Request();
+            request["id"] = id;
+            request["training"]!["steps"] = id == "two" ? 100_000 : 4;
+            request["allowOverBudget"] = true;
+            request["approval"] = new JsonObject { ["withinHours"] = 1 };
+            using var started = await first.PostAsJsonAsync("/runs", request);
+            Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
+            await ServiceWaits.UntilAsync(
+                second, id, run => run.GetProperty("approval").ValueKind == JsonValueKind.Object, Said);
+        }
+
+        var answers = await Task.WhenAll(SendAsync(first, "race", "approve"), SendAsync(second, "race", "reject"));
+        Assert.Equal([HttpStatusCode.Accepted, HttpStatusCode.Conflict], answers.Order());
+        await ServiceWaits.UntilAsync(first, "race", ServiceWaits.HasEnded, Said);
+        var race = await second.GetFromJsonAsync<JsonElement>("/runs/race/report");
+        Assert.Equal(
+            answers[0] == HttpStatusCode.Accepted ? "approved succeeded" : "rejected failed",
+            $"{race.GetProperty("people")[1].GetProperty("event")} {race.GetProperty("status")}");
+
+        Assert.Equal(HttpStatusCode.Accepted, await SendAsync(second, "two", "approve"));
+        Assert.Equal(HttpStatusCode.Conflict, await SendAsync(first, "two", "reject"));
+        await ServiceWaits.UntilAsync(
+            first, "two", run => run.GetProperty("progress") is { ValueKind: JsonValueKind.Object } progress
+                && progress.GetProperty("step").GetInt32() >= 3, Said);
+        var working = Array.FindIndex(
+            services, service => service.Output.Contains("connected for run two", StringComparison.Ordinal));
+        Assert.Equal(HttpStatusCode.Accepted, await SendAsync(clients[1 - working], "two", "finish"));
+
+        await ServiceWaits.UntilAsync(second, "two", ServiceWaits.HasEnded, Said);
+        var report = await second.GetFromJsonAsync<JsonElement>("/runs/two/report");
+        Assert.True(report.GetProperty("status").GetString() == "succeeded", $"{report}");
+        Assert.True(report.GetProperty("training").GetProperty("finishedEarly").GetBoolean(), $"{report}");
+        Assert.Single(report.GetProperty("attempts").EnumerateArray());
+    }
+
+    private static async Task<HttpStatusCode> SendAsync(HttpClient client, string id, string name)
+    {
+        using var answer = await client.PostAsync($"/runs/{id}/events/{name}", null);
+        return answer.StatusCode;
+    }
+
     private static string Address(int port) => $"http://127.0.0.1:{port}";
 
     private static async Task<List<string>> IdsAsync(HttpClient client) =>
@@ -118,6 +159,23 @@ public sealed class TwoServicesTests : IDisposable
 
     private static async Task<IEnumerable<string>> EventsAsync(HttpClient client, int most) =>
         (await EventsAsync(client)).Take(most).Select(each => each.ToJsonString());
+
+    /// <summary>Starts scheduler, cloud and two services.</summary>
+    private async Task<ProgramRun[]> StartAllAsync(string database, HttpClient first, HttpClient second)
+    {
+        TinyModel.Write(_folder["model"]);
+        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
+        _folder.Write("scenario.json", """{"createSeconds": 0.3, "deleteSeconds": 0.3}""");
+        Start("Workflows.DurableTask.Sidecar", "--urls", Address(Scheduler), "--data", _folder["engine"]);
+        Start(
+            "Workflows.GoogleCloud.TpuEmulator", "--grpc-port", $"{Emulator}", "--rest-port", $"{Emulator + 1}",
+            "--storage-port", $"{Emulator + 2}", "--state", _folder["cloud"], "--worker",
+            $"dotnet {Path.Combine(AppContext.BaseDirectory, "Workflows.TpuWorker.Host.dll")}");
+        var services = new[] { StartService(0, database), StartService(1, database) };
+        await UpAsync(services[0], first);
+        await UpAsync(services[1], second);
+        return services;
+    }
 
     private ProgramRun Start(string program, params string[] arguments)
     {

@@ -17,6 +17,7 @@ public sealed class PersonEventTests
     private TaskCompletionSource<TpuWorkResult>? _training;
     private ApprovalDecision? _recorded;
     private bool _isNeeded = true;
+    private object? _plan = Given.Plan("us-a1-a") with { EstimatedUsd = 2.5, EstimatedSeconds = 60 };
 
     public PersonEventTests() => _context.Answer = Answer;
 
@@ -34,6 +35,49 @@ public sealed class PersonEventTests
         Assert.Equal(RunStatus.Succeeded, (await run).Status);
         Assert.Equal(["run:train", "run:evaluate", "run:teardown"], Children());
         Assert.Null(_context.Statuses.OfType<RunStage>().First(stage => stage.Stage == RunStageName.Train).Approval);
+    }
+
+    [Fact]
+    public async Task Approve_AfterTheWait_RentsByANewPlan()
+    {
+        _recorded = Approved with { PlansAnew = true };
+        var run = RunAsync();
+        _plan = Given.Plan("us-b1-a");
+        _context.RaiseOnce(RunEvents.Approval, Approved);
+
+        Assert.Equal(RunStatus.Succeeded, (await run).Status);
+        var work = _context.Calls.Select(call => call.Input).OfType<TpuWorkInput>().First();
+        Assert.Equal("us-b1-a", Assert.Single(work.Plan.Candidates).Zone);
+    }
+
+    [Fact]
+    public async Task Approve_TooLateForTheDeadline_RentsNothing()
+    {
+        _recorded = Approved with { PlansAnew = true };
+        var run = RunAsync();
+        _plan = Task.FromException<RunPlan>(new TaskFailedException(Stages.Plan, 1, new TaskFailureDetails(
+            typeof(RunFaultException).FullName!,
+            new RunFaultException("DEADLINE_INFEASIBLE", "Late.", "Later.").Message, null, null, null)));
+        _context.RaiseOnce(RunEvents.Approval, Approved);
+
+        var outcome = await run;
+
+        Assert.Equal((RunStatus.Failed, "DEADLINE_INFEASIBLE"), (outcome.Status, outcome.Failure?.Code));
+        Assert.Equal(["run:teardown"], Children());
+    }
+
+    [Fact]
+    public async Task Cancel_WhilePlanningAnew_EndsTheRunAsACancellation()
+    {
+        _recorded = Approved with { PlansAnew = true };
+        var run = RunAsync();
+        _plan = new TaskCompletionSource<RunPlan>().Task;
+        _context.RaiseOnce(RunEvents.Approval, Approved);
+        Assert.Null(Shown().Approval);
+        _context.Raise(RunEvents.Cancel, "enough");
+
+        Assert.Equal(RunStatus.Cancelled, (await run).Status);
+        Assert.Equal(["run:teardown"], Children());
     }
 
     [Fact]
@@ -257,7 +301,7 @@ public sealed class PersonEventTests
 
     private object? Answer(string name, object? input) => input switch
     {
-        _ when name == Stages.Plan => Given.Plan("us-a1-a") with { EstimatedUsd = 2.5, EstimatedSeconds = 60 },
+        _ when name == Stages.Plan => _plan,
         _ when name == Stages.PlanVariants => 3.0,
         _ when name == Stages.PrepareData => Given.Data,
         RunSpec { Variants: { } variants } when name == Stages.OpenVariants => new VariantsState(

@@ -4,6 +4,7 @@ using Microsoft.DurableTask;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Data;
 using Workflows.Activities.Deadlines;
+using Workflows.Activities.Events;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Variants;
@@ -57,7 +58,9 @@ public sealed class PlanActivity(
         var plan = await WithImagesAsync(input, Plan(input, figures, found, model, quotas));
         plan = plan with { Transfer = model?.To(plan.Candidates[0].Region) };
         plan = Remaining(input, plan, figures, found);
-        ledger.AppendInPart(input.RunId, LedgerKinds.Plan, "plan", plan);
+        ledger.AppendInPart(
+            input.RunId, LedgerKinds.Plan, RunEventFacts.DecisionOf(ledger, input.RunId) is null ? "plan" : "approved",
+            plan);
         var others = VariantMoney.TakenByOthers(ledger, input, _clock.GetUtcNow());
         return OverBudget(input, plan.EstimatedUsd, others) is { } fault ? throw fault : plan;
     }

@@ -12,6 +12,7 @@ public sealed class DecideApprovalActivity(RunLedger ledger) : TaskActivity<Deci
     public override Task<ApprovalDecision> RunAsync(TaskActivityContext context, DecisionInput input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return Task.FromResult(RunEventFacts.Decide(ledger, input.RunId, input.Decision));
+        var counts = RunEventFacts.Decide(ledger, input.RunId, input.Decision);
+        return Task.FromResult(counts with { PlansAnew = counts.Outcome == ApprovalOutcome.Approved });
     }
 }

@@ -56,8 +56,8 @@ public sealed record PersonRow(DateTimeOffset At, string Event, string? By, stri
             "rejected" => words.Of($"Rejected by {who}{why}", $"{who} 거부{why}"),
             "expired" => words.Of("Nobody approved it in time.", "기한 안에 승인한 사람이 없습니다."),
             LedgerKinds.Finish => words.Of(
-                $"Training was ended early by {who}, at step {Step} of {OfSteps}{why}",
-                $"{who}의 요청으로 학습을 {OfSteps}스텝 중 {Step}스텝에서 마쳤습니다{why}"),
+                $"An early end of the training, at step {Step} of {OfSteps}, was asked for by {who}{why}",
+                $"{who} 학습 조기 종료 요청({OfSteps}스텝 중 {Step}스텝){why}"),
             _ => words.Of(
                 $"The training was over when {who} wanted to end it early{why}",
                 $"{who}의 조기 종료 요청은 학습이 끝난 뒤에 도착했습니다{why}"),

@@ -163,7 +163,8 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
         RunSpec spec, ArtifactUri root, CancellationToken cancellation)
     {
         if (TrainingOf(spec.RunId) is not var (at, train)
-            || (train.Steps != spec.Training.Steps && !train.StoppedEarly && !train.FinishedEarly))
+            || (train.Steps != spec.Training.Steps && !train.StoppedEarly
+                && !(train.FinishedEarly && IsAsked(spec))))
         {
             return null;
         }
@@ -174,6 +175,12 @@ public sealed class FinishedWork(RunLedger ledger, RunArtifacts artifacts)
             : await new ArtifactTree(artifacts.StoreOf(spec)).FindAsync(tuned, cancellation) is not null;
         return isThere ? at : null;
     }
+
+    /// <summary>Returns whether a training that a person ended early is the one that the request asks for: with other
+    /// steps it asks for more training.</summary>
+    private bool IsAsked(RunSpec spec) => ledger.Read<DispatchInput>(spec.RunId, LedgerKinds.Job)
+        .Select(fact => fact.Data).LastOrDefault(job => job.Kind == JobKind.Train) is not { } last
+        || last.Spec.Training.Steps == spec.Training.Steps;
 
     private async Task<bool> IsTranslatedAsync(
         RunSpec spec, ArtifactUri root, DateTimeOffset trainedAt, CancellationToken cancellation)

@@ -55,6 +55,11 @@ public sealed record ApprovalDecision(ApprovalOutcome Outcome, string? By, strin
 {
     /// <summary>Gets the answer of a run that nobody answered.</summary>
     public static ApprovalDecision Expired { get; } = new(ApprovalOutcome.Expired, null, null);
+
+    /// <summary>Gets a value indicating whether the run plans anew, since prices, capacity and the time to the deadline
+    /// are others after the wait; false in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool PlansAnew { get; init; }
 }
 
 /// <summary>Notes an answer, unless there is one.</summary>

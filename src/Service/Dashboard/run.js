@@ -29,7 +29,7 @@ export const run = (main, connected, id) => {
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
         el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
-      el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status ? '' : said(view.detail)),
+      el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status || (view.approval && !view.suspension) ? '' : said(view.detail)),
         (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
           .concat(view.approval ? [approvalOf(view.approval)] : [], view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
             view.deadline ? [`${t('deadline')} ${time(view.deadline.at)}`] : []).map((line) => el('p', { class: 'soft' }, line)),
@@ -212,7 +212,7 @@ const describe = (detail) => language === 'en' ? detail : null;
 const sayEvent = (each) => {
   const data = each.data ?? {};
   const kind = `kind.${each.kind}`;
-  const subject = each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key === each.kind ? null : each.key.split('/').at(-1);
+  const subject = each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key === each.kind || /^(approval|finish)/.test(each.kind) ? null : each.key.split('/').at(-1);
   const outcome = each.kind === 'approval-decided' ? null : data.outcome && `attempt.${data.outcome}` in texts.en ? t(`attempt.${data.outcome}`) : data.outcome;
   const decided = each.kind === 'approval-decided' ? t(`decision.${data.outcome}`) : null;
   const rest = [decided, data.by, each.kind === 'finish' ? `${t('step')} ${number(data.step)}` : null, (each.kind === 'stage' ? null : data.detail) ?? data.state ?? data.code ?? data.cause ?? data.errorCode, data.reason ?? data.message]

@@ -309,6 +309,7 @@ public static class WorkflowsService
         services.AddSingleton<EventStream>();
         services.AddSingleton<RunSuspender>();
         services.AddSingleton<RunEventSender>();
+        services.AddHostedService<ApprovalWaker>();
         services.AddSingleton<RunResumer>();
         services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();

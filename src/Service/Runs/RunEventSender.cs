@@ -12,7 +12,7 @@ namespace Workflows.Service.Runs;
 /// the service stops, or the run's record says why not; one that the run's state has no use for is refused.
 /// </summary>
 internal sealed class RunEventSender(
-    DurableTaskClient client, RunLedger ledger, ITpuJobs jobs, RunSuspender suspender)
+    DurableTaskClient client, RunLedger ledger, ITpuJobs jobs, RunSuspender suspender, TimeProvider clock)
 {
     private const string NotAwaited = "EVENT_NOT_AWAITED", Decided = "ALREADY_DECIDED";
 
@@ -69,6 +69,15 @@ internal sealed class RunEventSender(
         if (before is null && stage.Approval is null)
         {
             return (null, IsEnding(stage) ? Ending(runId) : NotAsked(spec, stage));
+        }
+
+        if (before is null && stage.Approval!.Until <= clock.GetUtcNow())
+        {
+            // The run may not have noticed yet: it is suspended, or the service was away.
+            return (null, new Refused(
+                StatusCodes.Status409Conflict, NotAwaited,
+                $"The time to answer run '{runId}' was over at {stage.Approval.Until:yyyy-MM-dd HH:mm:ss}Z "
+                + "(approval.withinHours). Resume it when it has ended: it asks again."));
         }
 
         var counts = before ?? RunEventFacts.Decide(ledger, runId, decision);

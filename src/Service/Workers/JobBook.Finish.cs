@@ -21,6 +21,19 @@ internal sealed partial class JobBook
         }
     }
 
+    /// <summary>
+    /// Gives a job to its worker. A worker that has the job already ignores it, so its early end is sent by itself,
+    /// too: the worker may have been away when it was asked for.
+    /// </summary>
+    private void Give(Connection connection, string id, DispatchInput job)
+    {
+        connection.Send(Describe(id, job));
+        if (FinishOf(job.Spec.RunId, job) is { } order)
+        {
+            connection.Send(order);
+        }
+    }
+
     /// <summary>Builds the message that gives a job to its worker, with its early end.</summary>
     private GatewayMessage Describe(string id, DispatchInput job)
     {

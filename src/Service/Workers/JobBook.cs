@@ -57,7 +57,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
 
         if (_connections.TryGetValue((input.Spec.RunId, input.Lease.NodeName), out var connection))
         {
-            connection.Send(Describe(id, input));
+            Give(connection, id, input);
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
             var id = JobId(job.Kind, runId, job.Lease.NodeName);
             if (job.Lease.NodeName == nodeName && EndOf(runId, id) is null)
             {
-                connection.Send(Describe(id, job));
+                Give(connection, id, job);
             }
         }
 

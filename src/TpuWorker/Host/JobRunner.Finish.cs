@@ -93,11 +93,12 @@ internal sealed class FinishOrders
 
     /// <summary>Receives a request.</summary>
     /// <param name="order">The request.</param>
-    /// <param name="runner">Runs the current job; null for none.</param>
-    public void Give(FinishJob order, JobRunner? runner)
+    /// <param name="current">Returns the runner of the current job; null for none. It is asked for once the request is
+    /// kept, so that a job that begins meanwhile finds it.</param>
+    public void Give(FinishJob order, Func<JobRunner?> current)
     {
         _orders[order.JobId] = order.AfterStep;
-        if (runner?.JobId == order.JobId)
+        if (current() is { } runner && runner.JobId == order.JobId)
         {
             runner.Finish(order.AfterStep);
         }

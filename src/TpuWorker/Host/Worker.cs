@@ -302,7 +302,7 @@ internal sealed class Worker : IDisposable
                 _jobStop?.Cancel();
                 break;
             case GatewayMessage.KindOneofCase.FinishJob when message.FinishJob.JobId == _currentJob:
-                _finishes.Give(message.FinishJob, _runner);
+                _finishes.Give(message.FinishJob, () => _runner);
                 break;
             case GatewayMessage.KindOneofCase.JobEndedAck:
                 lock (_lock)

@@ -45,9 +45,10 @@ public sealed class RunEventActivityTests : RunFolder
     {
         var rejected = new ApprovalDecision(ApprovalOutcome.Rejected, "lee", "no");
 
-        Assert.Equal(Approved, await DecideAsync(Approved));
-        Assert.Equal(Approved, await DecideAsync(rejected));
-        Assert.Equal(Approved, await DecideAsync(ApprovalDecision.Expired));
+        var approved = Approved with { PlansAnew = true };
+        Assert.Equal(approved, await DecideAsync(Approved));
+        Assert.Equal(approved, await DecideAsync(rejected));
+        Assert.Equal(approved, await DecideAsync(ApprovalDecision.Expired));
         Ledger.Append(Id, LedgerKinds.Resumed, "2", new ResumedFact(2, RunStatus.Failed, null, null, 0, 0, []));
         Assert.Null(RunEventFacts.DecisionOf(Ledger, Id));
         Assert.Equal(rejected, await DecideAsync(rejected));
@@ -135,11 +136,11 @@ public sealed class RunEventActivityTests : RunFolder
         Assert.Equal(
             [
                 "Asked for approval, with an estimate of 3.00 USD.", "Approved by kim: within budget",
-                "Training was ended early by a person, at step 57 of 400: flat",
+                "An early end of the training, at step 57 of 400, was asked for by a person: flat",
             ],
             rows.Select(row => row.Say(new Words(Language.English))));
         Assert.Equal(
-            ["승인을 요청했습니다(예상 비용 3.00 USD).", "kim 승인: within budget", "담당자의 요청으로 학습을 400스텝 중 57스텝에서 마쳤습니다: flat"],
+            ["승인을 요청했습니다(예상 비용 3.00 USD).", "kim 승인: within budget", "담당자 학습 조기 종료 요청(400스텝 중 57스텝): flat"],
             rows.Select(row => row.Say(new Words(Language.Korean))));
     }
 

@@ -152,6 +152,24 @@ public sealed class ResumeActivityTests : RunFolder
         Assert.False(state.IsTranslated);
     }
 
+    /// <summary>A person ended it at step 57; other steps are a request for more training.</summary>
+    [Theory]
+    [InlineData(400, true)]
+    [InlineData(500, false)]
+    public async Task Run_WhoseTrainingAPersonEnded_IsTrainedUnlessItsStepsAreChanged(int steps, bool isTrained)
+    {
+        var (spec, data) = await PreparedAsync();
+        spec = spec with { Training = spec.Training with { Steps = 400 } };
+        Checkpoint(57);
+        Ledger.Append(Id, LedgerKinds.Job, "train@1", new DispatchInput(
+            JobKind.Train, spec, data, Intend(1), "r:train", null));
+        Trained(57, isThere: true, isFinishedEarly: true);
+
+        var state = await ResumeAsync(spec with { Training = spec.Training with { Steps = steps } });
+
+        Assert.Equal((isTrained, 57), (state.IsTrained, state.CheckpointStep));
+    }
+
     [Theory]
     [InlineData(0, true, true)]
     [InlineData(1, true, false)]
@@ -278,10 +296,13 @@ public sealed class ResumeActivityTests : RunFolder
         File.WriteAllText(Path.Combine(folder, "manifest.json"), "{}");
     }
 
-    private void Trained(int steps, bool isThere)
+    private void Trained(int steps, bool isThere, bool isFinishedEarly = false)
     {
         Ledger.Append(Id, LedgerKinds.JobEnded, "train@1", new EndFact(
-            new JobEnd(true, null, null), new TrainFact(steps, 0, 1, 1, 2, 1, 1, 0)));
+            new JobEnd(true, null, null), new TrainFact(steps, 0, 1, 1, 2, 1, 1, 0)
+            {
+                FinishedEarly = isFinishedEarly,
+            }));
         if (isThere)
         {
             var folder = Directory.CreateDirectory(Path.Combine(Ledger.DirectoryOf(Id), "tuned")).FullName;

@@ -94,6 +94,9 @@ internal sealed class Scenario(string name)
     /// <summary>The answer to the question; null: nobody answers.</summary>
     public ApprovalOutcome? Answer { get; init; }
 
+    /// <summary>Whether an approved run plans anew.</summary>
+    public bool PlansAnew { get; init; }
+
     /// <summary>The activity during whose first call the training is asked to end.</summary>
     public string? FinishedIn { get; init; }
 
@@ -215,7 +218,8 @@ internal sealed class Scenario(string name)
                 TimeProvider.System.GetUtcNow(), TimeProvider.System.GetUtcNow().AddHours(input.Approval.WithinHours),
                 input.EstimatedUsd, input.EstimatedSeconds, input.BudgetUsd)
             : null);
-        Add<DecisionInput, ApprovalDecision>(Stages.DecideApproval, (input, _) => input.Decision);
+        Add<DecisionInput, ApprovalDecision>(
+            Stages.DecideApproval, (input, _) => input.Decision with { PlansAnew = PlansAnew });
         Add<FinishInput, bool>(Stages.FinishTraining, (_, _) => true);
         Add<ReleaseInput, NodeRelease>(Stages.ReleaseNode, (input, _) => new(input.NodeName, "DELETING", false));
         Add<RunSpec, IReadOnlyList<NodeRelease>>(Stages.ReleaseAll, (_, call) =>

@@ -168,6 +168,13 @@ internal static class Scenarios
             StopsAtDeadline = true,
         },
         new("v2-approved") { Version = "2", Approval = new(1), Answer = ApprovalOutcome.Approved },
+        new("v2-approved-planned")
+        {
+            Version = "2",
+            Approval = new(1),
+            Answer = ApprovalOutcome.Approved,
+            PlansAnew = true,
+        },
         new("v2-approval-rejected") { Version = "2", Approval = new(1), Answer = ApprovalOutcome.Rejected },
         new("v2-approval-expired") { Version = "2", Approval = new(0.5 / 3600) },
         new("v2-approval-not-needed") { Version = "2", Approval = new(1) { AboveUsd = 5 }, MustAsk = false },

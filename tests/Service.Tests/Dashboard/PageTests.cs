@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Workflows.Service.Access;
 using Workflows.Service.Tests.Access;
 using Workflows.Service.Tests.Hosting;
@@ -59,6 +60,10 @@ public sealed class PageTests(RunningService service, KeyedService keyed)
             """{"zones": {"us-west4-a": {"refuse": "LOCATION_POLICY_VIOLATED"}}}""", steps: 4)));
         var live = await service.StartAsync(service.Request(steps: 100_000));
         await service.WaitAsync(live, run => run.GetProperty("stage").GetString() == "train");
+        request = service.Request();
+        request["approval"] = new JsonObject { ["withinHours"] = 2 };
+        var asking = await service.StartAsync(request);
+        await service.WaitAsync(asking, run => run.GetProperty("approval").ValueKind == JsonValueKind.Object);
 
         var home = service.Http.BaseAddress!;
         foreach (var (name, address, until) in new (string, Uri, string)[]
@@ -69,6 +74,8 @@ public sealed class PageTests(RunningService service, KeyedService keyed)
             ("run-failed", new(home, $"/#/runs/{failed}"), "document.getElementById('rerun')"),
             ("run-live", new(home, $"/#/runs/{live}"),
                 "document.querySelector('svg') && document.getElementById('reason')"),
+            ("run-asking", new(home, $"/#/runs/{asking}"),
+                "document.getElementById('approve') && document.getElementById('reject')"),
             ("capacity", new(home, "/#/zones"),
                 "document.getElementById('forget-all') && document.getElementById('price-type')"),
             ("start", new(home, "/#/start"), "document.getElementById('request')"),
@@ -85,6 +92,44 @@ public sealed class PageTests(RunningService service, KeyedService keyed)
 
         using var cancel = await service.Http.PostAsync($"/runs/{live}/cancel", null, Cancellation);
         await service.ReportAsync(live);
+        await RejectAsync(browser, new(home, $"/#/runs/{asking}"), asking);
+    }
+
+    /// <summary>A person answers with a reason that would be markup, and sees it as text.</summary>
+    private async Task RejectAsync(Browser browser, Uri address, string id)
+    {
+        const string Markup = "too dear <b id=injected>now</b>";
+        await browser.PreferAsync("light", "en", 1280);
+        await browser.OpenAsync(address, "document.getElementById('reject')");
+        await browser.RunAsync($"document.getElementById('reason').value = '{Markup}';"
+            + "document.getElementById('reject').click()");
+        await browser.UntilAsync($"document.body?.innerText.includes('rejected · {Markup}')");
+        Assert.Equal("null", await browser.TextAsync("`${document.getElementById('injected')}`"));
+
+        var report = await service.ReportAsync(id);
+        Assert.Equal("APPROVAL_REJECTED", report.GetProperty("failure").GetProperty("code").GetString());
+        await browser.OpenAsync(new(address, $"/runs/{id}/report.html"), "document.querySelector('h1')");
+        Assert.Contains(Markup, await browser.TextAsync("document.body.innerText"), StringComparison.Ordinal);
+        Assert.Equal("null", await browser.TextAsync("`${document.getElementById('injected')}`"));
+    }
+
+    /// <summary>The training is ended by its button, once there is a step.</summary>
+    [Fact]
+    public async Task Finish_ByItsButton_EndsTheTrainingEarly()
+    {
+        await using var browser = await Browser.StartAsync();
+        var id = await service.StartAsync(service.Request(steps: 100_000));
+        await browser.PreferAsync("light", "ko", 1280);
+        await browser.OpenAsync(
+            new(service.Http.BaseAddress!, $"/#/runs/{id}"), "document.getElementById('finish')");
+        await browser.RunAsync("document.getElementById('reason').value = '손실이 평탄함';"
+            + "document.getElementById('finish').click()");
+
+        var report = await service.ReportAsync(id);
+
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        Assert.True(report.GetProperty("training").GetProperty("finishedEarly").GetBoolean());
+        await browser.UntilAsync("document.body?.innerText.includes('학습 조기 종료')");
     }
 
     /// <summary>Every control has its turn by the tab key, and shows it.</summary>

@@ -3,7 +3,12 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Events;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Runs;
 
@@ -49,8 +54,26 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.Equal(stages.IndexOf("train"), stages.IndexOf("approve") + 1);
         var kinds = await KindsAsync(id);
         Assert.True(kinds.IndexOf("approval-decided") < kinds.IndexOf("intent"), string.Join(' ', kinds));
+
+        // It planned anew in between, with the prices and the capacity of that moment.
+        Assert.InRange(kinds.LastIndexOf("plan"), kinds.IndexOf("approval-decided"), kinds.IndexOf("intent"));
         (again, problem) = await PostAsync($"/runs/{id}/events/approve");
         Assert.Equal((HttpStatusCode.Gone, "RUN_ENDED"), (again, CodeOf(problem)));
+    }
+
+    /// <summary>The service stops between the record and the event, and nobody asks again.</summary>
+    [Fact]
+    public async Task Approve_RecordedBeforeACrash_IsCarriedOutAfterTheRestart()
+    {
+        var id = await service.StartAsync(Asking());
+        await WaitForQuestionAsync(id);
+        RunEventFacts.Decide(
+            service.Services.GetRequiredService<RunLedger>(), new RunId(id),
+            new ApprovalDecision(ApprovalOutcome.Approved, "kim", "within budget"));
+
+        await service.RestartAsync(_ => { });
+
+        Assert.Equal("succeeded", (await service.ReportAsync(id)).GetProperty("status").GetString());
     }
 
     [Fact]
@@ -118,6 +141,25 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
     }
 
     [Fact]
+    public async Task Approve_AfterTheTimeOfASuspendedRun_IsRefusedAndTheRunEnds()
+    {
+        var id = await service.StartAsync(Asking(0.004));
+        await WaitForQuestionAsync(id);
+        await PostAsync($"/runs/{id}/suspend?reason=holidays");
+        var held = await service.WaitAsync(id, run => run.GetProperty("status").GetString() == "suspended");
+        var until = held.GetProperty("approval").GetProperty("until").GetDateTimeOffset();
+        await service.WaitAsync(id, _ => TimeProvider.System.GetUtcNow() > until);
+
+        var (status, problem) = await PostAsync($"/runs/{id}/events/approve");
+
+        Assert.Equal((HttpStatusCode.Conflict, "EVENT_NOT_AWAITED"), (status, CodeOf(problem)));
+        Assert.Contains("approval.withinHours", DetailOf(problem), StringComparison.Ordinal);
+        await PostAsync($"/runs/{id}/unsuspend");
+        var report = await service.ReportAsync(id);
+        Assert.Equal("APPROVAL_EXPIRED", report.GetProperty("failure").GetProperty("code").GetString());
+    }
+
+    [Fact]
     public async Task Estimate_ThatIsNotAbove_AsksNobody()
     {
         var request = service.Request();
@@ -176,6 +218,51 @@ public sealed class EventTests(RunningService service) : IClassFixture<RunningSe
         Assert.Equal("succeeded", report.GetProperty("status").GetString());
         Assert.True(report.GetProperty("training").GetProperty("finishedEarly").GetBoolean());
         Assert.Equal(2, report.GetProperty("attempts").GetArrayLength());
+    }
+
+    /// <summary>The worker is dead when the event comes, and nobody has noticed it yet.</summary>
+    [Fact]
+    public async Task Finish_WhileTheNodeIsLost_TrainsToThatStepOnTheNext()
+    {
+        Skipped.Unless(Directory.Exists("/proc/self"), "Finding the worker's process needs /proc.");
+        var id = await service.StartAsync(service.Request(steps: 100_000));
+        await service.WaitAsync(id, run => run.TryGetProperty("progress", out var progress)
+            && progress.ValueKind == JsonValueKind.Object && progress.GetProperty("step").GetInt32() >= 3);
+
+        service.KillWorkerOf(id);
+        Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/events/finish")).Status);
+
+        var report = await service.ReportAsync(id);
+        Assert.Equal("succeeded", report.GetProperty("status").GetString());
+        Assert.True(report.GetProperty("training").GetProperty("finishedEarly").GetBoolean());
+        var step = Assert.Single(report.GetProperty("people").EnumerateArray()).GetProperty("step").GetInt32();
+        Assert.InRange(report.GetProperty("training").GetProperty("steps").GetInt32(), step, 99_999);
+        Assert.Single(report.GetProperty("recoveries").EnumerateArray());
+    }
+
+    /// <summary>Both are sent at once: one counts, and the other person is told which.</summary>
+    [Fact]
+    public async Task ApproveAndReject_AtOnce_AreOneAnswerAndOneRefusal()
+    {
+        var id = await service.StartAsync(Asking());
+        await WaitForQuestionAsync(id);
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(
+            each => PostAsync($"/runs/{id}/events/{(each % 2 == 0 ? "approve" : "reject")}")));
+
+        var report = await service.ReportAsync(id);
+        var counts = report.GetProperty("people")[1].GetProperty("event").GetString();
+        Assert.Equal(
+            counts == "approved" ? "succeeded" : "failed", report.GetProperty("status").GetString());
+        for (var each = 0; each < answers.Length; each++)
+        {
+            var isTheOne = (each % 2 == 0) == (counts == "approved");
+            Assert.Equal(
+                isTheOne ? HttpStatusCode.Accepted : HttpStatusCode.Conflict, answers[each].Status);
+            Assert.True(isTheOne || CodeOf(answers[each].Body) == "ALREADY_DECIDED", $"{answers[each].Body}");
+        }
+
+        Assert.Single(await KindsAsync(id), "approval-decided");
     }
 
     [Fact]

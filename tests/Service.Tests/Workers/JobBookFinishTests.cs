@@ -43,8 +43,24 @@ public sealed class JobBookFinishTests : IDisposable
 
         var jobs = Open();
 
-        Assert.Equal(7, Assert.Single(Sent(jobs.Open(Run, Next))).Job.Train.FinishAfterStep);
-        Assert.Equal(7, Assert.Single(Sent(jobs.Open(Run, Node))).Job.Train.FinishAfterStep);
+        Assert.Equal(7, Sent(jobs.Open(Run, Next))[0].Job.Train.FinishAfterStep);
+        Assert.Equal(7, Sent(jobs.Open(Run, Node))[0].Job.Train.FinishAfterStep);
+    }
+
+    /// <summary>A worker that goes on with a job ignores the same job, with whatever is new in it.</summary>
+    [Fact]
+    public void Finish_WhileTheWorkerWasAway_IsToldWhenItConnectsAgain()
+    {
+        var jobs = Open();
+        var connection = jobs.Open(Run, Node);
+        jobs.Dispatch(GivenJob.Training(Run, Node));
+        jobs.Closed(Run, Node, connection);
+        Note(7);
+        jobs.Finish(Run);
+
+        var order = Sent(jobs.Open(Run, Node))[^1].FinishJob;
+
+        Assert.Equal(("train@wf-run-1-1", 7), (order?.JobId, order?.AfterStep));
     }
 
     [Fact]

@@ -74,6 +74,23 @@ public sealed class FinishTests : IDisposable
     }
 
     [Fact]
+    public async Task FinishOrder_WhileItsJobBegins_IsNotLost()
+    {
+        var runner = Runner(_ => { });
+        var orders = new FinishOrders();
+        orders.Give(new FinishJob { JobId = "job", AfterStep = 2 }, () =>
+        {
+            // The job becomes the current one in this moment, after the order came.
+            orders.Pass(runner);
+            return null;
+        });
+
+        var ended = await runner.RunAsync(new Job { Train = TrainJob(6) }, Cancellation);
+
+        Assert.Equal((2, true), (ended.TrainResult.Steps, ended.TrainResult.FinishedEarly));
+    }
+
+    [Fact]
     public async Task Stop_AfterFinish_StopsTheJob()
     {
         using var stop = new CancellationTokenSource();
