@@ -151,8 +151,9 @@ public sealed class PlanActivity(
             "BUDGET_BELOW_ESTIMATE",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"budgetUsd is {spec.BudgetUsd:0.00##} USD{(spentUsd > 0 ? $", of which {spentUsd:0.00##} are spent" : "")}"
-                + $", and giving back a node of the cheapest place may cost {kept:0.00##} USD: none would be asked for."),
+                $"budgetUsd is {spec.BudgetUsd:0.00##} USD"
+                + $"{(spentUsd > 0 ? $", of which {spentUsd:0.00##} are spent" : "")}, and giving back a node of the "
+                + $"cheapest place may cost {kept:0.00##} USD: none would be asked for."),
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"Raise budgetUsd above {spentUsd + kept:0.00##}, or ask for a cheaper accelerator."));

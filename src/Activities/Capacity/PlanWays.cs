@@ -60,7 +60,7 @@ internal static class PlanWays
         }
     }
 
-    /// <summary>Lists the ways of a plan: the best place of each type and mode of the request, and those of the
+    /// <summary>Lists the ways of a plan: all of its places, and the best one of each type and mode of the
     /// catalog. A rehearsal computes on this machine, so other types say nothing about it.</summary>
     /// <param name="catalog">The types, zones and prices.</param>
     /// <param name="memory">The recent refusals; null for none.</param>
@@ -74,9 +74,8 @@ internal static class PlanWays
         PriceCatalog catalog, CapacityMemory? memory, RunSpec spec, RunFigures figures, PlaceRanking ranking,
         QuotaLimits quotas, RunPlan plan)
     {
-        var own = plan.Candidates.Concat(plan.OnDemand ?? []).Select(place => (Place: place, Cost: ranking.CostOf(place)))
-            .GroupBy(each => (each.Place.AcceleratorType, each.Place.Provisioning))
-            .Select(each => each.MinBy(way => way.Cost.ExpectedUsd));
+        var own = plan.Candidates.Concat(plan.OnDemand ?? [])
+            .Select(place => (Place: place, Cost: ranking.CostOf(place)));
         var others = OfCatalog(catalog, memory, spec, figures, ranking, quotas)
             .Where(each => !spec.IsRehearsal || spec.Tpu.AcceleratorTypes.Contains(each.Place.AcceleratorType));
         return

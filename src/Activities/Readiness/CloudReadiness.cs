@@ -50,8 +50,8 @@ public sealed class CloudReadiness(
         ];
     }
 
-    /// <summary>Reads the limits of a project's TPU quotas, so that places whose quota is too small are not tried, within
-    /// half a minute for all pages.</summary>
+    /// <summary>Reads the limits of a project's TPU quotas, so that places whose quota is too small are not tried,
+    /// within half a minute for all pages.</summary>
     /// <param name="project">The project.</param>
     /// <param name="cancellation">Cancels the calls.</param>
     /// <returns>The limits, or the reason why they cannot be read; no fault of the run.</returns>

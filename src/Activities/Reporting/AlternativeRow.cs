@@ -63,10 +63,13 @@ public sealed record AlternativeRow(
             (double)(input.Data?.TestPairs ?? time.TestPairs) / Math.Max(1, time.TestPairs));
         var wasLost = ledger.Read<OpenRecovery>(id, LedgerKinds.Loss).Count > 0;
         var last = places[^1];
+
+        // A place that gave this run no node was no choice.
+        var inVain = ledger.Read<AttemptEnd>(id, LedgerKinds.Attempt).Select(fact => fact.Data)
+            .Where(end => end.Outcome != AttemptOutcome.Ready).Select(end => KeyOf(end.Lease.Candidate)).ToHashSet();
         var rows = new List<AlternativeRow>();
         foreach (var row in ways
-            .Where(way => (way.Place.Zone, way.Place.AcceleratorType, way.Place.Provisioning)
-                    != (last.Zone, last.AcceleratorType, last.Provisioning)
+            .Where(way => KeyOf(way.Place) != KeyOf(last) && !inVain.Contains(KeyOf(way.Place))
                 && (!spec.IsRehearsal || way.Place.AcceleratorType == last.AcceleratorType))
             .Select(Row).Where(row => row.IsShorter || row.IsCheaper)
             .OrderBy(row => row.Seconds).ThenBy(row => row.Usd))
@@ -78,6 +81,9 @@ public sealed record AlternativeRow(
         }
 
         return rows;
+
+        static (string, string, ProvisioningMode) KeyOf(Candidate place) =>
+            (place.Zone, place.AcceleratorType, place.Provisioning);
 
         AlternativeRow Row(PlanWay way)
         {

@@ -106,8 +106,8 @@ public sealed class MoveAdviceTests : IDisposable
             reason == "nearly done" ? Job with { CheckpointStep = 100 } : Job, accruedUsd: 0.95));
     }
 
-    /// <summary>Ten polls of both nodes cost 0.5 USD, more than the move: without room for them it would be refused, and
-    /// proposed again.</summary>
+    /// <summary>Ten polls of both nodes cost 0.5 USD, more than the move: without room for them it would be refused,
+    /// and proposed again.</summary>
     [Theory]
     [InlineData(100, true)]
     [InlineData(1.5, true)]

@@ -204,6 +204,18 @@ public sealed class EstimateReviewTests : RunFolder
     }
 
     [Fact]
+    public async Task Report_OfARunThatAPlaceGaveNoNode_DoesNotNameThatPlace()
+    {
+        Ways();
+        var refused = Lease with { Candidate = Lease.Candidate with { Zone = "z-cheap", UsdPerHour = 1.8 } };
+        _ledger.Append(Id, LedgerKinds.Attempt, "9", new AttemptEnd(Id, refused, AttemptOutcome.Refused, null, 1));
+
+        var (report, _) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.Equal(0, report.GetProperty("cost").GetProperty("alternatives").GetArrayLength());
+    }
+
+    [Fact]
     public async Task Report_OfARunThatNoOtherPlaceBeats_SaysSo()
     {
         _ledger.Append(Id, LedgerKinds.Ways, "ways", new[] { Way(Lease.Candidate, 10, 6, 8) });
