@@ -78,11 +78,16 @@ public sealed class PlanActivity(
             return plan;
         }
 
+        List<Candidate> all = [.. plan.Candidates, .. plan.OnDemand ?? []];
         var images = await readiness.RuntimesAsync(
-            spec.Project, plan.Candidates.Concat(plan.OnDemand ?? []).Select(place => place.Zone),
-            CancellationToken.None);
+            spec.Project, all.Select(place => place.Zone), CancellationToken.None);
+        var said = images.Say(all);
         return plan with
         {
+            Time = said.Count == 0 ? plan.Time : plan.Time! with
+            {
+                Assumptions = [.. plan.Time.Assumptions ?? [], .. said],
+            },
             Candidates = [.. plan.Candidates.Select(images.Fit)],
             OnDemand = plan.OnDemand is null ? null : [.. plan.OnDemand.Select(images.Fit)],
         };
