@@ -198,6 +198,8 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
 
     private void Note(string project, string place, Candidate candidate, CapacityFact fact)
     {
+        // A clock that was put back leaves no time below zero: a mean life of 0 or less would have no price.
+        fact = fact.Seconds is < 0 ? fact with { Seconds = 0 } : fact;
         lock (_lock)
         {
             _file.Add(KeyOf(project, place, candidate), fact);

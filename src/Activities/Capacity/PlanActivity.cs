@@ -57,12 +57,20 @@ public sealed class PlanActivity(
             ? QuotaLimits.Unknown : await readiness.QuotasAsync(input.Project, CancellationToken.None);
         var plan = await WithImagesAsync(input, Plan(input, figures, found, model, quotas));
         plan = plan with { Transfer = model?.To(plan.Candidates[0].Region) };
+        if (found is null)
+        {
+            ledger.AppendInPart(
+                input.RunId, LedgerKinds.Ways, "ways",
+                PlanWays.Of(catalog, memory, input, figures, RankingOf(input, figures, found, model), quotas, plan));
+        }
+
         plan = Remaining(input, plan, figures, found);
         ledger.AppendInPart(
             input.RunId, LedgerKinds.Plan, RunEventFacts.DecisionOf(ledger, input.RunId) is null ? "plan" : "approved",
             plan);
         var others = VariantMoney.TakenByOthers(ledger, input, _clock.GetUtcNow());
-        return OverBudget(input, plan.EstimatedUsd, others) is { } fault ? throw fault : plan;
+        return (OverBudget(input, plan.EstimatedUsd, others) ?? BelowReserve(input, plan, found)) is { } fault
+            ? throw fault : plan;
     }
 
     /// <summary>Gives each place an image that its zone lists, unless the request names one.</summary>
@@ -73,11 +81,16 @@ public sealed class PlanActivity(
             return plan;
         }
 
+        List<Candidate> all = [.. plan.Candidates, .. plan.OnDemand ?? []];
         var images = await readiness.RuntimesAsync(
-            spec.Project, plan.Candidates.Concat(plan.OnDemand ?? []).Select(place => place.Zone),
-            CancellationToken.None);
+            spec.Project, all.Select(place => place.Zone), CancellationToken.None);
+        var said = images.Say(all);
         return plan with
         {
+            Time = said.Count == 0 ? plan.Time : plan.Time! with
+            {
+                Assumptions = [.. plan.Time.Assumptions ?? [], .. said],
+            },
             Candidates = [.. plan.Candidates.Select(images.Fit)],
             OnDemand = plan.OnDemand is null ? null : [.. plan.OnDemand.Select(images.Fit)],
         };
@@ -133,6 +146,34 @@ public sealed class PlanActivity(
             "Raise budgetUsd, ask for fewer steps or a cheaper accelerator, or set allowOverBudget to true.");
     }
 
+    /// <summary>Creates the fault of a run that would end at its first request, whose budget could only give a node
+    /// back. A run that may be over its budget is no other: it would wait for its corpus in vain.</summary>
+    /// <param name="spec">The run.</param>
+    /// <param name="leastUsdPerHour">The lowest price of its places.</param>
+    /// <param name="spentUsd">Its cost until now, of a variant that of its whole group.</param>
+    /// <returns>null if a node would be asked for.</returns>
+    internal static RunFaultException? BelowReserve(RunSpec spec, double leastUsdPerHour, double spentUsd = 0)
+    {
+        var kept = RunCosts.ToStop(leastUsdPerHour, spec.Pace);
+        return spec.BudgetUsd - spentUsd > kept ? null : new RunFaultException(
+            "BUDGET_BELOW_ESTIMATE",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"budgetUsd is {spec.BudgetUsd:0.00##} USD"
+                + $"{(spentUsd > 0 ? $", of which {spentUsd:0.00##} are spent" : "")}, and giving back a node of the "
+                + $"cheapest place may cost {kept:0.00##} USD: none would be asked for."),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Raise budgetUsd above {spentUsd + kept:0.00##}, or ask for a cheaper accelerator."));
+    }
+
+    /// <summary>Creates the same fault of a planned run, unless it needs no node of its own.</summary>
+    private RunFaultException? BelowReserve(RunSpec spec, RunPlan plan, FoundFact? found) =>
+        spec.Handed is not null || found is { IsTranslated: true } ? null
+            : BelowReserve(
+                spec, plan.Candidates.Concat(plan.OnDemand ?? []).Min(place => place.UsdPerHour),
+                RunCosts.Of(ledger, spec.Group?.Id ?? spec.RunId, _clock.GetUtcNow()).ActualUsd);
+
     /// <summary>Reports problems of the cloud in seconds, not after an hour of zones that refuse.</summary>
     private async Task RequireReadyAsync(RunSpec input)
     {
@@ -166,8 +207,7 @@ public sealed class PlanActivity(
     {
         var now = _clock.GetUtcNow();
         var all = PlaceList.WithinPrice(PlaceList.Of(catalog, spec), spec);
-        var ranking = new PlaceRanking(
-            memory, catalog, spec, type => TimeOf(spec, figures, found, type), model, now);
+        var ranking = RankingOf(spec, figures, found, model);
         var limits = quotas ?? QuotaLimits.Unknown;
         var places = ranking.Order(limits.LeaveOut(DeadlinePlan.InTime(
             PlaceList.ThatFit(all, figures.MemoryOf), spec, now,
@@ -186,6 +226,9 @@ public sealed class PlanActivity(
             OnDemand = onDemand.Count > 0 ? onDemand : null,
         };
     }
+
+    private PlaceRanking RankingOf(RunSpec spec, RunFigures figures, FoundFact? found, ModelWay? model) =>
+        new(memory, catalog, spec, type => TimeOf(spec, figures, found, type), model, _clock.GetUtcNow());
 
     /// <summary>
     /// Counts the pairs and their tokens, if the corpus is on this machine. A corpus that cannot be used is the

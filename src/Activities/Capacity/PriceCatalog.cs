@@ -12,6 +12,9 @@ namespace Workflows.Activities.Capacity;
 /// </summary>
 public sealed class PriceCatalog
 {
+    /// <summary>The highest price of a chip-hour and rate of a chip that are read; chosen, far above any.</summary>
+    private const int MostUsd = 1_000_000, MostRate = 1_000_000_000;
+
     private readonly Document _document;
 
     private PriceCatalog(Document document) => _document = document;
@@ -144,8 +147,14 @@ public sealed class PriceCatalog
                 { Name.Length: > 0, RuntimeVersion.Length: > 0, Types.Count: > 0, Zones.Count: > 0 } =>
                     each.Types.Where(type => type.Value < 1)
                         .Select(type => $"type '{type.Key}' has {type.Value} chips, wanted 1 or more")
-                        .Concat(each.Zones.Where(zone => zone.Value is not [>= 0, >= 0])
-                            .Select(zone => $"zone '{zone.Key}' has not two prices of 0 or more, on demand and spot"))
+                        .Concat(each.Zones
+                            .Where(zone => zone.Value is not [>= 0 and <= MostUsd, >= 0 and <= MostUsd])
+                            .Select(zone => $"zone '{zone.Key}' has not two prices of 0 to {MostUsd} USD, on demand "
+                                + "and spot"))
+                        .Concat(each.TflopsPerChip is > 0 and <= MostRate ? []
+                            : [$"tflopsPerChip is {each.TflopsPerChip}, wanted above 0: no time could be estimated"])
+                        .Concat(each.GigabytesPerSecond is null or (> 0 and <= MostRate) ? []
+                            : [$"gigabytesPerSecond is {each.GigabytesPerSecond}, wanted above 0, or none"])
                         .FirstOrDefault(),
                 _ => "it lacks name, runtimeVersion, types or zones",
             };

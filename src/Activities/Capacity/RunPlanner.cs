@@ -201,7 +201,8 @@ public sealed class RunPlanner(
             ? PlaceList.TooDear(rows.Min(row => row.UsdPerHour), spec).Failure
             : !sizes.Values.Any(size => size.Fits)
             ? PlaceList.Refusal(sizes).Failure
-            : PlanActivity.OverBudget(spec, usd)?.Failure;
+            : (PlanActivity.OverBudget(spec, usd) ?? PlanActivity.BelowReserve(
+                spec, paid.Where(row => sizes[row.AcceleratorType].Fits).Min(row => row.UsdPerHour)))?.Failure;
     }
 
     private PlannedPlace Row(
@@ -265,30 +266,17 @@ public sealed class RunPlanner(
             };
         }
 
-        foreach (var type in catalog.AcceleratorTypes)
+        foreach (var (place, cost) in PlanWays.OfCatalog(catalog, memory, spec, figures, ranking, quotas))
         {
-            foreach (var mode in (ProvisioningMode[])[ProvisioningMode.Spot, ProvisioningMode.OnDemand])
+            var estimate = figures.EstimateOf(place.AcceleratorType);
+            yield return new PlanChoice(
+                place.AcceleratorType, place.Zone, place.Provisioning, estimate.Total,
+                estimate.Total / 3600 * place.UsdPerHour, IsAsked: false)
             {
-                if (catalog.Chips(type) <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
-                    && catalog.Offers(type, mode, null)
-                        .Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)
-                            && quotas.LackOf(place) is null)
-                        .Select(place => (Place: place, Cost: ranking.CostOf(place)))
-                        .OrderBy(each => each.Cost.ExpectedUsd)
-                        .FirstOrDefault(each => memory.Find(spec.Project, each.Place) is null)
-                    is { Place: { } place, Cost: { } cost })
-                {
-                    var estimate = figures.EstimateOf(type);
-                    yield return new PlanChoice(
-                        type, place.Zone, mode, estimate.Total, estimate.Total / 3600 * place.UsdPerHour,
-                        IsAsked: false)
-                    {
-                        Source = estimate.Source,
-                        ExpectedSeconds = cost.ExpectedSeconds,
-                        ExpectedUsd = cost.ExpectedUsd,
-                    };
-                }
-            }
+                Source = estimate.Source,
+                ExpectedSeconds = cost.ExpectedSeconds,
+                ExpectedUsd = cost.ExpectedUsd,
+            };
         }
     }
 

@@ -61,10 +61,17 @@ public sealed class MoveAdvice(RunLedger ledger, CapacityMemory memory, WorkFore
             && foresight.Of(input.Kind, spec, job) is { } outlook && IsSafe(spec, outlook, now)
             ? places.Where(place => MayAsk(spec, place, facts, now))
                 .Select(place => Propose(spec, input.Lease, place, outlook, plan, now))
-                .Where(move => move.SavingUsd >= Worth * move.CostUsd && accruedUsd + move.CostUsd < spec.BudgetUsd)
+                .Where(move => move.SavingUsd >= Worth * move.CostUsd && IsWithinBudget(spec, move, accruedUsd))
                 .MaxBy(move => move.SavingUsd - move.CostUsd)
             : null;
     }
+
+    /// <summary>Returns whether the budget has room for the move, and for giving both nodes back: a request that the
+    /// budget refuses would be made again and again.</summary>
+    private bool IsWithinBudget(RunSpec spec, MoveProposal move, double accruedUsd) =>
+        accruedUsd + move.CostUsd < spec.BudgetUsd
+        && accruedUsd + RunCosts.ToStop(ledger, spec.Group?.Id ?? spec.RunId, spec.Pace)
+            + RunCosts.ToStop(move.To.UsdPerHour, spec.Pace) < spec.BudgetUsd;
 
     private static List<Candidate> CheaperThan(Candidate here, RunPlan plan) =>
     [

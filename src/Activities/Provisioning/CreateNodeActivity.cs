@@ -22,6 +22,10 @@ public sealed class CreateNodeActivity(
     /// </summary>
     internal const int MostInternalAnswers = 3;
 
+    /// <summary>Seconds for which a search leaves out a place that is too dear for what is left of the budget; chosen,
+    /// above the hour from which a refusal is a lasting one. Other runs do not remember it.</summary>
+    private const double LeftOutSeconds = 86_400;
+
     /// <inheritdoc />
     public override async Task<CreateNodeResult> RunAsync(TaskActivityContext context, CreateNodeInput input)
     {
@@ -90,8 +94,17 @@ public sealed class CreateNodeActivity(
         var group = spec.Group?.Id ?? spec.RunId;
         var left = spec.BudgetUsd - RunCosts.Of(ledger, group, clock.GetUtcNow()).ActualUsd;
         var end = RunCosts.ToStop(ledger, group, spec.Pace) + RunCosts.ToStop(place.UsdPerHour, spec.Pace);
-        return left > end ? null : new Refusal(
-            "BUDGET_EXHAUSTED", RefusalScope.Request, 0,
+        if (left > end)
+        {
+            return null;
+        }
+
+        // A cheaper place of the plan may still be within the budget: this one is left out of the search alone.
+        var isLast = !ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).TakeLast(1)
+            .SelectMany(plan => plan.Candidates.Concat(plan.OnDemand ?? []))
+            .Any(other => left > end + RunCosts.ToStop(other.UsdPerHour - place.UsdPerHour, spec.Pace));
+        return new Refusal(
+            "BUDGET_EXHAUSTED", isLast ? RefusalScope.Request : RefusalScope.Zone, isLast ? 0 : LeftOutSeconds,
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"The budget of {spec.BudgetUsd:0.00##} USD has {Math.Max(0, left):0.00##} USD left, and giving back a "

@@ -22,7 +22,8 @@ public sealed class CloudReadiness(
     GoogleServices google, ITpuCloud cloud, RunArtifacts artifacts, WorkerBootstrap bootstrap, PriceCatalog catalog,
     TimeProvider clock)
 {
-    private static readonly TimeSpan ImagePatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ImagePatience = TimeSpan.FromSeconds(10),
+        QuotaPatience = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Runs the checks that a run that pays makes before it requests a TPU; they take a second and write nothing.
@@ -49,19 +50,21 @@ public sealed class CloudReadiness(
         ];
     }
 
-    /// <summary>Reads the limits of a project's TPU quotas, so that places whose quota is too small are not
-    /// tried.</summary>
+    /// <summary>Reads the limits of a project's TPU quotas, so that places whose quota is too small are not tried,
+    /// within half a minute for all pages.</summary>
     /// <param name="project">The project.</param>
     /// <param name="cancellation">Cancels the calls.</param>
     /// <returns>The limits, or the reason why they cannot be read; no fault of the run.</returns>
     public async Task<QuotaLimits> QuotasAsync(string project, CancellationToken cancellation)
     {
+        using var late = new CancellationTokenSource(QuotaPatience, clock);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
         var limits = QuotaLimits.Unknown;
         var line = await Checked(
             "quota",
             async () =>
             {
-                limits = await new ProjectChecks(google.Of(isRehearsal: false)).QuotasAsync(project, cancellation);
+                limits = await new ProjectChecks(google.Of(isRehearsal: false)).QuotasAsync(project, stop.Token);
                 return ReadinessLine.Ok("quota", "");
             },
             ReadinessLevel.Warn, cancellation);

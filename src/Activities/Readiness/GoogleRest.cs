@@ -15,6 +15,9 @@ public sealed class GoogleRest(Uri? emulator, Uri? storageEmulator = null) : IDi
     /// <summary>Host of Cloud Storage.</summary>
     internal const string Storage = "storage.googleapis.com";
 
+    /// <summary>Longest answer that is read; chosen, far above those of the methods called.</summary>
+    private const long MostBytes = 32 << 20;
+
     private readonly SemaphoreSlim _gate = new(1);
     private HttpClient? _http;
 
@@ -81,6 +84,7 @@ public sealed class GoogleRest(Uri? emulator, Uri? storageEmulator = null) : IDi
                 new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false }))
             {
                 Timeout = TimeSpan.FromSeconds(30),
+                MaxResponseContentBufferSize = MostBytes,
             };
         }
         finally

@@ -36,6 +36,26 @@ public sealed partial class RuntimeVersions(IReadOnlyDictionary<string, IReadOnl
             : place;
     }
 
+    /// <summary>Tells of zones that do not list the catalog's image: nobody has seen the other one work.</summary>
+    /// <param name="places">Places with the catalog's images.</param>
+    /// <returns>One sentence for each zone and image; none for zones that have not answered.</returns>
+    public IReadOnlyList<string> Say(IEnumerable<Candidate> places)
+    {
+        ArgumentNullException.ThrowIfNull(places);
+        return
+        [
+            .. places.DistinctBy(place => (place.Zone, place.RuntimeVersion))
+                .Where(place => byZone.TryGetValue(place.Zone, out var listed)
+                    && !listed.Contains(place.RuntimeVersion))
+                .Select(place => Fit(place).RuntimeVersion is var other && other != place.RuntimeVersion
+                    ? $"{place.Zone} does not list the catalog's image {place.RuntimeVersion}; its nodes get {other}, "
+                        + "the newest one of that series there. tpu.runtimeVersion names another one."
+                    : $"{place.Zone} lists no image of the series of {place.RuntimeVersion}, which the catalog has for "
+                        + $"{place.AcceleratorType}; a request there may be refused. tpu.runtimeVersion names another "
+                        + "one."),
+        ];
+    }
+
     /// <summary>Asks zones for their images; one that does not answer is left out.</summary>
     /// <param name="cloud">The TPU API.</param>
     /// <param name="project">The project.</param>

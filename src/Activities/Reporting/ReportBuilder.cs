@@ -46,6 +46,7 @@ public static class ReportBuilder
         var (spec, id) = (input.Spec, input.Spec.RunId);
         var directory = ledger.DirectoryOf(id);
         var cost = RunCosts.Of(ledger, id, now);
+        var parts = EstimateReview.Of(ledger, input, cost.BilledSeconds);
         var verdicts = RunParts.Current(ledger.Read(id)).Where(entry => entry.Kind == LedgerKinds.Scores)
             .Select(entry => entry.Data.Deserialize<VerdictSection>(RunLedger.Json)!)
             .Select(verdict => verdict with
@@ -79,8 +80,9 @@ public static class ReportBuilder
             {
                 EstimatedHours = input.Plan?.EstimatedSeconds / 3600,
                 ActualHours = cost.BilledSeconds / 3600,
-                Parts = EstimateReview.Of(ledger, input, cost.BilledSeconds) is { Count: > 0 } parts ? parts : null,
+                Parts = parts.Count > 0 ? parts : null,
                 Basis = input.Plan?.Time?.Basis,
+                Alternatives = AlternativeRow.Of(ledger, input, cost, parts),
             },
             Teardown = Teardown(ledger, id),
             Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)

@@ -284,7 +284,9 @@ internal static class ReportPage
                 """);
         }
 
-        page.Append($"</table><p class=\"fine\">{Said(report.Cost.Basis ?? "", words)}</p></section>");
+        page.Append($"</table><p class=\"fine\">{Said(report.Cost.Basis ?? "", words)}</p>");
+        AlternativeRow.Write(page, report, words);
+        page.Append("</section>");
     }
 
     /// <summary>Marks a message of the cloud or of a check as what it is in every language: English.</summary>

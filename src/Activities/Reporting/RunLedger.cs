@@ -21,6 +21,10 @@ public static class LedgerKinds
     /// <summary>The plan: <see cref="RunPlan"/>.</summary>
     public const string Plan = "plan";
 
+    /// <summary>The other ways to do a run's work, as its plan expected them: a list of
+    /// <see cref="Capacity.PlanWay"/>.</summary>
+    public const string Ways = "ways";
+
     /// <summary>The version of a model that is not on this machine: <see cref="Artifacts.ModelFact"/>.</summary>
     public const string Model = "model";
 

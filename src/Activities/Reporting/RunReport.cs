@@ -236,6 +236,11 @@ public sealed record CostSection(
     /// <summary>Gets the source of the estimate's rates, as one sentence; null like <see cref="Parts"/>.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Basis { get; init; }
+
+    /// <summary>Gets the places at which the run was expected to be shorter or cheaper, by the rates that it measured;
+    /// null for a run that cannot be compared.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<AlternativeRow>? Alternatives { get; init; }
 }
 
 /// <summary>A part of the time on TPUs, as expected and as it was.</summary>

@@ -78,6 +78,20 @@ internal static class VerdictText
                 $"  시간       TPU {hours:0.000}시간(예상 {planned:0.000}시간)"));
         }
 
+        if (report.Cost.Alternatives is { Count: > 0 } ways)
+        {
+            var (shortest, cheapest) = (ways[0], ways[^1]);
+            if (shortest.IsShorter)
+            {
+                output.WriteLine(words.Of($"  shorter    {shortest.Say(words)}", $"  더 짧음    {shortest.Say(words)}"));
+            }
+
+            if (cheapest.IsCheaper)
+            {
+                output.WriteLine(words.Of($"  cheaper    {cheapest.Say(words)}", $"  더 저렴함  {cheapest.Say(words)}"));
+            }
+        }
+
         if (report.Deadline is { } deadline)
         {
             output.WriteLine(words.Of(

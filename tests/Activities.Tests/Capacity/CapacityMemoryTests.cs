@@ -50,6 +50,20 @@ public sealed class CapacityMemoryTests : IDisposable
         Assert.Empty(Open().Seen());
     }
 
+    /// <summary>A clock that was put back ends a node before it began.</summary>
+    [Fact]
+    public void Remember_OfATimeBelowZero_LeavesALifeAboveZero()
+    {
+        var memory = Open();
+        memory.RememberLoss("p", Place, -1e6);
+        memory.RememberWait("p", Place, -5);
+        memory.RememberInVain("p", Place, -5);
+
+        Assert.Equal(SpotLife.Prior / 2, memory.LifeOf("p", Place).Seconds);
+        Assert.Equal((0, 0), (memory.Seen()[0].WaitSeconds, memory.Seen()[0].LifeSeconds));
+        Assert.Equal(0, Open().PastsOf("p").Of(Place).InVainSeconds);
+    }
+
     /// <summary>The file stays small: expired and replaced facts leave it.</summary>
     [Fact]
     public void Remember_OfManyFacts_WritesTheFileAnewWithThoseThatHold()

@@ -169,7 +169,8 @@ public sealed class PlanTests : IDisposable
 
     [Theory]
     [InlineData(0.0001, false, true)]
-    [InlineData(0.0001, true, false)]
+    [InlineData(0.2, true, false)]
+    [InlineData(0.17, true, true)]
     [InlineData(1000, false, false)]
     public async Task Plan_BudgetBelowTheEstimate_EndsTheRunUnlessTold(double budget, bool isAllowed, bool isRefused)
     {
@@ -188,6 +189,51 @@ public sealed class PlanTests : IDisposable
 
         Assert.Equal(isRefused ? "BUDGET_BELOW_ESTIMATE" : null, (fault as RunFaultException)?.Failure.Code);
         Assert.Equal(isRefused, fault is not null);
+    }
+
+    /// <summary>Ten polls of a node of 4.20 USD an hour cost 0.1751 USD.</summary>
+    [Fact]
+    public void BelowReserve_OfABudgetThatCouldOnlyGiveANodeBack_NamesTheFieldAndWhatIsEnough()
+    {
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with { BudgetUsd = 1 };
+
+        var fault = PlanActivity.BelowReserve(spec, 4.20288, 0.9)!;
+
+        Assert.Equal("BUDGET_BELOW_ESTIMATE", fault.Failure.Code);
+        Assert.StartsWith("budgetUsd is 1.00 USD, of which 0.90 are spent", fault.Failure.Message);
+        Assert.StartsWith("Raise budgetUsd above 1.0751,", fault.Failure.Fix);
+        Assert.Null(PlanActivity.BelowReserve(spec, 4.20288, 0.82));
+        Assert.Null(PlanActivity.BelowReserve(spec, 0, 0.99));
+    }
+
+    /// <summary>The report compares the run with the other ways to do its work.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Plan_OfARun_NotesItsOtherWays(bool isRehearsal)
+    {
+        var model = Path.Combine(_folder.Path, "model");
+        Directory.CreateDirectory(model);
+        await File.WriteAllBytesAsync(
+            Path.Combine(model, "model.safetensors"), new byte[1000], TestContext.Current.CancellationToken);
+        var spec = Spec(["v5litepod-8"], ["us-west4-a", "us-central1-a"]) with
+        {
+            Model = model,
+            IsRehearsal = isRehearsal,
+        };
+
+        await _activity.RunAsync(null!, spec);
+
+        var ways = new RunLedger(_folder.Path, TimeProvider.System)
+            .Read<IReadOnlyList<PlanWay>>(spec.RunId, LedgerKinds.Ways).Single().Data;
+        Assert.Equal(
+            ["us-west4-a", "us-central1-a"], ways.Where(way => way.IsAsked).Select(way => way.Place.Zone));
+        Assert.Contains(
+            ways, way => way is { IsAsked: false, Place: { AcceleratorType: "v5litepod-8", UsdPerHour: < 4 } });
+        Assert.Equal(!isRehearsal, ways.Any(way => way.Place.AcceleratorType == "v6e-1"));
+        Assert.All(ways, way => Assert.True(way is { Train: > 0, Evaluate: > 0, Rest: > 0, LossUsd: >= 0 }));
+        Assert.Distinct(
+            ways.Select(way => (way.Place.Zone, way.Place.AcceleratorType, way.Place.Provisioning)));
     }
 
     [Fact]

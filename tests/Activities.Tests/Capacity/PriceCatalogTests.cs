@@ -66,6 +66,16 @@ public sealed class PriceCatalogTests : RunFolder
     [InlineData(
         "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 4}, "
         + "\"zones\": {\"us-a1-a\": [1, -2]}}]}", "zone 'us-a1-a' has not two prices")]
+    [InlineData(
+        "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 4}, "
+        + "\"zones\": {\"us-a1-a\": [1e308, 2]}}]}", "zone 'us-a1-a' has not two prices")]
+    [InlineData(
+        "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 4}, "
+        + "\"zones\": {\"us-a1-a\": [1, 1]}}]}", "tflopsPerChip is 0, wanted above 0")]
+    [InlineData(
+        "{\"generations\": [{\"name\": \"v9\", \"runtimeVersion\": \"r\", \"types\": {\"v9-4\": 4}, "
+        + "\"tflopsPerChip\": 1, \"gigabytesPerSecond\": 0, \"zones\": {\"us-a1-a\": [1, 1]}}]}",
+        "gigabytesPerSecond is 0, wanted above 0")]
     public void Load_FileOfAnotherForm_IsNamed(string json, string message)
     {
         var fault = Assert.Throws<ModelFileException>(() => Load(json));

@@ -200,17 +200,19 @@ public sealed class RunPlannerTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false, "BUDGET_BELOW_ESTIMATE")]
-    [InlineData(true, null)]
-    public async Task Preview_OfABudgetBelowTheEstimate_IsRefusedUnlessTold(bool isAllowed, string? code)
+    [InlineData(0.2, false, "BUDGET_BELOW_ESTIMATE")]
+    [InlineData(0.2, true, null)]
+    [InlineData(0.17, true, "BUDGET_BELOW_ESTIMATE")]
+    public async Task Preview_OfABudgetBelowTheEstimate_IsRefusedUnlessToldAndANodeCanBeGivenBack(
+        double budget, bool isAllowed, string? code)
     {
-        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with { BudgetUsd = 0.0001, AllowOverBudget = isAllowed };
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with { BudgetUsd = budget, AllowOverBudget = isAllowed };
 
         var preview = await PreviewAsync(spec);
 
         Assert.Equal(code, preview.Refusal?.Code);
         Assert.Equal(code is null, preview.Starts);
-        Assert.Null(preview.BestWithinBudget);
+        Assert.All(preview.Places, place => Assert.True(place.Usd > budget));
     }
 
     [Fact]

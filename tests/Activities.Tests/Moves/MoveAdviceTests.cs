@@ -106,6 +106,23 @@ public sealed class MoveAdviceTests : IDisposable
             reason == "nearly done" ? Job with { CheckpointStep = 100 } : Job, accruedUsd: 0.95));
     }
 
+    /// <summary>Ten polls of both nodes cost 0.5 USD, more than the move: without room for them it would be refused,
+    /// and proposed again.</summary>
+    [Theory]
+    [InlineData(100, true)]
+    [InlineData(1.5, true)]
+    [InlineData(1.4, false)]
+    public void Find_WithABudgetThatCouldNotGiveBothNodesBack_Stays(double budget, bool moves)
+    {
+        Work(OnDemand);
+        _ledger.Append(Spec.RunId, LedgerKinds.Intent, $"{Lease(OnDemand).NodeName}", Lease(OnDemand));
+        _ledger.Append(Spec.RunId, LedgerKinds.Ready, "1", new NodeMoment(Lease(OnDemand).NodeName, "READY"));
+
+        Assert.Equal(moves, _advice.Find(
+            new ObserveJobInput(JobKind.Train, Spec with { BudgetUsd = budget }, Lease(OnDemand)), Job,
+            accruedUsd: 0.95) is not null);
+    }
+
     /// <summary>The cheap zone is asked again when the memory has forgotten its refusal.</summary>
     [Fact]
     public void Find_ARefusedPlace_IsLeftOutUntilTheRefusalExpires()

@@ -423,6 +423,26 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Equal(isRefused ? 1 : 2, Facts(LedgerKinds.Intent));
     }
 
+    /// <summary>Places of several types: the rest of the budget may be enough for a smaller one.</summary>
+    [Fact]
+    public async Task Create_AtAPlaceThatIsTooDearForTheRestOfTheBudget_LeavesItOutWhileACheaperOneIsNot()
+    {
+        var spec = Spec with { BudgetUsd = 0.1 };
+        var small = Place() with { AcceleratorType = "v5litepod-1", Chips = 1, UsdPerHour = 0.45 };
+        Ledger.Append(Run, LedgerKinds.Plan, "plan", new RunPlan([Place(), small], 1, 1));
+
+        var dear = await Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
+        var cheap = await Activity().RunAsync(null!, new CreateNodeInput(spec, small, 2));
+        var none = await Activity().RunAsync(null!, new CreateNodeInput(spec with { BudgetUsd = 0.018 }, small, 3));
+
+        Assert.Equal(
+            ("BUDGET_EXHAUSTED", RefusalScope.Zone, false), (dear.Refusal?.Code, dear.Refusal?.Scope, dear.Asked));
+        Assert.True(dear.Refusal!.RememberSeconds >= 3600, "the search rules it out");
+        Assert.Null(Memory.Find(Spec.Project, Place()));
+        Assert.Null(cheap.Refusal);
+        Assert.Equal(RefusalScope.Request, none.Refusal?.Scope);
+    }
+
     /// <summary>A move has two nodes at once.</summary>
     [Fact]
     public async Task Create_OfASecondNode_KeepsTheEndOfBoth()

@@ -41,4 +41,21 @@ public sealed class RuntimeVersionsTests : CloudFolder
         Assert.Equal("v2-alpha-tpuv5-lite", versions.Fit(Place("us-west1-c")).RuntimeVersion);
         Assert.Equal("v2-alpha-tpuv5-lite", versions.Fit(Place("us-east5-b")).RuntimeVersion);
     }
+
+    /// <summary>An image that the catalog does not have is never used in silence.</summary>
+    [Theory]
+    [InlineData("v2-alpha-tpuv6e", null)]
+    [InlineData("v3-alpha-tpuv6e", "does not list the catalog's image v2-alpha-tpuv6e; its nodes get v3-alpha-tpuv6e")]
+    [InlineData("v9-nightly-tpuv6e", "lists no image of the series of v2-alpha-tpuv6e")]
+    public void Say_OfAZone_TellsIfItLacksTheCatalogsImage(string listed, string? expected)
+    {
+        var place = new Candidate("us-east5-b", "v6e-8", ProvisioningMode.Spot, "v2-alpha-tpuv6e", 8, 1);
+        var versions = new RuntimeVersions(
+            new Dictionary<string, IReadOnlyList<string>> { ["us-east5-b"] = ["v2-alpha-tpuv5-lite", listed] });
+
+        var said = versions.Say([place, place with { UsdPerHour = 2 }, place with { Zone = "us-east5-a" }]);
+
+        Assert.Equal(expected is null ? 0 : 1, said.Count);
+        Assert.All(said, each => Assert.StartsWith($"us-east5-b {expected}", each, StringComparison.Ordinal));
+    }
 }

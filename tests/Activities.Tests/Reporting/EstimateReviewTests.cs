@@ -148,6 +148,114 @@ public sealed class EstimateReviewTests : RunFolder
         Assert.Null(Rate);
     }
 
+    /// <summary>A run of 40 s and 0.04 USD. Its own type elsewhere takes the same time; a type without rates is as far
+    /// off as the plan was; a measured one is taken as it is.</summary>
+    [Fact]
+    public async Task Report_OfARunThatPaid_NamesWhatWasExpectedToBeShorterOrCheaperAtItsRates()
+    {
+        _spec = Rehearsal with { IsRehearsal = false };
+        Ways();
+
+        var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        var rows = report.GetProperty("cost").GetProperty("alternatives").Deserialize<AlternativeRow[]>(
+            RunLedger.Json)!;
+        Assert.Equal(
+            [
+                ("v5p-8", 13.18, 0.0732, true, false, AlternativeRow.EarlierRun),
+                ("v6e-8", 22, 0.044, true, false, AlternativeRow.Scaled),
+                ("v5litepod-8", 48, 0.025, false, true, AlternativeRow.ThisRun),
+            ],
+            rows.Select(row => (
+                row.AcceleratorType, Math.Round(row.Seconds, 3), Math.Round(row.Usd, 4), row.IsShorter, row.IsCheaper,
+                row.Rates)));
+        Assert.Equal((28, 0.015), (rows[2].PlannedSeconds, Math.Round(rows[2].PlannedUsd, 6)));
+        Assert.Contains("<h3>Shorter or cheaper</h3>", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "<td>v5litepod-8 z-cheap, spot</td><td class=\"n\">48.0 s</td><td class=\"n\">$0.03</td><td>cheaper</td>",
+            page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Report_OfARunThatLostATpu_CountsTheRestOfOtherPlacesAsPlanned()
+    {
+        _spec = Rehearsal with { IsRehearsal = false };
+        Ways(rest: 3);
+        _ledger.Append(Id, LedgerKinds.Loss, "1", new OpenRecovery(1, "z", "PREEMPTED", 4, 2, _clock.GetUtcNow()));
+
+        var (report, _) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        var row = report.GetProperty("cost").GetProperty("alternatives")[1];
+        Assert.Equal(("v6e-8", 8 + 6 + 3), (
+            row.GetProperty("acceleratorType").GetString(), row.GetProperty("seconds").GetDouble()));
+    }
+
+    [Fact]
+    public async Task Report_OfARehearsal_ComparesItsOwnTypeAlone()
+    {
+        Ways();
+
+        var (report, _) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.Equal(
+            ["z-cheap"],
+            report.GetProperty("cost").GetProperty("alternatives").EnumerateArray()
+                .Select(row => row.GetProperty("zone").GetString()));
+    }
+
+    [Fact]
+    public async Task Report_OfARunThatAPlaceGaveNoNode_DoesNotNameThatPlace()
+    {
+        Ways();
+        var refused = Lease with { Candidate = Lease.Candidate with { Zone = "z-cheap", UsdPerHour = 1.8 } };
+        _ledger.Append(Id, LedgerKinds.Attempt, "9", new AttemptEnd(Id, refused, AttemptOutcome.Refused, null, 1));
+
+        var (report, _) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.Equal(0, report.GetProperty("cost").GetProperty("alternatives").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Report_OfARunThatNoOtherPlaceBeats_SaysSo()
+    {
+        _ledger.Append(Id, LedgerKinds.Ways, "ways", new[] { Way(Lease.Candidate, 10, 6, 8) });
+
+        var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.Equal(0, report.GetProperty("cost").GetProperty("alternatives").GetArrayLength());
+        Assert.Contains("No other place or type was expected to be 5 % shorter", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(RunStatus.Failed, 50)]
+    [InlineData(RunStatus.Succeeded, 0)]
+    public async Task Report_OfARunWithoutAVerdictOrRate_ComparesNoOtherPlaces(RunStatus status, double perSecond)
+    {
+        Ways();
+
+        var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, perSecond, 4, 1, 20, 0), status);
+
+        Assert.False(report.GetProperty("cost").TryGetProperty("alternatives", out _));
+        Assert.DoesNotContain("Shorter or cheaper", page, StringComparison.Ordinal);
+    }
+
+    private static PlanWay Way(
+        Candidate place, double train, double evaluate, double rest,
+        EstimateSource source = EstimateSource.Assumed) => new(place, train, evaluate, rest, 0, 0, 0, source, false);
+
+    private void Ways(double rest = 8) => _ledger.Append(Id, LedgerKinds.Ways, "ways", new[]
+    {
+        Way(Lease.Candidate, 10, 6, 8),
+        Way(Lease.Candidate with { Zone = "z-cheap", UsdPerHour = 1.8 }, 10, 6, rest) with
+        {
+            LossSeconds = 4, LossUsd = 0.002, OtherUsd = 0.001,
+        },
+        Way(Lease.Candidate with { AcceleratorType = "v6e-8", UsdPerHour = 7.2 }, 4, 3, rest),
+        Way(Lease.Candidate with { AcceleratorType = "v6e-1", UsdPerHour = 0.9 }, 30, 18, rest),
+        Way(
+            Lease.Candidate with { AcceleratorType = "v5p-8", UsdPerHour = 20 }, 5, 3, rest, EstimateSource.Measured),
+    });
+
     private RunSpec Rehearsal => _spec ?? Spec() with
     {
         Training = new TrainingSpec { Steps = 10, BatchSize = 4, AccumulationSteps = 2 },

@@ -69,6 +69,15 @@ public sealed partial class LanguageTests
                     ActualHours = 2,
                     Parts = [new EstimateRow("train", 1, 2, "it did not end"), new EstimateRow("rest", 1, null, "why")],
                     Basis = "as measured",
+                    Alternatives =
+                    [
+                        .. new[]
+                        {
+                            AlternativeRow.ThisRun, AlternativeRow.EarlierRun, AlternativeRow.Scaled,
+                            AlternativeRow.Assumed,
+                        }.Select(rates => new AlternativeRow(
+                            "1", "2", ProvisioningMode.Spot, 1, 2, 3, 4, true, true, false, rates)),
+                    ],
                 },
                 Data = new PreparedData("t", "e", 100, 40, new Dictionary<string, int>
                 {

@@ -31,6 +31,40 @@ public sealed class VerdictTextTests
             "2 attempts, 1 refused, 1 not asked (refused lately), 0 TPUs lost", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(Language.English, "  shorter    v6e-8 us-east5-b (on-demand): 0.500 h and 3.20 USD expected\n"
+        + "  cheaper    v5litepod-8 us-west4-a (spot): 2.000 h and 0.10 USD expected\n")]
+    [InlineData(Language.Korean, "  더 짧음    v6e-8 us-east5-b (주문형): 예상 0.500시간, 3.20 USD\n"
+        + "  더 저렴함  v5litepod-8 us-west4-a (스팟): 예상 2.000시간, 0.10 USD\n")]
+    public void Write_OfARunThatOtherPlacesWereExpectedToBeat_NamesThem(Language language, string lines)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        var report = Report(Finer);
+        var fast = new AlternativeRow(
+            "v6e-8", "us-east5-b", ProvisioningMode.OnDemand, 1800, 3.2, 1800, 3.2, true, false, false,
+            AlternativeRow.Scaled);
+
+        VerdictText.Write(
+            report with
+            {
+                Cost = report.Cost with
+                {
+                    Alternatives =
+                    [
+                        fast,
+                        fast with
+                        {
+                            AcceleratorType = "v5litepod-8", Zone = "us-west4-a", Provisioning = ProvisioningMode.Spot,
+                            Seconds = 7200, Usd = 0.1, IsShorter = false, IsCheaper = true,
+                        },
+                    ],
+                },
+            },
+            output, language: language);
+
+        Assert.Contains(lines, output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Write_InKorean_EndsWithTheVerdictAndHasNoEnglishButNames()
     {

@@ -1,11 +1,13 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Google.Cloud.Tpu.V2;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Workflows.Activities.Artifacts;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
@@ -41,6 +43,9 @@ public sealed class PlaceOrderTests : IAsyncLifetime
                     emulator ?? _storage, new HubSettings { Cache = Path.Combine(_service.Folder, "hub") },
                     TimeProvider.System, TimeSpan.FromMilliseconds(1)));
                 services.Replace(ServiceDescriptor.Singleton(new GoogleServices(rest, rest)));
+                var cloud = services.Last(each => each.ServiceType == typeof(ITpuCloud)).ImplementationFactory!;
+                services.Replace(ServiceDescriptor.Singleton<ITpuCloud>(
+                    provider => new Emulated((ITpuCloud)cloud(provider))));
             },
         };
         await _service.InitializeAsync();
@@ -147,6 +152,33 @@ public sealed class PlaceOrderTests : IAsyncLifetime
                 StringComparison.Ordinal));
     }
 
+    /// <summary>A catalog with an image that the zone no longer lists.</summary>
+    [Fact]
+    public async Task Plan_OfAZoneThatLacksTheCatalogsImage_UsesTheNewestOfItsSeriesAndSaysSo()
+    {
+        await _service.RestartAsync(settings =>
+        {
+            settings.Artifacts = "gs://team-bucket/workflows";
+            settings.WorkerImage = "registry.example/team/worker:1";
+            settings.GatewayAddress = new Uri("https://gateway.example");
+        });
+        using var bucket = new StorageArtifactStore(_storage);
+        await bucket.CreateBucketAsync("team-bucket", "team-project", Cancellation);
+        _service.Services.GetRequiredService<ITpuEmulator>().Prepare("team-project", "{}");
+        var path = Path.Combine(_service.Folder, "catalog-of-old-images.json");
+        await File.WriteAllTextAsync(path, """
+            {"generations": [{"name": "v5e", "runtimeVersion": "v1-alpha-tpuv5-lite", "tflopsPerChip": 197,
+            "types": {"v5litepod-8": 8}, "zones": {"us-west4-a": [1.2, 0.5]}}]}
+            """, Cancellation);
+
+        var plan = await RunAsync(Paying(), PriceCatalog.Load(path));
+
+        Assert.Equal("v2-alpha-tpuv5-lite", Assert.Single(plan.Candidates).RuntimeVersion);
+        Assert.Contains(plan.Time!.Assumptions!, said => said.StartsWith(
+            "us-west4-a does not list the catalog's image v1-alpha-tpuv5-lite; its nodes get v2-alpha-tpuv5-lite",
+            StringComparison.Ordinal));
+    }
+
     private JsonObject Paying()
     {
         var request = _service.Request();
@@ -165,16 +197,23 @@ public sealed class PlaceOrderTests : IAsyncLifetime
     }
 
     /// <summary>Makes the plan of a run that pays, as its first activity does.</summary>
-    private Task<RunPlan> RunAsync(JsonObject request)
+    private Task<RunPlan> RunAsync(JsonObject request, PriceCatalog? catalog = null)
     {
         var services = _service.Services;
+        catalog ??= services.GetRequiredService<PriceCatalog>();
         var spec = RunRequestReader.Complete(
-            RunRequestReader.Parse(request.ToJsonString()), new RunId("pays"),
-            services.GetRequiredService<PriceCatalog>());
+            RunRequestReader.Parse(request.ToJsonString()), new RunId("pays"), catalog);
         return new PlanActivity(
-            services.GetRequiredService<PriceCatalog>(), services.GetRequiredService<RunLedger>(),
+            catalog, services.GetRequiredService<RunLedger>(),
             services.GetRequiredService<InputWork>(), services.GetRequiredService<RunArtifacts>(),
             services.GetRequiredService<CloudReadiness>(), services.GetRequiredService<IRunPrograms>(),
             memory: services.GetRequiredService<CapacityMemory>()).RunAsync(null!, spec);
+    }
+
+    private sealed class Emulated(ITpuCloud cloud) : ITpuCloud
+    {
+        public Task<TpuConnection> ConnectAsync(
+            string project, bool isRehearsal, CancellationToken cancellationToken) =>
+            cloud.ConnectAsync(project, isRehearsal: true, cancellationToken);
     }
 }
