@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Workflows.Activities.Readiness;
 using Workflows.Orchestrations;
 
@@ -17,6 +18,10 @@ public sealed record PlanWay(
     Candidate Place, double Train, double Evaluate, double Rest, double LossSeconds, double LossUsd, double OtherUsd,
     EstimateSource? Source, bool IsAsked)
 {
+    /// <summary>Gets a value indicating whether the type holds the model's weights, but not its training.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool OnlyTranslates { get; init; }
+
     /// <summary>Creates the way of a place.</summary>
     internal static PlanWay Of(Candidate place, TimeEstimate time, PlaceCost cost, bool isAsked) => new(
         place, time.Train, time.Evaluate, time.Rest,
@@ -27,6 +32,12 @@ public sealed record PlanWay(
 /// <summary>Lists the ways to do a run's work: its own places, and those that it could have asked for.</summary>
 internal static class PlanWays
 {
+    /// <summary>Bytes of a weight in bfloat16, in which the model is decoded.</summary>
+    private const double BytesPerWeight = 2;
+
+    /// <summary>Memory for translating over that of the weights, for caches and rows; chosen.</summary>
+    private const double Headroom = 1.25;
+
     /// <summary>Lists each single-host type of the catalog that the program fits on, spot and on demand, at its place
     /// of the least expected cost that has not refused lately. Flex-start is counted at the price on demand, so it adds
     /// no choice.</summary>
@@ -41,24 +52,41 @@ internal static class PlanWays
         PriceCatalog catalog, CapacityMemory? memory, RunSpec spec, RunFigures figures, PlaceRanking ranking,
         QuotaLimits quotas)
     {
-        foreach (var type in catalog.AcceleratorTypes)
+        foreach (var type in catalog.AcceleratorTypes.Where(type => figures.MemoryOf(type).Fits))
         {
             foreach (var mode in (ProvisioningMode[])[ProvisioningMode.Spot, ProvisioningMode.OnDemand])
             {
-                if (catalog.Chips(type) <= PlaceList.ChipsOfOneHost(type) && figures.MemoryOf(type).Fits
-                    && catalog.Offers(type, mode, null)
-                        .Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)
-                            && quotas.LackOf(place) is null)
-                        .Select(place => (Place: place, Cost: ranking.CostOf(place)))
-                        .OrderBy(each => each.Cost.ExpectedUsd)
-                        .FirstOrDefault(each => memory?.Find(spec.Project, each.Place) is null)
-                    is { Place: not null } best)
+                if (Best(catalog, memory, spec, ranking, quotas, type, mode) is { } best)
                 {
                     yield return best;
                 }
             }
         }
     }
+
+    /// <summary>Lists the types that hold the model's weights for translating, but not the program of the
+    /// training.</summary>
+    private static IEnumerable<(Candidate Place, PlaceCost Cost)> OnlyForTranslation(
+        PriceCatalog catalog, CapacityMemory? memory, RunSpec spec, RunFigures figures, PlaceRanking ranking,
+        QuotaLimits quotas) =>
+        from type in catalog.AcceleratorTypes
+        where !figures.MemoryOf(type).Fits && catalog.HbmGibPerChip(type) is { } has
+            && figures.Parameters * BytesPerWeight * Headroom <= has * PlaceMemory.Gibibyte
+        from mode in (ProvisioningMode[])[ProvisioningMode.Spot, ProvisioningMode.OnDemand]
+        let best = Best(catalog, memory, spec, ranking, quotas, type, mode)
+        where best is not null
+        select best.Value;
+
+    private static (Candidate Place, PlaceCost Cost)? Best(
+        PriceCatalog catalog, CapacityMemory? memory, RunSpec spec, PlaceRanking ranking, QuotaLimits quotas,
+        string type, ProvisioningMode mode) =>
+        catalog.Chips(type) <= PlaceList.ChipsOfOneHost(type)
+        && catalog.Offers(type, mode, null)
+            .Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec) && quotas.LackOf(place) is null)
+            .Select(place => (Place: place, Cost: ranking.CostOf(place)))
+            .OrderBy(each => each.Cost.ExpectedUsd)
+            .FirstOrDefault(each => memory?.Find(spec.Project, each.Place) is null)
+            is { Place: not null } best ? best : null;
 
     /// <summary>Lists the ways of a plan: all of its places, and the best one of each type and mode of the
     /// catalog. A rehearsal computes on this machine, so other types say nothing about it.</summary>
@@ -78,9 +106,11 @@ internal static class PlanWays
             .Select(place => (Place: place, Cost: ranking.CostOf(place)));
         var others = OfCatalog(catalog, memory, spec, figures, ranking, quotas)
             .Where(each => !spec.IsRehearsal || spec.Tpu.AcceleratorTypes.Contains(each.Place.AcceleratorType));
+        var holders = spec.IsRehearsal ? [] : OnlyForTranslation(catalog, memory, spec, figures, ranking, quotas);
         return
         [
             .. own.Select(each => Way(each, isAsked: true)).Concat(others.Select(each => Way(each, isAsked: false)))
+                .Concat(holders.Select(each => Way(each, isAsked: false) with { OnlyTranslates = true }))
                 .DistinctBy(way => (way.Place.Zone, way.Place.AcceleratorType, way.Place.Provisioning)),
         ];
 

@@ -46,7 +46,8 @@ public sealed record AlternativeRow(
         var (spec, id) = (input.Spec, input.Spec.RunId);
         List<Candidate> places =
             [.. ledger.Read<DispatchInput>(id, LedgerKinds.Job).Select(job => job.Data.Lease.Candidate)];
-        var ways = ledger.Read<IReadOnlyList<PlanWay>>(id, LedgerKinds.Ways).Select(fact => fact.Data).LastOrDefault();
+        var ways = ledger.Read<IReadOnlyList<PlanWay>>(id, LedgerKinds.Ways).Select(fact => fact.Data).LastOrDefault()?
+            .Where(way => !way.OnlyTranslates).ToList();
         if (input is not { IsDraft: false, Status: RunStatus.Succeeded, Spec.Resumption: null, Plan.Time: { } time }
             || parts is not [{ Actual: > 0 and var train }, { Actual: > 0 and var evaluate }, { Actual: { } rest }]
             || places.Select(place => place.AcceleratorType).Distinct().Count() != 1
@@ -164,7 +165,7 @@ public sealed record AlternativeRow(
         page.Append("</table>");
     }
 
-    private static string SourceOf(string rates, Words words) => rates switch
+    internal static string SourceOf(string rates, Words words) => rates switch
     {
         ThisRun => words.Of("this run", "이 실행"),
         EarlierRun => words.Of("an earlier run there", "그 유형의 이전 실행"),

@@ -83,6 +83,7 @@ public static class ReportBuilder
                 Parts = parts.Count > 0 ? parts : null,
                 Basis = input.Plan?.Time?.Basis,
                 Alternatives = AlternativeRow.Of(ledger, input, cost, parts),
+                Translation = TranslationPrice.Of(ledger, spec) is { Count: > 0 } prices ? prices : null,
             },
             Teardown = Teardown(ledger, id),
             Validations = [.. ledger.Read<ValidationFact>(id, LedgerKinds.Validation)

@@ -286,6 +286,7 @@ internal static class ReportPage
 
         page.Append($"</table><p class=\"fine\">{Said(report.Cost.Basis ?? "", words)}</p>");
         AlternativeRow.Write(page, report, words);
+        TranslationPrice.Write(page, report, words);
         page.Append("</section>");
     }
 

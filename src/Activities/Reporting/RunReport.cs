@@ -241,6 +241,11 @@ public sealed record CostSection(
     /// null for a run that cannot be compared.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<AlternativeRow>? Alternatives { get; init; }
+
+    /// <summary>Gets the prices of translating with each model; null if no VM translated the whole test
+    /// set.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<TranslationPrice>? Translation { get; init; }
 }
 
 /// <summary>A part of the time on TPUs, as expected and as it was.</summary>

@@ -11,7 +11,19 @@ public sealed record EndFact(JobEnd End, TrainFact? Train)
     /// <summary>The programs of the job's device; null if it compiles nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public CompileFact? Compile { get; init; }
+
+    /// <summary>The translations that the job's VM made; null for none, and in older ledgers.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<DecodedFact>? Decoded { get; init; }
 }
+
+/// <summary>One model's translations of the test set.</summary>
+/// <param name="Model">base or tuned.</param>
+/// <param name="Direction">ko-en or en-ko.</param>
+/// <param name="Seconds">Decoding, without loading the model and without compiling.</param>
+/// <param name="Texts">Source texts.</param>
+/// <param name="Characters">Unicode code points of the source texts.</param>
+public sealed record DecodedFact(string Model, string Direction, double Seconds, int Texts, long Characters);
 
 /// <summary>Programs that a job's VM compiled or loaded.</summary>
 /// <param name="Seconds">Time spent on them, part of the job's.</param>

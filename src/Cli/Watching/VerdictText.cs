@@ -92,6 +92,12 @@ internal static class VerdictText
             }
         }
 
+        foreach (var price in TranslationPrice.Say(report.Cost.Translation, words))
+        {
+            var whose = report.IsRehearsal ? words.Of(", at this machine's rate", " (이 컴퓨터의 속도)") : "";
+            output.WriteLine(words.Of($"  translate  {price}{whose}", $"  번역       {price}{whose}"));
+        }
+
         if (report.Deadline is { } deadline)
         {
             output.WriteLine(words.Of(

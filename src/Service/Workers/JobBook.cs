@@ -247,6 +247,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
                 : null)
         {
             Compile = JobTexts.Fact(ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile),
+            Decoded = JobTexts.Facts(ended.TranslateResult?.Decoded),
         });
         return job.ReplyTo;
 

@@ -57,6 +57,12 @@ internal static class JobTexts
     public static CompileFact? Fact(CompileResult? compile) =>
         compile is null ? null : new CompileFact(compile.Seconds, compile.Compiled, compile.Loaded);
 
+    /// <summary>Creates the facts of translations; null for none.</summary>
+    public static IReadOnlyList<DecodedFact>? Facts(IReadOnlyList<DecodedModel>? decoded) =>
+        decoded is not { Count: > 0 } ? null
+            : [.. decoded.Select(each => new DecodedFact(
+                each.Name, each.Direction, each.Seconds, each.Texts, each.Characters))];
+
     private static TrainJob Train(ArtifactUri root, DispatchInput input)
     {
         var (spec, training) = (input.Spec, input.Spec.Training);

@@ -8,6 +8,7 @@ internal static class WorkerInput
 {
     private const int MostText = 4000;
     private const int MostCode = 100;
+    private const int MostDecoded = 10;
 
     /// <summary>Names the first impossible number; null if there is none.</summary>
     public static string? FaultOf(Progress progress) =>
@@ -54,6 +55,14 @@ internal static class WorkerInput
             ended.TranslateResult?.Compile = null;
         }
 
+        if (ended.TranslateResult?.Decoded is { Count: > 0 } decoded)
+        {
+            // A run has two models in two directions.
+            List<DecodedModel> possible = [.. decoded.Where(IsPossible).Take(MostDecoded)];
+            decoded.Clear();
+            decoded.Add(possible);
+        }
+
         if (ended.TrainResult is not { } result)
         {
             return ended;
@@ -76,6 +85,10 @@ internal static class WorkerInput
 
         return ended;
     }
+
+    private static bool IsPossible(DecodedModel decoded) =>
+        decoded is { Name.Length: > 0 and <= MostCode, Direction.Length: > 0 and <= MostCode, Texts: >= 0 }
+        && double.IsFinite(decoded.Seconds) && decoded is { Seconds: >= 0, Characters: >= 0 };
 
     private static bool IsPossible(CompileResult compile) =>
         double.IsFinite(compile.Seconds) && compile is { Seconds: >= 0, Compiled: >= 0, Loaded: >= 0 };

@@ -48,6 +48,7 @@ internal sealed partial class JobRunner
             var (asked, truncated) = Ask(job, prompts, config, pairs);
             (used.PromptTemplate, used.Truncated) = (JobInput.Name(prompts.Template), used.Truncated + truncated);
             var before = done;
+            var (startedAt, compiled) = (clock.GetTimestamp(), Compiled()?.Seconds ?? 0);
             var outputs = await device.DecodeAsync(new DecodeWork(folder, asked, Options(job, prompts)), finished =>
             {
                 done = before + finished;
@@ -62,6 +63,15 @@ internal sealed partial class JobRunner
                 });
             }, stop);
             done = before + pairs.Count;
+            used.Decoded.Add(new DecodedModel
+            {
+                Name = model.Name,
+                Direction = direction.Code(),
+                Seconds = Math.Max(
+                    0, clock.GetElapsedTime(startedAt).TotalSeconds - ((Compiled()?.Seconds ?? 0) - compiled)),
+                Texts = pairs.Count,
+                Characters = pairs.Sum(pair => (long)prompts.Source(pair).EnumerateRunes().Count()),
+            });
             used.Tokens += outputs.Sum(output => (long)output.Length);
 
             // The list is written first, so that it exists if the translations do.

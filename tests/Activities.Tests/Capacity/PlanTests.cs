@@ -236,6 +236,25 @@ public sealed class PlanTests : IDisposable
             ways.Select(way => (way.Place.Zone, way.Place.AcceleratorType, way.Place.Provisioning)));
     }
 
+    /// <summary>A chip without memory for the training may hold the model that it made.</summary>
+    [Fact]
+    public async Task Plan_OfARunThatNeedsMuchMemory_NotesTheTypesThatOnlyTranslate()
+    {
+        var ledger = new RunLedger(_folder.Path, TimeProvider.System);
+        using var inputs = new InputWork(ledger, InputLimits.Default, TimeProvider.System);
+        var programs = new FakePrograms(20.0 * 1024 * 1024 * 1024);
+        var spec = Spec(["v6e-8"], ["us-east5-a"]) with { Model = Checkout.PathOf("samples", "tiny-gemma3") };
+
+        await new PlanActivity(PriceCatalog.Load(null), ledger, inputs, programs: programs).RunAsync(null!, spec);
+
+        var ways = ledger.Read<IReadOnlyList<PlanWay>>(spec.RunId, LedgerKinds.Ways).Single().Data;
+        Assert.All(
+            ways.Where(way => way.Place.AcceleratorType is "v5litepod-1" or "v6e-1"),
+            way => Assert.Equal(way.Place.AcceleratorType == "v5litepod-1", way.OnlyTranslates));
+        Assert.Contains(ways, way => way is { OnlyTranslates: true, IsAsked: false, Evaluate: > 0 });
+        Assert.Contains(ways, way => way.Place.AcceleratorType == "v6e-1");
+    }
+
     [Fact]
     public void RunFault_ThroughFailureDetails_ComesBackWhole()
     {

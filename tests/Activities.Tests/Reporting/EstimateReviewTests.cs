@@ -21,6 +21,7 @@ public sealed class EstimateReviewTests : RunFolder
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 24, 9, 0, 0, TimeSpan.Zero));
     private readonly RunLedger _ledger;
     private readonly MeasuredRates _rates;
+    private IReadOnlyList<DecodedFact>? _decoded;
     private RunSpec? _spec;
 
     public EstimateReviewTests()
@@ -239,6 +240,45 @@ public sealed class EstimateReviewTests : RunFolder
         Assert.DoesNotContain("Shorter or cheaper", page, StringComparison.Ordinal);
     }
 
+    /// <summary>The tuned model translates 250 characters a second, so that a million take 1.11 hours. A slice that
+    /// only holds the model is half as fast by the plan, and an eighth of the price.</summary>
+    [Theory]
+    [InlineData(false, "v5litepod-1", AlternativeRow.Scaled, 125, 1.0)]
+    [InlineData(true, "v5litepod-8", AlternativeRow.ThisRun, 250, 2.0)]
+    public async Task Report_OfTranslations_PricesThemOnTheCheapestSliceThatHoldsTheModel(
+        bool isRehearsal, string type, string rates, double rate, double usd)
+    {
+        _spec = Rehearsal with { IsRehearsal = isRehearsal };
+        Ways();
+        _decoded = [new DecodedFact("base", "ko-en", 2, 10, 1000), new DecodedFact("tuned", "ko-en", 4, 10, 1000)];
+
+        var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        var prices = report.GetProperty("cost").GetProperty("translation").Deserialize<TranslationPrice[]>(
+            RunLedger.Json)!;
+        Assert.Equal(["base", "tuned"], prices.Select(price => price.Model));
+        Assert.Equal((type, rates, "v5litepod-8"), (
+            prices[1].AcceleratorType, prices[1].Rates, prices[1].MeasuredOn));
+        Assert.Equal([2 * rate, rate], prices.Select(price => Math.Round(price.CharactersPerSecond, 6)));
+        Assert.Equal([usd / 2, usd], prices.Select(price => Math.Round(price.UsdPerMillionCharacters, 6)));
+        Assert.Contains($"<td>tuned ko-en</td><td class=\"n\">${usd:0.00}</td>", page, StringComparison.Ordinal);
+        Assert.Equal(isRehearsal, page.Contains("no figure of a TPU", StringComparison.Ordinal));
+        Assert.DoesNotContain("v5litepod-1", $"{report.GetProperty("cost").GetProperty("alternatives")}",
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Report_OfAWorkerThatTellsNoRates_HasNoPriceOfTranslating()
+    {
+        Ways();
+        _decoded = [new DecodedFact("tuned", "ko-en", 0, 10, 1000), new DecodedFact("base", "ko-en", 1, 0, 0)];
+
+        var (report, page) = await RehearseAsync(new TrainFact(10, 0, 1000, 50, 4, 1, 20, 0));
+
+        Assert.False(report.GetProperty("cost").TryGetProperty("translation", out _));
+        Assert.DoesNotContain("million characters", page, StringComparison.Ordinal);
+    }
+
     private static PlanWay Way(
         Candidate place, double train, double evaluate, double rest,
         EstimateSource source = EstimateSource.Assumed) => new(place, train, evaluate, rest, 0, 0, 0, source, false);
@@ -254,6 +294,10 @@ public sealed class EstimateReviewTests : RunFolder
         Way(Lease.Candidate with { AcceleratorType = "v6e-1", UsdPerHour = 0.9 }, 30, 18, rest),
         Way(
             Lease.Candidate with { AcceleratorType = "v5p-8", UsdPerHour = 20 }, 5, 3, rest, EstimateSource.Measured),
+        Way(Lease.Candidate with { AcceleratorType = "v5litepod-1", UsdPerHour = 0.45 }, 1, 12, 1) with
+        {
+            OnlyTranslates = true,
+        },
     });
 
     private RunSpec Rehearsal => _spec ?? Spec() with
@@ -285,7 +329,10 @@ public sealed class EstimateReviewTests : RunFolder
             JobKind.Translate, Rehearsal, data, Lease, "r:evaluate", null));
         _clock.Advance(TimeSpan.FromSeconds(12));
         _ledger.Append(
-            Id, LedgerKinds.JobEnded, "translate@wf-r-1", new EndFact(new JobEnd(true, null, null), null));
+            Id, LedgerKinds.JobEnded, "translate@wf-r-1", new EndFact(new JobEnd(true, null, null), null)
+            {
+                Decoded = _decoded,
+            });
         _clock.Advance(TimeSpan.FromSeconds(2));
         _ledger.Append(Id, LedgerKinds.Stopped, "1", new NodeMoment(Lease.NodeName, "NOT_FOUND"));
 

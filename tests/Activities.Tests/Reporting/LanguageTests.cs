@@ -78,6 +78,12 @@ public sealed partial class LanguageTests
                         }.Select(rates => new AlternativeRow(
                             "1", "2", ProvisioningMode.Spot, 1, 2, 3, 4, true, true, false, rates)),
                     ],
+                    Translation =
+                    [
+                        new TranslationPrice(
+                            "tuned", "ko-en", 1, 2, "1", "2", ProvisioningMode.OnDemand, 3, 4, "5",
+                            AlternativeRow.Scaled),
+                    ],
                 },
                 Data = new PreparedData("t", "e", 100, 40, new Dictionary<string, int>
                 {

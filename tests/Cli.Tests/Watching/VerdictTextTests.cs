@@ -65,6 +65,36 @@ public sealed class VerdictTextTests
         Assert.Contains(lines, output.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(Language.English, false,
+        "  translate  ko-en: 1.25 USD per million characters on v5litepod-1 us-west4-a (spot); the base model 0.0625\n")]
+    [InlineData(Language.English, true, "(spot); the base model 0.0625, at this machine's rate\n")]
+    [InlineData(Language.Korean, false,
+        "  번역       ko-en: 백만 자당 1.25 USD, v5litepod-1 us-west4-a (스팟); 기본 모델 0.0625\n")]
+    [InlineData(Language.Korean, true, "기본 모델 0.0625 (이 컴퓨터의 속도)\n")]
+    public void Write_OfARunThatMeasuredItsTranslations_NamesTheirPrice(
+        Language language, bool isRehearsal, string line)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        var report = Report(Finer);
+        var tuned = new TranslationPrice(
+            "tuned", "ko-en", 1.25, 100, "v5litepod-1", "us-west4-a", ProvisioningMode.Spot, 0.5, 100, "v5litepod-1",
+            AlternativeRow.ThisRun);
+
+        VerdictText.Write(
+            report with
+            {
+                IsRehearsal = isRehearsal,
+                Cost = report.Cost with
+                {
+                    Translation = [tuned with { Model = "base", UsdPerMillionCharacters = 0.0625 }, tuned],
+                },
+            },
+            output, language: language);
+
+        Assert.Contains(line, output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Write_InKorean_EndsWithTheVerdictAndHasNoEnglishButNames()
     {

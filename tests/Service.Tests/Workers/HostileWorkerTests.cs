@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 using Workflows.Service.Workers;
 using Workflows.TestKit;
@@ -103,6 +104,37 @@ public sealed class HostileWorkerTests : IDisposable
         Assert.Equal("run-1:train", replyTo);
         var end = _jobs.Look(JobKind.Train, Run, Node).End;
         Assert.Equal((false, kept), (end?.Succeeded, end?.Code));
+    }
+
+    [Fact]
+    public void End_WithTranslationsThatCannotBe_KeepsThePossibleOnes()
+    {
+        static DecodedModel Decoded(double seconds = 2, long characters = 100, string name = "tuned") => new()
+        {
+            Name = name,
+            Direction = "ko-en",
+            Seconds = seconds,
+            Texts = 10,
+            Characters = characters,
+        };
+
+        _jobs.End(Run, Node, new JobEnded
+        {
+            JobId = Train,
+            Succeeded = true,
+            TranslateResult = new TranslateResult
+            {
+                Decoded =
+                {
+                    Decoded(double.NaN), Decoded(-1), Decoded(double.PositiveInfinity), Decoded(characters: -1),
+                    Decoded(name: new string('n', 3_000_000)), Decoded(), Enumerable.Repeat(Decoded(3), 1000),
+                },
+            },
+        });
+
+        var kept = Assert.Single(_ledger.Read<EndFact>(Run, LedgerKinds.JobEnded)).Data.Decoded!;
+        Assert.Equal(10, kept.Count);
+        Assert.Equal(new DecodedFact("tuned", "ko-en", 2, 10, 100), kept[0]);
     }
 
     [Fact]

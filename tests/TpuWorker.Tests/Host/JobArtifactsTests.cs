@@ -206,6 +206,7 @@ public sealed class JobArtifactsTests : IDisposable
         Assert.True(first.Succeeded && second.Succeeded, first.ErrorMessage + second.ErrorMessage);
         Assert.Equal(before, await bucket.FindAsync(BucketInAFolder.Uri("run/out.txt"), Cancellation));
         Assert.Equal((true, 0), (first.TranslateResult.Tokens > 0, second.TranslateResult.Tokens));
+        Assert.Equal((1, 0), (first.TranslateResult.Decoded.Count, second.TranslateResult.Decoded.Count));
         Assert.Equal(12, File.ReadAllLines(Path.Combine(_folder["bucket"], "test-bucket/run/out.txt")).Length);
     }
 

@@ -179,6 +179,11 @@ public sealed class JobRunnerTests
         var used = ended.TranslateResult;
         Assert.Equal((Math.Max(1, beams), beams > 0 ? 0.6 : 1, "chat", longest > 0 ? 5 : 0), (
             used.BeamSize, used.LengthPenalty, used.PromptTemplate, used.Truncated));
+        var sources = JobInput.ReadPairs(job.PairsFile).Sum(pair => pair.En.EnumerateRunes().Count());
+        var decoded = Assert.Single(used.Decoded);
+        Assert.Equal(("base", "en-ko", 5, sources), (
+            decoded.Name, decoded.Direction, decoded.Texts, decoded.Characters));
+        Assert.True(decoded.Seconds > 0, $"{decoded.Seconds} s");
     }
 
     [Fact]
