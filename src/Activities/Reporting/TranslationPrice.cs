@@ -21,7 +21,8 @@ namespace Workflows.Activities.Reporting;
 /// <param name="MeasuredCharactersPerSecond">Rate that this run measured.</param>
 /// <param name="MeasuredOn">The type on which it did.</param>
 /// <param name="Rates"><see cref="AlternativeRow.ThisRun"/> for the type of this run;
-/// <see cref="AlternativeRow.Scaled"/> for another: the run's rate times the factor between the plan's times on both types.</param>
+/// <see cref="AlternativeRow.Scaled"/> for another: the run's rate times the factor between the plan's times on both
+/// types.</param>
 public sealed record TranslationPrice(
     string Model, string Direction, double UsdPerMillionCharacters, double CharactersPerSecond, string AcceleratorType,
     string Zone, ProvisioningMode Provisioning, double UsdPerHour, double MeasuredCharactersPerSecond,

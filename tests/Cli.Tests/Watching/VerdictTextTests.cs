@@ -67,7 +67,8 @@ public sealed class VerdictTextTests
 
     [Theory]
     [InlineData(Language.English, false,
-        "  translate  ko-en: 1.25 USD per million characters on v5litepod-1 us-west4-a (spot); the base model 0.0625\n")]
+        "  translate  ko-en: 1.25 USD per million characters on v5litepod-1 us-west4-a "
+        + "(spot); the base model 0.0625\n")]
     [InlineData(Language.English, true, "(spot); the base model 0.0625, at this machine's rate\n")]
     [InlineData(Language.Korean, false,
         "  번역       ko-en: 백만 자당 1.25 USD, v5litepod-1 us-west4-a (스팟); 기본 모델 0.0625\n")]
