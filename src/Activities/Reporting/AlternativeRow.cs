@@ -144,9 +144,9 @@ public sealed record AlternativeRow(
 
         page.Append(words.Of(
             "<table><tr><th>place</th><th class=\"n\">time on TPUs</th><th class=\"n\">cost</th><th>than this run</th>"
-            + "<th class=\"n\">as planned</th><th>rates</th></tr>",
+            + "</tr>",
             "<table><tr><th>위치</th><th class=\"n\">TPU 사용 시간</th><th class=\"n\">비용</th><th>이 실행과 비교</th>"
-            + "<th class=\"n\">계획 당시</th><th>속도의 출처</th></tr>"));
+            + "</tr>"));
         foreach (var row in rows)
         {
             var than = string.Join(", ", new[]
@@ -158,8 +158,9 @@ public sealed record AlternativeRow(
                 $"<tr><td>{ReportPage.Text($"{row.AcceleratorType} {row.Zone}")}, "
                 + $"{ReportPage.Text(words.Name(row.Provisioning))}</td>"
                 + $"<td class=\"n\">{row.Seconds:0.0}{words.Of(" s", "초")}</td><td class=\"n\">${row.Usd:0.00}</td>"
-                + $"<td>{than}</td><td class=\"n\">{row.PlannedSeconds:0.0}{words.Of(" s", "초")}, "
-                + $"${row.PlannedUsd:0.00}</td><td>{SourceOf(row.Rates, words)}</td></tr>\n");
+                + $"<td>{than}<br><span class=\"fine\">{words.Of("planned", "계획")} {row.PlannedSeconds:0.0}"
+                + $"{words.Of(" s", "초")}, ${row.PlannedUsd:0.00}; {words.Of("rates", "속도")}: "
+                + $"{SourceOf(row.Rates, words)}</span></td></tr>\n");
         }
 
         page.Append("</table>");

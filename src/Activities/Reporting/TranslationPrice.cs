@@ -110,20 +110,21 @@ public sealed record TranslationPrice(
 
         page.Append(words.Of(
             "<h3>Translating</h3><table><tr><th>model</th><th class=\"n\">cost per million characters</th>"
-            + "<th class=\"n\">characters per second</th><th>cheapest slice that holds it</th><th>rates</th></tr>",
+            + "<th>cheapest slice that holds it</th></tr>",
             "<h3>번역 비용</h3><table><tr><th>모델</th><th class=\"n\">백만 자당 비용</th>"
-            + "<th class=\"n\">초당 글자 수</th><th>모델이 들어가는 가장 저렴한 슬라이스</th><th>속도의 출처</th></tr>"));
+            + "<th>모델이 들어가는 가장 저렴한 슬라이스</th></tr>"));
         foreach (var price in prices)
         {
+            var rate = price.CharactersPerSecond.ToString("0", CultureInfo.InvariantCulture);
             page.Append(
                 CultureInfo.InvariantCulture,
                 $"<tr><td>{ReportPage.Text($"{NameOf(price.Model, words)} {price.Direction}")}</td>"
                 + $"<td class=\"n\">${Usd(price)}</td>"
-                + $"<td class=\"n\">{price.CharactersPerSecond:0}</td>"
                 + $"<td>{ReportPage.Text($"{price.AcceleratorType} {price.Zone}")}, "
                 + $"{ReportPage.Text(words.Name(price.Provisioning))}, "
-                + $"${price.UsdPerHour:0.00}{words.Of("/h", "/시간")}</td>"
-                + $"<td>{AlternativeRow.SourceOf(price.Rates, words)}</td></tr>\n");
+                + $"${price.UsdPerHour:0.00}{words.Of("/h", "/시간")}<br><span class=\"fine\">"
+                + $"{words.Of($"{rate} characters a second", $"초당 {rate}자")}, "
+                + $"{AlternativeRow.SourceOf(price.Rates, words)}</span></td></tr>\n");
         }
 
         page.Append("</table>");

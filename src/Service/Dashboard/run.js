@@ -4,7 +4,7 @@ import { lossChart } from './chart.js';
 import { el, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
 import { badge } from './runs.js';
 import { may } from './session.js';
-import { duration, explain, language, number, t, texts, time, usd } from './text.js';
+import { describe, duration, explain, language, number, t, texts, time, usd } from './text.js';
 import { marked } from './words.js';
 
 const stages = ['plan', 'prepare', 'approve', 'train', 'evaluate', 'teardown', 'report'];
@@ -29,7 +29,7 @@ export const run = (main, connected, id) => {
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
         el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
-      el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status || (view.approval && !view.suspension) ? '' : said(view.detail)),
+      el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status || (view.approval && !view.suspension) ? '' : describe(view.detail) ?? said(view.detail)),
         (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
           .concat(view.approval ? [approvalOf(view.approval)] : [], view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
             view.deadline ? [`${t('deadline')} ${time(view.deadline.at)}`] : []).map((line) => el('p', { class: 'soft' }, line)),
@@ -204,9 +204,6 @@ const gain = (verdict) => `${verdict.bleuDelta > 0 ? '+' : ''}${number(verdict.b
 
 // The question that a person is to answer.
 const approvalOf = (asked) => `${t('waitsForApproval')} ${time(asked.until)} · ${t('estimate')} ${usd(asked.estimatedUsd)}, ${duration(asked.estimatedSeconds)} · ${t('budget')} ${usd(asked.budgetUsd)}`;
-
-// What a stage does, as the service says it: its name says the same in the other language.
-const describe = (detail) => language === 'en' ? detail : null;
 
 // Words of a known kind are the page's; the rest is the service's own, in English.
 const sayEvent = (each) => {

@@ -149,6 +149,23 @@ const stored = () => {
   }
 };
 
+// What a run does in a stage, in the service's words; others have figures in them, and stay as they are.
+const details = {
+  'choosing zones and estimating the cost': '영역을 고르고 비용을 예상하는 중',
+  'looking for the work that is done': '이미 끝난 작업을 찾는 중',
+  'taking over the work of another run': '다른 실행의 작업을 넘겨받는 중',
+  'cleaning and splitting the corpus': '말뭉치를 정리하고 나누는 중',
+  'approved; planning with the prices and capacity of now': '승인됨, 현재 가격과 용량으로 다시 계획하는 중',
+  'getting a TPU and fine-tuning on it': 'TPU를 확보해 미세 조정하는 중',
+  'translating the test set with both models': '두 모델로 테스트 세트를 번역하는 중',
+  'giving back every node of the run': '실행의 모든 노드를 반납하는 중',
+  'writing the report': '보고서를 작성하는 중',
+  'looking for the variants that are done': '이미 끝난 변형을 찾는 중',
+  'estimating the cost of all variants together': '모든 변형의 비용을 함께 예상하는 중',
+  'cleaning and splitting the corpus of all variants': '모든 변형의 말뭉치를 정리하고 나누는 중',
+  'comparing the variants': '변형을 비교하는 중',
+};
+
 const known = stored();
 
 // The language that was chosen here, or the first of the browser's that the pages know, as in Accept-Language.
@@ -156,6 +173,9 @@ export let language = known in texts ? known : (navigator.languages ?? []).map((
 
 // Explains a code of a failure or a refusal; null where its own words say it in the reader's language.
 export const explain = (code) => language === 'ko' ? faults[code] ?? null : null;
+
+// Says a detail of a stage in the reader's language; null where only the service's words say it.
+export const describe = (detail) => language === 'en' ? detail : details[detail] ?? null;
 
 export const t = (key) => texts[language][key] ?? key;
 

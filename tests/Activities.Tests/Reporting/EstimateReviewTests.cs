@@ -173,7 +173,7 @@ public sealed class EstimateReviewTests : RunFolder
         Assert.Equal((28, 0.015), (rows[2].PlannedSeconds, Math.Round(rows[2].PlannedUsd, 6)));
         Assert.Contains("<h3>Shorter or cheaper</h3>", page, StringComparison.Ordinal);
         Assert.Contains(
-            "<td>v5litepod-8 z-cheap, spot</td><td class=\"n\">48.0 s</td><td class=\"n\">$0.03</td><td>cheaper</td>",
+            "<td>v5litepod-8 z-cheap, spot</td><td class=\"n\">48.0 s</td><td class=\"n\">$0.03</td><td>cheaper<br>",
             page, StringComparison.Ordinal);
     }
 

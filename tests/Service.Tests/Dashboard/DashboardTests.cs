@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Workflows.Service.Tests.Hosting;
+using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Dashboard;
 
@@ -69,6 +70,19 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
         }
     }
 
+    /// <summary>The words that a stage shows are the orchestrators'.</summary>
+    [Fact]
+    public async Task Details_OfStagesWithoutFigures_AreKoreanOnKoreanPages()
+    {
+        var text = await ReadAsync("/dashboard/text.js");
+        var details = Directory.EnumerateFiles(Checkout.PathOf("src", "Orchestrations"), "*Orchestration.cs")
+            .SelectMany(file => Detail().Matches(File.ReadAllText(file))).Select(match => match.Groups[1].Value)
+            .Distinct(StringComparer.Ordinal).ToList();
+
+        Assert.True(details.Count > 10, string.Join(", ", details));
+        Assert.All(details, detail => Assert.Matches($"'{Regex.Escape(detail)}': '[^a-z]*[가-힣]", text));
+    }
+
     [Theory]
     [InlineData("/dashboard/")]
     [InlineData("/dashboard/../appsettings.json")]
@@ -99,4 +113,7 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
 
     [GeneratedRegex(@"(?:\bt\('|data-text="")([\w.]+)['""]")]
     private static partial Regex Used();
+
+    [GeneratedRegex(@"RunStageName\.\w+,\s*""([^""]+)""")]
+    private static partial Regex Detail();
 }
