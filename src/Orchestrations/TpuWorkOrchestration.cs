@@ -224,7 +224,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         noEvent.Cancel();
     }
 
-    /// <summary>Creates the reason of a run that is stopped for its time.</summary>
+    /// <summary>Creates the reason of a run that is stopped for its money. Of a budget that is wholly spent the words
+    /// are those of older histories.</summary>
     internal static RunFailure BudgetIsSpent(RunSpec spec, double accruedUsd) => new(
         "BUDGET_EXHAUSTED",
         string.Create(
@@ -234,6 +235,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             + $"{(accruedUsd < spec.BudgetUsd ? "; the rest is kept for giving the nodes back." : ".")}"),
         "Raise budgetUsd, or ask for fewer steps or a cheaper accelerator.");
 
+    /// <summary>Creates the reason of a run that is stopped for its time.</summary>
     internal static RunFailure TimeIsOver(RunSpec spec, DateTimeOffset? stopAt) =>
         spec is { StopsAtDeadline: true, Deadline: { } deadline } && stopAt == deadline
             ? new RunFailure(

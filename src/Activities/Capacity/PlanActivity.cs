@@ -57,17 +57,18 @@ public sealed class PlanActivity(
             ? QuotaLimits.Unknown : await readiness.QuotasAsync(input.Project, CancellationToken.None);
         var plan = await WithImagesAsync(input, Plan(input, figures, found, model, quotas));
         plan = plan with { Transfer = model?.To(plan.Candidates[0].Region) };
+
+        // A part of a run plans again once it is approved, and what it plans then counts.
+        var key = RunEventFacts.DecisionOf(ledger, input.RunId) is null ? "plan" : "approved";
         if (found is null)
         {
             ledger.AppendInPart(
-                input.RunId, LedgerKinds.Ways, "ways",
+                input.RunId, LedgerKinds.Ways, key,
                 PlanWays.Of(catalog, memory, input, figures, RankingOf(input, figures, found, model), quotas, plan));
         }
 
         plan = Remaining(input, plan, figures, found);
-        ledger.AppendInPart(
-            input.RunId, LedgerKinds.Plan, RunEventFacts.DecisionOf(ledger, input.RunId) is null ? "plan" : "approved",
-            plan);
+        ledger.AppendInPart(input.RunId, LedgerKinds.Plan, key, plan);
         var others = VariantMoney.TakenByOthers(ledger, input, _clock.GetUtcNow());
         return (OverBudget(input, plan.EstimatedUsd, others) ?? BelowReserve(input, plan, found)) is { } fault
             ? throw fault : plan;

@@ -1,5 +1,6 @@
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Data;
+using Workflows.Activities.Events;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
@@ -234,6 +235,32 @@ public sealed class PlanTests : IDisposable
         Assert.All(ways, way => Assert.True(way is { Train: > 0, Evaluate: > 0, Rest: > 0, LossUsd: >= 0 }));
         Assert.Distinct(
             ways.Select(way => (way.Place.Zone, way.Place.AcceleratorType, way.Place.Provisioning)));
+    }
+
+    /// <summary>The wait for an approval may take days: what is planned after it counts, for the run and for its
+    /// report.</summary>
+    [Fact]
+    public async Task Plan_OfAnApprovedRun_NotesPlanAndWaysAnew()
+    {
+        var ledger = new RunLedger(_folder.Path, TimeProvider.System);
+        using var inputs = new InputWork(ledger, InputLimits.Default, TimeProvider.System);
+        var spec = Spec(["v5litepod-8"], ["us-west4-a"]) with { Model = Checkout.PathOf("samples", "tiny-gemma3") };
+        await new PlanActivity(PriceCatalog.Load(null), ledger, inputs).RunAsync(null!, spec);
+        RunEventFacts.Decide(ledger, spec.RunId, new ApprovalDecision(ApprovalOutcome.Approved, "kim", null));
+        var catalog = Path.Combine(_folder.Path, "dearer.json");
+        await File.WriteAllTextAsync(
+            catalog,
+            """
+            {"generations": [{"name": "v5e", "runtimeVersion": "v2-alpha-tpuv5-lite", "tflopsPerChip": 197,
+            "types": {"v5litepod-8": 8}, "zones": {"us-west4-a": [9, 7]}}]}
+            """,
+            TestContext.Current.CancellationToken);
+
+        await new PlanActivity(PriceCatalog.Load(catalog), ledger, inputs).RunAsync(null!, spec);
+
+        Assert.Equal(56, ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan)[^1].Data.Candidates[0].UsdPerHour);
+        var ways = ledger.Read<IReadOnlyList<PlanWay>>(spec.RunId, LedgerKinds.Ways)[^1].Data;
+        Assert.Equal(56, ways.Single(way => way.IsAsked).Place.UsdPerHour);
     }
 
     /// <summary>A chip without memory for the training may hold the model that it made.</summary>

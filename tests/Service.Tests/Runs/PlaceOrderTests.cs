@@ -84,15 +84,7 @@ public sealed class PlaceOrderTests : IAsyncLifetime
     [Fact]
     public async Task Plan_OfPlacesWithoutQuota_LeavesThemOutAsTheRunDoes()
     {
-        await _service.RestartAsync(settings =>
-        {
-            settings.Artifacts = "gs://team-bucket/workflows";
-            settings.WorkerImage = "registry.example/team/worker:1";
-            settings.GatewayAddress = new Uri("https://gateway.example");
-        });
-        using var bucket = new StorageArtifactStore(_storage);
-        await bucket.CreateBucketAsync("team-bucket", "team-project", Cancellation);
-        _service.Services.GetRequiredService<ITpuEmulator>().Prepare("team-project", $$$$"""
+        await PrepareTeamAsync($$$$"""
             {"zones": {"northamerica-northeast1-b": {"quota": {"{{{{SpotServing}}}}": 4}}},
              "regions": {"europe-west3": {"quota": {
                "TPUV5sPreemptibleLitepodServingPerProjectPerRegionForTPUAPI": 0}} }}
@@ -156,15 +148,7 @@ public sealed class PlaceOrderTests : IAsyncLifetime
     [Fact]
     public async Task Plan_OfAZoneThatLacksTheCatalogsImage_UsesTheNewestOfItsSeriesAndSaysSo()
     {
-        await _service.RestartAsync(settings =>
-        {
-            settings.Artifacts = "gs://team-bucket/workflows";
-            settings.WorkerImage = "registry.example/team/worker:1";
-            settings.GatewayAddress = new Uri("https://gateway.example");
-        });
-        using var bucket = new StorageArtifactStore(_storage);
-        await bucket.CreateBucketAsync("team-bucket", "team-project", Cancellation);
-        _service.Services.GetRequiredService<ITpuEmulator>().Prepare("team-project", "{}");
+        await PrepareTeamAsync("{}");
         var path = Path.Combine(_service.Folder, "catalog-of-old-images.json");
         await File.WriteAllTextAsync(path, """
             {"generations": [{"name": "v5e", "runtimeVersion": "v1-alpha-tpuv5-lite", "tflopsPerChip": 197,
@@ -177,6 +161,20 @@ public sealed class PlaceOrderTests : IAsyncLifetime
         Assert.Contains(plan.Time!.Assumptions!, said => said.StartsWith(
             "us-west4-a does not list the catalog's image v1-alpha-tpuv5-lite; its nodes get v2-alpha-tpuv5-lite",
             StringComparison.Ordinal));
+    }
+
+    /// <summary>Restarts the service with the settings of a project that pays, and plays a scenario there.</summary>
+    private async Task PrepareTeamAsync(string scenario)
+    {
+        await _service.RestartAsync(settings =>
+        {
+            settings.Artifacts = "gs://team-bucket/workflows";
+            settings.WorkerImage = "registry.example/team/worker:1";
+            settings.GatewayAddress = new Uri("https://gateway.example");
+        });
+        using var bucket = new StorageArtifactStore(_storage);
+        await bucket.CreateBucketAsync("team-bucket", "team-project", Cancellation);
+        _service.Services.GetRequiredService<ITpuEmulator>().Prepare("team-project", scenario);
     }
 
     private JsonObject Paying()
