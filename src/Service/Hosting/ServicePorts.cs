@@ -17,14 +17,15 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int Emul
     private int[] All => [Http, Grpc, EmulatorRest, EmulatorStorage];
 
     /// <summary>Decides the ports. If the HTTP port is 0, free ones are chosen and kept for the next start, because
-    /// workers on running VMs have the address.</summary>
+    /// workers on running VMs have the address; they are held until the service listens.</summary>
     /// <param name="settings">The service's settings.</param>
     /// <param name="named">The port that an address names; null for none.</param>
+    /// <param name="hold">Holds chosen ports.</param>
     /// <returns>The ports.</returns>
-    internal static ServicePorts Decide(ServiceSettings settings, int? named) =>
-        Choose(settings, named) with { IsTls = settings.Access.Certificate is not null };
+    internal static ServicePorts Decide(ServiceSettings settings, int? named, PortHold hold) =>
+        Choose(settings, named, hold) with { IsTls = settings.Access.Certificate is not null };
 
-    private static ServicePorts Choose(ServiceSettings settings, int? named)
+    private static ServicePorts Choose(ServiceSettings settings, int? named, PortHold hold)
     {
         Directory.CreateDirectory(settings.StateDirectory);
         var http = settings.HttpPort ?? named ?? 8080;
@@ -44,13 +45,11 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int Emul
             return given;
         }
 
-        var path = PathOf(settings.StateDirectory);
-        var kept = Read(path);
-        return kept is not null && kept.All.All(IsFree)
-            ? kept.EmulatorStorage > 0 ? kept : kept with { EmulatorStorage = ChooseFree()[0] }
-            : ChooseFree() is [var first, var second, var third, var fourth]
-                ? new ServicePorts(first, second, third, fourth)
-                : throw new InvalidOperationException("Four ports were asked for.");
+        // A file of an older service has 0 for storage: any port.
+        var kept = Read(PathOf(settings.StateDirectory))?.All ?? [0, 0, 0, 0];
+        return (hold.Take(kept) ?? hold.Take(0, 0, 0, 0)) is [var first, var second, var third, var fourth]
+            ? new ServicePorts(first, second, third, fourth)
+            : throw new ServiceStartException("No port of 127.0.0.1 is free.");
     }
 
     /// <summary>Reads the ports that the last service with this state folder used.</summary>
@@ -96,15 +95,5 @@ public sealed record ServicePorts(int Http, int Grpc, int EmulatorRest, int Emul
         {
             return false;
         }
-    }
-
-    /// <summary>Chooses four different free ports.</summary>
-    private static int[] ChooseFree()
-    {
-        var listeners = Enumerable.Range(0, 4).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        listeners.ForEach(listener => listener.Start());
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        listeners.ForEach(listener => listener.Dispose());
-        return ports;
     }
 }

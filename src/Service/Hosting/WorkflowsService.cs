@@ -38,7 +38,6 @@ public static class WorkflowsService
     /// <summary>Key of the work on files for previews, which have places of their own: no run waits for them.</summary>
     private const string Preview = "preview";
 
-
     // The user of Linux who owns nothing.
     private const uint Nobody = 65534;
 
@@ -56,6 +55,21 @@ public static class WorkflowsService
         string[] args, ServiceSettings? settings = null, bool isEmbedded = false,
         Action<IServiceCollection>? change = null)
     {
+        var hold = new PortHold();
+        try
+        {
+            return BuildWith(hold, args, settings, isEmbedded, change);
+        }
+        catch
+        {
+            hold.Dispose();
+            throw;
+        }
+    }
+
+    private static (WebApplication Application, ServicePorts Ports) BuildWith(
+        PortHold hold, string[] args, ServiceSettings? settings, bool isEmbedded, Action<IServiceCollection>? change)
+    {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
             Args = args,
@@ -67,7 +81,7 @@ public static class WorkflowsService
         DaprSubscription.Require(settings);
         settings.StateDirectory = Path.GetFullPath(settings.StateDirectory);
         var plan = isEmbedded ? ListenPlan.Loopback : ListenPlan.Of(builder.Configuration, args, settings);
-        var ports = Prepare(settings, plan);
+        var ports = Prepare(settings, plan, hold);
         if (settings.Artifacts is { } artifacts && ArtifactUri.TryParse(artifacts, out var fault) is null)
         {
             throw new ServiceStartException($"Workflows:Artifacts cannot be used: {fault}");
@@ -81,12 +95,16 @@ public static class WorkflowsService
 
         var pin = GatewayDoor.PinOf(settings);
         ConfigureKestrel(builder, settings, ports, plan);
+        // Disposed with the application, if its start fails before it listens.
+        builder.Services.AddSingleton(_ => hold);
+        builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = hold.Hand);
         // Before the engine's worker, which goes on with runs as soon as it starts, and until after its end.
         builder.AddTelemetry(ports.Http);
         AddRooms(builder.Services, settings, ports, pin);
         change?.Invoke(builder.Services);
 
         var application = builder.Build();
+        _ = application.Services.GetRequiredService<PortHold>();
         GatewayDoor.Tell(application, settings);
         AccessControl.TellOfKeys(application, settings);
         application.UseSafeHeaders(settings, ports.Http);
@@ -137,12 +155,12 @@ public static class WorkflowsService
         }
     }
 
-    private static ServicePorts Prepare(ServiceSettings settings, ListenPlan plan)
+    private static ServicePorts Prepare(ServiceSettings settings, ListenPlan plan, PortHold hold)
     {
         try
         {
             Directory.CreateDirectory(settings.StateDirectory);
-            return ServicePorts.Decide(settings, plan.Port);
+            return ServicePorts.Decide(settings, plan.Port, hold);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

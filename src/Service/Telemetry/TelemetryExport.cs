@@ -30,8 +30,13 @@ internal static class TelemetryExport
     {
         builder.Services.AddSingleton<RunInstruments>();
         builder.Services.AddSingleton<RunTraces>();
-        builder.Services.AddHostedService<RunObserver>();
         var exports = Endpoints.Any(name => !string.IsNullOrWhiteSpace(builder.Configuration[name]));
+        if (exports)
+        {
+            builder.Services.AddHostedService<LastMetrics>();
+        }
+
+        builder.Services.AddHostedService<RunObserver>();
         var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(
                 builder.Configuration["OTEL_SERVICE_NAME"] is { Length: > 0 } name ? name : "workflows",

@@ -11,6 +11,34 @@ public sealed class ServicePortsTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public void Decide_FreePorts_AreHeldUntilTheServerListens()
+    {
+        using var hold = new PortHold();
+        var ports = ServicePorts.Decide(Settings(), null, hold);
+
+        Assert.All(
+            new[] { ports.Http, ports.Grpc, ports.EmulatorRest, ports.EmulatorStorage },
+            port => Assert.Throws<SocketException>(() => Listen(port).Dispose()));
+        using var handed = hold.Hand(new IPEndPoint(IPAddress.Loopback, ports.Http));
+        hold.Dispose();
+
+        Assert.Throws<SocketException>(() => Listen(ports.Http).Dispose());
+        Listen(ports.Grpc).Dispose();
+    }
+
+    [Fact]
+    public void Hand_AnotherAddressOfAHeldPort_IsAnewSocket()
+    {
+        using var hold = new PortHold();
+        var ports = ServicePorts.Decide(Settings(), null, hold);
+
+        using var everywhere = hold.Hand(new IPEndPoint(IPAddress.Any, ports.Http));
+
+        Assert.Equal(new IPEndPoint(IPAddress.Any, ports.Http), everywhere.LocalEndPoint);
+        everywhere.Listen();
+    }
+
+    [Fact]
     public void Decide_FreePorts_AreKeptForTheNextStart()
     {
         var first = Decide();
@@ -47,6 +75,7 @@ public sealed class ServicePortsTests : IDisposable
     public void Decide_ANamedPort_IsTaken()
     {
         var port = Decide().Http;
+        using var hold = new PortHold();
 
         var ports = ServicePorts.Decide(
             new ServiceSettings
@@ -56,11 +85,23 @@ public sealed class ServicePortsTests : IDisposable
                 EmulatorRestPort = Decide().EmulatorRest,
                 EmulatorStoragePort = Decide().EmulatorStorage,
             },
-            port);
+            port, hold);
 
         Assert.Equal(port, ports.Http);
     }
 
-    private ServicePorts Decide() =>
-        ServicePorts.Decide(new ServiceSettings { StateDirectory = _folder, HttpPort = 0 }, null);
+    private ServicePorts Decide()
+    {
+        using var hold = new PortHold();
+        return ServicePorts.Decide(Settings(), null, hold);
+    }
+
+    private ServiceSettings Settings() => new() { StateDirectory = _folder, HttpPort = 0 };
+
+    private static TcpListener Listen(int port)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, port);
+        listener.Start();
+        return listener;
+    }
 }

@@ -51,8 +51,18 @@ public sealed class ServiceStartTests
     public async Task Start_APortTakenSinceItWasChosen_SaysThatOthersWouldDo()
     {
         using var folder = new TemporaryFolder();
+        var free = Free();
         var (service, ports) = WorkflowsService.Build(
-            [], new ServiceSettings { StateDirectory = folder.Path, HttpPort = 0 }, isEmbedded: true);
+            [],
+            new ServiceSettings
+            {
+                StateDirectory = folder.Path,
+                HttpPort = free[0],
+                GrpcPort = free[1],
+                EmulatorRestPort = free[2],
+                EmulatorStoragePort = free[3],
+            },
+            isEmbedded: true);
         using var taken = new TcpListener(IPAddress.Loopback, ports.Http);
         taken.Start();
 
@@ -62,6 +72,12 @@ public sealed class ServiceStartTests
         Assert.True(failure.IsPortTaken, failure.Message);
         Assert.False(failure.IsInUse);
         Assert.Contains($"{ports.Http}", failure.Message, StringComparison.Ordinal);
+
+        static int[] Free()
+        {
+            using var hold = new PortHold();
+            return hold.Take(0, 0, 0, 0)!;
+        }
     }
 
     [Fact]
