@@ -104,6 +104,11 @@ public sealed class ServiceSettings
     /// <value>GiB, more than 0 and at most 1,048,576, default 4.</value>
     public double InputGibibytes { get; set; } = InputLimits.Default.Bytes / Gibibyte;
 
+    /// <summary>Gets or sets the places that requests may name: folders, and beginnings of addresses.</summary>
+    /// <value>With commas between them; null for every place, if requests come from this machine alone, and otherwise
+    /// for no folder and every address.</value>
+    public string? InputRoots { get; set; }
+
     /// <summary>Gets or sets the limits of uploaded files.</summary>
     public UploadSettings Uploads { get; set; } = new();
 

@@ -100,6 +100,8 @@ public static class WorkflowsService
         builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = hold.Hand);
         // Before the engine's worker, which goes on with runs as soon as it starts, and until after its end.
         builder.AddTelemetry(ports.Http);
+        var roots = InputRoots.Of(settings, plan.IsOpen || !string.IsNullOrWhiteSpace(settings.Access.Proxies));
+        builder.Services.AddSingleton(provider => roots.With(provider.GetRequiredService<IFileStore>().Contents));
         AddRooms(builder.Services, settings, ports, pin);
         change?.Invoke(builder.Services);
 

@@ -31,15 +31,14 @@ internal static class DoctorEndpoint
             CancellationToken cancellation) =>
             LookAsync(
                 http, settings, readiness, catalog, client, rehearsal, limits, uploads,
-                provider.GetService<DatabaseState>(), cancellation))
+                provider.GetRequiredService<InputRoots>(), provider.GetService<DatabaseState>(), cancellation))
         .Described("examine", "Checks whether runs, or one request, can work here; starts nothing.", 400, 413)
         .HasBody<RunRequest>(isOptional: true);
 
     private static async Task<Ok<DoctorView>> LookAsync(
         HttpRequest http, ServiceSettings settings, CloudReadiness readiness, PriceCatalog catalog,
         DurableTaskClient client, IRehearsalCloud rehearsal, SpendLimits limits, UploadReferences uploads,
-        DatabaseState? database,
-        CancellationToken cancellation)
+        InputRoots roots, DatabaseState? database, CancellationToken cancellation)
     {
         var text = await RunEndpoints.ReadAsync(http.Body, cancellation);
         var lines = new List<ReadinessLine>
@@ -66,7 +65,7 @@ internal static class DoctorEndpoint
         else
         {
             var request = uploads.Resolve(RunRequestReader.Parse(text));
-            var spec = RunRequestReader.Complete(request, new RunId("doctor"), catalog);
+            var spec = RunRequestReader.Complete(request, new RunId("doctor"), catalog, roots);
             lines.Add(new ReadinessLine("request", ReadinessLevel.Ok, "Its fields and files can be used."));
             if (spec.IsRehearsal)
             {

@@ -18,12 +18,12 @@ internal static class PlanEndpoint
 
     private static async Task<IResult> PreviewAsync(
         HttpRequest http, string? withinHours, RunPlanner planner, PriceCatalog catalog, SpendLimits limits,
-        UploadReferences uploads, TimeProvider clock, CancellationToken cancellation)
+        UploadReferences uploads, InputRoots roots, TimeProvider clock, CancellationToken cancellation)
     {
         var hours = Hours(withinHours);
         var request = uploads.Resolve(
             RunRequestReader.Parse(await RunEndpoints.ReadAsync(http.Body, cancellation)));
-        var spec = RunRequestReader.Complete(request, new RunId("plan"), catalog);
+        var spec = RunRequestReader.Complete(request, new RunId("plan"), catalog, roots);
         DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
         try
         {

@@ -6,7 +6,8 @@ using Workflows.Translation.Corpora;
 namespace Workflows.Service.Runs;
 
 /// <summary>Collects every fault of a request.</summary>
-internal sealed class RequestCheck(bool looksAtFiles)
+/// <param name="roots">The places that it may name; null to look at no place.</param>
+internal sealed class RequestCheck(InputRoots? roots)
 {
     private readonly List<FieldError> _errors = [];
 
@@ -14,7 +15,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
     public IReadOnlyList<FieldError> Errors => _errors;
 
     /// <summary>Creates a check of another request that looks at files like this one.</summary>
-    public RequestCheck Another() => new(looksAtFiles);
+    public RequestCheck Another() => new(roots);
 
     public void That(bool isRight, string field, string message, string fix)
     {
@@ -72,7 +73,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
             return given;
         }
 
-        if (!looksAtFiles)
+        if (roots is null)
         {
             return path;
         }
@@ -122,7 +123,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
             return string.Join(",", paths);
         }
 
-        if (looksAtFiles && paths.All(path => path is not null))
+        if (roots is not null && paths.All(path => path is not null))
         {
             var faults = paths.Count == 1 && Directory.Exists(paths[0])
                 ? [] // A folder of shards stands for its files; the reader looks at each of them.
@@ -143,7 +144,7 @@ internal sealed class RequestCheck(bool looksAtFiles)
     /// <summary>Checks a scenario file of the emulated cloud.</summary>
     public void Scenario(string? given, string field)
     {
-        if (given is not null && IsPath(given, field) && LocalPath(given, field) is { } path && looksAtFiles
+        if (given is not null && IsPath(given, field) && LocalPath(given, field) is { } path && roots is not null
             && InputFile.FaultOf(path, InputFile.MostScenarioBytes) is { } fault)
         {
             That(false, field, fault, "Give the path of a scenario file, or leave it out.");
@@ -210,6 +211,11 @@ internal sealed class RequestCheck(bool looksAtFiles)
                 isModel ? "Give hf://ORG/NAME[@REVISION]." : "Give hf://datasets/ORG/NAME[@REVISION]/FILE.");
         }
 
+        if (address is not null && roots?.FixOfAddress(address.ToText()) is { } fix)
+        {
+            That(false, field, $"'{given}' is no place that requests may name here.", fix);
+        }
+
         return address?.ToText();
     }
 
@@ -222,11 +228,18 @@ internal sealed class RequestCheck(bool looksAtFiles)
             var isFile = Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile;
             That(isFile, field, $"'{given}' is no place that is known.",
                 "Give an absolute path, or an address: file://, gs:// or hf://; of files of pairs also upload://.");
-            return isFile ? uri!.LocalPath : null;
+            return isFile ? Allowed(Path.GetFullPath(uri!.LocalPath), given, field) : null;
         }
 
         That(Path.IsPathFullyQualified(given), field, $"'{given}' is a relative path.",
             "Give the absolute path, which begins with a slash, or a file:// URI.");
-        return Path.IsPathFullyQualified(given) ? Path.GetFullPath(given) : null;
+        return Path.IsPathFullyQualified(given) ? Allowed(Path.GetFullPath(given), given, field) : null;
+    }
+
+    private string? Allowed(string path, string given, string field)
+    {
+        var fix = roots?.FixOf(path);
+        That(fix is null, field, $"'{given}' is not in a folder that requests may name here.", fix ?? "");
+        return fix is null ? path : null;
     }
 }

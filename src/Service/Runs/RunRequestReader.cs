@@ -61,12 +61,16 @@ public static partial class RunRequestReader
     /// <returns>The run.</returns>
     /// <exception cref="RunRequestException">The request is wrong; every fault is listed.</exception>
     public static RunSpec Complete(RunRequest request, RunId runId, PriceCatalog catalog) =>
-        Complete(request, runId, catalog, new RequestCheck(looksAtFiles: true));
+        Complete(request, runId, catalog, InputRoots.Anywhere);
+
+    /// <summary>Checks a request that may come from another machine.</summary>
+    internal static RunSpec Complete(RunRequest request, RunId runId, PriceCatalog catalog, InputRoots roots) =>
+        Complete(request, runId, catalog, new RequestCheck(roots));
 
     /// <summary>Completes a request whose files may have been removed since it was first made.</summary>
     internal static RunSpec CompleteWithoutFiles(
         RunRequest request, RunId runId, PriceCatalog catalog) =>
-        Complete(request, runId, catalog, new RequestCheck(looksAtFiles: false));
+        Complete(request, runId, catalog, new RequestCheck(roots: null));
 
     private static RunSpec Complete(
         RunRequest request, RunId runId, PriceCatalog catalog, RequestCheck check)

@@ -34,7 +34,8 @@ internal sealed record Resumed(int Part, IReadOnlyList<FieldChange> Changes, str
 /// </summary>
 internal sealed class RunResumer(
     DurableTaskClient client, RunLedger ledger, MetricsLog metrics, PriceCatalog catalog, RunArtifacts artifacts,
-    SpendLimits limits, RunSuspender suspender, RunIndex index, UploadReferences uploads, TimeProvider clock)
+    SpendLimits limits, RunSuspender suspender, RunIndex index, UploadReferences uploads, InputRoots roots,
+    TimeProvider clock)
 {
     /// <summary>The statuses of instances that are not replaced.</summary>
     private static readonly OrchestrationRuntimeStatus[] Unfinished =
@@ -126,7 +127,7 @@ internal sealed class RunResumer(
     {
         var before = instance.ReadInputAs<RunSpec>()!;
         var old = before with { Resumption = null };
-        var spec = SpecRequest.Changed(old, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog) with
+        var spec = SpecRequest.Changed(old, string.IsNullOrWhiteSpace(changes) ? "{}" : changes, catalog, roots) with
         {
             Origin = old.Origin,
         };

@@ -25,7 +25,7 @@ internal sealed class RunService(
     DurableTaskClient client, RunLedger ledger, JobBook jobs, MetricsLog metrics, IRehearsalCloud rehearsal,
     PriceCatalog catalog, TransferBoard transfers, IdempotencyKeys keys, SpendLimits limits,
     WorkForesight foresight, RunIndex index, RunResumer resumer, GroupRuns groups, UploadReferences uploads,
-    TimeProvider clock)
+    InputRoots roots, TimeProvider clock)
 {
     /// <summary>Every status: a start never replaces an existing run of this id, whatever its state.</summary>
     private static readonly OrchestrationRuntimeStatus[] Every =
@@ -53,7 +53,7 @@ internal sealed class RunService(
         }
 
         request = uploads.Resolve(request);
-        var spec = RunRequestReader.Complete(request, made, catalog) with { Origin = origin };
+        var spec = RunRequestReader.Complete(request, made, catalog, roots) with { Origin = origin };
         DeadlineReader.RequireAhead(spec, clock.GetUtcNow());
 
         // Never beside a purge of the run, which would delete its key and its ledger.

@@ -125,9 +125,10 @@ internal static class SpecRequest
     /// <param name="spec">The specification.</param>
     /// <param name="changes">The changed fields, a JSON object.</param>
     /// <param name="catalog">The known accelerator types and zones.</param>
+    /// <param name="roots">The places that changes may name.</param>
     /// <returns>The new specification, with the pace of the old one.</returns>
     /// <exception cref="RunRequestException">Fields are wrong or unknown.</exception>
-    public static RunSpec Changed(RunSpec spec, string changes, PriceCatalog catalog)
+    public static RunSpec Changed(RunSpec spec, string changes, PriceCatalog catalog, InputRoots roots)
     {
         var asked = RunRequestReader.Parse(changes);
         var request = Merged(spec, asked, changes, catalog);
@@ -146,7 +147,7 @@ internal static class SpecRequest
         var merged = RunRequestReader.Parse(request.ToJsonString());
         var changed = isSame
             ? RunRequestReader.CompleteWithoutFiles(merged, spec.RunId, catalog)
-            : RunRequestReader.Complete(merged, spec.RunId, catalog);
+            : RunRequestReader.Complete(merged, spec.RunId, catalog, roots);
         changed = Kept(changed);
         return changed.Variants is not { } variants ? changed : changed with
         {

@@ -55,6 +55,9 @@ public sealed class RunningService : IAsyncLifetime
 
     private async Task StartAsync()
     {
+        // Messages come from other machines, so they may name nothing of the disk without this.
+        Settings.InputRoots ??= Settings.PubSub.Subscription is null && Settings.Dapr.StartTopic is null
+            ? null : Folder;
         var (application, ports) = WorkflowsService.Build(Arguments, Settings, isEmbedded: true, Change);
         (_application, EmulatorRestPort) = (application, ports.EmulatorRest);
         await application.StartOrExplainAsync(ports, Settings.StateDirectory, CancellationToken.None);

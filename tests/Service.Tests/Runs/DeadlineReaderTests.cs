@@ -72,11 +72,11 @@ public sealed class DeadlineReaderTests : IDisposable
         var spec = Complete(hasDeadline ? "2027-01-31T18:00:00Z" : null, fallback, after, mode);
 
         Assert.Equal((wanted, hasDeadline && after == "stop"), (spec.Tpu.Fallback, spec.StopsAtDeadline));
-        var again = SpecRequest.Changed(spec, "{}", Catalog);
+        var again = Changed(spec, "{}", Catalog);
         Assert.Equal((wanted, spec.StopsAtDeadline), (again.Tpu.Fallback, again.StopsAtDeadline));
 
         // The deadline that a resumption takes away takes its end along.
-        Assert.False(SpecRequest.Changed(spec, """{"deadline": null}""", Catalog).StopsAtDeadline);
+        Assert.False(Changed(spec, """{"deadline": null}""", Catalog).StopsAtDeadline);
     }
 
     [Theory]
@@ -90,7 +90,7 @@ public sealed class DeadlineReaderTests : IDisposable
         var spec = Complete(hasDeadline ? "2027-01-31T18:00:00Z" : null, mode: mode, move: move);
 
         Assert.Equal(wanted, spec.Tpu.Move);
-        Assert.Equal(wanted, SpecRequest.Changed(spec, "{}", Catalog).Tpu.Move);
+        Assert.Equal(wanted, Changed(spec, "{}", Catalog).Tpu.Move);
     }
 
     [Fact]
@@ -143,4 +143,7 @@ public sealed class DeadlineReaderTests : IDisposable
                 KeyValuePair.Create(each.Key, each.Value?.DeepClone()))).ToJsonString()),
             new RunId("run-1"), Catalog);
     }
+
+    private static RunSpec Changed(RunSpec spec, string changes, PriceCatalog catalog) =>
+        SpecRequest.Changed(spec, changes, catalog, InputRoots.Anywhere);
 }

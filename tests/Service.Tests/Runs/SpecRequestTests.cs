@@ -30,13 +30,13 @@ public sealed class SpecRequestTests : IDisposable
     [InlineData("""{"training": {"method": "full"}, "rehearsal": null, "project": "p"}""")]
     public void Changed_WithoutChanges_GivesTheSameSpecification(string change)
     {
-        var spec = SpecRequest.Changed(Full(), "{}", Catalog);
+        var spec = Changed(Full(), "{}", Catalog);
         if (change != "{}")
         {
             spec = Complete(Merged(change));
         }
 
-        var again = SpecRequest.Changed(spec, "{}", Catalog);
+        var again = Changed(spec, "{}", Catalog);
 
         Assert.Equal(JsonSerializer.Serialize(spec), JsonSerializer.Serialize(again));
         Assert.Empty(SpecRequest.Differences(spec, again));
@@ -63,7 +63,7 @@ public sealed class SpecRequestTests : IDisposable
     {
         var spec = Full();
 
-        var changed = SpecRequest.Changed(
+        var changed = Changed(
             spec, """{"BudgetUSD": 20, "tpu": {"Zones": ["us-west1-c"]}, "training": {"steps": 9}}""", Catalog);
 
         Assert.Equal(
@@ -78,7 +78,7 @@ public sealed class SpecRequestTests : IDisposable
     [Fact]
     public void Changed_WithNull_GivesTheDefault()
     {
-        var changed = SpecRequest.Changed(Full(), """{"budgetUsd": null, "evaluation": {"beamSize": null}}""", Catalog);
+        var changed = Changed(Full(), """{"budgetUsd": null, "evaluation": {"beamSize": null}}""", Catalog);
 
         Assert.Equal((10, 1), (changed.BudgetUsd, changed.Evaluation.BeamSize));
     }
@@ -96,7 +96,7 @@ public sealed class SpecRequestTests : IDisposable
     [InlineData("null", "$")]
     public void Changed_WithAChangeThatCannotBe_NamesTheField(string changes, string field)
     {
-        var fault = Assert.Throws<RunRequestException>(() => SpecRequest.Changed(Full(), changes, Catalog));
+        var fault = Assert.Throws<RunRequestException>(() => Changed(Full(), changes, Catalog));
 
         Assert.Contains(fault.Errors, error => error.Field == field);
     }
@@ -107,9 +107,9 @@ public sealed class SpecRequestTests : IDisposable
         var request = Merged("""{"tpu": {"zones": ["mars-north1-a"], "allowUnknownZones": true}}""");
         var spec = Complete(request);
 
-        Assert.Equal(["mars-north1-a"], SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).Tpu.Zones);
+        Assert.Equal(["mars-north1-a"], Changed(spec, """{"budgetUsd": 20}""", Catalog).Tpu.Zones);
         Assert.Throws<RunRequestException>(
-            () => SpecRequest.Changed(spec, """{"tpu": {"zones": ["mars-south1-a"]}}""", Catalog));
+            () => Changed(spec, """{"tpu": {"zones": ["mars-south1-a"]}}""", Catalog));
     }
 
     /// <summary>Fields that go with one mode alone do not stand in the way of another.</summary>
@@ -117,8 +117,8 @@ public sealed class SpecRequestTests : IDisposable
     public void Changed_ToAnotherMode_LeavesItsFieldsBehind()
     {
         var spec = Complete(Merged("""{"tpu": {"request": null, "maxRunHours": 2.5}}"""));
-        var spot = SpecRequest.Changed(spec, """{"tpu": {"provisioning": "spot", "request": "node"}}""", Catalog);
-        var back = SpecRequest.Changed(spot, """{"tpu": {"provisioning": "flex-start"}}""", Catalog);
+        var spot = Changed(spec, """{"tpu": {"provisioning": "spot", "request": "node"}}""", Catalog);
+        var back = Changed(spot, """{"tpu": {"provisioning": "flex-start"}}""", Catalog);
 
         Assert.Equal((RequestWay.QueuedResource, 2.5), (spec.Tpu.Request, spec.Tpu.MaxRunHours));
         Assert.Equal((RequestWay.Node, 0), (spot.Tpu.Request, spot.Tpu.MaxRunHours));
@@ -131,12 +131,12 @@ public sealed class SpecRequestTests : IDisposable
         var spec = Full();
         File.Delete(_folder["train.tsv"]);
 
-        Assert.Equal(20, SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).BudgetUsd);
-        Assert.Equal(spec.Data, SpecRequest.Changed(spec, """{"budgetUsd": 20}""", Catalog).Data);
+        Assert.Equal(20, Changed(spec, """{"budgetUsd": 20}""", Catalog).BudgetUsd);
+        Assert.Equal(spec.Data, Changed(spec, """{"budgetUsd": 20}""", Catalog).Data);
         var ofAFolder = spec with { Data = spec.Data with { Train = _folder["shards"] } };
-        Assert.Equal(ofAFolder.Data, SpecRequest.Changed(ofAFolder, """{"budgetUsd": 20}""", Catalog).Data);
+        Assert.Equal(ofAFolder.Data, Changed(ofAFolder, """{"budgetUsd": 20}""", Catalog).Data);
         Assert.Throws<RunRequestException>(
-            () => SpecRequest.Changed(spec, """{"data": {"maxTestPairs": 20}}""", Catalog));
+            () => Changed(spec, """{"data": {"maxTestPairs": 20}}""", Catalog));
     }
 
     private static RunSpec Complete(JsonObject request) => RunRequestReader.Complete(
@@ -210,4 +210,7 @@ public sealed class SpecRequestTests : IDisposable
             JsonObject inner => Empty(inner, $"{path}{field.Key}."),
             _ => Enumerable.Empty<string>(),
         });
+
+    private static RunSpec Changed(RunSpec spec, string changes, PriceCatalog catalog) =>
+        SpecRequest.Changed(spec, changes, catalog, InputRoots.Anywhere);
 }
