@@ -306,15 +306,22 @@ internal sealed partial class ServiceLink : IAsyncDisposable
     public async Task<IReadOnlyList<SeenPlace>> SeenZonesAsync(CancellationToken cancellation) =>
         (await GetAsync<IReadOnlyList<SeenPlace>>("/zones/seen", cancellation))!;
 
+    /// <summary>Lists the prices of slices.</summary>
+    public async Task<IReadOnlyList<PriceView>> PricesAsync(CancellationToken cancellation) =>
+        (await GetAsync<IReadOnlyList<PriceView>>("/zones/prices", cancellation))!;
+
     /// <summary>Forgets a zone or region; null for all.</summary>
     /// <param name="place">The zone or region.</param>
+    /// <param name="type">The accelerator type; null for all.</param>
     /// <param name="reason">The reason; null for none.</param>
     /// <param name="cancellation">Cancels the call.</param>
     /// <returns>The number of places forgotten.</returns>
-    public async Task<int> ForgetAsync(string? place, string? reason, CancellationToken cancellation)
+    public async Task<int> ForgetAsync(
+        string? place, string? type, string? reason, CancellationToken cancellation)
     {
         var path = place is null ? "/zones" : $"/zones/{Uri.EscapeDataString(place)}";
-        using var answer = await _http.DeleteAsync(new Uri(path + QueryOf(reason), UriKind.Relative), cancellation);
+        var query = QueryOf(reason, type is null ? "" : $"&type={Uri.EscapeDataString(type)}");
+        using var answer = await _http.DeleteAsync(new Uri(path + query, UriKind.Relative), cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();

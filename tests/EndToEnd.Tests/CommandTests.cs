@@ -228,6 +228,12 @@ public sealed class CommandTests : IDisposable
         Assert.True(await watch.EndAsync(RunDeadline) == 0, watch.Error);
         using var report = JsonDocument.Parse(watch.Output);
         Assert.Equal(run.Output.Trim(), report.RootElement.GetProperty("runId").GetString());
+
+        using var prices = ProgramRun.Cli("zones", "--prices", "--type", "v6e-1", "--service", address);
+        Assert.Equal(0, await prices.EndAsync(CommandDeadline));
+        Assert.All(
+            prices.Output.Trim().Split('\n'),
+            line => Assert.Matches("^[a-z0-9-]+ +v6e-1 +1 chip +[0-9.]+ USD/h spot +[0-9.]+ USD/h on demand$", line));
     }
 
     [Fact]

@@ -81,11 +81,11 @@ internal sealed class CapacityFile
         Tidy();
     }
 
-    /// <summary>Forgets a place in all projects, types and modes; null for all places.</summary>
-    public void Forget(string? place)
+    /// <summary>Forgets places.</summary>
+    public void Forget(ForgottenPlace forgotten)
     {
         Load();
-        _state.AppendFact(Name, EntryOf(Gone, new ForgottenPlace(place)));
+        _state.AppendFact(Name, EntryOf(Gone, forgotten));
         Tidy();
     }
 
@@ -136,7 +136,7 @@ internal sealed class CapacityFile
             var entry = entries[_seen.Count];
             if (entry.Kind == Gone)
             {
-                Remove(entry.Data.Deserialize<ForgottenPlace>(RunLedger.Json)!.Place);
+                Remove(entry.Data.Deserialize<ForgottenPlace>(RunLedger.Json)!);
             }
             else if (entry.Data.Deserialize<Line>(RunLedger.Json) is { Key: { } key, Fact: { } fact })
             {
@@ -198,9 +198,9 @@ internal sealed class CapacityFile
         }
     }
 
-    private void Remove(string? place)
+    private void Remove(ForgottenPlace forgotten)
     {
-        foreach (var key in _facts.Keys.Where(key => place is null || key.Place == place).ToList())
+        foreach (var key in _facts.Keys.Where(forgotten.Has).ToList())
         {
             _facts.Remove(key);
         }
@@ -228,6 +228,19 @@ internal sealed class CapacityFile
     }
 
     private sealed record Line(CapacityKey Key, CapacityFact Fact);
+}
 
-    private sealed record ForgottenPlace([property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Place);
+/// <summary>Places to forget; each null stands for all.</summary>
+/// <param name="Place">A zone, or a region.</param>
+/// <param name="AcceleratorType">The type.</param>
+/// <param name="Provisioning">The mode, as it is written in requests.</param>
+/// <param name="Project">The project.</param>
+public sealed record ForgottenPlace(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Place, string? AcceleratorType = null,
+    string? Provisioning = null, string? Project = null)
+{
+    /// <summary>Returns whether this names a place.</summary>
+    internal bool Has(CapacityKey key) => (Place is null || Place == key.Place)
+        && (AcceleratorType is null || AcceleratorType == key.AcceleratorType)
+        && (Provisioning is null || Provisioning == key.Provisioning) && (Project is null || Project == key.Project);
 }

@@ -175,19 +175,20 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
     }
 
     /// <summary>Forgets refusals, waits and lives, so that the next run tries those places again.</summary>
-    /// <param name="place">A zone or region, in all its projects and types; null for all.</param>
+    /// <param name="places">The places.</param>
     /// <returns>The number of places forgotten, each with its type, mode and project.</returns>
-    public int Forget(string? place)
+    public int Forget(ForgottenPlace places)
     {
+        ArgumentNullException.ThrowIfNull(places);
         lock (_lock)
         {
-            var gone = _file.All().Where(each => place is null || each.Key.Place == place).ToList();
-            if (gone.Count > 0)
+            var count = _file.All().Count(each => places.Has(each.Key));
+            if (count > 0)
             {
-                _file.Forget(place);
+                _file.Forget(places);
             }
 
-            return gone.Count;
+            return count;
         }
     }
 

@@ -14,7 +14,8 @@ namespace Workflows.Activities.Sweeping;
 /// <param name="clock">Gives the time.</param>
 public sealed class SweepRecord(RunLedger ledger, TimeProvider clock)
 {
-    private const string Asked = "asked", Gone = "gone", Project = "project", Name = "sweep.jsonl";
+    private const string Asked = "asked", Gone = "gone", Project = "project", Name = "sweep.jsonl",
+        LastName = "sweep-last.json";
 
     private readonly Lock _lock = new();
     private readonly HashSet<RunId> _read = [];
@@ -79,6 +80,26 @@ public sealed class SweepRecord(RunLedger ledger, TimeProvider clock)
     public IReadOnlyList<SweptFact> GivenBack(int most) =>
         [.. Read<SweptFact>(Gone).Select(each => each.Data).Reverse().Take(most)];
 
+    /// <summary>Returns the newest sweep, by whatever service made it.</summary>
+    /// <returns>null if there was none.</returns>
+    public LastSweep? Last()
+    {
+        try
+        {
+            return ledger.State.Read(LastName) is { } content
+                ? JsonSerializer.Deserialize<LastSweep>(content, RunLedger.Json) : null;
+        }
+        catch (JsonException)
+        {
+            // Of a version that wrote it otherwise; the next sweep replaces it.
+            return null;
+        }
+    }
+
+    /// <summary>Keeps the newest sweep.</summary>
+    internal void Keep(SweepReport report) => ledger.State.Write(
+        LastName, JsonSerializer.SerializeToUtf8Bytes(new LastSweep(clock.GetUtcNow(), report), RunLedger.Json));
+
     /// <summary>Lists the deletions that are not proved.</summary>
     internal IReadOnlyList<AskedFact> Pending()
     {
@@ -103,6 +124,11 @@ public sealed class SweepRecord(RunLedger ledger, TimeProvider clock)
         .Where(entry => entry.Kind == kind)
         .Select(entry => (entry.At, entry.Data.Deserialize<T>(RunLedger.Json)!));
 }
+
+/// <summary>The newest sweep.</summary>
+/// <param name="At">Time of its end.</param>
+/// <param name="Report">Its result.</param>
+public sealed record LastSweep(DateTimeOffset At, SweepReport Report);
 
 /// <summary>A deletion that a sweep follows.</summary>
 /// <param name="Key">Name of the resource, with a part that tells it from others of the same name.</param>

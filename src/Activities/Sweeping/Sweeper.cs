@@ -66,9 +66,11 @@ public sealed class Sweeper(
             var mine = pending.Where(each => each.Project == id && each.IsRehearsal == isRehearsal).ToList();
             looks[index] = await LookAsync(id, isRehearsal, scope, mine, token);
         });
-        return new SweepReport(
+        var report = new SweepReport(
             secrets.ServiceId, [.. looks.Select(look => look.Project)], [.. looks.SelectMany(look => look.Found)],
             record.GivenBack(MostProofs));
+        record.Keep(report);
+        return report;
     }
 
     private async Task<(SweptProject Project, IReadOnlyList<FoundResource> Found)> LookAsync(

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
+using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Commands;
 
@@ -19,6 +20,14 @@ internal static class ZonesCommand
         {
             Description = "Forgets a zone or region, or \"all\": the next run asks there again.",
         };
+        var type = new Option<string?>("--type")
+        {
+            Description = "The accelerator type to list, or to forget.",
+        };
+        var prices = new Option<bool>("--prices")
+        {
+            Description = "Lists the prices of slices in each zone, the cheapest spot price first.",
+        };
         var seen = new Option<bool>("--seen")
         {
             Description = "Lists the places that gave nodes: how long they took, and how long lost ones lived.",
@@ -33,24 +42,33 @@ internal static class ZonesCommand
         });
         return new Command("zones", "List the places that refused lately and are passed over: workflows zones")
         {
-            forget, seen, CommonOptions.Reason, CommonOptions.Json,
+            forget, type, seen, prices, CommonOptions.Reason, CommonOptions.Json,
         }.With(async (parsed, link, cancellation) =>
         {
             if (parsed.GetValue(forget) is { } place)
             {
                 var count = await link.ForgetAsync(
-                    place == Everything ? null : place, parsed.GetValue(CommonOptions.Reason), cancellation);
+                    place == Everything ? null : place, parsed.GetValue(type), parsed.GetValue(CommonOptions.Reason),
+                    cancellation);
                 Console.WriteLine($"Forgot {Counted.Of(count, "place")}.");
                 return ExitCodes.Done;
             }
 
             if (parsed.GetValue(seen))
             {
-                Show(await link.SeenZonesAsync(cancellation), parsed.GetValue(CommonOptions.Json));
+                Show(OfType(await link.SeenZonesAsync(cancellation), each => each.AcceleratorType), parsed.GetValue(CommonOptions.Json));
                 return ExitCodes.Done;
             }
 
-            var places = await link.ZonesAsync(cancellation);
+            if (parsed.GetValue(prices))
+            {
+                ShowPrices(
+                    OfType(await link.PricesAsync(cancellation), each => each.AcceleratorType),
+                    parsed.GetValue(CommonOptions.Json));
+                return ExitCodes.Done;
+            }
+
+            var places = OfType(await link.ZonesAsync(cancellation), each => each.AcceleratorType);
             if (parsed.GetValue(CommonOptions.Json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(places, RunLedger.Json));
@@ -65,10 +83,36 @@ internal static class ZonesCommand
             }
 
             Console.WriteLine(places.Count == 0
-                ? "No refusal is remembered: every place is asked."
+                ? parsed.GetValue(type) is { } asked ? $"No refusal of '{TerminalText.Of(asked)}' is remembered."
+                : "No refusal is remembered: every place is asked."
                 : "Forget one, or all: workflows zones --forget ZONE, --forget all");
             return ExitCodes.Done;
+
+            IReadOnlyList<T> OfType<T>(IReadOnlyList<T> all, Func<T, string> typeOf) =>
+                parsed.GetValue(type) is { } wanted ? [.. all.Where(each => typeOf(each) == wanted)] : all;
         });
+    }
+
+    private static void ShowPrices(IReadOnlyList<PriceView> prices, bool isJson)
+    {
+        if (isJson)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(prices, RunLedger.Json));
+            return;
+        }
+
+        foreach (var each in prices)
+        {
+            Console.WriteLine(TerminalText.Of(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{each.Zone,-18} {each.AcceleratorType,-12} {Counted.Of(each.Chips, "chip"),-10} "
+                + $"{each.SpotUsdPerHour,8:0.00} USD/h spot  {each.OnDemandUsdPerHour,8:0.00} USD/h on demand")));
+        }
+
+        if (prices.Count == 0)
+        {
+            Console.WriteLine("The price catalog has no such type; without --type every type is listed.");
+        }
     }
 
     private static void Show(IReadOnlyList<SeenPlace> places, bool isJson)

@@ -15,13 +15,14 @@ export const zones = (main, connected) => {
   const look = async () => {
     clearTimeout(timer);
     try {
-      const [found, lived, { body: running }] = await Promise.all([
-        get('/zones'), get('/zones/seen'), call('/runs?limit=500&status=pending,running,suspended')]);
+      const [found, lived, running, last] = await Promise.all([
+        get('/zones'), get('/zones/seen'), everyRun('/runs?limit=500&status=pending,running,suspended'), get('/sweep')]);
       if (isLeft) {
         return;
       }
 
       connected(true);
+      swept = last;
       live = running.flatMap((run) => run.nodes.map((node) => ({ run, node })));
       replace(list, section(t('refusals'), el('p', { class: 'soft' }, t('zonesWhy')), refusals(found)));
       replace(seen, section(t('seen'), el('p', { class: 'soft' }, t('seenWhy')), places(lived)));
@@ -33,6 +34,18 @@ export const zones = (main, connected) => {
     if (!isLeft) {
       timer = setTimeout(look, 5000);
     }
+  };
+
+  // All pages: a node that is not shown is a node that is forgotten.
+  const everyRun = async (path) => {
+    const runs = [];
+    for (let next = path; next;) {
+      const page = await call(next);
+      runs.push(...page.body);
+      next = page.next;
+    }
+
+    return runs;
   };
 
   const refusals = (found) => found.length === 0 ? el('p', {}, t('noZones')) : [
@@ -55,7 +68,8 @@ export const zones = (main, connected) => {
 
   const forgetButton = (each, kind) => el('button', {
     type: 'button', id: `forget-${kind}-${each.project}-${each.place}-${each.acceleratorType}-${each.provisioning}`,
-    'aria-label': `${t('forget')}: ${each.place}`, onclick: () => forget(`/zones/${encodeURIComponent(each.place)}`, `${t('forget')}: ${each.place}`),
+    'aria-label': `${t('forget')}: ${each.place} ${typeOf(each)}`, onclick: () => forget(`/zones/${encodeURIComponent(each.place)}?${new URLSearchParams({
+      type: each.acceleratorType, mode: each.provisioning, project: each.project })}`, `${t('forget')}: ${each.place} ${typeOf(each)} (${each.project})`),
   }, t('forget'));
 
   const forget = async (path, what) => {
@@ -65,7 +79,7 @@ export const zones = (main, connected) => {
     }
 
     try {
-      const { forgotten } = await remove(`${path}?${because(reason)}`);
+      const { forgotten } = await remove(`${path}${path.includes('?') ? '&' : '?'}${because(reason)}`);
       sayDone(told, `${t('forgotten')}: ${number(forgotten)}`);
     } catch (fault) {
       // Another one forgot it first, or it has expired.
@@ -75,7 +89,8 @@ export const zones = (main, connected) => {
     await look();
   };
 
-  // Nodes of runs are known to the service; only a look into the cloud tells what else is there.
+  // Nodes of runs are known to the service; the newest sweep tells what else is there. Red is what costs this service's
+  // people money: resources of another service are its own.
   const drawCloud = () => {
     const orphans = swept?.found ?? [];
     replace(cloud, section(t('cloud'), el('p', { class: 'soft' }, t('cloudWhy')),
@@ -85,14 +100,15 @@ export const zones = (main, connected) => {
         [...live.map(({ run, node }) => [node.node, node.zone, el('a', { href: `#/runs/${run.id}` }, run.name || run.id),
           usd(node.usd), t('owner.live-run')]),
         ...orphans.map((each) => ['name', 'zone', 'run', 'price', 'owner'].map((part) => el('td', {
-          class: `failed ${part === 'price' ? 'n' : part === 'zone' ? 'tight' : ''}`,
+          class: `${each.owner === 'other-service' ? '' : 'failed '}${part === 'price' ? 'n' : part === 'zone' ? 'tight' : ''}`,
         }, {
           name: each.name.split('/').at(-1), zone: each.zone, run: each.run,
           price: usdAnHour(each.usdPerHour),
-          owner: el('span', { title: each.why }, `${t('orphan')}: ${t(`owner.${each.owner}`)} (${each.state})`),
+          owner: el('span', { title: each.why }, `${each.owner === 'other-service' ? '' : `${t('orphan')}: `}${t(`owner.${each.owner}`)} (${each.state})`),
         }[part])))]),
       (swept?.projects ?? []).filter((each) => each.problem).map((each) =>
         el('p', { class: 'failed' }, `${each.project}: `, said(`${each.problem} ${each.fix ?? ''}`))),
+      swept ? el('p', { class: 'soft' }, `${t('cloudSwept')}: ${time(swept.at)}`) : null,
       may('runner') ? el('p', {}, el('button', { type: 'button', id: 'look', onclick: sweep }, t('look'))) : null));
   };
 

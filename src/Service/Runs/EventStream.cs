@@ -9,7 +9,8 @@ namespace Workflows.Service.Runs;
 /// <summary>
 /// Streams a run as server-sent events: each line of its ledger once, under its sequence number, from which a client
 /// continues after a break with <c>Last-Event-ID</c>; and the run itself whenever it has changed, as <c>run</c> without
-/// a number. The last event of a run that has ended is <c>end</c>; a client closes there.
+/// a number. The last event of a run that has ended, or was purged, is <c>end</c>; a client closes there. While the
+/// engine does not answer, <c>alive</c> keeps the connection.
 /// </summary>
 /// <param name="ledger">The ledger.</param>
 /// <param name="runs">Shows the run.</param>
@@ -47,7 +48,13 @@ internal sealed class EventStream(RunLedger ledger, RunService runs, TimeProvide
                 yield return new SseItem<string>(text, "run");
             }
 
-            if (run is { HasEnded: true })
+            if (run is null && clock.GetElapsedTime(shownAt) >= LongestSilence)
+            {
+                shownAt = clock.GetTimestamp();
+                yield return new SseItem<string>("{}", "alive");
+            }
+
+            if (run is { HasEnded: true } || (run is null && !ledger.Knows(id)))
             {
                 yield return new SseItem<string>("{}", "end");
                 yield break;

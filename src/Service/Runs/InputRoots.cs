@@ -11,8 +11,8 @@ internal sealed class InputRoots
 {
     private const string Setting = "Workflows:InputRoots";
 
-    private const string Uploads = "Upload it (PUT /files/NAME, or workflows files put FILE) and name upload://NAME, or "
-        + "name gs:// or hf://";
+    private const string Uploads = "Upload it (PUT /files/NAME, or workflows files put FILE) and name upload://NAME, "
+        + "or name gs:// or hf://";
 
     /// <summary>Most links on the way to a file; as the system's own limit.</summary>
     private const int MostLinks = 40;
@@ -57,7 +57,8 @@ internal sealed class InputRoots
     public InputRoots With(string contents) =>
         new(_isAnywhere, _folders, _addresses, contents.Length > 0 ? contents : null);
 
-    /// <summary>Looks at a path of this machine, before anything else is: an answer must not tell what is there.</summary>
+    /// <summary>Looks at a path of this machine, before anything else does: an answer must not tell what is
+    /// there.</summary>
     /// <param name="path">An absolute path.</param>
     /// <returns>The fix; null if the path may be read.</returns>
     public string? FixOf(string path)
@@ -79,7 +80,8 @@ internal sealed class InputRoots
             ? null : $"Name an address below {string.Join(" or ", _addresses)}; {Setting} allows these.";
 
     private static bool HasMessages(ServiceSettings settings) =>
-        !string.IsNullOrWhiteSpace(settings.PubSub.Subscription) || !string.IsNullOrWhiteSpace(settings.Dapr.StartTopic);
+        !string.IsNullOrWhiteSpace(settings.PubSub.Subscription)
+        || !string.IsNullOrWhiteSpace(settings.Dapr.StartTopic);
 
     private static bool IsAddress(string part) => part.StartsWith("gs://", StringComparison.Ordinal)
         || part.StartsWith("hf://", StringComparison.Ordinal);

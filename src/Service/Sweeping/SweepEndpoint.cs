@@ -31,9 +31,10 @@ public sealed record SweepRequest
 /// <param name="Projects">The projects that were swept.</param>
 /// <param name="Found">Resources with a run's label that belong to no live run of this service.</param>
 /// <param name="GivenBack">The newest proved deletions of sweeps.</param>
+/// <param name="At">Time of the sweep.</param>
 public sealed record SweepView(
     bool Clean, string ServiceId, double EveryMinutes, IReadOnlyList<SweptProject> Projects,
-    IReadOnlyList<FoundResource> Found, IReadOnlyList<SweptFact> GivenBack);
+    IReadOnlyList<FoundResource> Found, IReadOnlyList<SweptFact> GivenBack, DateTimeOffset At);
 
 /// <summary>Serves POST /sweep: lists resources left over in the cloud, and deletes them on request.</summary>
 internal static partial class SweepEndpoint
@@ -42,12 +43,27 @@ internal static partial class SweepEndpoint
 
     private static readonly JsonSerializerOptions Strict = new(RunLedger.Json) { AllowDuplicateProperties = false };
 
-    public static void MapSweep(this IEndpointRouteBuilder routes) => routes.MapPost("/sweep", SweepAsync)
-        .Described("sweep", "Lists resources left over in the cloud, and deletes them on request.", 400, 413)
-        .HasBody<SweepRequest>(isOptional: true).Produces<SweepView>();
+    public static void MapSweep(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/sweep", SweepAsync)
+            .Described("sweep", "Lists resources left over in the cloud, and deletes them on request.", 400, 413)
+            .HasBody<SweepRequest>(isOptional: true).Produces<SweepView>();
+        routes.MapGet("/sweep", Last)
+            .Described("showSweep", "Shows the findings of the newest sweep, if there was one; asks the cloud nothing.")
+            .Produces<SweepView>().Produces(StatusCodes.Status204NoContent);
+    }
+
+    private static IResult Last(SweepRecord record, SweepSettings settings) => record.Last() is { } last
+        ? TypedResults.Ok(ViewOf(last.Report, settings, last.At))
+        : TypedResults.NoContent();
+
+    private static SweepView ViewOf(SweepReport report, SweepSettings settings, DateTimeOffset at) => new(
+        report.IsClean, report.ServiceId, settings.Interval.TotalMinutes, report.Projects, report.Found,
+        report.GivenBack, at);
 
     private static async Task<IResult> SweepAsync(
-        HttpRequest http, Sweeper sweeper, SweepSettings settings, CancellationToken cancellation)
+        HttpRequest http, Sweeper sweeper, SweepSettings settings, TimeProvider clock,
+        CancellationToken cancellation)
     {
         var request = Parse(await RunEndpoints.ReadAsync(http.Body, cancellation));
         if (request.Delete && !http.HttpContext.User.Has(AccessRole.Admin))
@@ -57,9 +73,7 @@ internal static partial class SweepEndpoint
 
         var found = await sweeper.SweepAsync(
             new SweepScope(request.Delete, IsPerson: true, request.Project, request.Of ?? []), cancellation);
-        return TypedResults.Ok(new SweepView(
-            found.IsClean, found.ServiceId, settings.Interval.TotalMinutes, found.Projects, found.Found,
-            found.GivenBack));
+        return TypedResults.Ok(ViewOf(found, settings, clock.GetUtcNow()));
     }
 
     /// <exception cref="RunRequestException">The text is not such a request; every fault is listed.</exception>

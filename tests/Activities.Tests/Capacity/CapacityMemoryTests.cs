@@ -138,13 +138,29 @@ public sealed class CapacityMemoryTests : IDisposable
         Open().Remember("q", Place with { AcceleratorType = "v6e-8" }, Refusal(RefusalScope.Zone));
         Open().Remember("p", other, Refusal(RefusalScope.Region));
 
-        Assert.Equal(0, Open().Forget("us-west"));
-        Assert.Equal(2, Open().Forget(Place.Zone));
+        Assert.Equal(0, Open().Forget(new ForgottenPlace("us-west")));
+        Assert.Equal(2, Open().Forget(new ForgottenPlace(Place.Zone)));
         Assert.Null(Open().Find("p", Place));
         Assert.NotNull(Open().Find("p", other));
-        Assert.Equal(1, Open().Forget(null));
+        Assert.Equal(1, Open().Forget(new ForgottenPlace(null)));
         Assert.Empty(Open().All());
-        Assert.Equal(0, Open().Forget(null));
+        Assert.Equal(0, Open().Forget(new ForgottenPlace(null)));
+    }
+
+    [Fact]
+    public void Forget_OneTypeModeOrProject_KeepsTheOthers()
+    {
+        Open().Remember("p", Place, Refusal(RefusalScope.Zone));
+        Open().Remember("p", Place with { AcceleratorType = "v6e-8" }, Refusal(RefusalScope.Zone));
+        Open().Remember("p", Place with { Provisioning = ProvisioningMode.Spot }, Refusal(RefusalScope.Zone));
+        Open().Remember("q", Place, Refusal(RefusalScope.Zone));
+
+        Assert.Equal(0, Open().Forget(new ForgottenPlace(Place.Zone, "v6e-8", "spot")));
+        Assert.Equal(1, Open().Forget(new ForgottenPlace(Place.Zone, "v5litepod-8", "on-demand", "p")));
+        Assert.Equal(1, Open().Forget(new ForgottenPlace(null, Project: "q")));
+        Assert.Equal(
+            [("v5litepod-8", "spot"), ("v6e-8", "on-demand")],
+            Open().All().Select(each => (each.AcceleratorType, each.Provisioning)));
     }
 
     [Theory]
@@ -156,7 +172,7 @@ public sealed class CapacityMemoryTests : IDisposable
         System.IO.File.WriteAllText(OldFile, text);
 
         Assert.Empty(Open().All());
-        Assert.Equal(0, Open().Forget("us-west4-a"));
+        Assert.Equal(0, Open().Forget(new ForgottenPlace("us-west4-a")));
     }
 
     /// <summary>Waits are of a type and mode, whatever the zone; lives are of a place.</summary>
@@ -191,7 +207,7 @@ public sealed class CapacityMemoryTests : IDisposable
     {
         Open().RememberWait("p", Place, 100);
 
-        Assert.Equal(1, Open().Forget(Place.Zone));
+        Assert.Equal(1, Open().Forget(new ForgottenPlace(Place.Zone)));
 
         Assert.Empty(Open().Seen());
     }

@@ -1,5 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Google.Cloud.Tpu.V2;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Activities.Provisioning;
+using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Dashboard;
@@ -142,6 +146,53 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
     }
 
     /// <summary>The page takes its stream up again by itself, from the last event that it has.</summary>
+    /// <summary>Whoever may read sees what is left over, without a look of the own: the service has looked.</summary>
+    [Fact]
+    public async Task LeftOverNode_IsRedAndAnotherServicesIsNot()
+    {
+        await LeaveAsync("unproved", null);
+        await LeaveAsync("other", "0123456789abcdef");
+        using var content = new StringContent("");
+        using var swept = await service.Http.PostAsync("/sweep", content, TestContext.Current.CancellationToken);
+        Assert.True(swept.IsSuccessStatusCode);
+        await using var browser = await Browser.StartAsync();
+        await browser.PreferAsync("light", "en", 1200);
+
+        await browser.OpenAsync(At("/#/zones"), "document.body?.innerText.includes('wf-unproved-1')");
+
+        Assert.Contains("Left over: not proved", await RowAsync("wf-unproved-1", ""), StringComparison.Ordinal);
+        Assert.Contains("Left over: not proved", await RowAsync("wf-unproved-1", ".failed"), StringComparison.Ordinal);
+        Assert.Contains("another service (", await RowAsync("wf-other-1", ""), StringComparison.Ordinal);
+        Assert.Equal("", await RowAsync("wf-other-1", ".failed"));
+        Assert.Contains("Last look into the cloud", await browser.TextAsync("document.body.innerText"),
+            StringComparison.Ordinal);
+
+        async Task LeaveAsync(string run, string? owner)
+        {
+            const string Project = "rehearsal-left", Place = $"projects/{Project}/locations/us-west4-a";
+            service.Services.GetRequiredService<ITpuEmulator>().Prepare(Project, """{"createSeconds": 3600}""");
+            var cloud = await service.Services.GetRequiredService<ITpuCloud>()
+                .ConnectAsync(Project, isRehearsal: true, TestContext.Current.CancellationToken);
+            var node = new Node
+            {
+                AcceleratorType = "v5litepod-8",
+                RuntimeVersion = "v2-alpha-tpuv5-lite",
+                Labels = { [NodeLabels.Run] = run },
+            };
+            if (owner is not null)
+            {
+                node.Labels[NodeLabels.Service] = owner;
+            }
+
+            await cloud.Tpu.CreateNodeAsync(
+                new CreateNodeRequest { Parent = Place, NodeId = $"wf-{run}-1", Node = node });
+        }
+
+        Task<string> RowAsync(string node, string selector) => browser.TextAsync(
+            $"[...[...document.querySelectorAll('tr')].find((row) => row.innerText.includes('{node}'))"
+            + $".querySelectorAll('td{selector}')].map((cell) => cell.innerText).join(' ')");
+    }
+
     [Fact]
     public async Task Run_WhenTheServiceIsAwayForAWhile_GoesOnWithoutAReload()
     {

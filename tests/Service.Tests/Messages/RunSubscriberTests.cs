@@ -84,7 +84,8 @@ public sealed class RunSubscriberTests
         var letter = (await PullOneAsync(pubSub, DeadSubscription)).Message;
         Assert.Equal("""{"model": "/nowhere", "tpu": {}}""", letter.Data.ToStringUtf8());
         Assert.Equal("REQUEST_INVALID", letter.Attributes["workflows-code"]);
-        Assert.Contains("model: '/nowhere' is not in a folder that requests may name here.", letter.Attributes["workflows-reason"],
+        Assert.Contains(
+            "model: '/nowhere' is not in a folder that requests may name here.", letter.Attributes["workflows-reason"],
             StringComparison.Ordinal);
         Assert.Equal("yes", letter.Attributes["kept"]);
         Assert.Equal(0, (await service.Http.GetFromJsonAsync<JsonElement>("/runs")).GetArrayLength());

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -55,6 +57,22 @@ public sealed class EventStreamTests(RunningService service) : IClassFixture<Run
         using var answer = await SendAsync("run-nobody", null);
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    /// <summary>A run that is purged beside its stream has no end any more that the engine could tell.</summary>
+    [Fact]
+    public async Task Stream_OfARunThatWasPurged_Ends()
+    {
+        var stream = service.Services.GetRequiredService<EventStream>();
+        var items = new List<string>();
+
+        await foreach (var item in stream.ReadAsync(
+            new Orchestrations.RunId("purged"), 0, TestContext.Current.CancellationToken))
+        {
+            items.Add(item.EventType);
+        }
+
+        Assert.Equal(["end"], items);
     }
 
     /// <summary>A stop of the service does not wait for its streams, whose clients would never go.</summary>

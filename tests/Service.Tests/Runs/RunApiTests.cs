@@ -203,6 +203,11 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
             seen.GetProperty("losses").GetInt32(), seen.GetProperty("waitSeconds").GetDouble(),
             seen.GetProperty("lifeSeconds").GetDouble()));
 
+        using var wrong = await service.Http.DeleteAsync("/zones/mars-north1-a?mode=spott");
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        Assert.Contains("spot", await wrong.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var other = await service.Http.DeleteAsync("/zones/mars-north1-a?type=v6e-256");
+        Assert.Equal(HttpStatusCode.NotFound, other.StatusCode);
         using var one = await service.Http.DeleteAsync("/zones/mars-north1-a");
         Assert.Equal("""{"forgotten":1}""", await one.Content.ReadAsStringAsync());
         using var again = await service.Http.DeleteAsync("/zones/mars-north1-a");

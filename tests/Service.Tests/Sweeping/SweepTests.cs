@@ -68,7 +68,9 @@ public sealed class SweepTests : IAsyncLifetime
         var old = await LeaveAsync("old", node => node.Labels.Remove(NodeLabels.Service));
 
         var look = await SweepAsync("");
+        var kept = await _service.Http.GetFromJsonAsync<JsonElement>("/sweep", Cancellation);
 
+        Assert.Equal($"{look.GetProperty("found")}", $"{kept.GetProperty("found")}");
         Assert.Equal(
             [("this-service", "listed"), ("unproved", "listed"), ("other-service", "listed")],
             look.GetProperty("found").EnumerateArray()
