@@ -56,7 +56,9 @@ internal static class ZonesCommand
 
             if (parsed.GetValue(seen))
             {
-                Show(OfType(await link.SeenZonesAsync(cancellation), each => each.AcceleratorType), parsed.GetValue(CommonOptions.Json));
+                Show(
+                    OfType(await link.SeenZonesAsync(cancellation), each => each.AcceleratorType),
+                    parsed.GetValue(CommonOptions.Json));
                 return ExitCodes.Done;
             }
 

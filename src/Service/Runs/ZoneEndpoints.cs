@@ -20,11 +20,14 @@ internal static class ZoneEndpoints
             .Described("listPrices", "Lists the prices of slices, cheapest spot price first by type.");
         zones.MapDelete("/", Forgotten)
             .Described(
-                "forgetZones", "Forgets the refusals, waits and lives of all places, or of one type, mode or project.", 400).NeedsRole(AccessRole.Admin);
+                "forgetZones", "Forgets the refusals, waits and lives of all places, or of one type, mode or project.",
+                400)
+            .NeedsRole(AccessRole.Admin);
         zones.MapDelete("/{place}", Forget)
             .Described(
-                "forgetZone", "Forgets the refusals, waits and lives of a zone or region, or of one type, mode or project "
-                    + "there.", 400, 404).Produces<ForgottenView>()
+                "forgetZone",
+                "Forgets the refusals, waits and lives of a zone or region, or of one type, mode or project there.",
+                400, 404).Produces<ForgottenView>()
             .NeedsRole(AccessRole.Admin);
     }
 
