@@ -2,7 +2,7 @@ using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
 
-/// <summary>The service inside the command reads the settings of the environment, as the service's program does.</summary>
+/// <summary>The service inside the command reads the same settings as the program of the service.</summary>
 public sealed class OwnServiceTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new("own-service-");

@@ -74,7 +74,8 @@ public sealed class ConfiguredSettingsTests : IDisposable
             _folder["own"], told.Add, args:
             [
                 "--Workflows:MaxUsdPerDay=5", "--Workflows:HttpPort=1", "--Workflows:Access:Authentication=true",
-                $"--Workflows:StateDirectory={_folder["other"]}", "--Workflows:PubSub:Subscription=projects/p/subscriptions/s",
+                $"--Workflows:StateDirectory={_folder["other"]}",
+                "--Workflows:PubSub:Subscription=projects/p/subscriptions/s",
                 $"--Workflows:Artifacts={_folder["artifacts"]}",
             ]);
         await using var disposed = service;
