@@ -26,7 +26,7 @@ internal sealed class LifecyclePublisher(
     RunLedger ledger, IEnumerable<IEventTarget> targets, NodeSecrets secrets, TimeProvider clock,
     ILogger<LifecyclePublisher> logger) : BackgroundService
 {
-    /// <summary>Most time for the events that wait when the service ends; the next start publishes the others.</summary>
+    /// <summary>Most time for the events that wait when the service ends; the next start has the others.</summary>
     internal static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(5);
 
     private readonly List<TopicPublisher> _topics =

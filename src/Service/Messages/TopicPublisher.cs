@@ -6,8 +6,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Service.Messages;
 
 /// <summary>
-/// Publishes the lifecycle of runs to one topic. Runs wait, not events: of each only the id is in memory, and its events
-/// are read from the ledger. A run whose event the broker refuses waits behind the others, so that it holds up none.
+/// Publishes the lifecycle of runs to one topic. Runs wait, not events: the memory has their ids, and the events are
+/// read from the ledger. A run whose event the broker refuses waits behind the others, so that it holds up none.
 /// </summary>
 internal sealed partial class TopicPublisher(
     RunLedger ledger, IEventTarget target, NodeSecrets secrets, TimeProvider clock, ILogger logger) : IDisposable
@@ -20,7 +20,7 @@ internal sealed partial class TopicPublisher(
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>From before the first fact that is noted: at the first start of a topic no fact may be too old.</summary>
+    /// <summary>From before the first fact that is noted: none is too old at a topic's first start.</summary>
     private readonly DateTimeOffset _made = clock.GetUtcNow();
 
     private readonly EventCursors _cursors = new(ledger, target.Name);
