@@ -9,7 +9,7 @@ internal static class ExitCodes
     /// <summary>The run failed, or the service could not be used.</summary>
     public const int Failed = 1;
 
-    /// <summary>The request or the command line is wrong; nothing was started.</summary>
+    /// <summary>The request, the command line or a setting is wrong; nothing was started.</summary>
     public const int Invalid = 2;
 
     /// <summary>The run was cancelled.</summary>

@@ -67,7 +67,8 @@ internal sealed partial class ServiceLink : IAsyncDisposable
             return new ServiceLink(CallerKey.Client(named, key), null, state, isNamed: true, key);
         }
 
-        var (http, own) = await JoinOrStartAsync(state, key, change, cancellation);
+        var (http, own) = await JoinOrStartAsync(
+            state, key, change, line => Console.Error.WriteLine(TerminalText.Of(line)), cancellation);
         return new ServiceLink(http, own, state, isNamed: false, key);
     }
 
@@ -83,7 +84,7 @@ internal sealed partial class ServiceLink : IAsyncDisposable
         }
 
         var old = _http;
-        (_http, _own) = await JoinOrStartAsync(StateDirectory, _key, null, cancellation);
+        (_http, _own) = await JoinOrStartAsync(StateDirectory, _key, null, _ => { }, cancellation);
         old.Dispose();
         return true;
     }
@@ -138,13 +139,15 @@ internal sealed partial class ServiceLink : IAsyncDisposable
     /// others wait, and write nothing before they have joined.
     /// </summary>
     private static async Task<(HttpClient Http, WebApplication? Own)> JoinOrStartAsync(
-        string state, string? key, Action<ServiceSettings>? change, CancellationToken cancellation)
+        string state, string? key, Action<ServiceSettings>? change, Action<string> tell,
+        CancellationToken cancellation)
     {
         var began = TimeProvider.System.GetTimestamp();
         while (true)
         {
             if (await ServiceFinder.FindAsync(state, key, cancellation) is { } running)
             {
+                TellOfUnread(running.BaseAddress!, tell);
                 return (running, null);
             }
 
@@ -155,7 +158,7 @@ internal sealed partial class ServiceLink : IAsyncDisposable
                 {
                     try
                     {
-                        return await StartServiceAsync(state, change, cancellation);
+                        return await StartServiceAsync(state, change, tell, cancellation);
                     }
                     catch (ServiceStartException exception)
                         when (!(exception.IsInUse || exception.IsPortTaken)
@@ -176,17 +179,38 @@ internal sealed partial class ServiceLink : IAsyncDisposable
     }
 
     private static async Task<(HttpClient Http, WebApplication? Own)> StartServiceAsync(
-        string state, Action<ServiceSettings>? change, CancellationToken cancellation)
+        string state, Action<ServiceSettings>? change, Action<string> tell, CancellationToken cancellation)
     {
-        var settings = new ServiceSettings
-        {
-            StateDirectory = state,
-            HttpPort = 0,
-        };
-        change?.Invoke(settings);
-        var (application, ports) = WorkflowsService.Build([], settings, isEmbedded: true);
+        var (application, ports) = Build(state, change, tell);
         await application.StartOrExplainAsync(ports, state, cancellation);
         return (new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ports.Http}") }, application);
+    }
+
+    private static (WebApplication Application, ServicePorts Ports) Build(
+        string state, Action<ServiceSettings>? change, Action<string> tell)
+    {
+        try
+        {
+            return WorkflowsService.BuildForCommand(state, tell, change);
+        }
+        catch (ServiceStartException exception)
+            when (!(exception.IsInUse || exception.IsPortTaken || exception.IsFolder))
+        {
+            throw new CommandException(exception.Message, ExitCodes.Invalid);
+        }
+    }
+
+    /// <summary>Tells that a service which was there before has not read the variables of this process.</summary>
+    private static void TellOfUnread(Uri service, Action<string> tell)
+    {
+        var names = Environment.GetEnvironmentVariables().Keys.Cast<string>()
+            .Where(name => name.StartsWith("Workflows__", StringComparison.OrdinalIgnoreCase))
+            .Order(StringComparer.Ordinal).ToList();
+        if (names.Count > 0)
+        {
+            tell($"The service at {service} runs already and has its own settings, which {string.Join(", ", names)} "
+                + "in this environment cannot change.");
+        }
     }
 
     /// <summary>Locks the right to start a service in this folder; null if another command is starting one.</summary>

@@ -251,7 +251,7 @@ public sealed class RunLedger(IStateStore state, string stateDirectory, TimeProv
 
     /// <summary>Lists the runs that have a ledger.</summary>
     /// <returns>Each run with the time of its last fact, in no particular order.</returns>
-    internal IEnumerable<(RunId RunId, DateTimeOffset WrittenAt)> All()
+    public IEnumerable<(RunId RunId, DateTimeOffset WrittenAt)> All()
     {
         foreach (var facts in state.ListFacts(Runs, LedgerFile))
         {

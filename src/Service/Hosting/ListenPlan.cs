@@ -34,13 +34,7 @@ internal sealed record ListenPlan(string? Source, string Text, int? Port, IReadO
     /// </exception>
     public static ListenPlan Of(IConfiguration configuration, string[] args, ServiceSettings settings)
     {
-        if (configuration.GetSection("Kestrel:Endpoints").GetChildren().FirstOrDefault() is { } endpoint)
-        {
-            throw new ServiceStartException(
-                $"The setting '{endpoint.Path}' would open a port without the checks of the service. Leave it out, and "
-                + "name the address with --urls; Workflows:Access:Certificate gives it TLS.");
-        }
-
+        RefuseEndpoints(configuration);
         var (source, urls) = Named(configuration, args);
         if (source is null)
         {
@@ -75,6 +69,19 @@ internal sealed record ListenPlan(string? Source, string Text, int? Port, IReadO
             [.. addresses.Where(address => !address.Equals(IPAddress.Loopback)).Distinct()]);
         plan.Require(settings);
         return plan;
+    }
+
+    /// <summary>Refuses endpoints of Kestrel's own settings, which nothing here would check.</summary>
+    /// <param name="configuration">The configuration of the host.</param>
+    /// <exception cref="ServiceStartException">It has such an endpoint.</exception>
+    public static void RefuseEndpoints(IConfiguration configuration)
+    {
+        if (configuration.GetSection("Kestrel:Endpoints").GetChildren().FirstOrDefault() is { } endpoint)
+        {
+            throw new ServiceStartException(
+                $"The setting '{endpoint.Path}' would open a port without the checks of the service. Leave it out, and "
+                + "name the address with --urls; Workflows:Access:Certificate gives it TLS.");
+        }
     }
 
     private static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);

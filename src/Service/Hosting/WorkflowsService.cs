@@ -55,10 +55,43 @@ public static class WorkflowsService
         string[] args, ServiceSettings? settings = null, bool isEmbedded = false,
         Action<IServiceCollection>? change = null)
     {
+        var builder = Begin(args);
+        return Assemble(
+            builder, args, settings ?? ConfiguredSettings.Read(builder.Configuration, args), isEmbedded, change);
+    }
+
+    /// <summary>Builds the service inside a command: with the settings of the configuration, free ports on this machine
+    /// only, and a state folder of its own.</summary>
+    /// <param name="stateDirectory">The state folder.</param>
+    /// <param name="tell">Called with a sentence if settings do not apply to such a service.</param>
+    /// <param name="own">Changes the settings as the command needs them; null for no change.</param>
+    /// <param name="args">Settings as on the service's command line; null for none.</param>
+    /// <returns>The application, not started, and its ports.</returns>
+    /// <exception cref="ServiceStartException">The settings or the state folder are not valid.</exception>
+    public static (WebApplication Application, ServicePorts Ports) BuildForCommand(
+        string stateDirectory, Action<string> tell, Action<ServiceSettings>? own = null, string[]? args = null)
+    {
+        args ??= [];
+        var builder = Begin(args);
+        var settings = ConfiguredSettings.ReadForCommand(builder.Configuration, args, stateDirectory, tell);
+        own?.Invoke(settings);
+        return Assemble(builder, args, settings, isEmbedded: true, null);
+    }
+
+    private static WebApplicationBuilder Begin(string[] args) => WebApplication.CreateBuilder(new WebApplicationOptions
+    {
+        Args = args,
+        ContentRootPath = AppContext.BaseDirectory,
+    });
+
+    private static (WebApplication Application, ServicePorts Ports) Assemble(
+        WebApplicationBuilder builder, string[] args, ServiceSettings settings, bool isEmbedded,
+        Action<IServiceCollection>? change)
+    {
         var hold = new PortHold();
         try
         {
-            return BuildWith(hold, args, settings, isEmbedded, change);
+            return Assemble(builder, args, settings, isEmbedded, change, hold);
         }
         catch
         {
@@ -67,15 +100,10 @@ public static class WorkflowsService
         }
     }
 
-    private static (WebApplication Application, ServicePorts Ports) BuildWith(
-        PortHold hold, string[] args, ServiceSettings? settings, bool isEmbedded, Action<IServiceCollection>? change)
+    private static (WebApplication Application, ServicePorts Ports) Assemble(
+        WebApplicationBuilder builder, string[] args, ServiceSettings settings, bool isEmbedded,
+        Action<IServiceCollection>? change, PortHold hold)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
-        {
-            Args = args,
-            ContentRootPath = AppContext.BaseDirectory,
-        });
-        settings ??= ReadSettings(builder.Configuration);
         // Once, before anything uses them; the program has nothing else to do meanwhile.
         DaprSecrets.ReadAsync(settings).GetAwaiter().GetResult();
         DaprSubscription.Require(settings);
@@ -144,19 +172,6 @@ public static class WorkflowsService
         return (application, ports);
     }
 
-    private static ServiceSettings ReadSettings(ConfigurationManager configuration)
-    {
-        try
-        {
-            return configuration.GetSection("Workflows").Get<ServiceSettings>() ?? new ServiceSettings();
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new ServiceStartException(
-                $"A setting cannot be used: {exception.Message} docs/operations.md lists the settings.", exception);
-        }
-    }
-
     private static ServicePorts Prepare(ServiceSettings settings, ListenPlan plan, PortHold hold)
     {
         try
@@ -167,7 +182,10 @@ public static class WorkflowsService
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new ServiceStartException(
-                $"The state folder '{settings.StateDirectory}' cannot be used: {exception.Message}", exception);
+                $"The state folder '{settings.StateDirectory}' cannot be used: {exception.Message}", exception)
+            {
+                IsFolder = true,
+            };
         }
     }
 

@@ -33,15 +33,18 @@ internal static class RunEvent
         end.Part is { } part ? $"{end.RunId}#{part}" : end.RunId.Value, WireName.Of(end.Outcome.Status), end.RunId,
         secrets, at, end);
 
-    /// <summary>Makes the event of a fact.</summary>
+    /// <summary>Returns whether facts of a kind are events.</summary>
+    /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
+    public static bool IsOne(string kind) => Kinds.Contains(kind);
+
+    /// <summary>Makes the event of a fact; the same one each time.</summary>
+    /// <param name="runId">The run.</param>
     /// <param name="fact">The fact.</param>
     /// <param name="secrets">Names the service.</param>
-    /// <param name="at">The time.</param>
     /// <returns>null for a fact that is no event.</returns>
-    public static CloudEvent? Of(WrittenFact fact, NodeSecrets secrets, DateTimeOffset at) =>
-        !Kinds.Contains(fact.Kind) ? null : Make(
-            $"{fact.RunId}/{fact.Kind}/{fact.Key}", fact.Kind, fact.RunId, secrets, at,
-            new RunEventData(fact.RunId, fact.Kind, at, fact.Data));
+    public static CloudEvent? Of(RunId runId, LedgerEntry fact, NodeSecrets secrets) => !IsOne(fact.Kind) ? null : Make(
+        $"{runId}/{fact.Kind}/{fact.Key}", fact.Kind, runId, secrets, fact.At,
+        new RunEventData(runId, fact.Kind, fact.At, fact.Data));
 
     private static CloudEvent Make(
         string id, string kind, RunId runId, NodeSecrets secrets, DateTimeOffset at, object data) => new()
