@@ -313,6 +313,8 @@ public static class WorkflowsService
         services.AddSingleton<RunResumer>();
         services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();
+        services.AddSingleton<RunsPurger>();
+        services.AddSingleton<RunWaiter>();
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunMessages>();
         services.AddSingleton<RunSubscriber>();

@@ -26,7 +26,12 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
     [InlineData("POST", "/runs/any/suspend", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/events/approve", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/unsuspend", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/rewind", AccessRole.Runner)]
+    [InlineData("GET", "/runs/any/resources", AccessRole.Reader)]
+    [InlineData("GET", "/runs/any?showHistory=true&showHistoryOutput=true", AccessRole.Reader)]
     [InlineData("DELETE", "/runs/any", AccessRole.Admin)]
+    [InlineData("DELETE", "/runs", AccessRole.Admin)]
+    [InlineData("DELETE", "/runs?prefix=nobody-has-this", AccessRole.Admin)]
     [InlineData("DELETE", "/zones", AccessRole.Admin)]
     [InlineData("DELETE", "/zones/us-west4-a", AccessRole.Admin)]
     public async Task EachRole_MayDoItsOwnAndNotMore(string method, string path, AccessRole needed)
