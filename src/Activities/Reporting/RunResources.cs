@@ -45,7 +45,8 @@ public enum ResourceState
 /// <param name="Operation">Name of the cloud's last operation; null if it was gone by itself.</param>
 /// <param name="GoneAt">Time at which the cloud answered NOT_FOUND; null while that is open.</param>
 /// <param name="State"><c>NOT_FOUND</c>, or the word of the sweep that saw it gone; null while that is open.</param>
-public sealed record ResourceDeletion(DateTimeOffset? AskedAt, string? Operation, DateTimeOffset? GoneAt, string? State);
+public sealed record ResourceDeletion(
+    DateTimeOffset? AskedAt, string? Operation, DateTimeOffset? GoneAt, string? State);
 
 /// <summary>A resource that a run has or had in the cloud.</summary>
 /// <param name="Kind">Its kind.</param>

@@ -23,8 +23,8 @@ internal sealed class StreamPlaces(ServiceSettings settings)
         {
             return Problems.Of(
                 StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
-                "This key has as many event streams and waits open as one may; close some, or ask without a stream or a "
-                + "timeout.");
+                "This key has as many event streams and waits open as one may; close some, or ask without a stream or "
+                + "a timeout.");
         }
 
         // Also where the client has left before the first event is asked for.

@@ -129,7 +129,8 @@ internal static class ControlEndpoints
         if (page.IsFiltered == isAll)
         {
             throw new RunRequestException([new FieldError(
-                "all", isAll ? "It contradicts the filter beside it." : "There is no filter, so that all runs would go.",
+                "all",
+                isAll ? "It contradicts the filter beside it." : "There is no filter, so that all runs would go.",
                 "Use filters such as status and to, or all=true alone.")]);
         }
 

@@ -24,5 +24,6 @@ internal static class RunFilters
         .HasParameter(ParameterLocation.Query, "limit", "Most runs of a page, 1 to 500.", JsonSchemaType.Integer)
         .HasParameter(ParameterLocation.Query, "top", "The same as limit.", JsonSchemaType.Integer)
         .HasParameter(
-            ParameterLocation.Header, RunPage.TokenHeader, "The header of the page before: the next page begins there.");
+            ParameterLocation.Header, RunPage.TokenHeader,
+            "The header of the page before: the next page begins there.");
 }

@@ -40,7 +40,8 @@ internal sealed record RunWait(TimeSpan Timeout, TimeSpan Interval)
                 $"Use {TimeoutName} at most, which is {timeout.ToString(CultureInfo.InvariantCulture)} seconds."));
         }
 
-        return errors.Count > before ? null : new RunWait(TimeSpan.FromSeconds(timeout), TimeSpan.FromSeconds(interval));
+        return errors.Count > before
+            ? null : new RunWait(TimeSpan.FromSeconds(timeout), TimeSpan.FromSeconds(interval));
     }
 
     private static double Seconds(

@@ -200,6 +200,36 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
         Assert.DoesNotContain(service.Keys[AccessRole.Runner][17..], log, StringComparison.Ordinal);
     }
 
+    /// <summary>A start that is refused for its wait would be sent again, and cost twice.</summary>
+    [Fact]
+    public async Task Wait_WithoutAPlace_IsRefusedBeforeTheRunStarts()
+    {
+        var request = service.Service.Request("""{"apiDisabled": true}""");
+        request["id"] = "no-place";
+        using var http = service.ClientOf(AccessRole.Runner);
+        var most = service.Service.Settings.Access.StreamsPerKey;
+        service.Service.Settings.Access.StreamsPerKey = 0;
+        try
+        {
+            using var started = await http.PostAsJsonAsync("/runs?timeout=60", request, Cancellation);
+            using var shown = await http.GetAsync("/runs/no-place?timeout=60", Cancellation);
+            using var there = await http.GetAsync("/runs/no-place", Cancellation);
+
+            Assert.Equal(
+                (HttpStatusCode.TooManyRequests, "STREAMS_OF_KEY_FULL"),
+                (started.StatusCode, await CodeAsync(started)));
+            Assert.Equal(HttpStatusCode.TooManyRequests, shown.StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, there.StatusCode);
+        }
+        finally
+        {
+            service.Service.Settings.Access.StreamsPerKey = most;
+        }
+
+        using var done = await http.PostAsJsonAsync("/runs?timeout=60", request, Cancellation);
+        Assert.Equal(HttpStatusCode.OK, done.StatusCode);
+    }
+
     [Theory]
     [InlineData("Key", "enough", "enough (by laptop)")]
     [InlineData("Session", null, "asked for by laptop")]

@@ -99,6 +99,8 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
     [InlineData("suspend")]
     [InlineData("unsuspend")]
     [InlineData("terminate")]
+    [InlineData("cancel")]
+    [InlineData("events/finish")]
     public async Task Control_OfAnEndedOrUnknownRun_Answers410Or404(string verb)
     {
         var id = await EndedAsync();

@@ -75,6 +75,25 @@ public sealed class RewindTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal(0, (await ShowAsync(terminated)).GetProperty("resumptions").GetInt32());
     }
 
+    [Fact]
+    public async Task Rewind_OfAGroup_ContinuesItAndNeverAVariantAlone()
+    {
+        var request = service.Request(Refusing);
+        request["id"] = "group";
+        request["variants"] = JsonNode.Parse("""
+            [{"name": "a", "training": {"steps": 5}}, {"name": "b", "training": {"steps": 4}}]
+            """);
+        await service.StartAsync(request);
+        await service.WaitAsync("group", run => run.GetProperty("hasEnded").GetBoolean());
+
+        await RefusedAsync("group-a", HttpStatusCode.Conflict, "RUN_OF_GROUP", "Resume 'group'");
+        var (status, body) = await RewindAsync("group", "{}");
+
+        Assert.Equal((HttpStatusCode.Accepted, 2), (status, body.GetProperty("part").GetInt32()));
+        await service.WaitAsync("group", run => run.GetProperty("hasEnded").GetBoolean());
+        Assert.Equal(1, (await ShowAsync("group")).GetProperty("resumptions").GetInt32());
+    }
+
     [Theory]
     [InlineData("""{"budgetUsd": 20}""")]
     [InlineData("[]")]
