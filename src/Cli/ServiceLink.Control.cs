@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
@@ -9,6 +10,8 @@ namespace Workflows.Cli;
 /// <summary>The calls that change single runs, and show their cost.</summary>
 internal sealed partial class ServiceLink
 {
+    private const string ContinuationToken = "x-ms-continuation-token";
+
     /// <summary>Stops a run and gives its TPU back.</summary>
     public Task CancelAsync(string id, string reason, CancellationToken cancellation) =>
         PostAsync<CancelledView>(id, "cancel", reason, null, cancellation);
@@ -64,6 +67,39 @@ internal sealed partial class ServiceLink
             new Uri($"/runs/{Uri.EscapeDataString(id)}{query}", UriKind.Relative), cancellation);
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         return (await answer.Content.ReadFromJsonAsync<PurgedView>(RunLedger.Json, cancellation))!;
+    }
+
+    /// <summary>Deletes a page of the ended runs of filters.</summary>
+    /// <param name="filters">The filters, an ampersand before each.</param>
+    /// <param name="withArtifacts">true to delete their artifacts, too.</param>
+    /// <param name="reason">The reason; null for none.</param>
+    /// <param name="token">The token of the page before; null for the first.</param>
+    /// <param name="cancellation">Cancels the call.</param>
+    /// <returns>The page, and the token of the next one; null for no more.</returns>
+    /// <exception cref="CommandException">The service refused it.</exception>
+    public async Task<(PurgedRunsView View, string? Next)> PurgeSomeAsync(
+        string filters, bool withArtifacts, string? reason, string? token, CancellationToken cancellation)
+    {
+        var query = QueryOf(reason, filters + (withArtifacts ? "&artifacts=true" : ""));
+        using var request = new HttpRequestMessage(HttpMethod.Delete, new Uri($"/runs{query}", UriKind.Relative));
+        if (token is not null)
+        {
+            request.Headers.Add(ContinuationToken, token);
+        }
+
+        using var patient = Patient();
+        using var answer = await patient.SendAsync(request, cancellation);
+
+        // The last page may have lost its runs to another purge meanwhile.
+        if (token is not null && answer.StatusCode == HttpStatusCode.NotFound)
+        {
+            return (new PurgedRunsView(0, [], [], [], false), null);
+        }
+
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
+        return (
+            (await answer.Content.ReadFromJsonAsync<PurgedRunsView>(RunLedger.Json, cancellation))!,
+            answer.Headers.TryGetValues(ContinuationToken, out var next) ? next.First() : null);
     }
 
     /// <summary>Shows the cost of a run.</summary>

@@ -29,9 +29,12 @@ public sealed class ServiceLinkTests : IDisposable
 
         var purge = await Assert.ThrowsAsync<CommandException>(
             () => link.PurgeAsync("run-nobody", withArtifacts: true, reason: "a test", Cancellation));
+        var some = await Assert.ThrowsAsync<CommandException>(
+            () => link.PurgeSomeAsync("&status=failed", withArtifacts: true, reason: null, null, Cancellation));
         var plan = await Assert.ThrowsAsync<CommandException>(() => link.PlanAsync("[]", null, Cancellation));
 
         Assert.Contains("no run 'run-nobody'", purge.Message, StringComparison.Ordinal);
+        Assert.Contains("No run is like that", some.Message, StringComparison.Ordinal);
         Assert.Contains("$: ", plan.Message, StringComparison.Ordinal);
         await application.StopAsync(Cancellation);
     }

@@ -107,6 +107,18 @@ public static class RunCosts
         return days;
     }
 
+    /// <summary>Adds up each node of one run; of a group, not those of its variants.</summary>
+    /// <param name="ledger">The facts.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="now">End time for nodes that still cost.</param>
+    /// <returns>US dollars of each node that has cost, while the run owned it; they add up to the run's cost.</returns>
+    public static IReadOnlyDictionary<NodeName, double> ByNode(RunLedger ledger, RunId runId, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(ledger);
+        return Billed(ledger, runId, now).GroupBy(each => each.Lease.NodeName).ToDictionary(
+            group => group.Key, group => group.Sum(each => Usd(each.StoppedAt - each.ReadyAt, each.Lease)));
+    }
+
     /// <summary>Lists the times for which nodes cost money: a node that still costs, until now or the run's
     /// end.</summary>
     private static IEnumerable<(TpuLease Lease, DateTimeOffset ReadyAt, DateTimeOffset StoppedAt)> Billed(

@@ -5,24 +5,26 @@ using Workflows.Service.Runs;
 
 namespace Workflows.Service.Access;
 
-/// <summary>The open streams of all callers, and of each key: one key cannot take the places of all.</summary>
+/// <summary>The open streams and waits of all callers, and of each key: one key cannot take the places of
+/// all.</summary>
 internal sealed class StreamPlaces(ServiceSettings settings)
 {
-    /// <summary>Most streams at once; each costs a look at a run a second.</summary>
+    /// <summary>Most streams and waits at once; each costs a look at a run a second.</summary>
     public const int Most = 1000;
 
     private readonly ConcurrentDictionary<string, int> _open = new(StringComparer.Ordinal);
     private int _all;
 
-    /// <summary>Takes a place for a stream until its answer has ended.</summary>
-    /// <returns>The refusal; null if the stream may begin.</returns>
+    /// <summary>Takes a place for a stream or a wait until its answer has ended.</summary>
+    /// <returns>The refusal; null if it may begin.</returns>
     public IResult? Refuse(HttpContext context)
     {
         if (Take(context.User) is not { } place)
         {
             return Problems.Of(
                 StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
-                "This key has as many event streams open as one may; close some, or ask without a stream.");
+                "This key has as many event streams and waits open as one may; close some, or ask without a stream or "
+                + "a timeout.");
         }
 
         // Also where the client has left before the first event is asked for.
@@ -30,7 +32,7 @@ internal sealed class StreamPlaces(ServiceSettings settings)
         return Volatile.Read(ref _all) > Most
             ? Problems.Of(
                 StatusCodes.Status503ServiceUnavailable, "STREAMS_FULL",
-                $"{Most} event streams are open; close some, or ask without a stream.")
+                $"{Most} event streams and waits are open; close some, or ask without a stream or a timeout.")
             : null;
     }
 

@@ -10,7 +10,6 @@ using Workflows.Activities.Readiness;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Spending;
 using Workflows.Activities.Storage;
-using Workflows.Activities.Sweeping;
 using Workflows.Activities.Training;
 using Workflows.Artifacts;
 using Workflows.DurableTask.Sidecar;
@@ -351,30 +350,14 @@ public static class WorkflowsService
         services.AddSingleton<RunResumer>();
         services.AddSingleton<RunRerunner>();
         services.AddSingleton<RunPurger>();
+        services.AddSingleton<RunsPurger>();
+        services.AddSingleton<RunWaiter>();
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunMessages>();
         services.AddSingleton<RunSubscriber>();
         services.AddHostedService(provider => provider.GetRequiredService<RunSubscriber>());
-        AddSweep(services, settings);
+        services.AddSweep(settings);
         services.AddEvents(settings);
-    }
-
-    private static void AddSweep(IServiceCollection services, ServiceSettings settings)
-    {
-        if (settings.SweepMinutes is not (>= 0 and <= 1440))
-        {
-            throw new ServiceStartException(
-                $"The setting 'Workflows:SweepMinutes' cannot be {settings.SweepMinutes}: use 0 (no sweeps) to 1440.");
-        }
-
-        services.AddSingleton(provider => new SweepSettings(
-            TimeSpan.FromMinutes(settings.SweepMinutes),
-            provider.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
-        services.AddSingleton<IRunStandings, RunStandings>();
-        services.AddSingleton<SweepRecord>();
-        services.AddSingleton<SweepProblems>();
-        services.AddSingleton<Sweeper>();
-        services.AddHostedService<SweepStarter>();
     }
 
     private static void AddSpending(IServiceCollection services, ServiceSettings settings)

@@ -33,6 +33,17 @@ internal static class ControlEndpoints
         runs.MapDelete("/{id}", PurgeAsync)
             .Described("purgeRun", "Deletes an ended run, and its artifacts if asked.", 400, 404, 409, 502)
             .Produces<PurgedView>().NeedsRole(AccessRole.Admin);
+        runs.MapDelete("/", PurgeSomeAsync)
+            .Described(
+                "purgeRuns", "Deletes the ended runs of a filter, a page at a time, and tells those that are left.",
+                400, 404)
+            .HasFilters()
+            .HasParameter(
+                ParameterLocation.Query, "all", "true: all ended runs, in place of a filter.", JsonSchemaType.Boolean)
+            .HasParameter(
+                ParameterLocation.Query, "artifacts", "true: their checkpoints and tuned models, too (false).",
+                JsonSchemaType.Boolean)
+            .Produces<PurgedRunsView>().NeedsRole(AccessRole.Admin);
     }
 
     private static async Task<IResult> SuspendAsync(
@@ -100,6 +111,41 @@ internal static class ControlEndpoints
                 StatusCodes.Status502BadGateway, exception.ErrorCode,
                 $"{exception.Address}: {exception.Problem} {exception.Fix} The run is still there: purge it again.");
         }
+    }
+
+    private static async Task<IResult> PurgeSomeAsync(
+        string? reason, HttpRequest http, RunsPurger purger, CancellationToken cancellation)
+    {
+        var errors = new List<FieldError>();
+        var isAll = QueryFlags.Read(http.Query, "all", false, errors);
+        var withArtifacts = QueryFlags.Read(http.Query, "artifacts", false, errors);
+        if (errors.Count > 0)
+        {
+            throw new RunRequestException(errors);
+        }
+
+        _ = CallReason.Read(reason);
+        var page = RunPage.Of(http.Query, http.Headers[RunPage.TokenHeader]);
+        if (page.IsFiltered == isAll)
+        {
+            throw new RunRequestException([new FieldError(
+                "all",
+                isAll ? "It contradicts the filter beside it." : "There is no filter, so that all runs would go.",
+                "Use filters such as status and to, or all=true alone.")]);
+        }
+
+        if (await purger.PurgeAsync(page, withArtifacts, cancellation) is not { } view)
+        {
+            return Problems.Of(
+                StatusCodes.Status404NotFound, "RUNS_UNMATCHED", "No run is like that, so none was deleted.");
+        }
+
+        if (view.Next is { } next)
+        {
+            http.HttpContext.Response.Headers[RunPage.TokenHeader] = next;
+        }
+
+        return TypedResults.Ok(view);
     }
 }
 

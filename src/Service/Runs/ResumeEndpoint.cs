@@ -28,6 +28,12 @@ internal static class ResumeEndpoint
 
         var resumed = await resumer.ResumeAsync(
             runId, changes, new CallerNote(AccessPolicies.CallerOf(caller), why), cancellation);
+        return Answer(http.HttpContext.Response, runId, resumed);
+    }
+
+    /// <summary>Makes the answer to a resumption, or to its refusal.</summary>
+    internal static IResult Answer(HttpResponse response, RunId runId, Resumed resumed)
+    {
         if (resumed.Code is { } code)
         {
             return Problems.Of(
@@ -35,11 +41,12 @@ internal static class ResumeEndpoint
                 resumed.Detail);
         }
 
-        http.HttpContext.Response.Headers.RetryAfter = "5";
+        response.Headers.RetryAfter = "5";
         return TypedResults.Accepted(
-            $"/runs/{id}",
+            $"/runs/{runId}",
             new ResumedView(
-                runId, resumed.Part, resumed.Changes, $"/runs/{id}", $"/runs/{id}/cancel", $"/runs/{id}/report"));
+                runId, resumed.Part, resumed.Changes, $"/runs/{runId}", $"/runs/{runId}/cancel",
+                $"/runs/{runId}/report"));
     }
 }
 

@@ -31,26 +31,19 @@ internal static class RunEndpoints
     {
         var runs = routes.MapGroup("/runs");
         runs.MapPost("/", StartAsync)
-            .Described("startRun", "Starts a run durably.", 400, 409, 413)
+            .Described(
+                "startRun", "Starts a run durably; with timeout 200 and the run if it ends in that time.",
+                400, 409, 413, 429, 503)
             .HasParameter(ParameterLocation.Header, "Idempotency-Key", "The same key starts the same run once.")
-            .HasBody<RunRequest>().Produces<StartedView>(StatusCodes.Status202Accepted);
+            .HasWait()
+            .HasBody<RunRequest>().Produces<StartedView>(StatusCodes.Status202Accepted).Produces<RunView>();
         runs.MapGet("/", ListAsync)
             .Described("listRuns", "Lists runs, newest first; the next page's address is in the Link header.", 400)
-            .HasParameter(ParameterLocation.Query, "status", "Statuses to show, with commas between them.")
-            .HasParameter(ParameterLocation.Query, "name", "A part of the name or id.")
-            .HasParameter(ParameterLocation.Query, "prefix", "The beginning of the id.")
-            .HasParameter(ParameterLocation.Query, "text", "A part of the name, id, model or failure.")
+            .HasFilters()
             .HasParameter(ParameterLocation.Query, "group", "The run whose variants to list.")
-            .HasParameter(ParameterLocation.Query, "from", "Runs created at this time or later, ISO 8601 with offset.")
-            .HasParameter(ParameterLocation.Query, "to", "Runs created before this time, ISO 8601 with offset.")
-            .HasParameter(ParameterLocation.Query, "limit", "Most runs of a page, 1 to 500.", JsonSchemaType.Integer)
             .HasParameter(ParameterLocation.Query, "after", "The cursor of the page before, from its Link header.")
             .AddEndpointFilter<EntityTags>();
-        runs.MapGet("/{id}", ShowAsync)
-            .Described("showRun", "Shows a run: 202 while it is under way, 200 when it has ended.", 404)
-            .HasParameter(ParameterLocation.Header, "If-None-Match", "The ETag of the answer that the caller has.")
-            .Produces<RunView>().Produces<RunView>(StatusCodes.Status202Accepted)
-            .Produces(StatusCodes.Status304NotModified).AddEndpointFilter<EntityTags>();
+        runs.MapStatus();
         runs.MapPost("/{id}/cancel", CancelAsync)
             .Described("cancelRun", "Stops a run and gives its TPU back.", 404, 410)
             .Produces<CancelledView>(StatusCodes.Status202Accepted);
@@ -58,9 +51,11 @@ internal static class RunEndpoints
             .Described("terminateRun", "The same as cancel: a run is never ended without its teardown.", 404, 410)
             .Produces<CancelledView>(StatusCodes.Status202Accepted);
         runs.MapResume();
+        runs.MapRewind();
         runs.MapControl();
         runs.MapEvents();
         runs.MapCost();
+        runs.MapResources();
         runs.MapLogs();
         runs.MapGet("/{id}/attempts", Attempts)
             .Described("listAttempts", "Lists the attempts to get a TPU, with the cloud's words.", 404)
@@ -92,7 +87,8 @@ internal static class RunEndpoints
     }
 
     private static async Task<IResult> StartAsync(
-        HttpRequest http, RunService service, ClaimsPrincipal caller, CancellationToken cancellation)
+        HttpRequest http, RunService service, RunWaiter waiter, StreamPlaces places, ClaimsPrincipal caller,
+        IHostApplicationLifetime lifetime, CancellationToken cancellation)
     {
         if (http.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
         {
@@ -100,16 +96,39 @@ internal static class RunEndpoints
         }
 
         var key = KeyOf(http);
+        var errors = new List<FieldError>();
+        var wait = RunWait.Of(http.Query, errors);
         var request = RunRequestReader.Parse(await ReadAsync(http.Body, cancellation));
+        if (errors.Count > 0)
+        {
+            throw new RunRequestException(errors);
+        }
+
+        // Before the start: a caller who is refused would start another run.
+        if (wait is not null && places.Refuse(http.HttpContext) is { } refusal)
+        {
+            return refusal;
+        }
+
         var (id, wasThere) = await service.StartAsync(
             request, key, cancellation,
             AccessPolicies.CallerOf(caller) is { } by ? new RunOrigin { By = by } : null);
+        if (wait is not null)
+        {
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(
+                cancellation, lifetime.ApplicationStopping);
+            if (await waiter.WaitAsync(id, wait, end.Token) is { } run)
+            {
+                return TypedResults.Ok(run);
+            }
+        }
+
         return Started(http, id, wasThere);
     }
 
     internal static IResult Started(HttpRequest http, RunId id, bool wasThere)
     {
-        http.HttpContext.Response.Headers.RetryAfter = "5";
+        http.HttpContext.Response.Headers.RetryAfter = "10";
         return TypedResults.Accepted($"/runs/{id}", StartedView.Of(http, id, wasThere));
     }
 
@@ -160,31 +179,16 @@ internal static class RunEndpoints
     private static async Task<Ok<IReadOnlyList<RunView>>> ListAsync(
         HttpRequest http, RunList list, CancellationToken cancellation)
     {
-        var page = RunPage.Of(http.Query);
+        var page = RunPage.Of(http.Query, http.Headers[RunPage.TokenHeader]);
         var (runs, hasMore) = await list.ReadAsync(page, cancellation);
         if (hasMore)
         {
+            http.HttpContext.Response.Headers[RunPage.TokenHeader] = RunPage.CursorOf(
+                runs[^1].CreatedAt, runs[^1].Id.Value);
             http.HttpContext.Response.Headers.Link = $"</runs{page.QueryAfter(runs[^1])}>; rel=\"next\"";
         }
 
         return TypedResults.Ok(runs);
-    }
-
-    private static async Task<IResult> ShowAsync(
-        string id, HttpResponse response, RunService service, CancellationToken cancellation)
-    {
-        if (!RunId.TryParse(id, out var runId) || await service.FindAsync(runId, cancellation) is not { } run)
-        {
-            return Unknown(id);
-        }
-
-        if (run.HasEnded)
-        {
-            return TypedResults.Ok(run);
-        }
-
-        response.Headers.RetryAfter = "5";
-        return TypedResults.Accepted($"/runs/{id}", run);
     }
 
     private static async Task<IResult> CancelAsync(

@@ -11,6 +11,10 @@ namespace Workflows.Service.Runs;
 /// </summary>
 internal sealed record RunPage
 {
+    /// <summary>The header with the place after which a page begins, in requests and answers, as in Durable
+    /// Functions.</summary>
+    public const string TokenHeader = "x-ms-continuation-token";
+
     private const int Default = 100, Most = 500, MostCursor = 200;
 
     private static readonly string[] Times =
@@ -31,6 +35,10 @@ internal sealed record RunPage
     /// <summary>Gets the run whose variants are shown; null for runs of their own.</summary>
     public string? Group { get; private init; }
 
+    /// <summary>Gets a value indicating whether the runs to show are those of a filter.</summary>
+    public bool IsFiltered => IsSearched || Statuses.Count > 0 || Group is not null || From is not null
+        || To is not null;
+
     /// <summary>Gets a value indicating whether a name or text is searched for, which variants may have, too.</summary>
     private bool IsSearched => (Name ?? Prefix ?? Text) is not null;
 
@@ -46,66 +54,62 @@ internal sealed record RunPage
     /// <summary>Gets the place after which the page begins; null for the newest.</summary>
     public (DateTimeOffset CreatedAt, string Id)? After { get; private init; }
 
-    /// <summary>Reads the query of a request.</summary>
+    /// <summary>Reads the query of a request, in which each filter has a name of Durable Functions, too.</summary>
     /// <param name="query">The query.</param>
+    /// <param name="token">The cursor in the header <see cref="TokenHeader"/>; null or empty for none.</param>
     /// <returns>The page.</returns>
     /// <exception cref="RunRequestException">A parameter is wrong; every one is listed.</exception>
-    public static RunPage Of(IQueryCollection query)
+    public static RunPage Of(IQueryCollection query, string? token = null)
     {
         var errors = new List<FieldError>();
-        var statuses = new HashSet<RunStatus>();
-        foreach (var word in query["status"].SelectMany(each => (each ?? "").Split(
-            ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
-        {
-            if (WireName.TryParse<RunStatus>(word, out var status))
-            {
-                statuses.Add(status);
-            }
-            else
-            {
-                errors.Add(new FieldError(
-                    "status", $"'{SafeText.Of(word, 50)}' is no status of a run.",
-                    $"Use {string.Join(", ", WireName.All<RunStatus>())}."));
-            }
-        }
-
-        var limit = Default;
-        if (query.TryGetValue("limit", out var given)
-            && !(int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
-                && limit is >= 1 and <= Most))
-        {
-            errors.Add(new FieldError(
-                "limit", $"'{SafeText.Of(given, 50)}' is no size of a page.", $"Use 1 to {Most}."));
-        }
-
-        var after = query.TryGetValue("after", out var place) ? PlaceOf(place.ToString()) : null;
-        if (after is null && place.Count > 0)
-        {
-            errors.Add(new FieldError(
-                "after", $"'{SafeText.Of(place, 50)}' is no place of the list.",
-                "Follow the address in the Link header of the page before, or leave it out."));
-        }
-
+        var statuses = StatusesOf(query, "status", WireName.All<RunStatus>(), word =>
+            WireName.TryParse<RunStatus>(word, out var status) ? status : null, errors);
+        var others = StatusesOf(query, "runtimeStatus", RuntimeStatuses.All, RuntimeStatuses.Find, errors);
+        var (limit, top) = (LimitOf(query, "limit", errors), LimitOf(query, "top", errors));
+        var (after, header) = (
+            query.TryGetValue("after", out var place) ? PlaceOf(place.ToString(), "after", errors) : null,
+            string.IsNullOrEmpty(token) ? null : PlaceOf(token, TokenHeader, errors));
         var (from, to) = (TimeOf(query, "from", errors), TimeOf(query, "to", errors));
-        if (from >= to)
+        var (createdFrom, createdTo) = (
+            TimeOf(query, "createdTimeFrom", errors), TimeOf(query, "createdTimeTo", errors));
+        var (prefix, idPrefix) = (TextOf(query, "prefix"), TextOf(query, "instanceIdPrefix"));
+        Same(statuses is null || others is null || statuses.SetEquals(others), "status", "runtimeStatus");
+        Same(limit is null || top is null || limit == top, "limit", "top");
+        Same(after is null || header is null || after == header, "after", TokenHeader);
+        Same(from is null || createdFrom is null || from == createdFrom, "from", "createdTimeFrom");
+        Same(to is null || createdTo is null || to == createdTo, "to", "createdTimeTo");
+        Same(prefix is null || idPrefix is null || prefix == idPrefix, "prefix", "instanceIdPrefix");
+        if ((from ?? createdFrom) >= (to ?? createdTo))
         {
-            errors.Add(new FieldError("to", "It is not after from, so that no run fits.", "Use a later time."));
+            errors.Add(new FieldError(
+                to is null ? "createdTimeTo" : "to",
+                $"It is not after {(from is null ? "createdTimeFrom" : "from")}, so that no run fits.",
+                "Use a later time."));
         }
 
         return errors.Count > 0
             ? throw new RunRequestException(errors)
             : new RunPage
             {
-                Statuses = statuses,
+                Statuses = statuses ?? others ?? [],
                 Name = TextOf(query, "name"),
-                Prefix = TextOf(query, "prefix"),
+                Prefix = prefix ?? idPrefix,
                 Text = TextOf(query, "text"),
                 Group = TextOf(query, "group"),
-                From = from,
-                To = to,
-                Limit = limit,
-                After = after,
+                From = from ?? createdFrom,
+                To = to ?? createdTo,
+                Limit = limit ?? top ?? Default,
+                After = after ?? header,
             };
+
+        void Same(bool isSame, string ours, string theirs)
+        {
+            if (!isSame)
+            {
+                errors.Add(new FieldError(
+                    theirs, $"It is another name of '{ours}', which has another value.", "Give one of them."));
+            }
+        }
     }
 
     /// <summary>Returns whether a run is shown, on this page or a later one.</summary>
@@ -125,7 +129,8 @@ internal sealed record RunPage
     {
         var parts = new List<string>
         {
-            string.Create(CultureInfo.InvariantCulture, $"limit={Limit}"), $"after={CursorOf(last)}",
+            string.Create(CultureInfo.InvariantCulture, $"limit={Limit}"),
+            $"after={CursorOf(last.CreatedAt, last.Id.Value)}",
         };
         parts.AddRange(Statuses.Order().Select(status => $"status={WireName.Of(status)}"));
         parts.AddRange(new[]
@@ -163,19 +168,68 @@ internal sealed record RunPage
         return null;
     }
 
-    /// <summary>Returns the cursor of a place: opaque to callers, who follow links.</summary>
-    private static string CursorOf(RunView last) => Base64Url.EncodeToString(Encoding.ASCII.GetBytes(
-        string.Create(CultureInfo.InvariantCulture, $"{last.CreatedAt.UtcTicks}~{last.Id}")));
+    private static HashSet<RunStatus>? StatusesOf(
+        IQueryCollection query, string field, IReadOnlyList<string> all, Func<string, RunStatus?> find,
+        List<FieldError> errors)
+    {
+        var statuses = new HashSet<RunStatus>();
+        foreach (var word in query[field].SelectMany(each => (each ?? "").Split(
+            ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))
+        {
+            if (find(word) is { } status)
+            {
+                statuses.Add(status);
+            }
+            else
+            {
+                errors.Add(new FieldError(
+                    field, $"'{SafeText.Of(word, 50)}' is no status of a run.", $"Use {string.Join(", ", all)}."));
+            }
+        }
 
-    private static (DateTimeOffset CreatedAt, string Id)? PlaceOf(string cursor)
+        return statuses.Count > 0 ? statuses : null;
+    }
+
+    private static int? LimitOf(IQueryCollection query, string field, List<FieldError> errors)
+    {
+        if (!query.TryGetValue(field, out var given))
+        {
+            return null;
+        }
+
+        if (int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+            && limit is >= 1 and <= Most)
+        {
+            return limit;
+        }
+
+        errors.Add(new FieldError(
+            field, $"'{SafeText.Of(given, 50)}' is no size of a page.", $"Use 1 to {Most}."));
+        return null;
+    }
+
+    /// <summary>Returns the cursor of a place: opaque to callers, who follow links.</summary>
+    public static string CursorOf(DateTimeOffset createdAt, string id) => Base64Url.EncodeToString(
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{createdAt.UtcTicks}~{id}")));
+
+    private static (DateTimeOffset CreatedAt, string Id)? PlaceOf(
+        string cursor, string field, List<FieldError> errors)
     {
         var bytes = new byte[cursor.Length];
-        return cursor.Length <= MostCursor && Base64Url.IsValid(cursor)
+        if (cursor.Length <= MostCursor && Base64Url.IsValid(cursor)
             && Base64Url.TryDecodeFromChars(cursor, bytes, out var count)
             && Encoding.ASCII.GetString(bytes, 0, count).Split('~') is [var ticks, var id] && RunId.TryParse(id, out _)
             && long.TryParse(ticks, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            && number <= DateTimeOffset.MaxValue.UtcTicks
-            ? (new DateTimeOffset(number, TimeSpan.Zero), id)
-            : null;
+            && number <= DateTimeOffset.MaxValue.UtcTicks)
+        {
+            return (new DateTimeOffset(number, TimeSpan.Zero), id);
+        }
+
+        errors.Add(new FieldError(
+            field, $"'{SafeText.Of(cursor, 50)}' is no place of the list.",
+            field == TokenHeader
+                ? $"Send the {TokenHeader} of the page before, or leave it out."
+                : "Follow the address in the Link header of the page before, or leave it out."));
+        return null;
     }
 }

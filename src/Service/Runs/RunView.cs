@@ -88,6 +88,40 @@ public sealed record RunView
     /// <summary>Gets a value indicating whether it has ended.</summary>
     public bool HasEnded { get; init; }
 
+    /// <summary>Gets the run's id, by the name that Durable Functions gives it.</summary>
+    public string InstanceId => Id.Value;
+
+    /// <summary>Gets the run's status by the names of Durable Functions: Pending, Running, Suspended, Completed,
+    /// Failed, Canceled, Terminated.</summary>
+    public string RuntimeStatus => RuntimeStatuses.Of(Status);
+
+    /// <summary>Gets the time of its start, by the name that Durable Functions gives it.</summary>
+    public DateTimeOffset CreatedTime => CreatedAt;
+
+    /// <summary>Gets the time of its last progress, by the name that Durable Functions gives it.</summary>
+    public DateTimeOffset LastUpdatedTime => LastUpdatedAt;
+
+    /// <summary>Gets the orchestration's own status, whose parts the fields above show, too; null before its first
+    /// stage.</summary>
+    public RunStage? CustomStatus { get; init; }
+
+    /// <summary>Gets the result of the orchestration; null while it is under way, and if it ended without
+    /// one.</summary>
+    public RunOutcome? Output { get; init; }
+
+    /// <summary>Gets the request of the run, with its defaults; null where it was not asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RunRequest? Input { get; init; }
+
+    /// <summary>Gets the engine's history of the orchestration, of its newest part; null where it was not asked
+    /// for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<HistoryEventView>? HistoryEvents { get; init; }
+
+    /// <summary>Gets the number of older events of the history that are not shown; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? HistoryEventsLeftOut { get; init; }
+
     /// <summary>Gets the run that this run is a variant of; null for a run of its own.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public RunId? Group { get; init; }

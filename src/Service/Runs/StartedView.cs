@@ -4,7 +4,8 @@ namespace Workflows.Service.Runs;
 
 /// <summary>
 /// The answer to a start, with the addresses that manage the run. Those that Durable Functions has too have its names,
-/// and are absolute as there, from the address that was asked; the others are paths.
+/// and are absolute as there, from the address that was asked; the others are paths. Each does what it does there: so
+/// <c>resumePostUri</c> ends a suspension, and <c>resumeUri</c> continues a stopped run as another part.
 /// </summary>
 /// <param name="Id">The run.</param>
 /// <param name="WasThere">true if the same request had started it before.</param>
@@ -28,8 +29,11 @@ public sealed record StartedView(
     /// <summary>Gets the address that suspends the run.</summary>
     public required Uri SuspendPostUri { get; init; }
 
-    /// <summary>Gets the address that continues the run: suspended, or stopped.</summary>
+    /// <summary>Gets the address that ends a suspension of the run.</summary>
     public required Uri ResumePostUri { get; init; }
+
+    /// <summary>Gets the address that continues the run from its newest checkpoint after it has failed.</summary>
+    public required Uri RewindPostUri { get; init; }
 
     /// <summary>Gets the address that starts another run from the same request.</summary>
     public required Uri RestartPostUri { get; init; }
@@ -52,7 +56,8 @@ public sealed record StartedView(
             SendEventPostUri = $"{Absolute("/events/")}{{eventName}}",
             TerminatePostUri = Absolute("/terminate"),
             SuspendPostUri = Absolute("/suspend"),
-            ResumePostUri = Absolute("/resume"),
+            ResumePostUri = Absolute("/unsuspend"),
+            RewindPostUri = Absolute("/rewind"),
             RestartPostUri = Absolute("/rerun"),
             PurgeHistoryDeleteUri = Absolute(""),
         };

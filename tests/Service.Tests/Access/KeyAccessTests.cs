@@ -26,7 +26,12 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
     [InlineData("POST", "/runs/any/suspend", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/events/approve", AccessRole.Runner)]
     [InlineData("POST", "/runs/any/unsuspend", AccessRole.Runner)]
+    [InlineData("POST", "/runs/any/rewind", AccessRole.Runner)]
+    [InlineData("GET", "/runs/any/resources", AccessRole.Reader)]
+    [InlineData("GET", "/runs/any?showHistory=true&showHistoryOutput=true", AccessRole.Reader)]
     [InlineData("DELETE", "/runs/any", AccessRole.Admin)]
+    [InlineData("DELETE", "/runs", AccessRole.Admin)]
+    [InlineData("DELETE", "/runs?prefix=nobody-has-this", AccessRole.Admin)]
     [InlineData("DELETE", "/zones", AccessRole.Admin)]
     [InlineData("DELETE", "/zones/us-west4-a", AccessRole.Admin)]
     public async Task EachRole_MayDoItsOwnAndNotMore(string method, string path, AccessRole needed)
@@ -193,6 +198,36 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
         var log = await ReadAsync(Path.Combine(service.Service.Settings.StateDirectory, "service.log"));
         Assert.Contains($"'the-Runner' POST /runs: 202 /runs/{id}", log, StringComparison.Ordinal);
         Assert.DoesNotContain(service.Keys[AccessRole.Runner][17..], log, StringComparison.Ordinal);
+    }
+
+    /// <summary>A start that is refused for its wait would be sent again, and cost twice.</summary>
+    [Fact]
+    public async Task Wait_WithoutAPlace_IsRefusedBeforeTheRunStarts()
+    {
+        var request = service.Service.Request("""{"apiDisabled": true}""");
+        request["id"] = "no-place";
+        using var http = service.ClientOf(AccessRole.Runner);
+        var most = service.Service.Settings.Access.StreamsPerKey;
+        service.Service.Settings.Access.StreamsPerKey = 0;
+        try
+        {
+            using var started = await http.PostAsJsonAsync("/runs?timeout=60", request, Cancellation);
+            using var shown = await http.GetAsync("/runs/no-place?timeout=60", Cancellation);
+            using var there = await http.GetAsync("/runs/no-place", Cancellation);
+
+            Assert.Equal(
+                (HttpStatusCode.TooManyRequests, "STREAMS_OF_KEY_FULL"),
+                (started.StatusCode, await CodeAsync(started)));
+            Assert.Equal(HttpStatusCode.TooManyRequests, shown.StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, there.StatusCode);
+        }
+        finally
+        {
+            service.Service.Settings.Access.StreamsPerKey = most;
+        }
+
+        using var done = await http.PostAsJsonAsync("/runs?timeout=60", request, Cancellation);
+        Assert.Equal(HttpStatusCode.OK, done.StatusCode);
     }
 
     [Theory]

@@ -47,16 +47,17 @@ public sealed class ApiDocumentTests(RunningService service) : IClassFixture<Run
 
         Assert.Equal(
             [
-                "DELETE /files/{name}", "DELETE /runs/{id}", "DELETE /session", "DELETE /zones",
+                "DELETE /files/{name}", "DELETE /runs", "DELETE /runs/{id}", "DELETE /session", "DELETE /zones",
                 "DELETE /zones/{place}", "GET /files", "GET /files/{name}", "GET /healthz", "GET /readyz", "GET /runs",
                 "GET /runs/{id}", "GET /runs/{id}/attempts", "GET /runs/{id}/cost", "GET /runs/{id}/events",
                 "GET /runs/{id}/logs", "GET /runs/{id}/metrics", "GET /runs/{id}/report", "GET /runs/{id}/report.html",
-                "GET /runs/{id}/report.ko.html", "GET /session", "GET /spending", "GET /sweep", "GET /zones",
-                "GET /zones/prices", "GET /zones/seen", "HEAD /files/{name}", "POST /doctor", "POST /plan",
-                "POST /runs",
+                "GET /runs/{id}/report.ko.html", "GET /runs/{id}/resources", "GET /session", "GET /spending",
+                "GET /sweep", "GET /zones", "GET /zones/prices", "GET /zones/seen", "HEAD /files/{name}",
+                "POST /doctor", "POST /plan", "POST /runs",
                 "POST /runs/{id}/cancel", "POST /runs/{id}/events/{name}", "POST /runs/{id}/rerun",
-                "POST /runs/{id}/resume", "POST /runs/{id}/suspend", "POST /runs/{id}/terminate",
-                "POST /runs/{id}/unsuspend", "POST /session", "POST /sweep", "PUT /files/{name}",
+                "POST /runs/{id}/resume", "POST /runs/{id}/rewind", "POST /runs/{id}/suspend",
+                "POST /runs/{id}/terminate", "POST /runs/{id}/unsuspend",
+                "POST /session", "POST /sweep", "PUT /files/{name}",
             ],
             operations.Select(each => $"{each.Method} {each.Path}").Order(StringComparer.Ordinal));
         Assert.Distinct(operations.Select(each => (string)each.Operation["operationId"]!));

@@ -9,10 +9,16 @@ public sealed class KnownQueriesTests(RunningService service) : IClassFixture<Ru
 {
     [Theory]
     [InlineData("GET", "/runs?stauts=failed", "stauts", "Did you mean 'status'?")]
-    [InlineData("GET", "/runs?status=failed&colour=red", "colour", "Use after, from,")]
+    [InlineData("GET", "/runs?status=failed&colour=red", "colour", "Use after, createdTimeFrom,")]
     [InlineData("GET", "/spending?day=1", "day", "takes none")]
     [InlineData("GET", "/runs/any/metrics?point=5", "point", "Did you mean 'points'?")]
     [InlineData("GET", "/runs/any/report?%1b%5b31m=1", "\\u001b[31m", "takes none")]
+    [InlineData("GET", "/runs/any?showhistry=true", "showhistry", "Did you mean 'showHistory'?")]
+    [InlineData("POST", "/runs?timeuot=5", "timeuot", "Did you mean 'timeout'?")]
+    [InlineData("POST", "/runs/any/rewind?raeson=x", "raeson", "Did you mean 'reason'?")]
+    [InlineData("GET", "/runs/any/resources?state=gone", "state", "takes none")]
+    [InlineData("DELETE", "/runs?all=true&stauts=failed", "stauts", "Did you mean 'status'?")]
+    [InlineData("DELETE", "/runs?group=any", "group", "Use all, artifacts,")]
     [InlineData("DELETE", "/runs/any?artifact=true", "artifact", "Did you mean 'artifacts'?")]
     [InlineData("POST", "/runs/any/cancel?raeson=x", "raeson", "Did you mean 'reason'?")]
     public async Task Parameter_ThatDoesNotExist_IsRefusedWithTheNearest(

@@ -99,6 +99,8 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
     [InlineData("suspend")]
     [InlineData("unsuspend")]
     [InlineData("terminate")]
+    [InlineData("cancel")]
+    [InlineData("events/finish")]
     public async Task Control_OfAnEndedOrUnknownRun_Answers410Or404(string verb)
     {
         var id = await EndedAsync();
@@ -148,8 +150,8 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         foreach (var (name, expected) in new[]
         {
             ("suspendPostUri", HttpStatusCode.Gone), ("sendEventPostUri", HttpStatusCode.Gone),
-            ("terminatePostUri", HttpStatusCode.Gone),
-            ("resumePostUri", HttpStatusCode.Accepted),
+            ("terminatePostUri", HttpStatusCode.Gone), ("resumePostUri", HttpStatusCode.Gone),
+            ("rewindPostUri", HttpStatusCode.Accepted),
         })
         {
             using var answer = await service.Http.PostAsync(Address(name), null, Cancellation);
@@ -160,7 +162,7 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         using (var again = await service.Http.PostAsync(Address("restartPostUri"), null, Cancellation))
         {
             Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
-            Assert.NotNull(again.Headers.RetryAfter);
+            Assert.Equal(TimeSpan.FromSeconds(10), again.Headers.RetryAfter?.Delta);
             Assert.NotEqual($"/runs/{id}", again.Headers.Location?.ToString());
         }
 

@@ -14,7 +14,11 @@ public sealed class EntityTagTests(RunningService service) : IClassFixture<Runni
     {
         var id = await service.StartAsync(service.Request(steps: 2));
         await service.ReportAsync(id);
-        foreach (var path in new[] { $"/runs/{id}", $"/runs/{id}/attempts", $"/runs/{id}/metrics", "/runs" })
+        foreach (var path in new[]
+        {
+            $"/runs/{id}", $"/runs/{id}/attempts", $"/runs/{id}/metrics", $"/runs/{id}/resources", "/runs",
+            $"/runs/{id}?showHistory=true&timeout=1",
+        })
         {
             using var first = await service.Http.GetAsync(path, Cancellation);
             var tag = first.Headers.ETag!;

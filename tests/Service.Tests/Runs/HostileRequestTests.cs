@@ -160,7 +160,7 @@ public sealed class HostileRequestTests(RunningService service) : IClassFixture<
     [InlineData("GET", "/runs/nobody/events?after=abc", HttpStatusCode.BadRequest, "REQUEST_INVALID")]
     [InlineData("GET", "/runs/nobody/events?after=-1", HttpStatusCode.BadRequest, "REQUEST_INVALID")]
     [InlineData("GET", "/runs/nobody/events", HttpStatusCode.NotFound, "RUN_UNKNOWN")]
-    [InlineData("DELETE", "/runs", HttpStatusCode.MethodNotAllowed, "METHOD_NOT_ALLOWED")]
+    [InlineData("PUT", "/runs", HttpStatusCode.MethodNotAllowed, "METHOD_NOT_ALLOWED")]
     [InlineData("GET", "/nothing", HttpStatusCode.NotFound, "PATH_UNKNOWN")]
     public async Task AnyCall_ThatTheApiLacks_AnswersAProblemWithACode(
         string method, string path, HttpStatusCode status, string code)

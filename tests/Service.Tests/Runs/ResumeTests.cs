@@ -58,6 +58,12 @@ public sealed class ResumeTests(RunningService service) : IClassFixture<RunningS
             Assert.Contains("has cost", message, StringComparison.Ordinal);
         }
 
+        // A rewind has the limits of before.
+        using (var answer = await service.Http.PostAsync("/runs/resumed/rewind", null))
+        {
+            Assert.Equal("budgetUsd", (await ErrorAsync(answer)).Field);
+        }
+
         // Of two at once, one wins.
         var both = await Task.WhenAll(
             ResumeAsync("resumed", new JsonObject { ["budgetUsd"] = 50_000 }),

@@ -20,7 +20,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
 
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
         Assert.StartsWith("/runs/run-", answer.Headers.Location?.ToString(), StringComparison.Ordinal);
-        Assert.NotNull(answer.Headers.RetryAfter);
+        Assert.Equal(TimeSpan.FromSeconds(10), answer.Headers.RetryAfter?.Delta);
         using var status = await service.Http.GetAsync(answer.Headers.Location);
         Assert.Contains(status.StatusCode, new[] { HttpStatusCode.Accepted, HttpStatusCode.OK });
     }
@@ -237,6 +237,14 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
     [Theory]
     [InlineData("GET", "/runs/nobody")]
     [InlineData("POST", "/runs/nobody/cancel")]
+    [InlineData("GET", "/runs/nobody?timeout=600")]
+    [InlineData("GET", "/runs/nobody?showHistory=true")]
+    [InlineData("GET", "/runs/nobody/resources")]
+    [InlineData("GET", "/runs/nobody/cost")]
+    [InlineData("POST", "/runs/nobody/rewind")]
+    [InlineData("POST", "/runs/nobody/rerun")]
+    [InlineData("POST", "/runs/nobody/events/finish")]
+    [InlineData("DELETE", "/runs/nobody")]
     [InlineData("GET", "/runs/nobody/attempts")]
     [InlineData("GET", "/runs/nobody/metrics")]
     [InlineData("GET", "/runs/nobody/report")]

@@ -86,6 +86,58 @@ public sealed class RunListTests(RunningService service) : IClassFixture<Running
         Assert.Equal(started[..2], [.. first, .. (await PageAsync(next!)).Ids]);
     }
 
+    /// <summary>A client of Durable Functions lists with its own names, and follows a header.</summary>
+    [Fact]
+    public async Task List_ByTheNamesOfDurableFunctions_IsTheSame()
+    {
+        var started = new List<string>();
+        for (var each = 0; each < 3; each++)
+        {
+            var request = service.Request(Refusing);
+            request["id"] = $"named-{each}";
+            started.Insert(0, await service.StartAsync(request));
+        }
+
+        await Task.WhenAll(started.Select(id => service.ReportAsync(id)));
+        var views = await service.Http.GetFromJsonAsync<JsonElement>("/runs?prefix=named-", Cancellation);
+        var middle = Uri.EscapeDataString(views[1].GetProperty("createdTime").GetString()!);
+
+        Assert.Equal(started, (await PageAsync("/runs?instanceIdPrefix=named-&runtimeStatus=FAILED,Running")).Ids);
+        Assert.Empty((await PageAsync(
+            "/runs?instanceIdPrefix=named-&runtimeStatus=Completed&runtimeStatus=Canceled,Terminated,Pending,Suspended"
+            + ",ContinuedAsNew")).Ids);
+        Assert.Equal(started[..2], (await PageAsync($"/runs?prefix=named-&createdTimeFrom={middle}")).Ids);
+        Assert.Equal(started[2..], (await PageAsync($"/runs?prefix=named-&createdTimeTo={middle}")).Ids);
+        Assert.Equal(started, (await PageAsync(
+            "/runs?status=failed&runtimeStatus=Failed&prefix=named-&instanceIdPrefix=named-&limit=9&top=9")).Ids);
+
+        var (seen, token) = (new List<string>(), "");
+        do
+        {
+            var (ids, next) = await TokenPageAsync("/runs?instanceIdPrefix=named-&top=2", token);
+            seen.AddRange(ids);
+            token = next;
+        }
+        while (token is not null);
+        Assert.Equal(started, seen);
+    }
+
+    [Theory]
+    [InlineData("MX4uLi94")]
+    [InlineData("run-1")]
+    [InlineData("a, b")]
+    public async Task List_AfterAWrongToken_NamesTheHeader(string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/runs");
+        request.Headers.Add("x-ms-continuation-token", token);
+        using var answer = await service.Http.SendAsync(request, Cancellation);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
+        Assert.Equal(
+            "x-ms-continuation-token", problem.GetProperty("errors")[0].GetProperty("field").GetString());
+    }
+
     [Fact]
     public async Task List_AfterARunIsResumedOrPurged_IsAsTheEngineHasIt()
     {
@@ -132,6 +184,18 @@ public sealed class RunListTests(RunningService service) : IClassFixture<Running
     [InlineData("from=1", "from", "2026-11-29T08:30:00Z")]
     [InlineData("to=%1b%5b31m", "to", "2026-11-29T08:30:00Z")]
     [InlineData("from=2026-11-29&to=2026-11-29", "to", "later")]
+    [InlineData("createdTimeFrom=2026-11-29&createdTimeTo=2026-11-28", "createdTimeTo", "later")]
+    [InlineData("createdTimeFrom=now", "createdTimeFrom", "2026-11-29T08:30:00Z")]
+    [InlineData("createdTimeTo=", "createdTimeTo", "2026-11-29T08:30:00Z")]
+    [InlineData("runtimeStatus=succeeded", "runtimeStatus", "Completed")]
+    [InlineData("runtimeStatus=%1b%5b31m", "runtimeStatus", "Completed")]
+    [InlineData("top=0", "top", "1 to 500")]
+    [InlineData("top=501", "top", "1 to 500")]
+    [InlineData("top=5&limit=6", "top", "one of them")]
+    [InlineData("status=failed&runtimeStatus=Completed", "runtimeStatus", "one of them")]
+    [InlineData("prefix=a&instanceIdPrefix=b", "instanceIdPrefix", "one of them")]
+    [InlineData("from=2026-11-29&createdTimeFrom=2026-11-28", "createdTimeFrom", "one of them")]
+    [InlineData("to=2026-11-29&createdTimeTo=2026-11-28", "createdTimeTo", "one of them")]
     public async Task List_WrongParameter_NamesItAndTheFix(string query, string field, string fix)
     {
         using var answer = await service.Http.GetAsync($"/runs?{query}", Cancellation);
@@ -151,6 +215,17 @@ public sealed class RunListTests(RunningService service) : IClassFixture<Running
         var runs = await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
         var next = answer.Headers.TryGetValues("Link", out var links) ? Assert.Single(links) : null;
         return (Ids(runs), next?[1..next.IndexOf('>', StringComparison.Ordinal)]);
+    }
+
+    private async Task<(IReadOnlyList<string> Ids, string? Next)> TokenPageAsync(string path, string token)
+    {
+        const string Header = "x-ms-continuation-token";
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add(Header, token);
+        using var answer = await service.Http.SendAsync(request, Cancellation);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var runs = await answer.Content.ReadFromJsonAsync<JsonElement>(Cancellation);
+        return (Ids(runs), answer.Headers.TryGetValues(Header, out var next) ? Assert.Single(next) : null);
     }
 
     private static List<string> Ids(JsonElement runs) =>
