@@ -167,7 +167,11 @@ public sealed class CreateNodeActivity(
             AcceleratorType = place.AcceleratorType,
             RuntimeVersion = place.RuntimeVersion,
             Description = $"Workflows run {spec.RunId}",
-            SchedulingConfig = new SchedulingConfig { Spot = place.Provisioning == ProvisioningMode.Spot },
+            SchedulingConfig = new SchedulingConfig
+            {
+                Spot = place.Provisioning == ProvisioningMode.Spot,
+                Reserved = place.Provisioning == ProvisioningMode.Reserved,
+            },
             NetworkConfig = new NetworkConfig
             {
                 Network = spec.Tpu.Network ?? "",

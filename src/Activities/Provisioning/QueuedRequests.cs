@@ -75,6 +75,12 @@ internal static class QueuedRequests
         {
             asked.Spot = new QueuedResource.Types.Spot();
         }
+        else if (place.Provisioning == ProvisioningMode.Reserved)
+        {
+            // Any reservation of the zone, as gcloud's --reserved asks.
+            asked.Guaranteed = new QueuedResource.Types.Guaranteed();
+            asked.ReservationName = $"{parent}/reservations/-";
+        }
 
         var request = new CreateQueuedResourceRequest
         {

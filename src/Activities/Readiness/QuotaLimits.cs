@@ -104,6 +104,12 @@ public sealed partial class QuotaLimits(IReadOnlyList<ReadQuota> limits, string?
     /// <summary>Returns whether a slice counts against a quota, by the quota's name.</summary>
     private static bool Counts(string type, ProvisioningMode mode, string quota)
     {
+        // A reservation has its own room.
+        if (mode == ProvisioningMode.Reserved)
+        {
+            return false;
+        }
+
         var isPreemptible = quota.Contains(Preemptible, StringComparison.OrdinalIgnoreCase);
         return isPreemptible != (mode == ProvisioningMode.OnDemand)
             && Name().Match(quota.Replace(Preemptible, "", StringComparison.OrdinalIgnoreCase))

@@ -102,6 +102,7 @@ public readonly record struct Words(Language Language)
         ProvisioningMode.Spot => "스팟",
         ProvisioningMode.OnDemand => "주문형",
         ProvisioningMode.FlexStart => "유연 시작",
+        ProvisioningMode.Reserved => "예약",
         _ => WireName.Of(mode),
     });
 

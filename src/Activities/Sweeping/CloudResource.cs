@@ -49,6 +49,7 @@ internal sealed partial record CloudResource(
     /// <summary>Gets the provisioning mode of its first node.</summary>
     public ProvisioningMode Provisioning => Nodes[0].Node.SchedulingConfig is { Spot: true } or { Preemptible: true }
         ? ProvisioningMode.Spot
+        : Nodes[0].Node.SchedulingConfig?.Reserved == true ? ProvisioningMode.Reserved
         : ProvisioningMode.OnDemand;
 
     /// <summary>Reads a node.</summary>

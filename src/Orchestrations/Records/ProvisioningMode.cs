@@ -17,4 +17,8 @@ public enum ProvisioningMode
     /// <summary>By queued resources only: kept until a maximum run duration is over, and never preempted.</summary>
     [JsonStringEnumMemberName("flex-start")]
     FlexStart,
+
+    /// <summary>From a reservation that the project has in the zone: kept until it is released.</summary>
+    [JsonStringEnumMemberName("reserved")]
+    Reserved,
 }

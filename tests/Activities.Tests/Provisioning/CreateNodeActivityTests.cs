@@ -43,13 +43,15 @@ public sealed class CreateNodeActivityTests : CloudFolder
     }
 
     [Theory]
-    [InlineData(ProvisioningMode.Spot, true)]
-    [InlineData(ProvisioningMode.OnDemand, false)]
-    public async Task Create_OfAProvisioning_AsksForItAlone(ProvisioningMode mode, bool isSpot)
+    [InlineData(ProvisioningMode.Spot, true, false)]
+    [InlineData(ProvisioningMode.OnDemand, false, false)]
+    [InlineData(ProvisioningMode.Reserved, false, true)]
+    public async Task Create_OfAProvisioning_AsksForItAlone(ProvisioningMode mode, bool isSpot, bool isReserved)
     {
         await RunAsync(Place(mode: mode));
 
-        Assert.Equal(isSpot, Assert.Single(Cloud.Creates).Node.SchedulingConfig.Spot);
+        var scheduling = Assert.Single(Cloud.Creates).Node.SchedulingConfig;
+        Assert.Equal((isSpot, isReserved), (scheduling.Spot, scheduling.Reserved));
     }
 
     [Fact]

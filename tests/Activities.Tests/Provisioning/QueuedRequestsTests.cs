@@ -23,6 +23,7 @@ public sealed class QueuedRequestsTests : CloudFolder
     [Theory]
     [InlineData(ProvisioningMode.Spot)]
     [InlineData(ProvisioningMode.OnDemand)]
+    [InlineData(ProvisioningMode.Reserved)]
     public async Task Create_ByAQueue_AsksForOneNodeWithTierAndTime(ProvisioningMode mode)
     {
         var created = await CreateAsync(mode);
@@ -34,6 +35,10 @@ public sealed class QueuedRequestsTests : CloudFolder
         Assert.Equal(("wf-run-1-1", "v5litepod-8"), (spec.NodeId, spec.Node.AcceleratorType));
         Assert.Equal("run-1", spec.Node.Labels[NodeLabels.Run]);
         Assert.Equal(mode == ProvisioningMode.Spot, queued.Spot is not null);
+        Assert.Equal(
+            mode == ProvisioningMode.Reserved ? $"projects/p/locations/{Zone}/reservations/-" : "",
+            queued.ReservationName);
+        Assert.Equal(mode == ProvisioningMode.Reserved, queued.Guaranteed is not null);
         Assert.Null(spec.Node.SchedulingConfig);
         Assert.Equal(TimeSpan.FromMinutes(30), queued.QueueingPolicy.ValidUntilDuration.ToTimeSpan());
         var fact = Assert.Single(Ledger.Read<QueuedFact>(Run, LedgerKinds.Queued)).Data;

@@ -24,7 +24,7 @@ internal sealed partial class EmulatedCloud
             var name = $"projects/{project}/locations/{zone}/queuedResources/{id}";
             var record = Queue(owner, project, zone, name, id, asked, maxRun);
             var operation = NewOperation(project, zone, name, "create");
-            if (asked.ReservationName.Length > 0)
+            if (asked.ReservationName.Length > 0 && owner.Scenario.In(zone).Reserved is null)
             {
                 Fail(owner, operation.Name, Refusals.NoReservation());
             }
@@ -161,6 +161,7 @@ internal sealed partial class EmulatedCloud
         record.Resource.CreateTime = Timestamp.FromDateTimeOffset(now);
         record.Spec.Node.SchedulingConfig ??= new SchedulingConfig();
         record.Spec.Node.SchedulingConfig.Spot = asked.Spot is not null;
+        record.Spec.Node.SchedulingConfig.Reserved = asked.ReservationName.Length > 0;
         record.Enter(State.WaitingForResources, Initiator.User);
         var names = record.NodeNames;
         foreach (var node in names)
@@ -237,8 +238,11 @@ internal sealed partial class EmulatedCloud
     {
         var accelerator = Accelerators.Find(record.Spec.Node.AcceleratorType)!;
         var names = record.NodeNames;
-        var hasRoom = owner.Scenario.In(record.Zone).Capacity is not { } capacity
-            || ChipsIn(owner, record.Zone) + (accelerator.Chips * names.Count) <= capacity;
+        var rules = owner.Scenario.In(record.Zone);
+        var hasRoom = record.Spec.Node.SchedulingConfig.Reserved
+            ? ReservedIn(owner, record.Zone) + (accelerator.Chips * names.Count) <= rules.Reserved
+            : rules.Capacity is not { } capacity
+                || ChipsIn(owner, record.Zone) + (accelerator.Chips * names.Count) <= capacity;
         if (isFree && hasRoom && record.TryAt <= now && !(record.FailAt <= record.TryAt))
         {
             foreach (var name in names)
