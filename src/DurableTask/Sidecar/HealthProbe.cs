@@ -1,8 +1,8 @@
 namespace Workflows.DurableTask.Sidecar;
 
 /// <summary>
-/// Asks a running server of this machine how it is, for the health checks of containers, whose image has no other client.
-/// Each server program has this class: <c>PROGRAM --health [ADDRESS]</c>.
+/// Asks a running server of this machine how it is, for the health checks of containers, whose image has no other
+/// client. Each server program has this class: <c>PROGRAM --health [ADDRESS]</c>.
 /// </summary>
 internal static class HealthProbe
 {

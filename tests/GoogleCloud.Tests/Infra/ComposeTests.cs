@@ -37,10 +37,11 @@ public sealed partial class ComposeTests
         var ports = services.Values.SelectMany(text => Port().Matches(text)).Select(match => match.Value.Trim())
             .ToList();
 
-        Assert.Equal(5, ports.Count);
+        Assert.Equal(4, ports.Count);
         Assert.All(ports, port => Assert.StartsWith("- 127.0.0.1:", port, StringComparison.Ordinal));
         Assert.Equal(ports.Count, ports.Select(port => port.Split(':')[1]).Distinct().Count());
-        Assert.All(services.Values, text => Assert.DoesNotContain("network_mode: host", text, StringComparison.Ordinal));
+        Assert.All(
+            services.Values, text => Assert.DoesNotContain("network_mode: host", text, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -63,7 +64,8 @@ public sealed partial class ComposeTests
 
         Assert.Contains("network_mode: service:loopback", services["service"], StringComparison.Ordinal);
         Assert.Contains("network_mode: service:loopback", services["emulator"], StringComparison.Ordinal);
-        Assert.Contains("Workflows__EmulatorAddress: http://127.0.0.1:8085", services["service"], StringComparison.Ordinal);
+        Assert.Contains(
+            "Workflows__EmulatorAddress: http://127.0.0.1:8085", services["service"], StringComparison.Ordinal);
         Assert.Contains("--any-host=false", services["emulator"], StringComparison.Ordinal);
         Assert.Contains(
             "--worker=dotnet /app/worker/Workflows.TpuWorker.Host.dll", services["emulator"], StringComparison.Ordinal);

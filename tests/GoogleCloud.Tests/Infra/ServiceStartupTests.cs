@@ -3,8 +3,8 @@ using Workflows.TestKit;
 namespace Workflows.GoogleCloud.Tests.Infra;
 
 /// <summary>
-/// The start-up script of the service's VM, with stand-ins for the cloud and for everything that needs root. Each writes
-/// down its call; a file is the disk.
+/// The start-up script of the service's VM, with stand-ins for the cloud and for everything that needs root. Each
+/// writes down its call; a file is the disk.
 /// </summary>
 public sealed class ServiceStartupTests
 {
@@ -22,7 +22,8 @@ public sealed class ServiceStartupTests
         var (code, error, log) = await machine.BootAsync();
 
         Assert.True(code == 0, error);
-        Assert.Matches("(?s)mkfs.ext4 .*\nmount .*\ndocker login .*\ndocker pull .*\nsystemctl restart workflows\n", log);
+        Assert.Matches(
+            "(?s)mkfs.ext4 .*\nmount .*\ndocker login .*\ndocker pull .*\nsystemctl restart workflows\n", log);
         Assert.Contains($"docker pull {Image}\n", log, StringComparison.Ordinal);
         Assert.Contains("iptables -w -C INPUT -p tcp --dport 8443 -j ACCEPT\n", log, StringComparison.Ordinal);
     }
@@ -81,7 +82,8 @@ public sealed class ServiceStartupTests
             Assert.Equal($"value of {name}?>~", machine.Read($"run/workflows/secrets/{name}"));
         }
 
-        var rest = log + machine.Read("run/workflows/environment") + machine.Read("etc/systemd/system/workflows.service");
+        var rest = log + machine.Read("run/workflows/environment")
+            + machine.Read("etc/systemd/system/workflows.service");
         Assert.DoesNotContain("value of", rest, StringComparison.Ordinal);
         Assert.DoesNotContain("the-token", rest, StringComparison.Ordinal);
     }

@@ -3,8 +3,10 @@ using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Hosting;
 
-/// <summary>The parts that docs/operations.md promises of infra/terraform are there, and no account has more rights than
-/// those listed here.</summary>
+/// <summary>
+/// The parts that docs/operations.md promises of infra/terraform are there, and no account has more rights than those
+/// listed here.
+/// </summary>
 public sealed partial class TerraformPromiseTests
 {
     private static readonly string Terraform = string.Join('\n',
