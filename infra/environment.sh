@@ -1,7 +1,7 @@
 #!/bin/bash
 # Turns Terraform's outputs into the service's environment:
 #   terraform -chdir=infra/terraform output -json | infra/environment.sh >workflows.env
-# What begins with # is for people: the accounts to run as and to name in requests, and a topic to publish to.
+# What begins with # is for people: accounts, the network, images, secrets, and a topic to publish to.
 set -euo pipefail
 
 awk '
@@ -13,6 +13,11 @@ awk '
     setting["ended_topic"] = "Workflows__Dapr__Topic"
     note["service_account"] = "run the service as"
     note["events_topic"] = "Workflows__PubSub__EventsTopic, to publish events of runs"
+    note["service_image"] = "push the image of infra/service.Dockerfile to"
+    note["network"] = "tpu.network of requests"
+    note["gateway_address"] = "gateway of the machine that Terraform made, Workflows__GatewayAddress"
+    note["tunnel"] = "reach its API by"
+    note["secrets"] = "add versions to the secrets"
     note["worker_service_account"] = "tpu.serviceAccount of requests"
   }
   /^  "[a-z_]+": \{/ { split($0, part, "\""); name = part[2] }

@@ -19,4 +19,5 @@ ENV ASPNETCORE_URLS=http://0.0.0.0:8080 \
 VOLUME /data
 EXPOSE 8080
 USER $APP_UID
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["dotnet", "Workflows.Service.dll", "--health"]
 ENTRYPOINT ["dotnet", "Workflows.Service.dll"]

@@ -19,4 +19,5 @@ VOLUME /data
 EXPOSE 4001
 # The engine stops its workers' streams, then commits; that takes less than a second.
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["dotnet", "Workflows.DurableTask.Sidecar.dll", "--health"]
 ENTRYPOINT ["dotnet", "Workflows.DurableTask.Sidecar.dll", "--urls", "http://0.0.0.0:4001", "--data", "/data"]

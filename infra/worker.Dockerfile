@@ -17,4 +17,6 @@ COPY --from=build /plugins /opt/workflows/pjrt
 ENV WORKFLOWS_PJRT_FOLDER=/opt/workflows/pjrt
 # On a TPU VM the start-up script overrides this: only root may open the TPU's device files there.
 USER $APP_UID
+# No HEALTHCHECK: the service watches the worker by its stream, replaces its node when it is silent, and docker would do
+# nothing.
 ENTRYPOINT ["dotnet", "Workflows.TpuWorker.Host.dll"]

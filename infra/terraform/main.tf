@@ -3,11 +3,12 @@ data "google_project" "this" {
 }
 
 locals {
-  # The last three are what "workflows doctor" asks.
+  # "workflows doctor" asks the Resource Manager, Service Usage and Cloud Quotas.
   apis = [
     "tpu.googleapis.com", "pubsub.googleapis.com", "storage.googleapis.com", "iam.googleapis.com",
     "artifactregistry.googleapis.com", "cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com",
-    "cloudquotas.googleapis.com",
+    "cloudquotas.googleapis.com", "compute.googleapis.com", "iap.googleapis.com", "logging.googleapis.com",
+    "secretmanager.googleapis.com", "billingbudgets.googleapis.com",
   ]
 
   # The agent with which Pub/Sub forwards what could not be delivered.
@@ -37,6 +38,7 @@ resource "google_service_account" "worker" {
 resource "google_project_iam_member" "service" {
   for_each = toset([
     "roles/tpu.admin", "roles/browser", "roles/serviceusage.serviceUsageConsumer", "roles/cloudquotas.viewer",
+    "roles/logging.logWriter",
   ])
 
   project = var.project

@@ -30,10 +30,38 @@ output "events_topic" {
 
 output "worker_image" {
   description = "Push what infra/worker.Dockerfile builds here, and set Workflows__WorkerImage to it."
-  value       = "${google_artifact_registry_repository.images.location}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}/workflows-worker:latest"
+  value       = local.worker_image
 }
 
 output "artifacts" {
   description = "Set Workflows__Artifacts to this: the bucket."
   value       = google_storage_bucket.artifacts.url
+}
+
+output "service_image" {
+  description = "Push what infra/service.Dockerfile builds here: the service's machine runs it."
+  value       = local.service_image
+}
+
+output "network" {
+  description = "Put this into a request's tpu.network."
+  value       = google_compute_network.this.name
+}
+
+output "gateway_address" {
+  description = "The worker gateway of the service's machine, its Workflows__GatewayAddress; empty without one."
+  value       = local.gateway_address
+}
+
+output "tunnel" {
+  description = "The command that makes the service's API this machine's port 8080; empty without a machine."
+  value = try(join(" ", [
+    "gcloud compute ssh ${google_compute_instance.service[0].name} --project=${var.project} --zone=${local.zone}",
+    "--tunnel-through-iap -- -L 8080:127.0.0.1:8080",
+  ]), "")
+}
+
+output "secrets" {
+  description = "The secrets, to which gcloud adds versions, with spaces between them."
+  value       = join(" ", [for secret in google_secret_manager_secret.this : secret.secret_id])
 }

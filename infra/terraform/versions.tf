@@ -13,3 +13,10 @@ provider "google" {
   project = var.project
   region  = var.region
 }
+
+provider "google" {
+  alias                 = "asking"
+  project               = var.project
+  billing_project       = var.project
+  user_project_override = true
+}

@@ -1,3 +1,4 @@
+using System.Net;
 using Workflows.DurableTask.Sidecar;
 using Workflows.Service.Hosting;
 using Workflows.TpuWorker.Compile;
@@ -9,16 +10,23 @@ if (args is [CompileChild.Name])
     return 0;
 }
 
+if (await HealthProbe.AnswerAsync(args, "http://127.0.0.1:8080/healthz", HttpVersion.Version11) is { } health)
+{
+    return health;
+}
+
 if (args.Any(each => each is "--help" or "-h" or "-?" or "/?"))
 {
     await Console.Out.WriteLineAsync("""
         Workflows service: takes requests for fine-tuning runs over HTTP and Pub/Sub, and runs them durably.
 
         Usage: Workflows.Service [--urls http://HOST:PORT] [--Workflows:SETTING VALUE]...
+               Workflows.Service --health [http://127.0.0.1:8080/healthz]
 
           --urls                      address of the HTTP API (default http://127.0.0.1:8080); gRPC and the emulator's
                                       REST have the two ports above it
           --Workflows:StateDirectory  folder of everything that must survive (default .workflows)
+          --health                    asks a service that runs: exit code 0 if it is healthy, 1 if not
 
         Every setting can also be an environment variable, as in Workflows__StateDirectory: docs/operations.md.
         """);

@@ -1,9 +1,15 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using Workflows.DurableTask.Sidecar;
 
 const int BadOptions = 2;
 const int BadFile = 3;
+
+if (await HealthProbe.AnswerAsync(args, "http://127.0.0.1:4001/healthz", HttpVersion.Version20) is { } health)
+{
+    return health;
+}
 
 var builder = WebApplication.CreateSlimBuilder(args);
 IConfigurationSection options = builder.Configuration.GetSection("TaskHub");

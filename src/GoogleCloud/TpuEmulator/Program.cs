@@ -1,9 +1,16 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Workflows.DurableTask.Sidecar;
 using Workflows.GoogleCloud.TpuEmulator;
 
 // The emulator alone: gcloud and other clients can drive it.
 //   dotnet run -c Release --project src/GoogleCloud/TpuEmulator --
 //     --grpc-port 8085 --rest-port 8086 --storage-port 8087 --scenario FILE
+if (await HealthProbe.AnswerAsync(args, "http://127.0.0.1:8086/emulator/projects", HttpVersion.Version11) is { } health)
+{
+    return health;
+}
+
 var builder = WebApplication.CreateBuilder(args);
 var grpc = builder.Configuration.GetValue("grpc-port", 8085);
 var rest = builder.Configuration.GetValue("rest-port", 8086);

@@ -18,9 +18,7 @@ public sealed partial class TerraformTests
     [Fact]
     public void SettingsThatOutputsAndScriptName_Exist()
     {
-        var named = Setting().Matches(
-            Terraform + File.ReadAllText(Checkout.PathOf("infra", "environment.sh"))).Select(match => match.Value)
-            .Distinct().ToList();
+        var named = SettingsIn(Terraform + File.ReadAllText(Checkout.PathOf("infra", "environment.sh")));
 
         Assert.Contains("Workflows__Artifacts", named);
         Assert.All(named, name => Assert.True(Exists(name), $"{name} is no setting of the service."));
@@ -115,7 +113,12 @@ public sealed partial class TerraformTests
         return (answer.ExitCode, answer.Output);
     }
 
-    private static bool Exists(string name)
+    /// <summary>Returns the settings that a text names.</summary>
+    internal static IReadOnlyList<string> SettingsIn(string text) =>
+        [.. Setting().Matches(text).Select(match => match.Value).Distinct()];
+
+    /// <summary>Tells if the service has a setting.</summary>
+    internal static bool Exists(string name)
     {
         var type = typeof(ServiceSettings);
         foreach (var part in name.Split("__")[1..])
