@@ -52,7 +52,9 @@ internal static class ApiDocument
                 Title = "Workflows",
                 Version = "1",
                 Description = "Starts, watches, resumes and stops fine-tuning runs. Errors are problem+json (RFC 9457) "
-                    + "with a stable `code`; docs/errors.md lists the codes.",
+                    + "with a stable `code`; docs/errors.md lists the codes. Within a version operations and members "
+                    + "are added, and none is removed, renamed or given another meaning: clients ignore members that "
+                    + "they do not know.",
             };
 
             // The address is that of the service which is asked, and not that of the machine which wrote this.
@@ -61,6 +63,13 @@ internal static class ApiDocument
             // Names of classes, otherwise.
             document.Tags = null;
             document.Components ??= new OpenApiComponents();
+            foreach (var schema in document.Components.Schemas?.Values ?? [])
+            {
+                // Members without a value are left out of reports.
+                schema.Required?.ExceptWith(
+                    schema.Properties?.Where(member => IsNullable(member.Value)).Select(member => member.Key) ?? []);
+            }
+
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
                 [Bearer] = new OpenApiSecurityScheme
@@ -127,6 +136,9 @@ internal static class ApiDocument
             return Task.CompletedTask;
         });
     });
+
+    private static bool IsNullable(IOpenApiSchema schema) => schema.Type?.HasFlag(JsonSchemaType.Null) == true
+        || schema.OneOf?.Any(each => each.Type == JsonSchemaType.Null) == true;
 
     public static void MapApiDocument(this IEndpointRouteBuilder routes) =>
         routes.MapOpenApi($"/{{documentName:regex(^{Name}$)}}.json");
