@@ -15,6 +15,7 @@ awk '
     note["events_topic"] = "Workflows__PubSub__EventsTopic, to publish events of runs"
     note["service_image"] = "push the image of infra/service.Dockerfile to"
     note["network"] = "tpu.network of requests"
+    note["subnetwork"] = "tpu.subnetwork of requests"
     note["gateway_address"] = "gateway of the machine that Terraform made, Workflows__GatewayAddress"
     note["tunnel"] = "reach its API by"
     note["secrets"] = "add versions to the secrets"

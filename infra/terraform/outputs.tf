@@ -48,6 +48,11 @@ output "network" {
   value       = google_compute_network.this.name
 }
 
+output "subnetwork" {
+  description = "Put this into a request's tpu.subnetwork: in an auto-mode network every region's has the network's name."
+  value       = google_compute_network.this.name
+}
+
 output "gateway_address" {
   description = "The worker gateway of the service's machine, its Workflows__GatewayAddress; empty without one."
   value       = local.gateway_address

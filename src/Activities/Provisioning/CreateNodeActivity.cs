@@ -175,6 +175,7 @@ public sealed class CreateNodeActivity(
             NetworkConfig = new NetworkConfig
             {
                 Network = spec.Tpu.Network ?? "",
+                Subnetwork = spec.Tpu.Subnetwork ?? "",
                 EnableExternalIps = !spec.Tpu.WithoutExternalIp,
             },
             Labels =

@@ -192,6 +192,10 @@ public sealed record TpuSpec
     /// <summary>VPC network; null for the project's default.</summary>
     public string? Network { get; init; }
 
+    /// <summary>Gets the subnetwork of <see cref="Network"/>; null for the one named default.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Subnetwork { get; init; }
+
     /// <summary>Service account of the TPU VM; null for the project's default.</summary>
     public string? ServiceAccount { get; init; }
 

@@ -174,6 +174,9 @@ public sealed record TpuRequest
     /// <summary>VPC network.</summary>
     public string? Network { get; init; }
 
+    /// <summary>Subnetwork of the network.</summary>
+    public string? Subnetwork { get; init; }
+
     /// <summary>Service account of the TPU VM.</summary>
     public string? ServiceAccount { get; init; }
 

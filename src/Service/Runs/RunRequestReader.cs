@@ -181,6 +181,7 @@ public static partial class RunRequestReader
                 Fallback = fallback,
                 Move = move,
                 Network = check.Line(request.Tpu?.Network, "tpu.network"),
+                Subnetwork = check.Line(request.Tpu?.Subnetwork, "tpu.subnetwork"),
                 ServiceAccount = check.Line(request.Tpu?.ServiceAccount, "tpu.serviceAccount"),
                 WithoutExternalIp = request.Tpu?.ExternalIp == false,
             },

@@ -51,6 +51,7 @@ internal static class SpecRequest
                     ? WireName.Of(tpu.Fallback) : null,
                 Move = tpu.Move != MoveChoice.None || spec.Deadline is not null ? WireName.Of(tpu.Move) : null,
                 Network = tpu.Network,
+                Subnetwork = tpu.Subnetwork,
                 ServiceAccount = tpu.ServiceAccount,
                 ExternalIp = !tpu.WithoutExternalIp,
             },

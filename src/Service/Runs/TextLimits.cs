@@ -26,6 +26,7 @@ internal static class TextLimits
         ["data.test"] = 2 * Path,
         ["data.validation"] = 2 * Path,
         ["tpu.network"] = 1000,
+        ["tpu.subnetwork"] = 1000,
         ["tpu.serviceAccount"] = 320,
         ["tpu.runtimeVersion"] = 200,
         ["rehearsal.scenario"] = Path,

@@ -57,12 +57,13 @@ public sealed class CreateNodeActivityTests : CloudFolder
     [Fact]
     public async Task Create_WithNetworkAndAccount_PassesThemOn()
     {
-        var spec = Spec with { Tpu = Spec.Tpu with { Network = "vpc", ServiceAccount = "worker@p" } };
+        var spec = Spec with { Tpu = Spec.Tpu with { Network = "vpc", Subnetwork = "sub", ServiceAccount = "worker@p" } };
 
         await Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
 
         var node = Assert.Single(Cloud.Creates).Node;
         Assert.Equal(("vpc", "worker@p"), (node.NetworkConfig.Network, node.ServiceAccount.Email));
+        Assert.Equal("sub", node.NetworkConfig.Subnetwork);
         Assert.True(node.NetworkConfig.EnableExternalIps);
     }
 

@@ -124,7 +124,8 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         var button = await browser.TextAsync("document.activeElement.id");
         await browser.RunAsync("document.activeElement.click()");
         await browser.UntilAsync("document.activeElement.id === 'why'");
-        await browser.UntilAsync("document.querySelector('dialog h2').innerText.startsWith('잊기: us-west4-a v5litepod-8 ')");
+        await browser.UntilAsync(
+            "document.querySelector('dialog h2').innerText.startsWith('잊기: us-west4-a v5litepod-8 ')");
         await browser.PressAsync("Escape");
         await browser.UntilAsync($"document.activeElement.id === '{button}' && !document.querySelector('dialog')");
 
