@@ -144,9 +144,11 @@ internal sealed partial class MessageStream(
         {
             await Task.Delay(TimeSpan.FromSeconds(limits.LeaseSeconds / 3.0), clock, cancellation)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            var oldest = clock.GetUtcNow() - LongestLease;
-            await LeaseAsync(
-                held => held.Since > oldest, limits.LeaseSeconds, CallLimit, cancellation);
+            if (!cancellation.IsCancellationRequested)
+            {
+                var oldest = clock.GetUtcNow() - LongestLease;
+                await LeaseAsync(held => held.Since > oldest, limits.LeaseSeconds, CallLimit, cancellation);
+            }
         }
     }
 
