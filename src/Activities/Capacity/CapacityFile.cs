@@ -43,7 +43,7 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
 
 /// <summary>
 /// The file of the capacity memory: facts are appended, and the file is written anew without the expired ones once most
-/// of it has expired. It is a cache: a damaged one is begun anew, which the log tells, and what it had is kept beside it.
+/// of it has expired. It is a cache: a damaged one is begun anew, which the log tells, and a copy is kept beside it.
 /// Facts of other services are read at each call.
 /// </summary>
 internal sealed partial class CapacityFile
@@ -244,8 +244,8 @@ internal sealed partial class CapacityFile
     private static partial class Log
     {
         [LoggerMessage(4324, LogLevel.Warning,
-            "The memory of capacity, {Name}, is damaged and begins anew: {Reason} Refusals, waits and lives of nodes that "
-            + "it had are forgotten, so that the next runs may try places in vain. A copy is kept at: {Copy}.")]
+            "The memory of capacity, {Name}, is damaged and begins anew: {Reason} Refusals, waits and lives of nodes "
+            + "that it had are forgotten, so that the next runs may try places in vain. A copy is kept at: {Copy}.")]
         public static partial void Damaged(ILogger logger, string name, string reason, string copy);
     }
 }

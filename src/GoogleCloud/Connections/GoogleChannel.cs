@@ -118,8 +118,8 @@ public sealed partial class GoogleChannel : IDisposable
         }
     }
 
-    /// <summary>Creates a handler that notices a dead connection below a stream, which would wait for ever. Google's own
-    /// clients ask as often; an emulator, which may refuse to be asked, is not asked.</summary>
+    /// <summary>Creates a handler that notices a dead connection below a stream, which would wait for ever. Google's
+    /// own clients ask as often; an emulator, which may refuse to be asked, is not asked.</summary>
     private static SocketsHttpHandler Alive() => new()
     {
         EnableMultipleHttp2Connections = true,

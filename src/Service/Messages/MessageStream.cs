@@ -15,7 +15,7 @@ internal sealed record StreamLimits
     /// <summary>Gets the most messages that are held: being handled, or waiting for it.</summary>
     public int Messages { get; init; } = 100;
 
-    /// <summary>Gets the most bytes of the messages that are held; the last answer of the broker may go beyond.</summary>
+    /// <summary>Gets the most bytes of the messages that are held; the last answer may go beyond.</summary>
     public long Bytes { get; init; } = 64 << 20;
 
     /// <summary>Gets the most messages that are handled at once.</summary>

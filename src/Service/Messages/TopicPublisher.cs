@@ -207,7 +207,7 @@ internal sealed partial class TopicPublisher(
         }
         catch (Exception exception) when (exception is ArgumentException or JsonException)
         {
-            // CloudEvents has no such id, or a fact has another form. The activity that wrote the fact has no part in it.
+            // CloudEvents has no such id, or a fact has another form. The activity that wrote it has no part in it.
             Log.NoEvent(logger, fact.Kind, runId.Value, exception);
             return null;
         }

@@ -9,7 +9,7 @@ using Workflows.TestKit;
 
 namespace Workflows.Service.Tests.Messages;
 
-/// <summary>Leases, bounds and order of a streaming pull, with Google's own emulator where the broker matters.</summary>
+/// <summary>Leases, bounds and order of a streaming pull, with Google's emulator where the broker matters.</summary>
 public sealed class MessageStreamTests
 {
     private const string Topic = "projects/test-project/topics/runs";
@@ -201,7 +201,8 @@ public sealed class MessageStreamTests
         await using var broker = await FakePubSub.StartAsync();
         using var pubSub = PubSubConnection.ToEmulator(broker.Host);
         await using var receiving = Receive(pubSub.Subscriber, new StreamLimits { AtOnce = 1 }, (message, _) =>
-            message.MessageId == "bad" ? throw new InvalidOperationException("A defect.") : Task.FromResult<int?>(null));
+            message.MessageId == "bad"
+                ? throw new InvalidOperationException("A defect.") : Task.FromResult<int?>(null));
 
         var bad = broker.Send(ByteString.Empty, "bad", "key");
         var good = broker.Send(ByteString.Empty, "good");
