@@ -7,12 +7,12 @@ namespace Workflows.TestKit;
 public sealed class PubSubEmulator : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
-    private readonly Process _process;
-
     private readonly ReservedPort _port;
+    private readonly string _jar;
+    private Process _process;
 
-    private PubSubEmulator(Process process, ReservedPort port) =>
-        (_process, _port, Host) = (process, port, $"127.0.0.1:{port.Number}");
+    private PubSubEmulator(string jar, ReservedPort port) =>
+        (_jar, _port, _process, Host) = (jar, port, Launch(jar, port), $"127.0.0.1:{port.Number}");
 
     /// <summary>Gets <c>host:port</c>, as the variable PUBSUB_EMULATOR_HOST has it.</summary>
     public string Host { get; }
@@ -28,6 +28,50 @@ public sealed class PubSubEmulator : IAsyncDisposable
 
         // It can bind port 0, but does not say what it got.
         var port = ReservedPort.Take();
+        var emulator = new PubSubEmulator(jar!, port);
+        try
+        {
+            await emulator.AnswersAsync(cancellation);
+            return emulator;
+        }
+        catch
+        {
+            await emulator.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Kills the emulator, which loses all that it has.</summary>
+    /// <returns>A task that completes when it is gone.</returns>
+    public async Task KillAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+    }
+
+    /// <summary>Starts an emulator that was killed anew, on the same port.</summary>
+    /// <param name="cancellation">Cancels the start.</param>
+    /// <returns>A task that completes when it answers.</returns>
+    public async Task StartAgainAsync(CancellationToken cancellation)
+    {
+        _process.Dispose();
+        _process = Launch(_jar, _port);
+        await AnswersAsync(cancellation);
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _process.Dispose();
+        _port.Dispose();
+    }
+
+    private static Process Launch(string jar, ReservedPort port)
+    {
         var process = Process.Start(new ProcessStartInfo("java",
         [
             "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", jar, "--host=127.0.0.1",
@@ -41,30 +85,7 @@ public sealed class PubSubEmulator : IAsyncDisposable
         process.ErrorDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        var emulator = new PubSubEmulator(process, port);
-        try
-        {
-            await emulator.AnswersAsync(cancellation);
-            return emulator;
-        }
-        catch
-        {
-            await emulator.DisposeAsync();
-            throw;
-        }
-    }
-
-    /// <inheritdoc />
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
-        }
-
-        _process.Dispose();
-        _port.Dispose();
+        return process;
     }
 
     private async Task AnswersAsync(CancellationToken cancellation)

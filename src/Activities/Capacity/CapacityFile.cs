@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Storage;
 
@@ -42,9 +43,10 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
 
 /// <summary>
 /// The file of the capacity memory: facts are appended, and the file is written anew without the expired ones once most
-/// of it has expired. It is a cache: a damaged one is begun anew. Facts of other services are read at each call.
+/// of it has expired. It is a cache: a damaged one is begun anew, which the log tells, and a copy is kept beside it.
+/// Facts of other services are read at each call.
 /// </summary>
-internal sealed class CapacityFile
+internal sealed partial class CapacityFile
 {
     /// <summary>Lines below which writing anew gains nothing, and most facts of a kind about a place; chosen.</summary>
     private const int FewLines = 1000, MostOfAKind = 100;
@@ -53,6 +55,7 @@ internal sealed class CapacityFile
 
     private readonly IStateStore _state;
     private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
     private Dictionary<CapacityKey, List<CapacityFact>> _facts = [];
 
     /// <summary>The facts that were read last, of which only the number and the last one count.</summary>
@@ -60,7 +63,8 @@ internal sealed class CapacityFile
 
     private bool _isOpen;
 
-    public CapacityFile(IStateStore state, TimeProvider clock) => (_state, _clock) = (state, clock);
+    public CapacityFile(IStateStore state, TimeProvider clock, ILogger logger) =>
+        (_state, _clock, _logger) = (state, clock, logger);
 
     /// <summary>Returns the facts of a place that have not expired, oldest first.</summary>
     public IReadOnlyList<CapacityFact> Read(CapacityKey key) =>
@@ -113,11 +117,19 @@ internal sealed class CapacityFile
             Catch();
             Tidy();
         }
-        catch (JsonException)
+        catch (JsonException exception)
         {
             // Losing it costs a few refused attempts.
+            var isOld = !_state.HasFacts(Name);
+            var name = isOld ? OldName : Name;
+            var copy = _state.SetAside(name) ?? "nowhere";
+            Log.Damaged(_logger, name, exception.Message, copy);
             _facts = [];
             Rewrite();
+            if (isOld)
+            {
+                _state.Delete(OldName);
+            }
         }
     }
 
@@ -228,6 +240,14 @@ internal sealed class CapacityFile
     }
 
     private sealed record Line(CapacityKey Key, CapacityFact Fact);
+
+    private static partial class Log
+    {
+        [LoggerMessage(4324, LogLevel.Warning,
+            "The memory of capacity, {Name}, is damaged and begins anew: {Reason} Refusals, waits and lives of nodes "
+            + "that it had are forgotten, so that the next runs may try places in vain. A copy is kept at: {Copy}.")]
+        public static partial void Damaged(ILogger logger, string name, string reason, string copy);
+    }
 }
 
 /// <summary>Places to forget; each null stands for all.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
 
@@ -11,7 +13,8 @@ namespace Workflows.Activities.Capacity;
 /// </summary>
 /// <param name="state">The store.</param>
 /// <param name="clock">Gives the time.</param>
-public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
+/// <param name="logger">Tells of a memory that was lost; null for none.</param>
+public sealed class CapacityMemory(IStateStore state, TimeProvider clock, ILogger<CapacityMemory>? logger = null)
 {
     /// <summary>Days for which waits and lives are remembered; chosen, since capacity changes with the weeks.</summary>
     private const double SeenDays = 30;
@@ -20,13 +23,14 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock)
     internal const double RehearsalPace = 1.0 / 30;
 
     private readonly Lock _lock = new();
-    private readonly CapacityFile _file = new(state, clock);
+    private readonly CapacityFile _file = new(state, clock, logger ?? NullLogger<CapacityMemory>.Instance);
 
     /// <summary>Opens the memory in a state folder.</summary>
     /// <param name="stateDirectory">The folder.</param>
     /// <param name="clock">Gives the time.</param>
-    public CapacityMemory(string stateDirectory, TimeProvider clock)
-        : this(new FolderState(stateDirectory), clock)
+    /// <param name="logger">Tells of a memory that was lost; null for none.</param>
+    public CapacityMemory(string stateDirectory, TimeProvider clock, ILogger<CapacityMemory>? logger = null)
+        : this(new FolderState(stateDirectory), clock, logger)
     {
     }
 

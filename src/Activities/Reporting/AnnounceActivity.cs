@@ -25,9 +25,16 @@ public sealed class AnnounceActivity(IEnumerable<IRunAnnouncer> announcers, RunL
         {
             try
             {
-                await announcer.AnnounceAsync(input, CancellationToken.None);
+                if (!announcer.IsPublishedFromLedger)
+                {
+                    await announcer.AnnounceAsync(input, CancellationToken.None);
+                }
+
                 ledger.Append(
-                    input.RunId, LedgerKinds.Announced, KeyOf(announcer), new AnnouncedFact(announcer.Name));
+                    input.RunId, LedgerKinds.Announced, KeyOf(announcer), new AnnouncedFact(announcer.Name)
+                    {
+                        End = announcer.IsPublishedFromLedger ? input : null,
+                    });
                 reached.Add(KeyOf(announcer));
             }
             catch (Exception exception)

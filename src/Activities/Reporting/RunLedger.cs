@@ -179,7 +179,11 @@ public sealed record NodeDeletion(NodeName NodeName, string State, string Operat
 
 /// <summary>An announcement that was accepted.</summary>
 /// <param name="Announcer">Name of the announcer.</param>
-public sealed record AnnouncedFact(string Announcer);
+public sealed record AnnouncedFact(string Announcer)
+{
+    /// <summary>Gets the end, if it is published from this fact; null if it was announced before.</summary>
+    public RunEnd? End { get; init; }
+}
 
 /// <summary>The end of a recovery.</summary>
 /// <param name="Number">The loss.</param>

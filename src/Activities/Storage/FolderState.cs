@@ -82,6 +82,21 @@ public sealed class FolderState : IStateStore
     }
 
     /// <inheritdoc />
+    public string? SetAside(string name)
+    {
+        var copy = PathOf(name) + ".damaged";
+        try
+        {
+            File.Copy(PathOf(name), copy, overwrite: true);
+            return copy;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc />
     public IEnumerable<FactsInfo> ListFacts(string folder, string file)
     {
         var path = PathOf(folder);

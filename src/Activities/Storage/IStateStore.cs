@@ -61,6 +61,11 @@ public interface IStateStore
     /// <returns>Their number.</returns>
     public int TrimFacts(string name, DateTimeOffset time);
 
+    /// <summary>Copies a damaged file beside itself, over an earlier copy, before it is written anew.</summary>
+    /// <param name="name">The file.</param>
+    /// <returns>The copy's path; null if the store has no files, or none can be written.</returns>
+    public string? SetAside(string name) => null;
+
     /// <summary>Lists the files of facts <c>FOLDER/ANY/FILE</c>.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="file">The name in it.</param>

@@ -11,7 +11,7 @@ namespace Workflows.GoogleCloud.Connections;
 /// </summary>
 public sealed partial class GoogleChannel : IDisposable
 {
-    // An answer can contain ten Pub/Sub messages of 10 MB; the library's default of 4 MB would refuse it every time.
+    // An answer can contain several Pub/Sub messages of 10 MB; the library's default of 4 MB would refuse it each time.
     private const int MaxReceiveBytes = 128 << 20;
 
     private readonly GrpcChannel _channel;
@@ -78,8 +78,8 @@ public sealed partial class GoogleChannel : IDisposable
         return new GoogleChannel(GrpcChannel.ForAddress(endpoint, new GrpcChannelOptions
         {
             Credentials = ChannelCredentials.Create(ChannelCredentials.SecureSsl, calls),
-            HttpHandler = handler,
-            DisposeHttpClient = handler is not null,
+            HttpHandler = handler ?? Alive(),
+            DisposeHttpClient = true,
             MaxReceiveMessageSize = MaxReceiveBytes,
         }), endpoint, credentials, handler);
     }
@@ -117,6 +117,16 @@ public sealed partial class GoogleChannel : IDisposable
                 $"the endpoint that gives access tokens gave none: {exception.Message}");
         }
     }
+
+    /// <summary>Creates a handler that notices a dead connection below a stream, which would wait for ever. Google's
+    /// own clients ask as often; an emulator, which may refuse to be asked, is not asked.</summary>
+    private static SocketsHttpHandler Alive() => new()
+    {
+        EnableMultipleHttp2Connections = true,
+        KeepAlivePingDelay = TimeSpan.FromMinutes(1),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+    };
 
     private static string WordsOf(TokenResponseException exception) => exception.Error switch
     {

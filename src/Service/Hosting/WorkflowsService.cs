@@ -292,7 +292,8 @@ public static class WorkflowsService
             cloud.Storage, provider.GetService<Func<Uri?, ArtifactStores>>()));
         services.AddSingleton<TransferBoard>();
         services.AddSingleton(provider => new CapacityMemory(
-            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<CapacityMemory>>()));
         services.AddSingleton<WorkForesight>();
         services.AddSingleton<PricePatience>();
         services.AddSingleton<MoveAdvice>();

@@ -3,6 +3,7 @@ using Dapr.Client;
 using Grpc.Core;
 using Workflows.Artifacts;
 using Workflows.Service.Hosting;
+using Workflows.Service.Logs;
 
 namespace Workflows.Service.Messages;
 
@@ -50,13 +51,23 @@ internal static class DaprSecrets
         var end = TimeProvider.System.GetUtcNow() + (patience ?? Patience);
         foreach (var (setting, name) in settings.Dapr.Secrets)
         {
-            Known[setting](settings, await ReadAsync(dapr, store, setting, name, end));
+            var secret = await ReadAsync(dapr, store, setting, name, end);
+            if (IsToken(setting))
+            {
+                SecretText.Hide(secret);
+            }
+
+            Known[setting](settings, secret);
         }
     }
 
     /// <summary>Makes the stores of files that read the Hub with the token of the secret store.</summary>
     public static ArtifactStores StoresOf(ServiceSettings settings, Uri? emulator) =>
         new(emulator, HubSettings.OfEnvironment() with { Token = settings.HuggingFaceToken });
+
+    /// <summary>Returns whether a secret has no form by which logs know it, as connection strings have.</summary>
+    private static bool IsToken(string setting) =>
+        setting.Equals(nameof(ServiceSettings.HuggingFaceToken), StringComparison.OrdinalIgnoreCase);
 
     private static async Task<string> ReadAsync(
         DaprClient dapr, string store, string setting, string name, DateTimeOffset end)

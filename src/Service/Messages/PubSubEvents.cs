@@ -1,7 +1,6 @@
 using CloudNative.CloudEvents;
 using Google.Cloud.PubSub.V1;
 using Google.Protobuf;
-using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
@@ -13,8 +12,7 @@ namespace Workflows.Service.Messages;
 /// attributes <c>ce-...</c>, by which a subscription can filter, and the data as the message. The ordering key is the
 /// run's id. Source: Google Cloud Pub/Sub protocol binding for CloudEvents, sections 3.1 and 3.2.
 /// </summary>
-internal sealed class PubSubEvents(ServiceSettings settings, NodeSecrets secrets, TimeProvider clock)
-    : IRunAnnouncer, IEventTarget, IDisposable
+internal sealed class PubSubEvents(ServiceSettings settings) : IRunAnnouncer, IEventTarget, IDisposable
 {
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(30);
 
@@ -24,8 +22,11 @@ internal sealed class PubSubEvents(ServiceSettings settings, NodeSecrets secrets
     /// <inheritdoc cref="IRunAnnouncer.Name" />
     public string Name { get; } = $"pubsub:{settings.PubSub.EventsTopic}";
 
+    /// <summary>Gets true: called by itself, after an outage, an end would overtake the events before it.</summary>
+    public bool IsPublishedFromLedger => true;
+
     public Task AnnounceAsync(RunEnd end, CancellationToken cancellationToken) =>
-        PublishAsync(RunEvent.Of(end, secrets, clock.GetUtcNow()), cancellationToken);
+        throw new NotSupportedException("Ends are published from the ledger.");
 
     public async Task PublishAsync(CloudEvent happening, CancellationToken cancellation)
     {

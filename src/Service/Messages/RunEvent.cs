@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using System.Text.Json;
 using CloudNative.CloudEvents;
 using CloudNative.CloudEvents.SystemTextJson;
 using Workflows.Activities.Provisioning;
@@ -14,12 +15,12 @@ internal static class RunEvent
     /// <summary>The beginning of every type.</summary>
     public const string Prefix = "workflows.run.";
 
-    /// <summary>Facts of the ledger that are events; the end has an announcement of its own.</summary>
+    /// <summary>Facts of the ledger that are events; the announcement is the end, for one topic.</summary>
     private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal)
     {
         LedgerKinds.Stage, LedgerKinds.Suspended, LedgerKinds.Unsuspended, LedgerKinds.Resumed, LedgerKinds.Loss,
         LedgerKinds.Recovered, LedgerKinds.Switched, LedgerKinds.DeadlineMissed, LedgerKinds.ApprovalAsked,
-        LedgerKinds.ApprovalDecided, LedgerKinds.Finish,
+        LedgerKinds.ApprovalDecided, LedgerKinds.Finish, LedgerKinds.Announced,
     };
 
     /// <summary>Gets the form of an event's data: as in all files of a run.</summary>
@@ -41,10 +42,21 @@ internal static class RunEvent
     /// <param name="runId">The run.</param>
     /// <param name="fact">The fact.</param>
     /// <param name="secrets">Names the service.</param>
-    /// <returns>null for a fact that is no event.</returns>
-    public static CloudEvent? Of(RunId runId, LedgerEntry fact, NodeSecrets secrets) => !IsOne(fact.Kind) ? null : Make(
-        $"{runId}/{fact.Kind}/{fact.Key}", fact.Kind, runId, secrets, fact.At,
-        new RunEventData(runId, fact.Kind, fact.At, fact.Data));
+    /// <param name="topic">Name of the topic.</param>
+    /// <returns>null for a fact that is no event of the topic.</returns>
+    public static CloudEvent? Of(RunId runId, LedgerEntry fact, NodeSecrets secrets, string topic)
+    {
+        if (fact.Kind == LedgerKinds.Announced)
+        {
+            // One of another topic, or of an earlier version, was announced without this publisher.
+            return fact.Data.Deserialize<AnnouncedFact>(RunLedger.Json) is { End: { } end } announced
+                && announced.Announcer == topic ? Of(end, secrets, fact.At) : null;
+        }
+
+        return !IsOne(fact.Kind) ? null : Make(
+            $"{runId}/{fact.Kind}/{fact.Key}", fact.Kind, runId, secrets, fact.At,
+            new RunEventData(runId, fact.Kind, fact.At, fact.Data));
+    }
 
     private static CloudEvent Make(
         string id, string kind, RunId runId, NodeSecrets secrets, DateTimeOffset at, object data) => new()

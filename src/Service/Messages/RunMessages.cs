@@ -10,8 +10,8 @@ using Workflows.Service.Runs;
 namespace Workflows.Service.Messages;
 
 /// <summary>
-/// Handles one message of a subscription at a time. No content of a message makes it throw: a message starts a run,
-/// goes to the dead-letter topic with code and reason, or is redelivered with growing delay.
+/// Handles the messages of a subscription. No content of a message makes it throw: a message starts a run, goes to the
+/// dead-letter topic with code and reason, or is redelivered with growing delay.
 /// </summary>
 internal sealed partial class RunMessages(
     ServiceSettings settings, RunStarter starter, ILogger<RunMessages> logger)
@@ -25,39 +25,20 @@ internal sealed partial class RunMessages(
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<string, int> _tries = new(StringComparer.Ordinal);
 
-    /// <summary>Handles a message and acknowledges it or requests a redelivery.</summary>
+    /// <summary>Handles a message.</summary>
+    /// <returns>null if it is done; otherwise the seconds until it is to be delivered again.</returns>
     /// <exception cref="OperationCanceledException">The service stops.</exception>
-    public async Task HandleAsync(
-        Publisher.PublisherClient publisher, Subscriber.SubscriberClient subscriber, string subscription,
-        ReceivedMessage received, CancellationToken cancellation)
+    public async Task<int?> HandleAsync(
+        Publisher.PublisherClient publisher, string subscription, PubsubMessage message,
+        CancellationToken cancellation)
     {
-        var message = received.Message ?? new PubsubMessage();
-        var id = message.MessageId;
-        try
+        if (!await TakeAsync(publisher, subscription, message, cancellation))
         {
-            if (await TakeAsync(publisher, subscription, message, cancellation))
-            {
-                _tries.TryRemove(id, out _);
-                await subscriber.AcknowledgeAsync(
-                    new AcknowledgeRequest { Subscription = subscription, AckIds = { received.AckId } },
-                    deadline: Deadline(), cancellationToken: cancellation);
-                return;
-            }
+            return WaitOf(message.MessageId);
+        }
 
-            await subscriber.ModifyAckDeadlineAsync(
-                new ModifyAckDeadlineRequest
-                {
-                    Subscription = subscription,
-                    AckIds = { received.AckId },
-                    AckDeadlineSeconds = WaitOf(id),
-                },
-                deadline: Deadline(), cancellationToken: cancellation);
-        }
-        catch (RpcException exception) when (!cancellation.IsCancellationRequested)
-        {
-            // The broker redelivers the message, which its id makes harmless.
-            Log.NotAnswered(logger, id, exception.Status.ToString());
-        }
+        _tries.TryRemove(message.MessageId, out _);
+        return null;
     }
 
     /// <returns>true if the message is done; false if it must be redelivered.</returns>
@@ -187,8 +168,5 @@ internal sealed partial class RunMessages(
             "Message {MessageId} cannot go to the dead-letter topic {Topic}: {Status} Create the topic, or let the "
             + "service publish to it; until then the message comes again, and others are not held up.")]
         public static partial void NotBuried(ILogger logger, string messageId, string topic, string status);
-
-        [LoggerMessage(4206, LogLevel.Warning, "The broker got no acknowledgement of message {MessageId}: {Status}")]
-        public static partial void NotAnswered(ILogger logger, string messageId, string status);
     }
 }

@@ -1,5 +1,4 @@
 using Google.Cloud.PubSub.V1;
-using Grpc.Core;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Messages;
@@ -12,13 +11,10 @@ namespace Workflows.Service.Messages;
 internal sealed partial class RunSubscriber(
     ServiceSettings settings, RunMessages messages, ILogger<RunSubscriber> logger) : BackgroundService
 {
-    private const int MessagesAtOnce = 10;
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
 
-    /// <summary>Pause after an empty answer; Pub/Sub itself keeps a pull open until there is a message.</summary>
-    private static readonly TimeSpan EmptyPause = TimeSpan.FromSeconds(1);
-
     private volatile bool _isReached = true;
+    private bool _isListening, _isTold;
 
     /// <summary>Gets a value indicating whether the broker answered the last time, or has not been asked yet.</summary>
     public bool IsReached => _isReached;
@@ -30,77 +26,114 @@ internal sealed partial class RunSubscriber(
             return;
         }
 
-        var pause = FirstPause;
-        while (!stoppingToken.IsCancellationRequested)
+        if (await ConnectAsync(subscription, stoppingToken) is not { } connection)
+        {
+            return;
+        }
+
+        using (connection)
+        using (var stream = new MessageStream(
+            connection.Subscriber, subscription,
+            (message, stop) => messages.HandleAsync(connection.Publisher, subscription, message, stop),
+            new StreamLimits(), TimeProvider.System, logger))
+        {
+            var renewing = stream.RenewAsync(stoppingToken);
+            await ReceiveAsync(stream, subscription, stoppingToken);
+            await renewing;
+            await stream.LetGoAsync();
+        }
+    }
+
+    /// <summary>Connects, once there are credentials.</summary>
+    private async Task<PubSubConnection?> ConnectAsync(string subscription, CancellationToken cancellation)
+    {
+        for (var pause = FirstPause; !cancellation.IsCancellationRequested; pause = Longer(pause))
         {
             try
             {
-                using var connection = await PubSubLink.ConnectAsync(
-                    settings.PubSub, subscription, stoppingToken);
-                if (pause == FirstPause)
-                {
-                    Log.Listening(logger, subscription);
-                }
-
-                while (true)
-                {
-                    await ReceiveAsync(connection, subscription, stoppingToken);
-                    _isReached = true;
-                    if (pause != FirstPause)
-                    {
-                        Log.Listening(logger, subscription);
-                        pause = FirstPause;
-                    }
-                }
+                return await PubSubLink.ConnectAsync(settings.PubSub, subscription, cancellation);
             }
-            catch (Exception) when (stoppingToken.IsCancellationRequested)
+            catch (Exception exception) when (!cancellation.IsCancellationRequested)
+            {
+                Miss(subscription, exception);
+                await PauseAsync(pause, cancellation);
+            }
+            catch (Exception)
+            {
+                break;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Opens a stream again and again. A broker ends one now and then, so the end of one that was good is no
+    /// outage.</summary>
+    private async Task ReceiveAsync(MessageStream stream, string subscription, CancellationToken cancellation)
+    {
+        for (var pause = FirstPause; !cancellation.IsCancellationRequested;)
+        {
+            var isGood = false;
+            Exception? fault = null;
+            try
+            {
+                await stream.ReceiveAsync(
+                    () =>
+                    {
+                        isGood = true;
+                        Reach(subscription);
+                    },
+                    cancellation);
+            }
+            catch (Exception) when (cancellation.IsCancellationRequested)
             {
                 return;
             }
             catch (Exception exception)
             {
-                _isReached = false;
-
-                // Logged once each time that the broker becomes unreachable, not once a minute.
-                if (pause == FirstPause)
-                {
-                    Log.Broken(logger, subscription, exception);
-                }
-
-                await Task.Delay(pause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                fault = exception;
             }
+
+            if (isGood)
+            {
+                pause = FirstPause;
+            }
+            else
+            {
+                Miss(subscription, fault);
+            }
+
+            await PauseAsync(pause, cancellation);
+            pause = Longer(pause);
         }
     }
 
-    private async Task ReceiveAsync(
-        PubSubConnection connection, string subscription, CancellationToken cancellation)
+    private void Reach(string subscription)
     {
-        PullResponse answer;
-        try
+        _isReached = true;
+        if (!_isListening)
         {
-            answer = await connection.Subscriber.PullAsync(
-                new PullRequest { Subscription = subscription, MaxMessages = MessagesAtOnce },
-                deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(90),
-                cancellationToken: cancellation);
-        }
-        catch (RpcException exception) when (exception.StatusCode == StatusCode.DeadlineExceeded)
-        {
-            // No message arrived for a while; the next pull waits for one.
-            return;
-        }
-
-        if (answer.ReceivedMessages.Count == 0)
-        {
-            await Task.Delay(EmptyPause, cancellation);
-        }
-
-        foreach (var received in answer.ReceivedMessages)
-        {
-            await messages.HandleAsync(
-                connection.Publisher, connection.Subscriber, subscription, received, cancellation);
+            (_isListening, _isTold) = (true, false);
+            Log.Listening(logger, subscription);
         }
     }
+
+    private void Miss(string subscription, Exception? exception)
+    {
+        (_isReached, _isListening) = (false, false);
+
+        // Logged once each time that the broker becomes unreachable, not once a minute.
+        if (!_isTold)
+        {
+            _isTold = true;
+            Log.Broken(logger, subscription, exception);
+        }
+    }
+
+    private static async Task PauseAsync(TimeSpan pause, CancellationToken cancellation) =>
+        await Task.Delay(pause, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private static TimeSpan Longer(TimeSpan pause) => pause * 2 < LongestPause ? pause * 2 : LongestPause;
 
     private static partial class Log
     {
@@ -109,6 +142,6 @@ internal sealed partial class RunSubscriber(
 
         [LoggerMessage(4201, LogLevel.Warning,
             "{Subscription} is out of reach; trying again, with pauses of a minute at most.")]
-        public static partial void Broken(ILogger logger, string subscription, Exception exception);
+        public static partial void Broken(ILogger logger, string subscription, Exception? exception);
     }
 }

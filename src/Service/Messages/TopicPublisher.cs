@@ -1,3 +1,4 @@
+using System.Text.Json;
 using CloudNative.CloudEvents;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
@@ -202,11 +203,11 @@ internal sealed partial class TopicPublisher(
     {
         try
         {
-            return RunEvent.Of(runId, fact, secrets);
+            return RunEvent.Of(runId, fact, secrets, target.Name);
         }
-        catch (ArgumentException exception)
+        catch (Exception exception) when (exception is ArgumentException or JsonException)
         {
-            // CloudEvents has no such id. The activity that wrote the fact has no part in it.
+            // CloudEvents has no such id, or a fact has another form. The activity that wrote it has no part in it.
             Log.NoEvent(logger, fact.Kind, runId.Value, exception);
             return null;
         }

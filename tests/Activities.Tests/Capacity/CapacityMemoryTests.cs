@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
@@ -117,6 +118,26 @@ public sealed class CapacityMemoryTests : IDisposable
         Assert.NotNull(Open().Find("p", Place));
     }
 
+    [Theory]
+    [InlineData("{\"p/us-w\n{}\n", false)]
+    [InlineData("{\"p/us-w", true)]
+    public void Find_DamagedFile_IsToldOnceAndKeptAsACopy(string text, bool isOld)
+    {
+        var path = isOld ? OldFile : File;
+        System.IO.File.WriteAllText(path, text);
+        var lines = new Lines();
+
+        var memory = new CapacityMemory(_folder, _clock, lines);
+        Assert.Null(memory.Find("p", Place));
+        Assert.Null(memory.Find("p", Place));
+        Assert.Null(new CapacityMemory(_folder, _clock, lines).Find("p", Place));
+
+        var line = Assert.Single(lines);
+        Assert.Contains($"{Path.GetFileName(path)}, is damaged", line, StringComparison.Ordinal);
+        Assert.Contains($"{path}.damaged", line, StringComparison.Ordinal);
+        Assert.Equal(text, System.IO.File.ReadAllText($"{path}.damaged"));
+    }
+
     [Fact]
     public void All_OfTheMemory_ListsWhatStillHolds()
     {
@@ -213,6 +234,18 @@ public sealed class CapacityMemoryTests : IDisposable
     }
 
     private CapacityMemory Open() => new(_folder, _clock);
+
+    private sealed class Lines : List<string>, ILogger<CapacityMemory>
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => Add(formatter(state, exception));
+    }
 
     private static Refusal Refusal(RefusalScope scope) => new("C", scope, 600, "r", "f");
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -41,6 +42,18 @@ public sealed class AnnounceActivityTests : RunFolder
     }
 
     [Fact]
+    public async Task Announce_ToOneThatPublishesFromTheLedger_WritesTheEndThereAndDoesNotCallIt()
+    {
+        var only = new Announcer("only", isFromLedger: true);
+
+        Assert.Equal((1, 1), (await RunAsync(only), await RunAsync(only)));
+
+        Assert.Equal(0, only.Calls);
+        var fact = Assert.Single(Ledger.Read(Id), entry => entry.Kind == LedgerKinds.Announced);
+        Assert.Equal(new AnnouncedFact("only") { End = End }, fact.Data.Deserialize<AnnouncedFact>(RunLedger.Json));
+    }
+
+    [Fact]
     public async Task Announce_SeveralThatFail_SaysWhatEachSaid()
     {
         var fault = await Assert.ThrowsAsync<AggregateException>(
@@ -57,8 +70,10 @@ public sealed class AnnounceActivityTests : RunFolder
     private Task<int> RunAsync(params Announcer[] announcers) =>
         new AnnounceActivity(announcers, Ledger).RunAsync(null!, End);
 
-    private sealed class Announcer(string name, int failures = 0) : IRunAnnouncer
+    private sealed class Announcer(string name, int failures = 0, bool isFromLedger = false) : IRunAnnouncer
     {
+        public bool IsPublishedFromLedger => isFromLedger;
+
         public string Name => name;
 
         public int Calls { get; private set; }

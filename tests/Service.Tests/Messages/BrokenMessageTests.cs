@@ -24,12 +24,12 @@ public sealed class BrokenMessageTests
         var bad = broker.Send(Broken(kind, service));
         var letter = await broker.LetterAsync();
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
-        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Count == 2);
 
         Assert.Equal(("REQUEST_INVALID", bad),
             (letter.Attributes["workflows-code"], letter.Attributes["workflows-message-id"]));
         Assert.Contains(reason, letter.Attributes["workflows-reason"], StringComparison.Ordinal);
-        Assert.Contains(bad, broker.Acknowledged);
+        Assert.Equivalent(new[] { bad, good }, broker.Acknowledged, strict: true);
         Assert.Equal(1, (await service.Http.GetFromJsonAsync<JsonElement>("/runs")).GetArrayLength());
     }
 
@@ -42,11 +42,11 @@ public sealed class BrokenMessageTests
 
         var bad = broker.Send(ByteString.CopyFromUtf8("{"));
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request().ToJsonString()));
-        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good) && !broker.Delayed.IsEmpty);
 
         Assert.Equal([(bad, 10)], broker.Delayed);
         Assert.Equal([good], broker.Acknowledged);
-        Assert.InRange(broker.Pulls, 2, 3);
+        Assert.Equal(1, broker.Streams);
         Assert.Equal(1, await SubscribedService.LoggedAsync(service, "cannot go to the dead-letter topic"));
     }
 

@@ -21,8 +21,8 @@ public sealed class BrokerFaultTests
     public async Task Broker_ThatRefusesToDeliver_IsToldOnceAndAskedAgain(StatusCode code)
     {
         await using var broker = await FakePubSub.StartAsync();
-        broker.NextPulls.Enqueue(() => throw new RpcException(new Status(code, "Not now.")));
-        broker.NextPulls.Enqueue(() => throw new RpcException(new Status(code, "Not now either.")));
+        broker.NextStreams.Enqueue(() => throw new RpcException(new Status(code, "Not now.")));
+        broker.NextStreams.Enqueue(() => throw new RpcException(new Status(code, "Not now either.")));
         await using var service = await SubscribedService.StartAsync(broker.Host);
 
         var good = Send(broker, service);
@@ -52,7 +52,7 @@ public sealed class BrokerFaultTests
         using var port = ReservedPort.Take();
         var first = await FakePubSub.StartAsync(port.Number);
         await using var service = await SubscribedService.StartAsync(first.Host);
-        await Eventually.TrueAsync(() => first.Pulls > 0);
+        await Eventually.TrueAsync(() => first.Streams > 0);
         await first.DisposeAsync();
 
         await using var second = await FakePubSub.StartAsync(port.Number);
@@ -63,26 +63,26 @@ public sealed class BrokerFaultTests
     }
 
     [Fact]
-    public async Task Broker_ThatAnswersEmptyAtOnce_IsNotAskedWithoutEnd()
+    public async Task Broker_ThatEndsEveryStreamAtOnce_IsNotAskedWithoutEnd()
     {
         await using var broker = await FakePubSub.StartAsync();
         for (var answer = 0; answer < 10_000; answer++)
         {
-            broker.NextPulls.Enqueue(() => new PullResponse());
+            broker.NextStreams.Enqueue(() => null);
         }
 
         await using var service = await SubscribedService.StartAsync(broker.Host);
-        await Eventually.TrueAsync(() => broker.Pulls >= 2);
+        await Eventually.TrueAsync(() => broker.Streams >= 2);
 
-        // The queue has 10,000 empty answers, which a loop without a pause takes within a second.
-        Assert.InRange(broker.Pulls, 2, 10);
+        // The queue has 10,000 ends, which a loop without a pause takes within a second.
+        Assert.InRange(broker.Streams, 2, 10);
     }
 
     [Fact]
     public async Task Message_WithoutContentOrId_IsBuriedAndTheNextOneStarts()
     {
         await using var broker = await FakePubSub.StartAsync();
-        broker.NextPulls.Enqueue(() => new PullResponse
+        broker.NextStreams.Enqueue(() => new StreamingPullResponse
         {
             ReceivedMessages = { new ReceivedMessage { AckId = "nothing" } },
         });
@@ -90,10 +90,9 @@ public sealed class BrokerFaultTests
         var request = ByteString.CopyFromUtf8(service.Request().ToJsonString());
         var nameless = broker.Send(request, messageId: "");
         var good = broker.Send(request);
-        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Count == 3);
 
-        Assert.Contains("nothing", broker.Acknowledged);
-        Assert.Contains(nameless, broker.Acknowledged);
+        Assert.Equivalent(new[] { "nothing", nameless, good }, broker.Acknowledged, strict: true);
         Assert.Equal(1, await RunsAsync(service));
     }
 

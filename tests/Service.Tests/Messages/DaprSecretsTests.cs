@@ -1,4 +1,5 @@
 using Workflows.Service.Hosting;
+using Workflows.Service.Logs;
 using Workflows.Service.Messages;
 
 namespace Workflows.Service.Tests.Messages;
@@ -13,13 +14,14 @@ public sealed class DaprSecretsTests
     {
         await using var sidecar = await FakeDapr.StartAsync();
         sidecar.Secrets["workflows-database"] = new() { ["workflows-database"] = "Host=db;Password=secret" };
-        sidecar.Secrets["hub"] = new() { ["value"] = "hf_token\r\n" };
+        sidecar.Secrets["hub"] = new() { ["value"] = "hub-9f2-token\r\n" };
         Name(sidecar.Address, ("Database", "workflows-database"), ("huggingFaceToken", "hub"));
 
         await DaprSecrets.ReadAsync(_settings);
 
         Assert.Equal("Host=db;Password=secret", _settings.Database);
-        Assert.Equal("hf_token", _settings.HuggingFaceToken);
+        Assert.Equal("hub-9f2-token", _settings.HuggingFaceToken);
+        Assert.Equal("401 for [secret].", SecretText.Without("401 for hub-9f2-token."));
         Assert.Null(_settings.DurableTaskConnectionString);
     }
 

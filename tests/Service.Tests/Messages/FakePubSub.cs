@@ -38,14 +38,17 @@ internal sealed class FakePubSub : IAsyncDisposable
 
     public bool CanPublish { get; set; } = true;
 
-    /// <summary>Answers of the next pulls, in place of waiting messages; each may throw.</summary>
-    public ConcurrentQueue<Func<PullResponse>> NextPulls { get; } = new();
+    /// <summary>First answers of the next streams; each may throw, and null ends the stream.</summary>
+    public ConcurrentQueue<Func<StreamingPullResponse?>> NextStreams { get; } = new();
 
     /// <summary>Faults of the next acknowledgements.</summary>
     public ConcurrentQueue<StatusCode> NextAcknowledgements { get; } = new();
 
-    /// <summary>Pulls so far; a pull that waits counts.</summary>
-    public int Pulls { get; private set; }
+    /// <summary>Streams so far.</summary>
+    public int Streams { get; private set; }
+
+    /// <summary>The request of the newest stream.</summary>
+    public StreamingPullRequest? Request { get; private set; }
 
     public ConcurrentQueue<string> Acknowledged { get; } = new();
 
@@ -59,13 +62,13 @@ internal sealed class FakePubSub : IAsyncDisposable
         return broker;
     }
 
-    public string Send(ByteString data, string? messageId = null)
+    public string Send(ByteString data, string? messageId = null, string orderingKey = "")
     {
         var id = $"m{Interlocked.Increment(ref _count)}";
         _waiting.Writer.TryWrite(new ReceivedMessage
         {
             AckId = id,
-            Message = new PubsubMessage { MessageId = messageId ?? id, Data = data },
+            Message = new PubsubMessage { MessageId = messageId ?? id, Data = data, OrderingKey = orderingKey },
         });
         return id;
     }
@@ -84,18 +87,27 @@ internal sealed class FakePubSub : IAsyncDisposable
 
     private sealed class Sub(FakePubSub broker) : Subscriber.SubscriberBase
     {
-        public override async Task<PullResponse> Pull(PullRequest request, ServerCallContext context)
+        public override async Task StreamingPull(
+            IAsyncStreamReader<StreamingPullRequest> requests, IServerStreamWriter<StreamingPullResponse> answers,
+            ServerCallContext context)
         {
-            broker.Pulls++;
-            if (broker.NextPulls.TryDequeue(out var next))
+            await requests.MoveNext(context.CancellationToken);
+            broker.Request = requests.Current;
+            broker.Streams++;
+            if (broker.NextStreams.TryDequeue(out var next))
             {
-                return next();
+                if (next() is not { } first)
+                {
+                    return;
+                }
+
+                await answers.WriteAsync(first);
             }
 
-            return new PullResponse
+            await foreach (var message in broker._waiting.Reader.ReadAllAsync(context.CancellationToken))
             {
-                ReceivedMessages = { await broker._waiting.Reader.ReadAsync(context.CancellationToken) },
-            };
+                await answers.WriteAsync(new StreamingPullResponse { ReceivedMessages = { message } });
+            }
         }
 
         public override Task<Empty> Acknowledge(AcknowledgeRequest request, ServerCallContext context)
@@ -111,7 +123,11 @@ internal sealed class FakePubSub : IAsyncDisposable
 
         public override Task<Empty> ModifyAckDeadline(ModifyAckDeadlineRequest request, ServerCallContext context)
         {
-            broker.Delayed.Enqueue((request.AckIds.Single(), request.AckDeadlineSeconds));
+            foreach (var id in request.AckIds)
+            {
+                broker.Delayed.Enqueue((id, request.AckDeadlineSeconds));
+            }
+
             return Task.FromResult(new Empty());
         }
     }

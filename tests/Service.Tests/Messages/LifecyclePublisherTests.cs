@@ -174,6 +174,39 @@ public sealed class LifecyclePublisherTests : IDisposable
             topics.SelectMany(topic => topic.Published).Select(each => each.Id!).Order(StringComparer.Ordinal));
     }
 
+    /// <summary>Two services, of which neither has the broker at first.</summary>
+    [Fact]
+    public async Task Publish_TheEndOfARunAfterAnOutage_ComesBehindItsOtherEvents()
+    {
+        var isAway = true;
+        var published = new List<CloudEvent>();
+        Topic Topic() => new(_ => isAway ? throw new IOException("The broker is away.") : Task.CompletedTask)
+        {
+            Published = published,
+        };
+        var topics = new[] { Topic(), Topic() };
+        using var one = await StartAsync(topics[0]);
+        using var other = await StartAsync(topics[1]);
+        Write("plan");
+        Write("train");
+        await topics[0].Asked.Task.WaitAsync(Cancellation);
+        var end = new RunEnd(new RunId("run-1"), "n", new RunOutcome(RunStatus.Succeeded, "report.json", null));
+        await new AnnounceActivity([new FromLedger("topic"), new FromLedger("another")], _ledger).RunAsync(null!, end);
+
+        isAway = false;
+        await Eventually.TrueAsync(() =>
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            return Cursor() >= 3;
+        });
+        await one.StopAsync(Cancellation);
+        await other.StopAsync(Cancellation);
+
+        Assert.Equal(["run-1/stage/plan", "run-1/stage/train", "run-1"], published.Select(each => each.Id));
+        Assert.Equal("workflows.run.succeeded", published[^1].Type);
+        Assert.Equal(end, published[^1].Data);
+    }
+
     [Fact]
     public async Task Publish_ForARunThatIsPurgedMeanwhile_LeavesNothingOfIt()
     {
@@ -208,13 +241,23 @@ public sealed class LifecyclePublisherTests : IDisposable
     private void Write(string stage, string run = "run-1") =>
         _ledger.Append(new RunId(run), LedgerKinds.Stage, stage, stage);
 
+    private sealed class FromLedger(string name) : IRunAnnouncer
+    {
+        public string Name => name;
+
+        public bool IsPublishedFromLedger => true;
+
+        public Task AnnounceAsync(RunEnd end, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("Nobody calls it.");
+    }
+
     private sealed class Topic(Func<CancellationToken, Task> take) : IEventTarget
     {
         public string Name => "topic";
 
         public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public List<CloudEvent> Published { get; } = [];
+        public List<CloudEvent> Published { get; init; } = [];
 
         /// <summary>Gets or sets the subject whose events are refused.</summary>
         public string? Refused { get; set; }

@@ -63,7 +63,7 @@ public sealed class PubSubEventsTests
 
         var waits = broker.Send(ByteString.CopyFromUtf8(dear.ToJsonString()));
         var good = broker.Send(ByteString.CopyFromUtf8(service.Request("""{"apiDisabled": true}""").ToJsonString()));
-        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good));
+        await Eventually.TrueAsync(() => broker.Acknowledged.Contains(good) && !broker.Delayed.IsEmpty);
 
         Assert.Equal([(waits, 10)], broker.Delayed);
         Assert.Equal([good], broker.Acknowledged);

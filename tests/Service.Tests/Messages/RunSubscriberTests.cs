@@ -91,6 +91,29 @@ public sealed class RunSubscriberTests
         Assert.Equal(0, (await service.Http.GetFromJsonAsync<JsonElement>("/runs")).GetArrayLength());
     }
 
+    [Fact]
+    public async Task Broker_ThatIsKilledAndStartedAgain_IsToldOnceAndDeliversToTheSameService()
+    {
+        await using var emulator = await PubSubEmulator.StartOrSkipAsync(TestContext.Current.CancellationToken);
+        using var before = await PrepareAsync(emulator);
+        await using var service = await StartServiceAsync(emulator);
+        await PublishAsync(before, service.Request().ToJsonString());
+        await WaitForRunsAsync(service, 1);
+
+        await emulator.KillAsync();
+        await WaitUntilLoggedAsync(service, "is out of reach");
+        await emulator.StartAgainAsync(TestContext.Current.CancellationToken);
+        using var after = await PrepareAsync(emulator);
+
+        // The emulator numbers its messages anew, so that its first one has the id of the one before.
+        await PublishAsync(after, service.Request().ToJsonString());
+        await PublishAsync(after, service.Request().ToJsonString());
+        await WaitForRunsAsync(service, 2);
+
+        Assert.Equal(1, await SubscribedService.LoggedAsync(service, "is out of reach"));
+        Assert.Equal(2, await SubscribedService.LoggedAsync(service, "Starting runs from"));
+    }
+
     private static async Task<PubSubConnection> PrepareAsync(PubSubEmulator emulator)
     {
         var pubSub = PubSubConnection.ToEmulator(emulator.Host);
