@@ -12,6 +12,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// <summary>Most polls of a node in the time of one of a queued request; chosen.</summary>
     private const double MostQueuedPolls = 8;
 
+    /// <summary>Most polls for which the release of a lost node is followed before its quota is asked for again;
+    /// chosen, since a deletion takes a minute or two.</summary>
+    private const int MostReleasePolls = 10;
+
     /// <inheritdoc />
     public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
     {
@@ -23,6 +27,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
         var attempt = input.FirstAttempt;
         Refusal? last = null;
+        var leaving = input.Leaving;
         if (input.Pending is { } pending)
         {
             var boot = await BootAsync(
@@ -48,6 +53,12 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
             foreach (var candidate in search.Places.Where(place => !ruledOut.Contains(place)).ToList())
             {
+                if (leaving is not null && !ruledOut.Contains(candidate) && CountsAgainstQuotaOf(candidate, leaving))
+                {
+                    await FollowAsync(context, input, leaving.NodeName, cancel);
+                    leaving = null;
+                }
+
                 if (cancel.IsCompleted)
                 {
                     return search.End(null, attempt, null, isCancelled: true, ruledOut);
@@ -107,6 +118,35 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         }
 
         AcquireResult Failed(RunFailure failure) => search.End(null, attempt, failure, isCancelled: false, []);
+    }
+
+    /// <summary>Returns whether a place counts against the quota that a node holds: a project has one of each
+    /// generation for each zone or region, and where there is none for spot nodes they count against that on
+    /// demand.</summary>
+    private static bool CountsAgainstQuotaOf(Candidate place, TpuLease node) =>
+        place.Region == node.Candidate.Region
+        && place.AcceleratorType.Split('-')[0] == node.Candidate.AcceleratorType.Split('-')[0];
+
+    /// <summary>
+    /// Waits until a lost node is proved gone, for some polls. A run with a deadline does not wait: a request that meets
+    /// a quota in use is refused for minutes only.
+    /// </summary>
+    private static async Task FollowAsync(
+        TaskOrchestrationContext context, AcquireInput input, NodeName lost, Task<string> cancel)
+    {
+        var spec = input.Spec;
+        var isGone = spec.Deadline is not null;
+        for (var poll = 0; poll < MostReleasePolls && !isGone; poll++)
+        {
+            await PauseAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
+            if (cancel.IsCompleted || context.CurrentUtcDateTime >= input.StopAt)
+            {
+                return;
+            }
+
+            await context.UnlessItFailsAsync(async () =>
+                isGone = (await context.ReleaseNodeAsync(spec, lost)).ConfirmedNotFound);
+        }
     }
 
     /// <summary>

@@ -41,6 +41,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 RuledOut = acquired.RuledOut,
                 IsSwitched = acquired.IsSwitched,
                 Move = null,
+                Leaving = null,
             };
         }
 
@@ -174,6 +175,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 IsSwitched = input.IsSwitched,
                 Outlook = outlook,
                 Pending = input.Move,
+                Leaving = input.Leaving,
             },
             context.ChildOptions(child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
@@ -193,7 +195,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return cancel.IsCompleted ? acquired with { Lease = null, Cancelled = true } : acquired;
     }
 
-    /// <summary>Records the loss and deletes the dead node: a preempted node keeps its name and its quota.</summary>
+    /// <summary>Records the loss and deletes the dead node: a preempted node keeps its name and its quota. One that is
+    /// not proved gone is followed by the search for the next.</summary>
     private static async Task<TpuWorkInput> LoseAsync(
         TaskOrchestrationContext context, TpuWorkInput input, JobObservation seen)
     {
@@ -202,11 +205,20 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             input.Losses + 1, zone, seen.LossCause ?? seen.NodeState, seen.LostSteps, seen.Step - seen.LostSteps,
             context.CurrentUtcDateTime);
         await context.RecordLossAsync(input.Spec.RunId, loss);
-        await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName);
+        NodeRelease? release = null;
+        await context.UnlessItFailsAsync(async () =>
+            release = await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName));
 
         // The end of its time says nothing against the zone.
         var avoid = loss.Cause == JobObservation.DurationOver ? null : zone;
-        return input with { Lease = null, Losses = loss.Number, Avoid = avoid, Recovery = loss };
+        return input with
+        {
+            Lease = null,
+            Leaving = release is { ConfirmedNotFound: true } ? null : input.Lease,
+            Losses = loss.Number,
+            Avoid = avoid,
+            Recovery = loss,
+        };
     }
 
     /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancellation

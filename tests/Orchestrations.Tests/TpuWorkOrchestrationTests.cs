@@ -44,6 +44,29 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Contains(_context.Calls, call => call.Name == Stages.RecordLoss);
     }
 
+    /// <summary>A node holds its quota until it is proved gone.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(null, true)]
+    public async Task Work_WhoseTpuIsLost_TellsTheSearchOfANodeThatIsNotProvedGone(bool? isGone, bool isTold)
+    {
+        var lease = Given.Lease("us-a1-a");
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => name != Stages.ReleaseNode ? answer(name, input)
+            : isGone is { } gone ? new NodeRelease(lease.NodeName, "DELETING", gone)
+            : throw new Microsoft.DurableTask.TaskFailedException(name, 1, new TimeoutException("away"));
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "PREEMPTED" });
+
+        await RunAsync(Input(lease));
+        var next = Assert.IsType<TpuWorkInput>(_context.NextGeneration);
+        await RunAsync(next);
+
+        var search = Assert.Single(_context.Calls.Select(call => call.Input).OfType<AcquireInput>());
+        Assert.Equal(isTold ? lease : null, search.Leaving);
+        Assert.Null(Assert.IsType<TpuWorkInput>(_context.NextGeneration).Leaving);
+    }
+
     /// <summary>The end of its time says nothing against the zone, which may be asked again at once.</summary>
     [Fact]
     public async Task Work_WhoseTpuIsOverItsTime_GoesOnInAnyZone()

@@ -72,7 +72,7 @@ public sealed class CreateNodeActivity(
         {
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
             var refusal = SameAnswerRule.Judge(
-                ledger, spec.RunId, place, RefusalClassifier.Classify(exception));
+                ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
             memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
             return new CreateNodeResult(name, null, refusal);
         }
@@ -155,7 +155,7 @@ public sealed class CreateNodeActivity(
             // No node exists, or the whole API has an outage; the next zone is tried.
         }
 
-        var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception));
+        var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
         memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
         return new CreateNodeResult(NodeName.None, null, refusal);
     }

@@ -63,7 +63,7 @@ public sealed class ObserveNodeActivity(
 
         // One that was READY and is lost before its worker has connected: its release may have to wait.
         ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, state);
-        var refusal = await RefusalOfAsync(connection, input.Operation)
+        var refusal = await RefusalOfAsync(connection, input)
             ?? RefusalOf(state, name);
         if (refusal is not null)
         {
@@ -80,9 +80,9 @@ public sealed class ObserveNodeActivity(
         TpuConnection connection, ObserveNodeInput input, QueuedFact fact)
     {
         var queued = await QueuedRequests.ReadAsync(connection, fact);
-        return queued is null && await RefusalOfAsync(connection, input.Operation) is { } refusal
+        return queued is null && await RefusalOfAsync(connection, input) is { } refusal
             ? new NodeObservation(NodeStates.NotFound, false, refusal)
-            : QueuedRequests.Observe(queued, fact);
+            : QueuedRequests.Observe(queued, fact, input.Lease.Candidate);
     }
 
     private void Remember(RunSpec spec, Candidate place, Refusal? refusal)
@@ -109,9 +109,9 @@ public sealed class ObserveNodeActivity(
         }
     }
 
-    private static async Task<Refusal?> RefusalOfAsync(TpuConnection connection, string? operationName)
+    private static async Task<Refusal?> RefusalOfAsync(TpuConnection connection, ObserveNodeInput input)
     {
-        if (operationName is null)
+        if (input.Operation is not { } operationName)
         {
             return null;
         }
@@ -122,7 +122,7 @@ public sealed class ObserveNodeActivity(
                 new GetOperationRequest { Name = operationName },
                 TpuConnection.Routed("name", operationName, CancellationToken.None));
             return operation.ResultCase == Operation.ResultOneofCase.Error
-                ? RefusalClassifier.Classify(operation.Error)
+                ? RefusalClassifier.Classify(operation.Error, input.Lease.Candidate)
                 : null;
         }
         catch (RpcException exception)

@@ -157,6 +157,11 @@ public sealed record AcquireInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WorkOutlook? Outlook { get; init; }
 
+    /// <summary>Gets the node that was lost and is not proved gone: until then it holds its quota. null for none, and
+    /// in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public TpuLease? Leaving { get; init; }
+
     /// <summary>Gets a node that a move had asked for when the working one was lost; it is waited for first. null for
     /// none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

@@ -104,6 +104,11 @@ public sealed record TpuWorkInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public NodeName? Left { get; init; }
 
+    /// <summary>Gets the node that was lost and is not proved gone, which holds its quota; null for none, and in older
+    /// histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public TpuLease? Leaving { get; init; }
+
     /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 
