@@ -16,6 +16,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// chosen, since a deletion takes a minute or two.</summary>
     private const int MostReleasePolls = 10;
 
+    /// <summary>Polls that may find no node after a request without an answer; chosen. Then the cloud has not received
+    /// it.</summary>
+    private const int MostMissingPolls = 4;
+
     /// <inheritdoc />
     public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
     {
@@ -166,7 +170,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return new Boot(null, created.Refusal);
         }
 
-        return await BootAsync(context, input, lease, created.Operation, startedAt, spotUntil, cancel);
+        return await BootAsync(context, input, lease, created.Operation, startedAt, spotUntil, cancel, created.IsUnanswered);
 
         Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
@@ -176,9 +180,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// back.</summary>
     private static async Task<Boot> BootAsync(
         TaskOrchestrationContext context, AcquireInput input, TpuLease lease, string? operation,
-        DateTimeOffset startedAt, DateTimeOffset? spotUntil, Task<string> cancel)
+        DateTimeOffset startedAt, DateTimeOffset? spotUntil, Task<string> cancel, bool isUnanswered = false)
     {
         var spec = input.Spec;
+        var missing = 0;
 
         // A spot node that is ready too late could not be lost any more without missing the deadline.
         var bootedBy = startedAt.AddSeconds(spec.Tpu.QueueSeconds + spec.Pace.BootSeconds);
@@ -223,6 +228,13 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 (outcome, refusal) = (AttemptOutcome.Failed, node.Refusal);
                 break;
             }
+
+            missing = node.State == "NOT_FOUND" ? missing + 1 : 0;
+            if (isUnanswered && missing >= MostMissingPolls)
+            {
+                (outcome, refusal) = (AttemptOutcome.Failed, NeverReceived(lease));
+                break;
+            }
         }
 
         refusal ??= outcome != AttemptOutcome.Timeout ? null
@@ -235,7 +247,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
     }
 
-    /// <summary>Creates a node; an unreachable API excludes this zone for a while and does not end the run.</summary>
+    /// <summary>Creates a node; an unreachable API excludes this zone for a while and does not end the run. A node that
+    /// exists all the same is given back with the next request, or while the run works.</summary>
     private static async Task<CreateNodeResult> CreateAsync(TaskOrchestrationContext context, CreateNodeInput input)
     {
         try
@@ -298,6 +311,11 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             $"'{lease.NodeName}' was not usable at {until:yyyy-MM-dd HH:mm:ss}Z, after which a spot node could not be "
             + $"lost without missing the deadline or the time of the search."),
         "Nothing: the run goes over to on-demand nodes.");
+
+    private static Refusal NeverReceived(TpuLease lease) => new(
+        "CLOUD_UNREACHABLE", RefusalScope.Zone, 60,
+        $"No request for '{lease.NodeName}' was answered, and the cloud has no such node.",
+        "Nothing: the next zone is tried.");
 
     private static Refusal BootTimeout(RunSpec spec, TpuLease lease) => new(
         "BOOT_TIMEOUT", RefusalScope.Zone, 600,

@@ -177,6 +177,45 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.Equal(10, Released().Count);
     }
 
+    /// <summary>The cloud may have received the request: its node is waited for as any other.</summary>
+    [Fact]
+    public async Task Acquire_ARequestWithoutAnAnswer_TakesTheNodeThatComesUp()
+    {
+        var looks = 0;
+        Unanswered("us-a1-a", () => ++looks switch
+        {
+            <= 3 => new NodeObservation("NOT_FOUND", false, null),
+            <= 5 => new NodeObservation("CREATING", false, null),
+            _ => new NodeObservation("READY", true, null),
+        });
+
+        Assert.Equal("us-a1-a", (await RunAsync(Given.Plan("us-a1-a", "us-b1-a"))).Lease?.Candidate.Zone);
+        Assert.Empty(Released());
+    }
+
+    [Fact]
+    public async Task Acquire_ARequestThatWasNeverReceived_GivesItUpSoonAndProvesIt()
+    {
+        Unanswered("us-a1-a", () => new NodeObservation("NOT_FOUND", false, null));
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        Assert.Equal([Given.Node("us-a1-a", "n1")], Released());
+        Assert.Equal(("CLOUD_UNREACHABLE", 40), (Ends()[0].Refusal?.Code, Ends()[0].Seconds));
+    }
+
+    /// <summary>A zone that does not answer looks either tells nothing about the node.</summary>
+    [Fact]
+    public async Task Acquire_ARequestWithoutAnAnswerInAnOutage_WaitsForTheNodeAsForAnyOther()
+    {
+        Unanswered("us-a1-a", () => new NodeObservation("UNREACHABLE", false, null));
+
+        await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal(("BOOT_TIMEOUT", 60), (Ends()[0].Refusal?.Code, Ends()[0].Seconds));
+    }
+
     [Fact]
     public async Task Acquire_AfterALoss_TriesThatZoneLast()
     {
@@ -314,6 +353,18 @@ public sealed class AcquireTpuOrchestrationTests
         _context.Answer = (name, input) => input is CreateNodeInput create && create.Candidate.Zone == zone
             ? throw new Microsoft.DurableTask.TaskFailedException(name, 1, fault)
             : answer(name, input);
+    }
+
+    private void Unanswered(string zone, Func<NodeObservation> look)
+    {
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => (answer(name, input), input) switch
+        {
+            (CreateNodeResult created, CreateNodeInput create) when create.Candidate.Zone == zone =>
+                created with { Operation = null, IsUnanswered = true },
+            (NodeObservation, ObserveNodeInput observe) when observe.Lease.Candidate.Zone == zone => look(),
+            (var other, _) => other,
+        };
     }
 
     private void Release(Func<int, bool> isGone)

@@ -82,6 +82,8 @@ public sealed class ObserveNodeActivity(
         var queued = await QueuedRequests.ReadAsync(connection, fact);
         return queued is null && await RefusalOfAsync(connection, input) is { } refusal
             ? new NodeObservation(NodeStates.NotFound, false, refusal)
+            : queued is null && input.Operation is null
+            ? new NodeObservation(NodeStates.NotFound, false, null) { IsQueued = true }
             : QueuedRequests.Observe(queued, fact, input.Lease.Candidate);
     }
 

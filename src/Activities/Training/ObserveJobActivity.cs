@@ -7,6 +7,7 @@ using Workflows.Activities.Handover;
 using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
@@ -55,6 +56,12 @@ public sealed class ObserveJobActivity(
             : isBroken ? DeviceLost
             : isSilent ? "WORKER_SILENT"
             : null;
+        if (state != NodeStates.Unreachable)
+        {
+            await StrayNodes.ReleaseAsync(
+                await cloud.ConnectAsync(spec, CancellationToken.None), ledger, jobs, spec.RunId, input.Lease.Attempt);
+        }
+
         var group = spec.Group?.Id ?? spec.RunId;
         var accrued = RunCosts.Of(ledger, group, clock.GetUtcNow()).ActualUsd;
         return new JobObservation(

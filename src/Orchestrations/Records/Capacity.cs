@@ -198,7 +198,13 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
 /// <param name="Operation">The long-running operation; null if the request was refused at once.</param>
 /// <param name="Refusal">The refusal; null for none.</param>
 /// <param name="Asked">false if no request was sent, because the cloud refused lately.</param>
-public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
+public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true)
+{
+    /// <summary>Gets a value indicating whether no request was answered, so that the node may exist or not; false in
+    /// older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsUnanswered { get; init; }
+}
 
 /// <summary>A poll of a node that is being created.</summary>
 /// <param name="Spec">The run.</param>

@@ -182,6 +182,57 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal((1, 500), Memory.Seen().Select(place => (place.Losses, place.LifeSeconds)).Single());
     }
 
-    private Task<JobObservation> RunAsync() => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
-        .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(1)));
+    /// <summary>A deletion that failed, or a lost answer, would cost until the end of the run: each look tries again, and
+    /// the job goes on whatever comes of it.</summary>
+    [Fact]
+    public async Task Observe_Job_GivesBackTheNodesThatTheRunUsesNoMore()
+    {
+        Jobs.Standing = Working;
+        foreach (var attempt in new[] { 1, 2, 3, 4, 5 })
+        {
+            Intend(attempt);
+            Cloud.Put(Node(attempt), State.Ready);
+        }
+
+        // Lost or left; without an answer; at work; of a move that was given up; of a move under way.
+        End(1, AttemptOutcome.Ready);
+        End(2, AttemptOutcome.Refused, NodeName.None);
+        End(3, AttemptOutcome.Ready);
+        End(4, AttemptOutcome.Cancelled);
+        Cloud.Broken[$"{Node(1)}"] = new RpcException(new Status(StatusCode.PermissionDenied, "no"));
+
+        Assert.False((await RunAsync(3)).IsLost);
+        Assert.Equal([$"{Node(2)}", $"{Node(4)}"], Cloud.Deleted().Order(StringComparer.Ordinal));
+        Assert.Equal("PermissionDenied: no", Assert.Single(
+            Ledger.Read<NodeMoment>(Run, LedgerKinds.NotReleased)).Data.State);
+
+        Cloud.Broken.Clear();
+        Cloud.Nodes.Remove($"{Node(2)}");
+        await RunAsync(3);
+        await RunAsync(3);
+
+        Assert.Equal([$"{Node(1)}", $"{Node(2)}", $"{Node(4)}"], Cloud.Deleted().Order(StringComparer.Ordinal));
+        Assert.Equal(Node(2), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.NodeName);
+    }
+
+    /// <summary>An activity that is done again late must not take the node with which the run has gone on.</summary>
+    [Fact]
+    public async Task Observe_JobOfALostNodeOnceMore_LeavesTheNextNodeAlone()
+    {
+        Intend(1);
+        Intend(2);
+        End(1, AttemptOutcome.Ready);
+        End(2, AttemptOutcome.Ready);
+        Cloud.Put(Node(1), State.Preempted);
+        Cloud.Put(Node(2), State.Ready);
+
+        await RunAsync();
+
+        Assert.Empty(Cloud.Deleted());
+    }
+
+    private Task<JobObservation> RunAsync() => RunAsync(1);
+
+    private Task<JobObservation> RunAsync(int attempt) => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
+        .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(attempt)));
 }
