@@ -39,7 +39,8 @@ public sealed class ObserveNodeActivity(
         try
         {
             if (QueuedRequests.Find(ledger, spec.RunId, name) is { } fact
-                && await ObserveQueuedAsync(connection, input, fact) is { } queued)
+                && await ObserveQueuedAsync(connection, input, fact) is { } queued
+                && (queued.Refusal is not null || !IsHeard(spec, name)))
             {
                 ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, queued.State);
                 Remember(spec, input.Lease.Candidate, queued.Refusal);
@@ -61,6 +62,13 @@ public sealed class ObserveNodeActivity(
             return new NodeObservation(state, jobs.IsConnected(spec.RunId, name), null);
         }
 
+        if (!NodeStates.IsEnd(state) && IsHeard(spec, name))
+        {
+            // The state is late, or unknown: a worker that talks has a VM, which costs.
+            ledger.Append(spec.RunId, LedgerKinds.Ready, $"{name}", new NodeMoment(name, state));
+            return new NodeObservation(state, true, null);
+        }
+
         // One that was READY and is lost before its worker has connected: its release may have to wait.
         ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, state);
         var refusal = await RefusalOfAsync(connection, input)
@@ -73,6 +81,11 @@ public sealed class ObserveNodeActivity(
 
         return new NodeObservation(state, false, refusal);
     }
+
+    /// <summary>Returns whether the worker is connected and was heard lately: the connection of a VM that went away can
+    /// stay open for a while.</summary>
+    private bool IsHeard(RunSpec spec, NodeName name) => jobs.IsConnected(spec.RunId, name)
+        && jobs.Look(JobKind.Train, spec.RunId, name).SilentFor <= TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
 
     /// <summary>Looks at a request that has no node yet; a request that was never stored has a failed
     /// operation.</summary>

@@ -13,8 +13,9 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Training;
 
 /// <summary>
-/// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is not READY is
-/// lost, and so is a worker that is silent for too long on a READY node, or whose chips have failed.
+/// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is
+/// preempted, stopped or gone is lost, and so is one in another state than READY whose worker does not talk, a worker
+/// that is silent for too long on a READY node, and one whose chips have failed.
 /// </summary>
 public sealed class ObserveJobActivity(
     ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock, WorkForesight? foresight = null,
@@ -32,9 +33,10 @@ public sealed class ObserveJobActivity(
         // Read after the node's state: a job that ended just before its VM went away has ended.
         var job = jobs.Look(input.Kind, spec.RunId, name);
         DeadlineFacts.NoteIfMissed(ledger, spec, clock.GetUtcNow());
-        var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
-        var isOver = isGone && IsOver(spec, input.Lease, state);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
+        var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable)
+            && (NodeStates.IsEnd(state) || isSilent || !jobs.IsConnected(spec.RunId, name));
+        var isOver = isGone && IsOver(spec, input.Lease, state);
         if (HasStoppedCosting(state)
             && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)) && !isOver)
         {

@@ -335,7 +335,7 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Equal((1, 1), (Facts(LedgerKinds.NotReleased), Facts(LedgerKinds.Ready)));
         await RunAsync(attempt: 3);
 
-        Assert.Equal([$"{Node(1)}", $"{Node(1)}", $"{Node(2)}"], Cloud.Deleted());
+        Assert.Equal([$"{Node(1)}", $"{Node(1)}", $"{Node(2)}"], Cloud.Deleted().Order(StringComparer.Ordinal));
     }
 
     [Fact]

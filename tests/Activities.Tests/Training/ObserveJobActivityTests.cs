@@ -36,6 +36,38 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(1, Facts(LedgerKinds.Stopped));
     }
 
+    /// <summary>A state that is late or unknown does not end the work of a worker that talks; one of an end does,
+    /// before the connection breaks.</summary>
+    [Theory]
+    [InlineData(State.Creating, 1, null)]
+    [InlineData(State.Starting, 1, null)]
+    [InlineData(State.Repairing, 30, null)]
+    [InlineData((State)99, 1, null)]
+    [InlineData(State.Repairing, 31, "REPAIRING")]
+    [InlineData(State.Preempted, 1, "PREEMPTED")]
+    [InlineData(State.Terminated, 1, "TERMINATED")]
+    [InlineData(State.Stopping, 1, "STOPPING")]
+    [InlineData(State.Deleting, 1, "DELETING")]
+    public async Task Observe_NodeWhoseWorkerTalks_IsLostOnlyForAnEnd(State state, int silence, string? cause)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Connected.Add(Node(1));
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(silence) };
+
+        var seen = await RunAsync();
+
+        Assert.Equal((cause is not null, cause), (seen.IsLost, seen.LossCause));
+    }
+
+    [Fact]
+    public async Task Observe_NodeThatIsGoneThoughItsWorkerTalks_IsLost()
+    {
+        Jobs.Connected.Add(Node(1));
+        Jobs.Standing = Working;
+
+        Assert.Equal("NOT_FOUND", (await RunAsync()).LossCause);
+    }
+
     /// <summary>It may be READY again, and billed, before its deletion.</summary>
     [Fact]
     public async Task Observe_NodeUnderRepair_IsLostAndCountsOn()
