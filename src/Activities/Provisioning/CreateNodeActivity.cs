@@ -43,6 +43,12 @@ public sealed class CreateNodeActivity(
         var nodeId = name.NodeId;
         var lease = new TpuLease(name, place, input.Attempt);
 
+        if (!input.IsMove)
+        {
+            // Also where nothing is asked for: a search may last for hours.
+            await StrayNodes.ReleaseAsync(cloud, ledger, jobs, spec, input.Attempt);
+        }
+
         // A request that may have been sent is settled first, whatever has been refused or become cheaper meanwhile.
         var isSent = SentRequests.CountOf(ledger, spec.RunId, name) > 0;
         if (!isSent && memory.Find(spec.Project, place) is { } remembered)
@@ -61,11 +67,6 @@ public sealed class CreateNodeActivity(
         }
 
         var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
-        if (!input.IsMove)
-        {
-            await StrayNodes.ReleaseAsync(connection, ledger, jobs, spec.RunId, input.Attempt);
-        }
-
         ledger.Append(spec.RunId, LedgerKinds.Intent, $"{name}", lease);
         var sending = SentRequests.Begin(ledger, spec.RunId, name);
         try

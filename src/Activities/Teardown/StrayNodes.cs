@@ -40,15 +40,22 @@ internal static class StrayNodes
 
     /// <summary>Asks for the release of the strays again. One that cannot be asked for is noted, and asked for with the
     /// next pass: it is no fault of the run's work.</summary>
-    /// <param name="connection">The cloud.</param>
+    /// <param name="cloud">The cloud.</param>
     /// <param name="ledger">The facts.</param>
     /// <param name="jobs">Disconnects their workers.</param>
-    /// <param name="runId">The run.</param>
+    /// <param name="spec">The run.</param>
     /// <param name="before">The attempt whose node the run works on or asks for.</param>
-    public static Task ReleaseAsync(
-        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, int before) =>
-        Task.WhenAll(Of(ledger, runId, before).Take(MostAtOnce)
-            .Select(name => ReleaseAsync(connection, ledger, jobs, runId, name)));
+    public static async Task ReleaseAsync(
+        ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs, RunSpec spec, int before)
+    {
+        var strays = Of(ledger, spec.RunId, before);
+        if (strays.Count > 0)
+        {
+            var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
+            await Task.WhenAll(strays.Take(MostAtOnce)
+                .Select(name => ReleaseAsync(connection, ledger, jobs, spec.RunId, name)));
+        }
+    }
 
     private static async Task ReleaseAsync(
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)

@@ -69,6 +69,7 @@ internal sealed partial class ChaosRun
                 PollSeconds = Random.Next(15, 90),
                 SilenceSeconds = Random.Next(150, 400),
                 BootSeconds = Random.Next(200, 900),
+                RoundPauseSeconds = 30,
             },
         };
     }

@@ -21,7 +21,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
         // Faults that ended every run would test little of what follows a recovery.
         Assert.True(succeeded * 3 >= count, $"Only {succeeded} of {count} runs succeeded.");
-        Assert.True(moved * 20 >= count, $"Only {moved} moves in {count} runs.");
+        Assert.True(count < Usual || moved * 20 >= count, $"Only {moved} moves in {count} runs.");
     }
 
     /// <summary>Each second of a node that passes from variant to variant is on exactly one bill.</summary>

@@ -26,7 +26,7 @@ internal static class ChaosVerdict
     // Times are kept in ticks, and differences of them added up as seconds.
     private const double Tolerance = 1e-3;
 
-    private const int MostPolls = 20;
+    private const int MostPolls = 10, MostPauseSeconds = 300;
 
     public static async Task CheckAsync(
         ChaosRun run, RunOutcome outcome, ChaosService service, EmulatedCloud cloud, VirtualClock clock,
@@ -128,8 +128,9 @@ internal static class ChaosVerdict
     private static void CheckLooks(
         ChaosRun run, IReadOnlyList<BilledTime> bill, IReadOnlyDictionary<string, List<Look>> answers)
     {
-        // The longest pause between two rounds, and the longest one between two tries of a call, which may be the last.
-        var most = run.Spec.Pace.RoundPauseSeconds * 10 + 600 + MostPolls * run.Spec.Pace.PollSeconds;
+        // The longest pause of a search is as long as that of a teardown, and that between two tries of a deletion.
+        var most = Math.Max(MostPauseSeconds, 10 * run.Spec.Pace.RoundPauseSeconds)
+            + MostPolls * run.Spec.Pace.PollSeconds;
         foreach (var time in bill)
         {
             var queue = time.NodeName.Replace("/nodes/", "/queuedResources/", StringComparison.Ordinal);
