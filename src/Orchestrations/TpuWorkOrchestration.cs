@@ -14,7 +14,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     /// </summary>
     private const int PollsPerGeneration = 60;
 
-    /// <summary>Most losses of TPUs, after which the run fails, since it would not finish.</summary>
+    /// <summary>Most losses of TPUs in one job of a run of an earlier version, whose request has no limits.</summary>
     private const int MaxLosses = 50;
 
     /// <inheritdoc />
@@ -98,17 +98,17 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (seen.IsLost)
             {
                 var next = await LoseAsync(context, input, seen);
-                if (next.Losses > MaxLosses && MaySwitch(next))
+                var tooMany = seen.TooManyLosses ?? TooManyLosses(next);
+                if (tooMany is not null && tooMany.Code != RunFailure.TooManyFailures && MaySwitch(next))
                 {
                     await context.RecordSwitchAsync(new SpotSwitch(
                         spec.RunId, context.CurrentUtcDateTime, SwitchReason.TooManyLosses, seen.Outlook));
-                    next = next with { IsSwitched = true, Losses = 0 };
+                    next = next with { IsSwitched = true, Losses = HasLimits(spec) ? next.Losses : 0 };
                 }
-                else if (next.Losses > MaxLosses)
+                else if (tooMany is not null)
                 {
                     await NodeMoves.GiveUpAsync(context, next, NodeMoves.JobOver);
-                    return Ended(next, new RunFailure(
-                        "TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning."));
+                    return Ended(next, tooMany);
                 }
 
                 if (next.IsSwitched)
@@ -160,6 +160,13 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
 
         return Ended(next, null, cancel.IsCompleted);
     }
+
+    private static bool HasLimits(RunSpec spec) => spec.Tpu is { MaxPreemptions: not null, MaxFailures: not null };
+
+    /// <summary>Returns the reason to end a run of an earlier version; null to go on.</summary>
+    private static RunFailure? TooManyLosses(TpuWorkInput next) => HasLimits(next.Spec) || next.Losses <= MaxLosses
+        ? null
+        : new RunFailure("TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning.");
 
     private static async Task<AcquireResult> AcquireAsync(
         TaskOrchestrationContext context, TpuWorkInput input, Task<string> cancel)

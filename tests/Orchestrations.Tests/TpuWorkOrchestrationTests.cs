@@ -202,6 +202,41 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
     }
 
+    /// <summary>On-demand nodes are not preempted, and their workers fail as well as others.</summary>
+    [Theory]
+    [InlineData(RunFailure.TooManyPreemptions, false, false)]
+    [InlineData(RunFailure.TooManyPreemptions, true, true)]
+    [InlineData(RunFailure.TooManyFailures, true, false)]
+    public async Task Work_WithTooManyLosses_EndsUnlessOnDemandNodesHelp(string code, bool maySwitch, bool goesOn)
+    {
+        var failure = new RunFailure(code, "m", "f");
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "X", TooManyLosses = failure });
+        var input = Limited(Input(Given.Lease("us-a1-a")) with { Losses = 7 });
+        if (maySwitch)
+        {
+            input = input with { Plan = input.Plan with { OnDemand = input.Plan.Candidates } };
+        }
+
+        var result = await RunAsync(input);
+
+        Assert.Equal(goesOn ? null : failure, result.Failure);
+        Assert.Equal(goesOn ? (true, 8) : null, ((bool, int)?)(_context.NextGeneration is TpuWorkInput next
+            ? (next.IsSwitched, next.Losses) : null));
+        Assert.Contains(_context.Calls, call => call.Name == Stages.RecordLoss);
+    }
+
+    /// <summary>The look at the job counts the losses of a run with limits, over all its jobs.</summary>
+    [Fact]
+    public async Task Work_OfARunWithLimits_GoesOnAfterItsFiftyFirstLoss()
+    {
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "PREEMPTED" });
+
+        var result = await RunAsync(Limited(Input(Given.Lease("us-a1-a")) with { Losses = 50 }));
+
+        Assert.Null(result.Failure);
+        Assert.Equal(51, Assert.IsType<TpuWorkInput>(_context.NextGeneration).Losses);
+    }
+
     [Fact]
     public async Task Work_LostWithoutACause_RecordsTheStateOfTheNode()
     {
@@ -285,6 +320,11 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Null(result.Failure);
         Assert.Null(_context.NextGeneration);
     }
+
+    private static TpuWorkInput Limited(TpuWorkInput input) => input with
+    {
+        Spec = input.Spec with { Tpu = input.Spec.Tpu with { MaxPreemptions = 1000, MaxFailures = 5 } },
+    };
 
     private void Acquire(Func<AcquireInput, AcquireResult> by)
     {

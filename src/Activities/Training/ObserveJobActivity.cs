@@ -60,8 +60,7 @@ public sealed class ObserveJobActivity(
             : null;
         if (state != NodeStates.Unreachable)
         {
-            await StrayNodes.ReleaseAsync(
-                await cloud.ConnectAsync(spec, CancellationToken.None), ledger, jobs, spec.RunId, input.Lease.Attempt);
+            await StrayNodes.ReleaseAsync(cloud, ledger, jobs, spec, input.Lease.Attempt);
         }
 
         var group = spec.Group?.Id ?? spec.RunId;
@@ -72,6 +71,7 @@ public sealed class ObserveJobActivity(
         {
             StopUsd = RunCosts.ToStop(ledger, group, spec.Pace),
             Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
+            TooManyLosses = isLost ? LossLimits.Judge(ledger, spec, cause!) : null,
             Move = isLost || job.End is not null ? null : moves?.Find(input, job, accrued),
         };
     }

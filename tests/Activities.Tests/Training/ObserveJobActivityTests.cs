@@ -195,6 +195,62 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(0, (await RunAsync()).LostSteps);
     }
 
+    /// <summary>Each kind of loss has a limit of its own, counted over the stages of a run's current part.</summary>
+    [Theory]
+    [InlineData(2, 1, State.Preempted, 1, null)]
+    [InlineData(3, 0, State.Preempted, 1, RunFailure.TooManyPreemptions)]
+    [InlineData(3, 0, State.Stopping, 1, RunFailure.TooManyPreemptions)]
+    [InlineData(3, 0, State.Ready, 31, null)]
+    [InlineData(0, 1, State.Ready, 31, RunFailure.TooManyFailures)]
+    [InlineData(0, 1, State.Repairing, 31, RunFailure.TooManyFailures)]
+    [InlineData(3, 1, State.Ready, 1, null)]
+    public async Task Observe_Loss_EndsTheRunAboveTheLimitOfItsKind(
+        int preempted, int failed, State state, int silence, string? code)
+    {
+        Lose(9, "PREEMPTED");
+        Lose(9, "WORKER_SILENT");
+        Ledger.Append(Run, LedgerKinds.Resumed, "2", new object());
+        Lose(preempted, "PREEMPTED");
+        Lose(failed, "DEVICE_LOST");
+        Lose(9, JobObservation.DurationOver);
+        Cloud.Put(Node(1), state);
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(silence) };
+        var limited = Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 3, MaxFailures = 1 } };
+
+        var seen = await RunAsync(1, limited);
+
+        Assert.Equal(code, seen.TooManyLosses?.Code);
+        Assert.Null((await RunAsync()).TooManyLosses);
+    }
+
+    [Theory]
+    [InlineData(State.Ready, "tpu.maxFailures", "log of the VM")]
+    [InlineData(State.Repairing, "tpu.maxFailures", "other zones")]
+    [InlineData(State.Preempted, "tpu.maxPreemptions", "on-demand")]
+    public async Task Observe_OneLossTooMany_NamesFieldAndFixOfItsCause(State state, string field, string fix)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(31) };
+
+        var failure = (await RunAsync(
+            1, Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 0, MaxFailures = 0 } })).TooManyLosses;
+
+        Assert.Contains("1 node of the run", failure?.Message, StringComparison.Ordinal);
+        Assert.Contains($"bears 0 ({field})", failure?.Message, StringComparison.Ordinal);
+        Assert.Contains(fix, failure?.Fix, StringComparison.Ordinal);
+    }
+
+    private void Lose(int times, string cause)
+    {
+        for (var time = 0; time < times; time++)
+        {
+            Clock.Advance(TimeSpan.FromSeconds(1));
+            Ledger.Append(
+                Run, LedgerKinds.Loss, $"{Clock.GetUtcNow():O}",
+                new OpenRecovery(time + 1, Zone, cause, 0, 0, Clock.GetUtcNow()));
+        }
+    }
+
     /// <summary>The cloud took the node, for ever or for a repair: other runs learn how long it lived.</summary>
     [Theory]
     [InlineData(State.Preempted)]
@@ -265,6 +321,6 @@ public sealed class ObserveJobActivityTests : CloudFolder
 
     private Task<JobObservation> RunAsync() => RunAsync(1);
 
-    private Task<JobObservation> RunAsync(int attempt) => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
-        .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(attempt)));
+    private Task<JobObservation> RunAsync(int attempt, RunSpec? spec = null) => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
+        .RunAsync(null!, new ObserveJobInput(JobKind.Train, spec ?? Spec, Lease(attempt)));
 }
