@@ -132,8 +132,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         && place.AcceleratorType.Split('-')[0] == node.Candidate.AcceleratorType.Split('-')[0];
 
     /// <summary>
-    /// Waits until a lost node is proved gone, for some polls. A run with a deadline does not wait: a request that meets
-    /// a quota in use is refused for minutes only.
+    /// Waits until a lost node is proved gone, for some polls. A run with a deadline does not wait: a request that
+    /// meets a quota in use is refused for minutes only.
     /// </summary>
     private static async Task FollowAsync(
         TaskOrchestrationContext context, AcquireInput input, NodeName lost, Task<string> cancel)
@@ -170,7 +170,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return new Boot(null, created.Refusal);
         }
 
-        return await BootAsync(context, input, lease, created.Operation, startedAt, spotUntil, cancel, created.IsUnanswered);
+        return await BootAsync(
+            context, input, lease, created.Operation, startedAt, spotUntil, cancel, created.IsUnanswered);
 
         Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));

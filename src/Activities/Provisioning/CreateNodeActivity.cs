@@ -54,7 +54,7 @@ public sealed class CreateNodeActivity(
         if (!isSent && memory.Find(spec.Project, place) is { } remembered)
         {
             return new CreateNodeResult(name, null, new Refusal(
-                remembered.Code, RefusalScope.Zone, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
+                remembered.Code, remembered.Scope, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
                 $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}."),
                 Asked: false);
@@ -159,8 +159,8 @@ public sealed class CreateNodeActivity(
 
     /// <summary>
     /// Ends the tries in a zone that always answers INTERNAL. Such an answer does not prove that no node was created:
-    /// an existing node is adopted, and one that cannot be looked up counts as accepted. One that comes into being after
-    /// the look is given back as the run goes on (<see cref="StrayNodes"/>).
+    /// an existing node is adopted, and one that cannot be looked up counts as accepted. One that comes into being
+    /// after the look is given back as the run goes on (<see cref="StrayNodes"/>).
     /// </summary>
     private async Task<CreateNodeResult> AfterInternalErrorsAsync(
         TpuConnection connection, CreateNodeInput input, NodeName name, RpcException exception)

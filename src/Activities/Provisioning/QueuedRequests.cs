@@ -114,18 +114,19 @@ internal static class QueuedRequests
     /// <param name="fact">Its fact.</param>
     /// <param name="place">The place of its node.</param>
     /// <returns>null if the node's own state decides.</returns>
-    public static NodeObservation? Observe(QueuedResource? queued, QueuedFact fact, Candidate place) => queued?.State?.State switch
-    {
-        null or State.Unspecified or State.Creating or State.Accepted or State.WaitingForResources =>
-            new NodeObservation($"{queued?.State?.State ?? State.Creating}", false, null) { IsQueued = true },
-        State.Failed => new NodeObservation($"{State.Failed}", false, RefusalOf(queued, fact, place)),
-        State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
-            $"{queued.State.State}", false, new Refusal(
-                "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,
-                $"'{fact.Name}' is {queued.State.State} before its node was ready.",
-                "Nothing: the next zone is tried.")),
-        _ => null,
-    };
+    public static NodeObservation? Observe(QueuedResource? queued, QueuedFact fact, Candidate place) =>
+        queued?.State?.State switch
+        {
+            null or State.Unspecified or State.Creating or State.Accepted or State.WaitingForResources =>
+                new NodeObservation($"{queued?.State?.State ?? State.Creating}", false, null) { IsQueued = true },
+            State.Failed => new NodeObservation($"{State.Failed}", false, RefusalOf(queued, fact, place)),
+            State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
+                $"{queued.State.State}", false, new Refusal(
+                    "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,
+                    $"'{fact.Name}' is {queued.State.State} before its node was ready.",
+                    "Nothing: the next zone is tried.")),
+            _ => null,
+        };
 
     /// <summary>Requests the deletion of a queued resource with its node.</summary>
     /// <returns>The long-running operation; null for one that is gone, which the next call proves.</returns>

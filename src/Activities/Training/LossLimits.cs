@@ -57,8 +57,8 @@ internal static class LossLimits
     {
         "WORKER_SILENT" => "Look at the log of the VM: the worker crashed, hung, or cannot reach the gateway any more. "
             + "On-demand provisioning does not help.",
-        "DEVICE_LOST" => "Look at the log of the VM for the plugin's last lines, and use another accelerator type, other "
-            + "zones, or another tpu.runtimeVersion.",
+        "DEVICE_LOST" => "Look at the log of the VM for the plugin's last lines, and use another accelerator type, "
+            + "other zones, or another tpu.runtimeVersion.",
         _ => "The cloud repairs or restarts the nodes of this place: name other zones.",
     };
 

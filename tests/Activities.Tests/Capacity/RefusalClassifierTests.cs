@@ -199,7 +199,8 @@ public sealed class RefusalClassifierTests
     /// one never suffices, nor does one that the text does not tell.</summary>
     [Theory]
     [InlineData("Quota 'A' exhausted. Limit 8 in zone us-central1-a", "QUOTA_IN_USE", RefusalScope.Zone)]
-    [InlineData("Quota limit 'A' has been exceeded. Limit: 16 in region us-east5.", "QUOTA_IN_USE", RefusalScope.Region)]
+    [InlineData(
+        "Quota limit 'A' has been exceeded. Limit: 16 in region us-east5.", "QUOTA_IN_USE", RefusalScope.Region)]
     [InlineData("Quota 'A' exhausted. Limit 7 in zone us-central1-a", "QUOTA_EXHAUSTED", RefusalScope.Zone)]
     [InlineData("Quota 'A' exhausted. Limit 0 in region us-east5", "QUOTA_EXHAUSTED", RefusalScope.Region)]
     [InlineData(

@@ -311,7 +311,8 @@ public sealed class CreateNodeActivityTests : CloudFolder
             await RunAsync());
     }
 
-    /// <summary>Another run may learn of a refusal meanwhile: the node of the lost answer is there all the same.</summary>
+    /// <summary>Another run may learn of a refusal meanwhile: the node of the lost answer is there all the
+    /// same.</summary>
     [Fact]
     public async Task Create_AfterALostAnswerInAPlaceRefusedSince_TakesTheNode()
     {
@@ -396,6 +397,22 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Contains(NoCapacity, second.Refusal.Reason, StringComparison.Ordinal);
         Assert.Single(Cloud.Creates);
         Assert.Equal(1, Facts(LedgerKinds.Intent));
+    }
+
+    /// <summary>A region that is refused is passed over as one place, not zone by zone, and for its whole
+    /// time.</summary>
+    [Fact]
+    public async Task Create_InARememberedRegion_IsRefusedForTheRegion()
+    {
+        Memory.Remember("p", Place("us-west4-b"), new Refusal("QUOTA_EXHAUSTED", RefusalScope.Region, 86400, "q", "f"));
+        Memory.Remember("p", Place(), new Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600, "c", "f"));
+
+        var refusal = (await RunAsync()).Refusal;
+
+        Assert.Equal(
+            ("QUOTA_EXHAUSTED", RefusalScope.Region, 86400), (refusal?.Code, refusal?.Scope, refusal?.RememberSeconds));
+        Memory.Forget("us-west4");
+        Assert.Equal(RefusalScope.Zone, (await RunAsync()).Refusal?.Scope);
     }
 
     [Fact]

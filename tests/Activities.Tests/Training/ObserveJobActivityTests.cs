@@ -270,8 +270,8 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal((1, 500), Memory.Seen().Select(place => (place.Losses, place.LifeSeconds)).Single());
     }
 
-    /// <summary>A deletion that failed, or a lost answer, would cost until the end of the run: each look tries again, and
-    /// the job goes on whatever comes of it.</summary>
+    /// <summary>A deletion that failed, or a lost answer, would cost until the end of the run: each look tries again,
+    /// and the job goes on whatever comes of it.</summary>
     [Fact]
     public async Task Observe_Job_GivesBackTheNodesThatTheRunUsesNoMore()
     {
@@ -321,6 +321,7 @@ public sealed class ObserveJobActivityTests : CloudFolder
 
     private Task<JobObservation> RunAsync() => RunAsync(1);
 
-    private Task<JobObservation> RunAsync(int attempt, RunSpec? spec = null) => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
-        .RunAsync(null!, new ObserveJobInput(JobKind.Train, spec ?? Spec, Lease(attempt)));
+    private Task<JobObservation> RunAsync(int attempt, RunSpec? spec = null) =>
+        new ObserveJobActivity(Cloud, Jobs, Ledger, Clock).RunAsync(
+            null!, new ObserveJobInput(JobKind.Train, spec ?? Spec, Lease(attempt)));
 }

@@ -144,7 +144,7 @@ internal static class ChaosVerdict
                     0, ((each.To < at ? each.To : at) - (each.From > from ? each.From : from)).TotalSeconds));
                 Assert.True(
                     (at - from).TotalSeconds - silent <= most,
-                    $"Nobody looked at {time.NodeName} from {from:O} to {at:O}, and it cost, with {silent} s of outages.");
+                    $"Nobody looked at {time.NodeName} from {from:O} to {at:O}, {silent} s of it in outages.");
                 from = at;
             }
         }
