@@ -12,6 +12,14 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// <summary>Most polls of a node in the time of one of a queued request; chosen.</summary>
     private const double MostQueuedPolls = 8;
 
+    /// <summary>Most polls for which the release of a lost node is followed before its quota is asked for again;
+    /// chosen, since a deletion takes a minute or two.</summary>
+    private const int MostReleasePolls = 10;
+
+    /// <summary>Polls that may find no node after a request without an answer; chosen. Then the cloud has not received
+    /// it.</summary>
+    private const int MostMissingPolls = 4;
+
     /// <inheritdoc />
     public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
     {
@@ -23,6 +31,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         var pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
         var attempt = input.FirstAttempt;
         Refusal? last = null;
+        var leaving = input.Leaving;
         if (input.Pending is { } pending)
         {
             var boot = await BootAsync(
@@ -48,6 +57,12 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
             foreach (var candidate in search.Places.Where(place => !ruledOut.Contains(place)).ToList())
             {
+                if (leaving is not null && !ruledOut.Contains(candidate) && CountsAgainstQuotaOf(candidate, leaving))
+                {
+                    await FollowAsync(context, input, leaving.NodeName, cancel);
+                    leaving = null;
+                }
+
                 if (cancel.IsCompleted)
                 {
                     return search.End(null, attempt, null, isCancelled: true, ruledOut);
@@ -109,6 +124,35 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         AcquireResult Failed(RunFailure failure) => search.End(null, attempt, failure, isCancelled: false, []);
     }
 
+    /// <summary>Returns whether a place counts against the quota that a node holds: a project has one of each
+    /// generation for each zone or region, and where there is none for spot nodes they count against that on
+    /// demand.</summary>
+    private static bool CountsAgainstQuotaOf(Candidate place, TpuLease node) =>
+        place.Region == node.Candidate.Region
+        && place.AcceleratorType.Split('-')[0] == node.Candidate.AcceleratorType.Split('-')[0];
+
+    /// <summary>
+    /// Waits until a lost node is proved gone, for some polls. A run with a deadline does not wait: a request that
+    /// meets a quota in use is refused for minutes only.
+    /// </summary>
+    private static async Task FollowAsync(
+        TaskOrchestrationContext context, AcquireInput input, NodeName lost, Task<string> cancel)
+    {
+        var spec = input.Spec;
+        var isGone = spec.Deadline is not null;
+        for (var poll = 0; poll < MostReleasePolls && !isGone; poll++)
+        {
+            await PauseAsync(context, TimeSpan.FromSeconds(spec.Pace.PollSeconds), cancel);
+            if (cancel.IsCompleted || context.CurrentUtcDateTime >= input.StopAt)
+            {
+                return;
+            }
+
+            await context.UnlessItFailsAsync(async () =>
+                isGone = (await context.ReleaseNodeAsync(spec, lost)).ConfirmedNotFound);
+        }
+    }
+
     /// <summary>
     /// Makes one attempt, from the request to a usable node or to a refusal. A refused attempt leaves nothing behind.
     /// </summary>
@@ -126,7 +170,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return new Boot(null, created.Refusal);
         }
 
-        return await BootAsync(context, input, lease, created.Operation, startedAt, spotUntil, cancel);
+        return await BootAsync(
+            context, input, lease, created.Operation, startedAt, spotUntil, cancel, created.IsUnanswered);
 
         Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
@@ -136,9 +181,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// back.</summary>
     private static async Task<Boot> BootAsync(
         TaskOrchestrationContext context, AcquireInput input, TpuLease lease, string? operation,
-        DateTimeOffset startedAt, DateTimeOffset? spotUntil, Task<string> cancel)
+        DateTimeOffset startedAt, DateTimeOffset? spotUntil, Task<string> cancel, bool isUnanswered = false)
     {
         var spec = input.Spec;
+        var missing = 0;
 
         // A spot node that is ready too late could not be lost any more without missing the deadline.
         var bootedBy = startedAt.AddSeconds(spec.Tpu.QueueSeconds + spec.Pace.BootSeconds);
@@ -183,6 +229,13 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 (outcome, refusal) = (AttemptOutcome.Failed, node.Refusal);
                 break;
             }
+
+            missing = node.State == "NOT_FOUND" ? missing + 1 : 0;
+            if (isUnanswered && missing >= MostMissingPolls)
+            {
+                (outcome, refusal) = (AttemptOutcome.Failed, NeverReceived(lease));
+                break;
+            }
         }
 
         refusal ??= outcome != AttemptOutcome.Timeout ? null
@@ -195,7 +248,8 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             spec.RunId, lease, ended, why, (context.CurrentUtcDateTime - startedAt).TotalSeconds));
     }
 
-    /// <summary>Creates a node; an unreachable API excludes this zone for a while and does not end the run.</summary>
+    /// <summary>Creates a node; an unreachable API excludes this zone for a while and does not end the run. A node that
+    /// exists all the same is given back with the next request, or while the run works.</summary>
     private static async Task<CreateNodeResult> CreateAsync(TaskOrchestrationContext context, CreateNodeInput input)
     {
         try
@@ -258,6 +312,11 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             $"'{lease.NodeName}' was not usable at {until:yyyy-MM-dd HH:mm:ss}Z, after which a spot node could not be "
             + $"lost without missing the deadline or the time of the search."),
         "Nothing: the run goes over to on-demand nodes.");
+
+    private static Refusal NeverReceived(TpuLease lease) => new(
+        "CLOUD_UNREACHABLE", RefusalScope.Zone, 60,
+        $"No request for '{lease.NodeName}' was answered, and the cloud has no such node.",
+        "Nothing: the next zone is tried.");
 
     private static Refusal BootTimeout(RunSpec spec, TpuLease lease) => new(
         "BOOT_TIMEOUT", RefusalScope.Zone, 600,

@@ -14,7 +14,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
     /// </summary>
     private const int PollsPerGeneration = 60;
 
-    /// <summary>Most losses of TPUs, after which the run fails, since it would not finish.</summary>
+    /// <summary>Most losses of TPUs in one job of a run of an earlier version, whose request has no limits.</summary>
     private const int MaxLosses = 50;
 
     /// <inheritdoc />
@@ -41,6 +41,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 RuledOut = acquired.RuledOut,
                 IsSwitched = acquired.IsSwitched,
                 Move = null,
+                Leaving = null,
             };
         }
 
@@ -97,17 +98,17 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             if (seen.IsLost)
             {
                 var next = await LoseAsync(context, input, seen);
-                if (next.Losses > MaxLosses && MaySwitch(next))
+                var tooMany = seen.TooManyLosses ?? TooManyLosses(next);
+                if (tooMany is not null && tooMany.Code != RunFailure.TooManyFailures && MaySwitch(next))
                 {
                     await context.RecordSwitchAsync(new SpotSwitch(
                         spec.RunId, context.CurrentUtcDateTime, SwitchReason.TooManyLosses, seen.Outlook));
-                    next = next with { IsSwitched = true, Losses = 0 };
+                    next = next with { IsSwitched = true, Losses = HasLimits(spec) ? next.Losses : 0 };
                 }
-                else if (next.Losses > MaxLosses)
+                else if (tooMany is not null)
                 {
                     await NodeMoves.GiveUpAsync(context, next, NodeMoves.JobOver);
-                    return Ended(next, new RunFailure(
-                        "TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning."));
+                    return Ended(next, tooMany);
                 }
 
                 if (next.IsSwitched)
@@ -160,6 +161,13 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return Ended(next, null, cancel.IsCompleted);
     }
 
+    private static bool HasLimits(RunSpec spec) => spec.Tpu is { MaxPreemptions: not null, MaxFailures: not null };
+
+    /// <summary>Returns the reason to end a run of an earlier version; null to go on.</summary>
+    private static RunFailure? TooManyLosses(TpuWorkInput next) => HasLimits(next.Spec) || next.Losses <= MaxLosses
+        ? null
+        : new RunFailure("TOO_MANY_LOSSES", $"The run lost {next.Losses} TPUs.", "Use on-demand provisioning.");
+
     private static async Task<AcquireResult> AcquireAsync(
         TaskOrchestrationContext context, TpuWorkInput input, Task<string> cancel)
     {
@@ -174,6 +182,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 IsSwitched = input.IsSwitched,
                 Outlook = outlook,
                 Pending = input.Move,
+                Leaving = input.Leaving,
             },
             context.ChildOptions(child));
         if (await Task.WhenAny(acquire, cancel) == cancel)
@@ -193,7 +202,8 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         return cancel.IsCompleted ? acquired with { Lease = null, Cancelled = true } : acquired;
     }
 
-    /// <summary>Records the loss and deletes the dead node: a preempted node keeps its name and its quota.</summary>
+    /// <summary>Records the loss and deletes the dead node: a preempted node keeps its name and its quota. One that is
+    /// not proved gone is followed by the search for the next.</summary>
     private static async Task<TpuWorkInput> LoseAsync(
         TaskOrchestrationContext context, TpuWorkInput input, JobObservation seen)
     {
@@ -202,11 +212,20 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
             input.Losses + 1, zone, seen.LossCause ?? seen.NodeState, seen.LostSteps, seen.Step - seen.LostSteps,
             context.CurrentUtcDateTime);
         await context.RecordLossAsync(input.Spec.RunId, loss);
-        await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName);
+        NodeRelease? release = null;
+        await context.UnlessItFailsAsync(async () =>
+            release = await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName));
 
         // The end of its time says nothing against the zone.
         var avoid = loss.Cause == JobObservation.DurationOver ? null : zone;
-        return input with { Lease = null, Losses = loss.Number, Avoid = avoid, Recovery = loss };
+        return input with
+        {
+            Lease = null,
+            Leaving = release is { ConfirmedNotFound: true } ? null : input.Lease,
+            Losses = loss.Number,
+            Avoid = avoid,
+            Recovery = loss,
+        };
     }
 
     /// <summary>Waits until the next poll is due, the worker reports the end of its job, or a cancellation

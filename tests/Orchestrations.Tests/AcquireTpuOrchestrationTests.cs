@@ -132,6 +132,90 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.Single(_context.Calls, call => call.Name == Stages.ReleaseNode);
     }
 
+    /// <summary>A lost node holds its quota until it is gone: a request before that would be refused.</summary>
+    [Theory]
+    [InlineData("us-a1-a", 3, 3)]
+    [InlineData("us-a1-b", 3, 3)]
+    [InlineData("us-a1-a", 99, 10)]
+    [InlineData("us-b1-a", 3, 0)]
+    public async Task Acquire_AfterALoss_FollowsTheReleaseWhereTheQuotaIsTheSame(string zone, int goneAt, int looks)
+    {
+        var began = _context.CurrentUtcDateTime;
+        Release(number => number >= goneAt);
+
+        var result = await new AcquireTpuOrchestration().RunAsync(
+            _context, Input(Given.Plan(zone)) with { Leaving = Given.Lease("us-a1-a") });
+
+        Assert.Equal(zone, result.Lease?.Candidate.Zone);
+        Assert.Equal(Enumerable.Repeat(Given.Lease("us-a1-a").NodeName, looks), Released());
+        Assert.Equal(looks, _context.Calls.FindIndex(call => call.Name == Stages.CreateNode));
+        Assert.Equal(10 * (looks + 1), (_context.CurrentUtcDateTime - began).TotalSeconds);
+    }
+
+    [Fact]
+    public async Task Acquire_WithADeadline_AsksBeforeTheLostNodeIsGone()
+    {
+        var input = Input(Given.Plan("us-a1-a")) with { Leaving = Given.Lease("us-a1-a") };
+
+        await new AcquireTpuOrchestration().RunAsync(_context, input with
+        {
+            Spec = input.Spec with { Deadline = _context.CurrentUtcDateTime.AddDays(1) },
+        });
+
+        Assert.Empty(Released());
+    }
+
+    [Fact]
+    public async Task Acquire_WhoseLostNodeCannotBeReleased_AsksAllTheSame()
+    {
+        Release(_ => throw new Microsoft.DurableTask.TaskFailedException("Release", 1, new TimeoutException("away")));
+
+        var result = await new AcquireTpuOrchestration().RunAsync(
+            _context, Input(Given.Plan("us-a1-a")) with { Leaving = Given.Lease("us-a1-a") });
+
+        Assert.NotNull(result.Lease);
+        Assert.Equal(10, Released().Count);
+    }
+
+    /// <summary>The cloud may have received the request: its node is waited for as any other.</summary>
+    [Fact]
+    public async Task Acquire_ARequestWithoutAnAnswer_TakesTheNodeThatComesUp()
+    {
+        var looks = 0;
+        Unanswered("us-a1-a", () => ++looks switch
+        {
+            <= 3 => new NodeObservation("NOT_FOUND", false, null),
+            <= 5 => new NodeObservation("CREATING", false, null),
+            _ => new NodeObservation("READY", true, null),
+        });
+
+        Assert.Equal("us-a1-a", (await RunAsync(Given.Plan("us-a1-a", "us-b1-a"))).Lease?.Candidate.Zone);
+        Assert.Empty(Released());
+    }
+
+    [Fact]
+    public async Task Acquire_ARequestThatWasNeverReceived_GivesItUpSoonAndProvesIt()
+    {
+        Unanswered("us-a1-a", () => new NodeObservation("NOT_FOUND", false, null));
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
+        Assert.Equal([Given.Node("us-a1-a", "n1")], Released());
+        Assert.Equal(("CLOUD_UNREACHABLE", 40), (Ends()[0].Refusal?.Code, Ends()[0].Seconds));
+    }
+
+    /// <summary>A zone that does not answer looks either tells nothing about the node.</summary>
+    [Fact]
+    public async Task Acquire_ARequestWithoutAnAnswerInAnOutage_WaitsForTheNodeAsForAnyOther()
+    {
+        Unanswered("us-a1-a", () => new NodeObservation("UNREACHABLE", false, null));
+
+        await RunAsync(Given.Plan("us-a1-a", "us-b1-a"));
+
+        Assert.Equal(("BOOT_TIMEOUT", 60), (Ends()[0].Refusal?.Code, Ends()[0].Seconds));
+    }
+
     [Fact]
     public async Task Acquire_AfterALoss_TriesThatZoneLast()
     {
@@ -270,6 +354,30 @@ public sealed class AcquireTpuOrchestrationTests
             ? throw new Microsoft.DurableTask.TaskFailedException(name, 1, fault)
             : answer(name, input);
     }
+
+    private void Unanswered(string zone, Func<NodeObservation> look)
+    {
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => (answer(name, input), input) switch
+        {
+            (CreateNodeResult created, CreateNodeInput create) when create.Candidate.Zone == zone =>
+                created with { Operation = null, IsUnanswered = true },
+            (NodeObservation, ObserveNodeInput observe) when observe.Lease.Candidate.Zone == zone => look(),
+            (var other, _) => other,
+        };
+    }
+
+    private void Release(Func<int, bool> isGone)
+    {
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is ReleaseInput release
+            ? new NodeRelease(release.NodeName, "DELETING", isGone(Released().Count)) : answer(name, input);
+    }
+
+    private static AcquireInput Input(RunPlan plan) => new(Given.Spec, plan, 1, null, []);
+
+    private List<NodeName> Released() =>
+        [.. _context.Calls.Select(call => call.Input).OfType<ReleaseInput>().Select(input => input.NodeName)];
 
     private Task<AcquireResult> RunAsync(
         RunPlan plan, string? avoid = null, IReadOnlyList<Candidate>? ruledOut = null,

@@ -44,6 +44,29 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Contains(_context.Calls, call => call.Name == Stages.RecordLoss);
     }
 
+    /// <summary>A node holds its quota until it is proved gone.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(null, true)]
+    public async Task Work_WhoseTpuIsLost_TellsTheSearchOfANodeThatIsNotProvedGone(bool? isGone, bool isTold)
+    {
+        var lease = Given.Lease("us-a1-a");
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => name != Stages.ReleaseNode ? answer(name, input)
+            : isGone is { } gone ? new NodeRelease(lease.NodeName, "DELETING", gone)
+            : throw new Microsoft.DurableTask.TaskFailedException(name, 1, new TimeoutException("away"));
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "PREEMPTED" });
+
+        await RunAsync(Input(lease));
+        var next = Assert.IsType<TpuWorkInput>(_context.NextGeneration);
+        await RunAsync(next);
+
+        var search = Assert.Single(_context.Calls.Select(call => call.Input).OfType<AcquireInput>());
+        Assert.Equal(isTold ? lease : null, search.Leaving);
+        Assert.Null(Assert.IsType<TpuWorkInput>(_context.NextGeneration).Leaving);
+    }
+
     /// <summary>The end of its time says nothing against the zone, which may be asked again at once.</summary>
     [Fact]
     public async Task Work_WhoseTpuIsOverItsTime_GoesOnInAnyZone()
@@ -179,6 +202,41 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
     }
 
+    /// <summary>On-demand nodes are not preempted, and their workers fail as well as others.</summary>
+    [Theory]
+    [InlineData(RunFailure.TooManyPreemptions, false, false)]
+    [InlineData(RunFailure.TooManyPreemptions, true, true)]
+    [InlineData(RunFailure.TooManyFailures, true, false)]
+    public async Task Work_WithTooManyLosses_EndsUnlessOnDemandNodesHelp(string code, bool maySwitch, bool goesOn)
+    {
+        var failure = new RunFailure(code, "m", "f");
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "X", TooManyLosses = failure });
+        var input = Limited(Input(Given.Lease("us-a1-a")) with { Losses = 7 });
+        if (maySwitch)
+        {
+            input = input with { Plan = input.Plan with { OnDemand = input.Plan.Candidates } };
+        }
+
+        var result = await RunAsync(input);
+
+        Assert.Equal(goesOn ? null : failure, result.Failure);
+        Assert.Equal(goesOn ? (true, 8) : null, ((bool, int)?)(_context.NextGeneration is TpuWorkInput next
+            ? (next.IsSwitched, next.Losses) : null));
+        Assert.Contains(_context.Calls, call => call.Name == Stages.RecordLoss);
+    }
+
+    /// <summary>The look at the job counts the losses of a run with limits, over all its jobs.</summary>
+    [Fact]
+    public async Task Work_OfARunWithLimits_GoesOnAfterItsFiftyFirstLoss()
+    {
+        _looks.Enqueue(Working with { IsLost = true, LossCause = "PREEMPTED" });
+
+        var result = await RunAsync(Limited(Input(Given.Lease("us-a1-a")) with { Losses = 50 }));
+
+        Assert.Null(result.Failure);
+        Assert.Equal(51, Assert.IsType<TpuWorkInput>(_context.NextGeneration).Losses);
+    }
+
     [Fact]
     public async Task Work_LostWithoutACause_RecordsTheStateOfTheNode()
     {
@@ -262,6 +320,11 @@ public sealed class TpuWorkOrchestrationTests
         Assert.Null(result.Failure);
         Assert.Null(_context.NextGeneration);
     }
+
+    private static TpuWorkInput Limited(TpuWorkInput input) => input with
+    {
+        Spec = input.Spec with { Tpu = input.Spec.Tpu with { MaxPreemptions = 1000, MaxFailures = 5 } },
+    };
 
     private void Acquire(Func<AcquireInput, AcquireResult> by)
     {

@@ -76,7 +76,7 @@ internal sealed class ProductRun : IDisposable
         {
             [Stages.CreateNode] = new CreateNodeActivity(
                 _calls, _ledger, memory, secrets,
-                new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "#!/bin/sh"), _clock,
+                new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "#!/bin/sh"), _workers, _clock,
                 new PricePatience(_ledger, memory, foresight, _clock)),
             [Stages.ObserveNode] = new ObserveNodeActivity(_calls, _ledger, memory, _workers, _clock),
             [Stages.EndAttempt] = new EndAttemptActivity(_ledger, memory),

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Workflows.Activities.Storage;
@@ -96,12 +97,20 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock, ILogge
     {
         lock (_lock)
         {
-            return new[] { candidate.Zone, candidate.Region }
-                .Select(place => _file.Read(KeyOf(project, place, candidate))
-                    .LastOrDefault(fact => fact.Kind == CapacityKind.Refused))
-                .Where(fact => fact is not null)
-                .Select(fact => new Remembered(fact!.Until, fact.Code ?? "", fact.Reason ?? ""))
-                .FirstOrDefault();
+            // The longest one counts: a region that is refused for a day is not asked again after a zone's minutes.
+            return new[]
+            {
+                (Place: candidate.Zone, Scope: RefusalScope.Zone),
+                (Place: candidate.Region, Scope: RefusalScope.Region),
+            }
+                .Select(each => (each.Scope, Fact: _file.Read(KeyOf(project, each.Place, candidate))
+                    .LastOrDefault(fact => fact.Kind == CapacityKind.Refused)))
+                .Where(each => each.Fact is not null)
+                .Select(each => new Remembered(each.Fact!.Until, each.Fact.Code ?? "", each.Fact.Reason ?? "")
+                {
+                    Scope = each.Scope,
+                })
+                .MaxBy(each => each.Until);
         }
     }
 
@@ -256,7 +265,12 @@ public sealed record SeenPlace(
 /// <param name="Until">Time at which the entry expires.</param>
 /// <param name="Code">Its code.</param>
 /// <param name="Reason">The cloud's message.</param>
-public sealed record Remembered(DateTimeOffset Until, string Code, string Reason);
+public sealed record Remembered(DateTimeOffset Until, string Code, string Reason)
+{
+    /// <summary>Gets the scope of the refusal: the zone, or the whole region.</summary>
+    [JsonIgnore]
+    public RefusalScope Scope { get; init; }
+}
 
 /// <summary>A remembered refusal with its place.</summary>
 /// <param name="Project">The project that was refused.</param>

@@ -1,5 +1,6 @@
 using Google.Rpc;
 using Grpc.Core;
+using Workflows.Activities.Readiness;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -28,25 +29,36 @@ public static class RefusalClassifier
 
     /// <summary>Classifies a failed call.</summary>
     /// <param name="exception">The exception of the call.</param>
+    /// <param name="place">The place that was asked for a node; null if the call asked for none.</param>
     /// <returns>The verdict.</returns>
-    public static Refusal Classify(RpcException exception)
+    public static Refusal Classify(RpcException exception, Candidate? place = null)
     {
         var status = exception.GetRpcStatus();
         return Classify(new RefusalEvidence(
             exception.StatusCode,
             exception.Status.Detail,
             status?.GetDetail<ErrorInfo>()?.Reason,
-            status?.GetDetail<QuotaFailure>()));
+            status?.GetDetail<QuotaFailure>())
+        {
+            Slice = SliceOf(place),
+        });
     }
 
     /// <summary>Classifies the error of a long-running operation.</summary>
     /// <param name="status">The operation's error.</param>
+    /// <param name="place">The place that was asked for a node; null if the operation creates none.</param>
     /// <returns>The verdict.</returns>
-    public static Refusal Classify(Google.Rpc.Status status) => Classify(new RefusalEvidence(
+    public static Refusal Classify(Google.Rpc.Status status, Candidate? place = null) => Classify(new RefusalEvidence(
         (StatusCode)status.Code,
         status.Message,
         status.GetDetail<ErrorInfo>()?.Reason,
-        status.GetDetail<QuotaFailure>()));
+        status.GetDetail<QuotaFailure>())
+    {
+        Slice = SliceOf(place),
+    });
+
+    private static long? SliceOf(Candidate? place) =>
+        place is null ? null : QuotaLimits.UnitsOf(place.AcceleratorType);
 
     /// <summary>Returns the fix of a rule, with the names of the quotas and limits if the cloud gave them.</summary>
     private static string FixOf(RefusalRule rule, RefusalEvidence error)

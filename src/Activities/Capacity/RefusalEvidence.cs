@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Google.Rpc;
 using Grpc.Core;
@@ -11,6 +12,9 @@ namespace Workflows.Activities.Capacity;
 /// <param name="Quota">The violated quotas; null for none.</param>
 internal sealed partial record RefusalEvidence(StatusCode Code, string Message, string? Reason, QuotaFailure? Quota)
 {
+    /// <summary>Gets the units of quota that the asked slice needs; null if it is not known.</summary>
+    public long? Slice { get; init; }
+
     /// <summary>
     /// Gets the cloud's message, followed by the descriptions of violated quotas that the message does not name.
     /// </summary>
@@ -22,6 +26,12 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
     /// <summary>Gets a value indicating whether a quota of the project is used up.</summary>
     public bool IsQuota => Code == StatusCode.ResourceExhausted
         && (Quota is not null || QuotaText().IsMatch(Text) || Says("exceed quota limits"));
+
+    /// <summary>Gets a value indicating whether the slice would fit into every limit that the text names: then the
+    /// quota is in use, by a node that is being deleted or by another run, and not too small.</summary>
+    public bool IsQuotaInUse => IsQuota && Slice is { } slice && Limits is { Count: > 0 } limits
+        && limits.All(each => long.TryParse(each.Limit, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
+            && limit >= slice);
 
     /// <summary>Gets the quotas that the text names with their limits; it can name several, separated by
     /// commas.</summary>

@@ -66,6 +66,16 @@ internal static class RefusalRules
         new("RATE_LIMITED", RefusalScope.Zone, 1 * Minutes,
             error => error.Code == StatusCode.ResourceExhausted && error.Says("requests per minute"),
             "Nothing: the service waits and tries again."),
+
+        // A limit into which the slice would fit: it is used up until some node is gone, which may be this run's own.
+        new("QUOTA_IN_USE", RefusalScope.Region, 2 * Minutes,
+            error => error.IsQuotaInUse && error.Says(" in region "),
+            "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once, ask "
+            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+        new("QUOTA_IN_USE", RefusalScope.Zone, 2 * Minutes,
+            error => error.IsQuotaInUse,
+            "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once, ask "
+            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
         new("QUOTA_EXHAUSTED", RefusalScope.Region, 1 * Days,
             error => error.IsQuota && error.Says(" in region "),
             "Ask for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),

@@ -4,6 +4,8 @@ using Grpc.Core;
 using Microsoft.DurableTask;
 using Workflows.Activities.Capacity;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
+using Workflows.Activities.Training;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Provisioning;
@@ -14,13 +16,19 @@ namespace Workflows.Activities.Provisioning;
 /// </summary>
 public sealed class CreateNodeActivity(
     ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, NodeSecrets secrets, WorkerBootstrap bootstrap,
-    TimeProvider clock, PricePatience? patience = null)
+    ITpuJobs jobs, TimeProvider clock, PricePatience? patience = null)
     : TaskActivity<CreateNodeInput, CreateNodeResult>
 {
     /// <summary>
     /// Most tries in one zone that answers INTERNAL: after so many it is no short outage; chosen.
     /// </summary>
     internal const int MostInternalAnswers = 3;
+
+    /// <summary>
+    /// Most tries without an answer: then the request counts as accepted, since the cloud may have received it. Below
+    /// the tries of the call, after which nobody would look for the node; chosen.
+    /// </summary>
+    internal const int MostUnanswered = 6;
 
     /// <summary>Seconds for which a search leaves out a place that is too dear for what is left of the budget; chosen,
     /// above the hour from which a refusal is a lasting one. Other runs do not remember it.</summary>
@@ -35,17 +43,24 @@ public sealed class CreateNodeActivity(
         var nodeId = name.NodeId;
         var lease = new TpuLease(name, place, input.Attempt);
 
-        if (memory.Find(spec.Project, place) is { } remembered)
+        if (!input.IsMove)
+        {
+            // Also where nothing is asked for: a search may last for hours.
+            await StrayNodes.ReleaseAsync(cloud, ledger, jobs, spec, input.Attempt);
+        }
+
+        // A request that may have been sent is settled first, whatever has been refused or become cheaper meanwhile.
+        var isSent = SentRequests.CountOf(ledger, spec.RunId, name) > 0;
+        if (!isSent && memory.Find(spec.Project, place) is { } remembered)
         {
             return new CreateNodeResult(name, null, new Refusal(
-                remembered.Code, RefusalScope.Zone, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
+                remembered.Code, remembered.Scope, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
                 $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}."),
                 Asked: false);
         }
 
-        // A request that may have been sent is settled first, whatever has become cheaper meanwhile.
-        if (SentRequests.CountOf(ledger, spec.RunId, name) == 0
+        if (!isSent
             && (TooDear(spec, place) ?? (input.IsMove ? null : patience?.Find(spec, place))) is { } unsent)
         {
             return new CreateNodeResult(name, null, unsent, Asked: false);
@@ -72,7 +87,7 @@ public sealed class CreateNodeActivity(
         {
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
             var refusal = SameAnswerRule.Judge(
-                ledger, spec.RunId, place, RefusalClassifier.Classify(exception));
+                ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
             memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
             return new CreateNodeResult(name, null, refusal);
         }
@@ -84,6 +99,12 @@ public sealed class CreateNodeActivity(
         catch (RpcException exception)
         {
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
+            if (SentRequests.CountOf(ledger, spec.RunId, name) >= MostUnanswered
+                && SentRequests.MayExist(ledger, spec.RunId, name))
+            {
+                return new CreateNodeResult(name, null, null) { IsUnanswered = true };
+            }
+
             throw;
         }
     }
@@ -138,8 +159,8 @@ public sealed class CreateNodeActivity(
 
     /// <summary>
     /// Ends the tries in a zone that always answers INTERNAL. Such an answer does not prove that no node was created:
-    /// an existing node is adopted, and one that cannot be looked up is left to the teardown, which finds it by its
-    /// intent.
+    /// an existing node is adopted, and one that cannot be looked up counts as accepted. One that comes into being
+    /// after the look is given back as the run goes on (<see cref="StrayNodes"/>).
     /// </summary>
     private async Task<CreateNodeResult> AfterInternalErrorsAsync(
         TpuConnection connection, CreateNodeInput input, NodeName name, RpcException exception)
@@ -149,13 +170,16 @@ public sealed class CreateNodeActivity(
         {
             return await TakeAsync(connection, spec, name);
         }
-        catch (RpcException look)
-            when (look.StatusCode == StatusCode.NotFound || RefusalClassifier.IsTransient(look))
+        catch (RpcException look) when (look.StatusCode == StatusCode.NotFound)
         {
-            // No node exists, or the whole API has an outage; the next zone is tried.
+            // No node exists; the next zone is tried.
+        }
+        catch (RpcException look) when (RefusalClassifier.IsTransient(look))
+        {
+            return new CreateNodeResult(name, null, null) { IsUnanswered = true };
         }
 
-        var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception));
+        var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
         memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
         return new CreateNodeResult(NodeName.None, null, refusal);
     }

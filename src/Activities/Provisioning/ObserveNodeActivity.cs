@@ -39,7 +39,8 @@ public sealed class ObserveNodeActivity(
         try
         {
             if (QueuedRequests.Find(ledger, spec.RunId, name) is { } fact
-                && await ObserveQueuedAsync(connection, input, fact) is { } queued)
+                && await ObserveQueuedAsync(connection, input, fact) is { } queued
+                && (queued.Refusal is not null || !IsHeard(spec, name)))
             {
                 ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, queued.State);
                 Remember(spec, input.Lease.Candidate, queued.Refusal);
@@ -61,9 +62,16 @@ public sealed class ObserveNodeActivity(
             return new NodeObservation(state, jobs.IsConnected(spec.RunId, name), null);
         }
 
+        if (!NodeStates.IsEnd(state) && IsHeard(spec, name))
+        {
+            // The state is late, or unknown: a worker that talks has a VM, which costs.
+            ledger.Append(spec.RunId, LedgerKinds.Ready, $"{name}", new NodeMoment(name, state));
+            return new NodeObservation(state, true, null);
+        }
+
         // One that was READY and is lost before its worker has connected: its release may have to wait.
         ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, state);
-        var refusal = await RefusalOfAsync(connection, input.Operation)
+        var refusal = await RefusalOfAsync(connection, input)
             ?? RefusalOf(state, name);
         if (refusal is not null)
         {
@@ -74,15 +82,22 @@ public sealed class ObserveNodeActivity(
         return new NodeObservation(state, false, refusal);
     }
 
+    /// <summary>Returns whether the worker is connected and was heard lately: the connection of a VM that went away can
+    /// stay open for a while.</summary>
+    private bool IsHeard(RunSpec spec, NodeName name) => jobs.IsConnected(spec.RunId, name)
+        && jobs.Look(JobKind.Train, spec.RunId, name).SilentFor <= TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
+
     /// <summary>Looks at a request that has no node yet; a request that was never stored has a failed
     /// operation.</summary>
     private static async Task<NodeObservation?> ObserveQueuedAsync(
         TpuConnection connection, ObserveNodeInput input, QueuedFact fact)
     {
         var queued = await QueuedRequests.ReadAsync(connection, fact);
-        return queued is null && await RefusalOfAsync(connection, input.Operation) is { } refusal
+        return queued is null && await RefusalOfAsync(connection, input) is { } refusal
             ? new NodeObservation(NodeStates.NotFound, false, refusal)
-            : QueuedRequests.Observe(queued, fact);
+            : queued is null && input.Operation is null
+            ? new NodeObservation(NodeStates.NotFound, false, null) { IsQueued = true }
+            : QueuedRequests.Observe(queued, fact, input.Lease.Candidate);
     }
 
     private void Remember(RunSpec spec, Candidate place, Refusal? refusal)
@@ -109,9 +124,9 @@ public sealed class ObserveNodeActivity(
         }
     }
 
-    private static async Task<Refusal?> RefusalOfAsync(TpuConnection connection, string? operationName)
+    private static async Task<Refusal?> RefusalOfAsync(TpuConnection connection, ObserveNodeInput input)
     {
-        if (operationName is null)
+        if (input.Operation is not { } operationName)
         {
             return null;
         }
@@ -122,7 +137,7 @@ public sealed class ObserveNodeActivity(
                 new GetOperationRequest { Name = operationName },
                 TpuConnection.Routed("name", operationName, CancellationToken.None));
             return operation.ResultCase == Operation.ResultOneofCase.Error
-                ? RefusalClassifier.Classify(operation.Error)
+                ? RefusalClassifier.Classify(operation.Error, input.Lease.Candidate)
                 : null;
         }
         catch (RpcException exception)

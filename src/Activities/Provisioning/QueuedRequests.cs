@@ -118,19 +118,21 @@ internal static class QueuedRequests
     /// <summary>Returns the state of a request that has no node to look at.</summary>
     /// <param name="queued">The queued resource; null if it was not found, as just after its creation.</param>
     /// <param name="fact">Its fact.</param>
+    /// <param name="place">The place of its node.</param>
     /// <returns>null if the node's own state decides.</returns>
-    public static NodeObservation? Observe(QueuedResource? queued, QueuedFact fact) => queued?.State?.State switch
-    {
-        null or State.Unspecified or State.Creating or State.Accepted or State.WaitingForResources =>
-            new NodeObservation($"{queued?.State?.State ?? State.Creating}", false, null) { IsQueued = true },
-        State.Failed => new NodeObservation($"{State.Failed}", false, RefusalOf(queued, fact)),
-        State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
-            $"{queued.State.State}", false, new Refusal(
-                "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,
-                $"'{fact.Name}' is {queued.State.State} before its node was ready.",
-                "Nothing: the next zone is tried.")),
-        _ => null,
-    };
+    public static NodeObservation? Observe(QueuedResource? queued, QueuedFact fact, Candidate place) =>
+        queued?.State?.State switch
+        {
+            null or State.Unspecified or State.Creating or State.Accepted or State.WaitingForResources =>
+                new NodeObservation($"{queued?.State?.State ?? State.Creating}", false, null) { IsQueued = true },
+            State.Failed => new NodeObservation($"{State.Failed}", false, RefusalOf(queued, fact, place)),
+            State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
+                $"{queued.State.State}", false, new Refusal(
+                    "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,
+                    $"'{fact.Name}' is {queued.State.State} before its node was ready.",
+                    "Nothing: the next zone is tried.")),
+            _ => null,
+        };
 
     /// <summary>Requests the deletion of a queued resource with its node.</summary>
     /// <returns>The long-running operation; null for one that is gone, which the next call proves.</returns>
@@ -148,7 +150,7 @@ internal static class QueuedRequests
         }
     }
 
-    private static Refusal RefusalOf(QueuedResource queued, QueuedFact fact)
+    private static Refusal RefusalOf(QueuedResource queued, QueuedFact fact, Candidate place)
     {
         var error = queued.State.FailedData?.Error;
         return error is null || error.Code == (int)StatusCode.DeadlineExceeded
@@ -156,6 +158,6 @@ internal static class QueuedRequests
                 "QUEUE_TIMEOUT", RefusalScope.Zone, 600,
                 $"'{fact.Name}' was given no capacity until {fact.Until:u}: {error?.Message}",
                 "Nothing: the next place is tried. Raise tpu.queueSeconds to wait longer in one place.")
-            : RefusalClassifier.Classify(error);
+            : RefusalClassifier.Classify(error, place);
     }
 }

@@ -133,7 +133,7 @@ public sealed partial class QuotaLimits(IReadOnlyList<ReadQuota> limits, string?
     };
 
     /// <summary>Returns the number in a type's name, which is the unit of quotas.</summary>
-    private static long UnitsOf(string type) => long.TryParse(
+    internal static long UnitsOf(string type) => long.TryParse(
         type.Split('-')[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 1;
 
     private static IEnumerable<ReadQuota> Read(JsonElement answer) =>

@@ -59,6 +59,10 @@ public static class LedgerKinds
     /// <summary>The cloud was asked to delete a node: <see cref="NodeDeletion"/>, one for each operation.</summary>
     public const string Deletion = "deletion";
 
+    /// <summary>A node that the run uses no more could not be given back: <see cref="NodeMoment"/> with the first
+    /// reason. It is tried again.</summary>
+    public const string NotReleased = "not-released";
+
     /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
     public const string Released = "released";
 

@@ -15,7 +15,8 @@ namespace Workflows.Activities.Sweeping;
 /// Finds nodes and queued resources in all projects that carry a run's label and belong to no live run of this service:
 /// a node created late or whose create call was never answered, a deletion that hangs, resources of a run that was
 /// terminated. <b>Invariant:</b> without a person's request it deletes only resources that this service has created, by
-/// label and by secret, and only if the engine answers that the run is not under way.
+/// label and by secret, and only if the engine answers that the run is not under way, or the run's own ledger proves
+/// that it has given the node back.
 /// </summary>
 /// <param name="cloud">The TPU API.</param>
 /// <param name="ledger">Receives the proofs of known runs.</param>
@@ -148,10 +149,14 @@ public sealed class Sweeper(
         // A node may have passed to another variant, which has perhaps not begun yet while the group is under way. The
         // group alone keeps no node: it may go on for days after a variant of it was terminated.
         var (owner, since) = Handovers.Follow(ledger, run, resource.Nodes[0].Name);
-        if (await runs.IsLiveAsync(run, cancellation)
+
+        // A node whose request the cloud carried out after it had answered NOT_FOUND: the run asks for it no more.
+        var isGivenBack = resource.Nodes.All(each => ledger.Read(owner).Any(
+            entry => entry.Kind == LedgerKinds.Released && entry.Key == $"{each.Name}"));
+        if (!isGivenBack && (await runs.IsLiveAsync(run, cancellation)
             || (owner != run && await runs.IsLiveAsync(owner, cancellation))
             || (since is { } at && RunId.TryParse(resource.Group, out var group)
-                && Handovers.IsAwaited(ledger, owner, group, at) && await runs.IsLiveAsync(group, cancellation)))
+                && Handovers.IsAwaited(ledger, owner, group, at) && await runs.IsLiveAsync(group, cancellation))))
         {
             return new Judged(resource, ResourceOwner.LiveRun, null, "Its run is under way.");
         }
@@ -177,7 +182,8 @@ public sealed class Sweeper(
                 "It has this service's label, and not its secret: somebody else has written the label."),
             _ => new Judged(
                 resource, ResourceOwner.ThisService, known,
-                ledger.Knows(run) ? "Its run has ended." : "This service has made it, and knows no such run."),
+                isGivenBack ? "Its run has given it back; the cloud has made it since then."
+                    : ledger.Knows(run) ? "Its run has ended." : "This service has made it, and knows no such run."),
         };
     }
 

@@ -7,13 +7,15 @@ using Workflows.Activities.Handover;
 using Workflows.Activities.Moves;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Teardown;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Training;
 
 /// <summary>
-/// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is not READY is
-/// lost, and so is a worker that is silent for too long on a READY node, or whose chips have failed.
+/// Polls a job from both sides: its worker's last report and the cloud's state of the node. A node that is
+/// preempted, stopped or gone is lost, and so is one in another state than READY whose worker does not talk, a worker
+/// that is silent for too long on a READY node, and one whose chips have failed.
 /// </summary>
 public sealed class ObserveJobActivity(
     ITpuCloud cloud, ITpuJobs jobs, RunLedger ledger, TimeProvider clock, WorkForesight? foresight = null,
@@ -31,9 +33,10 @@ public sealed class ObserveJobActivity(
         // Read after the node's state: a job that ended just before its VM went away has ended.
         var job = jobs.Look(input.Kind, spec.RunId, name);
         DeadlineFacts.NoteIfMissed(ledger, spec, clock.GetUtcNow());
-        var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable);
-        var isOver = isGone && IsOver(spec, input.Lease, state);
         var isSilent = job.SilentFor > TimeSpan.FromSeconds(spec.Pace.SilenceSeconds);
+        var isGone = state is not (nameof(Node.Types.State.Ready) or NodeStates.Unreachable)
+            && (NodeStates.IsEnd(state) || isSilent || !jobs.IsConnected(spec.RunId, name));
+        var isOver = isGone && IsOver(spec, input.Lease, state);
         if (HasStoppedCosting(state)
             && ledger.Append(spec.RunId, LedgerKinds.Stopped, $"{name}", new NodeMoment(name, state)) && !isOver)
         {
@@ -55,6 +58,11 @@ public sealed class ObserveJobActivity(
             : isBroken ? DeviceLost
             : isSilent ? "WORKER_SILENT"
             : null;
+        if (state != NodeStates.Unreachable)
+        {
+            await StrayNodes.ReleaseAsync(cloud, ledger, jobs, spec, input.Lease.Attempt);
+        }
+
         var group = spec.Group?.Id ?? spec.RunId;
         var accrued = RunCosts.Of(ledger, group, clock.GetUtcNow()).ActualUsd;
         return new JobObservation(
@@ -63,6 +71,7 @@ public sealed class ObserveJobActivity(
         {
             StopUsd = RunCosts.ToStop(ledger, group, spec.Pace),
             Outlook = spec.Deadline is null ? null : foresight?.Of(input.Kind, spec, job),
+            TooManyLosses = isLost ? LossLimits.Judge(ledger, spec, cause!) : null,
             Move = isLost || job.End is not null ? null : moves?.Find(input, job, accrued),
         };
     }

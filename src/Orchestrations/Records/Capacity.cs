@@ -157,6 +157,11 @@ public sealed record AcquireInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public WorkOutlook? Outlook { get; init; }
 
+    /// <summary>Gets the node that was lost and is not proved gone: until then it holds its quota. null for none, and
+    /// in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public TpuLease? Leaving { get; init; }
+
     /// <summary>Gets a node that a move had asked for when the working one was lost; it is waited for first. null for
     /// none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
@@ -193,7 +198,13 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
 /// <param name="Operation">The long-running operation; null if the request was refused at once.</param>
 /// <param name="Refusal">The refusal; null for none.</param>
 /// <param name="Asked">false if no request was sent, because the cloud refused lately.</param>
-public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true);
+public sealed record CreateNodeResult(NodeName NodeName, string? Operation, Refusal? Refusal, bool Asked = true)
+{
+    /// <summary>Gets a value indicating whether no request was answered, so that the node may exist or not; false in
+    /// older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsUnanswered { get; init; }
+}
 
 /// <summary>A poll of a node that is being created.</summary>
 /// <param name="Spec">The run.</param>

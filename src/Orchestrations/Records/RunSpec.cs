@@ -181,6 +181,14 @@ public sealed record TpuSpec
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double MaxRunHours { get; init; }
 
+    /// <summary>Gets the nodes that the cloud may take from the run; null in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int? MaxPreemptions { get; init; }
+
+    /// <summary>Gets the nodes of the run that may fail; null in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int? MaxFailures { get; init; }
+
     /// <summary>Gets what the run does when spot nodes are no longer enough.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public SpotFallback Fallback { get; init; }

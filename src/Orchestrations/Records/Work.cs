@@ -104,6 +104,11 @@ public sealed record TpuWorkInput(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public NodeName? Left { get; init; }
 
+    /// <summary>Gets the node that was lost and is not proved gone, which holds its quota; null for none, and in older
+    /// histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public TpuLease? Leaving { get; init; }
+
     /// <summary>TPUs lost so far in this job; survives continue-as-new.</summary>
     public int Losses { get; init; }
 
@@ -182,6 +187,11 @@ public sealed record JobObservation(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double StopUsd { get; init; }
 
+    /// <summary>Gets the reason to end the run with this loss, or to go over to on-demand nodes; null for none, and in
+    /// older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunFailure? TooManyLosses { get; init; }
+
     /// <summary>Gets a place to which the run should go over now; null for none, and in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public MoveProposal? Move { get; init; }
@@ -197,7 +207,14 @@ public sealed record JobEnd(bool Succeeded, string? Code, string? Message);
 /// <param name="Code">Stable code, listed in docs/errors.md.</param>
 /// <param name="Message">The fault.</param>
 /// <param name="Fix">The remedy.</param>
-public sealed record RunFailure(string Code, string Message, string Fix);
+public sealed record RunFailure(string Code, string Message, string Fix)
+{
+    /// <summary>The code of a run from which the cloud took too many nodes.</summary>
+    public const string TooManyPreemptions = "TOO_MANY_PREEMPTIONS";
+
+    /// <summary>The code of a run of which too many nodes or workers failed.</summary>
+    public const string TooManyFailures = "TOO_MANY_FAILURES";
+}
 
 /// <summary>One node's teardown.</summary>
 /// <param name="NodeName">Full resource name.</param>

@@ -171,6 +171,12 @@ public sealed record TpuRequest
     /// <summary>The highest price of a place, in US dollars an hour.</summary>
     public double? MaxUsdPerHour { get; init; }
 
+    /// <summary>Nodes that the cloud may take from the run.</summary>
+    public int? MaxPreemptions { get; init; }
+
+    /// <summary>Nodes and workers of the run that may fail.</summary>
+    public int? MaxFailures { get; init; }
+
     /// <summary>VPC network.</summary>
     public string? Network { get; init; }
 

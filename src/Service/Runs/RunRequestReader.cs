@@ -137,6 +137,8 @@ public static partial class RunRequestReader
             ? check.InRange(hours, "maxHours", LeastHours, MostAcquireSeconds / 3600) : null;
         double? maxUsdPerHour = request.Tpu?.MaxUsdPerHour is { } price
             ? check.InRange(price, "tpu.maxUsdPerHour", 0.01, 1_000_000) : null;
+        var maxPreemptions = check.InRange(request.Tpu?.MaxPreemptions ?? 50, "tpu.maxPreemptions", 0, 10_000);
+        var maxFailures = check.InRange(request.Tpu?.MaxFailures ?? 5, "tpu.maxFailures", 0, 1000);
         var way = FlexStartReader.ReadWay(request.Tpu, provisioning, check);
         var maxRunHours = FlexStartReader.ReadMaxRunHours(request.Tpu, provisioning, LeastHours, check);
         var queueSeconds = check.InRange(
@@ -175,6 +177,8 @@ public static partial class RunRequestReader
                 RuntimeVersion = check.Line(request.Tpu?.RuntimeVersion, "tpu.runtimeVersion"),
                 AcquireTimeoutSeconds = timeout,
                 MaxUsdPerHour = maxUsdPerHour,
+                MaxPreemptions = maxPreemptions,
+                MaxFailures = maxFailures,
                 Request = way,
                 QueueSeconds = way == RequestWay.QueuedResource ? queueSeconds : 0,
                 MaxRunHours = maxRunHours,

@@ -44,6 +44,8 @@ internal static class SpecRequest
                 RuntimeVersion = tpu.RuntimeVersion,
                 AcquireTimeoutSeconds = tpu.AcquireTimeoutSeconds,
                 MaxUsdPerHour = tpu.MaxUsdPerHour,
+                MaxPreemptions = tpu.MaxPreemptions,
+                MaxFailures = tpu.MaxFailures,
                 Request = WireName.Of(tpu.Request),
                 QueueSeconds = tpu.Request == RequestWay.QueuedResource ? tpu.QueueSeconds : null,
                 MaxRunHours = tpu.MaxRunHours > 0 ? tpu.MaxRunHours : null,

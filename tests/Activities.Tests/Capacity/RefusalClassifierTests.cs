@@ -195,6 +195,36 @@ public sealed class RefusalClassifierTests
         Assert.Contains(fix, refusal.Fix, StringComparison.Ordinal);
     }
 
+    /// <summary>A limit into which the slice fits is used up for some minutes, by a lost node for example; a smaller
+    /// one never suffices, nor does one that the text does not tell.</summary>
+    [Theory]
+    [InlineData("Quota 'A' exhausted. Limit 8 in zone us-central1-a", "QUOTA_IN_USE", RefusalScope.Zone)]
+    [InlineData(
+        "Quota limit 'A' has been exceeded. Limit: 16 in region us-east5.", "QUOTA_IN_USE", RefusalScope.Region)]
+    [InlineData("Quota 'A' exhausted. Limit 7 in zone us-central1-a", "QUOTA_EXHAUSTED", RefusalScope.Zone)]
+    [InlineData("Quota 'A' exhausted. Limit 0 in region us-east5", "QUOTA_EXHAUSTED", RefusalScope.Region)]
+    [InlineData(
+        "Quota limit 'A,B' has been exceeded. Limit: 8,4 in region us-central1,zone us-central1-a.", "QUOTA_EXHAUSTED",
+        RefusalScope.Region)]
+    [InlineData(
+        "Quota limit 'A,B' has been exceeded. Limit: 8,32 in region us-central1,zone us-central1-a.", "QUOTA_IN_USE",
+        RefusalScope.Region)]
+    [InlineData("Quota 'A' exhausted.", "QUOTA_EXHAUSTED", RefusalScope.Zone)]
+    [InlineData(
+        "Quota 'A' exhausted. Limit 99999999999999999999 in zone us-central1-a", "QUOTA_EXHAUSTED", RefusalScope.Zone)]
+    public void Classify_QuotaOfAPlace_IsLastingOnlyIfTheSliceDoesNotFit(string text, string code, RefusalScope scope)
+    {
+        var place = new Candidate("us-central1-a", "v5litepod-8", ProvisioningMode.Spot, "v", 8, 1);
+
+        var refusal = RefusalClassifier.Classify(
+            new RpcStatus { Code = (int)Code.ResourceExhausted, Message = text }, place);
+
+        Assert.Equal((code, scope), (refusal.Code, refusal.Scope));
+        Assert.Equal(code == "QUOTA_IN_USE" ? 120 : 86400, refusal.RememberSeconds);
+        Assert.Equal(refusal, RefusalClassifier.Classify(
+            new RpcException(new Grpc.Core.Status(StatusCode.ResourceExhausted, text)), place));
+    }
+
     [Fact]
     public void Classify_FailedCallWithErrorInfo_ReadsTheReasonWhateverTheText()
     {

@@ -283,6 +283,77 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Single(Cloud.Nodes);
     }
 
+    /// <summary>The zone does not answer whether there is a node: to go on would leave it to nobody.</summary>
+    [Fact]
+    public async Task Create_AnsweredInternalWithoutALook_CountsAsAccepted()
+    {
+        for (var time = 1; time < CreateNodeActivity.MostInternalAnswers; time++)
+        {
+            Cloud.Fail("Create", StatusCode.Internal, "an internal error has occurred");
+            await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        }
+
+        Cloud.Fail("CreateAnswer", StatusCode.Internal, "an internal error has occurred");
+        Cloud.Fail("Get", StatusCode.Unavailable, "down");
+
+        Assert.Equal(new CreateNodeResult(Node(1), null, null) { IsUnanswered = true }, await RunAsync());
+    }
+
+    [Fact]
+    public async Task Create_WithoutAnAnswerAgainAndAgain_CountsAsAccepted()
+    {
+        for (var time = 1; time < CreateNodeActivity.MostUnanswered; time++)
+        {
+            Cloud.Broken[$"{Node(1)}"] = new RpcException(new Status(StatusCode.Unavailable, "down"));
+            await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        }
+
+        Assert.Equal(new CreateNodeResult(Node(1), null, null) { IsUnanswered = true }, await RunAsync());
+        Cloud.Broken.Clear();
+        Assert.Equal(new CreateNodeResult(Node(1), $"projects/p/locations/{Zone}/operations/op-wf-run-1-1", null),
+            await RunAsync());
+    }
+
+    /// <summary>Another run may learn of a refusal meanwhile: the node of the lost answer is there all the
+    /// same.</summary>
+    [Fact]
+    public async Task Create_AfterALostAnswerInAPlaceRefusedSince_TakesTheNode()
+    {
+        Cloud.Fail("CreateAnswer", StatusCode.Unavailable, "down");
+        await Assert.ThrowsAsync<RpcException>(() => RunAsync());
+        Memory.Remember("p", Place(), new Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600, "full", "wait"));
+
+        Assert.Equal(new CreateNodeResult(Node(1), null, null), await RunAsync());
+    }
+
+    /// <summary>The attempts before it are over, and a node of theirs costs for as long as it exists.</summary>
+    [Fact]
+    public async Task Create_OfALaterAttempt_GivesBackWhatEarlierOnesLeft()
+    {
+        Intend(1);
+        End(1, AttemptOutcome.Refused, NodeName.None);
+        Cloud.Put(Node(1), Google.Cloud.Tpu.V2.Node.Types.State.Ready);
+        Cloud.Fail("Delete", StatusCode.Unavailable, "down");
+
+        Assert.Null((await RunAsync(attempt: 2)).Refusal);
+        Assert.Equal((1, 1), (Facts(LedgerKinds.NotReleased), Facts(LedgerKinds.Ready)));
+        await RunAsync(attempt: 3);
+
+        Assert.Equal([$"{Node(1)}", $"{Node(1)}", $"{Node(2)}"], Cloud.Deleted().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Create_OfAMove_LeavesTheNodeThatWorks()
+    {
+        Intend(1);
+        End(1, AttemptOutcome.Ready);
+        Cloud.Put(Node(1), Google.Cloud.Tpu.V2.Node.Types.State.Ready);
+
+        await Activity().RunAsync(null!, new CreateNodeInput(Spec, Place(), 2) { IsMove = true });
+
+        Assert.Empty(Cloud.Deleted());
+    }
+
     [Fact]
     public async Task Create_AnsweredInternalInEveryZoneTwice_EndsTheRunWithATypedFailure()
     {
@@ -331,6 +402,22 @@ public sealed class CreateNodeActivityTests : CloudFolder
         Assert.Equal(1, Facts(LedgerKinds.Intent));
     }
 
+    /// <summary>A region that is refused is passed over as one place, not zone by zone, and for its whole
+    /// time.</summary>
+    [Fact]
+    public async Task Create_InARememberedRegion_IsRefusedForTheRegion()
+    {
+        Memory.Remember("p", Place("us-west4-b"), new Refusal("QUOTA_EXHAUSTED", RefusalScope.Region, 86400, "q", "f"));
+        Memory.Remember("p", Place(), new Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600, "c", "f"));
+
+        var refusal = (await RunAsync()).Refusal;
+
+        Assert.Equal(
+            ("QUOTA_EXHAUSTED", RefusalScope.Region, 86400), (refusal?.Code, refusal?.Scope, refusal?.RememberSeconds));
+        Memory.Forget("us-west4");
+        Assert.Equal(RefusalScope.Zone, (await RunAsync()).Refusal?.Scope);
+    }
+
     [Fact]
     public async Task Create_OnceTheMemoryEnds_AsksAgain()
     {
@@ -360,7 +447,7 @@ public sealed class CreateNodeActivityTests : CloudFolder
         });
         var activity = new CreateNodeActivity(
             Cloud, Ledger, Memory, new NodeSecrets(Folder),
-            new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "script"), Clock,
+            new WorkerBootstrap(new Uri("http://127.0.0.1:1"), "image", "script"), Jobs, Clock,
             new PricePatience(Ledger, Memory, new WorkForesight(Ledger, Memory, Clock), Clock));
 
         var dear = await activity.RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
@@ -462,7 +549,7 @@ public sealed class CreateNodeActivityTests : CloudFolder
 
     private NodeSecrets Secrets() => new(Folder);
 
-    private CreateNodeActivity Activity() => new(Cloud, Ledger, Memory, Secrets(), Bootstrap, Clock);
+    private CreateNodeActivity Activity() => new(Cloud, Ledger, Memory, Secrets(), Bootstrap, Jobs, Clock);
 
     private Task<CreateNodeResult> RunAsync(Candidate? place = null, int attempt = 1) =>
         Activity().RunAsync(null!, new CreateNodeInput(Spec, place ?? Place(), attempt));

@@ -134,7 +134,7 @@ public sealed class FlexStartTests : CloudFolder
 
     private Task<CreateNodeResult> CreateAsync() => new CreateNodeActivity(
         Cloud, Ledger, Memory, new NodeSecrets(Folder),
-        new WorkerBootstrap(new Uri("https://gateway"), "image", "script"), Clock)
+        new WorkerBootstrap(new Uri("https://gateway"), "image", "script"), Jobs, Clock)
         .RunAsync(null!, new CreateNodeInput(Flexible, Flex, 1));
 
     private Task<JobObservation> ObserveAsync()

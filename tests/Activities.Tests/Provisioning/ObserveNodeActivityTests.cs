@@ -49,6 +49,31 @@ public sealed class ObserveNodeActivityTests : CloudFolder
         Assert.Equal(0, Facts(LedgerKinds.Ready));
     }
 
+    /// <summary>The state is late or unknown: to wait for READY would end with the deletion of a node that
+    /// works.</summary>
+    [Theory]
+    [InlineData(State.Creating, 30, true)]
+    [InlineData(State.Starting, 1, true)]
+    [InlineData(State.Repairing, 1, true)]
+    [InlineData(State.Unspecified, 1, true)]
+    [InlineData((State)99, 1, true)]
+    [InlineData(State.Creating, 31, false)]
+    [InlineData(State.Preempted, 1, false)]
+    [InlineData(State.Terminated, 1, false)]
+    [InlineData(State.Stopping, 1, false)]
+    [InlineData(State.Stopped, 1, false)]
+    [InlineData(State.Deleting, 1, false)]
+    [InlineData(State.Hidden, 1, false)]
+    public async Task Observe_NodeWhoseWorkerIsConnected_IsUsableUnlessItIsGone(State state, int silence, bool isUsable)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Connected.Add(Node(1));
+        Jobs.Standing = Jobs.Standing with { SilentFor = TimeSpan.FromSeconds(silence) };
+
+        Assert.Equal(isUsable, (await RunAsync()).IsUsable);
+        Assert.Equal(isUsable ? 1 : 0, Facts(LedgerKinds.Ready));
+    }
+
     [Theory]
     [InlineData(State.Preempted)]
     [InlineData(State.Terminated)]

@@ -167,7 +167,7 @@ public sealed class QueuedRequestsTests : CloudFolder
 
     private Task<CreateNodeResult> CreateAsync(ProvisioningMode mode) => new CreateNodeActivity(
         Cloud, Ledger, Memory, new NodeSecrets(Folder),
-        new WorkerBootstrap(new Uri("https://gateway"), "image", "script"), Clock)
+        new WorkerBootstrap(new Uri("https://gateway"), "image", "script"), Jobs, Clock)
         .RunAsync(null!, new CreateNodeInput(Queueing, Place(mode: mode), 1));
 
     private Task<NodeObservation> ObserveAsync() => new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs, Clock)

@@ -72,6 +72,24 @@ public sealed class SweeperTests : SweepFolder
         Assert.All(reports, report => Assert.Equal(2, Assert.Single(report.Projects).Live));
     }
 
+    /// <summary>A request whose answer was lost can be carried out late: its run has seen NOT_FOUND, and looks no
+    /// more.</summary>
+    [Fact]
+    public async Task Sweep_OfANodeThatItsLiveRunHasGivenBack_DeletesIt()
+    {
+        var late = Put(attempt: 1);
+        Put(attempt: 2);
+        Intend(2);
+        Runs.Live.Add("run-1");
+        Ledger.Append(Run, LedgerKinds.Released, $"{Node(1)}", new NodeMoment(Node(1), "NOT_FOUND"));
+
+        var report = await SweepAsync(SweepScope.Eternal);
+
+        Assert.Equal([late.Name], Cloud.Deleted());
+        Assert.Contains("given it back", Assert.Single(report.Found).Why, StringComparison.Ordinal);
+        Assert.Equal(1, Assert.Single(report.Projects).Live);
+    }
+
     [Fact]
     public async Task Sweep_OfAnotherServicesNode_LeavesItAloneUntilAPersonNamesThatService()
     {

@@ -36,6 +36,38 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(1, Facts(LedgerKinds.Stopped));
     }
 
+    /// <summary>A state that is late or unknown does not end the work of a worker that talks; one of an end does,
+    /// before the connection breaks.</summary>
+    [Theory]
+    [InlineData(State.Creating, 1, null)]
+    [InlineData(State.Starting, 1, null)]
+    [InlineData(State.Repairing, 30, null)]
+    [InlineData((State)99, 1, null)]
+    [InlineData(State.Repairing, 31, "REPAIRING")]
+    [InlineData(State.Preempted, 1, "PREEMPTED")]
+    [InlineData(State.Terminated, 1, "TERMINATED")]
+    [InlineData(State.Stopping, 1, "STOPPING")]
+    [InlineData(State.Deleting, 1, "DELETING")]
+    public async Task Observe_NodeWhoseWorkerTalks_IsLostOnlyForAnEnd(State state, int silence, string? cause)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Connected.Add(Node(1));
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(silence) };
+
+        var seen = await RunAsync();
+
+        Assert.Equal((cause is not null, cause), (seen.IsLost, seen.LossCause));
+    }
+
+    [Fact]
+    public async Task Observe_NodeThatIsGoneThoughItsWorkerTalks_IsLost()
+    {
+        Jobs.Connected.Add(Node(1));
+        Jobs.Standing = Working;
+
+        Assert.Equal("NOT_FOUND", (await RunAsync()).LossCause);
+    }
+
     /// <summary>It may be READY again, and billed, before its deletion.</summary>
     [Fact]
     public async Task Observe_NodeUnderRepair_IsLostAndCountsOn()
@@ -163,6 +195,62 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(0, (await RunAsync()).LostSteps);
     }
 
+    /// <summary>Each kind of loss has a limit of its own, counted over the stages of a run's current part.</summary>
+    [Theory]
+    [InlineData(2, 1, State.Preempted, 1, null)]
+    [InlineData(3, 0, State.Preempted, 1, RunFailure.TooManyPreemptions)]
+    [InlineData(3, 0, State.Stopping, 1, RunFailure.TooManyPreemptions)]
+    [InlineData(3, 0, State.Ready, 31, null)]
+    [InlineData(0, 1, State.Ready, 31, RunFailure.TooManyFailures)]
+    [InlineData(0, 1, State.Repairing, 31, RunFailure.TooManyFailures)]
+    [InlineData(3, 1, State.Ready, 1, null)]
+    public async Task Observe_Loss_EndsTheRunAboveTheLimitOfItsKind(
+        int preempted, int failed, State state, int silence, string? code)
+    {
+        Lose(9, "PREEMPTED");
+        Lose(9, "WORKER_SILENT");
+        Ledger.Append(Run, LedgerKinds.Resumed, "2", new object());
+        Lose(preempted, "PREEMPTED");
+        Lose(failed, "DEVICE_LOST");
+        Lose(9, JobObservation.DurationOver);
+        Cloud.Put(Node(1), state);
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(silence) };
+        var limited = Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 3, MaxFailures = 1 } };
+
+        var seen = await RunAsync(1, limited);
+
+        Assert.Equal(code, seen.TooManyLosses?.Code);
+        Assert.Null((await RunAsync()).TooManyLosses);
+    }
+
+    [Theory]
+    [InlineData(State.Ready, "tpu.maxFailures", "log of the VM")]
+    [InlineData(State.Repairing, "tpu.maxFailures", "other zones")]
+    [InlineData(State.Preempted, "tpu.maxPreemptions", "on-demand")]
+    public async Task Observe_OneLossTooMany_NamesFieldAndFixOfItsCause(State state, string field, string fix)
+    {
+        Cloud.Put(Node(1), state);
+        Jobs.Standing = Working with { SilentFor = TimeSpan.FromSeconds(31) };
+
+        var failure = (await RunAsync(
+            1, Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 0, MaxFailures = 0 } })).TooManyLosses;
+
+        Assert.Contains("1 node of the run", failure?.Message, StringComparison.Ordinal);
+        Assert.Contains($"bears 0 ({field})", failure?.Message, StringComparison.Ordinal);
+        Assert.Contains(fix, failure?.Fix, StringComparison.Ordinal);
+    }
+
+    private void Lose(int times, string cause)
+    {
+        for (var time = 0; time < times; time++)
+        {
+            Clock.Advance(TimeSpan.FromSeconds(1));
+            Ledger.Append(
+                Run, LedgerKinds.Loss, $"{Clock.GetUtcNow():O}",
+                new OpenRecovery(time + 1, Zone, cause, 0, 0, Clock.GetUtcNow()));
+        }
+    }
+
     /// <summary>The cloud took the node, for ever or for a repair: other runs learn how long it lived.</summary>
     [Theory]
     [InlineData(State.Preempted)]
@@ -182,6 +270,58 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal((1, 500), Memory.Seen().Select(place => (place.Losses, place.LifeSeconds)).Single());
     }
 
-    private Task<JobObservation> RunAsync() => new ObserveJobActivity(Cloud, Jobs, Ledger, Clock)
-        .RunAsync(null!, new ObserveJobInput(JobKind.Train, Spec, Lease(1)));
+    /// <summary>A deletion that failed, or a lost answer, would cost until the end of the run: each look tries again,
+    /// and the job goes on whatever comes of it.</summary>
+    [Fact]
+    public async Task Observe_Job_GivesBackTheNodesThatTheRunUsesNoMore()
+    {
+        Jobs.Standing = Working;
+        foreach (var attempt in new[] { 1, 2, 3, 4, 5 })
+        {
+            Intend(attempt);
+            Cloud.Put(Node(attempt), State.Ready);
+        }
+
+        // Lost or left; without an answer; at work; of a move that was given up; of a move under way.
+        End(1, AttemptOutcome.Ready);
+        End(2, AttemptOutcome.Refused, NodeName.None);
+        End(3, AttemptOutcome.Ready);
+        End(4, AttemptOutcome.Cancelled);
+        Cloud.Broken[$"{Node(1)}"] = new RpcException(new Status(StatusCode.PermissionDenied, "no"));
+
+        Assert.False((await RunAsync(3)).IsLost);
+        Assert.Equal([$"{Node(2)}", $"{Node(4)}"], Cloud.Deleted().Order(StringComparer.Ordinal));
+        Assert.Equal("PermissionDenied: no", Assert.Single(
+            Ledger.Read<NodeMoment>(Run, LedgerKinds.NotReleased)).Data.State);
+
+        Cloud.Broken.Clear();
+        Cloud.Nodes.Remove($"{Node(2)}");
+        await RunAsync(3);
+        await RunAsync(3);
+
+        Assert.Equal([$"{Node(1)}", $"{Node(2)}", $"{Node(4)}"], Cloud.Deleted().Order(StringComparer.Ordinal));
+        Assert.Equal(Node(2), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.NodeName);
+    }
+
+    /// <summary>An activity that is done again late must not take the node with which the run has gone on.</summary>
+    [Fact]
+    public async Task Observe_JobOfALostNodeOnceMore_LeavesTheNextNodeAlone()
+    {
+        Intend(1);
+        Intend(2);
+        End(1, AttemptOutcome.Ready);
+        End(2, AttemptOutcome.Ready);
+        Cloud.Put(Node(1), State.Preempted);
+        Cloud.Put(Node(2), State.Ready);
+
+        await RunAsync();
+
+        Assert.Empty(Cloud.Deleted());
+    }
+
+    private Task<JobObservation> RunAsync() => RunAsync(1);
+
+    private Task<JobObservation> RunAsync(int attempt, RunSpec? spec = null) =>
+        new ObserveJobActivity(Cloud, Jobs, Ledger, Clock).RunAsync(
+            null!, new ObserveJobInput(JobKind.Train, spec ?? Spec, Lease(attempt)));
 }

@@ -69,6 +69,7 @@ internal sealed partial class ChaosRun
                 PollSeconds = Random.Next(15, 90),
                 SilenceSeconds = Random.Next(150, 400),
                 BootSeconds = Random.Next(200, 900),
+                RoundPauseSeconds = 30,
             },
         };
     }
@@ -148,7 +149,10 @@ internal sealed partial class ChaosRun
                 Refuse = plays == 0 ? "LOCATION_POLICY_VIOLATED" : plays == 1 ? "ZONE_NOT_SUPPORTED" : null,
                 Capacity = plays == 2 ? 0 : null,
                 Quota = plays == 3
-                    ? new Dictionary<string, int> { ["TPUV5sLitepodServingPerProjectPerZoneForTPUAPI"] = 4 }
+                    ? new Dictionary<string, int>
+                    {
+                        ["TPUV5sLitepodServingPerProjectPerZoneForTPUAPI"] = 4 * Random.Next(1, 3),
+                    }
                     : new Dictionary<string, int>(),
                 AcceleratorTypes = plays == 4 ? ["v5litepod-4"] : null,
                 UnavailableCreates = plays == 5 ? Random.Next(1, 12) : 0,

@@ -17,6 +17,10 @@ namespace Workflows.Capacity.Tests.Chaos;
 internal sealed partial class ChaosRun : IDisposable
 {
     private const double MostDays = 20;
+
+    /// <summary>Tries of a call to the cloud.</summary>
+    private const int MostTries = 8;
+
     private const int MostWorkItems = 100_000;
 
     public static readonly DateTimeOffset Start = new(2026, 11, 24, 0, 0, 0, TimeSpan.Zero);
@@ -32,7 +36,9 @@ internal sealed partial class ChaosRun : IDisposable
     private readonly double _cloudFaults;
     private readonly double _crashes;
     private readonly DateTimeOffset? _cancelAt;
+    private readonly List<(DateTimeOffset From, DateTimeOffset To)> _silences = [];
     private DateTimeOffset _outageUntil;
+    private int _lostCreates;
     private ChaosService? _service;
     private bool _isCancelAsked;
 
@@ -114,6 +120,12 @@ internal sealed partial class ChaosRun : IDisposable
     public int Crashes { get; private set; }
 
     public int WorkItems { get; private set; }
+
+    /// <summary>Gets the times in which the cloud's API or the service was away, so that nobody could look.</summary>
+    public IReadOnlyList<(DateTimeOffset From, DateTimeOffset To)> Silences => _silences;
+
+    /// <summary>Gets the requests for a node of which every answer was lost.</summary>
+    public int LostCreates { get; private set; }
 
     /// <summary>Gets the steps of moves, by their kind in the ledger.</summary>
     public IReadOnlyDictionary<string, int> Moves { get; private set; } = new Dictionary<string, int>();
@@ -226,6 +238,7 @@ internal sealed partial class ChaosRun : IDisposable
             await WorldAsync(next);
         }
 
+        _silences.Add((_clock.GetUtcNow(), upAt));
         _clock.MoveTo(upAt);
         _service = await ChaosService.StartAsync(_folder, _clock, _calls, _known);
         return true;
@@ -293,9 +306,29 @@ internal sealed partial class ChaosRun : IDisposable
         if (Random.NextDouble() < _cloudFaults / 50)
         {
             _outageUntil = now.AddSeconds(Random.Next(10, 1500));
+            _silences.Add((now, _outageUntil));
+        }
+
+        if (method is "CreateNode" or "CreateQueuedResource" && (_lostCreates > 0 || IsCreateLost()))
+        {
+            // The node is made, and none of the tries hears of it.
+            _lostCreates--;
+            return CallFault.LostAnswer;
         }
 
         return Random.NextDouble() < _cloudFaults ? (CallFault)Random.Next(1, 7) : CallFault.None;
+    }
+
+    private bool IsCreateLost()
+    {
+        if (_cloudFaults == 0 || Random.Next(6) > 0)
+        {
+            return false;
+        }
+
+        LostCreates++;
+        _lostCreates = MostTries;
+        return true;
     }
 
     /// <summary>Notes when the product learnt something about a node.</summary>

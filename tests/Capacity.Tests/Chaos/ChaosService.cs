@@ -56,7 +56,7 @@ internal sealed class ChaosService : IDisposable
         {
             [Stages.Plan] = new KnownPlan(new PlanActivity(catalog, Ledger, _inputs, clock: clock), Ledger, known),
             [Stages.PrepareData] = new PrepareDataActivity(Ledger, _inputs),
-            [Stages.CreateNode] = new CreateNodeActivity(cloud, Ledger, memory, Secrets, bootstrap, clock,
+            [Stages.CreateNode] = new CreateNodeActivity(cloud, Ledger, memory, Secrets, bootstrap, Jobs, clock,
                 new PricePatience(Ledger, memory, foresight, clock)),
             [Stages.ObserveNode] = new ObserveNodeActivity(cloud, Ledger, memory, Jobs, clock),
             [Stages.EndAttempt] = new EndAttemptActivity(Ledger, memory),

@@ -26,6 +26,8 @@ internal static class ChaosVerdict
     // Times are kept in ticks, and differences of them added up as seconds.
     private const double Tolerance = 1e-3;
 
+    private const int MostPolls = 10, MostPauseSeconds = 300;
+
     public static async Task CheckAsync(
         ChaosRun run, RunOutcome outcome, ChaosService service, EmulatedCloud cloud, VirtualClock clock,
         IReadOnlyDictionary<string, List<Look>> answers, bool isCancelAsked)
@@ -57,6 +59,7 @@ internal static class ChaosVerdict
                 each => each.Key,
                 each => (Seconds: each.Sum(part => part.Value.Seconds), each.First().Value.UsdPerHour),
                 StringComparer.Ordinal);
+        CheckLooks(run, cloud.Billed(), answers);
         CheckBill(counted.ToDictionary(), cloud.Billed(), answers, entries);
         var cost = RunCosts.Of(service.Ledger, run.RunId, clock.GetUtcNow());
         Assert.True(
@@ -117,6 +120,33 @@ internal static class ChaosVerdict
                 outcome.Status == RunStatus.Succeeded
                 && ledger.Read(run.RunId).All(entry => entry.Kind != LedgerKinds.DeadlineMissed),
                 $"The deadline {run.Spec.Deadline:O} was not kept: {outcome.Failure?.Message}\n{Story(run, ledger)}");
+        }
+    }
+
+    /// <summary>Checks that no node costs for long without a look: one that nobody looks at costs until the end of the
+    /// run. The times in which nobody could look do not count.</summary>
+    private static void CheckLooks(
+        ChaosRun run, IReadOnlyList<BilledTime> bill, IReadOnlyDictionary<string, List<Look>> answers)
+    {
+        // The longest pause of a search is as long as that of a teardown, and that between two tries of a deletion.
+        var most = Math.Max(MostPauseSeconds, 10 * run.Spec.Pace.RoundPauseSeconds)
+            + MostPolls * run.Spec.Pace.PollSeconds;
+        foreach (var time in bill)
+        {
+            var queue = time.NodeName.Replace("/nodes/", "/queuedResources/", StringComparison.Ordinal);
+            var looks = new[] { time.NodeName, queue }
+                .SelectMany(name => Of(answers.GetValueOrDefault(name) ?? []))
+                .Where(at => at > time.From && at < time.To).Order().Append(time.To);
+            var from = time.From;
+            foreach (var at in looks)
+            {
+                var silent = run.Silences.Sum(each => Math.Max(
+                    0, ((each.To < at ? each.To : at) - (each.From > from ? each.From : from)).TotalSeconds));
+                Assert.True(
+                    (at - from).TotalSeconds - silent <= most,
+                    $"Nobody looked at {time.NodeName} from {from:O} to {at:O}, {silent} s of it in outages.");
+                from = at;
+            }
         }
     }
 

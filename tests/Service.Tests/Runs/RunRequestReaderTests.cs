@@ -61,6 +61,27 @@ public sealed class RunRequestReaderTests : IDisposable
     }
 
     [Fact]
+    public void Complete_LimitsOfLosses_AreManyPreemptionsAndFewFailuresOrTheRequests()
+    {
+        var (none, some) = (
+            Complete("{}").Tpu, Complete("""{"tpu": {"maxPreemptions": 0, "maxFailures": 1000}}""").Tpu);
+
+        Assert.Equal((50, 5), (none.MaxPreemptions, none.MaxFailures));
+        Assert.Equal((0, 1000), (some.MaxPreemptions, some.MaxFailures));
+        foreach (var (json, field, fix) in new[]
+        {
+            ("""{"tpu": {"maxPreemptions": -1}}""", "tpu.maxPreemptions", "Use 0 to 10000."),
+            ("""{"tpu": {"maxPreemptions": 10001}}""", "tpu.maxPreemptions", "Use 0 to 10000."),
+            ("""{"tpu": {"maxFailures": -1}}""", "tpu.maxFailures", "Use 0 to 1000."),
+            ("""{"tpu": {"maxFailures": 1001}}""", "tpu.maxFailures", "Use 0 to 1000."),
+        })
+        {
+            var fault = Assert.Single(Assert.Throws<RunRequestException>(() => Complete(json)).Errors);
+            Assert.Equal((field, fix), (fault.Field, fault.Fix));
+        }
+    }
+
+    [Fact]
     public void Complete_RealRun_LooksCalmlyAndWaitsLonger()
     {
         var spec = Complete("""{"project": "mine"}""", isRehearsal: false);

@@ -158,7 +158,8 @@ public sealed class SpecRequestTests : IDisposable
               },
               "tpu": {
                 "acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"], "provisioning": "flex-start",
-                "maxUsdPerHour": 50, "fallback": "none", "move": "none", "request": "queued-resource",
+                "maxUsdPerHour": 50, "maxPreemptions": 8, "maxFailures": 3,
+                "fallback": "none", "move": "none", "request": "queued-resource",
                 "queueSeconds": 77, "maxRunHours": 12,
                 "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "subnetwork": "s", "serviceAccount": "a@b",
                 "externalIp": false
