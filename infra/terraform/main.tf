@@ -100,6 +100,9 @@ resource "google_pubsub_subscription" "runs" {
   topic                = google_pubsub_topic.runs.id
   ack_deadline_seconds = 60
 
+  # Messages with one ordering key start their runs in order; others do not wait for each other.
+  enable_message_ordering = true
+
   # A subscription without traffic must not vanish.
   expiration_policy {
     ttl = ""

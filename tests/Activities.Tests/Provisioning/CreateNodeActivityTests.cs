@@ -414,7 +414,7 @@ public sealed class CreateNodeActivityTests : CloudFolder
 
         Assert.Equal(
             ("QUOTA_EXHAUSTED", RefusalScope.Region, 86400), (refusal?.Code, refusal?.Scope, refusal?.RememberSeconds));
-        Memory.Forget("us-west4");
+        Memory.Forget(new ForgottenPlace("us-west4"));
         Assert.Equal(RefusalScope.Zone, (await RunAsync()).Refusal?.Scope);
     }
 
