@@ -57,7 +57,10 @@ public sealed class CreateNodeActivityTests : CloudFolder
     [Fact]
     public async Task Create_WithNetworkAndAccount_PassesThemOn()
     {
-        var spec = Spec with { Tpu = Spec.Tpu with { Network = "vpc", Subnetwork = "sub", ServiceAccount = "worker@p" } };
+        var spec = Spec with
+        {
+            Tpu = Spec.Tpu with { Network = "vpc", Subnetwork = "sub", ServiceAccount = "worker@p" },
+        };
 
         await Activity().RunAsync(null!, new CreateNodeInput(spec, Place(), 1));
 

@@ -161,7 +161,8 @@ public sealed class SpecRequestTests : IDisposable
                 "maxUsdPerHour": 50, "maxPreemptions": 8, "maxFailures": 3,
                 "fallback": "none", "move": "none", "request": "queued-resource",
                 "queueSeconds": 77, "maxRunHours": 12,
-                "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "subnetwork": "s", "serviceAccount": "a@b",
+                "runtimeVersion": "v", "acquireTimeoutSeconds": 99, "network": "n", "subnetwork": "s",
+                "serviceAccount": "a@b",
                 "externalIp": false
               },
               "training": {
