@@ -5,6 +5,8 @@ namespace Workflows.TestKit;
 /// <summary>A new, empty folder that is deleted with all that is in it on disposal.</summary>
 public sealed class TemporaryFolder : IDisposable
 {
+    private const int MostTries = 20;
+
     /// <summary>Creates the folder.</summary>
     /// <param name="prefix">The beginning of its name, to tell whose it is if a killed run leaves it behind.</param>
     public TemporaryFolder(string prefix = "workflows-") => Path = Directory.CreateTempSubdirectory(prefix).FullName;
@@ -40,5 +42,19 @@ public sealed class TemporaryFolder : IDisposable
         Write(name, string.Concat(lines.Select(line => $"{line}\n")));
 
     /// <inheritdoc />
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose()
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                Directory.Delete(Path, recursive: true);
+                return;
+            }
+            catch (IOException) when (attempt < MostTries && Directory.Exists(Path))
+            {
+                // An activity that outlives the stop of its service by a moment may write one more file.
+            }
+        }
+    }
 }

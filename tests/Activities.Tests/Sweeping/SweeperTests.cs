@@ -162,7 +162,8 @@ public sealed class SweeperTests : SweepFolder
         Assert.Equal((ResourceOwner.Unproved, label), (report.Found[0].Owner, report.Found[0].Run));
         Assert.Empty(Cloud.Deleted());
         Assert.Equal(
-            before.Append(Path.Combine(Folder, "sweep.jsonl")).Order(StringComparer.Ordinal),
+            before.Append(Path.Combine(Folder, "sweep.jsonl")).Append(Path.Combine(Folder, "sweep-last.json"))
+                .Order(StringComparer.Ordinal),
             Directory.GetFileSystemEntries(Folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
     }
 

@@ -59,7 +59,7 @@ internal static class ChaosVerdict
                 each => each.Key,
                 each => (Seconds: each.Sum(part => part.Value.Seconds), each.First().Value.UsdPerHour),
                 StringComparer.Ordinal);
-        CheckLooks(run, cloud.Billed(), answers);
+        CheckLooks(run, service.Ledger, cloud.Billed(), answers);
         CheckBill(counted.ToDictionary(), cloud.Billed(), answers, entries);
         var cost = RunCosts.Of(service.Ledger, run.RunId, clock.GetUtcNow());
         Assert.True(
@@ -123,20 +123,26 @@ internal static class ChaosVerdict
         }
     }
 
-    /// <summary>Checks that no node costs for long without a look: one that nobody looks at costs until the end of the
-    /// run. The times in which nobody could look do not count.</summary>
+    /// <summary>Checks that no node costs for long without a look before the teardown, whose tries have pauses of their
+    /// own: one that nobody looks at costs until the end of the run. The times in which nobody could look do not
+    /// count.</summary>
     private static void CheckLooks(
-        ChaosRun run, IReadOnlyList<BilledTime> bill, IReadOnlyDictionary<string, List<Look>> answers)
+        ChaosRun run, RunLedger ledger, IReadOnlyList<BilledTime> bill,
+        IReadOnlyDictionary<string, List<Look>> answers)
     {
         // The longest pause of a search is as long as that of a teardown, and that between two tries of a deletion.
         var most = Math.Max(MostPauseSeconds, 10 * run.Spec.Pace.RoundPauseSeconds)
             + MostPolls * run.Spec.Pace.PollSeconds;
-        foreach (var time in bill)
+        var teardownAt = run.Members.Append(run.RunId).SelectMany(id => ledger.Read<StageInput>(id, LedgerKinds.Stage))
+            .Where(stage => stage.Data.Stage == RunStageName.Teardown).Select(stage => stage.At)
+            .DefaultIfEmpty(DateTimeOffset.MaxValue).Max();
+        foreach (var time in bill.Where(time => time.From < teardownAt))
         {
+            var end = time.To < teardownAt ? time.To : teardownAt;
             var queue = time.NodeName.Replace("/nodes/", "/queuedResources/", StringComparison.Ordinal);
             var looks = new[] { time.NodeName, queue }
                 .SelectMany(name => Of(answers.GetValueOrDefault(name) ?? []))
-                .Where(at => at > time.From && at < time.To).Order().Append(time.To);
+                .Where(at => at > time.From && at < end).Order().Append(end);
             var from = time.From;
             foreach (var at in looks)
             {
@@ -144,7 +150,8 @@ internal static class ChaosVerdict
                     0, ((each.To < at ? each.To : at) - (each.From > from ? each.From : from)).TotalSeconds));
                 Assert.True(
                     (at - from).TotalSeconds - silent <= most,
-                    $"Nobody looked at {time.NodeName} from {from:O} to {at:O}, {silent} s of it in outages.");
+                    $"Nobody looked at {time.NodeName} from {from:O} to {at:O}, {silent} s of it in outages; at most "
+                    + $"{most} s may pass:\n{Story(run, ledger)}");
                 from = at;
             }
         }

@@ -14,7 +14,7 @@ public sealed class WireNameTests
             ["pending", "plan", "prepare", "train", "evaluate", "teardown", "report", "done", "compile", "approve"],
             WireName.All<RunStageName>());
         Assert.Equal(["ko-en", "en-ko", "both"], WireName.All<RunDirection>());
-        Assert.Equal(["spot", "on-demand", "flex-start"], WireName.All<ProvisioningMode>());
+        Assert.Equal(["spot", "on-demand", "flex-start", "reserved"], WireName.All<ProvisioningMode>());
         Assert.Equal("on-demand", WireName.Of(ProvisioningMode.OnDemand));
     }
 
