@@ -14,7 +14,8 @@ namespace Workflows.EndToEnd.Tests;
 [Collection("crashes")]
 public sealed class TwoServicesTests : IDisposable
 {
-    private const int Steps = 600;
+    // Half a minute of training on a fast machine: it must not be over before the database is back.
+    private const int Steps = 2400;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
     private readonly TemporaryFolder _folder = new("workflows-two-");
     private readonly ReservedPort _ports = ReservedPort.Take(count: 12);
