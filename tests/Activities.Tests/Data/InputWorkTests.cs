@@ -41,16 +41,18 @@ public sealed class InputWorkTests : IDisposable
     [Fact]
     public async Task Run_ThatLooksAtItsToken_IsStoppedWhenItsTimeIsOver()
     {
-        var isStopped = false;
+        var stopped = new TaskCompletionSource<bool>();
         var work = _work.RunAsync(Run, token =>
         {
             token.WaitHandle.WaitOne(TimeSpan.FromMinutes(1));
-            isStopped = token.IsCancellationRequested;
+            stopped.SetResult(token.IsCancellationRequested);
             return 0;
         });
 
         Assert.Equal("INPUT_TIMEOUT", (await FaultAsync(work)).Code);
-        Assert.True(isStopped);
+
+        // The answer does not wait for the work that it has told to stop.
+        Assert.True(await stopped.Task);
     }
 
     [Fact]
