@@ -54,7 +54,7 @@ public sealed record ResourceDeletion(
 /// <param name="Run">The run that owns or owned it: of a group, the variant.</param>
 /// <param name="Zone">The zone.</param>
 /// <param name="AcceleratorType">The type, such as <c>v5litepod-8</c>.</param>
-/// <param name="Provisioning">The mode: spot, on-demand or flex-start.</param>
+/// <param name="Provisioning">The mode: spot, on-demand, flex-start or reserved.</param>
 /// <param name="Attempt">Number of the attempt that asked for it; 0 for a node that another run handed over.</param>
 /// <param name="State">Its state.</param>
 /// <param name="AskedAt">Time of the request.</param>
