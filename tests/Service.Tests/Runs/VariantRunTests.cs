@@ -214,7 +214,7 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
     [Fact]
     public async Task Group_WithoutMoneyForAll_StopsAtTheSumOfItsVariants()
     {
-        const double Budget = 0.7;
+        const double Budget = 1.4;
         var request = Group("poor", Variant("a", 0.01, 100_000), Variant("b", 0.001, 100_000));
         request["concurrency"] = 2;
         request["budgetUsd"] = Budget;
@@ -225,15 +225,16 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
             .Deserialize<VariantComparison>(RunLedger.Json)!;
 
         Assert.Equal((RunStatus.Failed, "BUDGET_EXHAUSTED"), (comparison.Status, comparison.Failure?.Code));
-        Assert.True(comparison.ActualUsd >= Budget / 4, $"{comparison.ActualUsd}");
+        Assert.True(comparison.ActualUsd >= Budget / 2, $"{comparison.ActualUsd}");
 
-        // The first one stops at the sum of both, while the rest can give both nodes back. With a budget for each, the
-        // sum would be twice as much by then.
+        // The first one stops at the sum of both. With a budget for each, the sum would be nearly twice the budget by
+        // then. The nodes cost 0.17 USD a second, so a busy machine may be late by four of them; that the limit holds
+        // to the cent is shown by the chaos test, on a clock that waits.
         var ledger = service.Services.GetRequiredService<RunLedger>();
         var stop = comparison.Variants.SelectMany(row => ledger.Read<StageInput>(row.RunId, LedgerKinds.Stage))
             .Where(fact => fact.Data.Stage == RunStageName.Teardown).Min(fact => fact.At);
         var usd = comparison.Variants.Sum(row => UsdUntil(ledger, row.RunId, stop));
-        Assert.InRange(usd, 0, Budget);
+        Assert.InRange(usd, 0, 1.5 * Budget);
         Assert.All(comparison.Variants, row => Assert.Equal(0, row.NodesLeft));
         Assert.Contains("BUDGET_EXHAUSTED", comparison.Variants.Select(row => row.Failure?.Code));
         Assert.StartsWith("workflows resume poor --set budgetUsd=", comparison.Resume, StringComparison.Ordinal);
