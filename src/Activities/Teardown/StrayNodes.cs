@@ -24,12 +24,17 @@ internal static class StrayNodes
     /// <param name="runId">The run.</param>
     /// <param name="before">The attempt whose node the run works on or asks for: the attempts before it are
     /// over.</param>
-    /// <returns>Nodes of attempts that are over, except those that are proved gone or were never requested.</returns>
+    /// <returns>Nodes of attempts that are over, and of moves that were given up, except those that are proved gone or
+    /// were never requested.</returns>
     public static IReadOnlyList<NodeName> Of(RunLedger ledger, RunId runId, int before)
     {
         var ended = ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
             .Where(fact => fact.Data.Outcome != AttemptOutcome.Ready)
             .Select(fact => fact.Data.Lease.Attempt).ToHashSet();
+
+        // The node of a move may have been usable when the job ended on the old one.
+        ended.UnionWith(ledger.Read<MoveRecord>(runId, LedgerKinds.MoveGivenUp)
+            .Select(fact => fact.Data.Move.To.Attempt));
 
         // A node that was handed to the run has no attempt of its own.
         return [.. RunCosts.Left(ledger, runId, DateTimeOffset.UnixEpoch).Select(left => left.Lease)
@@ -57,18 +62,21 @@ internal static class StrayNodes
         }
     }
 
-    private static async Task ReleaseAsync(
+    /// <summary>Asks for the release of one node; a cloud that does not take it is noted.</summary>
+    /// <returns>Its state, and whether it is proved gone.</returns>
+    internal static async Task<NodeRelease> ReleaseAsync(
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
     {
         try
         {
-            await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, runId, name);
+            return await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, runId, name);
         }
         catch (RpcException exception)
         {
             ledger.Append(
                 runId, LedgerKinds.NotReleased, $"{name}",
                 new NodeMoment(name, $"{exception.StatusCode}: {exception.Status.Detail}"));
+            return new NodeRelease(name, NodeStates.Unreachable, ConfirmedNotFound: false);
         }
     }
 }

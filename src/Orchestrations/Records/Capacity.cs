@@ -128,6 +128,11 @@ public sealed record Refusal(string Code, RefusalScope Scope, double RememberSec
     /// <summary>The code of a place that is left out for now, because a cheaper one may have capacity in
     /// time.</summary>
     public const string Later = "DEARER_PLACE_LATER";
+
+    /// <summary>Gets the time until which every zone of the region would be refused without a request; null for a
+    /// refusal of another scope, for one that is not remembered, and in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DateTimeOffset? RegionUntil { get; init; }
 }
 
 /// <summary>A node of this run.</summary>

@@ -303,6 +303,29 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(Node(2), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.NodeName);
     }
 
+    /// <summary>The job ended on its old node when the new one was usable already: the evaluation goes on with the old
+    /// one.</summary>
+    [Theory]
+    [InlineData(LedgerKinds.MoveGivenUp, 1)]
+    [InlineData(LedgerKinds.MoveBegun, 0)]
+    public async Task Observe_JobAfterAMove_GivesTheNewNodeBackIfTheMoveWasGivenUp(string kind, int deleted)
+    {
+        Jobs.Standing = Working;
+        foreach (var attempt in new[] { 1, 2 })
+        {
+            Intend(attempt);
+            Cloud.Put(Node(attempt), State.Ready);
+            End(attempt, AttemptOutcome.Ready);
+        }
+
+        var move = new OpenMove(Lease(1), Lease(2), null, MoveReason.CheaperSpot, 1, 0.1, Clock.GetUtcNow());
+        Ledger.Append(Run, kind, "2", new MoveRecord(Run, move, MoveStep.GivenUp, 60, "JOB_OVER"));
+
+        await RunAsync(1);
+
+        Assert.Equal(Enumerable.Repeat($"{Node(2)}", deleted), Cloud.Deleted());
+    }
+
     /// <summary>An activity that is done again late must not take the node with which the run has gone on.</summary>
     [Fact]
     public async Task Observe_JobOfALostNodeOnceMore_LeavesTheNextNodeAlone()
