@@ -36,6 +36,11 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public TimeEstimate? Time { get; init; }
 
+    /// <summary>Gets the egress between the run's bucket and its nodes, which the estimate does not include; null in
+    /// older histories, and if nodes load nothing from a bucket.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public EgressPlan? Egress { get; init; }
+
     /// <summary>
     /// Gets the memory that each accelerator type's chips need for the run; null in older histories, and if it was not
     /// compared.

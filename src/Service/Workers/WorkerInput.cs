@@ -20,6 +20,8 @@ internal static class WorkerInput
         : !double.IsFinite(progress.GradientNorm) ? "gradient_norm"
         : !double.IsFinite(progress.TokensPerSecond) ? "tokens_per_second"
         : !double.IsFinite(progress.ValidationScore) ? "validation_score"
+        : progress.BytesRead < 0 ? "bytes_read"
+        : progress.BytesWritten < 0 ? "bytes_written"
         : progress.ValidationStep < 0 || progress.ValidationStep > progress.Step ? "validation_step"
         : null;
 
@@ -48,6 +50,8 @@ internal static class WorkerInput
         ended.ErrorMessage = ended.ErrorMessage.Length > MostText
             ? ended.ErrorMessage[..MostText] + "..."
             : ended.ErrorMessage;
+        // Reported beside the result, as the programs are.
+        (ended.BytesRead, ended.BytesWritten) = (Math.Max(0, ended.BytesRead), Math.Max(0, ended.BytesWritten));
         if ((ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile) is { } compile && !IsPossible(compile))
         {
             // It is reported beside the result, which does not depend on it.
