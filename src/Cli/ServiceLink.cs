@@ -9,7 +9,6 @@ using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
-using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli;
 
@@ -353,16 +352,6 @@ internal sealed partial class ServiceLink : IAsyncDisposable
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();
-    }
-
-    /// <summary>Sweeps the cloud; this takes minutes if zones do not answer.</summary>
-    public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
-    {
-        using var patient = Patient();
-        using var answer = await patient.PostAsJsonAsync(
-            new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
-        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
-        return (await answer.Content.ReadFromJsonAsync<SweepView>(RunLedger.Json, cancellation))!;
     }
 
     public async ValueTask DisposeAsync()

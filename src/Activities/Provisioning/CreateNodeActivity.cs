@@ -57,9 +57,9 @@ public sealed class CreateNodeActivity(
                 remembered.Code, remembered.Scope, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
                 $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}.")
-                {
-                    RegionUntil = remembered.Scope == RefusalScope.Region ? remembered.Until : null,
-                },
+            {
+                RegionUntil = remembered.Scope == RefusalScope.Region ? remembered.Until : null,
+            },
                 Asked: false);
         }
 

@@ -100,7 +100,8 @@ public sealed record EgressCost(
             {
                 moved.TryAdd(entry.Key, entry.Data.Deserialize<MovedFact>(RunLedger.Json)!);
             }
-            else if (entry.Kind == LedgerKinds.JobEnded && entry.Data.Deserialize<EndFact>(RunLedger.Json)!.Moved is { } all)
+            else if (entry.Kind == LedgerKinds.JobEnded
+                && entry.Data.Deserialize<EndFact>(RunLedger.Json)?.Moved is { } all)
             {
                 moved[entry.Key] = all;
             }

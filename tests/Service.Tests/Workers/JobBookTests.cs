@@ -322,7 +322,10 @@ public sealed class JobBookTests : IDisposable
         _jobs.Report(Run, Node, progress);
         _jobs.Drain(Run, Node, new Draining
         {
-            JobId = "train@wf-run-1-1", CheckpointStep = 50, BytesRead = 90, BytesWritten = 260,
+            JobId = "train@wf-run-1-1",
+            CheckpointStep = 50,
+            BytesRead = 90,
+            BytesWritten = 260,
         });
 
         _jobs.Revoke(Run, Node);
@@ -343,7 +346,10 @@ public sealed class JobBookTests : IDisposable
 
         _jobs.End(Run, Node, new JobEnded
         {
-            JobId = "train@wf-run-1-1", Succeeded = true, BytesRead = read, BytesWritten = written,
+            JobId = "train@wf-run-1-1",
+            Succeeded = true,
+            BytesRead = read,
+            BytesWritten = written,
         });
         _jobs.Revoke(Run, Node);
 
