@@ -57,9 +57,20 @@ internal static class StrayNodes
         if (strays.Count > 0)
         {
             var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
-            await Task.WhenAll(strays.Take(MostAtOnce)
+            await Task.WhenAll(InTurn(ledger, spec.RunId, strays).Take(MostAtOnce)
                 .Select(name => ReleaseAsync(connection, ledger, jobs, spec.RunId, name)));
         }
+    }
+
+    /// <summary>Orders strays so that those which fail again and again hold up no others: first those that never failed,
+    /// and of these and the others the first of each zone, then the second.</summary>
+    private static IEnumerable<NodeName> InTurn(RunLedger ledger, RunId runId, IReadOnlyList<NodeName> strays)
+    {
+        var failed = ledger.Read<NodeMoment>(runId, LedgerKinds.NotReleased)
+            .Select(fact => fact.Data.NodeName).ToHashSet();
+        return strays.GroupBy(name => (HasFailed: failed.Contains(name), name.Zone))
+            .SelectMany(group => group.Select((name, index) => (Name: name, Index: index, group.Key.HasFailed)))
+            .OrderBy(each => each.HasFailed).ThenBy(each => each.Index).Select(each => each.Name);
     }
 
     /// <summary>Asks for the release of one node; a cloud that does not take it is noted.</summary>

@@ -219,6 +219,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
     /// lost.</summary>
     public void Drain(RunId runId, NodeName nodeName, Draining draining)
     {
+        draining = WorkerInput.Bounded(draining);
         if (JobOf(runId, nodeName, draining.JobId) is not null
             && _progress.TryGetValue((runId, draining.JobId), out var seen) && draining.CheckpointStep <= seen.Steps
             && (draining.CheckpointStep > seen.CheckpointStep || draining.BytesWritten > seen.BytesWritten))

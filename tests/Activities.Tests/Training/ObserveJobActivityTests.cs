@@ -303,6 +303,39 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(Node(2), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.NodeName);
     }
 
+    /// <summary>One look asks for some nodes only: those of a zone that stays away must not be the same ones for
+    /// ever.</summary>
+    [Fact]
+    public async Task Observe_JobWithManyStraysInAZoneThatIsAway_GivesBackThoseOfOthersFirst()
+    {
+        Jobs.Standing = Working;
+        const int Work = 20;
+        foreach (var attempt in Enumerable.Range(1, Work))
+        {
+            var zone = attempt is < 12 or Work ? Zone : attempt < 16 ? "us-east1-c" : "us-east5-a";
+            var node = Node(attempt, zone);
+            Ledger.Append(Run, LedgerKinds.Intent, $"{node}", Lease(attempt, zone));
+            Cloud.Put(node, State.Ready);
+            if (zone == Zone && attempt != Work)
+            {
+                Cloud.Broken[$"{node}"] = new RpcException(new Status(StatusCode.Unavailable, "away"));
+            }
+        }
+
+        for (var look = 0; look < 4; look++)
+        {
+            await RunAsync(Work);
+            foreach (var deleted in Cloud.Deleted())
+            {
+                Cloud.Nodes.Remove(deleted);
+            }
+        }
+
+        Assert.Equal(
+            Enumerable.Range(12, 8).Select(attempt => $"{Node(attempt, attempt < 16 ? "us-east1-c" : "us-east5-a")}"),
+            Cloud.Deleted().Distinct().Order(StringComparer.Ordinal));
+    }
+
     /// <summary>The job ended on its old node when the new one was usable already: the evaluation goes on with the old
     /// one.</summary>
     [Theory]

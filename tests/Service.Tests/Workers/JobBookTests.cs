@@ -339,6 +339,7 @@ public sealed class JobBookTests : IDisposable
     [Theory]
     [InlineData(3, 4, 3L, 4L)]
     [InlineData(-3, 4, 0L, 4L)]
+    [InlineData(3, long.MaxValue, 3L, 0L)]
     [InlineData(0, 0, null, null)]
     public void End_OfAJob_HasTheBytesThatItMoved(long read, long written, long? keptRead, long? keptWritten)
     {
@@ -358,14 +359,21 @@ public sealed class JobBookTests : IDisposable
         Assert.Empty(Ledger().Read<MovedFact>(Run, LedgerKinds.Transferred));
     }
 
-    [Fact]
-    public void Report_OfNegativeBytes_IsRefused()
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(long.MaxValue)]
+    public void Report_OfImpossibleBytes_IsRefusedAndAFarewellWithThemCountsNone(long bytes)
     {
         _jobs.Dispatch(Job(JobKind.Train));
         var progress = At(70, 1);
-        progress.BytesWritten = -1;
+        progress.BytesWritten = bytes;
 
         Assert.Equal("bytes_written", _jobs.Report(Run, Node, progress));
+        Assert.Null(_jobs.Report(Run, Node, At(70, 1)));
+        _jobs.Drain(Run, Node, new Draining { JobId = "train@wf-run-1-1", CheckpointStep = 60, BytesWritten = bytes });
+        _jobs.Revoke(Run, Node);
+
+        Assert.Empty(Ledger().Read<MovedFact>(Run, LedgerKinds.Transferred));
     }
 
     private static List<string> Sent(Connection connection)
