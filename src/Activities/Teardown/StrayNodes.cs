@@ -62,8 +62,8 @@ internal static class StrayNodes
         }
     }
 
-    /// <summary>Orders strays so that those which fail again and again hold up no others: first those that never failed,
-    /// and of these and the others the first of each zone, then the second.</summary>
+    /// <summary>Orders strays so that those which fail again and again hold up no others: first those that never
+    /// failed, and of these and the others the first of each zone, then the second.</summary>
     private static IEnumerable<NodeName> InTurn(RunLedger ledger, RunId runId, IReadOnlyList<NodeName> strays)
     {
         var failed = ledger.Read<NodeMoment>(runId, LedgerKinds.NotReleased)
