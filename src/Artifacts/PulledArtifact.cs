@@ -19,6 +19,7 @@ internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long
     private Pipe? _pipe;
     private Task _pulling = Task.CompletedTask;
     private long _position, _pulledTo;
+    private bool _isDisposed;
 
     public override bool CanRead => true;
 
@@ -104,8 +105,9 @@ internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
+        if (disposing && !_isDisposed)
         {
+            _isDisposed = true;
             _stop.Cancel();
             _pipe?.Reader.Complete();
 

@@ -41,6 +41,7 @@ public sealed class PulledArtifactTests
         Assert.False(store.Ended.Task.IsCompleted);
 
         await stream.DisposeAsync();
+        await stream.DisposeAsync();
 
         await store.Ended.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancellation);
         Assert.InRange(store.Written, 1, Size - 1);

@@ -1,12 +1,10 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Sweeping;
-using Workflows.Cli.Commands;
 using Workflows.Orchestrations;
 using Workflows.TestKit;
 
@@ -195,6 +193,7 @@ public sealed class ListCommandTests : IAsyncLifetime
             name = "n",
             status = "running",
             stage = "train",
+            detail = "d",
             createdAt = DateTimeOffset.UnixEpoch,
         }), Cancellation);
     }
