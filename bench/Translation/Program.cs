@@ -4,8 +4,8 @@
 //   the start of the command (`--help`), given by --command PROGRAM, compiled ahead of time: 0.15 s at most;
 //   its whole process `score` beside the whole process of `PROGRAM -m sacrebleu`: 8 times as fast at least;
 //   tokenizer and cleaning beside the rate at which this machine decodes UTF-8, which no reader of text can beat.
-// --corpus FILE is any corpus that the product reads, or two aligned files; without it the sample's own sentences, which
-// are joined to segments of 25 words, as news has them. --python is python3 by default, where that has sacreBLEU.
+// --corpus FILE is any corpus that the product reads, or two aligned files; without it the sample's own sentences,
+// joined to segments of 25 words, as news has them. --python is python3 by default, where that has sacreBLEU.
 // Ends with 3 if a limit is missed, unless --report-only is given: on a machine that others use, too.
 using System.Diagnostics;
 using System.Globalization;
@@ -105,7 +105,9 @@ static string Output(string program, string[] arguments)
     using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
     var output = process.StandardOutput.ReadToEnd();
     process.WaitForExit();
-    return process.ExitCode == 0 ? output : throw new InvalidOperationException($"'{program} {arguments[0]}' ended with {process.ExitCode}.");
+    return process.ExitCode == 0
+        ? output
+        : throw new InvalidOperationException($"'{program} {arguments[0]}' ended with {process.ExitCode}.");
 }
 
 (string Hypotheses, string References) Files()

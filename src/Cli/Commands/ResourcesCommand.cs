@@ -84,7 +84,8 @@ internal static class ResourcesCommand
             : resources.Count == 0 ? "The run has asked for nothing yet."
             : alive == 0 ? "Nothing of it is left in the cloud."
             : string.Create(
-                CultureInfo.InvariantCulture, $"{alive} may be in the cloud, for {PriceOf(resources):0.00} USD an hour.");
+                CultureInfo.InvariantCulture,
+                $"{alive} may be in the cloud, for {PriceOf(resources):0.00} USD an hour.");
     }
 
     private static double PriceOf(IEnumerable<RunResource> resources) =>

@@ -12,7 +12,7 @@ internal sealed class StreamPlaces(ServiceSettings settings)
     /// <summary>Most streams and waits at once; each costs a look at a run a second.</summary>
     public const int Most = 1000;
 
-    /// <summary>Seconds after which a place may be free again: nobody knows, since streams last as long as runs.</summary>
+    /// <summary>Seconds after which a place may be free again; chosen, since streams last as long as runs.</summary>
     private const string RetryAfter = "10";
 
     private readonly ConcurrentDictionary<string, int> _open = new(StringComparer.Ordinal);

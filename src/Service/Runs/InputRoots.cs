@@ -85,7 +85,7 @@ internal sealed class InputRoots
                 : $"{Elsewhere(kind)}. {Setting} can allow folders.";
     }
 
-    /// <summary>Names the other places of a kind: uploads have single files, and scenarios are on this machine.</summary>
+    /// <summary>Names the other places of a kind: uploads are single files, and scenarios on this machine.</summary>
     private string Elsewhere(InputKind kind)
     {
         var addresses = _addresses.Count > 0 ? $"an address below {string.Join(" or ", _addresses)}" : "gs:// or hf://";

@@ -260,9 +260,10 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         })
         {
             Assert.Equal($"{expected}|{english}", await browser.TextAsync($$"""
-                Promise.all([import('/dashboard/events.js'), import('/dashboard/dom.js')]).then(([{ sayEvent }, { el }]) => {
-                  const line = el('li', {}, sayEvent({ kind: '{{kind}}', key: 'k', data: {{data}} }));
-                  return line.textContent + '|' + [...line.querySelectorAll('[lang=en]')].map((each) => each.textContent).join();
+                Promise.all([import('/dashboard/events.js'), import('/dashboard/dom.js')]).then(([events, { el }]) => {
+                  const line = el('li', {}, events.sayEvent({ kind: '{{kind}}', key: 'k', data: {{data}} }));
+                  const english = [...line.querySelectorAll('[lang=en]')].map((each) => each.textContent);
+                  return `${line.textContent}|${english.join()}`;
                 })
                 """));
         }

@@ -86,7 +86,7 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
         Assert.All(details, detail => Assert.Matches($"'{Regex.Escape(detail)}': '[^a-z]*[가-힣]", text));
     }
 
-    /// <summary>A kind of event, or a word of a set in one, that the page does not know would be shown as a code.</summary>
+    /// <summary>A kind of event, or a word of a set, that the page does not know would be shown as a code.</summary>
     [Fact]
     public async Task Events_OfEveryKindAndSet_HaveWords()
     {

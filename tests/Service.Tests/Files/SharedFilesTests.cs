@@ -59,7 +59,7 @@ public sealed class SharedFilesTests(SharedPostgres postgres) : IClassFixture<Sh
             path => path.Contains("incoming", StringComparison.Ordinal));
     }
 
-    /// <summary>Streamed from the place of the artifacts: a range, an ETag, a missing content, and no copy here.</summary>
+    /// <summary>Streamed from the place of the artifacts, with ranges and ETag, and without a copy here.</summary>
     [Fact]
     public async Task Get_OfAFileOfSeveralServices_IsStreamedWithRangesAndItsTag()
     {

@@ -6,7 +6,7 @@ internal static class ServiceProgram
     /// <summary>Gets its file.</summary>
     public static string Path => PathOf("Workflows.Service");
 
-    /// <summary>Returns the file of a program: artifacts/bin/PROJECT/CONFIGURATION, beside this project's own.</summary>
+    /// <summary>Returns a program's file: artifacts/bin/PROJECT/CONFIGURATION, beside this project's own.</summary>
     public static string PathOf(string project)
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory);
