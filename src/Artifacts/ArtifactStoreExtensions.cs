@@ -47,6 +47,24 @@ public static class ArtifactStoreExtensions
         return await store.WriteAsync(uri, memory, condition, cancellation);
     }
 
+    /// <summary>Opens an artifact for a reader who takes it piece by piece, from one place on, with a megabyte of it in
+    /// memory.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="uri">The artifact.</param>
+    /// <param name="bytes">The size that it must have.</param>
+    /// <param name="cancellation">Cancels the look at it, not the reading.</param>
+    /// <returns>A stream that can be read from any place, once.</returns>
+    /// <exception cref="ArtifactException">It does not exist, or has another size.</exception>
+    public static async Task<Stream> OpenReadAsync(
+        this IArtifactStore store, ArtifactUri uri, long bytes, CancellationToken cancellation)
+    {
+        var found = await store.FindAsync(uri, cancellation) ?? throw new ArtifactException(
+            ArtifactFault.NotFound, $"{uri}", "It does not exist.", "Write it again.");
+        return found.Bytes == bytes
+            ? new PulledArtifact(store, uri, bytes)
+            : throw Faults.Damaged(uri, $"It has {found.Bytes} bytes, expected {bytes}.");
+    }
+
     /// <summary>Copies an artifact to a file, which appears whole or not at all.</summary>
     /// <param name="store">The store.</param>
     /// <param name="uri">The artifact.</param>

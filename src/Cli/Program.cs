@@ -55,6 +55,7 @@ static Command[] All() =>
     ListCommand.Create(),
     ZonesCommand.Create(),
     CostCommand.Create(),
+    ResourcesCommand.Create(),
     SpendingCommand.Create(),
     SweepCommand.Create(),
     CancelCommand.Create(),

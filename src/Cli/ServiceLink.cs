@@ -286,19 +286,6 @@ internal sealed partial class ServiceLink : IAsyncDisposable
     public async Task<RunView> ShowAsync(string id, CancellationToken cancellation) =>
         (await GetAsync<RunView>($"/runs/{Uri.EscapeDataString(id)}", cancellation))!;
 
-    /// <summary>Lists a page of the runs, newest first.</summary>
-    /// <param name="query">The query, with its question mark; empty for none.</param>
-    /// <param name="cancellation">Cancels the call.</param>
-    /// <returns>The runs, and whether there are older ones.</returns>
-    public async Task<(IReadOnlyList<RunView> Runs, bool HasMore)> ListAsync(
-        string query, CancellationToken cancellation)
-    {
-        using var answer = await _http.GetAsync(new Uri($"/runs{query}", UriKind.Relative), cancellation);
-        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
-        return ((await answer.Content.ReadFromJsonAsync<IReadOnlyList<RunView>>(RunLedger.Json, cancellation))!,
-            answer.Headers.Contains("Link"));
-    }
-
     /// <summary>Returns the ledger's entries after a number; none if the run has not begun.</summary>
     public async Task<IReadOnlyList<RunEvent>> EventsAsync(string id, int after, CancellationToken cancellation)
     {

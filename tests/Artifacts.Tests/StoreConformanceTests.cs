@@ -77,6 +77,30 @@ public abstract class StoreConformanceTests : IAsyncLifetime
         Assert.Empty(await NamesAsync(Root.Child("nowhere")));
     }
 
+    /// <summary>More than the reader is let ahead of, from the beginning, the middle and the last byte.</summary>
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData((3 << 20) + 17, 0)]
+    [InlineData((3 << 20) + 17, (1 << 20) + 5)]
+    [InlineData((3 << 20) + 17, (3 << 20) + 16)]
+    public async Task OpenReadAsync_FromAnyPlace_GivesTheBytesToTheEnd(int size, int from)
+    {
+        var bytes = RandomNumberGenerator.GetBytes(size);
+        await WriteAsync("pulled", bytes);
+
+        await using var stream = await Store.OpenReadAsync(Root.Child("pulled"), size, Cancellation);
+        stream.Seek(from, SeekOrigin.Begin);
+        using var read = new MemoryStream();
+        await stream.CopyToAsync(read, Cancellation);
+
+        Assert.Equal(bytes[from..], read.ToArray());
+        Assert.Equal((size, size), (stream.Length, stream.Position));
+        Assert.Equal("ARTIFACT_DAMAGED", (await Assert.ThrowsAsync<ArtifactException>(() =>
+            Store.OpenReadAsync(Root.Child("pulled"), size + 1, Cancellation))).ErrorCode);
+        Assert.Equal("ARTIFACT_NOT_FOUND", (await Assert.ThrowsAsync<ArtifactException>(() =>
+            Store.OpenReadAsync(Root.Child("none"), size, Cancellation))).ErrorCode);
+    }
+
     [Fact]
     public async Task WriteAsync_IfAbsent_WritesOnceOnly()
     {

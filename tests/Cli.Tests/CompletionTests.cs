@@ -8,7 +8,8 @@ public sealed class CompletionTests
 {
     private readonly Command _root = new("workflows")
     {
-        ListCommand.Create(), SuspendCommand.Create(), EventCommand.Create(), CompletionCommand.Create(),
+        ListCommand.Create(), SuspendCommand.Create(), EventCommand.Create(), ResourcesCommand.Create(),
+        CompletionCommand.Create(),
         CompletionCommand.CreateHelper(),
     };
 
@@ -17,6 +18,8 @@ public sealed class CompletionTests
     [InlineData("workflows sus", "suspend")]
     [InlineData("workflows list --st", "--state --status")]
     [InlineData("dotnet/workflows list --status running --lim", "--limit")]
+    [InlineData("workflows list --a", "--all")]
+    [InlineData("workflows reso", "resources")]
     [InlineData("workflows completion ", "bash fish pwsh zsh")]
     [InlineData("workflows event run-1 ", "approve reject finish")]
     [InlineData("workflows event run-1 fi", "finish")]

@@ -1,9 +1,9 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
 using Workflows.Orchestrations;
+using Workflows.Service.Runs;
 
 namespace Workflows.Cli.Commands;
 
@@ -31,46 +31,71 @@ internal static class ListCommand
 
     private static readonly Option<string?> To = new("--to") { Description = "Only those created before this time." };
 
-    private static readonly Option<int?> Limit = new("--limit") { Description = "Most runs, 1 to 500 (100)." };
+    private static readonly Option<int?> Limit = new("--limit") { Description = "Most runs (100)." };
+
+    private static readonly Option<bool> All = new("--all") { Description = "All runs, however many." };
 
     public static Command Create() => new Command(
         "list", "List the runs, newest first: workflows list --status running")
     {
         Aliases = { "ls" },
-        Options = { Status, Name, Prefix, Text, From, To, Limit, CommonOptions.Json },
+        Options = { Status, Name, Prefix, Text, From, To, Limit, All, CommonOptions.Json },
     }.With(async (parsed, link, cancellation) =>
     {
-        var query = string.Concat(new[]
+        var filters = string.Concat(new[]
         {
             ("status", parsed.GetValue(Status)), ("name", parsed.GetValue(Name)),
             ("prefix", parsed.GetValue(Prefix)), ("text", parsed.GetValue(Text)),
             ("from", parsed.GetValue(From)), ("to", parsed.GetValue(To)),
-            ("limit", parsed.GetValue(Limit)?.ToString(CultureInfo.InvariantCulture)),
-        }.Where(each => each.Item2 is not null).Select((each, at) =>
-            $"{(at == 0 ? '?' : '&')}{each.Item1}={Uri.EscapeDataString(each.Item2!)}"));
-        var (runs, hasMore) = await link.ListAsync(query, cancellation);
-        if (parsed.GetValue(CommonOptions.Json))
+        }.Where(each => each.Item2 is not null).Select(each => $"&{each.Item1}={Uri.EscapeDataString(each.Item2!)}"));
+        var limit = parsed.GetValue(Limit);
+        if (limit < 1)
         {
-            Console.WriteLine(JsonSerializer.Serialize(runs, RunLedger.Json));
-            return ExitCodes.Done;
+            throw new CommandException($"--limit: {limit} is no number of runs; use 1 or more, or --all.",
+                ExitCodes.Invalid);
         }
 
-        foreach (var run in runs)
+        if (parsed.GetValue(All))
         {
-            Console.WriteLine(
-                $"{run.Id.Value,-28} {WireName.Of(run.Status),-10} {WireName.Of(run.Stage),-9} "
-                + $"{run.CreatedAt:yyyy-MM-dd HH:mm}  {run.AccruedUsd,8:0.0000} USD  {TerminalText.Of(run.Name)}");
+            limit = limit is null ? int.MaxValue : throw new CommandException(
+                "--all and --limit exclude each other: --all lists every run.", ExitCodes.Invalid);
         }
 
-        if (runs.Count == 0)
+        var isJson = parsed.GetValue(CommonOptions.Json);
+        var (found, count, hasMore) = (new List<RunView>(), 0, false);
+        await foreach (var (runs, more) in link.ListAsync(
+            filters, limit, line => Console.Error.WriteLine(TerminalText.Of(line)), cancellation))
         {
-            Console.WriteLine(query.Length > 0
+            (count, hasMore) = (count + runs.Count, more);
+            if (isJson)
+            {
+                found.AddRange(runs);
+                continue;
+            }
+
+            // Page by page, so that a long list begins at once.
+            foreach (var run in runs)
+            {
+                Console.WriteLine(
+                    $"{run.Id.Value,-28} {WireName.Of(run.Status),-10} {WireName.Of(run.Stage),-9} "
+                    + $"{run.CreatedAt:yyyy-MM-dd HH:mm}  {run.AccruedUsd,8:0.0000} USD  {TerminalText.Of(run.Name)}");
+            }
+        }
+
+        if (isJson)
+        {
+            // One array, also of many pages.
+            Console.WriteLine(JsonSerializer.Serialize(found, RunLedger.Json));
+        }
+        else if (count == 0)
+        {
+            Console.WriteLine(filters.Length > 0
                 ? "No run is like that: workflows list"
                 : "There are no runs yet: workflows run samples/ko-en.json");
         }
         else if (hasMore)
         {
-            Console.WriteLine("Older runs are not shown: workflows list --limit 500, or GET /runs page by page.");
+            Console.WriteLine("Older runs are not shown: workflows list --all, or --limit N.");
         }
 
         return ExitCodes.Done;

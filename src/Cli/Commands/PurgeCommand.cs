@@ -94,9 +94,14 @@ internal static class PurgeCommand
     private static async Task<int> ListAsync(
         ParseResult parsed, ServiceLink link, string query, CancellationToken cancellation)
     {
-        var (runs, hasMore) = await link.ListAsync(
-            $"?limit=500{query.Replace("&all=true", "", StringComparison.Ordinal)}", cancellation);
-        var ended = runs.Where(run => run.HasEnded).ToList();
+        var (ended, hasMore) = (new List<RunView>(), false);
+        await foreach (var (runs, more) in link.ListAsync(
+            query.Replace("&all=true", "", StringComparison.Ordinal), ServiceLink.MostOfAPage, _ => { }, cancellation))
+        {
+            ended.AddRange(runs.Where(run => run.HasEnded));
+            hasMore = more;
+        }
+
         if (parsed.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(ended, RunLedger.Json));

@@ -12,6 +12,9 @@ internal sealed class StreamPlaces(ServiceSettings settings)
     /// <summary>Most streams and waits at once; each costs a look at a run a second.</summary>
     public const int Most = 1000;
 
+    /// <summary>Seconds after which a place may be free again; chosen, since streams last as long as runs.</summary>
+    private const string RetryAfter = "10";
+
     private readonly ConcurrentDictionary<string, int> _open = new(StringComparer.Ordinal);
     private int _all;
 
@@ -21,6 +24,7 @@ internal sealed class StreamPlaces(ServiceSettings settings)
     {
         if (Take(context.User) is not { } place)
         {
+            context.Response.Headers.RetryAfter = RetryAfter;
             return Problems.Of(
                 StatusCodes.Status429TooManyRequests, "STREAMS_OF_KEY_FULL",
                 "This key has as many event streams and waits open as one may; close some, or ask without a stream or "

@@ -2,9 +2,10 @@ import { because, controls, endings, mayFinish } from './actions.js';
 import { get, post, Problem } from './api.js';
 import { lossChart } from './chart.js';
 import { el, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
+import { sayEvent } from './events.js';
 import { badge } from './runs.js';
 import { may } from './session.js';
-import { describe, duration, explain, language, number, t, texts, time, usd } from './text.js';
+import { by, describe, duration, explain, language, number, t, time, usd } from './text.js';
 import { marked } from './words.js';
 
 const stages = ['plan', 'prepare', 'approve', 'train', 'evaluate', 'teardown', 'report'];
@@ -28,9 +29,9 @@ export const run = (main, connected, id) => {
     replace(parts.top,
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
-        el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), el('p', {}, said(view.failure.fix))) : null,
+        el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), explain(view.failure.code) ? null : el('p', {}, said(view.failure.fix))) : null,
       el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status || (view.approval && !view.suspension) ? '' : describe(view.detail) ?? said(view.detail)),
-        (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${view.suspension.reason}`] : [])
+        (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${by(view.suspension.reason)}`] : [])
           .concat(view.approval ? [approvalOf(view.approval)] : [], view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
             view.deadline ? [`${t('deadline')} ${time(view.deadline.at)}`] : []).map((line) => el('p', { class: 'soft' }, line)),
         progress ? el('progress', { max: progress.steps, value: progress.step, 'aria-label': t('step') }) : null,
@@ -204,16 +205,3 @@ const gain = (verdict) => `${verdict.bleuDelta > 0 ? '+' : ''}${number(verdict.b
 
 // The question that a person is to answer.
 const approvalOf = (asked) => `${t('waitsForApproval')} ${time(asked.until)} · ${t('estimate')} ${usd(asked.estimatedUsd)}, ${duration(asked.estimatedSeconds)} · ${t('budget')} ${usd(asked.budgetUsd)}`;
-
-// Words of a known kind are the page's; the rest is the service's own, in English.
-const sayEvent = (each) => {
-  const data = each.data ?? {};
-  const kind = `kind.${each.kind}`;
-  const subject = each.kind === 'stage' ? t(`stage.${data.stage}`) : each.key === each.kind || /^(approval|finish)/.test(each.kind) ? null : each.key.split('/').at(-1);
-  const outcome = each.kind === 'approval-decided' ? null : data.outcome && `attempt.${data.outcome}` in texts.en ? t(`attempt.${data.outcome}`) : data.outcome;
-  const decided = each.kind === 'approval-decided' ? t(`decision.${data.outcome}`) : null;
-  const rest = [decided, data.by, each.kind === 'finish' ? `${t('step')} ${number(data.step)}` : null, (each.kind === 'stage' ? null : data.detail) ?? data.state ?? data.code ?? data.cause ?? data.errorCode, data.reason ?? data.message]
-    .filter((part) => typeof part === 'string' && part.length > 0 && part !== each.kind).join(' · ').slice(0, 400);
-  return [[kind in texts.en ? t(kind) : each.kind, subject, outcome]
-    .filter((part) => typeof part === 'string' && part.length > 0).join(' · '), rest ? [' · ', said(rest)] : null];
-};

@@ -62,6 +62,10 @@ export const texts = {
     'outcome.identical': 'Identical translations', 'outcome.not-compared': 'Not compared',
     approve: 'Approve this run', reject: 'Reject this run', finish: 'End the training now', waitsForApproval: 'Waits for approval until',
     finishWhy: 'Training that is ended now keeps its newest step, and goes on to the evaluation.',
+    'switch.deadline': 'the deadline leaves no time for another spot node', 'switch.loss-not-recoverable': 'a loss could not be made up soon',
+    'switch.search-over': 'no spot node was found in time', 'switch.no-place-left': 'every spot place refused',
+    'switch.too-many-losses': 'too many spot nodes were lost', 'move.back-to-spot': 'back to spot', 'move.cheaper-spot': 'cheaper spot place',
+    'kind.ways': 'Other ways planned', 'kind.not-released': 'Node not given back yet',
     'decision.approved': 'approved', 'decision.rejected': 'rejected', 'decision.expired': 'nobody answered in time',
     'kind.approval-asked': 'Approval asked for', 'kind.approval-decided': 'Approval', 'kind.finish': 'Training ended early',
     'kind.finish-late': 'Too late to end the training', 'stage.approve': 'Approval',
@@ -130,6 +134,10 @@ export const texts = {
     'outcome.identical': '번역이 같음', 'outcome.not-compared': '비교하지 않음',
     approve: '실행 승인', reject: '실행 거부', finish: '지금 학습 마치기', waitsForApproval: '승인을 기다리는 기한',
     finishWhy: '지금 학습을 마치면 가장 새로운 스텝의 모델로 평가를 진행합니다.',
+    'switch.deadline': '기한까지 다른 스팟 노드를 쓸 시간이 없음', 'switch.loss-not-recoverable': '곧 손실을 만회할 수 없게 됨',
+    'switch.search-over': '제때 스팟 노드를 찾지 못함', 'switch.no-place-left': '모든 스팟 위치가 거부함',
+    'switch.too-many-losses': '스팟 노드를 너무 많이 잃음', 'move.back-to-spot': '스팟으로 복귀', 'move.cheaper-spot': '더 저렴한 스팟 위치',
+    'kind.ways': '다른 방법 예상', 'kind.not-released': '노드 반납 지연',
     'decision.approved': '승인됨', 'decision.rejected': '거부됨', 'decision.expired': '기한 안에 답이 없음',
     'kind.approval-asked': '승인 요청', 'kind.approval-decided': '승인 결과', 'kind.finish': '학습 조기 종료',
     'kind.finish-late': '학습이 끝난 뒤의 조기 종료 요청', 'stage.approve': '승인',
@@ -149,7 +157,7 @@ const stored = () => {
   }
 };
 
-// What a run does in a stage, in the service's words; others have figures in them, and stay as they are.
+// What a run does in a stage, in the service's words.
 const details = {
   'choosing zones and estimating the cost': '영역을 고르고 비용을 예상하는 중',
   'looking for the work that is done': '이미 끝난 작업을 찾는 중',
@@ -164,7 +172,17 @@ const details = {
   'estimating the cost of all variants together': '모든 변형의 비용을 함께 예상하는 중',
   'cleaning and splitting the corpus of all variants': '모든 변형의 말뭉치를 정리하고 나누는 중',
   'comparing the variants': '변형을 비교하는 중',
+  'suspending: stopping the worker': '일시중지하려고 워커를 멈추는 중',
+  'suspending: giving back every node of the run': '일시중지하려고 실행의 모든 노드를 반납하는 중',
+  'suspended: the run has no node and costs nothing': '일시중지됨, 노드가 없어 비용이 들지 않음',
 };
+
+// Those with figures and names in them.
+const figures = [
+  [/^(\d+) of (\d+) variants done; under way: (.*)$/, (done, all, names) => `변형 ${all}개 중 ${done}개 완료, 진행 중: ${names}`],
+  [/^reading the model for its hash: (.+) of (.+)$/, (done, all) => `해시를 계산하려고 모델을 읽는 중: ${all} 중 ${done}`],
+  [/^bringing the model: (.+) of (.+)$/, (done, all) => `모델을 가져오는 중: ${all} 중 ${done}`],
+];
 
 const known = stored();
 
@@ -175,7 +193,19 @@ export let language = known in texts ? known : (navigator.languages ?? []).map((
 export const explain = (code) => language === 'ko' ? faults[code] ?? null : null;
 
 // Says a detail of a stage in the reader's language; null where only the service's words say it.
-export const describe = (detail) => language === 'en' ? detail : details[detail] ?? null;
+export const describe = (detail) => {
+  if (language === 'en' || detail == null || detail in details) {
+    return language === 'en' ? detail : details[detail] ?? null;
+  }
+
+  const [pattern, words] = figures.find(([each]) => each.test(detail)) ?? [];
+  return pattern ? words(...detail.match(pattern).slice(1)) : null;
+};
+
+// Says a person's reason, with the words that the service puts around it.
+export const by = (reason) => language === 'en' || typeof reason !== 'string' ? reason
+  : reason === 'asked for by the API' ? 'API 요청'
+    : reason.replace(/^asked for by (.+)$/, '요청한 사람: $1').replace(/ \(by ([^()]+)\)$/, ' (요청한 사람: $1)');
 
 export const t = (key) => texts[language][key] ?? key;
 

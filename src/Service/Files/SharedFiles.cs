@@ -72,14 +72,8 @@ internal sealed partial class SharedFiles : BackgroundService, IFileStore
             [.. uses.GetValueOrDefault(KeyOf(file), []).Keys.Order(StringComparer.Ordinal)]);
     }
 
-    public async Task<Stream> OpenAsync(UploadedFile file, CancellationToken cancellation)
-    {
-        var path = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
-        await _store.DownloadAsync(AddressOf(KeyOf(file)), path, cancellation);
-        return new FileStream(
-            path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 81920,
-            FileOptions.DeleteOnClose | FileOptions.Asynchronous);
-    }
+    public Task<Stream> OpenAsync(UploadedFile file, CancellationToken cancellation) =>
+        _store.OpenReadAsync(AddressOf(KeyOf(file)), file.Bytes, cancellation);
 
     public async Task<(UploadedFile File, bool IsNew)> PutAsync(
         string name, Stream body, long? length, string? sha256, bool onlyNew, string by,

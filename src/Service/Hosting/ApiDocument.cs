@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.OpenApi;
 using Workflows.Orchestrations;
 using Workflows.Service.Access;
@@ -24,6 +25,19 @@ internal static class ApiDocument
         "runs", "zones", "plan", "doctor", "sweep", "spending", "session", "healthz", "readyz",
         "files",
     ];
+
+    /// <summary>Headers of some of the problems.</summary>
+    private static readonly Dictionary<int, (string Name, string Description, JsonSchemaType Type)> Headers = new()
+    {
+        [StatusCodes.Status401Unauthorized] = (
+            "WWW-Authenticate", "Bearer, with error=\"invalid_token\" if a credential was sent (RFC 6750).",
+            JsonSchemaType.String),
+        [StatusCodes.Status403Forbidden] = (
+            "WWW-Authenticate", "Bearer with error=\"insufficient_scope\", where the role is not sufficient.",
+            JsonSchemaType.String),
+        [StatusCodes.Status429TooManyRequests] = (
+            "Retry-After", "Seconds to wait.", JsonSchemaType.Integer),
+    };
 
     /// <summary>Problems that each operation can answer, whatever it is asked.</summary>
     private static readonly (int Status, string Description)[] Common =
@@ -99,14 +113,20 @@ internal static class ApiDocument
 
             operation.Tags = null;
             operation.RequestBody?.Content?.Remove(AnyType);
-            foreach (var (status, description) in Common)
+            operation.Responses ??= [];
+
+            // Signs of life ask for no key, and are not counted.
+            var isUncounted = context.Description.ActionDescriptor.EndpointMetadata
+                .OfType<DisableRateLimitingAttribute>().Any();
+            foreach (var (status, description) in Common.Where(each => !isUncounted
+                || each.Status is not (StatusCodes.Status401Unauthorized or StatusCodes.Status429TooManyRequests)))
             {
-                operation.Responses ??= [];
                 operation.Responses.TryAdd($"{status}", new OpenApiResponse
                 {
                     Description = description,
                     Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new() },
                 });
+                Add(operation.Responses[$"{status}"], status);
             }
 
             return Task.CompletedTask;
@@ -136,6 +156,22 @@ internal static class ApiDocument
             return Task.CompletedTask;
         });
     });
+
+    /// <summary>Describes the header of a problem.</summary>
+    private static void Add(IOpenApiResponse answer, int status)
+    {
+        // The sign-in page answers 401 as a page.
+        if (answer is OpenApiResponse { Content: { } content } described
+            && content.ContainsKey("application/problem+json") && Headers.TryGetValue(status, out var header))
+        {
+            described.Headers ??= new Dictionary<string, IOpenApiHeader>();
+            described.Headers[header.Name] = new OpenApiHeader
+            {
+                Description = header.Description,
+                Schema = new OpenApiSchema { Type = header.Type },
+            };
+        }
+    }
 
     private static bool IsNullable(IOpenApiSchema schema) => schema.Type?.HasFlag(JsonSchemaType.Null) == true
         || schema.OneOf?.Any(each => each.Type == JsonSchemaType.Null) == true;

@@ -1,5 +1,4 @@
 using Dapr.Client;
-using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Artifacts;
 using Workflows.Service.Hosting;
@@ -32,14 +31,16 @@ internal static class EventRegistration
 
                 dapr.UseJsonSerializationOptions(RunLedger.Json);
             });
-            services.AddSingleton<IRunAnnouncer>(provider => new DaprAnnouncer(
-                provider.GetRequiredService<DaprClient>(), component, settings.Dapr.Topic,
-                provider.GetRequiredService<NodeSecrets>(), provider.GetRequiredService<TimeProvider>()));
+            var (ends, lifecycle) = (settings.Dapr.Topic, settings.Dapr.LifecycleTopic);
+            services.AddSingleton(provider => new DaprEnds(
+                provider.GetRequiredService<DaprClient>(), component, ends, hasLifecycle: ends == lifecycle));
+            services.AddSingleton<IRunAnnouncer>(provider => provider.GetRequiredService<DaprEnds>());
+            services.AddSingleton<IEventTarget>(provider => provider.GetRequiredService<DaprEnds>());
             services.AddSingleton<DaprSubscription>();
-            if (settings.Dapr.LifecycleTopic is { } topic)
+            if (lifecycle is not null && lifecycle != ends)
             {
                 services.AddSingleton<IEventTarget>(provider => new DaprEvents(
-                    provider.GetRequiredService<DaprClient>(), component, topic));
+                    provider.GetRequiredService<DaprClient>(), component, lifecycle, hasLifecycle: true));
             }
         }
 

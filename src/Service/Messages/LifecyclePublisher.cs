@@ -10,6 +10,10 @@ internal interface IEventTarget
     /// <summary>Names the topic.</summary>
     public string Name { get; }
 
+    /// <summary>Returns whether the topic gets facts of a kind that are events.</summary>
+    /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
+    public bool Takes(string kind) => RunEvent.IsOne(kind);
+
     /// <summary>Publishes an event.</summary>
     /// <param name="happening">The event.</param>
     /// <param name="cancellation">Cancels the call.</param>
@@ -68,9 +72,9 @@ internal sealed class LifecyclePublisher(
 
     private void Take(WrittenFact fact)
     {
-        if (RunEvent.IsOne(fact.Kind))
+        foreach (var topic in _topics.Where(topic => topic.Takes(fact.Kind)))
         {
-            _topics.ForEach(topic => topic.Note(fact.RunId));
+            topic.Note(fact.RunId);
         }
     }
 }

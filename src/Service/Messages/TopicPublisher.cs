@@ -32,6 +32,10 @@ internal sealed partial class TopicPublisher(
     private bool _isComplete, _isTold;
     private DateTimeOffset? _begun, _lookAt, _lookedAt;
 
+    /// <summary>Returns whether facts of a kind are events of the topic.</summary>
+    /// <param name="kind">One of <see cref="LedgerKinds"/>.</param>
+    public bool Takes(string kind) => RunEvent.IsOne(kind) && target.Takes(kind);
+
     /// <summary>Notes that a run has a new event.</summary>
     /// <param name="runId">The run.</param>
     public void Note(RunId runId)
@@ -185,7 +189,7 @@ internal sealed partial class TopicPublisher(
             var facts = ledger.Read(runId);
             for (var at = place; at < facts.Count; at++)
             {
-                if (facts[at].At >= _begun && EventOf(runId, facts[at]) is { } happening)
+                if (Takes(facts[at].Kind) && facts[at].At >= _begun && EventOf(runId, facts[at]) is { } happening)
                 {
                     await target.PublishAsync(happening, cancellation);
                     _cursors.Move(runId, at + 1);

@@ -2,6 +2,19 @@ using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
 
+/// <summary>Kinds of fields that name places.</summary>
+internal enum InputKind
+{
+    /// <summary>A folder of a model.</summary>
+    Model,
+
+    /// <summary>Files of pairs.</summary>
+    Pairs,
+
+    /// <summary>A scenario of the emulated cloud.</summary>
+    Scenario,
+}
+
 /// <summary>
 /// The places that requests may name: folders of this machine, and beginnings of addresses. <b>Invariant:</b> a request
 /// that can come from another machine reads no file of the service's disk but uploaded ones and those below the folders
@@ -11,8 +24,8 @@ internal sealed class InputRoots
 {
     private const string Setting = "Workflows:InputRoots";
 
-    private const string Uploads = "Upload it (PUT /files/NAME, or workflows files put FILE) and name upload://NAME, "
-        + "or name gs:// or hf://";
+    private const string Uploads =
+        "Upload it (PUT /files/NAME, or workflows files put FILE) and name upload://NAME";
 
     /// <summary>Most links on the way to a file; as the system's own limit.</summary>
     private const int MostLinks = 40;
@@ -60,15 +73,28 @@ internal sealed class InputRoots
     /// <summary>Looks at a path of this machine, before anything else does: an answer must not tell what is
     /// there.</summary>
     /// <param name="path">An absolute path.</param>
+    /// <param name="kind">The kind of the field that names it.</param>
     /// <returns>The fix; null if the path may be read.</returns>
-    public string? FixOf(string path)
+    public string? FixOf(string path, InputKind kind)
     {
         var folders = _contents is null || IsAddress(_contents) ? _folders : [.. _folders, _contents];
         return _isAnywhere || (RealOf(path) is { } real
             && folders.Any(folder => RealOf(folder) is { } root && IsBelow(real, root, Path.DirectorySeparatorChar)))
                 ? null
-                : _folders.Count > 0 ? $"{Uploads}, or a path below {string.Join(" or ", _folders)}."
-                : $"{Uploads}. {Setting} can allow folders.";
+                : _folders.Count > 0 ? $"{Elsewhere(kind)}, or a path below {string.Join(" or ", _folders)}."
+                : $"{Elsewhere(kind)}. {Setting} can allow folders.";
+    }
+
+    /// <summary>Names the other places of a kind: uploads are single files, and scenarios on this machine.</summary>
+    private string Elsewhere(InputKind kind)
+    {
+        var addresses = _addresses.Count > 0 ? $"an address below {string.Join(" or ", _addresses)}" : "gs:// or hf://";
+        return kind switch
+        {
+            InputKind.Model => $"Name {addresses}",
+            InputKind.Pairs => $"{Uploads}, or name {addresses}",
+            _ => Uploads,
+        };
     }
 
     /// <summary>Looks at an address of a bucket or of the Hub.</summary>

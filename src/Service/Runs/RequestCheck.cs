@@ -68,7 +68,7 @@ internal sealed class RequestCheck(InputRoots? roots)
             return Elsewhere(given, field, isModel: true) ?? given;
         }
 
-        if (LocalPath(given, field) is not { } path)
+        if (LocalPath(given, field, InputKind.Model) is not { } path)
         {
             return given;
         }
@@ -117,7 +117,7 @@ internal sealed class RequestCheck(InputRoots? roots)
         }
 
         var paths = parts.Select(part => IsElsewhere(part)
-            ? Elsewhere(part, field, isModel: false) : LocalPath(part, field)).ToList();
+            ? Elsewhere(part, field, isModel: false) : LocalPath(part, field, InputKind.Pairs)).ToList();
         if (paths.Exists(path => path is not null && IsElsewhere(path)))
         {
             return string.Join(",", paths);
@@ -144,7 +144,8 @@ internal sealed class RequestCheck(InputRoots? roots)
     /// <summary>Checks a scenario file of the emulated cloud.</summary>
     public void Scenario(string? given, string field)
     {
-        if (given is not null && IsPath(given, field) && LocalPath(given, field) is { } path && roots is not null
+        if (given is not null && IsPath(given, field)
+            && LocalPath(given, field, InputKind.Scenario) is { } path && roots is not null
             && InputFile.FaultOf(path, InputFile.MostScenarioBytes) is { } fault)
         {
             That(false, field, fault, "Give the path of a scenario file, or leave it out.");
@@ -221,24 +222,30 @@ internal sealed class RequestCheck(InputRoots? roots)
 
     /// <summary>Refuses relative paths, which would start from the service's folder, which its user does not
     /// know.</summary>
-    private string? LocalPath(string given, string field)
+    private string? LocalPath(string given, string field, InputKind kind)
     {
         if (given.Contains("://", StringComparison.Ordinal))
         {
             var isFile = Uri.TryCreate(given, UriKind.Absolute, out var uri) && uri.IsFile;
             That(isFile, field, $"'{given}' is no place that is known.",
-                "Give an absolute path, or an address: file://, gs:// or hf://; of files of pairs also upload://.");
-            return isFile ? Allowed(Path.GetFullPath(uri!.LocalPath), given, field) : null;
+                kind switch
+                {
+                    InputKind.Model => "Give an absolute path, or an address: file://, gs:// or hf://. Uploaded files "
+                        + "are pairs and scenarios, no models.",
+                    InputKind.Pairs => "Give an absolute path, or an address: file://, gs://, hf:// or upload://.",
+                    _ => "Give an absolute path, or an address: file:// or upload://.",
+                });
+            return isFile ? Allowed(Path.GetFullPath(uri!.LocalPath), given, field, kind) : null;
         }
 
         That(Path.IsPathFullyQualified(given), field, $"'{given}' is a relative path.",
             "Give the absolute path, which begins with a slash, or a file:// URI.");
-        return Path.IsPathFullyQualified(given) ? Allowed(Path.GetFullPath(given), given, field) : null;
+        return Path.IsPathFullyQualified(given) ? Allowed(Path.GetFullPath(given), given, field, kind) : null;
     }
 
-    private string? Allowed(string path, string given, string field)
+    private string? Allowed(string path, string given, string field, InputKind kind)
     {
-        var fix = roots?.FixOf(path);
+        var fix = roots?.FixOf(path, kind);
         That(fix is null, field, $"'{given}' is not in a folder that requests may name here.", fix ?? "");
         return fix is null ? path : null;
     }

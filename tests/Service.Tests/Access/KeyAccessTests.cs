@@ -218,6 +218,7 @@ public sealed class KeyAccessTests(KeyedService service) : IClassFixture<KeyedSe
             Assert.Equal(
                 (HttpStatusCode.TooManyRequests, "STREAMS_OF_KEY_FULL"),
                 (started.StatusCode, await CodeAsync(started)));
+            Assert.InRange(started.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
             Assert.Equal(HttpStatusCode.TooManyRequests, shown.StatusCode);
             Assert.Equal(HttpStatusCode.NotFound, there.StatusCode);
         }

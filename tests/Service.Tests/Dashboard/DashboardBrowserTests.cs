@@ -227,6 +227,52 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
             """));
     }
 
+    /// <summary>Codes, sets and the service's own words are Korean on a Korean page; those of people and of the cloud
+    /// are shown as they came, and the cloud's are marked as English.</summary>
+    [Fact]
+    public async Task Events_OnAKoreanPage_AreKoreanExceptForTheWordsOfOthers()
+    {
+        await using var browser = await Browser.StartAsync();
+        await browser.PreferAsync("light", "ko", 1200);
+        await browser.OpenAsync(At("/#/start"), "document.getElementById('request')");
+        foreach (var (kind, data, expected, english) in new[]
+        {
+            ("switched", """{"reason": "too-many-losses"}""", "주문형으로 전환 · k · 스팟 노드를 너무 많이 잃음", ""),
+            ("loss", """{"zone": "us-west4-a", "cause": "WORKER_SILENT"}""",
+                "TPU 손실 · k · us-west4-a · 워커의 응답 없음", ""),
+            ("loss", """{"zone": "z", "cause": "SOMETHING_NEW"}""", "TPU 손실 · k · z · SOMETHING_NEW", "SOMETHING_NEW"),
+            ("suspended", """{"reason": "asked for by the API"}""", "일시중지됨 · k · API 요청", ""),
+            ("suspended", """{"reason": "lunch <b> (by laptop)"}""",
+                "일시중지됨 · k · lunch <b> (요청한 사람: laptop)", ""),
+            ("attempt", """{"outcome": "refused", "refusal": {"code": "OUT_OF_CAPACITY", "reason": "No more."}}""",
+                "시도 · k · 거부됨 · OUT_OF_CAPACITY · "
+                    + "지금은 용량이 없습니다. 다음 영역을 시도하고 나중에 다시 요청합니다.", ""),
+            ("job-ended", """{"end": {"succeeded": false, "code": "CODE_OF_TOMORROW", "message": "Out of words."}}""",
+                "작업 종료 · k · CODE_OF_TOMORROW · Out of words.", "Out of words."),
+            ("move-given-up", """{"move": {"reason": "back-to-spot"}, "why": "DEADLINE_NEAR"}""",
+                "이동 포기 · k · 스팟으로 복귀 · DEADLINE_NEAR", ""),
+            ("end", """{"status": "failed", "failure": {"code": "QUEUE_TIMEOUT", "message": "x"}}""",
+                "종료 · k · 실패 · QUEUE_TIMEOUT · "
+                    + "대기열 요청이 제때 용량을 받지 못했습니다. 다음 위치에 요청합니다.", ""),
+            ("ready", """{"state": "READY"}""", "노드 준비됨 · k · READY", "READY"),
+            ("asking", """{"state": "asking"}""", "요청 전송 · k", ""),
+            ("of-tomorrow", "null", "of-tomorrow · k", ""),
+        })
+        {
+            Assert.Equal($"{expected}|{english}", await browser.TextAsync($$"""
+                Promise.all([import('/dashboard/events.js'), import('/dashboard/dom.js')]).then(([events, { el }]) => {
+                  const line = el('li', {}, events.sayEvent({ kind: '{{kind}}', key: 'k', data: {{data}} }));
+                  const english = [...line.querySelectorAll('[lang=en]')].map((each) => each.textContent);
+                  return `${line.textContent}|${english.join()}`;
+                })
+                """));
+        }
+
+        Assert.Equal("변형 3개 중 1개 완료, 진행 중: a, b", await browser.TextAsync(
+            "import('/dashboard/text.js').then(({ describe }) => "
+            + "describe('1 of 3 variants done; under way: a, b'))"));
+    }
+
     /// <summary>An output is compared word by word with its reference; what is not the reference's is
     /// marked.</summary>
     [Fact]

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using Workflows.Activities.Reporting;
+using Workflows.Orchestrations;
 using Workflows.Service.Tests.Hosting;
 using Workflows.TestKit;
 
@@ -31,7 +33,7 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
             }
         }
 
-        Assert.Equal(15, seen.Count);
+        Assert.Equal(16, seen.Count);
     }
 
     [Fact]
@@ -62,6 +64,7 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
         string[] files =
         [
             "main.js", "runs.js", "run.js", "actions.js", "start.js", "zones.js", "chart.js",
+            "events.js",
         ];
         foreach (var file in files)
         {
@@ -81,6 +84,21 @@ public sealed partial class DashboardTests(RunningService service) : IClassFixtu
 
         Assert.True(details.Count > 10, string.Join(", ", details));
         Assert.All(details, detail => Assert.Matches($"'{Regex.Escape(detail)}': '[^a-z]*[가-힣]", text));
+    }
+
+    /// <summary>A kind of event, or a word of a set, that the page does not know would be shown as a code.</summary>
+    [Fact]
+    public async Task Events_OfEveryKindAndSet_HaveWords()
+    {
+        var english = KeysOf((await ReadAsync("/dashboard/text.js")).Split("\n  ko: {")[0]);
+        var kinds = typeof(LedgerKinds).GetFields().Select(field => $"kind.{field.GetRawConstantValue()}").ToList();
+
+        Assert.True(kinds.Count > 40);
+        Assert.Equal([], kinds.Except(english));
+        Assert.Equal([], WireName.All<SwitchReason>().Select(word => $"switch.{word}").Except(english));
+        Assert.Equal([], WireName.All<MoveReason>().Select(word => $"move.{word}").Except(english));
+        Assert.Equal([], WireName.All<ApprovalOutcome>().Select(word => $"decision.{word}").Except(english));
+        Assert.Equal([], WireName.All<RunStatus>().Select(word => $"status.{word}").Except(english));
     }
 
     [Theory]

@@ -1,4 +1,9 @@
+using System.Net;
 using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Artifacts;
@@ -52,6 +57,59 @@ public sealed class SharedFilesTests(SharedPostgres postgres) : IClassFixture<Sh
         Assert.DoesNotContain(
             Directory.GetFiles(_folder.Path, "*", SearchOption.AllDirectories),
             path => path.Contains("incoming", StringComparison.Ordinal));
+    }
+
+    /// <summary>Streamed from the place of the artifacts, with ranges and ETag, and without a copy here.</summary>
+    [Fact]
+    public async Task Get_OfAFileOfSeveralServices_IsStreamedWithRangesAndItsTag()
+    {
+        var files = Service("one").Files;
+        var (file, _) = await PutAsync(files, "pairs.tsv", "0123456789");
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddSingleton<IFileStore>(files);
+        await using var application = builder.Build();
+        application.MapFiles();
+        await application.StartAsync(Cancellation);
+        using var http = new HttpClient { BaseAddress = new Uri(application.Urls.First()) };
+
+        using var whole = await http.GetAsync("/files/pairs.tsv", Cancellation);
+        Assert.Equal("0123456789", await whole.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal($"\"{file.Sha256}\"", $"{whole.Headers.ETag}");
+        Assert.Equal(10, whole.Content.Headers.ContentLength);
+        Assert.Equal("attachment", whole.Content.Headers.ContentDisposition?.DispositionType);
+        foreach (var (asked, status, text, range) in new[]
+        {
+            ("bytes=3-5", HttpStatusCode.PartialContent, "345", "bytes 3-5/10"),
+            ("bytes=-2", HttpStatusCode.PartialContent, "89", "bytes 8-9/10"),
+            ("bytes=99-", HttpStatusCode.RequestedRangeNotSatisfiable, "", "bytes */10"),
+        })
+        {
+            using var part = await GetAsync("Range", asked);
+            Assert.Equal((status, range), (part.StatusCode, $"{part.Content.Headers.ContentRange}"));
+            Assert.Equal(text, await part.Content.ReadAsStringAsync(Cancellation));
+        }
+
+        using var same = await GetAsync("If-None-Match", $"\"{file.Sha256}\"");
+        Assert.Equal(HttpStatusCode.NotModified, same.StatusCode);
+        using var hostile = await http.GetAsync("/files/..%2fstate.tsv", Cancellation);
+        Assert.False(hostile.IsSuccessStatusCode);
+        Assert.False(Directory.Exists(_folder["one/files/incoming"])
+            && Directory.EnumerateFileSystemEntries(_folder["one/files/incoming"]).Any());
+
+        File.Delete(files.PathOf(file));
+        using var missing = await http.GetAsync("/files/pairs.tsv", Cancellation);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, missing.StatusCode);
+        Assert.Contains(
+            "FILES_UNAVAILABLE", await missing.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+
+        async Task<HttpResponseMessage> GetAsync(string header, string value)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/files/pairs.tsv");
+            request.Headers.TryAddWithoutValidation(header, value);
+            return await http.SendAsync(request, Cancellation);
+        }
     }
 
     [Fact]

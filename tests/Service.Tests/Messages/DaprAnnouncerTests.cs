@@ -21,7 +21,7 @@ public sealed class DaprAnnouncerTests
 
         var id = await service.StartAsync(service.Request("""{"apiDisabled": true}"""));
         await service.ReportAsync(id);
-
+        await Eventually.TrueAsync(() => !sidecar.Published.IsEmpty);
         var published = Assert.Single(sidecar.Published);
         Assert.Equal(("workflows-pubsub", "workflow-runs-ended"), (published.PubsubName, published.Topic));
         Assert.Equal("workflows.run.failed", published.Metadata["cloudevent.type"]);
@@ -65,6 +65,65 @@ public sealed class DaprAnnouncerTests
                 JsonDocument.Parse(each.Data.ToStringUtf8()).RootElement
                     .GetProperty("fact").GetProperty("stage").GetString()!),
         ];
+    }
+
+    /// <summary>The sidecar refuses more often than an activity would try.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("workflow-runs-ended")]
+    public async Task End_WhileTheSidecarIsAway_IsPublishedOnceItAnswers(string? lifecycle)
+    {
+        await using var sidecar = await FakeDapr.StartAsync();
+        sidecar.IsAway = true;
+        await using var service = new RunningService();
+        service.Settings.Dapr.PubSubName = "workflows-pubsub";
+        service.Settings.Dapr.LifecycleTopic = lifecycle;
+        service.Settings.Dapr.GrpcEndpoint = sidecar.Address;
+        await service.InitializeAsync();
+
+        var id = await service.StartAsync(service.Request("""{"apiDisabled": true}"""));
+        await service.ReportAsync(id);
+        await Eventually.TrueAsync(() => sidecar.Refused >= 4);
+        Assert.Empty(sidecar.Published);
+        sidecar.IsAway = false;
+        await Eventually.TrueAsync(() => Ids().Contains(id));
+        // The end is the last event of its topic, and the only one where the lifecycle has none, or another.
+        Assert.Equal(
+            [.. lifecycle is null ? [] : new[] { "plan", "prepare", "train", "teardown", "report" }
+                .Select(stage => $"{id}/stage/{stage}"), id],
+            Ids());
+        Assert.All(sidecar.Published, each => Assert.Equal("workflow-runs-ended", each.Topic));
+
+        List<string> Ids() => [.. sidecar.Published.Select(each => each.Metadata["cloudevent.id"])];
+    }
+
+    /// <summary>The next service on the state folder tells the end that the killed one could not.</summary>
+    [Fact]
+    public async Task End_ThatNoSidecarHeard_IsPublishedAfterARestart()
+    {
+        await using var sidecar = await FakeDapr.StartAsync();
+        sidecar.IsAway = true;
+        await using var service = new RunningService();
+        service.Settings.Dapr.PubSubName = "workflows-pubsub";
+        service.Settings.Dapr.GrpcEndpoint = sidecar.Address;
+        await service.InitializeAsync();
+        var id = await service.StartAsync(service.Request("""{"apiDisabled": true}"""));
+        await service.ReportAsync(id);
+
+        await service.RestartAsync(
+            settings =>
+            {
+                settings.Dapr.PubSubName = "workflows-pubsub";
+                settings.Dapr.GrpcEndpoint = sidecar.Address;
+            },
+            () =>
+            {
+                sidecar.IsAway = false;
+                return Task.CompletedTask;
+            });
+        await Eventually.TrueAsync(() => !sidecar.Published.IsEmpty);
+
+        Assert.Equal(id, Assert.Single(sidecar.Published).Metadata["cloudevent.id"]);
     }
 
     [Fact]

@@ -18,6 +18,7 @@ internal sealed class FakeDapr : IAsyncDisposable
     private const string Service = "dapr.proto.runtime.v1.Dapr";
 
     private readonly WebApplication _application;
+    private int _refused;
 
     private FakeDapr()
     {
@@ -32,6 +33,7 @@ internal sealed class FakeDapr : IAsyncDisposable
             {
                 if (IsAway)
                 {
+                    Interlocked.Increment(ref _refused);
                     throw new RpcException(new Status(StatusCode.Unavailable, "The broker is away."));
                 }
 
@@ -55,6 +57,9 @@ internal sealed class FakeDapr : IAsyncDisposable
 
     /// <summary>Gets or sets a value indicating whether nothing can be published.</summary>
     public bool IsAway { get; set; }
+
+    /// <summary>Gets the number of events that were refused.</summary>
+    public int Refused => Volatile.Read(ref _refused);
 
     public ConcurrentQueue<PublishEventRequest> Published { get; } = new();
 

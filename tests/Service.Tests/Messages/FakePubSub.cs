@@ -19,7 +19,7 @@ internal sealed class FakePubSub : IAsyncDisposable
     private readonly Channel<ReceivedMessage> _waiting = Channel.CreateUnbounded<ReceivedMessage>();
     private readonly Channel<PubsubMessage> _letters = Channel.CreateUnbounded<PubsubMessage>();
     private readonly WebApplication _application;
-    private int _count;
+    private int _count, _published;
 
     private FakePubSub(int port)
     {
@@ -37,6 +37,14 @@ internal sealed class FakePubSub : IAsyncDisposable
     public string Host => new Uri(_application.Urls.Single()).Authority;
 
     public bool CanPublish { get; set; } = true;
+
+    /// <summary>Letters that are answered: the next one is kept without an answer, and later ones are not taken, as by
+    /// a broker that dies. null for no limit.</summary>
+    public int? Answers { get; set; }
+
+    /// <summary>Completes with the letter that was kept without an answer.</summary>
+    public TaskCompletionSource<PubsubMessage> Unanswered { get; } =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>First answers of the next streams; each may throw, and null ends the stream.</summary>
     public ConcurrentQueue<Func<StreamingPullResponse?>> NextStreams { get; } = new();
@@ -134,15 +142,27 @@ internal sealed class FakePubSub : IAsyncDisposable
 
     private sealed class Pub(FakePubSub broker) : Publisher.PublisherBase
     {
-        public override Task<PublishResponse> Publish(PublishRequest request, ServerCallContext context)
+        public override async Task<PublishResponse> Publish(PublishRequest request, ServerCallContext context)
         {
             if (!broker.CanPublish)
             {
                 throw new RpcException(new Status(StatusCode.NotFound, "Topic not found."));
             }
 
-            broker._letters.Writer.TryWrite(request.Messages.Single());
-            return Task.FromResult(new PublishResponse { MessageIds = { "letter" } });
+            var letter = request.Messages.Single();
+            var isAnswered = broker.Answers is not { } most || Interlocked.Increment(ref broker._published) <= most;
+            if (!isAnswered && !broker.Unanswered.TrySetResult(letter))
+            {
+                await Task.Delay(Timeout.Infinite, context.CancellationToken);
+            }
+
+            broker._letters.Writer.TryWrite(letter);
+            if (!isAnswered)
+            {
+                await Task.Delay(Timeout.Infinite, context.CancellationToken);
+            }
+
+            return new PublishResponse { MessageIds = { "letter" } };
         }
     }
 }

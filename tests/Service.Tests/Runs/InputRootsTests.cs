@@ -29,7 +29,7 @@ public sealed class InputRootsTests : IDisposable
 
         Assert.All(
             new[] { Root, $"{Root}/a.tsv", $"{Root}/newest/a.tsv", $"{_folder["alias"]}/2026", "/srv/other/b" },
-            path => Assert.Null(roots.FixOf(path)));
+            path => Assert.Null(roots.FixOf(path, InputKind.Pairs)));
     }
 
     [Fact]
@@ -48,8 +48,25 @@ public sealed class InputRootsTests : IDisposable
                 "/etc/passwd", "/", _folder["corpora-private"], Path.GetFullPath($"{Root}/../secret.tsv"),
                 $"{Root}/link.tsv", $"{Root}/up/secret.tsv", $"{Root}/circle", $"{Root}/circle/a",
             },
-            path => Assert.Contains(Root, roots.FixOf(path), StringComparison.Ordinal));
+            path => Assert.Contains(Root, roots.FixOf(path, InputKind.Pairs), StringComparison.Ordinal));
     }
+
+    /// <summary>An advice that the next request is refused for is none: uploads take no models, scenarios no
+    /// addresses.</summary>
+    [Theory]
+    [InlineData("Model", "", "Name gs:// or hf://. Workflows:InputRoots can allow folders.")]
+    [InlineData("Model", "/srv/models", "Name gs:// or hf://, or a path below /srv/models.")]
+    [InlineData(
+        "Model", "/srv/models,hf://ours", "Name an address below hf://ours, or a path below /srv/models.")]
+    [InlineData(
+        "Pairs", "gs://ours", "Upload it (PUT /files/NAME, or workflows files put FILE) and name upload://NAME, "
+            + "or name an address below gs://ours. Workflows:InputRoots can allow folders.")]
+    [InlineData(
+        "Scenario", "/srv/models,gs://ours",
+        "Upload it (PUT /files/NAME, or workflows files put FILE) and name upload://NAME, or a path below "
+            + "/srv/models.")]
+    public void FixOf_APlaceOutside_NamesThePlacesOfItsField(string kind, string roots, string expected) =>
+        Assert.Equal(expected, Roots(roots).FixOf("/etc/a", Enum.Parse<InputKind>(kind)));
 
     [Fact]
     public void FixOfAddress_WithAnAddressAmongTheRoots_IsConfinedToIt()
@@ -85,7 +102,7 @@ public sealed class InputRootsTests : IDisposable
         var settings = new ServiceSettings();
         settings.PubSub.Subscription = hasMessages ? "projects/p/subscriptions/s" : null;
 
-        var fix = InputRoots.Of(settings, isOpen).FixOf("/srv/a.tsv");
+        var fix = InputRoots.Of(settings, isOpen).FixOf("/srv/a.tsv", InputKind.Pairs);
 
         Assert.Equal(isAllowed, fix is null);
         Assert.True(isAllowed || fix!.Contains("upload://NAME", StringComparison.Ordinal), fix);
