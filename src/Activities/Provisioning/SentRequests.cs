@@ -51,13 +51,24 @@ internal static class SentRequests
         return asked.Count == 0 || !asked.IsSubsetOf(Keys(ledger, runId, LedgerKinds.Unsent, name));
     }
 
-    /// <summary>Counts the requests for a node, sent or not.</summary>
+    /// <summary>Records that a request was one too many in a short time, so that nobody acted on it.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="key">The request's key.</param>
+    /// <param name="exception">Its error.</param>
+    public static void NoteRateLimited(RunLedger ledger, RunId runId, string key, RpcException exception) =>
+        ledger.Append(
+            runId, LedgerKinds.RateLimited, key,
+            new NodeMoment(new NodeName(key[..key.LastIndexOf('#')]), exception.Status.Detail));
+
+    /// <summary>Counts the requests for a node, sent or not, except those that a rate limit refused.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
     /// <param name="name">The node.</param>
     /// <returns>The number, including the request in flight.</returns>
-    public static int CountOf(RunLedger ledger, RunId runId, NodeName name) =>
-        Keys(ledger, runId, LedgerKinds.Asking, name).Count;
+    public static int TriesOf(RunLedger ledger, RunId runId, NodeName name) =>
+        Keys(ledger, runId, LedgerKinds.Asking, name)
+            .Except(Keys(ledger, runId, LedgerKinds.RateLimited, name), StringComparer.Ordinal).Count();
 
     private static HashSet<string> Keys(RunLedger ledger, RunId runId, string kind, NodeName name) =>
         ledger.Read(runId)

@@ -47,6 +47,9 @@ public static class LedgerKinds
     /// <summary>A request for a node never left this machine: <see cref="NodeMoment"/>.</summary>
     public const string Unsent = "unsent";
 
+    /// <summary>A request for a node was refused by a rate limit: <see cref="NodeMoment"/>.</summary>
+    public const string RateLimited = "rate-limited";
+
     /// <summary>An attempt ended: <see cref="AttemptEnd"/>.</summary>
     public const string Attempt = "attempt";
 
