@@ -12,6 +12,10 @@ namespace Workflows.Activities.Provisioning;
 /// </summary>
 internal static class SentRequests
 {
+    /// <summary>Polls within which the cloud shows a node whose request it has accepted; chosen, two minutes on Cloud
+    /// TPU.</summary>
+    private const double UnseenPolls = 8;
+
     /// <summary>Records that a request is about to be sent.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
@@ -60,6 +64,27 @@ internal static class SentRequests
         ledger.Append(
             runId, LedgerKinds.RateLimited, key,
             new NodeMoment(new NodeName(key[..key.LastIndexOf('#')]), exception.Status.Detail));
+
+    /// <summary>Returns whether a node that is not found may be found soon: the cloud shows a node some time after it
+    /// has accepted the request. One that was seen, or was refused, will not come.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="spec">The run.</param>
+    /// <param name="name">The node.</param>
+    /// <returns>true within some polls after the last request that was sent.</returns>
+    public static bool MayStillCome(RunLedger ledger, RunSpec spec, NodeName name)
+    {
+        var asked = ledger.Read(spec.RunId).LastOrDefault(entry => entry.Kind == LedgerKinds.Asking
+            && entry.Key.StartsWith($"{name}#", StringComparison.Ordinal));
+        return asked is not null
+            && (ledger.Now - asked.At).TotalSeconds < spec.Pace.PollSeconds * UnseenPolls
+            && MayExist(ledger, spec.RunId, name)
+            && !ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Ready).Any(fact => fact.Data.NodeName == name)
+            && !ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Stopped).Any(fact => fact.Data.NodeName == name)
+            && !ledger.Read<NodeDeletion>(spec.RunId, LedgerKinds.Deletion).Any(fact => fact.Data.NodeName == name)
+            && !ledger.Read<AttemptEnd>(spec.RunId, LedgerKinds.Attempt).Any(fact =>
+                fact.Data.Lease.NodeName == name
+                && fact.Data.Outcome is AttemptOutcome.Refused or AttemptOutcome.Failed);
+    }
 
     /// <summary>Counts the requests for a node, sent or not, except those that a rate limit refused.</summary>
     /// <param name="ledger">The ledger.</param>

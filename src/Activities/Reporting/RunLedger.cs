@@ -234,6 +234,9 @@ public sealed class RunLedger(IStateStore state, string stateDirectory, TimeProv
     /// <summary>Gets the store of the facts, and of all other state that services share.</summary>
     public IStateStore State => state;
 
+    /// <summary>Gets the time that a fact would get now.</summary>
+    internal DateTimeOffset Now => clock.GetUtcNow();
+
     /// <summary>Returns the name in the store of a file of a run.</summary>
     /// <param name="runId">The run.</param>
     /// <param name="file">The file.</param>

@@ -53,21 +53,21 @@ internal static class StrayNodes
         {
             var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
             await Task.WhenAll(strays.Take(MostAtOnce)
-                .Select(name => ReleaseAsync(connection, ledger, jobs, spec.RunId, name)));
+                .Select(name => ReleaseAsync(connection, ledger, jobs, spec, name)));
         }
     }
 
     private static async Task ReleaseAsync(
-        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
+        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunSpec spec, NodeName name)
     {
         try
         {
-            await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, runId, name);
+            await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, spec, name);
         }
         catch (RpcException exception)
         {
             ledger.Append(
-                runId, LedgerKinds.NotReleased, $"{name}",
+                spec.RunId, LedgerKinds.NotReleased, $"{name}",
                 new NodeMoment(name, $"{exception.StatusCode}: {exception.Status.Detail}"));
         }
     }
