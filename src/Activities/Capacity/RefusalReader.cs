@@ -56,6 +56,7 @@ public sealed class RefusalReader(PriceCatalog? catalog = null, ApiState? api = 
                 Code = code,
                 Scope = rule.Scope,
                 RememberSeconds = rule.RememberSeconds,
+                IsOfRun = rule.IsOfRun,
                 Reason = $"{refusal.Reason} {words}",
                 Fix = rule.Fix.Replace("PROJECT", spec.Project, StringComparison.Ordinal),
             };
