@@ -53,6 +53,11 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
                 && (RateText().IsMatch(Text)
                     || (RetryDelay is not null && Reason != ResourceQuota && !PlaceText().IsMatch(Text)))));
 
+    /// <summary>Gets a value indicating whether a limit of Compute Engine is reached, such as of addresses, VMs or
+    /// disks.</summary>
+    public bool IsInstanceLimit => Says("IN_USE_ADDRESSES") || Says("INSTANCES limit")
+        || Limits is { Count: > 0 } limits && limits.All(each => each.IsOfComputeEngine);
+
     /// <summary>Gets a value indicating whether a quota of the project is used up.</summary>
     public bool IsQuota => Reason == ResourceQuota || (Code == StatusCode.ResourceExhausted
         && (Quota is not null || QuotaText().IsMatch(Text) || Says("exceed quota limits")));
@@ -176,6 +181,11 @@ internal sealed record QuotaLimit(string Name, string Limit, string Place)
 {
     /// <summary>Gets a value indicating whether it is one of all zones of a region.</summary>
     public bool IsOfRegion => Place.StartsWith("region ", StringComparison.Ordinal);
+
+    /// <summary>Gets a value indicating whether it is one of Compute Engine, whose names are in capitals, for something
+    /// other than TPUs.</summary>
+    public bool IsOfComputeEngine => Name.Length > 0 && !Name.Any(char.IsAsciiLetterLower)
+        && Name.Contains('_', StringComparison.Ordinal) && !Name.Contains("TPU", StringComparison.Ordinal);
 
     /// <summary>Gets the place without its kind.</summary>
     public string PlaceName => Place[(Place.IndexOf(' ', StringComparison.Ordinal) + 1)..];

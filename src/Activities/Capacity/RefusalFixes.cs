@@ -22,6 +22,7 @@ internal static partial class RefusalFixes
         {
             "API_DISABLED" when error.Service is { } api => $"Enable it: gcloud services enable {api} --project=PROJECT",
             "QUOTA_EXHAUSTED" when error.Limits is { Count: > 0 } limits => OfQuotas(limits),
+            "INSTANCE_LIMIT" when error.Limits is { Count: > 0 } limits => OfInstances(limits),
             "PERMISSION_MISSING" when error.Permission is { } permission => OfPermission(permission),
             "ACCELERATOR_NOT_IN_ZONE" => OfAccelerator(error) ?? rule.Fix,
             "OUT_OF_CAPACITY" when error.Asked.Place?.Provisioning == ProvisioningMode.Reserved =>
@@ -49,10 +50,17 @@ internal static partial class RefusalFixes
 
     private static string? Named(Match match) => match.Success ? match.Groups[1].Value : null;
 
+    private static string OfInstances(IReadOnlyList<QuotaLimit> limits) =>
+        $"Raise {Listed(limits)} of Compute Engine: {Quotas}; or free some of it."
+        + (limits.Any(each => each.Name == "IN_USE_ADDRESSES")
+            ? " With tpu.externalIp set to false a node needs no address." : "");
+
+    private static string Listed(IReadOnlyList<QuotaLimit> limits) =>
+        string.Join(" and ", limits.Select(each => $"{each.Name} ({each.Limit} in {each.Place})"));
+
     private static string OfQuotas(IReadOnlyList<QuotaLimit> limits) =>
-        "Ask for more of "
-        + string.Join(" and of ", limits.Select(each => $"{each.Name} ({each.Limit} in {each.Place})"))
-        + $": {Quotas}; or use a smaller slice.";
+        $"Ask for more of {Listed(limits).Replace(" and ", " and of ", StringComparison.Ordinal)}: {Quotas}; or use a "
+        + "smaller slice.";
 
     /// <summary>Names a permission, a predefined role that has it, and the command that grants it.</summary>
     private static string OfPermission(string permission)

@@ -93,6 +93,12 @@ internal static class RefusalRules
             error => error.IsRateLimit,
             "Nothing: the service waits and tries again, for as long as its search lasts."),
 
+        // Before the quotas of TPUs: its limit counts addresses, VMs or disks, and no chips.
+        new("INSTANCE_LIMIT", RefusalScope.Region, 1 * Hours,
+            error => error.IsInstanceLimit,
+            "Raise the named Compute Engine limit in this region (https://console.cloud.google.com/iam-admin/quotas), "
+            + "or free some of it. With tpu.externalIp set to false a node needs no IN_USE_ADDRESSES."),
+
         // A limit into which the slice would fit: it is used up until some node is gone, which may be this run's own.
         new("QUOTA_IN_USE", RefusalScope.Region, 2 * Minutes,
             error => error.IsQuotaInUse && error.IsOfRegion,
@@ -134,10 +140,6 @@ internal static class RefusalRules
         new(SameAnswerRule.CloudInternal, RefusalScope.Zone, 1 * Minutes,
             error => error.Code == StatusCode.Internal,
             "Nothing: it is tried again, and elsewhere."),
-        new("INSTANCE_LIMIT", RefusalScope.Region, 1 * Hours,
-            error => error.Says("IN_USE_ADDRESSES limit") || error.Says("INSTANCES limit"),
-            "Raise the named Compute Engine limit in this region (https://console.cloud.google.com/iam-admin/quotas), "
-            + "or free some of it. With tpu.externalIp set to false a node needs no IN_USE_ADDRESSES."),
     ];
 }
 

@@ -73,8 +73,9 @@ internal static class SentRequests
     /// <returns>true within some polls after the last request that was sent.</returns>
     public static bool MayStillCome(RunLedger ledger, RunSpec spec, NodeName name)
     {
+        var limited = Keys(ledger, spec.RunId, LedgerKinds.RateLimited, name);
         var asked = ledger.Read(spec.RunId).LastOrDefault(entry => entry.Kind == LedgerKinds.Asking
-            && entry.Key.StartsWith($"{name}#", StringComparison.Ordinal));
+            && entry.Key.StartsWith($"{name}#", StringComparison.Ordinal) && !limited.Contains(entry.Key));
         return asked is not null
             && (ledger.Now - asked.At).TotalSeconds < spec.Pace.PollSeconds * UnseenPolls
             && MayExist(ledger, spec.RunId, name)

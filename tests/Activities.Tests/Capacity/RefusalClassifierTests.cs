@@ -141,6 +141,18 @@ public sealed class RefusalClassifierTests
         },
         { Code.ResourceExhausted, "Too many requests, slow down", "RATE_LIMITED", RefusalScope.Zone },
         {
+            Code.ResourceExhausted, "Quota 'IN_USE_ADDRESSES' exceeded.  Limit: 4.0 in region us-central1.",
+            "INSTANCE_LIMIT", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted, "Quota 'SSD_TOTAL_GB' exceeded.  Limit: 500.0 in region us-central1.",
+            "INSTANCE_LIMIT", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted, "The project has reached its INSTANCES limit", "INSTANCE_LIMIT",
+            RefusalScope.Region
+        },
+        {
             Code.ResourceExhausted, "Quota 'TPU_LITE_PODSLICE_V5' exceeded.  Limit: 16.0 in region us-east1.",
             "QUOTA_EXHAUSTED", RefusalScope.Region
         },

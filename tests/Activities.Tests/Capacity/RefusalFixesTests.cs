@@ -100,6 +100,19 @@ public sealed class RefusalFixesTests
     public void Fix_OfATextWithNames_PutsThemIntoTheCommand(string text, string command) =>
         Assert.Contains(command, Read(text).Fix, StringComparison.Ordinal);
 
+    /// <summary>Its 4 are addresses: no slice is too large for them.</summary>
+    [Fact]
+    public void Fix_OfALimitOfComputeEngine_NamesIt()
+    {
+        var refusal = Read(
+            "Quota 'IN_USE_ADDRESSES' exceeded.  Limit: 4.0 in region us-central1.", Code.ResourceExhausted);
+
+        Assert.Equal(("INSTANCE_LIMIT", null), (refusal.Code, refusal.Quotas));
+        Assert.StartsWith("Raise IN_USE_ADDRESSES (4.0 in region us-central1) of Compute Engine", refusal.Fix,
+            StringComparison.Ordinal);
+        Assert.Contains("tpu.externalIp", refusal.Fix, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Fix_OfAReservationWithoutRoom_SpeaksOfTheReservation()
     {

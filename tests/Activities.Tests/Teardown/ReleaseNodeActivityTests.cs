@@ -87,6 +87,7 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
     [InlineData("seen")]
     [InlineData("stopped")]
     [InlineData("unsent")]
+    [InlineData("limited")]
     [InlineData("late")]
     public async Task Release_NodeThatIsNotFoundAndCannotCome_IsProvedGone(string why)
     {
@@ -106,6 +107,9 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
                 break;
             case "unsent":
                 Ledger.Append(Run, LedgerKinds.Unsent, key, new NodeMoment(Node(1), "no route"));
+                break;
+            case "limited":
+                Ledger.Append(Run, LedgerKinds.RateLimited, key, new NodeMoment(Node(1), "too many"));
                 break;
             default:
                 Clock.Advance(TimeSpan.FromSeconds(120));

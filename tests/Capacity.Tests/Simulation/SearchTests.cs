@@ -51,8 +51,8 @@ public sealed class SearchTests : IDisposable
     [InlineData(""", "rateLimitRetrySeconds": 60""")]
     public async Task Search_OverTheRateLimitForTenMinutes_GetsItsNodeInTheSamePlace(string retry)
     {
-        _cloud.Prepare(Project, $$$"""
-            {"zones": {"us-west4-a": {"rateLimitedCreates": 10{{{retry}}}}}}
+        _cloud.Prepare(Project, $$$$"""
+            {"zones": {"us-west4-a": {"rateLimitedCreates": 10{{{{retry}}}}}}}
             """);
 
         var result = await SearchAsync("r1", [Of("us-west4-a", "v5litepod-8")]);
@@ -116,8 +116,8 @@ public sealed class SearchTests : IDisposable
     [InlineData(1000, false)]
     public async Task Search_WhoseNodeIsNotFoundJustAfterItsRequest_TakesItOrLeavesNothing(int unseen, bool takes)
     {
-        _cloud.Prepare(Project, $$$"""
-            {"createSeconds": 30, "zones": {"us-west4-a": {"unseenSeconds": {{{unseen}}}}}}
+        _cloud.Prepare(Project, $$$$"""
+            {"createSeconds": 30, "zones": {"us-west4-a": {"unseenSeconds": {{{{unseen}}}}}}}
             """);
 
         var result = await SearchAsync("r1", [Of("us-west4-a", "v5litepod-8"), Of("us-west1-c", "v5litepod-8")]);

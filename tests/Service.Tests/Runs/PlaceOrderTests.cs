@@ -170,8 +170,8 @@ public sealed class PlaceOrderTests : IAsyncLifetime
     public async Task ARequestThatPays_WhoseRefusalHasTwoCauses_IsReadByTheStateOfTheApi(
         bool isDisabled, string code, RefusalScope scope)
     {
-        await PrepareTeamAsync($$$"""
-            {"apiDisabled": {{{(isDisabled ? "true" : "false")}}},
+        await PrepareTeamAsync($$$$"""
+            {"apiDisabled": {{{{(isDisabled ? "true" : "false")}}}},
              "zones": {"us-west4-a": {"refuse": "API_OR_ZONE_FORBIDDEN"}}}
             """);
         var catalog = _service.Services.GetRequiredService<PriceCatalog>();
