@@ -49,7 +49,7 @@ public sealed class AcquireAnswerTests
         Assert.Equal(AttemptOutcome.Ready, Assert.Single(Ends()).Outcome);
     }
 
-    /// <summary>A limit of one region must not keep the search from the others; its waits go on growing there.</summary>
+    /// <summary>A limit of one region must not keep the search from others; its waits go on growing there.</summary>
     [Fact]
     public async Task Acquire_OverTheRateLimitForLong_AsksTheNextPlaceAndKeepsCounting()
     {
@@ -203,7 +203,8 @@ public sealed class AcquireAnswerTests
 
         Assert.Equal("us-b1-a", result.Lease?.Candidate.Zone);
         Assert.Equal(
-            Given.Node("us-a1-a", "n1"), _context.Calls.Select(call => call.Input).OfType<ReleaseInput>().Single().NodeName);
+            Given.Node("us-a1-a", "n1"),
+            _context.Calls.Select(call => call.Input).OfType<ReleaseInput>().Single().NodeName);
     }
 
     /// <summary>A look that was one too many is repeated after the delay that the cloud asks for, of bounded
@@ -220,7 +221,8 @@ public sealed class AcquireAnswerTests
             ? new NodeObservation("UNREACHABLE", false, null) { RetryAfterSeconds = asked }
             : new NodeObservation("READY", true, null);
 
-        await RunAsync(Spec(6 * 3600) with { Pace = Given.Spec.Pace with { BootSeconds = 900 } }, Given.Plan("us-a1-a"));
+        await RunAsync(
+            Spec(6 * 3600) with { Pace = Given.Spec.Pace with { BootSeconds = 900 } }, Given.Plan("us-a1-a"));
 
         Assert.Equal(10 + waited, (_context.CurrentUtcDateTime - began).TotalSeconds);
     }

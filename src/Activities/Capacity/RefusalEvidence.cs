@@ -15,7 +15,7 @@ namespace Workflows.Activities.Capacity;
 /// <param name="Quota">The violated quotas; null for none.</param>
 internal sealed partial record RefusalEvidence(StatusCode Code, string Message, string? Reason, QuotaFailure? Quota)
 {
-    /// <summary>Longest wait that the cloud may ask for; chosen. A search that sleeps for longer would look dead.</summary>
+    /// <summary>Longest wait that the cloud may ask for; chosen. A search that sleeps longer would look dead.</summary>
     private const double MostRetrySeconds = 600;
 
     private const string ResourceQuota = "RESOURCE_QUOTA_EXCEEDED";
@@ -62,13 +62,13 @@ internal sealed partial record RefusalEvidence(StatusCode Code, string Message, 
     public bool IsQuota => Reason == ResourceQuota || (Code == StatusCode.ResourceExhausted
         && (Quota is not null || QuotaText().IsMatch(Text) || Says("exceed quota limits")));
 
-    /// <summary>Gets a value indicating whether the slice would fit into every limit that is named: then the quota is in
-    /// use, by a node that is being deleted or by another run, and not too small.</summary>
+    /// <summary>Gets a value indicating whether the slice would fit into every limit that is named: then the quota is
+    /// in use, by a node that is being deleted or by another run, and not too small.</summary>
     public bool IsQuotaInUse => IsQuota && Slice is { } slice && Limits is { Count: > 0 } limits
         && limits.All(each => each.Number >= slice);
 
-    /// <summary>Gets a value indicating whether a quota of the whole region refuses the slice. One that is too small for
-    /// it counts, beside others that are in use.</summary>
+    /// <summary>Gets a value indicating whether a quota of the whole region refuses the slice. One that is too small
+    /// for it counts, beside others that are in use.</summary>
     public bool IsOfRegion
     {
         get

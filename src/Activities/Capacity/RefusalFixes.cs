@@ -10,7 +10,7 @@ internal static partial class RefusalFixes
     /// <summary>Most types or zones that a remedy names; chosen.</summary>
     private const int MostNames = 12;
 
-    private const string Quotas = "https://console.cloud.google.com/iam-admin/quotas";
+    private const string Quotas = "https://console.cloud.google.com/iam-admin/quotas?project=PROJECT";
 
     /// <summary>Returns the remedy of a rule for one answer.</summary>
     /// <param name="rule">The rule.</param>
@@ -20,8 +20,19 @@ internal static partial class RefusalFixes
     {
         var fix = rule.Code switch
         {
-            "API_DISABLED" when error.Service is { } api => $"Enable it: gcloud services enable {api} --project=PROJECT",
-            "QUOTA_EXHAUSTED" when error.Limits is { Count: > 0 } limits => OfQuotas(limits),
+            "API_DISABLED" when error.Service is { } api =>
+                $"Enable it: gcloud services enable {api} --project=PROJECT",
+            "QUOTA_EXHAUSTED" when error.Limits is { Count: > 0 } limits =>
+                $"{OfQuotas(limits)}; or use a smaller slice.",
+            "QUOTA_IN_USE" when error.Limits is { Count: > 0 } limits =>
+                "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once: "
+                + $"{OfQuotas(limits)}.",
+            "POLICY_VIOLATED" when Constraint().Match(error.Text) is { Success: true } policy =>
+                $"{rule.Fix} To see it: gcloud org-policies describe {policy.Groups[1].Value} --project=PROJECT "
+                + "--effective",
+            "ZONE_FORBIDDEN" when error.Says("constraints/gcp.resourceLocations") =>
+                "Ask the organization's administrator to allow this zone under constraints/gcp.resourceLocations, or "
+                + "leave it out of tpu.zones.",
             "INSTANCE_LIMIT" when error.Limits is { Count: > 0 } limits => OfInstances(limits),
             "PERMISSION_MISSING" when error.Permission is { } permission => OfPermission(permission),
             "ACCELERATOR_NOT_IN_ZONE" => OfAccelerator(error) ?? rule.Fix,
@@ -59,8 +70,7 @@ internal static partial class RefusalFixes
         string.Join(" and ", limits.Select(each => $"{each.Name} ({each.Limit} in {each.Place})"));
 
     private static string OfQuotas(IReadOnlyList<QuotaLimit> limits) =>
-        $"Ask for more of {Listed(limits).Replace(" and ", " and of ", StringComparison.Ordinal)}: {Quotas}; or use a "
-        + "smaller slice.";
+        $"Ask for more of {Listed(limits).Replace(" and ", " and of ", StringComparison.Ordinal)}: {Quotas}";
 
     /// <summary>Names a permission, a predefined role that has it, and the command that grants it.</summary>
     private static string OfPermission(string permission)
@@ -89,8 +99,8 @@ internal static partial class RefusalFixes
     {
         if (error.Asked.Place is { } place && error.ValidTypes is { Count: > 0 } valid)
         {
-            return $"{place.Zone} has {Listed(valid)}: name one of these in tpu.acceleratorTypes, or leave the zone out "
-                + $"of tpu.zones for {place.AcceleratorType}.";
+            return $"{place.Zone} has {Listed(valid)}: name one of these in tpu.acceleratorTypes, or leave the zone "
+                + $"out of tpu.zones for {place.AcceleratorType}.";
         }
 
         if (error.Asked is not { Place: { } asked, Catalog: { } catalog })
@@ -109,10 +119,14 @@ internal static partial class RefusalFixes
     }
 
     private static string Listed(IReadOnlyList<string> names) =>
-        string.Join(", ", names.Take(MostNames)) + (names.Count > MostNames ? $" and {names.Count - MostNames} more" : "");
+        string.Join(", ", names.Take(MostNames))
+        + (names.Count > MostNames ? $" and {names.Count - MostNames} more" : "");
 
     [GeneratedRegex(@"\b(PROJECT|ZONE|REGION|NETWORK|SUBNETWORK|WORKER)\b", RegexOptions.CultureInvariant)]
     private static partial Regex Placeholder();
+
+    [GeneratedRegex("constraints/([A-Za-z]+\\.[A-Za-z]+)", RegexOptions.CultureInvariant)]
+    private static partial Regex Constraint();
 
     [GeneratedRegex("/networks/([a-z0-9-]+)", RegexOptions.CultureInvariant)]
     private static partial Regex NetworkName();

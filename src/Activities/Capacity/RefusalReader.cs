@@ -5,8 +5,8 @@ using Workflows.Orchestrations;
 namespace Workflows.Activities.Capacity;
 
 /// <summary>
-/// Reads the answers to a run's requests for nodes as <see cref="RefusalClassifier"/> does, with what this program knows
-/// beside the text: the project, the types of each zone, and whether the API is on where the text leaves that open.
+/// Reads the answers to a run's requests for nodes as <see cref="RefusalClassifier"/> does, with the project, the types
+/// of each zone, and the state of the API where the text leaves that open.
 /// </summary>
 /// <param name="catalog">The types of each zone; null if they are not known.</param>
 /// <param name="api">Tells whether the API is on; null if nobody can be asked.</param>
@@ -43,7 +43,7 @@ public sealed class RefusalReader(PriceCatalog? catalog = null, ApiState? api = 
         var isOn = await api.IsOnAsync(spec.Project, CancellationToken.None);
         return isOn switch
         {
-            true => As("ZONE_FORBIDDEN", "Service Usage says that the API is on: the zone is not open to this project."),
+            true => As("ZONE_FORBIDDEN", "Service Usage says that the API is on: the zone is closed to this project."),
             false => As("API_DISABLED", "Service Usage says that the API is off."),
             null => refusal,
         };

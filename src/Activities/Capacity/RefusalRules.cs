@@ -65,7 +65,8 @@ internal static class RefusalRules
             error => error.Reason == "LOCATION_POLICY_VIOLATED" || error.Says("Permission denied on 'locations/")
                 || error.Says("is not found or access is unauthorized")
                 || error.Says("constraints/gcp.resourceLocations"),
-            "Ask Google for access to this zone, or leave it out of tpu.zones."),
+            "Ask Google for access to this zone, or leave it out of tpu.zones. To see the zones of the project: gcloud "
+            + "compute tpus locations list --project=PROJECT"),
 
         // Two causes in one text: a run that pays asks Service Usage which it is (RefusalReader). Unanswered, it rules
         // out the zone for this run, so that the others are tried, and is soon forgotten.
@@ -96,24 +97,26 @@ internal static class RefusalRules
         // Before the quotas of TPUs: its limit counts addresses, VMs or disks, and no chips.
         new("INSTANCE_LIMIT", RefusalScope.Region, 1 * Hours,
             error => error.IsInstanceLimit,
-            "Raise the named Compute Engine limit in this region (https://console.cloud.google.com/iam-admin/quotas), "
-            + "or free some of it. With tpu.externalIp set to false a node needs no IN_USE_ADDRESSES."),
+            "Raise the named Compute Engine limit in this region, or free some of it: "
+            + "https://console.cloud.google.com/iam-admin/quotas?project=PROJECT. With tpu.externalIp set to false a "
+            + "node needs no IN_USE_ADDRESSES."),
 
         // A limit into which the slice would fit: it is used up until some node is gone, which may be this run's own.
         new("QUOTA_IN_USE", RefusalScope.Region, 2 * Minutes,
             error => error.IsQuotaInUse && error.IsOfRegion,
             "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once, ask "
-            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("QUOTA_IN_USE", RefusalScope.Zone, 2 * Minutes,
             error => error.IsQuotaInUse,
             "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once, ask "
-            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("QUOTA_EXHAUSTED", RefusalScope.Region, 1 * Days,
             error => error.IsQuota && error.IsOfRegion,
-            "Ask for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+            "Ask for more of the named quota: https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("QUOTA_EXHAUSTED", RefusalScope.Zone, 1 * Days,
             error => error.IsQuota,
-            "Ask for more of the named quota (https://console.cloud.google.com/iam-admin/quotas), or a smaller slice."),
+            "Use a smaller slice, or ask for more of the named quota: "
+            + "https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("ACCELERATOR_NOT_IN_ZONE", RefusalScope.Zone, 7 * Days,
             error => error.Says("could not be found in the zonal accelerator configurations")
                 || error.Says("was not found in zone") || error.Says("invalid AcceleratorType"),

@@ -101,7 +101,8 @@ public sealed class CreateNodeActivity(
             var refusal = await _reader.ReadAsync(spec, place, exception);
             return new CreateNodeResult(name, null, refusal with
             {
-                RetryAfterSeconds = Math.Max(refusal.RetryAfterSeconds ?? 0, RateWait(spec.Pace, name, input.RateLimits)),
+                RetryAfterSeconds = Math.Max(
+                    refusal.RetryAfterSeconds ?? 0, RateWait(spec.Pace, name, input.RateLimits)),
             });
         }
         catch (RpcException exception) when (!RefusalClassifier.IsTransient(exception))

@@ -128,7 +128,8 @@ internal static class QueuedRequests
         {
             null or State.Unspecified or State.Creating or State.Accepted or State.WaitingForResources =>
                 new NodeObservation($"{queued?.State?.State ?? State.Creating}", false, null) { IsQueued = true },
-            State.Failed => new NodeObservation($"{State.Failed}", false, await RefusalOfAsync(queued, fact, spec, place, reader)),
+            State.Failed => new NodeObservation(
+                $"{State.Failed}", false, await RefusalOfAsync(queued, fact, spec, place, reader)),
             State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
                 $"{queued.State.State}", false, new Refusal(
                     "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,

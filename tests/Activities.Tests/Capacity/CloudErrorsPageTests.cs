@@ -65,7 +65,8 @@ public sealed class CloudErrorsPageTests
         {
             page.Append(
                 $"| {index + 1} | `{rule.Code}` | {rule.Scope.ToString().ToLowerInvariant()} | "
-                + $"{(rule.IsOfRun ? "no" : Words(rule.RememberSeconds))} | {InThisRun(rule)} | {rule.Fix.Replace("|", "\\|")} |\n");
+                + $"{(rule.IsOfRun ? "no" : Words(rule.RememberSeconds))} | {InThisRun(rule)} | "
+                + $"{rule.Fix.Replace("|", "\\|")} |\n");
         }
 
         page.Append("""

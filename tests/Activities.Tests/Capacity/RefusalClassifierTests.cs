@@ -276,7 +276,7 @@ public sealed class RefusalClassifierTests
         Assert.Equal("API_DISABLED", RefusalClassifier.Classify(status.ToRpcException()).Code);
     }
 
-    /// <summary>The words of a rate limit differ, and those of a quota can be the same: reason and delay tell.</summary>
+    /// <summary>A rate limit and a quota can have the same words: reason and delay tell.</summary>
     [Theory]
     [InlineData(Code.ResourceExhausted, "Quota exceeded.", "RATE_LIMIT_EXCEEDED", null, "RATE_LIMITED", 0.0)]
     [InlineData(Code.Unavailable, "Slow down.", "RATE_LIMIT_EXCEEDED", 7.0, "RATE_LIMITED", 7.0)]
@@ -321,7 +321,10 @@ public sealed class RefusalClassifierTests
     [Fact]
     public void Classify_DetailsThatAreDamaged_AreNone()
     {
-        var status = new RpcStatus { Code = (int)Code.ResourceExhausted, Message = "There is no more capacity in the zone" };
+        var status = new RpcStatus
+        {
+            Code = (int)Code.ResourceExhausted, Message = "There is no more capacity in the zone",
+        };
         foreach (var type in new[] { "ErrorInfo", "QuotaFailure", "RetryInfo", "Nothing" })
         {
             status.Details.Add(new Any
@@ -337,7 +340,7 @@ public sealed class RefusalClassifierTests
             new Metadata { { "grpc-status-details-bin", [8, 255] } })).Code);
     }
 
-    /// <summary>The number in a type's name is chips for v5e and v6e, TensorCores for the others, as in the limit.</summary>
+    /// <summary>The number in a type's name is chips for v5e and v6e, else TensorCores, as in the limit.</summary>
     [Theory]
     [InlineData("TPUV5sLitepodServingPerProjectPerZone", 0, "v5litepod-8", "v5litepod 1-8 on-demand")]
     [InlineData("TPUV5sLitepodServingPerProjectPerZoneForTPUAPI", 4, "v5litepod-8", "v5litepod 5-8 on-demand")]

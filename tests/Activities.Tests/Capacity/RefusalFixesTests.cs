@@ -48,8 +48,8 @@ public sealed class RefusalFixesTests
     public void Fix_OfATypeThatTheZoneLacks_NamesTheValuesOfTheText()
     {
         var refusal = Read(
-            "CloudTpu received an invalid AcceleratorType, \"v5litepod-8\" for zone \"us-central1-b\". Valid values are "
-            + "\"v2-8, v3-8, \".");
+            "CloudTpu received an invalid AcceleratorType, \"v5litepod-8\" for zone \"us-central1-b\". Valid values "
+            + "are \"v2-8, v3-8, \".");
 
         Assert.Equal("ACCELERATOR_NOT_IN_ZONE", refusal.Code);
         Assert.StartsWith("us-central1-b has v2-8, v3-8: name one of these", refusal.Fix, StringComparison.Ordinal);
@@ -71,8 +71,8 @@ public sealed class RefusalFixesTests
     public void Fix_OfATypeThatTheZoneLacksWithoutACatalog_SaysWhereToLook() => Assert.Contains(
         "gcloud compute tpus accelerator-types list --zone=us-central1-b",
         RefusalClassifier.Classify(
-            new RpcStatus { Code = (int)Code.InvalidArgument, Message = "it was not found in zone us-central1-b" }, Place)
-            .Fix,
+            new RpcStatus { Code = (int)Code.InvalidArgument, Message = "it was not found in zone us-central1-b" },
+            Place).Fix,
         StringComparison.Ordinal);
 
     [Theory]
@@ -95,6 +95,15 @@ public sealed class RefusalFixesTests
     [InlineData(
         "The resource 'projects/p/regions/us-central1/subnetworks/sub-1' was not found",
         "subnets create sub-1 --network=NETWORK --region=us-central1 ")]
+    [InlineData(
+        "Constraint constraints/gcp.resourceLocations violated for us-central1-b.",
+        "administrator to allow this zone under constraints/gcp.resourceLocations")]
+    [InlineData(
+        "Constraint constraints/compute.trustedImageProjects violated for project 1234.",
+        "gcloud org-policies describe compute.trustedImageProjects --project=my-project --effective")]
+    [InlineData(
+        "Location us-central1-b is not found or access is unauthorized.",
+        "gcloud compute tpus locations list --project=my-project")]
     [InlineData("TPU API is not enabled or you don't have TPU access to zone: z",
         "gcloud services enable tpu.googleapis.com --project=my-project")]
     public void Fix_OfATextWithNames_PutsThemIntoTheCommand(string text, string command) =>
@@ -125,7 +134,8 @@ public sealed class RefusalFixesTests
     }
 
     private static Refusal Read(
-        string text, Code code = Code.InvalidArgument, string? reason = null, (string Name, string? Value) fact = default)
+        string text, Code code = Code.InvalidArgument, string? reason = null,
+        (string Name, string? Value) fact = default)
     {
         var status = new RpcStatus { Code = (int)code, Message = text };
         if (reason is not null)

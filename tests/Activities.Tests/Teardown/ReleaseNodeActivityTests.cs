@@ -80,7 +80,7 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
         Assert.Single(Cloud.Deleted());
     }
 
-    /// <summary>A node that was refused, was seen, or does not come for two minutes is gone at the first look.</summary>
+    /// <summary>A node that was refused, was seen, or does not come for two minutes is gone.</summary>
     [Theory]
     [InlineData("refused")]
     [InlineData("failed")]

@@ -69,8 +69,8 @@ public sealed class SearchTests : IDisposable
         await TearDownAsync("r1");
     }
 
-    /// <summary>The limit of the family is 4 chips in the zone: no larger slice is asked for, by this run or by the next,
-    /// and the one of 4 is given.</summary>
+    /// <summary>The limit of the family is 4 chips in the zone: no larger slice is asked for, by this run or by the
+    /// next, and the one of 4 is given.</summary>
     [Fact]
     public async Task Search_WithAQuotaOfFourChips_AsksOnceAndTakesTheSliceThatFits()
     {
@@ -129,13 +129,14 @@ public sealed class SearchTests : IDisposable
         await TearDownAsync("r1");
     }
 
-    /// <summary>A run that is cancelled while the cloud does not show its node yet: NOT_FOUND is no proof then.</summary>
+    /// <summary>A run is cancelled while the cloud does not show its node yet: NOT_FOUND is no proof then.</summary>
     [Fact]
     public async Task Teardown_WhileTheNodeIsNotFoundYet_WaitsUntilItIsDeleted()
     {
         _cloud.Prepare(Project, """{"zones": {"us-west4-a": {"unseenSeconds": 60}}}""");
         var create = await Activities("r1")[Stages.CreateNode].RunAsync(
-            new ActivityContext(Stages.CreateNode), new CreateNodeInput(Spec("r1"), Of("us-west4-a", "v5litepod-8"), 1));
+            new ActivityContext(Stages.CreateNode),
+            new CreateNodeInput(Spec("r1"), Of("us-west4-a", "v5litepod-8"), 1));
         Assert.Null(Assert.IsType<CreateNodeResult>(create).Refusal);
 
         await TearDownAsync("r1");

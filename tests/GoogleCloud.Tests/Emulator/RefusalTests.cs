@@ -185,7 +185,9 @@ public sealed class RefusalTests
     public async Task CreateNode_WhereApiOrZoneIsClosed_DoesNotSayWhich(string isDisabled)
     {
         await using var host = await EmulatorHost.StartAsync(
-            $$$$"""{"apiDisabled": {{{{isDisabled}}}}, "zones": {"us-west4-a": {"refuse": "API_OR_ZONE_FORBIDDEN"}}}""");
+            $$$$"""
+            {"apiDisabled": {{{{isDisabled}}}}, "zones": {"us-west4-a": {"refuse": "API_OR_ZONE_FORBIDDEN"}}}
+            """);
 
         var refused = await RefusedAsync(host, "us-west4-a");
 
