@@ -306,7 +306,8 @@ public sealed class RefusalClassifierTests
             {
                 RetryDelay = new Duration
                 {
-                    Seconds = (long)seconds, Nanos = (int)(seconds % 1 * 1e9),
+                    Seconds = (long)seconds,
+                    Nanos = (int)(seconds % 1 * 1e9),
                 },
             }));
         }
@@ -323,7 +324,8 @@ public sealed class RefusalClassifierTests
     {
         var status = new RpcStatus
         {
-            Code = (int)Code.ResourceExhausted, Message = "There is no more capacity in the zone",
+            Code = (int)Code.ResourceExhausted,
+            Message = "There is no more capacity in the zone",
         };
         foreach (var type in new[] { "ErrorInfo", "QuotaFailure", "RetryInfo", "Nothing" })
         {
