@@ -156,9 +156,7 @@ internal sealed partial class ChaosRun
                     : new Dictionary<string, int>(),
                 AcceleratorTypes = plays == 4 ? ["v5litepod-4"] : null,
                 UnavailableCreates = plays == 5 ? Random.Next(1, 12) : 0,
-                RateLimitedCreates = plays == 6 ? Random.Next(1, 20) : 0,
-                RateLimitRetrySeconds = plays == 6 && Random.Next(2) == 0 ? Random.Next(200) : null,
-                UnseenSeconds = plays == 9 ? Random.Next(120) : 0,
+                RateLimitedCreates = plays == 6 ? Random.Next(1, 5) : 0,
                 Preempt = plays switch
                 {
                     7 => new PreemptionScenario { WhileCreating = true, Nodes = 2 },
