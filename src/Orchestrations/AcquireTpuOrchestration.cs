@@ -21,6 +21,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// it.</summary>
     private const int MostMissingPolls = 4;
 
+    /// <summary>Waits for a rate limit in one place before the next one is asked; chosen, some five minutes at first. A
+    /// limit can be one of a region.</summary>
+    private const int MostRateWaits = 6;
+
     /// <inheritdoc />
     public override async Task<AcquireResult> RunAsync(TaskOrchestrationContext context, AcquireInput input)
     {
@@ -44,6 +48,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         }
 
         var hasAsked = false;
+        var rateLimits = 0;
         while (true)
         {
             var isPatient = false;
@@ -86,8 +91,9 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                     break;
                 }
 
-                var (lease, refusal, limit) = await TryAsync(
-                    context, input, candidate, attempt++, search.Until, cancel);
+                var (lease, refusal, limit, limited) = await TryAsync(
+                    context, input, candidate, attempt++, search.Until, giveUpAt, rateLimits, cancel);
+                rateLimits = limited;
                 if (lease is not null || limit is not null)
                 {
                     return search.End(lease, attempt, limit, isCancelled: false, ruledOut);
@@ -174,16 +180,39 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// </summary>
     private static async Task<Boot> TryAsync(
         TaskOrchestrationContext context, AcquireInput input, Candidate candidate, int attempt,
-        DateTimeOffset? spotUntil, Task<string> cancel)
+        DateTimeOffset? spotUntil, DateTimeOffset giveUpAt, int rateLimits, Task<string> cancel)
     {
         var spec = input.Spec;
         var startedAt = context.CurrentUtcDateTime;
-        var created = await CreateAsync(context, new CreateNodeInput(spec, candidate, attempt));
+        var request = new CreateNodeInput(spec, candidate, attempt) { RateLimits = rateLimits };
+        var created = await CreateAsync(context, request);
+        for (var waits = 0; created.Refusal?.RetryAfterSeconds is { } seconds; waits++)
+        {
+            // The limit is one of requests, not of the place: the next place would meet it as well.
+            request = request with { RateLimits = request.RateLimits + 1 };
+            var at = context.CurrentUtcDateTime.AddSeconds(seconds);
+            if (waits == MostRateWaits || at >= giveUpAt || at >= spotUntil || at > input.StopAt)
+            {
+                break;
+            }
+
+            await PauseAsync(context, TimeSpan.FromSeconds(seconds), cancel);
+            if (cancel.IsCompleted)
+            {
+                break;
+            }
+
+            startedAt = context.CurrentUtcDateTime;
+            created = await CreateAsync(context, request);
+        }
+
         var lease = new TpuLease(created.NodeName, candidate, attempt);
         if (created.Refusal is not null)
         {
             await EndAsync(created.Asked ? AttemptOutcome.Refused : AttemptOutcome.Skipped, created.Refusal);
-            return new Boot(null, created.Refusal);
+            return new Boot(
+                null, created.Refusal,
+                RateLimits: created.Refusal.RetryAfterSeconds is null ? 0 : request.RateLimits);
         }
 
         return await BootAsync(
@@ -240,6 +269,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
 
             // A request may wait for hours: ever fewer looks keep the history short.
             poll = node.IsQueued ? Math.Min(poll * 2, spec.Pace.PollSeconds * MostQueuedPolls) : spec.Pace.PollSeconds;
+            poll = Math.Max(poll, Math.Min(node.RetryAfterSeconds ?? 0, spec.Pace.PollSeconds * MostQueuedPolls));
             if (node.Refusal is not null)
             {
                 (outcome, refusal) = (AttemptOutcome.Failed, node.Refusal);
@@ -296,12 +326,13 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             return [];
         }
 
-        // Quotas and offers differ by accelerator type and mode, so a refusal excludes its own only.
-        return places.Where(place =>
-            (place.AcceleratorType, place.Provisioning) == (candidate.AcceleratorType, candidate.Provisioning)
-            && (refusal.Scope == RefusalScope.Region
-                ? place.Region == candidate.Region
-                : place.Zone == candidate.Zone));
+        // Offers differ by accelerator type and mode, so a refusal excludes its own only; a quota that is too small
+        // excludes all slices that count against it and have more.
+        return places.Where(place => refusal.Quotas?.Any(quota => quota.Has(place)) == true
+            || ((place.AcceleratorType, place.Provisioning) == (candidate.AcceleratorType, candidate.Provisioning)
+                && (refusal.Scope == RefusalScope.Region
+                    ? place.Region == candidate.Region
+                    : place.Zone == candidate.Zone)));
     }
 
     private static async Task PauseAsync(TaskOrchestrationContext context, TimeSpan pause, Task cancel)
@@ -319,7 +350,9 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
     /// <param name="Lease">The usable node; null if there is none.</param>
     /// <param name="Refusal">The reason why there is none; null for none.</param>
     /// <param name="Limit">The limit of the run that was reached meanwhile; null for none.</param>
-    private sealed record Boot(TpuLease? Lease, Refusal? Refusal, RunFailure? Limit = null);
+    /// <param name="RateLimits">Rate limits that were met in a row at the end.</param>
+    private sealed record Boot(
+        TpuLease? Lease, Refusal? Refusal, RunFailure? Limit = null, int RateLimits = 0);
 
     private static Refusal SpotTooLate(TpuLease lease, DateTime until) => new(
         "SPOT_TOO_LATE", RefusalScope.Zone, 0,

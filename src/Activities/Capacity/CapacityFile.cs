@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Storage;
+using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
 
@@ -36,6 +37,9 @@ internal sealed record CapacityFact(CapacityKind Kind, DateTimeOffset Until)
 
     /// <summary>The cloud's message.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>Slices for which a quota is too small, beside the refused one.</summary>
+    public IReadOnlyList<QuotaReach>? Quotas { get; init; }
 
     /// <summary>Seconds until a node was usable or the request was in vain, or for which the node lived.</summary>
     public double? Seconds { get; init; }

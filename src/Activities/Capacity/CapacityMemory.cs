@@ -44,7 +44,8 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock, ILogge
     public Refusal Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
     {
         ArgumentNullException.ThrowIfNull(refusal);
-        if (refusal.RememberSeconds <= 0 || refusal.Scope is RefusalScope.Project or RefusalScope.Request)
+        if (refusal.RememberSeconds <= 0 || refusal.IsOfRun
+            || refusal.Scope is RefusalScope.Project or RefusalScope.Request)
         {
             return refusal;
         }
@@ -56,6 +57,7 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock, ILogge
         {
             Code = refusal.Code,
             Reason = refusal.Reason,
+            Quotas = refusal.Quotas,
         });
         return isOfRegion ? refusal with { RegionUntil = until } : refusal;
     }
@@ -101,18 +103,20 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock, ILogge
     {
         lock (_lock)
         {
-            // The longest one counts: a region that is refused for a day is not asked again after a zone's minutes.
-            return new[]
-            {
-                (Place: candidate.Zone, Scope: RefusalScope.Zone),
-                (Place: candidate.Region, Scope: RefusalScope.Region),
-            }
-                .Select(each => (each.Scope, Fact: _file.Read(KeyOf(project, each.Place, candidate))
-                    .LastOrDefault(fact => fact.Kind == CapacityKind.Refused)))
+            // The longest one counts: a region that is refused for a day is not asked again after a zone's minutes. A
+            // quota refuses every slice that is too large for it, whichever was asked for.
+            var own = new[] { candidate.Zone, candidate.Region }
+                .Select(place => KeyOf(project, place, candidate)).ToList();
+            return own.Select(key => (Key: key, Facts: _file.Read(key)))
+                .Concat(_file.All().Where(each => each.Key.Project == project && !own.Contains(each.Key)
+                    && each.Facts.Any(fact => fact.Quotas?.Any(quota => quota?.Has(candidate) == true) == true)))
+                .Select(each => (
+                    each.Key, Fact: each.Facts.LastOrDefault(fact => fact.Kind == CapacityKind.Refused)))
                 .Where(each => each.Fact is not null)
                 .Select(each => new Remembered(each.Fact!.Until, each.Fact.Code ?? "", each.Fact.Reason ?? "")
                 {
-                    Scope = each.Scope,
+                    Scope = each.Key.Place == candidate.Region ? RefusalScope.Region : RefusalScope.Zone,
+                    Quotas = each.Fact.Quotas,
                 })
                 .MaxBy(each => each.Until);
         }
@@ -274,6 +278,10 @@ public sealed record Remembered(DateTimeOffset Until, string Code, string Reason
     /// <summary>Gets the scope of the refusal: the zone, or the whole region.</summary>
     [JsonIgnore]
     public RefusalScope Scope { get; init; }
+
+    /// <summary>Gets the slices for which a quota is too small, beside the refused one; null for none.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<QuotaReach>? Quotas { get; init; }
 }
 
 /// <summary>A remembered refusal with its place.</summary>

@@ -85,6 +85,12 @@ public sealed class PriceCatalog
                 .OrderBy(candidate => candidate.UsdPerHour)
                 .ThenBy(candidate => candidate.Zone, StringComparer.Ordinal)];
 
+    /// <summary>Lists the accelerator types of a zone.</summary>
+    /// <param name="zone">The zone.</param>
+    /// <returns>The types; none for an unknown zone.</returns>
+    public IReadOnlyList<string> TypesOf(string zone) =>
+        [.. _document.Generations.Where(each => each.Zones.ContainsKey(zone)).SelectMany(each => each.Types.Keys)];
+
     /// <summary>
     /// Prices a place, whether or not the catalog has the zone. A zone without a price is counted at the generation's
     /// highest price of the mode; the cloud decides whether the zone exists.

@@ -34,7 +34,7 @@ public sealed class PricePatience(
     internal const double Reserve = 0.1;
 
     /// <summary>Refusals that may end within minutes; other ones are no reason to wait for a place.</summary>
-    private static readonly string[] OfCapacity = ["OUT_OF_CAPACITY", "QUEUE_TIMEOUT"];
+    private static readonly string[] OfCapacity = ["OUT_OF_CAPACITY", "QUEUE_TIMEOUT", Refusal.RateLimited];
 
     /// <summary>Returns the reason to leave a place out for now.</summary>
     /// <param name="spec">The run.</param>

@@ -14,23 +14,23 @@ internal static class RefusalRules
         // Refusals of the whole project, or of the request in every zone: no other zone helps.
         new("API_DISABLED", RefusalScope.Project, 0,
             error => error.Reason == "SERVICE_DISABLED" || error.Says("has not been used in project"),
-            "Enable the Cloud TPU API: gcloud services enable tpu.googleapis.com --project PROJECT"),
+            "Enable the Cloud TPU API: gcloud services enable tpu.googleapis.com --project=PROJECT"),
         new("BILLING_DISABLED", RefusalScope.Project, 0,
             error => error.Reason == "BILLING_DISABLED" || error.Says("free-trial billing account")
-                || error.Says("billing to be enabled"),
-            "Link a paid billing account to the project."),
+                || error.Says("billing to be enabled") || error.Says("billing account for the owning project"),
+            "Link a paid billing account: gcloud billing projects link PROJECT --billing-account=BILLING_ACCOUNT"),
         new("PROJECT_INVALID", RefusalScope.Project, 0,
-            error => error.Reason is "CONSUMER_INVALID" or "USER_PROJECT_DENIED" or "CONSUMER_SUSPENDED"
-                || error.Says("not found or deleted"),
+            error => error.Reason is "CONSUMER_INVALID" or "CONSUMER_SUSPENDED" || error.Says("not found or deleted"),
             "Check the project's id in 'project' and in the credentials: gcloud projects describe PROJECT"),
         new("SERVICE_ACCOUNT_FORBIDDEN", RefusalScope.Request, 0,
             error => error.Says("permission to act as service_account") || error.Says("serviceAccounts.actAs"),
-            "Grant the service's account roles/iam.serviceAccountUser on the account in tpu.serviceAccount, or on the "
-            + "project's default Compute Engine account where the request names none."),
+            "Let the service's account run nodes as the account in tpu.serviceAccount, or as the project's default "
+            + "Compute Engine account where the request names none: gcloud iam service-accounts add-iam-policy-binding "
+            + "WORKER --role=roles/iam.serviceAccountUser --member=serviceAccount:ACCOUNT"),
         new("NETWORK_MISSING", RefusalScope.Request, 0,
-            error => (error.Says("/networks/") || error.Says("/subnetworks/")) && error.Says("not found"),
-            "Make the network (gcloud compute networks create NAME --subnet-mode=auto), or name another in "
-            + "tpu.network."),
+            error => error.Says("/networks/") && error.Says("not found"),
+            "Make the network (gcloud compute networks create NETWORK --subnet-mode=auto --project=PROJECT), or name "
+            + "another in tpu.network."),
         new("EXTERNAL_IP_FORBIDDEN", RefusalScope.Request, 0,
             error => error.Says("constraints/compute.vmExternalIpAccess"),
             "Set tpu.externalIp to false; the network then needs Private Google Access or Cloud NAT."),
@@ -42,13 +42,20 @@ internal static class RefusalRules
             error => error.Code == StatusCode.InvalidArgument
                 && (error.Says("runtime version") || error.Says("runtime_version") || error.Says("TensorflowVersion")),
             "Name a version that the accelerator has in tpu.runtimeVersion, or leave it out: gcloud compute tpus "
-            + "tpu-vm versions list --zone ZONE"),
+            + "tpu-vm versions list --zone=ZONE --project=PROJECT"),
+        new("SCOPE_MISSING", RefusalScope.Project, 0,
+            error => error.Reason == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+                || error.Says("insufficient authentication scopes"),
+            "Give the credentials the scope https://www.googleapis.com/auth/cloud-platform, of a VM with: gcloud "
+            + "compute instances set-service-account VM --scopes=cloud-platform --project=PROJECT"),
         new("PERMISSION_MISSING", RefusalScope.Project, 0,
-            error => error.Reason is "IAM_PERMISSION_DENIED" or "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+            error => error.Reason is "IAM_PERMISSION_DENIED" or "USER_PROJECT_DENIED"
                 || (error.Code == StatusCode.PermissionDenied
-                    && ((error.Says("Permission '") && !error.Says("denied on 'locations/") && error.Says("' denied"))
+                    && ((error.Permission is not null && !error.Says("denied on 'locations/"))
                         || error.Says("caller does not have permission"))),
-            "Grant the service's account roles/tpu.admin, and roles/iam.serviceAccountUser on the worker's account."),
+            "Grant the service's account roles/tpu.admin: gcloud projects add-iam-policy-binding PROJECT "
+            + "--role=roles/tpu.admin --member=serviceAccount:ACCOUNT, and roles/iam.serviceAccountUser on the "
+            + "worker's account."),
         new("UNAUTHENTICATED", RefusalScope.Project, 0,
             error => error.Code == StatusCode.Unauthenticated,
             "Give the service valid credentials: gcloud auth application-default login, or another key file."),
@@ -57,35 +64,64 @@ internal static class RefusalRules
         new("ZONE_FORBIDDEN", RefusalScope.Zone, 7 * Days,
             error => error.Reason == "LOCATION_POLICY_VIOLATED" || error.Says("Permission denied on 'locations/")
                 || error.Says("is not found or access is unauthorized")
-                || error.Says("constraints/gcp.resourceLocations")
-                || error.Says("don't have TPU access to zone"),
-            "Ask Google for access to this zone, or leave it out of tpu.zones."),
+                || error.Says("constraints/gcp.resourceLocations"),
+            "Ask Google for access to this zone, or leave it out of tpu.zones. To see the zones of the project: gcloud "
+            + "compute tpus locations list --project=PROJECT"),
+
+        // Two causes in one text: a run that pays asks Service Usage which it is (RefusalReader). Unanswered, it rules
+        // out the zone for this run, so that the others are tried, and is soon forgotten.
+        new(RefusalReader.Unclear, RefusalScope.Zone, 1 * Hours,
+            error => error.Says("have TPU access to zone"),
+            "See whether the API is on: gcloud services list --enabled --filter=tpu.googleapis.com --project=PROJECT. "
+            + "If not: gcloud services enable tpu.googleapis.com --project=PROJECT. If it is: ask Google for access to "
+            + "this zone, or leave it out of tpu.zones.")
+        {
+            IsOfRun = true,
+        },
+        new("SUBNETWORK_MISSING", RefusalScope.Region, 1 * Hours,
+            error => error.Says("/subnetworks/") && error.Says("not found"),
+            "Make the subnetwork in this region (gcloud compute networks subnets create SUBNETWORK --network=NETWORK "
+            + "--region=REGION --range=RANGE --project=PROJECT), or name another in tpu.subnetwork.")
+        {
+            IsOfRun = true,
+        },
         new(SameAnswerRule.ProjectForbidden, RefusalScope.Zone, 0,
             error => error.Says("Read access to project"),
             "Check the project's id and the zones: a zone that does not exist is answered so as well."),
-        new("RATE_LIMITED", RefusalScope.Zone, 1 * Minutes,
-            error => error.Code == StatusCode.ResourceExhausted && error.Says("requests per minute"),
-            "Nothing: the service waits and tries again."),
+
+        // Nothing is remembered of the place: the request is made again there, after ever longer waits.
+        new(Refusal.RateLimited, RefusalScope.Zone, 0,
+            error => error.IsRateLimit,
+            "Nothing: the service waits and tries again, for as long as its search lasts."),
+
+        // Before the quotas of TPUs: its limit counts addresses, VMs or disks, and no chips.
+        new("INSTANCE_LIMIT", RefusalScope.Region, 1 * Hours,
+            error => error.IsInstanceLimit,
+            "Raise the named Compute Engine limit in this region, or free some of it: "
+            + "https://console.cloud.google.com/iam-admin/quotas?project=PROJECT. With tpu.externalIp set to false a "
+            + "node needs no IN_USE_ADDRESSES."),
 
         // A limit into which the slice would fit: it is used up until some node is gone, which may be this run's own.
         new("QUOTA_IN_USE", RefusalScope.Region, 2 * Minutes,
-            error => error.IsQuotaInUse && error.Says(" in region "),
+            error => error.IsQuotaInUse && error.IsOfRegion,
             "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once, ask "
-            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("QUOTA_IN_USE", RefusalScope.Zone, 2 * Minutes,
             error => error.IsQuotaInUse,
             "Nothing: it is asked again once nodes that hold the quota may be gone. To have more nodes at once, ask "
-            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+            + "for more of the named quota: https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("QUOTA_EXHAUSTED", RefusalScope.Region, 1 * Days,
-            error => error.IsQuota && error.Says(" in region "),
-            "Ask for more of the named quota: https://console.cloud.google.com/iam-admin/quotas"),
+            error => error.IsQuota && error.IsOfRegion,
+            "Ask for more of the named quota: https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("QUOTA_EXHAUSTED", RefusalScope.Zone, 1 * Days,
             error => error.IsQuota,
-            "Ask for more of the named quota (https://console.cloud.google.com/iam-admin/quotas), or a smaller slice."),
+            "Use a smaller slice, or ask for more of the named quota: "
+            + "https://console.cloud.google.com/iam-admin/quotas?project=PROJECT"),
         new("ACCELERATOR_NOT_IN_ZONE", RefusalScope.Zone, 7 * Days,
             error => error.Says("could not be found in the zonal accelerator configurations")
                 || error.Says("was not found in zone") || error.Says("invalid AcceleratorType"),
-            "Leave this zone out of tpu.zones for this accelerator type."),
+            "Leave this zone out of tpu.zones for this accelerator type; to see what it has: gcloud compute tpus "
+            + "accelerator-types list --zone=ZONE --project=PROJECT"),
         new("FLEX_START_UNSUPPORTED", RefusalScope.Zone, 7 * Days,
             error => error.Says("FLEX_START provisioning model is not supported"),
             "Leave this zone out of tpu.zones for this accelerator type, or use spot or on-demand provisioning here."),
@@ -99,17 +135,14 @@ internal static class RefusalRules
             error => error.Says("while in state PREEMPTED"),
             "Nothing: the next zone is tried."),
 
-        // "Insufficient reserved capacity" also answers requests without a reservation, such as all that this service
-        // sends: the capacity that is not reserved for others is used up at the moment.
+        // "Insufficient reserved capacity" also answers requests without a reservation: the capacity that is not
+        // reserved for others is used up at the moment.
         new("OUT_OF_CAPACITY", RefusalScope.Zone, 10 * Minutes,
             error => error.Says("no more capacity in the zone") || error.Says("Insufficient reserved capacity"),
             "Nothing: the next zone is tried; on-demand provisioning or other accelerator types widen the choice."),
         new(SameAnswerRule.CloudInternal, RefusalScope.Zone, 1 * Minutes,
             error => error.Code == StatusCode.Internal,
             "Nothing: it is tried again, and elsewhere."),
-        new("INSTANCE_LIMIT", RefusalScope.Region, 1 * Hours,
-            error => error.Says("IN_USE_ADDRESSES limit") || error.Says("INSTANCES limit"),
-            "Raise the named Compute Engine limit in this region, or free some of it."),
     ];
 }
 
@@ -120,4 +153,9 @@ internal static class RefusalRules
 /// <param name="Matches">Recognises the error.</param>
 /// <param name="Fix">The remedy in one sentence.</param>
 internal sealed record RefusalRule(
-    string Code, RefusalScope Scope, double RememberSeconds, Func<RefusalEvidence, bool> Matches, string Fix);
+    string Code, RefusalScope Scope, double RememberSeconds, Func<RefusalEvidence, bool> Matches, string Fix)
+{
+    /// <summary>Gets a value indicating whether other requests may fare better in the place, so that other runs do not
+    /// pass it over.</summary>
+    public bool IsOfRun { get; init; }
+}

@@ -1,4 +1,7 @@
+using System.Buffers.Binary;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Google.Cloud.Tpu.V2;
 using Grpc.Core;
 using Microsoft.DurableTask;
@@ -16,7 +19,7 @@ namespace Workflows.Activities.Provisioning;
 /// </summary>
 public sealed class CreateNodeActivity(
     ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, NodeSecrets secrets, WorkerBootstrap bootstrap,
-    ITpuJobs jobs, TimeProvider clock, PricePatience? patience = null)
+    ITpuJobs jobs, TimeProvider clock, PricePatience? patience = null, RefusalReader? reader = null)
     : TaskActivity<CreateNodeInput, CreateNodeResult>
 {
     /// <summary>
@@ -34,6 +37,12 @@ public sealed class CreateNodeActivity(
     /// above the hour from which a refusal is a lasting one. Other runs do not remember it.</summary>
     private const double LeftOutSeconds = 86_400;
 
+    /// <summary>The first wait for a rate limit and the longest one, as parts of the pause between two rounds: 5 s to 5
+    /// minutes in the cloud; chosen, since its limits count requests per minute.</summary>
+    private const double FirstRateWait = 1.0 / 12, LongestRateWait = 5;
+
+    private readonly RefusalReader _reader = reader ?? new RefusalReader();
+
     /// <inheritdoc />
     public override async Task<CreateNodeResult> RunAsync(TaskActivityContext context, CreateNodeInput input)
     {
@@ -50,7 +59,7 @@ public sealed class CreateNodeActivity(
         }
 
         // A request that may have been sent is settled first, whatever has been refused or become cheaper meanwhile.
-        var isSent = SentRequests.CountOf(ledger, spec.RunId, name) > 0;
+        var isSent = SentRequests.TriesOf(ledger, spec.RunId, name) > 0;
         if (!isSent && memory.Find(spec.Project, place) is { } remembered)
         {
             return new CreateNodeResult(name, null, new Refusal(
@@ -58,6 +67,7 @@ public sealed class CreateNodeActivity(
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
                 $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}.")
             {
+                Quotas = remembered.Quotas,
                 RegionUntil = remembered.Scope == RefusalScope.Region ? remembered.Until : null,
             },
                 Asked: false);
@@ -86,23 +96,34 @@ public sealed class CreateNodeActivity(
         {
             return await TakeAsync(connection, spec, name);
         }
+        catch (RpcException exception) when (RefusalClassifier.IsRateLimit(exception))
+        {
+            // No try of the call, of which there are few: the run waits, and makes this request again.
+            SentRequests.NoteRateLimited(ledger, spec.RunId, sending, exception);
+            var refusal = await _reader.ReadAsync(spec, place, exception);
+            return new CreateNodeResult(name, null, refusal with
+            {
+                RetryAfterSeconds = Math.Max(
+                    refusal.RetryAfterSeconds ?? 0, RateWait(spec.Pace, name, input.RateLimits)),
+            });
+        }
         catch (RpcException exception) when (!RefusalClassifier.IsTransient(exception))
         {
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
             var refusal = SameAnswerRule.Judge(
-                ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
+                ledger, spec.RunId, place, await _reader.ReadAsync(spec, place, exception));
             return new CreateNodeResult(
                 name, null, memory.Remember(spec.Project, place, refusal, spec.MemoryPace));
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal
-            && SentRequests.CountOf(ledger, spec.RunId, name) >= MostInternalAnswers)
+            && SentRequests.TriesOf(ledger, spec.RunId, name) >= MostInternalAnswers)
         {
             return await AfterInternalErrorsAsync(connection, input, name, exception);
         }
         catch (RpcException exception)
         {
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
-            if (SentRequests.CountOf(ledger, spec.RunId, name) >= MostUnanswered
+            if (SentRequests.TriesOf(ledger, spec.RunId, name) >= MostUnanswered
                 && SentRequests.MayExist(ledger, spec.RunId, name))
             {
                 return new CreateNodeResult(name, null, null) { IsUnanswered = true };
@@ -110,6 +131,16 @@ public sealed class CreateNodeActivity(
 
             throw;
         }
+    }
+
+    /// <summary>Returns the wait after a rate limit: it doubles, and is half of that to one and a half, by the node's
+    /// name, so that runs that were refused together do not come back together.</summary>
+    internal static double RateWait(PaceSpec pace, NodeName name, int earlier)
+    {
+        var draw = BinaryPrimitives.ReadUInt32LittleEndian(
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{name}#{earlier}"))) / (uint.MaxValue + 1.0);
+        return pace.RoundPauseSeconds * (0.5 + draw)
+            * Math.Min(FirstRateWait * Math.Pow(2, Math.Clamp(earlier, 0, 30)), LongestRateWait);
     }
 
     /// <summary>Returns the refusal of a node that the budget could only give back; null for none.</summary>
@@ -182,7 +213,8 @@ public sealed class CreateNodeActivity(
             return new CreateNodeResult(name, null, null) { IsUnanswered = true };
         }
 
-        var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
+        var refusal = SameAnswerRule.Judge(
+            ledger, spec.RunId, place, await _reader.ReadAsync(spec, place, exception));
         return new CreateNodeResult(
             NodeName.None, null, memory.Remember(spec.Project, place, refusal, spec.MemoryPace));
     }

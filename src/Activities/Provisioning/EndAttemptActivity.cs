@@ -39,6 +39,6 @@ public sealed class EndAttemptActivity(RunLedger ledger, CapacityMemory? memory 
         end is
         {
             Outcome: AttemptOutcome.Refused or AttemptOutcome.Failed or AttemptOutcome.Timeout,
-            Refusal: { RememberSeconds: > 0, Scope: RefusalScope.Zone or RefusalScope.Region },
+            Refusal: { RememberSeconds: > 0, IsOfRun: false, Scope: RefusalScope.Zone or RefusalScope.Region },
         };
 }

@@ -14,9 +14,12 @@ namespace Workflows.Activities.Provisioning;
 /// Reads the state of a node that is being created, and its operation, which alone has the reason of a failure.
 /// </summary>
 public sealed class ObserveNodeActivity(
-    ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, ITpuJobs jobs, TimeProvider clock)
+    ITpuCloud cloud, RunLedger ledger, CapacityMemory memory, ITpuJobs jobs, TimeProvider clock,
+    RefusalReader? reader = null)
     : TaskActivity<ObserveNodeInput, NodeObservation>
 {
+    private readonly RefusalReader _reader = reader ?? new RefusalReader();
+
     /// <inheritdoc />
     public override async Task<NodeObservation> RunAsync(TaskActivityContext context, ObserveNodeInput input)
     {
@@ -52,7 +55,11 @@ public sealed class ObserveNodeActivity(
         {
             // This proves nothing about the node; the deadline for a node to become ready ends the wait, not an outage
             // of the API that outlasts the retries of one call.
-            return new NodeObservation(NodeStates.Unreachable, false, null);
+            return new NodeObservation(NodeStates.Unreachable, false, null)
+            {
+                RetryAfterSeconds = RefusalClassifier.Classify(exception).RetryAfterSeconds is > 0 and var seconds
+                    ? seconds : null,
+            };
         }
 
         if (state == nameof(Node.Types.State.Ready))
@@ -88,7 +95,7 @@ public sealed class ObserveNodeActivity(
 
     /// <summary>Looks at a request that has no node yet; a request that was never stored has a failed
     /// operation.</summary>
-    private static async Task<NodeObservation?> ObserveQueuedAsync(
+    private async Task<NodeObservation?> ObserveQueuedAsync(
         TpuConnection connection, ObserveNodeInput input, QueuedFact fact)
     {
         var queued = await QueuedRequests.ReadAsync(connection, fact);
@@ -96,7 +103,7 @@ public sealed class ObserveNodeActivity(
             ? new NodeObservation(NodeStates.NotFound, false, refusal)
             : queued is null && input.Operation is null
             ? new NodeObservation(NodeStates.NotFound, false, null) { IsQueued = true }
-            : QueuedRequests.Observe(queued, fact, input.Lease.Candidate);
+            : await QueuedRequests.ObserveAsync(queued, fact, input.Spec, input.Lease.Candidate, _reader);
     }
 
     private Refusal? Remember(RunSpec spec, Candidate place, Refusal? refusal) =>
@@ -118,7 +125,7 @@ public sealed class ObserveNodeActivity(
         }
     }
 
-    private static async Task<Refusal?> RefusalOfAsync(TpuConnection connection, ObserveNodeInput input)
+    private async Task<Refusal?> RefusalOfAsync(TpuConnection connection, ObserveNodeInput input)
     {
         if (input.Operation is not { } operationName)
         {
@@ -131,7 +138,7 @@ public sealed class ObserveNodeActivity(
                 new GetOperationRequest { Name = operationName },
                 TpuConnection.Routed("name", operationName, CancellationToken.None));
             return operation.ResultCase == Operation.ResultOneofCase.Error
-                ? RefusalClassifier.Classify(operation.Error, input.Lease.Candidate)
+                ? await _reader.ReadAsync(input.Spec, input.Lease.Candidate, operation.Error)
                 : null;
         }
         catch (RpcException exception)

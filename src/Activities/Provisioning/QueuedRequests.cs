@@ -118,14 +118,18 @@ internal static class QueuedRequests
     /// <summary>Returns the state of a request that has no node to look at.</summary>
     /// <param name="queued">The queued resource; null if it was not found, as just after its creation.</param>
     /// <param name="fact">Its fact.</param>
+    /// <param name="spec">The run.</param>
     /// <param name="place">The place of its node.</param>
+    /// <param name="reader">Reads its error.</param>
     /// <returns>null if the node's own state decides.</returns>
-    public static NodeObservation? Observe(QueuedResource? queued, QueuedFact fact, Candidate place) =>
+    public static async Task<NodeObservation?> ObserveAsync(
+        QueuedResource? queued, QueuedFact fact, RunSpec spec, Candidate place, RefusalReader reader) =>
         queued?.State?.State switch
         {
             null or State.Unspecified or State.Creating or State.Accepted or State.WaitingForResources =>
                 new NodeObservation($"{queued?.State?.State ?? State.Creating}", false, null) { IsQueued = true },
-            State.Failed => new NodeObservation($"{State.Failed}", false, RefusalOf(queued, fact, place)),
+            State.Failed => new NodeObservation(
+                $"{State.Failed}", false, await RefusalOfAsync(queued, fact, spec, place, reader)),
             State.Suspending or State.Suspended or State.Deleting => new NodeObservation(
                 $"{queued.State.State}", false, new Refusal(
                     "PREEMPTED_DURING_CREATE", RefusalScope.Zone, 600,
@@ -150,7 +154,8 @@ internal static class QueuedRequests
         }
     }
 
-    private static Refusal RefusalOf(QueuedResource queued, QueuedFact fact, Candidate place)
+    private static async Task<Refusal> RefusalOfAsync(
+        QueuedResource queued, QueuedFact fact, RunSpec spec, Candidate place, RefusalReader reader)
     {
         var error = queued.State.FailedData?.Error;
         return error is null || error.Code == (int)StatusCode.DeadlineExceeded
@@ -158,6 +163,6 @@ internal static class QueuedRequests
                 "QUEUE_TIMEOUT", RefusalScope.Zone, 600,
                 $"'{fact.Name}' was given no capacity until {fact.Until:u}: {error?.Message}",
                 "Nothing: the next place is tried. Raise tpu.queueSeconds to wait longer in one place.")
-            : RefusalClassifier.Classify(error, place);
+            : await reader.ReadAsync(spec, place, error);
     }
 }

@@ -12,6 +12,10 @@ namespace Workflows.Activities.Provisioning;
 /// </summary>
 internal static class SentRequests
 {
+    /// <summary>Polls within which the cloud shows a node whose request it has accepted; chosen, two minutes on Cloud
+    /// TPU.</summary>
+    private const double UnseenPolls = 8;
+
     /// <summary>Records that a request is about to be sent.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
@@ -51,13 +55,46 @@ internal static class SentRequests
         return asked.Count == 0 || !asked.IsSubsetOf(Keys(ledger, runId, LedgerKinds.Unsent, name));
     }
 
-    /// <summary>Counts the requests for a node, sent or not.</summary>
+    /// <summary>Records that a request was one too many in a short time, so that nobody acted on it.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="runId">The run.</param>
+    /// <param name="key">The request's key.</param>
+    /// <param name="exception">Its error.</param>
+    public static void NoteRateLimited(RunLedger ledger, RunId runId, string key, RpcException exception) =>
+        ledger.Append(
+            runId, LedgerKinds.RateLimited, key,
+            new NodeMoment(new NodeName(key[..key.LastIndexOf('#')]), exception.Status.Detail));
+
+    /// <summary>Returns whether a node that is not found may be found soon: the cloud shows a node some time after it
+    /// has accepted the request. One that was seen, or was refused, will not come.</summary>
+    /// <param name="ledger">The ledger.</param>
+    /// <param name="spec">The run.</param>
+    /// <param name="name">The node.</param>
+    /// <returns>true within some polls after the last request that was sent.</returns>
+    public static bool MayStillCome(RunLedger ledger, RunSpec spec, NodeName name)
+    {
+        var limited = Keys(ledger, spec.RunId, LedgerKinds.RateLimited, name);
+        var asked = ledger.Read(spec.RunId).LastOrDefault(entry => entry.Kind == LedgerKinds.Asking
+            && entry.Key.StartsWith($"{name}#", StringComparison.Ordinal) && !limited.Contains(entry.Key));
+        return asked is not null
+            && (ledger.Now - asked.At).TotalSeconds < spec.Pace.PollSeconds * UnseenPolls
+            && MayExist(ledger, spec.RunId, name)
+            && !ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Ready).Any(fact => fact.Data.NodeName == name)
+            && !ledger.Read<NodeMoment>(spec.RunId, LedgerKinds.Stopped).Any(fact => fact.Data.NodeName == name)
+            && !ledger.Read<NodeDeletion>(spec.RunId, LedgerKinds.Deletion).Any(fact => fact.Data.NodeName == name)
+            && !ledger.Read<AttemptEnd>(spec.RunId, LedgerKinds.Attempt).Any(fact =>
+                fact.Data.Lease.NodeName == name
+                && fact.Data.Outcome is AttemptOutcome.Refused or AttemptOutcome.Failed);
+    }
+
+    /// <summary>Counts the requests for a node, sent or not, except those that a rate limit refused.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="runId">The run.</param>
     /// <param name="name">The node.</param>
     /// <returns>The number, including the request in flight.</returns>
-    public static int CountOf(RunLedger ledger, RunId runId, NodeName name) =>
-        Keys(ledger, runId, LedgerKinds.Asking, name).Count;
+    public static int TriesOf(RunLedger ledger, RunId runId, NodeName name) =>
+        Keys(ledger, runId, LedgerKinds.Asking, name)
+            .Except(Keys(ledger, runId, LedgerKinds.RateLimited, name), StringComparer.Ordinal).Count();
 
     private static HashSet<string> Keys(RunLedger ledger, RunId runId, string kind, NodeName name) =>
         ledger.Read(runId)

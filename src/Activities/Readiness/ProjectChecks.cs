@@ -42,8 +42,7 @@ internal sealed class ProjectChecks(GoogleRest google)
 
     public async Task<ReadinessLine> ApiAsync(string project, CancellationToken cancellation)
     {
-        var answer = await google.CallAsync(
-            "serviceusage.googleapis.com", $"/v1/projects/{project}/services/{Api}", null, cancellation);
+        var answer = await AskApiAsync(project, cancellation);
         return answer switch
         {
             { IsOk: true } when answer.Text("state") == "ENABLED" => ReadinessLine.Ok("api", $"{Api} is enabled."),
@@ -54,6 +53,20 @@ internal sealed class ProjectChecks(GoogleRest google)
                 $"gcloud services list --enabled --project={project} --filter={Api}"),
         };
     }
+
+    /// <summary>Returns whether the TPU API is enabled; null if Service Usage does not tell.</summary>
+    public async Task<bool?> IsApiOnAsync(string project, CancellationToken cancellation) =>
+        await AskApiAsync(project, cancellation) is { IsOk: true } answer
+            ? answer.Text("state") switch
+            {
+                "ENABLED" => true,
+                "DISABLED" => false,
+                _ => null,
+            }
+            : null;
+
+    private Task<GoogleAnswer> AskApiAsync(string project, CancellationToken cancellation) => google.CallAsync(
+        "serviceusage.googleapis.com", $"/v1/projects/{project}/services/{Api}", null, cancellation);
 
     public async Task<ReadinessLine> RightsAsync(
         string project, RequestWay way, CancellationToken cancellation)

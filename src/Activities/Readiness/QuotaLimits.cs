@@ -24,6 +24,20 @@ public sealed partial class QuotaLimits(IReadOnlyList<ReadQuota> limits, string?
 
     private const string Preemptible = "Preemptible";
 
+    /// <summary>The families in the names of quotas, each with the slices that count against it. Slices of v5e with up
+    /// to eight chips count against the quota for serving; the quota of v2-8 and v3-8, which are no pods, is not
+    /// known.</summary>
+    private static readonly (string Name, string Generation, long Least, long? Most)[] Families =
+    [
+        ("V2sPod", "v2", 9, null),
+        ("V3sPod", "v3", 9, null),
+        ("V4sPod", "v4", 1, null),
+        ("V5sLitepodServing", "v5litepod", 1, 8),
+        ("V5sLitepod", "v5litepod", 9, null),
+        ("V5P", "v5p", 1, null),
+        ("V6E", "v6e", 1, null),
+    ];
+
     /// <summary>No limit is known.</summary>
     public static QuotaLimits Unknown { get; } = new([]);
 
@@ -117,20 +131,35 @@ public sealed partial class QuotaLimits(IReadOnlyList<ReadQuota> limits, string?
             && name.Groups[1].Value.Equals(FamilyOf(type), StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>Returns the family in the names of a type's quotas, without the word preemptible. Slices of v5e with up
-    /// to eight chips count against the quota for serving; the quota of v2-8 and v3-8, which are no pods, is not
-    /// known.</summary>
-    private static string? FamilyOf(string type) => (type.Split('-')[0], UnitsOf(type)) switch
+    /// <summary>Returns the family in the names of a type's quotas, without the word preemptible.</summary>
+    private static string? FamilyOf(string type) => Families
+        .Where(each => each.Generation == type.Split('-')[0] && UnitsOf(type) >= each.Least
+            && !(UnitsOf(type) > each.Most))
+        .Select(each => each.Name).FirstOrDefault();
+
+    /// <summary>Returns the slices for which a quota that refused one of them is too small.</summary>
+    /// <param name="quota">The quota's name.</param>
+    /// <param name="limit">Its limit, in the units of the types' names.</param>
+    /// <param name="place">A zone or a region.</param>
+    /// <param name="asked">The mode of the refused slice.</param>
+    /// <returns>null for a name of no known family, or if every slice of it fits.</returns>
+    internal static QuotaReach? ReachOf(string quota, long limit, string place, ProvisioningMode asked)
     {
-        ("v2", > 8) => "V2sPod",
-        ("v3", > 8) => "V3sPod",
-        ("v4", _) => "V4sPod",
-        ("v5litepod", <= 8) => "V5sLitepodServing",
-        ("v5litepod", _) => "V5sLitepod",
-        ("v5p", _) => "V5P",
-        ("v6e", _) => "V6E",
-        _ => null,
-    };
+        var name = Name().Match(quota.Replace(Preemptible, "", StringComparison.OrdinalIgnoreCase));
+        var (_, generation, least, most) = Families.FirstOrDefault(each => name.Success
+            && each.Name.Equals(name.Groups[1].Value, StringComparison.OrdinalIgnoreCase));
+        if (generation is null || limit >= most || limit == long.MaxValue)
+        {
+            return null;
+        }
+
+        // A project without a quota for spot nodes counts them against the one on demand. That one says nothing about
+        // spot nodes if it refused another mode, and a reservation has its own room.
+        ProvisioningMode[] modes = quota.Contains(Preemptible, StringComparison.OrdinalIgnoreCase)
+            ? [ProvisioningMode.Spot, ProvisioningMode.FlexStart] : [ProvisioningMode.OnDemand];
+        return new QuotaReach(
+            generation, Math.Max(least, limit + 1), most, [.. modes.Append(asked).Distinct()], place);
+    }
 
     /// <summary>Returns the number in a type's name, which is the unit of quotas.</summary>
     internal static long UnitsOf(string type) => long.TryParse(
@@ -160,7 +189,7 @@ public sealed partial class QuotaLimits(IReadOnlyList<ReadQuota> limits, string?
         && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
 
     [GeneratedRegex(
-        "^TPU([A-Z0-9]+)PerProjectPer(?:Zone|Region)ForTPUAPI\\z",
+        "^TPU([A-Z0-9]+)PerProjectPer(?:Zone|Region)(?:ForTPUAPI)?\\z",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Name();
 }

@@ -47,6 +47,9 @@ public static class LedgerKinds
     /// <summary>A request for a node never left this machine: <see cref="NodeMoment"/>.</summary>
     public const string Unsent = "unsent";
 
+    /// <summary>A request for a node was refused by a rate limit: <see cref="NodeMoment"/>.</summary>
+    public const string RateLimited = "rate-limited";
+
     /// <summary>An attempt ended: <see cref="AttemptEnd"/>.</summary>
     public const string Attempt = "attempt";
 
@@ -234,6 +237,9 @@ public sealed class RunLedger(IStateStore state, string stateDirectory, TimeProv
 
     /// <summary>Gets the store of the facts, and of all other state that services share.</summary>
     public IStateStore State => state;
+
+    /// <summary>Gets the time that a fact would get now.</summary>
+    internal DateTimeOffset Now => clock.GetUtcNow();
 
     /// <summary>Returns the name in the store of a file of a run.</summary>
     /// <param name="runId">The run.</param>

@@ -70,7 +70,7 @@ public sealed class ReleaseAllActivity(ITpuCloud cloud, RunLedger ledger, ITpuJo
             {
                 try
                 {
-                    releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input.RunId, name));
+                    releases.Add(await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, input, name));
                 }
                 catch (RpcException exception)
                 {

@@ -18,14 +18,14 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
     public override async Task<NodeRelease> RunAsync(TaskActivityContext context, ReleaseInput input)
     {
         var connection = await cloud.ConnectAsync(input.Spec, CancellationToken.None);
-        var (runId, name) = (input.Spec.RunId, input.NodeName);
-        return input.GoesOn ? await StrayNodes.ReleaseAsync(connection, ledger, jobs, runId, name)
-            : await ReleaseAsync(connection, ledger, jobs, runId, name);
+        return input.GoesOn ? await StrayNodes.ReleaseAsync(connection, ledger, jobs, input.Spec, input.NodeName)
+            : await ReleaseAsync(connection, ledger, jobs, input.Spec, input.NodeName);
     }
 
     internal static async Task<NodeRelease> ReleaseAsync(
-        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
+        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunSpec spec, NodeName name)
     {
+        var runId = spec.RunId;
         if (!Handovers.MayRelease(ledger, runId, name))
         {
             // Its owner gives it back, and has the proof.
@@ -40,6 +40,12 @@ public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJ
         }
 
         var state = await ObserveNodeActivity.StateOfAsync(connection, name);
+        if (state == NodeStates.NotFound && SentRequests.MayStillCome(ledger, spec, name))
+        {
+            // Proves nothing yet, so it is asked for again.
+            return new NodeRelease(name, state, ConfirmedNotFound: false);
+        }
+
         if (state == NodeStates.NotFound)
         {
             ledger.Append(runId, LedgerKinds.Released, $"{name}", new NodeMoment(name, state));

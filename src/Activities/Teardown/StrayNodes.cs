@@ -58,7 +58,7 @@ internal static class StrayNodes
         {
             var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
             await Task.WhenAll(InTurn(ledger, spec.RunId, strays).Take(MostAtOnce)
-                .Select(name => ReleaseAsync(connection, ledger, jobs, spec.RunId, name)));
+                .Select(name => ReleaseAsync(connection, ledger, jobs, spec, name)));
         }
     }
 
@@ -76,16 +76,16 @@ internal static class StrayNodes
     /// <summary>Asks for the release of one node; a cloud that does not take it is noted.</summary>
     /// <returns>Its state, and whether it is proved gone.</returns>
     internal static async Task<NodeRelease> ReleaseAsync(
-        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
+        TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunSpec spec, NodeName name)
     {
         try
         {
-            return await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, runId, name);
+            return await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, spec, name);
         }
         catch (RpcException exception)
         {
             ledger.Append(
-                runId, LedgerKinds.NotReleased, $"{name}",
+                spec.RunId, LedgerKinds.NotReleased, $"{name}",
                 new NodeMoment(name, $"{exception.StatusCode}: {exception.Status.Detail}"));
             return new NodeRelease(name, NodeStates.Unreachable, ConfirmedNotFound: false);
         }

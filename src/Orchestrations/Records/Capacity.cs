@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Workflows.Orchestrations;
@@ -138,6 +139,49 @@ public sealed record Refusal(string Code, RefusalScope Scope, double RememberSec
     /// refusal of another scope, for one that is not remembered, and in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DateTimeOffset? RegionUntil { get; init; }
+
+    /// <summary>The code of too many requests in a short time, which says nothing about the place.</summary>
+    public const string RateLimited = "RATE_LIMITED";
+
+    /// <summary>Gets the slices for which a quota is too small, whichever of them was asked for; null for none, and in
+    /// older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public IReadOnlyList<QuotaReach>? Quotas { get; init; }
+
+    /// <summary>Gets the seconds after which the same request may be made again in the same place, of a rate limit;
+    /// null for others, and in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? RetryAfterSeconds { get; init; }
+
+    /// <summary>Gets a value indicating whether the cause may be in the request or the project, so that other runs do
+    /// not pass the place over; false in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsOfRun { get; init; }
+}
+
+/// <summary>
+/// Slices for which a quota is too small. A quota counts one family of types, by the number in the type's name, which
+/// is chips or TensorCores as in the limit.
+/// </summary>
+/// <param name="Generation">The name of their types before the number, such as <c>v5litepod</c>.</param>
+/// <param name="Least">The least number.</param>
+/// <param name="Most">The largest number; null for no end.</param>
+/// <param name="Modes">Their provisioning modes.</param>
+/// <param name="Place">A zone, or a region with all of its zones.</param>
+public sealed record QuotaReach(
+    string Generation, long Least, long? Most, IReadOnlyList<ProvisioningMode> Modes, string Place)
+{
+    /// <summary>Returns whether a place asks for one of the slices.</summary>
+    /// <param name="place">The place.</param>
+    public bool Has(Candidate place)
+    {
+        ArgumentNullException.ThrowIfNull(place);
+        var (type, dash) = (place.AcceleratorType, place.AcceleratorType.LastIndexOf('-'));
+        return dash > 0 && type[..dash] == Generation
+            && long.TryParse(type.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number >= Least && !(number > Most) && Modes is not null && Modes.Contains(place.Provisioning)
+            && Place is { Length: > 0 } && (Place == place.Zone || Place == place.Region);
+    }
 }
 
 /// <summary>A node of this run.</summary>
@@ -201,6 +245,10 @@ public sealed record CreateNodeInput(RunSpec Spec, Candidate Candidate, int Atte
     /// <summary>Gets a value indicating whether the node is to replace one that works.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsMove { get; init; }
+
+    /// <summary>Gets the rate limits that the search has met in a row, which make the next wait longer.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int RateLimits { get; init; }
 }
 
 /// <summary>The cloud's answer to one request for a node.</summary>
@@ -245,6 +293,11 @@ public sealed record NodeObservation(string State, bool IsUsable, Refusal? Refus
     /// <summary>Gets a value indicating whether the time of the run is over; false in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsTimeOver { get; init; }
+
+    /// <summary>Gets the seconds before which the cloud wants no other look; null for none, and in older
+    /// histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? RetryAfterSeconds { get; init; }
 }
 
 /// <summary>The end of one attempt, for the ledger.</summary>

@@ -326,6 +326,8 @@ public static class WorkflowsService
         services.AddSingleton(new GoogleServices(
             new GoogleRest(null), new GoogleRest(cloud.Rest, cloud.Storage)));
         services.AddSingleton<CloudReadiness>();
+        services.AddSingleton<ApiState>();
+        services.AddSingleton<RefusalReader>();
         services.AddSingleton(provider => new CredentialLook(
             provider.GetRequiredService<CloudReadiness>().CredentialsAsync,
             provider.GetRequiredService<TimeProvider>()));

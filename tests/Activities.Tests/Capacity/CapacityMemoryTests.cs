@@ -41,6 +41,49 @@ public sealed class CapacityMemoryTests : IDisposable
         Assert.Null(Open().Find("p", Place with { Provisioning = ProvisioningMode.Spot }));
     }
 
+    /// <summary>The quota of the small slices of v5e has 4 chips in the zone, or none in the region.</summary>
+    [Theory]
+    [InlineData("us-west4-a", 4, "us-west4-a", "v5litepod-8", ProvisioningMode.OnDemand, true)]
+    [InlineData("us-west4-a", 4, "us-west4-a", "v5litepod-4", ProvisioningMode.OnDemand, false)]
+    [InlineData("us-west4-a", 3, "us-west4-a", "v5litepod-4", ProvisioningMode.OnDemand, true)]
+    [InlineData("us-west4-a", 0, "us-west4-a", "v5litepod-1", ProvisioningMode.OnDemand, true)]
+    [InlineData("us-west4-a", 0, "us-west4-a", "v5litepod-16", ProvisioningMode.OnDemand, false)]
+    [InlineData("us-west4-a", 0, "us-west4-a", "v6e-1", ProvisioningMode.OnDemand, false)]
+    [InlineData("us-west4-a", 0, "us-west4-a", "v5litepod-1", ProvisioningMode.Spot, false)]
+    [InlineData("us-west4-a", 0, "us-west4-b", "v5litepod-1", ProvisioningMode.OnDemand, false)]
+    [InlineData("us-west4", 0, "us-west4-b", "v5litepod-1", ProvisioningMode.OnDemand, true)]
+    [InlineData("us-west4", 0, "us-west1-a", "v5litepod-1", ProvisioningMode.OnDemand, false)]
+    public void Find_AfterAQuotaThatIsTooSmall_KnowsEverySliceOfItsFamily(
+        string of, long limit, string zone, string type, ProvisioningMode mode, bool isFound)
+    {
+        var refusal = Refusal(of == "us-west4" ? RefusalScope.Region : RefusalScope.Zone) with
+        {
+            RememberSeconds = 86400,
+            Quotas = [new QuotaReach("v5litepod", limit + 1, 8, [ProvisioningMode.OnDemand], of)],
+        };
+        Open().Remember("p", Place with { Zone = "us-west4-a" }, refusal);
+
+        var found = Open().Find("p", Place with { Zone = zone, AcceleratorType = type, Provisioning = mode });
+
+        Assert.Equal(isFound, found is not null);
+        Assert.Null(Open().Find("q", Place with { Zone = zone, AcceleratorType = "v5litepod-1" }));
+        if (isFound)
+        {
+            Assert.Equal(refusal.Scope, found!.Scope);
+            Open().Forget(new ForgottenPlace(of));
+            Assert.Null(Open().Find("p", Place with { Zone = zone, AcceleratorType = type, Provisioning = mode }));
+        }
+    }
+
+    /// <summary>Another run may name another subnetwork.</summary>
+    [Fact]
+    public void Remember_OfACauseInTheRequest_WritesNothing()
+    {
+        Open().Remember("p", Place, Refusal(RefusalScope.Region) with { IsOfRun = true });
+
+        Assert.Null(Open().Find("p", Place));
+    }
+
     [Fact]
     public void Find_AtTheEndOfTheMemory_KnowsNothing()
     {

@@ -51,7 +51,11 @@ public sealed class CloudErrorsPageTests
             - **Remembered**: how long later runs pass the place over, for the same type and provisioning;
               `workflows zones` shows and forgets. A rehearsal remembers for a thirtieth of it.
             - **In this run**: a place that is remembered for an hour or longer is not asked again by the run that
-              was refused; another one is asked again in its next round.
+              was refused; another one is asked again in its next round. A rate limit is waited for in place.
+            - A quota that is too small rules out every slice that counts against it and has more chips (TensorCores
+              for v2 to v5p) than its limit, in its zone or region and mode, for this run and for later ones.
+            - **What to do**: PROJECT, ZONE and other names in capitals are those of the run, the quotas, permissions,
+              types and accounts those of the answer, where it names them.
 
             | | code | kind | remembered | in this run | what to do |
             | --- | --- | --- | --- | --- | --- |
@@ -61,7 +65,8 @@ public sealed class CloudErrorsPageTests
         {
             page.Append(
                 $"| {index + 1} | `{rule.Code}` | {rule.Scope.ToString().ToLowerInvariant()} | "
-                + $"{Words(rule.RememberSeconds)} | {InThisRun(rule)} | {rule.Fix.Replace("|", "\\|")} |\n");
+                + $"{(rule.IsOfRun ? "no" : Words(rule.RememberSeconds))} | {InThisRun(rule)} | "
+                + $"{rule.Fix.Replace("|", "\\|")} |\n");
         }
 
         page.Append("""

@@ -74,8 +74,8 @@ public sealed class RefusalClassifierTests
             RefusalScope.Request
         },
         {
-            Code.NotFound, "The resource 'projects/p/regions/us-west4/subnetworks/a' was not found", "NETWORK_MISSING",
-            RefusalScope.Request
+            Code.NotFound, "The resource 'projects/p/regions/us-west4/subnetworks/a' was not found",
+            "SUBNETWORK_MISSING", RefusalScope.Region
         },
         {
             Code.FailedPrecondition,
@@ -119,7 +119,42 @@ public sealed class RefusalClassifierTests
         },
         {
             Code.PermissionDenied, "TPU API is not enabled or you don't have TPU access to zone us-west4-a",
-            "ZONE_FORBIDDEN", RefusalScope.Zone
+            "API_OR_ZONE_FORBIDDEN", RefusalScope.Zone
+        },
+        {
+            Code.PermissionDenied, "Request had insufficient authentication scopes.", "SCOPE_MISSING",
+            RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied, "Required 'compute.subnetworks.use' permission for 'projects/p/regions/r/x'",
+            "PERMISSION_MISSING", RefusalScope.Project
+        },
+        {
+            Code.PermissionDenied, "The billing account for the owning project is disabled in state absent",
+            "BILLING_DISABLED", RefusalScope.Project
+        },
+        {
+            Code.ResourceExhausted,
+            "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of service "
+            + "'tpu.googleapis.com' for consumer 'project_number:1'.",
+            "RATE_LIMITED", RefusalScope.Zone
+        },
+        { Code.ResourceExhausted, "Too many requests, slow down", "RATE_LIMITED", RefusalScope.Zone },
+        {
+            Code.ResourceExhausted, "Quota 'IN_USE_ADDRESSES' exceeded.  Limit: 4.0 in region us-central1.",
+            "INSTANCE_LIMIT", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted, "Quota 'SSD_TOTAL_GB' exceeded.  Limit: 500.0 in region us-central1.",
+            "INSTANCE_LIMIT", RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted, "The project has reached its INSTANCES limit", "INSTANCE_LIMIT",
+            RefusalScope.Region
+        },
+        {
+            Code.ResourceExhausted, "Quota 'TPU_LITE_PODSLICE_V5' exceeded.  Limit: 16.0 in region us-east1.",
+            "QUOTA_EXHAUSTED", RefusalScope.Region
         },
         {
             Code.InvalidArgument,
@@ -205,6 +240,9 @@ public sealed class RefusalClassifierTests
     [InlineData("Quota 'A' exhausted. Limit 0 in region us-east5", "QUOTA_EXHAUSTED", RefusalScope.Region)]
     [InlineData(
         "Quota limit 'A,B' has been exceeded. Limit: 8,4 in region us-central1,zone us-central1-a.", "QUOTA_EXHAUSTED",
+        RefusalScope.Zone)]
+    [InlineData(
+        "Quota limit 'A,B' has been exceeded. Limit: 4,8 in region us-central1,zone us-central1-a.", "QUOTA_EXHAUSTED",
         RefusalScope.Region)]
     [InlineData(
         "Quota limit 'A,B' has been exceeded. Limit: 8,32 in region us-central1,zone us-central1-a.", "QUOTA_IN_USE",
@@ -236,6 +274,131 @@ public sealed class RefusalClassifierTests
         };
 
         Assert.Equal("API_DISABLED", RefusalClassifier.Classify(status.ToRpcException()).Code);
+    }
+
+    /// <summary>A rate limit and a quota can have the same words: reason and delay tell.</summary>
+    [Theory]
+    [InlineData(Code.ResourceExhausted, "Quota exceeded.", "RATE_LIMIT_EXCEEDED", null, "RATE_LIMITED", 0.0)]
+    [InlineData(Code.Unavailable, "Slow down.", "RATE_LIMIT_EXCEEDED", 7.0, "RATE_LIMITED", 7.0)]
+    [InlineData(Code.ResourceExhausted, "Quota exceeded.", null, 42.5, "RATE_LIMITED", 42.5)]
+    [InlineData(Code.ResourceExhausted, "Quota exceeded.", null, -5.0, "RATE_LIMITED", 0.0)]
+    [InlineData(Code.ResourceExhausted, "Quota exceeded.", null, 1e8, "RATE_LIMITED", 600.0)]
+    [InlineData(Code.ResourceExhausted, "Quota exceeded.", "RESOURCE_QUOTA_EXCEEDED", 30.0, "QUOTA_EXHAUSTED", null)]
+    [InlineData(
+        Code.ResourceExhausted, "Quota 'TPUV6EPerProjectPerZoneForTPUAPI' exhausted. Limit 4 in zone us-central1-a",
+        "RATE_LIMIT_EXCEEDED", 30.0, "QUOTA_EXHAUSTED", null)]
+    [InlineData(
+        Code.ResourceExhausted, "There is no more capacity in the zone \"us-central1-a\"", null, 30.0,
+        "OUT_OF_CAPACITY", null)]
+    [InlineData(Code.PermissionDenied, "no", null, 30.0, "UNKNOWN", null)]
+    public void Classify_DetailsOfARateLimit_TellItFromAQuota(
+        Code code, string text, string? reason, double? delay, string expected, double? wait)
+    {
+        var status = new RpcStatus { Code = (int)code, Message = text };
+        if (reason is not null)
+        {
+            status.Details.Add(Any.Pack(new ErrorInfo { Reason = reason, Domain = "googleapis.com" }));
+        }
+
+        if (delay is { } seconds)
+        {
+            status.Details.Add(Any.Pack(new RetryInfo
+            {
+                RetryDelay = new Duration
+                {
+                    Seconds = (long)seconds,
+                    Nanos = (int)(seconds % 1 * 1e9),
+                },
+            }));
+        }
+
+        var refusal = RefusalClassifier.Classify(status.ToRpcException());
+
+        Assert.Equal((expected, wait), (refusal.Code, refusal.RetryAfterSeconds));
+        Assert.Equal(expected == "RATE_LIMITED", RefusalClassifier.IsRateLimit(status.ToRpcException()));
+    }
+
+    /// <summary>What arrives may be damaged: the text remains.</summary>
+    [Fact]
+    public void Classify_DetailsThatAreDamaged_AreNone()
+    {
+        var status = new RpcStatus
+        {
+            Code = (int)Code.ResourceExhausted,
+            Message = "There is no more capacity in the zone",
+        };
+        foreach (var type in new[] { "ErrorInfo", "QuotaFailure", "RetryInfo", "Nothing" })
+        {
+            status.Details.Add(new Any
+            {
+                TypeUrl = $"type.googleapis.com/google.rpc.{type}",
+                Value = Google.Protobuf.ByteString.CopyFrom(10, 255),
+            });
+        }
+
+        Assert.Equal("OUT_OF_CAPACITY", RefusalClassifier.Classify(status.ToRpcException()).Code);
+        Assert.Equal("OUT_OF_CAPACITY", RefusalClassifier.Classify(new RpcException(
+            new Grpc.Core.Status(StatusCode.ResourceExhausted, status.Message),
+            new Metadata { { "grpc-status-details-bin", [8, 255] } })).Code);
+    }
+
+    /// <summary>The number in a type's name is chips for v5e and v6e, else TensorCores, as in the limit.</summary>
+    [Theory]
+    [InlineData("TPUV5sLitepodServingPerProjectPerZone", 0, "v5litepod-8", "v5litepod 1-8 on-demand")]
+    [InlineData("TPUV5sLitepodServingPerProjectPerZoneForTPUAPI", 4, "v5litepod-8", "v5litepod 5-8 on-demand")]
+    [InlineData("TPUV5sPreemptibleLitepodPerProjectPerZoneForTPUAPI", 16, "v5litepod-32",
+        "v5litepod 17- spot,flex-start,on-demand")]
+    [InlineData("TPUV5PPerProjectPerZoneForTPUAPI", 8, "v5p-16", "v5p 9- on-demand")]
+    [InlineData("TPUV6EPerProjectPerZoneForTPUAPI", 0, "v6e-1", "v6e 1- on-demand")]
+    [InlineData("SomethingElse", 0, "v6e-1", null)]
+    public void Classify_QuotaOfAFamily_NamesTheSlicesThatItIsTooSmallFor(
+        string quota, long limit, string type, string? reach)
+    {
+        var place = new Candidate("us-central1-a", type, ProvisioningMode.OnDemand, "v", 8, 1);
+
+        var refusal = RefusalClassifier.Classify(
+            new RpcStatus
+            {
+                Code = (int)Code.ResourceExhausted,
+                Message = $"Quota limit '{quota}' has been exceeded. Limit: {limit} in zone us-central1-a.",
+            },
+            place);
+
+        Assert.Equal("QUOTA_EXHAUSTED", refusal.Code);
+        Assert.Equal(reach, refusal.Quotas is [var only]
+            ? $"{only.Generation} {only.Least}-{only.Most} {string.Join(",", only.Modes.Select(WireName.Of))}" : null);
+        Assert.Equal("us-central1-a", refusal.Quotas?[0].Place ?? "us-central1-a");
+    }
+
+    [Fact]
+    public void Classify_QuotaBesideTheReason_IsReadWithItsPlace()
+    {
+        var status = new RpcStatus
+        {
+            Code = (int)Code.ResourceExhausted,
+            Message = "Quota exceeded.",
+            Details =
+            {
+                Any.Pack(new ErrorInfo
+                {
+                    Reason = "RESOURCE_QUOTA_EXCEEDED",
+                    Metadata =
+                    {
+                        ["quota_limit"] = "TPUV6EPreemptiblePerProjectPerRegionForTPUAPI",
+                        ["quota_limit_value"] = "0", ["quota_location"] = "us-east5",
+                    },
+                }),
+            },
+        };
+
+        var refusal = RefusalClassifier.Classify(
+            status, new Candidate("us-east5-b", "v6e-8", ProvisioningMode.Spot, "v", 8, 1));
+
+        Assert.Equal(("QUOTA_EXHAUSTED", RefusalScope.Region), (refusal.Code, refusal.Scope));
+        Assert.Contains(
+            "TPUV6EPreemptiblePerProjectPerRegionForTPUAPI (0 in region us-east5)", refusal.Fix,
+            StringComparison.Ordinal);
+        Assert.Equal("us-east5", refusal.Quotas?[0].Place);
     }
 
     [Fact]

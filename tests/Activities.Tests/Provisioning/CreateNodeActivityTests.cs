@@ -247,7 +247,6 @@ public sealed class CreateNodeActivityTests : CloudFolder
     [Theory]
     [InlineData(StatusCode.Unavailable, "try again")]
     [InlineData(StatusCode.Internal, "internal error")]
-    [InlineData(StatusCode.ResourceExhausted, "Quota exceeded for requests per minute")]
     public async Task Create_ThatMeetsAShortOutage_ThrowsInsteadOfGivingUpTheZone(StatusCode code, string text)
     {
         Cloud.Fail("Create", code, text);

@@ -30,6 +30,7 @@ public sealed class EndAttemptActivityTests : RunFolder
     [InlineData(AttemptOutcome.Failed, "OUT_OF_CAPACITY", 600, RefusalScope.Zone, 0, 1)]
     [InlineData(AttemptOutcome.Timeout, "BOOT_TIMEOUT", 600, RefusalScope.Zone, 0, 1)]
     [InlineData(AttemptOutcome.Timeout, "SPOT_TOO_LATE", 0, RefusalScope.Zone, 0, 0)]
+    [InlineData(AttemptOutcome.Refused, "RATE_LIMITED", 0, RefusalScope.Zone, 0, 0)]
     [InlineData(AttemptOutcome.Refused, "API_DISABLED", 600, RefusalScope.Project, 0, 0)]
     [InlineData(AttemptOutcome.Skipped, "OUT_OF_CAPACITY", 600, RefusalScope.Zone, 0, 0)]
     [InlineData(AttemptOutcome.Cancelled, "", 0, RefusalScope.Zone, 0, 0)]

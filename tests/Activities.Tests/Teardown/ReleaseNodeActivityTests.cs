@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Teardown;
 using Workflows.Activities.Tests.Provisioning;
@@ -60,6 +61,73 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
         Assert.Equal([new NodeRelease(Node(1), "NOT_FOUND", true), third], [third, fourth]);
         Assert.Single(Cloud.Deleted());
         Assert.Equal("NOT_FOUND", Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.State);
+    }
+
+    /// <summary>The cloud has accepted the request, and shows its node only later: it would cost for ever.</summary>
+    [Fact]
+    public async Task Release_NodeThatIsNotFoundJustAfterItsRequest_IsAskedForAgainUntilItIsDeleted()
+    {
+        SentRequests.Begin(Ledger, Run, Node(1));
+        Clock.Advance(TimeSpan.FromSeconds(119));
+
+        Assert.Equal(new NodeRelease(Node(1), "NOT_FOUND", false), await RunAsync());
+        Assert.Equal(0, Facts(LedgerKinds.Released));
+        Cloud.Put(Node(1), State.Ready);
+        Assert.Equal(new NodeRelease(Node(1), "Ready", false), await RunAsync());
+        Cloud.Nodes.Clear();
+
+        Assert.Equal(new NodeRelease(Node(1), "NOT_FOUND", true), await RunAsync());
+        Assert.Single(Cloud.Deleted());
+    }
+
+    /// <summary>A node that was refused, was seen, or does not come for two minutes is gone.</summary>
+    [Theory]
+    [InlineData("refused")]
+    [InlineData("failed")]
+    [InlineData("seen")]
+    [InlineData("stopped")]
+    [InlineData("unsent")]
+    [InlineData("limited")]
+    [InlineData("late")]
+    public async Task Release_NodeThatIsNotFoundAndCannotCome_IsProvedGone(string why)
+    {
+        var key = SentRequests.Begin(Ledger, Run, Node(1));
+        switch (why)
+        {
+            case "refused":
+                End(1, AttemptOutcome.Refused);
+                break;
+            case "failed":
+                End(1, AttemptOutcome.Failed);
+                break;
+            case "seen" or "stopped":
+                Ledger.Append(
+                    Run, why == "seen" ? LedgerKinds.Ready : LedgerKinds.Stopped, $"{Node(1)}",
+                    new NodeMoment(Node(1), "x"));
+                break;
+            case "unsent":
+                Ledger.Append(Run, LedgerKinds.Unsent, key, new NodeMoment(Node(1), "no route"));
+                break;
+            case "limited":
+                Ledger.Append(Run, LedgerKinds.RateLimited, key, new NodeMoment(Node(1), "too many"));
+                break;
+            default:
+                Clock.Advance(TimeSpan.FromSeconds(120));
+                break;
+        }
+
+        Assert.Equal(new NodeRelease(Node(1), "NOT_FOUND", true), await RunAsync());
+    }
+
+    [Theory]
+    [InlineData(AttemptOutcome.Cancelled)]
+    [InlineData(AttemptOutcome.Timeout)]
+    public async Task Release_NodeThatIsNotFoundAfterAnAttemptWithoutAnAnswer_ProvesNothingYet(AttemptOutcome outcome)
+    {
+        SentRequests.Begin(Ledger, Run, Node(1));
+        End(1, outcome);
+
+        Assert.False((await RunAsync()).ConfirmedNotFound);
     }
 
     [Fact]

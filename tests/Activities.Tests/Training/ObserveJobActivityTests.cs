@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Tests.Provisioning;
 using Workflows.Activities.Training;
@@ -238,6 +239,57 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Contains("1 node of the run", failure?.Message, StringComparison.Ordinal);
         Assert.Contains($"bears 0 ({field})", failure?.Message, StringComparison.Ordinal);
         Assert.Contains(fix, failure?.Fix, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whatever the state in which the cloud takes a node for good, also if it is not there any
+    /// more.</summary>
+    [Theory]
+    [InlineData(State.Preempted)]
+    [InlineData(State.Terminated)]
+    [InlineData(State.Stopping)]
+    [InlineData(State.Stopped)]
+    [InlineData(State.Deleting)]
+    [InlineData(State.Hiding)]
+    [InlineData(State.Hidden)]
+    [InlineData(null)]
+    public async Task Observe_NodeThatTheCloudTookForGood_CountsAsAPreemption(State? state)
+    {
+        if (state is { } there)
+        {
+            Cloud.Put(Node(1), there);
+        }
+
+        Lose(9, "WORKER_SILENT");
+        Jobs.Standing = Working;
+
+        Assert.Equal(
+            RunFailure.TooManyPreemptions, (await RunAsync(
+                1, Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 0, MaxFailures = 0 } })).TooManyLosses?.Code);
+        Assert.Null((await RunAsync(
+            1, Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 1, MaxFailures = 0 } })).TooManyLosses);
+    }
+
+    /// <summary>A flex-start node has a time of its own, at whose end the cloud deletes it.</summary>
+    [Theory]
+    [InlineData(7200, null)]
+    [InlineData(60, RunFailure.TooManyPreemptions)]
+    public async Task Observe_FlexStartNodeAtThePlannedEndOfItsTime_CountsAsNoLoss(int after, string? code)
+    {
+        Intend(1);
+        Ledger.Append(Run, LedgerKinds.Ready, $"{Node(1)}", new NodeMoment(Node(1), "Ready"));
+        Ledger.Append(
+            Run, LedgerKinds.Queued, $"{Node(1)}", new QueuedFact(Node(1), "q", Clock.GetUtcNow())
+            {
+                MaxRunSeconds = 7200,
+            });
+        Clock.Advance(TimeSpan.FromSeconds(after));
+        Jobs.Standing = Working;
+
+        var seen = await RunAsync(
+            1, Spec with { Tpu = Spec.Tpu with { MaxPreemptions = 0, MaxFailures = 0 } });
+
+        Assert.True(seen.IsLost);
+        Assert.Equal(code, seen.TooManyLosses?.Code);
     }
 
     private void Lose(int times, string cause)

@@ -161,6 +161,42 @@ public sealed class RefusalTests
     }
 
     [Fact]
+    public async Task CreateNode_OverARateLimitWithADelay_AsksForItInTheDetails()
+    {
+        await using var host = await EmulatorHost.StartAsync(
+            """{"zones": {"us-west4-a": {"rateLimitedCreates": 1, "rateLimitRetrySeconds": 12.5}}}""");
+
+        var refused = await RefusedAsync(host, "us-west4-a");
+
+        Assert.StartsWith(
+            "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute'",
+            refused.Status.Detail, StringComparison.Ordinal);
+        var status = refused.GetRpcStatus()!;
+        Assert.Equal("RATE_LIMIT_EXCEEDED", status.GetDetail<Google.Rpc.ErrorInfo>()?.Reason);
+        Assert.Equal(
+            TimeSpan.FromSeconds(12.5), status.GetDetail<Google.Rpc.RetryInfo>()?.RetryDelay.ToTimeSpan());
+        Assert.False((await host.CreateAsync("us-west4-a", "n1")).Done);
+    }
+
+    /// <summary>Its words fit both causes.</summary>
+    [Theory]
+    [InlineData("true")]
+    [InlineData("false")]
+    public async Task CreateNode_WhereApiOrZoneIsClosed_DoesNotSayWhich(string isDisabled)
+    {
+        await using var host = await EmulatorHost.StartAsync(
+            $$$$"""
+            {"apiDisabled": {{{{isDisabled}}}}, "zones": {"us-west4-a": {"refuse": "API_OR_ZONE_FORBIDDEN"}}}
+            """);
+
+        var refused = await RefusedAsync(host, "us-west4-a");
+
+        Assert.Equal(
+            (StatusCode.PermissionDenied, "TPU API is not enabled or you don't have TPU access to zone: us-west4-a."),
+            (refused.StatusCode, refused.Status.Detail));
+    }
+
+    [Fact]
     public async Task AnyCall_WhereTheApiIsDisabled_SaysHowToEnableIt()
     {
         await using var host = await EmulatorHost.StartAsync("""{"apiDisabled": true, "projectNumber": "42"}""");

@@ -258,6 +258,7 @@ internal static class Scenarios
             Prepare = _ => throw new RunFaultException("NO_PAIRS", "The corpus has no pairs.", "Add pairs."),
         },
         Refusals(),
+        RateLimits(),
         new("project-refused")
         {
             Create = _ => Given.Refusal("BILLING_DISABLED", RefusalScope.Project, Day),
@@ -416,6 +417,31 @@ internal static class Scenarios
             },
         };
     }
+
+    /// <summary>A rate limit that is waited for in place, one that lasts, and a quota that is too small for two of the
+    /// next places.</summary>
+    private static Scenario RateLimits() => new("rate-limits")
+    {
+        PollSeconds = 0.5,
+        Plan = new RunPlan(
+            [
+                Given.At("us-a1-a"), Given.At("us-b1-a"),
+                Given.At("us-b1-b") with { AcceleratorType = "v5litepod-4" }, Given.At("us-c1-a"),
+            ],
+            1, 1),
+        Create = input => (input.Candidate.Zone, input.RateLimits) switch
+        {
+            ("us-a1-a", _) or ("us-c1-a", < 2) => Given.Refusal(Refusal.RateLimited, RefusalScope.Zone, 0) with
+            {
+                RetryAfterSeconds = 0.05,
+            },
+            ("us-b1-a", _) => Given.Refusal("QUOTA_EXHAUSTED", RefusalScope.Region, Day) with
+            {
+                Quotas = [new QuotaReach("v5litepod", 1, 8, [ProvisioningMode.Spot], "us-b1")],
+            },
+            _ => null,
+        },
+    };
 
     private static void FailIf(bool fails, Exception fault)
     {

@@ -171,6 +171,30 @@ public sealed class PlaceOrderTests : IAsyncLifetime
             StringComparison.Ordinal));
     }
 
+    /// <summary>The words of the refusal fit both causes: the service asks Service Usage which it is.</summary>
+    [Theory]
+    [InlineData(true, "API_DISABLED", RefusalScope.Project)]
+    [InlineData(false, "ZONE_FORBIDDEN", RefusalScope.Zone)]
+    public async Task ARequestThatPays_WhoseRefusalHasTwoCauses_IsReadByTheStateOfTheApi(
+        bool isDisabled, string code, RefusalScope scope)
+    {
+        await PrepareTeamAsync($$$$"""
+            {"apiDisabled": {{{{(isDisabled ? "true" : "false")}}}},
+             "zones": {"us-west4-a": {"refuse": "API_OR_ZONE_FORBIDDEN"}}}
+            """);
+        var catalog = _service.Services.GetRequiredService<PriceCatalog>();
+        var spec = RunRequestReader.Complete(
+            RunRequestReader.Parse(Paying().ToJsonString()), new RunId("unclear"), catalog);
+
+        var made = await ActivatorUtilities.CreateInstance<CreateNodeActivity>(_service.Services).RunAsync(
+            null!, new CreateNodeInput(
+                spec, catalog.At("v5litepod-8", "us-west4-a", ProvisioningMode.Spot, null), 1));
+
+        Assert.Equal((code, scope), (made.Refusal?.Code, made.Refusal?.Scope));
+        Assert.Equal(isDisabled, made.Refusal!.Fix.Contains(
+            "gcloud services enable tpu.googleapis.com --project=team-project", StringComparison.Ordinal));
+    }
+
     /// <summary>Restarts the service with the settings of a project that pays, and plays a scenario there.</summary>
     private async Task PrepareTeamAsync(string scenario)
     {

@@ -20,6 +20,7 @@ internal sealed partial class EmulatedCloud
         lock (_lock)
         {
             Settle();
+            RequireClear(project, zone);
             var owner = Project(project);
             var name = $"projects/{project}/locations/{zone}/queuedResources/{id}";
             var record = Queue(owner, project, zone, name, id, asked, maxRun);

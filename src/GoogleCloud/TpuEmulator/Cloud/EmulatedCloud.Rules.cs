@@ -23,7 +23,8 @@ internal sealed partial class EmulatedCloud
             { Refuse: "LOCATION_NOT_FOUND" } => Refusals.LocationNotFound(zone),
             { Refuse: "ZONE_NOT_SUPPORTED" } => Refusals.ZoneNotSupported(zone),
             _ when creates < rules.UnavailableCreates => Refusals.Unavailable(),
-            _ when creates < rules.UnavailableCreates + rules.RateLimitedCreates => Refusals.RateLimited(),
+            _ when creates < rules.UnavailableCreates + rules.RateLimitedCreates =>
+                Refusals.RateLimited(owner.Scenario.ProjectNumber, rules.RateLimitRetrySeconds),
             _ when owner.Nodes.ContainsKey(name) => Refusals.Exists(name),
             _ when asked.RuntimeVersion.Length == 0 => Refusals.Bad("The field 'runtime_version' is required."),
             _ when !Accelerators.Runtimes.Contains(asked.RuntimeVersion) => Refusals.Bad(
@@ -59,6 +60,22 @@ internal sealed partial class EmulatedCloud
         RequireRegionQuota(owner, zone, accelerator, drawsSpot, count);
         return accelerator;
     }
+
+    /// <summary>Refuses a create call in the words that fit a disabled API and a closed zone alike.</summary>
+    private void RequireClear(string project, string zone)
+    {
+        if (ScenarioOf(project).In(zone).Refuse == ZoneScenario.Unclear)
+        {
+            throw new CloudException(Refusals.ApiOrZone(zone));
+        }
+    }
+
+    /// <summary>Returns whether a new node is not found yet.</summary>
+    private bool IsUnseen(NodeRecord record) => _clock.GetUtcNow() < record.Node.CreateTime.ToDateTimeOffset()
+        .AddSeconds(Project(record.Project).Scenario.In(record.Zone).UnseenSeconds);
+
+    private NodeRecord SeenRecord(string name) => Record(name) is var record && IsUnseen(record)
+        ? throw new CloudException(Refusals.NotFound(name)) : record;
 
     private static void RequireRegionQuota(
         ProjectRecord owner, string zone, Accelerator accelerator, bool isSpot, int count)

@@ -98,6 +98,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         lock (_lock)
         {
             Settle();
+            RequireClear(project, zone);
             var owner = Project(project);
             RequireValid(zone, nodeId, asked);
             var name = $"projects/{project}/locations/{zone}/nodes/{nodeId}";
@@ -115,7 +116,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         lock (_lock)
         {
             Settle();
-            var record = Record(name);
+            var record = SeenRecord(name);
             var owner = Project(record.Project);
             if (record.GoneAt is null)
             {
@@ -156,7 +157,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         lock (_lock)
         {
             Settle();
-            return Record(name).Node.Clone();
+            return SeenRecord(name).Node.Clone();
         }
     }
 
@@ -189,7 +190,7 @@ internal sealed partial class EmulatedCloud : IDisposable
         {
             Settle();
             return [.. Project(project).Nodes.Values
-                .Where(record => zone == "-" || record.Zone == zone)
+                .Where(record => (zone == "-" || record.Zone == zone) && !IsUnseen(record))
                 .Select(record => record.Node.Clone())
                 .OrderBy(node => node.Name, StringComparer.Ordinal)];
         }

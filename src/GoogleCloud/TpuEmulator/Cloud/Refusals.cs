@@ -117,11 +117,33 @@ internal static class Refusals
         Message = $"Location {zone} is not found or access is unauthorized.",
     };
 
-    public static Status RateLimited() => new()
+    public static Status ApiOrZone(string zone) => new()
     {
-        Code = (int)Code.ResourceExhausted,
-        Message = "Maximum number of CreateNode requests per minute has been reached.",
+        Code = (int)Code.PermissionDenied,
+        Message = $"TPU API is not enabled or you don't have TPU access to zone: {zone}.",
     };
+
+    public static Status RateLimited(string number, double? retrySeconds) => retrySeconds is not { } seconds
+        ? new Status
+        {
+            Code = (int)Code.ResourceExhausted,
+            Message = "Maximum number of CreateNode requests per minute has been reached.",
+        }
+        : new Status
+        {
+            Code = (int)Code.ResourceExhausted,
+            Message = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of "
+                + $"service 'tpu.googleapis.com' for consumer 'project_number:{number}'.",
+            Details =
+            {
+                Any.Pack(new ErrorInfo
+                {
+                    Reason = "RATE_LIMIT_EXCEEDED", Domain = "googleapis.com",
+                    Metadata = { ["consumer"] = $"projects/{number}", ["service"] = "tpu.googleapis.com" },
+                }),
+                Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)) }),
+            },
+        };
 
     public static Status NotInTime(string name) => new()
     {

@@ -11,7 +11,7 @@ internal static class ScenarioRules
     private static readonly int[] StorageStatuses = [401, 403, 404, 412, 429, 500, 502, 503];
 
     private static readonly string[] Refusals =
-        ["LOCATION_POLICY_VIOLATED", "LOCATION_NOT_FOUND", "ZONE_NOT_SUPPORTED"];
+        ["LOCATION_POLICY_VIOLATED", "LOCATION_NOT_FOUND", "ZONE_NOT_SUPPORTED", ZoneScenario.Unclear];
 
     /// <exception cref="ScenarioException">Names the first field that is wrong.</exception>
     public static void Check(Scenario scenario)
@@ -81,6 +81,8 @@ internal static class ScenarioRules
         AtLeast(0, $"{field}.reserved", zone.Reserved ?? 0);
         AtLeast(0, $"{field}.unavailableCreates", zone.UnavailableCreates);
         AtLeast(0, $"{field}.rateLimitedCreates", zone.RateLimitedCreates);
+        Seconds($"{field}.rateLimitRetrySeconds", zone.RateLimitRetrySeconds);
+        Seconds($"{field}.unseenSeconds", zone.UnseenSeconds);
         Seconds($"{field}.createSeconds", zone.CreateSeconds);
         Seconds($"{field}.operationLagSeconds", zone.OperationLagSeconds);
         Seconds($"{field}.deleteSeconds", zone.DeleteSeconds);

@@ -9,8 +9,11 @@ public sealed record ZoneScenario
     /// <summary>A zone without faults.</summary>
     internal static readonly ZoneScenario None = new();
 
-    /// <summary>Gets a refusal of every create call: LOCATION_POLICY_VIOLATED, LOCATION_NOT_FOUND or
-    /// ZONE_NOT_SUPPORTED.</summary>
+    /// <summary>The refusal whose text leaves open whether the API or the zone is closed.</summary>
+    internal const string Unclear = "API_OR_ZONE_FORBIDDEN";
+
+    /// <summary>Gets a refusal of every create call: LOCATION_POLICY_VIOLATED, LOCATION_NOT_FOUND, ZONE_NOT_SUPPORTED
+    /// or API_OR_ZONE_FORBIDDEN.</summary>
     public string? Refuse { get; init; }
 
     /// <summary>Gets the limits by quota name: in chips, for v2 to v5p in TensorCores. A limit under the on-demand name
@@ -35,6 +38,14 @@ public sealed record ZoneScenario
 
     /// <summary>Gets the number of create calls over the rate limit, after the unavailable ones.</summary>
     public int RateLimitedCreates { get; init; }
+
+    /// <summary>Gets the delay that such an answer asks for, in seconds; it then has the words and details of Google's
+    /// front end. null for the words of the TPU API, which asks for none.</summary>
+    public double? RateLimitRetrySeconds { get; init; }
+
+    /// <summary>Gets the time for which a new node is not found yet, though its request was accepted, in
+    /// seconds.</summary>
+    public double UnseenSeconds { get; init; }
 
     /// <summary>Gets the chips of the project's reservation; a reserved node beyond them fails inside its operation.
     /// null for no reservation.</summary>
