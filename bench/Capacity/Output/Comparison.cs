@@ -25,6 +25,9 @@ internal sealed record ComparisonPart(
     int Begins, IReadOnlyList<double> Zones, IReadOnlyList<double> Slacks, IReadOnlyList<double> Restarts,
     IReadOnlyList<string> Policies)
 {
+    /// <summary>Gets the seconds before a preemption at which a node is told; 0 for never.</summary>
+    public double Notice { get; init; } = 30;
+
     /// <summary>Returns whether a value is wanted.</summary>
     public static bool Has<T>(IReadOnlyList<T> wanted, T value) => wanted.Count == 0 || wanted.Contains(value);
 }
@@ -33,13 +36,16 @@ internal sealed record ComparisonPart(
 internal static class Comparison
 {
     /// <summary>Names of the policies, in the order of tables and plots.</summary>
-    public const string Ours = "this product", Optimal = "optimum", Paying = "optimum with full restarts",
+    public const string Ours = "this product", Remembering = "this product after earlier jobs", Optimal = "optimum", Paying = "optimum with full restarts",
         OnDemand = "on-demand only",
         Uniform = "Uniform Progress", GreedyName = "Greedy", Failover = "SkyPilot FAILOVER",
         Eager = "SkyPilot EAGER_NEXT_REGION", Cheapest = "cheapest first for ever", First = "first zone only";
 
     /// <summary>Seconds of work of every job.</summary>
     public const double Work = 12 * 3600;
+
+    /// <summary>Jobs of which the memory of <see cref="Remembering"/> is: one a day before.</summary>
+    public const int EarlierJobs = 3;
 
     /// <summary>Deadlines over the work.</summary>
     public static IReadOnlyList<double> Slacks { get; } = [1.1, 1.25, 1.5, 2, 3];
@@ -49,7 +55,7 @@ internal static class Comparison
 
     /// <summary>The policies.</summary>
     public static IReadOnlyList<string> Policies { get; } =
-        [Ours, Optimal, Paying, Uniform, GreedyName, OnDemand, Eager, Failover, Cheapest, First];
+        [Ours, Remembering, Optimal, Paying, Uniform, GreedyName, OnDemand, Eager, Failover, Cheapest, First];
 
     /// <summary>Sets of zones, by their places in the market: one, one of each region, and all.</summary>
     public static IReadOnlyList<IReadOnlyList<int>> Sets { get; } = [[4], [1, 4, 6], [0, 1, 2, 3, 4, 5, 6, 7, 8]];
@@ -88,12 +94,12 @@ internal static class Comparison
         var world = new SpotWorld([.. set.Select(index => zones[index])], point * trace.GapSeconds);
 
         // Policies without a deadline do the same for each.
-        var patient = new SpotJob(Work, Slacks[^1] * Work, restart);
+        var patient = new SpotJob(Work, Slacks[^1] * Work, restart) { Notice = part.Notice };
         var without = new Dictionary<string, JobOutcome>(StringComparer.Ordinal);
         var rows = new List<ComparisonRow>();
         foreach (var slack in Slacks.Where(each => ComparisonPart.Has(part.Slacks, each)))
         {
-            var job = new SpotJob(Work, slack * Work, restart);
+            var job = new SpotJob(Work, slack * Work, restart) { Notice = part.Notice };
             foreach (var policy in Policies.Where(each => ComparisonPart.Has(part.Policies, each)))
             {
                 var isAlike = policy is OnDemand or Eager or Failover or Cheapest or First;
@@ -114,6 +120,7 @@ internal static class Comparison
     private static async Task<JobOutcome> RunAsync(SpotWorld world, SpotJob job, string policy) => policy switch
     {
         Ours => await ProductRun.RunAsync(world, job, ProductRequest.Deadline),
+        Remembering => await ProductRun.RunAsync(world, job, ProductRequest.Deadline, EarlierJobs),
         Cheapest => await ProductRun.RunAsync(world, job, ProductRequest.CheapestSpot),
         First => await ProductRun.RunAsync(world, job, ProductRequest.FirstZone),
         Optimal => new JobOutcome(Optimum.LeastUsd(world, job), 0, 0, 0),
