@@ -4,10 +4,11 @@ using System.Text;
 using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Service.Runs;
+using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli;
 
-/// <summary>The calls that change single runs, and show their cost.</summary>
+/// <summary>The calls that change single runs, show their cost, and sweep the cloud.</summary>
 internal sealed partial class ServiceLink
 {
     private const string ContinuationToken = "x-ms-continuation-token";
@@ -124,5 +125,15 @@ internal sealed partial class ServiceLink
     {
         var all = (reason is null ? "" : $"&reason={Uri.EscapeDataString(reason)}") + others;
         return all.Length == 0 ? "" : $"?{all[1..]}";
+    }
+
+    /// <summary>Sweeps the cloud; this takes minutes if zones do not answer.</summary>
+    public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
+    {
+        using var patient = Patient();
+        using var answer = await patient.PostAsJsonAsync(
+            new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
+        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
+        return (await answer.Content.ReadFromJsonAsync<SweepView>(RunLedger.Json, cancellation))!;
     }
 }

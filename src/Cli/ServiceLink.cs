@@ -9,7 +9,6 @@ using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
 using Workflows.Service.Hosting;
 using Workflows.Service.Runs;
-using Workflows.Service.Sweeping;
 
 namespace Workflows.Cli;
 
@@ -29,12 +28,15 @@ internal sealed partial class ServiceLink : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly string? _key;
+    private readonly Action<ServiceSettings>? _change;
     private HttpClient _http;
     private WebApplication? _own;
 
-    private ServiceLink(HttpClient http, WebApplication? own, string stateDirectory, bool isNamed, string? key)
+    private ServiceLink(
+        HttpClient http, WebApplication? own, string stateDirectory, bool isNamed, string? key,
+        Action<ServiceSettings>? change)
     {
-        (_http, _own, StateDirectory, IsNamed, _key) = (http, own, stateDirectory, isNamed, key);
+        (_http, _own, StateDirectory, IsNamed, _key, _change) = (http, own, stateDirectory, isNamed, key, change);
     }
 
     /// <summary>Gets the folder given by --state.</summary>
@@ -64,16 +66,17 @@ internal sealed partial class ServiceLink : IAsyncDisposable
         named ??= FromEnvironment();
         if (named is not null)
         {
-            return new ServiceLink(CallerKey.Client(named, key), null, state, isNamed: true, key);
+            return new ServiceLink(CallerKey.Client(named, key), null, state, isNamed: true, key, change);
         }
 
         var (http, own) = await JoinOrStartAsync(
             state, key, change, line => Console.Error.WriteLine(TerminalText.Of(line)), cancellation);
-        return new ServiceLink(http, own, state, isNamed: false, key);
+        return new ServiceLink(http, own, state, isNamed: false, key, change);
     }
 
     /// <summary>
-    /// Reconnects after the command that held the service has ended: joins the next service, or starts one here.
+    /// Reconnects after the command that held the service has ended: joins the next service, or starts one here, with
+    /// the settings of this command.
     /// </summary>
     /// <returns>false if the service was named, or is in this process, so that there is no other.</returns>
     public async Task<bool> ReopenAsync(CancellationToken cancellation)
@@ -84,7 +87,7 @@ internal sealed partial class ServiceLink : IAsyncDisposable
         }
 
         var old = _http;
-        (_http, _own) = await JoinOrStartAsync(StateDirectory, _key, null, _ => { }, cancellation);
+        (_http, _own) = await JoinOrStartAsync(StateDirectory, _key, _change, _ => { }, cancellation);
         old.Dispose();
         return true;
     }
@@ -349,16 +352,6 @@ internal sealed partial class ServiceLink : IAsyncDisposable
         await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
         using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation));
         return body.RootElement.GetProperty("forgotten").GetInt32();
-    }
-
-    /// <summary>Sweeps the cloud; this takes minutes if zones do not answer.</summary>
-    public async Task<SweepView> SweepAsync(SweepRequest request, CancellationToken cancellation)
-    {
-        using var patient = Patient();
-        using var answer = await patient.PostAsJsonAsync(
-            new Uri("/sweep", UriKind.Relative), request, RunLedger.Json, cancellation);
-        await ServiceAnswer.ThrowIfRefusedAsync(answer, cancellation);
-        return (await answer.Content.ReadFromJsonAsync<SweepView>(RunLedger.Json, cancellation))!;
     }
 
     public async ValueTask DisposeAsync()

@@ -5,7 +5,8 @@ namespace Workflows.Orchestrations;
 
 /// <summary>
 /// Tries one place after the other until a node is ready and its worker has connected (zone fallback). A refusal
-/// excludes its own scope (zone, region or project); an unknown one excludes the zone for this round.
+/// excludes its own scope (zone, region or project), a short one of a region for this round; an unknown one excludes
+/// the zone for this round.
 /// </summary>
 public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, AcquireResult>
 {
@@ -55,8 +56,15 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 pause = TimeSpan.FromSeconds(spec.Pace.RoundPauseSeconds);
             }
 
+            var held = new Dictionary<(string Region, string Type, ProvisioningMode Mode), DateTimeOffset>();
             foreach (var candidate in search.Places.Where(place => !ruledOut.Contains(place)).ToList())
             {
+                if (held.GetValueOrDefault(RegionOf(candidate)) > context.CurrentUtcDateTime)
+                {
+                    // Its region has refused in this round, and not for good: the next one asks again.
+                    continue;
+                }
+
                 if (leaving is not null && !ruledOut.Contains(candidate) && CountsAgainstQuotaOf(candidate, leaving))
                 {
                     await FollowAsync(context, input, leaving.NodeName, cancel);
@@ -93,6 +101,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
                 }
 
                 ruledOut.UnionWith(RuledOutBy(search.Places, candidate, refusal));
+                if (refusal?.RegionUntil is { } until)
+                {
+                    held[RegionOf(candidate)] = until;
+                }
             }
 
             hasAsked = !isPatient;
@@ -124,6 +136,10 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         AcquireResult Failed(RunFailure failure) => search.End(null, attempt, failure, isCancelled: false, []);
     }
 
+    /// <summary>Returns what a refusal of a region is about: quotas and offers differ by type and mode.</summary>
+    private static (string Region, string Type, ProvisioningMode Mode) RegionOf(Candidate place) =>
+        (place.Region, place.AcceleratorType, place.Provisioning);
+
     /// <summary>Returns whether a place counts against the quota that a node holds: a project has one of each
     /// generation for each zone or region, and where there is none for spot nodes they count against that on
     /// demand.</summary>
@@ -149,7 +165,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             }
 
             await context.UnlessItFailsAsync(async () =>
-                isGone = (await context.ReleaseNodeAsync(spec, lost)).ConfirmedNotFound);
+                isGone = (await context.AskReleaseAsync(spec, lost)).ConfirmedNotFound);
         }
     }
 
@@ -241,7 +257,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
         refusal ??= outcome != AttemptOutcome.Timeout ? null
             : readyBy < bootedBy ? SpotTooLate(lease, readyBy) : BootTimeout(spec, lease);
         await EndAsync(outcome, refusal);
-        await context.ReleaseNodeAsync(spec, lease.NodeName);
+        await context.AskReleaseAsync(spec, lease.NodeName);
         return new Boot(null, refusal, limit);
 
         Task EndAsync(AttemptOutcome ended, Refusal? why) => context.EndAttemptAsync(new AttemptEnd(

@@ -28,7 +28,7 @@ internal static class NodeHandover
         if (answer.IsOwned)
         {
             // Before the run asks for another one, as after a loss.
-            await context.ReleaseNodeAsync(input.Spec, input.Handed.Lease.NodeName);
+            await context.AskReleaseAsync(input.Spec, input.Handed.Lease.NodeName);
         }
 
         return (null, null);

@@ -99,8 +99,8 @@ internal static class NodeMoves
             await EndAttemptAsync(context, input.Spec, move, outcome, refusal);
             await context.RecordAsync(input.Spec, move, MoveStep.GivenUp, why);
 
-            // The teardown deletes a node whose release fails now.
-            await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(input.Spec, move.To.NodeName));
+            // A node whose release fails now is asked for as the run works, and by the teardown.
+            await context.UnlessItFailsAsync(() => context.AskReleaseAsync(input.Spec, move.To.NodeName));
         }
 
         return input with { Move = null };
@@ -120,7 +120,7 @@ internal static class NodeMoves
             {
                 // It was done before the stop arrived.
                 await context.RecordAsync(spec, move, MoveStep.GivenUp, JobOver);
-                await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, move.To.NodeName));
+                await context.UnlessItFailsAsync(() => context.AskReleaseAsync(spec, move.To.NodeName));
                 return TpuWorkOrchestration.Ended(input with { Move = null }, null);
             }
 
@@ -140,7 +140,7 @@ internal static class NodeMoves
         }
         else
         {
-            await context.UnlessItFailsAsync(() => context.ReleaseNodeAsync(spec, move.From.NodeName));
+            await context.UnlessItFailsAsync(() => context.AskReleaseAsync(spec, move.From.NodeName));
         }
 
         return TpuWorkOrchestration.ContinueAs(context, next, cancel);

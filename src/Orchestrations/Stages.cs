@@ -96,6 +96,14 @@ public static class Stages
         this TaskOrchestrationContext context, RunSpec spec, NodeName nodeName) =>
         context.CallActivityAsync<NodeRelease>(ReleaseNode, new ReleaseInput(spec, nodeName), Teardown);
 
+    /// <summary>Asks for a node's release once, for a run that goes on: a cloud that does not answer would otherwise
+    /// hold it for as long as a release is tried. A node that could not be asked for is asked for as the run
+    /// works, and the teardown proves.</summary>
+    internal static Task<NodeRelease> AskReleaseAsync(
+        this TaskOrchestrationContext context, RunSpec spec, NodeName nodeName) =>
+        context.CallActivityAsync<NodeRelease>(
+            ReleaseNode, new ReleaseInput(spec, nodeName) { GoesOn = true }, Teardown);
+
     internal static Task<IReadOnlyList<NodeRelease>> ReleaseAllAsync(
         this TaskOrchestrationContext context, RunSpec spec) =>
         context.CallActivityAsync<IReadOnlyList<NodeRelease>>(ReleaseAll, spec, Teardown);
@@ -192,7 +200,13 @@ public sealed record ScoreInput(RunSpec Spec, PreparedData Data);
 /// <summary>The node to release.</summary>
 /// <param name="Spec">The run.</param>
 /// <param name="NodeName">Full resource name.</param>
-public sealed record ReleaseInput(RunSpec Spec, NodeName NodeName);
+public sealed record ReleaseInput(RunSpec Spec, NodeName NodeName)
+{
+    /// <summary>Gets a value indicating whether the run waits for the answer and goes on: a release that cannot be
+    /// asked for is noted in place of being tried for hours. false in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool GoesOn { get; init; }
+}
 
 /// <summary>A stage's beginning, for the ledger.</summary>
 /// <param name="RunId">The run.</param>

@@ -128,7 +128,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
                 await NodeMoves.GiveUpAsync(context, input, NodeMoves.DeadlineNear);
                 await context.RecordSwitchAsync(new SpotSwitch(
                     spec.RunId, context.CurrentUtcDateTime, SwitchReason.LossNotRecoverable, seen.Outlook));
-                await context.ReleaseNodeAsync(spec, input.Lease.NodeName);
+                await context.AskReleaseAsync(spec, input.Lease.NodeName);
                 return ContinueAs(
                     context, input with { Lease = null, Avoid = null, IsSwitched = true, Move = null }, cancel);
             }
@@ -214,7 +214,7 @@ public sealed class TpuWorkOrchestration : TaskOrchestrator<TpuWorkInput, TpuWor
         await context.RecordLossAsync(input.Spec.RunId, loss);
         NodeRelease? release = null;
         await context.UnlessItFailsAsync(async () =>
-            release = await context.ReleaseNodeAsync(input.Spec, input.Lease.NodeName));
+            release = await context.AskReleaseAsync(input.Spec, input.Lease.NodeName));
 
         // The end of its time says nothing against the zone.
         var avoid = loss.Cause == JobObservation.DurationOver ? null : zone;

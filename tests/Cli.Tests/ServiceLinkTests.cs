@@ -4,7 +4,8 @@ using Workflows.TestKit;
 
 namespace Workflows.Cli.Tests;
 
-/// <summary>The command's calls to a service that asks for keys.</summary>
+/// <summary>The command's calls to a service that asks for keys, and its own service in place of one that
+/// ended.</summary>
 public sealed class ServiceLinkTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new("link-");
@@ -37,5 +38,34 @@ public sealed class ServiceLinkTests : IDisposable
         Assert.Contains("No run is like that", some.Message, StringComparison.Ordinal);
         Assert.Contains("$: ", plan.Message, StringComparison.Ordinal);
         await application.StopAsync(Cancellation);
+    }
+
+    /// <summary>A command whose service was another one's starts its own once that has ended, with what its options
+    /// ask for.</summary>
+    [Fact]
+    public async Task Reopen_OnceTheJoinedServiceHasEnded_StartsOneWithTheSettingsOfTheCommand()
+    {
+        var plugins = new List<string?>();
+        var (first, ports) = WorkflowsService.BuildForCommand(_folder.Path, _ => { });
+        await using var joined = first;
+        await first.StartOrExplainAsync(ports, _folder.Path, Cancellation);
+        await using var link = await ServiceLink.OpenAsync(null, _folder.Path, null, Change, Cancellation);
+        Assert.False(link.IsInProcess);
+        Assert.Empty(plugins);
+
+        await first.StopAsync(Cancellation);
+        await first.DisposeAsync();
+        var isReopened = await link.ReopenAsync(Cancellation);
+
+        Assert.True(isReopened);
+        Assert.True(link.IsInProcess);
+        Assert.Equal(["/opt/libtpu.so"], plugins);
+        Assert.False(await link.ReopenAsync(Cancellation));
+
+        void Change(ServiceSettings settings)
+        {
+            settings.PjrtPlugin = "/opt/libtpu.so";
+            plugins.Add(settings.PjrtPlugin);
+        }
     }
 }

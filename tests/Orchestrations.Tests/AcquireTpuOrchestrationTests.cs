@@ -42,6 +42,46 @@ public sealed class AcquireTpuOrchestrationTests
         Assert.Equal(["us-a1-a", "us-b1-a"], Asked());
     }
 
+    /// <summary>Each of its zones would be refused without a request, one attempt after the other.</summary>
+    [Fact]
+    public async Task Acquire_RegionRefusedForShort_AsksItsOtherZonesOnceThatIsOver()
+    {
+        var began = _context.CurrentUtcDateTime;
+        _refusals["us-a1-a"] = Given.Refusal("QUOTA_IN_USE", RefusalScope.Region, 120) with
+        {
+            RegionUntil = began.AddSeconds(120),
+        };
+        _refusals["us-b1-a"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
+        var answer = _context.Answer;
+        _context.Answer = (name, input) => input is CreateNodeInput { Attempt: 3 }
+            ? new CreateNodeResult(NodeName.None, null, _refusals["us-a1-a"], Asked: false) : answer(name, input);
+
+        var result = await RunAsync(Given.Plan("us-a1-a", "us-a1-b", "us-b1-a", "us-a1-c"));
+
+        // Rounds at 0, 60 and 180 s: in the third the refusal of the first is over.
+        Assert.Equal(["us-a1-a", "us-b1-a", "us-a1-a", "us-b1-a", "us-a1-a", "us-a1-b"], Asked());
+        Assert.Equal("us-a1-b", result.Lease?.Candidate.Zone);
+        Assert.Empty(result.RuledOut);
+    }
+
+    [Fact]
+    public async Task Acquire_RegionRefusedForShort_AsksForOtherTypesAndModesThere()
+    {
+        _refusals["us-a1-a"] = Given.Refusal("QUOTA_IN_USE", RefusalScope.Region, 120) with
+        {
+            RegionUntil = _context.CurrentUtcDateTime.AddSeconds(120),
+        };
+        var other = Given.At("us-a1-b") with { AcceleratorType = "v6e-8" };
+        var mode = Given.At("us-a1-b") with { Provisioning = ProvisioningMode.OnDemand };
+        _refusals["us-a1-b"] = Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600);
+
+        await RunAsync(new RunPlan([Given.At("us-a1-a"), Given.At("us-a1-b"), other, mode], 1, 1));
+
+        Assert.Equal(
+            [Given.At("us-a1-a"), other, mode],
+            _context.Calls.Select(call => call.Input).OfType<CreateNodeInput>().Take(3).Select(each => each.Candidate));
+    }
+
     [Fact]
     public async Task Acquire_ProjectRefused_StopsAtOnceWithTheFix()
     {
@@ -104,6 +144,7 @@ public sealed class AcquireTpuOrchestrationTests
         var release = _context.Calls.FindIndex(call => call.Name == Stages.ReleaseNode);
         var second = _context.Calls.FindLastIndex(call => call.Name == Stages.CreateNode);
         Assert.InRange(release, 0, second);
+        Assert.True(Assert.IsType<ReleaseInput>(_context.Calls[release].Input).GoesOn);
         Assert.Equal("BOOT_TIMEOUT", Ends()[0].Refusal?.Code);
     }
 

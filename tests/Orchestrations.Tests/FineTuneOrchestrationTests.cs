@@ -76,6 +76,9 @@ public sealed class FineTuneOrchestrationTests
         var release = Assert.IsType<ReleaseInput>(_context.Calls.Single(call => call.Name == Stages.ReleaseNode).Input);
         Assert.Equal(Lease.NodeName, release.NodeName);
         Assert.True(Calls().IndexOf(Stages.ReleaseNode) < Calls().IndexOf(Stages.Score));
+
+        // Nothing waits for it, so that it is tried again while the run scores.
+        Assert.False(release.GoesOn);
     }
 
     [Fact]

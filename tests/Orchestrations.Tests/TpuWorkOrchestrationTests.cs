@@ -77,6 +77,7 @@ public sealed class TpuWorkOrchestrationTests
 
         var next = Assert.IsType<TpuWorkInput>(_context.NextGeneration);
         Assert.Equal((null, 1, "RUN_DURATION_OVER"), (next.Avoid, next.Losses, next.Recovery!.Cause));
+        Assert.True(_context.Calls.Select(call => call.Input).OfType<ReleaseInput>().Single().GoesOn);
         Assert.Contains(_context.Calls, call => call.Name == Stages.ReleaseNode);
     }
 

@@ -40,20 +40,24 @@ public sealed class CapacityMemory(IStateStore state, TimeProvider clock, ILogge
     /// <param name="candidate">The place.</param>
     /// <param name="refusal">The refusal; one whose time to be remembered is zero is not kept.</param>
     /// <param name="pace">Factor of the time for which it is remembered: a rehearsal's clock runs faster.</param>
-    public void Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
+    /// <returns>The refusal, one of a region with the time until which it holds.</returns>
+    public Refusal Remember(string project, Candidate candidate, Refusal refusal, double pace = 1)
     {
+        ArgumentNullException.ThrowIfNull(refusal);
         if (refusal.RememberSeconds <= 0 || refusal.Scope is RefusalScope.Project or RefusalScope.Request)
         {
-            return;
+            return refusal;
         }
 
-        var place = refusal.Scope == RefusalScope.Region ? candidate.Region : candidate.Zone;
-        Note(project, place, candidate, new CapacityFact(
-            CapacityKind.Refused, clock.GetUtcNow().AddSeconds(refusal.RememberSeconds * pace))
+        var isOfRegion = refusal.Scope == RefusalScope.Region;
+        var until = clock.GetUtcNow().AddSeconds(refusal.RememberSeconds * pace);
+        Note(project, isOfRegion ? candidate.Region : candidate.Zone, candidate, new CapacityFact(
+            CapacityKind.Refused, until)
         {
             Code = refusal.Code,
             Reason = refusal.Reason,
         });
+        return isOfRegion ? refusal with { RegionUntil = until } : refusal;
     }
 
     /// <summary>Remembers that a node was usable.</summary>

@@ -63,7 +63,11 @@ public sealed record ProgramShape(int Rows, int Length, int Answers, int PromptL
 /// <param name="Parameters">Weights of the model.</param>
 /// <param name="Step">An optimizer step.</param>
 /// <param name="Batch">The translation of a batch of texts by one model.</param>
-public sealed record ProgramCounts(double Parameters, WorkCount Step, WorkCount Batch);
+public sealed record ProgramCounts(double Parameters, WorkCount Step, WorkCount Batch)
+{
+    /// <summary>Gets the weights that are trained: those of the adapter, or all.</summary>
+    public double TrainedParameters { get => field > 0 ? field : Parameters; init; }
+}
 
 /// <summary>Work of a program.</summary>
 /// <param name="Flops">Floating-point operations of its products.</param>

@@ -23,8 +23,11 @@ public sealed record PlaceCost
     /// price.</summary>
     public required double InVainUsd { get; init; }
 
-    /// <summary>Gets the part for the transfer of the model to each node.</summary>
-    public required double EgressUsd { get; init; }
+    /// <summary>Gets the part for all transfers between the run's bucket and its nodes.</summary>
+    public double EgressUsd => Egress?.TotalUsd ?? 0;
+
+    /// <summary>Gets the parts of the egress; null if nothing is counted.</summary>
+    public EgressEstimate? Egress { get; init; }
 
     /// <summary>Gets the losses that are expected.</summary>
     public required double ExpectedLosses { get; init; }
@@ -72,10 +75,16 @@ public sealed record PlaceCost
                 invariant, $"{ExpectedLosses:0.0#} losses expected, +{Usd(LossUsd)} USD"),
             InVainShare < 0.005 ? null : string.Create(
                 invariant, $"no node within the search in {InVainShare * 100:0} % of cases, +{Usd(InVainUsd)} USD"),
-            EgressUsd <= 0 ? null : $"egress of the model +{Usd(EgressUsd)} USD",
+            EgressUsd > 0 ? $"egress +{Usd(EgressUsd)} USD ({EgressParts()})" : null,
         ];
         return this with { Words = string.Join("; ", parts.OfType<string>()) };
     }
+
+    private string EgressParts() => string.Join(", ", new[]
+    {
+        ("model", Egress!.ModelUsd), ("corpus", Egress.CorpusUsd), ("checkpoints", Egress.CheckpointUsd),
+        ("tuned model", Egress.ResultUsd),
+    }.Where(part => part.Item2 > 0).Select(part => $"{part.Item1} {Usd(part.Item2)}"));
 
     private static string Times(int count) =>
         string.Create(CultureInfo.InvariantCulture, $"{count} time{(count == 1 ? "" : "s")}");

@@ -29,7 +29,7 @@ internal sealed class PlaceRanking
     /// <param name="catalog">The prices.</param>
     /// <param name="spec">The run.</param>
     /// <param name="timeOf">Returns the expected time on a type.</param>
-    /// <param name="model">The model's way; null if its transfer costs nothing.</param>
+    /// <param name="model">The way of the model and of all else that the run moves; null if that costs nothing.</param>
     /// <param name="now">The current time.</param>
     public PlaceRanking(
         CapacityMemory? memory, PriceCatalog catalog, RunSpec spec, Func<string, TimeEstimate> timeOf, ModelWay? model,
@@ -96,7 +96,7 @@ internal sealed class PlaceRanking
             WorkUsd = (place.UsdPerHour * outlook.Work / 3600) + start,
             LossUsd = usd - (place.UsdPerHour * outlook.Work / 3600),
             InVainUsd = inVain * Math.Max(0, next - usd - start),
-            EgressUsd = (_model?.LoadUsd(place.Region) ?? 0) * (1 + losses),
+            Egress = _model?.EgressIn(place.Region, losses),
             ExpectedLosses = losses,
             ExpectedLifeSeconds = life,
             ExpectedWaitSeconds = wait,

@@ -52,7 +52,8 @@ public sealed class PlanActivity(
         var places = PlaceList.WithinPrice(PlaceList.Of(catalog, input), input);
         await inputs.UntilOverAsync(input.RunId, stop => figures.CompileAsync(places, stop));
         var found = FoundBy(input);
-        var model = await ModelWay.FindAsync(catalog, _artifacts, input, source, CancellationToken.None);
+        var model = (await ModelWay.FindAsync(catalog, _artifacts, input, source, CancellationToken.None))?.With(
+            RunTraffic.Of(input, figures, corpus, found?.CheckpointStep ?? 0, found is { IsTrained: true }));
         var quotas = input.IsRehearsal || readiness is null
             ? QuotaLimits.Unknown : await readiness.QuotasAsync(input.Project, CancellationToken.None);
         var plan = await WithImagesAsync(input, Plan(input, figures, found, model, quotas));
@@ -225,6 +226,7 @@ public sealed class PlanActivity(
             Time = time,
             Memory = figures.MemoryOf(all),
             OnDemand = onDemand.Count > 0 ? onDemand : null,
+            Egress = model?.PlanOf([.. places, .. onDemand], ranking.CostOf(best).ExpectedLosses),
         };
     }
 

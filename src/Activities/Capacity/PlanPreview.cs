@@ -29,6 +29,10 @@ public sealed record PlanPreview
     /// <summary>Gets the sum of its US dollars.</summary>
     public required double EstimatedUsd { get; init; }
 
+    /// <summary>Gets the expected egress between the run's bucket and its nodes at that place, which the estimate and
+    /// the budget do not include; null if nothing is loaded from a bucket, or its place was not read.</summary>
+    public EgressEstimate? Egress { get; init; }
+
     /// <summary>Gets the budget in US dollars.</summary>
     public required double BudgetUsd { get; init; }
 

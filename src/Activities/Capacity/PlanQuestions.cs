@@ -30,7 +30,7 @@ internal static class PlanQuestions
         var notes = new List<string>();
         var model = await WithinAsync(
             stop => ModelWay.FindAsync(catalog, artifacts, spec, source, stop),
-            "Egress of the model is not counted, the place of its bucket was not read");
+            "Egress is not counted, the place of the model's bucket or of the run's was not read");
         var quotas = spec.IsRehearsal || readiness is null
             ? null : await WithinAsync(stop => Nullable(readiness.QuotasAsync(spec.Project, stop)), NoQuotas);
         if (quotas?.Problem is { } problem)

@@ -11,7 +11,7 @@ namespace Workflows.Activities.Capacity;
 /// <param name="Rest">Seconds without computing.</param>
 /// <param name="LossSeconds">Seconds for the losses that were expected there.</param>
 /// <param name="LossUsd">US dollars for these losses.</param>
-/// <param name="OtherUsd">US dollars for searches in vain and for the transfer of the model.</param>
+/// <param name="OtherUsd">US dollars for searches in vain and for egress.</param>
 /// <param name="Source">Source of the times; null if not known.</param>
 /// <param name="IsAsked">true if the request names the place.</param>
 public sealed record PlanWay(

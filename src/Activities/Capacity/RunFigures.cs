@@ -30,6 +30,10 @@ internal sealed class RunFigures(
     /// two.</summary>
     public double Parameters => CountsOf(1)?.Parameters ?? (weightBytes / 2);
 
+    /// <summary>Gets the weights that are trained; null for an adapter whose weights cannot be counted.</summary>
+    public double? TrainedParameters => CountsOf(1)?.TrainedParameters
+        ?? (spec.Training.Method == "lora" ? null : Parameters);
+
     /// <summary>Gets the reasons why types were not compiled for, each once.</summary>
     public IReadOnlyList<string> Faults => [.. _compiled
         .Where(each => each.Value.Why is not null).GroupBy(each => each.Value.Why, each => each.Key)

@@ -48,6 +48,7 @@ public sealed class RunPlanner(
             listed.Where(place => PlaceList.IsWithinPrice(place.UsdPerHour, spec)), cancellation);
         var (model, quotas, unread) = await PlanQuestions.AskAsync(
             catalog, artifacts, readiness, clock ?? TimeProvider.System, spec, source, cancellation);
+        model = model?.With(RunTraffic.Of(spec, figures, counts));
         var ranking = new PlaceRanking(memory, catalog, spec, type => figures.EstimateOf(type), model, Now());
         var places = ranking.Order(listed);
         List<Candidate> wanted = [.. places.Where(place => figures.MemoryOf(place.AcceleratorType).Fits
@@ -86,6 +87,7 @@ public sealed class RunPlanner(
             EstimatedSeconds = estimate.Total,
             EstimatedUsd = usd,
             BudgetUsd = spec.BudgetUsd,
+            Egress = model?.PlanOf([places[first.Order - 1]], first.Expected!.ExpectedLosses)?.Expected,
             TrainPairs = counts?.TrainPairs,
             Epochs = epochs,
             Places = rows,

@@ -1,3 +1,4 @@
+using System.Text;
 using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
 using Workflows.Translation;
@@ -26,6 +27,9 @@ internal sealed record RunCorpus(
     /// batches.</summary>
     private const int Sampled = 1000;
 
+    /// <summary>Bytes of a line of JSON besides its two texts.</summary>
+    private const int LineBytes = 18;
+
     /// <summary>Counts the pairs of a corpus, as the preparation will leave them.</summary>
     /// <param name="spec">The run.</param>
     /// <param name="bytes">Most bytes of one part, unpacked.</param>
@@ -49,8 +53,13 @@ internal sealed record RunCorpus(
         {
             Train = measure?.Invoke(Choose(corpus.Train, Sampled)) ?? [],
             Test = measure?.Invoke(Choose(corpus.Test, Sampled)) ?? [],
+            Bytes = new[] { corpus.Train, corpus.Test, corpus.Validation ?? [] }.Sum(BytesOf),
         };
     }
+
+    /// <summary>Counts the bytes of pairs as the preparation writes them, but for escapes.</summary>
+    private static long BytesOf(IReadOnlyList<SentencePair> pairs) => pairs.Sum(pair =>
+        (long)Encoding.UTF8.GetByteCount(pair.Ko) + Encoding.UTF8.GetByteCount(pair.En) + LineBytes);
 
     /// <summary>Reads the parts.</summary>
     /// <param name="spec">The run.</param>
@@ -150,4 +159,7 @@ internal sealed record CorpusSize(int TrainPairs, int TestPairs)
 
     /// <summary>Gets the lengths of test pairs, as <see cref="Train"/>.</summary>
     public IReadOnlyList<PairLength> Test { get; init; } = [];
+
+    /// <summary>Gets the bytes of all parts; null if they were not counted.</summary>
+    public long? Bytes { get; init; }
 }

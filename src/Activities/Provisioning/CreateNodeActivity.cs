@@ -56,7 +56,10 @@ public sealed class CreateNodeActivity(
             return new CreateNodeResult(name, null, new Refusal(
                 remembered.Code, remembered.Scope, (remembered.Until - clock.GetUtcNow()).TotalSeconds,
                 $"Refused lately and remembered until {remembered.Until:u}: {remembered.Reason}",
-                $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}."),
+                $"Wait, or try at once: workflows zones --forget {place.Zone}, or --forget {place.Region}.")
+            {
+                RegionUntil = remembered.Scope == RefusalScope.Region ? remembered.Until : null,
+            },
                 Asked: false);
         }
 
@@ -88,8 +91,8 @@ public sealed class CreateNodeActivity(
             SentRequests.NoteIfUnsent(ledger, spec.RunId, sending, exception);
             var refusal = SameAnswerRule.Judge(
                 ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
-            memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
-            return new CreateNodeResult(name, null, refusal);
+            return new CreateNodeResult(
+                name, null, memory.Remember(spec.Project, place, refusal, spec.MemoryPace));
         }
         catch (RpcException exception) when (exception.StatusCode == StatusCode.Internal
             && SentRequests.CountOf(ledger, spec.RunId, name) >= MostInternalAnswers)
@@ -180,8 +183,8 @@ public sealed class CreateNodeActivity(
         }
 
         var refusal = SameAnswerRule.Judge(ledger, spec.RunId, place, RefusalClassifier.Classify(exception, place));
-        memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
-        return new CreateNodeResult(NodeName.None, null, refusal);
+        return new CreateNodeResult(
+            NodeName.None, null, memory.Remember(spec.Project, place, refusal, spec.MemoryPace));
     }
 
     private Node NodeOf(RunSpec spec, Candidate place, NodeName name)

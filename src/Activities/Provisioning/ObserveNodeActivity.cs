@@ -43,8 +43,7 @@ public sealed class ObserveNodeActivity(
                 && (queued.Refusal is not null || !IsHeard(spec, name)))
             {
                 ReleaseNodeActivity.NoteEnd(ledger, spec.RunId, name, queued.State);
-                Remember(spec, input.Lease.Candidate, queued.Refusal);
-                return queued;
+                return queued with { Refusal = Remember(spec, input.Lease.Candidate, queued.Refusal) };
             }
 
             state = await StateOfAsync(connection, name);
@@ -76,7 +75,7 @@ public sealed class ObserveNodeActivity(
         if (refusal is not null)
         {
             refusal = SameAnswerRule.Judge(ledger, spec.RunId, input.Lease.Candidate, refusal);
-            Remember(spec, input.Lease.Candidate, refusal);
+            refusal = Remember(spec, input.Lease.Candidate, refusal);
         }
 
         return new NodeObservation(state, false, refusal);
@@ -100,13 +99,8 @@ public sealed class ObserveNodeActivity(
             : QueuedRequests.Observe(queued, fact, input.Lease.Candidate);
     }
 
-    private void Remember(RunSpec spec, Candidate place, Refusal? refusal)
-    {
-        if (refusal is not null)
-        {
-            memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
-        }
-    }
+    private Refusal? Remember(RunSpec spec, Candidate place, Refusal? refusal) =>
+        refusal is null ? null : memory.Remember(spec.Project, place, refusal, spec.MemoryPace);
 
     /// <summary>Reads a node's state by its name; NOT_FOUND if there is no such node.</summary>
     internal static async Task<string> StateOfAsync(TpuConnection connection, NodeName name)

@@ -12,7 +12,7 @@ namespace Workflows.Activities.Reporting;
 /// <param name="Zone">The zone.</param>
 /// <param name="Provisioning">The provisioning mode.</param>
 /// <param name="Seconds">Expected seconds on TPUs, with the losses that were expected there.</param>
-/// <param name="Usd">Expected cost in US dollars, with losses, searches in vain and the transfer of the model.</param>
+/// <param name="Usd">Expected cost in US dollars, with losses, searches in vain and egress.</param>
 /// <param name="PlannedSeconds">The same seconds, as the plan expected them.</param>
 /// <param name="PlannedUsd">The same cost, as the plan expected it.</param>
 /// <param name="IsShorter">true if that is less time than the run took.</param>

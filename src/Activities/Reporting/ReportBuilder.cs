@@ -78,6 +78,8 @@ public static class ReportBuilder
             Deadline = DeadlineFacts.Of(ledger, spec, null, now, hasEnded: true),
             Cost = new CostSection("USD", input.Plan?.EstimatedUsd, cost.ActualUsd, spec.BudgetUsd, cost.ByStage)
             {
+                Egress = EgressCost.Of(ledger, id),
+                EstimatedEgressUsd = input.Plan?.Egress?.Expected.TotalUsd,
                 EstimatedHours = input.Plan?.EstimatedSeconds / 3600,
                 ActualHours = cost.BilledSeconds / 3600,
                 Parts = parts.Count > 0 ? parts : null,

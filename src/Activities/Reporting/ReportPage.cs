@@ -173,6 +173,15 @@ internal static class ReportPage
         Number(page, words.Of("cost", "비용"), $"${report.Cost.Actual:0.00}", words.Of(
             $"estimated ${report.Cost.Estimated ?? 0:0.00}, budget ${report.Cost.Budget:0.00}",
             $"예상 ${report.Cost.Estimated ?? 0:0.00}, 예산 ${report.Cost.Budget:0.00}"));
+        if (report.Cost.Egress is { } egress)
+        {
+            Number(page, words.Of("egress", "이그레스"), $"${egress.Usd:0.00}", words.Of(
+                $"computed, not in the cost: {(egress.BytesRead + egress.BytesWritten) / 1e9:0.000} GB"
+                + $"{(report.Cost.EstimatedEgressUsd is { } expected ? $", estimated ${expected:0.00}" : "")}",
+                $"계산한 값이며 비용에 포함되지 않음: {(egress.BytesRead + egress.BytesWritten) / 1e9:0.000}GB"
+                + $"{(report.Cost.EstimatedEgressUsd is { } guessed ? $", 예상 ${guessed:0.00}" : "")}"));
+        }
+
         if (report.Cost is { EstimatedHours: { } planned, ActualHours: { } hours })
         {
             Number(

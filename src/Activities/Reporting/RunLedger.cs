@@ -63,6 +63,10 @@ public static class LedgerKinds
     /// reason. It is tried again.</summary>
     public const string NotReleased = "not-released";
 
+    /// <summary>The bytes that a job without an end had moved when its node was given back:
+    /// <see cref="Training.MovedFact"/>.</summary>
+    public const string Transferred = "transferred";
+
     /// <summary>A node is proved gone: <see cref="NodeMoment"/>.</summary>
     public const string Released = "released";
 

@@ -223,6 +223,15 @@ public sealed record CostSection(
     string Currency, double? Estimated, double Actual, double Budget,
     IReadOnlyDictionary<RunStageName, double> ByStage)
 {
+    /// <summary>Gets the egress between the run's bucket and its nodes, which is computed and not in the other sums;
+    /// null if no bytes are known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EgressCost? Egress { get; init; }
+
+    /// <summary>Gets the egress that the plan expected at its first place; null without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? EstimatedEgressUsd { get; init; }
+
     /// <summary>Gets the plan's hours on a TPU; null without a plan.</summary>
     public double? EstimatedHours { get; init; }
 

@@ -9,15 +9,19 @@ using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Teardown;
 
-/// <summary>Starts the deletion of a node, or finds that it is gone; never waits.</summary>
+/// <summary>Starts the deletion of a node, or finds that it is gone; never waits. For a run that goes on meanwhile, a
+/// cloud that does not answer is a fact, and no fault that is tried for hours (<see cref="StrayNodes"/>).</summary>
 public sealed class ReleaseNodeActivity(ITpuCloud cloud, RunLedger ledger, ITpuJobs jobs)
     : TaskActivity<ReleaseInput, NodeRelease>
 {
     /// <inheritdoc />
-    public override async Task<NodeRelease> RunAsync(TaskActivityContext context, ReleaseInput input) =>
-        await ReleaseAsync(
-            await cloud.ConnectAsync(input.Spec, CancellationToken.None), ledger, jobs, input.Spec.RunId,
-            input.NodeName);
+    public override async Task<NodeRelease> RunAsync(TaskActivityContext context, ReleaseInput input)
+    {
+        var connection = await cloud.ConnectAsync(input.Spec, CancellationToken.None);
+        var (runId, name) = (input.Spec.RunId, input.NodeName);
+        return input.GoesOn ? await StrayNodes.ReleaseAsync(connection, ledger, jobs, runId, name)
+            : await ReleaseAsync(connection, ledger, jobs, runId, name);
+    }
 
     internal static async Task<NodeRelease> ReleaseAsync(
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)

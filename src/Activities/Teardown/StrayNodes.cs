@@ -24,12 +24,17 @@ internal static class StrayNodes
     /// <param name="runId">The run.</param>
     /// <param name="before">The attempt whose node the run works on or asks for: the attempts before it are
     /// over.</param>
-    /// <returns>Nodes of attempts that are over, except those that are proved gone or were never requested.</returns>
+    /// <returns>Nodes of attempts that are over, and of moves that were given up, except those that are proved gone or
+    /// were never requested.</returns>
     public static IReadOnlyList<NodeName> Of(RunLedger ledger, RunId runId, int before)
     {
         var ended = ledger.Read<AttemptEnd>(runId, LedgerKinds.Attempt)
             .Where(fact => fact.Data.Outcome != AttemptOutcome.Ready)
             .Select(fact => fact.Data.Lease.Attempt).ToHashSet();
+
+        // The node of a move may have been usable when the job ended on the old one.
+        ended.UnionWith(ledger.Read<MoveRecord>(runId, LedgerKinds.MoveGivenUp)
+            .Select(fact => fact.Data.Move.To.Attempt));
 
         // A node that was handed to the run has no attempt of its own.
         return [.. RunCosts.Left(ledger, runId, DateTimeOffset.UnixEpoch).Select(left => left.Lease)
@@ -52,23 +57,37 @@ internal static class StrayNodes
         if (strays.Count > 0)
         {
             var connection = await cloud.ConnectAsync(spec, CancellationToken.None);
-            await Task.WhenAll(strays.Take(MostAtOnce)
+            await Task.WhenAll(InTurn(ledger, spec.RunId, strays).Take(MostAtOnce)
                 .Select(name => ReleaseAsync(connection, ledger, jobs, spec.RunId, name)));
         }
     }
 
-    private static async Task ReleaseAsync(
+    /// <summary>Orders strays so that those which fail again and again hold up no others: first those that never
+    /// failed, and of these and the others the first of each zone, then the second.</summary>
+    private static IEnumerable<NodeName> InTurn(RunLedger ledger, RunId runId, IReadOnlyList<NodeName> strays)
+    {
+        var failed = ledger.Read<NodeMoment>(runId, LedgerKinds.NotReleased)
+            .Select(fact => fact.Data.NodeName).ToHashSet();
+        return strays.GroupBy(name => (HasFailed: failed.Contains(name), name.Zone))
+            .SelectMany(group => group.Select((name, index) => (Name: name, Index: index, group.Key.HasFailed)))
+            .OrderBy(each => each.HasFailed).ThenBy(each => each.Index).Select(each => each.Name);
+    }
+
+    /// <summary>Asks for the release of one node; a cloud that does not take it is noted.</summary>
+    /// <returns>Its state, and whether it is proved gone.</returns>
+    internal static async Task<NodeRelease> ReleaseAsync(
         TpuConnection connection, RunLedger ledger, ITpuJobs jobs, RunId runId, NodeName name)
     {
         try
         {
-            await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, runId, name);
+            return await ReleaseNodeActivity.ReleaseAsync(connection, ledger, jobs, runId, name);
         }
         catch (RpcException exception)
         {
             ledger.Append(
                 runId, LedgerKinds.NotReleased, $"{name}",
                 new NodeMoment(name, $"{exception.StatusCode}: {exception.Status.Detail}"));
+            return new NodeRelease(name, NodeStates.Unreachable, ConfirmedNotFound: false);
         }
     }
 }

@@ -15,6 +15,27 @@ public sealed record EndFact(JobEnd End, TrainFact? Train)
     /// <summary>The translations that the job's VM made; null for none, and in older ledgers.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public IReadOnlyList<DecodedFact>? Decoded { get; init; }
+
+    /// <summary>The bytes that the job moved; null for none, and in older ledgers.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public MovedFact? Moved { get; init; }
+}
+
+/// <summary>What a job has moved between its VM and buckets, as its worker reported it.</summary>
+/// <param name="BytesRead">Bytes read.</param>
+/// <param name="BytesWritten">Bytes written.</param>
+public sealed record MovedFact(long BytesRead, long BytesWritten)
+{
+    /// <summary>Gets the sum.</summary>
+    [JsonIgnore]
+    public long Bytes => BytesRead + BytesWritten;
+
+    /// <summary>Creates the fact.</summary>
+    /// <param name="read">Bytes read.</param>
+    /// <param name="written">Bytes written.</param>
+    /// <returns>null for no bytes.</returns>
+    public static MovedFact? Of(long read, long written) =>
+        read > 0 || written > 0 ? new MovedFact(read, written) : null;
 }
 
 /// <summary>One model's translations of the test set.</summary>

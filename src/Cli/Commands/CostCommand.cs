@@ -33,6 +33,11 @@ internal static class CostCommand
             Say($"  {name,-12} {usd,10:0.0000} USD");
         }
 
+        if (cost.Egress is { } egress)
+        {
+            Say($"  {"egress",-12} {egress.Usd,10:0.0000} USD, not in the sums. {egress.Basis}");
+        }
+
         if (cost.UsdPerHour > 0)
         {
             Say($"  its nodes cost {cost.UsdPerHour:0.00} USD an hour now");

@@ -80,6 +80,13 @@ internal static class PlanCommand
 
         Say($"estimate    {Time(plan.EstimatedSeconds),10}  {plan.EstimatedUsd,9:0.0000} USD of a budget of "
             + $"{plan.BudgetUsd:0.00}");
+        if (plan.Egress is { TotalUsd: > 0 } egress)
+        {
+            Say($"egress      {"",10}  {egress.TotalUsd,9:0.0000} USD, computed and not in the estimate: model "
+                + $"{egress.ModelUsd:0.0000}, corpus {egress.CorpusUsd:0.0000}, checkpoints "
+                + $"{egress.CheckpointUsd:0.0000}, tuned model {egress.ResultUsd:0.0000}");
+        }
+
         foreach (var variant in plan.Variants ?? [])
         {
             Say($"  {variant.Name,-20}{Time(variant.EstimatedSeconds),10}  {variant.EstimatedUsd,9:0.0000} USD"

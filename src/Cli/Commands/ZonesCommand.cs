@@ -56,53 +56,55 @@ internal static class ZonesCommand
 
             if (parsed.GetValue(seen))
             {
-                Show(
-                    OfType(await link.SeenZonesAsync(cancellation), each => each.AcceleratorType),
-                    parsed.GetValue(CommonOptions.Json));
-                return ExitCodes.Done;
+                return Print(
+                    OfType(await link.SeenZonesAsync(cancellation), each => each.AcceleratorType), ShowSeen);
             }
 
             if (parsed.GetValue(prices))
             {
-                ShowPrices(
-                    OfType(await link.PricesAsync(cancellation), each => each.AcceleratorType),
-                    parsed.GetValue(CommonOptions.Json));
-                return ExitCodes.Done;
+                return Print(
+                    OfType(await link.PricesAsync(cancellation), each => each.AcceleratorType), ShowPrices);
             }
 
-            var places = OfType(await link.ZonesAsync(cancellation), each => each.AcceleratorType);
-            if (parsed.GetValue(CommonOptions.Json))
-            {
-                Console.WriteLine(JsonSerializer.Serialize(places, RunLedger.Json));
-                return ExitCodes.Done;
-            }
-
-            foreach (var each in places)
-            {
-                Console.WriteLine(TerminalText.Of(
-                    $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-10} until "
-                    + $"{each.Until:yyyy-MM-dd HH:mm}Z  {each.Code}  {each.Project}\n    {each.Reason}"));
-            }
-
-            Console.WriteLine(places.Count == 0
-                ? parsed.GetValue(type) is { } asked ? $"No refusal of '{TerminalText.Of(asked)}' is remembered."
-                : "No refusal is remembered: every place is asked."
-                : "Forget one, or all: workflows zones --forget ZONE, --forget all");
-            return ExitCodes.Done;
+            return Print(
+                OfType(await link.ZonesAsync(cancellation), each => each.AcceleratorType),
+                places => ShowRefused(places, parsed.GetValue(type)));
 
             IReadOnlyList<T> OfType<T>(IReadOnlyList<T> all, Func<T, string> typeOf) =>
                 parsed.GetValue(type) is { } wanted ? [.. all.Where(each => typeOf(each) == wanted)] : all;
+
+            int Print<T>(IReadOnlyList<T> rows, Action<IReadOnlyList<T>> show)
+            {
+                if (parsed.GetValue(CommonOptions.Json))
+                {
+                    Console.WriteLine(JsonSerializer.Serialize(rows, RunLedger.Json));
+                }
+                else
+                {
+                    show(rows);
+                }
+
+                return ExitCodes.Done;
+            }
         });
     }
 
-    private static void ShowPrices(IReadOnlyList<PriceView> prices, bool isJson)
+    private static void ShowRefused(IReadOnlyList<RememberedPlace> places, string? asked)
     {
-        if (isJson)
+        foreach (var each in places)
         {
-            Console.WriteLine(JsonSerializer.Serialize(prices, RunLedger.Json));
-            return;
+            Console.WriteLine(TerminalText.Of(
+                $"{each.Place,-18} {each.AcceleratorType,-12} {each.Provisioning,-10} until "
+                + $"{each.Until:yyyy-MM-dd HH:mm}Z  {each.Code}  {each.Project}\n    {each.Reason}"));
         }
 
+        Console.WriteLine(places.Count > 0 ? "Forget one, or all: workflows zones --forget ZONE, --forget all"
+            : asked is not null ? $"No refusal of '{TerminalText.Of(asked)}' is remembered."
+            : "No refusal is remembered: every place is asked.");
+    }
+
+    private static void ShowPrices(IReadOnlyList<PriceView> prices)
+    {
         foreach (var each in prices)
         {
             Console.WriteLine(TerminalText.Of(string.Create(
@@ -117,14 +119,8 @@ internal static class ZonesCommand
         }
     }
 
-    private static void Show(IReadOnlyList<SeenPlace> places, bool isJson)
+    private static void ShowSeen(IReadOnlyList<SeenPlace> places)
     {
-        if (isJson)
-        {
-            Console.WriteLine(JsonSerializer.Serialize(places, RunLedger.Json));
-            return;
-        }
-
         foreach (var each in places)
         {
             Console.WriteLine(TerminalText.Of(string.Create(

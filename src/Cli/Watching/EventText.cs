@@ -115,6 +115,8 @@ internal static class EventText
         $"plan        {Counted.Of(plan.Candidates.Count, "place")}; about {plan.EstimatedSeconds:0} s and "
         + $"{plan.EstimatedUsd:0.0000} USD at {plan.Candidates[0].UsdPerHour:0.00} USD an hour"
         + (plan.Transfer is { } way ? Way(way) : "")
+        + (plan.Egress is { Expected.TotalUsd: > 0 } egress
+            ? $"; egress with checkpoints and corpus {egress.Expected.TotalUsd:0.0000} USD" : "")
         + (plan.Time is { } time ? $"\n            -> {time.Basis}" : "")
         + string.Concat((plan.Memory ?? []).Select(Memory));
 

@@ -71,6 +71,15 @@ internal static class VerdictText
             + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", at list price: a rehearsal costs nothing" : "")}",
             $"  비용       {report.Cost.Actual:0.00} USD(예상 {report.Cost.Estimated ?? 0:0.00}, 예산 "
             + $"{report.Cost.Budget:0.00}){(report.IsRehearsal ? ", 정가 기준이며 리허설에는 비용이 들지 않습니다" : "")}"));
+        if (report.Cost is { Egress: { Usd: > 0 } egress } cost)
+        {
+            output.WriteLine(words.Of(
+                $"  egress     {egress.Usd:0.00} USD, computed and not in the cost"
+                + $"{(cost.EstimatedEgressUsd is { } expected ? $" (estimated {expected:0.00})" : "")}",
+                $"  이그레스   {egress.Usd:0.00} USD, 계산한 값이며 비용에 포함되지 않음"
+                + $"{(cost.EstimatedEgressUsd is { } guessed ? $"(예상 {guessed:0.00})" : "")}"));
+        }
+
         if (report.Cost is { EstimatedHours: { } planned, ActualHours: { } hours })
         {
             output.WriteLine(words.Of(

@@ -36,6 +36,11 @@ public sealed record RunPlan(IReadOnlyList<Candidate> Candidates, double Estimat
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public TimeEstimate? Time { get; init; }
 
+    /// <summary>Gets the egress between the run's bucket and its nodes, which the estimate does not include; null in
+    /// older histories, and if nodes load nothing from a bucket.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public EgressPlan? Egress { get; init; }
+
     /// <summary>
     /// Gets the memory that each accelerator type's chips need for the run; null in older histories, and if it was not
     /// compared.
@@ -128,6 +133,11 @@ public sealed record Refusal(string Code, RefusalScope Scope, double RememberSec
     /// <summary>The code of a place that is left out for now, because a cheaper one may have capacity in
     /// time.</summary>
     public const string Later = "DEARER_PLACE_LATER";
+
+    /// <summary>Gets the time until which every zone of the region would be refused without a request; null for a
+    /// refusal of another scope, for one that is not remembered, and in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public DateTimeOffset? RegionUntil { get; init; }
 }
 
 /// <summary>A node of this run.</summary>

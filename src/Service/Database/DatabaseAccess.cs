@@ -100,11 +100,7 @@ internal sealed partial class DatabaseAccess : IDisposable
             {
                 using var connection = Source.OpenConnection();
                 var result = work(connection);
-                if (Interlocked.Exchange(ref _awaySince, 0) != 0)
-                {
-                    Interlocked.Exchange(ref _backAt, TimeProvider.System.GetUtcNow().UtcTicks);
-                }
-
+                NoteAnswer();
                 return result;
             }
             catch (Exception exception) when (
@@ -118,6 +114,15 @@ internal sealed partial class DatabaseAccess : IDisposable
             {
                 throw Fault(exception);
             }
+        }
+    }
+
+    /// <summary>Notes that the database answers, which ends an outage: callers of the next one wait anew.</summary>
+    public void NoteAnswer()
+    {
+        if (Interlocked.Exchange(ref _awaySince, 0) != 0)
+        {
+            Interlocked.Exchange(ref _backAt, TimeProvider.System.GetUtcNow().UtcTicks);
         }
     }
 

@@ -292,6 +292,9 @@ internal sealed class DatabaseState : IStateStore, IDisposable
         {
             await using var command = _access.Source.CreateCommand("SELECT 1");
             await command.ExecuteScalarAsync(cancellation);
+
+            // Perhaps the first to hear of it: without other use, the outage would seem to go on for ever.
+            _access.NoteAnswer();
             return true;
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException

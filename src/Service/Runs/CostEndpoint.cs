@@ -27,7 +27,10 @@ internal static class CostEndpoint
             cost.ByStage.OrderBy(each => each.Key).ToDictionary(each => WireName.Of(each.Key), each => each.Value),
             RunCosts.ByDay(ledger, runId, now).OrderBy(each => each.Key).ToDictionary(
                 each => each.Key.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), each => each.Value),
-            run.Nodes));
+            run.Nodes)
+        {
+            Egress = EgressCost.Of(ledger, runId),
+        });
     }
 }
 
@@ -44,4 +47,9 @@ internal static class CostEndpoint
 public sealed record CostView(
     RunId Id, double ActualUsd, double BudgetUsd, double? EstimatedUsd, double UsdPerHour, double BilledSeconds,
     IReadOnlyDictionary<string, double> ByStage, IReadOnlyDictionary<string, double> ByDay,
-    IReadOnlyList<NodeView> Nodes);
+    IReadOnlyList<NodeView> Nodes)
+{
+    /// <summary>Gets the egress between the run's bucket and its nodes: computed, and not in the other sums; null if no
+    /// bytes are known.</summary>
+    public EgressCost? Egress { get; init; }
+}

@@ -78,6 +78,7 @@ internal static class PlanEndpoint
                 })],
             EstimatedSeconds = rows.Sum(row => row.EstimatedSeconds),
             EstimatedUsd = rows.Sum(row => row.EstimatedUsd),
+            Egress = EgressEstimate.Sum(plans.Select(plan => plan.Egress).OfType<EgressEstimate>()),
             Refusal = PlanVariantsActivity.OverBudget(group, plans)?.Failure
                 ?? rows.Find(row => row.Refusal is not null)?.Refusal,
             Notes = [.. plans.SelectMany(plan => plan.Notes).Distinct(StringComparer.Ordinal)],

@@ -105,10 +105,23 @@ internal sealed class RunIndex(DurableTaskClient client, TimeProvider clock, ISt
     public async Task<IReadOnlyList<RunRow>> FindAsync(
         Func<RunRow, bool> has, int most, CancellationToken cancellation)
     {
+        var (rows, _) = await FindAsync(has, most, _ => false, 0, cancellation);
+        return rows;
+    }
+
+    /// <summary>Returns the rows that two filters want, as they were at one moment.</summary>
+    /// <param name="has">The first filter.</param>
+    /// <param name="most">Most rows to return for it.</param>
+    /// <param name="hasOther">The second filter.</param>
+    /// <param name="mostOther">Most rows to return for it.</param>
+    /// <param name="cancellation">Cancels the calls of the engine.</param>
+    public async Task<(IReadOnlyList<RunRow> Rows, IReadOnlyList<RunRow> Others)> FindAsync(
+        Func<RunRow, bool> has, int most, Func<RunRow, bool> hasOther, int mostOther, CancellationToken cancellation)
+    {
         await RefreshAsync(cancellation);
         lock (_lock)
         {
-            return [.. _ordered.Where(has).Take(most)];
+            return ([.. _ordered.Where(has).Take(most)], [.. _ordered.Where(hasOther).Take(mostOther)]);
         }
     }
 

@@ -35,6 +35,9 @@ internal sealed class RunPrograms(CompiledSteps compiled) : IRunPrograms
                 new WorkCount(
                     counts.Prefill.Flops + (shape.NewTokens * counts.Token.Flops),
                     counts.Prefill.Bytes + (shape.NewTokens * counts.Token.Bytes)))
+            {
+                TrainedParameters = counts.TrainedParameters,
+            }
             : null;
     }
 

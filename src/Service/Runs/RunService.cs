@@ -254,14 +254,20 @@ internal sealed partial class RunService(
         }
 
         // A group that was terminated in the engine could not pass the cancellation on, and its variants go on paying.
-        var live = (run.Variants ?? []).Where(
-            variant => variant.Status is RunStatus.Running or RunStatus.Suspended).ToList();
-        foreach (var variant in live)
+        // One that is pending there begins later; one that the group has not begun never does.
+        var hasLive = false;
+        foreach (var variant in run.Variants ?? [])
         {
-            await client.RaiseEventAsync(variant.Id.Value, RunEvents.Cancel, reason, cancellation);
+            if (variant.Status is RunStatus.Running or RunStatus.Suspended
+                || (variant.Status == RunStatus.Pending
+                    && await client.GetInstanceAsync(variant.Id.Value, cancellation) is { IsCompleted: false }))
+            {
+                await client.RaiseEventAsync(variant.Id.Value, RunEvents.Cancel, reason, cancellation);
+                hasLive = true;
+            }
         }
 
-        return live.Count > 0;
+        return hasLive;
     }
 
     internal static bool IsRun(OrchestrationMetadata instance) =>

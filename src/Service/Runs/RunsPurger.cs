@@ -20,8 +20,10 @@ internal sealed class RunsPurger(RunIndex index, RunPurger purger, IHostApplicat
     public async Task<PurgedRunsView?> PurgeAsync(
         RunPage page, bool withArtifacts, CancellationToken cancellation)
     {
-        var live = await index.FindAsync(row => row.IsLive && page.Has(row), MostLive, cancellation);
-        var ended = await index.FindAsync(row => !row.IsLive && page.Has(row), page.Limit + 1, cancellation);
+        // At one moment: a run that ends meanwhile must not be told as left and be deleted, too.
+        var (live, ended) = await index.FindAsync(
+            row => row.IsLive && page.Has(row), MostLive, row => !row.IsLive && page.Has(row), page.Limit + 1,
+            cancellation);
         if (live.Count + ended.Count == 0)
         {
             return null;

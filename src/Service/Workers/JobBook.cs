@@ -105,6 +105,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
 
     public void Revoke(RunId runId, NodeName nodeName)
     {
+        NoteMoved(runId, nodeName);
         ledger.Append(runId, LedgerKinds.Revoked, $"{nodeName}", new NodeMoment(nodeName, "revoked"));
         if (_connections.TryRemove((runId, nodeName), out var connection))
         {
@@ -218,13 +219,16 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
     /// lost.</summary>
     public void Drain(RunId runId, NodeName nodeName, Draining draining)
     {
+        draining = WorkerInput.Bounded(draining);
         if (JobOf(runId, nodeName, draining.JobId) is not null
-            && _progress.TryGetValue((runId, draining.JobId), out var seen)
-            && draining.CheckpointStep > seen.CheckpointStep && draining.CheckpointStep <= seen.Steps)
+            && _progress.TryGetValue((runId, draining.JobId), out var seen) && draining.CheckpointStep <= seen.Steps
+            && (draining.CheckpointStep > seen.CheckpointStep || draining.BytesWritten > seen.BytesWritten))
         {
             var progress = seen.Clone();
-            progress.CheckpointStep = draining.CheckpointStep;
+            progress.CheckpointStep = Math.Max(progress.CheckpointStep, draining.CheckpointStep);
             progress.Step = Math.Max(progress.Step, draining.CheckpointStep);
+            progress.BytesRead = Math.Max(progress.BytesRead, draining.BytesRead);
+            progress.BytesWritten = Math.Max(progress.BytesWritten, draining.BytesWritten);
             _progress[(runId, draining.JobId)] = progress;
             _shared?.Report(runId, progress, isUrgent: true);
         }
@@ -248,6 +252,7 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
         {
             Compile = JobTexts.Fact(ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile),
             Decoded = JobTexts.Facts(ended.TranslateResult?.Decoded),
+            Moved = MovedFact.Of(ended.BytesRead, ended.BytesWritten),
         });
         return job.ReplyTo;
 
@@ -284,6 +289,22 @@ internal sealed partial class JobBook(RunLedger ledger, MetricsLog metrics, Time
         {
             _lastHeard.TryRemove(key, out _);
             _devices.TryRemove(key, out _);
+        }
+    }
+
+    /// <summary>Notes the bytes that jobs without an end have moved, before their node is given back: their progress is
+    /// in memory alone.</summary>
+    private void NoteMoved(RunId runId, NodeName nodeName)
+    {
+        foreach (var (_, job) in ledger.Read<DispatchInput>(runId, LedgerKinds.Job)
+            .Where(fact => fact.Data.Lease.NodeName == nodeName))
+        {
+            var id = JobId(job.Kind, runId, nodeName);
+            if (EndOf(runId, id) is null && ProgressOf(runId, nodeName, id) is { } seen
+                && MovedFact.Of(seen.BytesRead, seen.BytesWritten) is { } moved)
+            {
+                ledger.Append(runId, LedgerKinds.Transferred, id, moved);
+            }
         }
     }
 

@@ -10,6 +10,10 @@ internal static class WorkerInput
     private const int MostCode = 100;
     private const int MostDecoded = 10;
 
+    /// <summary>The most bytes that a job is believed to have moved, 1 PiB: far above any, and far below a sum that has
+    /// no number.</summary>
+    private const long MostBytes = 1L << 50;
+
     /// <summary>Names the first impossible number; null if there is none.</summary>
     public static string? FaultOf(Progress progress) =>
         progress.Step < 0 || progress.Step > progress.Steps ? "step"
@@ -20,6 +24,8 @@ internal static class WorkerInput
         : !double.IsFinite(progress.GradientNorm) ? "gradient_norm"
         : !double.IsFinite(progress.TokensPerSecond) ? "tokens_per_second"
         : !double.IsFinite(progress.ValidationScore) ? "validation_score"
+        : progress.BytesRead is < 0 or > MostBytes ? "bytes_read"
+        : progress.BytesWritten is < 0 or > MostBytes ? "bytes_written"
         : progress.ValidationStep < 0 || progress.ValidationStep > progress.Step ? "validation_step"
         : null;
 
@@ -48,6 +54,8 @@ internal static class WorkerInput
         ended.ErrorMessage = ended.ErrorMessage.Length > MostText
             ? ended.ErrorMessage[..MostText] + "..."
             : ended.ErrorMessage;
+        // Reported beside the result, as the programs are.
+        (ended.BytesRead, ended.BytesWritten) = (Possible(ended.BytesRead), Possible(ended.BytesWritten));
         if ((ended.TrainResult?.Compile ?? ended.TranslateResult?.Compile) is { } compile && !IsPossible(compile))
         {
             // It is reported beside the result, which does not depend on it.
@@ -85,6 +93,16 @@ internal static class WorkerInput
 
         return ended;
     }
+
+    /// <summary>Bounds the bytes of a farewell.</summary>
+    public static Draining Bounded(Draining draining)
+    {
+        (draining.BytesRead, draining.BytesWritten) = (Possible(draining.BytesRead), Possible(draining.BytesWritten));
+        return draining;
+    }
+
+    /// <summary>Returns a number of bytes; 0 for an impossible one.</summary>
+    private static long Possible(long bytes) => bytes is >= 0 and <= MostBytes ? bytes : 0;
 
     private static bool IsPossible(DecodedModel decoded) =>
         decoded is { Name.Length: > 0 and <= MostCode, Direction.Length: > 0 and <= MostCode, Texts: >= 0 }

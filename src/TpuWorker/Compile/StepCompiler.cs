@@ -140,16 +140,19 @@ public sealed class StepCompiler(IReadOnlyList<string> child)
             var decode = LeanDecode.Build(request.Model, plan);
             var (prefill, launch) = (GraphCost.Of(decode.PrefillGraph), GraphCost.Of(decode.LaunchGraph));
             var adapter = LoraOf(request);
+            var all = LeanParameters.All(request.Model, adapter);
             return new StepCounts(
-                LeanParameters.All(request.Model, adapter)
-                    .Where(each => adapter is null || !each.IsTrained).Sum(each => each.Shape.ElementCount),
+                all.Where(each => adapter is null || !each.IsTrained).Sum(each => each.Shape.ElementCount),
                 Work(step.Cost),
                 Work(prefill),
 
                 // Each token of a launch reads all weights and the whole cache.
                 new ProgramWork(
                     (double)launch.ProductFlops / plan.LaunchTokens,
-                    launch.ArgumentBytes + ((double)launch.OutputBytes / plan.LaunchTokens)));
+                    launch.ArgumentBytes + ((double)launch.OutputBytes / plan.LaunchTokens)))
+            {
+                TrainedParameters = all.Where(each => each.IsTrained).Sum(each => each.Shape.ElementCount),
+            };
         }
         catch (Exception exception) when (exception is TpuWorkerException or OverflowException)
         {

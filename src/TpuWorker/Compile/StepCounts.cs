@@ -5,7 +5,11 @@ namespace Workflows.TpuWorker.Compile;
 /// <param name="Step">The training step.</param>
 /// <param name="Prefill">The prefill of a batch's prompts.</param>
 /// <param name="Token">One more token of each row of the batch.</param>
-public sealed record StepCounts(long Parameters, ProgramWork Step, ProgramWork Prefill, ProgramWork Token);
+public sealed record StepCounts(long Parameters, ProgramWork Step, ProgramWork Prefill, ProgramWork Token)
+{
+    /// <summary>Gets the weights that are trained: those of the adapter, or all.</summary>
+    public required long TrainedParameters { get; init; }
+}
 
 /// <summary>Work of one program.</summary>
 /// <param name="Flops">Floating-point operations of its products: two for each multiplication and addition.</param>

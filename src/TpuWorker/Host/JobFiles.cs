@@ -15,8 +15,13 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
 {
     private const string Models = "models", Files = "files";
 
+    private readonly MeteredStore _store = new(store);
+
     /// <summary>Gets the store of artifacts.</summary>
-    public IArtifactStore Store => store;
+    public IArtifactStore Store => _store;
+
+    /// <summary>Gets the bytes that were read from buckets, and those written to them, by all jobs.</summary>
+    public (long Read, long Written) Moved => _store.Moved;
 
     /// <summary>
     /// Returns a folder of this worker for a job's results. A worker may work for one run after the other: results that
@@ -71,7 +76,7 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
         }
 
         var path = Path.Combine(folder, Files, KeyOf(uri), uri.Name);
-        await store.DownloadAsync(uri, path, stop);
+        await _store.DownloadAsync(uri, path, stop);
         return path;
     }
 
@@ -89,7 +94,7 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
         }
 
         var target = Path.Combine(folder, Models, KeyOf(uri));
-        var tree = new ArtifactTree(store);
+        var tree = new ArtifactTree(_store);
         if (uri.Scheme != ArtifactScheme.Hub && await tree.FindAsync(uri, stop) is not null)
         {
             await tree.ReadAsync(uri, target, stop);
@@ -97,12 +102,12 @@ internal sealed class JobFiles(IArtifactStore store, string folder)
         }
 
         var found = 0;
-        await foreach (var file in store.ListAsync(uri, stop))
+        await foreach (var file in _store.ListAsync(uri, stop))
         {
             if (file.Uri.RelativeTo(uri) is { } name && TextModelFiles.IsNeeded(name))
             {
                 found++;
-                await store.DownloadAsync(file.Uri, Path.Combine(target, name), stop);
+                await _store.DownloadAsync(file.Uri, Path.Combine(target, name), stop);
             }
         }
 

@@ -15,6 +15,14 @@ internal sealed partial class JobRunner
     /// <summary>Gets the newest step from which another VM can resume; 0 for none.</summary>
     public int CheckpointStep { get; private set; }
 
+    /// <summary>Tells what the job leaves behind when its VM is taken away.</summary>
+    public Draining Draining() => new()
+    {
+        CheckpointStep = CheckpointStep,
+        BytesRead = Moved.Read,
+        BytesWritten = Moved.Written,
+    };
+
     /// <summary>
     /// Trains on copies of the job's artifacts, and writes the results back. The tuned model appears last, with its
     /// card and its adapter.

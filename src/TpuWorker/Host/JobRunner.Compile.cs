@@ -49,7 +49,7 @@ internal sealed partial class JobRunner
 
         if (!_hasBegun)
         {
-            report(new Progress
+            Send(new Progress
             {
                 JobId = jobId,
                 Step = CheckpointStep,

@@ -18,9 +18,21 @@ internal sealed partial class JobRunner(
     string jobId, TimeProvider clock, IDevice device, JobFiles files, Action<Progress> report, TextWriter log)
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
+    private readonly (long Read, long Written) _movedBefore = files.Moved;
     private long _lastReport;
 
+    /// <summary>Gets the bytes that this job has moved between this machine and buckets.</summary>
+    public (long Read, long Written) Moved =>
+        (files.Moved.Read - _movedBefore.Read, files.Moved.Written - _movedBefore.Written);
+
     public async Task<JobEnded> RunAsync(Job job, CancellationToken stop)
+    {
+        var end = await EndAsync(job, stop);
+        (end.BytesRead, end.BytesWritten) = Moved;
+        return end;
+    }
+
+    private async Task<JobEnded> EndAsync(Job job, CancellationToken stop)
     {
         device.OnStage = Hear;
         try
@@ -71,8 +83,14 @@ internal sealed partial class JobRunner(
         if (isDue || clock.GetElapsedTime(_lastReport) >= ReportEvery)
         {
             (_lastReport, _hasBegun) = (clock.GetTimestamp(), true);
-            report(progress);
+            Send(progress);
         }
+    }
+
+    private void Send(Progress progress)
+    {
+        (progress.BytesRead, progress.BytesWritten) = Moved;
+        report(progress);
     }
 
     private static byte[] Lines(IEnumerable<string> lines) =>

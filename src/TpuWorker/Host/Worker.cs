@@ -160,15 +160,12 @@ internal sealed class Worker : IDisposable
         await hangUp.CancelAsync();
     }
 
-    private WorkerMessage Draining() => new()
+    private WorkerMessage Draining()
     {
-        Draining = new Draining
-        {
-            NoticeSeconds = Notice.TotalSeconds,
-            JobId = _currentJob,
-            CheckpointStep = _runner?.CheckpointStep ?? 0,
-        },
-    };
+        var draining = _runner?.Draining() ?? new Draining();
+        (draining.NoticeSeconds, draining.JobId) = (Notice.TotalSeconds, _currentJob);
+        return new WorkerMessage { Draining = draining };
+    }
 
     public void Dispose()
     {

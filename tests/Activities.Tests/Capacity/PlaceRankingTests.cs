@@ -151,7 +151,69 @@ public sealed class PlaceRankingTests : IDisposable
         Assert.Equal([Middle, Cheap], order.Select(place => place.Zone));
         Assert.Equal(0, Ranking(spec, far).CostOf(At(Middle)).EgressUsd);
         Assert.Equal(2000 * 0.08 * (1 + cheap.ExpectedLosses), cheap.EgressUsd, 6);
-        Assert.Contains("egress of the model +", cheap.Words, StringComparison.Ordinal);
+        Assert.Contains("egress +", cheap.Words, StringComparison.Ordinal);
+    }
+
+    /// <summary>The model is small, and each checkpoint large: what a run writes can cost more than what it
+    /// loads.</summary>
+    [Fact]
+    public void Order_WithCheckpointsOverContinents_CountsEachOfThemAndThoseReadAfterALoss()
+    {
+        var spec = Spec([], null);
+        Lose(Cheap, 9000, 9000, 9000);
+        const long Gib = 1L << 30;
+        var model = new ModelWay(_catalog, "gs://b/m", Gib, 0, "us-west4");
+        var far = model.With(new RunTraffic(3 * Gib, 10 * Gib, 60, 2 * Gib));
+
+        var cost = Ranking(spec, far).CostOf(At(Cheap));
+        var egress = cost.Egress!;
+
+        Assert.True(cost.ExpectedLosses > 1);
+        Assert.Equal(0.08, egress.UsdPerGib);
+        Assert.Equal(0.08 * (1 + cost.ExpectedLosses), egress.ModelUsd, 9);
+        Assert.Equal(0.08 * 3 * (1 + cost.ExpectedLosses), egress.CorpusUsd, 9);
+        Assert.Equal(0.08 * 10 * (60 + cost.ExpectedLosses), egress.CheckpointUsd, 9);
+        Assert.Equal(0.08 * 2, egress.ResultUsd, 9);
+        Assert.Equal(
+            egress.ModelUsd + egress.CorpusUsd + egress.CheckpointUsd + egress.ResultUsd, cost.EgressUsd, 9);
+        Assert.Contains("checkpoints 5", cost.Words, StringComparison.Ordinal);
+        Assert.Equal([Cheap, Middle], Ranking(spec, model).Order([At(Cheap), At(Middle)]).Select(each => each.Zone));
+        Assert.Equal([Middle, Cheap], Ranking(spec, far).Order([At(Cheap), At(Middle)]).Select(each => each.Zone));
+        Assert.Equal(0, Ranking(spec, far).CostOf(At(Middle)).EgressUsd);
+    }
+
+    [Theory]
+    [InlineData(100, 50, 0, false, 2, 12e9, false)]
+    [InlineData(120, 50, 0, false, 3, 12e9, false)]
+    [InlineData(120, 50, 60, false, 2, 12e9, true)]
+    [InlineData(30, 50, 0, false, 1, 12e9, false)]
+    [InlineData(100, 50, 100, true, 0, 12e9, false)]
+    public void Traffic_OfATraining_IsOneCheckpointForEachIntervalThatIsLeftAndTheLast(
+        int steps, int every, int done, bool isTrained, int count, double bytes, bool begins)
+    {
+        var spec = Spec([], null);
+        spec = spec with { Training = spec.Training with { Steps = steps, CheckpointEverySteps = every } };
+        var figures = new RunFigures(_catalog, null, null, null, 2e9, spec, null);
+
+        var traffic = RunTraffic.Of(spec, figures, null, done, isTrained);
+
+        Assert.Equal((count, bytes, begins), (
+            traffic.Checkpoints, traffic.CheckpointBytes, traffic.BeginsWithCheckpoint));
+        Assert.Equal(isTrained ? 0 : 2e9, traffic.ResultBytes);
+        Assert.Null(traffic.CorpusBytes);
+    }
+
+    /// <summary>Without its graph nobody knows how many weights an adapter has: none is guessed.</summary>
+    [Fact]
+    public void Traffic_OfAnAdapterThatCannotBeCounted_SaysSo()
+    {
+        var spec = Spec([], null);
+        spec = spec with { Training = spec.Training with { Method = "lora" } };
+
+        var traffic = RunTraffic.Of(spec, new RunFigures(_catalog, null, null, null, 2e9, spec, null), null);
+
+        Assert.Null(traffic.CheckpointBytes);
+        Assert.StartsWith("The checkpoints were not counted", traffic.Basis, StringComparison.Ordinal);
     }
 
     [Theory]

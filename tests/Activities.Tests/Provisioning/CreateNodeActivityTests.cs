@@ -407,6 +407,21 @@ public sealed class CreateNodeActivityTests : CloudFolder
 
     /// <summary>A region that is refused is passed over as one place, not zone by zone, and for its whole
     /// time.</summary>
+    /// <summary>A search leaves the other zones out for as long as the memory would.</summary>
+    [Theory]
+    [InlineData("region us-west4", 120)]
+    [InlineData("zone us-west4-a", null)]
+    public async Task Create_RefusedForAQuotaInUse_TellsUntilWhenItsRegionRefuses(string place, int? seconds)
+    {
+        Cloud.Fail("Create", StatusCode.ResourceExhausted, $"Quota limit 'Q' has been exceeded. Limit: 8 in {place}.");
+
+        var refusal = (await RunAsync()).Refusal;
+
+        Assert.Equal("QUOTA_IN_USE", refusal?.Code);
+        Assert.Equal(
+            seconds is { } time ? Clock.GetUtcNow().AddSeconds(time) : (DateTimeOffset?)null, refusal?.RegionUntil);
+    }
+
     [Fact]
     public async Task Create_InARememberedRegion_IsRefusedForTheRegion()
     {
@@ -417,6 +432,7 @@ public sealed class CreateNodeActivityTests : CloudFolder
 
         Assert.Equal(
             ("QUOTA_EXHAUSTED", RefusalScope.Region, 86400), (refusal?.Code, refusal?.Scope, refusal?.RememberSeconds));
+        Assert.Equal(Clock.GetUtcNow().AddDays(1), refusal?.RegionUntil);
         Memory.Forget(new ForgottenPlace("us-west4"));
         Assert.Equal(RefusalScope.Zone, (await RunAsync()).Refusal?.Scope);
     }

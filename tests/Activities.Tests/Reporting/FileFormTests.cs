@@ -46,6 +46,15 @@ public sealed class FileFormTests : RunFolder
             """{"status":"failed","reportUri":"/r","failure":{"code":"C","message":"m","fix":"f"}}"""
         },
         { typeof(EndFact), """{"end":{"succeeded":false,"code":"c","message":"m"}}""" },
+        { typeof(EndFact), """{"end":{"succeeded":true},"moved":{"bytesRead":1,"bytesWritten":2}}""" },
+        {
+            typeof(EgressPlan),
+            """
+            {"bucket":"us","usdPerGib":{"us-west4":0.02},"expected":{"modelUsd":1,"corpusUsd":2,"checkpointUsd":3,
+            "resultUsd":4,"totalUsd":10,"usdPerGib":0.02,"nodes":1.5,"modelBytes":5,"corpusBytes":6,
+            "checkpointBytes":7,"checkpoints":8,"basis":"b"}}
+            """
+        },
         {
             typeof(AttemptRow),
             """

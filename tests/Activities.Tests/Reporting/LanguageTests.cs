@@ -15,7 +15,7 @@ public sealed partial class LanguageTests
     /// <summary>Names and units that Korean texts of the field write in Latin letters.</summary>
     private static readonly HashSet<string> Latin = new(StringComparer.Ordinal)
     {
-        "TPU", "BLEU", "chrF", "UTC", "NOT", "FOUND", "English", "nat", "training", "steps", "JSON",
+        "TPU", "BLEU", "chrF", "UTC", "NOT", "FOUND", "English", "nat", "training", "steps", "JSON", "GB",
     };
 
     private static RunReport Full
@@ -69,6 +69,8 @@ public sealed partial class LanguageTests
                     ActualHours = 2,
                     Parts = [new EstimateRow("train", 1, 2, "it did not end"), new EstimateRow("rest", 1, null, "why")],
                     Basis = "as measured",
+                    Egress = new EgressCost(1, new Dictionary<RunStageName, double>(), 2, 3),
+                    EstimatedEgressUsd = 4,
                     Alternatives =
                     [
                         .. new[]

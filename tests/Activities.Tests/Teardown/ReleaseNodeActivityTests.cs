@@ -94,6 +94,30 @@ public sealed class ReleaseNodeActivityTests : CloudFolder
         Assert.Equal(["revoke wf-run-1-1"], Jobs.Calls);
     }
 
-    private Task<NodeRelease> RunAsync() =>
-        new ReleaseNodeActivity(Cloud, Ledger, Jobs).RunAsync(null!, new ReleaseInput(Spec, Node(1)));
+    /// <summary>A retry policy of hours would hold a run that could work elsewhere.</summary>
+    [Theory]
+    [InlineData("Get", StatusCode.Unavailable)]
+    [InlineData("Delete", StatusCode.Internal)]
+    [InlineData("Delete", StatusCode.PermissionDenied)]
+    public async Task Release_ForARunThatGoesOn_NotesACloudThatDoesNotTakeItAndProvesNothing(
+        string method, StatusCode code)
+    {
+        Cloud.Put(Node(1), State.Ready);
+        Cloud.Fail(method, code, "down");
+
+        var failed = await RunAsync(goesOn: true);
+        var again = await RunAsync(goesOn: true);
+
+        Assert.Equal(new NodeRelease(Node(1), "UNREACHABLE", false), failed);
+        Assert.Equal(new NodeRelease(Node(1), "Ready", false), again);
+        Assert.Equal(
+            new NodeMoment(Node(1), $"{code}: down"),
+            Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.NotReleased)).Data);
+        Assert.Equal((0, 1), (Facts(LedgerKinds.Released), Facts(LedgerKinds.Deletion)));
+    }
+
+    private Task<NodeRelease> RunAsync() => RunAsync(goesOn: false);
+
+    private Task<NodeRelease> RunAsync(bool goesOn) => new ReleaseNodeActivity(Cloud, Ledger, Jobs)
+        .RunAsync(null!, new ReleaseInput(Spec, Node(1)) { GoesOn = goesOn });
 }

@@ -303,6 +303,62 @@ public sealed class ObserveJobActivityTests : CloudFolder
         Assert.Equal(Node(2), Assert.Single(Ledger.Read<NodeMoment>(Run, LedgerKinds.Released)).Data.NodeName);
     }
 
+    /// <summary>One look asks for some nodes only: those of a zone that stays away must not be the same ones for
+    /// ever.</summary>
+    [Fact]
+    public async Task Observe_JobWithManyStraysInAZoneThatIsAway_GivesBackThoseOfOthersFirst()
+    {
+        Jobs.Standing = Working;
+        const int Work = 20;
+        foreach (var attempt in Enumerable.Range(1, Work))
+        {
+            var zone = attempt is < 12 or Work ? Zone : attempt < 16 ? "us-east1-c" : "us-east5-a";
+            var node = Node(attempt, zone);
+            Ledger.Append(Run, LedgerKinds.Intent, $"{node}", Lease(attempt, zone));
+            Cloud.Put(node, State.Ready);
+            if (zone == Zone && attempt != Work)
+            {
+                Cloud.Broken[$"{node}"] = new RpcException(new Status(StatusCode.Unavailable, "away"));
+            }
+        }
+
+        for (var look = 0; look < 4; look++)
+        {
+            await RunAsync(Work);
+            foreach (var deleted in Cloud.Deleted())
+            {
+                Cloud.Nodes.Remove(deleted);
+            }
+        }
+
+        Assert.Equal(
+            Enumerable.Range(12, 8).Select(attempt => $"{Node(attempt, attempt < 16 ? "us-east1-c" : "us-east5-a")}"),
+            Cloud.Deleted().Distinct().Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>The job ended on its old node when the new one was usable already: the evaluation goes on with the old
+    /// one.</summary>
+    [Theory]
+    [InlineData(LedgerKinds.MoveGivenUp, 1)]
+    [InlineData(LedgerKinds.MoveBegun, 0)]
+    public async Task Observe_JobAfterAMove_GivesTheNewNodeBackIfTheMoveWasGivenUp(string kind, int deleted)
+    {
+        Jobs.Standing = Working;
+        foreach (var attempt in new[] { 1, 2 })
+        {
+            Intend(attempt);
+            Cloud.Put(Node(attempt), State.Ready);
+            End(attempt, AttemptOutcome.Ready);
+        }
+
+        var move = new OpenMove(Lease(1), Lease(2), null, MoveReason.CheaperSpot, 1, 0.1, Clock.GetUtcNow());
+        Ledger.Append(Run, kind, "2", new MoveRecord(Run, move, MoveStep.GivenUp, 60, "JOB_OVER"));
+
+        await RunAsync(1);
+
+        Assert.Equal(Enumerable.Repeat($"{Node(2)}", deleted), Cloud.Deleted());
+    }
+
     /// <summary>An activity that is done again late must not take the node with which the run has gone on.</summary>
     [Fact]
     public async Task Observe_JobOfALostNodeOnceMore_LeavesTheNextNodeAlone()

@@ -323,6 +323,20 @@ public sealed class VerdictTextTests
             StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Write_OfARunWithEgress_TellsItBesideTheCost()
+    {
+        var report = Report();
+        var egress = new EgressCost(1.25, new Dictionary<RunStageName, double>(), 10, 20);
+
+        var text = Write(report with { Cost = report.Cost with { Egress = egress, EstimatedEgressUsd = 2 } });
+
+        Assert.Contains("  cost       0.25 USD", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "  egress     1.25 USD, computed and not in the cost (estimated 2.00)", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("egress", Write(report), StringComparison.Ordinal);
+    }
+
     private static string Write(RunReport report)
     {
         using var output = new StringWriter { NewLine = "\n" };

@@ -262,6 +262,19 @@ internal static class Scenarios
         {
             Create = _ => Given.Refusal("BILLING_DISABLED", RefusalScope.Project, Day),
         },
+        new("region-refused-for-short")
+        {
+            Plan = Given.Plan("us-a1-a", "us-a1-b", "us-b1-a"),
+            Create = input => input.Attempt switch
+            {
+                1 => Given.Refusal("QUOTA_IN_USE", RefusalScope.Region, 120) with
+                {
+                    RegionUntil = TimeProvider.System.GetUtcNow().AddSeconds(120),
+                },
+                2 => Given.Refusal("OUT_OF_CAPACITY", RefusalScope.Zone, 600),
+                _ => null,
+            },
+        },
         new("no-zone-left") { Create = _ => Given.Refusal("ZONE_FORBIDDEN", RefusalScope.Zone, Day) },
         new("no-capacity")
         {

@@ -171,6 +171,27 @@ public sealed class DatabaseStateTests(SharedPostgres postgres) : StateStoreTest
         Assert.False(await state.AnswersAsync(Cancellation));
     }
 
+    /// <summary>A service that is idle learns it from its readiness alone; by an old outage the callers of the next one
+    /// would not wait.</summary>
+    [Fact]
+    public async Task Answers_AfterAnOutageThatNobodyUsed_EndsIt()
+    {
+        await using var server = await PostgresServer.StartOrSkipAsync();
+        _connection = await server.NewDatabaseAsync();
+        using var access = new DatabaseAccess(_connection, TimeSpan.FromMilliseconds(1), NullLogger.Instance);
+        using var state = new DatabaseState(access);
+        await server.StopAsync();
+        Assert.Throws<DatabaseException>(() => state.Read("spending.json"));
+        Assert.False(await state.AnswersAsync(Cancellation));
+        Assert.False(access.MayWait());
+
+        await server.StartAsync();
+
+        Assert.True(await state.AnswersAsync(Cancellation));
+        Assert.True(access.MayWait());
+        Assert.NotEqual(default, state.BackAt);
+    }
+
     /// <summary>As an operator does it, with PostgreSQL's own programs.</summary>
     [Fact]
     public async Task Restore_OfADump_HasEverythingAndGoesOn()

@@ -46,6 +46,12 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
             Assert.Equal(spent, cost.GetProperty(parts).EnumerateObject().Sum(part => part.Value.GetDouble()), 9);
         }
 
+        // The worker has read its model and pairs from the bucket; a rehearsal's bucket has no price.
+        var egress = cost.GetProperty("egress");
+        Assert.True(egress.GetProperty("bytesRead").GetInt64() > 0, $"{egress}");
+        Assert.Equal(
+            (0, "computed"), (egress.GetProperty("usd").GetDouble(), egress.GetProperty("source").GetString()));
+
         // Asked again, and kept over a restart.
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/suspend?reason=dear+hours")).Status);
         await service.RestartAsync(_ => { });

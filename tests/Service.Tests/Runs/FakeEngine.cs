@@ -21,6 +21,9 @@ internal sealed class FakeEngine : CallInvoker
     /// <summary>Gets or sets what is done at each list, after its instances were taken.</summary>
     public Action Listed { get; set; } = () => { };
 
+    /// <summary>Gets or sets what is done after an instance was shown.</summary>
+    public Action Shown { get; set; } = () => { };
+
     /// <summary>Gets or sets the fault of the next list.</summary>
     public RpcException? Fault { get; set; }
 
@@ -125,8 +128,10 @@ internal sealed class FakeEngine : CallInvoker
         switch (request)
         {
             case GetInstanceRequest get:
-                return Instances.TryGetValue(get.InstanceId, out var state)
+                var shown = Instances.TryGetValue(get.InstanceId, out var state)
                     ? new GetInstanceResponse { Exists = true, OrchestrationState = state } : new GetInstanceResponse();
+                Shown();
+                return shown;
             case QueryInstancesRequest { Query: var query }:
                 if (Fault is { } fault)
                 {

@@ -123,6 +123,14 @@ public sealed class PlaceOrderTests : IAsyncLifetime
             expected.Select(cost => cost.GetProperty("expectedUsd").GetDouble()));
         Assert.All(expected, cost => Assert.True(cost.GetProperty("egressUsd").GetDouble() >= 0));
         Assert.Contains(expected, cost => cost.GetProperty("egressUsd").GetDouble() > 0);
+        var egress = plan.GetProperty("egress");
+        var first = places.First(place => place.GetProperty("isIn").GetBoolean()).GetProperty("expected");
+        Assert.Equal(
+            first.GetProperty("egressUsd").GetDouble(), egress.GetProperty("totalUsd").GetDouble(), 12);
+        Assert.True(egress.GetProperty("checkpoints").GetInt32() > 0);
+        Assert.True(egress.GetProperty("corpusBytes").GetInt64() > 0);
+        Assert.Equal(
+            run.Candidates.Select(place => place.Region).ToHashSet(), [.. run.Egress!.UsdPerGib.Keys]);
         Assert.StartsWith("spot ", expected[0].GetProperty("words").GetString(), StringComparison.Ordinal);
     }
 

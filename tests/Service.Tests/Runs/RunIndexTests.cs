@@ -53,4 +53,28 @@ public sealed class RunIndexTests
 
         Assert.Equal("others", Assert.Single(rows).Id);
     }
+
+    /// <summary>A purge tells which runs it leaves because they are under way, and deletes the others.</summary>
+    [Fact]
+    public async Task FindBoth_OfARunThatEndsMeanwhile_HasItOnceAndAsksTheEngineOnce()
+    {
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 29, 12, 0, 0, TimeSpan.Zero));
+        var engine = new FakeEngine();
+        var looks = 0;
+        engine.PutRun("run-1", clock.GetUtcNow(), OrchestrationStatus.Running);
+        engine.Shown = () =>
+        {
+            looks++;
+            engine.PutRun("run-1", clock.GetUtcNow(), OrchestrationStatus.Terminated);
+        };
+        await using var client = engine.Client();
+        using var index = new RunIndex(client, clock);
+
+        var (live, ended) = await index.FindAsync(
+            row => row.IsLive, 9, row => !row.IsLive, 9, TestContext.Current.CancellationToken);
+
+        Assert.Equal("run-1", Assert.Single(live).Id);
+        Assert.Empty(ended);
+        Assert.Equal(1, looks);
+    }
 }

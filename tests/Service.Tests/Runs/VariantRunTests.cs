@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Reporting;
@@ -209,6 +210,40 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
         Assert.Equal("cancelled", variant.GetProperty("status").GetString());
         using var again = await service.Http.PostAsync("/runs/broken/cancel", null);
         Assert.Equal(HttpStatusCode.Gone, again.StatusCode);
+    }
+
+    /// <summary>One that waits in the engine would begin after the group was cancelled, and rent.</summary>
+    [Fact]
+    public async Task Cancellation_OfAGroupThatHasEnded_ReachesAVariantThatIsPendingInTheEngine()
+    {
+        var request = Group("late", Variant("a", 0.01, 100_000), Variant("b", 0.001, 100_000));
+        request["allowOverBudget"] = true;
+        await service.StartAsync(request);
+        await service.WaitAsync("late", run => run.GetProperty("nodes").GetArrayLength() > 0);
+        var client = service.Services.GetRequiredService<DurableTaskClient>();
+        var group = await client.GetInstanceAsync("late", getInputsAndOutputs: true);
+        await client.TerminateInstanceAsync("late");
+        await client.WaitForInstanceCompletionAsync("late", TestContext.Current.CancellationToken);
+        using (var first = await service.Http.PostAsync("/runs/late/cancel", null))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
+        }
+
+        await service.WaitAsync("late-a", run => run.GetProperty("hasEnded").GetBoolean());
+        using (var none = await service.Http.PostAsync("/runs/late/cancel", null))
+        {
+            Assert.Equal(HttpStatusCode.Gone, none.StatusCode);
+        }
+
+        await client.ScheduleNewOrchestrationInstanceAsync(
+            nameof(FineTuneOrchestration), group!.ReadInputAs<RunSpec>()!.Variants![1].Spec,
+            new StartOrchestrationOptions("late-b", DateTimeOffset.UtcNow.AddSeconds(3)));
+        using var cancelled = await service.Http.PostAsync("/runs/late/cancel", null);
+
+        Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
+        await service.WaitAsync("late-b", run => run.GetProperty("hasEnded").GetBoolean());
+        Assert.Equal("cancelled", (await service.Http.GetFromJsonAsync<JsonElement>("/runs/late-b"))
+            .GetProperty("status").GetString());
     }
 
     [Fact]

@@ -312,6 +312,70 @@ public sealed class JobBookTests : IDisposable
         Assert.Equal((71, 71), (standing.Step, standing.CheckpointStep));
     }
 
+    /// <summary>A node that is lost has no end of its job: what it moved is noted when it is given back.</summary>
+    [Fact]
+    public void Revoke_OfANodeWhoseJobHasNoEnd_NotesTheBytesOfItsLastReport()
+    {
+        _jobs.Dispatch(Job(JobKind.Train));
+        var progress = At(70, 1);
+        (progress.BytesRead, progress.BytesWritten) = (100, 200);
+        _jobs.Report(Run, Node, progress);
+        _jobs.Drain(Run, Node, new Draining
+        {
+            JobId = "train@wf-run-1-1",
+            CheckpointStep = 50,
+            BytesRead = 90,
+            BytesWritten = 260,
+        });
+
+        _jobs.Revoke(Run, Node);
+        _jobs.Revoke(Run, Node);
+
+        Assert.Equal(
+            new MovedFact(100, 260), Assert.Single(Ledger().Read<MovedFact>(Run, LedgerKinds.Transferred)).Data);
+        Assert.Equal(50, _jobs.Look(JobKind.Train, Run, Node).CheckpointStep);
+    }
+
+    [Theory]
+    [InlineData(3, 4, 3L, 4L)]
+    [InlineData(-3, 4, 0L, 4L)]
+    [InlineData(3, long.MaxValue, 3L, 0L)]
+    [InlineData(0, 0, null, null)]
+    public void End_OfAJob_HasTheBytesThatItMoved(long read, long written, long? keptRead, long? keptWritten)
+    {
+        _jobs.Dispatch(Job(JobKind.Train));
+
+        _jobs.End(Run, Node, new JobEnded
+        {
+            JobId = "train@wf-run-1-1",
+            Succeeded = true,
+            BytesRead = read,
+            BytesWritten = written,
+        });
+        _jobs.Revoke(Run, Node);
+
+        var moved = Assert.Single(Ledger().Read<EndFact>(Run, LedgerKinds.JobEnded)).Data.Moved;
+        Assert.Equal((keptRead, keptWritten), (moved?.BytesRead, moved?.BytesWritten));
+        Assert.Empty(Ledger().Read<MovedFact>(Run, LedgerKinds.Transferred));
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(long.MaxValue)]
+    public void Report_OfImpossibleBytes_IsRefusedAndAFarewellWithThemCountsNone(long bytes)
+    {
+        _jobs.Dispatch(Job(JobKind.Train));
+        var progress = At(70, 1);
+        progress.BytesWritten = bytes;
+
+        Assert.Equal("bytes_written", _jobs.Report(Run, Node, progress));
+        Assert.Null(_jobs.Report(Run, Node, At(70, 1)));
+        _jobs.Drain(Run, Node, new Draining { JobId = "train@wf-run-1-1", CheckpointStep = 60, BytesWritten = bytes });
+        _jobs.Revoke(Run, Node);
+
+        Assert.Empty(Ledger().Read<MovedFact>(Run, LedgerKinds.Transferred));
+    }
+
     private static List<string> Sent(Connection connection)
     {
         var ids = new List<string>();

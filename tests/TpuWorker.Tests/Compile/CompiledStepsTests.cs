@@ -247,6 +247,8 @@ public sealed class CompiledStepsTests : IDisposable
         var longer = StepCompiler.Count(Request() with { Length = 64, Answers = 32 });
         var twice = StepCompiler.Count(Request() with { MicroBatches = 2 });
         var lora = StepCompiler.Count(Request() with { LoraRank = 2 });
+        Assert.Equal((counts.Parameters, counts.Parameters), (counts.TrainedParameters, lora.Parameters));
+        Assert.InRange(lora.TrainedParameters, 1, counts.Parameters / 2);
 
         Assert.Equal(counts.Parameters, lora.Parameters);
         Assert.True(longer.Step.Flops > counts.Step.Flops);

@@ -28,6 +28,11 @@ public sealed class JobArtifactsTests : IDisposable
 
         Assert.True(ended.Succeeded, ended.ErrorMessage);
         Assert.Equal(expected, await TunedAsync());
+
+        // All that was read from the bucket, and at least what it has kept of what was written.
+        var (inputs, results) = (BytesOf("models", "run/train.jsonl"), BytesOf("run/tuned", "run/checkpoints"));
+        Assert.InRange(ended.BytesRead, inputs, inputs + 100_000);
+        Assert.InRange(ended.BytesWritten, results, 2 * results);
         var tree = await new ArtifactTree(new BucketInAFolder(_folder["bucket"]))
             .FindAsync(BucketInAFolder.Uri("run/tuned"), Cancellation);
         Assert.Contains("translation.json", tree!.Files.Keys);
@@ -209,6 +214,13 @@ public sealed class JobArtifactsTests : IDisposable
         Assert.Equal((1, 0), (first.TranslateResult.Decoded.Count, second.TranslateResult.Decoded.Count));
         Assert.Equal(12, File.ReadAllLines(Path.Combine(_folder["bucket"], "test-bucket/run/out.txt")).Length);
     }
+
+    /// <summary>Counts the bytes of files and folders of the bucket.</summary>
+    private long BytesOf(params string[] names) => names
+        .Select(name => Path.Combine(_folder["bucket"], "test-bucket", name))
+        .SelectMany(path => File.Exists(path)
+            ? [path] : Directory.GetFiles(path, "*", SearchOption.AllDirectories))
+        .Sum(path => new FileInfo(path).Length);
 
     private JobRunner RunnerOf(string machine, IArtifactStore store, Action<Progress>? report = null) => new(
         "job", TimeProvider.System, new ProcessorDevice(TimeProvider.System), new JobFiles(store, _folder[machine]),
