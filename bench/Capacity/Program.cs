@@ -39,7 +39,8 @@ if (!int.TryParse(options["--seed"], CultureInfo.InvariantCulture, out var seed)
     return 2;
 }
 
-if (!double.TryParse(options["--notice"], CultureInfo.InvariantCulture, out var notice) || notice is not (>= 0 and <= 600))
+if (!double.TryParse(options["--notice"], CultureInfo.InvariantCulture, out var notice)
+    || notice is not (>= 0 and <= 600))
 {
     await Console.Error.WriteLineAsync("--notice is in seconds, 0 to 600; 0 tells nodes nothing.");
     return 2;

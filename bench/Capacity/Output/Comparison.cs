@@ -36,16 +36,13 @@ internal sealed record ComparisonPart(
 internal static class Comparison
 {
     /// <summary>Names of the policies, in the order of tables and plots.</summary>
-    public const string Ours = "this product", Remembering = "this product after earlier jobs", Optimal = "optimum", Paying = "optimum with full restarts",
+    public const string Ours = "this product", Optimal = "optimum", Paying = "optimum with full restarts",
         OnDemand = "on-demand only",
         Uniform = "Uniform Progress", GreedyName = "Greedy", Failover = "SkyPilot FAILOVER",
         Eager = "SkyPilot EAGER_NEXT_REGION", Cheapest = "cheapest first for ever", First = "first zone only";
 
     /// <summary>Seconds of work of every job.</summary>
     public const double Work = 12 * 3600;
-
-    /// <summary>Jobs of which the memory of <see cref="Remembering"/> is: one a day before.</summary>
-    public const int EarlierJobs = 3;
 
     /// <summary>Deadlines over the work.</summary>
     public static IReadOnlyList<double> Slacks { get; } = [1.1, 1.25, 1.5, 2, 3];
@@ -55,7 +52,7 @@ internal static class Comparison
 
     /// <summary>The policies.</summary>
     public static IReadOnlyList<string> Policies { get; } =
-        [Ours, Remembering, Optimal, Paying, Uniform, GreedyName, OnDemand, Eager, Failover, Cheapest, First];
+        [Ours, Optimal, Paying, Uniform, GreedyName, OnDemand, Eager, Failover, Cheapest, First];
 
     /// <summary>Sets of zones, by their places in the market: one, one of each region, and all.</summary>
     public static IReadOnlyList<IReadOnlyList<int>> Sets { get; } = [[4], [1, 4, 6], [0, 1, 2, 3, 4, 5, 6, 7, 8]];
@@ -120,7 +117,6 @@ internal static class Comparison
     private static async Task<JobOutcome> RunAsync(SpotWorld world, SpotJob job, string policy) => policy switch
     {
         Ours => await ProductRun.RunAsync(world, job, ProductRequest.Deadline),
-        Remembering => await ProductRun.RunAsync(world, job, ProductRequest.Deadline, EarlierJobs),
         Cheapest => await ProductRun.RunAsync(world, job, ProductRequest.CheapestSpot),
         First => await ProductRun.RunAsync(world, job, ProductRequest.FirstZone),
         Optimal => new JobOutcome(Optimum.LeastUsd(world, job), 0, 0, 0),

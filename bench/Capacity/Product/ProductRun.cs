@@ -36,8 +36,7 @@ internal sealed class ProductRun : IDisposable
     private const string Project = "simulation";
 
     private readonly string _folder;
-    private readonly DateTimeOffset _begin;
-    private readonly VirtualClock _clock;
+    private readonly VirtualClock _clock = new(SpotWorld.Start);
     private readonly SpotJob _job;
     private readonly RunSpec _spec;
     private readonly EmulatedCloud _cloud;
@@ -48,12 +47,11 @@ internal sealed class ProductRun : IDisposable
     private readonly Dictionary<string, MarketZone> _zones;
     private InlineRunner? _runner;
 
-    private ProductRun(
-        SpotWorld world, SpotJob job, ProductRequest request, string folder, string memoryFolder, DateTimeOffset begin)
+    private ProductRun(SpotWorld world, SpotJob job, ProductRequest request, string folder)
     {
-        (_job, _folder, _begin, _clock) = (job, folder, begin, new VirtualClock(begin));
+        (_job, _folder) = (job, folder);
         _zones = world.Zones.ToDictionary(zone => zone.Name, StringComparer.Ordinal);
-        _spec = SpecOf(world, job, request, begin);
+        _spec = SpecOf(world, job, request);
         _cloud = new EmulatedCloud(
             new EmulatorOptions
             {
@@ -63,7 +61,7 @@ internal sealed class ProductRun : IDisposable
             _clock, NullLogger<EmulatedCloud>.Instance, world);
         _calls = new InProcessCloud(_cloud);
         _ledger = new RunLedger(folder, _clock);
-        var memory = new CapacityMemory(memoryFolder, _clock);
+        var memory = new CapacityMemory(folder, _clock);
         foreach (var place in PlaceList.OnDemand(PriceCatalog.Load(null), _spec))
         {
             // As after an earlier run: the other policies know how long a node takes, too.
@@ -99,32 +97,15 @@ internal sealed class ProductRun : IDisposable
     /// <param name="world">The market.</param>
     /// <param name="job">The job.</param>
     /// <param name="request">The way to ask.</param>
-    /// <param name="earlier">Jobs with the same request that were done on the days before, which the capacity memory
-    /// knows; they are not counted.</param>
-    public static async Task<JobOutcome> RunAsync(
-        SpotWorld world, SpotJob job, ProductRequest request, int earlier = 0)
+    public static async Task<JobOutcome> RunAsync(SpotWorld world, SpotJob job, ProductRequest request)
     {
         // Memory, where there is a file system in it: the product writes each fact to the disk.
         var root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         var folder = Directory.CreateDirectory(Path.Combine(root, $"capacity-{Guid.NewGuid():N}")).FullName;
         try
         {
-            var memory = Path.Combine(folder, "memory");
-            for (var number = earlier; number > 0; number--)
-            {
-                // A day apart, and never two at once.
-                await OneAsync(
-                    $"earlier-{number}", SpotWorld.Start.AddSeconds(-number * Math.Max(86400, job.Deadline)));
-            }
-
-            return await OneAsync("job", SpotWorld.Start);
-
-            async Task<JobOutcome> OneAsync(string name, DateTimeOffset begin)
-            {
-                using var run = new ProductRun(
-                    world, job, request, Path.Combine(folder, name), memory, begin);
-                return await run.WorkAsync();
-            }
+            using var run = new ProductRun(world, job, request, folder);
+            return await run.WorkAsync();
         }
         finally
         {
@@ -146,7 +127,7 @@ internal sealed class ProductRun : IDisposable
         var runner = new InlineRunner(
             _clock, AnswerAsync, name => name == RunEvents.JobEnded ? _workers.DoneAt : null);
         _runner = runner;
-        var limit = _begin.AddSeconds(_job.Limit);
+        var limit = SpotWorld.Start.AddSeconds(_job.Limit);
         TpuWorkResult? result = null;
         var doneAt = double.PositiveInfinity;
         await runner.RunAsync(
@@ -159,7 +140,7 @@ internal sealed class ProductRun : IDisposable
                         null, 1));
                 if (result.Failure is null)
                 {
-                    doneAt = (_clock.GetUtcNow() - _begin).TotalSeconds;
+                    doneAt = (_clock.GetUtcNow() - SpotWorld.Start).TotalSeconds;
                 }
             },
             limit);
@@ -172,7 +153,7 @@ internal sealed class ProductRun : IDisposable
         var billed = _cloud.Billed().OrderBy(time => time.From).ToList();
         var usd = billed.Sum(time => (time.To - time.From).TotalHours * PriceOf(time));
         var times = default(JobTimes);
-        var until = _begin;
+        var until = SpotWorld.Start;
         foreach (var time in billed)
         {
             var seconds = Math.Max(0, (time.To - time.From).TotalSeconds);
@@ -219,8 +200,7 @@ internal sealed class ProductRun : IDisposable
         public override string InstanceId => instance;
     }
 
-    private static RunSpec SpecOf(
-        SpotWorld world, SpotJob job, ProductRequest request, DateTimeOffset begin) => new()
+    private static RunSpec SpecOf(SpotWorld world, SpotJob job, ProductRequest request) => new()
     {
         RunId = new RunId("job"),
         Name = "job",
@@ -229,7 +209,7 @@ internal sealed class ProductRun : IDisposable
         Model = "model",
         Data = new DataSpec { Train = "train" },
         BudgetUsd = 1e9,
-        Deadline = request == ProductRequest.Deadline ? begin.AddSeconds(job.Deadline) : null,
+        Deadline = request == ProductRequest.Deadline ? SpotWorld.Start.AddSeconds(job.Deadline) : null,
         Tpu = new TpuSpec
         {
             AcceleratorTypes = [SpotWorld.AcceleratorType],
