@@ -15,7 +15,7 @@ internal sealed record SpotJob(double Work, double Deadline, double Restart)
     /// <summary>Seconds from the request until a node is READY, or refused; they cost nothing.</summary>
     public const double Create = 60;
 
-    /// <summary>Gets the seconds before a preemption at which a worker saves its work, since it was told; 0 if it is not
+    /// <summary>Gets the seconds before a preemption at which a worker is told, and saves its work; 0 if it is not
     /// told.</summary>
     public double Notice { get; init; } = 30;
 

@@ -25,7 +25,8 @@ public sealed class PolicyTests
         Assert.Equal((1, true), (outcome.Nodes, outcome.Usd < 3 * 2.5));
     }
 
-    /// <summary>The work of 2 h, two restarts of 660 s, the most that a loss costs and a look are left at 1.6 h.</summary>
+    /// <summary>The work of 2 h, two restarts of 660 s, the most that a loss costs and a look are left at
+    /// 1.6 h.</summary>
     [Fact]
     public void Greedy_WithoutSpot_WaitsUntilTheLastMomentAndKeepsTheDeadline()
     {
