@@ -6,6 +6,7 @@ using Workflows.Capacity.Bench.Output;
 // Compares policies that get TPUs on a spot market:
 //   dotnet run -c Release --project bench/Capacity -- [--traces FILE] [--seed N] [--begins N] [--out FOLDER]
 //     [--zones 1,3] [--slacks 1.1,2] [--restarts 60] [--policies "this product,Greedy"]
+//     [--notice 30]
 // Without --traces, or WORKFLOWS_SPOT_TRACES, the traces are generated.
 var options = new Dictionary<string, string>(StringComparer.Ordinal)
 {
@@ -17,6 +18,7 @@ var options = new Dictionary<string, string>(StringComparer.Ordinal)
     ["--slacks"] = "",
     ["--restarts"] = "",
     ["--policies"] = "",
+    ["--notice"] = "30",
 };
 for (var index = 0; index < args.Length; index += 2)
 {
@@ -37,6 +39,13 @@ if (!int.TryParse(options["--seed"], CultureInfo.InvariantCulture, out var seed)
     return 2;
 }
 
+if (!double.TryParse(options["--notice"], CultureInfo.InvariantCulture, out var notice)
+    || notice is not (>= 0 and <= 600))
+{
+    await Console.Error.WriteLineAsync("--notice is in seconds, 0 to 600; 0 tells nodes nothing.");
+    return 2;
+}
+
 try
 {
     var watch = Stopwatch.StartNew();
@@ -51,7 +60,10 @@ try
     var part = new ComparisonPart(
         begins,
         Numbers("--zones", Comparison.Sets.Select(set => (double)set.Count)), Numbers("--slacks", Comparison.Slacks),
-        Numbers("--restarts", Comparison.Restarts), Listed("--policies", Comparison.Policies));
+        Numbers("--restarts", Comparison.Restarts), Listed("--policies", Comparison.Policies))
+    {
+        Notice = notice,
+    };
     var rows = await Comparison.RunAsync(SpotWorld.Priced(traces), part);
     var folder = Directory.CreateDirectory(options["--out"]).FullName;
     await File.WriteAllTextAsync(Path.Combine(folder, "capacity.csv"), ComparisonTable.Csv(rows));

@@ -25,6 +25,9 @@ internal sealed record ComparisonPart(
     int Begins, IReadOnlyList<double> Zones, IReadOnlyList<double> Slacks, IReadOnlyList<double> Restarts,
     IReadOnlyList<string> Policies)
 {
+    /// <summary>Gets the seconds before a preemption at which a node is told; 0 for never.</summary>
+    public double Notice { get; init; } = 30;
+
     /// <summary>Returns whether a value is wanted.</summary>
     public static bool Has<T>(IReadOnlyList<T> wanted, T value) => wanted.Count == 0 || wanted.Contains(value);
 }
@@ -88,12 +91,12 @@ internal static class Comparison
         var world = new SpotWorld([.. set.Select(index => zones[index])], point * trace.GapSeconds);
 
         // Policies without a deadline do the same for each.
-        var patient = new SpotJob(Work, Slacks[^1] * Work, restart);
+        var patient = new SpotJob(Work, Slacks[^1] * Work, restart) { Notice = part.Notice };
         var without = new Dictionary<string, JobOutcome>(StringComparer.Ordinal);
         var rows = new List<ComparisonRow>();
         foreach (var slack in Slacks.Where(each => ComparisonPart.Has(part.Slacks, each)))
         {
-            var job = new SpotJob(Work, slack * Work, restart);
+            var job = new SpotJob(Work, slack * Work, restart) { Notice = part.Notice };
             foreach (var policy in Policies.Where(each => ComparisonPart.Has(part.Policies, each)))
             {
                 var isAlike = policy is OnDemand or Eager or Failover or Cheapest or First;

@@ -12,7 +12,7 @@ internal sealed class OnDemandOnly : IPolicy
 /// <summary>
 /// Greedy of "Can't Be Late" (Wu et al., NSDI'24): spot whenever there is some, nothing otherwise, and on demand to the
 /// end once the time left is that of the work and two restarts. A working spot node is kept until one restart is left.
-/// The paper loses no work in a preemption; here the work since a checkpoint is held back, too.
+/// The paper loses no work in a preemption; here the most that one costs is held back, too.
 /// </summary>
 internal class Greedy : IPolicy
 {
@@ -24,7 +24,7 @@ internal class Greedy : IPolicy
         var restart = RestartOf(view.Job);
         var restarts = view.Node is { IsSpot: true } ? 1 : 2;
         _isOver = _isOver || view.Job.Deadline - view.Now
-            <= view.Job.Work - view.Done + restarts * restart + SpotJob.Checkpoint + SpotJob.Poll;
+            <= view.Job.Work - view.Done + restarts * restart + view.Job.MostLost + SpotJob.Poll;
         return _isOver
             ? view.Node is { IsSpot: false } node ? new Choice(node.Zone, false)
                 : new Choice(view.CheapestOnDemand, IsSpot: false)

@@ -51,7 +51,7 @@ internal interface IPolicy
 
 /// <summary>
 /// Runs a job under a policy. A look every minute; a move loses nothing of the work, but a preemption all since the
-/// last checkpoint.
+/// last checkpoint, or since the notice.
 /// </summary>
 internal static class PolicyRun
 {
@@ -106,7 +106,11 @@ internal static class PolicyRun
                 {
                     Pay(node, node.LostAt);
                     var worked = saved + Worked(node, node.LostAt);
-                    saved = Math.Max(saved, Math.Floor(worked / SpotJob.Checkpoint) * SpotJob.Checkpoint);
+                    var saves = job.Notice > 0 ? saved + Worked(node, node.LostAt - job.Notice) : 0;
+                    saved = new[]
+                    {
+                        saved, saves, Math.Floor(worked / SpotJob.Checkpoint) * SpotJob.Checkpoint,
+                    }.Max();
                     (lost, node) = (node.Zone, null);
                 }
             }

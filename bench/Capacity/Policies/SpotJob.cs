@@ -15,6 +15,13 @@ internal sealed record SpotJob(double Work, double Deadline, double Restart)
     /// <summary>Seconds from the request until a node is READY, or refused; they cost nothing.</summary>
     public const double Create = 60;
 
+    /// <summary>Gets the seconds before a preemption at which a worker is told, and saves its work; 0 if it is not
+    /// told.</summary>
+    public double Notice { get; init; } = 30;
+
+    /// <summary>Gets the most work that a preemption costs.</summary>
+    public double MostLost => Notice > 0 ? Notice : Checkpoint;
+
     /// <summary>Time after which a policy that does not finish is stopped.</summary>
     public double Limit => Math.Max(Deadline, Work) * 5;
 }

@@ -9,7 +9,7 @@ namespace Workflows.Capacity.Bench.Product;
 
 /// <summary>
 /// The workers of a simulated job: each connects when its node is READY, needs its restart, and then works at one
-/// rate. Only checkpoints outlive a node.
+/// rate. Only checkpoints outlive a node, and one is saved when a preemption is announced.
 /// </summary>
 /// <param name="job">The job.</param>
 /// <param name="cloud">The emulated cloud.</param>
@@ -97,16 +97,28 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
         }
     }
 
-    private int StepNow()
+    private int StepNow() => StepAt(new[] { clock.GetUtcNow(), ToldAt(), _revokedAt }.Min()!.Value);
+
+    private int StepAt(DateTimeOffset until)
     {
-        var until = new[] { clock.GetUtcNow(), LostAt(), _revokedAt }.Min()!.Value;
         var worked = (until - _dispatchedAt).TotalSeconds - job.Restart;
 
         // A clock of whole ticks may stand a hair before the end of the last step.
         return _run is null ? 0 : Math.Min(Steps, _begunAt + (int)Math.Floor(Math.Max(0, worked + 1e-3) / StepSeconds));
     }
 
-    private void Keep() => _checkpoint = Math.Max(_checkpoint, StepNow() / CheckpointSteps * CheckpointSteps);
+    private void Keep() => _checkpoint = new[]
+    {
+        _checkpoint, StepNow() / CheckpointSteps * CheckpointSteps,
+
+        // A worker that is told of the preemption stops, and saves its last step.
+        job.Notice > 0 && ToldAt() is { } told ? StepAt(told) : 0,
+    }.Max();
+
+    /// <summary>Returns the time at which a worker whose node was lost stopped its work; null while it is
+    /// there.</summary>
+    private DateTimeOffset? ToldAt() =>
+        LostAt() is { } lost && !(_revokedAt < lost) ? lost.AddSeconds(-job.Notice) : null;
 
     /// <summary>Returns the time at which the cloud took the node away; null while it is there.</summary>
     private DateTimeOffset? LostAt() => cloud.Billed().FirstOrDefault(time => time.NodeName == $"{_node}") is { } time

@@ -25,7 +25,8 @@ public sealed class PolicyTests
         Assert.Equal((1, true), (outcome.Nodes, outcome.Usd < 3 * 2.5));
     }
 
-    /// <summary>The work of 2 h, two restarts of 660 s, a checkpoint and a look are left at 1.45 h.</summary>
+    /// <summary>The work of 2 h, two restarts of 660 s, the most that a loss costs and a look are left at
+    /// 1.6 h.</summary>
     [Fact]
     public void Greedy_WithoutSpot_WaitsUntilTheLastMomentAndKeepsTheDeadline()
     {
@@ -33,7 +34,7 @@ public sealed class PolicyTests
 
         var outcome = PolicyRun.Run(World("00000000"), job, new Greedy());
 
-        Assert.InRange(outcome.Seconds, job.Deadline - Restart - SpotJob.Checkpoint - 3 * SpotJob.Poll, job.Deadline);
+        Assert.InRange(outcome.Seconds, job.Deadline - Restart - job.MostLost - 3 * SpotJob.Poll, job.Deadline);
         Assert.Equal(1, outcome.Nodes);
     }
 
@@ -75,15 +76,17 @@ public sealed class PolicyTests
         Assert.Equal((0, double.PositiveInfinity), (outcome.Usd, outcome.Seconds));
     }
 
-    [Fact]
-    public void Run_APreemption_LosesTheWorkSinceTheCheckpoint()
+    /// <summary>Spot is lost at 1 h: 3600 - 60 - 600 = 2940 s of work, of which 2400 are in a checkpoint.</summary>
+    [Theory]
+    [InlineData(0, 2400)]
+    [InlineData(30, 2910)]
+    public void Run_APreemption_LosesTheWorkSinceTheCheckpointOrTheNotice(double notice, double saved)
     {
-        // Spot is lost at 1 h: 3600 - 60 - 600 = 2940 s of work, of which 2400 are saved.
-        var outcome = PolicyRun.Run(World("1011111"), Job(2, 40), new Greedy());
+        var outcome = PolicyRun.Run(World("1011111"), Job(2, 40) with { Notice = notice }, new Greedy());
 
         Assert.Equal((2, 3), (outcome.Nodes, World("1").Zones[0].SpotUsd));
         Assert.Equal(
-            (Hour - SpotJob.Create + Restart + 2 * Hour - 2400) / Hour * 3, outcome.Usd, 6);
+            (Hour - SpotJob.Create + Restart + 2 * Hour - saved) / Hour * 3, outcome.Usd, 6);
     }
 
     private static SpotJob Job(double hours, double deadline) => new(hours * Hour, deadline * Hour, Restart);

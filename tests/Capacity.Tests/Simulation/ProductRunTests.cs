@@ -65,6 +65,26 @@ public sealed class ProductRunTests
         Assert.Equal((2, 0, 0), (outcome.Nodes, outcome.Leaks, outcome.Times.OnDemand));
     }
 
+    /// <summary>The node is lost 50 minutes after its first step, ten minutes of which are in no checkpoint yet but for
+    /// the one that its worker saves when it is told.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(30)]
+    public async Task Run_WithALoss_GoesOnFromTheCheckpointOfTheNotice(double notice)
+    {
+        var zones = Zones("1", "0");
+        zones[0] = zones[0] with { Trace = new SpotTrace(zones[0].Name, Hour, [true, false, true, true, true, true]) };
+        var job = new SpotJob(2 * Hour, 20 * Hour, 300) { Notice = notice };
+
+        var outcome = await ProductRun.RunAsync(new SpotWorld(zones, 0), job, ProductRequest.Deadline);
+
+        // READY after 60 s, and 3240 s of work: five checkpoints are 3000 s.
+        var lost = notice > 0 ? notice : 240;
+        Assert.Equal((2, 0), (outcome.Nodes, outcome.Leaks));
+        Assert.InRange(
+            outcome.Times.Spot, job.Work + (2 * job.Restart) + lost - 10, job.Work + (2 * job.Restart) + lost + 130);
+    }
+
     private static MarketZone[] Zones(string cheap, string dear)
     {
         var priced = SpotWorld.Priced(TraceGenerator.Generate(TraceGenerator.Measured, 1, 1));
