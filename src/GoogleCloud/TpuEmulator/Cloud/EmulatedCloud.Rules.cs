@@ -71,8 +71,9 @@ internal sealed partial class EmulatedCloud
     }
 
     /// <summary>Returns whether a new node is not found yet.</summary>
-    private bool IsUnseen(NodeRecord record) => _clock.GetUtcNow() < record.Node.CreateTime.ToDateTimeOffset()
-        .AddSeconds(Project(record.Project).Scenario.In(record.Zone).UnseenSeconds);
+    private bool IsUnseen(NodeRecord record) =>
+        Project(record.Project).Scenario.In(record.Zone).UnseenSeconds is > 0 and var seconds
+        && _clock.GetUtcNow() < record.Node.CreateTime.ToDateTimeOffset().AddSeconds(seconds);
 
     private NodeRecord SeenRecord(string name) => Record(name) is var record && IsUnseen(record)
         ? throw new CloudException(Refusals.NotFound(name)) : record;
