@@ -251,6 +251,7 @@ public sealed class AcquireTpuOrchestration : TaskOrchestrator<AcquireInput, Acq
             var node = await context.ObserveNodeAsync(new ObserveNodeInput(spec, lease, operation)
             {
                 StopAt = input.StopAt,
+                IsSearch = true,
             });
             if (node.IsUsable)
             {

@@ -24,6 +24,12 @@ public sealed class ObserveNodeActivity(
     public override async Task<NodeObservation> RunAsync(TaskActivityContext context, ObserveNodeInput input)
     {
         var seen = await LookAsync(input);
+        if (input.IsSearch && seen.State != NodeStates.Unreachable)
+        {
+            // A request may wait for hours.
+            await StrayNodes.ReleaseAsync(cloud, ledger, jobs, input.Spec, input.Lease.Attempt);
+        }
+
         var now = clock.GetUtcNow();
         var (group, spec) = (input.Spec.Group?.Id ?? input.Spec.RunId, input.Spec);
         var spent = RunCosts.Of(ledger, group, now).ActualUsd;

@@ -273,6 +273,11 @@ public sealed record ObserveNodeInput(RunSpec Spec, TpuLease Lease, string? Oper
     /// <summary>Gets the time at which the run is stopped; null for no limit.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public DateTimeOffset? StopAt { get; init; }
+
+    /// <summary>Gets a value indicating whether the run has no other node that works, so that each poll asks for the
+    /// release of those of earlier attempts that are not proved gone. false in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSearch { get; init; }
 }
 
 /// <summary>The state of a node that is being created.</summary>

@@ -194,6 +194,24 @@ public sealed class ObserveNodeActivityTests : CloudFolder
         Assert.Equal(new NodeObservation("Creating", false, null), await RunAsync(Creation));
     }
 
+    /// <summary>A request that waits for capacity may wait for hours, in which an earlier node would cost.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Observe_NodeOfASearch_AsksForTheReleaseOfEarlierNodes(bool isSearch)
+    {
+        Ledger.Append(Run, LedgerKinds.Intent, $"{Node(1)}", Lease(1));
+        Ledger.Append(Run, LedgerKinds.Intent, $"{Node(2)}", Lease(2));
+        Cloud.Put(Node(1), State.Ready);
+        Cloud.Put(Node(2), State.Creating);
+
+        await new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs, Clock)
+            .RunAsync(null!, new ObserveNodeInput(Spec, Lease(2), null) { IsSearch = isSearch });
+
+        // Without a search the earlier node works, and the later one is for a move.
+        Assert.Equal(isSearch ? [$"{Node(1)}"] : [], Cloud.Deleted());
+    }
+
     private Task<NodeObservation> RunAsync(
         string? operation = null, RunSpec? spec = null, DateTimeOffset? stopAt = null) =>
         new ObserveNodeActivity(Cloud, Ledger, Memory, Jobs, Clock)
