@@ -10,8 +10,8 @@ namespace Workflows.Activities.Teardown;
 /// <summary>
 /// Nodes that a run under way uses no more and that are not proved gone: a deletion failed, or the answer to their
 /// request was lost. They may cost for as long as the run works, so that each look at its job, each request for another
-/// node, and each look at that node until it is usable asks for their release again. <b>Invariant:</b> a node that the run uses, waits for or moves to is
-/// none of them, also for an activity that is done again long after its run went on.
+/// node, and each look at that node until it is usable asks for their release again. <b>Invariant:</b> a node that the
+/// run uses, waits for or moves to is none of them, also for an activity that is done again long after its run went on.
 /// </summary>
 internal static class StrayNodes
 {
