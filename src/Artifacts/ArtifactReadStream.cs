@@ -6,7 +6,7 @@ namespace Workflows.Artifacts;
 /// Reads an artifact of any store as a seekable stream: in parts of 16 MiB, or of 4 MiB where a part costs no request,
 /// the next one while this one is used. Two parts are in memory, in buffers that are used again.
 /// </summary>
-internal sealed class ArtifactReadStream : Stream
+internal sealed class ArtifactReadStream : ReadOnlyStream
 {
     /// <summary>Bytes after which progress is reported, and of one part.</summary>
     private const int ReportBytes = 16 << 20, LocalBytes = 4 << 20;
@@ -18,7 +18,6 @@ internal sealed class ArtifactReadStream : Stream
     private readonly int _partBytes;
     private Part _part = new(0, [], 0);
     private (long Offset, Task<Part> Part)? _next;
-    private long _position;
 
     /// <summary>Opens an artifact; nothing is read yet.</summary>
     /// <param name="store">The store.</param>
@@ -28,67 +27,32 @@ internal sealed class ArtifactReadStream : Stream
     /// <param name="cancellation">Cancels reading.</param>
     public ArtifactReadStream(
         IArtifactStore store, ArtifactUri uri, long bytes, Action<long>? report, CancellationToken cancellation)
+        : base(bytes)
     {
-        (_store, _uri, Length, _report) = (store, uri, bytes, report);
+        (_store, _uri, _report) = (store, uri, report);
         _partBytes = uri.Scheme == ArtifactScheme.File ? LocalBytes : ReportBytes;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-    }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
-
-    public override long Length { get; }
-
-    public override long Position
-    {
-        get => _position;
-        set => _position = value;
     }
 
     public override async ValueTask<int> ReadAsync(
         Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_position >= Length || buffer.Length == 0)
+        if (Position >= Length || buffer.Length == 0)
         {
             return 0;
         }
 
-        if (_position < _part.Offset || _position >= _part.Offset + _part.Count)
+        if (Position < _part.Offset || Position >= _part.Offset + _part.Count)
         {
-            await TurnAsync(_position - (_position % _partBytes));
+            await TurnAsync(Position - (Position % _partBytes));
         }
 
-        var at = (int)Math.Min(_position - _part.Offset, _part.Count);
+        var at = (int)Math.Min(Position - _part.Offset, _part.Count);
         var count = Math.Min(buffer.Length, _part.Count - at);
         _part.Bytes.AsSpan(at, count).CopyTo(buffer.Span);
-        _position += count;
+        Position += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-    {
-        SeekOrigin.Begin => offset,
-        SeekOrigin.Current => _position + offset,
-        _ => Length + offset,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new InvalidOperationException("An artifact is only read.");
-
-    public override void Write(byte[] buffer, int offset, int count) =>
-        throw new InvalidOperationException("An artifact is only read.");
 
     protected override void Dispose(bool disposing)
     {

@@ -10,7 +10,7 @@ namespace Workflows.Artifacts;
 /// <param name="store">The store.</param>
 /// <param name="uri">The artifact.</param>
 /// <param name="bytes">Its size.</param>
-internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long bytes) : Stream
+internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long bytes) : ReadOnlyStream(bytes)
 {
     /// <summary>Bytes that the store may be ahead of the reader.</summary>
     private const int MostAhead = 1 << 20;
@@ -18,26 +18,12 @@ internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long
     private readonly CancellationTokenSource _stop = new();
     private Pipe? _pipe;
     private Task _pulling = Task.CompletedTask;
-    private long _position, _pulledTo;
+    private long _pulledTo;
     private bool _isDisposed;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
-
-    public override long Length => bytes;
-
-    public override long Position
-    {
-        get => _position;
-        set => _position = value;
-    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_position >= bytes || buffer.Length == 0)
+        if (Position >= Length || buffer.Length == 0)
         {
             return 0;
         }
@@ -46,17 +32,17 @@ internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long
         {
             (_pipe, _pulledTo) = (new Pipe(new PipeOptions(
                 pauseWriterThreshold: MostAhead, resumeWriterThreshold: MostAhead / 2,
-                useSynchronizationContext: false)), _position);
-            _pulling = PullAsync(_pipe.Writer, _position);
+                useSynchronizationContext: false)), Position);
+            _pulling = PullAsync(_pipe.Writer, Position);
         }
 
-        if (_pulledTo != _position)
+        if (_pulledTo != Position)
         {
             throw new InvalidOperationException("It is read from one place on.");
         }
 
         var result = await _pipe.Reader.ReadAsync(cancellationToken);
-        var count = (int)Math.Min(Math.Min(buffer.Length, bytes - _position), result.Buffer.Length);
+        var count = (int)Math.Min(Math.Min(buffer.Length, Length - Position), result.Buffer.Length);
         var piece = result.Buffer.Slice(0, count);
         var at = 0;
         foreach (var part in piece)
@@ -66,42 +52,20 @@ internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long
         }
 
         _pipe.Reader.AdvanceTo(piece.End);
-        _position = _pulledTo += count;
+        Position = _pulledTo += count;
         if (count == 0)
         {
-            throw Faults.Damaged(uri, $"It ended at byte {_position} of {bytes}: it changed while it was read.");
+            throw Faults.Damaged(uri, $"It ended at byte {Position} of {Length}: it changed while it was read.");
         }
 
         // The end throws for bytes that are not those that the store has kept.
-        if (_position == bytes && !(await _pipe.Reader.ReadAsync(cancellationToken)).Buffer.IsEmpty)
+        if (Position == Length && !(await _pipe.Reader.ReadAsync(cancellationToken)).Buffer.IsEmpty)
         {
-            throw Faults.Damaged(uri, $"It has more than {bytes} bytes: it changed while it was read.");
+            throw Faults.Damaged(uri, $"It has more than {Length} bytes: it changed while it was read.");
         }
 
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) =>
-        ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-    {
-        SeekOrigin.Begin => offset,
-        SeekOrigin.Current => _position + offset,
-        _ => Length + offset,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new InvalidOperationException("An artifact is only read.");
-
-    public override void Write(byte[] buffer, int offset, int count) =>
-        throw new InvalidOperationException("An artifact is only read.");
 
     protected override void Dispose(bool disposing)
     {
@@ -130,7 +94,7 @@ internal sealed class PulledArtifact(IArtifactStore store, ArtifactUri uri, long
         try
         {
             await store.ReadAsync(
-                uri, from == 0 ? ByteRange.Whole : new ByteRange(from, bytes - from), writer.AsStream(leaveOpen: true),
+                uri, from == 0 ? ByteRange.Whole : new ByteRange(from, Length - from), writer.AsStream(leaveOpen: true),
                 _stop.Token);
         }
         catch (Exception exception)
