@@ -6,7 +6,8 @@ using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Processes;
 
 // A child process for tests: does what each request says.
-using (var service = ChildService.Open())
+var isSlow = Environment.GetEnvironmentVariable("SLOW_ANSWERS") is not null;
+using (var service = isSlow ? ChildService.Open(output => new SlowStream(output)) : ChildService.Open())
 {
     await service.RunAsync(AnswerAsync);
 }

@@ -213,6 +213,19 @@ public sealed class ChildProcessTests
         Assert.Equal(0, await child.StopAsync(Long));
     }
 
+    // A parent that is quick has the answer, and has closed the input, before the child sees that it was written.
+    [Fact]
+    public async Task StopAsync_AtOnceAfterAnAnswer_IsACleanExit()
+    {
+        await using var child = ChildProcess.Start(Options() with
+        {
+            Environment = new Dictionary<string, string> { ["SLOW_ANSWERS"] = "1" },
+        });
+
+        Assert.Equal("a", await AskAsync(child, "echo a"));
+        Assert.Equal(0, await child.StopAsync(Long));
+    }
+
     // A signal is delivered some time after it was sent.
     [Fact]
     public async Task StopAsync_BeforeATerminationSignalArrives_IsACleanExit()

@@ -17,6 +17,9 @@ public sealed class ChildService : IDisposable
     private readonly Stream _output;
     private readonly SemaphoreSlim _writing = new(1, 1);
 
+    // Cleared before the answer is written: a parent that has it may close the input before the write returns here.
+    private volatile bool _isWorking;
+
     private ChildService(Stream input, Stream output) => (_input, _output) = (input, output);
 
     /// <summary>Answers one request.</summary>
@@ -30,9 +33,14 @@ public sealed class ChildService : IDisposable
     /// now on; termination signals are left to the parent, which receives them and closes the input.
     /// </summary>
     /// <returns>The service.</returns>
-    public static ChildService Open()
+    public static ChildService Open() => Open(output => output);
+
+    /// <summary>Opens a service whose answers pass through another stream, a slow one for example.</summary>
+    /// <param name="over">Makes the stream from the one to the parent.</param>
+    /// <returns>The service.</returns>
+    internal static ChildService Open(Func<Stream, Stream> over)
     {
-        var service = new ChildService(Console.OpenStandardInput(), StandardOutput.Take());
+        var service = new ChildService(Console.OpenStandardInput(), over(StandardOutput.Take()));
         foreach (var signal in (PosixSignal[])[PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP])
         {
             Signals.Add(PosixSignalRegistration.Create(signal, context => context.Cancel = true));
@@ -69,6 +77,7 @@ public sealed class ChildService : IDisposable
 
             using var stop = new CancellationTokenSource();
             Stopping = stop.Token;
+            _isWorking = true;
             var work = Task.Run(() => AnswerAsync(handler, message.Content));
             next = await ListenAsync(work, next, stop).ConfigureAwait(false);
             await work.ConfigureAwait(false);
@@ -99,7 +108,7 @@ public sealed class ChildService : IDisposable
         while (await Task.WhenAny(work, next).ConfigureAwait(false) == next)
         {
             var message = await next.ConfigureAwait(false);
-            if (message is null && !work.IsCompleted)
+            if (message is null && _isWorking)
             {
                 Process.GetCurrentProcess().Kill();
             }
@@ -122,9 +131,11 @@ public sealed class ChildService : IDisposable
         try
         {
             answer = await handler(request, this).ConfigureAwait(false);
+            _isWorking = false;
         }
         catch (Exception exception)
         {
+            _isWorking = false;
             await SendAsync(FrameKind.Failure, ChildError.Of(exception).ToBytes()).ConfigureAwait(false);
             return;
         }
