@@ -20,13 +20,13 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     /// <summary>Seconds of a step.</summary>
     public const double StepSeconds = 10;
 
-    private const int CheckpointSteps = (int)(SpotJob.Checkpoint / StepSeconds);
 
     private NodeName _node;
     private DateTimeOffset _dispatchedAt;
     private DateTimeOffset? _revokedAt;
     private RunId? _run;
     private int _begunAt;
+    private int _every = (int)(SpotJob.Checkpoint / StepSeconds);
     private int _checkpoint;
     private int _written = -1;
     private bool _isStopped;
@@ -49,6 +49,7 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
         }
 
         Keep();
+        _every = input.CheckpointEverySteps ?? input.Spec.Training.CheckpointEverySteps;
         (_node, _run) = (input.Lease.NodeName, input.Spec.RunId);
         (_dispatchedAt, _revokedAt, _begunAt, _isStopped) = (clock.GetUtcNow(), null, _checkpoint, false);
 
@@ -109,7 +110,7 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
 
     private void Keep() => _checkpoint = new[]
     {
-        _checkpoint, StepNow() / CheckpointSteps * CheckpointSteps,
+        _checkpoint, StepNow() / _every * _every,
 
         // A worker that is told of the preemption stops, and saves its last step.
         job.Notice > 0 && ToldAt() is { } told ? StepAt(told) : 0,
@@ -128,14 +129,14 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     /// and of each checkpoint, at the time at which a worker reports it.</summary>
     private void Write(RunId runId, int step)
     {
-        if (step > _begunAt && (step / CheckpointSteps != _written || step == _begunAt + 1))
+        if (step > _begunAt && (step / _every != _written || step == _begunAt + 1))
         {
             if (_written < 0 && step > _begunAt + 1)
             {
                 WritePoint(runId, _begunAt + 1, _begunAt);
             }
 
-            _written = step / CheckpointSteps;
+            _written = step / _every;
             WritePoint(runId, step, _checkpoint);
         }
     }

@@ -223,6 +223,7 @@ internal sealed class ProductRun : IDisposable
         {
             Steps = (int)(job.Work / ModelledWorkers.StepSeconds),
             CheckpointEverySteps = (int)(SpotJob.Checkpoint / ModelledWorkers.StepSeconds),
+            Method = "lora",
         },
         Pace = new PaceSpec { PollSeconds = SpotJob.Poll },
     };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.ModelFiles;
 using Workflows.Orchestrations;
 
@@ -113,11 +114,17 @@ internal sealed class RunFigures(
     {
         var work = WorkOf(type);
         var measured = rates?.Find(spec, Parameters, type);
-        return RunEstimate.Of(spec, work, steps ?? spec.Training.Steps, measured, type) with
+        var checkpoint = CheckpointCadence.SecondsOf(spec, TrainedParameters);
+        var time = RunEstimate.Of(spec, work, steps ?? spec.Training.Steps, measured, type) with
+        {
+            CheckpointSeconds = checkpoint,
+        };
+        return time with
         {
             Assumptions =
             [
                 .. RunEstimate.Assumptions(spec, work, measured), .. _shape.Assumptions,
+                .. CheckpointCadence.Words(spec, time, steps ?? spec.Training.Steps),
                 .. CountsOf(work.Chips) is null ? [Uncounted] : Array.Empty<string>(),
             ],
         };

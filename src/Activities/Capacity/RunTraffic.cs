@@ -1,5 +1,6 @@
 using System.Globalization;
 using Workflows.Activities.Data;
+using Workflows.Activities.Deadlines;
 using Workflows.Orchestrations;
 
 namespace Workflows.Activities.Capacity;
@@ -12,7 +13,7 @@ namespace Workflows.Activities.Capacity;
 internal sealed record RunTraffic(long? CorpusBytes, double? CheckpointBytes, int Checkpoints, double ResultBytes)
 {
     /// <summary>Bytes of a trained weight in a checkpoint: itself and its two moments, in 32 bits each.</summary>
-    private const double CheckpointWeight = 12;
+    internal const double CheckpointWeight = 12;
 
     /// <summary>Bytes of a weight of the tuned model, in bfloat16.</summary>
     private const double ResultWeight = 2;
@@ -21,12 +22,15 @@ internal sealed record RunTraffic(long? CorpusBytes, double? CheckpointBytes, in
     /// resumed.</summary>
     public bool BeginsWithCheckpoint { get; init; }
 
+    /// <summary>Gets the steps between two checkpoints.</summary>
+    public int EverySteps { get; init; }
+
     /// <summary>Gets what was counted and assumed, in words.</summary>
     public string Basis => CheckpointBytes is { } bytes
         ? string.Create(
             CultureInfo.InvariantCulture,
-            $"{Checkpoints} checkpoints of {bytes / 1e9:0.00##} GB: one for every training.checkpointEverySteps, each "
-            + $"trained weight with two moments in 32 bits; a validation that keeps the best writes more")
+            $"{Checkpoints} checkpoints of {bytes / 1e9:0.00##} GB: one for every {EverySteps} steps, each trained "
+            + $"weight with two moments in 32 bits; a validation that keeps the best writes more")
             + (CorpusBytes is null ? "; the corpus was not counted" : "")
         : "The checkpoints were not counted: the model's configuration cannot be read, or nobody here builds programs";
 
@@ -41,7 +45,8 @@ internal sealed record RunTraffic(long? CorpusBytes, double? CheckpointBytes, in
         RunSpec spec, RunFigures figures, CorpusSize? corpus, int stepsDone = 0, bool isTrained = false)
     {
         var steps = isTrained ? 0 : Math.Max(0, spec.Training.Steps - stepsDone);
-        var every = Math.Max(1, spec.Training.CheckpointEverySteps);
+        var time = figures.EstimateOf(spec.Tpu.AcceleratorTypes[0]);
+        var every = CheckpointCadence.StepsOf(spec, time, time.Train / Math.Max(1, spec.Training.Steps));
 
         // Those of the multiples that are left, and of the last step.
         var count = steps == 0 ? 0
@@ -50,6 +55,7 @@ internal sealed record RunTraffic(long? CorpusBytes, double? CheckpointBytes, in
             corpus?.Bytes, figures.TrainedParameters * CheckpointWeight, count,
             isTrained ? 0 : figures.Parameters * ResultWeight)
         {
+            EverySteps = every,
             BeginsWithCheckpoint = stepsDone > 0 && !isTrained,
         };
     }

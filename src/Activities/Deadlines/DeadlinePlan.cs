@@ -51,7 +51,8 @@ public static class DeadlinePlan
     internal static WorkOutlook OutlookOf(RunSpec spec, TimeEstimate time, double wait)
     {
         var step = time.Train / Math.Max(1, spec.Training.Steps);
-        var loss = Math.Max(Math.Min(spec.Training.Steps, spec.Training.CheckpointEverySteps) * step, time.Evaluate);
+        var every = CheckpointCadence.StepsOf(spec, time, step);
+        var loss = Math.Max(Math.Min(spec.Training.Steps, every) * step, time.Evaluate);
         return new WorkOutlook(time.Train + time.Evaluate, loss, time.Rest, wait, time.Basis);
     }
 

@@ -40,7 +40,7 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
         }
 
         var curve = MetricsFile.Read(ledger, spec.RunId);
-        var planned = time.Train / Math.Max(1, spec.Training.Steps);
+        var planned = PlannedStep(spec, time);
         var tpus = ByTpu(spec.RunId, curve);
         var measured = tpus.Select(StepRate.SecondsPerStep).FirstOrDefault(rate => rate is not null);
         var step = measured ?? planned;
@@ -48,12 +48,15 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
         // An evaluation that was not measured is at least as late as the training.
         var evaluate = (kind == JobKind.Translate ? Measured(spec, job) : null)
             ?? time.Evaluate * Math.Max(1, planned > 0 ? step / planned : 1);
+        var dispatched = DispatchedEvery(spec);
+        var every = (job is null ? CheckpointCadence.StepsOf(spec, time, step) : dispatched)
+            + Math.Max(0, Lag(tpus) - dispatched);
         var left = kind == JobKind.Train ? Math.Max(0, spec.Training.Steps - CheckpointOf(spec, curve, job)) : 0;
         var (wait, waitBasis) = OnDemandWait(spec, plan);
         return new WorkOutlook(
             (left * step) + evaluate,
             kind == JobKind.Train
-                ? Math.Max(Math.Min(left, spec.Training.CheckpointEverySteps) * step, evaluate) : evaluate,
+                ? Math.Max(Math.Min(left, every) * step, evaluate) : evaluate,
             StartOf(spec.RunId, curve) ?? time.Rest, wait,
             (measured is null ? "The rate is the plan's" : "The rate is measured") + $", and the wait {waitBasis}.")
         {
@@ -62,6 +65,37 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
                 : null,
         };
     }
+
+    /// <summary>Returns the steps between two checkpoints of the training that is dispatched next.</summary>
+    /// <param name="spec">The run.</param>
+    /// <returns>null for as many as the request says.</returns>
+    public int? CheckpointEvery(RunSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        var plan = ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
+        if (plan?.Time is not { CheckpointSeconds: not null } time)
+        {
+            return null;
+        }
+
+        var measured = ByTpu(spec.RunId, MetricsFile.Read(ledger, spec.RunId)).Select(StepRate.SecondsPerStep)
+            .FirstOrDefault(rate => rate is not null);
+        var steps = CheckpointCadence.StepsOf(spec, time, measured ?? PlannedStep(spec, time));
+        return steps < spec.Training.CheckpointEverySteps ? steps : null;
+    }
+
+    private static double PlannedStep(RunSpec spec, TimeEstimate time) => time.Train / Math.Max(1, spec.Training.Steps);
+
+    /// <summary>Returns the steps between two checkpoints of the training that works.</summary>
+    private int DispatchedEvery(RunSpec spec) => Math.Max(
+        1, ledger.Read<DispatchInput>(spec.RunId, LedgerKinds.Job)
+            .LastOrDefault(fact => fact.Data.Kind == JobKind.Train).Data?.CheckpointEverySteps
+            ?? spec.Training.CheckpointEverySteps);
+
+    /// <summary>Returns the most steps of the newest TPU that were in no checkpoint: one counts once another VM can read
+    /// it, and a slow upload is late.</summary>
+    private static int Lag(IEnumerable<IReadOnlyList<MetricPoint>> tpus) =>
+        (tpus.FirstOrDefault() ?? []).Select(point => point.Step - point.CheckpointStep).DefaultIfEmpty(0).Max();
 
     /// <summary>Returns the points of each TPU, those of the newest first.</summary>
     private IReadOnlyList<IReadOnlyList<MetricPoint>> ByTpu(RunId runId, IReadOnlyList<MetricPoint> curve)

@@ -1,4 +1,5 @@
 using Microsoft.DurableTask;
+using Workflows.Activities.Deadlines;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
 
@@ -11,7 +12,11 @@ public sealed class DispatchJobActivity(ITpuJobs jobs, RunLedger ledger, TimePro
     /// <inheritdoc />
     public override Task<bool> RunAsync(TaskActivityContext context, DispatchInput input)
     {
-        jobs.Dispatch(input);
+        jobs.Dispatch(input with
+        {
+            CheckpointEverySteps = input.Kind == JobKind.Train
+                ? new WorkForesight(ledger, null, clock).CheckpointEvery(input.Spec) : null,
+        });
         if (input.Recovery is { } loss)
         {
             ledger.Append(input.Spec.RunId, LedgerKinds.Recovered, $"{loss.DetectedAt:O}", new RecoveryEnd(

@@ -91,6 +91,11 @@ public sealed record TimeEstimate(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double TextTflop { get; init; }
 
+    /// <summary>Gets the seconds of work between two checkpoints, if they are shorter than the request's steps; null
+    /// for those of the request, also in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double? CheckpointSeconds { get; init; }
+
     /// <summary>Gets what is assumed, one sentence each; null in older histories.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public IReadOnlyList<string>? Assumptions { get; init; }

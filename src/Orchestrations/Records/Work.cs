@@ -152,7 +152,13 @@ public sealed record TpuWorkResult(TpuLease? Lease, int NextAttempt, RunFailure?
 /// <param name="ReplyTo">Instance that is notified of the end, by the event <see cref="RunEvents.JobEnded"/>.</param>
 /// <param name="Recovery">Loss that this dispatch recovers from.</param>
 public sealed record DispatchInput(
-    JobKind Kind, RunSpec Spec, PreparedData Data, TpuLease Lease, string ReplyTo, OpenRecovery? Recovery);
+    JobKind Kind, RunSpec Spec, PreparedData Data, TpuLease Lease, string ReplyTo, OpenRecovery? Recovery)
+{
+    /// <summary>Gets the steps between two checkpoints, where they are fewer than those of the request; null for those
+    /// of the request, also in older histories.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int? CheckpointEverySteps { get; init; }
+}
 
 /// <summary>A poll of a job.</summary>
 /// <param name="Kind">The kind of the job.</param>

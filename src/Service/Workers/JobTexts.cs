@@ -85,7 +85,7 @@ internal static class JobTexts
             MaxGradientNorm = training.MaxGradientNorm,
             MaxLength = training.MaxLength,
             Pack = training.Pack,
-            CheckpointEverySteps = training.CheckpointEverySteps,
+            CheckpointEverySteps = input.CheckpointEverySteps ?? training.CheckpointEverySteps,
             KeepCheckpoints = training.KeepCheckpoints,
             Keep = training.Keep,
             Seed = training.Seed,
@@ -112,7 +112,10 @@ internal static class JobTexts
             job.Validation = new ValidationSettings
             {
                 Metric = validation.Metric,
-                EverySteps = validation.EverySteps,
+
+                // More checkpoints are no more measurements.
+                EverySteps = validation.EverySteps > 0 || input.CheckpointEverySteps is null
+                    ? validation.EverySteps : training.CheckpointEverySteps,
                 Patience = validation.Patience,
                 MaxNewTokens = spec.Evaluation.MaxNewTokens,
             };

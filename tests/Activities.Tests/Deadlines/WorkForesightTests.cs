@@ -118,6 +118,38 @@ public sealed class WorkForesightTests : IDisposable
         double Share(double train, double doubt) => ((train * doubt) + (900 * 0.05)) / (train + 900);
     }
 
+    /// <summary>A loss costs what the dispatched job leaves between two checkpoints, and before that what the next one
+    /// will.</summary>
+    [Fact]
+    public void Of_ARunThatSavesMoreOften_LosesLess()
+    {
+        Plan(checkpointSeconds: 330);
+        Assert.Equal(16, _foresight.CheckpointEvery(Long));
+        Assert.Equal(16 * 20, _foresight.Of(JobKind.Train, Long)!.Loss, 6);
+
+        Dispatch(JobKind.Train, 1, 16);
+        Curve(10, 1, 32, checkpointEvery: 16);
+
+        // A measured rate: 33 steps of the next job, and sixteen of the one that works.
+        Assert.Equal(33, _foresight.CheckpointEvery(Long));
+        Assert.Equal(33 * 10, _foresight.Of(JobKind.Train, Long)!.Loss, 6);
+        Assert.Equal(300, _foresight.Of(JobKind.Train, Long, Standing(32))!.Loss, 6);
+    }
+
+    /// <summary>A checkpoint counts once it is uploaded: the longest distance to one is what a loss can cost.</summary>
+    [Fact]
+    public void Of_AWorkerWhoseUploadsAreLate_LosesMore()
+    {
+        Plan();
+        Dispatch(JobKind.Train, 1);
+        Curve(40, 1, 25, checkpointEvery: 24);
+        Assert.Equal(23 * 40, _foresight.Of(JobKind.Train, Spec, Standing(24))!.Loss, 6);
+
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Dispatch(JobKind.Train, 2);
+        Assert.Equal(23 * 40, _foresight.Of(JobKind.Train, Spec)!.Loss, 6);
+    }
+
     [Fact]
     public void Of_ATranslationThatIsMeasured_CountsTheWholeOfIt()
     {
@@ -164,7 +196,12 @@ public sealed class WorkForesightTests : IDisposable
 
     private static (double Work, double Loss) Parts(WorkOutlook? outlook) => (outlook!.Work, outlook.Loss);
 
-    private void Plan(EstimateSource? source = null) => _ledger.AppendInPart(
+    private static readonly RunSpec Long = Spec with { Training = Spec.Training with { CheckpointEverySteps = 60 } };
+
+    private static JobStanding Standing(int checkpoint) =>
+        new(TimeSpan.Zero, checkpoint, 100, checkpoint, null, null);
+
+    private void Plan(EstimateSource? source = null, double? checkpointSeconds = null) => _ledger.AppendInPart(
         Spec.RunId, LedgerKinds.Plan, "plan",
         new RunPlan([OnDemand with { Provisioning = ProvisioningMode.Spot }], 1, 2480)
         {
@@ -172,15 +209,17 @@ public sealed class WorkForesightTests : IDisposable
             Time = new TimeEstimate(180, 2000, 300, 1e9, 100, 100, 500, "guessed")
             {
                 Source = source,
+                CheckpointSeconds = checkpointSeconds,
             },
         });
 
-    private void Dispatch(JobKind kind, int number)
+    private void Dispatch(JobKind kind, int number, int? checkpointEvery = null)
     {
         var lease = new TpuLease(NodeName.Of("team", "us-west4-a", $"n{number}"), OnDemand, number);
         var data = new PreparedData("t", "t", 1, 1, new Dictionary<string, int>());
         _ledger.Append(
-            Spec.RunId, LedgerKinds.Job, $"{kind}@n{number}", new DispatchInput(kind, Spec, data, lease, "run", null));
+            Spec.RunId, LedgerKinds.Job, $"{kind}@n{number}", 
+            new DispatchInput(kind, Spec, data, lease, "run", null) { CheckpointEverySteps = checkpointEvery });
     }
 
     private void Attempt(int number, double seconds, Candidate place) => _ledger.Append(

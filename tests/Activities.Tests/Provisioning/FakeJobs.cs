@@ -17,7 +17,13 @@ internal sealed class FakeJobs : ITpuJobs
 
     public bool IsConnected(RunId runId, NodeName nodeName) => Connected.Contains(nodeName);
 
-    public void Dispatch(DispatchInput input) => Calls.Add($"dispatch {input.Kind} {input.Lease.NodeName.NodeId}");
+    public DispatchInput? Dispatched { get; private set; }
+
+    public void Dispatch(DispatchInput input)
+    {
+        Dispatched = input;
+        Calls.Add($"dispatch {input.Kind} {input.Lease.NodeName.NodeId}");
+    }
 
     public JobStanding Look(JobKind kind, RunId runId, NodeName nodeName)
     {

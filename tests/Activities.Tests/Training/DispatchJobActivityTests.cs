@@ -38,6 +38,25 @@ public sealed class DispatchJobActivityTests : RunFolder
             Assert.Single(Ledger.Read<RecoveryEnd>(Id, LedgerKinds.Recovered)).Data);
     }
 
+    /// <summary>100 steps of 20 s: a checkpoint every two minutes is one for each six steps. Translations have
+    /// none.</summary>
+    [Theory]
+    [InlineData(JobKind.Train, 120.0, 6)]
+    [InlineData(JobKind.Train, 1200.0, null)]
+    [InlineData(JobKind.Train, null, null)]
+    [InlineData(JobKind.Translate, 120.0, null)]
+    public async Task Dispatch_OfAPlanWithShorterPauses_SavesCheckpointsAsOften(
+        JobKind kind, double? seconds, int? steps)
+    {
+        var time = new TimeEstimate(0, 2000, 0, 1e9, 1, 1, 1, "") { CheckpointSeconds = seconds };
+        Ledger.AppendInPart(
+            Id, LedgerKinds.Plan, "plan", new RunPlan([Lease.Candidate], 1, 2000) { Time = time });
+
+        await RunAsync(null, kind);
+
+        Assert.Equal(steps, _jobs.Dispatched!.CheckpointEverySteps);
+    }
+
     [Fact]
     public async Task Loss_OfEachPieceOfWork_HasAFactOfItsOwn()
     {
@@ -62,10 +81,11 @@ public sealed class DispatchJobActivityTests : RunFolder
         Assert.Equal([call], _jobs.Calls);
     }
 
-    private Task<bool> RunAsync(OpenRecovery? loss)
+    private Task<bool> RunAsync(OpenRecovery? loss, JobKind kind = JobKind.Train)
     {
+        var spec = Spec() with { Training = new TrainingSpec { Steps = 100, CheckpointEverySteps = 50 } };
         var data = new PreparedData("t", "e", 1, 1, new Dictionary<string, int>());
         return new DispatchJobActivity(_jobs, Ledger, _clock).RunAsync(
-            null!, new DispatchInput(JobKind.Train, Spec(), data, Lease, "r:train", loss));
+            null!, new DispatchInput(kind, spec, data, Lease, "r:train", loss));
     }
 }

@@ -42,6 +42,17 @@ public sealed class JobTextsTests : IDisposable
         Assert.Empty(Empty(job.Lora).Concat(Empty(job.Validation)));
     }
 
+    /// <summary>More checkpoints than the request's are no more measurements, by which a training may stop.</summary>
+    [Theory]
+    [InlineData(11, 11)]
+    [InlineData(0, 5)]
+    public void Describe_CheckpointsMoreOftenThanAsked_MeasureAsOftenAsAsked(int asked, int every)
+    {
+        var job = Describe(JobKind.Train, checkpointEvery: 2, validationEvery: asked).Train;
+
+        Assert.Equal((2, every), (job.CheckpointEverySteps, job.Validation.EverySteps));
+    }
+
     [Fact]
     public void Describe_RunResumedWithOtherSteps_TellsTheWorkerTheEarlierNumbers() =>
         Assert.Equal([400, 300], Describe(JobKind.Train, earlierSteps: [400, 300]).Train.EarlierSteps);
@@ -129,7 +140,8 @@ public sealed class JobTextsTests : IDisposable
     };
 
     private Job Describe(
-        JobKind kind, PreparedData? data = null, string? modelAddress = null, IReadOnlyList<int>? earlierSteps = null)
+        JobKind kind, PreparedData? data = null, string? modelAddress = null, IReadOnlyList<int>? earlierSteps = null,
+        int? checkpointEvery = null, int validationEvery = 11)
     {
         var (model, train) = (_folder["model"], _folder["train.tsv"]);
         TinyModel.Write(model);
@@ -160,9 +172,16 @@ public sealed class JobTextsTests : IDisposable
         spec = spec with
         {
             Model = modelAddress ?? spec.Model,
-            Training = spec.Training with { EarlierSteps = earlierSteps },
+            Training = spec.Training with
+            {
+                EarlierSteps = earlierSteps,
+                Validation = spec.Training.Validation! with { EverySteps = validationEvery },
+            },
         };
         return JobTexts.Describe(
-            "job", _folder.Path, new DispatchInput(kind, spec, data ?? Data(), lease, "reply", null)).Job;
+            "job", _folder.Path, new DispatchInput(kind, spec, data ?? Data(), lease, "reply", null)
+            {
+                CheckpointEverySteps = checkpointEvery,
+            }).Job;
     }
 }
