@@ -179,6 +179,9 @@ internal sealed class ProductRun : IDisposable
         _ => await _activities[name].RunAsync(new ActivityContext(name, context.InstanceId), input),
     };
 
+    /// <summary>Weights of an adapter of rank 16 for all projections of Gemma 3 1B, 13 million.</summary>
+    private const double TrainedWeights = 13e6;
+
     private RunPlan PlanOf()
     {
         var places = PlaceList.Of(PriceCatalog.Load(null), _spec);
@@ -188,6 +191,7 @@ internal sealed class ProductRun : IDisposable
             Time = new TimeEstimate(_job.Restart, _job.Work, 0, 1e9, 1, 1, 1, "simulated")
             {
                 Source = EstimateSource.Measured,
+                CheckpointSeconds = CheckpointCadence.SecondsOf(_spec, TrainedWeights),
             },
             OnDemand = onDemand.Count > 0 ? onDemand : null,
         };
