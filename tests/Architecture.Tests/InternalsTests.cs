@@ -36,8 +36,10 @@ public sealed partial class InternalsTests
             .Select(match => (Path: path, Friend: match.Groups[1].Value)))
         .Where(each => !IsTestOrBench(each.Friend)).Select(Text));
 
+    // Kits are parts of tests: their folders are below tests/.
     private static bool IsTestOrBench(string friend) =>
-        friend.EndsWith(".Tests", StringComparison.Ordinal) || friend.EndsWith(".Bench", StringComparison.Ordinal);
+        friend.EndsWith(".Tests", StringComparison.Ordinal) || friend.EndsWith(".Bench", StringComparison.Ordinal)
+        || friend.StartsWith("Workflows.TestKit", StringComparison.Ordinal);
 
     private static string Text((string Path, string Friend) each) => $"{Repository.Relative(each.Path)}: {each.Friend}";
 

@@ -20,7 +20,6 @@ internal sealed class ModelledWorkers(SpotJob job, EmulatedCloud cloud, RunLedge
     /// <summary>Seconds of a step.</summary>
     public const double StepSeconds = 10;
 
-
     private NodeName _node;
     private DateTimeOffset _dispatchedAt;
     private DateTimeOffset? _revokedAt;

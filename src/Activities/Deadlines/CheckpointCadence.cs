@@ -55,8 +55,8 @@ internal static class CheckpointCadence
         return every < spec.Training.CheckpointEverySteps
             ? [string.Create(
                 CultureInfo.InvariantCulture,
-                $"Checkpoints every {every} steps, not training.checkpointEverySteps: the deadline leaves more time for "
-                + $"spot nodes if a loss costs less than {time.CheckpointSeconds:0} s.")]
+                $"Checkpoints every {every} steps, not training.checkpointEverySteps: the deadline leaves more time "
+                + $"for spot nodes if a loss costs less than {time.CheckpointSeconds:0} s.")]
             : [];
     }
 }

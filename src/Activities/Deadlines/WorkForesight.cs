@@ -92,8 +92,8 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
             .LastOrDefault(fact => fact.Data.Kind == JobKind.Train).Data?.CheckpointEverySteps
             ?? spec.Training.CheckpointEverySteps);
 
-    /// <summary>Returns the most steps of the newest TPU that were in no checkpoint: one counts once another VM can read
-    /// it, and a slow upload is late.</summary>
+    /// <summary>Returns the most steps of the newest TPU that were in no checkpoint: one counts once another VM can
+    /// read it, and a slow upload is late.</summary>
     private static int Lag(IEnumerable<IReadOnlyList<MetricPoint>> tpus) =>
         (tpus.FirstOrDefault() ?? []).Select(point => point.Step - point.CheckpointStep).DefaultIfEmpty(0).Max();
 

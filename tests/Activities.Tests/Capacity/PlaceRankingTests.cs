@@ -203,6 +203,30 @@ public sealed class PlaceRankingTests : IDisposable
         Assert.Null(traffic.CorpusBytes);
     }
 
+    /// <summary>A run with a deadline saves more checkpoints of an adapter than its request says, and each is
+    /// moved.</summary>
+    [Fact]
+    public void Traffic_OfAnAdapterWithADeadline_IsThatOfTheCheckpointsThatAreSaved()
+    {
+        var spec = Spec([], null);
+        spec = spec with
+        {
+            Deadline = _clock.GetUtcNow().AddDays(7),
+            Tpu = spec.Tpu with { Fallback = SpotFallback.OnDemand },
+            Training = spec.Training with { Steps = 100_000, CheckpointEverySteps = 50_000, Method = "lora" },
+        };
+        var figures = new RunFigures(_catalog, null, null, null, 2e9, spec, null);
+        var time = figures.EstimateOf(spec.Tpu.AcceleratorTypes[0]);
+        var every = (int)(120 / (time.Train / 100_000));
+
+        Assert.InRange(every, 2, 25_000);
+        Assert.Equal(Math.Ceiling(100_000.0 / every), RunTraffic.Of(spec, figures, null).Checkpoints);
+        Assert.Contains(time.Assumptions!, each => each.StartsWith(
+            $"Checkpoints every {every} steps", StringComparison.Ordinal));
+        Assert.Equal(2, RunTraffic.Of(spec with { Deadline = null }, new RunFigures(
+            _catalog, null, null, null, 2e9, spec with { Deadline = null }, null), null).Checkpoints);
+    }
+
     /// <summary>Without its graph nobody knows how many weights an adapter has: none is guessed.</summary>
     [Fact]
     public void Traffic_OfAnAdapterThatCannotBeCounted_SaysSo()
