@@ -218,7 +218,7 @@ public sealed class WorkForesightTests : IDisposable
         var lease = new TpuLease(NodeName.Of("team", "us-west4-a", $"n{number}"), OnDemand, number);
         var data = new PreparedData("t", "t", 1, 1, new Dictionary<string, int>());
         _ledger.Append(
-            Spec.RunId, LedgerKinds.Job, $"{kind}@n{number}", 
+            Spec.RunId, LedgerKinds.Job, $"{kind}@n{number}",
             new DispatchInput(kind, Spec, data, lease, "run", null) { CheckpointEverySteps = checkpointEvery });
     }
 
