@@ -314,8 +314,11 @@ internal static class RunEndpoints
     private static RunId? Known(string id, RunLedger ledger) =>
         RunId.TryParse(id, out var run) && ledger.Knows(run) ? run : null;
 
-    internal static IResult Unknown(string id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{SafeText.Of(id)}'.");
+    /// <summary>Returns the answer for an id that no run has, as its caller typed it: of a path the server leaves the
+    /// escaped <c>/</c> alone escaped.</summary>
+    internal static IResult Unknown(string id) => Problems.Of(
+        StatusCodes.Status404NotFound, "RUN_UNKNOWN",
+        $"There is no run '{SafeText.Of(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase))}'.");
 }
 
 /// <summary>The answer to a cancellation.</summary>
