@@ -46,7 +46,8 @@ internal static class Watcher
             else if (run!.Variants is not null)
             {
                 VariantText.Write(
-                    JsonSerializer.Deserialize<VariantComparison>(report, RunLedger.Json)!, output, StateOf(link));
+                    JsonSerializer.Deserialize<VariantComparison>(report, RunLedger.Json)!, output, StateOf(link),
+                    link.Language);
             }
             else
             {

@@ -275,8 +275,8 @@ internal static class RunEndpoints
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
         return File(
-            id, ledger, "text/html; charset=utf-8", ComparisonFiles.Page, ReportFiles.PageIn(language),
-            ReportFiles.Page);
+            id, ledger, "text/html; charset=utf-8", ComparisonFiles.PageIn(language), ComparisonFiles.Page,
+            ReportFiles.PageIn(language), ReportFiles.Page);
     }
 
     /// <summary>Returns the first of a run's files that is there; a run with variants has a comparison.</summary>
