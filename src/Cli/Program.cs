@@ -12,6 +12,9 @@ var root = new Command(
     new VersionOption(),
 };
 
+// Only where an option stands first: a score needs none of the classes of the other commands.
+args = args is [['-', ..], _, ..] ? GlobalOptions.BehindVerb(args) : args;
+
 // A score is done in a tenth of a second, a quarter of which the other commands and their libraries would take.
 foreach (var command in args is ["score", ..] ? [ScoreCommand.Create()] : All())
 {
