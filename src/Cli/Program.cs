@@ -24,7 +24,13 @@ foreach (var command in args is ["score", ..] ? [ScoreCommand.Create()] : All())
 var parsed = root.Parse(args);
 try
 {
-    var code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
+    if (args is ["score", ..])
+    {
+        return parsed.Invoke(settings) is var scored && parsed.Action is ParseErrorAction ? ExitCodes.Invalid : scored;
+    }
+
+    var code = await parsed.InvokeAsync(settings);
     await Console.Out.FlushAsync();
     return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : code;
 }
