@@ -11,8 +11,8 @@ internal static class ComparisonPage
 {
     /// <summary>Writes the page.</summary>
     /// <param name="comparison">The comparison.</param>
-    /// <param name="language">The language of the page's own words; messages of failures stay as they are, and are marked
-    /// as English.</param>
+    /// <param name="language">The language of the page's own words; messages of failures stay as they are, and are
+    /// marked as English.</param>
     public static string Render(VariantComparison comparison, Language language = Language.English)
     {
         var page = new StringBuilder();

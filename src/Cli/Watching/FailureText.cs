@@ -6,7 +6,8 @@ namespace Workflows.Cli.Watching;
 /// <summary>Formats the reason why a run did not succeed, for people.</summary>
 internal static class FailureText
 {
-    /// <summary>Formats a failure: in Korean its code's sentence first, and the English message and fix as such.</summary>
+    /// <summary>Formats a failure: in Korean its code's sentence first, then the English message and fix as such.
+    /// </summary>
     /// <param name="failure">The failure.</param>
     /// <param name="words">The language.</param>
     public static string Of(RunFailure failure, Words words) => words.Of(

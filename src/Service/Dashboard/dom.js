@@ -1,4 +1,4 @@
-import { explain, t } from './text.js';
+import { explain, language, t } from './text.js';
 
 // Builds elements from values. Text is always set as text: names and messages come from anyone.
 const svgTags = new Set(['svg', 'polyline', 'line', 'text', 'circle', 'title']);
@@ -35,7 +35,7 @@ export const table = (heads, rows) => el('div', {
 export const said = (text) => text ? el('span', { lang: 'en' }, text) : null;
 
 // English words of the service on a page: on one in another language behind a label that says so.
-export const labelled = (label, text) => text ? [t(label) ? el('b', {}, t(label), ' ') : null, said(text)] : null;
+export const labelled = (label, text) => text ? [language === 'en' ? null : el('b', {}, t(label), ' '), said(text)] : null;
 
 // Shows why something was refused: its code in the reader's words where there are some, then those of the service.
 export const sayFault = (element, fault) => replace(

@@ -23,7 +23,7 @@ export const texts = {
     rerun: 'Run again', rerunWhy: 'Another run of the same request.', purge: 'Delete this run',
     purgeSure: 'Delete it with its ledger and its report.', purgeArtifacts: 'Delete its checkpoints and its model, too.',
     today: 'Runs that pay, today', month: 'Runs that pay, this month', reserved: 'Reserved by budgets', limit: 'limit',
-    traffic: 'Network egress', trafficWhy: 'computed, not in the cost', inEnglish: '', fixInEnglish: '',
+    traffic: 'Network egress', trafficWhy: 'computed, not in the cost', inEnglish: 'Details:', fixInEnglish: 'What to do:',
     failure: 'Why it did not succeed', request: 'Request (JSON)', plan: 'Show the plan', go: 'Start',
     rehearse: 'Rehearse', rehearseWhy: 'A rehearsal does the same against an emulated cloud, on the machine of the service, and costs nothing.',
     planFirst: 'Nothing is spent before you start.', order: 'Order', price: 'USD an hour', why: 'Why',

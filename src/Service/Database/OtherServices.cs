@@ -8,8 +8,8 @@ namespace Workflows.Service.Database;
 /// service changes its own number in one document, and looks whether those of the others change. How long one has not
 /// changed is measured by the clock of the service that looks, so clocks need not agree.
 /// </summary>
-/// <remarks>A service that was taken for ended in error adds itself again with its next beat; the others have then looked
-/// in vain, which is harmless.</remarks>
+/// <remarks>A service that was taken for ended in error adds itself again with its next beat; the others have then
+/// looked in vain, which is harmless.</remarks>
 internal sealed partial class OtherServices(
     IStateStore state, TimeProvider clock, ILogger<OtherServices> logger) : BackgroundService
 {
@@ -39,7 +39,11 @@ internal sealed partial class OtherServices(
         state.Change(Document, old =>
         {
             var beats = Read(old);
-            gone = [.. beats.Where(each => each.Key != _id && IsSilent(each.Key, each.Value, now)).Select(each => each.Key)];
+            gone =
+            [
+                .. beats.Where(each => each.Key != _id && IsSilent(each.Key, each.Value, now))
+                    .Select(each => each.Key),
+            ];
             gone.ForEach(id => beats.Remove(id));
             beats[_id] = _beat;
             return JsonSerializer.SerializeToUtf8Bytes(beats);

@@ -6,8 +6,8 @@ namespace Workflows.Translation.Metrics;
 
 /// <summary>BLEU, equal to sacreBLEU's to the last printed digit.</summary>
 /// <remarks>
-/// Papineni et al. 2002; smoothing as in Chen and Cherry 2014; signature and text of sacreBLEU 2.6.0. Generic methods of
-/// the library over numbers are avoided: a program that is compiled ahead of time compiles them at each start.
+/// Papineni et al. 2002; smoothing as in Chen and Cherry 2014; signature and text of sacreBLEU 2.6.0. Generic methods
+/// of the library over numbers are avoided: a program that is compiled ahead of time compiles them at each start.
 /// </remarks>
 public sealed class Bleu : TranslationMetric
 {

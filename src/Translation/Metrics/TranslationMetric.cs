@@ -143,8 +143,8 @@ public abstract class TranslationMetric
     }
 
     /// <summary>
-    /// Does tasks on all processors, each with a counter of its own. <see cref="Parallel"/> with a state for each thread
-    /// does the same, and is compiled at each start of a program.
+    /// Does tasks on all processors, each with a counter of its own. <see cref="Parallel"/> with a state for each
+    /// thread does the same, and is compiled at each start of a program.
     /// </summary>
     private void InParallel(int tasks, Action<int, SegmentCounter> work)
     {

@@ -52,8 +52,8 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
             At("/#/runs/nobody"), "document.body?.innerText.includes(\"There is no run 'nobody'\")");
     }
 
-    /// <summary>A request that would pay is rehearsed by one press, as a run of its own; a second press starts no second
-    /// one.</summary>
+    /// <summary>A request that would pay is rehearsed by one press, as a run of its own; a second press starts no
+    /// second one.</summary>
     [Fact]
     public async Task Rehearsal_OfARequestThatPays_IsARunOfItsOwn()
     {
@@ -334,8 +334,8 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         }
     }
 
-    /// <summary>A reader of Korean has the reason in Korean first; the service's message, which has the figures, and its
-    /// fix follow as the English that they are.</summary>
+    /// <summary>A reader of Korean has the reason in Korean first; the service's message, which has the figures, and
+    /// its fix follow as the English that they are.</summary>
     [Fact]
     public async Task Failure_OnAKoreanPage_IsExplainedAndItsEnglishIsLabelled()
     {

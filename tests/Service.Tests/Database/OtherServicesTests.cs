@@ -54,8 +54,8 @@ public sealed class OtherServicesTests : IDisposable
         Assert.Equal((1, 0), (ends, endsOfTwo));
     }
 
-    /// <summary>A service that stood still for a while comes back by itself, and has missed nothing of the others: all that
-    /// stood still at once take nobody for ended.</summary>
+    /// <summary>A service that stood still for a while comes back by itself; all that stood still at once take nobody
+    /// for ended.</summary>
     [Theory]
     [InlineData(false, 0)]
     [InlineData(true, 1)]

@@ -188,7 +188,8 @@ public sealed class LifecyclePublisherTests : IDisposable
         await Eventually.TrueAsync(() => Cursor() == 1);
         killed.Beat();
         others.Beat();
-        new RunLedger(_ledger.State, _folder.Path, _clock).Append(new RunId("run-1"), LedgerKinds.Stage, "train", "train");
+        new RunLedger(_ledger.State, _folder.Path, _clock).Append(
+            new RunId("run-1"), LedgerKinds.Stage, "train", "train");
 
         clock.Advance(OtherServices.Silence);
         others.Beat();

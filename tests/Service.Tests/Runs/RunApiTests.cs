@@ -259,7 +259,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal("RUN_UNKNOWN", problem.GetProperty("code").GetString());
     }
 
-    /// <summary>A server leaves the escaped slash alone escaped, so that it would be named otherwise than typed.</summary>
+    /// <summary>The server leaves the escaped slash alone escaped, which nobody has typed.</summary>
     [Theory]
     [InlineData("/runs/..%2F..%2fetc/resources", "../../etc")]
     [InlineData("/runs/..%2Fetc", "../etc")]

@@ -19,7 +19,7 @@ public sealed class SymbolReaderTests
         Assert.Equal(first, second);
     }
 
-    /// <summary>Words that end or begin alike are different ones, also where one text stands behind the other.</summary>
+    /// <summary>Words that end or begin alike are different ones, also where one stands behind the other.</summary>
     [Fact]
     public void Words_ThatAreAlike_HaveNumbersOfTheirOwn()
     {
