@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Variants;
 using Workflows.Cli.Watching;
@@ -57,6 +58,18 @@ public sealed class VariantTextTests
         Assert.Contains($"{FaultWords.KoreanMessage} m", lines);
         Assert.Contains($"{FaultWords.KoreanFix} f", lines);
         Assert.Equal("이어가려면: workflows resume g", lines[^2]);
+    }
+
+    /// <summary>workflows report ID --text has the report alone, and not the run.</summary>
+    [Fact]
+    public void WriteReport_OfAGroup_WritesItsComparison()
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+
+        Watcher.WriteReport(
+            JsonSerializer.Serialize(Comparison, RunLedger.Json), output, " --state /tmp/s", Language.English);
+
+        Assert.Contains("Only 'good' has a validation score", output.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
