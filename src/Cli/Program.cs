@@ -12,6 +12,9 @@ var root = new Command(
     new VersionOption(),
 };
 
+// Only where an option stands first: a score needs none of the classes of the other commands.
+args = args is [['-', ..], _, ..] ? GlobalOptions.BehindVerb(args) : args;
+
 // A score is done in a tenth of a second, a quarter of which the other commands and their libraries would take.
 foreach (var command in args is ["score", ..] ? [ScoreCommand.Create()] : All())
 {
@@ -21,7 +24,13 @@ foreach (var command in args is ["score", ..] ? [ScoreCommand.Create()] : All())
 var parsed = root.Parse(args);
 try
 {
-    var code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    var settings = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
+    if (args is ["score", ..])
+    {
+        return parsed.Invoke(settings) is var scored && parsed.Action is ParseErrorAction ? ExitCodes.Invalid : scored;
+    }
+
+    var code = await parsed.InvokeAsync(settings);
     await Console.Out.FlushAsync();
     return parsed.Action is ParseErrorAction ? ExitCodes.Invalid : code;
 }

@@ -279,9 +279,27 @@ public sealed class ScoreCommandTests : IDisposable
         Assert.NotEmpty(run.Error);
     }
 
+    /// <summary>Numbers are read by the command itself, in every language and with every mistake.</summary>
+    [Theory]
+    [InlineData("--width is wide: it must be a whole number from 0 to 15.", "-w", "wide")]
+    [InlineData("--width is 1.5: it must be a whole number from 0 to 15.", "-w", "1.5")]
+    [InlineData("--width is 99999999999: it must be a whole number from 0 to 15.", "-w", "99999999999")]
+    [InlineData("--chrf-beta is -1: it must be a whole number from 1 to 1000.", "--chrf-beta=-1")]
+    [InlineData("--paired-jobs is : it must be a whole number from 0 to 2147483647.", "-j", "")]
+    [InlineData("--smooth-value is NaN: it must be a number from 0 to 1000000.", "-s", "floor", "-sv", "NaN")]
+    [InlineData("--smooth-value is 0,1: it must be a number from 0 to 1000000.", "-s", "floor", "-sv", "0,1")]
+    public void Score_NumbersThatAreNone_AreRefused(string expected, params string[] options)
+    {
+        var file = _folder.Write("ref.txt", "a\n");
+
+        var run = ScoreRun.Of([file, "-i", file, .. options]);
+
+        Assert.Equal((ExitCodes.Invalid, "", expected), (run.ExitCode, run.Output, run.Error.Trim()));
+    }
+
     [Theory]
     [InlineData("-m", "comet")]
-    [InlineData("-w", "wide")]
+    [InlineData("-tok", "wide")]
     public void Parse_UnknownWords_AreErrors(params string[] arguments)
     {
         Assert.NotEmpty(ScoreCommand.Create().Parse(["ref.txt", .. arguments]).Errors);

@@ -41,9 +41,36 @@ public sealed class PlanCommandTests : IDisposable
         Assert.Contains("withinHours: '-1' is no number of hours", error, StringComparison.Ordinal);
     }
 
-    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    /// <summary>The options of all commands stand before the verb here.</summary>
+    [Fact]
+    public async Task DryRun_ShowsThePlanAndStartsNothing()
     {
-        using var run = ProgramRun.Cli(["plan", .. arguments, "--state", _folder["state"]]);
+        TinyModel.Write(_folder["model"]);
+        TinyModel.WriteCorpus(_folder["pairs.tsv"]);
+        _folder.Write("request.json", """
+            {"model": "model", "data": {"train": "other.tsv"}, "project": "my-project-123",
+             "tpu": {"acceleratorTypes": ["v5litepod-8"], "zones": ["us-west4-a"]}}
+            """);
+        string[] dry = ["run", _folder["request.json"], "--data-train", _folder["pairs.tsv"], "--dry-run"];
+
+        var (good, text, _) = await CallAsync(["--state", _folder["state"], .. dry]);
+        var (refused, json, _) = await CallAsync(
+            ["--state", _folder["state"], "--json", .. dry, "--set", "budgetUsd=0.01"]);
+        var (_, runs, _) = await CallAsync(["--state", _folder["state"], "--json", "ls"]);
+
+        Assert.Equal((0, 4, "[]"), (good, refused, runs.Trim()));
+        Assert.Contains("A run would start", text, StringComparison.Ordinal);
+        using var plan = JsonDocument.Parse(json);
+        Assert.Equal(
+            "BUDGET_BELOW_ESTIMATE", plan.RootElement.GetProperty("refusal").GetProperty("code").GetString());
+    }
+
+    private Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) =>
+        CallAsync(["plan", .. arguments, "--state", _folder["state"]]);
+
+    private static async Task<(int Code, string Output, string Error)> CallAsync(string[] arguments)
+    {
+        using var run = ProgramRun.Cli(arguments);
         var code = await run.EndAsync(Deadline);
         return (code, run.Output, run.Error);
     }

@@ -15,6 +15,9 @@ public static class FaultWords
         () => JsonSerializer.Deserialize<Dictionary<string, string>>(KoreanJson())!
             .ToFrozenDictionary(StringComparer.Ordinal));
 
+    /// <summary>Names the message and the fix of a failure on Korean pages and terminals: they are English.</summary>
+    public const string KoreanMessage = "자세한 내용(영어):", KoreanFix = "해결 방법(영어):";
+
     /// <summary>Gets the codes that are explained.</summary>
     public static IReadOnlyCollection<string> Codes => Korean.Value.Keys;
 

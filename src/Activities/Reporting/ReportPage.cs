@@ -123,12 +123,7 @@ internal static class ReportPage
     {
         if (report.Failure is { } failure)
         {
-            var explained = FaultWords.Of(failure.Code, words.Language) is { } known ? $"\n<p>{Text(known)}</p>" : "";
-            page.Append($"""
-                <section class="failure"><h2>{words.Of("Why", "이유")}</h2>{explained}
-                <p><code>{Text(failure.Code)}</code> {Said(failure.Message, words)}</p>
-                <p><b>{words.Of("What to do:", "해결 방법:")}</b> {Said(failure.Fix, words)}</p></section>
-                """);
+            page.Append($"<section class=\"failure\"><h2>{words.Of("Why", "이유")}</h2>{Why(failure, words)}</section>");
         }
 
         if (report.Resume is { } command)
@@ -137,6 +132,21 @@ internal static class ReportPage
                 + $"<code>{Text(command)}</code></p></section>");
         }
     }
+
+    /// <summary>Explains a failure in the reader's words first; the message and its fix, which have the figures, are
+    /// English, and say so to others.</summary>
+    internal static string Why(RunFailure failure, Words words) => words.Of(
+        $"""
+
+        <p><code>{Text(failure.Code)}</code> {Text(failure.Message)}</p>
+        <p><b>What to do:</b> {Text(failure.Fix)}</p>
+        """,
+        $"""
+
+        <p><code>{Text(failure.Code)}</code> {Text(FaultWords.Of(failure.Code, words.Language) ?? "")}</p>
+        <p><b>{FaultWords.KoreanMessage}</b> {Said(failure.Message, words)}</p>
+        <p><b>{FaultWords.KoreanFix}</b> {Said(failure.Fix, words)}</p>
+        """);
 
     private static void Stops(StringBuilder page, RunReport report, Words words)
     {

@@ -40,17 +40,26 @@ internal static class ComparisonBuilder
             Variants = rows,
             BudgetUsd = spec.BudgetUsd,
             ActualUsd = usd,
-            Notes =
-            [
-                ComparisonWording.Rule,
-                .. PersonRow.Of(ledger, spec).Select(row => row.Say(new Words(Language.English))),
-                .. rows.GroupBy(row => row.Direction).SelectMany(each => ComparisonWording.OtherByTest([.. each])),
-                .. ComparisonWording.Boots(BootsOf(ledger, rows)),
-                .. ComparisonWording.NodesLeft(rows),
-            ],
+            Egress = EgressCost.Of(ledger, groupId),
+            Notes = NotesIn(Language.English),
+            KoreanNotes = NotesIn(Language.Korean),
             Report = Path.Combine(folder, ComparisonFiles.Json),
             Page = Path.Combine(folder, ComparisonFiles.Page),
         };
+
+        IReadOnlyList<string> NotesIn(Language language)
+        {
+            var words = new Words(language);
+            return
+            [
+                ComparisonWording.RuleIn(words),
+                .. PersonRow.Of(ledger, spec).Select(row => row.Say(words)),
+                .. rows.GroupBy(row => row.Direction)
+                    .SelectMany(each => ComparisonWording.OtherByTest([.. each], words)),
+                .. ComparisonWording.Boots(BootsOf(ledger, rows), words),
+                .. ComparisonWording.NodesLeft(rows, words),
+            ];
+        }
     }
 
     /// <summary>

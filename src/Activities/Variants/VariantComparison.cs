@@ -43,8 +43,17 @@ public sealed record VariantComparison
     /// <summary>Gets the cost of all variants together.</summary>
     public required double ActualUsd { get; init; }
 
+    /// <summary>Gets the egress of all variants together, which is computed and not in their cost; null if no bytes are
+    /// known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public EgressCost? Egress { get; init; }
+
     /// <summary>Gets notes on the comparison, one sentence each.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
+
+    /// <summary>Gets the same notes in Korean; null in comparisons of earlier versions.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? KoreanNotes { get; init; }
 
     /// <summary>Gets the path of this comparison as JSON.</summary>
     public required string Report { get; init; }

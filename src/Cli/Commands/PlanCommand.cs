@@ -47,21 +47,35 @@ internal static class PlanCommand
                 + "Workflows:PjrtPlugin there, or name another folder with --state.", ExitCodes.Invalid);
         }
 
+        return await ShowAsync(
+            link, RequestFile.Read(parsed.GetValue(Request)!, null, null, parsed.GetValue(Set)), parsed,
+            parsed.GetValue(Within), cancellation);
+    }, (parsed, settings) => settings.PjrtPlugin = parsed.GetValue(Plugin));
+
+    /// <summary>Shows the plan of a request.</summary>
+    /// <param name="link">The service.</param>
+    /// <param name="request">The request, as the file and the command line have it.</param>
+    /// <param name="parsed">The command line, with the options that <c>plan</c> and <c>run</c> share.</param>
+    /// <param name="hours">Hours on the TPU for which the cheapest choice is named; null for none.</param>
+    /// <param name="cancellation">Cancels the calls.</param>
+    /// <returns>The exit code.</returns>
+    internal static async Task<int> ShowAsync(
+        ServiceLink link, string request, ParseResult parsed, double? hours, CancellationToken cancellation)
+    {
         var json = await CorpusUpload.OfRequestAsync(
-            link, RequestFile.Read(parsed.GetValue(Request)!, null, null, parsed.GetValue(Set)),
-            parsed.GetValue(CorpusUpload.Wanted), Console.Error.WriteLine, cancellation);
-        var plan = await link.PlanAsync(json, parsed.GetValue(Within), cancellation);
+            link, request, parsed.GetValue(CorpusUpload.Wanted), Console.Error.WriteLine, cancellation);
+        var plan = await link.PlanAsync(json, hours, cancellation);
         if (parsed.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(plan, RunLedger.Json));
         }
         else
         {
-            Print(plan, parsed.GetValue(Within));
+            Print(plan, hours);
         }
 
         return plan.Starts ? ExitCodes.Done : ExitCodes.NotReady;
-    }, (parsed, settings) => settings.PjrtPlugin = parsed.GetValue(Plugin));
+    }
 
     private static void Print(PlanPreview plan, double? hours)
     {

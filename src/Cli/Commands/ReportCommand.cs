@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
-using Workflows.Activities.Reporting;
 using Workflows.Cli.Watching;
 
 namespace Workflows.Cli.Commands;
@@ -17,15 +15,13 @@ internal static class ReportCommand
     public static Command Create() => new Command(
         "report", "Print the report of a run as JSON: workflows report run-1a2b3c4d5e")
     {
-        WatchCommand.Id, Text,
+        WatchCommand.Id, Text, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var report = await link.ReportAsync(parsed.GetValue(WatchCommand.Id)!, cancellation);
-        if (parsed.GetValue(Text))
+        if (parsed.GetValue(Text) && !parsed.GetValue(CommonOptions.Json))
         {
-            VerdictText.Write(
-                JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, Console.Out, Watcher.StateOf(link),
-                link.Language);
+            Watcher.WriteReport(report, Console.Out, Watcher.StateOf(link), link.Language);
         }
         else
         {

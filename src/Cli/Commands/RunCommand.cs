@@ -33,15 +33,25 @@ internal static class RunCommand
         Description = "Start the run, print its id and return; needs a running service.",
     };
 
+    private static readonly Option<bool> DryRun = new("--dry-run")
+    {
+        Description = "Show the plan and start nothing, as workflows plan does.",
+    };
+
     public static Command Create() => new Command(
         "run", "Start a run and watch it: workflows run samples/ko-en.json")
     {
-        Request, DataTrain, DataTest, Set, CorpusUpload.Wanted, NoWait, CommonOptions.Json,
+        Request, DataTrain, DataTest, Set, CorpusUpload.Wanted, NoWait, DryRun, CommonOptions.Json,
     }.With(async (parsed, link, cancellation) =>
     {
         var json = RequestFile.Read(
             parsed.GetValue(Request)!, parsed.GetValue(DataTrain), parsed.GetValue(DataTest),
             parsed.GetValue(Set));
+        if (parsed.GetValue(DryRun))
+        {
+            return await PlanCommand.ShowAsync(link, json, parsed, hours: null, cancellation);
+        }
+
         RequireService(link, isWatched: !parsed.GetValue(NoWait));
         json = RequestFile.WithId(await CorpusUpload.OfRequestAsync(
             link, json, parsed.GetValue(CorpusUpload.Wanted), Console.Error.WriteLine, cancellation));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text;
 using Workflows.Cli.Scoring;
 using Workflows.Translation.Metrics;
@@ -40,7 +41,7 @@ internal sealed class ScoreCommand
         DefaultValueFactory = _ => "exp",
     }.AcceptOnlyFromAmong("none", "floor", "add-k", "exp");
 
-    private readonly Option<double?> _smoothValue = new("--smooth-value", "-sv")
+    private readonly Option<string?> _smoothValue = new("--smooth-value", "-sv")
     {
         Description = "Value of floor and add-k smoothing (defaults 0.1 and 1).",
     };
@@ -69,9 +70,9 @@ internal sealed class ScoreCommand
 
     private readonly Option<bool> _lowercase = Flag("Ignore case in BLEU.", "--lowercase", "-lc");
     private readonly Option<bool> _force = Flag("Accepted and without effect: nothing is warned of.", "--force");
-    private readonly Option<int> _charOrder = Number("Character order of chrF.", 6, "--chrf-char-order", "-cc");
-    private readonly Option<int> _wordOrder = Number("Word order; 2 for chrF++.", 0, "--chrf-word-order", "-cw");
-    private readonly Option<int> _beta = Number("Weight of recall in chrF.", 2, "--chrf-beta");
+    private readonly Option<string> _charOrder = Number("Character order of chrF.", 6, "--chrf-char-order", "-cc");
+    private readonly Option<string> _wordOrder = Number("Word order; 2 for chrF++.", 0, "--chrf-word-order", "-cw");
+    private readonly Option<string> _beta = Number("Weight of recall in chrF.", 2, "--chrf-beta");
     private readonly Option<bool> _chrfSpace = Flag("Count white space in chrF.", "--chrf-whitespace");
     private readonly Option<bool> _chrfLowercase = Flag("Ignore case in chrF.", "--chrf-lowercase");
     private readonly Option<bool> _chrfEpsilon = Flag("Smooth chrF as chrF++.py does.", "--chrf-eps-smoothing");
@@ -80,18 +81,18 @@ internal sealed class ScoreCommand
     private readonly Option<bool> _terNoPunct = Flag("Leave punctuation out of TER.", "--ter-no-punct");
     private readonly Option<bool> _terNormalized = Flag("Normalize lines for TER.", "--ter-normalized");
     private readonly Option<bool> _confidence = Flag("Add a 95 % confidence interval.", "--confidence", "-ci");
-    private readonly Option<int> _confidenceN = Number("Resamples for it.", 1000, "--confidence-n", "-cin");
+    private readonly Option<string> _confidenceN = Number("Resamples for it.", 1000, "--confidence-n", "-cin");
     private readonly Option<bool> _pairedAr = Flag("Compare by approximate randomization.", "--paired-ar", "-par");
     private readonly Option<bool> _pairedBs = Flag("Compare by paired bootstrap.", "--paired-bs", "-pbs");
-    private readonly Option<int> _pairedArN = Number("Trials of --paired-ar.", 10_000, "--paired-ar-n", "-parn");
-    private readonly Option<int> _pairedBsN = Number("Resamples of --paired-bs.", 1000, "--paired-bs-n", "-pbsn");
-    private readonly Option<int> _pairedJobs = Number("Accepted and without effect.", 1, "--paired-jobs", "-j");
+    private readonly Option<string> _pairedArN = Number("Trials of --paired-ar.", 10_000, "--paired-ar-n", "-parn");
+    private readonly Option<string> _pairedBsN = Number("Resamples of --paired-bs.", 1000, "--paired-bs-n", "-pbsn");
+    private readonly Option<string> _pairedJobs = Number("Accepted and without effect.", 1, "--paired-jobs", "-j");
     private readonly Option<bool> _noColor = Flag("Accepted: the command has no colours.", "--no-color", "-nc");
     private readonly Option<bool> _version = Flag("Print which sacreBLEU this equals.", "--version", "-V");
     private readonly Option<bool> _quiet = Flag("Accepted: the command is always quiet.", "--quiet", "-q");
     private readonly Option<bool> _short = Flag("Shorten signatures.", "--short", "-sh");
     private readonly Option<bool> _scoreOnly = Flag("Print the score alone.", "--score-only", "-b");
-    private readonly Option<int> _width = Number("Decimals.", 1, "--width", "-w");
+    private readonly Option<string> _width = Number("Decimals.", 1, "--width", "-w");
 
     private readonly Option<string> _format = new Option<string>("--format", "-f")
     {
@@ -169,8 +170,14 @@ internal sealed class ScoreCommand
     private static Option<bool> Flag(string description, string name, params string[] aliases) =>
         new(name, aliases) { Description = description };
 
-    private static Option<int> Number(string description, int otherwise, string name, params string[] aliases) =>
-        new(name, aliases) { Description = description, DefaultValueFactory = _ => otherwise };
+    /// <summary>Makes an option with a whole number, which <see cref="Within"/> reads: the library's own options of
+    /// numbers are compiled at each start, which takes as long as a thousand segments.</summary>
+    private static Option<string> Number(string description, int otherwise, string name, params string[] aliases) =>
+        new(name, aliases)
+        {
+            Description = description,
+            DefaultValueFactory = _ => otherwise.ToString(CultureInfo.InvariantCulture),
+        };
 
     private static CommandException Invalid(string message) => new(message, ExitCodes.Invalid);
 
@@ -251,9 +258,7 @@ internal sealed class ScoreCommand
             "add-k" => BleuSmoothing.AddK,
             _ => BleuSmoothing.Exponential,
         },
-        SmoothingValue = parsed.GetValue(_smoothValue) is not { } value || value is >= 0 and <= MostSmoothing
-            ? parsed.GetValue(_smoothValue)
-            : throw Invalid($"--smooth-value is {value}: it must be from 0 to {MostSmoothing}."),
+        SmoothingValue = Smoothing(parsed.GetValue(_smoothValue)),
         Lowercase = parsed.GetValue(_lowercase),
     };
 
@@ -283,10 +288,16 @@ internal sealed class ScoreCommand
         Environment.GetEnvironmentVariable("SACREBLEU_FORMAT")?.ToLowerInvariant() is ("json" or "text") and { } wanted
             ? wanted : parsed.GetValue(_format)!;
 
-    private static int Within(ParseResult parsed, Option<int> option, int least, int most)
+    private static double? Smoothing(string? text) => text is null ? null
+        : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            && value is >= 0 and <= MostSmoothing
+            ? value : throw Invalid($"--smooth-value is {text}: it must be a number from 0 to {MostSmoothing}.");
+
+    private static int Within(ParseResult parsed, Option<string> option, int least, int most)
     {
-        var value = parsed.GetValue(option);
-        return value >= least && value <= most
-            ? value : throw Invalid($"{option.Name} is {value}: it must be from {least} to {most}.");
+        var text = parsed.GetValue(option);
+        return int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            && value >= least && value <= most
+            ? value : throw Invalid($"{option.Name} is {text}: it must be a whole number from {least} to {most}.");
     }
 }

@@ -16,11 +16,15 @@ internal sealed class Scorer(ScoreSettings settings, SystemOutputs outputs, Text
     {
         _seed = ParseSeed();
         CheckModes();
-        var metrics = settings.Metrics.Distinct().Select(name => (Name: name, Metric: Create(name))).ToArray();
-        var sorted = metrics.OrderBy(metric => metric.Name, StringComparer.Ordinal).Select(metric => metric.Metric);
+
+        // Of classes alone, whose generic code is compiled already: with tuples it would be compiled at each start.
+        string[] names = [.. settings.Metrics.Distinct()];
+        TranslationMetric[] metrics = [.. names.Select(Create)];
+        TranslationMetric[] sorted = [.. metrics];
+        Array.Sort(names, sorted, StringComparer.Ordinal);
         if (settings.IsSentenceLevel)
         {
-            PrintSentences(metrics[0].Metric);
+            PrintSentences(metrics[0]);
         }
         else if (outputs.Systems.Count == 1)
         {
@@ -29,7 +33,7 @@ internal sealed class Scorer(ScoreSettings settings, SystemOutputs outputs, Text
         else if (settings.Test is { } test)
         {
             PairedReport.Print(
-                settings, outputs.Names, output, [.. metrics.Select(metric => Compare(test, metric.Metric))]);
+                settings, outputs.Names, output, [.. metrics.Select(metric => Compare(test, metric))]);
         }
         else
         {

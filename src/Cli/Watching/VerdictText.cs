@@ -181,10 +181,7 @@ internal static class VerdictText
             + CostOf(report, words),
         { Status: RunStatus.Succeeded, Verdict: { } verdict } =>
             VerdictWording.Of(verdict, words) + CostOf(report, words),
-        { Failure: { } failure } =>
-            $"{words.Of("Failed", "실패")}: {failure.Code}: "
-            + (FaultWords.Of(failure.Code, words.Language) is { } explained ? $"{explained}\n" : "")
-            + $"{failure.Message}\n{failure.Fix}",
+        { Failure: { } failure } => FailureText.Of(failure, words),
         { IsDraft: true } =>
             words.Of(
                 $"Run {report.RunId} is {WireName.Of(report.Status)}; its nodes are still being given back.",

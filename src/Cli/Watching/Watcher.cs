@@ -43,16 +43,9 @@ internal static class Watcher
             {
                 await output.WriteAsync(report);
             }
-            else if (run!.Variants is not null)
-            {
-                VariantText.Write(
-                    JsonSerializer.Deserialize<VariantComparison>(report, RunLedger.Json)!, output, StateOf(link));
-            }
             else
             {
-                VerdictText.Write(
-                    JsonSerializer.Deserialize<RunReport>(report, RunLedger.Json)!, output, StateOf(link),
-                    link.Language);
+                WriteReport(report, output, StateOf(link), link.Language);
             }
 
             return run!.Status switch
@@ -66,6 +59,25 @@ internal static class Watcher
         {
             await Console.Error.WriteLineAsync(Detached(link, id, run));
             return ExitCodes.Detached;
+        }
+    }
+
+    /// <summary>Writes a report for people: of a run with variants their comparison.</summary>
+    /// <param name="report">The report as JSON.</param>
+    /// <param name="output">Receives the text.</param>
+    /// <param name="options">Options with which a further command finds the run, after a space; empty for none.</param>
+    /// <param name="language">The language.</param>
+    internal static void WriteReport(string report, TextWriter output, string options, Language language)
+    {
+        using var content = JsonDocument.Parse(report);
+        if (content.RootElement.TryGetProperty("variants", out _))
+        {
+            VariantText.Write(
+                content.Deserialize<VariantComparison>(RunLedger.Json)!, output, options, language);
+        }
+        else
+        {
+            VerdictText.Write(content.Deserialize<RunReport>(RunLedger.Json)!, output, options, language);
         }
     }
 

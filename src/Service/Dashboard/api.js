@@ -1,5 +1,15 @@
 // Calls the service. A problem (RFC 9457) becomes an error whose message has every field and its fix.
-export class Problem extends Error {}
+export class Problem extends Error {
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+}
+
+// Makes the error of an answer that is a refusal.
+export const problemOf = (answer, body) => new Problem(
+  body?.errors?.map((each) => `${each.field}: ${each.message} ${each.fix}`).join('\n') ?? body?.detail
+    ?? `${answer.status} ${answer.statusText}`, body?.code);
 
 export const call = async (path, options = {}) => {
   const answer = await fetch(path, {
@@ -13,8 +23,7 @@ export const call = async (path, options = {}) => {
   }
 
   if (!answer.ok) {
-    const lines = body?.errors?.map((each) => `${each.field}: ${each.message} ${each.fix}`);
-    throw new Problem(lines?.join('\n') ?? body?.detail ?? `${answer.status} ${answer.statusText}`);
+    throw problemOf(answer, body);
   }
 
   return { body, next: answer.headers.get('Link')?.match(/<([^>]+)>;\s*rel="next"/)?.[1] ?? null };

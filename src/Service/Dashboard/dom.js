@@ -1,3 +1,5 @@
+import { explain, language, t } from './text.js';
+
 // Builds elements from values. Text is always set as text: names and messages come from anyone.
 const svgTags = new Set(['svg', 'polyline', 'line', 'text', 'circle', 'title']);
 
@@ -32,15 +34,16 @@ export const table = (heads, rows) => el('div', {
 // Words of the service, of the cloud or of a check, which are English whatever the page's language is.
 export const said = (text) => text ? el('span', { lang: 'en' }, text) : null;
 
-// Shows why something was refused: words of the service.
-export const sayFault = (element, fault) => {
-  element.lang = 'en';
-  element.textContent = fault.message;
-};
+// English words of the service on a page: on one in another language behind a label that says so.
+export const labelled = (label, text) => text ? [language === 'en' ? null : el('b', {}, t(label), ' '), said(text)] : null;
+
+// Shows why something was refused: its code in the reader's words where there are some, then those of the service.
+export const sayFault = (element, fault) => replace(
+  element, fault.code && explain(fault.code) ? [explain(fault.code), ' '] : null,
+  labelled('inEnglish', fault.message));
 
 // Shows the page's own words, where a refusal may have stood.
 export const sayDone = (element, text) => {
-  element.removeAttribute('lang');
   element.textContent = text;
 };
 

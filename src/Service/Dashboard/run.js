@@ -1,7 +1,7 @@
 import { because, controls, endings, mayFinish } from './actions.js';
 import { get, post, Problem } from './api.js';
 import { lossChart } from './chart.js';
-import { el, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
+import { el, labelled, numbers, replace, said, sayFault, section, table, tell } from './dom.js';
 import { sayEvent } from './events.js';
 import { badge } from './runs.js';
 import { may } from './session.js';
@@ -16,6 +16,7 @@ export const run = (main, connected, id) => {
     .map((name) => [name, el('div')]));
   const events = [];
   let view = null;
+  let egress = null;
   let drawn = null;
   let isLeft = false;
   let timer;
@@ -29,7 +30,8 @@ export const run = (main, connected, id) => {
     replace(parts.top,
       el('h1', {}, view.name || view.id), el('p', { class: 'soft' }, `${view.id} · ${time(view.createdAt)}`),
       view.failure ? el('section', { class: 'alert' }, el('h2', {}, t('failure')),
-        el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, said(view.failure.message)), explain(view.failure.code) ? null : el('p', {}, said(view.failure.fix))) : null,
+        el('p', {}, el('strong', {}, view.failure.code), ' ', explain(view.failure.code)), el('p', {}, labelled('inEnglish', view.failure.message)),
+        el('p', {}, labelled('fixInEnglish', view.failure.fix))) : null,
       el('section', {}, el('p', {}, badge(view.status), ' ', view.detail === view.status || (view.approval && !view.suspension) ? '' : describe(view.detail) ?? said(view.detail)),
         (view.suspension ? [`${t('suspendedSince')} ${time(view.suspension.since)}: ${by(view.suspension.reason)}`] : [])
           .concat(view.approval ? [approvalOf(view.approval)] : [], view.waiting ? [`${t('waiting')} ${view.waiting.zone}, ${t('atMost')} ${time(view.waiting.until)}`] : [],
@@ -38,6 +40,7 @@ export const run = (main, connected, id) => {
         numbers([
           [t('cost'), usd(view.accruedUsd), `${t('of')} ${usd(view.budgetUsd)}`],
           ...(view.usdPerHour > 0 ? [[t('perHour'), usd(view.usdPerHour)]] : []),
+          ...(egress ? [[t('traffic'), usd(egress.usd), `${number((egress.bytesRead + egress.bytesWritten) / 1e9, 3)} GB, ${t('trafficWhy')}`]] : []),
           [t('estimate'), usd(view.estimatedUsd)], [t('attempts'), number(view.attempts)],
           [t('recoveries'), number(view.recoveries)],
           ...(progress ? [
@@ -104,10 +107,15 @@ export const run = (main, connected, id) => {
   const drawSlow = async () => {
     clearTimeout(timer);
     try {
-      const [points, attempts] = await Promise.all([get(`/runs/${id}/metrics?points=400`), get(`/runs/${id}/attempts`)]);
+      const [points, attempts, cost] = await Promise.all(['metrics?points=400', 'attempts', 'cost'].map((part) => get(`/runs/${id}/${part}`)));
       const report = view?.hasEnded || view?.report ? await get(`/runs/${id}/report`).catch(() => null) : null;
       if (isLeft) {
         return;
+      }
+
+      if (JSON.stringify(egress) !== JSON.stringify(cost.egress ?? null)) {
+        egress = cost.egress ?? null;
+        drawRun();
       }
 
       const resumed = events.filter((each) => each.kind === 'loss').map((each) => each.data.fromStep)
@@ -172,7 +180,9 @@ export const run = (main, connected, id) => {
       view = await get(`/runs/${encodeURIComponent(id)}`);
     } catch (fault) {
       if (!isLeft && fault instanceof Problem) {
-        replace(main, el('p', { role: 'alert' }, fault.message));
+        const answer = el('p', { role: 'alert' });
+        sayFault(answer, fault);
+        replace(main, answer);
       } else if (!isLeft) {
         connected(false);
         timer = setTimeout(begin, 3000);

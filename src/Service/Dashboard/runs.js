@@ -1,5 +1,5 @@
 import { call, get, Problem } from './api.js';
-import { el, numbers, replace, table } from './dom.js';
+import { el, numbers, replace, sayFault, table } from './dom.js';
 import { may } from './session.js';
 import { number, t, time, usd } from './text.js';
 
@@ -32,7 +32,9 @@ export const runs = (main, connected) => {
         [t('reserved'), usd(spending.day.reservedUsd)]]) : null);
     } catch (fault) {
       if (fault instanceof Problem) {
-        replace(list, el('p', { role: 'alert' }, fault.message));
+        const answer = el('p', { role: 'alert' });
+        sayFault(answer, fault);
+        replace(list, answer);
       } else {
         connected(false);
       }

@@ -1,7 +1,7 @@
-import { post } from './api.js';
-import { el, replace, said, section, table } from './dom.js';
+import { post, problemOf } from './api.js';
+import { el, labelled, replace, said, section, table } from './dom.js';
 import { may } from './session.js';
-import { duration, number, t, usd, usdAnHour } from './text.js';
+import { duration, explain, number, t, usd, usdAnHour } from './text.js';
 
 const example = JSON.stringify({
   name: 'hotel messages, Korean to English', direction: 'ko-en', model: '/path/to/gemma-3-270m-it',
@@ -45,7 +45,8 @@ export const start = (main) => {
     try {
       await work();
     } catch (fault) {
-      replace(faults, el('section', { class: 'alert' }, fault.message.split('\n').map((line) => el('p', { lang: 'en' }, line))));
+      replace(faults, el('section', { class: 'alert' }, explain(fault.code) ? el('p', {}, explain(fault.code)) : null,
+        fault.message.split('\n').map((line, at) => el('p', {}, at === 0 ? labelled('inEnglish', line) : said(line)))));
     } finally {
       button.disabled = false;
     }
@@ -54,8 +55,8 @@ export const start = (main) => {
   const show = (event) => during(event.target, async () => {
     const found = await post('/plan', request.value);
     replace(plan, section(t(found.starts ? 'wouldStart' : 'wouldNot'),
-      found.refusal ? el('p', { class: 'failed' }, `${found.refusal.code}: `,
-        said(`${found.refusal.message} ${found.refusal.fix}`)) : null,
+      found.refusal ? [el('p', { class: 'failed' }, `${found.refusal.code} `, explain(found.refusal.code)),
+        el('p', {}, labelled('inEnglish', `${found.refusal.message} ${found.refusal.fix}`))] : null,
       el('p', {}, `${t('estimate')}: ${usd(found.estimatedUsd)}, ${duration(found.estimatedSeconds)} · ${t('budget')}: ${usd(found.budgetUsd)}`),
       table([{ text: t('order'), class: 'n' }, { text: t('zone'), class: 'tight' }, { text: t('type'), class: 'tight' }, { text: t('price'), class: 'n' }, { text: t('cost'), class: 'n' },
         { text: t('expectedCost'), class: 'n' }, { text: t('expectedLosses'), class: 'n optional' }, { text: t('gotNodes'), class: 'n optional' }, { text: t('why'), class: 'long' }],
@@ -65,21 +66,38 @@ export const start = (main) => {
       el('details', {}, el('summary', {}, t('notes')), [...found.assumptions, ...found.notes].map((note) => el('p', { class: 'soft' }, said(note))))));
   });
 
-  const go = (event) => during(event.target, async () => {
+  const go = (event) => during(event.target, () => begin(request.value, key));
+
+  // The same request against the emulated cloud, as a run of its own: its id is left to the request that pays.
+  const rehearse = (event) => during(event.target, () => begin(rehearsalOf(request.value), `${key}-rehearsal`));
+
+  const begin = async (text, sent) => {
     const answer = await fetch('/runs', {
-      method: 'POST', body: request.value, headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key },
+      method: 'POST', body: text, headers: { 'Content-Type': 'application/json', 'Idempotency-Key': sent },
     });
     const body = await answer.json();
     if (!answer.ok) {
       key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
-      throw new Error(body.errors?.map((each) => `${each.field}: ${each.message} ${each.fix}`).join('\n') ?? body.detail);
+      throw problemOf(answer, body);
     }
 
     location.hash = `#/runs/${body.id}`;
-  });
+  };
 
   replace(main, el('h1', {}, t('start')), el('p', { class: 'soft' }, t('planFirst')),
     section(t('request'), el('label', { for: 'request' }, t('request')), request,
       el('p', { class: 'bar' }, el('button', { type: 'button', onclick: show }, t('plan')),
-        el('button', { type: 'button', class: 'first', onclick: go }, t('go')))), faults, plan);
+        el('button', { type: 'button', id: 'rehearse', onclick: rehearse }, t('rehearse')),
+        el('button', { type: 'button', id: 'go', class: 'first', onclick: go }, t('go'))),
+      el('p', { class: 'soft' }, t('rehearseWhy'))), faults, plan);
+};
+
+// Turns a request into a rehearsal of it; a text that is no request is left for the service to refuse.
+const rehearsalOf = (text) => {
+  try {
+    const { id, rehearsal, ...rest } = JSON.parse(text);
+    return JSON.stringify({ ...rest, rehearsal: rehearsal ?? {} });
+  } catch {
+    return text;
+  }
 };

@@ -41,6 +41,8 @@ internal static class StoreChoice
 
         // Before the other parts: an unusable database is told by one message.
         services.AddHostedService<DatabaseStart>();
+        services.AddSingleton<OtherServices>();
+        services.AddHostedService(provider => provider.GetRequiredService<OtherServices>());
     }
 
     /// <summary>Opens the store of a connection string, for a command beside the services.</summary>

@@ -263,7 +263,14 @@ public static class WorkflowsService
             json.SerializerOptions.Encoder = RunLedger.Json.Encoder;
         });
 
-        services.AddGrpc(options => options.MaxReceiveMessageSize = MaxMessageBytes)
+        services.AddGrpc(options =>
+            {
+                options.MaxReceiveMessageSize = MaxMessageBytes;
+
+                // Their endpoint for unknown services takes every path of two parts, with every method: a wrong method
+                // of /runs/{id} would be an unknown path. Clients of gRPC take 404 for the same.
+                options.IgnoreUnknownServices = true;
+            })
             .AddServiceOptions<WorkerGatewayService>(options => options.MaxReceiveMessageSize = MaxWorkerMessageBytes);
         StoreChoice.Add(services, settings);
         DurableTaskBackend.Add(services, settings, grpc);

@@ -1,6 +1,7 @@
 using CloudNative.CloudEvents;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
+using Workflows.Service.Database;
 
 namespace Workflows.Service.Messages;
 
@@ -28,7 +29,7 @@ internal interface IEventTarget
 /// </summary>
 internal sealed class LifecyclePublisher(
     RunLedger ledger, IEnumerable<IEventTarget> targets, NodeSecrets secrets, TimeProvider clock,
-    ILogger<LifecyclePublisher> logger) : BackgroundService
+    ILogger<LifecyclePublisher> logger, OtherServices? others = null) : BackgroundService
 {
     /// <summary>Most time for the events that wait when the service ends; the next start has the others.</summary>
     internal static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(5);
@@ -41,6 +42,7 @@ internal sealed class LifecyclePublisher(
         if (_topics.Count > 0)
         {
             ledger.Written += Take;
+            others?.Ended += Look;
         }
 
         return base.StartAsync(cancellationToken);
@@ -48,7 +50,7 @@ internal sealed class LifecyclePublisher(
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        ledger.Written -= Take;
+        Leave();
         _topics.ForEach(topic => topic.Complete());
         if (ExecuteTask is { } publishing)
         {
@@ -62,13 +64,22 @@ internal sealed class LifecyclePublisher(
 
     public override void Dispose()
     {
-        ledger.Written -= Take;
+        Leave();
         base.Dispose();
         _topics.ForEach(topic => topic.Dispose());
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(_topics.Select(topic => Task.Run(() => topic.RunAsync(stoppingToken), stoppingToken)));
+
+    private void Leave()
+    {
+        ledger.Written -= Take;
+        others?.Ended -= Look;
+    }
+
+    /// <summary>Looks for the events of a service that has ended.</summary>
+    private void Look() => _topics.ForEach(topic => topic.LookNow());
 
     private void Take(WrittenFact fact)
     {

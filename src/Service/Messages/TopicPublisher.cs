@@ -16,7 +16,8 @@ internal sealed partial class TopicPublisher(
     /// <summary>Most runs that wait in memory; a look at all runs finds the others.</summary>
     internal const int MostWaiting = 10_000;
 
-    /// <summary>Time between two looks at all runs, for those of a service that was killed elsewhere.</summary>
+    /// <summary>Time between two looks at all runs, for those of a service that was killed elsewhere and whose end
+    /// nobody has noticed.</summary>
     internal static readonly TimeSpan LookEvery = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(1);
@@ -43,6 +44,17 @@ internal sealed partial class TopicPublisher(
         lock (_lock)
         {
             Add(runId);
+        }
+
+        _changed.Release();
+    }
+
+    /// <summary>Looks at all runs soon, as another service has ended.</summary>
+    public void LookNow()
+    {
+        lock (_lock)
+        {
+            _lookAt = null;
         }
 
         _changed.Release();

@@ -4,17 +4,21 @@ using Microsoft.DurableTask.Client;
 using Workflows.Activities.Events;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.Service.Database;
 
 namespace Workflows.Service.Runs;
 
 /// <summary>
 /// Tells runs of answers that their record has and that they have not heard of, because a service stopped between the
-/// two: at the start, and each hour for a service that does not come back. A run that hears an answer again ignores it.
+/// two: at the start, when another service has ended, and each hour. A run that hears an answer again ignores it.
 /// </summary>
 internal sealed partial class ApprovalWaker(
-    DurableTaskClient client, RunLedger ledger, TimeProvider clock, ILogger<ApprovalWaker> logger) : BackgroundService
+    DurableTaskClient client, RunLedger ledger, TimeProvider clock, ILogger<ApprovalWaker> logger,
+    OtherServices? others = null) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromHours(1), Pause = TimeSpan.FromSeconds(5);
+
+    private volatile TaskCompletionSource _ended = new();
 
     /// <summary>Looks once.</summary>
     /// <param name="cancellation">Cancels the look.</param>
@@ -39,6 +43,20 @@ internal sealed partial class ApprovalWaker(
         return told;
     }
 
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        others?.Ended += Look;
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        others?.Ended -= Look;
+        base.Dispose();
+    }
+
+    private void Look() => _ended.TrySetResult();
+
     /// <summary>Returns the answer to a run that asks in its record.</summary>
     private ApprovalDecision? AnswerOf(RunId runId) =>
         RunParts.Current(ledger.Read(runId)).LastOrDefault(entry => entry.Kind == LedgerKinds.Stage) is { } last
@@ -53,6 +71,7 @@ internal sealed partial class ApprovalWaker(
         while (!stoppingToken.IsCancellationRequested)
         {
             var next = Every;
+            _ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             try
             {
                 await WakeAsync(stoppingToken);
@@ -70,7 +89,9 @@ internal sealed partial class ApprovalWaker(
                 }
             }
 
-            await Task.Delay(next, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            await Task.WhenAny(_ended.Task, Task.Delay(next, clock, stop.Token));
+            await stop.CancelAsync();
         }
     }
 

@@ -275,8 +275,8 @@ internal static class RunEndpoints
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
         return File(
-            id, ledger, "text/html; charset=utf-8", ComparisonFiles.Page, ReportFiles.PageIn(language),
-            ReportFiles.Page);
+            id, ledger, "text/html; charset=utf-8", ComparisonFiles.PageIn(language), ComparisonFiles.Page,
+            ReportFiles.PageIn(language), ReportFiles.Page);
     }
 
     /// <summary>Returns the first of a run's files that is there; a run with variants has a comparison.</summary>
@@ -314,8 +314,11 @@ internal static class RunEndpoints
     private static RunId? Known(string id, RunLedger ledger) =>
         RunId.TryParse(id, out var run) && ledger.Knows(run) ? run : null;
 
-    internal static IResult Unknown(string id) =>
-        Problems.Of(StatusCodes.Status404NotFound, "RUN_UNKNOWN", $"There is no run '{SafeText.Of(id)}'.");
+    /// <summary>Returns the answer for an id that no run has, as its caller typed it: of a path the server leaves the
+    /// escaped <c>/</c> alone escaped.</summary>
+    internal static IResult Unknown(string id) => Problems.Of(
+        StatusCodes.Status404NotFound, "RUN_UNKNOWN",
+        $"There is no run '{SafeText.Of(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase))}'.");
 }
 
 /// <summary>The answer to a cancellation.</summary>

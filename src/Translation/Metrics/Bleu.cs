@@ -6,7 +6,8 @@ namespace Workflows.Translation.Metrics;
 
 /// <summary>BLEU, equal to sacreBLEU's to the last printed digit.</summary>
 /// <remarks>
-/// Papineni et al. 2002; smoothing as in Chen and Cherry 2014; signature and text of sacreBLEU 2.6.0.
+/// Papineni et al. 2002; smoothing as in Chen and Cherry 2014; signature and text of sacreBLEU 2.6.0. Generic methods
+/// of the library over numbers are avoided: a program that is compiled ahead of time compiles them at each start.
 /// </remarks>
 public sealed class Bleu : TranslationMetric
 {
@@ -56,12 +57,38 @@ public sealed class Bleu : TranslationMetric
         var score = Score(statistics, precisions, out var penalty);
         var (length, referenceLength) = ((long)statistics[0], (long)statistics[1]);
         var ratio = referenceLength > 0 ? (double)length / referenceLength : 0;
-        var text = $"BLEU = {PythonText.Fixed(score, 2)}{Average(resampling)} "
-            + string.Join('/', precisions.Select(precision => PythonText.Fixed(precision, 1)))
+        var percents = new string[order];
+        for (var n = 0; n < order; n++)
+        {
+            percents[n] = PythonText.Fixed(precisions[n], 1);
+        }
+
+        var text = $"BLEU = {PythonText.Fixed(score, 2)}{Average(resampling)} " + string.Join('/', percents)
             + $" (BP = {PythonText.Fixed(penalty, 3)} ratio = {PythonText.Fixed(ratio, 3)}"
             + $" hyp_len = {length} ref_len = {referenceLength})";
         return new BleuScore(score, text, Signature(referenceCount, resampling),
-            statistics[2..(2 + order)], statistics[(2 + order)..], precisions, penalty, length, referenceLength);
+            Part(statistics, 2, order), Part(statistics, 2 + order, order), precisions, penalty, length,
+            referenceLength);
+    }
+
+    private static double[] Part(double[] statistics, int start, int count)
+    {
+        var part = new double[count];
+        Array.Copy(statistics, start, part, 0, count);
+        return part;
+    }
+
+    private static bool IsZero(ReadOnlySpan<double> values)
+    {
+        foreach (var value in values)
+        {
+            if (value != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private protected override SegmentCounter CreateCounter() => new Counter(_options, _mecab);
@@ -89,7 +116,7 @@ public sealed class Bleu : TranslationMetric
         var matches = statistics.Slice(2, order);
         var totals = statistics.Slice(2 + order, order);
         penalty = length >= referenceLength ? 1 : length > 0 ? Math.Exp(1 - referenceLength / length) : 0;
-        if (!matches.ContainsAnyExcept(0))
+        if (IsZero(matches))
         {
             return 0;
         }

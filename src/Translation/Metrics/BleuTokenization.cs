@@ -8,8 +8,7 @@ namespace Workflows.Translation.Metrics;
 internal static class BleuTokenization
 {
     // Ranges as the original writes them: "{-~", "[-`", " -&", "(-+", ":-@" and "/".
-    private static readonly SearchValues<char> AlwaysApart =
-        SearchValues.Create("{|}~[\\]^_` !\"#$%&()*+:;<=>?@/");
+    private static readonly bool[] AlwaysApart = Table("{|}~[\\]^_` !\"#$%&()*+:;<=>?@/");
 
     public static string Name(BleuTokenizer tokenizer) => tokenizer switch
     {
@@ -40,11 +39,9 @@ internal static class BleuTokenization
                 SymbolReader.Characters(line, symbols, keepSpaces: false);
                 break;
             case BleuTokenizer.Mteval13a:
-                Western(Unescaped13a(line), words =>
-                {
-                    reader.Words(words, symbols);
-                    return "";
-                });
+                var (length, source, target) = Western(Unescaped13a(line), edge: " ");
+                reader.Words(source.AsSpan(0, length), symbols);
+                Return(source, target);
                 break;
             default:
                 reader.Words(Tokenize(tokenizer, line), symbols);
@@ -52,10 +49,15 @@ internal static class BleuTokenization
         }
     }
 
-    private static string Mteval13a(string line) => Western(Unescaped13a(line), PythonText.Collapse);
+    private static string Mteval13a(string line) => Collapsed(Unescaped13a(line), edge: " ");
 
     private static string Unescaped13a(string line)
     {
+        if (line.AsSpan().IndexOfAny('<', '\n', '&') < 0)
+        {
+            return line;
+        }
+
         line = line.Replace("<skipped>", "", StringComparison.Ordinal)
             .Replace("-\n", "", StringComparison.Ordinal)
             .Replace('\n', ' ');
@@ -67,54 +69,81 @@ internal static class BleuTokenization
                 .Replace("&gt;", ">", StringComparison.Ordinal);
         }
 
-        return " " + line + " ";
+        return line;
+    }
+
+    private static string Collapsed(string line, string edge)
+    {
+        var (length, source, target) = Western(line, edge);
+        var collapsed = PythonText.Collapse(source.AsSpan(0, length));
+        Return(source, target);
+        return collapsed;
+    }
+
+    private static void Return(char[] source, char[] target)
+    {
+        ArrayPool<char>.Shared.Return(source);
+        ArrayPool<char>.Shared.Return(target);
+    }
+
+    private static bool[] Table(string marks)
+    {
+        var table = new bool[128];
+        foreach (var mark in marks)
+        {
+            table[mark] = true;
+        }
+
+        return table;
     }
 
     // Four passes as in mteval, each a regular expression there: a pass does not match again within its own match.
-    private static string Western(string line, Func<ReadOnlySpan<char>, string> use)
+    // The edge stands at both ends of the line. The arrays are given back by the caller; the first has the result.
+    private static (int Length, char[] Source, char[] Target) Western(string line, string edge)
     {
         // Every pass at most triples a character, and the later ones only near marks that the first left unchanged.
-        var source = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
-        var target = ArrayPool<char>.Shared.Rent(line.Length * 9 + 16);
-        var length = Apart(line, source);
-        if (source.AsSpan(0, length).ContainsAny('.', ','))
+        var source = ArrayPool<char>.Shared.Rent(line.Length * 9 + 34);
+        var target = ArrayPool<char>.Shared.Rent(line.Length * 9 + 34);
+        var length = Apart(line, edge, source, out var hasMark, out var hasDash);
+        if (hasMark)
         {
             length = MarkAfterOther(source.AsSpan(0, length), target);
             length = MarkBeforeOther(target.AsSpan(0, length), source);
         }
 
-        if (source.AsSpan(0, length).Contains('-'))
+        if (hasDash)
         {
             length = DashAfterDigit(source.AsSpan(0, length), target);
             (source, target) = (target, source);
         }
 
-        var result = use(source.AsSpan(0, length));
-        ArrayPool<char>.Shared.Return(source);
-        ArrayPool<char>.Shared.Return(target);
-        return result;
+        return (length, source, target);
     }
 
-    private static int Apart(ReadOnlySpan<char> source, Span<char> target)
+    /// <summary>Copies a line between its edges, with spaces around the marks that are always apart.</summary>
+    private static int Apart(string line, string edge, char[] target, out bool hasMark, out bool hasDash)
     {
-        var length = 0;
-        while (!source.IsEmpty)
+        var apart = AlwaysApart;
+        (hasMark, hasDash) = (false, false);
+        edge.CopyTo(target);
+        var length = edge.Length;
+        foreach (var value in line)
         {
-            var plain = source.IndexOfAny(AlwaysApart);
-            plain = plain < 0 ? source.Length : plain;
-            source[..plain].CopyTo(target[length..]);
-            length += plain;
-            if (plain < source.Length)
+            if (value < apart.Length && apart[value])
             {
                 target[length++] = ' ';
-                target[length++] = source[plain++];
+                target[length++] = value;
                 target[length++] = ' ';
+                continue;
             }
 
-            source = source[plain..];
+            hasMark |= value is '.' or ',';
+            hasDash |= value == '-';
+            target[length++] = value;
         }
 
-        return length;
+        edge.CopyTo(target.AsSpan(length));
+        return length + edge.Length;
     }
 
     private static int MarkAfterOther(ReadOnlySpan<char> source, Span<char> target)
@@ -201,7 +230,7 @@ internal static class BleuTokenization
             }
         }
 
-        return Western(result.ToString(), PythonText.Collapse);
+        return Collapsed(result.ToString(), edge: "");
     }
 
     // The original intends the ranges 20000-2A6D6 and 2F800-2FA1D, but compares strings whose escapes take four digits,

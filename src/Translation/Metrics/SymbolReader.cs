@@ -3,10 +3,13 @@ namespace Workflows.Translation.Metrics;
 /// <summary>Maps words and characters to numbers, so that n-grams are compared as numbers.</summary>
 internal sealed class SymbolReader
 {
-    private readonly Dictionary<string, int> _words = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-
-    public SymbolReader() => _lookup = _words.GetAlternateLookup<ReadOnlySpan<char>>();
+    // A table of its own, whose text is one array: a dictionary that is asked by spans is compiled at each start of a
+    // program, and makes a string of each word.
+    private int[] _slots = new int[1 << 12];
+    private int[] _hashes = new int[1 << 11];
+    private int[] _ends = new int[1 << 11];
+    private char[] _text = new char[1 << 14];
+    private int _count;
 
     /// <summary>Appends the code points of a line.</summary>
     public static void Characters(string text, List<int> symbols, bool keepSpaces)
@@ -76,14 +79,67 @@ internal sealed class SymbolReader
         return !word.IsEmpty;
     }
 
+    /// <summary>Returns the number of a word, a new one for a word that it has not seen.</summary>
     private int Number(ReadOnlySpan<char> word)
     {
-        if (!_lookup.TryGetValue(word, out var number))
+        // Seeded for each process, so that no corpus can be made of words that collide.
+        var hash = string.GetHashCode(word);
+        var mask = _slots.Length - 1;
+        var slot = hash & mask;
+        for (; _slots[slot] > 0; slot = (slot + 1) & mask)
         {
-            number = _words.Count;
-            _lookup[word] = number;
+            var number = _slots[slot] - 1;
+            if (_hashes[number] == hash && word.SequenceEqual(WordOf(number)))
+            {
+                return number;
+            }
         }
 
-        return number;
+        _slots[slot] = _count + 1;
+        return Add(word, hash);
+    }
+
+    private ReadOnlySpan<char> WordOf(int number)
+    {
+        var start = number == 0 ? 0 : _ends[number - 1];
+        return _text.AsSpan(start, _ends[number] - start);
+    }
+
+    private int Add(ReadOnlySpan<char> word, int hash)
+    {
+        var start = _count == 0 ? 0 : _ends[_count - 1];
+        if (start + word.Length > _text.Length)
+        {
+            Array.Resize(ref _text, Math.Max(_text.Length * 2, start + word.Length));
+        }
+
+        word.CopyTo(_text.AsSpan(start));
+        (_hashes[_count], _ends[_count]) = (hash, start + word.Length);
+        _count++;
+        if (_count == _ends.Length)
+        {
+            Grow();
+        }
+
+        return _count - 1;
+    }
+
+    /// <summary>Doubles the table, of which half at most is used.</summary>
+    private void Grow()
+    {
+        Array.Resize(ref _hashes, _count * 2);
+        Array.Resize(ref _ends, _count * 2);
+        _slots = new int[_count * 4];
+        var mask = _slots.Length - 1;
+        for (var number = 0; number < _count; number++)
+        {
+            var slot = _hashes[number] & mask;
+            while (_slots[slot] > 0)
+            {
+                slot = (slot + 1) & mask;
+            }
+
+            _slots[slot] = number + 1;
+        }
     }
 }

@@ -93,30 +93,85 @@ public abstract class TranslationMetric
 
         var statistics = new SegmentStatistics(hypotheses.Count, StatisticCount);
         var counts = new int[hypotheses.Count];
-        var tasks = (hypotheses.Count + SegmentsPerTask - 1) / SegmentsPerTask;
-        Parallel.For(0, tasks, CreateCounter, (task, _, counter) =>
-        {
-            var end = Math.Min(hypotheses.Count, (task + 1) * SegmentsPerTask);
-            for (var i = task * SegmentsPerTask; i < end; i++)
+        InParallel(
+            (hypotheses.Count + SegmentsPerTask - 1) / SegmentsPerTask,
+            (task, counter) =>
             {
-                string[] mine = [.. references.Select(stream => stream[i]).OfType<string>()];
-                counts[i] = mine.Length;
-                if (mine.Length > 0)
+                var end = Math.Min(hypotheses.Count, (task + 1) * SegmentsPerTask);
+                for (var i = task * SegmentsPerTask; i < end; i++)
                 {
-                    counter.Count(hypotheses[i] ?? "", mine, statistics.Row(i));
+                    var mine = Present(references, i);
+                    counts[i] = mine.Length;
+                    if (mine.Length > 0)
+                    {
+                        counter.Count(hypotheses[i] ?? "", mine, statistics.Row(i));
+                    }
                 }
-            }
-
-            return counter;
-        }, _ => { });
-
-        if (Array.IndexOf(counts, 0) is >= 0 and var missing)
+            });
+        var isSame = true;
+        for (var i = 0; i < counts.Length; i++)
         {
-            throw new ArgumentException($"Cannot score: segment {missing + 1} has no reference.", nameof(references));
+            isSame &= counts[i] == counts[0];
+            if (counts[i] == 0)
+            {
+                throw new ArgumentException($"Cannot score: segment {i + 1} has no reference.", nameof(references));
+            }
         }
 
-        statistics.ReferenceCount = counts.All(count => count == counts[0]) ? counts[0] : null;
+        statistics.ReferenceCount = isSame ? counts[0] : null;
         return statistics;
+    }
+
+    /// <summary>Returns the references of a segment.</summary>
+    private static string[] Present(IReadOnlyList<IReadOnlyList<string?>> references, int segment)
+    {
+        if (references.Count == 1)
+        {
+            return references[0][segment] is { } one ? [one] : [];
+        }
+
+        var present = new List<string>(references.Count);
+        foreach (var stream in references)
+        {
+            if (stream[segment] is { } reference)
+            {
+                present.Add(reference);
+            }
+        }
+
+        return [.. present];
+    }
+
+    /// <summary>
+    /// Does tasks on all processors, each with a counter of its own. <see cref="Parallel"/> with a state for each
+    /// thread does the same, and is compiled at each start of a program.
+    /// </summary>
+    private void InParallel(int tasks, Action<int, SegmentCounter> work)
+    {
+        var next = -1;
+        var others = new Task[Math.Min(tasks, Environment.ProcessorCount) - 1];
+        for (var i = 0; i < others.Length; i++)
+        {
+            others[i] = Task.Run(Work);
+        }
+
+        try
+        {
+            Work();
+        }
+        finally
+        {
+            Task.WaitAll(others);
+        }
+
+        void Work()
+        {
+            var counter = CreateCounter();
+            for (var task = Interlocked.Increment(ref next); task < tasks; task = Interlocked.Increment(ref next))
+            {
+                work(task, counter);
+            }
+        }
     }
 
     private protected abstract SegmentCounter CreateCounter();

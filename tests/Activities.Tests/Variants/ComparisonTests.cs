@@ -1,4 +1,6 @@
+using System.Net;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Data;
 using Workflows.Activities.Handover;
@@ -129,6 +131,55 @@ public sealed class ComparisonTests : IDisposable
         Assert.DoesNotContain("<script>", page, StringComparison.Ordinal);
         Assert.Contains("&lt;script&gt;", page, StringComparison.Ordinal);
         Assert.Contains("href=\"../g-a/report.html\"", page, StringComparison.Ordinal);
+    }
+
+    /// <summary>Names, codes and figures are the same in both languages; all other words are Korean.</summary>
+    [Fact]
+    public void Page_InKorean_HasNoEnglishButNamesAndLabelledWords()
+    {
+        Add("a", score: 1.5, testDelta: 1);
+        Add("b", score: 1.9, testDelta: 9);
+        Add("c", score: null, status: RunStatus.Failed);
+        var comparison = Build() with
+        {
+            IsDraft = true,
+            Failure = new RunFailure("VARIANTS_INCOMPLETE", "the message", "the fix"),
+            Resume = "workflows resume",
+            Egress = new EgressCost(1, new Dictionary<RunStageName, double>(), 2_000_000_000, 3_000_000_000),
+        };
+
+        var page = ComparisonPage.Render(comparison, Language.Korean);
+
+        Assert.Contains("""<html lang="ko">""", page, StringComparison.Ordinal);
+        Assert.Contains("""<a href="report.html?lang=en" """, page, StringComparison.Ordinal);
+        Assert.Contains("../g-a/report.ko.html", page, StringComparison.Ordinal);
+        Assert.Contains("<strong>1.00 USD</strong><span>이그레스", page, StringComparison.Ordinal);
+        Assert.Contains("5.000GB", page, StringComparison.Ordinal);
+        Assert.Contains(
+            $"<b>{FaultWords.KoreanMessage}</b> <span lang=\"en\">the message</span>", page, StringComparison.Ordinal);
+        var text = WebUtility.HtmlDecode(Regex.Replace(
+            page, "<style>.*?</style>|<code>.*?</code>|<[a-z]+[^>]* lang=\"en\">.*?</[a-z]+>|<[^>]+>", " ",
+            RegexOptions.Singleline));
+        string[] names = ["BLEU", "chrF", "USD", "GB", "TPU", "VARIANTS", "INCOMPLETE", "group", "ko", "en"];
+        Assert.Equal([], Regex.Matches(text, "[A-Za-z]{2,}").Select(each => each.Value).Distinct().Except(names));
+        Assert.Contains("변형 2개 중 가장 좋은 변형(ko-en): 'a', 검증 손실 1.5000.", text, StringComparison.Ordinal);
+        Assert.Contains("테스트 세트의 BLEU는 'b' 변형이 'a' 변형보다 높습니다.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Note:", text, StringComparison.Ordinal);
+        Assert.Matches("[가-힣]", Assert.Single(
+            Regex.Matches(ComparisonPage.Render(comparison), "[^>]*[가-힣][^<]*").Select(each => each.Value)));
+    }
+
+    /// <summary>A comparison of an earlier version has no notes in Korean: they are shown as the English that they
+    /// are.</summary>
+    [Fact]
+    public void Page_InKoreanOfAnEarlierVersion_MarksItsNotes()
+    {
+        Add("a", score: 1.5, testDelta: 1);
+        Add("b", score: 1.9, testDelta: 9);
+
+        var page = ComparisonPage.Render(Build() with { KoreanNotes = null }, Language.Korean);
+
+        Assert.Contains("참고: <span lang=\"en\">&#39;b&#39; has a higher BLEU", page, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Workflows.Activities.Reporting;
 using Workflows.Activities.Variants;
 using Workflows.Cli.Watching;
@@ -28,6 +29,47 @@ public sealed class VariantTextTests
         Assert.Contains("Only 'good' has a validation score (ko-en): loss 1.5000.", lines);
         Assert.EndsWith(
             "Resume it:  workflows resume g --state /tmp/s\n", output.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A Hangul syllable takes two columns of a terminal.</summary>
+    [Fact]
+    public void Write_InKorean_HasColumnsOfOneWidthAndNoEnglishButNamesAndLabelledWords()
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+
+        VariantText.Write(
+            Comparison with
+            {
+                KoreanNotes = [ComparisonWording.RuleIn(new Words(Language.Korean))],
+                Egress = new EgressCost(0.5, new Dictionary<RunStageName, double>(), 1, 1),
+            },
+            output, language: Language.Korean);
+
+        var lines = output.ToString().Split('\n');
+        Assert.Contains(
+            "  변형             검증  BLEU 기본    조정  chrF++ 기본    조정         비용  테스트, 기본 모델과 비교", lines);
+        Assert.Contains(
+            "* good      손실 1.5000       6.70   24.16        13.90   36.40   0.2500 USD  더 나음, p = 0.0010", lines);
+        Assert.Contains("  비용       0.25 USD(예산 1.00)", lines);
+        Assert.Contains("  이그레스   0.50 USD, 계산한 값이며 비용에 포함되지 않음", lines);
+        Assert.Contains("  보고서     comparison.ko.html", lines);
+        Assert.Contains("'good'만 검증 점수가 있습니다(ko-en): 손실 1.5000.", lines);
+        Assert.Contains(lines, line => line.StartsWith("실패: VARIANTS_INCOMPLETE: ", StringComparison.Ordinal));
+        Assert.Contains($"{FaultWords.KoreanMessage} m", lines);
+        Assert.Contains($"{FaultWords.KoreanFix} f", lines);
+        Assert.Equal("이어가려면: workflows resume g", lines[^2]);
+    }
+
+    /// <summary>workflows report ID --text has the report alone, and not the run.</summary>
+    [Fact]
+    public void WriteReport_OfAGroup_WritesItsComparison()
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+
+        Watcher.WriteReport(
+            JsonSerializer.Serialize(Comparison, RunLedger.Json), output, " --state /tmp/s", Language.English);
+
+        Assert.Contains("Only 'good' has a validation score", output.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -256,6 +256,27 @@ public sealed class VerdictTextTests
         }),
         StringComparison.Ordinal);
 
+    /// <summary>The code's own sentence first; the message and its fix, which are English, say that they are.</summary>
+    [Theory]
+    [InlineData("NO_CAPACITY", "실패: NO_CAPACITY: ")]
+    [InlineData("CODE_OF_TOMORROW", "실패: CODE_OF_TOMORROW\n")]
+    public void Write_RunThatFailed_InKorean_LabelsTheEnglish(string code, string begin)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+
+        VerdictText.Write(
+            Report() with
+            {
+                Status = RunStatus.Failed,
+                Failure = new RunFailure(code, "what happened", "what to do"),
+            },
+            output, language: Language.Korean);
+
+        Assert.Contains($"\n{begin}", output.ToString(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "\n자세한 내용(영어): what happened\n해결 방법(영어): what to do\n", output.ToString(), StringComparison.Ordinal);
+    }
+
     /// <summary>Sentences of a corpus and of a model, and the words of an error, may hold anything.</summary>
     [Fact]
     public void Write_TextsWithTerminalSequences_ShowsThemAsText()

@@ -94,6 +94,43 @@ public sealed partial class InfraTests
         Assert.Equal((0, ""), (answer.ExitCode, answer.Output));
     }
 
+    /// <summary>Nothing is asked for over the network: the providers are those that the machine has.</summary>
+    [Fact]
+    public async Task Terraform_WhereItsProviderIs_IsValid()
+    {
+        Command.Require("terraform", "See https://developer.hashicorp.com/terraform/install.");
+        string[] places =
+        [
+            Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".terraform.d", "plugins"),
+            "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins",
+            Environment.GetEnvironmentVariable("TF_PLUGIN_CACHE_DIR") ?? "",
+        ];
+        var place = Array.Find(places, folder => Directory.Exists(
+            Path.Combine(folder, "registry.terraform.io", "hashicorp", "google")));
+        Skipped.Unless(
+            place is not null,
+            "Terraform's provider for Google Cloud is not on this machine: TF_PLUGIN_CACHE_DIR=FOLDER terraform init "
+            + "brings it, and the same variable shows it to this test.");
+        using var folder = new TemporaryFolder();
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Infra, "terraform"), "*.tf"))
+        {
+            File.Copy(file, folder[Path.GetFileName(file)]);
+        }
+
+        var environment = new Dictionary<string, string> { ["CHECKPOINT_DISABLE"] = "1" };
+        var init = await Command.RunAsync(
+            "terraform",
+            [
+                $"-chdir={folder.Path}", "init", "-backend=false", "-input=false", "-no-color",
+                $"-plugin-dir={Path.GetFullPath(place!)}",
+            ], environment);
+        var answer = await Command.RunAsync(
+            "terraform", [$"-chdir={folder.Path}", "validate", "-no-color"], environment);
+
+        Assert.True(init.ExitCode == 0, $"{init.Output}{init.Error}");
+        Assert.True(answer.ExitCode == 0, $"{answer.Output}{answer.Error}");
+    }
+
     [Fact]
     public void TerraformVariables_AreAllUsedAndAllDescribed()
     {

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Google.Cloud.Tpu.V2;
 using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Provisioning;
+using Workflows.Activities.Reporting;
 using Workflows.GoogleCloud.TpuEmulator;
 using Workflows.Service.Tests.Hosting;
 
@@ -26,7 +27,7 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         await browser.RunAsync($"document.getElementById('request').value = {text}");
         await browser.RunAsync("[...document.querySelectorAll('main button')].at(0).click()");
         await browser.UntilAsync("document.body?.innerText.includes('This run would start')");
-        await browser.RunAsync("[...document.querySelectorAll('main button')].at(1).click()");
+        await browser.RunAsync("document.getElementById('go').click()");
 
         // The page follows the run by itself, from its start to its end.
         await browser.UntilAsync("location.hash === '#/runs/from-the-form'");
@@ -34,6 +35,9 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         await browser.UntilAsync("document.querySelector('a[href$=\"report.html?lang=en\"]')");
         await browser.UntilAsync("document.querySelector('svg polyline')");
         await browser.UntilAsync("document.body?.innerText.includes('Verdict: ko-en')");
+        await browser.UntilAsync("/Network egress/i.test(document.querySelector('dl.numbers').innerText)");
+        await browser.UntilAsync(
+            "/[0-9.]+ GB, computed, not in the cost/.test(document.querySelector('dl.numbers').innerText)");
         Assert.Equal(Hostile, await browser.TextAsync("document.querySelector('h1').textContent"));
         Assert.Equal("0", await browser.TextAsync("document.querySelectorAll('main img').length"));
         Assert.Equal($"{Hostile} · Workflows", await browser.TextAsync("document.title"));
@@ -46,6 +50,36 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         Assert.Equal(Hostile, await browser.TextAsync("document.getElementById('run-from-the-form').textContent"));
         await browser.OpenAsync(
             At("/#/runs/nobody"), "document.body?.innerText.includes(\"There is no run 'nobody'\")");
+    }
+
+    /// <summary>A request that would pay is rehearsed by one press, as a run of its own; a second press starts no
+    /// second one.</summary>
+    [Fact]
+    public async Task Rehearsal_OfARequestThatPays_IsARunOfItsOwn()
+    {
+        await using var browser = await Browser.StartAsync();
+        await browser.PreferAsync("light", "ko", 1200);
+        await browser.OpenAsync(At("/#/start"), "document.getElementById('request')");
+        var request = service.Request(steps: 4);
+        request["id"] = "the-one-that-pays";
+        request.Remove("rehearsal");
+        var text = JsonSerializer.Serialize(request.ToJsonString());
+        await browser.RunAsync($"document.getElementById('request').value = {text}");
+        await browser.RunAsync("const button = document.getElementById('rehearse'); button.click(); button.click()");
+        await browser.UntilAsync("location.hash.startsWith('#/runs/')");
+
+        var id = (await browser.TextAsync("location.hash")).Split('/')[^1];
+        Assert.NotEqual("the-one-that-pays", id);
+        Assert.True((await service.ReportAsync(id)).GetProperty("isRehearsal").GetBoolean());
+        using var paid = await service.Http.GetAsync(
+            "/runs/the-one-that-pays", TestContext.Current.CancellationToken);
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, paid.StatusCode);
+
+        // A text that is no request is refused by the service.
+        await browser.OpenAsync(At("/#/start"), "document.getElementById('request')");
+        await browser.RunAsync("document.getElementById('request').value = 'not JSON'");
+        await browser.RunAsync("document.getElementById('rehearse').click()");
+        await browser.UntilAsync("document.querySelector('section.alert')");
     }
 
     [Fact]
@@ -64,6 +98,9 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
         await service.ReportAsync("sweep");
         await browser.UntilAsync("document.querySelectorAll('a[id^=run-sweep]').length === 2");
         await browser.UntilAsync("document.querySelector('a[href=\"/runs/sweep/report.html?lang=en\"]')");
+
+        // The group has the egress of all of its variants.
+        await browser.UntilAsync("document.querySelector('dl.numbers').innerText.includes(' GB, computed')");
         await browser.RunAsync("document.getElementById('run-sweep-b').click()");
         await browser.UntilAsync("document.querySelector('a[href=\"#/runs/sweep\"]')");
         await browser.OpenAsync(At("/#/"), "document.getElementById('run-sweep')");
@@ -295,6 +332,40 @@ public sealed class DashboardBrowserTests(RunningService service) : IClassFixtur
                     .filter((each) => each.nodeName === 'MARK').map((each) => each.textContent).join('|'))
                 """));
         }
+    }
+
+    /// <summary>A reader of Korean has the reason in Korean first; the service's message, which has the figures, and
+    /// its fix follow as the English that they are.</summary>
+    [Fact]
+    public async Task Failure_OnAKoreanPage_IsExplainedAndItsEnglishIsLabelled()
+    {
+        await using var browser = await Browser.StartAsync();
+        var request = service.Request("""{"apiDisabled": true}""", steps: 4);
+        request["id"] = "closed";
+        await service.ReportAsync(await service.StartAsync(request));
+        await browser.PreferAsync("light", "ko", 1200);
+        await browser.OpenAsync(At("/#/runs/closed"), "document.querySelector('section.alert b')");
+
+        var alert = (await browser.TextAsync("document.querySelector('section.alert').innerText"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Matches("^[A-Z_]+ [가-힣 ]", alert[1]);
+        Assert.StartsWith($"{FaultWords.KoreanMessage} ", alert[2], StringComparison.Ordinal);
+        Assert.StartsWith($"{FaultWords.KoreanFix} ", alert[3], StringComparison.Ordinal);
+        Assert.Equal("2", await browser.TextAsync("document.querySelectorAll('section.alert span[lang=en]').length"));
+        await browser.KeepPictureAsync("failure-ko");
+
+        // The same of a request that is refused, and of a call.
+        await browser.OpenAsync(At("/#/start"), "document.getElementById('request')");
+        await browser.RunAsync("document.getElementById('request').value = '{}'");
+        await browser.RunAsync("document.getElementById('go').click()");
+        await browser.UntilAsync("document.querySelector('section.alert p b')");
+        Assert.Equal(
+            FaultWords.KoreanMessage, (await browser.TextAsync("document.querySelector('section.alert b').innerText"))
+                .Trim());
+        await browser.OpenAsync(At("/#/runs/nobody"), "document.querySelector('p[role=alert] span[lang=en]')");
+        Assert.Equal(
+            $"{FaultWords.KoreanMessage} There is no run 'nobody'.",
+            await browser.TextAsync("document.querySelector('p[role=alert]').innerText"));
     }
 
     private Uri At(string path) => new(service.Http.BaseAddress!, path);

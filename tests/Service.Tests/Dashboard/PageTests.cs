@@ -65,6 +65,13 @@ public sealed class PageTests(RunningService service, KeyedService keyed)
         var asking = await service.StartAsync(request);
         await service.WaitAsync(asking, run => run.GetProperty("approval").ValueKind == JsonValueKind.Object);
 
+        request = service.Request(steps: 4);
+        request["variants"] = new JsonArray(
+            new JsonObject { ["name"] = "a" },
+            new JsonObject { ["name"] = "b", ["training"] = new JsonObject { ["seed"] = 7 } });
+        var compared = await service.StartAsync(request);
+        await service.ReportAsync(compared);
+
         var home = service.Http.BaseAddress!;
         foreach (var (name, address, until) in new (string, Uri, string)[]
         {
@@ -81,6 +88,8 @@ public sealed class PageTests(RunningService service, KeyedService keyed)
             ("start", new(home, "/#/start"), "document.getElementById('request')"),
             ("sign-in", new(keyed.Nobody.BaseAddress!, "/"), "document.querySelector('input[name=key]')"),
             ("report", new(home, $"/runs/{finished}/report.html"), "document.querySelector('h1')"),
+            ("group", new(home, $"/#/runs/{compared}"), "document.getElementById('rerun')"),
+            ("comparison", new(home, $"/runs/{compared}/report.html"), "document.querySelector('h1')"),
             ("report-failed", new(home, $"/runs/{failed}/report.html"), "document.querySelector('h1')"),
         })
         {

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Provisioning;
 using Workflows.Activities.Reporting;
 using Workflows.Orchestrations;
+using Workflows.Service.Database;
 using Workflows.Service.Messages;
 using Workflows.TestKit;
 
@@ -174,6 +175,30 @@ public sealed class LifecyclePublisherTests : IDisposable
             topics.SelectMany(topic => topic.Published).Select(each => each.Id!).Order(StringComparer.Ordinal));
     }
 
+    /// <summary>No time passes for the publisher, whose next look of its own would be in minutes.</summary>
+    [Fact]
+    public async Task End_OfAnotherService_PublishesWhatItHasLeft()
+    {
+        var clock = new FakeTimeProvider();
+        using var killed = new OtherServices(_ledger.State, clock, NullLogger<OtherServices>.Instance);
+        using var others = new OtherServices(_ledger.State, clock, NullLogger<OtherServices>.Instance);
+        var topic = new Topic(_ => Task.CompletedTask);
+        using var publisher = await StartAsync(topic, others: others);
+        Write("plan");
+        await Eventually.TrueAsync(() => Cursor() == 1);
+        killed.Beat();
+        others.Beat();
+        new RunLedger(_ledger.State, _folder.Path, _clock).Append(
+            new RunId("run-1"), LedgerKinds.Stage, "train", "train");
+
+        clock.Advance(OtherServices.Silence);
+        others.Beat();
+
+        await Eventually.TrueAsync(() => Cursor() == 2);
+        await publisher.StopAsync(Cancellation);
+        Assert.Equal(["run-1/stage/plan", "run-1/stage/train"], topic.Published.Select(each => each.Id));
+    }
+
     /// <summary>Two services, of which neither has the broker at first.</summary>
     [Fact]
     public async Task Publish_TheEndOfARunAfterAnOutage_ComesBehindItsOtherEvents()
@@ -229,11 +254,12 @@ public sealed class LifecyclePublisherTests : IDisposable
 
     private int Cursor() => new EventCursors(_ledger, "topic").Read(new RunId("run-1"));
 
-    private async Task<LifecyclePublisher> StartAsync(Topic topic, RunLedger? ledger = null)
+    private async Task<LifecyclePublisher> StartAsync(
+        Topic topic, RunLedger? ledger = null, OtherServices? others = null)
     {
         var publisher = new LifecyclePublisher(
             ledger ?? _ledger, [topic], new NodeSecrets(_folder.Path), _clock,
-            NullLogger<LifecyclePublisher>.Instance);
+            NullLogger<LifecyclePublisher>.Instance, others);
         await publisher.StartAsync(Cancellation);
         return publisher;
     }

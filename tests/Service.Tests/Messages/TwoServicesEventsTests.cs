@@ -3,6 +3,8 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Cloud.PubSub.V1;
+using Microsoft.Extensions.Logging.Abstractions;
+using Workflows.Service.Database;
 using Workflows.Service.Tests.Database;
 using Workflows.Service.Tests.Hosting;
 using Workflows.TestKit;
@@ -82,6 +84,8 @@ public sealed class TwoServicesEventsTests(SharedPostgres postgres) : IClassFixt
         // The other one looks for what is not published while the first one holds a run, and has it after the kill.
         StartService(1, living);
         await UntilAsync(second, "/readyz");
+        using var state = StoreChoice.Open(_database, NullLogger.Instance);
+        await Eventually.TrueAsync(() => Beats(state) == 2);
         Kill(killed);
         foreach (var id in ids)
         {
@@ -120,7 +124,13 @@ public sealed class TwoServicesEventsTests(SharedPostgres postgres) : IClassFixt
         Assert.Equal(IdOf(twice), repeated.Key);
         Assert.Single(repeated.Select(letter => letter.Attributes["ce-time"]).Distinct());
         Assert.Single(repeated.Select(letter => letter.Data).Distinct());
+
+        // The end of the killed one is noticed, whatever is written.
+        await Eventually.TrueAsync(() => Beats(state) == 1);
     }
+
+    private static int Beats(DatabaseState state) => state.Read(OtherServices.Document) is { } beats
+        ? JsonSerializer.Deserialize<Dictionary<string, long>>(beats)!.Count : 0;
 
     private static string IdOf(PubsubMessage letter) => letter.Attributes["ce-id"];
 

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Events;
 using Workflows.Activities.Reporting;
+using Workflows.Activities.Storage;
 using Workflows.Orchestrations;
+using Workflows.Service.Database;
 using Workflows.Service.Runs;
 using Workflows.TestKit;
 
@@ -61,6 +63,30 @@ public sealed class ApprovalWakerTests : IDisposable
             await Task.Yield();
         }
 
+        await waker.StopAsync(Cancellation);
+    }
+
+    /// <summary>No time passes for the waker: its next look of its own would be in an hour.</summary>
+    [Fact]
+    public async Task End_OfAnotherService_IsFollowedByALook()
+    {
+        var clock = new FakeTimeProvider();
+        var state = new FolderState(_folder["shared"]);
+        using var killed = new OtherServices(state, clock, NullLogger<OtherServices>.Instance);
+        using var others = new OtherServices(state, clock, NullLogger<OtherServices>.Instance);
+        await using var client = _engine.Client();
+        using var waker = new ApprovalWaker(client, _ledger, _clock, NullLogger<ApprovalWaker>.Instance, others);
+        Put("first", RunStageName.Approve, isAnswered: true);
+        await waker.StartAsync(Cancellation);
+        await Eventually.TrueAsync(() => _engine.Raised.Count == 1);
+        killed.Beat();
+        others.Beat();
+        Put("answered", RunStageName.Approve, isAnswered: true);
+
+        clock.Advance(OtherServices.Silence);
+        others.Beat();
+
+        await Eventually.TrueAsync(() => _engine.Raised.Contains("answered"));
         await waker.StopAsync(Cancellation);
     }
 

@@ -161,6 +161,10 @@ public sealed class HostileRequestTests(RunningService service) : IClassFixture<
     [InlineData("GET", "/runs/nobody/events?after=-1", HttpStatusCode.BadRequest, "REQUEST_INVALID")]
     [InlineData("GET", "/runs/nobody/events", HttpStatusCode.NotFound, "RUN_UNKNOWN")]
     [InlineData("PUT", "/runs", HttpStatusCode.MethodNotAllowed, "METHOD_NOT_ALLOWED")]
+    [InlineData("PATCH", "/runs/nobody", HttpStatusCode.MethodNotAllowed, "METHOD_NOT_ALLOWED")]
+    [InlineData("POST", "/files/x.tsv", HttpStatusCode.MethodNotAllowed, "METHOD_NOT_ALLOWED")]
+    [InlineData("PUT", "/dashboard/run.js", HttpStatusCode.MethodNotAllowed, "METHOD_NOT_ALLOWED")]
+    [InlineData("GET", "/nothing/at-all", HttpStatusCode.NotFound, "PATH_UNKNOWN")]
     [InlineData("GET", "/nothing", HttpStatusCode.NotFound, "PATH_UNKNOWN")]
     public async Task AnyCall_ThatTheApiLacks_AnswersAProblemWithACode(
         string method, string path, HttpStatusCode status, string code)

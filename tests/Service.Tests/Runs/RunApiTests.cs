@@ -259,6 +259,19 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal("RUN_UNKNOWN", problem.GetProperty("code").GetString());
     }
 
+    /// <summary>The server leaves the escaped slash alone escaped, which nobody has typed.</summary>
+    [Theory]
+    [InlineData("/runs/..%2F..%2fetc/resources", "../../etc")]
+    [InlineData("/runs/..%2Fetc", "../etc")]
+    [InlineData("/runs/a%5C%EA%B0%80/cost", "a\\가")]
+    public async Task AnyCall_UnknownRun_NamesItAsItWasTyped(string path, string typed)
+    {
+        using var answer = await service.Http.GetAsync(path, TestContext.Current.CancellationToken);
+
+        var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
+        Assert.Equal($"There is no run '{typed}'.", problem.GetProperty("detail").GetString());
+    }
+
     [Fact]
     public async Task Get_FinishedRun_Answers200AndItsPartsHaveContent()
     {
