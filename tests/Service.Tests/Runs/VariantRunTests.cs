@@ -154,6 +154,8 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
         request["training"]!["checkpointEverySteps"] = RunningService.EndlessCheckpoint;
         await service.StartAsync(request);
         await TrainsAsync();
+        await service.WaitAsync("enough-a", run => run.GetProperty("progress") is
+        { ValueKind: JsonValueKind.Object } progress && progress.GetProperty("checkpointStep").GetInt32() > 0);
         await RefusedAsync("/runs/enough/suspend", "", HttpStatusCode.Conflict, "GROUP_NOT_SUSPENDED");
         await RefusedAsync("/runs", Taken("enough-b-c"), HttpStatusCode.BadRequest, "REQUEST_INVALID");
         await RefusedAsync(
