@@ -90,7 +90,8 @@ public sealed class GatewaySilenceTests : IDisposable
             Path.Combine(ledger.DirectoryOf(run), "ledger.jsonl"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
         {
             var fault = await Assert.ThrowsAsync<RpcException>(() => Gateway(jobs).Connect(
-                new Silent { First = new WorkerMessage { Hello = HelloOf(run, node) } }, null!, new Call(CancellationToken.None)));
+                new Silent { First = new WorkerMessage { Hello = HelloOf(run, node) } }, null!,
+                new Call(CancellationToken.None)));
 
             Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
             Assert.Contains("state folder", fault.Status.Detail, StringComparison.Ordinal);
