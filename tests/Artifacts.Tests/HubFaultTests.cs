@@ -128,10 +128,7 @@ public sealed class HubFaultTests : IAsyncLifetime
                 await context.Response.Body.WriteAsync(words, context.RequestAborted);
             }
 
-            // A reset overtakes what was sent before it.
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-            context.Abort();
-            return true;
+            throw FakeHub.Cut();
         };
         using var store = Store();
 
@@ -205,16 +202,11 @@ public sealed class HubFaultTests : IAsyncLifetime
 
         if (kind == "cut off")
         {
-            // A reset overtakes what was sent before it.
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-            context.Abort();
-        }
-        else
-        {
-            await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw FakeHub.Cut();
         }
 
+        await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return true;
     };
 

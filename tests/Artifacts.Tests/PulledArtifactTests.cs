@@ -43,7 +43,7 @@ public sealed class PulledArtifactTests
         await stream.DisposeAsync();
         await stream.DisposeAsync();
 
-        await store.Ended.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancellation);
+        await store.Ended.Task.WaitAsync(TimeSpan.FromMinutes(2), Cancellation);
         Assert.InRange(store.Written, 1, Size - 1);
     }
 

@@ -11,8 +11,8 @@ namespace Workflows.Service.Workers;
 
 /// <summary>Serves the stream of every worker. Workers connect to the service; it never connects to a VM.</summary>
 internal sealed partial class WorkerGatewayService(
-    JobBook jobs, NodeSecrets secrets, DurableTaskClient client, WorkerLogs logs, TimeProvider clock,
-    ILogger<WorkerGatewayService> logger)
+    JobBook jobs, NodeSecrets secrets, DurableTaskClient client, WorkerLogs logs, IHostApplicationLifetime lifetime,
+    TimeProvider clock, ILogger<WorkerGatewayService> logger)
     : WorkerGateway.WorkerGatewayBase
 {
     private const double HeartbeatSeconds = 5;
@@ -51,6 +51,10 @@ internal sealed partial class WorkerGatewayService(
         var (listening, following) = (Task.CompletedTask, Task.CompletedTask);
         var connection = Open(runId, nodeName, hello.Device);
         Log.Connected(logger, nodeName, runId, hello.Device);
+
+        // A worker never ends its stream, and a server that stops waits for those that are open until the host loses
+        // its patience after half a minute. The worker connects again, to the next service.
+        using var stopping = lifetime.ApplicationStopping.Register(connection.Close);
         try
         {
             await responseStream.WriteAsync(
@@ -84,7 +88,8 @@ internal sealed partial class WorkerGatewayService(
         IAsyncStreamReader<WorkerMessage> requests, CancellationToken cancellation)
     {
         using var silence = new CancellationTokenSource(HelloLimit, clock);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation, silence.Token);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellation, silence.Token, lifetime.ApplicationStopping);
         try
         {
             if (await requests.MoveNext(limit.Token) && requests.Current.KindCase == WorkerMessage.KindOneofCase.Hello)
@@ -95,6 +100,10 @@ internal sealed partial class WorkerGatewayService(
         catch (Exception exception) when (cancellation.IsCancellationRequested || exception is IOException)
         {
             throw new RpcException(new Status(StatusCode.Cancelled, "The stream broke before its Hello."));
+        }
+        catch (Exception) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "The service stops; connect again."));
         }
         catch (Exception) when (silence.IsCancellationRequested)
         {

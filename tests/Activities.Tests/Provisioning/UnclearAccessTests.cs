@@ -94,7 +94,7 @@ public sealed class UnclearAccessTests : CloudFolder
         Clock.Advance(TimeSpan.FromSeconds(10));
 
         Assert.Equal(
-            "API_OR_ZONE_FORBIDDEN", (await creating.WaitAsync(TimeSpan.FromSeconds(20), cancellation))?.Code);
+            "API_OR_ZONE_FORBIDDEN", (await creating.WaitAsync(TimeSpan.FromMinutes(2), cancellation))?.Code);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
 using Workflows.TestKit;
 using Workflows.TpuWorker.Pjrt;
 using Workflows.TpuWorker.Pjrt.Processes;
@@ -78,11 +79,12 @@ public sealed class ChildProcessTests
     [Fact]
     public async Task RequestAsync_OfManySteps_HasItsDeadlineFromEachNote()
     {
-        await using var child = ChildProcess.Start(Options());
-        await AskAsync(child, "echo started");
+        var clock = new FakeTimeProvider();
+        await using var child = ChildProcess.Start(
+            Options() with { Time = clock, Note = _ => clock.Advance(TimeSpan.FromSeconds(2)) });
 
         var answer = await child.RequestAsync(
-            "steps 30"u8.ToArray(), TimeSpan.FromSeconds(2), _ => TimeSpan.FromSeconds(3),
+            "steps 4"u8.ToArray(), TimeSpan.FromSeconds(2), _ => TimeSpan.FromSeconds(3),
             TestContext.Current.CancellationToken);
 
         Assert.Equal("done", Encoding.UTF8.GetString(answer));

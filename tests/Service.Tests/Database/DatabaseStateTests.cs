@@ -178,7 +178,7 @@ public sealed class DatabaseStateTests(SharedPostgres postgres) : StateStoreTest
     {
         await using var server = await PostgresServer.StartOrSkipAsync();
         _connection = await server.NewDatabaseAsync();
-        using var access = new DatabaseAccess(_connection, TimeSpan.FromMilliseconds(1), NullLogger.Instance);
+        using var access = new DatabaseAccess(_connection, TimeSpan.Zero, NullLogger.Instance);
         using var state = new DatabaseState(access);
         await server.StopAsync();
         Assert.Throws<DatabaseException>(() => state.Read("spending.json"));

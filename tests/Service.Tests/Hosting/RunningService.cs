@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -12,6 +13,10 @@ namespace Workflows.Service.Tests.Hosting;
 /// <summary>A service on free ports with a folder of its own, and a model small enough to train in a second.</summary>
 public sealed class RunningService : IAsyncLifetime
 {
+    /// <summary>Steps between the checkpoints of a training that a test ends. With fewer, a training that only has to
+    /// be there would do nothing but store checkpoints, and take the processors from what the test is about.</summary>
+    public const int EndlessCheckpoint = 20;
+
     private static readonly TimeSpan RunDeadline = TimeSpan.FromMinutes(6);
     private readonly TemporaryFolder _folder = new("workflows-test-");
     private WebApplication? _application;
@@ -72,14 +77,18 @@ public sealed class RunningService : IAsyncLifetime
     }
 
     /// <summary>A request for a short rehearsal, to be changed by a test.</summary>
+    /// <param name="scenario">The emulated cloud's scenario.</param>
+    /// <param name="steps">Steps of the training; thousands for one that a test ends, see
+    /// <see cref="FinishAsync"/>.</param>
     public JsonObject Request(string scenario = "{}", int steps = 6)
     {
+        var isEndless = steps > 1000;
         var request = TinyModel.Request(
             Path.Combine(Folder, "model"), Path.Combine(Folder, "pairs.tsv"), Scenario(scenario), steps,
-            checkpointEvery: 2);
+            checkpointEvery: isEndless ? EndlessCheckpoint : 2);
 
-        // A training that a test ends: by the rates of earlier rehearsals it would be over any budget.
-        request["allowOverBudget"] = steps > 1000;
+        // By the rates of earlier rehearsals it would be over any budget.
+        request["allowOverBudget"] = isEndless;
         return request;
     }
 
@@ -107,6 +116,22 @@ public sealed class RunningService : IAsyncLifetime
             Assert.False(run.GetProperty("hasEnded").GetBoolean(), $"Run {id} ended too soon: {run}");
             await Task.Delay(TimeSpan.FromMilliseconds(50));
         }
+    }
+
+    /// <summary>Returns the newest step of a run's training; 0 before there is one.</summary>
+    public static int StepOf(JsonElement run) =>
+        run.TryGetProperty("progress", out var progress) && progress.ValueKind == JsonValueKind.Object
+            ? progress.GetProperty("step").GetInt32() : 0;
+
+    /// <summary>Ends a training early once it is beyond a step, so that it lasts as long as the test needs it, on
+    /// machines of any speed.</summary>
+    /// <param name="id">The run.</param>
+    /// <param name="beyond">The step, such as the newest before the training was interrupted.</param>
+    public async Task FinishAsync(string id, int beyond)
+    {
+        await WaitAsync(id, run => StepOf(run) > beyond);
+        using var answer = await Http.PostAsync($"/runs/{id}/events/finish", null);
+        Assert.True(answer.StatusCode == HttpStatusCode.Accepted, await answer.Content.ReadAsStringAsync());
     }
 
     /// <summary>Waits for the end of a run and returns its report.</summary>

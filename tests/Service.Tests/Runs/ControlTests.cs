@@ -19,7 +19,7 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
     [Fact]
     public async Task Suspend_WhileTraining_CostsNothingUntilItContinuesFromTheCheckpoint()
     {
-        var id = await service.StartAsync(service.Request(steps: 400));
+        var id = await service.StartAsync(service.Request(steps: 100_000));
         await service.WaitAsync(id, run => run.TryGetProperty("progress", out var progress)
             && progress.ValueKind == JsonValueKind.Object
             && progress.GetProperty("checkpointStep").GetInt32() >= 2);
@@ -64,6 +64,7 @@ public sealed class ControlTests(RunningService service) : IClassFixture<Running
         Assert.Contains("is suspended", changed.GetProperty("detail").GetString(), StringComparison.Ordinal);
 
         Assert.Equal(HttpStatusCode.Accepted, (await PostAsync($"/runs/{id}/unsuspend")).Status);
+        await service.FinishAsync(id, beyond: RunningService.StepOf(working));
         var report = await service.ReportAsync(id);
 
         Assert.Equal("succeeded", report.GetProperty("status").GetString());

@@ -13,7 +13,7 @@ public sealed class FlexStartRunTests(RunningService service) : IClassFixture<Ru
     [Fact]
     public async Task Run_WhoseNodeIsOverItsTime_GoesOnFromItsCheckpointAndLeavesNothing()
     {
-        var request = service.Request("""{"zones": {"us-west4-a": {"flexStartTypes": []}}}""", steps: 300);
+        var request = service.Request("""{"zones": {"us-west4-a": {"flexStartTypes": []}}}""", steps: 100_000);
         request["tpu"]!["zones"] = new JsonArray("us-west4-a", "us-west1-c");
         request["tpu"]!["provisioning"] = "flex-start";
         request["tpu"]!["maxRunHours"] = 0.016;
@@ -26,6 +26,8 @@ public sealed class FlexStartRunTests(RunningService service) : IClassFixture<Ru
             $"http://localhost:{service.EmulatorRestPort}/emulator/projects/rehearsal-{id}/locations/us-west1-c/"
             + $"nodes/{node}/faults", new { fault = "end" }, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NoContent, ended.StatusCode);
+        await service.WaitAsync(id, run => run.GetProperty("recoveries").GetInt32() > 0);
+        await service.FinishAsync(id, beyond: RunningService.StepOf(training));
         var report = await service.ReportAsync(id);
 
         Assert.Equal(0.016, training.GetProperty("maxRunHours").GetDouble());

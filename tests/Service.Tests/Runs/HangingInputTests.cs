@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -35,9 +34,7 @@ public sealed class HangingInputTests
         };
         await service.InitializeAsync();
         var training = await service.StartAsync(Request(service, "trains"));
-        await service.WaitAsync(
-            training, run => run.GetProperty("progress") is { ValueKind: JsonValueKind.Object } progress
-                && progress.GetProperty("step").GetInt32() > 0);
+        await service.WaitAsync(training, run => RunningService.StepOf(run) > 0);
 
         var hanging = new List<string>();
         for (var index = 0; index < Hanging; index++)
@@ -75,7 +72,7 @@ public sealed class HangingInputTests
         };
         await service.InitializeAsync();
         var training = await service.StartAsync(Request(service, "trains"));
-        await service.WaitAsync(training, run => StepOf(run) > 0);
+        await service.WaitAsync(training, run => RunningService.StepOf(run) > 0);
         var hanging = new List<string>();
         for (var index = 0; index < HangingAgain; index++)
         {
@@ -88,8 +85,8 @@ public sealed class HangingInputTests
 
         // Its worker trained on meanwhile and connects again; the new service knows no step until then.
         var step = 0;
-        await service.WaitAsync(training, run => (step = StepOf(run)) > 0);
-        await service.WaitAsync(training, run => StepOf(run) > step);
+        await service.WaitAsync(training, run => (step = RunningService.StepOf(run)) > 0);
+        await service.WaitAsync(training, run => RunningService.StepOf(run) > step);
         foreach (var id in new[] { training, hanging[0], hanging[^1] })
         {
             await service.Http.PostAsync(new Uri($"/runs/{id}/cancel", UriKind.Relative), null, Cancellation);
@@ -143,10 +140,6 @@ public sealed class HangingInputTests
             StringComparison.Ordinal);
         Assert.Empty(report.GetProperty("attempts").EnumerateArray());
     }
-
-    private static int StepOf(JsonElement run) =>
-        run.TryGetProperty("progress", out var progress) && progress.ValueKind == JsonValueKind.Object
-            ? progress.GetProperty("step").GetInt32() : 0;
 
     private static JsonObject Request(RunningService service, string id)
     {

@@ -45,7 +45,7 @@ public sealed class RunWaiterTests(RunningService service) : IClassFixture<Runni
 
         // The last look is at the timeout, and not at the next interval.
         _clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.Null(await waiting.WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        Assert.Null(await waiting.WaitAsync(TimeSpan.FromMinutes(2), Cancellation));
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class RunWaiterTests(RunningService service) : IClassFixture<Runni
 
         await client.CancelAsync();
 
-        Assert.Null(await waiting.WaitAsync(TimeSpan.FromSeconds(30), Cancellation));
+        Assert.Null(await waiting.WaitAsync(TimeSpan.FromMinutes(2), Cancellation));
     }
 
     [Fact]

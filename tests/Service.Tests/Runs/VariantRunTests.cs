@@ -149,11 +149,13 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
     [Fact]
     public async Task Group_ThatIsCancelled_GivesBackItsNodesAndContinuesFromTheCheckpointWhenResumed()
     {
-        var request = Group("enough", Variant("a", 0.01, 400), Variant("b-c", 0.001, 4));
+        var request = Group("enough", Variant("a", 0.01, 100_000), Variant("b-c", 0.001, 4));
         request["allowOverBudget"] = true;
+        request["training"]!["checkpointEverySteps"] = RunningService.EndlessCheckpoint;
         await service.StartAsync(request);
-        await service.WaitAsync("enough", run => run.GetProperty("variants")[0].TryGetProperty("step", out var step)
-            && step.ValueKind == JsonValueKind.Number && step.GetInt32() > 4);
+        await TrainsAsync();
+        await service.WaitAsync("enough-a", run => run.GetProperty("progress") is
+        { ValueKind: JsonValueKind.Object } progress && progress.GetProperty("checkpointStep").GetInt32() > 0);
         await RefusedAsync("/runs/enough/suspend", "", HttpStatusCode.Conflict, "GROUP_NOT_SUSPENDED");
         await RefusedAsync("/runs", Taken("enough-b-c"), HttpStatusCode.BadRequest, "REQUEST_INVALID");
         await RefusedAsync(
@@ -179,14 +181,21 @@ public sealed class VariantRunTests(RunningService service) : IClassFixture<Runn
             Assert.Equal(HttpStatusCode.Accepted, resumed.StatusCode);
         }
 
+        await TrainsAsync();
+        await service.FinishAsync("enough-a", beyond: RunningService.EndlessCheckpoint);
         var whole = (await service.ReportAsync("enough")).Deserialize<VariantComparison>(RunLedger.Json)!;
         Assert.Equal((RunStatus.Succeeded, null), (whole.Status, whole.Failure));
-        Assert.Equal([400, 4], whole.Variants.Select(row => row.Steps));
+        Assert.InRange(whole.Variants[0].Steps ?? 0, RunningService.EndlessCheckpoint + 1, 99_999);
+        Assert.Equal(4, whole.Variants[1].Steps);
         Assert.True(whole.ActualUsd > comparison.ActualUsd, $"{whole.ActualUsd} {comparison.ActualUsd}");
         first = await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough-a/report");
         Assert.True(first.GetProperty("stops")[0].GetProperty("checkpointStep").GetInt32() > 0, $"{first}");
         Assert.Equal(1, (await service.Http.GetFromJsonAsync<JsonElement>("/runs/enough"))
             .GetProperty("resumptions").GetInt32());
+
+        Task TrainsAsync() => service.WaitAsync("enough", run =>
+            run.GetProperty("variants")[0].TryGetProperty("step", out var step)
+            && step.ValueKind == JsonValueKind.Number && step.GetInt32() > RunningService.EndlessCheckpoint);
     }
 
     [Fact]

@@ -92,11 +92,18 @@ public sealed class SweepTests : IAsyncLifetime
     [Fact]
     public async Task ARunUnderWay_SweptOverAndOver_LosesNothing()
     {
-        var id = await _service.StartAsync(_service.Request());
-        var most = 0;
-        while (!(await _service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}", Cancellation))
-            .GetProperty("hasEnded").GetBoolean())
+        var id = await _service.StartAsync(_service.Request(steps: 100_000));
+        var (most, isFinished) = (0, false);
+        while (await _service.Http.GetFromJsonAsync<JsonElement>($"/runs/{id}", Cancellation) is var run
+            && !run.GetProperty("hasEnded").GetBoolean())
         {
+            // It ends once a sweep has met it, and is swept over until then and from then on.
+            if (!isFinished && most > 0 && RunningService.StepOf(run) > 0)
+            {
+                await _service.FinishAsync(id, beyond: 0);
+                isFinished = true;
+            }
+
             var view = await SweepAsync("""{"delete": true}""");
             Assert.Empty(view.GetProperty("found").EnumerateArray());
             most = Math.Max(

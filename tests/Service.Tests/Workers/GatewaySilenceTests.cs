@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Workflows.Activities.Provisioning;
@@ -16,6 +17,7 @@ public sealed class GatewaySilenceTests : IDisposable
 {
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 29, 9, 0, 0, TimeSpan.Zero));
     private readonly TemporaryFolder _folder = new("gateway-");
+    private readonly ApplicationLifetime _lifetime = new(NullLogger<ApplicationLifetime>.Instance);
 
     public void Dispose() => _folder.Dispose();
 
@@ -46,24 +48,50 @@ public sealed class GatewaySilenceTests : IDisposable
     }
 
     [Fact]
+    public async Task Connect_OfACallerThatSaysNothingToAServiceThatStops_EndsAtOnce()
+    {
+        var connected = Gateway().Connect(new Silent(), null!, new Call(CancellationToken.None));
+
+        _lifetime.StopApplication();
+
+        Assert.Equal(
+            StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => connected)).StatusCode);
+    }
+
+    /// <summary>A server that stops waits for its streams, and no worker ends one.</summary>
+    [Fact]
+    public async Task Connect_OfAWorkerToAServiceThatStopsLater_EndsAtOnce()
+    {
+        var (run, node) = (new RunId("run-1"), NodeName.Of("p", "us-west4-a", "wf-run-1-1"));
+        var ledger = new RunLedger(_folder.Path, _clock);
+        var jobs = new JobBook(ledger, new MetricsLog(ledger, _clock), _clock);
+        var writer = new Writer();
+        var connected = Gateway(jobs).Connect(
+            new Silent { First = new WorkerMessage { Hello = HelloOf(run, node) } }, writer,
+            new Call(CancellationToken.None));
+        await writer.Welcomed.Task;
+        Assert.True(jobs.IsConnected(run, node));
+        Assert.False(connected.IsCompleted);
+
+        _lifetime.StopApplication();
+
+        await connected.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        Assert.False(jobs.IsConnected(run, node));
+    }
+
+    [Fact]
     public async Task Connect_WhileTheDiskRefusesTheLedger_IsUnavailableAndComesAgain()
     {
         var (run, node) = (new RunId("run-1"), NodeName.Of("p", "us-west4-a", "wf-run-1-1"));
         var ledger = new RunLedger(_folder.Path, _clock);
         var jobs = new JobBook(ledger, new MetricsLog(ledger, _clock), _clock);
         jobs.Dispatch(GivenJob.Training(run, node));
-        var hello = new Hello
-        {
-            RunId = $"{run}",
-            NodeName = $"{node}",
-            Secret = new NodeSecrets(_folder.Path).For(run, node),
-            Device = "cpu",
-        };
         using (new FileStream(
             Path.Combine(ledger.DirectoryOf(run), "ledger.jsonl"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
         {
             var fault = await Assert.ThrowsAsync<RpcException>(() => Gateway(jobs).Connect(
-                new Silent { First = new WorkerMessage { Hello = hello } }, null!, new Call(CancellationToken.None)));
+                new Silent { First = new WorkerMessage { Hello = HelloOf(run, node) } }, null!,
+                new Call(CancellationToken.None)));
 
             Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
             Assert.Contains("state folder", fault.Status.Detail, StringComparison.Ordinal);
@@ -74,13 +102,22 @@ public sealed class GatewaySilenceTests : IDisposable
         Assert.Equal("WORKER_WITHOUT_TPU", jobs.Look(JobKind.Train, run, node).End?.Code);
     }
 
+    private Hello HelloOf(RunId run, NodeName node) => new()
+    {
+        RunId = $"{run}",
+        NodeName = $"{node}",
+        Secret = new NodeSecrets(_folder.Path).For(run, node),
+        Device = "cpu",
+    };
+
     private WorkerGatewayService Gateway(JobBook? jobs = null)
     {
         var ledger = new RunLedger(_folder.Path, _clock);
         var secrets = new NodeSecrets(_folder.Path);
         return new WorkerGatewayService(
             jobs ?? new JobBook(ledger, new MetricsLog(ledger, _clock), _clock), secrets, null!,
-            new WorkerLogs(new RunLogs(ledger), secrets, _clock), _clock, NullLogger<WorkerGatewayService>.Instance);
+            new WorkerLogs(new RunLogs(ledger), secrets, _clock), _lifetime, _clock,
+            NullLogger<WorkerGatewayService>.Instance);
     }
 
     private sealed class Silent : IAsyncStreamReader<WorkerMessage>
@@ -100,6 +137,20 @@ public sealed class GatewaySilenceTests : IDisposable
 
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
             return false;
+        }
+    }
+
+    private sealed class Writer : IServerStreamWriter<GatewayMessage>
+    {
+        public TaskCompletionSource Welcomed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Task WriteAsync(GatewayMessage message)
+        {
+            Assert.NotNull(message.Welcome);
+            Welcomed.SetResult();
+            return Task.CompletedTask;
         }
     }
 
