@@ -72,9 +72,7 @@ internal static class LogEndpoint
             throw new RunRequestException(errors);
         }
 
-        // A run that has just been started has no ledger yet.
-        if (!RunId.TryParse(id, out var run)
-            || !(ledger.Knows(run) || await service.FindAsync(run, cancellation) is not null))
+        if (await RunEndpoints.KnownAsync(id, ledger, service, cancellation) is not { } run)
         {
             return RunEndpoints.Unknown(id);
         }

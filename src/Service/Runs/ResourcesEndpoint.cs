@@ -1,5 +1,4 @@
 using Workflows.Activities.Reporting;
-using Workflows.Orchestrations;
 using Workflows.Service.Hosting;
 
 namespace Workflows.Service.Runs;
@@ -16,9 +15,7 @@ internal static class ResourcesEndpoint
 
     private static async Task<IResult> ListAsync(
         string id, RunService service, RunLedger ledger, TimeProvider clock, CancellationToken cancellation) =>
-        // A run that has just been started has no ledger yet.
-        RunId.TryParse(id, out var runId)
-            && (ledger.Knows(runId) || await service.FindAsync(runId, cancellation) is not null)
+        await RunEndpoints.KnownAsync(id, ledger, service, cancellation) is { } runId
             ? TypedResults.Ok(RunResources.Of(ledger, runId, clock.GetUtcNow()))
             : RunEndpoints.Unknown(id);
 }

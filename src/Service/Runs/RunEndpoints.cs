@@ -75,8 +75,9 @@ internal static class RunEndpoints
                 ParameterLocation.Query, "lang", "en or ko; without it, the language that Accept-Language prefers.")
             .HasParameter(ParameterLocation.Header, "Accept-Language", "The languages that the reader knows.")
             .Produces<string>(StatusCodes.Status200OK, "text/html");
-        runs.MapGet($"/{{id}}/{ReportFiles.KoreanPage}", (string id, HttpResponse response, RunLedger ledger) =>
-            PageIn(id, response, ledger, Language.Korean))
+        runs.MapGet($"/{{id}}/{ReportFiles.KoreanPage}", (
+            string id, HttpResponse response, RunLedger ledger, RunService service, CancellationToken cancellation) =>
+            PageInAsync(id, response, ledger, service, Language.Korean, cancellation))
             .Described("getKoreanReportPage", "Gets the report of a run as a page in Korean.", 404)
             .Produces<string>(StatusCodes.Status200OK, "text/html");
         routes.MapZones();
@@ -203,12 +204,16 @@ internal static class RunEndpoints
             true => TypedResults.Accepted($"/runs/{id}", new CancelledView(id, "cancelling")),
         };
 
-    private static IResult Attempts(string id, RunLedger ledger) => Known(id, ledger) is { } run
-        ? TypedResults.Ok(ReportBuilder.Attempts(ledger, run))
-        : Unknown(id);
+    private static async Task<IResult> Attempts(
+        string id, RunLedger ledger, RunService service, CancellationToken cancellation) =>
+        await KnownAsync(id, ledger, service, cancellation) is { } run
+            ? TypedResults.Ok(ReportBuilder.Attempts(ledger, run))
+            : Unknown(id);
 
     /// <summary>Returns the loss curve, of all points or of some that are spread evenly over it.</summary>
-    private static IResult Metrics(string id, string? points, RunLedger ledger, MetricsLog metrics)
+    private static async Task<IResult> Metrics(
+        string id, string? points, RunLedger ledger, MetricsLog metrics, RunService service,
+        CancellationToken cancellation)
     {
         var most = 0;
         if (points is not null && !(int.TryParse(points, NumberStyles.None, CultureInfo.InvariantCulture, out most)
@@ -219,16 +224,16 @@ internal static class RunEndpoints
                 "Use 2 or more, or leave it out for all points.")]);
         }
 
-        return Known(id, ledger) is { } run
+        return await KnownAsync(id, ledger, service, cancellation) is { } run
             ? TypedResults.Ok(MetricsLog.Spread(metrics.Read(run), most))
             : Unknown(id);
     }
 
     /// <summary>Returns the ledger from one line on, so that a watcher misses nothing; as a stream to a client that
     /// accepts one.</summary>
-    private static IResult Events(
+    private static async Task<IResult> Events(
         string id, string? after, HttpRequest http, RunLedger ledger, EventStream stream, Sessions sessions,
-        StreamPlaces places, IHostApplicationLifetime lifetime)
+        StreamPlaces places, IHostApplicationLifetime lifetime, RunService service, CancellationToken cancellation)
     {
         var isStream = http.GetTypedHeaders().Accept.Any(
             type => type.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase));
@@ -243,7 +248,7 @@ internal static class RunEndpoints
                 "Use the sequence of the last event that you have, or leave it out.")]);
         }
 
-        if (Known(id, ledger) is not { } run)
+        if (await KnownAsync(id, ledger, service, cancellation) is not { } run)
         {
             return Unknown(id);
         }
@@ -255,34 +260,45 @@ internal static class RunEndpoints
 
         // A stop of the service waits for open requests, and this one would stay open.
         return places.Refuse(http.HttpContext) ?? TypedResults.ServerSentEvents(sessions.WhileAsync(
-            http.HttpContext.User, stream.ReadAsync(run, from, lifetime.ApplicationStopping)));
+            http.HttpContext.User, stream.ReadAsync(run, from, lifetime.ApplicationStopping),
+            cancellation));
     }
 
-    private static IResult Report(string id, RunLedger ledger) =>
-        File(id, ledger, "application/json", ComparisonFiles.Json, ReportFiles.Json);
+    private static Task<IResult> Report(
+        string id, RunLedger ledger, RunService service, CancellationToken cancellation) => FileAsync(
+        id, ledger, service, "application/json", [ComparisonFiles.Json, ReportFiles.Json], cancellation);
 
-    private static IResult ReportPage(string id, HttpContext context, RunLedger ledger)
+    private static Task<IResult> ReportPage(
+        string id, HttpContext context, RunLedger ledger, RunService service, CancellationToken cancellation)
     {
         context.Response.Headers.Vary = "Accept-Language";
-        return PageIn(id, context.Response, ledger, RequestLanguage.Asked(context.Request));
+        return PageInAsync(
+            id, context.Response, ledger, service, RequestLanguage.Asked(context.Request), cancellation);
     }
 
     /// <summary>Returns the report's page in a language; of a report of an earlier version, the page there
     /// is.</summary>
-    private static IResult PageIn(string id, HttpResponse response, RunLedger ledger, Language language)
+    private static Task<IResult> PageInAsync(
+        string id, HttpResponse response, RunLedger ledger, RunService service, Language language,
+        CancellationToken cancellation)
     {
         DashboardEndpoints.Harden(
             response, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                 + "form-action 'none'; frame-ancestors 'none'");
-        return File(
-            id, ledger, "text/html; charset=utf-8", ComparisonFiles.PageIn(language), ComparisonFiles.Page,
-            ReportFiles.PageIn(language), ReportFiles.Page);
+        return FileAsync(
+            id, ledger, service, "text/html; charset=utf-8",
+            [
+                ComparisonFiles.PageIn(language), ComparisonFiles.Page, ReportFiles.PageIn(language), ReportFiles.Page,
+            ],
+            cancellation);
     }
 
     /// <summary>Returns the first of a run's files that is there; a run with variants has a comparison.</summary>
-    private static IResult File(string id, RunLedger ledger, string type, params string[] names)
+    private static async Task<IResult> FileAsync(
+        string id, RunLedger ledger, RunService service, string type, IReadOnlyList<string> names,
+        CancellationToken cancellation)
     {
-        if (Known(id, ledger) is not { } run)
+        if (await KnownAsync(id, ledger, service, cancellation) is not { } run)
         {
             return Unknown(id);
         }
@@ -310,9 +326,12 @@ internal static class RunEndpoints
     private static IResult NotReady(string id) => Problems.Of(
         StatusCodes.Status404NotFound, "REPORT_NOT_READY", $"Run '{id}' has not ended, so it has no report yet.");
 
-    /// <summary>Returns the run of a path; null if the ledger does not have it.</summary>
-    private static RunId? Known(string id, RunLedger ledger) =>
-        RunId.TryParse(id, out var run) && ledger.Knows(run) ? run : null;
+    /// <summary>Returns the run of a path; null if there is none. A run that has just been started has no ledger yet,
+    /// and whoever started it follows it at once.</summary>
+    internal static async Task<RunId?> KnownAsync(
+        string id, RunLedger ledger, RunService service, CancellationToken cancellation) =>
+        RunId.TryParse(id, out var run)
+            && (ledger.Knows(run) || await service.FindAsync(run, cancellation) is not null) ? run : null;
 
     /// <summary>Returns the answer for an id that no run has, as its caller typed it: of a path the server leaves the
     /// escaped <c>/</c> alone escaped.</summary>

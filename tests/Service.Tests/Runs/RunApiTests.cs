@@ -3,9 +3,12 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.DurableTask;
+using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Workflows.Activities.Capacity;
 using Workflows.Orchestrations;
+using Workflows.Service.Runs;
 using Workflows.Service.Tests.Hosting;
 
 namespace Workflows.Service.Tests.Runs;
@@ -257,6 +260,33 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         var problem = await answer.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("RUN_UNKNOWN", problem.GetProperty("code").GetString());
+    }
+
+    /// <summary>A run that was just accepted has no line in the ledger yet, and its starter looks at it at once.</summary>
+    [Theory]
+    [InlineData("attempts", null)]
+    [InlineData("metrics", null)]
+    [InlineData("events", null)]
+    [InlineData("resources", null)]
+    [InlineData("logs", null)]
+    [InlineData("report", "REPORT_NOT_READY")]
+    [InlineData("report.html", "REPORT_NOT_READY")]
+    public async Task Get_PartOfARunThatHasNotBegun_KnowsTheRun(string part, string? code)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var id = $"later-{part.Replace('.', '-')}";
+        var client = service.Services.GetRequiredService<DurableTaskClient>();
+        var spec = RunRequestReader.Complete(
+            RunRequestReader.Parse(service.Request().ToJsonString()), new RunId(id), PriceCatalog.Load(null));
+        await client.ScheduleNewOrchestrationInstanceAsync(
+            nameof(FineTuneOrchestration), spec, new StartOrchestrationOptions(id, DateTimeOffset.UtcNow.AddDays(1)),
+            cancellation);
+
+        using var answer = await service.Http.GetAsync($"/runs/{id}/{part}", cancellation);
+
+        var text = await answer.Content.ReadAsStringAsync(cancellation);
+        Assert.Equal(code is null ? HttpStatusCode.OK : HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Contains(code ?? "[]", text, StringComparison.Ordinal);
     }
 
     /// <summary>The server leaves the escaped slash alone escaped, which nobody has typed.</summary>

@@ -225,7 +225,9 @@ public sealed class RunTests(RunningService service) : IClassFixture<RunningServ
         var report = await service.ReportAsync(await service.StartAsync(request));
 
         Assert.Equal("BUDGET_EXHAUSTED", Text(report.GetProperty("failure"), "code"));
-        Assert.InRange(report.GetProperty("cost").GetProperty("actual").GetDouble(), 0.06, 0.5);
+
+        // All of its steps would cost more; how far beyond its budget it came depends on the load of this machine.
+        Assert.InRange(report.GetProperty("cost").GetProperty("actual").GetDouble(), 0.06, 2);
     }
 
     [Fact]
