@@ -39,7 +39,9 @@ public sealed partial class FaultWordsTests
 
         string Page(Language language) => ReportPage.Render(report, [], language);
 
-        Assert.Contains("<p><code>BUDGET_EXHAUSTED</code> 노드를 반납하는 데 드는 몫을 남기고 예산을 모두 썼거나,", Page(Language.Korean), StringComparison.Ordinal);
+        Assert.Contains(
+            "<p><code>BUDGET_EXHAUSTED</code> 노드를 반납하는 데 드는 몫을 남기고 예산을 모두 썼거나,",
+            Page(Language.Korean), StringComparison.Ordinal);
         Assert.DoesNotContain("예산을 모두", Page(Language.English), StringComparison.Ordinal);
     }
 

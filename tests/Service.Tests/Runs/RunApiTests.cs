@@ -262,7 +262,7 @@ public sealed class RunApiTests(RunningService service) : IClassFixture<RunningS
         Assert.Equal("RUN_UNKNOWN", problem.GetProperty("code").GetString());
     }
 
-    /// <summary>A run that was just accepted has no line in the ledger yet, and its starter looks at it at once.</summary>
+    /// <summary>A run that was just accepted has no line in the ledger yet, and may be looked at at once.</summary>
     [Theory]
     [InlineData("attempts", null)]
     [InlineData("metrics", null)]
