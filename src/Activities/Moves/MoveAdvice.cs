@@ -31,6 +31,10 @@ public sealed class MoveAdvice(RunLedger ledger, CapacityMemory memory, WorkFore
     /// lack of capacity is remembered.</summary>
     internal const double AskAgain = 600;
 
+    /// <summary>Part of the losses that are expected on a cheaper spot node that the time before the deadline must pay
+    /// for; chosen with seed 1 of docs/capacity.md.</summary>
+    internal const double PaidLosses = 0.5;
+
     /// <summary>Polls for which two nodes cost: until the worker of the new one has connected, and while the old one
     /// saves its work; chosen.</summary>
     private const double DoublePolls = 2;
@@ -60,6 +64,7 @@ public sealed class MoveAdvice(RunLedger ledger, CapacityMemory memory, WorkFore
             && CheaperThan(here, plan) is { Count: > 0 } places
             && foresight.Of(input.Kind, spec, job) is { } outlook && IsSafe(spec, outlook, now)
             ? places.Where(place => MayAsk(spec, place, facts, now))
+                .Where(place => here.Provisioning != ProvisioningMode.Spot || PaysForLosses(spec, place, outlook, now))
                 .Select(place => Propose(spec, input.Lease, place, outlook, plan, now))
                 .Where(move => move.SavingUsd >= Worth * move.CostUsd && IsWithinBudget(spec, move, accruedUsd))
                 .MaxBy(move => move.SavingUsd - move.CostUsd)
@@ -84,6 +89,14 @@ public sealed class MoveAdvice(RunLedger ledger, CapacityMemory memory, WorkFore
     private static bool IsSafe(RunSpec spec, WorkOutlook outlook, DateTimeOffset now) =>
         spec.Deadline is not { } deadline
         || now.AddSeconds(DoublePolls * spec.Pace.PollSeconds) < outlook.SearchSpotUntil(deadline, spec.Pace);
+
+    /// <summary>Returns whether the spare time pays for losses on another spot node. A spot node that works is a sure
+    /// thing, and a cheaper one that is lost when no time is left is followed by an on-demand one.</summary>
+    private bool PaysForLosses(RunSpec spec, Candidate there, WorkOutlook outlook, DateTimeOffset now) =>
+        spec.Deadline is not { } deadline
+        || (outlook.SearchSpotUntil(deadline, spec.Pace) - now).TotalSeconds - outlook.Start
+            >= PaidLosses * outlook.Work / memory.LifeOf(spec.Project, there).Seconds
+                * (outlook.Start + (outlook.Loss / 2) + outlook.OnDemandWait);
 
     private MoveProposal Propose(
         RunSpec spec, TpuLease lease, Candidate there, WorkOutlook outlook, RunPlan plan, DateTimeOffset now)

@@ -166,6 +166,24 @@ public sealed class MoveAdviceTests : IDisposable
             Job, 0));
     }
 
+    /// <summary>Nine hours of work have 4.5 losses of 2800 s at lives of two hours. A working spot node is given up if
+    /// half of them can be paid for, so from 12.2 hours on; an on-demand node is too dear to wait for that.</summary>
+    [Theory]
+    [InlineData(11.9, true, false)]
+    [InlineData(12.4, true, true)]
+    [InlineData(11.9, false, true)]
+    public void Find_NearTheDeadline_KeepsASpotNodeThatWorks(double hours, bool isSpot, bool moves)
+    {
+        var here = isSpot ? Dear : OnDemand;
+        Work(here);
+
+        var spec = Spec with { Deadline = _clock.GetUtcNow().AddHours(hours) };
+
+        var move = _advice.Find(new ObserveJobInput(JobKind.Train, spec, Lease(here)), Job, 0);
+
+        Assert.Equal(moves ? Cheap : null, move?.To);
+    }
+
     /// <summary>Without a deadline the losses cost money only.</summary>
     [Fact]
     public void Find_WithoutADeadline_GoesByThePriceAndTheLosses()
