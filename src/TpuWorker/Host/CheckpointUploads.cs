@@ -66,12 +66,13 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
             }
 
             Step = step;
-            if (BestOf(PathOf(step)) is { } best && best != step
-                && await _tree.FindAsync(TreeOf(best), stop) is not null)
+            var best = BestOf(PathOf(step));
+            if (best is { } other && other != step && await _tree.FindAsync(TreeOf(other), stop) is not null)
             {
-                await _tree.ReadAsync(TreeOf(best), PathOf(best), stop);
+                await _tree.ReadAsync(TreeOf(other), PathOf(other), stop);
             }
 
+            await PruneAtStartAsync(step, best, stop);
             return;
         }
     }
@@ -126,11 +127,7 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
 
             await _tree.WriteAsync(TreeOf(step), path, stop);
             (Step, LastFault) = (Math.Max(Step, step), null);
-            foreach (var (old, tree) in (await ListAsync(stop)).Where(each => each.Step != step).Skip(keep - 1)
-                .Where(each => each.Step != best))
-            {
-                await _tree.DeleteAsync(tree, stop);
-            }
+            await PruneAsync(step, best, stop);
         }
         catch (ArtifactException exception)
         {
@@ -140,6 +137,31 @@ internal sealed class CheckpointUploads(IArtifactStore store, ArtifactUri root, 
         catch (OperationCanceledException)
         {
             // No time is left; the incomplete tree has no manifest, so it is no checkpoint.
+        }
+    }
+
+    /// <summary>Deletes what a machine that was lost after its last upload has left: a training that is done uploads
+    /// nothing more.</summary>
+    private async Task PruneAtStartAsync(int step, int? best, CancellationToken stop)
+    {
+        try
+        {
+            await PruneAsync(step, best, stop);
+        }
+        catch (ArtifactException exception)
+        {
+            // One checkpoint too many is no reason not to train.
+            LastFault = exception;
+        }
+    }
+
+    /// <summary>Deletes the oldest checkpoints beyond those that are kept.</summary>
+    private async Task PruneAsync(int step, int? best, CancellationToken stop)
+    {
+        foreach (var (_, tree) in (await ListAsync(stop)).Where(each => each.Step != step).Skip(keep - 1)
+            .Where(each => each.Step != best))
+        {
+            await _tree.DeleteAsync(tree, stop);
         }
     }
 

@@ -130,6 +130,27 @@ public sealed class JobArtifactsTests : IDisposable
         await NothingIsUnreachableAsync();
     }
 
+    /// <summary>The training is done, so that the next machine uploads no checkpoint after which it would delete
+    /// others.</summary>
+    [Fact]
+    public async Task Train_WhoseMachineIsLostBeforeItDeletesAnOldCheckpoint_LeavesNoneTooMany()
+    {
+        var job = await JobAsync(new BucketInAFolder(_folder["bucket"]));
+        Assert.True((await RunAsync(job, "vm", new BucketInAFolder(_folder["bucket"]))).Succeeded);
+        var checkpoints = Path.Combine(_folder["bucket"], "test-bucket/run/checkpoints");
+        var old = Path.Combine(checkpoints, "step-00000001");
+        Directory.CreateDirectory(old);
+        foreach (var file in Directory.GetFiles(Directory.GetDirectories(checkpoints).Order().ElementAt(1)))
+        {
+            File.Copy(file, Path.Combine(old, Path.GetFileName(file)));
+        }
+
+        Assert.True((await RunAsync(job, "other-vm", new BucketInAFolder(_folder["bucket"]))).Succeeded);
+
+        Assert.False(Directory.Exists(old) && Directory.EnumerateFiles(old).Any());
+        await NothingIsUnreachableAsync();
+    }
+
     [Fact]
     public async Task Train_Stopped_BringsItsLastStepToTheBucketAndCountsItOnlyThen()
     {
