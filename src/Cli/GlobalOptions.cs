@@ -27,7 +27,7 @@ internal static class GlobalOptions
             return args;
         }
 
-        // What stands after -- is no option.
+        // An argument after -- is no option.
         var rest = args[count..];
         var end = Array.IndexOf(rest, "--") is >= 0 and var at ? at : rest.Length;
         return [.. rest[..end], .. args[..count], .. rest[end..]];

@@ -33,7 +33,7 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
     public WorkOutlook? Of(JobKind kind, RunSpec spec, JobStanding? job = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var plan = ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
+        var plan = PlanOf(spec);
         if (plan?.Time is not { } time)
         {
             return null;
@@ -42,7 +42,7 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
         var curve = MetricsFile.Read(ledger, spec.RunId);
         var planned = PlannedStep(spec, time);
         var tpus = ByTpu(spec.RunId, curve);
-        var measured = tpus.Select(StepRate.SecondsPerStep).FirstOrDefault(rate => rate is not null);
+        var measured = MeasuredStep(tpus);
         var step = measured ?? planned;
 
         // An evaluation that was not measured is at least as late as the training.
@@ -72,17 +72,21 @@ public sealed class WorkForesight(RunLedger ledger, CapacityMemory? memory, Time
     public int? CheckpointEvery(RunSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var plan = ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
-        if (plan?.Time is not { CheckpointSeconds: not null } time)
+        if (PlanOf(spec)?.Time is not { CheckpointSeconds: not null } time)
         {
             return null;
         }
 
-        var measured = ByTpu(spec.RunId, MetricsFile.Read(ledger, spec.RunId)).Select(StepRate.SecondsPerStep)
-            .FirstOrDefault(rate => rate is not null);
+        var measured = MeasuredStep(ByTpu(spec.RunId, MetricsFile.Read(ledger, spec.RunId)));
         var steps = CheckpointCadence.StepsOf(spec, time, measured ?? PlannedStep(spec, time));
         return steps < spec.Training.CheckpointEverySteps ? steps : null;
     }
+
+    private RunPlan? PlanOf(RunSpec spec) =>
+        ledger.Read<RunPlan>(spec.RunId, LedgerKinds.Plan).Select(fact => fact.Data).LastOrDefault();
+
+    private static double? MeasuredStep(IEnumerable<IReadOnlyList<MetricPoint>> tpus) =>
+        tpus.Select(StepRate.SecondsPerStep).FirstOrDefault(rate => rate is not null);
 
     private static double PlannedStep(RunSpec spec, TimeEstimate time) => time.Train / Math.Max(1, spec.Training.Steps);
 

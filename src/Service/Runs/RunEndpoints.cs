@@ -327,7 +327,7 @@ internal static class RunEndpoints
         StatusCodes.Status404NotFound, "REPORT_NOT_READY", $"Run '{id}' has not ended, so it has no report yet.");
 
     /// <summary>Returns the run of a path; null if there is none. A run that has just been started has no ledger yet,
-    /// and whoever started it follows it at once.</summary>
+    /// and its starter follows it at once.</summary>
     internal static async Task<RunId?> KnownAsync(
         string id, RunLedger ledger, RunService service, CancellationToken cancellation) =>
         RunId.TryParse(id, out var run)
